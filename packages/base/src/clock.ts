@@ -1,0 +1,100 @@
+/**
+ * Time as a dependency. Everything that waits takes a {@link Clock}, so that back-off, health checks and controllers
+ * are tested on a clock that is wound by hand.
+ */
+export interface Clock {
+  /** Wall-clock time in milliseconds since the epoch. */
+  now(): number;
+  /** Monotonic milliseconds; only differences mean anything. */
+  monotonic(): number;
+  /** Runs `callback` once after `ms`. Disposing the timer cancels it; disposing twice is harmless. */
+  setTimeout(ms: number, callback: () => void): Timer;
+}
+
+/** A pending timer. It keeps the process alive only if {@link Timer.ref} was called. */
+export interface Timer extends Disposable {
+  /** Keep the event loop alive until the timer has fired. */
+  ref(): void;
+}
+
+/** The real clock. Timers do not keep the process alive. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  setTimeout(ms, callback) {
+    const timer = setTimeout(callback, ms);
+    timer.unref();
+    return {
+      ref: () => void timer.ref(),
+      [Symbol.dispose]: () => clearTimeout(timer),
+    };
+  },
+};
+
+/** Resolves after `ms` on the given clock; rejects with the signal's reason when aborted. */
+export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    const onAbort = () => {
+      timer[Symbol.dispose]();
+      reject(signal?.reason);
+    };
+    const timer = clock.setTimeout(ms, () => {
+      signal?.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    timer.ref();
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+/** A clock for tests: time moves only by {@link FakeClock.advance}. */
+export class FakeClock implements Clock {
+  #now: number;
+  #sequence = 0;
+  readonly #pending = new Map<number, { readonly at: number; readonly callback: () => void }>();
+
+  constructor(start = 0) {
+    this.#now = start;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  monotonic(): number {
+    return this.#now;
+  }
+
+  setTimeout(ms: number, callback: () => void): Timer {
+    const id = this.#sequence++;
+    this.#pending.set(id, { at: this.#now + Math.max(0, ms), callback });
+    return { ref: () => {}, [Symbol.dispose]: () => void this.#pending.delete(id) };
+  }
+
+  /** How many timers wait. */
+  get waiting(): number {
+    return this.#pending.size;
+  }
+
+  /** Moves time forward, firing due timers in order and letting promises settle after each. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#now + ms;
+    for (;;) {
+      let next: { id: number; at: number; callback: () => void } | undefined;
+      for (const [id, timer] of this.#pending) {
+        if (timer.at <= end && (next === undefined || timer.at < next.at)) next = { id, ...timer };
+      }
+      if (next === undefined) break;
+      this.#pending.delete(next.id);
+      this.#now = Math.max(this.#now, next.at);
+      next.callback();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.#now = end;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

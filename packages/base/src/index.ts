@@ -1,0 +1,6 @@
+export * from "./atomic-file.ts";
+export * from "./clock.ts";
+export * from "./concurrency.ts";
+export * from "./entry.ts";
+export * from "./errors.ts";
+export * from "./log.ts";

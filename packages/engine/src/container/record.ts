@@ -1,0 +1,99 @@
+import type { ContainerConfig, EndpointRequest, HostConfig } from "./config.ts";
+import type { ContainerState } from "./state.ts";
+
+/** Format of the record on disk; a newer one is refused rather than misread. */
+export const RECORD_VERSION = 1;
+
+/** A mount as it was resolved when the container was created; what `inspect` shows as `Mounts`. */
+export interface MountPoint {
+  readonly type: "bind" | "volume" | "tmpfs" | "image";
+  /** Volume name; empty for others. */
+  readonly name?: string;
+  /** Path on the host. */
+  readonly source: string;
+  readonly destination: string;
+  readonly driver?: string;
+  /** The options as typed (`z`, `ro`, …). */
+  readonly mode: string;
+  readonly readWrite: boolean;
+  readonly propagation: string;
+  /** Volume: fill an empty one with what the image has there. */
+  readonly copyUp?: boolean;
+  /** Volume: made for this container, and removed with it by `rm -v` and `--rm`. */
+  readonly anonymous?: boolean;
+  /** Directory inside the volume or image. */
+  readonly subpath?: string;
+  /** tmpfs options, as for `mount -o`. */
+  readonly options?: readonly string[];
+  readonly nonRecursive?: boolean;
+  /** Bind: a missing source becomes a directory (`-v`), instead of an error (`--mount`). */
+  readonly createSource?: boolean;
+  /** Where it came from, for `--volumes-from`. */
+  readonly spec: "bind" | "mount" | "tmpfs" | "volumes-from" | "image";
+}
+
+/** What one network gave the container; what `inspect` shows under `NetworkSettings.Networks`. */
+export interface EndpointState {
+  readonly networkName: string;
+  readonly networkId: string;
+  readonly request: EndpointRequest;
+  /** Present while the container runs. */
+  readonly active?: {
+    readonly endpointId: string;
+    readonly interfaceName: string;
+    readonly macAddress: string;
+    readonly ipv4?: { readonly address: string; readonly prefixLength: number; readonly gateway?: string };
+    readonly ipv6?: { readonly address: string; readonly prefixLength: number; readonly gateway?: string };
+    readonly dnsNames: readonly string[];
+  };
+}
+
+/** One published port of a running container. */
+export interface PublishedPort {
+  readonly protocol: "tcp" | "udp" | "sctp";
+  readonly containerPort: number;
+  readonly hostIp: string;
+  readonly hostPort: number;
+}
+
+/** A container, durable: everything that a new daemon must know. Immutable; a change is a new record. */
+export interface ContainerRecord {
+  readonly version: typeof RECORD_VERSION;
+  /** 64 hex digits. */
+  readonly id: string;
+  /** Without the leading slash. */
+  readonly name: string;
+  /** Milliseconds since the epoch. */
+  readonly created: number;
+  /** Config digest of the image, or "" when made from nothing. */
+  readonly imageId: string;
+  /** Chain id of the image's top layer; absent for an image without layers. */
+  readonly chainId?: string;
+  readonly platform: { readonly os: string; readonly architecture: string; readonly variant?: string };
+  /** As asked. */
+  readonly config: ContainerConfig;
+  /** {@link config} completed from the image. */
+  readonly effective: EffectiveConfig;
+  readonly hostConfig: HostConfig;
+  readonly mounts: readonly MountPoint[];
+  readonly endpoints: readonly EndpointState[];
+  readonly ports: readonly PublishedPort[];
+  readonly state: ContainerState;
+  readonly restartCount: number;
+  /** The user stopped it: `unless-stopped` and `always` stay away until it is started again. */
+  readonly stoppedByUser: boolean;
+}
+
+/** {@link ContainerConfig} after the image's defaults; every field decided. */
+export interface EffectiveConfig extends ContainerConfig {
+  readonly hostname: string;
+  readonly domainname: string;
+  readonly user: string;
+  readonly env: readonly string[];
+  readonly cmd: readonly string[];
+  readonly entrypoint: readonly string[];
+  readonly workingDir: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly exposedPorts: readonly string[];
+  readonly volumes: readonly string[];
+}

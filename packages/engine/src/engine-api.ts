@@ -1,0 +1,507 @@
+import type { Readable, Writable } from "node:stream";
+import type { CreateContainerRequest, EndpointRequest, Resources, RestartPolicy } from "./container/config.ts";
+import type { ContainerRecord } from "./container/record.ts";
+
+/**
+ * The engine as its doors see it (`docker-api`, later `cri`, `build` and users of the library). All methods throw only
+ * errors of the closed set. `ref` is a container's or image's name, id, or unambiguous prefix of an id.
+ */
+export interface EngineApi {
+  readonly containers: ContainersApi;
+  readonly execs: ExecsApi;
+  readonly images: ImagesApi;
+  readonly networks: NetworksApi;
+  readonly volumes: VolumesApi;
+  readonly events: EventsApi;
+  readonly system: SystemApi;
+}
+
+// ── Containers ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface ContainersApi {
+  /** Durable when it resolves. `AlreadyExists`/`Conflict` on a name in use, `NotFound` on an absent image. */
+  create(request: CreateContainerRequest): Promise<{ readonly id: string; readonly warnings: readonly string[] }>;
+  /** @returns false when it was running already. A failed start throws `StartFailed` and leaves the container created. */
+  start(ref: string): Promise<boolean>;
+  /** Stop signal, grace in seconds (@default the container's, -1 for ever), SIGKILL. @returns false when not running. */
+  stop(ref: string, options?: { readonly timeout?: number; readonly signal?: string }): Promise<boolean>;
+  restart(ref: string, options?: { readonly timeout?: number; readonly signal?: string }): Promise<void>;
+  /** `Conflict` when it is not running. */
+  kill(ref: string, signal?: string): Promise<void>;
+  pause(ref: string): Promise<void>;
+  unpause(ref: string): Promise<void>;
+  rename(ref: string, name: string): Promise<void>;
+  update(
+    ref: string,
+    change: { readonly resources?: Resources; readonly restartPolicy?: RestartPolicy },
+  ): Promise<{ readonly warnings: readonly string[] }>;
+  /** `Conflict` when running without `force`. */
+  remove(ref: string, options?: { readonly force?: boolean; readonly volumes?: boolean }): Promise<void>;
+  /** Newest first. */
+  list(options?: { readonly all?: boolean; readonly size?: boolean }): Promise<readonly ContainerView[]>;
+  get(ref: string, options?: { readonly size?: boolean }): Promise<ContainerView>;
+  logs(ref: string, options: LogsOptions): Promise<AsyncIterable<LogFrame>>;
+  attach(ref: string, options: AttachOptions): Promise<StreamSession>;
+  /**
+   * Resolves once the condition holds. It is registered before the call returns to the event loop, so that an exit
+   * right after cannot be missed.
+   */
+  wait(
+    ref: string,
+    condition: "not-running" | "next-exit" | "removed",
+    signal?: AbortSignal,
+  ): Promise<{ readonly exitCode: number; readonly error?: string }>;
+  resize(ref: string, size: TerminalSize): Promise<void>;
+  /** `ps`-like table of the container's processes. `args` as for `ps(1)`, @default `-ef` */
+  top(
+    ref: string,
+    args?: string,
+  ): Promise<{ readonly titles: readonly string[]; readonly rows: readonly (readonly string[])[] }>;
+  changes(ref: string): Promise<readonly { readonly kind: "modified" | "added" | "deleted"; readonly path: string }[]>;
+  statPath(ref: string, path: string): Promise<PathStat>;
+  /** A tar of the path, its base name as first component. */
+  getArchive(ref: string, path: string): Promise<{ readonly stat: PathStat; readonly stream: Readable }>;
+  /** Unpacks a plain or compressed tar into a directory of the container. */
+  putArchive(
+    ref: string,
+    path: string,
+    archive: Readable,
+    options?: { readonly noOverwriteDirNonDir?: boolean; readonly copyUidGid?: boolean },
+  ): Promise<void>;
+  /** The container's whole file system as a tar. */
+  export(ref: string): Promise<Readable>;
+  stats(ref: string): Promise<ContainerStats>;
+}
+
+/** A container with what is only known while it is looked at. */
+export interface ContainerView extends ContainerRecord {
+  readonly imageName: string;
+  readonly execIds: readonly string[];
+  readonly logPath: string;
+  readonly resolvConfPath: string;
+  readonly hostnamePath: string;
+  readonly hostsPath: string;
+  readonly sandboxId: string;
+  readonly sandboxPath: string;
+  readonly health?: HealthView;
+  readonly graph: { readonly name: string; readonly data: Readonly<Record<string, string>> };
+  /** Only when asked for. */
+  readonly size?: { readonly writable: number; readonly rootfs: number };
+}
+
+export interface HealthView {
+  readonly status: "starting" | "healthy" | "unhealthy";
+  readonly failingStreak: number;
+  readonly log: readonly {
+    readonly start: number;
+    readonly end: number;
+    readonly exitCode: number;
+    readonly output: string;
+  }[];
+}
+
+export interface TerminalSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface LogsOptions {
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  /** Milliseconds since the epoch; fractions count. */
+  readonly since?: number;
+  readonly until?: number;
+  /** Last lines; absent means all. */
+  readonly tail?: number;
+  readonly follow?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** One line (or the part of one) with its newline if it had one. */
+export interface LogFrame {
+  readonly stream: "stdout" | "stderr";
+  /** RFC 3339 with nanoseconds. */
+  readonly time: string;
+  readonly data: Buffer;
+}
+
+export interface AttachOptions {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  /** Replay what was logged so far first. */
+  readonly logs: boolean;
+  /** Stay attached to the live streams. */
+  readonly stream: boolean;
+  /** Sequence that detaches, e.g. `ctrl-p,ctrl-q`; only looked for on a terminal's stdin. */
+  readonly detachKeys?: string;
+}
+
+export interface OutputFrame {
+  readonly stream: "stdout" | "stderr";
+  readonly data: Buffer;
+}
+
+/** Live streams of a container or an exec. */
+export interface StreamSession {
+  /** With a terminal, all output is one raw stream on stdout. */
+  readonly tty: boolean;
+  /** Ending it half-closes the process's stdin. Absent when stdin was not asked for or is not open. */
+  readonly stdin?: Writable;
+  /** Ends when the process has closed its output, or after {@link close}. */
+  readonly output: AsyncIterable<OutputFrame>;
+  /** Lets go of the streams; the process runs on. */
+  close(): void;
+}
+
+export interface PathStat {
+  readonly name: string;
+  readonly size: number;
+  /** Go's `os.FileMode` bits, as Docker's header has them. */
+  readonly mode: number;
+  readonly mtime: number;
+  readonly linkTarget: string;
+}
+
+/** Raw counters at one moment; the doors compute rates. Times in nanoseconds, sizes in bytes. */
+export interface ContainerStats {
+  readonly read: number;
+  readonly running: boolean;
+  readonly pids: { readonly current: number; readonly limit?: number };
+  readonly cpu: {
+    readonly usage: number;
+    readonly user: number;
+    readonly system: number;
+    readonly perCpu: readonly number[];
+    readonly throttledPeriods: number;
+    readonly periods: number;
+    readonly throttledTime: number;
+    /** Of the whole host, all CPUs. */
+    readonly hostTotal: number;
+    readonly onlineCpus: number;
+  };
+  readonly memory: {
+    readonly usage: number;
+    readonly maxUsage?: number;
+    readonly limit: number;
+    readonly failcnt?: number;
+    readonly detail: Readonly<Record<string, number>>;
+  };
+  readonly io: readonly {
+    readonly major: number;
+    readonly minor: number;
+    readonly op: "read" | "write";
+    readonly bytes: number;
+    readonly operations: number;
+  }[];
+  readonly networks: Readonly<
+    Record<
+      string,
+      {
+        readonly rxBytes: number;
+        readonly rxPackets: number;
+        readonly rxErrors: number;
+        readonly rxDropped: number;
+        readonly txBytes: number;
+        readonly txPackets: number;
+        readonly txErrors: number;
+        readonly txDropped: number;
+      }
+    >
+  >;
+}
+
+// ── Exec ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface ExecConfig {
+  readonly cmd: readonly string[];
+  readonly tty?: boolean;
+  readonly attachStdin?: boolean;
+  readonly attachStdout?: boolean;
+  readonly attachStderr?: boolean;
+  readonly env?: readonly string[];
+  readonly workingDir?: string;
+  readonly user?: string;
+  readonly privileged?: boolean;
+  readonly detachKeys?: string;
+  readonly consoleSize?: readonly [height: number, width: number];
+}
+
+export interface ExecView {
+  readonly id: string;
+  readonly containerId: string;
+  readonly config: ExecConfig;
+  readonly running: boolean;
+  readonly exitCode?: number;
+  readonly pid: number;
+}
+
+export interface ExecsApi {
+  /** `Conflict` when the container is not running or is paused. */
+  create(containerRef: string, config: ExecConfig): Promise<string>;
+  /** Attached: resolves with the streams once the process runs. */
+  start(
+    id: string,
+    options: { readonly tty?: boolean; readonly consoleSize?: readonly [height: number, width: number] },
+  ): Promise<StreamSession>;
+  /** Detached: resolves once the process runs. */
+  startDetached(id: string, options?: { readonly tty?: boolean }): Promise<void>;
+  resize(id: string, size: TerminalSize): Promise<void>;
+  get(id: string): Promise<ExecView>;
+}
+
+// ── Images ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface RegistryCredentials {
+  readonly username?: string;
+  readonly password?: string;
+  readonly identityToken?: string;
+  readonly registryToken?: string;
+}
+
+/** One step of long work, shaped as Docker streams it. */
+export interface Progress {
+  /** Layer (short digest) or tag it is about. */
+  readonly id?: string;
+  readonly status: string;
+  readonly current?: number;
+  readonly total?: number;
+}
+
+export interface ImageView {
+  /** Config digest. */
+  readonly id: string;
+  readonly repoTags: readonly string[];
+  readonly repoDigests: readonly string[];
+  readonly manifest: { readonly mediaType: string; readonly digest: string; readonly size: number };
+  readonly created?: string;
+  readonly author?: string;
+  readonly comment?: string;
+  readonly architecture: string;
+  readonly variant?: string;
+  readonly os: string;
+  readonly osVersion?: string;
+  /** Unpacked bytes of all layers. */
+  readonly size: number;
+  /** Bytes of layers that other images use too. */
+  readonly sharedSize?: number;
+  readonly diffIds: readonly string[];
+  readonly config: ImageRunConfig;
+  readonly history: readonly ImageHistoryEntry[];
+  /** Containers made from it, running or not. */
+  readonly containers: number;
+  readonly lastTagged?: number;
+  readonly graph: { readonly name: string; readonly data: Readonly<Record<string, string>> };
+}
+
+export interface ImageRunConfig {
+  readonly user?: string;
+  readonly exposedPorts?: readonly string[];
+  readonly env?: readonly string[];
+  readonly entrypoint?: readonly string[];
+  readonly cmd?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly workingDir?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly stopSignal?: string;
+  readonly healthcheck?: import("./container/config.ts").HealthConfig;
+  readonly shell?: readonly string[];
+  readonly onBuild?: readonly string[];
+}
+
+export interface ImageHistoryEntry {
+  readonly id: string;
+  readonly created?: string;
+  readonly createdBy: string;
+  readonly comment: string;
+  readonly size: number;
+  readonly tags: readonly string[];
+}
+
+export interface ImagesApi {
+  list(): Promise<readonly ImageView[]>;
+  get(ref: string): Promise<ImageView>;
+  history(ref: string): Promise<readonly ImageHistoryEntry[]>;
+  pull(
+    reference: string,
+    options: {
+      readonly platform?: string;
+      readonly credentials?: RegistryCredentials;
+      readonly onProgress: (progress: Progress) => void;
+      readonly signal?: AbortSignal;
+    },
+  ): Promise<{ readonly id: string; readonly digest: string; readonly upToDate: boolean }>;
+  /** `target` is a repository with an optional tag. */
+  tag(ref: string, target: string): Promise<void>;
+  /** What was untagged and deleted, in order, as Docker reports it. `Conflict` when a container needs it. */
+  remove(
+    ref: string,
+    options?: { readonly force?: boolean; readonly noPrune?: boolean },
+  ): Promise<readonly ({ readonly untagged: string } | { readonly deleted: string })[]>;
+  prune(options: { readonly dangling: boolean; readonly filter?: (image: ImageView) => boolean }): Promise<{
+    readonly removed: readonly ({ readonly untagged: string } | { readonly deleted: string })[];
+    readonly reclaimed: number;
+  }>;
+  /** Makes a base image from the distribution's packages or from busybox-static. */
+  bootstrap(
+    kind: "debian" | "busybox",
+    onProgress: (progress: Progress) => void,
+    signal?: AbortSignal,
+  ): Promise<{ readonly id: string; readonly tags: readonly string[] }>;
+}
+
+// ── Networks ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface NetworkView {
+  readonly id: string;
+  readonly name: string;
+  readonly created: number;
+  readonly driver: string;
+  readonly internal: boolean;
+  readonly attachable: boolean;
+  readonly enableIPv4: boolean;
+  readonly enableIPv6: boolean;
+  readonly ipam: {
+    readonly driver: string;
+    readonly options: Readonly<Record<string, string>>;
+    readonly config: readonly {
+      readonly subnet: string;
+      readonly ipRange?: string;
+      readonly gateway?: string;
+      readonly auxiliaryAddresses?: Readonly<Record<string, string>>;
+    }[];
+  };
+  readonly options: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly containers: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly endpointId: string;
+    readonly macAddress: string;
+    /** With prefix length, or "". */
+    readonly ipv4Address: string;
+    readonly ipv6Address: string;
+  }[];
+}
+
+export interface CreateNetworkRequest {
+  readonly name: string;
+  /** @default "bridge" */
+  readonly driver?: string;
+  readonly internal?: boolean;
+  readonly attachable?: boolean;
+  readonly enableIPv4?: boolean;
+  readonly enableIPv6?: boolean;
+  readonly ipam?: {
+    readonly driver?: string;
+    readonly options?: Readonly<Record<string, string>>;
+    readonly config?: readonly {
+      readonly subnet?: string;
+      readonly ipRange?: string;
+      readonly gateway?: string;
+      readonly auxiliaryAddresses?: Readonly<Record<string, string>>;
+    }[];
+  };
+  readonly options?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+export interface NetworksApi {
+  list(): Promise<readonly NetworkView[]>;
+  get(ref: string): Promise<NetworkView>;
+  create(request: CreateNetworkRequest): Promise<{ readonly id: string; readonly warning: string }>;
+  remove(ref: string): Promise<void>;
+  connect(ref: string, containerRef: string, endpoint: EndpointRequest): Promise<void>;
+  disconnect(ref: string, containerRef: string, force?: boolean): Promise<void>;
+  prune(filter: (network: NetworkView) => boolean): Promise<readonly string[]>;
+}
+
+// ── Volumes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface VolumeView {
+  readonly name: string;
+  readonly driver: string;
+  readonly mountpoint: string;
+  readonly created: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly options: Readonly<Record<string, string>>;
+  readonly anonymous: boolean;
+  readonly usage?: { readonly size: number; readonly references: number };
+}
+
+export interface VolumesApi {
+  list(options?: { readonly size?: boolean }): Promise<readonly VolumeView[]>;
+  get(name: string): Promise<VolumeView>;
+  /** The same name again returns what is there. */
+  create(request: {
+    readonly name?: string;
+    readonly driver?: string;
+    readonly options?: Readonly<Record<string, string>>;
+    readonly labels?: Readonly<Record<string, string>>;
+  }): Promise<VolumeView>;
+  remove(name: string, options?: { readonly force?: boolean }): Promise<void>;
+  prune(
+    filter: (volume: VolumeView) => boolean,
+  ): Promise<{ readonly removed: readonly string[]; readonly reclaimed: number }>;
+}
+
+// ── Events and the system ───────────────────────────────────────────────────────────────────────────────────────────
+
+export interface EngineEvent {
+  readonly type: "container" | "image" | "network" | "volume" | "daemon";
+  readonly action: string;
+  readonly actor: { readonly id: string; readonly attributes: Readonly<Record<string, string>> };
+  /** Nanoseconds since the epoch. */
+  readonly time: bigint;
+}
+
+export interface EventsApi {
+  /** Calls `listener` for every event from now on; disposing ends it. */
+  subscribe(listener: (event: EngineEvent) => void): Disposable;
+  /** Events that are still in memory, oldest first. */
+  recent(): readonly EngineEvent[];
+}
+
+export interface EngineInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly root: string;
+  readonly version: string;
+  readonly containers: {
+    readonly total: number;
+    readonly running: number;
+    readonly paused: number;
+    readonly stopped: number;
+  };
+  readonly images: number;
+  readonly storageDriver: string;
+  readonly storageStatus: readonly (readonly [string, string])[];
+  readonly runtimes: readonly { readonly name: string; readonly path: string; readonly version: string }[];
+  readonly defaultRuntime: string;
+  readonly monitorVersion: string;
+  readonly cgroupVersion: 1 | 2;
+  readonly kernelVersion: string;
+  readonly operatingSystem: string;
+  readonly osVersion: string;
+  readonly architecture: string;
+  readonly cpus: number;
+  readonly memory: number;
+  readonly hostname: string;
+  readonly ipv4Forwarding: boolean;
+  readonly securityOptions: readonly string[];
+  readonly addressPools: readonly { readonly base: string; readonly size: number }[];
+  readonly insecureRegistries: readonly string[];
+  readonly mirrors: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+export interface SystemApi {
+  info(): Promise<EngineInfo>;
+  /** Unpacked layer bytes in all, each counted once. */
+  layersSize(): Promise<number>;
+  /** Checks credentials against a registry. */
+  login(
+    registry: string,
+    credentials: RegistryCredentials,
+  ): Promise<{ readonly status: string; readonly identityToken?: string }>;
+}

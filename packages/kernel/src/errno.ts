@@ -1,8 +1,28 @@
 import { constants } from "node:os";
 
-const NAMES: ReadonlyMap<number, string> = new Map(
-  Object.entries(constants.errno).map(([name, number]) => [number, name]),
-);
+/** Linux errors that Node's own table lacks; the numbers are the same on x64 and arm64. */
+const LINUX: readonly (readonly [number, string])[] = [
+  [15, "ENOTBLK"],
+  [87, "EUSERS"],
+  [94, "ESOCKTNOSUPPORT"],
+  [96, "EPFNOSUPPORT"],
+  [108, "ESHUTDOWN"],
+  [112, "EHOSTDOWN"],
+  [117, "EUCLEAN"],
+  [121, "EREMOTEIO"],
+  [123, "ENOMEDIUM"],
+  [126, "ENOKEY"],
+];
+
+// Node lists both names of 11 and of 95; the first one is the manual's.
+const ALIASES: ReadonlySet<string> = new Set(["EWOULDBLOCK", "ENOTSUP"]);
+
+const NAMES: ReadonlyMap<number, string> = new Map([
+  ...Object.entries(constants.errno)
+    .filter(([name]) => !ALIASES.has(name))
+    .map(([name, number]) => [number, name] as const),
+  ...LINUX,
+]);
 
 /** The symbolic name of an errno value, e.g. `ENOENT`. */
 export function errnoName(errno: number): string {

@@ -1,11 +1,18 @@
-import { DynamicLibrary, type FunctionSignature, getInt32, type types } from "node:ffi";
+import { DynamicLibrary, type FunctionSignature, getInt32, getRawPointer, type types } from "node:ffi";
+import { Unsupported } from "@boxship/base";
 import { SyscallError } from "./errno.ts";
+import { type SyscallName, syscallNumber } from "./syscall-numbers.ts";
 
 /**
  * The one door to native code. Every other file of this package calls libc through the helpers here and turns a failure
  * into a {@link SyscallError}; no other package imports `node:ffi`.
  *
  * Pointers are passed as `Buffer`s (valid for the length of the call) or as `bigint` addresses.
+ *
+ * errno is read by a second call directly after the failing one. Nothing of ours runs between the two, but the engine
+ * may: a garbage collection there makes system calls of its own. Successful ones leave errno alone, and V8's do not fail
+ * in practice: `ffi.test.ts` checks it under allocation pressure on several threads. Calls whose results are numbers
+ * (`i32`) are preferred over `i64`, because making a `bigint` can start a collection.
  */
 
 type Signature = readonly [result: ResultType, ...arguments_: ArgumentType[]];
@@ -73,24 +80,78 @@ export function check(result: number, syscall: string, detail?: string): number 
   return result;
 }
 
+/** As {@link check}, for calls that return a `long`: sizes and offsets. */
+export function checkLong(result: bigint, syscall: string, detail?: string): number {
+  if (result === -1n) throw new SyscallError(readErrno(), syscall, detail);
+  return Number(result);
+}
+
+const EINTR = 4;
+
+/** Calls again for as long as a signal interrupts the call. */
+export function checkRetry(call: () => number, syscall: string, detail?: string): number {
+  for (;;) {
+    const result = call();
+    if (result !== -1) return result;
+    const errno = readErrno();
+    if (errno !== EINTR) throw new SyscallError(errno, syscall, detail);
+  }
+}
+
+/** As {@link checkRetry}, for calls that return a `long`. */
+export function checkLongRetry(call: () => bigint, syscall: string, detail?: string): number {
+  for (;;) {
+    const result = call();
+    if (result !== -1n) return Number(result);
+    const errno = readErrno();
+    if (errno !== EINTR) throw new SyscallError(errno, syscall, detail);
+  }
+}
+
+/** The address of a buffer's bytes, for pointers inside structures. {@link keepAlive} the buffer until after the call. */
+export function addressOf(buffer: Uint8Array): Pointer {
+  return getRawPointer(buffer);
+}
+
+let kept: unknown;
+
+/** Keeps buffers whose addresses were handed out from being collected before this point. */
+export function keepAlive(...buffers: readonly unknown[]): void {
+  kept = buffers;
+  kept = undefined;
+  void kept;
+}
+
 const rawSyscall = libc.bind<bigint>("syscall", ["i64", "i64", "i64", "i64", "i64", "i64", "i64", "i64"]);
 
-/** Calls a system call by number, all arguments as integers or addresses; for calls that libc does not wrap. */
+function word(value: number | bigint | Uint8Array | null): bigint {
+  if (value === null) return 0n;
+  return typeof value === "object" ? addressOf(value) : BigInt(value);
+}
+
+/** Makes a system call by number, for calls that libc does not wrap. Buffers are passed as their addresses. */
 export function syscall(
-  name: string,
-  number: number,
-  arguments_: readonly (number | bigint)[],
+  name: SyscallName,
+  arguments_: readonly (number | bigint | Uint8Array | null)[],
   detail?: string,
 ): number {
+  const number = syscallNumber(name);
+  if (number === undefined) throw new Unsupported(`system calls are not known for the architecture ${process.arch}`);
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = arguments_;
-  const result = rawSyscall(BigInt(number), BigInt(a), BigInt(b), BigInt(c), BigInt(d), BigInt(e), BigInt(f));
+  const result = rawSyscall(BigInt(number), word(a), word(b), word(c), word(d), word(e), word(f));
+  keepAlive(arguments_);
   if (result === -1n) throw new SyscallError(readErrno(), name, detail);
   return Number(result);
 }
 
 /** A NUL-terminated copy of a path or name for a pointer argument. Throws on an embedded NUL. */
 export function cString(text: string | Uint8Array): Buffer {
-  const bytes = typeof text === "string" ? Buffer.from(text) : Buffer.from(text);
-  if (bytes.includes(0)) throw new SyscallError(22, "argument", `${JSON.stringify(text)} contains a NUL byte`);
-  return Buffer.concat([bytes, Buffer.of(0)]);
+  const length = typeof text === "string" ? Buffer.byteLength(text) : text.length;
+  const bytes = Buffer.allocUnsafe(length + 1);
+  if (typeof text === "string") bytes.write(text);
+  else bytes.set(text);
+  bytes[length] = 0;
+  if (bytes.indexOf(0) !== length)
+    throw new SyscallError(22, "argument", `${JSON.stringify(text)} contains a NUL byte`);
+  return bytes;
 }

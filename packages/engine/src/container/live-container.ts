@@ -1,0 +1,21 @@
+import type { Timer } from "@boxship/base";
+import type { HealthMonitor } from "./health-monitor.ts";
+import type { PendingAttach } from "./pending-attach.ts";
+
+/** What the daemon knows of a container beyond its record; gone with the daemon, rebuilt by the next one. */
+export interface LiveContainer {
+  /** Clients that attached before the start; they get the streams before the process runs. */
+  readonly pendingAttaches: Set<PendingAttach>;
+  readonly execIds: Set<string>;
+  health?: HealthMonitor;
+  /** A restart that is due. */
+  restart?: { readonly timer: Timer };
+  /** The delay before the last restart, for the next one's. */
+  restartDelayMs?: number;
+  /** Releases the log rotation of the running process. */
+  logRotation?: AsyncDisposable;
+}
+
+export function newLiveContainer(): LiveContainer {
+  return { pendingAttaches: new Set(), execIds: new Set() };
+}

@@ -1,1 +1,1 @@
-export {};
+export * from "./leak-check.ts";

@@ -1,0 +1,174 @@
+#!/bin/sh
+# setup.sh [run|test|verify]: makes a checkout ready and says what it does; silent and quick when nothing is missing.
+#
+#   run     system packages the engine needs, npm packages, Node 26 (the default)
+#   test    the same, and the programs that tests and benchmarks compare with or talk to
+#   verify  npm packages only; needs no root
+#
+# Services are neither started nor enabled: programs whose packages carry a service are unpacked under .cache/parts
+# instead of being installed. Current Docker clients go to .cache/clients, where a mirror has them.
+set -eu
+cd "$(dirname "$0")/.."
+purpose=${1:-run}
+log=.cache/setup.log
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() {
+  printf 'setup: %s\n' "$*" >&2
+  exit 1
+}
+
+# COMMAND[:PACKAGE]; a name that starts with "lib" is looked for as a shared library.
+system_run="runc crun conmon mmdebstrap libnftables.so.1:libnftables1"
+system_test="skopeo iptables ip:iproute2 nft:nftables ps:procps zstd xz:xz-utils mkfs.ext4:e2fsprogs setfattr:attr
+  setcap:libcap2-bin openssl curl git tar gzip libdevmapper.so.1.02.1:libdevmapper1.02.1"
+# Unpacked beside the system when the command is missing.
+parts_test="dockerd:docker.io containerd:containerd docker-registry:docker-registry umoci:umoci"
+# Newer than the system's; tests that use them say so when they are absent.
+clients="docker-cli docker-buildx docker-compose"
+
+has() {
+  case $1 in
+    lib*) for file in /usr/lib/*/"$1" /usr/lib64/"$1" /usr/lib/"$1" /lib/*/"$1"; do [ ! -e "$file" ] || return 0; done
+      return 1 ;;
+    *) command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ] ;;
+  esac
+}
+
+# missing COMMAND[:PACKAGE]...: the packages whose command is not there.
+missing() {
+  for entry in "$@"; do
+    has "${entry%%:*}" || printf '%s ' "${entry#*:}"
+  done
+}
+
+apt_quietly() {
+  DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -qq -o DPkg::Lock::Timeout=300 "$@" >>"$log" 2>&1
+}
+
+apt_update_once() {
+  [ -z "${updated:-}" ] || return 0
+  updated=yes
+  say "refreshing the package lists (apt-get update)"
+  apt_quietly update || say "apt-get update reported errors; see $log"
+}
+
+apt_lists_present() {
+  for list in /var/lib/apt/lists/*Packages*; do [ ! -e "$list" ] || return 0; done
+  return 1
+}
+
+explain_other_distribution() {
+  fail "missing: $* (Debian's package names). Only Debian and Ubuntu are installed from automatically; install these by your distribution's package manager and run the command again."
+}
+
+install_system() {
+  command -v apt-get >/dev/null 2>&1 || explain_other_distribution "$@"
+  say "installing system packages: $*"
+  apt_lists_present || apt_update_once
+  apt_quietly install -y --no-install-recommends --no-remove "$@" && return 0
+  apt_update_once
+  apt_quietly install -y --no-install-recommends --no-remove "$@" && return 0
+  tail -n 15 "$log" >&2
+  fail "apt-get could not install: $*"
+}
+
+# unpack_beside DIRECTORY PACKAGE...: the packages' files under DIRECTORY/root, nothing installed, no script run.
+unpack_beside() {
+  target=$1
+  shift
+  mkdir -p "$target/debs" "$target/root"
+  chmod 755 "$target/debs"
+  for package in "$@"; do
+    rm -f "$target/debs"/*.deb
+    (cd "$target/debs" && apt-get -qq -o APT::Sandbox::User=root download "$package") >>"$log" 2>&1 || return 1
+    for deb in "$target/debs"/*.deb; do dpkg -x "$deb" "$target/root"; done
+  done
+  rm -rf "$target/debs"
+}
+
+system_packages() {
+  # shellcheck disable=SC2086
+  case $purpose in
+    run) wanted=$(missing $system_run) ;;
+    test) wanted=$(missing $system_run $system_test) ;;
+  esac
+  has busybox || wanted="$wanted busybox-static"
+  # shellcheck disable=SC2086
+  [ -z "${wanted## }" ] || install_system $wanted
+}
+
+# A busybox that is linked dynamically cannot be the only program of an image. Debian's static one conflicts with it.
+static_busybox() {
+  for list in /var/lib/dpkg/info/busybox-static*.list; do [ ! -e "$list" ] || return 0; done
+  [ ! -x .cache/parts/root/bin/busybox ] && [ ! -x .cache/parts/root/usr/bin/busybox ] || return 0
+  [ "$(id -u)" = 0 ] && command -v dpkg >/dev/null 2>&1 || return 0
+  say "unpacking busybox-static beside the system (its busybox is not static)"
+  unpack_beside .cache/parts busybox-static || { apt_update_once; unpack_beside .cache/parts busybox-static; } ||
+    say "busybox-static cannot be had; 'image bootstrap busybox' will not work"
+}
+
+test_parts() {
+  PATH="$PWD/.cache/parts/root/usr/bin:$PWD/.cache/parts/root/usr/sbin:$PATH"
+  # shellcheck disable=SC2086
+  absent=$(missing $parts_test)
+  [ -n "$absent" ] || return 0
+  command -v dpkg >/dev/null 2>&1 || explain_other_distribution "$absent"
+  say "unpacking for tests, not installing: $absent"
+  # shellcheck disable=SC2086
+  unpack_beside .cache/parts $absent && return 0
+  apt_update_once
+  # shellcheck disable=SC2086
+  unpack_beside .cache/parts $absent || { tail -n 5 "$log" >&2; fail "apt-get could not download: $absent"; }
+}
+
+current_clients() {
+  [ ! -e .cache/clients/done ] || return 0
+  [ "${BOXSHIP_OFFLINE:-}" = "" ] || return 0
+  say "unpacking current Docker clients into .cache/clients: $clients"
+  # shellcheck disable=SC2086
+  if sh scripts/lib/current-clients.sh .cache/clients $clients >>"$log" 2>&1; then
+    touch .cache/clients/done
+  else
+    say "current clients cannot be had here (see $log); their tests will be skipped and say so"
+  fi
+}
+
+npm_packages() {
+  if [ -x node_modules/.bin/node ] && cmp -s package-lock.json node_modules/.boxship-lock; then return 0; fi
+  if [ -x node_modules/.bin/node ] && node_modules/.bin/node scripts/lib/npm-tree.ts installed >/dev/null 2>&1; then
+    cp package-lock.json node_modules/.boxship-lock
+    return 0
+  fi
+  command -v npm >/dev/null 2>&1 || fail "npm is missing: install it (Debian: apt-get install npm) and run the command again"
+  say "installing npm packages, Node 26 among them (npm ci)"
+  npm ci --no-audit --no-fund --loglevel=error >>"$log" 2>&1 || { tail -n 30 "$log" >&2; fail "npm ci failed"; }
+  # Old npm versions leave this link out when the package is an optional one.
+  case $(uname -m) in x86_64) arch=x64 ;; *) arch=arm64 ;; esac
+  [ -x node_modules/.bin/node ] || ln -s "../node-linux-$arch/bin/node" node_modules/.bin/node
+  [ -x node_modules/.bin/node ] ||
+    fail "npm has no Node 26 for this machine ($(uname -sm)): Linux on x86_64 and aarch64 with glibc are supported"
+  case $(node_modules/.bin/node --version 2>>"$log") in
+    v26.*) ;;
+    *) fail "node_modules/.bin/node does not run as Node 26 here: $(node_modules/.bin/node --version 2>&1 | head -n 1)" ;;
+  esac
+  cp package-lock.json node_modules/.boxship-lock
+}
+
+[ "$(uname -s)" = Linux ] || fail "Boxship runs on Linux only"
+case $purpose in
+  run | test) [ "$(id -u)" = 0 ] || fail "root is needed: containers, mounts and networks are made here. Run the command again as root, for instance with sudo." ;;
+  verify) ;;
+  *) fail "unknown purpose '$purpose': run, test or verify" ;;
+esac
+
+mkdir -p .cache
+# One setup at a time; later ones find the work done.
+if [ -z "${BOXSHIP_SETUP_LOCKED:-}" ] && command -v flock >/dev/null 2>&1; then
+  BOXSHIP_SETUP_LOCKED=1 exec flock .cache/setup.lock sh scripts/setup.sh "$purpose"
+fi
+: >"$log"
+[ "$purpose" = verify ] || { system_packages; static_busybox; }
+npm_packages
+[ "$purpose" != test ] || { test_parts; current_clients; }
+[ "$purpose" = verify ] || touch .cache/ready

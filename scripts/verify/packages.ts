@@ -1,0 +1,46 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { missingPlatforms, readLock } from "../lib/npm-tree.ts";
+import type { Check, Finding } from "./finding.ts";
+
+const licences = new Set(["MIT", "Apache-2.0", "ISC", "BSD-2-Clause", "BSD-3-Clause", "0BSD", "MIT OR Apache-2.0"]);
+
+/** The lock file works with any registry and on every platform, and versions are exact. */
+export const lockFile: Check = {
+  name: "lock-file",
+  run(root) {
+    const lock = readLock(join(root, "package-lock.json"));
+    const findings: Finding[] = [];
+    const at = (what: string) => findings.push({ where: "package-lock.json", what });
+    for (const [path, entry] of Object.entries(lock.packages)) {
+      if (entry.resolved?.includes("://") === true) at(`'${path}' names the registry it came from`);
+    }
+    for (const path of Object.keys(missingPlatforms(lock))) {
+      at(`'${path}' is missing, and 'npm ci' refuses: run 'node scripts/lib/npm-tree.ts complete'`);
+    }
+    const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Record<string, unknown>;
+    for (const kind of ["dependencies", "devDependencies", "optionalDependencies"]) {
+      for (const [name, version] of Object.entries((manifest[kind] ?? {}) as Record<string, string>)) {
+        if (!/^\d/.test(version))
+          findings.push({ where: "package.json", what: `'${name}': '${version}' is not exact` });
+      }
+    }
+    return findings;
+  },
+};
+
+/** Every package that is installed has a licence of the policy: MIT, Apache-2.0, ISC, BSD. */
+export const licencesCheck: Check = {
+  name: "licences",
+  run(root) {
+    const lock = readLock(join(root, "package-lock.json"));
+    return Object.entries(lock.packages)
+      .filter(([path, entry]) => path.includes("node_modules/") && entry.link !== true)
+      .flatMap(([path, entry]) => {
+        // Packages of other platforms carry the licence of the package that names them.
+        if (entry.license === undefined && entry.optional === true) return [];
+        if (entry.license !== undefined && licences.has(entry.license)) return [];
+        return [{ where: path, what: `licence '${entry.license ?? "none"}' is not in the policy` }];
+      });
+  },
+};

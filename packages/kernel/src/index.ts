@@ -1,6 +1,7 @@
 export * from "./directory-entry.ts";
 export * from "./errno.ts";
 export * from "./fd.ts";
+export * from "./file-lock.ts";
 export * from "./file-data.ts";
 export * from "./inode.ts";
 export * from "./mount.ts";

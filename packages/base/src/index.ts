@@ -4,3 +4,4 @@ export * from "./concurrency.ts";
 export * from "./entry.ts";
 export * from "./errors.ts";
 export * from "./log.ts";
+export * from "./worker-pool.ts";

@@ -109,9 +109,7 @@ export class TarParser {
         return this.#extendedBody(chunk, at, available);
       case "finished":
         return available;
-      case "header":
-      case "old-sparse":
-      case "sparse-map":
+      default:
         return this.#block(chunk, at, available);
     }
   }

@@ -1,0 +1,83 @@
+import { Unsupported } from "@boxship/base";
+
+/** Media types of the OCI image specification 1.1 and of Docker's schema 2. */
+export const MediaType = {
+  OciIndex: "application/vnd.oci.image.index.v1+json",
+  OciManifest: "application/vnd.oci.image.manifest.v1+json",
+  OciConfig: "application/vnd.oci.image.config.v1+json",
+  OciLayer: "application/vnd.oci.image.layer.v1.tar",
+  OciLayerGzip: "application/vnd.oci.image.layer.v1.tar+gzip",
+  OciLayerZstd: "application/vnd.oci.image.layer.v1.tar+zstd",
+  OciEmpty: "application/vnd.oci.empty.v1+json",
+  DockerIndex: "application/vnd.docker.distribution.manifest.list.v2+json",
+  DockerManifest: "application/vnd.docker.distribution.manifest.v2+json",
+  DockerConfig: "application/vnd.docker.container.image.v1+json",
+  DockerLayer: "application/vnd.docker.image.rootfs.diff.tar",
+  DockerLayerGzip: "application/vnd.docker.image.rootfs.diff.tar.gzip",
+  DockerSchema1: "application/vnd.docker.distribution.manifest.v1+json",
+  DockerSchema1Signed: "application/vnd.docker.distribution.manifest.v1+prettyjws",
+} as const;
+
+/** What a client that understands everything here sends as `Accept` for a manifest. */
+export const MANIFEST_MEDIA_TYPES: readonly string[] = [
+  MediaType.OciIndex,
+  MediaType.OciManifest,
+  MediaType.DockerIndex,
+  MediaType.DockerManifest,
+];
+
+export type LayerCompression = "none" | "gzip" | "zstd";
+
+interface LayerType {
+  readonly compression: LayerCompression;
+  /** The layer may have to be fetched from an address of its publisher instead of the registry. */
+  readonly foreign: boolean;
+}
+
+const LAYER_TYPES: ReadonlyMap<string, LayerType> = new Map([
+  [MediaType.OciLayer, { compression: "none", foreign: false }],
+  [MediaType.OciLayerGzip, { compression: "gzip", foreign: false }],
+  [MediaType.OciLayerZstd, { compression: "zstd", foreign: false }],
+  ["application/vnd.oci.image.layer.nondistributable.v1.tar", { compression: "none", foreign: true }],
+  ["application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", { compression: "gzip", foreign: true }],
+  ["application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", { compression: "zstd", foreign: true }],
+  [MediaType.DockerLayer, { compression: "none", foreign: false }],
+  [MediaType.DockerLayerGzip, { compression: "gzip", foreign: false }],
+  ["application/vnd.docker.image.rootfs.diff.tar.zstd", { compression: "zstd", foreign: false }],
+  ["application/vnd.docker.image.rootfs.foreign.diff.tar", { compression: "none", foreign: true }],
+  ["application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", { compression: "gzip", foreign: true }],
+]);
+
+function layerType(mediaType: string): LayerType {
+  const type = LAYER_TYPES.get(mediaType);
+  if (type !== undefined) return type;
+  throw new Unsupported(`layers of media type ${JSON.stringify(mediaType)} are not supported`, {
+    subject: { kind: "media type", name: mediaType },
+  });
+}
+
+/** How a layer of this media type is compressed. @throws Unsupported for a type that is no file system layer */
+export function layerCompression(mediaType: string): LayerCompression {
+  return layerType(mediaType).compression;
+}
+
+/** Whether the layer may only be available from its publisher. @throws Unsupported as {@link layerCompression} */
+export function isForeignLayer(mediaType: string): boolean {
+  return layerType(mediaType).foreign;
+}
+
+export function isIndexMediaType(mediaType: string): boolean {
+  return mediaType === MediaType.OciIndex || mediaType === MediaType.DockerIndex;
+}
+
+export function isManifestMediaType(mediaType: string): boolean {
+  return mediaType === MediaType.OciManifest || mediaType === MediaType.DockerManifest;
+}
+
+export function isSchema1MediaType(mediaType: string): boolean {
+  return mediaType === MediaType.DockerSchema1 || mediaType === MediaType.DockerSchema1Signed;
+}
+
+export function isImageConfigMediaType(mediaType: string): boolean {
+  return mediaType === MediaType.OciConfig || mediaType === MediaType.DockerConfig;
+}

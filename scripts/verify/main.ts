@@ -5,12 +5,13 @@ import { generated, lengths, machine } from "./files.ts";
 import type { Check } from "./finding.ts";
 import { floorsCheck } from "./floors.ts";
 import { licencesCheck, lockFile } from "./packages.ts";
-import { format, lint, types } from "./tools.ts";
+import { bundle, format, lint, types } from "./tools.ts";
 
 const checks: readonly Check[] = [
   types,
   lint,
   format,
+  bundle,
   floorsCheck,
   lengths,
   generated,

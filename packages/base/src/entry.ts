@@ -1,26 +1,48 @@
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { Worker, type WorkerOptions } from "node:worker_threads";
 
 /**
- * Worker threads from a checkout and from a release bundle alike.
+ * How the program finds its own parts, in its three shapes:
  *
- * In a checkout the worker is the `.ts` file beside its user. In a release the build writes one `<name>.cjs` per worker
- * beside the main bundle (`scripts/build.ts` holds the list of names) and sets `BOXSHIP_BUNDLE_DIR` before anything
- * loads.
+ * - **checkout**: TypeScript is run as it is; a part is the `.ts` file beside its user.
+ * - **bundle**: `scripts/build.ts` writes `boxship.cjs`, `daemon.cjs` and one `<worker>.cjs` per worker into one
+ *   directory. Each begins with a line that sets {@link Bundle} for its own thread.
+ * - **executable**: the same files are assets of a single executable, and are evaluated from memory.
+ */
+interface Bundle {
+  /** Absolute path of a part's file, in a bundle on disk. */
+  readonly file?: (part: string) => string;
+  /** Source text of a part, in the single executable. */
+  readonly source?: (part: string) => string;
+}
+
+function bundle(): Bundle | undefined {
+  return (globalThis as { [key: symbol]: Bundle | undefined })[Symbol.for("boxship.bundle")];
+}
+
+/** Flags that every Node process of ours runs with. */
+const nodeFlags = ["--disable-warning=ExperimentalWarning"];
+
+/**
+ * Starts a worker thread. The build finds workers by this call's text, so both arguments are literals.
  *
  * @param name the worker's name, unique in the program, e.g. `"unpack"`
  * @param source the worker's source file, as `new URL("./unpack-worker.ts", import.meta.url)`
  */
 export function startWorker(name: string, source: URL, options: WorkerOptions = {}): Worker {
-  const bundles = process.env["BOXSHIP_BUNDLE_DIR"];
-  const bundled = bundles === undefined ? undefined : join(bundles, `${name}.cjs`);
-  const file = bundled !== undefined && existsSync(bundled) ? bundled : source;
-  return new Worker(file, { name, ...options });
+  const parts = bundle();
+  const text = parts?.source?.(name);
+  if (text !== undefined) return new Worker(text, { name, ...options, eval: true });
+  return new Worker(parts?.file?.(name) ?? source, { name, ...options });
 }
 
-/** Directory of the running bundle, or undefined in a checkout. */
-export function bundleDirectory(): string | undefined {
-  const directory = process.env["BOXSHIP_BUNDLE_DIR"];
-  return directory === undefined ? undefined : dirname(join(directory, "x"));
+/**
+ * The program and first arguments that start the daemon of this very build; append the daemon's own flags. The daemon
+ * sees the word `daemon` as its first argument in every shape.
+ */
+export function daemonCommand(): readonly [string, ...string[]] {
+  const parts = bundle();
+  if (parts?.source !== undefined) return [process.execPath, "daemon"];
+  if (parts?.file !== undefined) return [process.execPath, ...nodeFlags, parts.file("boxship"), "daemon"];
+  const main = new URL("../../daemon/src/main.ts", import.meta.url).pathname;
+  return [process.execPath, ...nodeFlags, main, "daemon"];
 }

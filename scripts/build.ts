@@ -1,0 +1,12 @@
+/**
+ * Bundles the program; `--bundle` stops there, without it the parts become one executable, `dist/boxship`.
+ * `--check` bundles and writes nothing.
+ */
+import { resolve } from "node:path";
+import { bundleParts, writeBundle } from "./build/bundle.ts";
+import { buildExecutable } from "./build/executable.ts";
+
+const root = resolve(import.meta.dirname, "..");
+const parts = await bundleParts(root);
+if (process.argv.includes("--bundle")) writeBundle(root, parts);
+else if (!process.argv.includes("--check")) await buildExecutable(root, parts);

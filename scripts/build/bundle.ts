@@ -1,0 +1,101 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type BuildOptions, build } from "esbuild";
+import { findWorkers } from "./workers.ts";
+
+/** Parts of the program by name, as source text. `boxship` starts them all. */
+export type Parts = ReadonlyMap<string, string>;
+
+const mains = { cli: "packages/cli/src/main.ts", daemon: "packages/daemon/src/main.ts" };
+
+/** First lines of every part: where the other parts are. An executable sets this itself, before any part runs. */
+const prologue = `"use strict";
+globalThis[Symbol.for("boxship.bundle")] ??= { file: (part) => __dirname + "/" + part + ".cjs" };
+const boxshipPartUrl = require("node:url").pathToFileURL(__filename).href;`;
+
+/** First lines of a worker's part in an executable: it is evaluated from text, and starts workers in the same way. */
+const workerPrologue = `"use strict";
+if (require("node:sea").isSea()) globalThis[Symbol.for("boxship.bundle")] = { source: (part) => require("node:sea").getAsset(part, "utf8") };`;
+
+/** The daemon is another program: the command line does not pay for its code, nor it for the command line's. */
+const dispatch = `if (process.argv[2] === "daemon") {
+  const { file, source } = globalThis[Symbol.for("boxship.bundle")];
+  if (source === undefined) require(file("daemon"));
+  else require("node:vm").compileFunction(source("daemon"), ["exports", "require", "module", "__filename", "__dirname"], { filename: "daemon.cjs" })({}, require, {}, __filename, __dirname);
+} else {
+  require("./${mains.cli}");
+}`;
+
+function options(root: string): BuildOptions {
+  return {
+    absWorkingDir: root,
+    bundle: true,
+    write: false,
+    platform: "node",
+    format: "cjs",
+    target: "node26",
+    // Identifiers stay: the names of error classes are part of what a user reads.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    legalComments: "none",
+    define: { "import.meta.url": "boxshipPartUrl", "import.meta.main": "true" },
+    logLevel: "silent",
+  };
+}
+
+async function bundleOne(root: string, name: string, entry: BuildOptions, isWorker: boolean): Promise<string> {
+  const banner = { js: isWorker ? `${workerPrologue}\n${prologue}` : prologue };
+  const result = await build({ ...options(root), ...entry, banner });
+  const text = result.outputFiles?.[0]?.text;
+  if (text === undefined) throw new Error(`esbuild made nothing of '${name}'`);
+  return text;
+}
+
+/** Bundles the command line, the daemon and every worker. @throws esbuild's BuildFailure, or Error from the workers */
+export async function bundleParts(root: string): Promise<Parts> {
+  const entries: [string, BuildOptions, boolean][] = [];
+  if (existsSync(join(root, mains.cli))) {
+    const stdin = { contents: dispatch, resolveDir: root, sourcefile: "boxship.cjs", loader: "js" as const };
+    entries.push(["boxship", { stdin }, false]);
+  }
+  if (existsSync(join(root, mains.daemon))) entries.push(["daemon", { entryPoints: [mains.daemon] }, false]);
+  for (const [name, file] of findWorkers(root)) entries.push([name, { entryPoints: [file] }, true]);
+  const texts = entries.map(
+    async ([name, entry, isWorker]) => [name, await bundleOne(root, name, entry, isWorker)] as const,
+  );
+  return new Map(await Promise.all(texts));
+}
+
+/** Builds that stay on disk: a running daemon loads its workers from the build it was started from. */
+const kept = 8;
+
+/**
+ * Writes the parts into `dist/build-<hash>/` and points `dist/current` there. Atomic: a reader sees the old build or
+ * the new one, whole, and a daemon that runs from an old build keeps its files.
+ */
+export function writeBundle(root: string, parts: Parts): string {
+  const hash = createHash("sha256");
+  for (const [name, text] of parts) hash.update(`${name}\0${text}\0`);
+  const name = `build-${hash.digest("hex").slice(0, 16)}`;
+  const dist = join(root, "dist");
+  const [target, fresh] = [join(dist, name), join(dist, `new-${process.pid}`)];
+  mkdirSync(fresh, { recursive: true });
+  for (const [part, text] of parts) writeFileSync(join(fresh, `${part}.cjs`), text);
+  try {
+    renameSync(fresh, target);
+  } catch {
+    rmSync(fresh, { recursive: true }); // the same build is there
+  }
+  const link = join(dist, `link-${process.pid}`);
+  symlinkSync(name, link);
+  renameSync(link, join(dist, "current"));
+  pruneBuilds(dist, name);
+  return target;
+}
+
+function pruneBuilds(dist: string, current: string): void {
+  const builds = readdirSync(dist).filter((name) => name.startsWith("build-") && name !== current);
+  const byAge = builds.map((name) => ({ name, age: statSync(join(dist, name)).mtimeMs })).sort((a, b) => b.age - a.age);
+  for (const { name } of byAge.slice(kept - 1)) rmSync(join(dist, name), { recursive: true, force: true });
+}

@@ -26,7 +26,7 @@ const nodeFlags = ["--disable-warning=ExperimentalWarning"];
  * Starts a worker thread. The build finds workers by this call's text, so both arguments are literals.
  *
  * @param name the worker's name, unique in the program, e.g. `"unpack"`
- * @param source the worker's source file, as `new URL("./unpack-worker.ts", import.meta.url)`
+ * @param source the worker's source file, as a `new URL` of `"./x-worker.ts"` and `import.meta.url`
  */
 export function startWorker(name: string, source: URL, options: WorkerOptions = {}): Worker {
   const parts = bundle();

@@ -1,0 +1,11 @@
+export * from "./address.ts";
+export * from "./conntrack.ts";
+export * from "./ip-address.ts";
+export * from "./link.ts";
+export type * from "./link-kind.ts";
+export { NetlinkError } from "./message.ts";
+export * from "./neighbour.ts";
+export * from "./route.ts";
+export * from "./rule.ts";
+export * from "./socket.ts";
+export * from "./sysctl.ts";

@@ -1,0 +1,175 @@
+import { Buffer } from "node:buffer";
+import { Internal } from "@boxship/base";
+import { check, libc } from "../ffi.ts";
+import {
+  acknowledgementError,
+  ControlType,
+  decodeMessages,
+  encodeMessage,
+  MessageFlag,
+  type NetlinkMessage,
+} from "./message.ts";
+
+/** Families of `socket(AF_NETLINK, …)`. */
+export const NetlinkProtocol = { Route: 0, Netfilter: 12 } as const;
+
+const AF_NETLINK = 16;
+const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
+const SOL_SOCKET = 1;
+const SO_RCVTIMEO = 20;
+const SOL_NETLINK = 270;
+const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
+const NETLINK_GET_STRICT_CHECK = 12;
+const MSG_TRUNC = 0x20;
+const RECEIVE_SIZE = 64 * 1024;
+const RECEIVE_TIMEOUT_SECONDS = 10n;
+const DUMP_ATTEMPTS = 5;
+
+const socketCall = libc.bind<number>("socket", ["i32", "i32", "i32", "i32"]);
+const setsockoptCall = libc.bind<number>("setsockopt", ["i32", "i32", "i32", "i32", "pointer", "u32"]);
+const sendCall = libc.bind<bigint>("send", ["i64", "i32", "pointer", "u64", "i32"]);
+const recvCall = libc.bind<bigint>("recv", ["i64", "i32", "pointer", "u64", "i32"]);
+const closeCall = libc.bind<number>("close", ["i32", "i32"]);
+
+export interface NetlinkRequest {
+  readonly type: number;
+  /** {@link MessageFlag} values besides Request and Ack, which are added. @default 0 */
+  readonly flags?: number;
+  readonly payload: Buffer;
+  /** What the request does, for error messages, e.g. `create link eth0`. */
+  readonly about: string;
+}
+
+/**
+ * A netlink socket, used in the calling thread, request by request: the kernel works on a request inside `send`, so
+ * that its answer is there when `send` returns and nothing waits. The socket stays in the network namespace in which it
+ * was opened, wherever its thread goes afterwards.
+ *
+ * Whoever opens it disposes it.
+ */
+export class NetlinkSocket implements Disposable {
+  readonly #fd: number;
+  readonly #receiveBuffer = Buffer.alloc(RECEIVE_SIZE);
+  #sequence = 0;
+  #closed = false;
+
+  /** @param protocol one of {@link NetlinkProtocol} */
+  constructor(protocol: number = NetlinkProtocol.Route) {
+    this.#fd = check(socketCall(AF_NETLINK, SOCK_RAW_CLOEXEC, protocol), "socket", "netlink");
+    const timeout = Buffer.alloc(16);
+    timeout.writeBigInt64LE(RECEIVE_TIMEOUT_SECONDS);
+    this.#setOption(SOL_SOCKET, SO_RCVTIMEO, timeout);
+    const on = Buffer.from(Int32Array.of(1).buffer);
+    this.#setOption(SOL_NETLINK, NETLINK_EXT_ACK, on);
+    this.#setOption(SOL_NETLINK, NETLINK_CAP_ACK, on);
+    if (protocol === NetlinkProtocol.Route) this.#setOption(SOL_NETLINK, NETLINK_GET_STRICT_CHECK, on);
+  }
+
+  /** The descriptor, owned by this object. */
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /**
+   * Sends one request, waits for its acknowledgement and returns what the kernel answered before it (the object for a
+   * query or with {@link MessageFlag.Echo}, else nothing). Throws {@link NetlinkError}.
+   */
+  request(request: NetlinkRequest): NetlinkMessage[] {
+    return this.#exchange([request]);
+  }
+
+  /**
+   * Sends all requests as one datagram; the kernel works on them in order and does not stop at a failure. Throws the
+   * first {@link NetlinkError} when all are done.
+   */
+  batch(requests: readonly NetlinkRequest[]): NetlinkMessage[] {
+    return requests.length === 0 ? [] : this.#exchange(requests);
+  }
+
+  /** Every object of a kind. Repeated when the set changed while the kernel was listing it. */
+  dump(request: NetlinkRequest): NetlinkMessage[] {
+    for (let attempt = 1; ; attempt++) {
+      const { messages, interrupted } = this.#dumpOnce(request);
+      if (!interrupted || attempt === DUMP_ATTEMPTS) return messages;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    check(closeCall(this.#fd), "close", "netlink");
+  }
+
+  #setOption(level: number, option: number, value: Buffer): void {
+    check(setsockoptCall(this.#fd, level, option, value, value.length), "setsockopt", "netlink");
+  }
+
+  #send(requests: readonly NetlinkRequest[], extraFlags: number): number {
+    const first = this.#sequence + 1;
+    const datagram = requests.map(({ type, flags = 0, payload }) => {
+      this.#sequence = (this.#sequence + 1) >>> 0;
+      return encodeMessage({
+        type,
+        flags: flags | MessageFlag.Request | extraFlags,
+        sequence: this.#sequence,
+        payload,
+      });
+    });
+    const bytes = datagram.length === 1 ? (datagram[0] as Buffer) : Buffer.concat(datagram);
+    check(Number(sendCall(this.#fd, bytes, BigInt(bytes.length), 0)), "send", requests[0]?.about);
+    return first;
+  }
+
+  #receive(about: string): Buffer {
+    const size = recvCall(this.#fd, this.#receiveBuffer, BigInt(RECEIVE_SIZE), MSG_TRUNC);
+    const length = check(Number(size), "recv", about);
+    if (length > RECEIVE_SIZE) throw new Internal(`netlink datagram of ${length} bytes is larger than ${RECEIVE_SIZE}`);
+    return Buffer.from(this.#receiveBuffer.subarray(0, length));
+  }
+
+  #exchange(requests: readonly NetlinkRequest[]): NetlinkMessage[] {
+    const first = this.#send(requests, MessageFlag.Ack);
+    const replies: NetlinkMessage[] = [];
+    let failure: Error | undefined;
+    let waiting = requests.length;
+    while (waiting > 0) {
+      const about = requests[requests.length - waiting]?.about ?? "";
+      for (const message of decodeMessages(this.#receive(about))) {
+        const request = requests[message.sequence - first];
+        if (request === undefined) continue;
+        if (message.type !== ControlType.Error) {
+          replies.push(message);
+          continue;
+        }
+        waiting--;
+        failure ??= acknowledgementError(message, request.about);
+      }
+    }
+    if (failure !== undefined) throw failure;
+    return replies;
+  }
+
+  #dumpOnce(request: NetlinkRequest): { messages: NetlinkMessage[]; interrupted: boolean } {
+    const sequence = this.#send([request], MessageFlag.Dump);
+    const messages: NetlinkMessage[] = [];
+    let interrupted = false;
+    for (;;) {
+      for (const message of decodeMessages(this.#receive(request.about))) {
+        if (message.sequence !== sequence) continue;
+        if ((message.flags & MessageFlag.DumpInterrupted) !== 0) interrupted = true;
+        if (message.type === ControlType.Error) {
+          const error = acknowledgementError(message, request.about);
+          if (error !== undefined) throw error;
+          return { messages, interrupted };
+        }
+        if (message.type === ControlType.Done) {
+          const error = message.payload.length >= 4 ? acknowledgementError(message, request.about) : undefined;
+          if (error !== undefined) throw error;
+          return { messages, interrupted };
+        }
+        messages.push(message);
+      }
+    }
+  }
+}

@@ -13,6 +13,7 @@ const FD_CLOEXEC = 1;
 const O_NONBLOCK = 0o4000;
 
 let live = 0;
+const permanent = new Set<number>();
 
 /**
  * Owner of one file descriptor. Exactly one owner exists per descriptor: {@link Fd.release} hands the number over to
@@ -122,6 +123,11 @@ export function duplicateOver(source: Descriptor, target: number): void {
   check(dup3Call(descriptorNumber(source), target, O_CLOEXEC), "dup3", String(target));
 }
 
+/** Declares a descriptor that this package keeps for the life of the process; leak reports leave it out. */
+export function keepForever(number: number): void {
+  permanent.add(number);
+}
+
 /** One open descriptor of this process. */
 export interface OpenDescriptor {
   readonly number: number;
@@ -143,7 +149,7 @@ export function openLeakReport(known: readonly OpenDescriptor[] = []): readonly 
   for (const name of readdirSync("/proc/self/fd")) {
     const target = linkTarget(`/proc/self/fd/${name}`);
     // The descriptor of the listing itself is closed by now.
-    if (target === undefined || expected.has(`${name} ${target}`)) continue;
+    if (target === undefined || permanent.has(Number(name)) || expected.has(`${name} ${target}`)) continue;
     found.push({ number: Number(name), target });
   }
   return found.sort((a, b) => a.number - b.number);

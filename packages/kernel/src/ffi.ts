@@ -72,39 +72,39 @@ errnoAddress = errnoLocation();
 /**
  * Returns a system call's result, or throws a {@link SyscallError} when it is -1.
  *
- * @param syscall the call's name as in section 2 of the manual
+ * @param name the call's name as in section 2 of the manual
  * @param detail what it was about: a path, a descriptor, a name
  */
-export function check(result: number, syscall: string, detail?: string): number {
-  if (result === -1) throw new SyscallError(readErrno(), syscall, detail);
+export function check(result: number, name: string, detail?: string): number {
+  if (result === -1) throw new SyscallError(readErrno(), name, detail);
   return result;
 }
 
 /** As {@link check}, for calls that return a `long`: sizes and offsets. */
-export function checkLong(result: bigint, syscall: string, detail?: string): number {
-  if (result === -1n) throw new SyscallError(readErrno(), syscall, detail);
+export function checkLong(result: bigint, name: string, detail?: string): number {
+  if (result === -1n) throw new SyscallError(readErrno(), name, detail);
   return Number(result);
 }
 
 const EINTR = 4;
 
 /** Calls again for as long as a signal interrupts the call. */
-export function checkRetry(call: () => number, syscall: string, detail?: string): number {
+export function checkRetry(call: () => number, name: string, detail?: string): number {
   for (;;) {
     const result = call();
     if (result !== -1) return result;
     const errno = readErrno();
-    if (errno !== EINTR) throw new SyscallError(errno, syscall, detail);
+    if (errno !== EINTR) throw new SyscallError(errno, name, detail);
   }
 }
 
 /** As {@link checkRetry}, for calls that return a `long`. */
-export function checkLongRetry(call: () => bigint, syscall: string, detail?: string): number {
+export function checkLongRetry(call: () => bigint, name: string, detail?: string): number {
   for (;;) {
     const result = call();
     if (result !== -1n) return Number(result);
     const errno = readErrno();
-    if (errno !== EINTR) throw new SyscallError(errno, syscall, detail);
+    if (errno !== EINTR) throw new SyscallError(errno, name, detail);
   }
 }
 

@@ -14,7 +14,7 @@ const flockCall = libc.bind<number>("flock", ["i32", "i32", "i32"]);
  * @returns undefined when another process holds it
  */
 export function tryLockFile(path: string): Disposable | undefined {
-  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_CLOEXEC, 0o600);
+  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   try {
     check(flockCall(fd, LOCK_EX | LOCK_NB), "flock", path);
   } catch (error) {

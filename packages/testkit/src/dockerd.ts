@@ -1,0 +1,64 @@
+import { mkdir, readdir, rmdir, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { EngineClient } from "./engine-client.ts";
+import { startProgram, waitUntilReady } from "./process.ts";
+import { tempDir } from "./temp-dir.ts";
+
+export interface DockerdOptions {
+  /**
+   * Run it in network and mount namespaces of its own, so that its firewall rules, bridge and mounts end with it.
+   * @default true
+   */
+  readonly isolated?: boolean;
+  /** More flags. */
+  readonly flags?: readonly string[];
+}
+
+/** Docker's daemon, private to the test: own data, own socket, own containerd. */
+export interface Dockerd extends AsyncDisposable {
+  readonly socketPath: string;
+  readonly client: EngineClient;
+  readonly pid: number;
+  /** Socket of the containerd that it runs. */
+  readonly containerdSocket: string;
+}
+
+/** Removes the (empty) control group of that name from every hierarchy. */
+async function removeControlGroup(name: string): Promise<void> {
+  for (const hierarchy of ["", ...(await readdir("/sys/fs/cgroup"))]) {
+    await rmdir(join("/sys/fs/cgroup", hierarchy, name)).catch(() => {});
+  }
+}
+
+export async function startDockerd(options: DockerdOptions = {}): Promise<Dockerd> {
+  await using stack = new AsyncDisposableStack();
+  const directory = stack.use(tempDir("dockerd"));
+  const group = basename(directory.path);
+  stack.defer(() => removeControlGroup(group));
+  await mkdir(directory.join("exec"), { recursive: true });
+  const socketPath = directory.join("docker.sock");
+  const log = directory.join("log");
+  const flags = [
+    `--data-root=${directory.join("data")}`,
+    `--exec-root=${directory.join("exec")}`,
+    `--pidfile=${directory.join("pid")}`,
+    `--host=unix://${socketPath}`,
+    `--cgroup-parent=/${group}`,
+    `--config-file=${directory.join("config.json")}`,
+    ...(options.flags ?? []),
+  ];
+  const isolate = ["unshare", "--net", "--mount", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"];
+  const command = [...(options.isolated === false ? [] : isolate), "dockerd", ...flags];
+  await writeFile(directory.join("config.json"), "{}");
+  const program = stack.use(await startProgram(command, { log }));
+  const client = stack.use(new EngineClient(socketPath));
+  await waitUntilReady(program, log, async () => (await client.call("GET", "/_ping")).status === 200, 60_000);
+  const owned = stack.move();
+  return {
+    socketPath,
+    client,
+    pid: program.pid,
+    containerdSocket: directory.join("exec", "containerd", "containerd.sock"),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}

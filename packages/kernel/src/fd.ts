@@ -73,6 +73,11 @@ export class Fd implements Disposable {
     return new Fd(check(fcntlCall(this.number, F_DUPFD_CLOEXEC, BigInt(minimum)), "fcntl", String(this.number)));
   }
 
+  /** The path of the open file as the kernel sees it now, without links; what was removed ends in ` (deleted)`. */
+  realPath(): string {
+    return readlinkSync(descriptorPath(this));
+  }
+
   #forget(): void {
     this.#number = -1;
     live--;

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readlinkSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { symlinkat } from "./directory-entry.ts";
 import { descriptorPath } from "./fd.ts";
 import { read, writeAll } from "./file-data.ts";
-import { CurrentDirectory, OpenFlag, openat, openat2, pathText, ResolveFlag } from "./open.ts";
+import { CurrentDirectory, OpenFlag, openat, openat2, openInRoot, pathText, ResolveFlag } from "./open.ts";
 import { temporaryDirectory } from "./testing.ts";
 
 const create = OpenFlag.Create | OpenFlag.Exclusive | OpenFlag.WriteOnly;
@@ -42,6 +42,15 @@ test("openat2 under InRoot keeps absolute links and .. inside", () => {
     using file = openat2(directory.fd, name, { flags: OpenFlag.ReadOnly, resolve: ResolveFlag.InRoot });
     assert.equal(readFileSync(descriptorPath(file), "utf8"), "inside", name);
   }
+});
+
+test("openInRoot finds the place and tells its real path", () => {
+  using directory = temporaryDirectory();
+  mkdirSync(join(directory.path, "data"));
+  symlinkSync("/data", join(directory.path, "link"));
+  using found = openInRoot(directory.path, "/../link/.");
+  assert.equal(found.realPath(), join(realpathSync(directory.path), "data"));
+  assert.throws(() => openInRoot(directory.path, "absent"), { code: "ENOENT" });
 });
 
 test("openat2 refuses by name: Beneath, NoSymlinks, NoMagiclinks, NoXdev", () => {

@@ -92,6 +92,18 @@ export function openat2(directory: Descriptor, path: SystemPath, how: OpenHow): 
   }
 }
 
+/**
+ * Opens a path inside a directory that is its root, as a container sees it: neither `..` nor any link leads out of it.
+ *
+ * @param root an absolute path on the host, itself trusted
+ * @param path inside the root, with or without a leading slash
+ * @param flags {@link OpenFlag} values. @default OpenFlag.Path
+ */
+export function openInRoot(root: string, path: SystemPath, flags: number = OpenFlag.Path): Fd {
+  using directory = openat(CurrentDirectory, root, OpenFlag.Path | OpenFlag.Directory);
+  return openat2(directory, path, { flags, resolve: ResolveFlag.InRoot | ResolveFlag.NoMagiclinks });
+}
+
 function isTransient(error: unknown): boolean {
   return error instanceof Error && "code" in error && (error.code === "EAGAIN" || error.code === "EINTR");
 }

@@ -1,0 +1,151 @@
+import { readFileSync } from "node:fs";
+import { Internal } from "@boxship/base";
+import { SyscallError } from "./errno.ts";
+import { detachMount, releaseMount } from "./mount.ts";
+
+/** One line of `/proc/PID/mountinfo`; see proc(5). */
+export interface MountEntry {
+  readonly id: number;
+  readonly parentId: number;
+  readonly major: number;
+  readonly minor: number;
+  /** The directory of the filesystem that is mounted; not `/` for bind mounts of a part. */
+  readonly root: string;
+  readonly mountPoint: string;
+  /** Options of this mount: `rw`, `nosuid` … */
+  readonly options: readonly string[];
+  /** Peer group, when the mount is shared. */
+  readonly shared: number | undefined;
+  /** Peer group it receives from, when it is a slave. */
+  readonly master: number | undefined;
+  readonly unbindable: boolean;
+  readonly type: string;
+  readonly source: string;
+  /** Options of the filesystem. */
+  readonly superOptions: readonly string[];
+}
+
+/** Undoes the kernel's `\ooo` escapes of spaces, tabs, newlines, backslashes and `#`. */
+export function unescapeOctal(text: string): string {
+  if (!text.includes("\\")) return text;
+  // The escapes are bytes of UTF-8, so they are put back before the text is decoded.
+  const bytes = Buffer.from(text).toString("latin1");
+  const plain = bytes.replace(/\\([0-3][0-7]{2})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 8)));
+  return Buffer.from(plain, "latin1").toString("utf8");
+}
+
+/** Parses one line, without its newline. Throws Internal for anything the kernel does not write. */
+export function parseMountLine(line: string): MountEntry {
+  const fields = line.split(" ");
+  const separator = fields.indexOf("-", 6);
+  const [id, parentId, device, root, mountPoint, options] = fields;
+  const [type, source, superOptions] = separator === -1 ? [] : fields.slice(separator + 1);
+  const numbers = /^(\d+):(\d+)$/.exec(device ?? "");
+  if (root === undefined || mountPoint === undefined || options === undefined || numbers === null) {
+    throw malformed(line);
+  }
+  if (type === undefined || source === undefined) throw malformed(line);
+  const tags = fields.slice(6, separator);
+  const tag = (name: string) => {
+    const found = tags.find((text) => text.startsWith(`${name}:`));
+    return found === undefined ? undefined : Number(found.slice(name.length + 1));
+  };
+  return {
+    id: Number(id),
+    parentId: Number(parentId),
+    major: Number(numbers[1]),
+    minor: Number(numbers[2]),
+    root: unescapeOctal(root),
+    mountPoint: unescapeOctal(mountPoint),
+    options: options.split(","),
+    shared: tag("shared"),
+    master: tag("master"),
+    unbindable: tags.includes("unbindable"),
+    type: unescapeOctal(type),
+    source: unescapeOctal(source),
+    superOptions: superOptions === undefined || superOptions === "" ? [] : superOptions.split(",").map(unescapeOctal),
+  };
+}
+
+function malformed(line: string): Internal {
+  return new Internal(`mountinfo line is not understood: ${JSON.stringify(line)}`);
+}
+
+export function parseMountinfo(text: string): readonly MountEntry[] {
+  return text.split("\n").flatMap((line) => (line === "" ? [] : [parseMountLine(line)]));
+}
+
+/** The mounts that a process sees, in mount order. @default the calling thread's */
+export function readMountinfo(pid?: number): readonly MountEntry[] {
+  return parseMountinfo(readFileSync(`/proc/${pid ?? "thread-self"}/mountinfo`, "utf8"));
+}
+
+/**
+ * The mounts at `prefix` and below it, deepest and latest first: the order in which they can be unmounted.
+ *
+ * @param prefix an absolute path without links, `.` and `..`
+ */
+export function findMounts(prefix: string, mounts: readonly MountEntry[] = readMountinfo()): readonly MountEntry[] {
+  const below = prefix.endsWith("/") ? prefix : `${prefix}/`;
+  return mounts
+    .filter(({ mountPoint }) => mountPoint === prefix || mountPoint.startsWith(below))
+    .map((entry, order) => ({ entry, order, depth: entry.mountPoint.split("/").length }))
+    .sort((a, b) => b.depth - a.depth || b.order - a.order)
+    .map(({ entry }) => entry);
+}
+
+/**
+ * Detaches every mount at `prefix` and below it, those hidden under others included. Idempotent; returns how many there
+ * were. Unmounting one may take others along (propagation), so the list is read again until it is empty.
+ *
+ * Synchronous: waits for dirty data of disk filesystems and overlays. On the event loop use {@link releaseMountsBelow}.
+ */
+export function detachMountsBelow(prefix: string): number {
+  let count = 0;
+  for (;;) {
+    const mounts = findMounts(prefix);
+    if (mounts.length === 0) return count;
+    let detached = 0;
+    for (const { mountPoint } of mounts) if (tryDetach(mountPoint)) detached++;
+    if (detached === 0) throw new Internal(`cannot unmount ${mounts.map(({ mountPoint }) => mountPoint).join(", ")}`);
+    count += detached;
+  }
+}
+
+/** As {@link detachMountsBelow}, but waits on the thread pool until the filesystems have been let go. */
+export async function releaseMountsBelow(prefix: string): Promise<number> {
+  let count = 0;
+  for (;;) {
+    const mounts = findMounts(prefix);
+    if (mounts.length === 0) return count;
+    let released = 0;
+    for (const { mountPoint } of mounts) if (await tryRelease(mountPoint)) released++;
+    if (released === 0) throw new Internal(`cannot unmount ${mounts.map(({ mountPoint }) => mountPoint).join(", ")}`);
+    count += released;
+  }
+}
+
+/** The mount is gone already, together with another one. */
+function isGone(error: unknown): boolean {
+  return error instanceof SyscallError && (error.code === "EINVAL" || error.code === "ENOENT");
+}
+
+function tryDetach(mountPoint: string): boolean {
+  try {
+    detachMount(mountPoint);
+    return true;
+  } catch (error) {
+    if (isGone(error)) return false;
+    throw error;
+  }
+}
+
+async function tryRelease(mountPoint: string): Promise<boolean> {
+  try {
+    await releaseMount(mountPoint);
+    return true;
+  } catch (error) {
+    if (isGone(error)) return false;
+    throw error;
+  }
+}

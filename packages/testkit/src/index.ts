@@ -1,3 +1,4 @@
+export * from "./boxship.ts";
 export * from "./busybox-tree.ts";
 export * from "./dockerd.ts";
 export * from "./engine-client.ts";

@@ -1,0 +1,71 @@
+import { rm } from "node:fs/promises";
+import { runProgram } from "@boxship/testkit";
+import { type Context, type Engine, pull } from "../context.ts";
+import type { Benchmark, Side } from "../harness.ts";
+import { largeLayers, pushImage } from "../image.ts";
+
+const layers = 10;
+const bytes = 500e6;
+
+async function pushLarge(context: Context): Promise<string> {
+  const host = await context.registry();
+  const folders = await largeLayers(context.work, layers, bytes / layers);
+  await pushImage(`http://${host}/v2/bench/large`, "1", folders, context.work);
+  await Promise.all(folders.map((folder) => rm(folder, { recursive: true })));
+  return `${host}/bench/large:1`;
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+function engineSide({ name, client }: Engine, image: string): Side {
+  return {
+    name,
+    before: async () => {
+      await client.call("DELETE", `/images/${encodeURIComponent(image)}?force=1`);
+      await runProgram(["sync"]);
+    },
+    measure: () => timed(() => pull(client, image)),
+  };
+}
+
+/** containerd by itself, through its own client: the one that dockerd runs, in a namespace of its own. */
+function containerdSide(socket: string, image: string): Side {
+  const ctr = async (...args: string[]): Promise<void> => {
+    const ran = await runProgram(["ctr", "--address", socket, "--namespace", "bench", ...args]);
+    if (ran.status !== 0) throw new Error(`ctr ${args.join(" ")}: ${ran.stderr}`);
+  };
+  return {
+    name: "containerd",
+    before: async () => {
+      await runProgram(["ctr", "--address", socket, "--namespace", "bench", "images", "rm", "--sync", image]);
+      await runProgram(["sync"]);
+    },
+    measure: () => timed(() => ctr("images", "pull", "--plain-http", image)),
+  };
+}
+
+export const pullBenchmark: Benchmark<Context> = {
+  name: "pull",
+  title: "pull of 10 layers, 500 MB, from a registry on localhost, cold",
+  unit: "ms",
+  rounds: 5,
+  warmUp: 1,
+  targets: [
+    { side: "boxship", against: "docker", atMost: 1 },
+    { side: "boxship", against: "containerd", atMost: 1 },
+  ],
+  async prepare(context, stack) {
+    const engines = await context.engines();
+    const image = await pushLarge(context);
+    stack.defer(async () => {
+      for (const { client } of engines) await client.call("DELETE", `/images/${encodeURIComponent(image)}?force=1`);
+    });
+    const socket = engines.find(({ containerdSocket }) => containerdSocket !== undefined)?.containerdSocket;
+    const sides = engines.map((engine) => engineSide(engine, image));
+    return socket === undefined ? sides : [...sides, containerdSide(socket, image)];
+  },
+};

@@ -1,0 +1,143 @@
+import { existsSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import {
+  busyboxTree,
+  type EngineClient,
+  repositoryRoot,
+  startBoxship,
+  startDockerd,
+  startProgram,
+  type TempDir,
+  tempDir,
+  waitUntilReady,
+} from "@boxship/testkit";
+import { pushImage } from "./image.ts";
+
+/** An engine that speaks Docker's API, and the processes that a user would count as its own. */
+export interface Engine {
+  readonly name: string;
+  readonly client: EngineClient;
+  /** Its daemon; everything below it and every monitor of a container counts too. */
+  readonly pid: number;
+  /** Programs that stand beside the daemon, one per container. */
+  readonly monitor: string;
+  /** What the command line of each of its monitors contains. */
+  readonly marker: string;
+  readonly containerdSocket?: string;
+}
+
+/** What benchmarks share: brought up when it is first asked for, taken down at the end. */
+export class Context implements AsyncDisposable {
+  readonly work: TempDir;
+  readonly #stack = new AsyncDisposableStack();
+  #registry: Promise<string> | undefined;
+  #image: Promise<string> | undefined;
+  readonly #engines = new Map<string, Promise<Engine>>();
+
+  constructor() {
+    this.work = this.#stack.use(tempDir("bench"));
+  }
+
+  /** The root file system of the small image, as a directory. */
+  get tree(): string {
+    return this.work.join("tree");
+  }
+
+  /** `host:port` of a registry on localhost. */
+  registry(): Promise<string> {
+    this.#registry ??= this.#startRegistry();
+    return this.#registry;
+  }
+
+  async #startRegistry(): Promise<string> {
+    const port = await freePort();
+    const log = this.work.join("registry.log");
+    const env = {
+      REGISTRY_HTTP_ADDR: `127.0.0.1:${port}`,
+      REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: this.work.join("registry"),
+      REGISTRY_STORAGE: "filesystem",
+      REGISTRY_LOG_LEVEL: "error",
+      OTEL_TRACES_EXPORTER: "none",
+    };
+    const config = this.work.join("registry.yml");
+
+    await writeFile(config, "version: 0.1\nstorage: {filesystem: {}}\nhttp: {}\n");
+    const program = this.#stack.use(await startProgram(["docker-registry", "serve", config], { log, env }));
+    const host = `127.0.0.1:${port}`;
+    await waitUntilReady(program, log, async () => (await fetch(`http://${host}/v2/`)).ok);
+    return host;
+  }
+
+  /** The small image's name in the registry; its content is {@link tree}. */
+  image(): Promise<string> {
+    this.#image ??= this.#makeImage();
+    return this.#image;
+  }
+
+  async #makeImage(): Promise<string> {
+    await mkdir(this.tree);
+    await busyboxTree(this.tree);
+    const host = await this.registry();
+    await pushImage(`http://${host}/v2/bench/small`, "1", [this.tree], this.work);
+    return `${host}/bench/small:1`;
+  }
+
+  /** Both engines with the small image pulled; one is left out with `BENCH_DOCKER=0` or `BENCH_BOXSHIP=0`. */
+  async engines(): Promise<readonly Engine[]> {
+    const all: Promise<Engine>[] = [];
+    if (process.env["BENCH_BOXSHIP"] !== "0") all.push(this.#engine("boxship", () => this.#startBoxship()));
+    if (process.env["BENCH_DOCKER"] !== "0") all.push(this.#engine("docker", () => this.#startDockerd()));
+    return await Promise.all(all);
+  }
+
+  #engine(name: string, start: () => Promise<Engine>): Promise<Engine> {
+    const known = this.#engines.get(name) ?? start().then((engine) => this.#pulled(engine));
+    this.#engines.set(name, known);
+    return known;
+  }
+
+  async #pulled(engine: Engine): Promise<Engine> {
+    await pull(engine.client, await this.image());
+    return engine;
+  }
+
+  async #startBoxship(): Promise<Engine> {
+    const bundle = join(repositoryRoot, "dist/current/boxship.cjs");
+    if (!existsSync(bundle)) throw new Error("no bundle: run scripts/build.sh --bundle");
+    const program = [process.execPath, "--disable-warning=ExperimentalWarning", bundle, "daemon"];
+    const engine = this.#stack.use(await startBoxship({ program }));
+    return { name: "boxship", client: engine.client, pid: engine.pid, monitor: "conmon", marker: engine.name };
+  }
+
+  async #startDockerd(): Promise<Engine> {
+    // The whole run has a network and a mount namespace of its own already.
+    const dockerd = this.#stack.use(await startDockerd({ isolated: false }));
+    const { client, pid, containerdSocket } = dockerd;
+    return { name: "docker", client, pid, monitor: "containerd-shim", marker: containerdSocket, containerdSocket };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
+
+/** Pulls and waits; the answer is a stream of progress whose last line may be the error. */
+export async function pull(client: EngineClient, image: string): Promise<void> {
+  const [name, tag] = [image.slice(0, image.lastIndexOf(":")), image.slice(image.lastIndexOf(":") + 1)];
+  const { status, text } = await client.call("POST", `/images/create?fromImage=${encodeURIComponent(name)}&tag=${tag}`);
+  if (status !== 200 || text.includes('"errorDetail"'))
+    throw new Error(`pull of ${image}: ${status} ${text.slice(-500)}`);
+}

@@ -1,0 +1,96 @@
+import { randomBytes } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { daemonCommand } from "@boxship/base/entry";
+import { EngineClient } from "./engine-client.ts";
+import { type Background, startProgram, waitUntilReady } from "./process.ts";
+import { removeTree, tempDir } from "./temp-dir.ts";
+
+export interface BoxshipOptions {
+  /** Instance name, at most nine characters. @default `t` and six random letters */
+  readonly name?: string;
+  /** Where its state is; removed at the end all the same. @default a temporary directory */
+  readonly root?: string;
+  /** More flags of the daemon. */
+  readonly flags?: readonly string[];
+  /** What starts the daemon, its word `daemon` included. @default the sources of this checkout */
+  readonly program?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** An instance of the engine that is private to the test. Disposing removes its containers, networks and state. */
+export interface Boxship extends AsyncDisposable {
+  readonly name: string;
+  readonly root: string;
+  readonly runDir: string;
+  readonly socketPath: string;
+  readonly client: EngineClient;
+  readonly log: string;
+  /** Process id of the daemon that runs now. */
+  readonly pid: number;
+  /** `kill -9`, and waits until it is dead. */
+  crash(): Promise<void>;
+  /** SIGTERM, and waits until it has ended. */
+  stop(): Promise<void>;
+  /** Starts the daemon again after {@link crash} or {@link stop}, and waits until it answers. */
+  start(): Promise<void>;
+}
+
+/** Removes everything that an instance holds outside of its own directories. */
+async function empty(client: EngineClient): Promise<void> {
+  const containers = await client.json<{ Id: string; State: string }[]>("GET", "/containers/json?all=1");
+  await Promise.all(containers.map(({ Id }) => client.call("DELETE", `/containers/${Id}?force=1&v=1`)));
+  await client.call("POST", "/networks/prune");
+}
+
+export async function startBoxship(options: BoxshipOptions = {}): Promise<Boxship> {
+  await using stack = new AsyncDisposableStack();
+  const name = options.name ?? `t${randomBytes(4).toString("hex").slice(0, 6)}`;
+  const directory = stack.use(tempDir(`engine-${name}`));
+  const root = options.root ?? directory.join("root");
+  await mkdir(root, { recursive: true });
+  const runDir = `/run/boxship-${name}`;
+  const socketPath = `${runDir}/engine.sock`;
+  const log = directory.join("daemon.log");
+  const command = [...(options.program ?? daemonCommand()), "--name", name, "--root", root, ...(options.flags ?? [])];
+  const client = stack.use(new EngineClient(socketPath));
+  let program: Background | undefined;
+
+  const start = async (): Promise<void> => {
+    if (program?.status === undefined && program !== undefined) return;
+    program = await startProgram(command, { log, ...(options.env === undefined ? {} : { env: options.env }) });
+    await waitUntilReady(program, log, async () => (await client.call("GET", "/_ping")).status === 200);
+  };
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    program?.kill(signal);
+    await program?.ended;
+  };
+  stack.defer(async () => {
+    await removeTree(root);
+    await removeTree(runDir);
+  });
+  stack.defer(async () => {
+    try {
+      await start();
+      await empty(client);
+    } finally {
+      await program?.[Symbol.asyncDispose]();
+    }
+  });
+  await start();
+  const owned = stack.move();
+  return {
+    name,
+    root,
+    runDir,
+    socketPath,
+    client,
+    log,
+    get pid() {
+      return program?.pid ?? 0;
+    },
+    crash: () => end("SIGKILL"),
+    stop: () => end("SIGTERM"),
+    start,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}

@@ -1,1 +1,11 @@
-export {};
+export * from "./contract.ts";
+export * from "./seccomp/profile.ts";
+export * from "./spec/build-spec.ts";
+export * from "./spec/capabilities.ts";
+export * from "./spec/host.ts";
+export * from "./spec/oci.ts";
+export * from "./spec/request.ts";
+export * from "./spec/resources.ts";
+export * from "./spec/resources-validate.ts";
+export * from "./spec/serialize.ts";
+export * from "./user.ts";

@@ -3,6 +3,7 @@ export { type FilesystemStoreOptions, openContentStore } from "./content-store/f
 export type { Descriptor } from "./descriptor.ts";
 export * from "./digest.ts";
 export * from "./image-config.ts";
+export * from "./layer/index.ts";
 export * from "./manifest.ts";
 export * from "./media-types.ts";
 export * from "./platform.ts";

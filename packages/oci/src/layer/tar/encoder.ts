@@ -1,6 +1,6 @@
 import { InvalidArgument } from "@boxship/base";
 import { type ByteString, bytesOf, isAscii, quote, toBuffer } from "./bytes.ts";
-import { BLOCK, paddingOf, type TarEntry, type TarEntryType } from "./entry.ts";
+import { BLOCK, paddingOf, type SparseExtent, type TarEntry, type TarEntryType } from "./entry.ts";
 import { writeChecksum, writeOctal } from "./numbers.ts";
 import { encodePaxRecord, formatPaxTime } from "./pax.ts";
 
@@ -66,7 +66,7 @@ export function encodeHeader(entry: TarEntry): EncodedHeader {
   const add = (key: string, value: string | Buffer) =>
     void records.push(encodePaxRecord(key, typeof value === "string" ? toBuffer(value) : value));
   const size = entry.type === "file" ? entry.size : 0;
-  const map = entry.sparse === undefined || entry.type !== "file" ? undefined : encodeSparseMap(entry.sparse);
+  const map = entry.sparse === undefined || entry.type !== "file" ? undefined : encodeSparseMap(entry.sparse, size);
   const storedSize = map === undefined ? size : (entry.sparse ?? []).reduce((sum, { length }) => sum + length, 0);
   const headerSize = storedSize + (map?.length ?? 0);
 
@@ -183,9 +183,17 @@ function extendedHeader(records: readonly Buffer[]): Buffer[] {
   return [block, body, Buffer.alloc(paddingOf(body.length))];
 }
 
-function encodeSparseMap(extents: readonly { readonly offset: number; readonly length: number }[]): Buffer {
-  const lines = [String(extents.length)];
-  for (const { offset, length } of extents) lines.push(String(offset), String(length));
+function encodeSparseMap(extents: readonly SparseExtent[], size: number): Buffer {
+  const last = extents.at(-1);
+  // GNU tar starts each extent at a block of the archive, others do not: only whole blocks mean the same to both.
+  if (extents.some((extent) => extent !== last && extent.length % BLOCK !== 0)) {
+    throw new InvalidArgument("the extents of a sparse file, except the last, must be whole blocks of 512 bytes");
+  }
+  // GNU tar reads a file that ends in a hole as long as its last extent says, so an empty one marks the end.
+  const all =
+    last === undefined || last.offset + last.length < size ? [...extents, { offset: size, length: 0 }] : extents;
+  const lines = [String(all.length)];
+  for (const { offset, length } of all) lines.push(String(offset), String(length));
   const text = Buffer.from(`${lines.join("\n")}\n`, "latin1");
   return Buffer.concat([text, Buffer.alloc(paddingOf(text.length))]);
 }

@@ -29,7 +29,8 @@ export interface TarEntry {
   readonly sparse: readonly SparseExtent[] | undefined;
 }
 
-/** A run of data in a sparse file; what lies between runs is a hole. In ascending order, not overlapping. */
+/** A run of data in a sparse file; what lies between runs is a hole. In ascending order, not overlapping; to be written,
+ * all but the last must have a length of whole 512-byte blocks. */
 export interface SparseExtent {
   readonly offset: number;
   readonly length: number;

@@ -46,6 +46,11 @@ async function pack(inputs: readonly { entry: TarEntry; body?: Buffer }[]): Prom
   return Buffer.concat(pieces);
 }
 
+const withoutEmptyExtents = (entry: TarEntry) => ({
+  ...entry,
+  sparse: entry.sparse?.filter(({ length }) => length > 0),
+});
+
 const bytes = (options: { minLength?: number; maxLength: number }) =>
   fc
     .uint8Array({ ...options, min: 1 })
@@ -56,8 +61,9 @@ const sparseMap: fc.Arbitrary<SparseExtent[]> = fc
   .array(fc.tuple(fc.integer({ min: 0, max: 5000 }), fc.integer({ min: 0, max: 3000 })), { maxLength: 60 })
   .map((pairs) => {
     let end = 0;
-    return pairs.map(([gap, length]) => {
+    return pairs.map(([gap, room], index) => {
       const offset = end + gap;
+      const length = index === pairs.length - 1 ? room : Math.floor(room / 512) * 512;
       end = offset + length;
       return { offset, length };
     });
@@ -113,8 +119,8 @@ test("what is written is read back exactly, in pieces of any size", async () => 
       async (inputs, step) => {
         const read = parse(await pack(inputs), step);
         assert.deepEqual(
-          read.map(({ entry }) => entry),
-          inputs.map(({ entry }) => entry),
+          read.map(({ entry }) => withoutEmptyExtents(entry)),
+          inputs.map(({ entry }) => withoutEmptyExtents(entry)),
         );
         for (const [index, member] of read.entries()) {
           const stored = Buffer.concat(member.pieces.map(([, piece]) => piece));

@@ -1,0 +1,80 @@
+import { readFileSync, statfsSync } from "node:fs";
+import {
+  BoxshipError,
+  Internal,
+  InvalidArgument,
+  PermissionDenied,
+  ResourceExhausted,
+  systemCode,
+  Unsupported,
+} from "@boxship/base/errors";
+import { statx } from "@boxship/kernel";
+
+/**
+ * A failure while an entry is written, as one of the closed set, naming the entry.
+ *
+ * @param what e.g. `tar entry "etc/passwd"`
+ * @param directory the tree that is written to
+ */
+export function explainFailure(error: unknown, what: string, directory: string): BoxshipError {
+  if (error instanceof InvalidArgument) return new InvalidArgument(`${what}: ${error.message}`, { cause: error });
+  if (error instanceof BoxshipError) return error;
+  switch (systemCode(error)) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return exhausted(error, what, directory);
+    case "ENAMETOOLONG":
+      return new InvalidArgument(`${what}: a name is too long`, { cause: error });
+    case "ELOOP":
+      return new InvalidArgument(`${what}: too many symbolic links`, { cause: error });
+    case "EFBIG":
+      return new ResourceExhausted(`${what}: the file is too large for ${filesystemOf(directory)}`, { cause: error });
+    case "EPERM":
+    case "EACCES":
+      return new PermissionDenied(`${what}: not permitted in ${directory}`, {
+        cause: error,
+        remedy: "run as root; device nodes and owners need CAP_MKNOD and CAP_CHOWN",
+      });
+    case "EROFS":
+      return new Unsupported(`${what}: ${filesystemOf(directory)} is read-only`, { cause: error });
+    default:
+      return new Internal(`${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+function exhausted(error: unknown, what: string, directory: string): ResourceExhausted {
+  const where = filesystemOf(directory);
+  const inodes = noInodesLeft(directory);
+  const missing =
+    systemCode(error) === "EDQUOT" ? "the disk quota is used up" : inodes ? "no inodes left" : "no space left";
+  return new ResourceExhausted(`${what}: ${missing} on ${where}`, {
+    cause: error,
+    subject: { kind: "filesystem", name: where },
+    remedy: "free space there, or use another state directory with --root",
+  });
+}
+
+function noInodesLeft(directory: string): boolean {
+  try {
+    const { files, ffree } = statfsSync(directory);
+    return files > 0 && ffree === 0;
+  } catch {
+    return false;
+  }
+}
+
+/** The filesystem a directory lies on, for people: `/var (ext4 on /dev/sda2)`. */
+export function filesystemOf(directory: string): string {
+  try {
+    const { major, minor } = statx(-100, directory).dev;
+    for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n").reverse()) {
+      const [fields = "", tail = ""] = line.split(" - ");
+      const [, , device, , mountPoint = ""] = fields.split(" ");
+      const [type = "", source = ""] = tail.split(" ");
+      if (device === `${major}:${minor}`) return `${mountPoint} (${type} on ${source})`;
+    }
+  } catch {
+    // The plain path says enough.
+  }
+  return directory;
+}

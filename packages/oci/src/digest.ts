@@ -1,5 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
-import { InvalidArgument } from "@boxship/base";
+import { InvalidArgument } from "@boxship/base/errors";
 
 /** Content by its hash: `<algorithm>:<lower-case hex>` (OCI image spec, descriptor.md, "Digests"). */
 export type Digest = `${DigestAlgorithm}:${string}`;

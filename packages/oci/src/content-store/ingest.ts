@@ -1,8 +1,9 @@
 import { type FileHandle, open, readdir, rename, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { FailedPrecondition, InvalidArgument, ResourceExhausted, systemCode } from "@boxship/base";
+import { FailedPrecondition, InvalidArgument, systemCode } from "@boxship/base";
 import { type Digest, Digester, digestAlgorithm } from "../digest.ts";
 import type { BlobInfo, Ingest, IngestRequest, LentFile } from "./contract.ts";
+import { diskError } from "./disk-error.ts";
 import { hashKey, readIngestName, type StorePaths } from "./paths.ts";
 
 const READ_SIZE = 1024 * 1024;
@@ -47,17 +48,6 @@ async function claim(paths: StorePaths, keyHash: string, path: string): Promise<
     }
   }
   return false;
-}
-
-/** A failed write in terms of the user: the disk is full, or the error as it is. */
-export function diskError(error: unknown, subject: string): unknown {
-  const code = systemCode(error);
-  if (code !== "ENOSPC" && code !== "EDQUOT") return error;
-  return new ResourceExhausted("no space left on the device of the content store", {
-    cause: error,
-    subject: { kind: "blob", name: subject },
-    remedy: "remove images that are not needed, or give the engine's root directory a larger disk",
-  });
 }
 
 interface IngestFile {

@@ -1,0 +1,12 @@
+import { ResourceExhausted, systemCode } from "@boxship/base/errors";
+
+/** A failed write in terms of the user: the disk is full, or the error as it is. */
+export function diskError(error: unknown, subject: string): unknown {
+  const code = systemCode(error);
+  if (code !== "ENOSPC" && code !== "EDQUOT") return error;
+  return new ResourceExhausted("no space left on the device of the content store", {
+    cause: error,
+    subject: { kind: "blob", name: subject },
+    remedy: "remove images that are not needed, or give the engine's root directory a larger disk",
+  });
+}

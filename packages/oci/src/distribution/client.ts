@@ -1,0 +1,247 @@
+import { arch, platform } from "node:os";
+import { type Clock, InvalidArgument, type Logger, NotFound, silentLogger, systemClock } from "@boxship/base";
+import type { BlobInfo } from "../content-store/contract.ts";
+import type { Descriptor } from "../descriptor.ts";
+import { type Digest, digestAlgorithm, digestOf, isDigest } from "../digest.ts";
+import { MANIFEST_SIZE_LIMIT } from "../manifest.ts";
+import { MANIFEST_MEDIA_TYPES } from "../media-types.ts";
+import { familiarReference, type Reference, withDigest } from "../reference.ts";
+import { repositoryScope } from "./authentication.ts";
+import { type BlobRequest, fetchBlob } from "./blob-fetch.ts";
+import { anonymous, type CredentialSource } from "./credentials.ts";
+import type { Endpoint, RegistriesConfig } from "./endpoints.ts";
+import type { Reply } from "./failures.ts";
+import { HttpConnections } from "./http.ts";
+import type { RetryPolicy } from "./retry.ts";
+import { type ApiRequest, Session } from "./session.ts";
+import { listTags } from "./tags.ts";
+import { Transfers } from "./transfer.ts";
+
+export interface RegistryClientOptions {
+  /** How registries are reached. @default {} */
+  readonly registries?: RegistriesConfig;
+  /** @default anonymous */
+  readonly credentials?: CredentialSource;
+  /** @default {} */
+  readonly retry?: RetryPolicy;
+  /** Give up on a connection on which nothing arrives for so long, in milliseconds. @default 30 000 */
+  readonly idleTimeoutMs?: number;
+  /** Fetch layers that the registry does not have from the addresses in their descriptors. @default false */
+  readonly foreignLayers?: boolean;
+  /** @default systemClock */
+  readonly clock?: Clock;
+  /** @default silentLogger */
+  readonly logger?: Logger;
+}
+
+export interface RequestOptions {
+  /** Credentials for this request instead of the client's, e.g. those that an API request brought along. */
+  readonly credentials?: CredentialSource | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A manifest's bytes as the registry keeps them, verified. */
+export interface FetchedManifest {
+  readonly bytes: Uint8Array;
+  readonly digest: Digest;
+  /** What the registry says it is; empty if it does not. */
+  readonly mediaType: string;
+}
+
+/** What a tag stands for at the moment. */
+export interface ResolvedManifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly size: number;
+}
+
+/**
+ * Reads from registries that speak the distribution specification 1.1, which Docker's registry does.
+ *
+ * Every method throws NotFound, PermissionDenied, ResourceExhausted (rate limits) and Unavailable as the registry answers,
+ * InvalidArgument for content that is not what its digest says, and the signal's reason when aborted.
+ */
+export interface RegistryClient extends AsyncDisposable {
+  /** Checks that the registry of the reference answers and lets us in. */
+  ping(reference: Reference, options?: RequestOptions): Promise<void>;
+  /** The digest of a tag, without its manifest where the registry can do that. */
+  resolve(reference: Reference, options?: RequestOptions): Promise<ResolvedManifest>;
+  /** The manifest or index by digest, or by tag. */
+  manifest(reference: Reference, options?: RequestOptions): Promise<FetchedManifest>;
+  /** Size of a blob, or undefined if the repository does not have it. */
+  statBlob(reference: Reference, digest: Digest, options?: RequestOptions): Promise<BlobInfo | undefined>;
+  /** A small blob in memory. Refuses one of more than 8 MiB. */
+  readBlob(reference: Reference, descriptor: Descriptor, options?: RequestOptions): Promise<Uint8Array>;
+  /** Brings a blob into a content store; goes on where an earlier call stopped. */
+  fetchBlob(request: BlobRequest & RequestOptions): Promise<BlobInfo>;
+  /** Every tag of the repository, in the registry's order. */
+  tags(reference: Reference, options?: RequestOptions): Promise<readonly string[]>;
+}
+
+export function createRegistryClient(options: RegistryClientOptions = {}): RegistryClient {
+  return new Client(options);
+}
+
+const IDLE_TIMEOUT_MS = 30_000;
+const ACCEPT = MANIFEST_MEDIA_TYPES.join(", ");
+
+class Client implements RegistryClient {
+  readonly #options: RegistryClientOptions;
+  readonly #connections = new HttpConnections();
+  readonly #session: Session;
+  readonly #transfers = new Transfers();
+  /** Sessions with credentials of a caller, whose tokens must not serve others. */
+  readonly #sessions = new WeakMap<CredentialSource, Session>();
+
+  constructor(options: RegistryClientOptions) {
+    this.#options = options;
+    this.#session = this.#newSession(options.credentials ?? anonymous);
+  }
+
+  async ping(reference: Reference, options: RequestOptions = {}): Promise<void> {
+    const session = this.#sessionFor(options);
+    const request = { method: "GET" as const, path: "", asked: { what: "registry" as const, reference }, scope: "" };
+    await session.anywhere(reference, options.signal, (endpoint) => session.ask(endpoint, request, options.signal));
+  }
+
+  async resolve(reference: Reference, options: RequestOptions = {}): Promise<ResolvedManifest> {
+    const session = this.#sessionFor(options);
+    return session.anywhere(reference, options.signal, async (endpoint) => {
+      const request = { ...manifestRequest(reference), method: "HEAD" as const };
+      const head = await session.ask(endpoint, request, options.signal).catch(() => undefined);
+      options.signal?.throwIfAborted();
+      const resolved = head === undefined ? undefined : readHead(reference, head);
+      if (resolved !== undefined) return resolved;
+      // The answer to HEAD has no body: only GET says why it failed, and some registries leave the digest out.
+      const { bytes, digest, mediaType } = await this.#manifestAt(session, endpoint, reference, options.signal);
+      return { digest, mediaType, size: bytes.byteLength };
+    });
+  }
+
+  async manifest(reference: Reference, options: RequestOptions = {}): Promise<FetchedManifest> {
+    const session = this.#sessionFor(options);
+    return session.anywhere(reference, options.signal, (endpoint) =>
+      this.#manifestAt(session, endpoint, reference, options.signal),
+    );
+  }
+
+  async #manifestAt(
+    session: Session,
+    endpoint: Endpoint,
+    reference: Reference,
+    signal: AbortSignal | undefined,
+  ): Promise<FetchedManifest> {
+    const reply = await session.ask(endpoint, manifestRequest(reference), signal);
+    const bytes = reply.body;
+    if (bytes.byteLength > MANIFEST_SIZE_LIMIT) {
+      throw new InvalidArgument(`manifest of ${familiarReference(reference)} is too large: ${bytes.byteLength} bytes`);
+    }
+    const announced = announcedDigest(reply);
+    const expected = reference.digest ?? announced;
+    const digest = digestOf(bytes, expected === undefined ? "sha256" : digestAlgorithm(expected));
+    if (expected !== undefined && digest !== expected) {
+      throw new InvalidArgument(
+        `${endpoint.host} sent wrong content for the manifest of ${familiarReference(reference)}: its digest is ${digest} instead of ${expected}`,
+        { subject: { kind: "image", name: familiarReference(reference) } },
+      );
+    }
+    return { bytes, digest, mediaType: contentType(reply) };
+  }
+
+  async statBlob(reference: Reference, digest: Digest, options: RequestOptions = {}): Promise<BlobInfo | undefined> {
+    const session = this.#sessionFor(options);
+    return session.anywhere(reference, options.signal, async (endpoint) => {
+      try {
+        const reply = await session.ask(endpoint, blobRequest("HEAD", reference, digest), options.signal);
+        return { digest, size: Number(reply.headers["content-length"] ?? 0) };
+      } catch (error) {
+        if (error instanceof NotFound) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  async readBlob(reference: Reference, descriptor: Descriptor, options: RequestOptions = {}): Promise<Uint8Array> {
+    const session = this.#sessionFor(options);
+    const { digest, size } = descriptor;
+    return session.anywhere(reference, options.signal, async (endpoint) => {
+      const { body } = await session.ask(endpoint, blobRequest("GET", reference, digest), options.signal);
+      if (body.byteLength === size && digestOf(body, digestAlgorithm(digest)) === digest) return body;
+      throw new InvalidArgument(`${endpoint.host} sent wrong content for blob ${digest}`, {
+        subject: { kind: "blob", name: digest },
+        remedy: "try again; if it happens again, the image is damaged in the registry or on the way",
+      });
+    });
+  }
+
+  fetchBlob(request: BlobRequest & RequestOptions): Promise<BlobInfo> {
+    const { foreignLayers = false } = this.#options;
+    return fetchBlob({ session: this.#sessionFor(request), transfers: this.#transfers, foreignLayers }, request);
+  }
+
+  async tags(reference: Reference, options: RequestOptions = {}): Promise<readonly string[]> {
+    const session = this.#sessionFor(options);
+    return session.anywhere(reference, options.signal, (endpoint) =>
+      listTags((request) => session.ask(endpoint, request, options.signal), reference),
+    );
+  }
+
+  #sessionFor(options: RequestOptions): Session {
+    const { credentials } = options;
+    if (credentials === undefined) return this.#session;
+    let session = this.#sessions.get(credentials);
+    if (session === undefined) {
+      session = this.#newSession(credentials);
+      this.#sessions.set(credentials, session);
+    }
+    return session;
+  }
+
+  #newSession(credentials: CredentialSource): Session {
+    const { registries = {}, retry = {}, idleTimeoutMs = IDLE_TIMEOUT_MS } = this.#options;
+    const { clock = systemClock, logger = silentLogger } = this.#options;
+    const connections = this.#connections;
+    const userAgent = `boxship (${platform()}; ${arch()})`;
+    return new Session({ registries, credentials, retry, idleTimeoutMs, clock, logger, userAgent, connections });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#connections[Symbol.dispose]();
+    await this.#transfers[Symbol.asyncDispose]();
+  }
+}
+
+function manifestRequest(reference: Reference): ApiRequest {
+  return {
+    method: "GET",
+    path: `${reference.path}/manifests/${reference.digest ?? reference.tag ?? "latest"}`,
+    headers: { accept: ACCEPT },
+    asked: { what: "manifest", reference },
+    scope: repositoryScope(reference, ["pull"]),
+  };
+}
+
+function blobRequest(method: "GET" | "HEAD", reference: Reference, digest: Digest): ApiRequest {
+  return {
+    method,
+    path: `${reference.path}/blobs/${digest}`,
+    asked: { what: "blob", reference: withDigest(reference, digest) },
+    scope: repositoryScope(reference, ["pull"]),
+  };
+}
+
+function announcedDigest(reply: Reply): Digest | undefined {
+  const header = reply.headers["docker-content-digest"];
+  return typeof header === "string" && isDigest(header) ? header : undefined;
+}
+
+function contentType(reply: Reply): string {
+  return (reply.headers["content-type"] ?? "").split(";")[0]?.trim() ?? "";
+}
+
+function readHead(reference: Reference, reply: Reply): ResolvedManifest | undefined {
+  const digest = reference.digest ?? announcedDigest(reply);
+  const length = reply.headers["content-length"];
+  if (digest === undefined || length === undefined || contentType(reply) === "") return undefined;
+  return { digest, mediaType: contentType(reply), size: Number(length) };
+}

@@ -1,0 +1,165 @@
+import http, { type IncomingHttpHeaders, type IncomingMessage } from "node:http";
+import https from "node:https";
+
+/**
+ * One HTTP exchange, without redirects, retries or authentication.
+ *
+ * On node:http(s): in a measurement of 500 MB from a registry on localhost it was as fast as undici (0.5 s against
+ * 0.5 s bare, 1.0 s against 1.1 s hashed and written), it has connection reuse, proxies from the environment and TLS
+ * options per agent built in, and it loads nothing in the worker thread that is not there already.
+ */
+export interface HttpRequest {
+  readonly method: "GET" | "HEAD" | "POST";
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly tls: TlsOptions;
+  /** Give up when nothing arrives for so long, in milliseconds. */
+  readonly idleTimeoutMs: number;
+}
+
+/** How a server proves who it is. */
+export interface TlsOptions {
+  /** @default true */
+  readonly verify?: boolean;
+  /** PEM certificates trusted besides the system's. */
+  readonly ca?: string;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** Must be read to its end or destroyed. */
+  readonly body: IncomingMessage;
+}
+
+/** The exchange did not come to its end: connection refused, cut, timed out, certificate not trusted. */
+export class NetworkFailure extends Error {
+  /** Node's or OpenSSL's name of the failure, e.g. `ECONNREFUSED`. */
+  readonly code: string;
+
+  constructor(code: string, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = "NetworkFailure";
+    this.code = code;
+  }
+}
+
+export function isLoopbackHost(hostname: string): boolean {
+  const bare = hostname.replace(/^\[|\]$/g, "");
+  return bare === "localhost" || bare === "::1" || /^127\.\d+\.\d+\.\d+$/.test(bare);
+}
+
+/** Connections that are kept open between requests. Idle ones do not keep the process alive. */
+export class HttpConnections implements Disposable {
+  readonly #agents = new Map<string, http.Agent>();
+
+  /**
+   * Sends a request and resolves with the head of the response.
+   *
+   * @throws NetworkFailure
+   */
+  async send(request: HttpRequest, signal?: AbortSignal): Promise<HttpResponse> {
+    try {
+      return await this.#sendOnce(request, signal);
+    } catch (error) {
+      // The server may close an idle connection at the moment it is used again.
+      if (error instanceof StaleConnection) return this.#sendOnce(request, signal);
+      throw error;
+    }
+  }
+
+  #sendOnce(request: HttpRequest, signal?: AbortSignal): Promise<HttpResponse> {
+    const url = new URL(request.url);
+    const { promise, resolve, reject } = Promise.withResolvers<HttpResponse>();
+    const module = url.protocol === "https:" ? https : http;
+    const outgoing = module.request(url, {
+      method: request.method,
+      headers: {
+        "accept-encoding": "identity",
+        ...request.headers,
+        ...(request.body === undefined ? {} : { "content-length": String(Buffer.byteLength(request.body)) }),
+      },
+      agent: this.#agent(url, request.tls),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    outgoing.setTimeout(request.idleTimeoutMs, () => outgoing.destroy(idle(url, request.idleTimeoutMs)));
+    outgoing.on("response", (body) => resolve({ status: body.statusCode ?? 0, headers: body.headers, body }));
+    outgoing.on("error", (error) => {
+      if (signal?.aborted) reject(signal.reason);
+      else reject(networkFailure(error, outgoing.reusedSocket));
+    });
+    outgoing.end(request.body);
+    return promise;
+  }
+
+  #agent(url: URL, tls: TlsOptions): http.Agent {
+    const local = isLoopbackHost(url.hostname);
+    const key = JSON.stringify([url.protocol, local, tls.verify ?? true, tls.ca ?? ""]);
+    let agent = this.#agents.get(key);
+    if (agent === undefined) {
+      // A proxy cannot reach what is on this machine's loopback.
+      const options = { keepAlive: true, ...(local ? {} : { proxyEnv: process.env }) };
+      agent = url.protocol === "https:" ? new https.Agent({ ...options, ...trust(tls) }) : new http.Agent(options);
+      this.#agents.set(key, agent);
+    }
+    return agent;
+  }
+
+  [Symbol.dispose](): void {
+    for (const agent of this.#agents.values()) agent.destroy();
+    this.#agents.clear();
+  }
+}
+
+function trust(tls: TlsOptions): https.AgentOptions {
+  if (tls.verify === false) return { rejectUnauthorized: false };
+  return tls.ca === undefined ? {} : { ca: [...systemCertificates(), tls.ca] };
+}
+
+function systemCertificates(): readonly string[] {
+  // Loading the tls module is only paid for by those who configure a certificate.
+  const tls = process.getBuiltinModule("node:tls");
+  return tls.getCACertificates("default");
+}
+
+class StaleConnection extends NetworkFailure {}
+
+function idle(url: URL, milliseconds: number): NetworkFailure {
+  return new NetworkFailure("ETIMEDOUT", `nothing arrived from ${url.host} for ${milliseconds / 1000} s`);
+}
+
+/** Any failure of a request or of reading a response, as a {@link NetworkFailure}. */
+export function networkFailure(error: unknown, reusedSocket = false): NetworkFailure {
+  if (error instanceof NetworkFailure) return error;
+  const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "EUNKNOWN";
+  const message = innermost(error);
+  const stale = reusedSocket && (code === "ECONNRESET" || code === "EPIPE");
+  return stale ? new StaleConnection(code, message, error) : new NetworkFailure(code, message, error);
+}
+
+/** When every address of a host fails, Node reports them all in one error without a message. */
+function innermost(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return innermost(error.errors[0]);
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * Reads a small body into memory.
+ *
+ * @throws NetworkFailure if it is cut; with code `EMSGSIZE` if it has more than `limit` bytes
+ */
+export async function readBody(response: HttpResponse, limit: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const part of response.body as AsyncIterable<Buffer>) {
+      size += part.length;
+      if (size > limit) throw new NetworkFailure("EMSGSIZE", `the answer has more than ${limit} bytes`);
+      parts.push(part);
+    }
+  } catch (error) {
+    throw networkFailure(error);
+  }
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,192 @@
+import { closeSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { ResourceExhausted } from "@boxship/base/errors";
+import { serveTasks, type TaskContext } from "@boxship/base/worker-pool";
+import { diskError } from "../content-store/disk-error.ts";
+import { Digester } from "../digest.ts";
+import { HttpConnections, type HttpResponse, NetworkFailure, networkFailure, readBody } from "./http.ts";
+import type { TransferReply, TransferRequest } from "./transfer.ts";
+
+const ERROR_BODY_LIMIT = 64 * 1024;
+const REHASH_SIZE = 1024 * 1024;
+const PROGRESS_EVERY_MS = 100;
+
+const connections = new HttpConnections();
+
+serveTasks(async (request: TransferRequest, context) => {
+  const controller = new AbortController();
+  const abort = () => {
+    if (context.cancelled) controller.abort();
+  };
+  const wait = Atomics.waitAsync(context.cancelFlag, 0, 0);
+  if (wait.async) void wait.value.then(abort);
+  else abort();
+  try {
+    return await transfer(request, context, controller.signal);
+  } finally {
+    // Ends the wait, which would keep the flag's memory.
+    Atomics.notify(context.cancelFlag, 0);
+  }
+});
+
+async function transfer(request: TransferRequest, context: TaskContext, signal: AbortSignal): Promise<TransferReply> {
+  const { http, offset } = request;
+  if (offset === request.size) return nothingLeft(request);
+  let response: HttpResponse;
+  try {
+    const headers = offset === 0 ? http.headers : { ...http.headers, range: `bytes=${offset}-` };
+    response = await connections.send({ ...http, headers }, signal);
+  } catch (error) {
+    return { status: 0, headers: {}, body: new Uint8Array(), written: offset, failure: describe(error) };
+  }
+  const { status, headers } = response;
+  if (status === 200 || status === 206) return receive(request, response, context);
+  try {
+    return { status, headers, body: await readBody(response, ERROR_BODY_LIMIT), written: offset };
+  } catch {
+    // The status says enough when its explanation is cut or endless.
+    response.body.destroy();
+    return { status, headers, body: new Uint8Array(), written: offset };
+  }
+}
+
+/** Everything is there already, from a try that ended before it was verified. */
+function nothingLeft(request: TransferRequest): TransferReply {
+  const file = new HashedFile(request, request.offset);
+  try {
+    return { status: 206, headers: {}, body: new Uint8Array(), written: file.written, digest: file.digest() };
+  } finally {
+    file.close();
+  }
+}
+
+function describe(error: unknown): { code: string; message: string } {
+  const { code, message } = networkFailure(error);
+  return { code, message };
+}
+
+/** Where a successful answer's first byte belongs, or what is wrong with it. */
+function startOf(request: TransferRequest, response: HttpResponse): number | { code: string; message: string } {
+  const start = response.status === 206 ? rangeStart(request, response) : 0;
+  if (start === undefined) return { code: "ERANGE", message: "the server sent another range than was asked for" };
+  const announced = response.headers["content-length"];
+  if (announced !== undefined && Number(announced) !== request.size - start) {
+    const message = `the server announced ${start + Number(announced)} bytes instead of ${request.size}`;
+    return { code: "ESIZE", message };
+  }
+  return start;
+}
+
+function rangeStart(request: TransferRequest, response: HttpResponse): number | undefined {
+  const match = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(response.headers["content-range"] ?? "");
+  if (match === null || Number(match[1]) !== request.offset) return undefined;
+  return match[3] === "*" || Number(match[3]) === request.size ? request.offset : undefined;
+}
+
+async function receive(request: TransferRequest, response: HttpResponse, context: TaskContext): Promise<TransferReply> {
+  const { status, headers } = response;
+  const body = new Uint8Array();
+  const start = startOf(request, response);
+  if (typeof start !== "number") {
+    response.body.destroy();
+    return { status, headers, body, written: request.offset, failure: start };
+  }
+  const file = new HashedFile(request, start);
+  try {
+    const failure = await drain(file, response, context);
+    const reply = { status, headers, body, written: file.written };
+    if (failure !== undefined) return { ...reply, failure };
+    return { ...reply, digest: file.digest() };
+  } finally {
+    file.close();
+  }
+}
+
+/** Writes the body as it comes. Whatever ends it early is returned, except failures of our own disk. */
+async function drain(
+  file: HashedFile,
+  response: HttpResponse,
+  context: TaskContext,
+): Promise<{ code: string; message: string } | undefined> {
+  let reported = performance.now();
+  const { promise, resolve, reject } = Promise.withResolvers<{ code: string; message: string } | undefined>();
+  response.body.on("data", (chunk: Buffer) => {
+    try {
+      file.append(chunk);
+    } catch (error) {
+      response.body.destroy();
+      if (error instanceof NetworkFailure) resolve(describe(error));
+      else reject(error);
+      return;
+    }
+    const now = performance.now();
+    if (now - reported < PROGRESS_EVERY_MS) return;
+    reported = now;
+    context.progress({ written: file.written });
+  });
+  response.body.on("end", () => resolve(file.shortfall()));
+  response.body.on("error", (error) => resolve(describe(error)));
+  response.body.on("close", () => resolve({ code: "ECONNRESET", message: "the connection was cut" }));
+  return promise;
+}
+
+/** A file that is hashed as it grows. */
+class HashedFile {
+  readonly #fd: number;
+  readonly #size: number;
+  readonly #name: string;
+  readonly #digester: Digester;
+
+  constructor(request: TransferRequest, start: number) {
+    this.#size = request.size;
+    this.#name = request.path;
+    this.#digester = new Digester(request.algorithm);
+    this.#fd = openSync(request.path, "r+");
+    try {
+      ftruncateSync(this.#fd, start);
+      this.#rehash(start);
+    } catch (error) {
+      closeSync(this.#fd);
+      throw error;
+    }
+  }
+
+  get written(): number {
+    return this.#digester.size;
+  }
+
+  append(chunk: Buffer): void {
+    if (this.written + chunk.length > this.#size) {
+      throw new NetworkFailure("ESIZE", `the server sent more than ${this.#size} bytes`);
+    }
+    try {
+      for (let done = 0; done < chunk.length; ) {
+        done += writeSync(this.#fd, chunk, done, chunk.length - done, this.written + done);
+      }
+    } catch (error) {
+      throw diskError(error, this.#name);
+    }
+    this.#digester.update(chunk);
+  }
+
+  shortfall(): { code: string; message: string } | undefined {
+    if (this.written === this.#size) return undefined;
+    return { code: "ECONNRESET", message: `the connection ended after ${this.written} of ${this.#size} bytes` };
+  }
+
+  digest() {
+    return this.#digester.digest();
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+
+  #rehash(end: number): void {
+    const buffer = Buffer.allocUnsafe(REHASH_SIZE);
+    while (this.written < end) {
+      const length = readSync(this.#fd, buffer, 0, Math.min(REHASH_SIZE, end - this.written), this.written);
+      if (length === 0) throw new ResourceExhausted(`${this.#name} is shorter than ${end} bytes`);
+      this.#digester.update(buffer.subarray(0, length));
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import { WorkerPool } from "@boxship/base";
+import type { Digest, DigestAlgorithm } from "../digest.ts";
+import type { Reply } from "./failures.ts";
+import type { HttpRequest } from "./http.ts";
+
+/**
+ * Downloads of blobs, in worker threads: what arrives is hashed and written there, and the main thread only hears how
+ * far it came.
+ */
+export interface TransferRequest {
+  readonly http: HttpRequest;
+  /** File that is appended to. */
+  readonly path: string;
+  /** Bytes that the file holds already; asked for with `Range`. */
+  readonly offset: number;
+  /** Bytes that the file is to hold in the end. */
+  readonly size: number;
+  readonly algorithm: DigestAlgorithm;
+}
+
+export interface TransferReply extends Reply {
+  /** Bytes that the file holds now. */
+  readonly written: number;
+  /** Of the whole file, when it reached its size. */
+  readonly digest?: Digest;
+  /** Why it ended early. */
+  readonly failure?: { readonly code: string; readonly message: string };
+}
+
+/** What a transfer reports meanwhile. */
+export interface TransferProgress {
+  readonly written: number;
+}
+
+export interface TransferOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((written: number) => void) | undefined;
+}
+
+/** @default one worker: it fills one processor with what a fast network brings, and leaves the others to unpack */
+const WORKERS = 1;
+const TRANSFERS_PER_WORKER = 64;
+
+export class Transfers implements AsyncDisposable {
+  readonly #pool = new WorkerPool({
+    name: "transfer",
+    source: new URL("./transfer-worker.ts", import.meta.url),
+    workers: WORKERS,
+    tasksPerWorker: TRANSFERS_PER_WORKER,
+  });
+
+  /**
+   * Runs one exchange whose successful body goes to a file.
+   *
+   * Resolves for every answer of the server and for a failure of the network; rejects when the file cannot be written.
+   */
+  run(request: TransferRequest, options: TransferOptions = {}): Promise<TransferReply> {
+    const { signal, onProgress } = options;
+    return this.#pool.run<TransferReply>(request, {
+      signal,
+      onProgress: onProgress && ((message) => onProgress((message as TransferProgress).written)),
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool[Symbol.asyncDispose]();
+  }
+}

@@ -120,7 +120,7 @@ async function copy(response: IncomingMessage, outgoing: ServerResponse, fault: 
       part[fault.at - sent] = (part[fault.at - sent] ?? 0) ^ 0xff;
     }
     sent += part.length;
-    if (!outgoing.write(part)) await Promise.race([once(outgoing, "drain"), once(outgoing, "close")]);
+    if (!outgoing.write(part)) await drained(outgoing);
     if (sent >= limit) break;
   }
   if (fault?.kind === "stall") return false;
@@ -132,6 +132,19 @@ async function copy(response: IncomingMessage, outgoing: ServerResponse, fault: 
   }
   if (fault?.kind === "resize" && fault.by > 0) outgoing.write(Buffer.alloc(fault.by));
   return true;
+}
+
+/** Resolves when more can be written, or nothing ever again. */
+function drained(outgoing: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      outgoing.off("drain", done);
+      outgoing.off("close", done);
+      resolve();
+    };
+    outgoing.on("drain", done);
+    outgoing.on("close", done);
+  });
 }
 
 function bodyLimit(response: IncomingMessage, fault: Fault | undefined): number {

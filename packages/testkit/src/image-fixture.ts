@@ -162,7 +162,8 @@ export async function pushFixture(
     const { manifest, config, layers } = await writeImage(layout, image);
     await layout.finish(manifest);
     const reference = `${registry.host}/${name}`;
-    await push(registry, layout, reference, [`--format=${options.format === "docker" ? "v2s2" : "oci"}`]);
+    // Without being told to keep digests, skopeo compresses layers that are not.
+    await push(registry, layout, reference, [options.format === "docker" ? "--format=v2s2" : "--preserve-digests"]);
     return { reference, manifestDigest: manifest.digest, configDigest: config.digest, layers };
   });
 }
@@ -183,7 +184,7 @@ export async function pushIndexFixture(
     }));
     const index = await layout.json({ schemaVersion: 2, mediaType, manifests });
     await layout.finish({ mediaType, ...index });
-    await push(registry, layout, reference, ["--all"]);
+    await push(registry, layout, reference, ["--all", "--preserve-digests"]);
     const pushed = made.map(({ manifest, config, layers }) => ({
       reference,
       manifestDigest: manifest.digest,

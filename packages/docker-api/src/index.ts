@@ -1,1 +1,2 @@
-export {};
+export type { ApiServerInfo, DockerApiOptions, InstanceInfo } from "./options.ts";
+export { createDockerApiServer, type DockerApiServer } from "./server.ts";

@@ -1,0 +1,117 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { EngineApi } from "@boxship/engine";
+import type { DockerApiOptions } from "../options.ts";
+import type { HostDefaults } from "../view/host-defaults.ts";
+import { readJson } from "./body.ts";
+import { takeOver } from "./hijack.ts";
+
+/** What all requests of a server share. */
+export interface ApiContext extends DockerApiOptions {
+  /** Facts of the host that fill absent fields in answers; asked for once. */
+  readonly defaults: () => Promise<HostDefaults>;
+}
+
+export interface CallOptions {
+  readonly id: string;
+  readonly context: ApiContext;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly version: number;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  /** Set when the client asked for an upgrade and the parser has let go of the socket. */
+  readonly upgradeHead?: Buffer;
+}
+
+/** One request on its way through a handler. */
+export class ApiCall {
+  readonly id: string;
+  readonly context: ApiContext;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Minor version that the client speaks. */
+  readonly version: number;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  readonly #upgradeHead: Buffer | undefined;
+  #controller: AbortController | undefined;
+  #gone = false;
+  #hijacked: Socket | undefined;
+
+  constructor(options: CallOptions) {
+    this.id = options.id;
+    this.context = options.context;
+    this.request = options.request;
+    this.response = options.response;
+    this.version = options.version;
+    this.params = options.params;
+    this.query = options.query;
+    this.#upgradeHead = options.upgradeHead;
+  }
+
+  get engine(): EngineApi {
+    return this.context.engine;
+  }
+
+  /** A path parameter; the route has it. */
+  param(name: string): string {
+    return this.params[name] ?? "";
+  }
+
+  /** Aborted when the client goes away, or the server closes, before the answer is complete. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#gone) this.#controller.abort();
+    }
+    return this.#controller.signal;
+  }
+
+  /** The connection was taken over: nothing may be answered in HTTP any more. */
+  get hijacked(): boolean {
+    return this.#hijacked !== undefined;
+  }
+
+  /** The client went away, or the server is closing. */
+  abort(): void {
+    this.#gone = true;
+    this.#controller?.abort();
+  }
+
+  /** Closes the connection at once, whatever it is doing. */
+  destroy(): void {
+    this.abort();
+    this.#hijacked?.destroy();
+    this.request.socket.destroy();
+  }
+
+  /** The JSON body, undefined when empty. */
+  json(): Promise<unknown> {
+    return readJson(this.request, this.context.clock);
+  }
+
+  /** True when the client asked for `Upgrade: tcp` (or a WebSocket) and the route may give it. */
+  get isUpgrade(): boolean {
+    return this.#upgradeHead !== undefined;
+  }
+
+  /** What the client sent right behind the request that asked for an upgrade. */
+  get upgradeHead(): Buffer {
+    return this.#upgradeHead ?? Buffer.alloc(0);
+  }
+
+  /** Makes the connection a raw stream in both directions. The caller ends it. */
+  hijack(contentType: string): Socket {
+    const socket = takeOver(this.request, this.response, this.isUpgrade, contentType);
+    if (this.#upgradeHead !== undefined && this.#upgradeHead.length > 0) socket.unshift(this.#upgradeHead);
+    return this.adopt(socket);
+  }
+
+  /** Marks the connection as taken over by someone else, e.g. a WebSocket. */
+  adopt(socket: Socket): Socket {
+    this.#hijacked = socket;
+    socket.once("close", () => this.abort());
+    return socket;
+  }
+}

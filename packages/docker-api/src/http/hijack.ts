@@ -1,0 +1,32 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+
+/** What `node:http` listens to on a socket that it parses requests from. */
+const PARSER_EVENTS = ["data", "end", "drain", "error", "timeout"] as const;
+
+/**
+ * Takes the connection away from HTTP: after the head that is written here, both directions are raw bytes and can be
+ * closed separately.
+ *
+ * With an upgrade the answer is Docker's `101 UPGRADED` and the parser has already let go. Without one it is the old
+ * form, a `200 OK` without length; removing the parser's listeners makes it let go (it stops reading natively as soon
+ * as its `data` listener is replaced).
+ *
+ * The caller owns the socket from here on.
+ */
+export function takeOver(
+  request: IncomingMessage,
+  response: ServerResponse,
+  upgraded: boolean,
+  contentType: string,
+): Socket {
+  const socket = request.socket;
+  if (!upgraded) for (const event of PARSER_EVENTS) socket.removeAllListeners(event);
+  if (response.socket !== null) response.detachSocket(socket);
+  socket.setTimeout(0);
+  socket.on("error", () => socket.destroy());
+  const status = upgraded ? "101 UPGRADED" : "200 OK";
+  const upgrade = upgraded ? "Connection: Upgrade\r\nUpgrade: tcp\r\n" : "";
+  socket.write(`HTTP/1.1 ${status}\r\nContent-Type: ${contentType}\r\n${upgrade}\r\n`);
+  return socket;
+}

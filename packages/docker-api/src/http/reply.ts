@@ -1,0 +1,41 @@
+import type { ServerResponse } from "node:http";
+import type { ApiCall } from "./call.ts";
+import { toWireError } from "./error-mapper.ts";
+import type { Reply } from "./route.ts";
+
+/** Sends a whole answer. */
+export function sendReply(response: ServerResponse, reply: Reply): void {
+  const { status, headers } = reply;
+  if (headers !== undefined) for (const name of Object.keys(headers)) response.setHeader(name, headers[name] ?? "");
+  const body = bodyOf(reply);
+  if (body === undefined) {
+    response.writeHead(status, status === 204 || status === 304 ? {} : { "Content-Length": "0" });
+    response.end();
+    return;
+  }
+  const type = reply.text === undefined ? "application/json" : "text/plain; charset=utf-8";
+  response.writeHead(status, { "Content-Type": type, "Content-Length": String(Buffer.byteLength(body)) });
+  response.end(body);
+}
+
+function bodyOf(reply: Reply): string | undefined {
+  if (reply.text !== undefined) return reply.text;
+  return reply.json === undefined ? undefined : `${JSON.stringify(reply.json)}\n`;
+}
+
+/**
+ * Sends an error. Once an answer has begun its status is out: then the stream is cut, so that the client does not take
+ * what it has for the whole (streams of JSON report the error in-band before they come here).
+ */
+export function sendError(call: ApiCall, thrown: unknown): void {
+  const { response } = call;
+  if (call.hijacked || response.destroyed) return;
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const { status, body } = toWireError(thrown);
+  for (const name of ["Content-Length", "Transfer-Encoding"]) response.removeHeader(name);
+  if (!call.request.complete) response.setHeader("Connection", "close");
+  sendReply(response, { status, json: body });
+}

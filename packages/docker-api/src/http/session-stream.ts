@@ -1,0 +1,63 @@
+import type { Socket } from "node:net";
+import type { StreamSession } from "@boxship/engine";
+import { frameHeader } from "./multiplex.ts";
+import { StreamWriter } from "./stream-writer.ts";
+
+/**
+ * Joins the streams of a process with a connection that was taken over from HTTP, until the process closes its output
+ * or the client goes away. Either side is slowed down to the other's pace. The client's end of input is passed on and
+ * ends nothing else; when output is over the connection is ended.
+ *
+ * @param signal ends it early, e.g. because the server closes
+ */
+export async function pumpSession(session: StreamSession, socket: Socket, signal: AbortSignal): Promise<void> {
+  const letGo = () => session.close();
+  socket.once("close", letGo);
+  signal.addEventListener("abort", letGo, { once: true });
+  if (signal.aborted || socket.destroyed) letGo();
+  try {
+    pumpInput(session, socket);
+    await pumpOutput(session, new StreamWriter(socket));
+  } finally {
+    socket.off("close", letGo);
+    signal.removeEventListener("abort", letGo);
+    session.close();
+    socket.unpipe();
+    endSocket(socket);
+  }
+}
+
+function pumpInput(session: StreamSession, socket: Socket): void {
+  const { stdin } = session;
+  if (stdin === undefined) {
+    // Read on, or the end of the connection would never be seen.
+    socket.resume();
+    return;
+  }
+  // A process that closes its stdin early is no failure; the rest of the input has nowhere to go.
+  stdin.on("error", () => {
+    socket.unpipe(stdin);
+    socket.resume();
+  });
+  socket.pipe(stdin);
+}
+
+async function pumpOutput(session: StreamSession, writer: StreamWriter): Promise<void> {
+  for await (const { stream, data } of session.output) {
+    await (session.tty ? writer.push(data) : writer.push(frameHeader(stream, data.length), data));
+    if (writer.closed) return;
+  }
+  writer.flush();
+}
+
+/** How long a client may take to notice the end before the connection is cut. */
+const LINGER_MS = 10_000;
+
+function endSocket(socket: Socket): void {
+  if (socket.destroyed) return;
+  socket.end();
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  timer.unref();
+  socket.once("close", () => clearTimeout(timer));
+}

@@ -1,0 +1,14 @@
+import { Unsupported } from "@boxship/base";
+import { defineRoute } from "../../http/route.ts";
+
+export const boxshipShutdown = defineRoute({
+  method: "POST",
+  path: "/boxship/shutdown",
+  doc: { state: "works", note: "extension: ends the daemon; containers run on" },
+  handle: ({ context: { shutdown }, response }) => {
+    if (shutdown === undefined) throw new Unsupported("this engine cannot be shut down through its API");
+    response.setHeader("Connection", "close");
+    response.once("finish", shutdown);
+    return Promise.resolve({ status: 202 });
+  },
+});

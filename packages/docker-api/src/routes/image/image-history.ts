@@ -1,0 +1,21 @@
+import { parseUnixSeconds } from "../../format/time.ts";
+import { defineRoute, ok } from "../../http/route.ts";
+
+export const imageHistory = defineRoute({
+  method: "GET",
+  path: "/images/{name*}/history",
+  doc: { state: "works" },
+  handle: async (call) => {
+    const entries = await call.engine.images.history(call.param("name"));
+    return ok(
+      entries.map((entry) => ({
+        Id: entry.id,
+        Created: parseUnixSeconds(entry.created),
+        CreatedBy: entry.createdBy,
+        Tags: entry.tags.length === 0 ? null : entry.tags,
+        Size: entry.size,
+        Comment: entry.comment,
+      })),
+    );
+  },
+});

@@ -1,0 +1,177 @@
+import { Unavailable, Unsupported } from "@boxship/base";
+import { defineRoute, type Method, noContent, ok, type Route } from "../../http/route.ts";
+import type { PathPattern } from "../../http/router.ts";
+
+const NOT_A_MANAGER =
+  'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
+
+type Verb = readonly [Method, PathPattern, minVersion?: number];
+
+/** Endpoints that a daemon outside a swarm answers just like this. */
+const SWARM: readonly Verb[] = [
+  ["GET", "/swarm"],
+  ["POST", "/swarm/update"],
+  ["POST", "/swarm/unlock"],
+  ["GET", "/swarm/unlockkey"],
+  ...crud("/services"),
+  ["GET", "/services/{id}/logs", 29],
+  ["GET", "/nodes"],
+  ["GET", "/nodes/{id}"],
+  ["DELETE", "/nodes/{id}"],
+  ["POST", "/nodes/{id}/update"],
+  ["GET", "/tasks"],
+  ["GET", "/tasks/{id}"],
+  ["GET", "/tasks/{id}/logs", 29],
+  ...crud("/secrets"),
+  ...crud("/configs"),
+  ["PUT", "/volumes/{name}", 42],
+];
+
+function crud(noun: PathPattern): readonly Verb[] {
+  return [
+    ["GET", noun],
+    ["POST", `${noun}/create`],
+    ["GET", `${noun}/{id}`],
+    ["DELETE", `${noun}/{id}`],
+    ["POST", `${noun}/{id}/update`],
+  ];
+}
+
+interface Refusal {
+  readonly verbs: readonly Verb[];
+  /** What it is, for the message: "`subject` is not supported: `reason`". */
+  readonly subject: string;
+  readonly reason: string;
+  readonly remedy?: string;
+}
+
+const PLUGIN_VERBS: readonly Verb[] = [
+  ["GET", "/plugins/privileges"],
+  ["POST", "/plugins/pull"],
+  ["POST", "/plugins/create"],
+  ["GET", "/plugins/{name*}/json"],
+  ["DELETE", "/plugins/{name*}"],
+  ["POST", "/plugins/{name*}/enable"],
+  ["POST", "/plugins/{name*}/disable"],
+  ["POST", "/plugins/{name*}/upgrade"],
+  ["POST", "/plugins/{name*}/push"],
+  ["POST", "/plugins/{name*}/set"],
+];
+
+const REFUSALS: readonly Refusal[] = [
+  {
+    verbs: [
+      ["POST", "/swarm/init"],
+      ["POST", "/swarm/join"],
+    ],
+    subject: "swarm mode",
+    reason: "nodes join a Boxship cluster, which speaks the Kubernetes API",
+  },
+  { verbs: PLUGIN_VERBS, subject: "managed plugins", reason: "drivers are built into the engine" },
+  {
+    verbs: [
+      ["POST", "/build"],
+      ["POST", "/session", 31],
+      ["POST", "/grpc", 31],
+    ],
+    subject: "building images",
+    reason: "the builder is not part of this release",
+    remedy: "build elsewhere and pull the result, or make a base image with: boxship image bootstrap",
+  },
+  {
+    verbs: [["POST", "/commit"]],
+    subject: "commit",
+    reason: "making an image of a container is not part of this release",
+  },
+  {
+    verbs: [["POST", "/images/{name*}/push"]],
+    subject: "push",
+    reason: "it is not part of this release",
+  },
+  {
+    verbs: [
+      ["GET", "/images/get"],
+      ["GET", "/images/{name*}/get"],
+      ["POST", "/images/load"],
+    ],
+    subject: "saving and loading images as archives",
+    reason: "it is not part of this release",
+    remedy: "exchange images through a registry",
+  },
+  {
+    verbs: [["GET", "/images/search"]],
+    subject: "search",
+    reason: "registries other than the public one do not offer it",
+  },
+  {
+    verbs: [["GET", "/distribution/{name*}/json", 30]],
+    subject: "inspecting an image in its registry",
+    reason: "it is not part of this release",
+    remedy: "pull the image and inspect it here",
+  },
+  {
+    verbs: [
+      ["GET", "/containers/{id}/checkpoints"],
+      ["POST", "/containers/{id}/checkpoints"],
+      ["DELETE", "/containers/{id}/checkpoints/{checkpoint}"],
+    ],
+    subject: "checkpoints",
+    reason: "they are not part of this release",
+  },
+];
+
+function refuse([method, path, minVersion = 24]: Verb, note: string, error: () => Error): Route {
+  return defineRoute({
+    method,
+    path,
+    minVersion,
+    doc: { state: "refused", note },
+    handle: () => Promise.reject(error()),
+  });
+}
+
+const swarmRoutes = SWARM.map((verb) =>
+  refuse(verb, "503, as by any daemon that is not in a swarm", () => new Unavailable(NOT_A_MANAGER)),
+);
+
+const refusedRoutes = REFUSALS.flatMap(({ verbs, subject, reason, remedy }) =>
+  verbs.map((verb) =>
+    refuse(
+      verb,
+      reason,
+      () => new Unsupported(`${subject} is not supported: ${reason}`, remedy === undefined ? {} : { remedy }),
+    ),
+  ),
+);
+
+/** Leaving a swarm that one is not in, listing plugins that do not exist, pruning a cache that is empty. */
+const emptyRoutes: readonly Route[] = [
+  defineRoute({
+    method: "POST",
+    path: "/swarm/leave",
+    doc: { state: "refused", note: "503, as by any daemon that is not in a swarm" },
+    handle: () => Promise.reject(new Unavailable("This node is not part of a swarm")),
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/plugins",
+    doc: { state: "works", note: "the list is empty" },
+    handle: () => Promise.resolve(ok([])),
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/build/prune",
+    minVersion: 31,
+    doc: { state: "works", note: "there is no build cache: nothing is removed" },
+    handle: () => Promise.resolve(ok({ CachesDeleted: null, SpaceReclaimed: 0 })),
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/build/cancel",
+    minVersion: 39,
+    doc: { state: "works", note: "there are no builds: nothing is cancelled" },
+    handle: () => Promise.resolve(noContent),
+  }),
+];
+
+export const REFUSED_ROUTES: readonly Route[] = [...swarmRoutes, ...refusedRoutes, ...emptyRoutes];

@@ -1,0 +1,227 @@
+import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { ApiCall, type ApiContext } from "./http/call.ts";
+import { NO_QUERY } from "./http/query.ts";
+import { sendError, sendReply } from "./http/reply.ts";
+import type { Route } from "./http/route.ts";
+import { type RouteMatch, Router } from "./http/router.ts";
+import { CURRENT_VERSION, CURRENT_VERSION_TEXT, pathVersion } from "./http/version.ts";
+import type { DockerApiOptions } from "./options.ts";
+import { ROUTES } from "./routes/index.ts";
+import { hostDefaults } from "./view/host-defaults.ts";
+
+/** Room for a registry's identity token in `X-Registry-Auth`. */
+const MAX_HEADER_BYTES = 64 << 10;
+/** A client that takes longer to send its request head has vanished. */
+const HEADERS_TIMEOUT_MS = 60_000;
+/** How long answers may take to finish once {@link DockerApiServer.close} was called. */
+const CLOSE_GRACE_MS = 2_000;
+
+/** The Docker Engine API over an engine, 1.24 to 1.51. */
+export interface DockerApiServer extends AsyncDisposable {
+  /** Not listening yet: the owner of the socket calls `listen`. */
+  readonly server: Server;
+  /** Requests under way, raw streams included. */
+  readonly active: number;
+  /**
+   * Stops accepting, ends streams that would go on for ever (logs, events, attach, wait), and lets short answers
+   * finish; what is left after `graceMs` is cut. Idempotent.
+   */
+  close(graceMs?: number): Promise<void>;
+}
+
+/** Serves `engine`. The caller listens on {@link DockerApiServer.server} and closes it. */
+export function createDockerApiServer(options: DockerApiOptions): DockerApiServer {
+  return new ApiServer(options);
+}
+
+const router = new Router(ROUTES);
+
+class ApiServer implements DockerApiServer {
+  readonly server: Server;
+  readonly #context: ApiContext;
+  readonly #calls = new Set<ApiCall>();
+  readonly #commonHeaders: readonly (readonly [string, string])[];
+  #sequence = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: DockerApiOptions) {
+    this.#context = { ...options, defaults: once(() => hostDefaults(options.engine)) };
+    this.#commonHeaders = [
+      ["Api-Version", CURRENT_VERSION_TEXT],
+      ["Docker-Experimental", "false"],
+      ["Ostype", "linux"],
+      ["Server", `Boxship/${options.info?.version ?? "dev"} (linux)`],
+    ];
+    this.server = createServer(
+      {
+        maxHeaderSize: MAX_HEADER_BYTES,
+        headersTimeout: HEADERS_TIMEOUT_MS,
+        // An archive may take as long as it takes.
+        requestTimeout: 0,
+        // Docker's clients keep idle connections and do not retry a POST on one that was closed under them.
+        keepAliveTimeout: 0,
+        shouldUpgradeCallback: (request) => wantsStream(request),
+      },
+      (request, response) => this.#serve(request, response, undefined),
+    );
+    this.server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
+    this.server.on("clientError", refuseMalformed);
+  }
+
+  get active(): number {
+    return this.#calls.size;
+  }
+
+  close(graceMs: number = CLOSE_GRACE_MS): Promise<void> {
+    this.#closing ??= this.#close(graceMs);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      if (this.server.listening) this.server.close(() => resolve());
+      else resolve();
+    });
+    for (const call of this.#calls) call.abort();
+    this.server.closeIdleConnections();
+    using _timer = this.#context.clock.setTimeout(graceMs, () => {
+      for (const call of this.#calls) call.destroy();
+      this.server.closeAllConnections();
+    });
+    _timer.ref();
+    await closed;
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket as Socket);
+    socket.on("error", () => socket.destroy());
+    response.once("finish", () => socket.end());
+    this.#serve(request, response, head);
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse, upgradeHead: Buffer | undefined): void {
+    const started = this.#context.clock.monotonic();
+    for (const [name, value] of this.#commonHeaders) response.setHeader(name, value);
+    const target = targetOf(request);
+    if ("refused" in target) {
+      response.removeHeader("Docker-Experimental");
+      sendReply(response, target.refused);
+      return;
+    }
+    const call = new ApiCall({
+      id: (++this.#sequence).toString(36),
+      context: this.#context,
+      request,
+      response,
+      version: target.version,
+      params: target.match.params,
+      query: target.query,
+      ...(upgradeHead === undefined ? {} : { upgradeHead }),
+    });
+    this.#calls.add(call);
+    response.once("close", () => {
+      if (!response.writableFinished && !call.hijacked) call.abort();
+    });
+    void this.#run(call, target.match.route, started);
+  }
+
+  async #run(call: ApiCall, route: Route, started: number): Promise<void> {
+    try {
+      const reply = await route.run(call);
+      if (reply !== undefined && !call.response.destroyed) sendReply(call.response, reply);
+    } catch (error) {
+      this.#report(call, error);
+    } finally {
+      this.#calls.delete(call);
+      this.#log(call, started);
+    }
+  }
+
+  #report(call: ApiCall, error: unknown): void {
+    const clientIsGone = call.signal.aborted;
+    sendError(call, error);
+    if (clientIsGone || (call.response.statusCode < 500 && !call.hijacked)) return;
+    const { method, url } = call.request;
+    this.#context.logger.error("request failed", { request: call.id, method, url, error });
+  }
+
+  #log(call: ApiCall, started: number): void {
+    const { method, url } = call.request;
+    const ms = Math.round((this.#context.clock.monotonic() - started) * 1000) / 1000;
+    this.#context.logger.debug("request", { request: call.id, method, url, status: call.response.statusCode, ms });
+  }
+}
+
+/** Calls `task` until it succeeds for the first time, and remembers that. */
+function once<T>(task: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | undefined;
+  return () => {
+    result ??= task().catch((error: unknown) => {
+      result = undefined;
+      throw error;
+    });
+    return result;
+  };
+}
+
+type Target =
+  | { readonly refused: { readonly status: number; readonly json: { readonly message: string } } }
+  | { readonly match: RouteMatch<Route>; readonly version: number; readonly query: URLSearchParams };
+
+const PAGE_NOT_FOUND = { refused: { status: 404, json: { message: "page not found" } } } as const;
+
+/** From the request line to a route, or to the answer that there is none. */
+function targetOf(request: IncomingMessage): Target {
+  const url = request.url ?? "/";
+  const mark = url.indexOf("?");
+  const encoded = mark < 0 ? url : url.slice(0, mark);
+  const path = encoded.includes("%") ? decodePath(encoded) : encoded;
+  if (path === undefined) return { refused: { status: 400, json: { message: "malformed escape in the path" } } };
+  const prefix = pathVersion(path);
+  if (prefix.kind === "refused") return { refused: { status: 400, json: { message: prefix.message } } };
+  const version = prefix.kind === "ok" ? prefix.minor : CURRENT_VERSION;
+  const match = router.find(request.method ?? "GET", prefix.kind === "ok" ? prefix.rest : path);
+  if (match === undefined || version < match.route.minVersion) return PAGE_NOT_FOUND;
+  return { match, version, query: mark < 0 ? NO_QUERY : new URLSearchParams(url.slice(mark + 1)) };
+}
+
+function decodePath(path: string): string | undefined {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return undefined;
+  }
+}
+
+const STREAM_PATH = /\/(?:containers\/[^/]+\/attach(?:\/ws)?|exec\/[^/]+\/start)(?:\?|$)/;
+
+/** Only these may leave HTTP; elsewhere an `Upgrade` header (curl's h2c, say) means nothing. */
+function wantsStream(request: IncomingMessage): boolean {
+  return STREAM_PATH.test(request.url ?? "");
+}
+
+const MALFORMED: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+};
+
+/** What is not HTTP gets an answer in Docker's shape, and the connection is closed. */
+function refuseMalformed(error: Error & { readonly code?: string }, socket: Duplex): void {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const status = MALFORMED[error.code ?? ""] ?? "400 Bad Request";
+  const body = `${JSON.stringify({ message: `malformed request: ${error.message}` })}\n`;
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,142 @@
+import { InvalidArgument } from "@boxship/base";
+import type { DeviceMapping, HostConfig, Ulimit } from "@boxship/engine";
+import {
+  boolean,
+  type Codec,
+  field,
+  integer,
+  list,
+  map,
+  object,
+  type RefusedField,
+  split,
+  string,
+  strings,
+} from "./codec.ts";
+import { mount } from "./mount.ts";
+import { portMap } from "./port-map.ts";
+import { resources } from "./resources.ts";
+import { restartPolicy } from "./restart-policy.ts";
+
+const device = object<DeviceMapping>("DeviceMapping", {
+  pathOnHost: field("PathOnHost", string, { absent: "", zero: "" }),
+  pathInContainer: field("PathInContainer", string, { absent: "", zero: "" }),
+  cgroupPermissions: field("CgroupPermissions", string, { absent: "", zero: "" }),
+});
+
+const ulimit = object<Ulimit>("Ulimit", {
+  name: field("Name", string, { absent: "" }),
+  hard: field("Hard", integer(), { absent: 0, keepZero: true }),
+  soft: field("Soft", integer(), { absent: 0, keepZero: true }),
+});
+
+const logConfig = object<NonNullable<HostConfig["logConfig"]>>("LogConfig", {
+  type: field("Type", string, { absent: "" }),
+  config: field("Config", map(string), { absent: {}, zero: {} }),
+});
+
+const consoleSize: Codec<readonly [number, number]> = {
+  type: "[2]uint",
+  decode(value, at, context) {
+    const [height = 0, width = 0] = list(integer("uint16")).decode(value, at, context);
+    return [height, width];
+  },
+  encode: (value) => value,
+};
+
+const cgroupnsMode: Codec<"private" | "host"> = {
+  type: "CgroupnsMode",
+  decode(value, at, context) {
+    const mode = string.decode(value, at, context);
+    if (mode === "private" || mode === "host") return mode;
+    throw new InvalidArgument(`invalid cgroup namespace mode: ${mode}`);
+  },
+  encode: (value) => value,
+};
+
+const REFUSED: readonly RefusedField[] = [
+  { wire: "Cgroup", reason: "a container cannot join another's cgroup; use CgroupParent" },
+  { wire: "Isolation", reason: "it exists on Windows only", harmless: ["default"] },
+  { wire: "Capabilities", reason: "use CapAdd and CapDrop" },
+];
+
+type OwnFields = Omit<HostConfig, "resources">;
+
+const own = object<OwnFields>(
+  "HostConfig",
+  {
+    binds: field("Binds", strings, { zero: null }),
+    containerIdFile: field("ContainerIDFile", string, { zero: "" }),
+    logConfig: field("LogConfig", logConfig),
+    networkMode: field("NetworkMode", string, { zero: "default" }),
+    portBindings: field("PortBindings", portMap, { zero: {} }),
+    restartPolicy: field("RestartPolicy", restartPolicy, { zero: { Name: "no", MaximumRetryCount: 0 } }),
+    autoRemove: field("AutoRemove", boolean, { zero: false }),
+    volumeDriver: field("VolumeDriver", string, { zero: "" }),
+    volumesFrom: field("VolumesFrom", strings, { zero: null }),
+    consoleSize: field("ConsoleSize", consoleSize, { zero: [0, 0] }),
+    annotations: field("Annotations", map(string), { since: 43 }),
+    capAdd: field("CapAdd", strings, { zero: null }),
+    capDrop: field("CapDrop", strings, { zero: null }),
+    cgroupnsMode: field("CgroupnsMode", cgroupnsMode, { since: 40 }),
+    dns: field("Dns", strings, { zero: [] }),
+    dnsOptions: field("DnsOptions", strings, { zero: [] }),
+    dnsSearch: field("DnsSearch", strings, { zero: [] }),
+    extraHosts: field("ExtraHosts", strings, { zero: null }),
+    groupAdd: field("GroupAdd", strings, { zero: null }),
+    ipcMode: field("IpcMode", string, { zero: "private" }),
+    links: field("Links", strings, { zero: null }),
+    oomScoreAdj: field("OomScoreAdj", integer("int"), { zero: 0 }),
+    pidMode: field("PidMode", string, { zero: "" }),
+    privileged: field("Privileged", boolean, { zero: false }),
+    publishAllPorts: field("PublishAllPorts", boolean, { zero: false }),
+    readonlyRootfs: field("ReadonlyRootfs", boolean, { zero: false }),
+    securityOpt: field("SecurityOpt", strings, { zero: null }),
+    storageOpt: field("StorageOpt", map(string)),
+    tmpfs: field("Tmpfs", map(string)),
+    utsMode: field("UTSMode", string, { zero: "" }),
+    usernsMode: field("UsernsMode", string, { zero: "" }),
+    shmSize: field("ShmSize", integer(), { zero: 64 << 20 }),
+    sysctls: field("Sysctls", map(string)),
+    runtime: field("Runtime", string),
+    cgroupParent: field("CgroupParent", string, { zero: "" }),
+    devices: field("Devices", list(device), { zero: [] }),
+    deviceCgroupRules: field("DeviceCgroupRules", strings, { zero: null }),
+    ulimits: field("Ulimits", list(ulimit), { zero: [] }),
+    init: field("Init", boolean),
+    mounts: field("Mounts", list(mount)),
+    maskedPaths: field("MaskedPaths", strings, { keepZero: true }),
+    readonlyPaths: field("ReadonlyPaths", strings, { keepZero: true }),
+  },
+  REFUSED,
+);
+
+const both = split(own, resources);
+
+/** `HostConfig` as API 1.51 has it. What is absent is written as Docker fills it in. */
+export const hostConfig: Codec<HostConfig> = {
+  type: "HostConfig",
+  decode(value, at, context) {
+    const [{ consoleSize: size, logConfig: log, ...rest }, limits] = both.decode(value, at, context);
+    return {
+      ...rest,
+      ...(size === undefined || (size[0] === 0 && size[1] === 0) ? {} : { consoleSize: size }),
+      ...(log === undefined || log.type === "" ? {} : { logConfig: log }),
+      ...(Object.keys(limits).length === 0 ? {} : { resources: limits }),
+    };
+  },
+  encode: ({ resources: limits = {}, ...rest }, version) => ({
+    ...both.encode(rest, limits, version),
+    Cgroup: "",
+    Isolation: "",
+  }),
+};
+
+/** Fields of a body of `update` that are no limits: they cannot change once the container is made. */
+export const UPDATE_REFUSED = object<object>("UpdateConfig", {}, [
+  { wire: "Devices", reason: "devices cannot change after creation" },
+  { wire: "DeviceCgroupRules", reason: "device rules cannot change after creation" },
+  { wire: "Ulimits", reason: "ulimits cannot change after creation" },
+  { wire: "CgroupParent", reason: "the cgroup parent cannot change after creation" },
+  { wire: "Init", reason: "the init process cannot change after creation" },
+]);

@@ -7,6 +7,11 @@ import { bundleParts, writeBundle } from "./build/bundle.ts";
 import { buildExecutable } from "./build/executable.ts";
 
 const root = resolve(import.meta.dirname, "..");
-const parts = await bundleParts(root);
-if (process.argv.includes("--bundle")) writeBundle(root, parts);
-else if (!process.argv.includes("--check")) await buildExecutable(root, parts);
+try {
+  const parts = await bundleParts(root);
+  if (process.argv.includes("--bundle")) writeBundle(root, parts);
+  else if (!process.argv.includes("--check")) await buildExecutable(root, parts);
+} catch (error) {
+  process.stderr.write(`build: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

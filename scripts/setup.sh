@@ -3,7 +3,7 @@
 #
 #   run     system packages the engine needs, npm packages, Node 26 (the default)
 #   test    the same, and the programs that tests and benchmarks compare with or talk to
-#   verify  npm packages only; needs no root
+#   verify  npm packages and what Node needs; asks for root only where a system library is missing
 #
 # Services are neither started nor enabled: programs whose packages carry a service are unpacked under .cache/parts
 # instead of being installed. Current Docker clients go to .cache/clients, where a mirror has them.
@@ -19,6 +19,7 @@ fail() {
 }
 
 # COMMAND[:PACKAGE]; a name that starts with "lib" is looked for as a shared library.
+system_verify="libatomic.so.1:libatomic1"
 system_run="runc crun conmon mmdebstrap libnftables.so.1:libnftables1"
 system_test="skopeo iptables ip:iproute2 nft:nftables ps:procps zstd xz:xz-utils mkfs.ext4:e2fsprogs setfattr:attr
   setcap:libcap2-bin openssl curl git tar gzip libdevmapper.so.1.02.1:libdevmapper1.02.1"
@@ -90,12 +91,15 @@ unpack_beside() {
 system_packages() {
   # shellcheck disable=SC2086
   case $purpose in
-    run) wanted=$(missing $system_run) ;;
-    test) wanted=$(missing $system_run $system_test) ;;
+    verify) wanted=$(missing $system_verify) ;;
+    run) wanted=$(missing $system_verify $system_run) ;;
+    test) wanted=$(missing $system_verify $system_run $system_test) ;;
   esac
-  has busybox || wanted="$wanted busybox-static"
+  [ "$purpose" = verify ] || has busybox || wanted="$wanted busybox-static"
+  [ -n "$wanted" ] || return 0
+  [ "$(id -u)" = 0 ] || fail "missing system packages: $wanted. Install them, or run the command as root once."
   # shellcheck disable=SC2086
-  [ -z "${wanted## }" ] || install_system $wanted
+  install_system $wanted
 }
 
 # A busybox that is linked dynamically cannot be the only program of an image. Debian's static one conflicts with it.
@@ -168,7 +172,8 @@ if [ -z "${BOXSHIP_SETUP_LOCKED:-}" ] && command -v flock >/dev/null 2>&1; then
   BOXSHIP_SETUP_LOCKED=1 exec flock .cache/setup.lock sh scripts/setup.sh "$purpose"
 fi
 : >"$log"
-[ "$purpose" = verify ] || { system_packages; static_busybox; }
+system_packages
+[ "$purpose" = verify ] || static_busybox
 npm_packages
 [ "$purpose" != test ] || { test_parts; current_clients; }
 [ "$purpose" = verify ] || touch .cache/ready

@@ -1,4 +1,5 @@
 export * from "./address.ts";
+export * from "./bound-socket.ts";
 export * from "./conntrack.ts";
 export * from "./ip-address.ts";
 export * from "./link.ts";

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import {
   busyboxTree,
   type EngineClient,
@@ -26,6 +27,8 @@ export interface Engine {
   /** What the command line of each of its monitors contains. */
   readonly marker: string;
   readonly containerdSocket?: string;
+  /** Runs the work and says how long the daemon's event loop stood still at most meanwhile, in milliseconds. */
+  readonly longestStop?: (work: () => Promise<unknown>) => Promise<number>;
 }
 
 /** What benchmarks share: brought up when it is first asked for, taken down at the end. */
@@ -106,9 +109,13 @@ export class Context implements AsyncDisposable {
   async #startBoxship(): Promise<Engine> {
     const bundle = join(repositoryRoot, "dist/current/boxship.cjs");
     if (!existsSync(bundle)) throw new Error("no bundle: run scripts/build.sh --bundle");
-    const program = [process.execPath, "--disable-warning=ExperimentalWarning", bundle, "daemon"];
-    const engine = this.#stack.use(await startBoxship({ program }));
-    return { name: "boxship", client: engine.client, pid: engine.pid, monitor: "conmon", marker: engine.name };
+    const watch = join(repositoryRoot, "bench/loop-delay.mjs");
+    const flags = ["--disable-warning=ExperimentalWarning", `--import=${watch}`];
+    const delayFile = this.work.join("loop-delay");
+    const program = [process.execPath, ...flags, bundle, "daemon"];
+    const engine = this.#stack.use(await startBoxship({ program, env: { BENCH_LOOP_DELAY: delayFile } }));
+    const { client, pid, name } = engine;
+    return { name: "boxship", client, pid, monitor: "conmon", marker: name, longestStop: watchLoop(pid, delayFile) };
   }
 
   async #startDockerd(): Promise<Engine> {
@@ -121,6 +128,18 @@ export class Context implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#stack.disposeAsync();
   }
+}
+
+/** See `loop-delay.mjs`. */
+function watchLoop(pid: number, file: string): NonNullable<Engine["longestStop"]> {
+  return async (work) => {
+    await rm(file, { force: true });
+    process.kill(pid, "SIGUSR2");
+    await work();
+    process.kill(pid, "SIGUSR2");
+    while (!existsSync(file)) await delay(10);
+    return Number(await readFile(file, "utf8"));
+  };
 }
 
 function freePort(): Promise<number> {

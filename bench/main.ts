@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import { commandLineBenchmark } from "./cases/command-line.ts";
 import { containerBenchmarks } from "./cases/containers.ts";
 import { footprintBenchmarks } from "./cases/footprint.ts";
-import { pullBenchmark } from "./cases/pull.ts";
+import { pullBenchmarks } from "./cases/pull.ts";
 import { Context } from "./context.ts";
 import { type Benchmark, type Result, runBenchmark, table } from "./harness.ts";
 
@@ -13,7 +13,7 @@ import { type Benchmark, type Result, runBenchmark, table } from "./harness.ts";
 const benchmarks: readonly Benchmark<Context>[] = [
   ...footprintBenchmarks,
   ...containerBenchmarks,
-  pullBenchmark,
+  ...pullBenchmarks,
   commandLineBenchmark,
 ];
 

@@ -10,6 +10,7 @@ import {
   parseMountinfo,
   parseMountLine,
   readMountinfo,
+  releaseMountsBelow,
   unescapeOctal,
 } from "./mountinfo.ts";
 import { temporaryDirectory } from "./testing.ts";

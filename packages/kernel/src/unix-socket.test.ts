@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { type Fd, openLeakReport } from "./fd.ts";
+import { SocketType, socketPair } from "./pipe.ts";
+import { temporaryDirectory } from "./testing.ts";
+import { connectUnixSocket, listenUnixSocket, receiveMessage, sendMessage } from "./unix-socket.ts";
+
+const before = openLeakReport();
+after(() => assert.deepEqual(openLeakReport(before), []));
+
+/** A listener that hands out its connections one by one. */
+function acceptor(path: string, type: number) {
+  const waiting: ((connection: Fd) => void)[] = [];
+  const listener = listenUnixSocket(
+    path,
+    (connection) => waiting.shift()?.(connection),
+    (error) => assert.fail(String(error)),
+    { type },
+  );
+  return {
+    next: () => new Promise<Fd>((resolve) => waiting.push(resolve)),
+    [Symbol.dispose]: () => listener[Symbol.dispose](),
+  };
+}
+
+test("paths of any length are listened on and connected to", async () => {
+  using directory = temporaryDirectory();
+  const deep = join(directory.path, "d".repeat(200), "e".repeat(200));
+  mkdirSync(deep, { recursive: true });
+  for (const path of [join(directory.path, "short"), join(deep, "socket")]) {
+    for (const type of [SocketType.Stream, SocketType.SequencedPacket]) {
+      using listener = acceptor(`${path}-${type}`, type);
+      const accepted = listener.next();
+      using client = await connectUnixSocket(`${path}-${type}`, type);
+      using server = await accepted;
+      assert.equal(sendMessage(client, Buffer.from("hello")), true);
+      const buffer = Buffer.alloc(10);
+      assert.equal(receiveMessage(server, buffer), 5);
+    }
+  }
+});
+
+test("failures keep their names", async () => {
+  using directory = temporaryDirectory();
+  const path = join(directory.path, "socket");
+  await assert.rejects(connectUnixSocket(path), { code: "ENOENT" });
+  {
+    using _listener = acceptor(path, SocketType.Stream);
+    await assert.rejects(connectUnixSocket(path, SocketType.SequencedPacket), { code: "EPROTOTYPE" });
+    assert.throws(() => acceptor(path, SocketType.Stream), { code: "EADDRINUSE" });
+  }
+  await assert.rejects(connectUnixSocket(path), { code: "ECONNREFUSED" });
+  await assert.rejects(connectUnixSocket(join(directory.path, "x".repeat(120))), { code: "ENAMETOOLONG" });
+});
+
+test("messages keep their boundaries; nothing, the end and oversize are told apart", () => {
+  const [left, right] = socketPair(SocketType.SequencedPacket);
+  const buffer = Buffer.alloc(16);
+  assert.equal(receiveMessage(right, buffer), undefined);
+  sendMessage(left, Buffer.from("one"));
+  sendMessage(left, Buffer.from("three"));
+  assert.equal(receiveMessage(right, buffer), 3);
+  assert.equal(receiveMessage(right, buffer), 5);
+  sendMessage(left, Buffer.alloc(17));
+  assert.throws(() => receiveMessage(right, buffer), { code: "EMSGSIZE" });
+  let sent = 0;
+  while (sendMessage(left, Buffer.alloc(16))) sent++;
+  assert.ok(sent > 0);
+  for (let count = 0; count < sent; count++) assert.equal(receiveMessage(right, buffer), 16);
+  left.close();
+  assert.equal(receiveMessage(right, buffer), 0);
+  assert.throws(() => sendMessage(right, buffer), { code: "EPIPE" });
+  right.close();
+});

@@ -1,3 +1,4 @@
+export { ContainerRuntime } from "./container-runtime.ts";
 export * from "./contract.ts";
 export * from "./seccomp/profile.ts";
 export * from "./spec/build-spec.ts";

@@ -1,0 +1,260 @@
+import { mkdirSync } from "node:fs";
+import { FailedPrecondition, InvalidArgument, NotFound } from "@boxship/base";
+import { ensureSharedMount, readMountinfo } from "@boxship/kernel";
+import { attachContainer } from "./container/attach.ts";
+import { CgroupAccess } from "./container/cgroup.ts";
+import { ConmonWatch } from "./container/conmon-end.ts";
+import { conmonOf, openProcess, sendQuietly } from "./container/conmon-process.ts";
+import { type Context, type RuntimeBinary, runtimeCommand } from "./container/context.ts";
+import { createContainer } from "./container/create.ts";
+import { removeContainer } from "./container/delete.ts";
+import { execInContainer } from "./container/exec.ts";
+import { ExecPids } from "./container/exec-pids.ts";
+import { ExitWatch } from "./container/exit-watch.ts";
+import { Launcher } from "./container/launcher.ts";
+import { isBelow, Layout } from "./container/layout.ts";
+import { describeProcesses } from "./container/process-info.ts";
+import { listLeftovers, reconcile } from "./container/reconcile.ts";
+import { type ContainerRecord, readPid, readRecord } from "./container/record.ts";
+import { ControlFifo } from "./container/resize.ts";
+import { runtimeError } from "./container/runtime-error.ts";
+import { startContainer } from "./container/start.ts";
+import { adoptContainer, completeExit, containerState } from "./container/state.ts";
+import type {
+  AttachOptions,
+  AttachStreams,
+  ContainerRuntimeApi,
+  ContainerState,
+  CreateContainer,
+  ExecHandle,
+  ExecRequest,
+  ExitStatus,
+  ProcessInfo,
+  Reconciled,
+  RuntimeInfo,
+  RuntimeOptions,
+  TerminalSize,
+} from "./contract.ts";
+import { detectRuntimes } from "./detect.ts";
+import { type HostFacts, readHostFacts } from "./spec/host.ts";
+import type { OciResources } from "./spec/oci.ts";
+
+const SIGKILL = 9;
+
+/** See {@link ContainerRuntimeApi}, which says what each call promises. */
+export class ContainerRuntime implements ContainerRuntimeApi {
+  readonly info: RuntimeInfo;
+  readonly host: HostFacts;
+  readonly #context: Context;
+  readonly #execs: ExecPids;
+  readonly #control: ControlFifo;
+
+  /** @throws FailedPrecondition conmon or a usable OCI runtime is missing, with the package to install */
+  static async open(options: RuntimeOptions): Promise<ContainerRuntime> {
+    checkRunDir(options.runDir);
+    const layout = new Layout(options.runDir);
+    layout.make();
+    const host = readHostFacts();
+    const cgroups = new CgroupAccess(options.clock);
+    const follows = followShared(options.mountRoots ?? []);
+    const launcher = new Launcher();
+    try {
+      const detected = await detectRuntimes(options, host, launcher);
+      for (const name of detected.usable.keys()) mkdirSync(layout.stateRoot(name), { recursive: true, mode: 0o700 });
+      const exits = new ExitWatch(layout, options.logger, (id, exit) => completeExit({ layout, cgroups }, id, exit));
+      const context: Context = {
+        layout,
+        conmon: detected.conmon,
+        runtimes: detected.usable,
+        launcher,
+        follows,
+        cgroups,
+        exits,
+        conmons: new ConmonWatch(),
+        logger: options.logger,
+        clock: options.clock,
+      };
+      const info: RuntimeInfo = {
+        runtimes: detected.descriptions,
+        default: detected.default,
+        conmonVersion: detected.conmonVersion,
+        cgroup: host.cgroup.version,
+        warnings: hostWarnings(host),
+      };
+      return new ContainerRuntime(info, host, context);
+    } catch (error) {
+      launcher[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  private constructor(info: RuntimeInfo, host: HostFacts, context: Context) {
+    this.info = info;
+    this.host = host;
+    this.#context = context;
+    this.#execs = new ExecPids(context.layout);
+    this.#control = new ControlFifo(context.layout, context.clock, context.logger);
+  }
+
+  async create(container: CreateContainer): Promise<{ readonly pid: number }> {
+    return createContainer(this.#context, container, this.#runtime(container.runtime ?? this.info.default));
+  }
+
+  async start(id: string): Promise<void> {
+    const record = this.#record(id);
+    await startContainer(this.#context, id, record, this.#runtime(record.runtime));
+  }
+
+  async kill(id: string, signal: number, options: { readonly all?: boolean } = {}): Promise<void> {
+    const { layout, cgroups } = this.#context;
+    const record = this.#record(id);
+    const first = this.#alive(id) ? readPid(layout.bundleFile(id, "pid")) : undefined;
+    const pids = options.all ? cgroups.processes(record.cgroupsPath) : first === undefined ? [] : [first];
+    for (const pid of pids) {
+      using process = openProcess(pid);
+      if (process !== undefined) sendQuietly(process, signal);
+    }
+    // What is frozen by cgroup v1 does not even die.
+    if (signal === SIGKILL && cgroups.frozen(record.cgroupsPath)) await cgroups.thaw(record.cgroupsPath);
+  }
+
+  async pause(id: string): Promise<void> {
+    await this.#context.cgroups.freeze(this.#running(id).cgroupsPath);
+  }
+
+  async resume(id: string): Promise<void> {
+    await this.#context.cgroups.thaw(this.#running(id).cgroupsPath);
+  }
+
+  async update(id: string, resources: OciResources): Promise<void> {
+    const record = this.#running(id);
+    const runtime = this.#runtime(record.runtime);
+    const result = await runtimeCommand(
+      this.#context,
+      runtime,
+      ["update", "--resources", "-", id],
+      JSON.stringify(resources),
+    );
+    if (result.code === 0) return;
+    throw runtimeError({ what: `update container ${id}`, command: "", output: result.stderr.toString() });
+  }
+
+  async exec(id: string, request: ExecRequest): Promise<ExecHandle> {
+    const record = this.#running(id);
+    return execInContainer(this.#context, id, request, this.#runtime(record.runtime), this.#execs);
+  }
+
+  async attach(id: string, options: AttachOptions): Promise<AttachStreams> {
+    return attachContainer(this.#context.layout, id, this.#record(id), options);
+  }
+
+  resize(id: string, size: TerminalSize): void {
+    this.#control.resize(id, size);
+  }
+
+  onExit(callback: (id: string, status: ExitStatus) => void): Disposable {
+    return this.#context.exits.onExit(callback);
+  }
+
+  async state(id: string): Promise<ContainerState> {
+    return containerState(this.#context, id);
+  }
+
+  async adopt(id: string): Promise<ContainerState> {
+    return adoptContainer(this.#context, id);
+  }
+
+  async delete(id: string): Promise<void> {
+    await removeContainer(this.#context, id);
+  }
+
+  async reopenLog(id: string): Promise<void> {
+    this.#control.reopenLog(id);
+  }
+
+  async processes(id: string): Promise<readonly number[]> {
+    return this.#context.cgroups.processes(this.#record(id).cgroupsPath);
+  }
+
+  async top(id: string): Promise<readonly ProcessInfo[]> {
+    return describeProcesses(await this.processes(id), this.#context.clock.now());
+  }
+
+  async listLeftovers(): Promise<readonly string[]> {
+    return listLeftovers(this.#context);
+  }
+
+  async reconcile(live: Iterable<string>): Promise<Reconciled> {
+    return reconcile(this.#context, live, this.#execs);
+  }
+
+  /** Lets go of everything in this process; containers run on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#control[Symbol.dispose]();
+    this.#execs[Symbol.dispose]();
+    this.#context.exits[Symbol.dispose]();
+    this.#context.conmons[Symbol.dispose]();
+    this.#context.launcher[Symbol.dispose]();
+  }
+
+  #runtime(name: string): RuntimeBinary {
+    const runtime = this.#context.runtimes.get(name);
+    if (runtime !== undefined) return runtime;
+    const reason = this.info.runtimes.find((candidate) => candidate.name === name)?.reason;
+    const subject = { kind: "runtime", name };
+    if (reason !== undefined) throw new FailedPrecondition(`runtime ${name} cannot be used: ${reason}`, { subject });
+    throw new InvalidArgument(`unknown or invalid runtime name: ${name}`, { subject });
+  }
+
+  #record(id: string): ContainerRecord {
+    const record = readRecord(this.#context.layout, id);
+    if (record !== undefined) return record;
+    throw new NotFound(`container ${id} does not exist`, { subject: { kind: "container", name: id } });
+  }
+
+  /** conmon reaps process 1 as its last deed: while it lives the number is nobody else's. */
+  #alive(id: string): boolean {
+    return this.#context.exits.ended(id) === undefined && conmonOf(this.#context, id) !== undefined;
+  }
+
+  #running(id: string): ContainerRecord {
+    const record = this.#record(id);
+    if (this.#alive(id)) return record;
+    throw new FailedPrecondition(`container ${id} is not running`, { subject: { kind: "container", name: id } });
+  }
+}
+
+function checkRunDir(path: string): void {
+  if (!path.startsWith("/")) throw new InvalidArgument(`run directory ${path}: not an absolute path`);
+}
+
+/**
+ * Which paths the launcher's namespace sees as we do, whatever is mounted there later: those below shared mounts. Makes
+ * the given directories such.
+ */
+function followShared(roots: readonly string[]): (path: string) => boolean {
+  const mounts = readMountinfo();
+  const holder = (path: string) => mounts.findLast(({ mountPoint }) => isBelow(path, mountPoint));
+  for (const root of roots) {
+    mkdirSync(root, { recursive: true });
+    if (holder(root)?.shared === undefined) ensureSharedMount(root);
+  }
+  const kept = mounts.filter(({ shared }) => shared === undefined).map(({ mountPoint }) => mountPoint);
+  const within = (path: string, directories: readonly string[]) => directories.some((one) => isBelow(path, one));
+  // Something private above a path, or below it, stays as it was.
+  return (path) => within(path, roots) || !(within(path, kept) || kept.some((mountPoint) => isBelow(mountPoint, path)));
+}
+
+function hostWarnings(host: HostFacts): readonly string[] {
+  const warnings: string[] = [];
+  const lacks = (controller: string, consequence: string): void => {
+    if (!host.cgroup.controllers.has(controller)) warnings.push(`no ${controller} cgroup: ${consequence}`);
+  };
+  lacks("memory", "memory limits cannot be enforced");
+  lacks("cpu", "CPU limits cannot be enforced");
+  lacks("pids", "limits on processes cannot be enforced");
+  if (host.cgroup.controllers.has("memory") && !host.cgroup.swap) warnings.push("no swap limit support");
+  if (!host.mayExceedLimits)
+    warnings.push("resource limits cannot be raised above the daemon's own (no CAP_SYS_RESOURCE)");
+  return warnings;
+}

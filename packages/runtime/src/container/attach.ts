@@ -1,0 +1,101 @@
+import { type Readable, Transform, Writable } from "node:stream";
+import { FailedPrecondition, systemCode } from "@boxship/base";
+import { connectPacketStream, type PacketStream } from "@boxship/kernel";
+import type { AttachOptions, AttachStreams, StreamFrame } from "../contract.ts";
+import type { Layout } from "./layout.ts";
+import type { ContainerRecord } from "./record.ts";
+
+/** conmon marks each packet with the stream's number. */
+const STDOUT = 2;
+const STDERR = 3;
+
+/** conmon reads at most 32 KiB - 1 of a packet and drops the rest. */
+const LARGEST_INPUT = 32 * 1024 - 1;
+
+/**
+ * Connects to conmon's attach socket. Output from now on comes as frames; a reader that does not read holds up the
+ * container's output, as a pipe would.
+ */
+export async function attachContainer(
+  layout: Layout,
+  id: string,
+  record: ContainerRecord,
+  options: AttachOptions,
+): Promise<AttachStreams> {
+  const socket = await connect(layout, id);
+  // Without this an attacher that only watches would end the container's input by going away.
+  const quiet = record.stdin && record.stdinOnce && !record.terminal && !options.stdin;
+  const output = socket.pipe(new FrameFilter(options));
+  let closed = false;
+  const close = (): void => {
+    if (closed) return;
+    closed = true;
+    socket.unpipe(output);
+    output.destroy();
+    if (quiet) drain(socket);
+    else socket.destroy();
+  };
+  socket.on("error", () => close());
+  socket.on("close", () => output.end());
+  output.on("close", close);
+  if (!options.stdin || !record.stdin) return { output: asReadable(output), close };
+  return { stdin: inputOf(socket, record), output: asReadable(output), close };
+}
+
+async function connect(layout: Layout, id: string): Promise<PacketStream> {
+  try {
+    return await connectPacketStream(layout.bundleFile(id, "attach"));
+  } catch (error) {
+    const code = systemCode(error);
+    if (code !== "ENOENT" && code !== "ECONNREFUSED" && code !== "ENOTDIR") throw error;
+    throw new FailedPrecondition(`container ${id} is not running`, {
+      subject: { kind: "container", name: id },
+      cause: error,
+    });
+  }
+}
+
+function asReadable(stream: Transform): Readable {
+  return stream;
+}
+
+/** Reads on for nobody, so that conmon is not held up. */
+function drain(socket: PacketStream): void {
+  socket.on("data", () => {});
+  socket.resume();
+}
+
+class FrameFilter extends Transform {
+  readonly #options: AttachOptions;
+
+  constructor(options: AttachOptions) {
+    super({ readableObjectMode: true, writableObjectMode: true, readableHighWaterMark: 16, writableHighWaterMark: 16 });
+    this.#options = options;
+  }
+
+  override _transform(packet: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    const stream = packet[0] === STDERR ? "stderr" : packet[0] === STDOUT ? "stdout" : undefined;
+    if (stream !== undefined && this.#options[stream])
+      this.push({ stream, data: packet.subarray(1) } satisfies StreamFrame);
+    done();
+  }
+}
+
+/** Cuts input into packets that conmon takes whole. Ending it ends conmon's side only where the container has an end. */
+function inputOf(socket: PacketStream, record: ContainerRecord): Writable {
+  const endless = record.terminal || !record.stdinOnce;
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      const send = (offset: number): void => {
+        if (offset >= chunk.length) done();
+        else if (socket.writableEnded || socket.destroyed) done();
+        else socket.write(chunk.subarray(offset, offset + LARGEST_INPUT), () => send(offset + LARGEST_INPUT));
+      };
+      send(0);
+    },
+    final(done) {
+      if (endless || socket.destroyed) done();
+      else socket.end(done);
+    },
+  });
+}

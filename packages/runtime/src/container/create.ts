@@ -1,0 +1,85 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { AlreadyExists, type BoxshipError, Internal, InvalidArgument, systemCode } from "@boxship/base";
+import type { CreateContainer } from "../contract.ts";
+import { startConmon } from "./conmon.ts";
+import { conmonEnded } from "./conmon-end.ts";
+import { type Context, type RuntimeBinary, specFor } from "./context.ts";
+import { removeContainer } from "./delete.ts";
+import { checkId } from "./layout.ts";
+import { writeRecord } from "./record.ts";
+import { runtimeError } from "./runtime-error.ts";
+
+/** Writes the bundle and starts conmon; when anything fails nothing is left. */
+export async function createContainer(
+  context: Context,
+  container: CreateContainer,
+  runtime: RuntimeBinary,
+): Promise<{ readonly pid: number }> {
+  const { id, spec } = container;
+  checkId("container", id);
+  if (spec.linux.cgroupsPath === undefined || !spec.linux.cgroupsPath.startsWith("/")) {
+    throw new InvalidArgument(`container ${id}: linux.cgroupsPath must be an absolute path`);
+  }
+  if ((spec.process.terminal ?? false) !== container.terminal) {
+    throw new InvalidArgument(`container ${id}: process.terminal of its spec differs from the request`);
+  }
+  writeBundle(context, container, runtime);
+  if (runtime.needsLauncher) context.launcher.cover(hostPaths(context, container));
+  try {
+    const conmon = startConmon(context, container, runtime);
+    writeFileSync(context.layout.bundleFile(id, "conmon.pid"), String(conmon.process.pid), { mode: 0o600 });
+    const created = await conmon.created;
+    if ("failure" in created) throw createError(container, created.failure);
+    context.exits.expect(id);
+    context.exits.check(id);
+    conmon.process.exited.then(
+      () => conmonEnded(context, id),
+      (error: unknown) => context.logger.error("cannot watch conmon", { container: id, error }),
+    );
+    return created;
+  } catch (error) {
+    await removeContainer(context, id);
+    throw error;
+  }
+}
+
+function createError({ id, spec }: CreateContainer, output: string): BoxshipError {
+  return runtimeError({ what: `create container ${id}`, command: spec.process.args[0] ?? "", output });
+}
+
+function writeBundle({ layout }: Context, container: CreateContainer, runtime: RuntimeBinary): void {
+  const { id, spec, terminal, stdin, stdinOnce = false } = container;
+  try {
+    mkdirSync(layout.bundle(id), { mode: 0o700 });
+  } catch (error) {
+    if (systemCode(error) !== "EEXIST")
+      throw new Internal(`cannot make the bundle of container ${id}`, { cause: error });
+    throw new AlreadyExists(`container ${id} exists already`, {
+      subject: { kind: "container", name: id },
+      cause: error,
+    });
+  }
+  rmSync(layout.exitFile(id), { force: true });
+  writeRecord(layout, id, {
+    runtime: runtime.name,
+    cgroupsPath: spec.linux.cgroupsPath ?? "",
+    terminal,
+    stdin,
+    stdinOnce,
+    command: spec.process.args[0] ?? "",
+  });
+  writeFileSync(layout.bundleFile(id, "config.json"), specFor(runtime, spec), { mode: 0o600 });
+}
+
+/** What of the host's file tree the container uses, beyond what the launcher's namespace follows anyway. */
+function hostPaths({ follows }: Context, { spec }: CreateContainer): readonly string[] {
+  const binds = spec.mounts.flatMap(({ type, source, options = [] }) =>
+    source?.startsWith("/") && (type === "bind" || options.includes("bind") || options.includes("rbind"))
+      ? [source]
+      : [],
+  );
+  const namespaces = spec.linux.namespaces.flatMap(({ path }) =>
+    path === undefined || path.startsWith("/proc/") ? [] : [path],
+  );
+  return [spec.root.path, ...binds, ...namespaces].filter((path) => !follows(path));
+}

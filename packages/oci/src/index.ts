@@ -12,4 +12,7 @@ export * from "./layer/index.ts";
 export * from "./manifest.ts";
 export * from "./media-types.ts";
 export * from "./platform.ts";
+export type { LayerToUnpack, UnpackLayer } from "./pull/layer-pull.ts";
+export * from "./pull/progress.ts";
+export * from "./pull/pull-image.ts";
 export * from "./reference.ts";

@@ -1,7 +1,8 @@
-import { InvalidArgument, NotFound, Unsupported } from "@boxship/base";
+import { InvalidArgument, NotFound, ResourceExhausted, Unsupported } from "@boxship/base";
 import type { BlobInfo, ContentStore, Ingest } from "../content-store/contract.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { digestAlgorithm } from "../digest.ts";
+import type { BlobProgress } from "../layer/blob-source.ts";
 import { isForeignLayer } from "../media-types.ts";
 import { familiarName, type Reference, withDigest } from "../reference.ts";
 import { repositoryScope } from "./authentication.ts";
@@ -20,6 +21,21 @@ export interface BlobRequest {
   /** Hears how many bytes of the blob are there, about ten times a second. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Lets a reader follow the blob while it arrives. */
+  readonly follow?: BlobFollower | undefined;
+}
+
+/** A reader of a blob that is still being fetched. */
+export interface BlobFollower {
+  /** Told how far the file is, and no more: `complete` is for whoever calls {@link fetchBlob}. */
+  readonly progress: BlobProgress;
+  /** Called when what was read so far is worth nothing, and the blob may still arrive. */
+  lost(): void;
+  /**
+   * Called at most once, before the first byte arrives, with the file that grows; it must be opened at once, as it is
+   * renamed when it is whole. Not called when the blob cannot be followed.
+   */
+  opened(path: string): Promise<void>;
 }
 
 export interface BlobFetcher {
@@ -70,6 +86,7 @@ class Download {
   readonly #ingest: Ingest;
   /** Strong validator of what the server sent last. */
   #etag: string | undefined;
+  #followed = false;
 
   constructor(fetcher: BlobFetcher, request: BlobRequest, ingest: Ingest) {
     this.#fetcher = fetcher;
@@ -122,6 +139,7 @@ class Download {
     const retries = this.#fetcher.session.retries(endpoint);
     let continued = this.#ingest.offset > 0;
     for (;;) {
+      await this.#offerToFollow(endpoint);
       const before = this.#ingest.offset;
       const headers: Record<string, string> = {};
       if (this.#etag !== undefined && before > 0) headers["if-range"] = this.#etag;
@@ -131,13 +149,28 @@ class Download {
       if (reply.digest === descriptor.digest) return this.#ingest.commit();
       if (reply.digest !== undefined || reply.status === 416 || reply.failure?.code === "ERANGE") {
         // What was there from an earlier try may be to blame: once more from the start.
-        await this.#ingest.restart();
+        await this.#restart();
         if (!continued) throw this.#wrongContent(endpoint, reply);
         continued = false;
       } else if (!(await this.#mayTryAgain(reply, retries))) {
         throw await this.#failure(endpoint, request, reply);
       }
     }
+  }
+
+  /** What a mirror sends, or what an earlier call left, may have to be thrown away, which a follower cannot. */
+  async #offerToFollow(endpoint: Endpoint): Promise<void> {
+    const { follow } = this.#request;
+    if (follow === undefined || this.#followed || endpoint.mirror || this.#ingest.offset > 0) return;
+    this.#followed = true;
+    const { path } = this.#ingest.lend();
+    this.#ingest.adopt(0);
+    await follow.opened(path);
+  }
+
+  async #restart(): Promise<void> {
+    if (this.#followed) this.#request.follow?.lost();
+    await this.#ingest.restart();
   }
 
   async #mayTryAgain(reply: TransferReply, retries: Retries): Promise<boolean> {
@@ -154,7 +187,7 @@ class Download {
     const { failure } = reply;
     if (failure === undefined) return replyError(endpoint.host, reply, request.asked);
     if (WRONG_CONTENT.has(failure.code)) {
-      await this.#ingest.restart();
+      await this.#restart();
       return this.#wrongContent(endpoint, reply);
     }
     return connectionError(endpoint.host, new NetworkFailure(failure.code, failure.message), request.asked.reference);
@@ -197,17 +230,17 @@ class Download {
     const { descriptor, signal, onProgress } = this.#request;
     const { path, offset } = this.#ingest.lend();
     const algorithm = digestAlgorithm(descriptor.digest);
-    const job = { http, path, offset, size: descriptor.size, algorithm };
-    let written = offset;
+    const follow = this.#followed ? this.#request.follow?.progress.buffer : undefined;
+    const job = { http, path, offset, size: descriptor.size, algorithm, follow };
     try {
       const reply = await this.#fetcher.transfers.run(job, { signal, onProgress });
-      written = reply.written;
       const etag = reply.headers.etag;
       if (etag !== undefined) this.#etag = etag.startsWith("W/") ? undefined : etag;
-      this.#ingest.adopt(written, reply.digest);
+      this.#ingest.adopt(reply.written, reply.digest);
       return reply;
     } catch (error) {
-      this.#ingest.adopt(written);
+      // Only our own disk makes a transfer throw this: what was written gives its space back.
+      if (error instanceof ResourceExhausted) await this.#ingest.abort();
       throw error;
     }
   }

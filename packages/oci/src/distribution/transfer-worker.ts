@@ -3,6 +3,7 @@ import { ResourceExhausted } from "@boxship/base/errors";
 import { serveTasks, type TaskContext } from "@boxship/base/worker-pool";
 import { diskError } from "../content-store/disk-error.ts";
 import { Digester } from "../digest.ts";
+import { BlobProgress } from "../layer/blob-source.ts";
 import { HttpConnections, type HttpResponse, NetworkFailure, networkFailure, readBody } from "./http.ts";
 import type { TransferReply, TransferRequest } from "./transfer.ts";
 
@@ -135,14 +136,18 @@ class HashedFile {
   readonly #size: number;
   readonly #name: string;
   readonly #digester: Digester;
+  readonly #follow: BlobProgress | undefined;
+  /** Bytes that a follower may have read already: what is written again below is the same or fails its digest. */
+  readonly #final: number;
 
   constructor(request: TransferRequest, start: number) {
     this.#size = request.size;
     this.#name = request.path;
     this.#digester = new Digester(request.algorithm);
+    this.#follow = request.follow === undefined ? undefined : new BlobProgress(request.follow);
+    this.#final = request.offset;
     this.#fd = openSync(request.path, "r+");
     try {
-      ftruncateSync(this.#fd, start);
       this.#rehash(start);
     } catch (error) {
       closeSync(this.#fd);
@@ -166,6 +171,7 @@ class HashedFile {
       throw diskError(error, this.#name);
     }
     this.#digester.update(chunk);
+    if (this.written > this.#final) this.#follow?.advance(this.written);
   }
 
   shortfall(): { code: string; message: string } | undefined {
@@ -177,8 +183,13 @@ class HashedFile {
     return this.#digester.digest();
   }
 
+  /** Cuts off what an earlier try may have left behind the end. */
   close(): void {
-    closeSync(this.#fd);
+    try {
+      ftruncateSync(this.#fd, this.written);
+    } finally {
+      closeSync(this.#fd);
+    }
   }
 
   #rehash(end: number): void {

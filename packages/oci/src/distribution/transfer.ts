@@ -16,6 +16,8 @@ export interface TransferRequest {
   /** Bytes that the file is to hold in the end. */
   readonly size: number;
   readonly algorithm: DigestAlgorithm;
+  /** Told how much of the file is final, for a reader that follows it: the buffer of a `BlobProgress`. */
+  readonly follow?: SharedArrayBuffer | undefined;
 }
 
 export interface TransferReply extends Reply {

@@ -64,7 +64,7 @@ class ApiServer implements DockerApiServer {
         keepAliveTimeout: 0,
         shouldUpgradeCallback: (request) => wantsStream(request),
       },
-      (request, response) => this.#serve(request, response, undefined),
+      (request, response) => this.#serve(request, response, false),
     );
     this.server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
     this.server.on("clientError", refuseMalformed);
@@ -103,11 +103,13 @@ class ApiServer implements DockerApiServer {
     response.shouldKeepAlive = false;
     response.assignSocket(socket as Socket);
     socket.on("error", () => socket.destroy());
+    // Back in front of the stream at once: its end may be right behind.
+    if (head.length > 0) socket.unshift(head);
     response.once("finish", () => socket.end());
-    this.#serve(request, response, head);
+    this.#serve(request, response, true);
   }
 
-  #serve(request: IncomingMessage, response: ServerResponse, upgradeHead: Buffer | undefined): void {
+  #serve(request: IncomingMessage, response: ServerResponse, upgraded: boolean): void {
     const started = this.#context.clock.monotonic();
     for (const [name, value] of this.#commonHeaders) response.setHeader(name, value);
     const target = targetOf(request);
@@ -124,7 +126,7 @@ class ApiServer implements DockerApiServer {
       version: target.version,
       params: target.match.params,
       query: target.query,
-      ...(upgradeHead === undefined ? {} : { upgradeHead }),
+      upgraded,
     });
     this.#calls.add(call);
     response.once("close", () => {
@@ -140,7 +142,7 @@ class ApiServer implements DockerApiServer {
     } catch (error) {
       this.#report(call, error);
     } finally {
-      this.#calls.delete(call);
+      call.whenGone(() => this.#calls.delete(call));
       this.#log(call, started);
     }
   }

@@ -18,8 +18,9 @@ export function containerStatus(view: Pick<ContainerView, "state" | "health">, n
     case "removing":
       return "Removal In Progress";
     case "dead":
-      return "Dead";
+      break;
   }
+  return "Dead";
 }
 
 function healthSuffix(health: ContainerView["health"]): string {

@@ -20,8 +20,8 @@ export interface CallOptions {
   readonly version: number;
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
-  /** Set when the client asked for an upgrade and the parser has let go of the socket. */
-  readonly upgradeHead?: Buffer;
+  /** The client asked for an upgrade, and the parser has let go of the socket. */
+  readonly upgraded: boolean;
 }
 
 /** One request on its way through a handler. */
@@ -34,7 +34,8 @@ export class ApiCall {
   readonly version: number;
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
-  readonly #upgradeHead: Buffer | undefined;
+  /** The client asked for `Upgrade: tcp` (or a WebSocket) and the route may give it. */
+  readonly upgraded: boolean;
   #controller: AbortController | undefined;
   #gone = false;
   #hijacked: Socket | undefined;
@@ -47,7 +48,7 @@ export class ApiCall {
     this.version = options.version;
     this.params = options.params;
     this.query = options.query;
-    this.#upgradeHead = options.upgradeHead;
+    this.upgraded = options.upgraded;
   }
 
   get engine(): EngineApi {
@@ -73,6 +74,12 @@ export class ApiCall {
     return this.#hijacked !== undefined;
   }
 
+  /** Calls back once nothing of this request is left: a connection that was taken over may close later. */
+  whenGone(callback: () => void): void {
+    if (this.#hijacked === undefined || this.#hijacked.closed) callback();
+    else this.#hijacked.once("close", callback);
+  }
+
   /** The client went away, or the server is closing. */
   abort(): void {
     this.#gone = true;
@@ -91,21 +98,9 @@ export class ApiCall {
     return readJson(this.request, this.context.clock);
   }
 
-  /** True when the client asked for `Upgrade: tcp` (or a WebSocket) and the route may give it. */
-  get isUpgrade(): boolean {
-    return this.#upgradeHead !== undefined;
-  }
-
-  /** What the client sent right behind the request that asked for an upgrade. */
-  get upgradeHead(): Buffer {
-    return this.#upgradeHead ?? Buffer.alloc(0);
-  }
-
   /** Makes the connection a raw stream in both directions. The caller ends it. */
   hijack(contentType: string): Socket {
-    const socket = takeOver(this.request, this.response, this.isUpgrade, contentType);
-    if (this.#upgradeHead !== undefined && this.#upgradeHead.length > 0) socket.unshift(this.#upgradeHead);
-    return this.adopt(socket);
+    return this.adopt(takeOver(this.request, this.response, this.upgraded, contentType));
   }
 
   /** Marks the connection as taken over by someone else, e.g. a WebSocket. */

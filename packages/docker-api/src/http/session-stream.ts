@@ -17,6 +17,7 @@ export async function pumpSession(session: StreamSession, socket: Socket, signal
   if (signal.aborted || socket.destroyed) letGo();
   try {
     pumpInput(session, socket);
+    probeAfterInput(socket);
     await pumpOutput(session, new StreamWriter(socket));
   } finally {
     socket.off("close", letGo);
@@ -39,7 +40,27 @@ function pumpInput(session: StreamSession, socket: Socket): void {
     socket.unpipe(stdin);
     socket.resume();
   });
-  socket.pipe(stdin);
+  if (socket.readableEnded) stdin.end();
+  else socket.pipe(stdin);
+}
+
+/** How often a client that has ended its input is looked for. */
+const PROBE_MS = 30_000;
+
+/**
+ * A client that has closed its input may still read; one that is gone looks the same until something is written to
+ * it. Writing nothing tells them apart: it fails when nobody can read any more, and the socket closes itself.
+ */
+function probeAfterInput(socket: Socket): void {
+  let timer: NodeJS.Timeout | undefined;
+  const probe = () => {
+    if (!socket.writable) return;
+    socket.write(Buffer.alloc(0));
+    timer = setTimeout(probe, PROBE_MS).unref();
+  };
+  socket.once("close", () => clearTimeout(timer));
+  if (socket.readableEnded) probe();
+  else socket.once("end", probe);
 }
 
 async function pumpOutput(session: StreamSession, writer: StreamWriter): Promise<void> {

@@ -17,7 +17,7 @@ export const containerAttachWs = defineRoute({
   doc: { state: "works" },
   query: webSocketOptions,
   handle: async (call, { query }) => {
-    if (!call.isUpgrade || call.request.headers["sec-websocket-key"] === undefined) {
+    if (!call.upgraded || call.request.headers["sec-websocket-key"] === undefined) {
       throw new InvalidArgument("not websocket protocol");
     }
     const session = await call.engine.containers.attach(call.param("id"), query);
@@ -39,7 +39,7 @@ async function accept(call: ApiCall): Promise<WebSocket> {
   const server = new WebSocketServer({ noServer: true, perMessageDeflate: false, clientTracking: false });
   return new Promise((resolve, reject) => {
     socket.once("close", () => reject(new InvalidArgument("the WebSocket was closed before it was open")));
-    server.handleUpgrade(call.request, socket, call.upgradeHead, resolve);
+    server.handleUpgrade(call.request, socket, Buffer.alloc(0), resolve);
   });
 }
 

@@ -10,7 +10,6 @@ import { EVENT_FILTERS, eventFilter } from "./event-filter.ts";
 
 /** A client that is further behind than this is cut off: events are never left out of a stream silently. */
 const MAX_BEHIND = 100_000;
-/** Longest time that a timer of Node can wait. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 interface EventsQuery {
@@ -83,9 +82,7 @@ async function follow(call: ApiCall, { since, until, passes }: EventsQuery): Pro
     wake?.();
   };
   using _deadline =
-    until === undefined
-      ? undefined
-      : context.clock.setTimeout(Math.min(until - context.clock.now(), MAX_TIMER_MS), end);
+    until === undefined ? undefined : context.clock.setTimeout(timerMs(until - context.clock.now()), end);
   signal.addEventListener("abort", end, { once: true });
   for (;;) {
     for (const event of queue.splice(0)) {
@@ -99,6 +96,11 @@ async function follow(call: ApiCall, { since, until, passes }: EventsQuery): Pro
     });
   }
   stream.end();
+}
+
+/** What a timer of Node can wait. */
+function timerMs(ms: number): number {
+  return Math.max(0, Math.min(ms, MAX_TIMER_MS));
 }
 
 function nanoseconds(ms: number): bigint {

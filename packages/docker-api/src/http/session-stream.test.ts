@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { text as readText } from "node:stream/consumers";
+import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { FailedPrecondition } from "@boxship/base";
+import { type OutputFrame, StartFailed } from "@boxship/engine";
+import { WebSocket } from "ws";
+import { noSuchContainer, scriptedEngine, scriptedSession } from "../testing/scripted-engine.ts";
+import { readToEnd, readUntil, serve } from "../testing/serve.ts";
+
+const UPGRADE = "Connection: Upgrade\r\nUpgrade: tcp\r\n";
+
+function head(path: string, extra = "", body = ""): string {
+  return `POST ${path} HTTP/1.1\r\nHost: docker\r\n${extra}Content-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+/** The bytes after the head of the answer. */
+function afterHead(bytes: Buffer): Buffer {
+  return bytes.subarray(bytes.indexOf("\r\n\r\n") + 4);
+}
+
+function frame(stream: number, text: string): Buffer {
+  const header = Buffer.from([stream, 0, 0, 0, 0, 0, 0, text.length]);
+  return Buffer.concat([header, Buffer.from(text)]);
+}
+
+const FRAMES: readonly OutputFrame[] = [
+  { stream: "stdout", data: Buffer.from("out") },
+  { stream: "stderr", data: Buffer.from("error") },
+];
+
+test("attach with an upgrade: 101, frames, and the end", async () => {
+  const { session } = scriptedSession(() => FRAMES);
+  await using served = await serve(scriptedEngine({ containers: { attach: () => Promise.resolve(session) } }));
+  const socket = await served.connect();
+  socket.write(head("/v1.51/containers/web/attach?stdout=1&stderr=1&stream=1", UPGRADE));
+  const bytes = await readToEnd(socket);
+  const text = bytes.toString("latin1");
+  assert.match(text, /^HTTP\/1\.1 101 UPGRADED\r\n/);
+  assert.match(text, /\r\nContent-Type: application\/vnd\.docker\.multiplexed-stream\r\n/);
+  assert.match(text, /\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n/);
+  assert.deepEqual(afterHead(bytes), Buffer.concat([frame(1, "out"), frame(2, "error")]));
+  socket.destroy();
+});
+
+test("attach without an upgrade: the old 200, still a stream in both directions", async () => {
+  const { session } = scriptedSession(async function* ({ stdin }) {
+    for await (const data of stdin) yield { stream: "stdout" as const, data: data as Buffer };
+    yield { stream: "stdout" as const, data: Buffer.from("over") };
+  });
+  await using served = await serve(scriptedEngine({ containers: { attach: () => Promise.resolve(session) } }));
+  const socket = await served.connect();
+  socket.write(head("/v1.24/containers/web/attach?stdin=1&stdout=1&stream=1"));
+  assert.match(
+    await readUntil(socket, "\r\n\r\n"),
+    /^HTTP\/1\.1 200 OK\r\nContent-Type: application\/vnd\.docker\.raw-stream\r\n\r\n$/,
+  );
+  socket.write("GET / HTTP/1.1\r\n");
+  await readUntil(socket, "HTTP/1.1");
+  // Half-close: the process sees the end of its input, its output still arrives.
+  socket.end();
+  assert.match((await readToEnd(socket)).toString("latin1"), /over$/);
+});
+
+test("a terminal is one raw stream", async () => {
+  const { session } = scriptedSession(() => [{ stream: "stdout", data: Buffer.from("raw") }], true);
+  await using served = await serve(scriptedEngine({ execs: { start: () => Promise.resolve(session) } }));
+  const socket = await served.connect();
+  const body = '{"Tty":true,"ConsoleSize":[24,80]}';
+  socket.write(head("/v1.51/exec/e1/start", `${UPGRADE}Content-Type: application/json\r\n`, body));
+  const bytes = await readToEnd(socket);
+  assert.match(bytes.toString("latin1"), /vnd\.docker\.raw-stream/);
+  assert.equal(afterHead(bytes).toString(), "raw");
+  socket.destroy();
+});
+
+test("input that comes with the request is not lost, and its end is passed on", async () => {
+  const { session } = scriptedSession(async function* ({ stdin }) {
+    const received = await readText(stdin);
+    yield { stream: "stdout" as const, data: Buffer.from(received) };
+  });
+  await using served = await serve(scriptedEngine({ execs: { start: () => delay(20).then(() => session) } }));
+  const socket = await served.connect();
+  socket.end(`${head("/v1.41/exec/e1/start", `${UPGRADE}Content-Type: application/json\r\n`, "{}")}first second`);
+  assert.equal(afterHead(await readToEnd(socket)).toString("latin1"), frame(1, "first second").toString("latin1"));
+});
+
+test("an error before the stream is an ordinary answer, with and without an upgrade", async () => {
+  await using served = await serve(
+    scriptedEngine({ containers: { attach: (ref) => Promise.reject(noSuchContainer(ref)) } }),
+  );
+  for (const extra of [UPGRADE, "Connection: close\r\n"]) {
+    const socket = await served.connect();
+    socket.write(head("/containers/nope/attach?stream=1", extra));
+    const text = (await readToEnd(socket)).toString();
+    assert.match(text, /^HTTP\/1\.1 404 Not Found\r\n/);
+    assert.match(text, /\{"message":"No such container: nope"\}\n$/);
+    socket.destroy();
+  }
+  assert.equal(served.api.active, 0);
+});
+
+test("a command that cannot be started is told in the stream; other failures have a status", async () => {
+  const failures = [new StartFailed('exec "nope" failed', 127), new FailedPrecondition("container is paused")];
+  await using served = await serve(
+    scriptedEngine({ execs: { start: () => Promise.reject(failures.shift() ?? new Error()) } }),
+  );
+  const run = async () => {
+    const socket = await served.connect();
+    socket.write(head("/v1.41/exec/e1/start", `${UPGRADE}Content-Type: application/json\r\n`, "{}"));
+    const bytes = await readToEnd(socket);
+    socket.destroy();
+    return bytes.toString("latin1");
+  };
+  assert.match(await run(), /^HTTP\/1\.1 101 [^]*exec "nope" failed: executable file not found in \$PATH\r\n$/);
+  assert.match(await run(), /^HTTP\/1\.1 409 [^]*"container is paused"/);
+});
+
+test("a reader that is behind stops the process's output, and nothing is lost", async () => {
+  const size = 64 << 10;
+  const count = 200;
+  let produced = 0;
+  const { session } = scriptedSession(async function* () {
+    for (; produced < count; produced++) yield { stream: "stdout" as const, data: Buffer.alloc(size, produced) };
+  }, true);
+  await using served = await serve(scriptedEngine({ containers: { attach: () => Promise.resolve(session) } }));
+  const socket = await served.connect();
+  socket.write(head("/containers/web/attach?stdout=1&stream=1", UPGRADE));
+  await readUntil(socket, "\r\n\r\n");
+  await delay(150);
+  assert.ok(produced < count / 2, `${produced} of ${count} were produced for a client that does not read`);
+  let total = 0;
+  socket.on("data", (chunk: Buffer) => (total += chunk.length));
+  await once(socket, "end");
+  assert.ok(total > (count - 4) * size && produced === count);
+  socket.destroy();
+});
+
+test("a client that vanishes lets go of the process", async () => {
+  const { session, closed } = scriptedSession(async function* (process) {
+    await process.closed;
+    yield* [] as OutputFrame[];
+  });
+  await using served = await serve(scriptedEngine({ containers: { attach: () => Promise.resolve(session) } }));
+  for (const stdin of ["0"]) {
+    const socket = await served.connect();
+    socket.write(head(`/containers/web/attach?stdin=${stdin}&stdout=1&stream=1`, UPGRADE));
+    await readUntil(socket, "\r\n\r\n");
+    socket.destroy();
+    await closed;
+  }
+  while (served.api.active > 0) await delay(5);
+});
+
+test("attach over a WebSocket: raw, both ways, closed with 1000", async () => {
+  const { session } = scriptedSession(async function* ({ stdin }) {
+    for await (const chunk of stdin) {
+      yield { stream: "stdout" as const, data: chunk as Buffer };
+      if ((chunk as Buffer).toString() === "end") return;
+    }
+  });
+  await using served = await serve(scriptedEngine({ containers: { attach: () => Promise.resolve(session) } }));
+  const socket = new WebSocket(
+    `ws+unix://${served.socketPath}:/v1.51/containers/web/attach/ws?stream=1&stdin=1&stdout=1`,
+  );
+  await once(socket, "open");
+  const received: string[] = [];
+  socket.on("message", (data: Buffer) => received.push(data.toString()));
+  socket.send("hello");
+  while (received.length === 0) await delay(5);
+  socket.send("end");
+  const [code] = (await once(socket, "close")) as [number];
+  assert.deepEqual([received, code], [["hello", "end"], 1000]);
+  assert.equal((await served.call("GET", "/containers/web/attach/ws")).status, 400);
+});
+
+test("closing the server ends attached streams", async () => {
+  const { session } = scriptedSession(async function* (process) {
+    await process.closed;
+    yield* [] as OutputFrame[];
+  });
+  await using served = await serve(scriptedEngine({ containers: { attach: () => Promise.resolve(session) } }));
+  const socket = await served.connect();
+  socket.write(head("/containers/web/attach?stdout=1&stream=1", UPGRADE));
+  await readUntil(socket, "\r\n\r\n");
+  const ended = once(socket, "end");
+  socket.resume();
+  await Promise.all([served.api.close(1000), ended]);
+  socket.destroy();
+});

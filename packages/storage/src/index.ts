@@ -1,1 +1,3 @@
-export {};
+export * from "./contract.ts";
+export { Snapshotter, type SnapshotterOptions } from "./overlay/snapshotter.ts";
+export { endStorageWorkers } from "./storage-pool.ts";

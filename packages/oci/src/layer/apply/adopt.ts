@@ -24,7 +24,7 @@ const STRICT = ResolveFlag.Beneath | ResolveFlag.NoSymlinks | ResolveFlag.NoMagi
  * Gives directories that a layer's archive left out the owner, mode, attributes and time that they have in the layers
  * below; without that the layer would hide them behind defaults.
  *
- * @param paths directories below `directory`, parents first
+ * @param paths directories below `directory`, parents first; "" is itself
  * @param lowers the layers below, topmost first
  */
 export function adoptDirectories(directory: string, paths: readonly string[], lowers: readonly string[]): void {
@@ -35,7 +35,10 @@ export function adoptDirectories(directory: string, paths: readonly string[], lo
     for (const path of [...paths].reverse()) {
       using from = findBelow(layers, path);
       if (from === undefined) continue;
-      using to = openat2(root, path, { flags: DIRECTORY, resolve: ResolveFlag.InRoot | ResolveFlag.NoMagiclinks });
+      using to = openat2(root, path === "" ? "." : path, {
+        flags: DIRECTORY,
+        resolve: ResolveFlag.InRoot | ResolveFlag.NoMagiclinks,
+      });
       copyAttributes(from, to);
     }
   } finally {
@@ -47,7 +50,7 @@ export function adoptDirectories(directory: string, paths: readonly string[], lo
 function findBelow(layers: readonly Fd[], path: string): Fd | undefined {
   for (const layer of layers) {
     try {
-      return openat2(layer, path, { flags: DIRECTORY, resolve: STRICT });
+      return openat2(layer, path === "" ? "." : path, { flags: DIRECTORY, resolve: STRICT });
     } catch (error) {
       const code = systemCode(error);
       // A whiteout or file in its place (or in a parent's) hides what lies further down.

@@ -246,7 +246,7 @@ test("directories keep their times when entered again and again, across more of 
   for (const [index, name] of names.entries()) {
     assert.equal(statSync(join(box.root, name)).mtimeMs, (1000 + index) * 1000, name);
   }
-  assert.deepEqual(implied, ["one"]);
+  assert.deepEqual(implied, ["", "one"]);
   assert.ok(existsSync(join(box.root, "d0/through")));
 });
 
@@ -258,11 +258,16 @@ test("directories that the archive leaves out take their attributes from below",
     directory("usr", { mode: 0o711 }),
     directory("usr/deep", { mode: 0o1777, uid: 11, mtime: 5 }),
   ]);
-  await apply(lower.root, [directory("usr", { mode: 0o750, uid: 42, gid: 43, mtime: 99 })]);
+  await apply(lower.root, [
+    directory(".", { mode: 0o1755, uid: 6 }),
+    directory("usr", { mode: 0o750, uid: 42, gid: 43, mtime: 99 }),
+  ]);
   lsetxattr(join(lower.root, "usr"), "user.note", Buffer.from("hi"));
   const { implied } = await apply(box.root, [file("usr/deep/new/file", "x")]);
-  assert.deepEqual(implied, ["usr", "usr/deep", "usr/deep/new"]);
+  assert.deepEqual(implied, ["", "usr", "usr/deep", "usr/deep/new"]);
   adoptDirectories(box.root, implied, [lower.root, bottom.root]);
+  const root = statSync(box.root);
+  assert.deepEqual([root.mode & 0o7777, root.uid, root.mtimeMs], [0o1755, 6, 0]);
   const usr = statSync(join(box.root, "usr"));
   assert.deepEqual([usr.mode & 0o7777, usr.uid, usr.gid, usr.mtimeMs], [0o750, 42, 43, 99_000]);
   assert.equal(lgetxattr(join(box.root, "usr"), "user.note")?.toString(), "hi");

@@ -81,6 +81,7 @@ export class TarApplier implements TarHandler, Disposable {
   #sparse = false;
   /** Set when a directory or link went away: paths that are kept open may lead elsewhere now. */
   #stale = false;
+  #rootListed = false;
   #entries = 0;
   #bytes = 0;
 
@@ -107,9 +108,10 @@ export class TarApplier implements TarHandler, Disposable {
     return [...this.#warnings];
   }
 
-  /** Directories that exist only because something lies in them, as text, parents first. */
+  /** Directories that the archive does not list although something lies in them, as text, parents first; "" is the root. */
   get implied(): readonly string[] {
-    return [...this.#directories.implied].map(toText);
+    const implied = [...this.#directories.implied].map(toText);
+    return this.#rootListed ? implied : ["", ...implied];
   }
 
   entry(entry: TarEntry): void {
@@ -212,6 +214,7 @@ export class TarApplier implements TarHandler, Disposable {
     const owner = this.#ownerOf(entry);
     applyToDescriptor(root.fd, entry, { ...this.#change(entry, root, true), owner, setTime: false });
     root.mtime = mtimeOf(entry);
+    this.#rootListed = true;
   }
 
   #whiteout(parentPath: ByteString, base: ByteString): void {

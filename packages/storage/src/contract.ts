@@ -1,0 +1,106 @@
+/**
+ * Where container file systems live: a tree of immutable layers by chain id, and per container one writable layer on
+ * top of a chain. One process at a time owns a root.
+ *
+ * Promises of every implementation:
+ * - A layer is visible only once it is committed, and then whole, even after a power cut. What was being prepared when the
+ *   process died is gone at the next open.
+ * - A layer is never changed after its commit, and not removed while a layer, a container or a preparation needs it.
+ * - Removing answers at once; the space is returned in the background, also after a crash in between.
+ */
+export interface SnapshotStore extends AsyncDisposable {
+  /** The type of the file system that holds the state, as `docker info` names it: `extfs`, `xfs`, `tmpfs` … */
+  readonly filesystem: string;
+  /** Whether the layer and all below it are committed. */
+  has(chainId: string): boolean;
+  /**
+   * A place to unpack a layer into. The parent may still be in preparation itself. Several preparations of the same layer
+   * may go on at once: the first commit wins, the others end without harm. Throws `NotFound` when the parent is neither
+   * committed nor being prepared.
+   */
+  prepareLayer(chainId: string, parentChainId?: string): Promise<LayerStage>;
+  /** Gives a container an empty writable layer. Durable. `AlreadyExists`, or `NotFound` for the chain. */
+  createContainer(id: string, parentChainId: string | undefined, options?: CreateContainerOptions): Promise<void>;
+  /** Mounts the container's file system (idempotent) and returns where. */
+  mountContainer(id: string, options?: MountContainerOptions): string;
+  /** Takes the mount away; resolves when what was written through it is safe to be mounted again. Idempotent. */
+  unmountContainer(id: string): Promise<void>;
+  /** Unmounts and removes the writable layer. Idempotent; the id is free when it resolves. */
+  removeContainer(id: string): Promise<void>;
+  /** The writable layer: only what the container changed, with overlay's marks for what it removed. */
+  upperDirectory(id: string): string;
+  workDirectory(id: string): string;
+  /** Where {@link mountContainer} mounts. */
+  mergedDirectory(id: string): string;
+  /** The layers below a container, topmost first. */
+  lowerDirectories(id: string): readonly string[];
+  /** The directories of a chain of layers, topmost first. `NotFound` when one is missing. */
+  chainDirectories(chainId: string): readonly string[];
+  /** What the writable layer takes on the disk, as `du` counts. */
+  usage(id: string): Promise<TreeUsage>;
+  /** What a layer takes on the disk, as `du` counts. */
+  layerUsage(chainId: string): Promise<TreeUsage>;
+  /** Disk space of all layers. */
+  layersSize(): Promise<number>;
+  /** Removes a layer. `Conflict` while something needs it; a missing one is success. */
+  removeLayer(chainId: string): Promise<void>;
+  listLayers(): readonly LayerInfo[];
+  listContainers(): readonly ContainerInfo[];
+  /** Removes all layers that are not referenced, and that no referenced layer, container or preparation needs. */
+  sweep(isReferenced: (chainId: string) => boolean): Promise<readonly LayerInfo[]>;
+  /**
+   * Unmounts and removes the containers that are not in `liveIds`: what a crash left over. A container `ID-suffix` (an
+   * image mounted into another container) belongs to the container `ID`.
+   */
+  reconcile(liveIds: Iterable<string>): Promise<void>;
+}
+
+/** A layer in preparation. Exactly one of commit and abort must be called. */
+export interface LayerStage {
+  /** An empty directory to be filled. */
+  readonly directory: string;
+  /** The directories of the layers below, topmost first; waits until they are committed. */
+  lowerDirectories(): Promise<readonly string[]>;
+  /**
+   * Makes the layer durable and visible; waits for the parent's commit. When the parent's preparation fails, so does this.
+   *
+   * @param size bytes of the files' content
+   */
+  commit(size: number): Promise<void>;
+  /** Throws the preparation away. Nobody may write to the directory any more. Idempotent. */
+  abort(): Promise<void>;
+}
+
+export interface LayerInfo {
+  readonly chainId: string;
+  readonly parentChainId: string | undefined;
+  /** Bytes of the files' content. */
+  readonly size: number;
+  /** Milliseconds since the epoch. */
+  readonly created: number;
+}
+
+export interface ContainerInfo {
+  readonly id: string;
+  readonly parentChainId: string | undefined;
+  readonly mounted: boolean;
+}
+
+export interface CreateContainerOptions {
+  /** Most bytes of the writable layer. Refused (`Unsupported`): overlay has no limit of its own. */
+  readonly sizeLimit?: number;
+}
+
+export interface MountContainerOptions {
+  /** SELinux context of all files. */
+  readonly mountLabel?: string;
+  /** @default false */
+  readonly readOnly?: boolean;
+}
+
+/** What lies in a directory, without the directory itself. */
+export interface TreeUsage {
+  /** Bytes of allocated disk space, files with several links counted once. */
+  readonly size: number;
+  readonly inodes: number;
+}

@@ -1,0 +1,152 @@
+import { mkdirSync, mkdtempSync, rmSync, statfsSync } from "node:fs";
+import { join } from "node:path";
+import { errorMessage, ResourceExhausted, systemCode, Unsupported } from "@boxship/base/errors";
+import {
+  CurrentDirectory,
+  descriptorPath,
+  detachMount,
+  type FilesystemOption,
+  MountAttribute,
+  MountFlag,
+  mount,
+  mountFilesystem,
+  OpenFlag,
+  openat,
+} from "@boxship/kernel";
+import type { MountContainerOptions } from "../contract.ts";
+
+export interface OverlayMount {
+  /** Topmost first; at least one. */
+  readonly lowers: readonly string[];
+  readonly upper: string;
+  readonly work: string;
+  readonly target: string;
+  readonly options: MountContainerOptions;
+}
+
+/** How overlays are mounted: option by option (Linux 6.7), or as one page of options. */
+export type OverlayMethod = "descriptors" | "data";
+
+/** The kernel's limit, OVL_MAX_STACK. */
+const MOST_LAYERS = 500;
+const PAGE = 4096;
+// Behaviour that the records rely on, whatever the kernel's defaults: a layer holds whole files and plain directories.
+const FIXED = [
+  ["index", "off"],
+  ["metacopy", "off"],
+  ["redirect_dir", "off"],
+] as const;
+
+/** Mounts an overlay. Throws `ResourceExhausted` for more layers than the kernel takes. */
+export function mountOverlay(method: OverlayMethod, request: OverlayMount): void {
+  const { lowers } = request;
+  if (lowers.length > MOST_LAYERS) throw tooMany(lowers.length, MOST_LAYERS);
+  if (method === "descriptors") mountByOptions(request);
+  else mountByData(request);
+}
+
+function tooMany(count: number, limit: number): ResourceExhausted {
+  return new ResourceExhausted(`the image has ${count} layers, the kernel mounts at most ${limit}`, {
+    remedy: "squash the image",
+  });
+}
+
+function mountByOptions({ lowers, upper, work, target, options }: OverlayMount): void {
+  const label: FilesystemOption[] = options.mountLabel === undefined ? [] : [["context", options.mountLabel]];
+  mountFilesystem({
+    type: "overlay",
+    target,
+    options: [
+      ...lowers.map((lower): FilesystemOption => ["lowerdir+", lower]),
+      ["upperdir", upper],
+      ["workdir", work],
+      ...FIXED,
+      ...label,
+    ],
+    attributes: options.readOnly === true ? MountAttribute.ReadOnly : 0,
+  });
+}
+
+/** Directories are named by descriptors: the names are short, whatever the paths are and whatever characters they hold. */
+function mountByData({ lowers, upper, work, target, options }: OverlayMount): void {
+  using open = new DisposableStack();
+  const place = (path: string) =>
+    descriptorPath(open.use(openat(CurrentDirectory, path, OpenFlag.Path | OpenFlag.Directory)));
+  const parts = [
+    `lowerdir=${lowers.map(place).join(":")}`,
+    `upperdir=${place(upper)}`,
+    `workdir=${place(work)}`,
+    ...FIXED.map(([name, value]) => `${name}=${value}`),
+    ...(options.mountLabel === undefined ? [] : [`context="${options.mountLabel}"`]),
+  ];
+  const data = parts.join(",");
+  if (data.length >= PAGE) throw tooMany(lowers.length, Math.floor(PAGE / 20));
+  const flags = options.readOnly === true ? MountFlag.ReadOnly : 0;
+  mount({ source: "overlay", target, type: "overlay", data, flags });
+}
+
+/**
+ * Finds out how overlays can be mounted on the file system of `root`, by mounting one.
+ *
+ * @throws Unsupported when they cannot be
+ */
+export function probeOverlay(root: string): OverlayMethod {
+  const directory = mkdtempSync(join(root, "probe-"));
+  try {
+    const [lower, upper, work, target] = ["lower", "upper", "work", "merged"].map((name) => join(directory, name));
+    for (const path of [lower, upper, work, target]) mkdirSync(path as string);
+    const request = {
+      lowers: [lower as string],
+      upper: upper as string,
+      work: work as string,
+      target: target as string,
+    };
+    const failures: unknown[] = [];
+    for (const method of ["descriptors", "data"] as const) {
+      try {
+        mountOverlay(method, { ...request, options: {} });
+        detachMount(request.target);
+        return method;
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    throw unsupported(root, failures);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function unsupported(root: string, failures: readonly unknown[]): Unsupported {
+  const [first] = failures;
+  const type = filesystemType(root);
+  const remedies: Readonly<Record<string, string>> = {
+    EPERM: "run as root; inside a container it needs to be privileged",
+    ENODEV: "load the kernel's overlay module: modprobe overlay",
+  };
+  const remedy =
+    remedies[systemCode(failures.at(-1)) ?? ""] ?? "use --root with a directory on ext4, xfs, btrfs or tmpfs";
+  return new Unsupported(`overlay file systems cannot be mounted on ${root} (${type}): ${errorMessage(first)}`, {
+    cause: first,
+    subject: { kind: "filesystem", name: root },
+    remedy,
+  });
+}
+
+const FILESYSTEMS: ReadonlyMap<number, string> = new Map([
+  [0xef53, "extfs"],
+  [0x58465342, "xfs"],
+  [0x9123683e, "btrfs"],
+  [0x01021994, "tmpfs"],
+  [0x794c7630, "overlayfs"],
+  [0x2fc12fc1, "zfs"],
+  [0xf2f52010, "f2fs"],
+  [0x6969, "nfs"],
+  [0x65735546, "fuse"],
+]);
+
+/** The type of the file system of a directory, in the words of `docker info`. */
+export function filesystemType(directory: string): string {
+  const { type } = statfsSync(directory);
+  return FILESYSTEMS.get(type) ?? `0x${type.toString(16)}`;
+}

@@ -1,0 +1,402 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, renameSync } from "node:fs";
+import { chmod, chown, mkdir, open, rename, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { type Logger, silentLogger, syncDirectory } from "@boxship/base";
+import {
+  AlreadyExists,
+  Conflict,
+  errorMessage,
+  FailedPrecondition,
+  Internal,
+  NotFound,
+  systemCode,
+  Unsupported,
+} from "@boxship/base/errors";
+import { findMounts, releaseMountsBelow } from "@boxship/kernel";
+import type {
+  ContainerInfo,
+  CreateContainerOptions,
+  LayerInfo,
+  LayerStage,
+  MountContainerOptions,
+  SnapshotStore,
+  TreeUsage,
+} from "../contract.ts";
+import { measureTree, syncFilesystem } from "../storage-pool.ts";
+import { explainDiskError } from "../tree/disk-error.ts";
+import { OverlayStage } from "./layer-stage.ts";
+import { LayerTable } from "./layer-table.ts";
+import { filesystemType, mountOverlay, type OverlayMethod, probeOverlay } from "./overlay-mount.ts";
+import {
+  type ContainerRecord,
+  checkContainerId,
+  layerDirectoryName,
+  parseContainer,
+  parseLayer,
+  RECORD_FILE,
+  readRecords,
+} from "./record.ts";
+import { SyncGate } from "./sync-gate.ts";
+import { Trash } from "./trash.ts";
+
+export interface SnapshotterOptions {
+  /** Directory of the state; made when absent. One process at a time may open it. */
+  readonly root: string;
+  /** @default silent */
+  readonly logger?: Logger;
+}
+
+interface Container extends ContainerRecord {
+  mounted: boolean;
+}
+
+/** Directories below the root. */
+interface Places {
+  readonly layers: string;
+  readonly containers: string;
+  readonly stages: string;
+  readonly trash: string;
+  /** The lower layer of containers that have none. */
+  readonly empty: string;
+}
+
+/**
+ * The snapshot store on overlayfs.
+ *
+ *     layers/sha256-…/     record.json  diff/
+ *     containers/ID/       record.json  upper/  work/  merged/
+ *     stages/              what is being prepared; thrown away at open
+ *     trash/               what is being removed
+ */
+export class Snapshotter implements SnapshotStore {
+  readonly filesystem: string;
+  readonly #places: Places;
+  readonly #method: OverlayMethod;
+  readonly #table: LayerTable;
+  readonly #containers: Map<string, Container>;
+  readonly #trash: Trash;
+  readonly #gate: SyncGate;
+  readonly #stages = new Set<OverlayStage>();
+  readonly #usages = new Map<string, Promise<TreeUsage>>();
+  readonly #logger: Logger;
+
+  private constructor(options: SnapshotterOptions, places: Places, method: OverlayMethod) {
+    const { root, logger = silentLogger } = options;
+    this.#places = places;
+    this.#method = method;
+    this.#logger = logger;
+    this.filesystem = filesystemType(root);
+    this.#trash = new Trash(places.trash, logger);
+    this.#gate = new SyncGate(() => syncFilesystem(root));
+    const layers = readRecords(places.layers, parseLayer, logger);
+    const containers = readRecords(places.containers, parseContainer, logger);
+    this.#table = new LayerTable(places.layers, layers.records);
+    const mounts = new Set(findMounts(places.containers).map(({ mountPoint }) => mountPoint));
+    const mounted = (id: string) => mounts.has(join(places.containers, id, "merged"));
+    this.#containers = new Map(
+      containers.records.map((record) => [record.id, { ...record, mounted: mounted(record.id) }]),
+    );
+    for (const broken of [...layers.broken, ...containers.broken]) discard(broken, places.trash);
+  }
+
+  /**
+   * Opens the store and cleans up what an earlier process left half-done.
+   *
+   * @throws Unsupported when overlays cannot be mounted on the root's file system
+   */
+  static async open(options: SnapshotterOptions): Promise<Snapshotter> {
+    const { root } = options;
+    const place = (name: string) => join(root, name);
+    const places: Places = {
+      layers: place("layers"),
+      containers: place("containers"),
+      stages: place("stages"),
+      trash: place("trash"),
+      empty: place("empty"),
+    };
+    try {
+      mkdirSync(root, { recursive: true, mode: 0o710 });
+      mkdirSync(places.trash, { recursive: true, mode: 0o700 });
+      try {
+        discard(places.stages, places.trash);
+      } catch (error) {
+        if (systemCode(error) !== "ENOENT") throw error;
+      }
+      for (const path of Object.values(places)) mkdirSync(path, { recursive: true, mode: 0o710 });
+    } catch (error) {
+      throw explainDiskError(error, root);
+    }
+    const snapshotter = new Snapshotter(options, places, probeOverlay(places.stages));
+    snapshotter.#trash.empty();
+    return snapshotter;
+  }
+
+  /** Waits until what was removed is gone from the disk. Mounts stay: containers outlive the process. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#trash.settled();
+  }
+
+  has(chainId: string): boolean {
+    return this.#table.chain(chainId) !== undefined;
+  }
+
+  async prepareLayer(chainId: string, parentChainId?: string): Promise<LayerStage> {
+    const name = layerDirectoryName(chainId);
+    const parent = this.#parentCommit(parentChainId);
+    const path = join(this.#places.stages, `${name.slice(0, 19)}-${randomBytes(6).toString("hex")}`);
+    const context = {
+      table: this.#table,
+      gate: this.#gate,
+      trash: this.#trash,
+      layers: this.#places.layers,
+      onEnd: (ended: OverlayStage) => void this.#stages.delete(ended),
+    };
+    const stage = new OverlayStage(context, { chainId, parentChainId }, path, parent);
+    // Known at once, so that the parent is not removed meanwhile and children can refer to it.
+    this.#stages.add(stage);
+    try {
+      await OverlayStage.make(path);
+    } catch (error) {
+      await stage.abort();
+      throw error;
+    }
+    return stage;
+  }
+
+  /** Settles with the commit of the parent, which may be there already, or in preparation. */
+  #parentCommit(parentChainId: string | undefined): Promise<void> {
+    if (parentChainId === undefined || this.has(parentChainId)) return Promise.resolve();
+    const preparing = [...this.#stages].filter((stage) => stage.chainId === parentChainId);
+    if (preparing.length > 0) {
+      return Promise.any(preparing.map(({ settled }) => settled)).catch((error: unknown) => {
+        const [cause] = error instanceof AggregateError ? error.errors : [error];
+        throw new FailedPrecondition(`the layer below, ${parentChainId}, failed: ${errorMessage(cause)}`, { cause });
+      });
+    }
+    throw new NotFound(`the parent layer ${parentChainId} is neither there nor being prepared`, {
+      subject: { kind: "layer", name: parentChainId },
+    });
+  }
+
+  async createContainer(
+    id: string,
+    parentChainId: string | undefined,
+    options: CreateContainerOptions = {},
+  ): Promise<void> {
+    checkContainerId(id);
+    if (options.sizeLimit !== undefined) {
+      throw new Unsupported(`a size limit of container ${id}'s writable layer is not supported by the overlay store`, {
+        remedy: "leave the size option out, or put the data on a volume with a limit (tmpfs with size=)",
+      });
+    }
+    if (this.#containers.has(id)) {
+      throw new AlreadyExists(`container ${id} has a file system already`, {
+        subject: { kind: "container", name: id },
+      });
+    }
+    if (parentChainId !== undefined) this.#table.directories(parentChainId);
+    const container: Container = { id, parentChainId, mounted: false };
+    // Entered before the first wait: its layers cannot be removed from here on.
+    this.#containers.set(id, container);
+    try {
+      await this.#makeContainer(container);
+    } catch (error) {
+      this.#containers.delete(id);
+      throw explainDiskError(error, this.#places.containers);
+    }
+  }
+
+  async #makeContainer({ id, parentChainId }: ContainerRecord): Promise<void> {
+    const path = join(this.#places.stages, `container-${randomBytes(8).toString("hex")}`);
+    try {
+      await mkdir(path, { mode: 0o710 });
+      await Promise.all([
+        mkdir(join(path, "upper"), { mode: 0o755 }),
+        mkdir(join(path, "work"), { mode: 0o700 }),
+        mkdir(join(path, "merged"), { mode: 0o700 }),
+      ]);
+      if (parentChainId !== undefined)
+        await copyRootAttributes(this.#table.contentOf(parentChainId), join(path, "upper"));
+      {
+        await using file = await open(join(path, RECORD_FILE), "wx", 0o600);
+        await file.writeFile(JSON.stringify({ id, parentChainId }));
+        await file.sync();
+      }
+      await syncDirectory(path);
+      await rename(path, this.#directoryOf(id));
+      await syncDirectory(this.#places.containers);
+    } catch (error) {
+      await this.#trash.take(path);
+      throw error;
+    }
+  }
+
+  mountContainer(id: string, options: MountContainerOptions = {}): string {
+    const container = this.#container(id);
+    const target = this.mergedDirectory(id);
+    if (container.mounted) return target;
+    const lowers = this.lowerDirectories(id);
+    try {
+      mountOverlay(this.#method, {
+        lowers: lowers.length === 0 ? [this.#places.empty] : lowers,
+        upper: this.upperDirectory(id),
+        work: this.workDirectory(id),
+        target,
+        options,
+      });
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+      throw new Internal(`the file system of container ${id} cannot be mounted: ${errorMessage(error)}`, {
+        cause: error,
+        subject: { kind: "container", name: id },
+      });
+    }
+    container.mounted = true;
+    return target;
+  }
+
+  async unmountContainer(id: string): Promise<void> {
+    const container = this.#containers.get(id);
+    if (container === undefined || !container.mounted) return;
+    container.mounted = false;
+    await releaseMountsBelow(this.#directoryOf(id));
+  }
+
+  async removeContainer(id: string): Promise<void> {
+    checkContainerId(id);
+    await this.unmountContainer(id);
+    await this.#trash.take(this.#directoryOf(id));
+    this.#containers.delete(id);
+  }
+
+  upperDirectory(id: string): string {
+    return join(this.#directoryOf(id), "upper");
+  }
+
+  workDirectory(id: string): string {
+    return join(this.#directoryOf(id), "work");
+  }
+
+  mergedDirectory(id: string): string {
+    return join(this.#directoryOf(id), "merged");
+  }
+
+  lowerDirectories(id: string): readonly string[] {
+    const { parentChainId } = this.#container(id);
+    return parentChainId === undefined ? [] : this.chainDirectories(parentChainId);
+  }
+
+  chainDirectories(chainId: string): readonly string[] {
+    return this.#table.directories(chainId);
+  }
+
+  usage(id: string): Promise<TreeUsage> {
+    this.#container(id);
+    return measureTree(this.upperDirectory(id));
+  }
+
+  layerUsage(chainId: string): Promise<TreeUsage> {
+    if (this.#table.get(chainId) === undefined) this.#table.directories(chainId);
+    // Layers never change, so counting once is enough.
+    let usage = this.#usages.get(chainId);
+    if (usage === undefined) {
+      usage = measureTree(this.#table.contentOf(chainId));
+      this.#usages.set(chainId, usage);
+      usage.catch(() => this.#usages.delete(chainId));
+    }
+    return usage;
+  }
+
+  async layersSize(): Promise<number> {
+    const usages = await Promise.all(this.#table.list().map(({ chainId }) => this.layerUsage(chainId)));
+    return usages.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  async removeLayer(chainId: string): Promise<void> {
+    if (this.#table.get(chainId) === undefined) return;
+    const user = this.#userOf(chainId);
+    if (user !== undefined) {
+      throw new Conflict(`layer ${chainId} is used by ${user}`, { subject: { kind: "layer", name: chainId } });
+    }
+    await this.#dropLayer(chainId);
+  }
+
+  async #dropLayer(chainId: string): Promise<void> {
+    const layer = this.#table.get(chainId);
+    if (layer === undefined) return;
+    this.#table.delete(chainId);
+    this.#usages.delete(chainId);
+    try {
+      await this.#trash.take(this.#table.directoryOf(chainId));
+    } catch (error) {
+      this.#table.add(layer);
+      throw explainDiskError(error, this.#places.layers);
+    }
+  }
+
+  /** What directly needs a layer, for messages. */
+  #userOf(chainId: string): string | undefined {
+    if (this.#table.hasChildren(chainId)) return "another layer";
+    for (const { id, parentChainId } of this.#containers.values()) {
+      if (parentChainId === chainId) return `container ${id}`;
+    }
+    for (const stage of this.#stages) if (stage.parentChainId === chainId) return "a layer that is being prepared";
+    return undefined;
+  }
+
+  listLayers(): readonly LayerInfo[] {
+    return this.#table.list();
+  }
+
+  listContainers(): readonly ContainerInfo[] {
+    return [...this.#containers.values()].map(({ id, parentChainId, mounted }) => ({ id, parentChainId, mounted }));
+  }
+
+  async sweep(isReferenced: (chainId: string) => boolean): Promise<readonly LayerInfo[]> {
+    const removed: LayerInfo[] = [];
+    // Taking a layer away may free the one below it.
+    for (;;) {
+      const layer = this.#table
+        .list()
+        .find(({ chainId }) => !isReferenced(chainId) && this.#userOf(chainId) === undefined);
+      if (layer === undefined) return removed;
+      await this.#dropLayer(layer.chainId);
+      removed.push(layer);
+    }
+  }
+
+  async reconcile(liveIds: Iterable<string>): Promise<void> {
+    const live = new Set(liveIds);
+    for (const { id } of this.listContainers()) {
+      const [owner = id] = id.split("-");
+      if (live.has(id) || live.has(owner)) continue;
+      this.#logger.info("removing the file system of a container that is gone", { container: id });
+      await this.removeContainer(id);
+    }
+  }
+
+  #directoryOf(id: string): string {
+    return join(this.#places.containers, id);
+  }
+
+  #container(id: string): Container {
+    const container = this.#containers.get(id);
+    if (container === undefined) {
+      throw new NotFound(`container ${id} has no file system`, { subject: { kind: "container", name: id } });
+    }
+    return container;
+  }
+}
+
+/** The root of an overlay is that of its uppermost directory, so that takes over what the image says of its root. */
+async function copyRootAttributes(from: string, to: string): Promise<void> {
+  const { mode, uid, gid } = await stat(from);
+  await chown(to, uid, gid);
+  await chmod(to, mode & 0o7777);
+}
+
+/** Moves something into the trash when nothing is running yet. */
+function discard(path: string, trash: string): void {
+  renameSync(path, join(trash, randomBytes(8).toString("hex")));
+}

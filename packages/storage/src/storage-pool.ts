@@ -1,0 +1,39 @@
+import { WorkerPool } from "@boxship/base/worker-pool";
+import type { TreeUsage } from "./contract.ts";
+import type { CopyTreeRequest } from "./tree/copy-tree.ts";
+
+export type StorageTask =
+  | { readonly kind: "empty" | "usage" | "sync"; readonly directory: string }
+  | { readonly kind: "copy"; readonly request: CopyTreeRequest };
+
+// Two, so that a sync that waits for the disk does not hold up everything else.
+const pool = new WorkerPool({
+  name: "storage",
+  source: new URL("./storage-worker.ts", import.meta.url),
+  workers: 2,
+});
+
+/** Removes everything in a directory, off the event loop. */
+export function emptyDirectoryAway(directory: string): Promise<void> {
+  return pool.run({ kind: "empty", directory } satisfies StorageTask);
+}
+
+/** Disk space of a tree, counted off the event loop. */
+export function measureTree(directory: string): Promise<TreeUsage> {
+  return pool.run({ kind: "usage", directory } satisfies StorageTask);
+}
+
+/** Makes everything that was written to the file system of a directory durable. */
+export function syncFilesystem(directory: string): Promise<void> {
+  return pool.run({ kind: "sync", directory } satisfies StorageTask);
+}
+
+/** Copies a tree off the event loop. @returns false when the source is absent or no directory */
+export function copyTreeAway(request: CopyTreeRequest): Promise<boolean> {
+  return pool.run({ kind: "copy", request } satisfies StorageTask);
+}
+
+/** Ends the worker threads now instead of when they have been idle for a while. */
+export async function endStorageWorkers(): Promise<void> {
+  await pool[Symbol.asyncDispose]();
+}

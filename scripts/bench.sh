@@ -10,7 +10,7 @@ for argument in "$@"; do
 done
 if [ -z "${listing:-}" ]; then
   sh scripts/setup.sh test
-  sh scripts/build.sh --bundle
+  [ "${BENCH_BOXSHIP:-}" = 0 ] || sh scripts/build.sh --bundle
   case " $* " in *--only*) ;; *) sh scripts/build.sh ;; esac
 else
   sh scripts/setup.sh verify

@@ -8,8 +8,8 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { findLeaks, takeInventory } from "@boxship/testkit";
 
-/** One test may not hang the run. */
-const testTimeout = 4 * 60_000;
+/** One test may not hang the run; those that need longer say so themselves. */
+const testTimeout = 2 * 60_000;
 /** Nor may the run. */
 const runTimeout = 25 * 60_000;
 

@@ -150,7 +150,7 @@ class ApiServer implements DockerApiServer {
   #report(call: ApiCall, error: unknown): void {
     const clientIsGone = call.signal.aborted;
     sendError(call, error);
-    if (clientIsGone || (call.response.statusCode < 500 && !call.hijacked)) return;
+    if (clientIsGone || (call.response.statusCode !== 500 && !call.hijacked)) return;
     const { method, url } = call.request;
     this.#context.logger.error("request failed", { request: call.id, method, url, error });
   }

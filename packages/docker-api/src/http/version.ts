@@ -11,7 +11,7 @@ export type PathVersion =
   | { readonly kind: "ok"; readonly minor: number; readonly rest: string }
   | { readonly kind: "refused"; readonly message: string };
 
-const PREFIX = /^\/v([0-9.]+)(?=\/|$)/;
+const PREFIX = /^\/v(\d+(?:\.\d+)*)(?=\/|$)/;
 
 /**
  * Takes the `/v1.xx` prefix off a path. A version outside the served range gives the sentence that Docker's clients

@@ -249,10 +249,7 @@ test("pull: progress, credentials, the end; errors before and after the first li
   assert.ok(progress.length < 20, "counts are thinned out");
   const last = progress.filter((line) => line["status"] === "Downloading").at(-1);
   assert.deepEqual(last?.["progressDetail"], { current: 1000, total: 1000 });
-  assert.deepEqual(
-    progress.slice(-2).map((line) => line["status"]),
-    ["Digest: sha256:d", "Status: Downloaded newer image for bb:1"],
-  );
+  assert.equal(progress.at(-1)?.["status"], "Pull complete");
 
   behaviour = () => Promise.reject(new NotFound("manifest unknown"));
   assert.equal((await served.call("POST", "/images/create?fromImage=bb&tag=sha256:0")).status, 404);

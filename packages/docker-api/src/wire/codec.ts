@@ -152,6 +152,8 @@ export interface Field<T> {
   readonly absent?: T;
   /** Keep "", 0 and empty collections as they are; otherwise they read as absent. @default false */
   readonly keepZero?: boolean;
+  /** An empty string on the wire reads as absent, in fields whose type has no empty value. @default false */
+  readonly blank?: boolean;
   /** First and last minor version that has the field; others pass over it. */
   readonly since?: number;
   readonly until?: number;
@@ -225,7 +227,7 @@ export function object<T extends object>(
 
 function readField<T>(slot: Slot<T>, raw: unknown, context: DecodeContext, result: Record<string, unknown>): void {
   const { spec } = slot;
-  if (!inVersion(spec, context.version)) return;
+  if (!inVersion(spec, context.version) || (raw === "" && spec.blank === true)) return;
   const value = spec.codec.decode(raw, slot.at, context);
   if (spec.keepZero === true || !isZero(value)) result[slot.key] = value;
 }

@@ -1,5 +1,5 @@
 import { InvalidArgument } from "@boxship/base";
-import type { DeviceMapping, HostConfig, Ulimit } from "@boxship/engine";
+import type { DeviceMapping, HostConfig, Resources, Ulimit } from "@boxship/engine";
 import {
   boolean,
   type Codec,
@@ -13,6 +13,7 @@ import {
   string,
   strings,
 } from "./codec.ts";
+import { consoleSize, isKnownSize } from "./exec-config.ts";
 import { mount } from "./mount.ts";
 import { portMap } from "./port-map.ts";
 import { resources } from "./resources.ts";
@@ -34,15 +35,6 @@ const logConfig = object<NonNullable<HostConfig["logConfig"]>>("LogConfig", {
   type: field("Type", string, { absent: "" }),
   config: field("Config", map(string), { absent: {}, zero: {} }),
 });
-
-const consoleSize: Codec<readonly [number, number]> = {
-  type: "[2]uint",
-  decode(value, at, context) {
-    const [height = 0, width = 0] = list(integer("uint16")).decode(value, at, context);
-    return [height, width];
-  },
-  encode: (value) => value,
-};
 
 const cgroupnsMode: Codec<"private" | "host"> = {
   type: "CgroupnsMode",
@@ -78,7 +70,7 @@ const own = object<OwnFields>(
     annotations: field("Annotations", map(string), { since: 43 }),
     capAdd: field("CapAdd", strings, { zero: null }),
     capDrop: field("CapDrop", strings, { zero: null }),
-    cgroupnsMode: field("CgroupnsMode", cgroupnsMode, { since: 40 }),
+    cgroupnsMode: field("CgroupnsMode", cgroupnsMode, { blank: true, since: 40 }),
     dns: field("Dns", strings, { zero: [] }),
     dnsOptions: field("DnsOptions", strings, { zero: [] }),
     dnsSearch: field("DnsSearch", strings, { zero: [] }),
@@ -120,9 +112,9 @@ export const hostConfig: Codec<HostConfig> = {
     const [{ consoleSize: size, logConfig: log, ...rest }, limits] = both.decode(value, at, context);
     return {
       ...rest,
-      ...(size === undefined || (size[0] === 0 && size[1] === 0) ? {} : { consoleSize: size }),
+      ...(isKnownSize(size) ? { consoleSize: size } : {}),
       ...(log === undefined || log.type === "" ? {} : { logConfig: log }),
-      ...(Object.keys(limits).length === 0 ? {} : { resources: limits }),
+      ...withLimits(limits),
     };
   },
   encode: ({ resources: limits = {}, ...rest }, version) => ({
@@ -131,6 +123,12 @@ export const hostConfig: Codec<HostConfig> = {
     Isolation: "",
   }),
 };
+
+/** When a container is created, a limit of no processes or fewer is no limit; an update takes one away with it. */
+function withLimits({ pidsLimit, ...rest }: Resources): Pick<HostConfig, "resources"> {
+  const limits = pidsLimit === undefined || pidsLimit <= 0 ? rest : { ...rest, pidsLimit };
+  return Object.keys(limits).length === 0 ? {} : { resources: limits };
+}
 
 /** Fields of a body of `update` that are no limits: they cannot change once the container is made. */
 export const UPDATE_REFUSED = object<object>("UpdateConfig", {}, [

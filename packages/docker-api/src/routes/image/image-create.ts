@@ -47,15 +47,11 @@ export const imageCreate = defineRoute({
 
 async function pull(call: ApiCall, { reference, platform }: PullQuery, stream: ProgressStream): Promise<void> {
   const credentials = credentialsFromHeader(call.request.headers["x-registry-auth"]);
-  const result = await call.engine.images.pull(reference, {
+  await call.engine.images.pull(reference, {
     ...(platform === undefined ? {} : { platform }),
     ...(credentials === undefined ? {} : { credentials }),
     onProgress: (progress) => stream.push(progress),
     signal: call.signal,
-  });
-  stream.push({ status: `Digest: ${result.digest}` });
-  stream.push({
-    status: `Status: ${result.upToDate ? "Image is up to date" : "Downloaded newer image"} for ${reference}`,
   });
 }
 

@@ -1,10 +1,12 @@
 import { WorkerPool } from "@boxship/base/worker-pool";
+import type { MountRequest } from "@boxship/kernel";
 import type { TreeUsage } from "./contract.ts";
 import type { CopyTreeRequest } from "./tree/copy-tree.ts";
 
 export type StorageTask =
   | { readonly kind: "empty" | "usage" | "sync"; readonly directory: string }
-  | { readonly kind: "copy"; readonly request: CopyTreeRequest };
+  | { readonly kind: "copy"; readonly request: CopyTreeRequest }
+  | { readonly kind: "mount"; readonly mount: Required<MountRequest> };
 
 // Two, so that a sync that waits for the disk does not hold up everything else.
 const pool = new WorkerPool({
@@ -31,6 +33,11 @@ export function syncFilesystem(directory: string): Promise<void> {
 /** Copies a tree off the event loop. @returns false when the source is absent or no directory */
 export function copyTreeAway(request: CopyTreeRequest): Promise<boolean> {
   return pool.run({ kind: "copy", request } satisfies StorageTask);
+}
+
+/** Mounts off the event loop: a network file system may take its time. */
+export function mountAway(mount: Required<MountRequest>): Promise<void> {
+  return pool.run({ kind: "mount", mount } satisfies StorageTask);
 }
 
 /** Ends the worker threads now instead of when they have been idle for a while. */

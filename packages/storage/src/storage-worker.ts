@@ -1,6 +1,15 @@
 import { InvalidArgument } from "@boxship/base/errors";
 import { serveTasks } from "@boxship/base/worker-pool";
-import { CurrentDirectory, OpenFlag, openat, syncfs } from "@boxship/kernel";
+import {
+  bindMount,
+  CurrentDirectory,
+  MountFlag,
+  type MountRequest,
+  mount,
+  OpenFlag,
+  openat,
+  syncfs,
+} from "@boxship/kernel";
 import type { StorageTask } from "./storage-pool.ts";
 import { copyTree } from "./tree/copy-tree.ts";
 import { explainDiskError } from "./tree/disk-error.ts";
@@ -8,13 +17,17 @@ import { emptyDirectory } from "./tree/remove-tree.ts";
 import { treeUsage } from "./tree/usage.ts";
 
 serveTasks((task: StorageTask) => {
-  const directory = task.kind === "copy" ? task.request.target : task.directory;
   try {
     return run(task);
   } catch (error) {
-    throw explainDiskError(error, directory);
+    throw explainDiskError(error, directoryOf(task));
   }
 });
+
+function directoryOf(task: StorageTask): string {
+  if (task.kind === "mount") return task.mount.target;
+  return task.kind === "copy" ? task.request.target : task.directory;
+}
 
 function run(task: StorageTask): unknown {
   switch (task.kind) {
@@ -25,6 +38,9 @@ function run(task: StorageTask): unknown {
       return treeUsage(task.directory);
     case "copy":
       return copyTree(task.request);
+    case "mount":
+      mountVolume(task.mount);
+      return undefined;
     case "sync": {
       using fd = openat(CurrentDirectory, task.directory, OpenFlag.ReadOnly | OpenFlag.Directory);
       syncfs(fd);
@@ -33,4 +49,13 @@ function run(task: StorageTask): unknown {
     default:
       throw new InvalidArgument(`there is no storage task ${JSON.stringify(task)}`);
   }
+}
+
+function mountVolume({ source, target, type, flags, data }: Required<MountRequest>): void {
+  if ((flags & MountFlag.Bind) === 0) {
+    mount({ source, target, type, flags, data });
+    return;
+  }
+  const recursive = (flags & MountFlag.Rec) !== 0;
+  bindMount({ source, target, recursive, flags: flags & ~(MountFlag.Bind | MountFlag.Rec) });
 }

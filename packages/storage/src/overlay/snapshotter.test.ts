@@ -145,14 +145,9 @@ test("what is open, mounted or broken is found again, the rest is cleaned up", a
   assert.deepEqual(
     second
       .listContainers()
-      .map(({ id, mounted }) => [id, mounted])
+      .map(({ id, mounted }) => `${id} ${mounted}`)
       .toSorted(),
-    [
-      ["dead", true],
-      ["dead-image", false],
-      ["live", true],
-      ["live-image", true],
-    ],
+    ["dead true", "dead-image false", "live true", "live-image true"],
   );
   await second.reconcile(["live"]);
   assert.deepEqual(

@@ -1,0 +1,304 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { mkdir, open, readdir, rename, unlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { KeyedMutex, type Logger, silentLogger, syncDirectory } from "@boxship/base";
+import { Conflict, errorMessage, FailedPrecondition, NotFound, systemCode } from "@boxship/base/errors";
+import { isMountPoint, releaseMountsBelow } from "@boxship/kernel";
+import type { TreeUsage } from "../contract.ts";
+import { Trash } from "../overlay/trash.ts";
+import { copyTreeAway, emptyDirectoryAway, measureTree, mountAway } from "../storage-pool.ts";
+import { explainDiskError } from "../tree/disk-error.ts";
+import { parseVolumeOptions, resolveAddress } from "./volume-options.ts";
+import {
+  checkVolumeName,
+  DATA,
+  FILLING,
+  readVolume,
+  USERS,
+  VOLUME_RECORD,
+  type Volume,
+  type VolumeInfo,
+} from "./volume-record.ts";
+
+export interface VolumeStoreOptions {
+  /** Directory of the volumes; made when absent. One process at a time may open it. */
+  readonly root: string;
+  /** @default silent */
+  readonly logger?: Logger;
+}
+
+export interface CreateVolumeRequest {
+  /** @default 64 hexadecimal digits: an anonymous volume */
+  readonly name?: string;
+  /** @default "local", the only one */
+  readonly driver?: string;
+  /** `type`, `device` and `o` as for mount(8). @default {}: a directory */
+  readonly options?: Readonly<Record<string, string>>;
+  /** @default {} */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+const TRASH = ".trash";
+/** Volumes that are being made. */
+const STAGES = ".stages";
+
+/**
+ * Named directories that outlive containers (Docker's `local` volume driver).
+ *
+ *     NAME/   volume.json  _data/  users/CONTAINER
+ *     .stages/  .trash/
+ *
+ * A volume is durable when its creation resolves. Volumes with a device are mounted while a container uses them; who uses
+ * what survives the process.
+ */
+export class VolumeStore implements AsyncDisposable {
+  readonly #root: string;
+  readonly #logger: Logger;
+  readonly #volumes = new Map<string, Volume>();
+  readonly #locks = new KeyedMutex();
+  readonly #trash: Trash;
+
+  private constructor({ root, logger = silentLogger }: VolumeStoreOptions) {
+    this.#root = root;
+    this.#logger = logger;
+    this.#trash = new Trash(join(root, TRASH), logger);
+  }
+
+  static async open(options: VolumeStoreOptions): Promise<VolumeStore> {
+    const { root } = options;
+    try {
+      mkdirSync(root, { recursive: true, mode: 0o711 });
+      const store = new VolumeStore(options);
+      await store.#trash.take(join(root, STAGES));
+      mkdirSync(join(root, STAGES), { mode: 0o700 });
+      await store.#load();
+      store.#trash.empty();
+      return store;
+    } catch (error) {
+      throw explainDiskError(error, root);
+    }
+  }
+
+  async #load(): Promise<void> {
+    for (const name of readdirSync(this.#root)) {
+      if (name === TRASH || name === STAGES) continue;
+      const volume = readVolume(this.#root, name, this.#logger);
+      if (volume === undefined) continue;
+      this.#volumes.set(name, volume);
+      if (!existsSync(join(volume.directory, FILLING))) continue;
+      // It was empty when the copy began that a crash has cut short.
+      await emptyDirectoryAway(volume.mountpoint);
+      await unlink(join(volume.directory, FILLING));
+    }
+  }
+
+  /** Waits until what was removed is gone from the disk. Mounts stay: containers outlive the process. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#trash.settled();
+  }
+
+  list(): readonly VolumeInfo[] {
+    return [...this.#volumes.values()].map(describe);
+  }
+
+  /** @throws NotFound */
+  get(name: string): VolumeInfo {
+    return describe(this.#volume(name));
+  }
+
+  /**
+   * Makes a volume, or returns the one that has the name.
+   *
+   * @throws Conflict when that one has other options; NotFound for an unknown driver
+   */
+  async create(request: CreateVolumeRequest): Promise<VolumeInfo> {
+    const { name = randomBytes(32).toString("hex"), driver = "local", options = {}, labels = {} } = request;
+    checkVolumeName(name);
+    if (driver !== "local") {
+      throw new NotFound(`volume driver ${JSON.stringify(driver)} not found`, {
+        subject: { kind: "volume driver", name: driver },
+        remedy: "the only volume driver is local",
+      });
+    }
+    const mount = parseVolumeOptions(options);
+    return await this.#locks.run(name, async () => {
+      const existing = this.#volumes.get(name);
+      if (existing !== undefined) {
+        requireSameOptions(existing, options);
+        return describe(existing);
+      }
+      const directory = join(this.#root, name);
+      const info: VolumeInfo = {
+        name,
+        driver,
+        mountpoint: join(directory, DATA),
+        created: Date.now(),
+        labels,
+        options,
+      };
+      try {
+        await this.#make(directory, info);
+      } catch (error) {
+        throw explainDiskError(error, this.#root);
+      }
+      const volume: Volume = { ...info, directory, mount, users: new Set() };
+      this.#volumes.set(name, volume);
+      return info;
+    });
+  }
+
+  async #make(directory: string, { name, labels, options, created }: VolumeInfo): Promise<void> {
+    const path = join(this.#root, STAGES, randomBytes(8).toString("hex"));
+    try {
+      await mkdir(path, { mode: 0o701 });
+      await Promise.all([mkdir(join(path, DATA), { mode: 0o755 }), mkdir(join(path, USERS), { mode: 0o700 })]);
+      {
+        await using file = await open(join(path, VOLUME_RECORD), "wx", 0o600);
+        await file.writeFile(JSON.stringify({ name, labels, options, created }));
+        await file.sync();
+      }
+      await syncDirectory(path);
+      await rename(path, directory);
+      await syncDirectory(this.#root);
+    } catch (error) {
+      await this.#trash.take(path);
+      throw error;
+    }
+  }
+
+  /** @throws Conflict while a container has it mounted; NotFound */
+  async remove(name: string): Promise<void> {
+    await this.#locks.run(name, async () => {
+      const volume = this.#volume(name);
+      if (volume.users.size > 0) {
+        throw new Conflict(`volume ${name} is in use by ${[...volume.users].join(", ")}`, {
+          subject: { kind: "volume", name },
+          remedy: "remove the containers that use it first",
+        });
+      }
+      await releaseMountsBelow(volume.directory);
+      await this.#trash.take(volume.directory);
+      await syncDirectory(this.#root);
+      this.#volumes.delete(name);
+    });
+  }
+
+  /** Readies a volume for a container and returns the directory to bind. Idempotent per container. */
+  async mount(name: string, containerId: string): Promise<string> {
+    return await this.#locks.run(name, async () => {
+      const volume = this.#volume(name);
+      const mark = join(volume.directory, USERS, containerId);
+      try {
+        await writeFile(mark, "");
+      } catch (error) {
+        throw explainDiskError(error, this.#root);
+      }
+      volume.users.add(containerId);
+      try {
+        await mountDevice(volume);
+      } catch (error) {
+        await this.#dropUser(volume, containerId);
+        throw error;
+      }
+      return volume.mountpoint;
+    });
+  }
+
+  /** Says that a container no longer uses a volume; the last one's leaving unmounts it. Idempotent. */
+  async unmount(name: string, containerId: string): Promise<void> {
+    await this.#locks.run(name, async () => {
+      const volume = this.#volumes.get(name);
+      if (volume === undefined || !volume.users.has(containerId)) return;
+      await this.#dropUser(volume, containerId);
+    });
+  }
+
+  async #dropUser(volume: Volume, containerId: string): Promise<void> {
+    volume.users.delete(containerId);
+    try {
+      await unlink(join(volume.directory, USERS, containerId));
+    } catch (error) {
+      if (systemCode(error) !== "ENOENT") throw explainDiskError(error, this.#root);
+    }
+    if (volume.users.size === 0 && volume.mount !== undefined) await releaseMountsBelow(volume.mountpoint);
+  }
+
+  /**
+   * Fills a volume that is empty with what an image has at a path: content, and the directory's own owner, mode,
+   * attributes and times. All of it or, after a crash, none (volumes with a device: possibly a part).
+   *
+   * @param rootfs a container's mounted file system; no link in it leads out of it
+   * @returns whether anything was copied
+   */
+  async copyUp(name: string, rootfs: string, path: string): Promise<boolean> {
+    return await this.#locks.run(name, async () => {
+      const volume = this.#volume(name);
+      if ((await readdir(volume.mountpoint)).length > 0) return false;
+      const marker = join(volume.directory, FILLING);
+      // Content of a device is not ours to remove after a crash.
+      const marked = volume.mount === undefined;
+      try {
+        if (marked) await writeFile(marker, "");
+        const copied = await copyTreeAway({ root: rootfs, path, target: volume.mountpoint });
+        if (marked) await unlink(marker);
+        return copied;
+      } catch (error) {
+        await emptyDirectoryAway(volume.mountpoint);
+        throw explainDiskError(error, this.#root);
+      }
+    });
+  }
+
+  /** What a volume takes on the disk, as `du` counts. */
+  async usage(name: string): Promise<TreeUsage> {
+    return await measureTree(this.#volume(name).mountpoint);
+  }
+
+  /** Lets go of what containers that are not in `liveIds` had mounted when the process before ended. */
+  async reconcile(liveIds: Iterable<string>): Promise<void> {
+    const live = new Set(liveIds);
+    for (const volume of this.#volumes.values()) {
+      const gone = [...volume.users].filter((user) => !live.has(user));
+      for (const user of gone) await this.unmount(volume.name, user);
+      // A mount whose user was never recorded: the crash came in between.
+      if (volume.mount !== undefined && volume.users.size === 0) await releaseMountsBelow(volume.mountpoint);
+    }
+  }
+
+  #volume(name: string): Volume {
+    const volume = this.#volumes.get(name);
+    if (volume !== undefined) return volume;
+    throw new NotFound(`get ${name}: no such volume`, { subject: { kind: "volume", name } });
+  }
+}
+
+function describe({ name, driver, mountpoint, created, labels, options }: VolumeInfo): VolumeInfo {
+  return { name, driver, mountpoint, created, labels, options };
+}
+
+function requireSameOptions(volume: Volume, options: Readonly<Record<string, string>>): void {
+  const wanted = Object.entries(options);
+  // Asking by name alone takes the volume as it is.
+  if (wanted.length === 0) return;
+  const same = wanted.every(([key, value]) => volume.options[key] === value);
+  if (same && wanted.length === Object.keys(volume.options).length) return;
+  throw new Conflict(`volume ${volume.name} exists with other options`, {
+    subject: { kind: "volume", name: volume.name },
+    remedy: "remove it first, or use another name",
+  });
+}
+
+async function mountDevice({ name, mount, mountpoint }: Volume): Promise<void> {
+  if (mount === undefined || isMountPoint(mountpoint)) return;
+  const { type, device, flags, data } = await resolveAddress(mount);
+  try {
+    await mountAway({ type, source: device, flags, data, target: mountpoint });
+  } catch (error) {
+    throw new FailedPrecondition(`volume ${name} cannot be mounted: ${errorMessage(error)}`, {
+      cause: error,
+      subject: { kind: "volume", name },
+      remedy: `check the volume's options: type=${type}, device=${device}, o=${data}`,
+    });
+  }
+}

@@ -8,6 +8,8 @@ export * from "./distribution/credentials.ts";
 export type { RegistriesConfig, RegistryConfig } from "./distribution/endpoints.ts";
 export type { RetryPolicy } from "./distribution/retry.ts";
 export * from "./image-config.ts";
+export * from "./image-store/contract.ts";
+export { type ImageStoreOptions, openImageStore } from "./image-store/image-store.ts";
 export * from "./layer/index.ts";
 export * from "./manifest.ts";
 export * from "./media-types.ts";

@@ -1,0 +1,18 @@
+import { cgroupSuite } from "./cgroup.suite.ts";
+import { detectCgroups } from "./detect.ts";
+import { CgroupTreeV1 } from "./v1.ts";
+import { CgroupTreeV2 } from "./v2.ts";
+
+const host = detectCgroups();
+
+cgroupSuite("v1", {
+  skip: host.layout === "v2" ? "this host has no v1 hierarchies" : undefined,
+  open: () => new CgroupTreeV1(host),
+});
+
+// The v2 tree of a hybrid host has the core files, which is all but limits and usage.
+cgroupSuite("v2", {
+  skip: host.unified === undefined ? "this host has no v2 tree" : undefined,
+  skipControllers: host.layout === "v2" ? undefined : "the controllers of this host are in v1 hierarchies",
+  open: () => new CgroupTreeV2({ ...host, layout: "v2" }),
+});

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { detectCgroups } from "./detect.ts";
+
+const recorded = (layout: string) => {
+  const directory = new URL(`./testdata/${layout}/`, import.meta.url);
+  const text = (name: string) => readFileSync(new URL(name, directory), "utf8");
+  return detectCgroups({
+    mountinfo: text("mountinfo"),
+    cgroups: text("cgroups"),
+    root: new URL("root", directory).pathname,
+  });
+};
+
+test("a hybrid host: controllers in v1, a v2 tree beside them", () => {
+  const host = recorded("hybrid");
+  assert.equal(host.layout, "hybrid");
+  assert.match(host.unified ?? "", /\/root\/sys\/fs\/cgroup\/unified$/);
+  assert.match(host.hierarchies.get("memory") ?? "", /\/root\/sys\/fs\/cgroup\/memory$/);
+  assert.ok(host.hierarchies.has("name=systemd"));
+  assert.deepEqual([...host.controllers].toSorted(), [
+    "cpu",
+    "cpuacct",
+    "cpuset",
+    "devices",
+    "freezer",
+    "io",
+    "memory",
+    "pids",
+  ]);
+});
+
+test("a v1 host: controllers that are mounted together, a disabled one, no v2 tree", () => {
+  const host = recorded("v1");
+  assert.equal(host.layout, "v1");
+  assert.equal(host.unified, undefined);
+  assert.equal(host.hierarchies.get("cpu"), host.hierarchies.get("cpuacct"));
+  assert.equal(host.hierarchies.has("xattr"), false);
+  assert.equal(host.controllers.has("hugetlb"), false);
+});
+
+test("a v2 host: controllers from the root's file", () => {
+  const host = recorded("v2");
+  assert.equal(host.layout, "v2");
+  assert.equal(host.hierarchies.size, 0);
+  assert.ok(["cpu", "cpuset", "io", "memory", "pids"].every((name) => host.controllers.has(name)));
+});
+
+test("a host without cgroups is refused", () => {
+  const mountinfo = "28 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n";
+  assert.throws(() => detectCgroups({ mountinfo, cgroups: "" }), { code: "Unsupported" });
+});
+
+test("this host has some layout", () => {
+  assert.ok(["v1", "hybrid", "v2"].includes(detectCgroups().layout));
+});

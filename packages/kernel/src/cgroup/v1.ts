@@ -1,0 +1,181 @@
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { DeadlineExceeded, NotFound, systemCode, Unsupported } from "@boxship/base";
+import { SyscallError } from "../errno.ts";
+import { kill } from "../signals.ts";
+import type { Cgroup, CgroupTree } from "./contract.ts";
+import type { CgroupHost } from "./detect.ts";
+import { groupName, processesIn, removeGroup, withAncestors } from "./group.ts";
+import type { CgroupLimits } from "./limits.ts";
+import { readStatsV1 } from "./read-v1.ts";
+import type { CgroupStats } from "./stats.ts";
+import { watchEmptyByProcesses, watchOutOfMemoryByEventfd } from "./watch-v1.ts";
+import { writeLimitsV1 } from "./write-v1.ts";
+
+/** Groups over v1 hierarchies: one directory per hierarchy. */
+export class CgroupTreeV1 implements CgroupTree {
+  readonly layout: "v1" | "hybrid";
+  readonly controllers: ReadonlySet<string>;
+  readonly #hierarchies: ReadonlyMap<string, string>;
+
+  constructor(host: CgroupHost) {
+    if (host.layout === "v2") throw new Unsupported("the host has no v1 hierarchies");
+    this.layout = host.layout;
+    this.controllers = host.controllers;
+    this.#hierarchies = host.hierarchies;
+  }
+
+  async create(name: string): Promise<Cgroup> {
+    const normal = groupName(name);
+    await Promise.all(this.#mountPoints().map((mountPoint) => mkdir(join(mountPoint, normal), { recursive: true })));
+    const cpuset = this.#hierarchies.get("cpuset");
+    if (cpuset !== undefined) await inheritCpuset(cpuset, normal);
+    return this.open(normal);
+  }
+
+  open(name: string): Cgroup {
+    return new CgroupV1(groupName(name), this.#hierarchies, this.#mountPoints());
+  }
+
+  /** Several controllers may share a hierarchy. */
+  #mountPoints(): readonly string[] {
+    return [...new Set(this.#hierarchies.values())];
+  }
+}
+
+/** A new cpuset is empty and takes no process before it has processors and memory nodes. */
+async function inheritCpuset(mountPoint: string, name: string): Promise<void> {
+  let parent = mountPoint;
+  for (const group of withAncestors(name)) {
+    const directory = join(mountPoint, group);
+    for (const file of ["cpuset.cpus", "cpuset.mems"]) {
+      const own = await readFile(join(directory, file), "utf8");
+      if (own.trim() === "") await writeFile(join(directory, file), await readFile(join(parent, file), "utf8"));
+    }
+    parent = directory;
+  }
+}
+
+const FREEZE_LIMIT_MS = 2000;
+const KILL_ROUNDS = 12;
+
+class CgroupV1 implements Cgroup {
+  readonly name: string;
+  readonly #hierarchies: ReadonlyMap<string, string>;
+  readonly #mountPoints: readonly string[];
+
+  constructor(name: string, hierarchies: ReadonlyMap<string, string>, mountPoints: readonly string[]) {
+    this.name = name;
+    this.#hierarchies = hierarchies;
+    this.#mountPoints = mountPoints;
+  }
+
+  path(controller: string): string | undefined {
+    const mountPoint = this.#hierarchies.get(controller === "io" ? "blkio" : controller);
+    return mountPoint === undefined ? undefined : join(mountPoint, this.name);
+  }
+
+  exists(): boolean {
+    return this.#directories().length > 0;
+  }
+
+  setLimits(limits: CgroupLimits): Promise<void> {
+    return writeLimitsV1((controller) => this.path(controller), limits);
+  }
+
+  stats(): Promise<CgroupStats> {
+    return readStatsV1((controller) => this.path(controller));
+  }
+
+  async freeze(): Promise<void> {
+    const deadline = performance.now() + FREEZE_LIMIT_MS;
+    for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
+      // Asking again is what makes a group freeze that forked while it was freezing.
+      await this.#setFreezer("FROZEN");
+      if ((await readFile(this.#freezerFile(), "utf8")).trim() === "FROZEN") return;
+      if (performance.now() > deadline) break;
+      await delay(wait);
+    }
+    await this.thaw();
+    throw new DeadlineExceeded(`cgroup ${this.name} did not freeze within ${FREEZE_LIMIT_MS} ms`);
+  }
+
+  thaw(): Promise<void> {
+    return this.#setFreezer("THAWED");
+  }
+
+  async processes(): Promise<readonly number[]> {
+    // A process of the group is in all hierarchies; a runtime may have left some out.
+    const lists = await Promise.all(this.#directories().map(processesIn));
+    return [...new Set(lists.flat())];
+  }
+
+  async addProcess(pid: number): Promise<void> {
+    for (const mountPoint of this.#mountPoints) {
+      try {
+        await writeFile(join(mountPoint, this.name, "cgroup.procs"), String(pid));
+      } catch (error) {
+        if (systemCode(error) === "ESRCH") throw new NotFound(`process ${pid} does not exist`, { cause: error });
+        if (systemCode(error) === "ENOENT") throw new NotFound(`cgroup ${this.name} does not exist`, { cause: error });
+        throw error;
+      }
+    }
+  }
+
+  async killAll(): Promise<void> {
+    for (let round = 1; round <= KILL_ROUNDS; round++) {
+      const processes = await this.processes();
+      if (processes.length === 0) return;
+      // Frozen meanwhile, so that none forks between the list and the signal; a frozen process dies once thawed.
+      const canFreeze = existsSync(this.#freezerFile());
+      if (canFreeze) await this.#setFreezer("FROZEN");
+      for (const pid of await this.processes()) killQuietly(pid);
+      if (canFreeze) await this.thaw();
+      await delay(2 ** Math.min(round, 9));
+    }
+    throw new DeadlineExceeded(`processes of cgroup ${this.name} do not end`);
+  }
+
+  async delete(): Promise<void> {
+    await Promise.all(this.#mountPoints.map((mountPoint) => removeGroup(join(mountPoint, this.name), this.name)));
+  }
+
+  watchOutOfMemory(callback: (kills: number) => void): Disposable {
+    const memory = this.path("memory");
+    if (memory === undefined) throw new Unsupported("out-of-memory events need the memory controller");
+    return watchOutOfMemoryByEventfd(memory, callback);
+  }
+
+  watchEmpty(callback: () => void): Disposable {
+    return watchEmptyByProcesses(() => this.processes(), callback);
+  }
+
+  #directories(): readonly string[] {
+    return this.#mountPoints.map((mountPoint) => join(mountPoint, this.name)).filter(existsSync);
+  }
+
+  #freezerFile(): string {
+    const directory = this.path("freezer");
+    if (directory === undefined) throw new Unsupported("freezing needs the freezer controller");
+    return join(directory, "freezer.state");
+  }
+
+  async #setFreezer(state: "FROZEN" | "THAWED"): Promise<void> {
+    try {
+      await writeFile(this.#freezerFile(), state);
+    } catch (error) {
+      if (systemCode(error) === "ENOENT") throw new NotFound(`cgroup ${this.name} does not exist`, { cause: error });
+      throw error;
+    }
+  }
+}
+
+function killQuietly(pid: number): void {
+  try {
+    kill(pid, 9);
+  } catch (error) {
+    if (!(error instanceof SyscallError && error.code === "ESRCH")) throw error;
+  }
+}

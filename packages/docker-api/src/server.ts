@@ -185,7 +185,7 @@ function targetOf(request: IncomingMessage): Target {
   const url = request.url ?? "/";
   const mark = url.indexOf("?");
   const encoded = mark < 0 ? url : url.slice(0, mark);
-  const path = encoded.includes("%") ? decodePath(encoded) : encoded;
+  const path = cleanPath(encoded);
   if (path === undefined) return { refused: { status: 400, json: { message: "malformed escape in the path" } } };
   const prefix = pathVersion(path);
   if (prefix.kind === "refused") return { refused: { status: 400, json: { message: prefix.message } } };
@@ -195,15 +195,17 @@ function targetOf(request: IncomingMessage): Target {
   return { match, version, query: mark < 0 ? NO_QUERY : new URLSearchParams(url.slice(mark + 1)) };
 }
 
-function decodePath(path: string): string | undefined {
+/** Without escapes and doubled slashes (names are written with a leading one in many answers); undefined when broken. */
+function cleanPath(encoded: string): string | undefined {
   try {
-    return decodeURIComponent(path);
+    const path = encoded.includes("%") ? decodeURIComponent(encoded) : encoded;
+    return path.includes("//") ? path.replace(/\/{2,}/g, "/") : path;
   } catch {
     return undefined;
   }
 }
 
-const STREAM_PATH = /\/(?:containers\/[^/]+\/attach(?:\/ws)?|exec\/[^/]+\/start)(?:\?|$)/;
+const STREAM_PATH = /\/(?:containers\/\/?[^/]+\/attach(?:\/ws)?|exec\/[^/]+\/start)(?:\?|$)/;
 
 /** Only these may leave HTTP; elsewhere an `Upgrade` header (curl's h2c, say) means nothing. */
 function wantsStream(request: IncomingMessage): boolean {

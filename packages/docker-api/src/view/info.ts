@@ -82,7 +82,7 @@ export function encodeInfo(
     ...LIMITS,
     ...(version < 42 ? { KernelMemory: false, KernelMemoryTCP: false } : {}),
     IPv4Forwarding: info.ipv4Forwarding,
-    ...(version < 50 ? { BridgeNfIptables: false, BridgeNfIp6tables: false } : {}),
+    ...(version < 50 ? BRIDGE_FILTER : {}),
     OomKillDisable: info.cgroupVersion === 1,
     Debug: false,
     NFd: 0,
@@ -143,6 +143,9 @@ const LIMITS = {
   CPUSet: true,
   PidsLimit: true,
 };
+
+/** Older clients warn without these that published ports will not work; here they do not depend on them. */
+const BRIDGE_FILTER = { BridgeNfIptables: true, BridgeNfIp6tables: true };
 
 const NO_SWARM = {
   NodeID: "",

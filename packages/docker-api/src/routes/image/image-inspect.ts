@@ -1,14 +1,18 @@
 import { flag } from "../../http/query.ts";
 import { defineRoute, ok } from "../../http/route.ts";
 import { encodeImageInspect } from "../../view/image.ts";
+import { platformOf, requirePlatform } from "./image-platform.ts";
 
 export const imageInspect = defineRoute({
   method: "GET",
   path: "/images/{name*}/json",
   doc: { state: "works" },
-  query: (query) => ({ manifests: flag(query, "manifests") }),
+  query: (query, version) => ({
+    manifests: flag(query, "manifests"),
+    platform: version < 49 ? undefined : platformOf(query),
+  }),
   handle: async (call, { query }) => {
-    const image = await call.engine.images.get(call.param("name"));
+    const image = requirePlatform(await call.engine.images.get(call.param("name")), query.platform);
     return ok(encodeImageInspect(image, call.version, query.manifests));
   },
 });

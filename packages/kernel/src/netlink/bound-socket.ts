@@ -1,5 +1,5 @@
-import { check, libc } from "../ffi.ts";
 import { Fd } from "../fd.ts";
+import { check, libc } from "../ffi.ts";
 import { AddressFamily, addressBytes, addressFamily } from "./ip-address.ts";
 
 const SOCK_STREAM = 1;

@@ -26,7 +26,10 @@ describe("connection tracking", () => {
     client.close();
     using socket = new NetlinkSocket(NetlinkProtocol.Netfilter);
     const ports = () => listFlows(socket).map((flow) => flow.original.destinationPort);
-    assert.deepEqual(ports().sort((a, b) => a - b), [5301, 5302]);
+    assert.deepEqual(
+      ports().sort((a, b) => a - b),
+      [5301, 5302],
+    );
     assert.equal(
       deleteFlows(socket, ({ original }) => original.protocol === 17 && original.destinationPort === 5301),
       1,

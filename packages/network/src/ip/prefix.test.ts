@@ -71,6 +71,8 @@ describe("prefixes", () => {
     for (const text of ["10.0.0.0", "10.0.0.0/33", "::/129", "x/8", "/8", "10.0.0.0/-1", "10.0.0.0/8/8"]) {
       assert.throws(() => parsePrefix(text), { code: "InvalidArgument" });
     }
-    assert.throws(() => parsePrefix("10.1.2.3/16"), { message: "invalid subnet 10.1.2.3/16: it should be 10.1.0.0/16" });
+    assert.throws(() => parsePrefix("10.1.2.3/16"), {
+      message: "invalid subnet 10.1.2.3/16: it should be 10.1.0.0/16",
+    });
   });
 });

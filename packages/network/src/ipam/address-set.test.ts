@@ -4,7 +4,14 @@ import fc from "fast-check";
 import { contains, parseAddress, parsePrefix } from "../ip/prefix.ts";
 import { AddressSet } from "./address-set.ts";
 
-const subnet = fc.constantFrom("10.1.2.0/29", "10.1.2.0/24", "10.1.2.4/31", "10.1.2.4/32", "fd00:1::/125", "fd00:1::/64");
+const subnet = fc.constantFrom(
+  "10.1.2.0/29",
+  "10.1.2.0/24",
+  "10.1.2.4/31",
+  "10.1.2.4/32",
+  "fd00:1::/125",
+  "fd00:1::/64",
+);
 
 describe("addresses of a subnet", () => {
   it("are handed out once, inside the subnet, until released", () => {

@@ -1,0 +1,32 @@
+import { isLoopback, readHostResolvers } from "../files/resolv-conf.ts";
+import { type LiveSandbox, type ManagerContext, networkOf } from "../live.ts";
+import { ResolverAddress, type ResolverSockets } from "../worker/namespace-operations.ts";
+import { answerQuestion } from "./answer.ts";
+import { type Answer, type Question, ResponseCode } from "./message.ts";
+import { ResolverServer } from "./resolver-server.ts";
+
+/** Starts the resolver of a sandbox on sockets of its namespace. */
+export function startResolver(context: ManagerContext, sandbox: LiveSandbox, sockets: ResolverSockets): void {
+  sandbox.resolver = new ResolverServer(sockets, {
+    answer: (question) => answerQuestion(context, sandbox, question) ?? answerLonely(context, sandbox, question),
+    forward: (question, transport) => {
+      return context.upstreams.ask(question.message, question.end, upstreamServers(context, sandbox), transport);
+    },
+  });
+}
+
+/** Sandboxes that are only on internal networks ask nobody outside: questions are a way out, too. */
+function answerLonely(context: ManagerContext, sandbox: LiveSandbox, _question: Question): Answer | undefined {
+  const leadsOut = sandbox.stored.endpoints.some((endpoint) => !networkOf(context, endpoint).record.internal);
+  return leadsOut ? undefined : { code: ResponseCode.NameError, records: [] };
+}
+
+/**
+ * The container's own servers, else the host's: asked from the host, so its loopback servers are reached as well. Never
+ * the address of our resolvers, should somebody have written it into a configuration.
+ */
+function upstreamServers(context: ManagerContext, { stored }: LiveSandbox): readonly string[] {
+  const given = stored.dns.servers ?? [];
+  const servers = given.length > 0 ? given : readHostResolvers(context.hostResolvConf).servers;
+  return servers.filter((server) => server !== ResolverAddress && !(given.length > 0 && isLoopback(server)));
+}

@@ -1,0 +1,129 @@
+import { randomInt } from "node:crypto";
+import { createSocket } from "node:dgram";
+import { connect } from "node:net";
+import { type Clock, DeadlineExceeded, errorMessage, Semaphore, Unavailable } from "@boxship/base";
+import { answers } from "./message.ts";
+
+export interface UpstreamsOptions {
+  readonly clock: Clock;
+  /** Milliseconds that one server has to answer. @default 4000 */
+  readonly timeout?: number;
+  /** UDP and TCP port of the servers. @default 53 */
+  readonly port?: number;
+}
+
+export type Transport = "udp" | "tcp";
+
+const MOST_AT_ONCE = 512;
+
+/** Asks other DNS servers, from the network namespace of this program. */
+export class Upstreams {
+  readonly #options: UpstreamsOptions;
+  readonly #slots = new Semaphore(MOST_AT_ONCE);
+
+  constructor(options: UpstreamsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The answer of the first server that gives one, with the query's id. Servers are tried in order; one that does not
+   * answer in time, or cannot be reached, is passed over. An answer that was cut is handed on as it is: the client asks
+   * again by TCP. Throws {@link Unavailable} when none answers.
+   *
+   * @param query the whole query
+   * @param questionEnd where the question ends in it
+   */
+  async ask(query: Buffer, questionEnd: number, servers: readonly string[], transport: Transport): Promise<Buffer> {
+    return await this.#slots.run(async () => {
+      // Ids of clients can be guessed by their neighbours; ours and the port are new for every question.
+      const outgoing = Buffer.from(query);
+      outgoing.writeUInt16BE(randomInt(0x10000), 0);
+      const failures: string[] = [];
+      for (const server of servers) {
+        try {
+          const answer = await this.#askOne(outgoing, questionEnd, server, transport);
+          answer.writeUInt16BE(query.readUInt16BE(0), 0);
+          return answer;
+        } catch (error) {
+          failures.push(`${server}: ${errorMessage(error)}`);
+        }
+      }
+      throw new Unavailable(`no DNS server answers (${failures.join("; ") || "none is configured"})`);
+    });
+  }
+
+  #askOne(query: Buffer, questionEnd: number, server: string, transport: Transport): Promise<Buffer> {
+    const { clock, timeout = 4000, port = 53 } = this.#options;
+    return new Promise((resolve, reject) => {
+      const timer = clock.setTimeout(timeout, () => {
+        finish(() => reject(new DeadlineExceeded(`no answer within ${timeout} ms`)));
+      });
+      const accept = (message: Buffer): void => {
+        if (answers(message, query, questionEnd)) finish(() => resolve(message));
+      };
+      const fail = (error: Error): void => finish(() => reject(error));
+      const close =
+        transport === "udp" ? askUdp(query, server, port, accept, fail) : askTcp(query, server, port, accept, fail);
+      const finish = (settle: () => void): void => {
+        timer[Symbol.dispose]();
+        close();
+        settle();
+      };
+    });
+  }
+}
+
+type Accept = (message: Buffer) => void;
+type Fail = (error: Error) => void;
+
+function askUdp(query: Buffer, server: string, port: number, accept: Accept, fail: Fail): () => void {
+  const socket = createSocket(server.includes(":") ? "udp6" : "udp4");
+  let closed = false;
+  socket.on("message", (message) => accept(message));
+  socket.on("error", fail);
+  // Connected, so that only the server can answer and a closed port is an error at once.
+  socket.connect(port, server, () => {
+    if (!closed) socket.send(query);
+  });
+  return () => {
+    if (closed) return;
+    closed = true;
+    socket.close();
+  };
+}
+
+function askTcp(query: Buffer, server: string, port: number, accept: Accept, fail: Fail): () => void {
+  const socket = connect({ host: server, port });
+  const frames = new FrameReader();
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(query.length);
+  socket.on("connect", () => socket.write(Buffer.concat([length, query])));
+  socket.on("data", (data: Buffer) => frames.push(data).forEach(accept));
+  socket.on("error", fail);
+  socket.on("close", () => fail(new Unavailable("connection closed without an answer")));
+  return () => void socket.destroy();
+}
+
+/** Cuts a TCP stream into messages, each of which has its length before it. */
+export class FrameReader {
+  #rest = Buffer.alloc(0);
+
+  push(data: Buffer): Buffer[] {
+    let bytes = this.#rest.length === 0 ? data : Buffer.concat([this.#rest, data]);
+    const messages: Buffer[] = [];
+    while (bytes.length >= 2 && bytes.length >= 2 + bytes.readUInt16BE(0)) {
+      const end = 2 + bytes.readUInt16BE(0);
+      messages.push(Buffer.from(bytes.subarray(2, end)));
+      bytes = bytes.subarray(end);
+    }
+    this.#rest = Buffer.from(bytes);
+    return messages;
+  }
+}
+
+/** A message with its length before it. */
+export function frame(message: Buffer): Buffer {
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(message.length);
+  return Buffer.concat([length, message]);
+}

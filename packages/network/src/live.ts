@@ -1,0 +1,180 @@
+import { type Clock, Internal, type KeyedMutex, type Logger, NotFound } from "@boxship/base";
+import type { AddressPool, IpamConfig, NetworkRecord } from "./contract.ts";
+import type { ResolverServer } from "./dns/resolver-server.ts";
+import type { Upstreams } from "./dns/upstreams.ts";
+import type { Firewall } from "./firewall/firewall.ts";
+import type { FirewallNetwork, FirewallPort } from "./firewall/ruleset.ts";
+import { parsePrefix } from "./ip/prefix.ts";
+import { AddressSet } from "./ipam/address-set.ts";
+import { type BridgeSettings, type DriverSettings, parseDriverOptions } from "./networks/driver-options.ts";
+import type { PortChooser } from "./ports/port-chooser.ts";
+import type { Reservation } from "./ports/reservation.ts";
+import type { LingeringLinks } from "./sandbox/lingering-links.ts";
+import type { NamespacePool } from "./sandbox/namespace-pool.ts";
+import type { NetworkStore } from "./state/network-store.ts";
+import type { SandboxStore } from "./state/sandbox-store.ts";
+import type { StoredEndpoint, StoredNetwork, StoredSandbox } from "./state/stored.ts";
+import type { NetworkThread } from "./worker/network-thread.ts";
+
+/** What every verb of the manager works with. */
+export interface ManagerContext {
+  readonly name: string;
+  readonly root: string;
+  readonly runDir: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly addressPools: readonly AddressPool[];
+  readonly hostResolvConf: string;
+  readonly thread: NetworkThread;
+  readonly firewall: Firewall;
+  readonly pool: NamespacePool;
+  readonly networkStore: NetworkStore;
+  readonly sandboxStore: SandboxStore;
+  readonly portChooser: PortChooser;
+  readonly upstreams: Upstreams;
+  /** Serialises calls about one sandbox (by id), and changes of the set of networks (`networks`). */
+  readonly locks: KeyedMutex;
+  readonly networks: Map<string, LiveNetwork>;
+  readonly sandboxes: Map<string, LiveSandbox>;
+  readonly lingering: LingeringLinks;
+}
+
+/** A network with what is only known while the program runs. */
+export class LiveNetwork {
+  readonly stored: StoredNetwork;
+  readonly settings: DriverSettings;
+  readonly ipv4: AddressSet | undefined;
+  readonly ipv6: AddressSet | undefined;
+  /** Endpoints by id, those included that are still being made. */
+  readonly endpoints = new Map<string, StoredEndpoint>();
+  /** Connections that are being made; a network with any is in use. */
+  pending = 0;
+  /** Of the members' interfaces; undefined leaves it to the kernel. */
+  mtu: number | undefined;
+  /** Why its device could not be made when the program started. */
+  problem: unknown;
+  readonly #names = new Map<string, Set<StoredEndpoint>>();
+  readonly #addresses = new Map<string, StoredEndpoint>();
+
+  constructor(stored: StoredNetwork) {
+    this.stored = stored;
+    this.settings = parseDriverOptions(stored.record.driver, stored.record.options);
+    this.ipv4 = addressSet(stored.record, ".");
+    this.ipv6 = addressSet(stored.record, ":");
+  }
+
+  get record(): NetworkRecord {
+    return this.stored.record;
+  }
+
+  /** Its members find each other by name: all networks but the predefined ones. */
+  get hasNames(): boolean {
+    return !this.record.predefined;
+  }
+
+  add(endpoint: StoredEndpoint): void {
+    this.endpoints.set(endpoint.endpointId, endpoint);
+    for (const name of endpoint.dnsNames) {
+      const key = name.toLowerCase();
+      const members = this.#names.get(key) ?? new Set();
+      this.#names.set(key, members.add(endpoint));
+    }
+    for (const address of [endpoint.ipv4?.address, endpoint.ipv6?.address]) {
+      if (address !== undefined) this.#addresses.set(address, endpoint);
+    }
+  }
+
+  /** Takes an endpoint out and gives its addresses back. */
+  delete(endpoint: StoredEndpoint): void {
+    this.forget(endpoint);
+    if (endpoint.ipv4 !== undefined) this.ipv4?.release(endpoint.ipv4.address);
+    if (endpoint.ipv6 !== undefined) this.ipv6?.release(endpoint.ipv6.address);
+  }
+
+  /** Takes an endpoint out but keeps its addresses in use: another version of it follows. */
+  forget(endpoint: StoredEndpoint): void {
+    const known = this.endpoints.get(endpoint.endpointId);
+    if (known === undefined) return;
+    this.endpoints.delete(known.endpointId);
+    for (const name of known.dnsNames) {
+      const key = name.toLowerCase();
+      const members = this.#names.get(key);
+      members?.delete(known);
+      if (members?.size === 0) this.#names.delete(key);
+    }
+    for (const address of [known.ipv4?.address, known.ipv6?.address]) {
+      if (address !== undefined) this.#addresses.delete(address);
+    }
+  }
+
+  /** @param name in lower case */
+  endpointsByName(name: string): ReadonlySet<StoredEndpoint> | undefined {
+    return this.#names.get(name);
+  }
+
+  endpointByAddress(address: string): StoredEndpoint | undefined {
+    return this.#addresses.get(address);
+  }
+
+  /** The pool of the family, by which sign its addresses have. */
+  config(sign: "." | ":"): (IpamConfig & { readonly subnet: string }) | undefined {
+    return this.record.ipam.config.find(({ subnet }) => subnet.includes(sign));
+  }
+}
+
+function addressSet(record: NetworkRecord, sign: "." | ":"): AddressSet | undefined {
+  const config = record.ipam.config.find(({ subnet }) => subnet.includes(sign));
+  if (config === undefined) return undefined;
+  const reserved = [config.gateway, ...Object.values(config.auxiliaryAddresses ?? {})];
+  return new AddressSet({
+    subnet: parsePrefix(config.subnet),
+    ...(config.ipRange === undefined ? {} : { range: parsePrefix(config.ipRange) }),
+    reserved: reserved.filter((address) => address !== undefined),
+    networkName: record.name,
+  });
+}
+
+/** A sandbox with what is only known while the program runs. */
+export interface LiveSandbox {
+  stored: StoredSandbox;
+  /** Of the host's ports, one for each binding. */
+  readonly reservations: Reservation[];
+  /** Its elements in the firewall. */
+  firewallPorts: readonly FirewallPort[];
+  resolver: ResolverServer | undefined;
+}
+
+/** The sandbox. Throws {@link NotFound}. */
+export function requireSandbox(context: ManagerContext, id: string): LiveSandbox {
+  const sandbox = context.sandboxes.get(id);
+  if (sandbox === undefined) throw new NotFound(`no such sandbox: ${id}`, { subject: { kind: "sandbox", name: id } });
+  return sandbox;
+}
+
+/** The network of an endpoint, which is there as long as the endpoint is. */
+export function networkOf(context: ManagerContext, endpoint: StoredEndpoint): LiveNetwork {
+  const network = context.networks.get(endpoint.networkId);
+  if (network === undefined) throw new Internal(`endpoint ${endpoint.endpointId} belongs to no network`);
+  return network;
+}
+
+/** What the firewall must know of a network; undefined where it has nothing to do with it. */
+export function firewallNetwork(network: LiveNetwork): FirewallNetwork | undefined {
+  const { record, settings } = network;
+  if (settings.driver !== "bridge" || record.interfaceName === undefined) return undefined;
+  const subnet4 = network.config(".")?.subnet;
+  const subnet6 = network.config(":")?.subnet;
+  return {
+    bridge: record.interfaceName,
+    internal: record.internal,
+    masquerade: settings.masquerade,
+    interContainer: settings.interContainer,
+    ...(subnet4 === undefined ? {} : { subnet4 }),
+    ...(subnet6 === undefined ? {} : { subnet6 }),
+  };
+}
+
+/** The settings of a bridge network, or undefined for another driver. */
+export function bridgeSettings(network: LiveNetwork): BridgeSettings | undefined {
+  return network.settings.driver === "bridge" ? network.settings : undefined;
+}

@@ -1,0 +1,153 @@
+import { randomBytes } from "node:crypto";
+import { systemCode } from "@boxship/base";
+import { isMountPoint } from "@boxship/kernel";
+import { startResolver } from "./dns/start-resolver.ts";
+import { firewallNetwork, LiveNetwork, type LiveSandbox, type ManagerContext } from "./live.ts";
+import { defaultBridgeName, isOwnAlias, isOwnLinkName } from "./names.ts";
+import { buildNetwork, planNetwork, saveNetworks } from "./networks/network-create.ts";
+import { raiseDevice } from "./networks/network-raise.ts";
+import { firewallPorts, reserveAgain } from "./ports/ports-publish.ts";
+import type { StoredEndpoint, StoredSandbox } from "./state/stored.ts";
+import type { HostState } from "./worker/network-operations.ts";
+
+/**
+ * Brings records and kernel to agree after a start: what is recorded and missing is made again (bridges, the firewall,
+ * sockets), sandboxes whose namespace is gone are forgotten, and what no record knows is removed.
+ */
+export async function openState(context: ManagerContext): Promise<void> {
+  context.pool.open();
+  const host = await context.thread.call("readHostState", undefined);
+  await loadNetworks(context, host);
+  for (const stored of context.sandboxStore.load()) loadSandbox(context, stored);
+  const networks = [...context.networks.values()].flatMap((network) => firewallNetwork(network) ?? []);
+  const ports = [...context.sandboxes.values()].flatMap(({ firewallPorts: own }) => own);
+  await context.firewall.reset(networks, ports);
+  await reopenResolvers(context);
+  await removeStrays(context, host);
+  context.pool.fill();
+}
+
+async function loadNetworks(context: ManagerContext, host: HostState): Promise<void> {
+  for (const stored of await context.networkStore.load()) {
+    context.networks.set(stored.record.id, new LiveNetwork(stored));
+  }
+  if (addPredefined(context, host)) await saveNetworks(context);
+  for (const network of context.networks.values()) {
+    try {
+      await raiseDevice(context, network, host);
+    } catch (error) {
+      // A parent that was unplugged must not keep everything else from starting.
+      const { name, interfaceName } = network.record;
+      context.logger.warn("cannot bring up a network", { network: name, interface: interfaceName, error });
+      network.problem = error;
+    }
+  }
+}
+
+/** The networks that are always there. Returns whether any was missing. */
+function addPredefined(context: ManagerContext, host: HostState): boolean {
+  const names = new Set([...context.networks.values()].map(({ record }) => record.name));
+  let added = false;
+  const add = (network: LiveNetwork): void => {
+    context.networks.set(network.record.id, network);
+    added = true;
+  };
+  if (!names.has("bridge")) {
+    const options = {
+      "com.docker.network.bridge.default_bridge": "true",
+      "com.docker.network.bridge.enable_icc": "true",
+      "com.docker.network.bridge.enable_ip_masquerade": "true",
+      "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",
+      "com.docker.network.bridge.name": defaultBridgeName(context.name),
+    };
+    const stored = buildNetwork(context, planNetwork({ name: "bridge", options }), host, true);
+    add(new LiveNetwork({ ...stored, ownsInterface: true }));
+  }
+  if (!names.has("host")) add(new LiveNetwork(plainNetwork(context, "host", "host")));
+  if (!names.has("none")) add(new LiveNetwork(plainNetwork(context, "none", "null")));
+  return added;
+}
+
+function plainNetwork(context: ManagerContext, name: string, driver: "host" | "null") {
+  const record = {
+    id: randomBytes(32).toString("hex"),
+    name,
+    created: context.clock.now(),
+    driver,
+    scope: "local",
+    internal: false,
+    attachable: false,
+    enableIPv4: true,
+    enableIPv6: false,
+    ipam: { driver: "default", options: {}, config: [] },
+    options: {},
+    labels: {},
+    predefined: true,
+  } as const;
+  return { record, ownsInterface: false };
+}
+
+function loadSandbox(context: ManagerContext, stored: StoredSandbox): void {
+  if (!isKept(stored.path)) {
+    context.sandboxStore.remove(stored.id);
+    return;
+  }
+  const endpoints = stored.endpoints.filter((endpoint) => claimEndpoint(context, endpoint));
+  const sandbox: LiveSandbox = {
+    stored: { ...stored, endpoints },
+    reservations: [],
+    firewallPorts: [],
+    resolver: undefined,
+  };
+  context.sandboxes.set(stored.id, sandbox);
+  sandbox.reservations.push(...stored.bindings.flatMap((binding) => reserveAgain(context, sandbox, binding) ?? []));
+  sandbox.firewallPorts = firewallPorts(context, sandbox, stored.bindings);
+}
+
+/** Whether a namespace is still mounted where it was. */
+function isKept(path: string): boolean {
+  try {
+    return isMountPoint(path);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
+function claimEndpoint(context: ManagerContext, endpoint: StoredEndpoint): boolean {
+  const network = context.networks.get(endpoint.networkId);
+  if (network === undefined) return false;
+  if (endpoint.ipv4 !== undefined) network.ipv4?.claim(endpoint.ipv4.address);
+  if (endpoint.ipv6 !== undefined) network.ipv6?.claim(endpoint.ipv6.address);
+  network.add(endpoint);
+  return true;
+}
+
+async function reopenResolvers(context: ManagerContext): Promise<void> {
+  for (const sandbox of context.sandboxes.values()) {
+    const { endpoints, path } = sandbox.stored;
+    if (!endpoints.some(({ networkId }) => context.networks.get(networkId)?.hasNames)) continue;
+    startResolver(context, sandbox, await context.thread.call("reopenResolver", path));
+  }
+}
+
+/** Removes namespaces and links of ours that no record knows: leftovers of calls that a crash cut short. */
+async function removeStrays(context: ManagerContext, host: HostState): Promise<void> {
+  const known = new Set([...context.sandboxes.values()].map(({ stored }) => stored.path));
+  for (const path of context.pool.listFiles()) {
+    if (!known.has(path)) await context.thread.call("releaseNamespace", path);
+  }
+  await removeStrayLinks(context, host);
+}
+
+async function removeStrayLinks(context: ManagerContext, host: HostState): Promise<void> {
+  const known = new Set<string>();
+  for (const { record, endpoints } of context.networks.values()) {
+    if (record.interfaceName !== undefined) known.add(record.interfaceName);
+    for (const { link } of endpoints.values()) if (link?.kind === "veth") known.add(link.hostName);
+  }
+  for (const { name, alias } of host.links) {
+    if (known.has(name) || !(isOwnLinkName(context.name, name) || isOwnAlias(context.name, alias))) continue;
+    await context.thread.call("removeLink", name);
+  }
+}

@@ -1,0 +1,75 @@
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import type { ProxyTarget } from "./reservation.ts";
+
+/** As the kernel's own tracking does for flows that go both ways. */
+const IDLE = 120_000;
+const MOST_CLIENTS = 4096;
+
+interface Flow {
+  readonly socket: Socket;
+  lastUsed: number;
+}
+
+/**
+ * Passes datagrams that a bound IPv6 socket receives on to the target, and the answers back; each client has a socket of
+ * its own towards the target until it has been silent for two minutes. Takes the descriptor over.
+ */
+export function proxyUdp(fd: number, target: ProxyTarget): Disposable {
+  const flows = new Map<string, Flow>();
+  const server = createSocket("udp6");
+  server.on("message", (data, client) => {
+    const key = `${client.address} ${client.port}`;
+    const flow = flows.get(key) ?? openFlow(server, flows, key, client, target);
+    if (flow === undefined) return;
+    flow.lastUsed = performance.now();
+    // An unreachable target is the client's to notice, as with any datagram.
+    flow.socket.send(data, () => {});
+  });
+  server.on("error", () => server.close());
+  server.bind({ fd });
+  const timer = setInterval(() => expire(flows), IDLE / 4);
+  timer.unref();
+  return {
+    [Symbol.dispose]() {
+      clearInterval(timer);
+      server.close();
+      for (const { socket } of flows.values()) socket.close();
+      flows.clear();
+    },
+  };
+}
+
+function openFlow(
+  server: Socket,
+  flows: Map<string, Flow>,
+  key: string,
+  client: RemoteInfo,
+  target: ProxyTarget,
+): Flow | undefined {
+  const to = target();
+  if (to === undefined || flows.size >= MOST_CLIENTS) return undefined;
+  const socket = createSocket(to.address.includes(":") ? "udp6" : "udp4");
+  const flow: Flow = { socket, lastUsed: performance.now() };
+  flows.set(key, flow);
+  const forget = (): void => {
+    if (flows.get(key) !== flow) return;
+    flows.delete(key);
+    socket.close();
+  };
+  socket.on("error", forget);
+  socket.on("message", (answer) => {
+    flow.lastUsed = performance.now();
+    server.send(answer, client.port, client.address, () => {});
+  });
+  socket.connect(to.port, to.address);
+  return flow;
+}
+
+function expire(flows: Map<string, Flow>): void {
+  const oldest = performance.now() - IDLE;
+  for (const [key, { socket, lastUsed }] of flows) {
+    if (lastUsed > oldest) continue;
+    flows.delete(key);
+    socket.close();
+  }
+}

@@ -1,0 +1,229 @@
+import { randomBytes } from "node:crypto";
+import { Conflict, InvalidArgument } from "@boxship/base";
+import { addressBytes } from "@boxship/kernel";
+import type { ConnectOptions, EndpointAddress, EndpointRecord } from "../contract.ts";
+import { startResolver } from "../dns/start-resolver.ts";
+import type { AddressSet } from "../ipam/address-set.ts";
+import { type LiveNetwork, type LiveSandbox, type ManagerContext, requireSandbox } from "../live.ts";
+import { macForAddress, vethName } from "../names.ts";
+import { findNetwork } from "../networks/network-get.ts";
+import { movePorts } from "../ports/ports-publish.ts";
+import type { StoredEndpoint } from "../state/stored.ts";
+import type { AttachedEndpoint, EndpointLinkKind } from "../worker/endpoint-operations.ts";
+import { chooseGateways, defaultRoutes } from "./routes.ts";
+import { updateSandbox } from "./sandbox-create.ts";
+
+/** Gives a sandbox an interface on a network, with addresses, names and routes. */
+export async function connectEndpoint(context: ManagerContext, options: ConnectOptions): Promise<EndpointRecord> {
+  return await context.locks.run(options.sandboxId, async () => {
+    const sandbox = requireSandbox(context, options.sandboxId);
+    const network = findNetwork(context, options.networkId);
+    refuseConnection(sandbox, network, options);
+    network.pending++;
+    try {
+      const endpoint = planEndpoint(sandbox, network, options);
+      try {
+        return await addEndpoint(context, sandbox, network, endpoint, options);
+      } catch (error) {
+        network.delete(endpoint);
+        throw error;
+      }
+    } finally {
+      network.pending--;
+    }
+  });
+}
+
+function refuseConnection(sandbox: LiveSandbox, { record }: LiveNetwork, options: ConnectOptions): void {
+  const subject = { kind: "sandbox", name: sandbox.stored.id };
+  const { endpoints } = sandbox.stored;
+  if (record.driver === "host") {
+    throw new InvalidArgument("a sandbox has a network namespace of its own and cannot join the host's network", {
+      subject,
+    });
+  }
+  if (endpoints.some(({ networkId }) => networkId === record.id)) {
+    throw new Conflict(`container ${options.name} is already attached to network ${record.name}`, { subject });
+  }
+  const other = endpoints.find(({ interfaceName }) => interfaceName === "");
+  if ((record.driver === "null" && endpoints.length > 0) || other !== undefined) {
+    throw new InvalidArgument(
+      "container cannot be connected to multiple networks with one of the networks in private (none) mode",
+      { subject },
+    );
+  }
+}
+
+function planEndpoint(sandbox: LiveSandbox, network: LiveNetwork, options: ConnectOptions): StoredEndpoint {
+  const { record } = network;
+  const driverOptions = parseEndpointOptions(options.driverOptions ?? {});
+  const endpointId = options.endpointId ?? randomBytes(32).toString("hex");
+  const interfaceName = chooseInterface(sandbox, network, driverOptions.interfaceName ?? options.interfaceName);
+  const ipv4 = takeAddress(network, network.ipv4, ".", options.requestedIPv4);
+  let ipv6: EndpointAddress | undefined;
+  try {
+    ipv6 = takeAddress(network, network.ipv6, ":", options.requestedIPv6);
+  } catch (error) {
+    if (ipv4 !== undefined) network.ipv4?.release(ipv4.address);
+    throw error;
+  }
+  const address = ipv4?.address ?? ipv6?.address;
+  const mac = options.macAddress ?? (address === undefined ? "" : macForAddress(addressBytes(address)));
+  return {
+    sandboxId: sandbox.stored.id,
+    networkId: record.id,
+    networkName: record.name,
+    endpointId,
+    interfaceName,
+    mac: record.driver === "ipvlan" || record.driver === "null" ? "" : mac,
+    ...(ipv4 === undefined ? {} : { ipv4 }),
+    ...(ipv6 === undefined ? {} : { ipv6 }),
+    name: options.name,
+    aliases: options.aliases ?? [],
+    links: options.links ?? [],
+    gatewayPriority: options.gatewayPriority ?? 0,
+    dnsNames: network.hasNames ? endpointNames(sandbox, options.name, options.aliases ?? []) : [],
+  };
+}
+
+/** Under which names others find an endpoint: the container's, its aliases, its short id and its host name. */
+export function endpointNames(sandbox: LiveSandbox, name: string, aliases: readonly string[]): string[] {
+  const { id, hostname } = sandbox.stored;
+  return [...new Set([name, ...aliases, id.slice(0, 12), hostname])].filter((text) => text !== "");
+}
+
+function takeAddress(
+  network: LiveNetwork,
+  set: AddressSet | undefined,
+  sign: "." | ":",
+  requested: string | undefined,
+): EndpointAddress | undefined {
+  if (set === undefined) {
+    if (requested === undefined) return undefined;
+    const family = sign === "." ? "IPv4" : "IPv6";
+    throw new InvalidArgument(`network ${network.record.name} has no ${family} subnet for address ${requested}`, {
+      subject: { kind: "network", name: network.record.name },
+    });
+  }
+  const address = requested === undefined ? set.allocate() : set.claim(requested);
+  const gateway = network.record.internal ? undefined : network.config(sign)?.gateway;
+  return { address, prefixLength: set.subnet.length, ...(gateway === undefined ? {} : { gateway }) };
+}
+
+function chooseInterface(sandbox: LiveSandbox, network: LiveNetwork, wanted: string | undefined): string {
+  const { settings } = network;
+  if (settings.driver === "null" || settings.driver === "host") return "";
+  const used = new Set(sandbox.stored.endpoints.map(({ interfaceName }) => interfaceName));
+  if (wanted !== undefined) {
+    if (!used.has(wanted) && wanted !== "lo") return wanted;
+    throw new Conflict(`interface ${wanted} exists in the container already`, {
+      subject: { kind: "interface", name: wanted },
+    });
+  }
+  for (let number = 0; ; number++) {
+    const name = `${settings.interfacePrefix}${number}`;
+    if (!used.has(name)) return name;
+  }
+}
+
+interface EndpointOptions {
+  readonly interfaceName: string | undefined;
+  /** `IFNAME` stands for the interface. */
+  readonly sysctls: Readonly<Record<string, string>>;
+}
+
+function parseEndpointOptions(given: Readonly<Record<string, string>>): EndpointOptions {
+  let interfaceName: string | undefined;
+  let sysctls: Record<string, string> = {};
+  for (const [name, value] of Object.entries(given)) {
+    if (name === "com.docker.network.endpoint.ifname") interfaceName = value;
+    else if (name === "com.docker.network.endpoint.sysctls") sysctls = parseSysctls(value);
+    else throw new InvalidArgument(`an endpoint has no option ${name}`, { subject: { kind: "option", name } });
+  }
+  return { interfaceName, sysctls };
+}
+
+function parseSysctls(text: string): Record<string, string> {
+  return Object.fromEntries(
+    text.split(",").map((entry) => {
+      const [name = "", value] = entry.split(/=(.*)/s);
+      if (value !== undefined && /^net\.(ipv4|ipv6|mpls)\.(conf|neigh)\.IFNAME\./.test(name)) return [name, value];
+      throw new InvalidArgument(`${JSON.stringify(entry)} is no parameter of an interface`, {
+        subject: { kind: "sysctl", name },
+        remedy: "write net.ipv4.conf.IFNAME.<name>=<value>, several separated by commas",
+      });
+    }),
+  );
+}
+
+async function addEndpoint(
+  context: ManagerContext,
+  sandbox: LiveSandbox,
+  network: LiveNetwork,
+  planned: StoredEndpoint,
+  options: ConnectOptions,
+): Promise<EndpointRecord> {
+  const link = linkKind(context, network);
+  const endpoint: StoredEndpoint = link === undefined ? planned : { ...planned, link };
+  const before = sandbox.stored.endpoints;
+  const attached = link === undefined ? undefined : await attach(context, sandbox, network, endpoint, link, options);
+  const record: StoredEndpoint = attached === undefined ? endpoint : { ...endpoint, mac: attached.mac };
+  try {
+    if (attached?.resolver !== undefined) startResolver(context, sandbox, attached.resolver);
+    updateSandbox(context, sandbox, { endpoints: [...before, record] });
+    network.add(record);
+    await movePorts(context, sandbox);
+  } catch (error) {
+    updateSandbox(context, sandbox, { endpoints: before });
+    if (link !== undefined) {
+      const { interfaceName } = endpoint;
+      await context.thread.call("detachEndpoint", { namespace: sandbox.stored.path, interfaceName, link });
+    }
+    throw error;
+  }
+  return record;
+}
+
+function linkKind(context: ManagerContext, network: LiveNetwork): EndpointLinkKind | undefined {
+  const { settings, record } = network;
+  const device = record.interfaceName ?? "";
+  if (settings.driver === "bridge") {
+    return { kind: "veth", hostName: vethName(context.name), bridge: device, isolated: !settings.interContainer };
+  }
+  if (settings.driver === "macvlan") return { kind: "macvlan", parent: device, mode: settings.mode };
+  if (settings.driver === "ipvlan") {
+    return { kind: "ipvlan", parent: device, mode: settings.mode, flag: settings.flag };
+  }
+  return undefined;
+}
+
+async function attach(
+  context: ManagerContext,
+  sandbox: LiveSandbox,
+  network: LiveNetwork,
+  endpoint: StoredEndpoint,
+  link: EndpointLinkKind,
+  options: ConnectOptions,
+): Promise<AttachedEndpoint> {
+  const { path, endpoints } = sandbox.stored;
+  const addresses = [endpoint.ipv4, endpoint.ipv6].filter((address) => address !== undefined);
+  const { sysctls } = parseEndpointOptions(options.driverOptions ?? {});
+  const name = endpoint.interfaceName.replaceAll(".", "/");
+  return await context.thread.call("attachEndpoint", {
+    namespace: path,
+    interfaceName: endpoint.interfaceName,
+    link,
+    ...(endpoint.mac === "" ? {} : { mac: endpoint.mac }),
+    ...(network.mtu === undefined ? {} : { mtu: network.mtu }),
+    addresses,
+    sysctls: Object.fromEntries(Object.entries(sysctls).map(([key, value]) => [key.replace("IFNAME", name), value])),
+    defaultRoutes: defaultRoutes(chooseGateways(context, [...endpoints, endpoint])),
+    changeDefaultRoutes: endpoints.length > 0,
+    resolver: network.hasNames && sandbox.resolver === undefined,
+    lingering: takeLingering(context, addresses),
+  });
+}
+
+function takeLingering(context: ManagerContext, addresses: readonly EndpointAddress[]): string[] {
+  return addresses.flatMap(({ address }) => context.lingering.take(address) ?? []);
+}

@@ -1,0 +1,29 @@
+import { type LiveSandbox, type ManagerContext, networkOf } from "../live.ts";
+import { withdrawPorts } from "../ports/ports-publish.ts";
+import type { StoredEndpoint } from "../state/stored.ts";
+
+/** Removes a sandbox with everything it has. One that is not there is fine. */
+export async function removeSandbox(context: ManagerContext, id: string): Promise<void> {
+  await context.locks.run(id, async () => {
+    const sandbox = context.sandboxes.get(id);
+    if (sandbox === undefined) return;
+    await dismantle(context, sandbox);
+    context.sandboxStore.remove(id);
+    context.sandboxes.delete(id);
+  });
+}
+
+async function dismantle(context: ManagerContext, sandbox: LiveSandbox): Promise<void> {
+  await withdrawPorts(context, sandbox);
+  sandbox.resolver?.[Symbol.dispose]();
+  sandbox.resolver = undefined;
+  await context.thread.call("releaseNamespace", sandbox.stored.path);
+  for (const endpoint of sandbox.stored.endpoints) {
+    networkOf(context, endpoint).delete(endpoint);
+    if (endpoint.link?.kind === "veth") context.lingering.add(endpoint.link.hostName, addressesOf(endpoint));
+  }
+}
+
+function addressesOf({ ipv4, ipv6 }: StoredEndpoint): string[] {
+  return [ipv4?.address, ipv6?.address].filter((address) => address !== undefined);
+}

@@ -1,0 +1,43 @@
+import type {
+  DnsSettings,
+  EndpointLink,
+  EndpointRecord,
+  ExtraHost,
+  NetworkRecord,
+  PortBinding,
+  PortMapping,
+} from "../contract.ts";
+import type { EndpointLinkKind } from "../worker/endpoint-operations.ts";
+import type { ParentKind } from "../worker/network-operations.ts";
+
+/** A network as it is kept on disk. */
+export interface StoredNetwork {
+  readonly record: NetworkRecord;
+  /** The bridge or parent was made for the network, and goes with it. */
+  readonly ownsInterface: boolean;
+  /** How the parent is made again. */
+  readonly createParent?: ParentKind;
+}
+
+/** An endpoint as it is kept in the run directory. */
+export interface StoredEndpoint extends EndpointRecord {
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly links: readonly EndpointLink[];
+  readonly gatewayPriority: number;
+  /** Absent on the `none` network. */
+  readonly link?: EndpointLinkKind;
+}
+
+/** A sandbox as it is kept in the run directory. */
+export interface StoredSandbox {
+  readonly id: string;
+  readonly path: string;
+  readonly hostname: string;
+  readonly domainname?: string;
+  readonly dns: DnsSettings;
+  readonly extraHosts: readonly ExtraHost[];
+  readonly endpoints: readonly StoredEndpoint[];
+  readonly mappings: readonly PortMapping[];
+  readonly bindings: readonly PortBinding[];
+}

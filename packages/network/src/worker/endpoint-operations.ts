@@ -1,0 +1,215 @@
+import { Conflict, NotFound, systemCode } from "@boxship/base";
+import {
+  addAddressRequest,
+  createLinkRequest,
+  deleteLink,
+  findLink,
+  type IpvlanFlag,
+  type IpvlanMode,
+  type MacvlanMode,
+  type NetlinkSocket,
+  openNamespace,
+  readNetworkSysctl,
+  removeRoute,
+  replaceRoute,
+  setLinkRequest,
+  writeNetworkSysctl,
+} from "@boxship/kernel";
+import type { WorkerContext } from "./context.ts";
+import { openResolver, type ResolverSockets, setIPv6 } from "./namespace-operations.ts";
+
+/** How an interface of a container meets the world. */
+export type EndpointLinkKind =
+  | { readonly kind: "veth"; readonly hostName: string; readonly bridge: string; readonly isolated: boolean }
+  | { readonly kind: "macvlan"; readonly parent: string; readonly mode: MacvlanMode }
+  | { readonly kind: "ipvlan"; readonly parent: string; readonly mode: IpvlanMode; readonly flag: IpvlanFlag };
+
+/** The way out of a namespace for one family. */
+export interface DefaultRoute {
+  readonly interfaceName: string;
+  /** Absent: everything is on the link. */
+  readonly gateway?: string;
+}
+
+/** Ways out; a family that is left out has none. */
+export interface DefaultRoutes {
+  readonly ipv4?: DefaultRoute;
+  readonly ipv6?: DefaultRoute;
+}
+
+export interface AttachEndpoint {
+  readonly namespace: string;
+  readonly interfaceName: string;
+  readonly link: EndpointLinkKind;
+  readonly mac?: string;
+  readonly mtu?: number;
+  readonly addresses: readonly { readonly address: string; readonly prefixLength: number }[];
+  readonly sysctls: Readonly<Record<string, string>>;
+  readonly defaultRoutes: DefaultRoutes;
+  /** Whether the namespace has had other interfaces, so that its default routes may have to change. */
+  readonly changeDefaultRoutes: boolean;
+  /** Open the resolver's sockets too. */
+  readonly resolver: boolean;
+  /** Links of former owners of these addresses that the kernel may not have taken apart yet. */
+  readonly lingering: readonly string[];
+}
+
+export interface AttachedEndpoint {
+  /** Of the interface in the container; empty when it has none of its own. */
+  readonly mac: string;
+  readonly resolver?: ResolverSockets;
+}
+
+/** Gives a namespace an interface: link, addresses, parameters, routes. When it fails nothing is left of it. */
+export function attachEndpoint(context: WorkerContext, request: AttachEndpoint): AttachedEndpoint {
+  for (const name of request.lingering) removeLink(context, name);
+  createEndpointLink(context.host, request);
+  try {
+    return context.inside(request.namespace, (route) => configureInside(route, request));
+  } catch (error) {
+    removeEndpointLink(context, request);
+    throw error;
+  }
+}
+
+function createEndpointLink(host: NetlinkSocket, request: AttachEndpoint): void {
+  using namespace = openNamespace(request.namespace);
+  const { link, mac, mtu, interfaceName } = request;
+  const inner = {
+    name: interfaceName,
+    ...(mac === undefined ? {} : { mac }),
+    ...(mtu === undefined ? {} : { mtu }),
+    namespace: { fd: namespace.number },
+  };
+  switch (link.kind) {
+    case "veth": {
+      const master = indexOf(host, link.bridge);
+      const outer = mtu === undefined ? {} : { mtu };
+      host.batch([
+        createLinkRequest({ name: link.hostName, ...outer, master, kind: { kind: "veth", peer: inner } }),
+        // Before it is up: a port of a bridge needs no address of its own, and asking the others costs packets.
+        setLinkRequest(link.hostName, {
+          generateIPv6LinkLocal: false,
+          bridgePort: { isolated: link.isolated, hairpin: filtersBridges() },
+        }),
+        setLinkRequest(link.hostName, { up: true }),
+      ]);
+      return;
+    }
+    case "macvlan": {
+      const parent = indexOf(host, link.parent);
+      host.batch([createLinkRequest({ ...inner, kind: { kind: "macvlan", parent, mode: link.mode } })]);
+      return;
+    }
+    case "ipvlan": {
+      const parent = indexOf(host, link.parent);
+      const kind = { kind: "ipvlan", parent, mode: link.mode, flag: link.flag } as const;
+      host.batch([createLinkRequest({ ...inner, kind })]);
+      return;
+    }
+  }
+}
+
+/**
+ * Whether bridged packets pass the host's filters (br_netfilter). Then a container's packet to its own published port is
+ * translated inside the bridge and has to leave by the port it came from.
+ */
+function filtersBridges(): boolean {
+  try {
+    return readNetworkSysctl("net.bridge.bridge-nf-call-iptables") === "1";
+  } catch (error) {
+    if (systemCode(error) === "NotFound") return false;
+    throw error;
+  }
+}
+
+function indexOf(route: NetlinkSocket, name: string): number {
+  const link = findLink(route, name);
+  if (link === undefined) {
+    throw new NotFound(`network interface ${name} does not exist`, { subject: { kind: "interface", name } });
+  }
+  return link.index;
+}
+
+function configureInside(route: NetlinkSocket, request: AttachEndpoint): AttachedEndpoint {
+  const { interfaceName, addresses } = request;
+  const link = findLink(route, interfaceName);
+  if (link === undefined) throw new Conflict(`interface ${interfaceName} did not arrive in its namespace`);
+  if (addresses.some(({ address }) => address.includes(":"))) {
+    setIPv6([interfaceName], true);
+    // Addresses and routes come from here, not from whoever announces itself on the link.
+    writeNetworkSysctl(`net/ipv6/conf/${interfaceName}/accept_ra`, 0);
+  }
+  for (const [name, value] of Object.entries(request.sysctls)) writeNetworkSysctl(name, value);
+  route.batch([
+    setLinkRequest(link.index, { up: true }),
+    ...addresses.map((address) => addAddressRequest({ link: link.index, ...address, noDuplicateDetection: true })),
+  ]);
+  changeDefaultRoutes(route, request.defaultRoutes, request.changeDefaultRoutes);
+  const mac = request.link.kind === "ipvlan" ? "" : (link.mac ?? "");
+  return request.resolver ? { mac, resolver: openResolver(false) } : { mac };
+}
+
+function changeDefaultRoutes(route: NetlinkSocket, routes: DefaultRoutes, remove: boolean): void {
+  for (const family of ["ipv4", "ipv6"] as const) {
+    const wanted = routes[family];
+    if (wanted === undefined) {
+      if (remove) removeDefault(route, family);
+      continue;
+    }
+    // IPv6 keeps routes by different gateways side by side where IPv4 replaces.
+    if (remove && family === "ipv6") removeDefault(route, family);
+    const link = indexOf(route, wanted.interfaceName);
+    const gateway = wanted.gateway === undefined ? {} : { gateway: wanted.gateway };
+    replaceRoute(route, { family, link, ...gateway });
+  }
+}
+
+function removeDefault(route: NetlinkSocket, family: "ipv4" | "ipv6"): void {
+  try {
+    removeRoute(route, { family });
+  } catch (error) {
+    // ENOENT: the namespace has no routing table yet.
+    if (systemCode(error) !== "ESRCH" && systemCode(error) !== "ENOENT") throw error;
+  }
+}
+
+function removeEndpointLink(context: WorkerContext, request: DetachEndpoint): void {
+  if (request.link.kind === "veth") {
+    removeLink(context, request.link.hostName);
+    return;
+  }
+  context.inside(request.namespace, (route) => {
+    if (findLink(route, request.interfaceName) !== undefined) deleteLink(route, request.interfaceName);
+  });
+}
+
+/** Deletes a link of the host; one that is not there is fine. */
+export function removeLink(context: WorkerContext, name: string): void {
+  try {
+    deleteLink(context.host, name);
+  } catch (error) {
+    if (systemCode(error) !== "ENODEV") throw error;
+  }
+}
+
+export interface DetachEndpoint {
+  readonly namespace: string;
+  readonly interfaceName: string;
+  readonly link: EndpointLinkKind;
+}
+
+/** Takes an interface away. Idempotent. Waits for the kernel's grace periods, some 20 ms. */
+export function detachEndpoint(context: WorkerContext, request: DetachEndpoint): void {
+  removeEndpointLink(context, request);
+}
+
+export interface SetDefaultRoutes {
+  readonly namespace: string;
+  readonly routes: DefaultRoutes;
+}
+
+/** Makes these the default routes of a namespace. */
+export function setDefaultRoutes(context: WorkerContext, request: SetDefaultRoutes): void {
+  context.inside(request.namespace, (route) => changeDefaultRoutes(route, request.routes, true));
+}

@@ -1,0 +1,50 @@
+import { deleteFlows } from "@boxship/kernel";
+import type { WorkerContext } from "./context.ts";
+
+/** Runs nft commands on the host, as one transaction. */
+export function runNft(context: WorkerContext, commands: string): void {
+  context.nftables.run(commands);
+}
+
+/** A base chain of somebody else that drops forwarded packets by default. */
+export interface DroppingChain {
+  readonly family: string;
+  readonly table: string;
+  readonly chain: string;
+}
+
+/** Base chains at the forward hook whose policy is to drop, in whichever table, iptables' translated ones included. */
+export function listForwardDrops(context: WorkerContext): DroppingChain[] {
+  return context.nftables.list("list chains").flatMap(({ chain }) => {
+    if (chain?.["hook"] !== "forward" || chain["policy"] !== "drop") return [];
+    const { family, table, name } = chain;
+    return [{ family: String(family), table: String(table), chain: String(name) }];
+  });
+}
+
+const PROTOCOL_NUMBER = { tcp: 6, udp: 17, sctp: 132 } as const;
+
+/** Flows that may still go by a translation which is gone or new. */
+export interface StaleFlows {
+  /** Of these containers, either way. */
+  readonly addresses: readonly string[];
+  /** To these ports of the host; an empty address is any. */
+  readonly ports: readonly {
+    readonly protocol: "tcp" | "udp" | "sctp";
+    readonly hostIP: string;
+    readonly hostPort: number;
+  }[];
+}
+
+/** Makes the kernel look at the maps again for flows that go on without a new connection (UDP). */
+export function forgetFlows(context: WorkerContext, stale: StaleFlows): void {
+  const addresses = new Set(stale.addresses);
+  deleteFlows(context.conntrack, ({ original, reply }) => {
+    if (original.protocol !== PROTOCOL_NUMBER.udp) return false;
+    if (addresses.has(original.source) || addresses.has(reply.source)) return true;
+    return stale.ports.some(({ protocol, hostIP, hostPort }) => {
+      if (PROTOCOL_NUMBER[protocol] !== original.protocol || hostPort !== original.destinationPort) return false;
+      return hostIP === "" || hostIP === original.destination;
+    });
+  });
+}

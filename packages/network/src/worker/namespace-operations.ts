@@ -1,0 +1,126 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { systemCode } from "@boxship/base";
+import {
+  bindNamespace,
+  bindSocket,
+  createNamespace,
+  NetlinkSocket,
+  Nftables,
+  setLink,
+  unbindNamespace,
+  writeNetworkSysctl,
+} from "@boxship/kernel";
+import type { WorkerContext } from "./context.ts";
+
+export interface PrepareNamespaces {
+  readonly directory: string;
+  readonly count: number;
+}
+
+/** Where the resolver of a namespace listens. */
+export const ResolverAddress = "127.0.0.11";
+const RESOLVER_TABLE = "boxship-dns";
+
+/**
+ * Makes empty namespaces, kept under random names in `directory`, and returns their paths: loopback is up, and further
+ * interfaces have no IPv6 unless they are told to.
+ */
+export function prepareNamespaces(_context: WorkerContext, request: PrepareNamespaces): string[] {
+  return Array.from({ length: request.count }, () => {
+    const path = join(request.directory, randomBytes(6).toString("hex"));
+    using namespace = createNamespace("net", () => {
+      using route = new NetlinkSocket();
+      setLink(route, "lo", { up: true });
+      setIPv6(["default"], false);
+    });
+    bindNamespace(namespace, path);
+    return path;
+  });
+}
+
+/** Switches IPv6 on or off for interfaces of the thread's namespace; a kernel without IPv6 has it off. */
+export function setIPv6(interfaces: readonly string[], enabled: boolean): void {
+  for (const name of interfaces) {
+    try {
+      writeNetworkSysctl(`net/ipv6/conf/${name}/disable_ipv6`, enabled ? 0 : 1);
+    } catch (error) {
+      if (enabled || systemCode(error) !== "NotFound") throw error;
+    }
+  }
+}
+
+/** Forgets a namespace; the kernel takes it apart when its last process and open file are gone. */
+export function releaseNamespace(_context: WorkerContext, path: string): void {
+  try {
+    unbindNamespace(path);
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw error;
+  }
+}
+
+export interface WriteSysctls {
+  readonly namespace: string;
+  readonly sysctls: Readonly<Record<string, string>>;
+}
+
+/** Sets parameters in a namespace, in the order given. */
+export function writeSysctls(context: WorkerContext, request: WriteSysctls): void {
+  context.inside(request.namespace, () => {
+    for (const [name, value] of Object.entries(request.sysctls)) writeNetworkSysctl(name, value);
+  });
+}
+
+/** Descriptors of the resolver's sockets, which whoever receives them owns. */
+export interface ResolverSockets {
+  readonly udp: number;
+  readonly tcp: number;
+}
+
+/** {@link openResolver} again, for a namespace by path that had one. */
+export function reopenResolver(context: WorkerContext, path: string): ResolverSockets {
+  return context.inside(path, () => openResolver(true));
+}
+
+/**
+ * Opens the resolver's sockets in the thread's namespace. They sit on a port of the kernel's choice, so that a container
+ * can have a name server of its own on port 53; packets between it and 127.0.0.11:53 are rewritten on their way, without
+ * state, so that connection tracking stays off in the container.
+ *
+ * @param again replace the rules of an earlier time
+ */
+export function openResolver(again: boolean): ResolverSockets {
+  const { udp, tcp, port } = bindResolverPorts();
+  try {
+    using nftables = new Nftables();
+    const rewrite = ["udp", "tcp"].flatMap((protocol) => [
+      `ip daddr ${ResolverAddress} ${protocol} dport 53 ${protocol} dport set ${port}`,
+      `ip saddr ${ResolverAddress} ${protocol} sport ${port} ${protocol} sport set 53`,
+    ]);
+    // Only then: after a deletion the kernel makes us wait for a grace period.
+    const removal = again ? `table ip ${RESOLVER_TABLE}\ndelete table ip ${RESOLVER_TABLE}\n` : "";
+    nftables.run(`${removal}table ip ${RESOLVER_TABLE} {
+  chain output {
+    type filter hook output priority raw; policy accept;
+    ${rewrite.join("\n    ")}
+  }
+}`);
+  } catch (error) {
+    udp.close();
+    tcp.close();
+    throw error;
+  }
+  return { udp: udp.release(), tcp: tcp.release() };
+}
+
+function bindResolverPorts() {
+  for (let attempt = 1; ; attempt++) {
+    const { fd: udp, port } = bindSocket({ protocol: "udp", address: ResolverAddress, port: 0 });
+    try {
+      return { udp, tcp: bindSocket({ protocol: "tcp", address: ResolverAddress, port }).fd, port };
+    } catch (error) {
+      udp.close();
+      if (attempt === 10 || systemCode(error) !== "EADDRINUSE") throw error;
+    }
+  }
+}

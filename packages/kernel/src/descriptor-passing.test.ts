@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { receiveDescriptors, sendDescriptors } from "./descriptor-passing.ts";
-import { Fd, openLeakReport, setNonBlocking } from "./fd.ts";
+import { Fd, setNonBlocking } from "./fd.ts";
 import { pread, writeAll } from "./file-data.ts";
 import { memfdCreate } from "./open.ts";
 import { socketPair } from "./pipe.ts";
+import { failOnLeaks } from "./testing.ts";
 
-const before = openLeakReport();
-after(() => assert.deepEqual(openLeakReport(before), []));
+failOnLeaks();
 
 test("open files arrive with their bytes, and belong to the receiver", () => {
   const [left, right] = socketPair();

@@ -4,13 +4,13 @@ import { once } from "node:events";
 import { openSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { DescriptorStream, duplexOver, readableFrom, writableTo } from "./descriptor-stream.ts";
-import { Fd, openLeakReport } from "./fd.ts";
+import { Fd } from "./fd.ts";
 import { pipe, socketPair } from "./pipe.ts";
+import { failOnLeaks } from "./testing.ts";
 
-const before = openLeakReport();
-after(() => assert.deepEqual(openLeakReport(before), []));
+failOnLeaks();
 
 function pattern(size: number): Buffer {
   const bytes = Buffer.alloc(size);

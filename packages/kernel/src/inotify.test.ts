@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
 import { closeSync, mkdirSync, openSync, renameSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
-import { openLeakReport } from "./fd.ts";
+import { test } from "node:test";
 import { type InotifyEvent, InotifyMask, watchDirectory, watchFile } from "./inotify.ts";
-import { temporaryDirectory } from "./testing.ts";
+import { failOnLeaks, temporaryDirectory } from "./testing.ts";
 
-const before = openLeakReport();
-after(() => assert.deepEqual(openLeakReport(before), []));
+failOnLeaks();
 
 /** Waits until a condition holds; the suite's time limit ends the wait otherwise. */
 async function until(condition: () => boolean): Promise<void> {

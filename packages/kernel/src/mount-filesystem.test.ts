@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
-import { openLeakReport } from "./fd.ts";
+import { test } from "node:test";
 import { bindMount, detachMount, MountFlag, releaseMount, unmount } from "./mount.ts";
 import {
   attachMount,
@@ -14,10 +13,9 @@ import {
   mountSetattr,
 } from "./mount-filesystem.ts";
 import { findMounts } from "./mountinfo.ts";
-import { temporaryDirectory } from "./testing.ts";
+import { failOnLeaks, temporaryDirectory } from "./testing.ts";
 
-const before = openLeakReport();
-after(() => assert.deepEqual(openLeakReport(before), []));
+failOnLeaks();
 
 test("a tmpfs with options and attributes", () => {
   using directory = temporaryDirectory();

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
-import { openLeakReport } from "./fd.ts";
+import { test } from "node:test";
 import {
   bindMount,
   detachMount,
@@ -15,10 +14,9 @@ import {
   unmount,
 } from "./mount.ts";
 import { detachMountsBelow, findMounts } from "./mountinfo.ts";
-import { temporaryDirectory } from "./testing.ts";
+import { failOnLeaks, temporaryDirectory } from "./testing.ts";
 
-const before = openLeakReport();
-after(() => assert.deepEqual(openLeakReport(before), []));
+failOnLeaks();
 
 /** A directory with some empty directories in it. */
 function workspace(...names: readonly string[]) {

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, test } from "node:test";
-import { openLeakReport } from "./fd.ts";
+import { test } from "node:test";
 import { detachMount, ensureSharedMount, mount, setPropagation, unmount } from "./mount.ts";
 import {
   asThreadNamespaceType,
@@ -16,10 +15,9 @@ import {
   unbindNamespace,
 } from "./namespace.ts";
 import { spawnProcess } from "./process.ts";
-import { temporaryDirectory } from "./testing.ts";
+import { failOnLeaks, temporaryDirectory } from "./testing.ts";
 
-const before = openLeakReport();
-after(() => assert.deepEqual(openLeakReport(before), []));
+failOnLeaks();
 
 const links = () => readdirSync("/sys/class/net").length;
 const netDevices = () => readFileSync("/proc/thread-self/net/dev", "utf8").trim().split("\n").slice(2);

@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { join } from "node:path";
-import { after, test } from "node:test";
-import { type Fd, openLeakReport } from "./fd.ts";
+import { test } from "node:test";
+import { type Fd } from "./fd.ts";
 import { connectPacketStream, LARGEST_PACKET, PacketStream } from "./packet-stream.ts";
 import { SocketType, socketPair } from "./pipe.ts";
-import { temporaryDirectory } from "./testing.ts";
+import { failOnLeaks, temporaryDirectory } from "./testing.ts";
 import { listenUnixSocket } from "./unix-socket.ts";
 
-const before = openLeakReport();
-after(() => assert.deepEqual(openLeakReport(before), []));
+failOnLeaks();
 
 function streams(): [PacketStream, PacketStream] {
   const [left, right] = socketPair(SocketType.SequencedPacket);

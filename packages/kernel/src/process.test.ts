@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { after, test } from "node:test";
-import { openLeakReport } from "./fd.ts";
+import { test } from "node:test";
 import { reap, spawnProcess, waitForExit } from "./process.ts";
 import { pidfdOpen, processExists, signalNumber } from "./signals.ts";
 import { spawnUnwatched } from "./spawn.ts";
+import { failOnLeaks } from "./testing.ts";
 
-const before = openLeakReport();
-after(() => assert.deepEqual(openLeakReport(before), []));
+failOnLeaks();
 
 const shell = (script: string) => spawnProcess({ file: "/bin/sh", args: ["-c", script] });
 

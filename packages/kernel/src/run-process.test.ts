@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
-import { openLeakReport } from "./fd.ts";
+import { test } from "node:test";
 import { runProcess } from "./run-process.ts";
+import { failOnLeaks } from "./testing.ts";
 
-const before = openLeakReport();
-after(() => assert.deepEqual(openLeakReport(before), []));
+failOnLeaks();
 
 test("input goes in, both outputs and the status come out", async () => {
   const result = await runProcess({

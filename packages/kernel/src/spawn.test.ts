@@ -2,16 +2,15 @@ import assert from "node:assert/strict";
 import { closeSync, mkdirSync, openSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { readableFrom } from "./descriptor-stream.ts";
-import { Fd, openLeakReport, setCloseOnExec } from "./fd.ts";
+import { Fd, setCloseOnExec } from "./fd.ts";
 import { pipe } from "./pipe.ts";
 import { spawnProcess } from "./process.ts";
 import type { SpawnOptions } from "./spawn.ts";
-import { temporaryDirectory } from "./testing.ts";
+import { failOnLeaks, temporaryDirectory } from "./testing.ts";
 
-const before = openLeakReport();
-after(() => assert.deepEqual(openLeakReport(before), []));
+failOnLeaks();
 
 /** What a program prints on descriptor 1. */
 async function outputOf(options: SpawnOptions): Promise<string> {

@@ -1,19 +1,17 @@
 import assert from "node:assert/strict";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { sendDescriptors } from "./descriptor-passing.ts";
 import { duplexOver, isTerminal } from "./descriptor-stream.ts";
-import { openLeakReport } from "./fd.ts";
 import { memfdCreate } from "./open.ts";
 import { spawnProcess } from "./process.ts";
 import { runProcess } from "./run-process.ts";
 import { listenConsoleSocket, makeRaw, openPseudoTerminal, setWindowSize, windowSize } from "./terminal.ts";
-import { temporaryDirectory } from "./testing.ts";
+import { failOnLeaks, temporaryDirectory } from "./testing.ts";
 import { connectUnixSocket } from "./unix-socket.ts";
 
-const before = openLeakReport();
-after(() => assert.deepEqual(openLeakReport(before), []));
+failOnLeaks();
 
 async function textOf(stream: AsyncIterable<Buffer>): Promise<string> {
   let text = "";

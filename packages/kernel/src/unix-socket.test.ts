@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
-import { type Fd, openLeakReport } from "./fd.ts";
+import { test } from "node:test";
+import { type Fd } from "./fd.ts";
 import { SocketType, socketPair } from "./pipe.ts";
-import { temporaryDirectory } from "./testing.ts";
+import { failOnLeaks, temporaryDirectory } from "./testing.ts";
 import { connectUnixSocket, listenUnixSocket, receiveMessage, sendMessage } from "./unix-socket.ts";
 
-const before = openLeakReport();
-after(() => assert.deepEqual(openLeakReport(before), []));
+failOnLeaks();
 
 /** A listener that hands out its connections one by one. */
 function acceptor(path: string, type: number) {

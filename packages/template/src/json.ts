@@ -54,6 +54,7 @@ function encodeFloat(value: number): string {
 function encode(value: MaybeValue, options: JsonOptions): string {
   if (value === undefined) return "null";
   const { type } = value;
+  if (type.json !== undefined) return encode(valueOf(type.json(value.raw)), options);
   switch (type.kind) {
     case "bool":
       return String(boolOf(value));

@@ -39,6 +39,8 @@ interface Common {
   readonly methods?: Readonly<Record<string, GoFunc>>;
   /** Go's `String()` or `Error()`: how `print` and `%v` show a value of the type. */
   readonly text?: (raw: unknown) => string;
+  /** Go's `MarshalJSON()`: what JSON output holds in the value's place. */
+  readonly json?: (raw: unknown) => unknown;
 }
 
 export interface BasicType extends Common {

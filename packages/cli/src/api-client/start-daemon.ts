@@ -1,0 +1,93 @@
+import { spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { daemonCommand } from "@boxship/base/entry";
+import { systemCode } from "@boxship/base/errors";
+import { Failure } from "../failure.ts";
+import type { Instance } from "../instance.ts";
+
+/** How long a daemon may take until its socket answers: it may have fifty containers to find again. */
+const START_TIMEOUT_MS = 60_000;
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
+/** The daemon's flags for an instance. */
+export function daemonFlags({ name, root, runDir }: Instance): readonly string[] {
+  return ["--name", name, "--run-dir", runDir, ...(root === undefined ? [] : ["--root", root])];
+}
+
+/** Why a daemon ended: the last thing that its log says, in words. */
+function lastWords(log: string, from: number): { readonly reason: string; readonly remedy?: string } {
+  const lines = readFileSync(log).subarray(from).toString().trimEnd().split("\n");
+  for (const line of lines.reverse()) {
+    try {
+      const { level, msg, remedy } = JSON.parse(line) as Readonly<Record<string, unknown>>;
+      if (level !== "error" || typeof msg !== "string") continue;
+      return { reason: msg, ...(typeof remedy === "string" && { remedy }) };
+    } catch {
+      if (line.trim() !== "") return { reason: line.trim() };
+    }
+  }
+  return { reason: "it ended without a word" };
+}
+
+/**
+ * Starts the daemon of an instance in the background and waits until its socket answers. Others may start it at the
+ * same moment: whoever loses finds the winner's socket.
+ *
+ * @throws Failure naming what the daemon's log says, and where the log is
+ */
+export async function startDaemon(instance: Instance, socketPath: string): Promise<void> {
+  if (process.geteuid?.() !== 0) {
+    throw new Failure(`the engine is not running (nobody answers at ${socketPath}), and starting it needs root`, {
+      remedy: "run this command once with sudo, or start the engine as a service",
+    });
+  }
+  mkdirSync(instance.runDir, { recursive: true, mode: 0o711 });
+  const log = join(instance.runDir, "daemon.log");
+  const output = openSync(log, "a", 0o600);
+  const from = statSync(log).size;
+  const [file, ...args] = daemonCommand();
+  const child = spawn(file, [...args, ...daemonFlags(instance)], {
+    detached: true,
+    cwd: "/",
+    stdio: ["ignore", output, output],
+  });
+  closeSync(output);
+  let ended = false;
+  child.once("exit", () => (ended = true));
+  child.once("error", () => (ended = true));
+  child.unref();
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  for (let wait = 5; performance.now() < deadline; wait = Math.min(wait * 1.5, 100)) {
+    if (await answers(socketPath)) return;
+    const words = ended ? lastWords(log, from) : undefined;
+    // Somebody else's daemon was faster; it is about to answer.
+    if (words !== undefined && !words.reason.includes("another daemon is using")) {
+      throw new Failure(`the engine could not be started: ${words.reason.replace(/^cannot start: /, "")}`, {
+        remedy: words.remedy ?? `see its log, ${log}`,
+      });
+    }
+    await delay(wait);
+  }
+  throw new Failure(`the engine did not answer at ${socketPath} within ${START_TIMEOUT_MS / 1000} seconds`, {
+    remedy: `see its log, ${log}`,
+  });
+}
+
+/** Whether a failed connection means that no daemon runs. */
+export function isNobodyThere(cause: unknown): boolean {
+  const code = systemCode(cause);
+  return code === "ENOENT" || code === "ECONNREFUSED";
+}

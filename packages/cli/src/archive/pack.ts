@@ -1,0 +1,79 @@
+import { createReadStream, type Stats } from "node:fs";
+import { lstat, readdir, readlink, realpath } from "node:fs/promises";
+import { join } from "node:path";
+import { bytesOf, type TarEntryInit, type TarInput, tarEntry } from "@boxship/oci/tar";
+import { type CopyPlan, renameEntry } from "./copy-plan.ts";
+import { splitPath } from "./paths.ts";
+
+/** Files that are archived already, by device and inode: the next name of one is a link to the first. */
+type Seen = Map<string, string>;
+
+function entryType(stats: Stats): TarEntryInit["type"] | undefined {
+  if (stats.isFile()) return "file";
+  if (stats.isDirectory()) return "directory";
+  if (stats.isSymbolicLink()) return "symlink";
+  if (stats.isFIFO()) return "fifo";
+  if (stats.isCharacterDevice()) return "character";
+  return stats.isBlockDevice() ? "block" : undefined;
+}
+
+/** Linux' device number as major and minor. */
+function deviceNumbers(rdev: number) {
+  const device = BigInt(rdev);
+  return {
+    deviceMajor: Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n)),
+    deviceMinor: Number((device & 0xffn) | ((device >> 12n) & 0xffffff00n)),
+  };
+}
+
+async function describe(path: string, name: string, stats: Stats, seen: Seen): Promise<TarInput | undefined> {
+  const type = entryType(stats);
+  // A socket means nothing without the process that listens on it.
+  if (type === undefined) return undefined;
+  const common = {
+    name: bytesOf(name),
+    mode: stats.mode & 0o7777,
+    uid: stats.uid,
+    gid: stats.gid,
+    mtime: Math.floor(stats.mtimeMs / 1000),
+  };
+  if (type === "symlink") {
+    return { entry: tarEntry({ ...common, type, linkName: bytesOf(await readlink(path)) }) };
+  }
+  if (type === "character" || type === "block") {
+    return { entry: tarEntry({ ...common, type, ...deviceNumbers(stats.rdev) }) };
+  }
+  if (type !== "file") return { entry: tarEntry({ ...common, type }) };
+  const identity = `${stats.dev}:${stats.ino}`;
+  const first = seen.get(identity);
+  if (first !== undefined) return { entry: tarEntry({ ...common, type: "link", linkName: bytesOf(first) }) };
+  if (stats.nlink > 1) seen.set(identity, name);
+  const { size } = stats;
+  const entry = tarEntry({ ...common, type, size });
+  // A file that grows meanwhile is cut at the size that was announced.
+  return size === 0 ? { entry } : { entry, body: createReadStream(path, { end: size - 1 }) };
+}
+
+async function* walk(path: string, name: string, plan: CopyPlan, seen: Seen): AsyncGenerator<TarInput> {
+  const stats = await lstat(path);
+  const input = await describe(path, renameEntry(name, plan), stats, seen);
+  if (input !== undefined) yield input;
+  if (!stats.isDirectory()) return;
+  for (const child of (await readdir(path)).toSorted()) yield* walk(join(path, child), `${name}/${child}`, plan, seen);
+}
+
+/** The members of an archive of a local file or directory, renamed as planned. */
+export async function* packPath(path: string, plan: CopyPlan): AsyncGenerator<TarInput> {
+  const { directory, base } = splitPath(path);
+  yield* walk(join(directory, base), base, plan, new Map());
+}
+
+/** What a local source is; the end of the path is followed only where links are, or where it must be a directory. */
+export async function sourceInfo(path: string, followLink: boolean) {
+  const { directory, base } = splitPath(path);
+  const parent = await realpath(directory);
+  const resolved =
+    followLink && base !== "." ? await realpath(join(parent, base)) : `${parent === "/" ? "" : parent}/${base}`;
+  const stats = await lstat(resolved);
+  return { path: resolved, exists: true, isDirectory: stats.isDirectory() };
+}

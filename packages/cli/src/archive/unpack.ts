@@ -1,0 +1,133 @@
+import { createWriteStream } from "node:fs";
+import { chmod, link, lstat, mkdir, readlink, realpath, rm, symlink, utimes } from "node:fs/promises";
+import { dirname, join, resolve, sep } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { systemCode } from "@boxship/base/errors";
+import { readTar, type TarEntry, type TarMember, toText } from "@boxship/oci/tar";
+import { Failure } from "../failure.ts";
+import { type CopyEnd, type CopyPlan, renameEntry } from "./copy-plan.ts";
+import { splitPath } from "./paths.ts";
+
+async function statOrUndefined(path: string) {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Links that are followed before a path counts as a loop. */
+const MAX_LINKS = 10;
+
+/** What a local destination is; links at its end are followed, because the target is meant. */
+export async function destinationInfo(path: string): Promise<CopyEnd> {
+  let current = path;
+  for (let links = 0; links <= MAX_LINKS; links++) {
+    const stats = await statOrUndefined(current.replace(/\/\.?$/, "") || "/");
+    if (stats === undefined) {
+      const { directory } = splitPath(current);
+      const parent = await statOrUndefined(await realpath(directory));
+      if (!parent?.isDirectory()) throw new Failure(`${directory} is not a directory`);
+      return { path: current, exists: false, isDirectory: false };
+    }
+    if (!stats.isSymbolicLink()) return { path: current, exists: true, isDirectory: stats.isDirectory() };
+    const { directory } = splitPath(current);
+    current = resolve(directory, await readlink(current.replace(/\/\.?$/, "")));
+  }
+  throw new Failure(`too many symlinks in ${path}`);
+}
+
+/** Unpacks archives below one directory, and never outside of it, whatever names and links they hold. */
+class Unpacker {
+  readonly #root: string;
+  readonly #plan: CopyPlan;
+  readonly #times: (() => Promise<void>)[] = [];
+  /** Bytes of files written so far. */
+  written = 0;
+
+  constructor(root: string, plan: CopyPlan) {
+    this.#root = root;
+    this.#plan = plan;
+  }
+
+  /** The place of a name: below the root, and its parent really there, not by way of a link. */
+  async #place(name: string): Promise<string> {
+    const parts = renameEntry(name, this.#plan)
+      .split("/")
+      .filter((part) => part !== "" && part !== ".");
+    if (parts.includes(".."))
+      throw new Failure(`refusing to unpack ${JSON.stringify(name)}: it leads out of the destination`);
+    const place = join(this.#root, ...parts);
+    if (place === this.#root) return place;
+    await mkdir(dirname(place), { recursive: true });
+    const parent = await realpath(dirname(place));
+    if (parent !== this.#root && !parent.startsWith(this.#root === sep ? sep : this.#root + sep)) {
+      throw new Failure(`refusing to unpack ${JSON.stringify(name)}: a link leads out of the destination`);
+    }
+    return place;
+  }
+
+  async add({ entry, body }: TarMember): Promise<void> {
+    const place = await this.#place(toText(entry.name));
+    const before = await statOrUndefined(place);
+    if (entry.type === "directory") {
+      if (before !== undefined && !before.isDirectory()) throw overwrite("non-directory", place, "directory");
+      if (before === undefined) await mkdir(place);
+    } else {
+      if (before?.isDirectory()) throw overwrite("directory", place, "non-directory");
+      if (before !== undefined) await rm(place);
+      await this.#create(entry, place, body);
+    }
+    if (entry.type === "symlink" || entry.type === "link") return;
+    await chmod(place, entry.mode);
+    const time = entry.mtime + entry.mtimeNanoseconds / 1e9;
+    // What is put into a directory later changes its time.
+    if (entry.type === "directory") this.#times.push(() => utimes(place, time, time));
+    else await utimes(place, time, time);
+  }
+
+  async #create(entry: TarEntry, place: string, body: TarMember["body"]): Promise<void> {
+    switch (entry.type) {
+      case "file":
+        await pipeline(body, createWriteStream(place, { flags: "wx", mode: 0o600 }));
+        this.written += entry.size;
+        return;
+      case "symlink":
+        return symlink(toText(entry.linkName), place);
+      case "link": {
+        const target = await this.#place(toText(entry.linkName));
+        if ((await lstat(target)).isSymbolicLink()) throw new Failure(`refusing to link to ${target}: it is a symlink`);
+        return link(target, place);
+      }
+      case "directory":
+      case "character":
+      case "block":
+      case "fifo":
+        throw new Failure(`cannot copy ${toText(entry.name)}: it is a ${entry.type} device`, {
+          remedy: "copy to - and unpack the archive with tar",
+        });
+    }
+  }
+
+  async finish(): Promise<void> {
+    for (const set of this.#times.reverse()) await set();
+  }
+}
+
+function overwrite(what: string, place: string, by: string): Failure {
+  return new Failure(`cannot overwrite ${what} ${JSON.stringify(place)} with ${by}`);
+}
+
+/**
+ * Unpacks an archive into a directory, its names changed as planned. Files belong to whoever runs this.
+ *
+ * @returns bytes of files written
+ * @throws Failure for a member that would leave the directory, or that cannot be made
+ */
+export async function unpackInto(archive: AsyncIterable<Uint8Array>, plan: CopyPlan): Promise<number> {
+  const unpacker = new Unpacker(await realpath(plan.directory), plan);
+  for await (const member of readTar(archive)) await unpacker.add(member);
+  await unpacker.finish();
+  return unpacker.written;
+}

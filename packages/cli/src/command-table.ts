@@ -1,0 +1,309 @@
+import type { CommandEntry, CommandGroup } from "./command.ts";
+
+/** Commands are loaded when they are called: what is not used costs nothing. */
+type Loaded = ReturnType<CommandEntry["load"]>;
+
+const container: readonly CommandEntry[] = [
+  {
+    name: "attach",
+    summary: "Attach local standard input, output, and error streams to a running container",
+    load: () => import("./commands/attach.ts") as Loaded,
+  },
+  {
+    name: "cp",
+    summary: "Copy files/folders between a container and the local filesystem",
+    load: () => import("./commands/cp.ts") as Loaded,
+  },
+  { name: "create", summary: "Create a new container", load: () => import("./commands/create.ts") as Loaded },
+  {
+    name: "diff",
+    summary: "Inspect changes to files or directories on a container's filesystem",
+    load: () => import("./commands/diff.ts") as Loaded,
+  },
+  {
+    name: "exec",
+    summary: "Execute a command in a running container",
+    load: () => import("./commands/exec.ts") as Loaded,
+  },
+  {
+    name: "export",
+    summary: "Export a container's filesystem as a tar archive",
+    load: () => import("./commands/export.ts") as Loaded,
+  },
+  {
+    name: "inspect",
+    summary: "Display detailed information on one or more containers",
+    load: () => import("./commands/container-inspect.ts") as Loaded,
+  },
+  { name: "kill", summary: "Kill one or more running containers", load: () => import("./commands/kill.ts") as Loaded },
+  { name: "logs", summary: "Fetch the logs of a container", load: () => import("./commands/logs.ts") as Loaded },
+  { name: "ls", aliases: ["list", "ps"], summary: "List containers", load: () => import("./commands/ps.ts") as Loaded },
+  {
+    name: "pause",
+    summary: "Pause all processes within one or more containers",
+    load: () => import("./commands/pause.ts") as Loaded,
+  },
+  {
+    name: "port",
+    summary: "List port mappings or a specific mapping for the container",
+    load: () => import("./commands/port.ts") as Loaded,
+  },
+  {
+    name: "prune",
+    summary: "Remove all stopped containers",
+    load: () => import("./commands/container-prune.ts") as Loaded,
+  },
+  { name: "rename", summary: "Rename a container", load: () => import("./commands/rename.ts") as Loaded },
+  { name: "restart", summary: "Restart one or more containers", load: () => import("./commands/restart.ts") as Loaded },
+  {
+    name: "rm",
+    aliases: ["remove"],
+    summary: "Remove one or more containers",
+    load: () => import("./commands/rm.ts") as Loaded,
+  },
+  {
+    name: "run",
+    summary: "Create and run a new container from an image",
+    load: () => import("./commands/run.ts") as Loaded,
+  },
+  {
+    name: "start",
+    summary: "Start one or more stopped containers",
+    load: () => import("./commands/start.ts") as Loaded,
+  },
+  {
+    name: "stats",
+    summary: "Display a live stream of container(s) resource usage statistics",
+    load: () => import("./commands/stats.ts") as Loaded,
+  },
+  { name: "stop", summary: "Stop one or more running containers", load: () => import("./commands/stop.ts") as Loaded },
+  {
+    name: "top",
+    summary: "Display the running processes of a container",
+    load: () => import("./commands/top.ts") as Loaded,
+  },
+  {
+    name: "unpause",
+    summary: "Unpause all processes within one or more containers",
+    load: () => import("./commands/unpause.ts") as Loaded,
+  },
+  {
+    name: "update",
+    summary: "Update configuration of one or more containers",
+    load: () => import("./commands/update.ts") as Loaded,
+  },
+  {
+    name: "wait",
+    summary: "Block until one or more containers stop, then print their exit codes",
+    load: () => import("./commands/wait.ts") as Loaded,
+  },
+];
+
+const image: readonly CommandEntry[] = [
+  {
+    name: "bootstrap",
+    summary: "Make a base image on the spot from this machine's distribution packages, without a registry",
+    load: () => import("./commands/image-bootstrap.ts") as Loaded,
+  },
+  { name: "history", summary: "Show the history of an image", load: () => import("./commands/history.ts") as Loaded },
+  {
+    name: "inspect",
+    summary: "Display detailed information on one or more images",
+    load: () => import("./commands/image-inspect.ts") as Loaded,
+  },
+  { name: "ls", aliases: ["list"], summary: "List images", load: () => import("./commands/images.ts") as Loaded },
+  { name: "prune", summary: "Remove unused images", load: () => import("./commands/image-prune.ts") as Loaded },
+  { name: "pull", summary: "Download an image from a registry", load: () => import("./commands/pull.ts") as Loaded },
+  {
+    name: "rm",
+    aliases: ["remove", "rmi"],
+    summary: "Remove one or more images",
+    load: () => import("./commands/rmi.ts") as Loaded,
+  },
+  {
+    name: "tag",
+    summary: "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
+    load: () => import("./commands/tag.ts") as Loaded,
+  },
+];
+
+const network: readonly CommandEntry[] = [
+  {
+    name: "connect",
+    summary: "Connect a container to a network",
+    load: () => import("./commands/network-connect.ts") as Loaded,
+  },
+  { name: "create", summary: "Create a network", load: () => import("./commands/network-create.ts") as Loaded },
+  {
+    name: "disconnect",
+    summary: "Disconnect a container from a network",
+    load: () => import("./commands/network-disconnect.ts") as Loaded,
+  },
+  {
+    name: "inspect",
+    summary: "Display detailed information on one or more networks",
+    load: () => import("./commands/network-inspect.ts") as Loaded,
+  },
+  { name: "ls", aliases: ["list"], summary: "List networks", load: () => import("./commands/network-ls.ts") as Loaded },
+  { name: "prune", summary: "Remove all unused networks", load: () => import("./commands/network-prune.ts") as Loaded },
+  {
+    name: "rm",
+    aliases: ["remove"],
+    summary: "Remove one or more networks",
+    load: () => import("./commands/network-rm.ts") as Loaded,
+  },
+];
+
+const system: readonly CommandEntry[] = [
+  { name: "df", summary: "Show disk usage", load: () => import("./commands/system-df.ts") as Loaded },
+  {
+    name: "events",
+    summary: "Get real time events from the server",
+    load: () => import("./commands/events.ts") as Loaded,
+  },
+  { name: "info", summary: "Display system-wide information", load: () => import("./commands/info.ts") as Loaded },
+  { name: "prune", summary: "Remove unused data", load: () => import("./commands/system-prune.ts") as Loaded },
+];
+
+const volume: readonly CommandEntry[] = [
+  { name: "create", summary: "Create a volume", load: () => import("./commands/volume-create.ts") as Loaded },
+  {
+    name: "inspect",
+    summary: "Display detailed information on one or more volumes",
+    load: () => import("./commands/volume-inspect.ts") as Loaded,
+  },
+  { name: "ls", aliases: ["list"], summary: "List volumes", load: () => import("./commands/volume-ls.ts") as Loaded },
+  { name: "prune", summary: "Remove unused local volumes", load: () => import("./commands/volume-prune.ts") as Loaded },
+  {
+    name: "rm",
+    aliases: ["remove"],
+    summary: "Remove one or more volumes. You cannot remove a volume that is in use by a container.",
+    load: () => import("./commands/volume-rm.ts") as Loaded,
+  },
+];
+
+/** Every command, by the words that call it. */
+export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
+  {
+    name: "attach",
+    summary: "Attach local standard input, output, and error streams to a running container",
+    load: () => import("./commands/attach.ts") as Loaded,
+  },
+  {
+    name: "completion",
+    summary: "Print a script that completes commands, flags and names in a shell",
+    load: () => import("./commands/completion.ts") as Loaded,
+  },
+  {
+    name: "cp",
+    summary: "Copy files/folders between a container and the local filesystem",
+    load: () => import("./commands/cp.ts") as Loaded,
+  },
+  { name: "create", summary: "Create a new container", load: () => import("./commands/create.ts") as Loaded },
+  {
+    name: "daemon",
+    summary: "Run the engine in the foreground, or stop it or ask for its status (containers keep running either way)",
+    load: () => import("./commands/daemon.ts") as Loaded,
+  },
+  {
+    name: "diff",
+    summary: "Inspect changes to files or directories on a container's filesystem",
+    load: () => import("./commands/diff.ts") as Loaded,
+  },
+  {
+    name: "events",
+    summary: "Get real time events from the server",
+    load: () => import("./commands/events.ts") as Loaded,
+  },
+  {
+    name: "exec",
+    summary: "Execute a command in a running container",
+    load: () => import("./commands/exec.ts") as Loaded,
+  },
+  {
+    name: "export",
+    summary: "Export a container's filesystem as a tar archive",
+    load: () => import("./commands/export.ts") as Loaded,
+  },
+  { name: "history", summary: "Show the history of an image", load: () => import("./commands/history.ts") as Loaded },
+  { name: "images", summary: "List images", load: () => import("./commands/images.ts") as Loaded },
+  { name: "info", summary: "Display system-wide information", load: () => import("./commands/info.ts") as Loaded },
+  {
+    name: "inspect",
+    summary: "Return low-level information on container engine objects",
+    load: () => import("./commands/inspect.ts") as Loaded,
+  },
+  { name: "kill", summary: "Kill one or more running containers", load: () => import("./commands/kill.ts") as Loaded },
+  { name: "login", summary: "Authenticate to a registry", load: () => import("./commands/login.ts") as Loaded },
+  { name: "logout", summary: "Log out from a registry", load: () => import("./commands/logout.ts") as Loaded },
+  { name: "logs", summary: "Fetch the logs of a container", load: () => import("./commands/logs.ts") as Loaded },
+  {
+    name: "pause",
+    summary: "Pause all processes within one or more containers",
+    load: () => import("./commands/pause.ts") as Loaded,
+  },
+  {
+    name: "port",
+    summary: "List port mappings or a specific mapping for the container",
+    load: () => import("./commands/port.ts") as Loaded,
+  },
+  { name: "ps", summary: "List containers", load: () => import("./commands/ps.ts") as Loaded },
+  { name: "pull", summary: "Download an image from a registry", load: () => import("./commands/pull.ts") as Loaded },
+  { name: "rename", summary: "Rename a container", load: () => import("./commands/rename.ts") as Loaded },
+  { name: "restart", summary: "Restart one or more containers", load: () => import("./commands/restart.ts") as Loaded },
+  { name: "rm", summary: "Remove one or more containers", load: () => import("./commands/rm.ts") as Loaded },
+  { name: "rmi", summary: "Remove one or more images", load: () => import("./commands/rmi.ts") as Loaded },
+  {
+    name: "run",
+    summary: "Create and run a new container from an image",
+    load: () => import("./commands/run.ts") as Loaded,
+  },
+  {
+    name: "start",
+    summary: "Start one or more stopped containers",
+    load: () => import("./commands/start.ts") as Loaded,
+  },
+  {
+    name: "stats",
+    summary: "Display a live stream of container(s) resource usage statistics",
+    load: () => import("./commands/stats.ts") as Loaded,
+  },
+  { name: "stop", summary: "Stop one or more running containers", load: () => import("./commands/stop.ts") as Loaded },
+  {
+    name: "tag",
+    summary: "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
+    load: () => import("./commands/tag.ts") as Loaded,
+  },
+  {
+    name: "top",
+    summary: "Display the running processes of a container",
+    load: () => import("./commands/top.ts") as Loaded,
+  },
+  {
+    name: "unpause",
+    summary: "Unpause all processes within one or more containers",
+    load: () => import("./commands/unpause.ts") as Loaded,
+  },
+  {
+    name: "update",
+    summary: "Update configuration of one or more containers",
+    load: () => import("./commands/update.ts") as Loaded,
+  },
+  { name: "version", summary: "Show the version information", load: () => import("./commands/version.ts") as Loaded },
+  {
+    name: "wait",
+    summary: "Block until one or more containers stop, then print their exit codes",
+    load: () => import("./commands/wait.ts") as Loaded,
+  },
+  { name: "container", summary: "Manage containers", children: container },
+  { name: "image", summary: "Manage images", children: image },
+  { name: "network", summary: "Manage networks", children: network },
+  { name: "system", summary: "Manage the engine as a whole", children: system },
+  { name: "volume", summary: "Manage volumes", children: volume },
+  {
+    name: "__complete",
+    summary: "Complete a command line",
+    hidden: true,
+    load: () => import("./commands/complete.ts") as Loaded,
+  },
+];

@@ -1,0 +1,105 @@
+import { daemonCommand } from "@boxship/base/entry";
+import { ApiClient } from "../api-client/client.ts";
+import { daemonFlags } from "../api-client/start-daemon.ts";
+import { defineCommand } from "../command.ts";
+import { type Context, print } from "../context.ts";
+import { Failure } from "../failure.ts";
+import { text } from "../flags/flag.ts";
+import { describeEndpoint, resolveInstance } from "../instance.ts";
+
+export const command = defineCommand({
+  usage: "[OPTIONS] [start|stop|status]",
+  summary: "Run the engine in the foreground, or stop it or ask for its status (containers keep running either way)",
+  flags: {
+    config: text("Configuration file"),
+    group: text("Group that may use the engine's socket"),
+    "log-level": text("Least severe messages that are logged", { choices: ["debug", "info", "warn", "error"] }),
+    name: text("Instance of the engine"),
+    root: text("Durable state of the instance"),
+    "run-dir": text("Directory of the instance's sockets"),
+  },
+  operands: { max: 1 },
+  async run(context, { flags, changed, operands: [action = "run"] }) {
+    switch (action) {
+      case "run":
+        return replaceByDaemon(context, flags, changed);
+      case "start":
+        // Any request starts the engine; this one changes nothing.
+        return printStatus(context);
+      case "stop":
+        return stop(context);
+      case "status":
+        return status(context);
+      default:
+        throw new Failure(`unknown action ${JSON.stringify(action)}`, {
+          remedy: "say start, stop or status, or nothing to run it",
+        });
+    }
+  },
+});
+
+/** This process becomes the daemon: signals and the exit status are its own. */
+function replaceByDaemon(
+  context: Context,
+  flags: Readonly<Record<string, string>>,
+  changed: ReadonlySet<string>,
+): Promise<never> {
+  const { name, root } = flags;
+  const instance = resolveInstance({
+    name: name || context.instance.name,
+    root: root || context.instance.root,
+    env: context.env,
+  });
+  const own = changed.has("run-dir") ? { ...instance, runDir: flags["run-dir"] ?? instance.runDir } : instance;
+  const more = ["config", "group", "log-level"].flatMap((flag) =>
+    changed.has(flag) ? [`--${flag}`, flags[flag] ?? ""] : [],
+  );
+  const [file, ...args] = daemonCommand();
+  if (process.execve === undefined) throw new Failure("this platform cannot replace a process");
+  return process.execve(file, [file, ...args, ...daemonFlags(own), ...more], process.env) as never;
+}
+
+interface Ping {
+  readonly Version: string;
+  readonly Name?: string;
+  readonly Root?: string;
+  readonly RunDir?: string;
+  readonly Pid?: number;
+}
+
+async function printStatus(context: Context): Promise<void> {
+  const { Version, Name, Root, RunDir, Pid } = await context.api.json<Ping>("GET", "/boxship/ping");
+  const lines = { Version, Name, Root, "Run directory": RunDir, "Process id": Pid };
+  print(context, `The engine answers at ${describeEndpoint(context.endpoint)}`);
+  for (const [label, value] of Object.entries(lines)) if (value !== undefined) print(context, ` ${label}: ${value}`);
+}
+
+/** Asks without starting what does not run. */
+async function status(context: Context): Promise<void> {
+  using api = new ApiClient(context.endpoint);
+  await printStatus({ ...context, api });
+}
+
+/** How long a daemon may take to let go of its socket. */
+const STOP_TIMEOUT_MS = 30_000;
+
+async function stop(context: Context): Promise<void> {
+  using api = new ApiClient(context.endpoint);
+  await api.call("POST", "/boxship/shutdown");
+  const deadline = performance.now() + STOP_TIMEOUT_MS;
+  while (await answers(context)) {
+    if (performance.now() > deadline) throw new Failure("the engine still answers after 30 seconds");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  print(context, "The engine has stopped; its containers keep running");
+}
+
+async function answers(context: Context): Promise<boolean> {
+  using api = new ApiClient(context.endpoint);
+  try {
+    await api.call("GET", "/_ping");
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,84 @@
+import type { ListedContainer } from "./container-row.ts";
+import type { ListedImage } from "./image-row.ts";
+import type { RowType } from "./row.ts";
+import { humanSize } from "./units.ts";
+import type { ListedVolume } from "./volume-row.ts";
+
+/** What `GET /system/df` says. */
+export interface DiskUsage {
+  readonly LayersSize: number;
+  readonly Images: readonly ListedImage[] | null;
+  readonly Containers: readonly ListedContainer[] | null;
+  readonly Volumes: readonly ListedVolume[] | null;
+}
+
+/** One line of the summary. */
+export interface UsageLine {
+  readonly type: string;
+  readonly total: number;
+  readonly active: number;
+  readonly size: number;
+  readonly reclaimable: number;
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+
+const RUNNING: ReadonlySet<string> = new Set(["running", "paused", "restarting"]);
+
+function imageLine({ LayersSize, Images }: DiskUsage): UsageLine {
+  const images = Images ?? [];
+  const used = images
+    .filter(({ Containers = 0, Size, SharedSize = -1 }) => Containers !== 0 && Size !== -1 && SharedSize !== -1)
+    .map(({ Size, SharedSize = 0 }) => Size - SharedSize);
+  return {
+    type: "Images",
+    total: images.length,
+    active: images.filter(({ Containers = 0 }) => Containers > 0).length,
+    size: LayersSize,
+    reclaimable: LayersSize - sum(used),
+  };
+}
+
+function containerLine({ Containers }: DiskUsage): UsageLine {
+  const containers = Containers ?? [];
+  const active = containers.filter(({ State }) => RUNNING.has(State));
+  const size = (list: readonly ListedContainer[]): number => sum(list.map(({ SizeRw = 0 }) => SizeRw));
+  return {
+    type: "Containers",
+    total: containers.length,
+    active: active.length,
+    size: size(containers),
+    reclaimable: size(containers) - size(active),
+  };
+}
+
+function volumeLine({ Volumes }: DiskUsage): UsageLine {
+  const volumes = (Volumes ?? []).map(({ UsageData }) => UsageData ?? { Size: -1, RefCount: 0 });
+  const size = (list: typeof volumes): number => sum(list.map(({ Size }) => Math.max(0, Size)));
+  return {
+    type: "Local Volumes",
+    total: volumes.length,
+    active: volumes.filter(({ RefCount }) => RefCount > 0).length,
+    size: size(volumes),
+    reclaimable: size(volumes.filter(({ RefCount }) => RefCount === 0)),
+  };
+}
+
+export function usageLines(usage: DiskUsage): readonly UsageLine[] {
+  return [imageLine(usage), containerLine(usage), volumeLine(usage)];
+}
+
+function reclaimableText({ size, reclaimable }: UsageLine): string {
+  return humanSize(reclaimable) + (size > 0 ? ` (${Math.trunc((reclaimable * 100) / size)}%)` : "");
+}
+
+export const usageRow: RowType<UsageLine> = {
+  goName: "formatter.diskUsageContext",
+  columns: {
+    Active: { header: "ACTIVE", value: ({ active }) => String(active) },
+    Reclaimable: { header: "RECLAIMABLE", value: reclaimableText },
+    Size: { header: "SIZE", value: ({ size }) => humanSize(size) },
+    TotalCount: { header: "TOTAL", value: ({ total }) => String(total) },
+    Type: { header: "TYPE", value: ({ type }) => type },
+  },
+};

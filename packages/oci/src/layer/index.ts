@@ -1,4 +1,18 @@
+export {
+  archivePath,
+  diffLayer,
+  type ExtractOptions,
+  endArchiveWorkers,
+  exportTree,
+  extractArchive,
+  findLayerChanges,
+  packDirectory,
+  statArchivePath,
+} from "./archive/archive.ts";
+export type { PathStat } from "./archive/container-path.ts";
 export * from "./blob-source.ts";
 export * from "./compression.ts";
+export type { Change, ChangeKind } from "./pack/changes.ts";
+export type { PackOptions } from "./pack/pack-tree.ts";
 export * from "./tar/index.ts";
 export * from "./unpack.ts";

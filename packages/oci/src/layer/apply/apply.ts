@@ -46,6 +46,11 @@ export interface ApplyOptions {
   readonly noOverwriteDirNonDir?: boolean;
   /** Owner of everything that is written. @default each entry's own */
   readonly owner?: Ownership;
+  /**
+   * Directory below the root that names of entries and hard links start from, while symbolic links are resolved from the
+   * root. @default the root
+   */
+  readonly base?: ByteString;
   /** Called before each entry; throws to stop. */
   readonly checkpoint?: () => void;
 }
@@ -163,11 +168,13 @@ export class TarApplier implements TarHandler, Disposable {
   #place(entry: TarEntry): void {
     if (this.#stale) this.#directories.forget();
     this.#stale = false;
-    const path = pathInRoot(entry.name);
+    const path = this.#locate(entry.name);
     if (path === "") {
       this.#describeRoot(entry);
       return;
     }
+    // What is unpacked into a directory that was there before does not change the directory itself.
+    if (path === this.#options.base) return;
     const base = baseOf(path);
     if (this.#options.whiteouts === "overlay") {
       if (path.startsWith(AUFS_PREFIX) && path !== OPAQUE_WHITEOUT) {
@@ -207,9 +214,18 @@ export class TarApplier implements TarHandler, Disposable {
     }
   }
 
+  /** Where a name of the archive lies below the root. */
+  #locate(name: ByteString): ByteString {
+    const path = pathInRoot(name);
+    const { base } = this.#options;
+    if (base === undefined || base === "") return path;
+    return path === "" ? base : (`${base}/${path}` as ByteString);
+  }
+
   /** The entry for the root itself. */
   #describeRoot(entry: TarEntry): void {
     if (entry.type !== "directory") throw new InvalidArgument(`the root cannot be a ${entry.type}`);
+    if (this.#options.whiteouts === "plain") return;
     const root = this.#directories.enter("" as ByteString);
     const owner = this.#ownerOf(entry);
     applyToDescriptor(root.fd, entry, { ...this.#change(entry, root, true), owner, setTime: false });
@@ -308,7 +324,7 @@ export class TarApplier implements TarHandler, Disposable {
   }
 
   #link(entry: TarEntry, path: ByteString, parent: OpenDirectory, name: SystemPath): void {
-    const target = pathInRoot(entry.linkName);
+    const target = this.#locate(entry.linkName);
     if (target === "") throw new InvalidArgument("the hard link has no target");
     if (target === path) throw new InvalidArgument("the hard link is its own target");
     const directory = this.#directories.find(parentOf(target));

@@ -6,7 +6,6 @@ import {
   PermissionDenied,
   ResourceExhausted,
   systemCode,
-  Unsupported,
 } from "@boxship/base/errors";
 import { statx } from "@boxship/kernel";
 
@@ -36,7 +35,7 @@ export function explainFailure(error: unknown, what: string, directory: string):
         remedy: "run as root; device nodes and owners need CAP_MKNOD and CAP_CHOWN",
       });
     case "EROFS":
-      return new Unsupported(`${what}: ${filesystemOf(directory)} is read-only`, { cause: error });
+      return new PermissionDenied(`${what}: the file system is read-only`, { cause: error });
     default:
       return new Internal(`${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }

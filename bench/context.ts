@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import {
@@ -9,10 +8,9 @@ import {
   repositoryRoot,
   startBoxship,
   startDockerd,
-  startProgram,
+  startRegistry,
   type TempDir,
   tempDir,
-  waitUntilReady,
 } from "@boxship/testkit";
 import { pushImage } from "./image.ts";
 
@@ -55,22 +53,7 @@ export class Context implements AsyncDisposable {
   }
 
   async #startRegistry(): Promise<string> {
-    const port = await freePort();
-    const log = this.work.join("registry.log");
-    const env = {
-      REGISTRY_HTTP_ADDR: `127.0.0.1:${port}`,
-      REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: this.work.join("registry"),
-      REGISTRY_STORAGE: "filesystem",
-      REGISTRY_LOG_LEVEL: "error",
-      OTEL_TRACES_EXPORTER: "none",
-    };
-    const config = this.work.join("registry.yml");
-
-    await writeFile(config, "version: 0.1\nstorage: {filesystem: {}}\nhttp: {}\n");
-    const program = this.#stack.use(await startProgram(["docker-registry", "serve", config], { log, env }));
-    const host = `127.0.0.1:${port}`;
-    await waitUntilReady(program, log, async () => (await fetch(`http://${host}/v2/`)).ok);
-    return host;
+    return this.#stack.use(await startRegistry()).host;
   }
 
   /** The small image's name in the registry; its content is {@link tree}. */
@@ -140,17 +123,6 @@ function watchLoop(pid: number, file: string): NonNullable<Engine["longestStop"]
     while (!existsSync(file)) await delay(10);
     return Number(await readFile(file, "utf8"));
   };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }
 
 /** Pulls and waits; the answer is a stream of progress whose last line may be the error. */

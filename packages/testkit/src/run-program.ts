@@ -47,8 +47,8 @@ export const repositoryRoot = resolve(import.meta.dirname, "../../..");
 
 /** Docker's own command line: the newest that the setup found; `undefined` where there is none. */
 export function dockerProgram(): string | undefined {
-  const places = [resolve(repositoryRoot, ".cache/clients/root/usr/bin/docker"), "/usr/bin/docker"];
-  return places.find((path) => existsSync(path));
+  const unpacked = ["clients", "parts"].map((set) => resolve(repositoryRoot, `.cache/${set}/root/usr/bin/docker`));
+  return [...unpacked, "/usr/bin/docker"].find((path) => existsSync(path));
 }
 
 /**

@@ -47,6 +47,8 @@ test("failures name the option and carry the kernel's reason", () => {
 
 test("an overlay of 120 layers whose options exceed a page", () => {
   using directory = temporaryDirectory();
+  // In memory: unmounting an overlay syncs the whole file system below it, whoever wrote to it.
+  mountFilesystem({ type: "tmpfs", target: directory.path });
   const path = (name: string) => {
     const full = join(directory.path, name);
     mkdirSync(full, { recursive: true });
@@ -69,6 +71,7 @@ test("an overlay of 120 layers whose options exceed a page", () => {
     assert.deepEqual(readdirSync(join(directory.path, "upper")), ["new"]);
   } finally {
     unmount(target);
+    unmount(directory.path);
   }
 });
 

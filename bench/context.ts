@@ -95,7 +95,7 @@ export class Context implements AsyncDisposable {
     const watch = join(repositoryRoot, "bench/loop-delay.mjs");
     const flags = ["--disable-warning=ExperimentalWarning", `--import=${watch}`];
     const delayFile = this.work.join("loop-delay");
-    const program = [process.execPath, ...flags, bundle, "daemon"];
+    const program = [process.execPath, ...flags, bundle, "daemon-process"];
     const engine = this.#stack.use(await startBoxship({ program, env: { BENCH_LOOP_DELAY: delayFile } }));
     const { client, pid, name } = engine;
     return { name: "boxship", client, pid, monitor: "conmon", marker: name, longestStop: watchLoop(pid, delayFile) };

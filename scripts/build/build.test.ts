@@ -50,7 +50,7 @@ describe("the build", () => {
   test("a bundle runs the command line, the daemon and the workers", async () => {
     const directory = writeBundle(root, await bundleParts(root));
     const output = execFileSync(process.execPath, [join(root, "dist/current/boxship.cjs")], { encoding: "utf8" });
-    assert.equal(output, "cli 42 daemon 8 daemon --name x\n");
+    assert.equal(output, "cli 42 daemon 8 daemon-process --name x\n");
     assert.equal(join(root, "dist", readlinkSync(join(root, "dist/current"))), directory);
   });
 
@@ -67,7 +67,7 @@ describe("the build", () => {
   test("a single executable runs them too", async () => {
     await buildExecutable(root, await bundleParts(root));
     const output = execFileSync(join(root, "dist/boxship"), { encoding: "utf8", cwd: "/" });
-    assert.equal(output, "cli 42 daemon 8 daemon --name x\n");
+    assert.equal(output, "cli 42 daemon 8 daemon-process --name x\n");
   });
 
   test("workers of a pool are found, and files that no bundle would hold are refused", () => {

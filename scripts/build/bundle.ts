@@ -18,11 +18,9 @@ const boxshipPartUrl = require("node:url").pathToFileURL(__filename).href;`;
 const workerPrologue = `"use strict";
 if (require("node:sea").isSea()) globalThis[Symbol.for("boxship.bundle")] = { source: (part) => require("node:sea").getAsset(part, "utf8") };`;
 
-/** The daemon is another program: the command line does not pay for its code, nor it for the command line's. */
-const dispatch = `if (process.argv[2] === "daemon") {
-  const { file, source } = globalThis[Symbol.for("boxship.bundle")];
-  if (source === undefined) require(file("daemon"));
-  else require("node:vm").compileFunction(source("daemon"), ["exports", "require", "module", "__filename", "__dirname"], { filename: "daemon.cjs" })({}, require, {}, __filename, __dirname);
+/** The daemon is another program: the command line does not pay for its code, nor it for the command line's. The executable decides by itself. */
+const dispatch = `if (process.argv[2] === "daemon-process") {
+  require(globalThis[Symbol.for("boxship.bundle")].file("daemon"));
 } else {
   require("./${mains.cli}");
 }`;

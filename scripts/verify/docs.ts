@@ -40,7 +40,7 @@ function npmScripts(root: string): Set<string> {
 }
 
 async function isCommand(root: string, words: readonly string[]): Promise<boolean> {
-  const ran = await run(root, process.execPath, ["packages/cli/src/main.ts", ...words, "--help"]);
+  const ran = await run(root, process.execPath, ["dist/current/boxship.cjs", ...words, "--help"]);
   return ran.status === 0;
 }
 
@@ -50,6 +50,8 @@ export const docs: Check = {
   async run(root) {
     const files = [...filesUnder(root, "docs", [".md"]), "README.md", "CONTRIBUTING.md"];
     const scripts = npmScripts(root);
+    const built = await run(root, process.execPath, ["scripts/build.ts", "--bundle"]);
+    if (built.status !== 0) return [{ where: "scripts/build.ts", what: built.output.trimEnd() }];
     const findings: Finding[] = [];
     const known = new Map<string, Promise<boolean>>();
     for (const file of files.filter((name) => existsSync(join(root, name)))) {
@@ -60,7 +62,6 @@ export const docs: Check = {
           findings.push({ where: `${file}:${line}`, what: `there is no npm script '${script}'` });
         }
       }
-      if (!existsSync(join(root, "packages/cli/src/main.ts"))) continue;
       for (const { words, line } of boxshipCommands(markdown)) {
         // `boxship image pull debian`: the second word is part of the command only for groups.
         const [group = "", verb] = words;

@@ -35,14 +35,14 @@ export function startWorker(name: string, source: URL, options: WorkerOptions = 
   return new Worker(parts?.file?.(name) ?? source, { name, ...options });
 }
 
-/**
- * The program and first arguments that start the daemon of this very build; append the daemon's own flags. The daemon
- * sees the word `daemon` as its first argument in every shape.
- */
+/** First argument of the daemon in every shape. People type `daemon`, which is a command of the command line. */
+const daemonWord = "daemon-process";
+
+/** The program and first arguments that start the daemon of this very build; append the daemon's own flags. */
 export function daemonCommand(): readonly [string, ...string[]] {
   const parts = bundle();
-  if (parts?.source !== undefined) return [process.execPath, "daemon"];
-  if (parts?.file !== undefined) return [process.execPath, ...nodeFlags, parts.file("boxship"), "daemon"];
+  if (parts?.source !== undefined) return [process.execPath, daemonWord];
+  if (parts?.file !== undefined) return [process.execPath, ...nodeFlags, parts.file("boxship"), daemonWord];
   const main = new URL("../../daemon/src/main.ts", import.meta.url).pathname;
-  return [process.execPath, ...nodeFlags, main, "daemon"];
+  return [process.execPath, ...nodeFlags, main, daemonWord];
 }

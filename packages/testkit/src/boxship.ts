@@ -12,7 +12,7 @@ export interface BoxshipOptions {
   readonly root?: string;
   /** More flags of the daemon. */
   readonly flags?: readonly string[];
-  /** What starts the daemon, its word `daemon` included. @default the sources of this checkout */
+  /** What starts the daemon, `daemonCommand()` of another build. @default the sources of this checkout */
   readonly program?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
 }

@@ -31,7 +31,8 @@ export async function attachContainer(
     if (closed) return;
     closed = true;
     socket.unpipe(output);
-    output.destroy();
+    // Ended, not destroyed: whoever reads it sees an end, not a failure.
+    output.end();
     if (quiet) drain(socket);
     else socket.destroy();
   };

@@ -121,7 +121,7 @@ async function runEntry(context: Context, { word, rest, within, path }: Call): P
   const parent = `boxship ${path}`.trimEnd();
   if (entry === undefined) {
     throw new Failure(
-      `boxship: unknown command: ${parent} ${word}\n\n${path === "" ? "" : `Usage:  ${parent} COMMAND\n\n`}Run '${parent} --help' for more information`,
+      `boxship: unknown command: ${parent} ${word}\n\n${path === "" ? "" : `Usage:  ${parent}\n\n`}Run '${parent} --help' for more information`,
     );
   }
   const name = `${path}${entry.name}`;

@@ -54,7 +54,8 @@ function encodeFloat(value: number): string {
 function encode(value: MaybeValue, options: JsonOptions): string {
   if (value === undefined) return "null";
   const { type } = value;
-  if (type.json !== undefined) return encode(valueOf(type.json(value.raw)), options);
+  // Go's own MarshalJSON methods end in a plain Marshal, which escapes whatever the caller wants.
+  if (type.json !== undefined) return encode(valueOf(type.json(value.raw)), { escapeHtml: true });
   switch (type.kind) {
     case "bool":
       return String(boolOf(value));

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { Readable } from "node:stream";
-import { errorMessage, systemCode } from "@boxship/base/errors";
+import { systemCode } from "@boxship/base/errors";
 import { type TarInput, writeTar } from "@boxship/oci/tar";
 import { isNotFound } from "../api-client/api-error.ts";
 import { type CopyEnd, planCopy } from "../archive/copy-plan.ts";
@@ -13,6 +13,7 @@ import { Failure } from "../failure.ts";
 import { bool } from "../flags/flag.ts";
 import { humanSize } from "../format/units.ts";
 import { containerPath } from "../shared/container-path.ts";
+import { describeFileError } from "../shared/system-error.ts";
 import { writeAll } from "../stream/write-all.ts";
 
 interface CopyFlags {
@@ -58,10 +59,15 @@ export const command = defineCommand({
       else await copyIn(context, { ...common, container: target.container, inside: target.path, outside: source.path });
     } catch (error) {
       if (systemCode(error) === undefined || error instanceof Failure) throw error;
-      throw new Failure(errorMessage(error), { cause: error });
+      throw new Failure(describeFileError(syscallOf(error), pathOf(error), error), { cause: error });
     }
   },
 });
+
+const member = (error: unknown, name: "path" | "syscall"): string =>
+  String((error as Readonly<Record<string, unknown>>)[name] ?? "");
+const pathOf = (error: unknown): string => member(error, "path");
+const syscallOf = (error: unknown): string => member(error, "syscall");
 
 /** What the engine says of a path in a container; modes are Go's. */
 interface PathStat {

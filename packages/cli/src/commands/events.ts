@@ -1,5 +1,5 @@
 import { errorMessage } from "@boxship/base/errors";
-import { parseJson, Template, typed } from "@boxship/template";
+import { parseJson, pointerTo, Template, typed } from "@boxship/template";
 import { defineCommand } from "../command.ts";
 import { Failure } from "../failure.ts";
 import { filter, text } from "../flags/flag.ts";
@@ -52,7 +52,7 @@ function formatter(format: string): (event: unknown) => string {
     const template = new Template("", { functions: templateFunctions }).parse(
       format === "json" ? "{{json .}}" : format,
     );
-    template.execute(typed(type, {}));
+    template.execute(typed(pointerTo(type), {}));
     return (event) => template.execute(typed(type, event));
   } catch (error) {
     throw new Failure(`Error parsing format: ${errorMessage(error)}`, { status: 64, cause: error });

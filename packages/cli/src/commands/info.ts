@@ -27,10 +27,15 @@ export const command = defineCommand({
 
 function format(source: string, json: string): string {
   const text = source === "json" ? "{{json .}}" : source;
+  let template: Template;
   try {
-    const template = new Template("", { functions: templateFunctions }).parse(text);
-    return template.execute(typed(inspectType("system.Info"), parseJson(json)));
+    template = new Template("", { functions: templateFunctions }).parse(text);
   } catch (error) {
     throw new Failure(`template parsing error: ${errorMessage(error)}`, { status: 64, cause: error });
+  }
+  try {
+    return template.execute(typed(inspectType("system.Info"), parseJson(json)));
+  } catch (error) {
+    throw new Failure(errorMessage(error), { cause: error });
   }
 }

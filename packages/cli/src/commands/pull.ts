@@ -4,7 +4,7 @@ import { print } from "../context.ts";
 import { authHeaders } from "../credentials/registry-auth.ts";
 import { Failure } from "../failure.ts";
 import { bool, text } from "../flags/flag.ts";
-import { fullName, parseImageName, pullTarget } from "../format/image-name.ts";
+import { fullName, invalidReference, parseImageName, pullTarget } from "../format/image-name.ts";
 import { showProgress } from "../stream/progress.ts";
 
 export const command = defineCommand({
@@ -20,7 +20,7 @@ export const command = defineCommand({
   completes: "image",
   async run(context, { flags, operands: [image = ""] }) {
     const name = parseImageName(image);
-    if (name === undefined) throw new Failure("invalid reference format");
+    if (name === undefined) throw new Failure(invalidReference(image));
     const bare = name.tag === undefined && name.digest === undefined;
     if (flags["all-tags"] && !bare) throw new Failure("tag can't be used with --all-tags/-a");
     if (bare && !flags.quiet && !flags["all-tags"]) print(context, "Using default tag: latest");

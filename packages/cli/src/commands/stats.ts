@@ -57,7 +57,7 @@ async function sampleOnce(context: Context, names: readonly string[], all: boole
       try {
         const path = containerPath(container, "/stats");
         const sample = await context.api.json<ContainerStats>("GET", path, { query: { stream: "0" } });
-        return { container, id: sample.id ?? container, sample: isEmpty(sample) ? undefined : sample };
+        return { container, id: sample.id ?? container, sample };
       } catch (error) {
         // One that nobody named may have gone meanwhile.
         if (names.length === 0 && isNotFound(error)) return undefined;
@@ -66,11 +66,6 @@ async function sampleOnce(context: Context, names: readonly string[], all: boole
     }),
   );
   return lines.filter((line) => line !== undefined);
-}
-
-/** A stopped container has no sample but zeroes. */
-function isEmpty({ memory_stats }: ContainerStats): boolean {
-  return memory_stats?.limit === undefined || memory_stats.limit === 0;
 }
 
 interface Streaming {
@@ -89,7 +84,7 @@ async function stream(context: Context, { names, all, show }: Streaming): Promis
       const response = await context.api.open("GET", containerPath(container, "/stats"), { query: { stream: "1" } });
       for await (const value of jsonValues(response)) {
         const sample = value as ContainerStats;
-        lines.set(container, { container, id: sample.id ?? container, sample: isEmpty(sample) ? undefined : sample });
+        lines.set(container, { container, id: sample.id ?? container, sample });
       }
     } catch (error) {
       if (names.length > 0) failures.push(error as Failure);

@@ -1,6 +1,6 @@
 import { defineCommand } from "../command.ts";
 import { Failure } from "../failure.ts";
-import { parseImageName } from "../format/image-name.ts";
+import { invalidReference, parseImageName } from "../format/image-name.ts";
 import { imagePath } from "../shared/container-path.ts";
 
 export const command = defineCommand({
@@ -13,7 +13,7 @@ export const command = defineCommand({
     const name = parseImageName(target);
     if (name === undefined) {
       throw new Failure(
-        `Error parsing reference: ${JSON.stringify(target)} is not a valid repository/tag: invalid reference format`,
+        `Error parsing reference: ${JSON.stringify(target)} is not a valid repository/tag: ${invalidReference(target)}`,
       );
     }
     if (name.digest !== undefined) throw new Failure("refusing to create a tag with a digest reference");

@@ -12,6 +12,7 @@ import {
 import { defineCommand } from "../command.ts";
 import type { Context } from "../context.ts";
 import { Failure } from "../failure.ts";
+import { ansiTime } from "../format/go-time.ts";
 import { inspectType } from "../format/inspect-schema.ts";
 import { alignTabs } from "../format/tab-writer.ts";
 import { templateFunctions } from "../format/template-functions.ts";
@@ -84,11 +85,35 @@ export const command = defineCommand({
       Arch: architecture(),
       Context: "default",
     };
-    const output = template.execute(typed(versionType, { Client: client, Server: server }));
+    const output = render(template, typed(versionType, { Client: client, Server: withLocalTimes(server) }));
     context.stdout.write(alignTabs(`${output}\n`, { minWidth: 20, padding: 1 }));
     if (failure !== undefined) throw failure;
   },
 });
+
+function render(template: Template, data: Value): string {
+  try {
+    return template.execute(data);
+  } catch (error) {
+    throw new Failure(errorMessage(error), { cause: error });
+  }
+}
+
+interface ServerVersion {
+  readonly Components?: readonly (ComponentVersion & { readonly Name?: string })[] | null;
+}
+
+/** The engine's own build time as `date` prints it. */
+function withLocalTimes(server: unknown): unknown {
+  const { Components } = (server ?? {}) as ServerVersion;
+  if (!Components) return server;
+  const shown = Components.map((component) => {
+    const built = component.Details?.["BuildTime"];
+    const date = built === undefined || component.Name !== "Engine" ? undefined : ansiTime(built);
+    return date === undefined ? component : { ...component, Details: { ...component.Details, BuildTime: date } };
+  });
+  return { ...(server as ServerVersion), Components: shown };
+}
 
 function parse(format: string): Template {
   try {

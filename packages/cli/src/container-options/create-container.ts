@@ -5,7 +5,7 @@ import { isNotFound } from "../api-client/api-error.ts";
 import { type Context, warn } from "../context.ts";
 import { authHeaders } from "../credentials/registry-auth.ts";
 import { Failure } from "../failure.ts";
-import { parseImageName, pullTarget, withDefaultTag } from "../format/image-name.ts";
+import { invalidReference, parseImageName, pullTarget, withDefaultTag } from "../format/image-name.ts";
 import { showProgress } from "../stream/progress.ts";
 import { terminalSize } from "../stream/terminal-size.ts";
 import type { ContainerBody } from "./build-container.ts";
@@ -62,7 +62,8 @@ interface Created {
 export async function createContainer(context: Context, body: ContainerBody, options: CreateOptions): Promise<string> {
   if (options.cidfile !== "") await refuseExisting(options.cidfile);
   const name = parseImageName(body.Image);
-  if (name === undefined && !/^(sha256:)?[0-9a-f]{12,64}$/.test(body.Image)) throw invalidReference(body.Image);
+  if (name === undefined && !/^(sha256:)?[0-9a-f]{12,64}$/.test(body.Image))
+    throw new Failure(invalidReference(body.Image));
   if (options.pull === "always") await pullImage(context, body.Image, options);
   const create = (): Promise<Created> =>
     context.api.json<Created>("POST", "/containers/create", {
@@ -82,15 +83,6 @@ export async function createContainer(context: Context, body: ContainerBody, opt
   for (const warning of [...(created.Warnings ?? []), ...dnsWarnings(body)]) warn(context, `WARNING: ${warning}`);
   if (options.cidfile !== "") await writeCidFile(options.cidfile, created.Id);
   return created.Id;
-}
-
-function invalidReference(image: string): Failure {
-  const upper = /[A-Z]/.test(image) && parseImageName(image.toLowerCase()) !== undefined;
-  return new Failure(
-    upper
-      ? `invalid reference format: repository name (${image.split(/[:@]/, 1)[0]}) must be lowercase`
-      : "invalid reference format",
-  );
 }
 
 async function writeCidFile(path: string, id: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { errorMessage, systemCode } from "@boxship/base/errors";
+import { errorMessage } from "@boxship/base/errors";
 import { Failure } from "../failure.ts";
+import { describeFileError } from "../shared/system-error.ts";
 
 /** One `NAME=VALUE` of a file, or nothing for a comment, an empty line, or a name without a value anywhere. */
 function parseLine(raw: string, lookup: ((name: string) => string | undefined) | undefined): string | undefined {
@@ -28,8 +29,7 @@ export async function readPairs(
   try {
     bytes = await readFile(path);
   } catch (error) {
-    const missing = systemCode(error) === "ENOENT";
-    throw new Failure(`open ${path}: ${missing ? "no such file or directory" : errorMessage(error)}`, { cause: error });
+    throw new Failure(describeFileError("open", path, error), { cause: error });
   }
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);

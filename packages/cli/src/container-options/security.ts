@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { errorMessage } from "@boxship/base/errors";
 import { Failure } from "../failure.ts";
+import { describeFileError } from "../shared/system-error.ts";
 
 /** Security options, with what the client resolves itself. */
 export interface SecurityConfig {
@@ -15,7 +16,9 @@ async function readProfile(path: string): Promise<string> {
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    throw new Failure(`opening seccomp profile (${path}) failed: ${errorMessage(error)}`, { cause: error });
+    throw new Failure(`opening seccomp profile (${path}) failed: ${describeFileError("open", path, error)}`, {
+      cause: error,
+    });
   }
   try {
     return JSON.stringify(JSON.parse(text));

@@ -10,6 +10,7 @@ export interface DiskUsage {
   readonly Images: readonly ListedImage[] | null;
   readonly Containers: readonly ListedContainer[] | null;
   readonly Volumes: readonly ListedVolume[] | null;
+  readonly BuildCache?: readonly { readonly Size: number; readonly InUse: boolean; readonly Shared: boolean }[] | null;
 }
 
 /** One line of the summary. */
@@ -64,8 +65,16 @@ function volumeLine({ Volumes }: DiskUsage): UsageLine {
   };
 }
 
+function cacheLine({ BuildCache }: DiskUsage): UsageLine {
+  const own = (BuildCache ?? []).filter(({ Shared }) => !Shared);
+  const size = sum(own.map(({ Size }) => Size));
+  const used = sum(own.filter(({ InUse }) => InUse).map(({ Size }) => Size));
+  const active = (BuildCache ?? []).filter(({ InUse }) => InUse).length;
+  return { type: "Build Cache", total: BuildCache?.length ?? 0, active, size, reclaimable: size - used };
+}
+
 export function usageLines(usage: DiskUsage): readonly UsageLine[] {
-  return [imageLine(usage), containerLine(usage), volumeLine(usage)];
+  return [imageLine(usage), containerLine(usage), volumeLine(usage), cacheLine(usage)];
 }
 
 function reclaimableText({ size, reclaimable }: UsageLine): string {

@@ -58,3 +58,15 @@ export function goTimeOfText(text: string): string {
   const name = zone === "Z" ? "UTC" : offset;
   return `${date} ${clock}${fraction === "" ? "" : `.${fraction}`} ${offset} ${name}`;
 }
+
+const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** An RFC 3339 time in UTC as C's `asctime` prints it: `Thu May  7 21:09:36 2026`; undefined for other texts. */
+export function ansiTime(text: string): string | undefined {
+  const date = new Date(text);
+  if (Number.isNaN(date.getTime()) || !/^\d{4}-\d\d-\d\dT/.test(text)) return undefined;
+  const day = String(date.getUTCDate()).padStart(2, " ");
+  const clock = date.toISOString().slice(11, 19);
+  return `${DAYS[date.getUTCDay()]} ${MONTHS[date.getUTCMonth()]} ${day} ${clock} ${date.getUTCFullYear()}`;
+}

@@ -47,3 +47,11 @@ export function fullName(name: ImageName): string {
 export function shortId(id: string): string {
   return id.slice(id.indexOf(":") + 1).slice(0, 12);
 }
+
+/** What is wrong with a name that cannot be read. */
+export function invalidReference(text: string): string {
+  const problem = "invalid reference format";
+  if (!/[A-Z]/.test(text) || parseImageName(text.toLowerCase()) === undefined) return problem;
+  const repository = text.split(/[:@]/, 1)[0] ?? "";
+  return `${problem}: repository name (${repository.includes("/") ? repository : `library/${repository}`}) must be lowercase`;
+}

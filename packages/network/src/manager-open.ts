@@ -6,7 +6,8 @@ import { firewallNetwork, LiveNetwork, type LiveSandbox, type ManagerContext } f
 import { defaultBridgeName, isOwnAlias, isOwnLinkName } from "./names.ts";
 import { buildNetwork, planNetwork, saveNetworks } from "./networks/network-create.ts";
 import { raiseDevice } from "./networks/network-raise.ts";
-import { firewallPorts, reserveAgain } from "./ports/ports-publish.ts";
+import { reserveAgain } from "./ports/port-reserve.ts";
+import { firewallPorts } from "./ports/ports-publish.ts";
 import type { StoredEndpoint, StoredSandbox } from "./state/stored.ts";
 import type { HostState } from "./worker/network-operations.ts";
 

@@ -4,6 +4,7 @@ import { ResolverAddress, type ResolverSockets } from "../worker/namespace-opera
 import { answerQuestion } from "./answer.ts";
 import { type Answer, type Question, ResponseCode } from "./message.ts";
 import { ResolverServer } from "./resolver-server.ts";
+import type { UpstreamServer } from "./upstreams.ts";
 
 /** Starts the resolver of a sandbox on sockets of its namespace. */
 export function startResolver(context: ManagerContext, sandbox: LiveSandbox, sockets: ResolverSockets): void {
@@ -22,11 +23,17 @@ function answerLonely(context: ManagerContext, sandbox: LiveSandbox, _question: 
 }
 
 /**
- * The container's own servers, else the host's: asked from the host, so its loopback servers are reached as well. Never
- * the address of our resolvers, should somebody have written it into a configuration.
+ * The container's own servers, else the host's. They are asked from the host, so its loopback servers are reached as
+ * well; only a loopback server that was given to the container means the container's loopback. Never the address of our
+ * resolvers, should somebody have written it into a configuration.
  */
-function upstreamServers(context: ManagerContext, { stored }: LiveSandbox): readonly string[] {
+function upstreamServers(context: ManagerContext, { stored }: LiveSandbox): UpstreamServer[] {
   const given = stored.dns.servers ?? [];
-  const servers = given.length > 0 ? given : readHostResolvers(context.hostResolvConf).servers;
-  return servers.filter((server) => server !== ResolverAddress && !(given.length > 0 && isLoopback(server)));
+  if (given.length === 0) {
+    const { servers } = readHostResolvers(context.hostResolvConf);
+    return servers.filter((server) => server !== ResolverAddress).map((address) => ({ address }));
+  }
+  return given
+    .filter((server) => server !== ResolverAddress)
+    .map((address) => (isLoopback(address) ? { address, namespace: stored.path } : { address }));
 }

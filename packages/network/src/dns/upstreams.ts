@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
 import { type Clock, DeadlineExceeded, errorMessage, Semaphore, Unavailable } from "@boxship/base";
+import { bindSocket, inNamespace, openNamespace } from "@boxship/kernel";
 import { answers } from "./message.ts";
 
 export interface UpstreamsOptions {
@@ -14,9 +15,15 @@ export interface UpstreamsOptions {
 
 export type Transport = "udp" | "tcp";
 
+export interface UpstreamServer {
+  readonly address: string;
+  /** A kept network namespace to ask from, by UDP only. @default the one of this program */
+  readonly namespace?: string;
+}
+
 const MOST_AT_ONCE = 512;
 
-/** Asks other DNS servers, from the network namespace of this program. */
+/** Asks other DNS servers. */
 export class Upstreams {
   readonly #options: UpstreamsOptions;
   readonly #slots = new Semaphore(MOST_AT_ONCE);
@@ -33,7 +40,12 @@ export class Upstreams {
    * @param query the whole query
    * @param questionEnd where the question ends in it
    */
-  async ask(query: Buffer, questionEnd: number, servers: readonly string[], transport: Transport): Promise<Buffer> {
+  async ask(
+    query: Buffer,
+    questionEnd: number,
+    servers: readonly UpstreamServer[],
+    transport: Transport,
+  ): Promise<Buffer> {
     return await this.#slots.run(async () => {
       // Ids of clients can be guessed by their neighbours; ours and the port are new for every question.
       const outgoing = Buffer.from(query);
@@ -45,14 +57,14 @@ export class Upstreams {
           answer.writeUInt16BE(query.readUInt16BE(0), 0);
           return answer;
         } catch (error) {
-          failures.push(`${server}: ${errorMessage(error)}`);
+          failures.push(`${server.address}: ${errorMessage(error)}`);
         }
       }
       throw new Unavailable(`no DNS server answers (${failures.join("; ") || "none is configured"})`);
     });
   }
 
-  #askOne(query: Buffer, questionEnd: number, server: string, transport: Transport): Promise<Buffer> {
+  #askOne(query: Buffer, questionEnd: number, server: UpstreamServer, transport: Transport): Promise<Buffer> {
     const { clock, timeout = 4000, port = 53 } = this.#options;
     return new Promise((resolve, reject) => {
       const timer = clock.setTimeout(timeout, () => {
@@ -62,8 +74,8 @@ export class Upstreams {
         if (answers(message, query, questionEnd)) finish(() => resolve(message));
       };
       const fail = (error: Error): void => finish(() => reject(error));
-      const close =
-        transport === "udp" ? askUdp(query, server, port, accept, fail) : askTcp(query, server, port, accept, fail);
+      const byUdp = transport === "udp" || server.namespace !== undefined;
+      const close = byUdp ? askUdp(query, server, port, accept, fail) : askTcp(query, server, port, accept, fail);
       const finish = (settle: () => void): void => {
         timer[Symbol.dispose]();
         close();
@@ -76,13 +88,15 @@ export class Upstreams {
 type Accept = (message: Buffer) => void;
 type Fail = (error: Error) => void;
 
-function askUdp(query: Buffer, server: string, port: number, accept: Accept, fail: Fail): () => void {
-  const socket = createSocket(server.includes(":") ? "udp6" : "udp4");
+function askUdp(query: Buffer, server: UpstreamServer, port: number, accept: Accept, fail: Fail): () => void {
+  const six = server.address.includes(":");
+  const socket = createSocket(six ? "udp6" : "udp4");
+  if (server.namespace !== undefined) socket.bind({ fd: socketIn(server.namespace, six ? "::" : "0.0.0.0") });
   let closed = false;
   socket.on("message", (message) => accept(message));
   socket.on("error", fail);
   // Connected, so that only the server can answer and a closed port is an error at once.
-  socket.connect(port, server, () => {
+  socket.connect(port, server.address, () => {
     if (!closed) socket.send(query);
   });
   return () => {
@@ -92,8 +106,13 @@ function askUdp(query: Buffer, server: string, port: number, accept: Accept, fai
   };
 }
 
-function askTcp(query: Buffer, server: string, port: number, accept: Accept, fail: Fail): () => void {
-  const socket = connect({ host: server, port });
+function socketIn(path: string, address: string): number {
+  using namespace = openNamespace(path);
+  return inNamespace(namespace, "net", () => bindSocket({ protocol: "udp", address, port: 0 }).fd.release());
+}
+
+function askTcp(query: Buffer, server: UpstreamServer, port: number, accept: Accept, fail: Fail): () => void {
+  const socket = connect({ host: server.address, port });
   const frames = new FrameReader();
   const length = Buffer.alloc(2);
   length.writeUInt16BE(query.length);

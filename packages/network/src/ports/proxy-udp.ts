@@ -7,23 +7,24 @@ const MOST_CLIENTS = 4096;
 
 interface Flow {
   readonly socket: Socket;
+  readonly to: { readonly address: string; readonly port: number };
   lastUsed: number;
 }
 
 /**
- * Passes datagrams that a bound IPv6 socket receives on to the target, and the answers back; each client has a socket of
+ * Passes datagrams that a bound socket receives on to the target, and the answers back; each client has a socket of
  * its own towards the target until it has been silent for two minutes. Takes the descriptor over.
  */
-export function proxyUdp(fd: number, target: ProxyTarget): Disposable {
+export function proxyUdp(fd: number, family: 4 | 6, target: ProxyTarget): Disposable {
   const flows = new Map<string, Flow>();
-  const server = createSocket("udp6");
+  const server = createSocket(`udp${family}`);
   server.on("message", (data, client) => {
     const key = `${client.address} ${client.port}`;
     const flow = flows.get(key) ?? openFlow(server, flows, key, client, target);
     if (flow === undefined) return;
     flow.lastUsed = performance.now();
     // An unreachable target is the client's to notice, as with any datagram.
-    flow.socket.send(data, () => {});
+    flow.socket.send(data, flow.to.port, flow.to.address, () => {});
   });
   server.on("error", () => server.close());
   server.bind({ fd });
@@ -49,7 +50,7 @@ function openFlow(
   const to = target();
   if (to === undefined || flows.size >= MOST_CLIENTS) return undefined;
   const socket = createSocket(to.address.includes(":") ? "udp6" : "udp4");
-  const flow: Flow = { socket, lastUsed: performance.now() };
+  const flow: Flow = { socket, to, lastUsed: performance.now() };
   flows.set(key, flow);
   const forget = (): void => {
     if (flows.get(key) !== flow) return;
@@ -57,11 +58,11 @@ function openFlow(
     socket.close();
   };
   socket.on("error", forget);
-  socket.on("message", (answer) => {
+  socket.on("message", (answer, from) => {
+    if (from.address !== to.address || from.port !== to.port) return;
     flow.lastUsed = performance.now();
     server.send(answer, client.port, client.address, () => {});
   });
-  socket.connect(to.port, to.address);
   return flow;
 }
 

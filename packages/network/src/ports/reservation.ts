@@ -1,3 +1,4 @@
+import { systemCode } from "@boxship/base";
 import { bindSocket, type Fd } from "@boxship/kernel";
 import type { PortBinding } from "../contract.ts";
 import { proxyTcp } from "./proxy-tcp.ts";
@@ -15,18 +16,20 @@ export interface Reservation {
 /**
  * Reserves a port by really binding it, so that other programs find it taken and we find those that have it.
  *
- * What arrives for an IPv4 port is translated before any socket sees it, so its socket only sits there. IPv6 is another
- * matter: the kernel never translates ::1, and a container without an IPv6 address cannot be translated to; these
- * connections reach the socket, and a proxy in this process passes them on, under the bridge's address.
+ * Nearly everything that arrives for the port is translated before any socket sees it. What does reach the socket, a
+ * proxy in this process passes on, under the bridge's address: connections to ::1, which the kernel never translates,
+ * IPv6 ones to a container that has IPv4 only, and all of them while somebody has flushed our rules.
  *
  * Fails with what bind(2) reports.
  */
 export function reservePort(binding: PortBinding, target: ProxyTarget): Reservation {
-  const { protocol, hostIP, hostPort } = binding;
-  const { fd } = bindSocket({ protocol, address: hostIP, port: hostPort });
-  if (!hostIP.includes(":") || protocol === "sctp") return held(binding, fd);
+  const { protocol } = binding;
+  const fd = bindOrTranslate(binding);
+  if (fd === undefined) return { binding, close: () => {} };
+  if (protocol === "sctp") return { binding, close: () => fd.close() };
   try {
-    const proxy = protocol === "tcp" ? proxyTcp(fd.number, target) : proxyUdp(fd.number, target);
+    const family = binding.hostIP.includes(":") ? 6 : 4;
+    const proxy = protocol === "tcp" ? proxyTcp(fd.number, target) : proxyUdp(fd.number, family, target);
     fd.release();
     return { binding, close: () => proxy[Symbol.dispose]() };
   } catch (error) {
@@ -35,6 +38,13 @@ export function reservePort(binding: PortBinding, target: ProxyTarget): Reservat
   }
 }
 
-function held(binding: PortBinding, fd: Fd): Reservation {
-  return { binding, close: () => fd.close() };
+/** Kernels that cannot speak SCTP themselves still translate it, and nobody on the host can have the port. */
+function bindOrTranslate({ protocol, hostIP, hostPort }: PortBinding): Fd | undefined {
+  try {
+    return bindSocket({ protocol, address: hostIP, port: hostPort }).fd;
+  } catch (error) {
+    if (protocol === "sctp" && ["EPROTONOSUPPORT", "ESOCKTNOSUPPORT"].includes(systemCode(error) ?? ""))
+      return undefined;
+    throw error;
+  }
 }

@@ -15,7 +15,7 @@ import { updateSandbox } from "./sandbox-create.ts";
 
 /** Gives a sandbox an interface on a network, with addresses, names and routes. */
 export async function connectEndpoint(context: ManagerContext, options: ConnectOptions): Promise<EndpointRecord> {
-  return await context.locks.run(options.sandboxId, async () => {
+  return await context.locks.run(`sandbox ${options.sandboxId}`, async () => {
     const sandbox = requireSandbox(context, options.sandboxId);
     const network = findNetwork(context, options.networkId);
     refuseConnection(sandbox, network, options);

@@ -11,7 +11,7 @@ export async function disconnectEndpoint(
   sandboxId: string,
   networkReference: string,
 ): Promise<void> {
-  await context.locks.run(sandboxId, async () => {
+  await context.locks.run(`sandbox ${sandboxId}`, async () => {
     const sandbox = requireSandbox(context, sandboxId);
     const network = findNetwork(context, networkReference);
     const endpoint = sandbox.stored.endpoints.find(({ networkId }) => networkId === network.record.id);

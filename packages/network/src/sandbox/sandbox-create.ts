@@ -12,7 +12,7 @@ export async function createSandbox(
   options: CreateSandboxOptions,
 ): Promise<Sandbox> {
   checkOptions(options);
-  return await context.locks.run(id, async () => {
+  return await context.locks.run(`sandbox ${id}`, async () => {
     if (context.sandboxes.has(id)) {
       throw new AlreadyExists(`sandbox ${id} already exists`, { subject: { kind: "sandbox", name: id } });
     }

@@ -4,7 +4,7 @@ import type { StoredEndpoint } from "../state/stored.ts";
 
 /** Removes a sandbox with everything it has. One that is not there is fine. */
 export async function removeSandbox(context: ManagerContext, id: string): Promise<void> {
-  await context.locks.run(id, async () => {
+  await context.locks.run(`sandbox ${id}`, async () => {
     const sandbox = context.sandboxes.get(id);
     if (sandbox === undefined) return;
     await dismantle(context, sandbox);

@@ -5,7 +5,7 @@ import { updateSandbox } from "./sandbox-create.ts";
 
 /** Gives a container another name on all its networks. */
 export async function renameSandbox(context: ManagerContext, id: string, name: string): Promise<void> {
-  await context.locks.run(id, async () => {
+  await context.locks.run(`sandbox ${id}`, async () => {
     const sandbox = requireSandbox(context, id);
     const before = sandbox.stored.endpoints;
     const endpoints = before.map((endpoint): StoredEndpoint => {

@@ -1,5 +1,7 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
+import { createSocket, type Socket } from "node:dgram";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -7,7 +9,9 @@ import { silentLogger, systemClock } from "@boxship/base";
 import {
   addAddress,
   addRoute,
+  type BoundSocketOptions,
   bindNamespace,
+  bindSocket,
   createLink,
   createNamespace,
   detachMountsBelow,
@@ -21,7 +25,7 @@ import {
   setns,
   writeNetworkSysctl,
 } from "@boxship/kernel";
-import type { NetworkManagerOptions } from "../contract.ts";
+import type { ConnectOptions, CreateSandboxOptions, NetworkManagerOptions } from "../contract.ts";
 import { NetworkManager } from "../manager.ts";
 
 /**
@@ -34,7 +38,7 @@ export class TestHost implements AsyncDisposable {
   readonly directory = mkdtempSync(join(tmpdir(), "boxship-network-"));
   readonly outside = join(this.directory, "outside");
   readonly #home: Fd = openNamespace(namespacePath("net"));
-  readonly #children = new Set<ChildProcess>();
+  readonly #servers: (() => void)[] = [];
   readonly #managers = new Set<NetworkManager>();
 
   constructor() {
@@ -97,16 +101,55 @@ export class TestHost implements AsyncDisposable {
     }
   }
 
-  /** Starts a shell command that ends with this machine. */
-  start(command: string, namespace?: string): ChildProcess {
-    const [file, words] = shell(command, namespace);
-    const child = spawn(file, words, { stdio: "ignore" });
-    this.#children.add(child);
-    return child;
+  /** Listens in a namespace and answers every connection with a word and the client's address, then ends it. */
+  serveTcp(namespace: string | undefined, port: number, word: string, address = "0.0.0.0"): void {
+    const server = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.end(`${word} ${socket.remoteAddress}\n`);
+    });
+    server.listen({ fd: this.#bind(namespace, { protocol: "tcp", address, port }) });
+    this.#servers.push(() => server.close());
+  }
+
+  /** Receives in a namespace and answers every datagram with a word and the client's address. */
+  serveUdp(namespace: string | undefined, port: number, word: string, address = "0.0.0.0"): void {
+    const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
+    socket.on("message", (_, client) => socket.send(`${word} ${client.address}`, client.port, client.address));
+    socket.bind({ fd: this.#bind(namespace, { protocol: "udp", address, port }) });
+    this.#servers.push(() => socket.close());
+  }
+
+  /** Whatever a server says to a TCP client in a namespace; rejects when there is no connection within five seconds. */
+  async askTcp(address: string, port: number, namespace?: string): Promise<string> {
+    return await this.run(`nc -w 5 ${address} ${port} </dev/null`, namespace);
+  }
+
+  /** What a server answers to a datagram from a namespace, or undefined after three seconds. */
+  async askUdp(address: string, port: number, namespace?: string): Promise<string | undefined> {
+    const client = new UdpClient(
+      this.#bind(namespace, { protocol: "udp", address: wildcard(address), port: 0 }),
+      address,
+    );
+    try {
+      return await client.ask(address, port);
+    } finally {
+      client[Symbol.dispose]();
+    }
+  }
+
+  /** A UDP client in a namespace that keeps its port; the caller disposes it. */
+  udpClient(address: string, namespace?: string): UdpClient {
+    return new UdpClient(this.#bind(namespace, { protocol: "udp", address: wildcard(address), port: 0 }), address);
+  }
+
+  #bind(namespace: string | undefined, socket: BoundSocketOptions): number {
+    if (namespace === undefined) return bindSocket(socket).fd.release();
+    using entered = openNamespace(namespace);
+    return inNamespace(entered, "net", () => bindSocket(socket).fd.release());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const child of this.#children) child.kill("SIGKILL");
+    for (const close of this.#servers) close();
     for (const manager of this.#managers) await manager[Symbol.asyncDispose]();
     setns(this.#home, "net");
     this.#home.close();
@@ -126,7 +169,64 @@ function configure(route: NetlinkSocket, name: string, ipv4: string, ipv6: strin
   addAddress(route, { link, address: ipv6, prefixLength: 64, noDuplicateDetection: true });
 }
 
+function wildcard(address: string): string {
+  return address.includes(":") ? "::" : "0.0.0.0";
+}
+
+/** One UDP socket that asks. */
+export class UdpClient implements Disposable {
+  readonly #socket: Socket;
+
+  constructor(fd: number, address: string) {
+    this.#socket = createSocket(address.includes(":") ? "udp6" : "udp4");
+    this.#socket.on("error", () => {});
+    this.#socket.bind({ fd });
+  }
+
+  /** The answer, or undefined after three seconds. */
+  ask(address: string, port: number): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(undefined), 3000);
+      this.#socket.once("message", (message) => {
+        clearTimeout(timer);
+        resolve(message.toString());
+      });
+      this.#socket.send("hello", port, address, () => {});
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.close();
+  }
+}
+
 let counter = 0;
+
+/** A container's worth of network: sandbox and one endpoint for each network named. */
+export async function container(
+  manager: NetworkManager,
+  name: string,
+  networks: readonly (string | Omit<ConnectOptions, "sandboxId" | "name">)[] = ["bridge"],
+  options: Partial<CreateSandboxOptions> = {},
+): Promise<TestContainer> {
+  const id = newId();
+  const { path } = await manager.createSandbox(id, { hostname: name, ...options });
+  for (const network of networks) {
+    const connection = typeof network === "string" ? { networkId: network } : network;
+    await manager.connect({ sandboxId: id, name, ...connection });
+  }
+  const endpoints = manager.getSandbox(id).endpoints;
+  return { id, path, ipv4: endpoints[0]?.ipv4?.address ?? "", ipv6: endpoints[0]?.ipv6?.address ?? "" };
+}
+
+export interface TestContainer {
+  readonly id: string;
+  /** Its namespace. */
+  readonly path: string;
+  /** On the first network. */
+  readonly ipv4: string;
+  readonly ipv6: string;
+}
 
 /** An id as the engine gives them. */
 export function newId(): string {

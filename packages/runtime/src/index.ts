@@ -1,5 +1,8 @@
 export { ContainerRuntime } from "./container-runtime.ts";
 export * from "./contract.ts";
+export type { LogEntry } from "./log/log-line.ts";
+export { type ReadLogOptions, readLog } from "./log/read-log.ts";
+export { LogRotation, type LogRotationOptions } from "./log/rotate-log.ts";
 export * from "./seccomp/profile.ts";
 export * from "./spec/build-spec.ts";
 export * from "./spec/capabilities.ts";

@@ -1,0 +1,136 @@
+import { createReadStream, createWriteStream } from "node:fs";
+import { rename, rm, stat } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
+import { type Clock, errorMessage, type Logger, systemCode, type Timer } from "@boxship/base";
+import { InotifyMask, watchFile } from "@boxship/kernel";
+
+export interface LogRotationOptions {
+  readonly path: string;
+  /** Bytes after which a file is rotated away. */
+  readonly maxSize: number;
+  /** Files in all, the one that is written included; at least 1. */
+  readonly maxFile: number;
+  /** Compress what is rotated away. */
+  readonly compress: boolean;
+  /** Has the writer open the path afresh, see {@link ContainerRuntimeApi.reopenLog}. */
+  readonly reopen: () => Promise<void>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** How long a log is left alone after a look at it, so that a busy container does not keep the daemon busy. */
+const REST_MS = 1000;
+
+/**
+ * Keeps a log's size in bounds: when the file has grown over its limit it becomes `<path>.1`, that `<path>.2`, and the
+ * oldest goes. Looks only after something was written, and at most once a second: a file may grow beyond its limit by
+ * what is written in that time.
+ */
+export class LogRotation implements AsyncDisposable {
+  readonly #options: LogRotationOptions;
+  #watch: AsyncDisposable | undefined;
+  #timer: Timer | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #disposed = false;
+
+  constructor(options: LogRotationOptions) {
+    this.#options = options;
+    this.#schedule();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
+    this.#timer?.[Symbol.dispose]();
+    await this.#unwatch();
+    await this.#running;
+  }
+
+  #schedule(): void {
+    this.#running = this.#look().catch((error: unknown) => {
+      this.#options.logger.error("log cannot be rotated", { path: this.#options.path, error: errorMessage(error) });
+    });
+  }
+
+  async #look(): Promise<void> {
+    const { path, maxSize, clock } = this.#options;
+    await this.#unwatch();
+    const size = await sizeOf(path);
+    if (size >= maxSize) await this.#rotate();
+    // A rotation that was cut off: the writer is still in the file that was renamed.
+    else if (size < 0) await this.#options.reopen();
+    if (this.#disposed) return;
+    this.#timer = clock.setTimeout(REST_MS, () => this.#arm());
+  }
+
+  /** Waits for the next write. */
+  #arm(): void {
+    try {
+      let seen = false;
+      this.#watch = watchFile(this.#options.path, InotifyMask.Modify, () => {
+        if (seen || this.#disposed) return;
+        seen = true;
+        this.#schedule();
+      });
+    } catch (error) {
+      // Just being rotated, or the container's directory is gone.
+      if (systemCode(error) !== "ENOENT") throw error;
+    }
+  }
+
+  async #unwatch(): Promise<void> {
+    const watch = this.#watch;
+    this.#watch = undefined;
+    await watch?.[Symbol.asyncDispose]();
+  }
+
+  async #rotate(): Promise<void> {
+    const { path, maxFile, compress, reopen } = this.#options;
+    for (let number = maxFile - 1; number >= 1; number--) {
+      for (const suffix of ["", ".gz"]) {
+        const old = `${path}.${number}${suffix}`;
+        if (number === maxFile - 1) await rm(old, { force: true });
+        else await renameIfThere(old, `${path}.${number + 1}${suffix}`);
+      }
+    }
+    await rename(path, `${path}.1`);
+    await reopen();
+    await this.#untilReopened();
+    if (maxFile === 1) await rm(`${path}.1`, { force: true });
+    else if (compress) await compressFile(`${path}.1`);
+  }
+
+  /** The writer goes on in the old file until it has opened the new one. */
+  async #untilReopened(): Promise<void> {
+    const { path, clock } = this.#options;
+    for (let waited = 0; waited < REST_MS && (await sizeOf(path)) < 0; waited += 5) {
+      await new Promise<void>((resolve) => clock.setTimeout(5, resolve).ref());
+    }
+  }
+}
+
+/** -1 when there is no such file. */
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return -1;
+    throw error;
+  }
+}
+
+async function renameIfThere(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw error;
+  }
+}
+
+/** Under a temporary name first: readers never meet a half of it. */
+async function compressFile(path: string): Promise<void> {
+  const temporary = `${path}.gz.tmp`;
+  await pipeline(createReadStream(path), createGzip(), createWriteStream(temporary, { mode: 0o640 }));
+  await rename(temporary, `${path}.gz`);
+  await rm(path, { force: true });
+}

@@ -1,3 +1,4 @@
+export * from "./bootstrap/index.ts";
 export * from "./content-store/contract.ts";
 export { type FilesystemStoreOptions, openContentStore } from "./content-store/filesystem.ts";
 export type { Descriptor } from "./descriptor.ts";

@@ -58,7 +58,7 @@ function encodeState(view: ContainerView): Record<string, unknown> {
     ExitCode: "exitCode" in state ? (state.exitCode ?? 0) : 0,
     Error: "error" in state ? (state.error ?? "") : "",
     ...encodeTimes(state),
-    ...(view.health === undefined ? {} : { Health: encodeHealth(view.health) }),
+    ...healthOf(view),
   };
 }
 
@@ -67,6 +67,15 @@ function encodeTimes(state: ContainerState): Record<string, string> {
     StartedAt: "startedAt" in state ? rfc3339(state.startedAt) : NEVER,
     FinishedAt: "finishedAt" in state ? rfc3339(state.finishedAt) : NEVER,
   };
+}
+
+/** A container that has run and does not is unhealthy, as Docker has it; one that was never started says nothing. */
+function healthOf({ health, state, effective }: ContainerView): { readonly Health?: Record<string, unknown> } {
+  if (health !== undefined) return { Health: encodeHealth(health) };
+  const [kind] = effective.healthcheck?.test ?? [];
+  const ended = state.status === "exited" || state.status === "restarting";
+  if (!ended || kind === undefined || kind === "NONE") return {};
+  return { Health: encodeHealth({ status: "unhealthy", failingStreak: 0, log: [] }) };
 }
 
 function encodeHealth(health: NonNullable<ContainerView["health"]>): Record<string, unknown> {
@@ -90,6 +99,7 @@ function encodeHostConfig(view: ContainerView, defaults: HostDefaults, version: 
     ...encoded,
     LogConfig: encoded["LogConfig"] ?? { Type: "json-file", Config: {} },
     Runtime: encoded["Runtime"] ?? defaults.runtime,
+    OomKillDisable: encoded["OomKillDisable"] ?? defaults.oomKillDisable,
     ...(version >= 40
       ? { CgroupnsMode: encoded["CgroupnsMode"] ?? (privileged ? "host" : defaults.cgroupnsMode) }
       : {}),

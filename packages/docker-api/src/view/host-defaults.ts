@@ -4,12 +4,19 @@ import type { EngineApi } from "@boxship/engine";
 export interface HostDefaults {
   readonly runtime: string;
   readonly cgroupnsMode: "private" | "host";
+  /** Control groups of version 2 have no such switch: null. */
+  readonly oomKillDisable: false | null;
 }
 
 /** Asks the engine once; the server keeps the answer. */
 export async function hostDefaults(engine: EngineApi): Promise<HostDefaults> {
   const { defaultRuntime, cgroupVersion } = await engine.system.info();
-  return { runtime: defaultRuntime, cgroupnsMode: cgroupVersion === 2 ? "private" : "host" };
+  const modern = cgroupVersion === 2;
+  return {
+    runtime: defaultRuntime,
+    cgroupnsMode: modern ? "private" : "host",
+    oomKillDisable: modern ? null : false,
+  };
 }
 
 /** What Docker masks inside `/proc` and `/sys` unless it is told otherwise. */

@@ -160,10 +160,13 @@ function commit(id: string, version: number): Record<string, string> {
   return version < 49 ? { ID: id, Expected: id } : { ID: id };
 }
 
+/** Registries of the host itself may always speak plain HTTP. */
+const LOOPBACK = ["127.0.0.0/8", "::1/128"];
+
 function encodeRegistries(info: EngineInfo): Record<string, unknown> {
   const hosts = info.insecureRegistries.filter((entry) => !entry.includes("/"));
   return {
-    InsecureRegistryCIDRs: info.insecureRegistries.filter((entry) => entry.includes("/")),
+    InsecureRegistryCIDRs: [...LOOPBACK, ...info.insecureRegistries.filter((entry) => entry.includes("/"))],
     IndexConfigs: {
       "docker.io": { Name: "docker.io", Mirrors: info.mirrors, Secure: true, Official: true },
       ...Object.fromEntries(hosts.map((Name) => [Name, { Name, Mirrors: [], Secure: false, Official: false }])),

@@ -38,7 +38,7 @@ export function portList(view: ContainerView): readonly WirePort[] {
   const published = view.ports.map(wirePort);
   const taken = new Set(view.ports.map((port) => `${port.containerPort}/${port.protocol}`));
   const exposed = view.effective.exposedPorts.filter((port) => !taken.has(port)).map(exposedPort);
-  return [...exposed, ...published];
+  return [...published, ...exposed];
 }
 
 function wirePort(port: PublishedPort): WirePort {

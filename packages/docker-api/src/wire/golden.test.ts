@@ -60,7 +60,11 @@ for (const name of readdirSync(FOLDER)) {
   test(`what Docker was asked and shows: ${name}`, () => {
     const context = { version: 41, warnings: [] };
     const decoded = decodeCreateContainer(load(name, "create.json"), context);
-    const shown = encodeContainerInspect(viewOf(decoded), { runtime: "runc", cgroupnsMode: "host" }, 41);
+    const shown = encodeContainerInspect(
+      viewOf(decoded),
+      { runtime: "runc", cgroupnsMode: "host", oomKillDisable: false },
+      41,
+    );
     const { Path, Args, HostConfig, Config } = shown;
     const want = flatten(load(name, "inspect.json"));
     const got = flatten(JSON.parse(JSON.stringify({ Path, Args, HostConfig, Config })));
@@ -72,7 +76,7 @@ for (const name of readdirSync(FOLDER)) {
 test("every field that Docker's inspect has is there", () => {
   const shown = encodeContainerInspect(
     viewOf(decodeCreateContainer(load("everything", "create.json"), { version: 41, warnings: [] })),
-    { runtime: "runc", cgroupnsMode: "host" },
+    { runtime: "runc", cgroupnsMode: "host", oomKillDisable: false },
     41,
   );
   const want = load("everything", "inspect.json") as Record<string, object>;

@@ -38,7 +38,7 @@ export const imageCreate = defineRoute({
     try {
       await pull(call, query, stream);
     } catch (error) {
-      if (!call.signal.aborted) stream.fail(asPullError(error, query.reference));
+      if (!call.signal.aborted) stream.fail(asPullError(error));
     }
     stream.end();
     return undefined;
@@ -55,11 +55,12 @@ async function pull(call: ApiCall, { reference, platform }: PullQuery, stream: P
   });
 }
 
-/** A registry does not tell "not there" from "not for you": Docker makes both a 404. */
-function asPullError(error: unknown, reference: string): unknown {
-  if (!(error instanceof PermissionDenied)) return error;
-  return new NotFound(
-    `pull access denied for ${reference}, repository does not exist or may require 'docker login': ${error.message}`,
-    { cause: error, ...(error.remedy === undefined ? {} : { remedy: error.remedy }) },
-  );
+/**
+ * A registry does not tell "not there" from "not for you": Docker makes both a 404. What a registry does not have is
+ * told in the words of the registry client, not as an image that is missing here.
+ */
+function asPullError(error: unknown): unknown {
+  if (!(error instanceof PermissionDenied) && !(error instanceof NotFound)) return error;
+  const remedy = error.remedy === undefined ? {} : { remedy: error.remedy };
+  return new NotFound(error.message, { cause: error, ...remedy });
 }

@@ -1,1 +1,3 @@
-export {};
+export * from "./config-file.ts";
+export * from "./options.ts";
+export * from "./run-daemon.ts";

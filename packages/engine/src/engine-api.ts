@@ -245,7 +245,7 @@ export interface ExecsApi {
     options: { readonly tty?: boolean; readonly consoleSize?: readonly [height: number, width: number] },
   ): Promise<StreamSession>;
   /** Detached: resolves once the process runs. */
-  startDetached(id: string, options?: { readonly tty?: boolean }): Promise<void>;
+  startDetached(id: string): Promise<void>;
   resize(id: string, size: TerminalSize): Promise<void>;
   get(id: string): Promise<ExecView>;
 }

@@ -21,6 +21,7 @@ export class ContainerStore {
   readonly #directory: string;
   readonly #records = new Map<string, ContainerRecord>();
   readonly #names = new Map<string, string>();
+  readonly #retired = new Map<string, ContainerRecord>();
 
   private constructor(directory: string) {
     this.#directory = directory;
@@ -41,6 +42,10 @@ export class ContainerStore {
       const record = JSON.parse(await readFile(path, "utf8")) as ContainerRecord;
       if (record.version !== RECORD_VERSION || record.id !== id) {
         throw new Error(`record of version ${record.version}, expected ${RECORD_VERSION}`);
+      }
+      if (record.state.status === "removing") {
+        this.#retired.set(id, record);
+        return;
       }
       this.#records.set(id, record);
       this.#names.set(record.name, id);
@@ -136,6 +141,24 @@ export class ContainerStore {
     this.#names.set(record.name, record.id);
   }
 
+  /**
+   * First half of a removal, durable: nobody finds the container any more and its name is free. What it left is cleaned
+   * up from {@link ContainerStore.retired}, by this daemon or the next, and then {@link ContainerStore.delete}d.
+   */
+  async retire(record: ContainerRecord): Promise<void> {
+    const path = join(this.directoryOf(record.id), "container.json");
+    const retired: ContainerRecord = { ...record, state: { ...record.state, status: "removing" } };
+    await writeFileAtomic(path, JSON.stringify(retired));
+    this.#retired.set(record.id, retired);
+    this.#records.delete(record.id);
+    this.releaseName(record.name, record.id);
+  }
+
+  /** Containers whose removal was promised and is not finished. */
+  retired(): readonly ContainerRecord[] {
+    return [...this.#retired.values()];
+  }
+
   /** Forgets the container, durably; its directory goes with it. Idempotent. */
   async delete(id: string): Promise<void> {
     const directory = this.directoryOf(id);
@@ -146,6 +169,7 @@ export class ContainerStore {
     });
     const record = this.#records.get(id);
     this.#records.delete(id);
+    this.#retired.delete(id);
     if (record !== undefined) this.releaseName(record.name, id);
     await rm(directory, { recursive: true, force: true });
   }

@@ -52,13 +52,13 @@ export class Waiters {
     this.#tell(record, (condition) => condition === "next-exit" || (condition === "not-running" && !restarting));
   }
 
-  /** The container is gone; every kind of waiter is satisfied. */
+  /** The container is gone; every kind of waiter is satisfied. That its last start failed was said then. */
   removed(record: ContainerRecord): void {
-    this.#tell(record, () => true);
+    const { exitCode } = resultOf(record);
+    this.#tell(record, () => true, { exitCode });
   }
 
-  #tell(record: ContainerRecord, satisfied: (condition: WaitCondition) => boolean): void {
-    const result = resultOf(record);
+  #tell(record: ContainerRecord, satisfied: (condition: WaitCondition) => boolean, result = resultOf(record)): void {
     for (const waiter of [...(this.#byId.get(record.id) ?? [])]) {
       if (satisfied(waiter.condition)) waiter.resolve(result);
     }

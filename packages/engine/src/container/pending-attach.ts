@@ -1,5 +1,5 @@
 import { PassThrough } from "node:stream";
-import type { StreamSession } from "../engine-api.ts";
+import type { AttachOptions, StreamSession } from "../engine-api.ts";
 import { FrameQueue } from "../stream/frame-queue.ts";
 
 /**
@@ -8,12 +8,14 @@ import { FrameQueue } from "../stream/frame-queue.ts";
  */
 export class PendingAttach {
   readonly session: StreamSession;
+  readonly options: AttachOptions;
   readonly #queue = new FrameQueue();
   readonly #stdin: PassThrough | undefined;
   #close: () => void;
 
-  constructor(tty: boolean, stdin: boolean, onAbandon: () => void) {
-    this.#stdin = stdin ? new PassThrough() : undefined;
+  constructor(tty: boolean, options: AttachOptions, onAbandon: () => void) {
+    this.options = options;
+    this.#stdin = options.stdin ? new PassThrough() : undefined;
     this.#close = onAbandon;
     this.session = {
       tty,

@@ -47,18 +47,12 @@ export function shouldRestart({ policy, exitCode, stoppedByUser, restartCount }:
   }
 }
 
-/** Whether a container is to be started when the engine comes up (after a reboot, say). */
-export function shouldStartOnBoot(policy: RestartPolicy, stoppedByUser: boolean, exitCode: number): boolean {
-  switch (policy.name) {
-    case "no":
-      return false;
-    case "always":
-      return true;
-    case "unless-stopped":
-      return !stoppedByUser;
-    case "on-failure":
-      return !stoppedByUser && exitCode !== 0;
-  }
+/**
+ * Whether a stopped container is to be started when the engine comes up (after a reboot, say): as after an exit, only
+ * that `always` also brings back what the user had stopped.
+ */
+export function shouldStartOnBoot(question: RestartQuestion): boolean {
+  return question.policy.name === "always" || shouldRestart(question);
 }
 
 /** Doubling delay between restarts: 100 ms up to a minute, over again after a run of ten seconds. */

@@ -27,9 +27,9 @@ export function parseLogLine(line: Buffer): LogEntry | undefined {
   const streamEnd = line.indexOf(SPACE, timeEnd + 1);
   const tagEnd = line.indexOf(SPACE, streamEnd + 1);
   if (timeEnd < 0 || streamEnd < 0 || tagEnd < 0) return undefined;
-  const stream = line.latin1Slice(timeEnd + 1, streamEnd);
-  const tag = line.latin1Slice(streamEnd + 1, tagEnd);
-  const time = parseTime(line.latin1Slice(0, timeEnd));
+  const stream = line.toString("latin1", timeEnd + 1, streamEnd);
+  const tag = line.toString("latin1", streamEnd + 1, tagEnd);
+  const time = parseTime(line.toString("latin1", 0, timeEnd));
   if ((stream !== "stdout" && stream !== "stderr") || (tag !== "F" && tag !== "P") || time === undefined)
     return undefined;
   const text = line.subarray(tagEnd + 1);

@@ -1,0 +1,114 @@
+import { readFileSync } from "node:fs";
+import { errorMessage, InvalidArgument, systemCode } from "@boxship/base";
+import { load } from "js-yaml";
+
+const DEFAULT_PATH = "/etc/boxship/config.yaml";
+
+/** How one registry is reached. */
+export interface RegistryOptions {
+  /** Tried in order before the registry itself; `http://` makes one insecure. */
+  readonly mirrors?: readonly string[];
+  /** Plain HTTP or an unverified certificate is accepted. */
+  readonly insecure?: boolean;
+  /** Nothing is pulled from it. */
+  readonly blocked?: boolean;
+}
+
+/** `/etc/boxship/config.yaml`. Every field is optional; an unknown one is an error. */
+export interface ConfigFile {
+  readonly root?: string;
+  readonly group?: string;
+  readonly logLevel?: "debug" | "info" | "warn" | "error";
+  /** `crun`, `runc`, or the name of an entry of {@link runtimes}. @default the fastest that works */
+  readonly defaultRuntime?: string;
+  /** Further OCI runtimes: name to path. */
+  readonly runtimes?: Readonly<Record<string, string>>;
+  /** By registry host, as in an image's name. */
+  readonly registries?: Readonly<Record<string, RegistryOptions>>;
+  /** Where new networks take their subnets from. */
+  readonly addressPools?: readonly { readonly base: string; readonly size: number }[];
+  /** Defaults of container logs. */
+  readonly log?: { readonly maxSize?: string; readonly maxFile?: number };
+}
+
+type Check = (value: unknown, at: string) => void;
+
+function fail(at: string, expected: string): never {
+  throw new InvalidArgument(`configuration: ${at} must be ${expected}`, {
+    subject: { kind: "configuration", name: at },
+  });
+}
+
+const text: Check = (value, at) => {
+  if (typeof value !== "string" || value === "") fail(at, "a text");
+};
+const flag: Check = (value, at) => {
+  if (typeof value !== "boolean") fail(at, "true or false");
+};
+const count: Check = (value, at) => {
+  if (typeof value !== "number" || !Number.isInteger(value) || value < 1) fail(at, "a whole number above 0");
+};
+const list =
+  (item: Check): Check =>
+  (value, at) => {
+    if (!Array.isArray(value)) fail(at, "a list");
+    for (const [index, entry] of value.entries()) item(entry, `${at}[${index}]`);
+  };
+const map =
+  (item: Check): Check =>
+  (value, at) => {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) fail(at, "a map");
+    for (const [key, entry] of Object.entries(value)) item(entry, `${at}.${key}`);
+  };
+const fields =
+  (known: Readonly<Record<string, Check>>): Check =>
+  (value, at) => {
+    map(() => {})(value, at === "" ? "the file" : at);
+    for (const [key, entry] of Object.entries(value as object)) {
+      const check = known[key];
+      const path = at === "" ? key : `${at}.${key}`;
+      if (check === undefined) fail(path, `left out: it is not known here (known: ${Object.keys(known).join(", ")})`);
+      check(entry, path);
+    }
+  };
+
+const checkFile = fields({
+  root: text,
+  group: text,
+  logLevel: text,
+  defaultRuntime: text,
+  runtimes: map(text),
+  registries: map(fields({ mirrors: list(text), insecure: flag, blocked: flag })),
+  addressPools: list(fields({ base: text, size: count })),
+  log: fields({ maxSize: text, maxFile: count }),
+});
+
+/**
+ * Reads the configuration file.
+ *
+ * @param path where the user says it is; absent: the default place, where it may be missing
+ * @throws InvalidArgument naming the file and what is wrong in it
+ */
+export function readConfigFile(path: string | undefined): ConfigFile {
+  const file = path ?? DEFAULT_PATH;
+  let source: string;
+  try {
+    source = readFileSync(file, "utf8");
+  } catch (error) {
+    if (path === undefined && systemCode(error) === "ENOENT") return {};
+    throw new InvalidArgument(`cannot read the configuration file ${file}: ${errorMessage(error)}`, { cause: error });
+  }
+  return parseConfig(source, file);
+}
+
+/** @throws InvalidArgument */
+export function parseConfig(source: string, file: string): ConfigFile {
+  let parsed: unknown;
+  try {
+    parsed = load(source) ?? {};
+  } catch (error) {
+    throw new InvalidArgument(`${file} is not valid YAML: ${errorMessage(error)}`, { cause: error });
+  }
+  checkFile(parsed, "");
+  return parsed as ConfigFile;
+}

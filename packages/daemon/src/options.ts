@@ -1,0 +1,82 @@
+import { parseArgs } from "node:util";
+import { InvalidArgument, type LogLevel } from "@boxship/base";
+import { type ConfigFile, readConfigFile } from "./config-file.ts";
+
+/** Everything a daemon is started with; flags over environment over file. */
+export interface DaemonOptions extends ConfigFile {
+  /** Instance name: part of the names of bridges, nftables tables, cgroups and sockets. @default "boxship" */
+  readonly name: string;
+  /** Durable state. @default /var/lib/boxship, or /var/lib/boxship-NAME */
+  readonly root: string;
+  /** Sockets, process id, mounts of namespaces. @default /run/boxship, or /run/boxship-NAME */
+  readonly runDir: string;
+  readonly logLevel: LogLevel;
+  /** Group that may use the socket. @default boxship, where it exists */
+  readonly group?: string;
+}
+
+const NAME = /^[a-z][a-z0-9-]{0,8}$/;
+const LEVELS: readonly string[] = ["debug", "info", "warn", "error"] satisfies readonly LogLevel[];
+
+export const DEFAULT_NAME = "boxship";
+
+/** State and run-time directories of an instance. */
+export function instanceDirectories(name: string): { readonly root: string; readonly runDir: string } {
+  const suffix = name === DEFAULT_NAME ? "" : `-${name}`;
+  return { root: `/var/lib/boxship${suffix}`, runDir: `/run/boxship${suffix}` };
+}
+
+/**
+ * Reads flags, environment (`BOXSHIP_NAME`, `BOXSHIP_ROOT`, `BOXSHIP_RUN`, `BOXSHIP_LOG_LEVEL`, `BOXSHIP_GROUP`,
+ * `BOXSHIP_CONFIG`) and the configuration file.
+ *
+ * @throws InvalidArgument naming the flag, variable or line
+ */
+export function parseDaemonOptions(argv: readonly string[], env: NodeJS.ProcessEnv): DaemonOptions {
+  const flags = parseFlags(argv);
+  const pick = (flag: string | undefined, variable: string) => flag ?? (env[variable] || undefined);
+  const config = readConfigFile(pick(flags.config, "BOXSHIP_CONFIG"));
+  const name = pick(flags.name, "BOXSHIP_NAME") ?? DEFAULT_NAME;
+  if (!NAME.test(name)) {
+    throw new InvalidArgument(`invalid instance name "${name}"`, {
+      remedy: "use up to 9 lower-case letters, digits and hyphens, a letter first: it becomes part of interface names",
+    });
+  }
+  const level = pick(flags["log-level"], "BOXSHIP_LOG_LEVEL") ?? config.logLevel ?? "info";
+  if (!LEVELS.includes(level)) {
+    throw new InvalidArgument(`invalid log level "${level}"`, { remedy: `choose one of ${LEVELS.join(", ")}` });
+  }
+  const defaults = instanceDirectories(name);
+  const group = pick(flags.group, "BOXSHIP_GROUP") ?? config.group;
+  return {
+    ...config,
+    name,
+    root: pick(flags.root, "BOXSHIP_ROOT") ?? config.root ?? defaults.root,
+    runDir: pick(flags["run-dir"], "BOXSHIP_RUN") ?? defaults.runDir,
+    logLevel: level as LogLevel,
+    ...(group === undefined ? {} : { group }),
+  };
+}
+
+function parseFlags(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      strict: true,
+      allowPositionals: false,
+      options: {
+        name: { type: "string" },
+        root: { type: "string" },
+        "run-dir": { type: "string" },
+        "log-level": { type: "string" },
+        group: { type: "string" },
+        config: { type: "string" },
+      },
+    }).values;
+  } catch (error) {
+    throw new InvalidArgument(error instanceof Error ? error.message : String(error), {
+      remedy: "see 'boxship daemon --help'",
+      cause: error,
+    });
+  }
+}

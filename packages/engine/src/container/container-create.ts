@@ -1,0 +1,77 @@
+import { randomBytes } from "node:crypto";
+import type { EngineContext } from "../context.ts";
+import { eventAttributes } from "../context.ts";
+import { volumeResolver } from "../volume/volume-ensure.ts";
+import { checkHostConfig } from "./check-host-config.ts";
+import type { CreateContainerRequest } from "./config.ts";
+import { generateContainerName, parseContainerName } from "./container-name.ts";
+import { effectiveConfig } from "./effective-config.ts";
+import { resolveMounts } from "./mounts-resolve.ts";
+import { checkNetworkOptions, DEFAULT_NETWORK, parseNetworkMode, plannedEndpoints } from "./network-mode.ts";
+import { type ContainerRecord, RECORD_VERSION } from "./record.ts";
+
+/**
+ * Makes a container: its record, its writable layer and its anonymous volumes. Durable when it resolves; when it throws
+ * nothing is left.
+ */
+export async function createContainer(
+  context: EngineContext,
+  request: CreateContainerRequest,
+): Promise<{ readonly id: string; readonly warnings: readonly string[] }> {
+  const { containers } = context;
+  const id = randomBytes(32).toString("hex");
+  const name =
+    request.name === undefined || request.name === ""
+      ? generateContainerName((candidate) => containers.hasName(candidate))
+      : parseContainerName(request.name);
+  const warnings = checkHostConfig(request, context);
+
+  await using undo = new AsyncDisposableStack();
+  containers.reserveName(name, id);
+  undo.defer(() => containers.releaseName(name, id));
+  using pins = new DisposableStack();
+  const image = await context.images.forContainer(request.config.image, request.platform);
+  pins.use(context.pins.take(image.id));
+
+  const effective = effectiveConfig(request.config, image.run, id.slice(0, 12));
+  const mode = parseNetworkMode(request.hostConfig.networkMode);
+  checkNetworkOptions(mode, request.hostConfig, request.config.exposedPorts);
+  const endpoints = plannedEndpoints(request, mode, (ref) =>
+    // Clients name the default network by its mode.
+    context.network.getNetwork(ref === "default" ? DEFAULT_NETWORK : ref),
+  );
+  const mounts = await resolveMounts(
+    { hostConfig: request.hostConfig, anonymousPaths: effective.volumes },
+    volumeResolver(context, pins, undo),
+  );
+
+  undo.defer(() => containers.delete(id));
+  undo.defer(() => context.snapshotter.removeContainer(id));
+  await Promise.all([containers.prepare(id), context.snapshotter.createContainer(id, image.chainId)]);
+  const record: ContainerRecord = {
+    version: RECORD_VERSION,
+    id,
+    name,
+    created: context.clock.now(),
+    imageId: image.id,
+    ...(image.chainId === undefined ? {} : { chainId: image.chainId }),
+    platform: image.platform,
+    config: request.config,
+    effective,
+    hostConfig: request.hostConfig,
+    mounts,
+    endpoints: endpoints.map((endpoint) => ({
+      networkId: endpoint.id,
+      networkName: endpoint.name,
+      request: endpoint.request,
+    })),
+    ports: [],
+    state: { status: "created", exitCode: 0 },
+    restartCount: 0,
+    stoppedByUser: false,
+  };
+  await containers.save(record);
+  undo.move();
+  context.events.publish("container", "create", id, eventAttributes(record));
+  return { id, warnings };
+}

@@ -1,0 +1,66 @@
+import type { ExitStatus } from "@boxship/runtime";
+import { type EngineContext, eventAttributes, liveOf } from "../context.ts";
+import { releaseMounts } from "./container-cleanup.ts";
+import { removeLocked } from "./container-remove.ts";
+import { scheduleRestart } from "./container-restart-due.ts";
+import type { ContainerRecord } from "./record.ts";
+import { NO_RESTART, shouldRestart } from "./restart-policy.ts";
+import { isAlive, transition } from "./state.ts";
+
+/** A container's process has ended: record it, tell who waits, restart or clean up. Idempotent per run. */
+export async function handleExit(context: EngineContext, id: string, status: ExitStatus): Promise<void> {
+  await context.locks.run(id, () => exitLocked(context, id, status));
+}
+
+/** As {@link handleExit}; the caller holds the lock. */
+export async function exitLocked(context: EngineContext, id: string, status: ExitStatus): Promise<void> {
+  const record = context.containers.get(id);
+  if (record === undefined || !isAlive(record.state)) return;
+  const live = liveOf(context, id);
+  live.health?.[Symbol.dispose]();
+  delete live.health;
+  const rotation = live.logRotation;
+  delete live.logRotation;
+  const restarting = shouldRestart({
+    policy: record.hostConfig.restartPolicy ?? NO_RESTART,
+    exitCode: status.code,
+    stoppedByUser: record.stoppedByUser,
+    restartCount: record.restartCount,
+  });
+  // Addresses and ports are free before anybody hears of the end, so that the next container can have them.
+  await context.network.removeSandbox(id);
+  const ended = endedRecord(record, status, restarting);
+  await context.containers.save(ended);
+  if (status.oomKilled) context.events.publish("container", "oom", id, eventAttributes(ended));
+  context.events.publish("container", "die", id, {
+    ...eventAttributes(ended),
+    exitCode: String(status.code),
+    execDuration: String(Math.max(0, Math.round((status.finishedAt.getTime() - record.state.startedAt) / 1000))),
+  });
+  const autoRemove = record.hostConfig.autoRemove === true && !restarting;
+  context.waiters.exited(ended, restarting);
+  await rotation?.[Symbol.asyncDispose]();
+  if (autoRemove) {
+    await removeLocked(context, ended, { volumes: true });
+    return;
+  }
+  await context.runtime.delete(id);
+  await releaseMounts(context, ended);
+  if (restarting) scheduleRestart(context, ended, status.finishedAt.getTime() - record.state.startedAt);
+}
+
+function endedRecord(record: ContainerRecord, status: ExitStatus, restarting: boolean): ContainerRecord {
+  const startedAt = isAlive(record.state) ? record.state.startedAt : 0;
+  return {
+    ...record,
+    endpoints: record.endpoints.map(({ active: _active, ...endpoint }) => endpoint),
+    ports: [],
+    state: transition(record.name, record.state, {
+      status: restarting ? "restarting" : "exited",
+      exitCode: status.code,
+      startedAt,
+      finishedAt: status.finishedAt.getTime(),
+      oomKilled: status.oomKilled,
+    }),
+  };
+}

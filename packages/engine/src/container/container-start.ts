@@ -1,0 +1,142 @@
+import { asBoxshipError, Conflict, FailedPrecondition } from "@boxship/base";
+import { StartError } from "@boxship/runtime";
+import { currentRecord, type EngineContext, eventAttributes, liveOf } from "../context.ts";
+import { StartFailed } from "../errors.ts";
+import { attachToRuntime } from "./container-attach.ts";
+import { logPathOf } from "./container-logs.ts";
+import { removeLocked } from "./container-remove.ts";
+import { startHealth } from "./health-start.ts";
+import { logLimits } from "./log-limits.ts";
+import { startLogRotation } from "./log-rotation.ts";
+import type { ContainerRecord } from "./record.ts";
+import { joinNetworks } from "./start-network.ts";
+import { prepareRootfs } from "./start-rootfs.ts";
+import { buildContainerSpec } from "./start-spec.ts";
+import { isAlive, transition } from "./state.ts";
+
+/** Starts a container. @returns false when it was running already */
+export async function startContainer(context: EngineContext, ref: string): Promise<boolean> {
+  const { id } = context.containers.resolve(ref);
+  return context.locks.run(id, () => startLocked(context, id, { byUser: true }));
+}
+
+/**
+ * The start itself; the caller holds the container's lock. A failure leaves nothing of it behind, is kept in the record
+ * and thrown.
+ */
+export async function startLocked(
+  context: EngineContext,
+  id: string,
+  { byUser }: { readonly byUser: boolean },
+): Promise<boolean> {
+  const record = currentRecord(context, id);
+  if (record.state.status === "running") return false;
+  refuseStart(record);
+  const live = liveOf(context, id);
+  live.restart?.timer[Symbol.dispose]();
+  delete live.restart;
+  if (byUser) delete live.restartDelayMs;
+  await using undo = new AsyncDisposableStack();
+  try {
+    const started = await launch(context, byUser ? { ...record, restartCount: 0, stoppedByUser: false } : record, undo);
+    undo.move();
+    context.events.publish("container", "start", id, eventAttributes(started));
+    startHealth(context, started);
+    return true;
+  } catch (error) {
+    await undo.disposeAsync();
+    throw await recordFailure(context, record, error);
+  }
+}
+
+function refuseStart({ state, name }: ContainerRecord): void {
+  const subject = { kind: "container", name };
+  if (state.status === "paused") {
+    throw new Conflict("cannot start a paused container, try unpause instead", { subject });
+  }
+  if (state.status === "removing" || state.status === "dead") {
+    throw new FailedPrecondition(`container is marked for removal and cannot be started`, { subject });
+  }
+}
+
+async function launch(
+  context: EngineContext,
+  record: ContainerRecord,
+  undo: AsyncDisposableStack,
+): Promise<ContainerRecord> {
+  const { runtime, containers } = context;
+  const { id, effective, hostConfig } = record;
+  // The two touch nothing in common: namespaces and addresses here, mounts there.
+  const [network, rootfs] = await allOrUndo([
+    joinNetworks(context, record, undo),
+    prepareRootfs(context, record, undo),
+  ]);
+  const spec = await buildContainerSpec(context, record, { rootfs, network });
+  const limits = logLimits(hostConfig.logConfig, context.options.log);
+  const logPath = logPathOf(context, id);
+  undo.defer(() => runtime.delete(id));
+  const { pid } = await runtime.create({
+    id,
+    spec,
+    terminal: effective.tty === true,
+    stdin: effective.openStdin === true,
+    stdinOnce: effective.stdinOnce === true,
+    ...(limits.kept ? { logPath } : {}),
+    ...(hostConfig.runtime === undefined || hostConfig.runtime === "" ? {} : { runtime: hostConfig.runtime }),
+  });
+  const live = liveOf(context, id);
+  // Clients that attached before the start must be there before the first byte is written.
+  await Promise.all([...live.pendingAttaches].map((pending) => attachToRuntime(context, id, pending)));
+  live.pendingAttaches.clear();
+  const startedAt = context.clock.now();
+  const started: ContainerRecord = {
+    ...record,
+    endpoints: network.endpoints,
+    ports: network.ports,
+    state: transition(record.name, record.state, { status: "running", pid, startedAt }),
+  };
+  // Durable first: an exit that comes right after the start finds a running record.
+  await containers.save(started);
+  undo.defer(() => containers.save(record));
+  await runtime.start(id);
+  if (limits.kept && limits.maxSize > 0) live.logRotation = startLogRotation(context, id, logPath, limits);
+  return started;
+}
+
+/** Waits for all, so that the undo stack is complete before it is unwound. */
+async function allOrUndo<A, B>(tasks: readonly [Promise<A>, Promise<B>]): Promise<readonly [A, B]> {
+  const [a, b] = await Promise.allSettled(tasks);
+  if (a.status === "rejected") throw a.reason;
+  if (b.status === "rejected") throw b.reason;
+  return [a.value, b.value];
+}
+
+async function recordFailure(context: EngineContext, before: ContainerRecord, thrown: unknown): Promise<Error> {
+  const cause = asBoxshipError(thrown);
+  const exitCode = thrown instanceof StartError || thrown instanceof StartFailed ? thrown.exitCode : 128;
+  const error = thrown instanceof StartError ? new StartFailed(cause.message, exitCode, { cause }) : cause;
+  const live = liveOf(context, before.id);
+  for (const pending of live.pendingAttaches) pending.fail();
+  live.pendingAttaches.clear();
+  const { state } = before;
+  const failed: ContainerRecord = {
+    ...before,
+    endpoints: before.endpoints.map(({ active: _active, ...endpoint }) => endpoint),
+    ports: [],
+    state:
+      state.status === "created"
+        ? { status: "created", exitCode, error: error.message }
+        : {
+            status: "exited",
+            exitCode,
+            error: error.message,
+            startedAt: "startedAt" in state ? (state.startedAt ?? 0) : 0,
+            finishedAt: context.clock.now(),
+            oomKilled: false,
+          },
+  };
+  await context.containers.save(failed);
+  if (failed.state.status === "exited") context.waiters.exited(failed, false);
+  if (before.hostConfig.autoRemove === true && !isAlive(state)) await removeLocked(context, failed, { volumes: true });
+  return error;
+}

@@ -1,0 +1,96 @@
+import { sleep } from "@boxship/base";
+import { type EngineContext, eventAttributes, liveOf } from "../context.ts";
+import { markStopped, parseSignal, sendSignal, stopSignalOf } from "./container-kill.ts";
+import type { ContainerRecord } from "./record.ts";
+import { isAlive, transition } from "./state.ts";
+
+const DEFAULT_TIMEOUT_S = 10;
+const SIGKILL = 9;
+/** How long the end may take to arrive after SIGKILL before the signal is sent again. */
+const KILL_PATIENCE_MS = 5_000;
+
+export interface StopOptions {
+  /** Seconds until SIGKILL; -1 waits for ever. */
+  readonly timeout?: number;
+  readonly signal?: string;
+}
+
+/** Ends a container in order. @returns false when it was not running */
+export async function stopContainer(context: EngineContext, ref: string, options: StopOptions = {}): Promise<boolean> {
+  const { id } = context.containers.resolve(ref);
+  const begun = await context.locks.run(id, () => beginStop(context, id, options));
+  if (begun === undefined) return false;
+  await finishStop(context, begun.record, begun.exited, options.timeout ?? begun.record.effective.stopTimeout);
+  return true;
+}
+
+interface BegunStop {
+  readonly record: ContainerRecord;
+  /** Resolves after the exit was handled. */
+  readonly exited: Promise<unknown>;
+}
+
+/** First half, under the lock: cancel a restart that is due, or send the stop signal. */
+async function beginStop(context: EngineContext, id: string, options: StopOptions): Promise<BegunStop | undefined> {
+  const record = context.containers.resolve(id);
+  const signal =
+    options.signal === undefined || options.signal === "" ? stopSignalOf(record) : parseSignal(options.signal);
+  if (record.state.status === "restarting") {
+    const live = liveOf(context, id);
+    live.restart?.timer[Symbol.dispose]();
+    delete live.restart;
+    const state = transition(record.name, record.state, { ...record.state, status: "exited" });
+    const stopped: ContainerRecord = { ...record, stoppedByUser: true, state };
+    await context.containers.save(stopped);
+    context.waiters.exited(stopped, false);
+    context.events.publish("container", "stop", id, eventAttributes(stopped));
+    return { record: stopped, exited: Promise.resolve() };
+  }
+  if (!isAlive(record.state)) return undefined;
+  const exited = context.waiters.wait(record, "next-exit");
+  const marked = await markStopped(context, record);
+  await sendSignal(context, marked, signal);
+  context.events.publish("container", "kill", id, { ...eventAttributes(record), signal: String(signal) });
+  return { record: marked, exited };
+}
+
+/** Second half, without the lock, as the handling of the exit needs it. */
+async function finishStop(
+  context: EngineContext,
+  record: ContainerRecord,
+  exited: Promise<unknown>,
+  timeout = DEFAULT_TIMEOUT_S,
+): Promise<void> {
+  if (timeout >= 0 && !(await within(context, exited, timeout * 1000))) {
+    do {
+      await context.runtime.kill(record.id, SIGKILL);
+      context.events.publish("container", "kill", record.id, { ...eventAttributes(record), signal: String(SIGKILL) });
+    } while (!(await within(context, exited, KILL_PATIENCE_MS)));
+  }
+  await exited;
+  context.events.publish("container", "stop", record.id, eventAttributes(record));
+}
+
+/** Whether the promise settles within the time. */
+async function within(context: EngineContext, promise: Promise<unknown>, ms: number): Promise<boolean> {
+  const cancel = new AbortController();
+  const late = sleep(context.clock, ms, cancel.signal).then(
+    () => false,
+    () => true,
+  );
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    cancel.abort();
+  }
+}
+
+/** Kills it for its removal, and waits until the exit was handled. Loops over a restart that came in between. */
+export async function killForRemoval(context: EngineContext, id: string): Promise<void> {
+  for (;;) {
+    const record = context.containers.get(id);
+    if (record === undefined) return;
+    if (!isAlive(record.state) && record.state.status !== "restarting") return;
+    await stopContainer(context, id, { timeout: 0, signal: "SIGKILL" });
+  }
+}

@@ -1,0 +1,49 @@
+import type { EngineContext } from "../context.ts";
+import type { ContainersApi } from "../engine-api.ts";
+import { exportContainer, getArchive, putArchive, statPath } from "./container-archive.ts";
+import { attachContainer } from "./container-attach.ts";
+import { containerChanges } from "./container-changes.ts";
+import { createContainer } from "./container-create.ts";
+import { killContainer } from "./container-kill.ts";
+import { containerLogs } from "./container-logs.ts";
+import { pauseContainer, unpauseContainer } from "./container-pause.ts";
+import { removeContainer } from "./container-remove.ts";
+import { renameContainer } from "./container-rename.ts";
+import { resizeContainer } from "./container-resize.ts";
+import { restartContainer } from "./container-restart.ts";
+import { startContainer } from "./container-start.ts";
+import { containerStats } from "./container-stats.ts";
+import { stopContainer } from "./container-stop.ts";
+import { topContainer } from "./container-top.ts";
+import { updateContainer } from "./container-update.ts";
+import { containerView, listContainers } from "./container-view.ts";
+
+/** The container verbs, bound to one engine. Each is in the file of its name. */
+export function containersApi(context: EngineContext): ContainersApi {
+  const { containers, waiters } = context;
+  return {
+    create: (request) => createContainer(context, request),
+    start: (ref) => startContainer(context, ref),
+    stop: (ref, options) => stopContainer(context, ref, options),
+    restart: (ref, options) => restartContainer(context, ref, options),
+    kill: (ref, signal) => killContainer(context, ref, signal),
+    pause: (ref) => pauseContainer(context, ref),
+    unpause: (ref) => unpauseContainer(context, ref),
+    rename: (ref, name) => renameContainer(context, ref, name),
+    update: (ref, change) => updateContainer(context, ref, change),
+    remove: (ref, options) => removeContainer(context, ref, options),
+    list: (options) => listContainers(context, options),
+    get: async (ref, options) => containerView(context, containers.resolve(ref), options),
+    logs: (ref, options) => containerLogs(context, ref, options),
+    attach: (ref, options) => attachContainer(context, ref, options),
+    wait: async (ref, condition, signal) => waiters.wait(containers.resolve(ref), condition, signal),
+    resize: async (ref, size) => resizeContainer(context, ref, size),
+    top: (ref, args) => topContainer(context, ref, args),
+    changes: (ref) => containerChanges(context, ref),
+    statPath: (ref, path) => statPath(context, ref, path),
+    getArchive: (ref, path) => getArchive(context, ref, path),
+    putArchive: (ref, path, archive, options) => putArchive(context, ref, path, archive, options),
+    export: (ref) => exportContainer(context, ref),
+    stats: (ref) => containerStats(context, ref),
+  };
+}

@@ -1,0 +1,97 @@
+import { errorMessage } from "@boxship/base";
+import { type EngineContext, liveOf } from "../context.ts";
+import { releaseMounts } from "./container-cleanup.ts";
+import { exitLocked } from "./container-exit.ts";
+import { logPathOf } from "./container-logs.ts";
+import { cleanUpRetired, removeLocked } from "./container-remove.ts";
+import { scheduleRestart } from "./container-restart-due.ts";
+import { startLocked } from "./container-start.ts";
+import { startHealth } from "./health-start.ts";
+import { logLimits } from "./log-limits.ts";
+import { startLogRotation } from "./log-rotation.ts";
+import type { ContainerRecord } from "./record.ts";
+import { NO_RESTART, shouldStartOnBoot } from "./restart-policy.ts";
+import { isAlive } from "./state.ts";
+
+/**
+ * Brings records and reality together when the engine opens: what still runs is taken over, exits that happened
+ * meanwhile are handled, interrupted starts and removals are cleaned up, and restart policies have their way.
+ */
+export async function restoreContainers(context: EngineContext): Promise<void> {
+  const records = context.containers.all();
+  const live = records.filter(({ state }) => isAlive(state)).map(({ id }) => id);
+  // Everything in the kernel that belongs to no running record is the rest of something interrupted.
+  await context.runtime.reconcile(live);
+  await context.network.reconcile(live);
+  await context.snapshotter.reconcile(records.map(({ id }) => id));
+  await context.volumeStore.reconcile(live);
+  for (const record of context.containers.retired()) {
+    context.background.run(`clean-up of container ${record.name}`, () => cleanUpRetired(context, record));
+  }
+  await Promise.all(records.map((record) => context.locks.run(record.id, () => restoreOne(context, record))));
+}
+
+async function restoreOne(context: EngineContext, record: ContainerRecord): Promise<void> {
+  try {
+    if (isAlive(record.state)) await takeOver(context, record);
+    else await settle(context, record);
+  } catch (error) {
+    context.logger.error("container could not be restored", { container: record.name, error: errorMessage(error) });
+  }
+}
+
+async function takeOver(context: EngineContext, record: ContainerRecord): Promise<void> {
+  const { id } = record;
+  const found = await context.runtime.adopt(id);
+  switch (found.status) {
+    case "running":
+    case "paused": {
+      const startedAt = isAlive(record.state) ? record.state.startedAt : context.clock.now();
+      const state = { status: found.status, pid: found.pid, startedAt } as const;
+      if (record.state.status !== found.status) await context.containers.save({ ...record, state });
+      resume(context, record);
+      return;
+    }
+    case "created":
+      // The start was recorded, and cut off before the process was let go: nobody was told that it runs.
+      await context.runtime.start(id);
+      resume(context, record);
+      return;
+    case "stopped":
+      await exitLocked(context, id, found.exit);
+      return;
+    case "absent":
+      // After a reboot there is nothing left that could tell how it ended.
+      await exitLocked(context, id, { code: 255, finishedAt: new Date(context.clock.now()), oomKilled: false });
+      return;
+  }
+}
+
+function resume(context: EngineContext, record: ContainerRecord): void {
+  const limits = logLimits(record.hostConfig.logConfig, context.options.log);
+  const logPath = logPathOf(context, record.id);
+  if (limits.kept && limits.maxSize > 0) {
+    liveOf(context, record.id).logRotation = startLogRotation(context, record.id, logPath, limits);
+  }
+  startHealth(context, record);
+}
+
+async function settle(context: EngineContext, record: ContainerRecord): Promise<void> {
+  const { state } = record;
+  await releaseMounts(context, record);
+  if (state.status === "restarting") {
+    scheduleRestart(context, record, 0);
+    return;
+  }
+  if (state.status !== "exited") return;
+  if (record.hostConfig.autoRemove === true) {
+    await removeLocked(context, record, { volumes: true });
+    return;
+  }
+  const policy = record.hostConfig.restartPolicy ?? NO_RESTART;
+  const { stoppedByUser, restartCount } = record;
+  if (!shouldStartOnBoot({ policy, exitCode: state.exitCode, stoppedByUser, restartCount })) return;
+  context.background.run(`start of container ${record.name}`, () =>
+    context.locks.run(record.id, () => startLocked(context, record.id, { byUser: false })),
+  );
+}

@@ -1,0 +1,105 @@
+import { readlinkSync } from "node:fs";
+import { mkdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { FailedPrecondition, InvalidArgument, NotFound, systemCode } from "@boxship/base";
+import { descriptorPath, openInRoot } from "@boxship/kernel";
+import type { EngineContext } from "../context.ts";
+import type { ContainerRecord, MountPoint } from "./record.ts";
+
+/** A container's file system, mounted, with the sources of everything that is to be mounted into it. */
+export interface PreparedRootfs {
+  readonly path: string;
+  /** Parents before children. */
+  readonly mounts: readonly PreparedMount[];
+}
+
+export interface PreparedMount {
+  readonly point: MountPoint;
+  /** What to bind; empty for tmpfs. */
+  readonly source: string;
+}
+
+/** Mounts the writable layer and readies volumes and bind sources; `undo` takes the mounts back. */
+export async function prepareRootfs(
+  context: EngineContext,
+  record: ContainerRecord,
+  undo: AsyncDisposableStack,
+): Promise<PreparedRootfs> {
+  const { id } = record;
+  const path = context.snapshotter.mountContainer(id);
+  undo.defer(() => context.snapshotter.unmountContainer(id));
+  const mounts: PreparedMount[] = [];
+  for (const point of record.mounts) {
+    mounts.push({ point, source: await prepareSource(context, record, path, point, undo) });
+  }
+  return { path, mounts };
+}
+
+async function prepareSource(
+  context: EngineContext,
+  record: ContainerRecord,
+  rootfs: string,
+  point: MountPoint,
+  undo: AsyncDisposableStack,
+): Promise<string> {
+  switch (point.type) {
+    case "tmpfs":
+      return "";
+    case "bind":
+      await requireSource(point);
+      return point.source;
+    case "volume": {
+      const name = point.name ?? "";
+      const source = await context.volumeStore.mount(name, record.id);
+      undo.defer(() => context.volumeStore.unmount(name, record.id));
+      if (point.copyUp === true) {
+        const copied = await context.volumeStore.copyUp(name, rootfs, point.destination);
+        if (copied)
+          context.logger.debug("filled an empty volume from the image", { volume: name, container: record.id });
+      }
+      return insideOf(source, point);
+    }
+    case "image": {
+      const source = await context.images.mountReadOnly(point.name ?? "", `${record.id}-${mountKey(point)}`);
+      undo.defer(() => context.images.unmount(`${record.id}-${mountKey(point)}`));
+      return insideOf(source, point);
+    }
+  }
+}
+
+/** A short name for the mount of an image at one place. */
+export function mountKey(point: MountPoint): string {
+  return Buffer.from(point.destination).toString("hex").slice(-32);
+}
+
+async function requireSource(point: MountPoint): Promise<void> {
+  try {
+    await stat(point.source);
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw error;
+    if (point.createSource !== true) {
+      throw new InvalidArgument(
+        `invalid mount config for type "bind": bind source path does not exist: ${point.source}`,
+        { subject: { kind: "mount", name: point.destination }, cause: error },
+      );
+    }
+    await mkdir(point.source, { recursive: true, mode: 0o755 });
+  }
+}
+
+/** A directory inside a volume or image, pinned through its own descriptor so that no symlink can lead out of it. */
+function insideOf(source: string, point: MountPoint): string {
+  if (point.subpath === undefined || point.subpath === "." || point.subpath === "") return source;
+  try {
+    using found = openInRoot(source, point.subpath);
+    // Resolved once inside the volume: the name below holds no symlink and no "..".
+    return readlinkSync(descriptorPath(found));
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") {
+      throw new NotFound(`cannot access path ${join(source, point.subpath)}: no such file or directory`, {
+        subject: { kind: "mount", name: point.destination },
+      });
+    }
+    throw new FailedPrecondition(`subpath ${point.subpath} cannot be mounted`, { cause: error });
+  }
+}

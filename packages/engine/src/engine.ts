@@ -1,0 +1,147 @@
+import { join } from "node:path";
+import { KeyedMutex } from "@boxship/base";
+import { NetworkManager } from "@boxship/network";
+import { ContainerRuntime } from "@boxship/runtime";
+import { Snapshotter, VolumeStore } from "@boxship/storage";
+import { handleExit } from "./container/container-exit.ts";
+import { ContainerStore } from "./container/container-store.ts";
+import { Waiters } from "./container/container-wait.ts";
+import { containersApi } from "./container/containers.ts";
+import { restoreContainers } from "./container/restore.ts";
+import { BackgroundTasks, type EngineContext, Pins } from "./context.ts";
+import type {
+  ContainersApi,
+  EngineApi,
+  EventsApi,
+  ExecsApi,
+  ImagesApi,
+  NetworksApi,
+  SystemApi,
+  VolumesApi,
+} from "./engine-api.ts";
+import { EventBus } from "./events.ts";
+import { ExecTable } from "./exec/exec-table.ts";
+import { execsApi } from "./exec/execs.ts";
+import { Images } from "./image/images.ts";
+import { imagesApi } from "./image/images-api.ts";
+import { networksApi } from "./network/networks.ts";
+import type { EngineOptions } from "./options.ts";
+import { systemApi } from "./system/system.ts";
+import { volumesApi } from "./volume/volumes.ts";
+
+/**
+ * The container engine of one instance. Opening it takes over what an earlier one left; disposing it lets go of
+ * everything and leaves the containers running.
+ */
+export class Engine implements EngineApi, AsyncDisposable {
+  readonly containers: ContainersApi;
+  readonly execs: ExecsApi;
+  readonly images: ImagesApi;
+  readonly networks: NetworksApi;
+  readonly volumes: VolumesApi;
+  readonly events: EventsApi;
+  readonly system: SystemApi;
+  readonly #context: EngineContext;
+  readonly #owned: AsyncDisposableStack;
+
+  private constructor(context: EngineContext, owned: AsyncDisposableStack) {
+    this.#context = context;
+    this.#owned = owned;
+    this.containers = containersApi(context);
+    this.execs = execsApi(context);
+    this.images = imagesApi(context);
+    this.networks = networksApi(context);
+    this.volumes = volumesApi(context);
+    this.events = context.events;
+    this.system = systemApi(context);
+  }
+
+  /** Opens the instance: one engine per `root` at a time (the caller sees to that). */
+  static async open(options: EngineOptions): Promise<Engine> {
+    await using owned = new AsyncDisposableStack();
+    const context = await openParts(options, owned);
+    owned.use(
+      context.runtime.onExit((id, status) =>
+        context.background.run(`handling the exit of ${id}`, () => handleExit(context, id, status)),
+      ),
+    );
+    await restoreContainers(context);
+    return new Engine(context, owned.move());
+  }
+
+  /** Removes every trace of the instance from the kernel: bridges, tables, mounts. Containers must be gone. */
+  async destroy(): Promise<void> {
+    await this.#context.background.settled();
+    await this.#context.network.destroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { background, live } = this.#context;
+    for (const { health, restart } of live.values()) {
+      health?.[Symbol.dispose]();
+      restart?.timer[Symbol.dispose]();
+    }
+    await background.settled();
+    for (const { logRotation } of live.values()) await logRotation?.[Symbol.asyncDispose]();
+    await this.#owned.disposeAsync();
+  }
+}
+
+async function openParts(options: EngineOptions, owned: AsyncDisposableStack): Promise<EngineContext> {
+  const { root, runDir, name, clock, logger } = options;
+  const { runtimes, defaultRuntime, addressPools } = options;
+  // None needs another, so a start waits only for the slowest.
+  const [[snapshotter, images], containers, volumeStore, runtime, network] = await Promise.all([
+    openImages(options, owned),
+    ContainerStore.open(root, logger),
+    VolumeStore.open({ root: join(root, "volumes"), logger }).then((part) => owned.use(part)),
+    ContainerRuntime.open({
+      runDir: join(runDir, "runtime"),
+      cgroupParent: `/${name}`,
+      mountRoots: [join(root, "snapshots"), join(runDir, "network")],
+      ...(runtimes === undefined ? {} : { runtimes: pathsOf(runtimes) }),
+      ...(defaultRuntime === undefined ? {} : { defaultRuntime }),
+      logger,
+      clock,
+    }).then((part) => owned.use(part)),
+    NetworkManager.open({
+      root: join(root, "network"),
+      runDir: join(runDir, "network"),
+      name,
+      ...(addressPools === undefined ? {} : { addressPools }),
+      logger,
+      clock,
+    }).then((part) => owned.use(part)),
+  ]);
+  return {
+    options,
+    clock,
+    logger,
+    runtime,
+    network,
+    snapshotter,
+    volumeStore,
+    images,
+    containers,
+    waiters: new Waiters(),
+    events: new EventBus(clock),
+    execs: owned.use(new ExecTable(clock)),
+    locks: new KeyedMutex(),
+    live: new Map(),
+    pins: new Pins(),
+    background: new BackgroundTasks(logger),
+  };
+}
+
+async function openImages(
+  options: EngineOptions,
+  owned: AsyncDisposableStack,
+): Promise<readonly [Snapshotter, Images]> {
+  const { root, logger } = options;
+  const snapshotter = owned.use(await Snapshotter.open({ root: join(root, "snapshots"), logger }));
+  return [snapshotter, owned.use(await Images.open(options, snapshotter))];
+}
+
+function pathsOf(runtimes: Readonly<Record<string, string>>): Record<string, { path: string }> {
+  return Object.fromEntries(Object.entries(runtimes).map(([name, path]) => [name, { path }]));
+}

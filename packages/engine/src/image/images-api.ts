@@ -1,0 +1,34 @@
+import { InvalidArgument } from "@boxship/base";
+import { familiarReference, parseReference, withDefaultTag } from "@boxship/oci";
+import type { EngineContext } from "../context.ts";
+import type { ImagesApi } from "../engine-api.ts";
+import { bootstrapImage } from "./image-bootstrap.ts";
+import { pruneImages } from "./image-prune.ts";
+import { pullImage } from "./image-pull.ts";
+import { removeImage } from "./image-remove.ts";
+import { imageHistory, imageView } from "./image-view.ts";
+
+/** The image verbs, bound to one engine. */
+export function imagesApi(context: EngineContext): ImagesApi {
+  const { images, events } = context;
+  return {
+    list: async () => images.store.list().map((record) => imageView(context, record)),
+    get: async (ref) => imageView(context, images.store.resolve(ref)),
+    history: async (ref) => imageHistory(context, images.store.resolve(ref)),
+    pull: (reference, options) => images.writing(() => pullImage(context, reference, options)),
+    async tag(ref, target) {
+      const { id } = images.store.resolve(ref);
+      const reference = parseReference(target);
+      if (reference.digest !== undefined) {
+        throw new InvalidArgument("refusing to create a tag with a digest reference", {
+          subject: { kind: "image", name: target },
+        });
+      }
+      await images.store.tag(id, withDefaultTag(reference));
+      events.publish("image", "tag", id, { name: familiarReference(withDefaultTag(reference)) });
+    },
+    remove: (ref, options) => removeImage(context, ref, options),
+    prune: (options) => pruneImages(context, options),
+    bootstrap: (kind, onProgress, signal) => images.writing(() => bootstrapImage(context, kind, onProgress, signal)),
+  };
+}

@@ -1,0 +1,205 @@
+import { join } from "node:path";
+import { NotFound, PermissionDenied } from "@boxship/base";
+import {
+  type ContentStore,
+  chainIds,
+  configPlatform,
+  createRegistryClient,
+  credentialFiles,
+  credentialsFor,
+  formatPlatform,
+  type ImageRecord,
+  type ImageStore,
+  openContentStore,
+  openImageStore,
+  type Platform,
+  type PulledImage,
+  parsePlatform,
+  parseReference,
+  platformRank,
+  type Reference,
+  type RegistryClient,
+  withDigest,
+} from "@boxship/oci";
+import type { Snapshotter } from "@boxship/storage";
+import type { ImageRunConfig, RegistryCredentials } from "../engine-api.ts";
+import type { EngineOptions } from "../options.ts";
+import { runConfigOf } from "./image-config.ts";
+import { toCredentials } from "./image-pull.ts";
+
+/** What a container needs of its image. */
+export interface ContainerImage {
+  readonly id: string;
+  readonly chainId: string | undefined;
+  readonly platform: Platform;
+  readonly run: ImageRunConfig;
+}
+
+/** The images of the instance: their content, their names, and the registries they come from. */
+export class Images implements AsyncDisposable {
+  readonly content: ContentStore;
+  readonly store: ImageStore;
+  readonly client: RegistryClient;
+  readonly #options: EngineOptions;
+  readonly #snapshotter: Snapshotter;
+  /** Pulls and other work that has layers which no image names yet. */
+  #writers = 0;
+  #sweepDue = false;
+
+  private constructor(
+    parts: { readonly content: ContentStore; readonly store: ImageStore; readonly client: RegistryClient },
+    options: EngineOptions,
+    snapshotter: Snapshotter,
+  ) {
+    this.content = parts.content;
+    this.store = parts.store;
+    this.client = parts.client;
+    this.#options = options;
+    this.#snapshotter = snapshotter;
+  }
+
+  static async open(options: EngineOptions, snapshotter: Snapshotter): Promise<Images> {
+    const { root, registries = {}, clock, logger } = options;
+    const content = await openContentStore({ root: join(root, "content") });
+    const store = await openImageStore({ root: join(root, "images"), content, clock });
+    const client = createRegistryClient({ registries, credentials: credentialFiles(), clock, logger });
+    return new Images({ content, store, client }, options, snapshotter);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.client[Symbol.asyncDispose]();
+    await this.store[Symbol.asyncDispose]();
+    await this.content[Symbol.asyncDispose]();
+  }
+
+  count(): number {
+    return this.store.list().length;
+  }
+
+  find(text: string): ImageRecord | undefined {
+    try {
+      return this.store.resolve(text);
+    } catch (error) {
+      if (error instanceof NotFound) return undefined;
+      throw error;
+    }
+  }
+
+  /** @throws NotFound when it is not here, or only for another platform */
+  async forContainer(text: string, platform?: string): Promise<ContainerImage> {
+    const record = this.store.resolve(text);
+    const own = configPlatform(record.config);
+    if (platform !== undefined && platform !== "") {
+      const wanted = parsePlatform(platform);
+      if (platformRank(wanted, own) === undefined) {
+        throw new NotFound(
+          `image with reference ${text} was found but its platform (${formatPlatform(own)}) does not match the specified platform (${formatPlatform(wanted)})`,
+          { subject: { kind: "image", name: text }, remedy: `boxship pull --platform ${platform} ${text}` },
+        );
+      }
+    }
+    this.store.touch(record.id);
+    return { id: record.id, chainId: topChain(record), platform: own, run: runConfigOf(record.config) };
+  }
+
+  /** Records what a pull has brought. */
+  async record(reference: Reference, pulled: PulledImage): Promise<ImageRecord> {
+    const size = pulled.layers.reduce((sum, layer) => sum + (layer.size ?? this.#layerSize(layer.chainId)), 0);
+    return this.store.add({
+      manifest: pulled.manifest,
+      indexes: pulled.indexes,
+      size,
+      tags: reference.tag === undefined ? [] : [reference],
+      digests: [withDigest(reference, pulled.root.digest)],
+    });
+  }
+
+  #layerSize(chainId: string): number {
+    return this.#snapshotter.listLayers().find((layer) => layer.chainId === chainId)?.size ?? 0;
+  }
+
+  /** How a container's image is shown: by the name it was made with while that still means the image, else by id. */
+  displayName(imageId: string, typed: string): string {
+    if (imageId === "") return typed;
+    if (/^(sha256:)?[0-9a-f]{64}$/.test(typed)) return typed;
+    return this.find(typed)?.id === imageId ? typed : imageId;
+  }
+
+  unpackedSize(imageId: string): number {
+    return this.store.list().find(({ id }) => id === imageId)?.size ?? 0;
+  }
+
+  /** Mounts an image's files for a container to look at; the mount is named after `key`. */
+  async mountReadOnly(imageId: string, key: string): Promise<string> {
+    const record = this.store.list().find(({ id }) => id === imageId);
+    if (record === undefined)
+      throw new NotFound(`No such image: ${imageId}`, { subject: { kind: "image", name: imageId } });
+    if (!this.#snapshotter.listContainers().some(({ id }) => id === key)) {
+      await this.#snapshotter.createContainer(key, topChain(record));
+    }
+    return this.#snapshotter.mountContainer(key, { readOnly: true });
+  }
+
+  async unmount(key: string): Promise<void> {
+    await this.#snapshotter.removeContainer(key);
+  }
+
+  /** Runs work that makes content and layers which nothing refers to until it is recorded; no sweep runs meanwhile. */
+  async writing<T>(work: () => Promise<T>): Promise<T> {
+    this.#writers++;
+    try {
+      return await work();
+    } finally {
+      this.#writers--;
+      if (this.#writers === 0 && this.#sweepDue) await this.sweep();
+    }
+  }
+
+  /**
+   * Removes layers and blobs that no image needs; later, when work is under way that has not recorded its own yet.
+   *
+   * @returns chain ids of the layers that were removed, topmost first
+   */
+  async sweep(): Promise<readonly string[]> {
+    this.#sweepDue = this.#writers > 0;
+    if (this.#sweepDue) return [];
+    const chains = new Set(this.store.list().flatMap(({ config }) => chainIds(config.rootfs.diff_ids)));
+    const removed = await this.#snapshotter.sweep((chainId) => chains.has(chainId as never));
+    const { store } = this;
+    for (let done = false; !done; ) {
+      done = (await this.content.sweep((digest) => store.references().has(digest), { budgetMs: 50 })).complete;
+    }
+    return removed.map(({ chainId }) => chainId);
+  }
+
+  /** Checks credentials against a registry. @throws PermissionDenied */
+  async login(registry: string, credentials: RegistryCredentials): Promise<{ readonly status: string }> {
+    const host = registry.replace(/^https?:\/\//, "").replace(/\/.*$/, "") || "docker.io";
+    const domain = ["index.docker.io", "registry-1.docker.io"].includes(host) ? "docker.io" : host;
+    const reference = parseReference(`${domain}/library/login`);
+    const given = toCredentials(credentials);
+    try {
+      await this.client.ping(reference, { credentials: credentialsFor(domain, given) });
+    } catch (error) {
+      if (!(error instanceof PermissionDenied)) throw error;
+      throw new PermissionDenied(`login attempt to ${domain} failed: incorrect username or password`, {
+        cause: error,
+        subject: { kind: "registry", name: domain },
+      });
+    }
+    return { status: "Login Succeeded" };
+  }
+
+  insecureRegistries(): readonly string[] {
+    return Object.entries(this.#options.registries ?? {}).flatMap(([host, { insecure }]) => (insecure ? [host] : []));
+  }
+
+  mirrors(): readonly string[] {
+    return [...(this.#options.registries?.["docker.io"]?.mirrors ?? [])];
+  }
+}
+
+/** Chain id of an image's top layer. */
+export function topChain(record: ImageRecord): string | undefined {
+  return chainIds(record.config.rootfs.diff_ids).at(-1);
+}

@@ -1,0 +1,94 @@
+import { Conflict, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied } from "@boxship/base";
+import type { EndpointRequest } from "../container/config.ts";
+import { parseNetworkMode } from "../container/network-mode.ts";
+import type { ContainerRecord, EndpointState } from "../container/record.ts";
+import { connectEndpoint } from "../container/start-network.ts";
+import { isAlive } from "../container/state.ts";
+import type { EngineContext } from "../context.ts";
+
+/** Joins a container to a network: at once if it runs, else at its next start. */
+export async function connectNetwork(
+  context: EngineContext,
+  ref: string,
+  containerRef: string,
+  request: EndpointRequest,
+): Promise<void> {
+  const network = context.network.getNetwork(ref);
+  const { id } = context.containers.resolve(containerRef);
+  await context.locks.run(id, async () => {
+    const record = context.containers.resolve(id);
+    refuseConnect(record, network.name);
+    if (record.endpoints.some((endpoint) => endpoint.networkId === network.id)) {
+      throw new PermissionDenied(`endpoint with name ${record.name} already exists in network ${network.name}`, {
+        subject: { kind: "network", name: network.name },
+      });
+    }
+    const planned: EndpointState = { networkId: network.id, networkName: network.name, request };
+    const endpoint = isAlive(record.state) ? await connectEndpoint(context, record, planned) : planned;
+    await context.containers.save({ ...record, endpoints: [...record.endpoints, endpoint] });
+    context.events.publish("network", "connect", network.id, {
+      container: id,
+      name: network.name,
+      type: network.driver,
+    });
+  });
+}
+
+function refuseConnect(record: ContainerRecord, network: string): void {
+  const subject = { kind: "container", name: record.name };
+  const mode = parseNetworkMode(record.hostConfig.networkMode);
+  if (mode.kind === "container") {
+    throw new InvalidArgument(
+      "container sharing network namespace with another container or host cannot be connected to any other network",
+      { subject },
+    );
+  }
+  if (mode.kind === "host") {
+    throw new InvalidArgument("cannot connect container to host network: it shares the host's network namespace", {
+      subject,
+    });
+  }
+  if (network === "host") throw new InvalidArgument("container cannot be connected to host network", { subject });
+  if (network === "none" || record.endpoints.some((endpoint) => endpoint.networkName === "none")) {
+    throw new FailedPrecondition(
+      "container cannot be connected to multiple networks with one of the networks in private (none) mode",
+      { subject },
+    );
+  }
+  if (record.state.status === "removing" || record.state.status === "dead") {
+    throw new Conflict(`container ${record.name} is marked for removal and cannot be connected`, { subject });
+  }
+}
+
+/** Takes a container off a network. With `force` also one that is gone. */
+export async function disconnectNetwork(
+  context: EngineContext,
+  ref: string,
+  containerRef: string,
+  force = false,
+): Promise<void> {
+  const network = context.network.getNetwork(ref);
+  const found = context.containers.find(containerRef);
+  if (found === undefined && force) return;
+  const { id } = context.containers.resolve(containerRef);
+  await context.locks.run(id, async () => {
+    const record = context.containers.resolve(id);
+    const endpoint = record.endpoints.find((candidate) => candidate.networkId === network.id);
+    if (endpoint === undefined) {
+      throw new NotFound(`container ${id} is not connected to network ${network.name}`, {
+        subject: { kind: "network", name: network.name },
+      });
+    }
+    if (network.name === "host") {
+      throw new PermissionDenied("container cannot be disconnected from host network or connected to host network");
+    }
+    if (endpoint.active !== undefined) await context.network.disconnect(id, network.id);
+    const endpoints = record.endpoints.filter((candidate) => candidate !== endpoint);
+    await context.containers.save({ ...record, endpoints });
+    context.events.publish("network", "disconnect", network.id, {
+      container: id,
+      name: network.name,
+      type: network.driver,
+    });
+  });
+}

@@ -1,0 +1,23 @@
+import type { Clock, Logger } from "@boxship/base";
+
+export interface EngineOptions {
+  /** Durable state. */
+  readonly root: string;
+  /** Run-time state; may vanish with a reboot. */
+  readonly runDir: string;
+  /** Instance name: prefix of bridges, nftables tables and cgroups. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** @default the fastest that works */
+  readonly defaultRuntime?: string;
+  /** Further OCI runtimes, name to path. */
+  readonly runtimes?: Readonly<Record<string, string>>;
+  /** By registry host. */
+  readonly registries?: Readonly<
+    Record<string, { readonly mirrors?: readonly string[]; readonly insecure?: boolean; readonly blocked?: boolean }>
+  >;
+  readonly addressPools?: readonly { readonly base: string; readonly size: number }[];
+  /** Defaults of container logs. @default 20 MB, 5 files */
+  readonly log?: { readonly maxSize?: string; readonly maxFile?: number };
+}

@@ -1,0 +1,95 @@
+import { Conflict, NotFound } from "@boxship/base";
+import type { EngineContext } from "../context.ts";
+import type { VolumesApi, VolumeView } from "../engine-api.ts";
+import { volumePin } from "./volume-ensure.ts";
+
+/** The engine's volumes; which containers use them is told by their records alone. */
+export function volumesApi(context: EngineContext): VolumesApi {
+  const get = (name: string) => context.volumeStore.get(name);
+  return {
+    async list({ size = false } = {}) {
+      const views = context.volumeStore.list().map((volume) => volumeView(context, volume.name));
+      return size ? Promise.all(views.map((view) => withUsage(context, view))) : views;
+    },
+    async get(name) {
+      get(name);
+      return volumeView(context, name);
+    },
+    async create({ name, driver, options, labels }) {
+      if (driver !== undefined && driver !== "" && driver !== "local") {
+        throw new NotFound(`error looking up volume plugin ${driver}: plugin "${driver}" not found`, {
+          subject: { kind: "volume driver", name: driver },
+          remedy: "the only volume driver is local",
+        });
+      }
+      const existed = name !== undefined && context.volumeStore.list().some((volume) => volume.name === name);
+      const volume = await context.volumeStore.create({
+        ...(name === undefined || name === "" ? {} : { name }),
+        driver: "local",
+        options: options ?? {},
+        labels: labels ?? {},
+      });
+      if (!existed) context.events.publish("volume", "create", volume.name, { driver: "local" });
+      return volumeView(context, volume.name);
+    },
+    async remove(name, { force = false } = {}) {
+      try {
+        get(name);
+      } catch (error) {
+        if (force && error instanceof NotFound) return;
+        throw error;
+      }
+      await removeUnused(context, name);
+    },
+    async prune(filter) {
+      const removed: string[] = [];
+      let reclaimed = 0;
+      for (const { name } of context.volumeStore.list()) {
+        if (usersOf(context, name).length > 0 || context.pins.has(volumePin(name))) continue;
+        const view = await withUsage(context, volumeView(context, name));
+        if (!filter(view)) continue;
+        await removeUnused(context, name);
+        removed.push(name);
+        reclaimed += view.usage?.size ?? 0;
+      }
+      return { removed, reclaimed };
+    },
+  };
+}
+
+function usersOf(context: EngineContext, name: string): readonly string[] {
+  const using = context.containers
+    .all()
+    .filter(({ mounts }) => mounts.some((mount) => mount.name === name && mount.type === "volume"));
+  return using.map(({ id }) => id);
+}
+
+async function removeUnused(context: EngineContext, name: string): Promise<void> {
+  const users = usersOf(context, name);
+  if (users.length > 0 || context.pins.has(volumePin(name))) {
+    throw new Conflict(`remove ${name}: volume is in use - [${users.join(", ")}]`, {
+      subject: { kind: "volume", name },
+      remedy: "remove the containers that use it first",
+    });
+  }
+  await context.volumeStore.remove(name);
+  context.events.publish("volume", "destroy", name, { driver: "local" });
+}
+
+function volumeView(context: EngineContext, name: string): VolumeView {
+  const volume = context.volumeStore.get(name);
+  return {
+    name: volume.name,
+    driver: volume.driver,
+    mountpoint: volume.mountpoint,
+    created: volume.created,
+    labels: volume.labels,
+    options: volume.options,
+    anonymous: "com.docker.volume.anonymous" in volume.labels,
+  };
+}
+
+async function withUsage(context: EngineContext, view: VolumeView): Promise<VolumeView> {
+  const { size } = await context.volumeStore.usage(view.name);
+  return { ...view, usage: { size, references: usersOf(context, view.name).length } };
+}

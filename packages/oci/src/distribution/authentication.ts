@@ -1,4 +1,5 @@
 import { type Clock, PermissionDenied, SingleFlight } from "@boxship/base";
+import { abortable } from "../abortable.ts";
 import { Field } from "../decode.ts";
 import type { Reference } from "../reference.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
@@ -71,8 +72,8 @@ export class Authenticator {
     const key = JSON.stringify([endpoint.host, challenge.parameters, request.scope, credentials]);
     const known = this.#tokens.get(key);
     if (known !== undefined && known.expires > this.#options.clock.monotonic()) return `Bearer ${known.value}`;
-    const token = await this.#fetching.run(key, () => this.#fetch(request, challenge, credentials));
-    signal?.throwIfAborted();
+    const fetching = this.#fetching.run(key, () => this.#fetch(request, challenge, credentials));
+    const token = await abortable(fetching, signal);
     this.#tokens.set(key, token);
     return `Bearer ${token.value}`;
   }

@@ -1,5 +1,14 @@
 import { arch, platform } from "node:os";
-import { type Clock, InvalidArgument, type Logger, NotFound, silentLogger, systemClock } from "@boxship/base";
+import {
+  type Clock,
+  InvalidArgument,
+  type Logger,
+  NotFound,
+  ResourceExhausted,
+  silentLogger,
+  systemClock,
+  Unavailable,
+} from "@boxship/base";
 import type { BlobInfo } from "../content-store/contract.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { type Digest, digestAlgorithm, digestOf, isDigest } from "../digest.ts";
@@ -108,8 +117,11 @@ class Client implements RegistryClient {
     const session = this.#sessionFor(options);
     return session.anywhere(reference, options.signal, async (endpoint) => {
       const request = { ...manifestRequest(reference), method: "HEAD" as const };
-      const head = await session.ask(endpoint, request, options.signal).catch(() => undefined);
-      options.signal?.throwIfAborted();
+      const head = await session.ask(endpoint, request, options.signal).catch((error: unknown) => {
+        options.signal?.throwIfAborted();
+        if (error instanceof Unavailable || error instanceof ResourceExhausted) throw error;
+        return undefined;
+      });
       const resolved = head === undefined ? undefined : readHead(reference, head);
       if (resolved !== undefined) return resolved;
       // The answer to HEAD has no body: only GET says why it failed, and some registries leave the digest out.

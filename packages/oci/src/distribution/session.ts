@@ -1,4 +1,5 @@
 import { type Clock, type Logger, PermissionDenied, SingleFlight, Unavailable } from "@boxship/base";
+import { abortable } from "../abortable.ts";
 import type { Reference } from "../reference.ts";
 import { Authenticator, type Scope } from "./authentication.ts";
 import type { CredentialSource } from "./credentials.ts";
@@ -128,7 +129,7 @@ export class Session {
     signal: AbortSignal | undefined,
   ): Promise<R> {
     signal?.throwIfAborted();
-    const origin = await this.#origin(endpoint);
+    const origin = await abortable(this.#origin(endpoint), signal);
     const authorize = { endpoint, reference: request.asked.reference, scope: request.scope };
     const url = `${origin}${endpoint.prefix}/v2/${request.path}`;
     try {

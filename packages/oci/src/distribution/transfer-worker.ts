@@ -4,12 +4,15 @@ import { serveTasks, type TaskContext } from "@boxship/base/worker-pool";
 import { diskError } from "../content-store/disk-error.ts";
 import { Digester } from "../digest.ts";
 import { BlobProgress } from "../layer/blob-source.ts";
+import { yieldToMainThread } from "../thread-priority.ts";
 import { HttpConnections, type HttpResponse, NetworkFailure, networkFailure, readBody } from "./http.ts";
 import type { TransferReply, TransferRequest } from "./transfer.ts";
 
 const ERROR_BODY_LIMIT = 64 * 1024;
 const REHASH_SIZE = 1024 * 1024;
 const PROGRESS_EVERY_MS = 100;
+
+yieldToMainThread();
 
 const connections = new HttpConnections();
 

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
-import { BoxshipError, InvalidArgument, NotFound, Unsupported } from "@boxship/base";
+import { BoxshipError, InvalidArgument, NotFound, ResourceExhausted, Unsupported } from "@boxship/base";
+import { mount, UnmountFlag, unmount } from "@boxship/kernel";
 import {
   faultyProxy,
   type PushedImage,
@@ -368,4 +371,58 @@ test("a sweep during a pull takes nothing that the pull needs", async (t) => {
   state.done = true;
   assert.ok((await sweeping) > 0);
   assert.equal((await b.store.usage()).blobs, LAYERS + 2);
+});
+
+test("a full disk ends the pull with a remedy and gives back what it had taken", async (t) => {
+  const b = await bench(t);
+  const root = await mkdtemp(join(tmpdir(), "boxship-pull-full-"));
+  mount({ source: "tmpfs", target: root, type: "tmpfs", data: "size=1m" });
+  t.after(async () => {
+    unmount(root, UnmountFlag.Detach);
+    await rm(root, { recursive: true });
+  });
+  const small = await openContentStore({ root });
+  await assert.rejects(b.pull("app:v1", { store: small, unpackLayer: undefined }), (error: unknown) => {
+    assert.ok(error instanceof ResourceExhausted);
+    return error.message.startsWith("no space left") && error.remedy !== undefined;
+  });
+  assert.ok((await small.usage()).ingestBytes < 500_000);
+});
+
+test("a pull that is killed leaves only whole blobs, and the next one goes on", async (t) => {
+  const b = await bench(t);
+  await using proxy = await faultyProxy(registry, (r) =>
+    r.path.includes("/blobs/") ? { kind: "slow", milliseconds: 40 } : undefined,
+  );
+  const script = `
+    import { openContentStore } from ${JSON.stringify(import.meta.resolve("../content-store/filesystem.ts"))};
+    import { createRegistryClient } from ${JSON.stringify(import.meta.resolve("../distribution/client.ts"))};
+    import { pullImage } from ${JSON.stringify(import.meta.resolve("./pull-image.ts"))};
+    import { parseReference } from ${JSON.stringify(import.meta.resolve("../reference.ts"))};
+    const store = await openContentStore({ root: ${JSON.stringify(join(b.directory, "content"))} });
+    const client = createRegistryClient();
+    const reference = parseReference("${proxy.host}/app:v1");
+    console.log("start");
+    await pullImage({ client, store, reference, lease: store.lease() });
+    process.exit();`;
+  const file = join(b.directory, "pull.mjs");
+  await writeFile(file, script);
+  const options = ["--disable-warning=ExperimentalWarning", file];
+  const isBlob = ({ path }: { readonly path: string }) => image.layers.some((layer) => path.endsWith(layer.digest));
+  for (let round = 0; round < 4; round++) {
+    const earlier = proxy.requests.length;
+    const child = spawn(process.execPath, options, { stdio: ["ignore", "pipe", "inherit"] });
+    while (child.exitCode === null && !proxy.requests.slice(earlier).some(isBlob))
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 60 + 30 * round));
+    child.kill("SIGKILL");
+    if (child.exitCode === null && child.signalCode === null) await once(child, "close");
+    for await (const { digest } of b.store.list()) assert.equal(digestOf(await b.store.read(digest)), digest);
+  }
+  proxy.plan = () => undefined;
+  const asked = proxy.requests.length;
+  assert.equal((await b.pull(`${proxy.host}/app:v1`)).id, image.configDigest);
+  const again = proxy.requests.slice(asked).filter(isBlob);
+  assert.ok(again.length < LAYERS || again.some((r) => r.headers.range !== undefined));
+  assert.equal((await b.store.usage()).ingests, 0);
 });

@@ -1,4 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
+import { abortable } from "../abortable.ts";
 import type { BlobInfo, ContentStore } from "../content-store/contract.ts";
 import type { Descriptor } from "../descriptor.ts";
 import type { Digest } from "../digest.ts";
@@ -94,15 +95,9 @@ export class SharedDownload {
   async join(onProgress: (bytes: number) => void, signal: AbortSignal): Promise<BlobInfo> {
     this.#waiting++;
     this.#listeners.add(onProgress);
-    const aborted = Promise.withResolvers<never>();
-    aborted.promise.catch(() => {});
-    const onAbort = () => aborted.reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
     try {
-      signal.throwIfAborted();
-      return await Promise.race([this.#done, aborted.promise]);
+      return await abortable(this.#done, signal);
     } finally {
-      signal.removeEventListener("abort", onAbort);
       this.#listeners.delete(onProgress);
       if (--this.#waiting === 0 && signal.aborted) {
         this.#controller.abort(signal.reason);

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { FailedPrecondition, InvalidArgument, NotFound } from "@boxship/base";
-import { ensureSharedMount, readMountinfo } from "@boxship/kernel";
+import { type Cgroup, type CgroupStats, ensureSharedMount, readMountinfo } from "@boxship/kernel";
 import { attachContainer } from "./container/attach.ts";
 import { CgroupAccess } from "./container/cgroup.ts";
 import { ConmonWatch } from "./container/conmon-end.ts";
@@ -18,6 +18,7 @@ import { listLeftovers, reconcile } from "./container/reconcile.ts";
 import { type ContainerRecord, readPid, readRecord } from "./container/record.ts";
 import { ControlFifo } from "./container/resize.ts";
 import { runtimeError } from "./container/runtime-error.ts";
+import { SeccompFilters } from "./container/seccomp-filters.ts";
 import { startContainer } from "./container/start.ts";
 import { adoptContainer, completeExit, containerState } from "./container/state.ts";
 import type {
@@ -69,6 +70,7 @@ export class ContainerRuntime implements ContainerRuntimeApi {
         launcher,
         follows,
         cgroups,
+        filters: new SeccompFilters(layout),
         exits,
         conmons: new ConmonWatch(),
         logger: options.logger,
@@ -109,21 +111,21 @@ export class ContainerRuntime implements ContainerRuntimeApi {
     const { layout, cgroups } = this.#context;
     const record = this.#record(id);
     const first = this.#alive(id) ? readPid(layout.bundleFile(id, "pid")) : undefined;
-    const pids = options.all ? cgroups.processes(record.cgroupsPath) : first === undefined ? [] : [first];
+    const pids = options.all ? await cgroups.group(record.cgroupsPath).processes() : first === undefined ? [] : [first];
     for (const pid of pids) {
       using process = openProcess(pid);
       if (process !== undefined) sendQuietly(process, signal);
     }
     // What is frozen by cgroup v1 does not even die.
-    if (signal === SIGKILL && cgroups.frozen(record.cgroupsPath)) await cgroups.thaw(record.cgroupsPath);
+    if (signal === SIGKILL && cgroups.frozen(record.cgroupsPath)) await cgroups.group(record.cgroupsPath).thaw();
   }
 
   async pause(id: string): Promise<void> {
-    await this.#context.cgroups.freeze(this.#running(id).cgroupsPath);
+    await this.#group(this.#running(id)).freeze();
   }
 
   async resume(id: string): Promise<void> {
-    await this.#context.cgroups.thaw(this.#running(id).cgroupsPath);
+    await this.#group(this.#running(id)).thaw();
   }
 
   async update(id: string, resources: OciResources): Promise<void> {
@@ -145,7 +147,10 @@ export class ContainerRuntime implements ContainerRuntimeApi {
   }
 
   async attach(id: string, options: AttachOptions): Promise<AttachStreams> {
-    return attachContainer(this.#context.layout, id, this.#record(id), options);
+    const record = this.#record(id);
+    // conmon may still take connections while it ends.
+    if (this.#context.exits.ended(id) !== undefined) throw notRunning(id);
+    return attachContainer(this.#context.layout, id, record, options);
   }
 
   resize(id: string, size: TerminalSize): void {
@@ -173,7 +178,11 @@ export class ContainerRuntime implements ContainerRuntimeApi {
   }
 
   async processes(id: string): Promise<readonly number[]> {
-    return this.#context.cgroups.processes(this.#record(id).cgroupsPath);
+    return this.#group(this.#record(id)).processes();
+  }
+
+  async stats(id: string): Promise<CgroupStats> {
+    return this.#group(this.#record(id)).stats();
   }
 
   async top(id: string): Promise<readonly ProcessInfo[]> {
@@ -206,6 +215,10 @@ export class ContainerRuntime implements ContainerRuntimeApi {
     throw new InvalidArgument(`unknown or invalid runtime name: ${name}`, { subject });
   }
 
+  #group({ cgroupsPath }: ContainerRecord): Cgroup {
+    return this.#context.cgroups.group(cgroupsPath);
+  }
+
   #record(id: string): ContainerRecord {
     const record = readRecord(this.#context.layout, id);
     if (record !== undefined) return record;
@@ -220,8 +233,12 @@ export class ContainerRuntime implements ContainerRuntimeApi {
   #running(id: string): ContainerRecord {
     const record = this.#record(id);
     if (this.#alive(id)) return record;
-    throw new FailedPrecondition(`container ${id} is not running`, { subject: { kind: "container", name: id } });
+    throw notRunning(id);
   }
+}
+
+function notRunning(id: string): FailedPrecondition {
+  return new FailedPrecondition(`container ${id} is not running`, { subject: { kind: "container", name: id } });
 }
 
 function checkRunDir(path: string): void {

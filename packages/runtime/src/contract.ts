@@ -1,5 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import { type Clock, type ErrorDetails, FailedPrecondition, type Logger } from "@boxship/base";
+import type { CgroupStats } from "@boxship/kernel";
 import type { OciProcess, OciResources, OciSpec } from "./spec/oci.ts";
 
 /**
@@ -220,6 +221,8 @@ export interface ContainerRuntimeApi extends AsyncDisposable {
   delete(id: string): Promise<void>;
   /** Has conmon open the log path afresh; rename the old file first. */
   reopenLog(id: string): Promise<void>;
+  /** Counters of the container's cgroup; sections that the host does not count are undefined. */
+  stats(id: string): Promise<CgroupStats>;
   /** Process ids on the host. */
   processes(id: string): Promise<readonly number[]>;
   top(id: string): Promise<readonly ProcessInfo[]>;

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLogger, systemClock } from "@boxship/base";
@@ -65,6 +65,8 @@ export function makeBusyboxRoot(directory: string): string {
 
 export async function openTestBed(runtimeName: string, changes: Partial<RuntimeOptions> = {}): Promise<TestBed> {
   const directory = mkdtempSync(join(tmpdir(), "boxship-runtime-"));
+  // Root of a user namespace is somebody else here, and must reach the root filesystem.
+  chmodSync(directory, 0o755);
   const rootfs = makeBusyboxRoot(directory);
   const cgroupParent = `/boxship-test-${process.pid}-${counter++}`;
   const options: RuntimeOptions = {

@@ -27,7 +27,7 @@ export async function conmonEnded(context: Context, id: string): Promise<void> {
 export async function killRemains(context: Context, id: string): Promise<void> {
   const record = readRecord(context.layout, id);
   try {
-    if (record !== undefined) await context.cgroups.killAll(record.cgroupsPath);
+    if (record !== undefined) await context.cgroups.group(record.cgroupsPath).killAll();
   } catch (error) {
     context.logger.error("cannot end a container whose conmon was killed", { container: id, error });
   }

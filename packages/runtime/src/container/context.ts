@@ -15,6 +15,7 @@ import type { ConmonWatch } from "./conmon-end.ts";
 import type { ExitWatch } from "./exit-watch.ts";
 import type { Launcher } from "./launcher.ts";
 import type { Layout } from "./layout.ts";
+import type { SeccompFilters } from "./seccomp-filters.ts";
 
 /** One OCI runtime as this instance uses it. */
 export interface RuntimeBinary {
@@ -35,6 +36,7 @@ export interface Context {
   /** Whether the launcher's namespace sees by itself what is mounted at a path, and below it, later. */
   readonly follows: (path: string) => boolean;
   readonly cgroups: CgroupAccess;
+  readonly filters: SeccompFilters;
   readonly exits: ExitWatch;
   readonly conmons: ConmonWatch;
   readonly logger: Logger;

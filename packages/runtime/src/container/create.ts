@@ -23,13 +23,15 @@ export async function createContainer(
   if ((spec.process.terminal ?? false) !== container.terminal) {
     throw new InvalidArgument(`container ${id}: process.terminal of its spec differs from the request`);
   }
-  writeBundle(context, container, runtime);
+  const filtered = context.filters.apply(runtime, id, spec);
+  writeBundle(context, { ...container, spec: filtered.spec }, runtime);
   if (runtime.needsLauncher) context.launcher.cover(hostPaths(context, container));
   try {
     const conmon = startConmon(context, container, runtime);
     writeFileSync(context.layout.bundleFile(id, "conmon.pid"), String(conmon.process.pid), { mode: 0o600 });
     const created = await conmon.created;
     if ("failure" in created) throw createError(container, created.failure);
+    filtered.learn();
     context.exits.expect(id);
     context.exits.check(id);
     conmon.process.exited.then(

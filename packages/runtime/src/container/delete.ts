@@ -28,10 +28,10 @@ export async function removeContainer(context: Context, id: string): Promise<voi
   const runtime = context.runtimes.get(record.runtime);
   const ended = readExit(layout, id) !== undefined;
   if (!ended || !cgroups.removeNow(record.cgroupsPath)) {
-    await cgroups.killAll(record.cgroupsPath);
+    await cgroups.group(record.cgroupsPath).killAll();
     if (!ended) {
       await endConmon(context, id);
-      await cgroups.killAll(record.cgroupsPath);
+      await cgroups.group(record.cgroupsPath).killAll();
     }
     await cgroups.remove(record.cgroupsPath);
   }
@@ -39,6 +39,7 @@ export async function removeContainer(context: Context, id: string): Promise<voi
   await rm(join(layout.stateRoot(record.runtime), id), { recursive: true, force: true });
   exits.forget(id);
   context.conmons.forget(id);
+  if (runtime?.needsLauncher) context.launcher.used();
   forgetFiles(context, id);
 }
 

@@ -1,59 +1,52 @@
 import { statSync } from "node:fs";
-import {
-  createNamespace,
-  detachMount,
-  type Fd,
-  findMounts,
-  inNamespace,
-  type MountEntry,
-  readMountinfo,
-  setPropagation,
-} from "@boxship/kernel";
+import { findMounts, LaunchNamespace, type MountEntry, readMountinfo } from "@boxship/kernel";
 
+/** The cgroup v2 tree of a hybrid host; crun refuses to work where it sees both. */
 const UNIFIED = "/sys/fs/cgroup/unified";
+const SWEEP_EVERY = 64;
 
 /**
- * Starts programs in a mount namespace without the cgroup v2 tree of a hybrid host: crun refuses to work where it sees
- * both. The namespace is a slave of ours, so that it follows what is mounted and unmounted in shared mounts later.
+ * Starts runtimes where they do not see the cgroup v2 tree of a hybrid host, in a mount namespace that follows what is
+ * mounted in shared mounts later.
  *
- * Elsewhere the kernel keeps what was mounted when the namespace was made; {@link Launcher.cover} makes a new one when
- * a container needs something that was mounted since. Processes in the old one stay there.
+ * Elsewhere a namespace keeps what was mounted when it was made; {@link Launcher.cover} makes a new one when a container
+ * needs something that was mounted since. Processes in the old one stay there.
  */
 export class Launcher implements Disposable {
-  #namespace: Fd | undefined;
+  #namespace: LaunchNamespace | undefined;
+  #gone = 0;
 
   /** Runs a synchronous task, such as a spawn, inside. */
   run<Result>(task: () => Result): Result {
-    this.#namespace ??= makeNamespace();
-    return inNamespace(this.#namespace, "mnt", task);
+    return this.#open().run(task);
   }
 
-  /** Makes sure that the directories, and all that is mounted below them, look inside as they do here. */
+  /** Makes sure that the paths, and all that is mounted below them, look inside as they do here. */
   cover(paths: readonly string[]): void {
     if (this.#namespace === undefined || paths.length === 0) return;
     const here = readMountinfo();
-    const inside = this.run(() => readMountinfo());
-    const same = paths.every((path) => view(path, here) === this.run(() => view(path, inside)));
-    if (!same) this.#renew();
+    const same = this.run(() => {
+      const inside = readMountinfo();
+      return paths.map((path) => view(path, inside));
+    });
+    if (paths.every((path, index) => view(path, here) === same[index])) return;
+    this[Symbol.dispose]();
   }
 
-  #renew(): void {
-    const old = this.#namespace;
-    this.#namespace = makeNamespace();
-    old?.close();
+  /** One more container is gone: now and then what runtimes left in the hidden place is removed. */
+  used(): void {
+    if (++this.#gone % SWEEP_EVERY === 0) this.#namespace?.sweep();
+  }
+
+  #open(): LaunchNamespace {
+    this.#namespace ??= new LaunchNamespace({ hidden: [UNIFIED] });
+    return this.#namespace;
   }
 
   [Symbol.dispose](): void {
-    this.#namespace?.close();
+    this.#namespace?.[Symbol.dispose]();
     this.#namespace = undefined;
   }
-}
-
-function makeNamespace(): Fd {
-  return createNamespace("mnt", () => {
-    setPropagation("/", "slave", true);
-    detachMount(UNIFIED);
-  });
 }
 
 /** Which file a path is, and what is mounted below it; device numbers tell filesystems apart across namespaces. */

@@ -2,6 +2,8 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidArgument } from "@boxship/base";
 
+export const EXEC_FILES = ["pid", "process.json", "container", "console"] as const;
+
 /** Where everything of an instance lies below its `runDir`. */
 export class Layout {
   readonly runDir: string;
@@ -35,8 +37,8 @@ export class Layout {
     return join(this.exits, id);
   }
 
-  /** `container` holds the id of the container it runs in. */
-  execFile(execId: string, name: "pid" | "process.json" | "container"): string {
+  /** `container` holds the id of the container it runs in, `console` is a socket. */
+  execFile(execId: string, name: (typeof EXEC_FILES)[number]): string {
     return join(this.execs, `${execId}.${name}`);
   }
 

@@ -46,13 +46,15 @@ function isMissing(lower: string): boolean {
   return lower.includes("not found") || lower.includes("no such file or directory");
 }
 
+/** crun colours its complaints on a terminal. */
+const COLOR = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
 const NOISE = /^(?:time="[^"]*" level=(?:warning|info|debug) |\[conmon:[idw]\]|conmon: )/;
 
 /** The last complaint of a runtime without its log decoration. */
 export function cleanMessage(output: string): string {
   const lines = output
     .split("\n")
-    .map((line) => line.trim())
+    .map((line) => line.replace(COLOR, "").trim())
     .filter((line) => line !== "" && !NOISE.test(line))
     .map(undecorate);
   return (lines.at(-1) ?? "").replace(/^(?:container_linux\.go:\d+: |runc (?:create|run|exec) failed: )+/, "");
@@ -71,5 +73,5 @@ function undecorate(line: string): string {
       return line;
     }
   }
-  return line.replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z?:\s*/, "");
+  return line.replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z?:?\s*/, "");
 }

@@ -31,6 +31,8 @@ export interface DockerClient {
 export interface EngineUnderTest extends AsyncDisposable {
   readonly kind: "boxship" | "dockerd";
   readonly socketPath: string;
+  /** Process id of the daemon. */
+  readonly pid: number;
   readonly client: EngineClient;
   readonly docker: readonly DockerClient[];
 }
@@ -54,6 +56,7 @@ export async function startEngineUnderTest(): Promise<EngineUnderTest> {
   return {
     kind: reference ? "dockerd" : "boxship",
     socketPath: engine.socketPath,
+    pid: engine.pid,
     client: engine.client,
     docker,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

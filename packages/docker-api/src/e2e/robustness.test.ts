@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { type EngineUnderTest, IMAGE, startEngineUnderTest } from "./engine-under-test.ts";
+
+let engine: EngineUnderTest;
+let container = "";
+
+/** Descriptors that the daemon has open. */
+const descriptors = () => readdirSync(`/proc/${engine.pid}/fd`).length;
+
+async function settles(limit: number): Promise<number> {
+  for (let attempt = 0; attempt < 100 && descriptors() > limit; attempt++) await delay(50);
+  return descriptors();
+}
+
+/** Sends a request as it is, and resolves when the head of the answer has come. */
+async function raw(request: string): Promise<Socket> {
+  const socket = connect({ path: engine.socketPath, allowHalfOpen: true });
+  socket.on("error", () => {});
+  socket.write(request);
+  await once(socket, "data");
+  return socket;
+}
+
+describe("bad luck, with a real engine", { timeout: 120_000 }, () => {
+  before(async () => {
+    engine = await startEngineUnderTest();
+    const body = { Image: IMAGE, Cmd: ["sleep", "1000"], OpenStdin: true };
+    ({ Id: container } = await engine.client.json<{ Id: string }>("POST", "/containers/create", body));
+    await engine.client.json("POST", `/containers/${container}/start`);
+  });
+  after(() => engine[Symbol.asyncDispose]());
+
+  test("500 requests at once", async () => {
+    const paths = [
+      "/_ping",
+      "/containers/json?all=1",
+      `/containers/${container}/json`,
+      "/images/json",
+      "/info",
+      "/networks",
+    ];
+    const answers = await Promise.all(
+      Array.from({ length: 500 }, (_, index) => engine.client.call("GET", paths[index % paths.length] ?? "/")),
+    );
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
+  });
+
+  test("streams that are cut leave nothing behind", async () => {
+    await delay(300);
+    const idle = descriptors();
+    const heads = [
+      `POST /v1.41/containers/${container}/attach?stream=1&stdout=1&stderr=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`,
+      `POST /v1.41/containers/${container}/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: x\r\n\r\n`,
+      `GET /v1.41/containers/${container}/logs?stdout=1&follow=1 HTTP/1.1\r\nHost: x\r\n\r\n`,
+      `POST /v1.41/containers/${container}/wait HTTP/1.1\r\nHost: x\r\n\r\n`,
+      `GET /v1.41/containers/${container}/stats HTTP/1.1\r\nHost: x\r\n\r\n`,
+      "GET /v1.41/events HTTP/1.1\r\nHost: x\r\n\r\n",
+    ];
+    const sockets = await Promise.all(
+      Array.from({ length: 120 }, (_, index) => raw(heads[index % heads.length] ?? "")),
+    );
+    assert.ok(descriptors() > idle + 100);
+    for (const [index, socket] of sockets.entries()) {
+      if (index % 3 === 0) socket.destroy();
+      else socket.end(() => socket.destroy());
+    }
+    const left = await settles(idle + 5);
+    assert.ok(left <= idle + 5, `${left} descriptors are open, ${idle} were before`);
+    const { State } = await engine.client.json<{ State: { Running: boolean } }>("GET", `/containers/${container}/json`);
+    assert.equal(State.Running, true);
+  });
+
+  test("a request that never ends does not hold up others", async () => {
+    const slow = connect(engine.socketPath);
+    slow.write(
+      "POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
+    );
+    const half = connect(engine.socketPath);
+    half.write("GET /_pi");
+    assert.equal((await engine.client.call("GET", "/_ping")).status, 200);
+    slow.destroy();
+    half.destroy();
+  });
+
+  test("an upload that is cut makes no container file half", async () => {
+    const socket = connect(engine.socketPath);
+    socket.on("error", () => {});
+    socket.write(
+      `PUT /containers/${container}/archive?path=/tmp HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-tar\r\nContent-Length: 100000\r\n\r\n${"x".repeat(600)}`,
+    );
+    await delay(100);
+    socket.destroy();
+    assert.equal((await engine.client.call("GET", `/containers/${container}/json`)).status, 200);
+  });
+});

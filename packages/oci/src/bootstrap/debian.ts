@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { FailedPrecondition, Internal, systemCode, Unavailable } from "@boxship/base";
-import { type Process, pipe, readableFrom, spawnProcess } from "@boxship/kernel";
+import { mount, type Process, pipe, readableFrom, releaseMountsBelow, spawnProcess } from "@boxship/kernel";
 import { bytesOf } from "../layer/tar/bytes.ts";
 import { tarEntry } from "../layer/tar/encoder.ts";
 import { formatDeb822, readAptSources } from "./apt-sources.ts";

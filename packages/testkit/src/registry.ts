@@ -61,7 +61,8 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Test
   const config = join(directory, "config.yml");
   await writeFile(config, configuration(directory, options));
   await writeFile(join(directory, "htpasswd"), HTPASSWD);
-  const child = spawn("docker-registry", ["serve", config], {
+  // A test that is killed takes its registry along.
+  const child = spawn("setpriv", ["--pdeathsig", "KILL", "docker-registry", "serve", config], {
     stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, OTEL_TRACES_EXPORTER: "none", ...options.environment },
   });

@@ -21,6 +21,7 @@ export * from "./open.ts";
 export * from "./packet-stream.ts";
 export * from "./pipe.ts";
 export * from "./process.ts";
+export * from "./release-memory.ts";
 export * from "./resource-limit.ts";
 export * from "./run-process.ts";
 export * from "./signals.ts";

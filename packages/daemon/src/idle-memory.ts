@@ -1,0 +1,56 @@
+import type { Server } from "node:http";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import type { Clock, Timer } from "@boxship/base";
+import { releaseFilePages, trimAllocator } from "@boxship/kernel";
+
+/** How long nothing may have been asked before memory is given back, in milliseconds. */
+const QUIET = 5000;
+
+/**
+ * Gives memory back once after each spell of work: the engine runs all day and is asked now and then, and what a pull
+ * needed is no use to it afterwards. Nothing is done, and no timer runs, while nobody asks.
+ */
+export class IdleMemory implements Disposable {
+  readonly #clock: Clock;
+  readonly #release: () => void;
+  #timer: Timer | undefined;
+
+  /** @param release what is done when it has been quiet. @default {@link releaseMemory} */
+  constructor(clock: Clock, release: () => void = () => void releaseMemory()) {
+    this.#clock = clock;
+    this.#release = release;
+  }
+
+  /** Counts every request of the server as work, from its beginning to its end. */
+  watch(server: Server): void {
+    this.work();
+    server.on("request", (_request, response) => {
+      this.work();
+      response.once("close", () => this.work());
+    });
+  }
+
+  /** Something is being done now. */
+  work(): void {
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = this.#clock.setTimeout(QUIET, this.#release);
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer?.[Symbol.dispose]();
+  }
+}
+
+let collect: (() => void) | undefined;
+
+/** Collects garbage, returns free memory to the kernel, and lets go of program text that can be mapped again. */
+async function releaseMemory(): Promise<void> {
+  if (collect === undefined) {
+    setFlagsFromString("--expose-gc");
+    collect = runInNewContext("gc") as () => void;
+  }
+  collect();
+  trimAllocator();
+  await releaseFilePages();
+}

@@ -32,6 +32,8 @@ export function startConmon(context: Context, container: CreateContainer, runtim
       TMPDIR: runDir.length <= LONGEST_TEMPORARY ? runDir : "/tmp",
     },
     setsid: true,
+    // conmon puts an empty file "oom" where it works when the kernel has killed for lack of memory.
+    cwd: context.layout.bundle(container.id),
   });
   process.unref();
   sync.writeEnd.close();

@@ -25,6 +25,9 @@ export interface DockerApiOptions {
   readonly clock: Clock;
   readonly info?: ApiServerInfo;
   readonly instance?: InstanceInfo;
-  /** Begins an orderly end of the daemon and returns; containers run on. Absent: `POST /boxship/shutdown` is refused. */
-  readonly shutdown?: () => void;
+  /**
+   * Begins an orderly end of the daemon and returns; containers run on, unless `reset` says that the instance goes with
+   * all that it has. Absent: `POST /boxship/shutdown` is refused.
+   */
+  readonly shutdown?: (options: { readonly reset: boolean }) => void;
 }

@@ -198,6 +198,18 @@ test("close ends streams, lets short answers finish, and cuts the rest", async (
   await served[Symbol.asyncDispose]();
 });
 
+test("close does not wait for connections that are kept alive", async () => {
+  const served = await serve(scriptedEngine({ containers: { pause: () => delay(50) } }));
+  await served.call("GET", "/_ping");
+  const short = served.call("POST", "/containers/x/pause");
+  while (served.api.active < 1) await delay(5);
+  const started = performance.now();
+  await served.api.close(5000);
+  assert.equal((await short).status, 204);
+  assert.ok(performance.now() - started < 2000);
+  await served[Symbol.asyncDispose]();
+});
+
 test("the extensions: which daemon, and its end", async () => {
   let ended = 0;
   const instance = { name: "n", root: "/r", runDir: "/d", pid: 7 };

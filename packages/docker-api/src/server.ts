@@ -143,6 +143,7 @@ class ApiServer implements DockerApiServer {
       this.#report(call, error);
     } finally {
       call.whenGone(() => this.#calls.delete(call));
+      if (this.#closing !== undefined) call.response.once("close", () => this.server.closeIdleConnections());
       this.#log(call, started);
     }
   }

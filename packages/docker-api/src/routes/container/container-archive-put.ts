@@ -1,6 +1,6 @@
 import { flag } from "../../http/query.ts";
 import { defineRoute } from "../../http/route.ts";
-import { archivePath } from "./archive-path.ts";
+import { archivePath, namingContainer } from "./archive-path.ts";
 
 export const containerArchivePut = defineRoute({
   method: "PUT",
@@ -14,7 +14,8 @@ export const containerArchivePut = defineRoute({
     },
   }),
   handle: async (call, { query: { path, options } }) => {
-    await call.engine.containers.putArchive(call.param("id"), path, call.request, options);
+    const ref = call.param("id");
+    await namingContainer(ref, path, call.engine.containers.putArchive(ref, path, call.request, options));
     return { status: 200 };
   },
 });

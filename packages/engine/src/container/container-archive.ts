@@ -10,7 +10,8 @@ import type { ContainerRecord } from "./record.ts";
 /** What is at a path of a container. @throws NotFound */
 export async function statPath(context: EngineContext, ref: string, path: string): Promise<PathStat> {
   await using root = await openContainerRoot(context, context.containers.resolve(ref));
-  return statArchivePath(root.path, path);
+  // Awaited here: the root must stay until the answer is there.
+  return await statArchivePath(root.path, path);
 }
 
 /** A path of a container as a tar archive. */

@@ -103,9 +103,13 @@ export class Internal extends BoxshipError {
   readonly code = "Internal";
 }
 
-/** Anything thrown, as one of the closed set: ours pass through, the rest become {@link Internal} with a cause. */
+/**
+ * Anything thrown, as one of the closed set: ours pass through, the rest become {@link Internal} with a cause. Of an
+ * error and others that followed while cleaning up after it, it is the first.
+ */
 export function asBoxshipError(thrown: unknown): BoxshipError {
   if (thrown instanceof BoxshipError) return thrown;
+  if (thrown instanceof SuppressedError && thrown.suppressed instanceof BoxshipError) return thrown.suppressed;
   return new Internal(errorMessage(thrown), { cause: thrown });
 }
 

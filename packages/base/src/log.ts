@@ -29,7 +29,9 @@ function plain(value: unknown): unknown {
   if (!(value instanceof Error)) return value;
   const code = "code" in value ? value.code : undefined;
   const cause = value.cause === undefined ? undefined : plain(value.cause);
-  return { message: value.message, code, stack: value.stack, cause };
+  const both =
+    value instanceof SuppressedError ? { error: plain(value.error), suppressed: plain(value.suppressed) } : {};
+  return { message: value.message, code, stack: value.stack, cause, ...both };
 }
 
 function plainFields(fields: LogFields = {}): LogFields {

@@ -163,6 +163,11 @@ const system: readonly CommandEntry[] = [
   },
   { name: "info", summary: "Display system-wide information", load: () => import("./commands/info.ts") as Loaded },
   { name: "prune", summary: "Remove unused data", load: () => import("./commands/system-prune.ts") as Loaded },
+  {
+    name: "reset",
+    summary: "Remove the instance with all that it has, and end its engine",
+    load: () => import("./commands/system-reset.ts") as Loaded,
+  },
 ];
 
 const volume: readonly CommandEntry[] = [

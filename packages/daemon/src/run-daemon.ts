@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
   asBoxshipError,
@@ -10,13 +10,17 @@ import {
 } from "@boxship/base";
 import { createDockerApiServer } from "@boxship/docker-api";
 import { Engine } from "@boxship/engine";
-import { tryLockFile } from "@boxship/kernel";
+import { detachMountsBelow, tryLockFile } from "@boxship/kernel";
 import { makeDirectory } from "./directories.ts";
+import { IdleMemory } from "./idle-memory.ts";
 import { listenUnix } from "./listen-unix.ts";
 import { type DaemonOptions, parseDaemonOptions } from "./options.ts";
 
-/** How the daemon ends: by a signal or by a client's request. Containers keep running either way. */
-type Stop = (reason: string) => void;
+/** How the daemon ends: by a signal or by a client's request. Containers keep running, but for a reset. */
+interface Stop {
+  readonly reason: string;
+  readonly reset: boolean;
+}
 
 /**
  * `boxship daemon`: opens the engine, serves its socket until SIGTERM, SIGINT or a client's request, and lets go of
@@ -48,11 +52,13 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
   await makeDirectory(options.runDir, 0o711);
   stack.use(claim(join(options.root, "lock"), options));
   stack.use(claim(join(options.runDir, "lock"), options));
+  let remove = false;
+  // After everything was let go of, and before the locks.
+  stack.defer(() => (remove ? removeInstance(options) : undefined));
 
   const startedAt = performance.now();
-  const { promise: stopped, resolve } = Promise.withResolvers<string>();
-  const stop: Stop = (reason) => resolve(reason);
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop(signal));
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<Stop>();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop({ reason: signal, reset: false }));
   // A terminal or a parent that goes away is no reason to end.
   process.on("SIGHUP", () => {});
 
@@ -71,20 +77,33 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
     clock: systemClock,
     logger,
     instance: { name: options.name, root: options.root, runDir: options.runDir, pid: process.pid },
-    shutdown: () => stop("a client's request"),
+    shutdown: ({ reset }) => stop({ reason: "a client's request", reset }),
   });
   stack.defer(() => api.close());
   const socket = join(options.runDir, "engine.sock");
   await listenUnix(api.server, socket, options.group, logger);
   stack.defer(() => rm(socket, { force: true }));
 
+  stack.use(new IdleMemory(systemClock)).watch(api.server);
+
   const pidFile = join(options.runDir, "daemon.pid");
   await writeFileAtomic(pidFile, `${process.pid}\n`, { mode: 0o644 });
   stack.defer(() => rm(pidFile, { force: true }));
   logger.info("ready", { socket, root: options.root, milliseconds: Math.round(performance.now() - startedAt) });
 
-  const reason = await stopped;
-  logger.info("stopping; containers keep running", { reason });
+  const { reason, reset } = await stopped;
+  logger.info(reset ? "removing the instance" : "stopping; containers keep running", { reason });
+  if (!reset) return;
+  await engine.reset();
+  remove = true;
+}
+
+/** The directories of an instance that has been reset; a directory that others may have made stays, empty. */
+async function removeInstance({ root, runDir }: DaemonOptions): Promise<void> {
+  for (const directory of [root, runDir]) {
+    detachMountsBelow(directory);
+    for (const name of await readdir(directory)) await rm(join(directory, name), { recursive: true, force: true });
+  }
 }
 
 function engineConfig({ defaultRuntime, runtimes, registries, addressPools, log }: DaemonOptions) {

@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import { KeyedMutex } from "@boxship/base";
+import { openCgroup } from "@boxship/kernel";
 import { NetworkManager } from "@boxship/network";
 import { ContainerRuntime } from "@boxship/runtime";
 import { Snapshotter, VolumeStore } from "@boxship/storage";
 import { handleExit } from "./container/container-exit.ts";
+import { removeContainer } from "./container/container-remove.ts";
 import { ContainerStore } from "./container/container-store.ts";
 import { Waiters } from "./container/container-wait.ts";
 import { containersApi } from "./container/containers.ts";
@@ -69,10 +71,18 @@ export class Engine implements EngineApi, AsyncDisposable {
     return new Engine(context, owned.move());
   }
 
-  /** Removes every trace of the instance from the kernel: bridges, tables, mounts. Containers must be gone. */
-  async destroy(): Promise<void> {
-    await this.#context.background.settled();
-    await this.#context.network.destroy();
+  /**
+   * Removes all containers, running ones too, and takes every trace of the instance out of the kernel: namespaces, links,
+   * nftables tables, control groups, mounts of containers. Only disposing is allowed afterwards; files under `root` are left to the caller.
+   */
+  async reset(): Promise<void> {
+    const { containers, background, network } = this.#context;
+    await Promise.all(
+      containers.all().map(({ id }) => removeContainer(this.#context, id, { force: true, volumes: true })),
+    );
+    await background.settled();
+    await network.destroy();
+    await openCgroup(`/${this.#context.options.name}`).delete();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -98,7 +108,8 @@ async function openParts(options: EngineOptions, owned: AsyncDisposableStack): P
     ContainerRuntime.open({
       runDir: join(runDir, "runtime"),
       cgroupParent: `/${name}`,
-      mountRoots: [join(root, "snapshots"), join(runDir, "network")],
+      // The network's directory of namespaces makes itself a mount, too, and finds that it is one already.
+      mountRoots: [join(root, "snapshots"), join(runDir, "network", "netns")],
       ...(runtimes === undefined ? {} : { runtimes: pathsOf(runtimes) }),
       ...(defaultRuntime === undefined ? {} : { defaultRuntime }),
       logger,

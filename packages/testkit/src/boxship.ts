@@ -35,13 +35,6 @@ export interface Boxship extends AsyncDisposable {
   start(): Promise<void>;
 }
 
-/** Removes everything that an instance holds outside of its own directories. */
-async function empty(client: EngineClient): Promise<void> {
-  const containers = await client.json<{ Id: string; State: string }[]>("GET", "/containers/json?all=1");
-  await Promise.all(containers.map(({ Id }) => client.call("DELETE", `/containers/${Id}?force=1&v=1`)));
-  await client.call("POST", "/networks/prune");
-}
-
 export async function startBoxship(options: BoxshipOptions = {}): Promise<Boxship> {
   await using stack = new AsyncDisposableStack();
   const name = options.name ?? `t${randomBytes(4).toString("hex").slice(0, 6)}`;
@@ -75,7 +68,8 @@ export async function startBoxship(options: BoxshipOptions = {}): Promise<Boxshi
       // One that never came up holds nothing, and its own failure is what the test must see.
       if (everReady) {
         await start();
-        await empty(client);
+        await client.json("POST", "/boxship/shutdown?reset=1");
+        await program?.ended;
       }
     } finally {
       await program?.[Symbol.asyncDispose]();

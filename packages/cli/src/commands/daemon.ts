@@ -6,6 +6,7 @@ import { type Context, print } from "../context.ts";
 import { Failure } from "../failure.ts";
 import { text } from "../flags/flag.ts";
 import { describeEndpoint, resolveInstance } from "../instance.ts";
+import { shutDown } from "../shared/shut-down.ts";
 
 export const command = defineCommand({
   usage: "[OPTIONS] [start|stop|status]",
@@ -80,26 +81,7 @@ async function status(context: Context): Promise<void> {
   await printStatus({ ...context, api });
 }
 
-/** How long a daemon may take to let go of its socket. */
-const STOP_TIMEOUT_MS = 30_000;
-
 async function stop(context: Context): Promise<void> {
-  using api = new ApiClient(context.endpoint);
-  await api.call("POST", "/boxship/shutdown");
-  const deadline = performance.now() + STOP_TIMEOUT_MS;
-  while (await answers(context)) {
-    if (performance.now() > deadline) throw new Failure("the engine still answers after 30 seconds");
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  await shutDown(context, { reset: false });
   print(context, "The engine has stopped; its containers keep running");
-}
-
-async function answers(context: Context): Promise<boolean> {
-  using api = new ApiClient(context.endpoint);
-  try {
-    await api.call("GET", "/_ping");
-    return true;
-  } catch {
-    return false;
-  }
 }

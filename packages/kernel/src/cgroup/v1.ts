@@ -18,6 +18,7 @@ import { writeLimitsV1 } from "./write-v1.ts";
 export class CgroupTreeV1 implements CgroupTree {
   readonly layout: "v1" | "hybrid";
   readonly controllers: ReadonlySet<string>;
+  readonly #unified: string | undefined;
   readonly #hierarchies: ReadonlyMap<string, string>;
 
   constructor(host: CgroupHost) {
@@ -25,6 +26,7 @@ export class CgroupTreeV1 implements CgroupTree {
     this.layout = host.layout;
     this.controllers = host.controllers;
     this.#hierarchies = host.hierarchies;
+    this.#unified = host.unified;
   }
 
   async create(name: string): Promise<Cgroup> {
@@ -36,7 +38,7 @@ export class CgroupTreeV1 implements CgroupTree {
   }
 
   open(name: string): Cgroup {
-    return new CgroupV1(groupName(name), this.#hierarchies, this.#mountPoints());
+    return new CgroupV1(groupName(name), this.#hierarchies, this.#mountPoints(), this.#unified);
   }
 
   /** Several controllers may share a hierarchy. */
@@ -65,11 +67,18 @@ class CgroupV1 implements Cgroup {
   readonly name: string;
   readonly #hierarchies: ReadonlyMap<string, string>;
   readonly #mountPoints: readonly string[];
+  readonly #unified: string | undefined;
 
-  constructor(name: string, hierarchies: ReadonlyMap<string, string>, mountPoints: readonly string[]) {
+  constructor(
+    name: string,
+    hierarchies: ReadonlyMap<string, string>,
+    mountPoints: readonly string[],
+    unified: string | undefined,
+  ) {
     this.name = name;
     this.#hierarchies = hierarchies;
     this.#mountPoints = mountPoints;
+    this.#unified = unified;
   }
 
   path(controller: string): string | undefined {
@@ -139,7 +148,9 @@ class CgroupV1 implements Cgroup {
   }
 
   async delete(): Promise<void> {
-    await Promise.all(this.#mountPoints.map((mountPoint) => removeGroup(join(mountPoint, this.name), this.name)));
+    // On hybrid hosts runc makes the group in the v2 tree, too.
+    const trees = this.#unified === undefined ? this.#mountPoints : [...this.#mountPoints, this.#unified];
+    await Promise.all(trees.map((tree) => removeGroup(join(tree, this.name), this.name)));
   }
 
   watchOutOfMemory(callback: (kills: number) => void): Disposable {

@@ -1,10 +1,10 @@
 import { errorMessage, systemCode } from "@boxship/base/errors";
+import { isNobodyThere } from "./api-client/api-error.ts";
 import { ApiClient } from "./api-client/client.ts";
-import { isNobodyThere, startDaemon } from "./api-client/start-daemon.ts";
 import { type Command, type CommandEntry, type CommandGroup, isGroup } from "./command.ts";
 import { commandTable } from "./command-table.ts";
 import type { Context } from "./context.ts";
-import { loadConfig } from "./credentials/config-file.ts";
+import type { ConfigFile } from "./credentials/config-file.ts";
 import { Failure, FlagError } from "./failure.ts";
 import { globalFlags } from "./flags/global-flags.ts";
 import { HelpRequested, parseFlags } from "./flags/parse-flags.ts";
@@ -86,11 +86,13 @@ function createContext(
   // Only our own instance can be started; somebody else's address is somebody else's business.
   const recover = async (cause: unknown) => {
     if (host || !isNobodyThere(cause)) return false;
+    const { startDaemon } = await import("./api-client/start-daemon.ts");
     await startDaemon(instance, own);
     return true;
   };
   const api = new ApiClient(endpoint, recover);
-  let config: ReturnType<typeof loadConfig> | undefined;
+  let config: Promise<ConfigFile> | undefined;
+  const readConfig = async (): Promise<ConfigFile> => (await import("./credentials/config-file.ts")).loadConfig(env);
   return {
     stdin: process.stdin,
     stdout: process.stdout,
@@ -99,7 +101,7 @@ function createContext(
     instance,
     endpoint,
     api,
-    config: () => (config ??= loadConfig(env)),
+    config: () => (config ??= readConfig()),
     [Symbol.dispose]: () => api[Symbol.dispose](),
   } as Context & Disposable;
 }

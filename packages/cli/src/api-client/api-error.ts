@@ -1,5 +1,3 @@
-import type { IncomingMessage } from "node:http";
-import { buffer } from "node:stream/consumers";
 import { errorMessage, systemCode } from "@boxship/base/errors";
 import { Failure } from "../failure.ts";
 
@@ -17,18 +15,17 @@ export class ApiError extends Failure {
     this.reason = reason;
   }
 
-  static async from(response: IncomingMessage): Promise<ApiError> {
-    const status = response.statusCode ?? 500;
-    const text = (await buffer(response)).toString();
+  /** @param body what came with the status: JSON with a message, or whatever a broken engine wrote */
+  static of(status: number, body: string): ApiError {
     try {
-      const body = JSON.parse(text) as { readonly message?: unknown; readonly remedy?: unknown };
-      if (typeof body.message === "string") {
-        return new ApiError(status, body.message.trim(), typeof body.remedy === "string" ? body.remedy : undefined);
+      const { message, remedy } = JSON.parse(body) as { readonly message?: unknown; readonly remedy?: unknown };
+      if (typeof message === "string") {
+        return new ApiError(status, message.trim(), typeof remedy === "string" ? remedy : undefined);
       }
     } catch {
-      // Not JSON: a proxy's page, or an engine that died while it wrote. The text itself is the best reason there is.
+      // A proxy's page, or an engine that died while it wrote: the text itself is the best reason there is.
     }
-    return new ApiError(status, text.trim() || `HTTP status ${status}`);
+    return new ApiError(status, body.trim() || `HTTP status ${status}`);
   }
 }
 
@@ -57,4 +54,10 @@ export function connectionFailure(address: string, cause: unknown): Failure {
       ? "run it as root (sudo), or as a member of the group that owns the socket"
       : "start the engine with `boxship daemon`, or name another one with --host or --name",
   });
+}
+
+/** Whether a failed connection means that no daemon runs. */
+export function isNobodyThere(cause: unknown): boolean {
+  const code = systemCode(cause);
+  return code === "ENOENT" || code === "ECONNREFUSED";
 }

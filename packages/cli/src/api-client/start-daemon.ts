@@ -4,7 +4,6 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { daemonCommand } from "@boxship/base/entry";
-import { systemCode } from "@boxship/base/errors";
 import { Failure } from "../failure.ts";
 import type { Instance } from "../instance.ts";
 
@@ -84,10 +83,4 @@ export async function startDaemon(instance: Instance, socketPath: string): Promi
   throw new Failure(`the engine did not answer at ${socketPath} within ${START_TIMEOUT_MS / 1000} seconds`, {
     remedy: `see its log, ${log}`,
   });
-}
-
-/** Whether a failed connection means that no daemon runs. */
-export function isNobodyThere(cause: unknown): boolean {
-  const code = systemCode(cause);
-  return code === "ENOENT" || code === "ECONNREFUSED";
 }

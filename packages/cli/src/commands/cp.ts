@@ -88,7 +88,7 @@ function parseStat(header: string | string[] | undefined): PathStat {
 async function statInside({ api }: Context, container: string, path: string): Promise<PathStat | undefined> {
   try {
     const response = await api.open("HEAD", containerPath(container, "/archive"), { query: { path } });
-    response.resume();
+    response.body.resume();
     return parseStat(response.headers["x-docker-container-path-stat"]);
   } catch (error) {
     if (isNotFound(error)) return undefined;
@@ -110,7 +110,7 @@ async function copyOut(context: Context, { container, inside, outside, flags }: 
   }
   const response = await context.api.open("GET", containerPath(container, "/archive"), { query: { path } });
   if (outside === "-") {
-    for await (const chunk of response) await writeAll(context.stdout, chunk as Buffer);
+    for await (const chunk of response.body) await writeAll(context.stdout, chunk as Buffer);
     return;
   }
   const stat = parseStat(response.headers["x-docker-container-path-stat"]);
@@ -120,7 +120,7 @@ async function copyOut(context: Context, { container, inside, outside, flags }: 
   const plan = planCopy(source, destination);
   const renamed = splitPath(path).base !== splitPath(inside).base && plan.rename === undefined;
   const rename = { from: splitPath(path).base, to: splitPath(inside).base };
-  const written = await unpackInto(response, renamed ? { ...plan, rename } : plan);
+  const written = await unpackInto(response.body, renamed ? { ...plan, rename } : plan);
   if (!flags.quiet) warn(context, `Successfully copied ${humanSize(written, 3)} to ${target}`);
 }
 

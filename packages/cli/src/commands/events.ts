@@ -40,7 +40,7 @@ export const command = defineCommand({
         filters: filterQuery(flags.filter),
       },
     });
-    for await (const json of jsonTexts(response)) await writeAll(context.stdout, `${show(parseJson(json))}\n`);
+    for await (const json of jsonTexts(response.body)) await writeAll(context.stdout, `${show(parseJson(json))}\n`);
   },
 });
 

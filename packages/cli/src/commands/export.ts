@@ -19,13 +19,13 @@ export const command = defineCommand({
     }
     const response = await context.api.open("GET", containerPath(name, "/export"));
     if (flags.output === "") {
-      for await (const chunk of response) await writeAll(context.stdout, chunk as Buffer);
+      for await (const chunk of response.body) await writeAll(context.stdout, chunk as Buffer);
       return;
     }
     // The file appears when it is whole.
     const temporary = `${flags.output}.${process.pid}.tmp`;
     try {
-      await pipeline(response, createWriteStream(temporary, { flags: "wx" }));
+      await pipeline(response.body, createWriteStream(temporary, { flags: "wx" }));
       await rename(temporary, flags.output);
     } catch (error) {
       await rm(temporary, { force: true });

@@ -17,7 +17,7 @@ export const command = defineCommand({
     }
     const response = await context.api.open("POST", "/boxship/images/bootstrap", { query: { kind } });
     let made: { readonly ID?: string; readonly Tags?: readonly string[] } = {};
-    await showProgress(response, {
+    await showProgress(response.body, {
       output: flags.quiet ? undefined : context.stderr,
       onAux: (aux) => (made = aux as typeof made),
     });

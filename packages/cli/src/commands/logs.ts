@@ -38,9 +38,9 @@ export const command = defineCommand({
       },
     });
     if (!Config.Tty) {
-      await demultiplex(response, { stdout: context.stdout, stderr: context.stderr });
+      await demultiplex(response.body, { stdout: context.stdout, stderr: context.stderr });
       return;
     }
-    for await (const chunk of response) await writeAll(context.stdout, chunk as Buffer);
+    for await (const chunk of response.body) await writeAll(context.stdout, chunk as Buffer);
   },
 });

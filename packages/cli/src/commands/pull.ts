@@ -31,7 +31,7 @@ export const command = defineCommand({
       },
       headers: await authHeaders(await context.config(), image),
     });
-    await showProgress(response, { output: flags.quiet ? undefined : context.stdout });
+    await showProgress(response.body, { output: flags.quiet ? undefined : context.stdout });
     print(context, flags["all-tags"] ? fullName(name).replace(/:latest$/, "") : fullName(name));
   },
 });

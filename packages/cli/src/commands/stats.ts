@@ -82,7 +82,7 @@ async function stream(context: Context, { names, all, show }: Streaming): Promis
     lines.set(container, { container, id: container, sample: undefined });
     try {
       const response = await context.api.open("GET", containerPath(container, "/stats"), { query: { stream: "1" } });
-      for await (const value of jsonValues(response)) {
+      for await (const value of jsonValues(response.body)) {
         const sample = value as ContainerStats;
         lines.set(container, { container, id: sample.id ?? container, sample });
       }

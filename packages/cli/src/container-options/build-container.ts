@@ -45,7 +45,6 @@ export async function buildContainer(context: Context, request: ContainerRequest
   const { mode, endpoints } = networksOf(flags);
   const labels = await collectPairs(flags["label-file"], flags.label);
   const attach = attachments(flags);
-  const mac = endpoints[mode]?.MacAddress ?? flags["mac-address"];
   return {
     Hostname: flags.hostname,
     Domainname: flags.domainname,
@@ -63,7 +62,6 @@ export async function buildContainer(context: Context, request: ContainerRequest
     Entrypoint: flags.entrypoint !== "" ? [flags.entrypoint] : changed.has("entrypoint") ? [""] : null,
     ExposedPorts: ports.exposed,
     Labels: pairsToObject(labels),
-    ...(mac !== "" && { MacAddress: mac }),
     ...(flags["stop-signal"] !== "" && { StopSignal: flags["stop-signal"] }),
     ...(changed.has("stop-timeout") && { StopTimeout: flags["stop-timeout"] }),
     ...healthcheck(flags),
@@ -155,6 +153,16 @@ export function parseRestartPolicy(text: string): { readonly Name: string; reado
   return { Name: name, MaximumRetryCount: Number(count || 0) };
 }
 
+/** Capabilities under their full names, each once; `ALL` is one, and comes first. */
+function capabilities(names: readonly string[]): readonly string[] {
+  const full = names.map((name) => {
+    const upper = name.trim().toUpperCase();
+    return upper === "ALL" || upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
+  });
+  const all = full.includes("ALL") ? ["ALL"] : [];
+  return [...all, ...new Set(full.filter((name) => name !== "ALL"))].toSorted();
+}
+
 function storageOptions(options: readonly string[]): Readonly<Record<string, string>> {
   const bad = options.find((option) => !option.includes("="));
   if (bad !== undefined) throw new Failure(`invalid storage option: ${JSON.stringify(bad)} is not KEY=VALUE`);
@@ -226,8 +234,8 @@ async function hostConfig({ flags, changed }: ContainerRequest, { binds, binding
     AutoRemove: flags.rm,
     VolumeDriver: flags["volume-driver"],
     VolumesFrom: flags["volumes-from"],
-    CapAdd: flags["cap-add"],
-    CapDrop: flags["cap-drop"],
+    CapAdd: capabilities(flags["cap-add"]),
+    CapDrop: capabilities(flags["cap-drop"]),
     CgroupnsMode: flags.cgroupns,
     Dns: flags.dns,
     DnsOptions: [...flags["dns-option"], ...flags["dns-opt"]],

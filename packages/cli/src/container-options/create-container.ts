@@ -29,7 +29,7 @@ export async function pullImage(
     query: { ...(name === undefined ? { fromImage: image } : pullTarget(name)), platform: options.platform },
     headers: await authHeaders(await context.config(), image),
   });
-  await showProgress(response, { output: options.quiet ? undefined : context.stderr });
+  await showProgress(response.body, { output: options.quiet ? undefined : context.stderr });
 }
 
 /** @throws Failure for anything else than the three policies */

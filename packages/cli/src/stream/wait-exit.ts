@@ -1,6 +1,6 @@
-import type { IncomingMessage } from "node:http";
-import { buffer } from "node:stream/consumers";
 import { errorMessage } from "@boxship/base/errors";
+import { readAll } from "../api-client/client.ts";
+import type { WireResponse } from "../api-client/connection.ts";
 import { type Context, warn } from "../context.ts";
 
 interface WaitAnswer {
@@ -27,9 +27,9 @@ export async function beginWait(
   return { status };
 }
 
-async function readStatus(context: Context, response: IncomingMessage): Promise<number> {
+async function readStatus(context: Context, response: WireResponse): Promise<number> {
   try {
-    const answer = JSON.parse((await buffer(response)).toString()) as WaitAnswer;
+    const answer = JSON.parse((await readAll(response.body)).toString()) as WaitAnswer;
     if (!answer.Error?.Message) return answer.StatusCode;
     warn(context, `Error waiting for container: ${answer.Error.Message}`);
   } catch (error) {

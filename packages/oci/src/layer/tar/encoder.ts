@@ -1,4 +1,4 @@
-import { InvalidArgument } from "@boxship/base";
+import { InvalidArgument } from "@boxship/base/errors";
 import { type ByteString, bytesOf, isAscii, quote, toBuffer } from "./bytes.ts";
 import { BLOCK, paddingOf, type SparseExtent, type TarEntry, type TarEntryType } from "./entry.ts";
 import { writeChecksum, writeOctal } from "./numbers.ts";

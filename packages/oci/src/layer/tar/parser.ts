@@ -1,4 +1,4 @@
-import { InvalidArgument, Unsupported } from "@boxship/base";
+import { InvalidArgument, Unsupported } from "@boxship/base/errors";
 import { type ByteString, byteSlice, quote } from "./bytes.ts";
 import { BLOCK, paddingOf, type SparseExtent, type TarEntry } from "./entry.ts";
 import { decodeHeader, type RawHeader } from "./header.ts";

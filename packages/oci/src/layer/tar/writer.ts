@@ -1,4 +1,4 @@
-import { InvalidArgument } from "@boxship/base";
+import { InvalidArgument } from "@boxship/base/errors";
 import { quote } from "./bytes.ts";
 import { END_OF_ARCHIVE, encodeHeader } from "./encoder.ts";
 import { paddingOf, type TarEntry } from "./entry.ts";

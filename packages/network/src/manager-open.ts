@@ -118,8 +118,14 @@ function isKept(path: string): boolean {
 function claimEndpoint(context: ManagerContext, endpoint: StoredEndpoint): boolean {
   const network = context.networks.get(endpoint.networkId);
   if (network === undefined) return false;
-  if (endpoint.ipv4 !== undefined) network.ipv4?.claim(endpoint.ipv4.address);
-  if (endpoint.ipv6 !== undefined) network.ipv6?.claim(endpoint.ipv6.address);
+  try {
+    if (endpoint.ipv4 !== undefined) network.ipv4?.claim(endpoint.ipv4.address);
+    if (endpoint.ipv6 !== undefined) network.ipv6?.claim(endpoint.ipv6.address);
+  } catch (error) {
+    const { sandboxId, networkName } = endpoint;
+    context.logger.error("a recorded endpoint cannot be", { sandboxId, network: networkName, error });
+    return false;
+  }
   network.add(endpoint);
   return true;
 }

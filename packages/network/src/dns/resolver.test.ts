@@ -41,7 +41,7 @@ function serveDns(namespace: string, address: string): TestDns {
     const answer = respond(message, 512);
     if (answer !== undefined) udp.send(answer, client.port, client.address);
   });
-  udp.bind({ fd: udpFd as number });
+  udp.bind({ fd: udpFd });
   const tcp = createServer((socket) => {
     const frames = new FrameReader();
     socket.on("data", (data: Buffer) => {
@@ -52,7 +52,7 @@ function serveDns(namespace: string, address: string): TestDns {
     });
     socket.on("error", () => {});
   });
-  tcp.listen({ fd: tcpFd as number });
+  tcp.listen({ fd: tcpFd });
   return {
     asked,
     [Symbol.dispose]() {
@@ -81,18 +81,18 @@ describe("the resolver", () => {
   });
 
   /** Runs a command in a container, with its own resolv.conf and hosts file in place of the machine's. */
-  async function inside(container: TestContainer, command: string): Promise<string> {
-    const resolv = join(host.directory, `${container.id}.resolv`);
-    const hosts = join(host.directory, `${container.id}.hosts`);
-    writeFileSync(resolv, manager.resolvConf(container.id));
-    writeFileSync(hosts, manager.hostsFile(container.id));
+  async function inside(member: TestContainer, command: string): Promise<string> {
+    const resolv = join(host.directory, `${member.id}.resolv`);
+    const hosts = join(host.directory, `${member.id}.hosts`);
+    writeFileSync(resolv, manager.resolvConf(member.id));
+    writeFileSync(hosts, manager.hostsFile(member.id));
     const mounts = `mount --bind ${resolv} /etc/resolv.conf && mount --bind ${hosts} /etc/hosts`;
-    return await host.run(`unshare -m sh -c "${mounts} && ${command}"`, container.path);
+    return await host.run(`unshare -m sh -c "${mounts} && ${command}"`, member.path);
   }
 
   /** The addresses that nslookup prints for a name, sorted; or its complaint. */
-  async function lookup(container: TestContainer, name: string): Promise<string[]> {
-    const text = await inside(container, `nslookup ${name}. 2>&1 || true`);
+  async function lookup(member: TestContainer, name: string): Promise<string[]> {
+    const text = await inside(member, `nslookup ${name}. 2>&1 || true`);
     const answer = text.split("\n").slice(2).join("\n");
     const found = [...answer.matchAll(/Address: (\S+)/g)].map((match) => match[1] ?? "");
     return found.length > 0 ? found.sort() : [/NXDOMAIN|SERVFAIL|No answer|timed out/.exec(answer)?.[0] ?? answer];
@@ -163,9 +163,9 @@ describe("the resolver", () => {
     const { path } = await manager.createSandbox(id, { hostname: "own", dns: { servers: ["127.0.0.1"] } });
     await manager.connect({ sandboxId: id, networkId: "back", name: "own" });
     using own = serveDns(path, "0.0.0.0");
-    const before = upstream.asked.length;
+    const asked = upstream.asked.length;
     assert.deepEqual(await lookup({ id, path, ipv4: "", ipv6: "" }, "web.test"), ["198.51.100.0"]);
-    assert.equal(upstream.asked.length, before);
+    assert.equal(upstream.asked.length, asked);
     assert.ok(own.asked.includes("udp web.test"));
     await manager.removeSandbox(id);
   });
@@ -181,10 +181,10 @@ describe("the resolver", () => {
   it("asks nobody on an internal network", async () => {
     await manager.createNetwork({ name: "inner", internal: true });
     const one = await container(manager, "one", ["inner"]);
-    const before = upstream.asked.length;
+    const asked = upstream.asked.length;
     assert.deepEqual(await lookup(one, "web.test"), ["NXDOMAIN"]);
     assert.deepEqual(await lookup(one, "one"), [one.ipv4]);
-    assert.equal(upstream.asked.length, before);
+    assert.equal(upstream.asked.length, asked);
     await manager.removeSandbox(one.id);
   });
 
@@ -194,7 +194,7 @@ describe("the resolver", () => {
     await first.createNetwork({ name: "net" });
     const web = await container(first, "web", ["net"]);
     await first[Symbol.asyncDispose]();
-    assert.match(await host.run("timeout 1 nslookup web. 127.0.0.11 2>&1 || true", web.path), /timed out|refused|^$/i);
+    assert.match(await host.run("timeout 1 nslookup web. 127.0.0.11 2>&1 || true", web.path), /timed out|refused|terminated|^$/i);
     const second = await host.open(options);
     assert.match(await host.run("nslookup web. 127.0.0.11", web.path), new RegExp(`Address: ${web.ipv4}`));
     await second.destroy();

@@ -108,7 +108,7 @@ describe("networks", () => {
   });
 
   it("what cannot be is refused, and nothing is left of it", async () => {
-    const before = [await host.run("ip link"), await host.run("nft list ruleset"), manager.listNetworks().length];
+    const unchanged = [await host.run("ip link"), await host.run("nft list ruleset"), manager.listNetworks().length];
     const refused = async (options: object, code: string, message: RegExp): Promise<void> => {
       await assert.rejects(manager.createNetwork({ name: "bad", ...options }), { code, message });
     };
@@ -130,7 +130,7 @@ describe("networks", () => {
     await refused({ driver: "macvlan", options: { parent: "nope" } }, "InvalidArgument", /parent interface nope/);
     assert.deepEqual(
       [await host.run("ip link"), await host.run("nft list ruleset"), manager.listNetworks().length],
-      before,
+      unchanged,
     );
   });
 

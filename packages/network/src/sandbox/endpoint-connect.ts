@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { Conflict, InvalidArgument } from "@boxship/base";
+import { Conflict, InvalidArgument, systemCode } from "@boxship/base";
 import { addressBytes } from "@boxship/kernel";
 import type { ConnectOptions, EndpointAddress, EndpointRecord } from "../contract.ts";
 import { startResolver } from "../dns/start-resolver.ts";
@@ -7,9 +7,10 @@ import type { AddressSet } from "../ipam/address-set.ts";
 import { type LiveNetwork, type LiveSandbox, type ManagerContext, requireSandbox } from "../live.ts";
 import { macForAddress, vethName } from "../names.ts";
 import { findNetwork } from "../networks/network-get.ts";
+import { raiseDevice } from "../networks/network-raise.ts";
 import { movePorts } from "../ports/ports-publish.ts";
 import type { StoredEndpoint } from "../state/stored.ts";
-import type { AttachedEndpoint, EndpointLinkKind } from "../worker/endpoint-operations.ts";
+import type { AttachEndpoint, AttachedEndpoint, EndpointLinkKind } from "../worker/endpoint-operations.ts";
 import { chooseGateways, defaultRoutes } from "./routes.ts";
 import { updateSandbox } from "./sandbox-create.ts";
 
@@ -209,7 +210,7 @@ async function attach(
   const addresses = [endpoint.ipv4, endpoint.ipv6].filter((address) => address !== undefined);
   const { sysctls } = parseEndpointOptions(options.driverOptions ?? {});
   const name = endpoint.interfaceName.replaceAll(".", "/");
-  return await context.thread.call("attachEndpoint", {
+  const request: AttachEndpoint = {
     namespace: path,
     interfaceName: endpoint.interfaceName,
     link,
@@ -221,7 +222,17 @@ async function attach(
     changeDefaultRoutes: endpoints.length > 0,
     resolver: network.hasNames && sandbox.resolver === undefined,
     lingering: takeLingering(context, addresses),
-  });
+  };
+  try {
+    return await context.thread.call("attachEndpoint", request);
+  } catch (error) {
+    const { interfaceName } = network.record;
+    if (systemCode(error) !== "NotFound" || interfaceName === undefined) throw error;
+    // Somebody may have deleted the bridge, as network configuration services do with what they did not make.
+    if (!(await raiseDevice(context, network, await context.thread.call("readHostState", undefined)))) throw error;
+    context.logger.warn("a network's device was gone and is made again", { interface: interfaceName });
+    return await context.thread.call("attachEndpoint", request);
+  }
 }
 
 function takeLingering(context: ManagerContext, addresses: readonly EndpointAddress[]): string[] {

@@ -50,7 +50,7 @@ describe("sandboxes", () => {
   });
 
   it("options that cannot be are refused, and leave nothing", async () => {
-    const before = manager.listSandboxes().length;
+    const count = manager.listSandboxes().length;
     const refused = async (options: object, code: string): Promise<void> => {
       await assert.rejects(manager.createSandbox(newId(), { hostname: "bad", ...options }), { code });
     };
@@ -59,7 +59,7 @@ describe("sandboxes", () => {
     await refused({ dns: { servers: ["resolver.example"] } }, "InvalidArgument");
     await refused({ extraHosts: [{ name: "x", address: "nowhere" }] }, "InvalidArgument");
     await assert.rejects(manager.createSandbox("../x", { hostname: "bad" }), { code: "InvalidArgument" });
-    assert.equal(manager.listSandboxes().length, before);
+    assert.equal(manager.listSandboxes().length, count);
   });
 
   it("on the default bridge reach each other, the host and the outside", async () => {
@@ -179,6 +179,14 @@ describe("sandboxes", () => {
     await assert.rejects(manager.connect({ sandboxId: one.id, networkId: "host", name: "one" }), {
       code: "InvalidArgument",
     });
+    await manager.removeSandbox(one.id);
+  });
+
+  it("a bridge that somebody deleted is made again for the next one", async () => {
+    const { interfaceName } = await manager.createNetwork({ name: "fragile" });
+    await host.run(`ip link delete ${interfaceName}`);
+    const one = await container(manager, "one", ["fragile"]);
+    assert.ok(await reaches(one, "203.0.113.9"));
     await manager.removeSandbox(one.id);
   });
 

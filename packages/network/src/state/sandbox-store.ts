@@ -26,7 +26,7 @@ export class SandboxStore {
   load(): StoredSandbox[] {
     return readdirSync(this.#directory).flatMap((name) => {
       const path = join(this.#directory, name);
-      const file = name.endsWith(".json") ? (JSON.parse(readFileSync(path, "utf8")) as SandboxFile) : undefined;
+      const file = name.endsWith(".json") ? parse(readFileSync(path, "utf8")) : undefined;
       if (file?.boot === this.#boot) return [file.sandbox];
       rmSync(path);
       return [];
@@ -52,5 +52,14 @@ export class SandboxStore {
       });
     }
     return join(this.#directory, `${id}.json`);
+  }
+}
+
+/** A power cut may leave a file without its content, which then is of an earlier boot for sure. */
+function parse(text: string): SandboxFile | undefined {
+  try {
+    return JSON.parse(text) as SandboxFile;
+  } catch {
+    return undefined;
   }
 }

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -95,7 +95,8 @@ export class Context implements AsyncDisposable {
     const watch = join(repositoryRoot, "bench/loop-delay.mjs");
     const flags = ["--disable-warning=ExperimentalWarning", `--import=${watch}`];
     const delayFile = this.work.join("loop-delay");
-    const program = [process.execPath, ...flags, bundle, "daemon-process"];
+    // The real path: a build from which something runs stays on disk.
+    const program = [process.execPath, ...flags, realpathSync(bundle), "daemon-process"];
     const engine = this.#stack.use(await startBoxship({ program, env: { BENCH_LOOP_DELAY: delayFile } }));
     const { client, pid, name } = engine;
     return { name: "boxship", client, pid, monitor: "conmon", marker: name, longestStop: watchLoop(pid, delayFile) };

@@ -1,5 +1,15 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
 import { findWorkers } from "./workers.ts";
@@ -65,8 +75,8 @@ export async function bundleParts(root: string): Promise<Parts> {
   return new Map(await Promise.all(texts));
 }
 
-/** Builds that stay on disk: a running daemon loads its workers from the build it was started from. */
-const kept = 8;
+/** Builds that stay on disk although nothing runs from them. */
+const kept = 4;
 
 /**
  * Writes the parts into `dist/build-<hash>/` and points `dist/current` there. Atomic: a reader sees the old build or
@@ -92,8 +102,27 @@ export function writeBundle(root: string, parts: Parts): string {
   return target;
 }
 
+/** Command lines of everything that runs, as one text. */
+function commandLines(): string {
+  const read = (pid: string): string => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+    } catch {
+      return ""; // it has ended
+    }
+  };
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(read)
+    .join("\n");
+}
+
+/** A running daemon loads its workers late, from the build that its command line names. */
 function pruneBuilds(dist: string, current: string): void {
+  const running = commandLines();
   const builds = readdirSync(dist).filter((name) => name.startsWith("build-") && name !== current);
   const byAge = builds.map((name) => ({ name, age: statSync(join(dist, name)).mtimeMs })).sort((a, b) => b.age - a.age);
-  for (const { name } of byAge.slice(kept - 1)) rmSync(join(dist, name), { recursive: true, force: true });
+  for (const { name } of byAge.slice(kept - 1)) {
+    if (!running.includes(name)) rmSync(join(dist, name), { recursive: true, force: true });
+  }
 }

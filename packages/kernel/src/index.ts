@@ -1,3 +1,4 @@
+export * from "./background-syscall.ts";
 export * from "./cgroup/index.ts";
 export * from "./descriptor-passing.ts";
 export * from "./descriptor-stream.ts";

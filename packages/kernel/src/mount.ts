@@ -1,9 +1,8 @@
-import { close } from "node:fs";
-import { promisify } from "node:util";
+import { syscallInBackground } from "./background-syscall.ts";
 import { SyscallError } from "./errno.ts";
 import { check, cString, libc } from "./ffi.ts";
 import { statx } from "./inode.ts";
-import { CurrentDirectory, OpenFlag, openat } from "./open.ts";
+import { CurrentDirectory } from "./open.ts";
 
 /** Flags of `mount(2)`. */
 export const MountFlag = {
@@ -65,27 +64,22 @@ export function unmount(target: string, flags = 0): void {
   check(umountCall(cString(target), flags), "umount2", target);
 }
 
-/** Takes a mount, with all below it, out of the tree at once; it ends when its last user is gone. */
+/**
+ * Takes a mount, with all below it, out of the tree at once; it ends when its last user is gone. May take long: on the
+ * event loop use {@link releaseMount}.
+ */
 export function detachMount(target: string): void {
   unmount(target, UnmountFlag.Detach | UnmountFlag.NoFollow);
 }
 
-const closeOnThreadPool = promisify(close);
-
 /**
- * Takes a mount out of the tree at once, and resolves when the filesystem itself has been let go, unless somebody else
- * still uses it. For overlay and disk filesystems that is when dirty data is written: 240 ms were measured for a small
- * overlay, and the event loop never waits for it, because the last reference is dropped on Node's thread pool.
+ * Takes a mount, with all below it, out of the tree without blocking the event loop, and resolves when the filesystem has
+ * been let go, unless somebody else still uses it. For overlay and disk filesystems that is when dirty data is written:
+ * 240 ms were measured for a small overlay. Mount namespaces that were copied meanwhile may keep the filesystem in use for
+ * a moment longer. A link is not followed.
  */
 export async function releaseMount(target: string): Promise<void> {
-  const reference = openat(CurrentDirectory, target, OpenFlag.Path | OpenFlag.NoFollow);
-  try {
-    detachMount(target);
-  } catch (error) {
-    reference.close();
-    throw error;
-  }
-  await closeOnThreadPool(reference.release());
+  await syscallInBackground("umount2", [cString(target), UnmountFlag.Detach | UnmountFlag.NoFollow], target);
 }
 
 export interface BindRequest {

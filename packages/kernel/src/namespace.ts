@@ -10,8 +10,8 @@ import { CurrentDirectory, OpenFlag, openat } from "./open.ts";
  * Namespaces: opening, entering, keeping.
  *
  * A thread enters a namespace alone, so {@link inNamespace} can take the event loop's own thread into a namespace for a
- * few synchronous calls and back, in 25 to 30 µs. What is opened or started meanwhile stays in that namespace: a netlink socket opened in there serves it from outside for ever, and a process
- * spawned in there lives in it. Long work in a namespace belongs on a worker thread of its own.
+ * few synchronous calls and back, in 25 to 30 µs. What is opened or started meanwhile stays in that namespace: a netlink
+ * socket opened in there serves it from outside for ever, and a process spawned in there lives in it. Long work in a namespace belongs on a worker thread of its own.
  */
 export type NamespaceType = "mnt" | "net" | "uts" | "ipc" | "cgroup" | "pid" | "time" | "user";
 

@@ -74,16 +74,23 @@ function countKills(directory: string): number | undefined {
 export function watchEmptyByProcesses(list: () => Promise<readonly number[]>, callback: () => void): Disposable {
   let disposed = false;
   let release = () => {};
+  const ended = new Set<number>();
   const next = async (): Promise<void> => {
-    const running = (await list()).find(isRunning);
-    if (disposed) return;
-    if (running === undefined) {
-      disposed = true;
-      callback();
-      return;
+    for (;;) {
+      // A process may fork after the list was read and end before it is looked at. Only a list that names none but those
+      // that had ended before it was read is the last one.
+      const unknown = (await list()).filter((pid) => !ended.has(pid));
+      if (disposed) return;
+      if (unknown.length === 0) break;
+      const running = unknown.find(isRunning);
+      if (running === undefined) for (const pid of unknown) ended.add(pid);
+      const pidfd = running === undefined ? undefined : openProcess(running);
+      if (pidfd !== undefined) return waitFor(pidfd);
     }
-    const pidfd = openProcess(running);
-    if (pidfd === undefined) return next();
+    disposed = true;
+    callback();
+  };
+  const waitFor = (pidfd: Fd): void => {
     const watch = watchDescriptor(pidfd, { readable: true }, () => {
       release();
       void next();

@@ -131,7 +131,7 @@ const PLUGINS = {
   Volume: ["local"],
   Network: ["bridge", "host", "ipvlan", "macvlan", "null"],
   Authorization: null,
-  Log: ["json-file", "none"],
+  Log: ["json-file", "local", "none"],
 };
 
 const LIMITS = {

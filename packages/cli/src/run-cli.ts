@@ -103,7 +103,7 @@ function createContext(
     api,
     config: () => (config ??= readConfig()),
     [Symbol.dispose]: () => api[Symbol.dispose](),
-  } as Context & Disposable;
+  };
 }
 
 interface Call {

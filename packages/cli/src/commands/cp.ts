@@ -65,7 +65,7 @@ export const command = defineCommand({
 });
 
 const member = (error: unknown, name: "path" | "syscall"): string =>
-  String((error as Readonly<Record<string, unknown>>)[name] ?? "");
+  (error as Readonly<Record<string, string | undefined>>)[name] ?? "";
 const pathOf = (error: unknown): string => member(error, "path");
 const syscallOf = (error: unknown): string => member(error, "syscall");
 

@@ -57,7 +57,7 @@ function replaceByDaemon(
   );
   const [file, ...args] = daemonCommand();
   if (process.execve === undefined) throw new Failure("this platform cannot replace a process");
-  return process.execve(file, [file, ...args, ...daemonFlags(own), ...more], process.env) as never;
+  return process.execve(file, [file, ...args, ...daemonFlags(own), ...more], process.env);
 }
 
 interface Ping {

@@ -38,10 +38,10 @@ const TRUE: ReadonlySet<string> = new Set(["1", "t", "T", "TRUE", "true", "True"
 const FALSE: ReadonlySet<string> = new Set(["0", "f", "F", "FALSE", "false", "False"]);
 
 /** Go's `strconv.ParseBool`. */
-export function parseBool(text: string): boolean {
-  if (TRUE.has(text)) return true;
-  if (FALSE.has(text)) return false;
-  throw new FlagError(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
+export function parseBool(value: string): boolean {
+  if (TRUE.has(value)) return true;
+  if (FALSE.has(value)) return false;
+  throw new FlagError(`strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`);
 }
 
 export function bool(help: string, options: Common & { readonly initial?: boolean } = {}): Flag<boolean> {
@@ -184,6 +184,7 @@ export function custom<T>(
 }
 
 /** The same flag without its letter. */
-export function withoutShort<T>({ short: _, ...flag }: Flag<T>): Flag<T> {
-  return flag;
+export function withoutShort<T>(flag: Flag<T>): Flag<T> {
+  const { short: _short, ...rest } = flag;
+  return rest;
 }

@@ -32,7 +32,9 @@ const BASIC: Readonly<Record<string, GoType>> = {
   uint16: uint16Type,
   uint32: uint32Type,
   uint64: uint64Type,
-  "time.Time": named("time.Time", stringType, { text: (raw) => goTimeOfText(String(raw ?? "0001-01-01T00:00:00Z")) }),
+  "time.Time": named("time.Time", stringType, {
+    text: (raw) => goTimeOfText(typeof raw === "string" ? raw : "0001-01-01T00:00:00Z"),
+  }),
   "time.Duration": named("time.Duration", int64Type, { text: (raw) => goDuration(Number(raw ?? 0)) }),
 };
 

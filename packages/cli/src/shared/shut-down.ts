@@ -17,7 +17,8 @@ export async function shutDown(context: Context, { reset }: { readonly reset: bo
   const { Pid } = await api.json<{ readonly Pid?: number }>("GET", "/boxship/ping");
   await api.call("POST", `/boxship/shutdown${reset ? "?reset=1" : ""}`);
   const deadline = performance.now() + (reset ? RESET_TIMEOUT_MS : STOP_TIMEOUT_MS);
-  while (Pid !== undefined && existsSync(`/proc/${Pid}`)) {
+  const isAlive = (): boolean => Pid !== undefined && existsSync(`/proc/${Pid}`);
+  while (isAlive()) {
     if (performance.now() > deadline) {
       throw new Failure(`the engine (process ${Pid}) has not ended yet`, {
         remedy: "see its log for what holds it up",

@@ -28,14 +28,14 @@ export async function resizeTo(
 
 /** Keeps a terminal in a container as large as the user's, until disposed. */
 export function followTerminalSize(context: Context, target: ResizeTarget): Disposable {
-  let disposed = false;
+  const disposal = new AbortController();
   const first = async (): Promise<void> => {
-    for (let attempt = 1; attempt <= ATTEMPTS && !disposed; attempt++) {
+    for (let attempt = 1; attempt <= ATTEMPTS && !disposal.signal.aborted; attempt++) {
       try {
         await resizeTo(context, target, terminalSize(context));
         return;
       } catch (error) {
-        if (attempt === ATTEMPTS && !disposed) {
+        if (attempt === ATTEMPTS && !disposal.signal.aborted) {
           context.stderr.write(`failed to resize tty, using default size: ${errorMessage(error)}\n`);
         }
         await delay(attempt * 10);
@@ -48,7 +48,7 @@ export function followTerminalSize(context: Context, target: ResizeTarget): Disp
   context.stdout.on("resize", change);
   return {
     [Symbol.dispose]() {
-      disposed = true;
+      disposal.abort();
       context.stdout.off("resize", change);
     },
   };

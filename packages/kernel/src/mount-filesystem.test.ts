@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { Worker } from "node:worker_threads";
 import { bindMount, detachMount, MountFlag, releaseMount, unmount } from "./mount.ts";
 import {
   attachMount,
@@ -128,4 +130,19 @@ test("a dirty overlay is released, and what was written to it stays", async () =
   assert.deepEqual(findMounts(directory.path), []);
   assert.equal(statSync(join(upper, "big")).size, 64 << 20);
   await assert.rejects(releaseMount(target), { code: "EINVAL" });
+});
+
+test("a worker thread releases mounts as well", async () => {
+  using directory = temporaryDirectory();
+  mountFilesystem({ type: "tmpfs", target: directory.path });
+  const source = `
+    import { parentPort, workerData } from "node:worker_threads";
+    import { releaseMount } from ${JSON.stringify(new URL("./mount.ts", import.meta.url).href)};
+    await releaseMount(workerData);
+    parentPort.postMessage("done");`;
+  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`), {
+    workerData: directory.path,
+  });
+  await Promise.all([once(worker, "message"), once(worker, "exit")]);
+  assert.deepEqual(findMounts(directory.path), []);
 });

@@ -1,3 +1,4 @@
+import { isMainThread } from "node:worker_threads";
 import { syscallInBackground } from "./background-syscall.ts";
 import { SyscallError } from "./errno.ts";
 import { check, cString, libc } from "./ffi.ts";
@@ -79,6 +80,8 @@ export function detachMount(target: string): void {
  * a moment longer. A link is not followed.
  */
 export async function releaseMount(target: string): Promise<void> {
+  // A worker thread has no event loop that must not wait.
+  if (!isMainThread) return detachMount(target);
   await syscallInBackground("umount2", [cString(target), UnmountFlag.Detach | UnmountFlag.NoFollow], target);
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { InvalidArgument, Unsupported } from "@boxship/base/errors";
 import { serveTasks, type TaskContext } from "@boxship/base/worker-pool";
+import { yieldToMainThread } from "../thread-priority.ts";
 import { adoptDirectories } from "./apply/adopt.ts";
 import { TarApplier } from "./apply/apply.ts";
 import { BlobProgress, readBlob } from "./blob-source.ts";
@@ -12,6 +13,8 @@ type Unpack = Extract<UnpackTask, { kind: "unpack" }>;
 
 const PROGRESS_INTERVAL = 100;
 
+yieldToMainThread();
+
 serveTasks(async (task: UnpackTask, context) => {
   if (task.kind === "unpack") return await unpack(task, context);
   adoptDirectories(task.targetDirectory, task.paths, task.lowerDirectories);
@@ -20,7 +23,7 @@ serveTasks(async (task: UnpackTask, context) => {
 
 function algorithmOf(diffId: string | undefined): string {
   const algorithm = diffId === undefined ? "sha256" : diffId.slice(0, Math.max(0, diffId.indexOf(":")));
-  if (algorithm !== "sha256" && algorithm !== "sha512") {
+  if (algorithm !== "sha256" && algorithm !== "sha384" && algorithm !== "sha512") {
     throw new Unsupported(`the digest algorithm of the diff id ${JSON.stringify(diffId)} is not supported`);
   }
   return algorithm;

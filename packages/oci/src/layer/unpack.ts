@@ -6,7 +6,7 @@ export interface UnpackRequest {
   readonly blobPath: string;
   /** For messages only: how the blob is compressed is told by its bytes. */
   readonly mediaType: string;
-  /** `sha256:…` (or `sha512:…`) of the uncompressed archive; undefined when none is known, then it is only computed. */
+  /** `sha256:…` (or sha384, sha512) of the uncompressed archive; undefined when none is known, then it is only computed. */
   readonly diffId: string | undefined;
   /** An empty directory; becomes one layer of an overlay. */
   readonly targetDirectory: string;

@@ -259,8 +259,8 @@ export class Snapshotter implements SnapshotStore {
   async unmountContainer(id: string): Promise<void> {
     const container = this.#containers.get(id);
     if (container === undefined || !container.mounted) return;
-    container.mounted = false;
     await releaseMountsBelow(this.#directoryOf(id));
+    container.mounted = false;
   }
 
   async removeContainer(id: string): Promise<void> {

@@ -95,7 +95,9 @@ export class TarApplier implements TarHandler, Disposable {
     this.#directory = directory;
     this.#options = options;
     this.#root = openat(-100, directory, OpenFlag.ReadOnly | OpenFlag.Directory);
-    this.#directories = new Directories(this.#root, { keepTimes: options.whiteouts === "overlay" });
+    const layered = options.whiteouts === "overlay";
+    const marks = layered ? { markOpaque: (made: Fd) => this.#setOpaque(made) } : {};
+    this.#directories = new Directories(this.#root, { keepTimes: layered, ...marks });
   }
 
   /** Members so far. */

@@ -11,6 +11,8 @@ import {
   ResolveFlag,
   readlinkat,
   type SystemPath,
+  statx,
+  unlinkat,
 } from "@boxship/kernel";
 import { type ByteString, byteSlice, quote } from "../tar/bytes.ts";
 import { parentOf, pathInRoot, systemPath } from "./names.ts";
@@ -42,6 +44,8 @@ export interface DirectoriesOptions {
    * Whether a directory that was finished and is entered once more keeps its time. Right for a tree that is ours alone.
    */
   readonly keepTimes: boolean;
+  /** Makes a directory hide what lies below it; given where whiteouts have a meaning. */
+  readonly markOpaque?: (directory: Fd) => void;
 }
 
 /**
@@ -169,9 +173,7 @@ export class Directories implements Disposable {
     try {
       return this.#open(path);
     } catch (error) {
-      if (systemCode(error) === "ENOTDIR") {
-        throw new InvalidArgument(`its parent ${quote(path)} is not a directory`, { cause: error });
-      }
+      if (systemCode(error) === "ENOTDIR") return this.#openInPlaceOf(path, links, error);
       if (systemCode(error) !== "ENOENT") throw error;
     }
     const parent = this.#openOrMake(parentOf(path), links);
@@ -189,6 +191,22 @@ export class Directories implements Disposable {
     }
     this.#implied.add(path);
     return this.#open(path);
+  }
+
+  /** Something that is no directory is in the way. A whiteout gives way: it is about the layers below. */
+  #openInPlaceOf(path: ByteString, links: number, cause: unknown): Fd {
+    const name = systemPath(path.slice(path.lastIndexOf("/") + 1) as ByteString);
+    using parent = this.#openOrMake(parentOf(path), links);
+    const { markOpaque } = this.#options;
+    if (markOpaque === undefined || !isWhiteout(statx(parent, name))) {
+      throw new InvalidArgument(`its parent ${quote(path)} is not a directory`, { cause });
+    }
+    unlinkat(parent, name);
+    mkdirat(parent, name, 0o755);
+    const directory = this.#open(path);
+    markOpaque(directory);
+    this.#implied.add(path);
+    return directory;
   }
 }
 

@@ -2,6 +2,7 @@ import type { MessagePort } from "node:worker_threads";
 import { InvalidArgument } from "@boxship/base/errors";
 import { serveTasks, type TaskContext } from "@boxship/base/worker-pool";
 import { CurrentDirectory, FileType, fstat, OpenFlag, openat, openat2, ResolveFlag } from "@boxship/kernel";
+import { yieldToMainThread } from "../../thread-priority.ts";
 import { TarApplier } from "../apply/apply.ts";
 import { explainFailure } from "../apply/failure.ts";
 import { baseOf, parentOf, systemPath } from "../apply/names.ts";
@@ -16,6 +17,8 @@ import { canonicalPath, openPlace, openRoot, parseContainerPath, statPlace } fro
 
 const DIRECTORY = OpenFlag.ReadOnly | OpenFlag.Directory;
 const NOTHING = "" as ByteString;
+
+yieldToMainThread();
 
 type Extract_ = Extract<ArchiveTask, { kind: "extract" }>;
 

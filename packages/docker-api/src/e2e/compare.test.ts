@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { EngineClient } from "@boxship/testkit";
-import { type EngineUnderTest, IMAGE, startEngineUnderTest } from "./engine-under-test.ts";
+import { type EngineUnderTest, IMAGE, startEngineUnderTest } from "../testing/engine-under-test.ts";
 
 /** Fields of Docker 20.10's answers that are deliberately not ours, and why. */
 const NOT_OURS: Readonly<Record<string, string>> = {

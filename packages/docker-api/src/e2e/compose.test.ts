@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { test } from "node:test";
 import { repositoryRoot, runProgram, tempDir } from "@boxship/testkit";
-import { IMAGE, startEngineUnderTest } from "./engine-under-test.ts";
+import { IMAGE, startEngineUnderTest } from "../testing/engine-under-test.ts";
 
 const compose = resolve(repositoryRoot, ".cache/clients/root/usr/libexec/docker/cli-plugins/docker-compose");
 

@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { tempDir } from "@boxship/testkit";
-import { type DockerClient, type EngineUnderTest, IMAGE, startEngineUnderTest } from "./engine-under-test.ts";
+import { type DockerClient, type EngineUnderTest, IMAGE, startEngineUnderTest } from "../testing/engine-under-test.ts";
 
 let engine: EngineUnderTest;
 let serial = 0;

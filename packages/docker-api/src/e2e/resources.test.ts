@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { busyboxEntries, pushFixture, REGISTRY_USER, startRegistry } from "@boxship/testkit";
-import { type DockerClient, type EngineUnderTest, IMAGE, startEngineUnderTest } from "./engine-under-test.ts";
+import { type DockerClient, type EngineUnderTest, IMAGE, startEngineUnderTest } from "../testing/engine-under-test.ts";
 
 let engine: EngineUnderTest;
 let serial = 0;

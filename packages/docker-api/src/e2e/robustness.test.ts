@@ -4,7 +4,7 @@ import { readdirSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { type EngineUnderTest, IMAGE, startEngineUnderTest } from "./engine-under-test.ts";
+import { type EngineUnderTest, IMAGE, startEngineUnderTest } from "../testing/engine-under-test.ts";
 
 let engine: EngineUnderTest;
 let container = "";

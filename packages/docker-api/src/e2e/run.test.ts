@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { type EngineUnderTest, IMAGE, startEngineUnderTest } from "./engine-under-test.ts";
+import { type EngineUnderTest, IMAGE, startEngineUnderTest } from "../testing/engine-under-test.ts";
 
 let engine: EngineUnderTest;
 

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { WebSocket } from "ws";
-import { type EngineUnderTest, IMAGE, startEngineUnderTest } from "./engine-under-test.ts";
+import { type EngineUnderTest, IMAGE, startEngineUnderTest } from "../testing/engine-under-test.ts";
 
 let engine: EngineUnderTest;
 

@@ -10,3 +10,4 @@ export * from "./route.ts";
 export * from "./rule.ts";
 export * from "./socket.ts";
 export * from "./sysctl.ts";
+export * from "./xtables.ts";

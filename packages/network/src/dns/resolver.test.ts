@@ -194,7 +194,10 @@ describe("the resolver", () => {
     await first.createNetwork({ name: "net" });
     const web = await container(first, "web", ["net"]);
     await first[Symbol.asyncDispose]();
-    assert.match(await host.run("timeout 1 nslookup web. 127.0.0.11 2>&1 || true", web.path), /timed out|refused|terminated|^$/i);
+    assert.match(
+      await host.run("timeout 1 nslookup web. 127.0.0.11 2>&1 || true", web.path),
+      /timed out|refused|terminated|^$/i,
+    );
     const second = await host.open(options);
     assert.match(await host.run("nslookup web. 127.0.0.11", web.path), new RegExp(`Address: ${web.ipv4}`));
     await second.destroy();

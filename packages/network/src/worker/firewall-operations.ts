@@ -1,4 +1,4 @@
-import { deleteFlows } from "@boxship/kernel";
+import { deleteFlows, legacyForwardDrops } from "@boxship/kernel";
 import type { WorkerContext } from "./context.ts";
 
 /** Runs nft commands on the host, as one transaction. */
@@ -13,8 +13,15 @@ export interface DroppingChain {
   readonly chain: string;
 }
 
-/** Base chains at the forward hook whose policy is to drop, in whichever table, iptables' translated ones included. */
+/** Base chains at the forward hook whose policy is to drop, in whichever table, iptables' ones of both kinds included. */
 export function listForwardDrops(context: WorkerContext): DroppingChain[] {
+  const legacy = (["ipv4", "ipv6"] as const).flatMap((family) => {
+    return legacyForwardDrops(family) ? [{ family: `legacy ${family}`, table: "filter", chain: "FORWARD" }] : [];
+  });
+  return [...listNftablesDrops(context), ...legacy];
+}
+
+function listNftablesDrops(context: WorkerContext): DroppingChain[] {
   return context.nftables.list("list chains").flatMap(({ chain }) => {
     if (chain?.["hook"] !== "forward" || chain["policy"] !== "drop") return [];
     const { family, table, name } = chain;

@@ -74,15 +74,15 @@ describe("after kill -9 of the daemon and a new start", () => {
   test("what ran still runs, its port answers, and its log has no gap", async () => {
     await run("server", ["httpd", "-f", "-h", "/"], { PortBindings: { "80/tcp": [{}] } });
     await run("counter", ["sh", "-c", "i=0; while :; do echo $i; i=$((i+1)); sleep 0.02; done"]);
-    const before = await inspect("server");
-    const port = before.NetworkSettings.Ports["80/tcp"]?.[0]?.HostPort ?? "";
+    const known = await inspect("server");
+    const port = known.NetworkSettings.Ports["80/tcp"]?.[0]?.HostPort ?? "";
     assert.equal(await fetchPage(port), 200);
     await engine.crash();
     assert.equal(await fetchPage(port), 200, "the port answers while no daemon runs");
     await delay(300);
     await engine.start();
     const now = await inspect("server");
-    assert.deepEqual([now.State.Running, now.State.Pid], [true, before.State.Pid]);
+    assert.deepEqual([now.State.Running, now.State.Pid], [true, known.State.Pid]);
     assert.equal(now.NetworkSettings.Ports["80/tcp"]?.[0]?.HostPort, port);
     assert.equal(await fetchPage(port), 200);
     const taken = await engine.client.json<{ Id: string }>("POST", "/containers/create", {

@@ -5,17 +5,22 @@ import { type LogSegment, segmentBytes } from "./log-segments.ts";
 const BLOCK = 64 * 1024;
 const NEWLINE = 0x0a;
 
-/** Lines of a stream of bytes, without their newlines. What follows the last newline is given up. */
-export async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+/**
+ * Lines of a stream of bytes, without their newlines, in batches: a promise for each line would cost more than the line.
+ * What follows the last newline is given up.
+ */
+export async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<readonly Buffer[]> {
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of chunks) {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    const lines: Buffer[] = [];
     let start = 0;
     for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
-      yield bytes.subarray(start, end);
+      lines.push(bytes.subarray(start, end));
       start = end + 1;
     }
     rest = bytes.subarray(start);
+    if (lines.length > 0) yield lines;
   }
 }
 
@@ -99,10 +104,12 @@ async function tailOfCompressed(segment: LogSegment, counter: LineCounter): Prom
   const offsets: number[] = [];
   const lines: Buffer[] = [];
   let offset = 0;
-  for await (const line of splitLines(segmentBytes(segment))) {
-    offsets.push(offset);
-    lines.push(Buffer.from(line));
-    offset += line.length + 1;
+  for await (const batch of splitLines(segmentBytes(segment))) {
+    for (const line of batch) {
+      offsets.push(offset);
+      lines.push(Buffer.from(line));
+      offset += line.length + 1;
+    }
   }
   for (let index = lines.length - 1; index >= 0; index--) {
     const line = lines[index];

@@ -149,7 +149,8 @@ test("a log that has grown is rotated, compressed, and its oldest file goes", as
     clock: { ...systemClock, setTimeout: (ms, callback) => systemClock.setTimeout(ms / 50, callback) },
     logger: silentLogger,
   });
-  while (reopened < 4) {
+  const rotations = () => reopened;
+  while (rotations() < 4) {
     await delay(5);
     if (reopened < 4) await appendFile(path, "");
     await appendFile(path, line(reopened, "more")).catch(() => {});

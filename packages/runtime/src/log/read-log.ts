@@ -29,16 +29,21 @@ export async function* readLog(options: ReadLogOptions): AsyncGenerator<LogEntry
   const { signal, since = -Infinity, until = Infinity } = options;
   const wanted = (entry: LogEntry) =>
     options[entry.stream] && entry.milliseconds >= since && entry.milliseconds <= until;
-  for await (const line of logLines(options, wanted)) {
-    if (signal?.aborted) return;
-    const entry = parseLogLine(line);
-    if (entry === undefined) continue;
-    if (entry.milliseconds > until) return;
-    if (wanted(entry)) yield entry;
+  for await (const batch of logLines(options, wanted)) {
+    for (const line of batch) {
+      if (signal?.aborted) return;
+      const entry = parseLogLine(line);
+      if (entry === undefined) continue;
+      if (entry.milliseconds > until) return;
+      if (wanted(entry)) yield entry;
+    }
   }
 }
 
-async function* logLines(options: ReadLogOptions, wanted: (entry: LogEntry) => boolean): AsyncGenerator<Buffer> {
+async function* logLines(
+  options: ReadLogOptions,
+  wanted: (entry: LogEntry) => boolean,
+): AsyncGenerator<readonly Buffer[]> {
   const { path, follow, tail, since } = options;
   await using watcher = follow === undefined ? undefined : new LogWatcher(path, follow, options.signal);
   await using owned = new AsyncDisposableStack();
@@ -60,17 +65,24 @@ async function* logLines(options: ReadLogOptions, wanted: (entry: LogEntry) => b
   if (watcher !== undefined) yield* splitLines(followBytes(watcher, undefined, 0, owned));
 }
 
-async function* plainLines(segment: LogSegment, offset: number, since: number | undefined): AsyncGenerator<Buffer> {
+async function* plainLines(
+  segment: LogSegment,
+  offset: number,
+  since: number | undefined,
+): AsyncGenerator<readonly Buffer[]> {
   const start = since === undefined || offset > 0 ? offset : await findSince(segment.handle, since);
   yield* splitLines(segmentBytes(segment, start));
 }
 
 /** Lines of a compressed file from an offset in its content on, which is the start of a line. */
-async function* skipBytes(segment: LogSegment, offset: number): AsyncGenerator<Buffer> {
+async function* skipBytes(segment: LogSegment, offset: number): AsyncGenerator<readonly Buffer[]> {
   let position = 0;
-  for await (const line of splitLines(segmentBytes(segment))) {
-    if (position >= offset) yield line;
-    position += line.length + 1;
+  for await (const batch of splitLines(segmentBytes(segment))) {
+    yield batch.filter((line) => {
+      const start = position;
+      position += line.length + 1;
+      return start >= offset;
+    });
   }
 }
 

@@ -67,10 +67,13 @@ test("a wrong diff id, a truncated and a corrupt layer are refused", async () =>
   };
   await refused(archive, /diff id sha256:/, { diffId: `sha256:${"0".repeat(64)}` });
   await refused(gzipSync(archive).subarray(0, 500), /gzip stream is truncated/);
-  await refused(archive.subarray(0, 30_000), /tar entry "d\/f\d+" at offset \d+: the archive is truncated/);
+  await refused(
+    archive.subarray(0, 30_000),
+    /tar archive at offset 29696 after entry "d\/f\d+": the archive is truncated/,
+  );
   const corrupt = Buffer.from(archive);
   corrupt.fill(7, 5120 + 10, 5120 + 20);
-  await refused(gzipSync(corrupt), /at offset 5120: the header's checksum is wrong/);
+  await refused(gzipSync(corrupt), /at offset 5120 after entry "d\/f\d+": the header's checksum is wrong/);
   using box = sandbox();
   await assert.rejects(unpackLayer(box.request(gzipSync(archive), { maxBytes: 1000 })), { name: "ResourceExhausted" });
 });

@@ -56,6 +56,7 @@ export class TarParser {
   #longLink: ByteString | undefined;
   #pending = false;
 
+  #lastName: ByteString | undefined;
   #header: RawHeader | undefined;
   #entry: TarEntry | undefined;
   #sparse: readonly SparseExtent[] | undefined;
@@ -294,7 +295,9 @@ export class TarParser {
   }
 
   #finishEntry(): void {
-    this.#handler.end(this.#entry as TarEntry);
+    const entry = this.#entry as TarEntry;
+    this.#handler.end(entry);
+    this.#lastName = entry.name;
     this.#reset();
   }
 
@@ -312,8 +315,9 @@ export class TarParser {
 
   #where(name: ByteString | undefined): string {
     const known = name ?? this.#entry?.name ?? this.#longName ?? this.#header?.name;
-    const what = known === undefined ? "tar archive" : `tar entry ${quote(known)}`;
-    return `${what} at offset ${this.#entryOffset}`;
+    if (known !== undefined) return `tar entry ${quote(known)} at offset ${this.#entryOffset}`;
+    const after = this.#lastName === undefined ? "" : ` after entry ${quote(this.#lastName)}`;
+    return `tar archive at offset ${this.#entryOffset}${after}`;
   }
 
   #invalid(problem: string, name?: ByteString): InvalidArgument {

@@ -146,6 +146,12 @@ async function look(): Promise<void> {
   await must(["exec", name, "ps"]);
 }
 
+/** Lines of a command and what it is for. */
+function aligned(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([command]) => command.length));
+  return rows.map(([command, what]) => `  ${command.padEnd(width)}   ${what}`).join("\n");
+}
+
 function summary(port: number, image: string): string {
   const setup = Number(process.env["BOXSHIP_QUICKSTART_SETUP"] ?? 0);
   const rows = [["setup", setup] as const, ...timings].map(
@@ -159,18 +165,20 @@ ${rows.join("\n")}
 
 The server runs on: http://127.0.0.1:${port}/
 What to type next:
-  ./boxship run -it --rm ${image} sh       a shell in a container of its own
-  ./boxship exec -it ${name} sh     a shell in the web server's
-  ./boxship logs -f ${name}         every request, as it comes
-  ./boxship inspect ${name}         all that there is to know
-  ./boxship image bootstrap debian           a Debian image from the package mirror
-  ./boxship --help                           everything else
+${aligned([
+  [`./boxship run -it --rm ${image} sh`, "a shell in a container of its own"],
+  [`./boxship exec -it ${name} sh`, "a shell in the web server's"],
+  [`./boxship logs -f ${name}`, "every request, as it comes"],
+  [`./boxship inspect ${name}`, "all that there is to know"],
+  ["./boxship image bootstrap debian", "a Debian image from the package mirror"],
+  ["./boxship --help", "everything else"],
+])}
 
 To take it all away again:
-  ./boxship rm -f ${name}                    the server
-  ./boxship rmi ${image}                     the image
-  kill $(cat /run/boxship/daemon.pid)        the engine; it starts again when it is needed
-  rm -rf /var/lib/boxship                    its state, once the engine has ended
+${aligned([
+  [`./boxship rm -f ${name}`, "the server"],
+  ["./boxship system reset", "the engine with all its containers, images and networks"],
+])}
 `;
 }
 

@@ -1,12 +1,14 @@
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import { daemonCommand } from "@boxship/base/entry";
 import { EngineClient } from "./engine-client.ts";
 import { type Background, startProgram, waitUntilReady } from "./process.ts";
 import { removeTree, tempDir } from "./temp-dir.ts";
 
 export interface BoxshipOptions {
-  /** Instance name, at most nine characters. @default `t` and six random letters */
+  /** Instance name, at most nine characters. @default `bx` and six random digits, by which leaks are found */
   readonly name?: string;
   /** Where its state is; removed at the end all the same. @default a temporary directory */
   readonly root?: string;
@@ -35,9 +37,16 @@ export interface Boxship extends AsyncDisposable {
   start(): Promise<void>;
 }
 
+/** @throws Error with the end of the log */
+async function endedInTime(program: Background | undefined, log: string): Promise<void> {
+  const late = delay(60_000, "late" as const, { ref: false });
+  if ((await Promise.race([program?.ended, late])) !== "late") return;
+  throw new Error(`the daemon does not end:\n${readFileSync(log, "utf8").split("\n").slice(-30).join("\n")}`);
+}
+
 export async function startBoxship(options: BoxshipOptions = {}): Promise<Boxship> {
   await using stack = new AsyncDisposableStack();
-  const name = options.name ?? `t${randomBytes(4).toString("hex").slice(0, 6)}`;
+  const name = options.name ?? `bx${randomBytes(3).toString("hex")}`;
   const directory = stack.use(tempDir(`engine-${name}`));
   const root = options.root ?? directory.join("root");
   await mkdir(root, { recursive: true });
@@ -69,7 +78,7 @@ export async function startBoxship(options: BoxshipOptions = {}): Promise<Boxshi
       if (everReady) {
         await start();
         await client.json("POST", "/boxship/shutdown?reset=1");
-        await program?.ended;
+        await endedInTime(program, log);
       }
     } finally {
       await program?.[Symbol.asyncDispose]();

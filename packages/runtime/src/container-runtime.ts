@@ -57,10 +57,13 @@ export class ContainerRuntime implements ContainerRuntimeApi {
     layout.make();
     const host = readHostFacts();
     const cgroups = new CgroupAccess(options.clock);
-    const follows = followShared(options.mountRoots ?? []);
     const launcher = new Launcher();
     try {
       const detected = await detectRuntimes(options, host, launcher);
+      // A namespace that a trial made is older than the shared mounts.
+      launcher[Symbol.dispose]();
+      const hides = [...detected.usable.values()].some(({ needsLauncher }) => needsLauncher);
+      const follows = hides ? followShared(options.mountRoots ?? []) : () => true;
       for (const name of detected.usable.keys()) mkdirSync(layout.stateRoot(name), { recursive: true, mode: 0o700 });
       const exits = new ExitWatch(layout, options.logger, (id, exit) => completeExit({ layout, cgroups }, id, exit));
       const context: Context = {

@@ -40,7 +40,7 @@ interface Finding {
 export async function detectRuntimes(options: RuntimeOptions, host: HostFacts, launcher: Launcher): Promise<Detected> {
   const cache = new FindingCache(options.runDir);
   const conmon = options.conmon ?? findProgram("conmon");
-  if (conmon === undefined) throw missing("conmon is not installed", "conmon");
+  if (conmon === undefined || !isExecutable(conmon)) throw missing("conmon is not installed", "conmon");
   const [conmonVersion, ...probes] = await Promise.all([
     cache.text(`conmon ${conmon}`, conmon, () => conmonVersionOf(conmon)),
     ...candidates(options).map(([name, path]) => probe({ name, path }, { options, host, launcher, cache })),

@@ -63,7 +63,11 @@ export function makeBusyboxRoot(directory: string): string {
   return rootfs;
 }
 
-export async function openTestBed(runtimeName: string, changes: Partial<RuntimeOptions> = {}): Promise<TestBed> {
+/** @param changes further options, by the bed's directory */
+export async function openTestBed(
+  runtimeName: string,
+  changes: (directory: string) => Partial<RuntimeOptions> = () => ({}),
+): Promise<TestBed> {
   const directory = mkdtempSync(join(tmpdir(), "boxship-runtime-"));
   // Root of a user namespace is somebody else here, and must reach the root filesystem.
   chmodSync(directory, 0o755);
@@ -75,7 +79,7 @@ export async function openTestBed(runtimeName: string, changes: Partial<RuntimeO
     defaultRuntime: runtimeName,
     logger: silentLogger,
     clock: systemClock,
-    ...changes,
+    ...changes(directory),
   };
   const runtime = await ContainerRuntime.open(options);
   const container: TestBed["container"] = (args, given = {}) => {
@@ -142,7 +146,7 @@ export async function openTestBed(runtimeName: string, changes: Partial<RuntimeO
   };
 }
 
-function removeCgroupParent(path: string): void {
+export function removeCgroupParent(path: string): void {
   const mounts = execFileSync("/bin/sh", ["-c", "ls -d /sys/fs/cgroup /sys/fs/cgroup/*/"], { encoding: "utf8" });
   for (const mount of mounts.trim().split("\n")) {
     if (existsSync(join(mount, path))) rmdirSync(join(mount, path));

@@ -81,7 +81,7 @@ function pipeIo(request: ExecRequest): ExecIo {
 function terminalStreams(master: Fd, request: ExecRequest, tells: boolean): ExecStreams {
   const stdin = request.stdin && !request.detach ? writableTo(master.duplicate()) : undefined;
   const output = new FrameStream([{ stream: "stdout", readable: readableFrom(master.duplicate()) }]);
-  output.on("close", () => {
+  void output.released.then(() => {
     stdin?.destroy();
     master.close();
   });

@@ -135,7 +135,7 @@ function attachStreams({ stdin, output }: ExecStreams): AttachStreams {
     output,
     close: () => {
       stdin?.destroy();
-      output.destroy();
+      output.finish();
     },
   };
 }

@@ -15,6 +15,7 @@ export interface FrameSource {
 export class FrameStream extends Readable {
   readonly #sources: readonly FrameSource[];
   readonly #open: Set<FrameSource>;
+  readonly #closed = Promise.withResolvers<void>();
   #paused = false;
   #frames = 0;
 
@@ -23,7 +24,12 @@ export class FrameStream extends Readable {
     this.#sources = sources;
     this.#open = new Set(sources);
     for (const source of sources) this.#follow(source);
-    if (sources.length === 0) this.push(null);
+    if (sources.length === 0) this.#finish();
+  }
+
+  /** Resolves when no source is open any more, read or not. */
+  get released(): Promise<void> {
+    return this.#closed.promise;
   }
 
   /** How many frames have come so far, and whether the reader holds them up. */
@@ -31,7 +37,7 @@ export class FrameStream extends Readable {
     return { frames: this.#frames, paused: this.#paused };
   }
 
-  /** Ends the stream although sources are still open. */
+  /** Lets go of sources that are still open. What came from them can still be read, then the stream ends. */
   finish(): void {
     for (const source of this.#open) this.#ended(source);
   }
@@ -44,6 +50,7 @@ export class FrameStream extends Readable {
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     for (const { readable } of this.#sources) readable.destroy();
+    this.#closed.resolve();
     done(error);
   }
 
@@ -67,6 +74,11 @@ export class FrameStream extends Readable {
   #ended(source: FrameSource): void {
     if (!this.#open.delete(source)) return;
     source.readable.destroy();
-    if (this.#open.size === 0 && !this.destroyed) this.push(null);
+    if (this.#open.size === 0) this.#finish();
+  }
+
+  #finish(): void {
+    this.#closed.resolve();
+    if (!this.destroyed) this.push(null);
   }
 }

@@ -43,8 +43,8 @@ export async function unpublishPorts(context: ManagerContext, sandboxId: string)
 /** Takes ports back without writing that down. */
 export async function withdrawPorts(context: ManagerContext, sandbox: LiveSandbox): Promise<void> {
   const removed = sandbox.firewallPorts;
-  sandbox.firewallPorts = [];
   if (removed.length > 0) await context.firewall.apply({ removePorts: removed });
+  sandbox.firewallPorts = [];
   for (const reservation of sandbox.reservations.splice(0)) reservation.close();
   forgetFlows(context, removed);
 }

@@ -18,21 +18,28 @@ interface Flow {
 export function proxyUdp(fd: number, family: 4 | 6, target: ProxyTarget): Disposable {
   const flows = new Map<string, Flow>();
   const server = createSocket(`udp${family}`);
+  let timer: NodeJS.Timeout | undefined;
+  const watch = (): void => {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      expire(flows);
+      if (flows.size > 0) watch();
+    }, IDLE / 4).unref();
+  };
   server.on("message", (data, client) => {
     const key = `${client.address} ${client.port}`;
     const flow = flows.get(key) ?? openFlow(server, flows, key, client, target);
     if (flow === undefined) return;
     flow.lastUsed = performance.now();
+    watch();
     // An unreachable target is the client's to notice, as with any datagram.
     flow.socket.send(data, flow.to.port, flow.to.address, () => {});
   });
   server.on("error", () => server.close());
   server.bind({ fd });
-  const timer = setInterval(() => expire(flows), IDLE / 4);
-  timer.unref();
   return {
     [Symbol.dispose]() {
-      clearInterval(timer);
+      clearTimeout(timer);
       server.close();
       for (const { socket } of flows.values()) socket.close();
       flows.clear();

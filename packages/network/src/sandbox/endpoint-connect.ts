@@ -175,11 +175,11 @@ async function addEndpoint(
     network.add(record);
     await movePorts(context, sandbox);
   } catch (error) {
-    updateSandbox(context, sandbox, { endpoints: before });
     if (link !== undefined) {
       const { interfaceName } = endpoint;
       await context.thread.call("detachEndpoint", { namespace: sandbox.stored.path, interfaceName, link });
     }
+    if (sandbox.stored.endpoints !== before) updateSandbox(context, sandbox, { endpoints: before });
     throw error;
   }
   return record;

@@ -21,10 +21,10 @@ export async function disconnectEndpoint(
       });
     }
     const rest = sandbox.stored.endpoints.filter((other) => other !== endpoint);
+    updateSandbox(context, sandbox, { endpoints: rest });
     network.pending++;
+    network.forget(endpoint);
     try {
-      network.forget(endpoint);
-      updateSandbox(context, sandbox, { endpoints: rest });
       await movePorts(context, sandbox);
       if (endpoint.link !== undefined) {
         const { path: namespace } = sandbox.stored;

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Internal, systemCode, writeFileAtomic } from "@boxship/base";
 import type { StoredNetwork } from "./stored.ts";
@@ -20,6 +20,7 @@ export class NetworkStore {
   /** Empty when nothing was saved yet. Throws {@link Internal} for a file of another version. */
   async load(): Promise<StoredNetwork[]> {
     await mkdir(this.#root, { recursive: true, mode: 0o700 });
+    await this.#removeHalfWritten();
     let text: string;
     try {
       text = await readFile(this.#file, "utf8");
@@ -30,6 +31,13 @@ export class NetworkStore {
     const { version, networks } = JSON.parse(text) as { version: number; networks: StoredNetwork[] };
     if (version !== VERSION) throw new Internal(`${this.#file} has version ${version}, not ${VERSION}`);
     return networks;
+  }
+
+  /** A crash in the middle of a save leaves the new file under its temporary name. */
+  async #removeHalfWritten(): Promise<void> {
+    for (const name of await readdir(this.#root)) {
+      if (/^networks\.json\..+\.tmp$/.test(name)) await rm(join(this.#root, name), { force: true });
+    }
   }
 
   /** Durable once it resolves. */

@@ -20,6 +20,7 @@ import {
   inNamespace,
   NetlinkSocket,
   namespacePath,
+  openLeakReport,
   openNamespace,
   setLink,
   setns,
@@ -37,6 +38,7 @@ import { NetworkManager } from "../manager.ts";
 export class TestHost implements AsyncDisposable {
   readonly directory = mkdtempSync(join(tmpdir(), "boxship-network-"));
   readonly outside = join(this.directory, "outside");
+  readonly #known = openLeakReport();
   readonly #home: Fd = openNamespace(namespacePath("net"));
   readonly #servers: (() => void)[] = [];
   readonly #managers = new Set<NetworkManager>();
@@ -155,6 +157,17 @@ export class TestHost implements AsyncDisposable {
     this.#home.close();
     detachMountsBelow(this.directory);
     rmSync(this.directory, { recursive: true, force: true });
+    await this.#checkLeaks();
+  }
+
+  /** Throws when a descriptor is open that was not when this machine was made. */
+  async #checkLeaks(): Promise<void> {
+    const leaks = (): string[] => openLeakReport(this.#known).map(({ number, target }) => `${number} -> ${target}`);
+    // Closing is done by the event loop in its own time.
+    for (let attempt = 0; attempt < 40 && leaks().length > 0; attempt++) {
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    if (leaks().length > 0) throw new Error(`descriptors leaked: ${leaks().join(", ")}`);
   }
 }
 

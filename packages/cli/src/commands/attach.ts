@@ -30,7 +30,8 @@ export const command = defineCommand({
     const { Id, Config } = await inspectRunning(context, name);
     const { status } = await beginWait(context, Id, "not-running");
     checkTerminal(context, !flags["no-stdin"], Config.Tty);
-    using _signals = flags["sig-proxy"] && !Config.Tty ? forwardSignals(context, Id) : undefined;
+    using signals = flags["sig-proxy"] && !Config.Tty ? forwardSignals(context, Id) : undefined;
+    signals?.start();
     const keys = flags["detach-keys"] || ((await context.config()).content.detachKeys ?? "");
     const stdin = !flags["no-stdin"] && Config.OpenStdin;
     const hijacked = await context.api.hijack(`/containers/${Id}/attach`, {

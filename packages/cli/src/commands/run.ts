@@ -9,7 +9,7 @@ import { bool, type FlagValues, text } from "../flags/flag.ts";
 import { attachStreams } from "../stream/attach-streams.ts";
 import { checkTerminal } from "../stream/check-terminal.ts";
 import { detachKeysOrDefault } from "../stream/detach-keys.ts";
-import { forwardSignals } from "../stream/forward-signals.ts";
+import { forwardSignals, type SignalForwarder } from "../stream/forward-signals.ts";
 import { followTerminalSize } from "../stream/terminal-size.ts";
 import { beginWait } from "../stream/wait-exit.ts";
 
@@ -38,9 +38,9 @@ export const command = defineCommand({
     if (given.detach) detachBody(given, body);
     else checkTerminal(context, body.AttachStdin, body.Tty);
     const id = await withStartStatus(path, () => createContainer(context, body, given));
-    using _signals = given["sig-proxy"] ? forwardSignals(context, id) : undefined;
+    using signals = given["sig-proxy"] ? forwardSignals(context, id) : undefined;
     if (body.AttachStdin || body.AttachStdout || body.AttachStderr) {
-      await runAttached(context, { id, body, given, path });
+      await runAttached(context, { id, body, given, path, signals });
       return;
     }
     await withStartStatus(path, () => context.api.call("POST", `/containers/${id}/start`));
@@ -62,10 +62,11 @@ interface Attached {
   readonly body: ContainerBody;
   readonly given: RunFlags;
   readonly path: string;
+  readonly signals: SignalForwarder | undefined;
 }
 
 /** Attaches, starts, and ends with the container's exit status. */
-async function runAttached(context: Context, { id, body, given, path }: Attached): Promise<void> {
+async function runAttached(context: Context, { id, body, given, path, signals }: Attached): Promise<void> {
   const keys = given["detach-keys"] || ((await context.config()).content.detachKeys ?? "");
   const hijacked = await context.api.hijack(`/containers/${id}/attach`, {
     query: {
@@ -86,6 +87,7 @@ async function runAttached(context: Context, { id, body, given, path }: Attached
     if (removes) await status;
     throw error;
   }
+  signals?.start();
   using _size = body.Tty && context.stdout.isTTY ? followTerminalSize(context, { kind: "container", id }) : undefined;
   const end = await attachStreams(context, hijacked, {
     tty: body.Tty,

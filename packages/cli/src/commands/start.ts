@@ -58,7 +58,7 @@ async function startAttached(
   options: { readonly stdin: boolean; readonly keys: string },
 ): Promise<void> {
   const { Id, Config, HostConfig } = await context.api.json<Inspected>("GET", containerPath(name, "/json"));
-  using _signals = Config.Tty ? undefined : forwardSignals(context, Id);
+  using signals = Config.Tty ? undefined : forwardSignals(context, Id);
   const keys = options.keys || ((await context.config()).content.detachKeys ?? "");
   const stdin = options.stdin && Config.OpenStdin;
   const hijacked = await context.api.hijack(`/containers/${Id}/attach`, {
@@ -73,6 +73,7 @@ async function startAttached(
     if (removes) await status;
     throw error;
   }
+  signals?.start();
   const follows = Config.Tty && context.stdout.isTTY;
   using _size = follows ? followTerminalSize(context, { kind: "container", id: Id }) : undefined;
   const end = await attachStreams(context, hijacked, {

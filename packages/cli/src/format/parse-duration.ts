@@ -11,7 +11,7 @@ const NANOSECONDS: Readonly<Record<string, number>> = {
   h: 3600e9,
 };
 
-const PART = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/y;
+const PART = /(\d+\.?\d*|\.\d+)([^\d.]*)/y;
 
 /**
  * Go's duration (`1h15m30.5s`, `-300ms`) in nanoseconds.
@@ -19,19 +19,18 @@ const PART = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/y;
  * @throws FlagError with Go's text
  */
 export function parseDuration(text: string): number {
-  const invalid = (): FlagError => {
-    const bare = /^[+-]?(\d+\.?\d*|\.\d+)$/.test(text);
-    return new FlagError(`time: ${bare ? "missing unit in" : "invalid"} duration ${JSON.stringify(text)}`);
-  };
+  const quoted = JSON.stringify(text);
   const body = text.replace(/^[+-]/, "");
   if (body === "0") return 0;
-  if (body === "") throw invalid();
   let total = 0;
-  for (let at = 0; at < body.length; at = PART.lastIndex) {
+  for (let at = 0; at < body.length || body === ""; at = PART.lastIndex) {
     PART.lastIndex = at;
-    const part = PART.exec(body);
-    if (part === null) throw invalid();
-    total += Number(part[1]) * (NANOSECONDS[part[2] ?? ""] ?? 0);
+    const [, amount, unit = ""] = PART.exec(body) ?? [];
+    if (amount === undefined) throw new FlagError(`time: invalid duration ${quoted}`);
+    if (unit === "") throw new FlagError(`time: missing unit in duration ${quoted}`);
+    const factor = NANOSECONDS[unit];
+    if (factor === undefined) throw new FlagError(`time: unknown unit ${JSON.stringify(unit)} in duration ${quoted}`);
+    total += Number(amount) * factor;
   }
   return Math.round(text.startsWith("-") ? -total : total);
 }

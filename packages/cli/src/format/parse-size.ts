@@ -15,8 +15,10 @@ const UNITS: Readonly<Record<string, number>> = {
  * @throws FlagError with the text that users know
  */
 export function parseBytes(text: string): number {
-  const [, digits = "", suffix = ""] = /^(.*[0-9.]) ?([^0-9.]*)$/s.exec(text) ?? [];
-  if (digits === "") throw new FlagError(`invalid size: '${text}'`);
+  const at = Math.max(...[..."0123456789. "].map((character) => text.lastIndexOf(character)));
+  if (at < 0) throw new FlagError(`invalid size: '${text}'`);
+  const digits = text.slice(0, text[at] === " " ? at : at + 1);
+  const suffix = text.slice(at + 1);
   const size = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(digits) ? Number(digits) : Number.NaN;
   if (Number.isNaN(size)) {
     throw new FlagError(`strconv.ParseFloat: parsing ${JSON.stringify(digits)}: invalid syntax`);

@@ -16,6 +16,7 @@ export function textWidth(text: string): number {
 
 /** The beginning of a text that fits the width, with an ellipsis where something was cut. */
 export function ellipsis(text: string, width: number): string {
+  if (width === 1) return Array.from(text)[0] ?? "";
   if (textWidth(text) <= width) return text;
   let kept = "";
   let used = 0;

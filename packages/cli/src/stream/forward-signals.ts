@@ -24,14 +24,33 @@ const FORWARDED: readonly NodeJS.Signals[] = [
   "SIGSYS",
 ];
 
-/** Passes the signals that this process gets on to a container, until disposed. */
-export function forwardSignals({ api }: Context, container: string): Disposable {
-  const forward = (signal: NodeJS.Signals): void => {
-    // A container that is just gone, or not there yet, cannot be told.
+/** Signals on their way to a container, until disposed. */
+export interface SignalForwarder extends Disposable {
+  /** The container runs: what arrived before goes to it now. */
+  start(): void;
+}
+
+/**
+ * Passes the signals that this process gets on to a container. A container that does not run yet cannot be told, so
+ * they wait for {@link SignalForwarder.start}.
+ */
+export function forwardSignals({ api }: Context, container: string): SignalForwarder {
+  const waiting: NodeJS.Signals[] = [];
+  let started = false;
+  const send = (signal: NodeJS.Signals): void => {
+    // A container that has just ended cannot be told either, and nobody minds.
     void api.call("POST", `/containers/${container}/kill`, { query: { signal: signal.slice(3) } }).catch(() => {});
+  };
+  const forward = (signal: NodeJS.Signals): void => {
+    if (started) send(signal);
+    else waiting.push(signal);
   };
   for (const signal of FORWARDED) process.on(signal, forward);
   return {
+    start() {
+      started = true;
+      for (const signal of waiting.splice(0)) send(signal);
+    },
     [Symbol.dispose]() {
       for (const signal of FORWARDED) process.off(signal, forward);
     },

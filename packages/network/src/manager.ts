@@ -16,6 +16,7 @@ import type {
   Sandbox,
 } from "./contract.ts";
 import { Upstreams } from "./dns/upstreams.ts";
+import { closedError, closedErrors } from "./errors.ts";
 import { Firewall } from "./firewall/firewall.ts";
 import { forwardWarnings } from "./firewall/host-policy.ts";
 import { DefaultPools, uniqueLocalPool } from "./ipam/choose-subnet.ts";
@@ -60,13 +61,13 @@ export class NetworkManager implements AsyncDisposable {
       return manager;
     } catch (error) {
       await manager[Symbol.asyncDispose]();
-      throw error;
+      throw closedError(error);
     }
   }
 
   /** Creates a network; see {@link CreateNetworkOptions}. */
   createNetwork(options: CreateNetworkOptions): Promise<NetworkRecord> {
-    return createNetwork(this.#context, options);
+    return closedErrors(createNetwork(this.#context, options));
   }
 
   listNetworks(): readonly NetworkRecord[] {
@@ -85,12 +86,12 @@ export class NetworkManager implements AsyncDisposable {
 
   /** Throws Conflict while the network has members, PermissionDenied for predefined networks. */
   removeNetwork(reference: string): Promise<void> {
-    return removeNetwork(this.#context, reference);
+    return closedErrors(removeNetwork(this.#context, reference));
   }
 
   /** Makes a network namespace with loopback up. Throws AlreadyExists. */
   createSandbox(id: string, options: CreateSandboxOptions): Promise<Sandbox> {
-    return createSandbox(this.#context, id, options);
+    return closedErrors(createSandbox(this.#context, id, options));
   }
 
   /** Throws NotFound. */
@@ -104,12 +105,12 @@ export class NetworkManager implements AsyncDisposable {
 
   /** Gives a sandbox an interface on a network. */
   connect(options: ConnectOptions): Promise<EndpointRecord> {
-    return connectEndpoint(this.#context, options);
+    return closedErrors(connectEndpoint(this.#context, options));
   }
 
   /** Throws NotFound when the sandbox is not on the network. */
   disconnect(sandboxId: string, network: string): Promise<void> {
-    return disconnectEndpoint(this.#context, sandboxId, network);
+    return closedErrors(disconnectEndpoint(this.#context, sandboxId, network));
   }
 
   /**
@@ -120,17 +121,17 @@ export class NetworkManager implements AsyncDisposable {
    * only, go through a proxy in this process: the container sees the bridge's address, and they end with the process.
    */
   publish(sandboxId: string, mappings: readonly PortMapping[]): Promise<readonly PortBinding[]> {
-    return publishPorts(this.#context, sandboxId, mappings);
+    return closedErrors(publishPorts(this.#context, sandboxId, mappings));
   }
 
   /** Takes all published ports of a sandbox back. Idempotent. */
   unpublish(sandboxId: string): Promise<void> {
-    return unpublishPorts(this.#context, sandboxId);
+    return closedErrors(unpublishPorts(this.#context, sandboxId));
   }
 
   /** Gives the container another DNS name. */
   renameSandbox(id: string, name: string): Promise<void> {
-    return renameSandbox(this.#context, id, name);
+    return closedErrors(renameSandbox(this.#context, id, name));
   }
 
   /**
@@ -138,7 +139,7 @@ export class NetworkManager implements AsyncDisposable {
    * ten milliseconds later, once no process is in the namespace.
    */
   removeSandbox(id: string): Promise<void> {
-    return removeSandbox(this.#context, id);
+    return closedErrors(removeSandbox(this.#context, id));
   }
 
   /** The text of the container's /etc/resolv.conf, as its networks are now. */
@@ -174,7 +175,7 @@ export class NetworkManager implements AsyncDisposable {
     const broken = [...networks.values()].flatMap(({ record, problem }) => {
       return problem === undefined ? [] : [`network ${record.name} could not be brought up: ${errorMessage(problem)}`];
     });
-    return [...broken, ...forwardWarnings(name, await thread.call("listForwardDrops", undefined))];
+    return [...broken, ...forwardWarnings(name, await closedErrors(thread.call("listForwardDrops", undefined)))];
   }
 
   /** Starts the worker thread ahead of work that is about to come. */

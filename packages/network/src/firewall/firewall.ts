@@ -1,4 +1,5 @@
 import type { Logger } from "@boxship/base";
+import { firewallError } from "../errors.ts";
 import type { NetworkThread } from "../worker/network-thread.ts";
 import {
   addNetwork,
@@ -58,7 +59,11 @@ export class Firewall {
     this.#networks.clear();
     this.#ports.clear();
     this.#note({ addNetworks: networks, addPorts: ports });
-    await this.#rewrite();
+    try {
+      await this.#rewrite();
+    } catch (error) {
+      throw firewallError(error);
+    }
   }
 
   /** In effect once it resolves. */
@@ -106,7 +111,7 @@ export class Firewall {
     } catch (error) {
       restore(this.#networks, networks);
       restore(this.#ports, ports);
-      reject(error);
+      reject(firewallError(error));
     }
   }
 

@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { FailedPrecondition, InvalidArgument, NotFound } from "@boxship/base";
 import { type Cgroup, type CgroupStats, ensureSharedMount, readMountinfo } from "@boxship/kernel";
 import { attachContainer } from "./container/attach.ts";
+import { attachesSettled } from "./container/attach-settled.ts";
 import { CgroupAccess } from "./container/cgroup.ts";
 import { ConmonWatch } from "./container/conmon-end.ts";
 import { conmonOf, openProcess, sendQuietly } from "./container/conmon-process.ts";
@@ -49,6 +50,8 @@ export class ContainerRuntime implements ContainerRuntimeApi {
   readonly #context: Context;
   readonly #execs: ExecPids;
   readonly #control: ControlFifo;
+  /** How many clients are attached. */
+  readonly #attached = new Map<string, number>();
 
   /** @throws FailedPrecondition conmon or a usable OCI runtime is missing, with the package to install */
   static async open(options: RuntimeOptions): Promise<ContainerRuntime> {
@@ -107,6 +110,7 @@ export class ContainerRuntime implements ContainerRuntimeApi {
 
   async start(id: string): Promise<void> {
     const record = this.#record(id);
+    await attachesSettled(this.#context, id, this.#attached.get(id) ?? 0);
     await startContainer(this.#context, id, record, this.#runtime(record.runtime));
   }
 
@@ -153,7 +157,19 @@ export class ContainerRuntime implements ContainerRuntimeApi {
     const record = this.#record(id);
     // conmon may still take connections while it ends.
     if (this.#context.exits.ended(id) !== undefined) throw notRunning(id);
-    return attachContainer(this.#context.layout, id, record, options);
+    const streams = await attachContainer(this.#context.layout, id, record, options);
+    let counted = true;
+    const leave = (): void => {
+      if (counted) this.#countAttached(id, -1);
+      counted = false;
+    };
+    this.#countAttached(id, 1);
+    streams.output.once("end", leave).once("close", leave);
+    const close = (): void => {
+      streams.close();
+      leave();
+    };
+    return { ...streams, close };
   }
 
   resize(id: string, size: TerminalSize): void {
@@ -216,6 +232,12 @@ export class ContainerRuntime implements ContainerRuntimeApi {
     const subject = { kind: "runtime", name };
     if (reason !== undefined) throw new FailedPrecondition(`runtime ${name} cannot be used: ${reason}`, { subject });
     throw new InvalidArgument(`unknown or invalid runtime name: ${name}`, { subject });
+  }
+
+  #countAttached(id: string, change: number): void {
+    const count = (this.#attached.get(id) ?? 0) + change;
+    if (count > 0) this.#attached.set(id, count);
+    else this.#attached.delete(id);
   }
 
   #group({ cgroupsPath }: ContainerRecord): Cgroup {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { FailedPrecondition, NotFound } from "@boxship/base";
@@ -97,6 +99,24 @@ for (const name of INSTALLED_RUNTIMES) {
       await delay(100);
       writer.stdin?.end("two\n");
       for (const output of outputs) assert.equal((await output).stdout, "one\ntwo\n");
+      await runtime.delete(request.id);
+    });
+
+    test("the start waits for conmon to take its clients, however late it is", async () => {
+      const { runtime, options } = bed;
+      const request = bed.container(["echo", "hello"]);
+      await runtime.create(request);
+      const conmon = Number(readFileSync(join(options.runDir, "containers", request.id, "conmon.pid"), "utf8"));
+      process.kill(conmon, "SIGSTOP");
+      const watch = { ...ALL, stdin: false };
+      const clients = await Promise.all([1, 2, 3].map(() => runtime.attach(request.id, watch)));
+      const outputs = clients.map(collect);
+      const starting = runtime.start(request.id);
+      await delay(50);
+      assert.equal((await runtime.state(request.id)).status, "created");
+      process.kill(conmon, "SIGCONT");
+      await starting;
+      for (const output of outputs) assert.equal((await output).stdout, "hello\n");
       await runtime.delete(request.id);
     });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { detachMount, mount, unmount } from "@boxship/kernel";
+import { detachMount, isMountPoint, mount, unmount } from "@boxship/kernel";
 import { INSTALLED_RUNTIMES, openTestBed, type TestBed } from "../testing.ts";
 
 /** Mounts that are made after a runtime's own mount namespace was. */
@@ -19,7 +19,7 @@ for (const name of INSTALLED_RUNTIMES) {
     });
     after(async () => {
       await bed.runtime.reconcile([]);
-      if (name === "crun") detachMount(roots);
+      if (isMountPoint(roots)) detachMount(roots);
       await bed[Symbol.asyncDispose]();
     });
 

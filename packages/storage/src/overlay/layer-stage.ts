@@ -85,7 +85,7 @@ export class OverlayStage implements LayerStage {
       await this.#commit({ ...this.#identity(), size, created: Date.now() });
     } catch (error) {
       await this.#giveUp(error);
-      throw explainDiskError(error, this.#path);
+      throw explainDiskError(error, this.#context.layers);
     }
     this.#state = "committed";
     this.#context.onEnd(this);

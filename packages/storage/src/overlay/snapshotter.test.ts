@@ -245,3 +245,30 @@ test("large and deep trees are removed", async () => {
   await store[Symbol.asyncDispose]();
   assert.deepEqual(readdirSync(join(box.root, "trash")), []);
 });
+
+test("a full disk is named, and nothing half-made is left", async () => {
+  using box = sandbox();
+  mount({ source: "small", target: box.root, type: "tmpfs", data: "size=1m" });
+  try {
+    const root = join(box.root, "state");
+    const store = await Snapshotter.open({ root });
+    const stage = await store.prepareLayer(chain(1));
+    const full = { code: "ResourceExhausted", message: `no space left on ${box.root} (tmpfs on small)` };
+    assert.throws(() => writeFileSync(join(stage.directory, "big"), Buffer.alloc(2 << 20)), { code: "ENOSPC" });
+    await assert.rejects(stage.commit(1), full);
+    assert.equal(store.has(chain(1)), false);
+    await store[Symbol.asyncDispose]();
+    assert.deepEqual([readdirSync(join(root, "stages")), readdirSync(join(root, "trash"))], [[], []]);
+
+    writeFileSync(join(box.root, "filler"), Buffer.alloc(4096));
+    assert.throws(() => writeFileSync(join(box.root, "filler"), Buffer.alloc(2 << 20)), { code: "ENOSPC" });
+    await assert.rejects(store.createContainer("c", undefined), full);
+    assert.deepEqual(store.listContainers(), []);
+    rmSync(join(box.root, "filler"));
+    await store.createContainer("c", undefined);
+    await store.removeContainer("c");
+    await store[Symbol.asyncDispose]();
+  } finally {
+    unmount(box.root);
+  }
+});

@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import {
   BoxshipError,
   errorMessage,
@@ -6,7 +7,7 @@ import {
   ResourceExhausted,
   systemCode,
 } from "@boxship/base/errors";
-import { readMountinfo, statx } from "@boxship/kernel";
+import { CurrentDirectory, readMountinfo, statx } from "@boxship/kernel";
 
 /** A failure of a file operation as one of the closed set; a full disk is named. */
 export function explainDiskError(error: unknown, directory: string): BoxshipError {
@@ -29,12 +30,14 @@ export function explainDiskError(error: unknown, directory: string): BoxshipErro
 
 /** The file system of a directory, for people: `/var (ext4 on /dev/sda2)`. */
 function filesystemOf(directory: string): string {
-  try {
-    const { major, minor } = statx(-100, directory).dev;
-    const mount = readMountinfo().findLast((entry) => entry.major === major && entry.minor === minor);
-    if (mount !== undefined) return `${mount.mountPoint} (${mount.type} on ${mount.source})`;
-  } catch {
-    // The plain path says enough.
+  for (let path = directory; ; path = dirname(path)) {
+    try {
+      const { major, minor } = statx(CurrentDirectory, path).dev;
+      const mount = readMountinfo().findLast((entry) => entry.major === major && entry.minor === minor);
+      return mount === undefined ? directory : `${mount.mountPoint} (${mount.type} on ${mount.source})`;
+    } catch (error) {
+      // What could not be made is not there; its parent is on the same file system.
+      if (systemCode(error) !== "ENOENT" || path === dirname(path)) return directory;
+    }
   }
-  return directory;
 }

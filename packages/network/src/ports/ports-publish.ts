@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { Conflict } from "@boxship/base";
 import type { PortBinding, PortMapping } from "../contract.ts";
 import type { FirewallPort } from "../firewall/ruleset.ts";
@@ -5,6 +6,8 @@ import { type LiveSandbox, type ManagerContext, requireSandbox } from "../live.t
 import { updateSandbox } from "../sandbox/sandbox-create.ts";
 import { checkMapping, reserveMapping, targetOf } from "./port-reserve.ts";
 import type { Reservation } from "./reservation.ts";
+
+const PORTS_AT_ONCE = 50;
 
 /**
  * Publishes ports of a sandbox, all or none; what was published before must have been taken back. Without a bridge
@@ -68,13 +71,17 @@ async function leadPorts(
 ): Promise<void> {
   const before = sandbox.firewallPorts;
   const after = firewallPorts(context, sandbox, bindings);
-  const same = (a: FirewallPort) => (b: FirewallPort) => JSON.stringify(a) === JSON.stringify(b);
-  const removePorts = before.filter((port) => !after.some(same(port)));
-  const addPorts = after.filter((port) => !before.some(same(port)));
+  const removePorts = without(before, after);
+  const addPorts = without(after, before);
   if (removePorts.length + addPorts.length === 0) return;
   await context.firewall.apply({ removePorts, addPorts });
   sandbox.firewallPorts = after;
   forgetFlows(context, [...removePorts, ...addPorts]);
+}
+
+function without(ports: readonly FirewallPort[], others: readonly FirewallPort[]): FirewallPort[] {
+  const known = new Set(others.map((port) => JSON.stringify(port)));
+  return ports.filter((port) => !known.has(JSON.stringify(port)));
 }
 
 /** UDP has no connections: a client that goes on sending would follow the translation of before. */
@@ -101,7 +108,11 @@ async function reserveAll(
   const reservations: Reservation[] = [];
   try {
     if (target !== undefined) {
-      for (const mapping of mappings) reservations.push(...(await reserveMapping(context, sandbox, mapping, target)));
+      for (const [index, mapping] of mappings.entries()) {
+        reservations.push(...(await reserveMapping(context, sandbox, mapping, target)));
+        // A range of a thousand ports must not hold up everybody else.
+        if (index % PORTS_AT_ONCE === PORTS_AT_ONCE - 1) await setImmediate();
+      }
     }
     const bindings = reservations.map(({ binding }) => binding);
     await leadPorts(context, sandbox, bindings);

@@ -135,6 +135,17 @@ describe("published ports", () => {
     for (const { id } of [web, other]) await manager.removeSandbox(id);
   });
 
+  it("a thousand of them at once", async () => {
+    const web = await container(manager, "web");
+    const mappings = Array.from({ length: 1000 }, (_, index) => {
+      return { protocol: "tcp", containerPort: 20000 + index, hostPort: 20000 + index } as const;
+    });
+    assert.equal((await manager.publish(web.id, mappings)).length, 2000);
+    host.serveTcp(web.path, 20999, "last");
+    assert.equal(await host.askTcp(HOST, 20999, host.outside), `last ${CLIENT}`);
+    await manager.removeSandbox(web.id);
+  });
+
   it("one that is taken is refused with the name of who has it, and the others are given back", async () => {
     const web = await published("web", "bridge", [{ protocol: "tcp", containerPort: 80, hostPort: 8085 }]);
     const other = await container(manager, "other");

@@ -162,7 +162,11 @@ export class TestHost implements AsyncDisposable {
 
   /** Throws when a descriptor is open that was not when this machine was made. */
   async #checkLeaks(): Promise<void> {
-    const leaks = (): string[] => openLeakReport(this.#known).map(({ number, target }) => `${number} -> ${target}`);
+    const leaks = (): string[] =>
+      openLeakReport(this.#known)
+        // libuv keeps one in reserve from the first server on.
+        .filter(({ target }) => target !== "/dev/null")
+        .map(({ number, target }) => `${number} -> ${target}`);
     // Closing is done by the event loop in its own time.
     for (let attempt = 0; attempt < 40 && leaks().length > 0; attempt++) {
       await new Promise((resolve) => setTimeout(resolve, 25));

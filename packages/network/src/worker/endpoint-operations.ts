@@ -136,7 +136,7 @@ function configureInside(route: NetlinkSocket, request: AttachEndpoint): Attache
   const link = findLink(route, interfaceName);
   if (link === undefined) throw new Conflict(`interface ${interfaceName} did not arrive in its namespace`);
   if (addresses.some(({ address }) => address.includes(":"))) {
-    setIPv6([interfaceName], true);
+    setIPv6(interfaceName, true);
     // Addresses and routes come from here, not from whoever announces itself on the link.
     writeNetworkSysctl(`net/ipv6/conf/${interfaceName}/accept_ra`, 0);
   }

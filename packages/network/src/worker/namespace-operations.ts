@@ -32,21 +32,24 @@ export function prepareNamespaces(_context: WorkerContext, request: PrepareNames
     using namespace = createNamespace("net", () => {
       using route = new NetlinkSocket();
       setLink(route, "lo", { up: true });
-      setIPv6(["default"], false);
+      setIPv6("default", false);
     });
     bindNamespace(namespace, path);
     return path;
   });
 }
 
-/** Switches IPv6 on or off for interfaces of the thread's namespace; a kernel without IPv6 has it off. */
-export function setIPv6(interfaces: readonly string[], enabled: boolean): void {
-  for (const name of interfaces) {
-    try {
-      writeNetworkSysctl(`net/ipv6/conf/${name}/disable_ipv6`, enabled ? 0 : 1);
-    } catch (error) {
-      if (enabled || systemCode(error) !== "NotFound") throw error;
-    }
+/**
+ * Switches IPv6 on or off for an interface of the thread's namespace (`default`: for those to come); a kernel without
+ * IPv6 has it off. Addresses are ours to hand out, so nobody asks the link whether they are in use, which would keep an
+ * interface from sending for a second or two.
+ */
+export function setIPv6(name: string, enabled: boolean): void {
+  try {
+    writeNetworkSysctl(`net/ipv6/conf/${name}/accept_dad`, 0);
+    writeNetworkSysctl(`net/ipv6/conf/${name}/disable_ipv6`, enabled ? 0 : 1);
+  } catch (error) {
+    if (enabled || systemCode(error) !== "NotFound") throw error;
   }
 }
 

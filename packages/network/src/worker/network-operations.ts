@@ -62,7 +62,7 @@ export function ensureBridge(context: WorkerContext, request: EnsureBridge): boo
   // Without this, published ports are not reached from 127.0.0.1 of the host.
   writeNetworkSysctl(`net/ipv4/conf/${request.name}/route_localnet`, 1);
   const hasIPv6 = request.addresses.some(({ address }) => address.includes(":"));
-  if (existing === undefined || hasIPv6) setIPv6([request.name], hasIPv6);
+  if (existing === undefined || hasIPv6) setIPv6(request.name, hasIPv6);
   if (hasIPv6) writeNetworkSysctl(`net/ipv6/conf/${request.name}/accept_ra`, 0);
   setLink(host, request.name, { up: true });
   addMissing(host, request);

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { Internal } from "@boxship/base";
+import { Fd } from "../fd.ts";
 import { check, libc } from "../ffi.ts";
 import {
   acknowledgementError,
@@ -30,7 +31,9 @@ const socketCall = libc.bind<number>("socket", ["i32", "i32", "i32", "i32"]);
 const setsockoptCall = libc.bind<number>("setsockopt", ["i32", "i32", "i32", "i32", "pointer", "u32"]);
 const sendCall = libc.bind<bigint>("send", ["i64", "i32", "pointer", "u64", "i32"]);
 const recvCall = libc.bind<bigint>("recv", ["i64", "i32", "pointer", "u64", "i32"]);
-const closeCall = libc.bind<number>("close", ["i32", "i32"]);
+
+/** One for all sockets of a thread: what arrives is copied out before anything else happens. */
+const receiveBuffer = Buffer.alloc(RECEIVE_SIZE);
 
 export interface NetlinkRequest {
   readonly type: number;
@@ -49,26 +52,25 @@ export interface NetlinkRequest {
  * Whoever opens it disposes it.
  */
 export class NetlinkSocket implements Disposable {
-  readonly #fd: number;
-  readonly #receiveBuffer = Buffer.alloc(RECEIVE_SIZE);
+  readonly #fd: Fd;
   #sequence = 0;
-  #closed = false;
 
   /** @param protocol one of {@link NetlinkProtocol} */
   constructor(protocol: number = NetlinkProtocol.Route) {
-    this.#fd = check(socketCall(AF_NETLINK, SOCK_RAW_CLOEXEC, protocol), "socket", "netlink");
+    using fd = new Fd(check(socketCall(AF_NETLINK, SOCK_RAW_CLOEXEC, protocol), "socket", "netlink"));
     const timeout = Buffer.alloc(16);
     timeout.writeBigInt64LE(RECEIVE_TIMEOUT_SECONDS);
-    this.#setOption(SOL_SOCKET, SO_RCVTIMEO, timeout);
+    setOption(fd, SOL_SOCKET, SO_RCVTIMEO, timeout);
     const on = Buffer.from(Int32Array.of(1).buffer);
-    this.#setOption(SOL_NETLINK, NETLINK_EXT_ACK, on);
-    this.#setOption(SOL_NETLINK, NETLINK_CAP_ACK, on);
-    if (protocol === NetlinkProtocol.Route) this.#setOption(SOL_NETLINK, NETLINK_GET_STRICT_CHECK, on);
+    setOption(fd, SOL_NETLINK, NETLINK_EXT_ACK, on);
+    setOption(fd, SOL_NETLINK, NETLINK_CAP_ACK, on);
+    if (protocol === NetlinkProtocol.Route) setOption(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHECK, on);
+    this.#fd = new Fd(fd.release());
   }
 
   /** The descriptor, owned by this object. */
   get fd(): number {
-    return this.#fd;
+    return this.#fd.number;
   }
 
   /**
@@ -96,13 +98,7 @@ export class NetlinkSocket implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    check(closeCall(this.#fd), "close", "netlink");
-  }
-
-  #setOption(level: number, option: number, value: Buffer): void {
-    check(setsockoptCall(this.#fd, level, option, value, value.length), "setsockopt", "netlink");
+    this.#fd.close();
   }
 
   #send(requests: readonly NetlinkRequest[], extraFlags: number): number {
@@ -117,15 +113,15 @@ export class NetlinkSocket implements Disposable {
       });
     });
     const bytes = datagram.length === 1 ? (datagram[0] as Buffer) : Buffer.concat(datagram);
-    check(Number(sendCall(this.#fd, bytes, BigInt(bytes.length), 0)), "send", requests[0]?.about);
+    check(Number(sendCall(this.#fd.number, bytes, BigInt(bytes.length), 0)), "send", requests[0]?.about);
     return first;
   }
 
   #receive(about: string): Buffer {
-    const size = recvCall(this.#fd, this.#receiveBuffer, BigInt(RECEIVE_SIZE), MSG_TRUNC);
+    const size = recvCall(this.#fd.number, receiveBuffer, BigInt(RECEIVE_SIZE), MSG_TRUNC);
     const length = check(Number(size), "recv", about);
     if (length > RECEIVE_SIZE) throw new Internal(`netlink datagram of ${length} bytes is larger than ${RECEIVE_SIZE}`);
-    return Buffer.from(this.#receiveBuffer.subarray(0, length));
+    return Buffer.from(receiveBuffer.subarray(0, length));
   }
 
   #exchange(requests: readonly NetlinkRequest[]): NetlinkMessage[] {
@@ -172,4 +168,8 @@ export class NetlinkSocket implements Disposable {
       }
     }
   }
+}
+
+function setOption(fd: Fd, level: number, option: number, value: Buffer): void {
+  check(setsockoptCall(fd.number, level, option, value, value.length), "setsockopt", "netlink");
 }

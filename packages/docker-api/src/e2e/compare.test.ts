@@ -15,6 +15,7 @@ const NOT_OURS: Readonly<Record<string, string>> = {
   "info.RegistryConfig.AllowNondistributableArtifactsCIDRs": "removed in 1.49, was never used",
   "info.RegistryConfig.AllowNondistributableArtifactsHostnames": "removed in 1.49, was never used",
   "stopped.State.Health.Log": "probes are kept while the container runs",
+  "networks[].Labels": "of whichever network comes first",
   "networks[].Options": "the default bridge's are its driver's",
   "version.Components": "by engine",
 };

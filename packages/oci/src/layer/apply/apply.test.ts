@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fgetxattr, lgetxattr, lsetxattr, mount, OpenFlag, openat, unmount } from "@boxship/kernel";
+import fc from "fast-check";
 import type { TarEntryInit } from "../tar/encoder.ts";
 import { type ByteString, bytesOf, type TarEntry, TarParser, tarEntry, writeTar } from "../tar/index.ts";
 import { adoptDirectories } from "./adopt.ts";
@@ -327,4 +328,57 @@ test("a full disk and a disk without inodes are named", async () => {
   } finally {
     unmount(box.root);
   }
+});
+
+test("no sequence of entries writes outside the root, in either mode", async () => {
+  using box = sandbox();
+  const part = fc.constantFrom("a", "b", "c", "..", ".", "", ".wh.a", ".wh..wh..opq");
+  const path = fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join("/"));
+  const far = fc.constantFrom(
+    "/",
+    "..",
+    "../outside",
+    "../../../../../../../..",
+    box.outside,
+    "/proc/self/root",
+    "/proc/self/cwd",
+  );
+  const target = fc.oneof(
+    path,
+    far,
+    fc.tuple(far, path).map(([from, rest]) => `${from}/${rest}`),
+  );
+  const member = fc.oneof(
+    path.map((name) => file(name, "x")),
+    path.map((name) => directory(name)),
+    fc.tuple(path, target).map(([name, link]) => symlink(name, link)),
+    fc.tuple(path, target).map(([name, link]) => hardLink(name, link)),
+  );
+  let applied = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(member, { maxLength: 12 }),
+      fc.constantFrom("overlay" as const, "plain" as const),
+      fc.boolean(),
+      async (members, whiteouts, together) => {
+        rmSync(box.root, { recursive: true, force: true });
+        const root = join(box.root, "tree");
+        mkdirSync(root, { recursive: true });
+        // One at a time, so that a refused entry does not keep the following ones from being tried.
+        for (const some of together ? [members] : members.map((one) => [one])) {
+          try {
+            await apply(root, some, { whiteouts, base: "a" as ByteString });
+            applied++;
+          } catch (error) {
+            assert.equal((error as Error).name, "InvalidArgument", String(error));
+          }
+        }
+        assert.deepEqual(readdirSync(box.outside), []);
+        assert.deepEqual(readdirSync(box.root), ["tree"]);
+        assert.deepEqual(readdirSync(join(box.root, "..")).sort(), ["outside", "root"]);
+      },
+    ),
+    { numRuns: 100 },
+  );
+  assert.ok(applied > 50, `${applied} entries were applied`);
 });

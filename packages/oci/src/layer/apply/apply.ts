@@ -345,7 +345,17 @@ export class TarApplier implements TarHandler, Disposable {
       throw new InvalidArgument(`the hard link's target ${quote(target)} is a directory`);
     }
     if (this.#options.whiteouts === "overlay" && isWhiteout(status)) throw missing();
-    this.#create(entry, parent, name, () => linkat(directory.fd, targetName, parent.fd, name));
+    try {
+      linkat(directory.fd, targetName, parent.fd, name);
+    } catch (error) {
+      if (systemCode(error) !== "EEXIST") throw error;
+      const there = statx(parent.fd, name);
+      // It is that file already, by this or another name of its directory.
+      if (there.inode === status.inode && there.mountId === status.mountId) return;
+      if (`${target}/`.startsWith(`${path}/`))
+        throw new InvalidArgument("the hard link is in the way of its own target");
+      this.#create(entry, parent, name, () => linkat(directory.fd, targetName, parent.fd, name));
+    }
   }
 
   /** Runs `make`, which must not replace anything; what is in its way is removed first. */
@@ -355,12 +365,17 @@ export class TarApplier implements TarHandler, Disposable {
     } catch (error) {
       if (systemCode(error) !== "EEXIST") throw error;
     }
+    this.#clearForFile(entry, parent, name);
+    return make();
+  }
+
+  /** Removes what is in the way of something that is no directory. */
+  #clearForFile(entry: TarEntry, parent: OpenDirectory, name: SystemPath): void {
     const isDirectory = (statx(parent.fd, name).mode & FileType.Mask) === FileType.Directory;
     if (isDirectory && this.#options.noOverwriteDirNonDir === true) {
       throw new InvalidArgument("cannot overwrite a directory with a non-directory");
     }
     this.#clear(entry, parent, name, false);
-    return make();
   }
 
   #clear(entry: TarEntry, parent: OpenDirectory, name: SystemPath, whiteout: boolean): void {

@@ -7,6 +7,7 @@ import {
   futimens,
   mkdirat,
   OpenFlag,
+  openat,
   openat2,
   ResolveFlag,
   readlinkat,
@@ -173,37 +174,35 @@ export class Directories implements Disposable {
     try {
       return this.#open(path);
     } catch (error) {
-      if (systemCode(error) === "ENOTDIR") return this.#openInPlaceOf(path, links, error);
-      if (systemCode(error) !== "ENOENT") throw error;
+      if (!isAbsent(error)) throw error;
     }
-    const parent = this.#openOrMake(parentOf(path), links);
+    using parent = this.#openOrMake(parentOf(path), links);
+    const name = systemPath(path.slice(path.lastIndexOf("/") + 1) as ByteString);
     try {
-      const name = systemPath(path.slice(path.lastIndexOf("/") + 1) as ByteString);
-      try {
-        mkdirat(parent, name, 0o755);
-      } catch (error) {
-        if (systemCode(error) !== "EEXIST") throw error;
-        // A link that leads nowhere yet: what it names is implied as well.
-        return this.#openOrMake(linkTarget(path, parent, name, links), links + 1);
-      }
-    } finally {
-      parent.close();
+      mkdirat(parent, name, 0o755);
+    } catch (error) {
+      if (systemCode(error) !== "EEXIST") throw error;
+      return this.#openInPlace(path, parent, name, links);
     }
     this.#implied.add(path);
-    return this.#open(path);
+    return openat(parent, name, DIRECTORY | OpenFlag.NoFollow);
   }
 
-  /** Something that is no directory is in the way. A whiteout gives way: it is about the layers below. */
-  #openInPlaceOf(path: ByteString, links: number, cause: unknown): Fd {
-    const name = systemPath(path.slice(path.lastIndexOf("/") + 1) as ByteString);
-    using parent = this.#openOrMake(parentOf(path), links);
+  /** Something of the name is there already. A whiteout gives way: it is about the layers below. */
+  #openInPlace(path: ByteString, parent: Fd, name: SystemPath, links: number): Fd {
+    const status = statx(parent, name);
+    const type = status.mode & FileType.Mask;
+    // Its own parents had to be made before it could be reached.
+    if (type === FileType.Directory) return openat(parent, name, DIRECTORY | OpenFlag.NoFollow);
+    // A link that leads nowhere yet: what it names is implied as well.
+    if (type === FileType.Symlink) return this.#openOrMake(linkTarget(path, parent, name, links), links + 1);
     const { markOpaque } = this.#options;
-    if (markOpaque === undefined || !isWhiteout(statx(parent, name))) {
-      throw new InvalidArgument(`its parent ${quote(path)} is not a directory`, { cause });
+    if (markOpaque === undefined || !isWhiteout(status)) {
+      throw new InvalidArgument(`its parent ${quote(path)} is not a directory`);
     }
     unlinkat(parent, name);
     mkdirat(parent, name, 0o755);
-    const directory = this.#open(path);
+    const directory = openat(parent, name, DIRECTORY | OpenFlag.NoFollow);
     markOpaque(directory);
     this.#implied.add(path);
     return directory;

@@ -128,7 +128,7 @@ export class ContainerRuntime implements ContainerRuntimeApi {
   }
 
   async pause(id: string): Promise<void> {
-    await this.#group(this.#running(id)).freeze();
+    await this.#context.cgroups.freeze(this.#running(id).cgroupsPath);
   }
 
   async resume(id: string): Promise<void> {

@@ -1,8 +1,11 @@
+import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { silentLogger, systemClock } from "@boxship/base";
+import { openLeakReport } from "@boxship/kernel";
 import { ContainerRuntime } from "./container-runtime.ts";
 import type {
   AttachStreams,
@@ -68,6 +71,7 @@ export async function openTestBed(
   runtimeName: string,
   changes: (directory: string) => Partial<RuntimeOptions> = () => ({}),
 ): Promise<TestBed> {
+  const descriptors = openLeakReport();
   const directory = mkdtempSync(join(tmpdir(), "boxship-runtime-"));
   // Root of a user namespace is somebody else here, and must reach the root filesystem.
   chmodSync(directory, 0o755);
@@ -142,8 +146,17 @@ export async function openTestBed(
       await runtime[Symbol.asyncDispose]();
       removeCgroupParent(cgroupParent);
       rmSync(directory, { recursive: true, force: true });
+      await refuseLeaks(descriptors);
     },
   };
+}
+
+/** Streams close their descriptors a moment after they were let go of; what is open after that is a leak. */
+async function refuseLeaks(known: ReturnType<typeof openLeakReport>): Promise<void> {
+  for (let look = 0; openLeakReport(known).length > 0; look++) {
+    assert.ok(look < 100, `descriptors are left open: ${JSON.stringify(openLeakReport(known))}`);
+    await delay(20);
+  }
 }
 
 export function removeCgroupParent(path: string): void {

@@ -37,6 +37,8 @@ export async function attachContainer(
     else socket.destroy();
   };
   socket.on("error", () => close());
+  // conmon ends its side only when the container is over: nobody is left to take input.
+  socket.on("end", () => socket.destroy());
   socket.on("close", () => output.end());
   output.on("close", close);
   if (!options.stdin || !record.stdin) return { output: asReadable(output), close };

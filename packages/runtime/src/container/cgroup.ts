@@ -1,11 +1,12 @@
-import { readdirSync, rmdirSync } from "node:fs";
+import { readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Clock, Internal, sleep, systemCode } from "@boxship/base";
+import { type Clock, DeadlineExceeded, Internal, sleep, systemCode } from "@boxship/base";
 import { type Cgroup, type CgroupTree, detectCgroups, openCgroupTree } from "@boxship/kernel";
 import { readSmallFile } from "./record.ts";
 
 const POLL_MS = 2;
 const LONGEST_WAIT_MS = 5000;
+const LONGEST_FREEZE_MS = 8;
 
 /** The cgroups of containers, by their `cgroupsPath`: kernel's groups, and what an exit and a deletion need at once. */
 export class CgroupAccess {
@@ -34,6 +35,29 @@ export class CgroupAccess {
     if (directory === undefined) return 0;
     const text = readSmallFile(join(directory, this.version === "v2" ? "memory.events" : "memory.oom_control"));
     return Number(/^oom_kill (\d+)$/m.exec(text ?? "")?.[1] ?? 0);
+  }
+
+  /**
+   * Stops every process of the group. On v1 a thread that executes a program waits for its siblings to end, which they
+   * cannot while they are frozen: without a thaw in between such a process (every `runc init`) never comes to a stop.
+   */
+  async freeze(path: string): Promise<void> {
+    const directory = this.group(path).path("freezer");
+    if (this.version === "v2" || directory === undefined) return this.group(path).freeze();
+    const file = join(directory, "freezer.state");
+    const start = this.#clock.monotonic();
+    for (;;) {
+      for (let wait = 1; wait <= LONGEST_FREEZE_MS; wait *= 2) {
+        writeFileSync(file, "FROZEN");
+        if (readSmallFile(file)?.trim() === "FROZEN") return;
+        await sleep(this.#clock, wait);
+      }
+      writeFileSync(file, "THAWED");
+      if (this.#clock.monotonic() - start > LONGEST_WAIT_MS) {
+        throw new DeadlineExceeded(`cgroup ${path} did not freeze within ${LONGEST_WAIT_MS} ms`);
+      }
+      await sleep(this.#clock, POLL_MS);
+    }
   }
 
   /** Whether everything stands still, or will in a moment. */

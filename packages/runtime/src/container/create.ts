@@ -23,10 +23,15 @@ export async function createContainer(
   if ((spec.process.terminal ?? false) !== container.terminal) {
     throw new InvalidArgument(`container ${id}: process.terminal of its spec differs from the request`);
   }
-  const filtered = context.filters.apply(runtime, id, spec);
-  writeBundle(context, { ...container, spec: filtered.spec }, runtime);
-  if (runtime.needsLauncher) context.launcher.cover(hostPaths(context, container));
+  if (container.logPath?.includes(":")) {
+    // conmon takes what follows for something else.
+    throw new InvalidArgument(`container ${id}: log path ${container.logPath} must not contain a colon`);
+  }
+  claimId(context, id);
   try {
+    const filtered = context.filters.apply(runtime, id, spec);
+    writeBundle(context, { ...container, spec: filtered.spec }, runtime);
+    if (runtime.needsLauncher) context.launcher.cover(hostPaths(context, container));
     const conmon = startConmon(context, container, runtime);
     writeFileSync(context.layout.bundleFile(id, "conmon.pid"), String(conmon.process.pid), { mode: 0o600 });
     const created = await conmon.created;
@@ -40,7 +45,9 @@ export async function createContainer(
     );
     return created;
   } catch (error) {
-    await removeContainer(context, id);
+    await removeContainer(context, id).catch((failure: unknown) => {
+      context.logger.error("cannot remove a container that could not be created", { container: id, error: failure });
+    });
     throw error;
   }
 }
@@ -49,8 +56,8 @@ function createError({ id, spec }: CreateContainer, output: string): BoxshipErro
   return runtimeError({ what: `create container ${id}`, command: spec.process.args[0] ?? "", output });
 }
 
-function writeBundle({ layout }: Context, container: CreateContainer, runtime: RuntimeBinary): void {
-  const { id, spec, terminal, stdin, stdinOnce = false } = container;
+/** Making the bundle's directory is what makes an id taken. */
+function claimId({ layout }: Context, id: string): void {
   try {
     mkdirSync(layout.bundle(id), { mode: 0o700 });
   } catch (error) {
@@ -61,6 +68,10 @@ function writeBundle({ layout }: Context, container: CreateContainer, runtime: R
       cause: error,
     });
   }
+}
+
+function writeBundle({ layout }: Context, container: CreateContainer, runtime: RuntimeBinary): void {
+  const { id, spec, terminal, stdin, stdinOnce = false } = container;
   rmSync(layout.exitFile(id), { force: true });
   writeRecord(layout, id, {
     runtime: runtime.name,

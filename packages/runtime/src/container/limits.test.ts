@@ -63,12 +63,14 @@ for (const name of INSTALLED_RUNTIMES) {
       await runtime.delete(request.id);
     });
 
-    test("a paused container can be deleted", async () => {
-      const request = bed.container(["sleep", "100"]);
-      await bed.runtime.create(request);
-      await bed.runtime.start(request.id);
-      await bed.runtime.pause(request.id);
-      await bed.runtime.delete(request.id);
+    test("what was started just now can be paused, and what is paused can be deleted", async () => {
+      for (let round = 0; round < 10; round++) {
+        const request = bed.container(["sleep", "100"]);
+        await bed.runtime.create(request);
+        await bed.runtime.start(request.id);
+        await bed.runtime.pause(request.id);
+        await bed.runtime.delete(request.id);
+      }
       assert.deepEqual(await bed.runtime.listLeftovers(), []);
     });
 

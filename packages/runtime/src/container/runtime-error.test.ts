@@ -60,6 +60,14 @@ describe("other complaints", () => {
     assert.equal(result.message, "cannot create container web: mkdir /sys/fs/cgroup/x: no space left on device");
   });
 
+  test("conmon's own complaint loses its mark", () => {
+    const { message } = error(
+      "sh",
+      "[conmon:i]: starting\n[conmon:e]: Failed to open log file No such file or directory\n",
+    );
+    assert.equal(message, "cannot create container web: Failed to open log file No such file or directory");
+  });
+
   test("silence is said", () => {
     assert.equal(error("sh", "").message, "cannot create container web: the runtime gave no reason");
   });

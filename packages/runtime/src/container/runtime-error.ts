@@ -73,5 +73,5 @@ function undecorate(line: string): string {
       return line;
     }
   }
-  return line.replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z?:?\s*/, "");
+  return line.replace(/^\[conmon:e\]: /, "").replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z?:?\s*/, "");
 }

@@ -100,7 +100,7 @@ describe("services from the distribution's packages", { timeout: 2 * patience },
     const answer = await untilItAnswers("database", () => askForTls(port));
     assert.match(answer, /^[NS]$/);
     const result = await untilItAnswers("database", async () => {
-      const text = await execute("database", ["su", "postgres", "-c", "psql -tAc 'select 6*7'"]);
+      const text = await execute("database", ["su", "postgres", "-c", "psql -P pager=off -tAc 'select 6*7'"]);
       assert.match(text, /^\d+$/);
       return text;
     });

@@ -100,8 +100,8 @@ export class Engine implements EngineApi, AsyncDisposable {
 async function openParts(options: EngineOptions, owned: AsyncDisposableStack): Promise<EngineContext> {
   const { root, runDir, name, clock, logger } = options;
   const { runtimes, defaultRuntime, addressPools } = options;
-  // None needs another, so a start waits only for the slowest.
-  const [[snapshotter, images], containers, volumeStore, runtime, network] = await Promise.all([
+  // None needs another, so a start waits only for the slowest. When one fails, those that were opened are let go of.
+  const opened = await Promise.allSettled([
     openImages(options, owned),
     ContainerStore.open(root, logger),
     VolumeStore.open({ root: join(root, "volumes"), logger }).then((part) => owned.use(part)),
@@ -124,6 +124,7 @@ async function openParts(options: EngineOptions, owned: AsyncDisposableStack): P
       clock,
     }).then((part) => owned.use(part)),
   ]);
+  const [[snapshotter, images], containers, volumeStore, runtime, network] = allOf(opened);
   return {
     options,
     clock,
@@ -142,6 +143,16 @@ async function openParts(options: EngineOptions, owned: AsyncDisposableStack): P
     pins: new Pins(),
     background: new BackgroundTasks(logger),
   };
+}
+
+type Settled<Values extends readonly unknown[]> = { [Index in keyof Values]: PromiseSettledResult<Values[Index]> };
+
+/** The values, or the first failure thrown. */
+function allOf<Values extends readonly unknown[]>(results: Settled<Values>): Values {
+  return results.map((result) => {
+    if (result.status === "rejected") throw result.reason;
+    return result.value;
+  }) as unknown as Values;
 }
 
 async function openImages(

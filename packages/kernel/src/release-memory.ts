@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { check, libc } from "./ffi.ts";
+import { libc } from "./ffi.ts";
 
 /**
  * Giving memory back to the kernel, for a process that has work now and then and is looked at in between.
@@ -51,6 +51,7 @@ export function cleanFileRanges(smaps: string): readonly AddressRange[] {
  */
 export async function releaseFilePages(): Promise<void> {
   for (const { start, end } of cleanFileRanges(await readFile("/proc/self/smaps", "utf8"))) {
-    check(madvise(start, end - start, MADV_DONTNEED), "madvise");
+    // ENOMEM: it was unmapped since the list was read. Advice that is not taken is no failure in any case.
+    madvise(start, end - start, MADV_DONTNEED);
   }
 }

@@ -26,6 +26,8 @@ export async function createContainer(
       : parseContainerName(request.name);
   const warnings = checkHostConfig(request, context);
 
+  // A start will follow, and with it work for the network.
+  context.network.warm();
   await using undo = new AsyncDisposableStack();
   containers.reserveName(name, id);
   undo.defer(() => containers.releaseName(name, id));

@@ -17,6 +17,7 @@ export async function exitLocked(context: EngineContext, id: string, status: Exi
   const record = context.containers.get(id);
   if (record === undefined || !isAlive(record.state)) return;
   const live = liveOf(context, id);
+  if (live.health !== undefined) live.lastHealth = live.health.view;
   live.health?.[Symbol.dispose]();
   delete live.health;
   const rotation = live.logRotation;

@@ -1,4 +1,4 @@
-import { type EngineContext, liveOf } from "../context.ts";
+import type { EngineContext } from "../context.ts";
 import type { ContainerView } from "../engine-api.ts";
 import { logPathOf } from "./container-logs.ts";
 import { logLimits } from "./log-limits.ts";
@@ -17,6 +17,7 @@ export async function containerView(
   const files = networkFiles(directory);
   const alive = isAlive(record.state);
   const live = context.live.get(id);
+  const health = live?.health?.view ?? live?.lastHealth;
   const { kept } = logLimits(record.hostConfig.logConfig, context.options.log);
   return {
     ...record,
@@ -28,7 +29,7 @@ export async function containerView(
     hostsPath: files.hosts,
     sandboxId: alive ? id : "",
     sandboxPath: alive ? sandboxPath(context, id) : "",
-    ...(live?.health === undefined ? {} : { health: liveOf(context, id).health?.view }),
+    ...(health === undefined ? {} : { health }),
     graph: { name: "overlay2", data: graphData(context, id) },
     ...(size ? { size: await sizes(context, record) } : {}),
   };

@@ -1,4 +1,5 @@
 import type { Timer } from "@boxship/base";
+import type { HealthView } from "../engine-api.ts";
 import type { HealthMonitor } from "./health-monitor.ts";
 import type { PendingAttach } from "./pending-attach.ts";
 
@@ -8,6 +9,8 @@ export interface LiveContainer {
   readonly pendingAttaches: Set<PendingAttach>;
   readonly execIds: Set<string>;
   health?: HealthMonitor;
+  /** What the probes of the last run found; shown until the next start. */
+  lastHealth?: HealthView;
   /** A restart that is due. */
   restart?: { readonly timer: Timer };
   /** The delay before the last restart, for the next one's. */

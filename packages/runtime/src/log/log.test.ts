@@ -122,6 +122,27 @@ test("following sees every line once, over rotations, from before the first to a
   );
 });
 
+test("a slow reader misses no file that was rotated away before it got there", async (t) => {
+  const path = join(await directory(t), "log");
+  await writeFile(path, line(0));
+  const over = Promise.withResolvers<void>();
+  const reading = readLog({ path, stdout: true, stderr: true, follow: over.promise });
+  const first = await reading.next();
+  const got = [first.value?.data.toString().trimEnd()];
+  for (let n = 1; n < 6; n++) {
+    await rename(path, `${path}.${10 - n}`);
+    await writeFile(`${path}.tmp`, line(n));
+    await rename(`${path}.tmp`, path);
+    await delay(30);
+  }
+  over.resolve();
+  for await (const { data } of reading) got.push(data.toString().trimEnd());
+  assert.deepEqual(
+    got,
+    Array.from({ length: 6 }, (_, n) => `line ${n}`),
+  );
+});
+
 test("a reader that is no longer wanted ends, also while it waits", async (t) => {
   const path = join(await directory(t), "log");
   await writeFile(path, line(1));

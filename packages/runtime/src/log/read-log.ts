@@ -49,6 +49,7 @@ async function* logLines(
   await using owned = new AsyncDisposableStack();
   const segments = await openSegments(path);
   for (const segment of segments) owned.use(segment);
+  await watcher?.begin(segments.at(-1));
   const begin =
     tail === undefined ? { segment: 0, offset: 0 } : await findTail(segments, Math.max(0, Math.trunc(tail)), wanted);
   for (const [index, segment] of segments.entries()) {
@@ -98,30 +99,39 @@ async function* followBytes(
   for (;;) {
     // Asked before reading: what is written until it says so is then read below.
     const over = watcher.over;
-    const next = await openCurrent(watcher.path);
-    const rotated = next !== undefined && next.identity !== segment?.identity;
-    if (next !== undefined && !rotated) await next[Symbol.asyncDispose]();
+    if (over) await watcher.capture();
+    // Its writer has left the old file by now, so that what is read of that below is all of it.
+    const next = watcher.take();
     if (segment !== undefined) {
       for await (const chunk of segmentBytes(segment, position)) {
         position += chunk.length;
         yield chunk;
       }
     }
-    if (rotated) {
-      owned.use(next);
-      segment = next;
+    if (next !== undefined) {
+      await segment?.[Symbol.asyncDispose]();
+      segment = owned.use(next);
       position = 0;
     } else if (over) return;
     else await watcher.changed();
   }
 }
 
-/** Wakes a reader when something happens to a log, or when there will be no more. */
+/** A reader this many files behind is given up on: it misses the oldest of them. */
+const MOST_WAITING = 100;
+
+/**
+ * Wakes a reader when something happens to a log, or when there will be no more. Files that take the log's place are
+ * opened at once, however slow the reader is: it misses none that is rotated away again before it gets there.
+ */
 class LogWatcher implements AsyncDisposable {
   readonly path: string;
   readonly #watch: ReturnType<typeof watchDirectory>;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = () => this.#end();
+  readonly #waiting: LogSegment[] = [];
+  #newest: string | undefined;
+  #capturing: Promise<void> = Promise.resolve();
   #over = false;
   #dirty = false;
   #wake: (() => void) | undefined;
@@ -129,10 +139,11 @@ class LogWatcher implements AsyncDisposable {
   constructor(path: string, until: Promise<unknown>, signal: AbortSignal | undefined) {
     this.path = path;
     const name = basename(path);
-    const mask = InotifyMask.Modify | InotifyMask.Create | InotifyMask.MovedTo;
-    this.#watch = watchDirectory(dirname(path), mask, (event) => {
+    const appears = InotifyMask.Create | InotifyMask.MovedTo;
+    this.#watch = watchDirectory(dirname(path), InotifyMask.Modify | appears, (event) => {
       if (event.kind === "gone") this.#end();
-      else if (event.kind === "overflow" || event.name === name) this.#notify();
+      else if (event.kind === "overflow" || (event.name === name && (event.mask & appears) !== 0)) void this.capture();
+      else if (event.name === name) this.#notify();
     });
     this.#signal = signal;
     signal?.addEventListener("abort", this.#onAbort, { once: true });
@@ -143,6 +154,37 @@ class LogWatcher implements AsyncDisposable {
   /** Whether there will be no more. */
   get over(): boolean {
     return this.#over;
+  }
+
+  /** The last file that the reader knows by itself: what was captured up to it is forgotten. */
+  async begin(last: LogSegment | undefined): Promise<void> {
+    await this.#capturing;
+    const place = this.#waiting.findLastIndex(({ identity }) => identity === last?.identity);
+    const known = this.#waiting.splice(0, place === -1 ? this.#waiting.length : place + 1);
+    this.#newest = this.#waiting.at(-1)?.identity ?? last?.identity;
+    await Promise.all(known.map((segment) => segment[Symbol.asyncDispose]()));
+    await this.capture();
+  }
+
+  /** Opens the file that is in the log's place, if it is another than the last. Never rejects. */
+  capture(): Promise<void> {
+    this.#capturing = this.#capturing.then(async () => {
+      const found = await openCurrent(this.path).catch(() => undefined);
+      if (found === undefined) return;
+      if (found.identity === this.#newest || this.#waiting.length === MOST_WAITING) {
+        await found[Symbol.asyncDispose]();
+      } else {
+        this.#newest = found.identity;
+        this.#waiting.push(found);
+      }
+      this.#notify();
+    });
+    return this.#capturing;
+  }
+
+  /** The next file after the one that is being read; the caller closes it. */
+  take(): LogSegment | undefined {
+    return this.#waiting.shift();
   }
 
   /** Resolves once something happened since the last call. */
@@ -165,5 +207,7 @@ class LogWatcher implements AsyncDisposable {
     this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#end();
     await this.#watch[Symbol.asyncDispose]();
+    await this.#capturing;
+    await Promise.all(this.#waiting.splice(0).map((segment) => segment[Symbol.asyncDispose]()));
   }
 }

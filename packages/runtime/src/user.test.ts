@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { resolveUser, resolveUserIn } from "./user.ts";
+import fc from "fast-check";
+import { parseGroup, parsePasswd, resolveUser, resolveUserIn } from "./user.ts";
 
 const PASSWD = `root:x:0:0:root:/root:/bin/sh
 # comment
@@ -66,6 +67,24 @@ describe("a user specification", () => {
     assert.throws(() => resolve("web", ["none"]), /unable to find group none/);
     assert.throws(() => resolve("-1"), /unable to find user -1/);
     assert.throws(() => resolve("3000000000"), { message: "uids and gids must be in range 0-2147483647" });
+  });
+});
+
+describe("passwd and group files", () => {
+  test("with any content are read without failing, and good lines are found between bad ones", () => {
+    const junk = fc
+      .array(fc.string(), { maxLength: 5 })
+      .map((lines) => lines.filter((line) => !line.startsWith("ok:")));
+    fc.assert(
+      fc.property(junk, junk, (above, below) => {
+        const text = [...above, "ok:x:5:6::/home/ok:/bin/sh", ...below].join("\n");
+        assert.deepEqual(
+          parsePasswd(text).filter(({ name }) => name === "ok"),
+          [{ name: "ok", uid: 5, gid: 6, home: "/home/ok" }],
+        );
+        parseGroup(text);
+      }),
+    );
   });
 });
 

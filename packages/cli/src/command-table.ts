@@ -110,6 +110,7 @@ const image: readonly CommandEntry[] = [
     summary: "Display detailed information on one or more images",
     load: () => import("./commands/image-inspect.ts"),
   },
+  { name: "load", summary: "Load an image from a tar archive or STDIN", load: () => import("./commands/load.ts") },
   { name: "ls", aliases: ["list"], summary: "List images", load: () => import("./commands/images.ts") },
   { name: "prune", summary: "Remove unused images", load: () => import("./commands/image-prune.ts") },
   { name: "pull", summary: "Download an image from a registry", load: () => import("./commands/pull.ts") },
@@ -118,6 +119,11 @@ const image: readonly CommandEntry[] = [
     aliases: ["remove", "rmi"],
     summary: "Remove one or more images",
     load: () => import("./commands/rmi.ts"),
+  },
+  {
+    name: "save",
+    summary: "Save one or more images to a tar archive (streamed to STDOUT by default)",
+    load: () => import("./commands/save.ts"),
   },
   {
     name: "tag",
@@ -238,6 +244,7 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: () => import("./commands/inspect.ts"),
   },
   { name: "kill", summary: "Kill one or more running containers", load: () => import("./commands/kill.ts") },
+  { name: "load", summary: "Load an image from a tar archive or STDIN", load: () => import("./commands/load.ts") },
   { name: "login", summary: "Authenticate to a registry", load: () => import("./commands/login.ts") },
   { name: "logout", summary: "Log out from a registry", load: () => import("./commands/logout.ts") },
   { name: "logs", summary: "Fetch the logs of a container", load: () => import("./commands/logs.ts") },
@@ -261,6 +268,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     name: "run",
     summary: "Create and run a new container from an image",
     load: () => import("./commands/run.ts"),
+  },
+  {
+    name: "save",
+    summary: "Save one or more images to a tar archive (streamed to STDOUT by default)",
+    load: () => import("./commands/save.ts"),
   },
   {
     name: "start",

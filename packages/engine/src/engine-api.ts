@@ -318,6 +318,14 @@ export interface ImageHistoryEntry {
   readonly tags: readonly string[];
 }
 
+/** What happens while an archive is loaded, in order. */
+export type LoadEvent =
+  | { readonly kind: "progress"; readonly progress: Progress }
+  /** A name stood for another image before. */
+  | { readonly kind: "moved"; readonly name: string; readonly from: string }
+  /** An image is there under a name, or has none. */
+  | { readonly kind: "loaded"; readonly id: string; readonly name?: string };
+
 export interface ImagesApi {
   list(): Promise<readonly ImageView[]>;
   get(ref: string): Promise<ImageView>;
@@ -342,6 +350,20 @@ export interface ImagesApi {
     readonly removed: readonly ({ readonly untagged: string } | { readonly deleted: string })[];
     readonly reclaimed: number;
   }>;
+  /**
+   * Images as one archive, as `docker save` writes it. Names with a tag, names alone (all their tags), or ids; all of
+   * them are there, or it throws.
+   */
+  save(refs: readonly string[], options?: { readonly platform?: string }): Promise<Readable>;
+  /** Takes the images of an archive in; all of them or none. Names move from other images. */
+  load(
+    archive: AsyncIterable<Uint8Array>,
+    options: {
+      readonly platform?: string;
+      readonly onEvent: (event: LoadEvent) => void;
+      readonly signal?: AbortSignal;
+    },
+  ): Promise<void>;
   /** Makes a base image from the distribution's packages or from busybox-static. */
   bootstrap(
     kind: "debian" | "busybox",

@@ -162,7 +162,7 @@ export function selectManifests(index: ImageIndex, platform: Platform): readonly
 }
 
 /** @throws InvalidArgument if the manifest's layers and the configuration's diff ids do not pair up */
-export function checkDiffIds(name: string, layers: readonly Descriptor[], diffIds: readonly unknown[]): void {
+export function checkDiffIds(name: string, layers: readonly unknown[], diffIds: readonly unknown[]): void {
   if (layers.length === diffIds.length) return;
   throw new InvalidArgument(
     `${name} is malformed: its manifest has ${layers.length} layers, its configuration has ${diffIds.length} diff ids`,

@@ -2,6 +2,7 @@ import { defineCommand } from "../command.ts";
 import { bool, text } from "../flags/flag.ts";
 import { type HistoryItem, historyFormat, historyRow } from "../format/history-row.ts";
 import { formatRows } from "../format/list-writer.ts";
+import { platformJson } from "../format/platform.ts";
 import { imagePath } from "../shared/container-path.ts";
 import { formatFlag } from "../shared/list-defaults.ts";
 
@@ -26,10 +27,3 @@ export const command = defineCommand({
     context.stdout.write(formatRows(historyRow(flags.human), items, format, view));
   },
 });
-
-/** A platform as the engine's newer endpoints take it. */
-function platformJson(platform: string): string | undefined {
-  if (platform === "") return undefined;
-  const [os = "", architecture, variant] = platform.split("/");
-  return JSON.stringify({ os, ...(architecture && { architecture }), ...(variant && { variant }) });
-}

@@ -36,7 +36,9 @@ import { imageDelete } from "./image/image-delete.ts";
 import { imageHistory } from "./image/image-history.ts";
 import { imageInspect } from "./image/image-inspect.ts";
 import { imageList } from "./image/image-list.ts";
+import { imageLoad } from "./image/image-load.ts";
 import { imagePrune } from "./image/image-prune.ts";
+import { imageSave } from "./image/image-save.ts";
 import { imageTag } from "./image/image-tag.ts";
 import { networkConnect } from "./network/network-connect.ts";
 import { networkCreate } from "./network/network-create.ts";
@@ -100,7 +102,9 @@ export const ROUTES: readonly Route[] = [
   imageHistory,
   imageInspect,
   imageList,
+  imageLoad,
   imagePrune,
+  ...imageSave,
   imageTag,
   networkConnect,
   networkCreate,

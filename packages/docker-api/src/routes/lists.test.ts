@@ -290,7 +290,6 @@ test("what is refused is refused as Docker does, or by name", async () => {
     ["POST", "/session", 501, /building images/],
     ["POST", "/commit", 501, /commit/],
     ["POST", "/images/a/b/push", 501, /push/],
-    ["GET", "/images/get?names=x", 501, /archives/],
     ["GET", "/images/search?term=x", 501, /search/],
     ["GET", "/distribution/a/b/json", 501, /registry/],
     ["POST", "/plugins/pull", 501, /plugins/],

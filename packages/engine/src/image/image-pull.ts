@@ -5,16 +5,15 @@ import {
   familiarName,
   familiarReference,
   formatPlatform,
-  type LayerToUnpack,
   type PullEvent,
   parsePlatform,
   pullImage as pullFromRegistry,
   type Reference,
-  unpackLayer,
   withDefaultTag,
 } from "@boxship/oci";
 import type { EngineContext } from "../context.ts";
 import type { Progress, RegistryCredentials } from "../engine-api.ts";
+import { unpackInto } from "./unpack-into.ts";
 
 export interface PullOptions {
   readonly platform?: string;
@@ -58,29 +57,6 @@ export async function pullImage(context: EngineContext, text: string, options: P
   });
   context.events.publish("image", "pull", name, { name: familiarName(wanted) });
   return { id: pulled.id, digest: pulled.root.digest, upToDate };
-}
-
-/** Unpacks one layer into a place of its own in the snapshot tree, which shows it once it is whole. */
-async function unpackInto(context: EngineContext, layer: LayerToUnpack): Promise<{ readonly size: number }> {
-  const stage = await context.snapshotter.prepareLayer(layer.chainId, layer.parentChainId);
-  try {
-    const { size, warnings } = await unpackLayer({
-      blobPath: layer.blobPath,
-      mediaType: layer.descriptor.mediaType,
-      diffId: layer.diffId,
-      targetDirectory: stage.directory,
-      ...(layer.follow === undefined ? {} : { follow: layer.follow }),
-      lowerDirectories: () => stage.lowerDirectories(),
-      onProgress: ({ bytes }) => layer.onProgress(bytes),
-      signal: layer.signal,
-    });
-    for (const warning of warnings) context.logger.warn(warning, { layer: layer.descriptor.digest });
-    await stage.commit(size);
-    return { size };
-  } catch (error) {
-    await stage.abort();
-    throw error;
-  }
 }
 
 export function toCredentials(credentials: RegistryCredentials): Credentials {

@@ -3,9 +3,11 @@ import { familiarReference, parseReference, withDefaultTag } from "@boxship/oci"
 import type { EngineContext } from "../context.ts";
 import type { ImagesApi } from "../engine-api.ts";
 import { bootstrapImage } from "./image-bootstrap.ts";
+import { loadImages } from "./image-load.ts";
 import { pruneImages } from "./image-prune.ts";
 import { pullImage } from "./image-pull.ts";
 import { removeImage } from "./image-remove.ts";
+import { saveImages } from "./image-save.ts";
 import { imageHistory, imageView } from "./image-view.ts";
 
 /** The image verbs, bound to one engine. */
@@ -29,6 +31,8 @@ export function imagesApi(context: EngineContext): ImagesApi {
     },
     remove: (ref, options) => removeImage(context, ref, options),
     prune: (options) => pruneImages(context, options),
+    save: (refs, options) => saveImages(context, refs, options),
+    load: (archive, options) => images.writing(() => loadImages(context, archive, options)),
     bootstrap: (kind, onProgress, signal) => images.writing(() => bootstrapImage(context, kind, onProgress, signal)),
   };
 }

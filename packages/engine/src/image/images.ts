@@ -104,7 +104,7 @@ export class Images implements AsyncDisposable {
 
   /** Records what a pull has brought. */
   async record(reference: Reference, pulled: PulledImage): Promise<ImageRecord> {
-    const size = pulled.layers.reduce((sum, layer) => sum + (layer.size ?? this.#layerSize(layer.chainId)), 0);
+    const size = pulled.layers.reduce((sum, layer) => sum + (layer.size ?? this.layerSize(layer.chainId)), 0);
     return this.store.add({
       manifest: pulled.manifest,
       indexes: pulled.indexes,
@@ -114,8 +114,14 @@ export class Images implements AsyncDisposable {
     });
   }
 
-  #layerSize(chainId: string): number {
+  /** Bytes of the files in a layer; 0 for one that is not unpacked. */
+  layerSize(chainId: string): number {
     return this.#snapshotter.listLayers().find((layer) => layer.chainId === chainId)?.size ?? 0;
+  }
+
+  /** Bytes of the files in the layers of these diff ids, bottom first. */
+  filesSize(diffIds: ImageRecord["config"]["rootfs"]["diff_ids"]): number {
+    return chainIds(diffIds).reduce((sum, chainId) => sum + this.layerSize(chainId), 0);
   }
 
   /** How a container's image is shown: by the name it was made with while that still means the image, else by id. */

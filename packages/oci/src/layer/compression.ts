@@ -58,7 +58,7 @@ export async function* decompress(
 }
 
 /** Looks at the head of a stream without losing it. */
-async function sniff(
+export async function sniff(
   source: AsyncIterable<Buffer>,
 ): Promise<{ compression: Compression; whole: AsyncIterable<Buffer> }> {
   const iterator = source[Symbol.asyncIterator]();
@@ -80,7 +80,8 @@ async function* resume(head: Buffer, iterator: AsyncIterator<Buffer>): AsyncGene
   }
 }
 
-async function* decode(compression: "gzip" | "zstd", source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+/** The content of a stream that is known to be compressed. Corrupt and truncated ones throw `InvalidArgument`. */
+export async function* decode(compression: "gzip" | "zstd", source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const decoder: Duplex =
     compression === "gzip" ? createGunzip({ chunkSize: PIECE }) : createZstdDecompress({ chunkSize: PIECE });
   // The decoder reports the failure of either side to the loop below.

@@ -13,6 +13,13 @@ export type { PathStat } from "./archive/container-path.ts";
 export * from "./blob-source.ts";
 export { type BuildLayerRequest, type BuiltLayer, buildLayer } from "./build-image.ts";
 export * from "./compression.ts";
+export {
+  compressLayer,
+  endMakeLayerWorkers,
+  type LayerSource,
+  type MakeLayerRequest,
+  makeLayer,
+} from "./make/make-layer.ts";
 export type { Change, ChangeKind } from "./pack/changes.ts";
 export type { PackOptions } from "./pack/pack-tree.ts";
 export * from "./tar/index.ts";

@@ -37,3 +37,12 @@ export function requirePlatform(image: ImageView, platform: Platform | undefined
   const name = image.repoTags[0] ?? image.id;
   throw new NotFound(`image ${name} was found, but it is not of the platform ${os}/${architecture}`);
 }
+
+/** The same as people write it: `linux/arm/v7`. */
+export function platformText(platform: Platform | undefined): string | undefined {
+  if (platform === undefined) return undefined;
+  const { os, architecture, variant } = platform;
+  const parts = [os, architecture, architecture === undefined ? undefined : variant];
+  const words = parts.filter((part) => part !== undefined);
+  return words.length === 0 ? undefined : words.join("/");
+}

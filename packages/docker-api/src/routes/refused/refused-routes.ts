@@ -89,16 +89,6 @@ const REFUSALS: readonly Refusal[] = [
     reason: "it is not part of this release",
   },
   {
-    verbs: [
-      ["GET", "/images/get"],
-      ["GET", "/images/{name*}/get"],
-      ["POST", "/images/load"],
-    ],
-    subject: "saving and loading images as archives",
-    reason: "it is not part of this release",
-    remedy: "exchange images through a registry",
-  },
-  {
     verbs: [["GET", "/images/search"]],
     subject: "search",
     reason: "registries other than the public one do not offer it",

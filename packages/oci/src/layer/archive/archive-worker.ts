@@ -1,14 +1,15 @@
 import type { MessagePort } from "node:worker_threads";
 import { InvalidArgument } from "@boxship/base/errors";
 import { serveTasks, type TaskContext } from "@boxship/base/worker-pool";
-import { CurrentDirectory, FileType, fstat, OpenFlag, openat, openat2, ResolveFlag } from "@boxship/kernel";
+import { FileType, fstat, OpenFlag, openat, openat2, ResolveFlag } from "@boxship/kernel";
 import { yieldToMainThread } from "../../thread-priority.ts";
 import { TarApplier } from "../apply/apply.ts";
 import { explainFailure } from "../apply/failure.ts";
 import { baseOf, parentOf, systemPath } from "../apply/names.ts";
 import { decompress } from "../compression.ts";
 import { findChanges } from "../pack/changes.ts";
-import { type PackOptions, TreePacker } from "../pack/pack-tree.ts";
+import { packTree } from "../pack/pack-directory.ts";
+import { TreePacker } from "../pack/pack-tree.ts";
 import type { ByteString } from "../tar/bytes.ts";
 import { TarParser } from "../tar/parser.ts";
 import type { ArchiveTask } from "./archive.ts";
@@ -47,13 +48,6 @@ serveTasks(async (task: ArchiveTask, context) => {
 /** The DOM's type of the same thing is what messages are typed with. */
 function port(task: { readonly port: unknown }): MessagePort {
   return task.port as MessagePort;
-}
-
-function* packTree(directory: string, options: PackOptions): Generator<Buffer> {
-  using root = openat(CurrentDirectory, directory, DIRECTORY);
-  const packer = new TreePacker(options);
-  yield* packer.content(root, NOTHING);
-  yield* packer.finish();
 }
 
 function* packPath(rootPath: string, text: string): Generator<Buffer> {

@@ -21,7 +21,7 @@ import {
 } from "@boxship/kernel";
 import { isWhiteout } from "../apply/directories.ts";
 import { OPAQUE_WHITEOUT, systemPath, WHITEOUT_PREFIX } from "../apply/names.ts";
-import { type ByteString, byteSlice, bytesOf } from "../tar/bytes.ts";
+import { type ByteString, byteSlice, bytesOf, toText } from "../tar/bytes.ts";
 import { tarEntry } from "../tar/encoder.ts";
 import type { SparseExtent, TarEntry } from "../tar/entry.ts";
 import { TarWriter } from "../tar/writer.ts";
@@ -31,6 +31,11 @@ export interface PackOptions {
   readonly whiteouts?: boolean;
   /** Latest modification time, in seconds since the epoch: later ones are set to it. @default unlimited */
   readonly latestMtime?: number;
+  /**
+   * Paths from the packed directory, without a leading slash, that are left out with all that lies in them.
+   * @default none
+   */
+  readonly exclude?: ReadonlySet<string>;
 }
 
 const DIRECTORY = OpenFlag.ReadOnly | OpenFlag.Directory | OpenFlag.NoFollow;
@@ -97,8 +102,11 @@ export class TreePacker {
   }
 
   *#member(directory: Fd, base: ByteString, prefix: ByteString): Generator<Buffer> {
+    const name = `${prefix}${base}` as ByteString;
+    const { exclude } = this.#options;
+    if (exclude !== undefined && exclude.size > 0 && exclude.has(toText(name))) return;
     try {
-      yield* this.#write(directory, base, `${prefix}${base}` as ByteString);
+      yield* this.#write(directory, base, name);
     } catch (error) {
       if (systemCode(error) !== "ENOENT") throw error;
     }

@@ -1,0 +1,48 @@
+import { stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { systemCode } from "@boxship/base/errors";
+import { defineCommand } from "../command.ts";
+import { Failure } from "../failure.ts";
+import { text } from "../flags/flag.ts";
+import { platformJson } from "../format/platform.ts";
+import { imagePath } from "../shared/container-path.ts";
+import { writeOutput } from "../shared/write-output.ts";
+
+export const command = defineCommand({
+  usage: "[OPTIONS] IMAGE [IMAGE...]",
+  summary: "Save one or more images to a tar archive (streamed to STDOUT by default)",
+  flags: {
+    output: text("Write to a file, instead of STDOUT", { short: "o" }),
+    platform: text('Save only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")'),
+  },
+  operands: { min: 1, max: Number.POSITIVE_INFINITY },
+  completes: "image",
+  async run(context, { flags, operands: names }) {
+    if (flags.output === "" && context.stdout.isTTY) {
+      throw new Failure("cowardly refusing to save to a terminal. Use the -o flag or redirect");
+    }
+    await checkOutput(flags.output);
+    const platform = platformJson(flags.platform);
+    const [only = "", ...others] = names;
+    const response =
+      others.length === 0
+        ? await context.api.open("GET", imagePath(only, "/get"), { query: { platform } })
+        : await context.api.open("GET", "/images/get", { query: { names, platform } });
+    await writeOutput(context, response.body, flags.output);
+  },
+});
+
+/** Before the engine is asked for much. */
+async function checkOutput(path: string): Promise<void> {
+  if (path === "" || path === "-") return;
+  const invalid = (why: string) => new Failure(`failed to save image: invalid output path: ${why}`);
+  try {
+    if (!(await stat(dirname(path))).isDirectory()) throw invalid(`"${dirname(path)}" is not a directory`);
+    if ((await stat(path)).isDirectory()) throw invalid(`"${path}" is a directory`);
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw error;
+    if ((error as { path?: string }).path === dirname(path)) {
+      throw invalid(`directory "${dirname(path)}" does not exist`);
+    }
+  }
+}

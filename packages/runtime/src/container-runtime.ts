@@ -22,6 +22,7 @@ import { runtimeError } from "./container/runtime-error.ts";
 import { SeccompFilters } from "./container/seccomp-filters.ts";
 import { startContainer } from "./container/start.ts";
 import { adoptContainer, completeExit, containerState } from "./container/state.ts";
+import { Turnstile } from "./container/turnstile.ts";
 import type {
   AttachOptions,
   AttachStreams,
@@ -50,6 +51,7 @@ export class ContainerRuntime implements ContainerRuntimeApi {
   readonly #context: Context;
   readonly #execs: ExecPids;
   readonly #control: ControlFifo;
+  readonly #turnstile = new Turnstile();
   /** How many clients are attached. */
   readonly #attached = new Map<string, number>();
 
@@ -105,7 +107,9 @@ export class ContainerRuntime implements ContainerRuntimeApi {
   }
 
   async create(container: CreateContainer): Promise<{ readonly pid: number }> {
-    return createContainer(this.#context, container, this.#runtime(container.runtime ?? this.info.default));
+    const runtime = this.#runtime(container.runtime ?? this.info.default);
+    await this.#turnstile.pass();
+    return createContainer(this.#context, container, runtime);
   }
 
   async start(id: string): Promise<void> {
@@ -149,6 +153,7 @@ export class ContainerRuntime implements ContainerRuntimeApi {
   }
 
   async exec(id: string, request: ExecRequest): Promise<ExecHandle> {
+    await this.#turnstile.pass();
     const record = this.#running(id);
     return execInContainer(this.#context, id, request, this.#runtime(record.runtime), this.#execs);
   }

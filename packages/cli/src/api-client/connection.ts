@@ -73,10 +73,22 @@ export class Connection implements Disposable {
       if (bytes.length === 0) continue;
       socket.write(`${bytes.length.toString(16)}\r\n`);
       socket.write(bytes);
-      if (!socket.write("\r\n")) await once(socket, "drain");
+      if (!socket.write("\r\n")) await drained(socket);
+      if (socket.destroyed) return;
     }
     socket.write("0\r\n\r\n");
   }
+}
+
+/** Room for more, or nobody left to write to. */
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      socket.off("drain", done).off("close", done);
+      resolve();
+    };
+    socket.on("drain", done).on("close", done);
+  });
 }
 
 function receive(socket: Socket, bodiless: boolean, onFree: () => void): Promise<WireResponse> {

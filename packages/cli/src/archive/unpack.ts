@@ -125,7 +125,10 @@ function overwrite(what: string, place: string, by: string): Failure {
  * @returns bytes of files written
  * @throws Failure for a member that would leave the directory, or that cannot be made
  */
-export async function unpackInto(archive: AsyncIterable<Uint8Array>, plan: CopyPlan): Promise<number> {
+export async function unpackInto(
+  archive: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  plan: CopyPlan,
+): Promise<number> {
   const unpacker = new Unpacker(await realpath(plan.directory), plan);
   for await (const member of readTar(archive)) await unpacker.add(member);
   await unpacker.finish();

@@ -1,4 +1,4 @@
-import { InvalidArgument } from "@boxship/base";
+import { InvalidArgument, NotFound } from "@boxship/base";
 import { type EngineContext, eventAttributes } from "../context.ts";
 import { parseContainerName } from "./container-name.ts";
 
@@ -23,7 +23,12 @@ export async function renameContainer(context: EngineContext, ref: string, newNa
       throw error;
     }
     context.containers.releaseName(record.name, id);
-    await context.network.renameSandbox(id, name);
+    try {
+      await context.network.renameSandbox(id, name);
+    } catch (error) {
+      // Only a container that runs has a sandbox; the others take their name with them when they start.
+      if (!(error instanceof NotFound)) throw error;
+    }
     context.events.publish("container", "rename", id, { ...eventAttributes(renamed), oldName: `/${record.name}` });
   });
 }

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
+import { resolve } from "node:path";
 import { type Ran, type RunOptions, runProgram } from "@boxship/testkit";
 
-const main = fileURLToPath(new URL("../main.ts", import.meta.url));
+const main = resolve(import.meta.dirname, "../main.ts");
 
 /** This checkout's command line. Without `--` Node takes --env-file for a flag of its own. */
 export const boxship: readonly string[] = [process.execPath, "--disable-warning=ExperimentalWarning", "--", main];

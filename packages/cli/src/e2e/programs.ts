@@ -36,7 +36,7 @@ export function onTerminal(command: readonly string[], timeout = 60_000): OnTerm
     else if (child.exitCode !== null) throw new Error(`ended before ${pattern} was shown:\n${output}`);
     return found !== null;
   };
-  const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+  const pause = (milliseconds: number) => new Promise((done) => setTimeout(done, milliseconds));
   return {
     async type(after, text) {
       while (!find(after)) await pause(20);

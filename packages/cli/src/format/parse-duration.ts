@@ -23,7 +23,8 @@ export function parseDuration(text: string): number {
   const body = text.replace(/^[+-]/, "");
   if (body === "0") return 0;
   let total = 0;
-  for (let at = 0; at < body.length || body === ""; at = PART.lastIndex) {
+  if (body === "") throw new FlagError(`time: invalid duration ${quoted}`);
+  for (let at = 0; at < body.length; at = PART.lastIndex) {
     PART.lastIndex = at;
     const [, amount, unit = ""] = PART.exec(body) ?? [];
     if (amount === undefined) throw new FlagError(`time: invalid duration ${quoted}`);

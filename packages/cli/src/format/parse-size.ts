@@ -15,7 +15,7 @@ const UNITS: Readonly<Record<string, number>> = {
  * @throws FlagError with the text that users know
  */
 export function parseBytes(text: string): number {
-  const at = Math.max(...[..."0123456789. "].map((character) => text.lastIndexOf(character)));
+  const at = Math.max(...Array.from("0123456789. ", (character) => text.lastIndexOf(character)));
   if (at < 0) throw new FlagError(`invalid size: '${text}'`);
   const digits = text.slice(0, text[at] === " " ? at : at + 1);
   const suffix = text.slice(at + 1);

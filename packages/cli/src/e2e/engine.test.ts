@@ -246,6 +246,7 @@ test("the engine starts when it is needed, once, and stops when told", async () 
     assert.equal(existsSync(`${runDir}/engine.sock`), false);
   } finally {
     await cli("system", "reset", "--force");
+    await runProgram(["rm", "-rf", runDir]);
   }
 });
 

@@ -4,6 +4,7 @@ export { type FilesystemStoreOptions, openContentStore } from "./content-store/f
 export type { Descriptor } from "./descriptor.ts";
 export * from "./digest.ts";
 export type { BlobRequest } from "./distribution/blob-fetch.ts";
+export type { BlobPushRequest, BlobPushResult } from "./distribution/blob-push.ts";
 export * from "./distribution/client.ts";
 export * from "./distribution/credentials.ts";
 export type { RegistriesConfig, RegistryConfig } from "./distribution/endpoints.ts";
@@ -20,4 +21,5 @@ export type { LayerToUnpack, UnpackLayer } from "./pull/layer-pull.ts";
 export * from "./pull/progress.ts";
 export * from "./pull/pull-image.ts";
 export { type StoredLayer, type UnpackStoredRequest, unpackStored } from "./pull/unpack-stored.ts";
+export * from "./push/push-image.ts";
 export * from "./reference.ts";

@@ -111,7 +111,8 @@ export class Authenticator {
     const reply = await this.#options.send({ ...exchange, tls: request.endpoint.tls, idleTimeoutMs });
     if (reply.status !== 200) {
       const status = reply.status === 400 || reply.status === 404 ? 401 : reply.status;
-      throw replyError(realm.host, { ...reply, status }, { what: "registry", reference: request.reference });
+      const action = request.scope.includes("push") ? "push" : "pull";
+      throw replyError(realm.host, { ...reply, status }, { what: "registry", reference: request.reference, action });
     }
     const answer = Field.parse(`the answer of token server ${realm.host}`, reply.body, TOKEN_LIMIT);
     const refresh = answer.get("refresh_token").optional((field) => field.string());

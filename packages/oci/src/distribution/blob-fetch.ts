@@ -231,7 +231,7 @@ class Download {
     const { path, offset } = this.#ingest.lend();
     const algorithm = digestAlgorithm(descriptor.digest);
     const follow = this.#followed ? this.#request.follow?.progress.buffer : undefined;
-    const job = { http, path, offset, size: descriptor.size, algorithm, follow };
+    const job = { kind: "download" as const, http, path, offset, size: descriptor.size, algorithm, follow };
     try {
       const reply = await this.#fetcher.transfers.run(job, { signal, onProgress });
       const etag = reply.headers.etag;

@@ -17,6 +17,7 @@ import { MANIFEST_MEDIA_TYPES } from "../media-types.ts";
 import { familiarReference, type Reference, withDigest } from "../reference.ts";
 import { repositoryScope } from "./authentication.ts";
 import { type BlobRequest, fetchBlob } from "./blob-fetch.ts";
+import { type BlobPushRequest, type BlobPushResult, pushBlob } from "./blob-push.ts";
 import { anonymous, type CredentialSource } from "./credentials.ts";
 import type { Endpoint, RegistriesConfig } from "./endpoints.ts";
 import type { Reply } from "./failures.ts";
@@ -37,6 +38,8 @@ export interface RegistryClientOptions {
   readonly idleTimeoutMs?: number;
   /** Fetch layers that the registry does not have from the addresses in their descriptors. @default false */
   readonly foreignLayers?: boolean;
+  /** Blobs that are larger are uploaded in pieces of this many bytes. @default 64 MiB */
+  readonly uploadChunkBytes?: number;
   /** @default systemClock */
   readonly clock?: Clock;
   /** @default silentLogger */
@@ -57,6 +60,12 @@ export interface FetchedManifest {
   readonly mediaType: string;
 }
 
+export interface ManifestToPut {
+  readonly bytes: Uint8Array;
+  readonly digest: Digest;
+  readonly mediaType: string;
+}
+
 /** What a tag stands for at the moment. */
 export interface ResolvedManifest {
   readonly digest: Digest;
@@ -65,7 +74,7 @@ export interface ResolvedManifest {
 }
 
 /**
- * Reads from registries that speak the distribution specification 1.1, which Docker's registry does.
+ * Reads from and writes to registries that speak the distribution specification 1.1, which Docker's registry does.
  *
  * Every method throws NotFound, PermissionDenied, ResourceExhausted (rate limits) and Unavailable as the registry answers,
  * InvalidArgument for content that is not what its digest says, and the signal's reason when aborted.
@@ -83,6 +92,10 @@ export interface RegistryClient extends AsyncDisposable {
   readBlob(reference: Reference, descriptor: Descriptor, options?: RequestOptions): Promise<Uint8Array>;
   /** Brings a blob into a content store; goes on where an earlier call stopped. */
   fetchBlob(request: BlobRequest & RequestOptions): Promise<BlobInfo>;
+  /** Brings a blob of a content store into a repository. */
+  pushBlob(request: BlobPushRequest & RequestOptions): Promise<BlobPushResult>;
+  /** Stores a manifest or index under the tag of the reference, or without one under its digest. */
+  putManifest(reference: Reference, manifest: ManifestToPut, options?: RequestOptions): Promise<void>;
   /** Every tag of the repository, in the registry's order. */
   tags(reference: Reference, options?: RequestOptions): Promise<readonly string[]>;
 }
@@ -92,6 +105,7 @@ export function createRegistryClient(options: RegistryClientOptions = {}): Regis
 }
 
 const IDLE_TIMEOUT_MS = 30_000;
+const UPLOAD_CHUNK_BYTES = 64 * 1024 * 1024;
 const ACCEPT = MANIFEST_MEDIA_TYPES.join(", ");
 
 class Client implements RegistryClient {
@@ -189,6 +203,32 @@ class Client implements RegistryClient {
   fetchBlob(request: BlobRequest & RequestOptions): Promise<BlobInfo> {
     const { foreignLayers = false } = this.#options;
     return fetchBlob({ session: this.#sessionFor(request), transfers: this.#transfers, foreignLayers }, request);
+  }
+
+  pushBlob(request: BlobPushRequest & RequestOptions): Promise<BlobPushResult> {
+    const { uploadChunkBytes: chunkBytes = UPLOAD_CHUNK_BYTES } = this.#options;
+    return pushBlob({ session: this.#sessionFor(request), transfers: this.#transfers, chunkBytes }, request);
+  }
+
+  async putManifest(reference: Reference, manifest: ManifestToPut, options: RequestOptions = {}): Promise<void> {
+    const session = this.#sessionFor(options);
+    const { bytes, digest, mediaType } = manifest;
+    const request: ApiRequest = {
+      method: "PUT",
+      path: `${reference.path}/manifests/${reference.tag ?? digest}`,
+      headers: { "content-type": mediaType },
+      body: bytes,
+      asked: { what: "manifest", reference, action: "push" },
+      scope: repositoryScope(reference, ["pull", "push"]),
+    };
+    const endpoint = session.registry(reference);
+    const reply = await session.ask(endpoint, request, options.signal);
+    const stored = announcedDigest(reply);
+    if (stored === undefined || stored === digest) return;
+    throw new InvalidArgument(
+      `${endpoint.host} has stored another manifest for ${familiarReference(reference)}: its digest is ${stored} instead of ${digest}`,
+      { subject: { kind: "image", name: familiarReference(reference) } },
+    );
   }
 
   async tags(reference: Reference, options: RequestOptions = {}): Promise<readonly string[]> {

@@ -21,6 +21,8 @@ export interface Reply {
 export interface Asked {
   readonly what: "manifest" | "blob" | "tags" | "registry";
   readonly reference: Reference;
+  /** @default "pull" */
+  readonly action?: "pull" | "push";
 }
 
 /** Statuses after which the same request may succeed. */
@@ -69,11 +71,7 @@ export function replyError(host: string, reply: Reply, asked: Asked): BoxshipErr
   switch (reply.status) {
     case 401:
     case 403:
-      return denied(
-        host,
-        reference,
-        words ?? (reply.status === 401 ? "unauthorized: authentication required" : "denied"),
-      );
+      return denied(host, asked, words ?? (reply.status === 401 ? "unauthorized: authentication required" : "denied"));
     case 404:
       return new NotFound(missing(asked, words), { subject });
     case 429:
@@ -94,13 +92,13 @@ export function replyError(host: string, reply: Reply, asked: Asked): BoxshipErr
   return new InvalidArgument(answered, { subject });
 }
 
-function denied(host: string, reference: Reference, words: string): PermissionDenied {
+function denied(host: string, { reference, action = "pull" }: Asked, words: string): PermissionDenied {
   const name = familiarName(reference);
   return new PermissionDenied(
-    `pull access denied for ${name}, repository does not exist or may require 'docker login': ${words}`,
+    `${action} access denied for ${name}, repository does not exist or may require 'docker login': ${words}`,
     {
       subject: { kind: "image", name },
-      remedy: `check the name, or log in to ${host} with an account that may read it`,
+      remedy: `check the name, or log in to ${host} with an account that may ${action === "pull" ? "read" : "write"} it`,
     },
   );
 }

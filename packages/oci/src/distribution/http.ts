@@ -1,3 +1,4 @@
+import { createReadStream } from "node:fs";
 import http, { type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import https from "node:https";
 
@@ -9,13 +10,25 @@ import https from "node:https";
  * options per agent built in, and it loads nothing in the worker thread that is not there already.
  */
 export interface HttpRequest {
-  readonly method: "GET" | "HEAD" | "POST";
+  readonly method: HttpMethod;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array | FileContent | undefined;
   readonly tls: TlsOptions;
   /** Give up when nothing arrives for so long, in milliseconds. */
   readonly idleTimeoutMs: number;
+}
+
+export type HttpMethod = "GET" | "HEAD" | "POST" | "PUT" | "PATCH";
+
+/** A part of a file as a body. */
+export interface FileContent {
+  readonly path: string;
+  readonly start: number;
+  /** Behind the last byte. */
+  readonly end: number;
+  /** Called with the bytes that were read so far, for each piece; only in the same thread. */
+  readonly onRead?: (bytes: number) => void;
 }
 
 /** How a server proves who it is. */
@@ -32,6 +45,8 @@ export interface HttpResponse {
   /** Must be read to its end or destroyed. */
   readonly body: IncomingMessage;
 }
+
+const FILE_PIECE = 256 * 1024;
 
 /** The exchange did not come to its end: connection refused, cut, timed out, certificate not trusted. */
 export class NetworkFailure extends Error {
@@ -71,6 +86,7 @@ export class HttpConnections implements Disposable {
 
   #sendOnce(request: HttpRequest, signal?: AbortSignal): Promise<HttpResponse> {
     const url = new URL(request.url);
+    const { body: content } = request;
     const { promise, resolve, reject } = Promise.withResolvers<HttpResponse>();
     const module = url.protocol === "https:" ? https : http;
     const outgoing = module.request(url, {
@@ -78,7 +94,7 @@ export class HttpConnections implements Disposable {
       headers: {
         "accept-encoding": "identity",
         ...request.headers,
-        ...(request.body === undefined ? {} : { "content-length": String(Buffer.byteLength(request.body)) }),
+        ...(content === undefined ? {} : { "content-length": String(lengthOf(content)) }),
       },
       agent: this.#agent(url, request.tls),
       ...(signal === undefined ? {} : { signal }),
@@ -89,7 +105,8 @@ export class HttpConnections implements Disposable {
       if (signal?.aborted) reject(signal.reason);
       else reject(networkFailure(error, outgoing.reusedSocket));
     });
-    outgoing.end(request.body);
+    if (isFile(content)) sendFile(content, outgoing);
+    else outgoing.end(content);
     return promise;
   }
 
@@ -110,6 +127,36 @@ export class HttpConnections implements Disposable {
     for (const agent of this.#agents.values()) agent.destroy();
     this.#agents.clear();
   }
+}
+
+function isFile(content: HttpRequest["body"]): content is FileContent {
+  return typeof content === "object" && "path" in content;
+}
+
+function lengthOf(content: NonNullable<HttpRequest["body"]>): number {
+  return isFile(content) ? content.end - content.start : Buffer.byteLength(content);
+}
+
+/** Sends part of a file; stops when the server has answered already or the exchange has failed. */
+function sendFile({ path, start, end, onRead }: FileContent, outgoing: http.ClientRequest): void {
+  if (start === end) {
+    outgoing.end();
+    return;
+  }
+  const file = createReadStream(path, { start, end: end - 1, highWaterMark: FILE_PIECE });
+  let read = 0;
+  file.on("data", (piece) => {
+    read += piece.length;
+    onRead?.(read);
+  });
+  file.on("error", (error) => outgoing.destroy(error));
+  outgoing.on("response", (response) => {
+    file.destroy();
+    // A server that answers before it has everything closes the connection, which must not be used again.
+    if (!outgoing.writableFinished) response.once("end", () => outgoing.destroy());
+  });
+  outgoing.on("close", () => file.destroy());
+  file.pipe(outgoing);
 }
 
 function trust(tls: TlsOptions): https.AgentOptions {

@@ -12,14 +12,16 @@ import {
   type Reply,
   replyError,
 } from "./failures.ts";
-import { HttpConnections, type HttpRequest, NetworkFailure, readBody } from "./http.ts";
+import { HttpConnections, type HttpMethod, type HttpRequest, NetworkFailure, readBody } from "./http.ts";
 import { Retries, type RetryPolicy } from "./retry.ts";
 
 /** One request of the registry API, wherever it is sent. */
 export interface ApiRequest {
-  readonly method: "GET" | "HEAD";
-  /** After `/v2/`. */
+  readonly method: HttpMethod;
+  /** After `/v2/`; or a whole address that the registry has named, which gets our authorization only on the same host. */
   readonly path: string;
+  /** @default none */
+  readonly body?: string | Uint8Array | undefined;
   /** @default {} */
   readonly headers?: Readonly<Record<string, string>>;
   readonly asked: Asked;
@@ -95,6 +97,19 @@ export class Session {
     return work(origin);
   }
 
+  /** The registry itself, for what mirrors cannot do. */
+  registry(reference: Reference): Endpoint {
+    const endpoints = registryEndpoints(reference.domain, this.options.registries);
+    return endpoints.at(-1) ?? endpoints[0];
+  }
+
+  /** An address that a registry has named, relative to it or whole. */
+  async address(endpoint: Endpoint, location: string, signal: AbortSignal | undefined): Promise<string> {
+    const origin = await abortable(this.#origin(endpoint), signal);
+    if (URL.canParse(location, origin)) return new URL(location, origin).href;
+    throw refusedRedirect(endpoint, location);
+  }
+
   /**
    * A request whose answer is small, tried until it succeeds or cannot.
    *
@@ -131,7 +146,12 @@ export class Session {
     signal?.throwIfAborted();
     const origin = await abortable(this.#origin(endpoint), signal);
     const authorize = { endpoint, reference: request.asked.reference, scope: request.scope };
-    const url = `${origin}${endpoint.prefix}/v2/${request.path}`;
+    const isAddress = /^https?:\/\//.test(request.path);
+    const url = isAddress ? request.path : `${origin}${endpoint.prefix}/v2/${request.path}`;
+    if (new URL(url).origin !== new URL(origin).origin) {
+      if (!mayFollow(endpoint, new URL(origin), new URL(url))) throw refusedRedirect(endpoint, url);
+      return this.#follow(endpoint, url, request, undefined, exchange, signal);
+    }
     try {
       const header = await this.#authenticator.header(authorize, signal);
       const first = await this.#follow(endpoint, url, request, header, exchange, signal);
@@ -158,7 +178,8 @@ export class Session {
     let headers: Readonly<Record<string, string>> = authorization === undefined ? plain : { ...plain, authorization };
     let url = new URL(start);
     for (let hops = 0; ; hops++) {
-      const http = { method: request.method, url: url.href, headers, tls: endpoint.tls, idleTimeoutMs };
+      const { method, body } = request;
+      const http = { method, url: url.href, headers, body, tls: endpoint.tls, idleTimeoutMs };
       const reply = await exchange(http, signal);
       const { location } = reply.headers;
       if (!REDIRECTS.has(reply.status) || location === undefined) return reply;

@@ -6,7 +6,7 @@ import { Digester } from "../digest.ts";
 import { BlobProgress } from "../layer/blob-source.ts";
 import { yieldToMainThread } from "../thread-priority.ts";
 import { HttpConnections, type HttpResponse, NetworkFailure, networkFailure, readBody } from "./http.ts";
-import type { TransferReply, TransferRequest } from "./transfer.ts";
+import type { TransferReply, TransferRequest, TransferTask, UploadReply, UploadRequest } from "./transfer.ts";
 
 const ERROR_BODY_LIMIT = 64 * 1024;
 const REHASH_SIZE = 1024 * 1024;
@@ -16,7 +16,7 @@ yieldToMainThread();
 
 const connections = new HttpConnections();
 
-serveTasks(async (request: TransferRequest, context) => {
+serveTasks(async (request: TransferTask, context) => {
   const controller = new AbortController();
   const abort = () => {
     if (context.cancelled) controller.abort();
@@ -25,12 +25,41 @@ serveTasks(async (request: TransferRequest, context) => {
   if (wait.async) void wait.value.then(abort);
   else abort();
   try {
+    if (request.kind === "upload") return await upload(request, context, controller.signal);
     return await transfer(request, context, controller.signal);
   } finally {
     // Ends the wait, which would keep the flag's memory.
     Atomics.notify(context.cancelFlag, 0);
   }
 });
+
+async function upload(request: UploadRequest, context: TaskContext, signal: AbortSignal): Promise<UploadReply> {
+  const { http, path, start, end } = request;
+  let reported = performance.now();
+  const onRead = (bytes: number) => {
+    const now = performance.now();
+    if (now - reported < PROGRESS_EVERY_MS) return;
+    reported = now;
+    context.progress({ written: start + bytes });
+  };
+  try {
+    const response = await connections.send({ ...http, body: { path, start, end, onRead } }, signal);
+    return await smallReply(response);
+  } catch (error) {
+    return { status: 0, headers: {}, body: new Uint8Array(), failure: describe(error) };
+  }
+}
+
+async function smallReply(response: HttpResponse): Promise<UploadReply> {
+  const { status, headers } = response;
+  try {
+    return { status, headers, body: await readBody(response, ERROR_BODY_LIMIT) };
+  } catch {
+    // The status says enough when its explanation is cut or endless.
+    response.body.destroy();
+    return { status, headers, body: new Uint8Array() };
+  }
+}
 
 async function transfer(request: TransferRequest, context: TaskContext, signal: AbortSignal): Promise<TransferReply> {
   const { http, offset } = request;
@@ -42,15 +71,8 @@ async function transfer(request: TransferRequest, context: TaskContext, signal: 
   } catch (error) {
     return { status: 0, headers: {}, body: new Uint8Array(), written: offset, failure: describe(error) };
   }
-  const { status, headers } = response;
-  if (status === 200 || status === 206) return receive(request, response, context);
-  try {
-    return { status, headers, body: await readBody(response, ERROR_BODY_LIMIT), written: offset };
-  } catch {
-    // The status says enough when its explanation is cut or endless.
-    response.body.destroy();
-    return { status, headers, body: new Uint8Array(), written: offset };
-  }
+  if (response.status === 200 || response.status === 206) return receive(request, response, context);
+  return { ...(await smallReply(response)), written: offset };
 }
 
 /** Everything is there already, from a try that ended before it was verified. */

@@ -4,10 +4,11 @@ import type { Reply } from "./failures.ts";
 import type { HttpRequest } from "./http.ts";
 
 /**
- * Downloads of blobs, in worker threads: what arrives is hashed and written there, and the main thread only hears how
- * far it came.
+ * Downloads and uploads of blobs, in worker threads: what arrives is hashed and written there, and the main thread only
+ * hears how far it came.
  */
 export interface TransferRequest {
+  readonly kind: "download";
   readonly http: HttpRequest;
   /** File that is appended to. */
   readonly path: string;
@@ -28,6 +29,24 @@ export interface TransferReply extends Reply {
   /** Why it ended early. */
   readonly failure?: { readonly code: string; readonly message: string };
 }
+
+/** An exchange whose body is part of a file. */
+export interface UploadRequest {
+  readonly kind: "upload";
+  /** Without a body. */
+  readonly http: HttpRequest;
+  readonly path: string;
+  readonly start: number;
+  /** Behind the last byte. */
+  readonly end: number;
+}
+
+export interface UploadReply extends Reply {
+  /** Why there is no answer. */
+  readonly failure?: { readonly code: string; readonly message: string };
+}
+
+export type TransferTask = TransferRequest | UploadRequest;
 
 /** What a transfer reports meanwhile. */
 export interface TransferProgress {
@@ -59,6 +78,15 @@ export class Transfers implements AsyncDisposable {
   run(request: TransferRequest, options: TransferOptions = {}): Promise<TransferReply> {
     const { signal, onProgress } = options;
     return this.#pool.run<TransferReply>(request, {
+      signal,
+      onProgress: onProgress && ((message) => onProgress((message as TransferProgress).written)),
+    });
+  }
+
+  /** Runs one exchange that sends part of a file. Resolves for every answer of the server and for failures. */
+  send(request: UploadRequest, options: TransferOptions = {}): Promise<UploadReply> {
+    const { signal, onProgress } = options;
+    return this.#pool.run<UploadReply>(request, {
       signal,
       onProgress: onProgress && ((message) => onProgress((message as TransferProgress).written)),
     });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
 import { after, before, describe, test } from "node:test";
 import { type EngineUnderTest, IMAGE, startEngineUnderTest } from "../testing/engine-under-test.ts";
 
@@ -55,6 +56,7 @@ describe("docker run", { timeout: 120_000 }, () => {
       assert.equal(await run(["-e", "A=1 2", "--env", "B="], "sh", "-c", 'echo "$A$B"'), "1 2");
       assert.equal(await run(["-u", "12:34", "-w", "/tmp"], "sh", "-c", "id -u; id -g; pwd"), "12\n34\n/tmp");
       assert.equal(await run(["-h", "box"], "hostname"), "box");
+      assert.equal(await run(["--network", "host"], "hostname"), hostname());
       assert.equal(await run(["--entrypoint", "echo"], "a", "b"), "a b");
       assert.equal(
         await run(

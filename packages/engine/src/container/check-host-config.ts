@@ -1,7 +1,7 @@
 import { InvalidArgument, Unsupported } from "@boxship/base";
 import { resolveResources } from "@boxship/runtime";
 import type { EngineContext } from "../context.ts";
-import type { CreateContainerRequest, HostConfig, Resources } from "./config.ts";
+import type { ContainerConfig, CreateContainerRequest, HostConfig, Resources } from "./config.ts";
 import { logLimits } from "./log-limits.ts";
 import { wantedPorts } from "./port-bindings.ts";
 import { resourceRequest } from "./resource-request.ts";
@@ -22,7 +22,8 @@ export function checkHostConfig(request: CreateContainerRequest, context: Engine
   checkRestartPolicy(hostConfig.restartPolicy ?? NO_RESTART, hostConfig.autoRemove === true);
   wantedPorts(hostConfig, config.exposedPorts ?? []);
   logLimits(hostConfig.logConfig, context.options.log);
-  checkNamespaceModes(hostConfig);
+  checkNamespaceModes(hostConfig, config);
+  checkCgroupParent(hostConfig.cgroupParent);
   if (Object.keys(hostConfig.storageOpt ?? {}).length > 0) {
     refuse("--storage-opt", "writable layers have no size limit on this storage driver");
   }
@@ -49,7 +50,17 @@ function checkRuntime(name: string, context: EngineContext): void {
   }
 }
 
-function checkNamespaceModes(hostConfig: HostConfig): void {
+/** Refuses a parent that leads out of the tree: what was made for a container there could not be removed again. */
+export function checkCgroupParent(parent = ""): void {
+  if (!parent.split("/").includes("..") && !parent.includes("\0")) return;
+  throw new InvalidArgument(`invalid cgroup parent ${JSON.stringify(parent)}: it leads out of the cgroup tree`, {
+    subject: { kind: "option", name: "--cgroup-parent" },
+    remedy: "write it like /group or group/sub",
+  });
+}
+
+/** Refuses modes that do not exist, and a hostname for the host. */
+export function checkNamespaceModes(hostConfig: HostConfig, config: Pick<ContainerConfig, "hostname">): void {
   const check = (flag: string, mode: string | undefined, allowed: RegExp) => {
     if (mode === undefined || mode === "" || allowed.test(mode)) return;
     throw new InvalidArgument(`invalid ${flag} mode: ${mode}`, { subject: { kind: "option", name: `--${flag}` } });
@@ -58,6 +69,11 @@ function checkNamespaceModes(hostConfig: HostConfig): void {
   check("pid", hostConfig.pidMode, /^(host|private|container:.+)$/);
   check("uts", hostConfig.utsMode, /^(host|private)$/);
   check("userns", hostConfig.usernsMode, /^host$/);
+  if (hostConfig.utsMode === "host" && config.hostname !== undefined && config.hostname !== "") {
+    throw new InvalidArgument("conflicting options: hostname and the UTS mode", {
+      subject: { kind: "option", name: "--hostname" },
+    });
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
 import type { EngineContext } from "../context.ts";
 import { eventAttributes } from "../context.ts";
 import { volumeResolver } from "../volume/volume-ensure.ts";
@@ -35,8 +36,8 @@ export async function createContainer(
   const image = await context.images.forContainer(request.config.image, request.platform);
   pins.use(context.pins.take(image.id));
 
-  const effective = effectiveConfig(request.config, image.run, id.slice(0, 12));
   const mode = parseNetworkMode(request.hostConfig.networkMode);
+  const effective = effectiveConfig(request.config, image.run, mode.kind === "host" ? hostname() : id.slice(0, 12));
   checkNetworkOptions(mode, request.hostConfig, request.config.exposedPorts);
   const endpoints = plannedEndpoints(request, mode, (ref) =>
     // Clients name the default network by its mode.

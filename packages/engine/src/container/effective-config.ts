@@ -32,7 +32,7 @@ const union = (a: readonly string[] = [], b: readonly string[] = []): readonly s
  * Completes what the user asked with what the image says, by Docker's rules: a command or entrypoint of the user's
  * replaces the image's, and an entrypoint of the user's also drops the image's command.
  *
- * @param hostname what the container is called when nobody says: the short id
+ * @param hostname what the container is called when nobody says: the short id, on the host's network the host's name
  * @throws InvalidArgument when there is nothing to run
  */
 export function effectiveConfig(config: ContainerConfig, image: ImageRunConfig, hostname: string): EffectiveConfig {

@@ -50,6 +50,12 @@ export function checkNetworkOptions(mode: NetworkMode, hostConfig: HostConfig, e
   if (mode.kind === "host" && has(hostConfig.links)) {
     conflict("host type networking can't be used with links. This would result in undefined behavior");
   }
+  const sysctl = Object.keys(hostConfig.sysctls ?? {})
+    .map((name) => name.replaceAll("/", "."))
+    .find((name) => name.startsWith("net."));
+  if (sysctl === undefined) return;
+  if (mode.kind === "host") throw new InvalidArgument(`sysctl "${sysctl}" not allowed in host network namespace`);
+  if (mode.kind === "container") conflict(`sysctl "${sysctl}" and the container type network mode`);
 }
 
 /**

@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { detachMountsBelow, isMountPoint, lgetxattr, lsetxattr } from "@boxship/kernel";
 import { endStorageWorkers } from "../storage-pool.ts";
@@ -32,6 +32,15 @@ function sandbox() {
   };
   return { path, root: join(path, "volumes"), [Symbol.dispose]: dispose };
 }
+
+test("nobody but root gets at what volumes hold: a set-user-ID program of a container's root would be theirs to run", async () => {
+  using box = sandbox();
+  mkdirSync(box.root, { mode: 0o711 });
+  const store = await VolumeStore.open({ root: box.root });
+  const { mountpoint } = await store.create({ name: "data" });
+  assert.equal(statSync(box.root).mode & 0o007, 0);
+  assert.equal(statSync(dirname(mountpoint)).mode & 0o007, 0);
+});
 
 test("volumes are made once, listed, used and removed, and survive the process", async () => {
   using box = sandbox();

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { mkdir, open, readdir, rename, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { KeyedMutex, type Logger, silentLogger, syncDirectory } from "@boxship/base";
@@ -68,7 +68,9 @@ export class VolumeStore implements AsyncDisposable {
   static async open(options: VolumeStoreOptions): Promise<VolumeStore> {
     const { root } = options;
     try {
-      mkdirSync(root, { recursive: true, mode: 0o711 });
+      mkdirSync(root, { recursive: true, mode: 0o710 });
+      // One that an earlier version made let everybody through.
+      chmodSync(root, 0o710);
       const store = new VolumeStore(options);
       await store.#trash.take(join(root, STAGES));
       mkdirSync(join(root, STAGES), { mode: 0o700 });
@@ -151,7 +153,7 @@ export class VolumeStore implements AsyncDisposable {
   async #make(directory: string, { name, labels, options, created }: VolumeInfo): Promise<void> {
     const path = join(this.#root, STAGES, randomBytes(8).toString("hex"));
     try {
-      await mkdir(path, { mode: 0o701 });
+      await mkdir(path, { mode: 0o710 });
       await Promise.all([mkdir(join(path, DATA), { mode: 0o755 }), mkdir(join(path, USERS), { mode: 0o700 })]);
       {
         await using file = await open(join(path, VOLUME_RECORD), "wx", 0o600);

@@ -114,6 +114,7 @@ const image: readonly CommandEntry[] = [
   { name: "ls", aliases: ["list"], summary: "List images", load: () => import("./commands/images.ts") },
   { name: "prune", summary: "Remove unused images", load: () => import("./commands/image-prune.ts") },
   { name: "pull", summary: "Download an image from a registry", load: () => import("./commands/pull.ts") },
+  { name: "push", summary: "Upload an image to a registry", load: () => import("./commands/push.ts") },
   {
     name: "rm",
     aliases: ["remove", "rmi"],
@@ -129,6 +130,14 @@ const image: readonly CommandEntry[] = [
     name: "tag",
     summary: "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
     load: () => import("./commands/tag.ts"),
+  },
+];
+
+const manifest: readonly CommandEntry[] = [
+  {
+    name: "inspect",
+    summary: "Display an image manifest, or manifest list, as its registry keeps it",
+    load: () => import("./commands/manifest-inspect.ts"),
   },
 ];
 
@@ -260,6 +269,7 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
   },
   { name: "ps", summary: "List containers", load: () => import("./commands/ps.ts") },
   { name: "pull", summary: "Download an image from a registry", load: () => import("./commands/pull.ts") },
+  { name: "push", summary: "Upload an image to a registry", load: () => import("./commands/push.ts") },
   { name: "rename", summary: "Rename a container", load: () => import("./commands/rename.ts") },
   { name: "restart", summary: "Restart one or more containers", load: () => import("./commands/restart.ts") },
   { name: "rm", summary: "Remove one or more containers", load: () => import("./commands/rm.ts") },
@@ -313,6 +323,7 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
   },
   { name: "container", summary: "Manage containers", children: container },
   { name: "image", summary: "Manage images", children: image },
+  { name: "manifest", summary: "Look at image manifests and manifest lists", children: manifest },
   { name: "network", summary: "Manage networks", children: network },
   { name: "system", summary: "Manage the engine as a whole", children: system },
   { name: "volume", summary: "Manage volumes", children: volume },

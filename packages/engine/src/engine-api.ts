@@ -326,6 +326,25 @@ export type LoadEvent =
   /** An image is there under a name, or has none. */
   | { readonly kind: "loaded"; readonly id: string; readonly name?: string };
 
+/** What a push reports, in order, for each tag. */
+export type PushEvent =
+  | { readonly kind: "progress"; readonly progress: Progress }
+  | { readonly kind: "pushed"; readonly tag: string; readonly digest: string; readonly size: number };
+
+/** What a registry has under a name. */
+export interface RegistryImage {
+  readonly descriptor: { readonly mediaType: string; readonly digest: string; readonly size: number };
+  readonly platforms: readonly {
+    readonly os: string;
+    readonly architecture: string;
+    readonly variant?: string;
+    readonly osVersion?: string;
+    readonly osFeatures?: readonly string[];
+  }[];
+  /** The manifest or index as the registry keeps it. */
+  readonly document: Uint8Array;
+}
+
 export interface ImagesApi {
   list(): Promise<readonly ImageView[]>;
   get(ref: string): Promise<ImageView>;
@@ -339,6 +358,24 @@ export interface ImagesApi {
       readonly signal?: AbortSignal;
     },
   ): Promise<{ readonly id: string; readonly digest: string; readonly upToDate: boolean }>;
+  /**
+   * Brings an image into its registry: a name with a tag, or a repository, of which all tags here are pushed.
+   * `NotFound` when there is none.
+   */
+  push(
+    reference: string,
+    options: {
+      readonly platform?: string;
+      readonly credentials?: RegistryCredentials;
+      readonly onEvent: (event: PushEvent) => void;
+      readonly signal?: AbortSignal;
+    },
+  ): Promise<void>;
+  /** Looks at an image in its registry without pulling it. */
+  inspectRemote(
+    reference: string,
+    options?: { readonly credentials?: RegistryCredentials; readonly signal?: AbortSignal },
+  ): Promise<RegistryImage>;
   /** `target` is a repository with an optional tag. */
   tag(ref: string, target: string): Promise<void>;
   /** What was untagged and deleted, in order, as Docker reports it. `Conflict` when a container needs it. */

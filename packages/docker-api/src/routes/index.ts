@@ -1,6 +1,7 @@
 import type { Route } from "../http/route.ts";
 import { boxshipPing } from "./boxship/boxship-ping.ts";
 import { boxshipShutdown } from "./boxship/boxship-shutdown.ts";
+import { distributionManifest } from "./boxship/distribution-manifest.ts";
 import { imageBootstrap } from "./boxship/image-bootstrap.ts";
 import { containerArchiveGet } from "./container/container-archive-get.ts";
 import { containerArchivePut } from "./container/container-archive-put.ts";
@@ -27,6 +28,7 @@ import { containerTop } from "./container/container-top.ts";
 import { containerUnpause } from "./container/container-unpause.ts";
 import { containerUpdate } from "./container/container-update.ts";
 import { containerWait } from "./container/container-wait.ts";
+import { distributionInspect } from "./distribution/distribution-inspect.ts";
 import { execCreate } from "./exec/exec-create.ts";
 import { execInspect } from "./exec/exec-inspect.ts";
 import { execResize } from "./exec/exec-resize.ts";
@@ -38,6 +40,7 @@ import { imageInspect } from "./image/image-inspect.ts";
 import { imageList } from "./image/image-list.ts";
 import { imageLoad } from "./image/image-load.ts";
 import { imagePrune } from "./image/image-prune.ts";
+import { imagePush } from "./image/image-push.ts";
 import { imageSave } from "./image/image-save.ts";
 import { imageTag } from "./image/image-tag.ts";
 import { networkConnect } from "./network/network-connect.ts";
@@ -93,6 +96,7 @@ export const ROUTES: readonly Route[] = [
   containerUnpause,
   containerUpdate,
   containerWait,
+  distributionInspect,
   execCreate,
   execInspect,
   execResize,
@@ -104,6 +108,7 @@ export const ROUTES: readonly Route[] = [
   imageList,
   imageLoad,
   imagePrune,
+  imagePush,
   ...imageSave,
   imageTag,
   networkConnect,
@@ -120,6 +125,7 @@ export const ROUTES: readonly Route[] = [
   volumePrune,
   boxshipPing,
   boxshipShutdown,
+  distributionManifest,
   imageBootstrap,
   ...REFUSED_ROUTES,
 ];

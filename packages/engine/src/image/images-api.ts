@@ -6,6 +6,8 @@ import { bootstrapImage } from "./image-bootstrap.ts";
 import { loadImages } from "./image-load.ts";
 import { pruneImages } from "./image-prune.ts";
 import { pullImage } from "./image-pull.ts";
+import { pushImage } from "./image-push.ts";
+import { inspectRemote } from "./image-remote.ts";
 import { removeImage } from "./image-remove.ts";
 import { saveImages } from "./image-save.ts";
 import { imageHistory, imageView } from "./image-view.ts";
@@ -18,6 +20,8 @@ export function imagesApi(context: EngineContext): ImagesApi {
     get: async (ref) => imageView(context, images.store.resolve(ref)),
     history: async (ref) => imageHistory(context, images.store.resolve(ref)),
     pull: (reference, options) => images.writing(() => pullImage(context, reference, options)),
+    push: (reference, options) => pushImage(context, reference, options),
+    inspectRemote: (reference, options) => inspectRemote(context, reference, options),
     async tag(ref, target) {
       const { id } = images.store.resolve(ref);
       const reference = parseReference(target);

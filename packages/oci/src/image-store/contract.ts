@@ -91,6 +91,8 @@ export interface NewImage {
   readonly tags?: readonly Reference[];
   /** Names with a digest: what a registry calls it. @default [] */
   readonly digests?: readonly Reference[];
+  /** Another manifest of the same image, which is forgotten; its names move here. @default none */
+  readonly replaces?: Digest;
 }
 
 export interface LayeredImage {

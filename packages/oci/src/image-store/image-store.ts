@@ -122,7 +122,7 @@ class FileImageStore implements ImageStore {
 
   async add(image: NewImage): Promise<ImageRecord> {
     const { content } = this.#options;
-    const { manifest: descriptor, indexes = [], size, tags = [], digests = [] } = image;
+    const { manifest: descriptor, indexes = [], size, tags = [], digests = [], replaces } = image;
     using lease = content.lease();
     for (const { digest } of [descriptor, ...indexes]) lease.add(digest);
     await this.#require(descriptor.digest);
@@ -136,6 +136,10 @@ class FileImageStore implements ImageStore {
       const added = known?.added ?? this.#clock.now();
       const stored = { descriptor, indexes, id: config.digest, size, added };
       draft.manifests.set(descriptor.digest, known === undefined ? stored : { ...known, ...stored });
+      if (replaces !== undefined && draft.manifests.get(replaces)?.id === config.digest) {
+        for (const [name, digest] of draft.names) if (digest === replaces) draft.names.set(name, descriptor.digest);
+        draft.manifests.delete(replaces);
+      }
       for (const name of [...tags.map(withDefaultTag), ...digests]) {
         draft.names.set(nameKey(name), descriptor.digest);
       }

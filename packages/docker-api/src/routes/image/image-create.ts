@@ -1,9 +1,10 @@
-import { InvalidArgument, NotFound, PermissionDenied, Unsupported } from "@boxship/base";
+import { InvalidArgument, Unsupported } from "@boxship/base";
 import { type ApiCall } from "../../http/call.ts";
 import { ProgressStream } from "../../http/progress-stream.ts";
 import { text } from "../../http/query.ts";
 import { defineRoute } from "../../http/route.ts";
 import { credentialsFromHeader } from "../../wire/registry-auth.ts";
+import { inRegistrysWords } from "./registry-words.ts";
 
 interface PullQuery {
   readonly reference: string;
@@ -38,7 +39,7 @@ export const imageCreate = defineRoute({
     try {
       await pull(call, query, stream);
     } catch (error) {
-      if (!call.signal.aborted) stream.fail(asPullError(error));
+      if (!call.signal.aborted) stream.fail(inRegistrysWords(error));
     }
     stream.end();
     return undefined;
@@ -53,14 +54,4 @@ async function pull(call: ApiCall, { reference, platform }: PullQuery, stream: P
     onProgress: (progress) => stream.push(progress),
     signal: call.signal,
   });
-}
-
-/**
- * A registry does not tell "not there" from "not for you": Docker makes both a 404. What a registry does not have is
- * told in the words of the registry client, not as an image that is missing here.
- */
-function asPullError(error: unknown): unknown {
-  if (!(error instanceof PermissionDenied) && !(error instanceof NotFound)) return error;
-  const remedy = error.remedy === undefined ? {} : { remedy: error.remedy };
-  return new NotFound(error.message, { cause: error, ...remedy });
 }

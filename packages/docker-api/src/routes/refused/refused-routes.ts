@@ -84,20 +84,9 @@ const REFUSALS: readonly Refusal[] = [
     reason: "making an image of a container is not part of this release",
   },
   {
-    verbs: [["POST", "/images/{name*}/push"]],
-    subject: "push",
-    reason: "it is not part of this release",
-  },
-  {
     verbs: [["GET", "/images/search"]],
     subject: "search",
     reason: "registries other than the public one do not offer it",
-  },
-  {
-    verbs: [["GET", "/distribution/{name*}/json", 30]],
-    subject: "inspecting an image in its registry",
-    reason: "it is not part of this release",
-    remedy: "pull the image and inspect it here",
   },
   {
     verbs: [

@@ -9,6 +9,11 @@ const container: readonly CommandEntry[] = [
     load: () => import("./commands/attach.ts"),
   },
   {
+    name: "commit",
+    summary: "Create a new image from a container's changes",
+    load: () => import("./commands/commit.ts"),
+  },
+  {
     name: "cp",
     summary: "Copy files/folders between a container and the local filesystem",
     load: () => import("./commands/cp.ts"),
@@ -105,6 +110,11 @@ const image: readonly CommandEntry[] = [
     load: () => import("./commands/image-bootstrap.ts"),
   },
   { name: "history", summary: "Show the history of an image", load: () => import("./commands/history.ts") },
+  {
+    name: "import",
+    summary: "Import the contents from a tarball to create a filesystem image",
+    load: () => import("./commands/import.ts"),
+  },
   {
     name: "inspect",
     summary: "Display detailed information on one or more images",
@@ -209,6 +219,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: () => import("./commands/attach.ts"),
   },
   {
+    name: "commit",
+    summary: "Create a new image from a container's changes",
+    load: () => import("./commands/commit.ts"),
+  },
+  {
     name: "completion",
     summary: "Print a script that completes commands, flags and names in a shell",
     load: () => import("./commands/completion.ts"),
@@ -246,6 +261,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
   },
   { name: "history", summary: "Show the history of an image", load: () => import("./commands/history.ts") },
   { name: "images", summary: "List images", load: () => import("./commands/images.ts") },
+  {
+    name: "import",
+    summary: "Import the contents from a tarball to create a filesystem image",
+    load: () => import("./commands/import.ts"),
+  },
   { name: "info", summary: "Display system-wide information", load: () => import("./commands/info.ts") },
   {
     name: "inspect",

@@ -1,5 +1,11 @@
 import type { Readable, Writable } from "node:stream";
-import type { CreateContainerRequest, EndpointRequest, Resources, RestartPolicy } from "./container/config.ts";
+import type {
+  ContainerConfig,
+  CreateContainerRequest,
+  EndpointRequest,
+  Resources,
+  RestartPolicy,
+} from "./container/config.ts";
 import type { ContainerRecord } from "./container/record.ts";
 
 /**
@@ -71,6 +77,21 @@ export interface ContainersApi {
   /** The container's whole file system as a tar. */
   export(ref: string): Promise<Readable>;
   stats(ref: string): Promise<ContainerStats>;
+  /** Makes an image of the container's image and what the container has changed in it, volumes aside. */
+  commit(ref: string, options?: CommitOptions): Promise<{ readonly id: string }>;
+}
+
+export interface CommitOptions {
+  /** `name[:tag]`. @default the image has no name */
+  readonly reference?: string;
+  readonly comment?: string;
+  readonly author?: string;
+  /** Freeze the processes of a running container while it is read. @default true */
+  readonly pause?: boolean;
+  /** Instructions that change the configuration: `CMD`, `ENV` … as in a Containerfile. @default [] */
+  readonly changes?: readonly string[];
+  /** Goes before the container's own configuration. @default that is all */
+  readonly config?: ContainerConfig;
 }
 
 /** A container with what is only known while it is looked at. */
@@ -318,6 +339,24 @@ export interface ImageHistoryEntry {
   readonly tags: readonly string[];
 }
 
+/** A plain or compressed archive, or an http(s) address of one. */
+export type ImportSource =
+  | { readonly kind: "archive"; readonly archive: AsyncIterable<Uint8Array> }
+  | { readonly kind: "url"; readonly url: string };
+
+export interface ImportOptions {
+  /** `name[:tag]`. @default the image has no name */
+  readonly reference?: string;
+  /** For the image's history. @default "Imported from" and the source */
+  readonly message?: string;
+  /** Instructions that change the configuration: `CMD`, `ENV` … as in a Containerfile. @default [] */
+  readonly changes?: readonly string[];
+  /** What the files are for. @default this machine's */
+  readonly platform?: string;
+  readonly onProgress: (progress: Progress) => void;
+  readonly signal?: AbortSignal;
+}
+
 /** What happens while an archive is loaded, in order. */
 export type LoadEvent =
   | { readonly kind: "progress"; readonly progress: Progress }
@@ -401,6 +440,8 @@ export interface ImagesApi {
       readonly signal?: AbortSignal;
     },
   ): Promise<void>;
+  /** Makes an image of one layer from an archive of files. */
+  import(source: ImportSource, options: ImportOptions): Promise<{ readonly id: string }>;
   /** Makes a base image from the distribution's packages or from busybox-static. */
   bootstrap(
     kind: "debian" | "busybox",

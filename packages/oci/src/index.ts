@@ -1,4 +1,5 @@
 export * from "./bootstrap/index.ts";
+export { type ApplyChangesOptions, applyChanges } from "./config-changes/apply-changes.ts";
 export * from "./content-store/contract.ts";
 export { type FilesystemStoreOptions, openContentStore } from "./content-store/filesystem.ts";
 export type { Descriptor } from "./descriptor.ts";
@@ -8,6 +9,7 @@ export type { BlobPushRequest, BlobPushResult } from "./distribution/blob-push.t
 export * from "./distribution/client.ts";
 export * from "./distribution/credentials.ts";
 export type { RegistriesConfig, RegistryConfig } from "./distribution/endpoints.ts";
+export { type OpenedUrl, type OpenUrlOptions, openUrl } from "./distribution/open-url.ts";
 export type { RetryPolicy } from "./distribution/retry.ts";
 export * from "./image-archive/index.ts";
 export * from "./image-config.ts";

@@ -81,3 +81,19 @@ export function isSchema1MediaType(mediaType: string): boolean {
 export function isImageConfigMediaType(mediaType: string): boolean {
   return mediaType === MediaType.OciConfig || mediaType === MediaType.DockerConfig;
 }
+
+const OCI_LAYERS: ReadonlyMap<string, string> = new Map([
+  [MediaType.DockerLayer, MediaType.OciLayer],
+  [MediaType.DockerLayerGzip, MediaType.OciLayerGzip],
+  ["application/vnd.docker.image.rootfs.diff.tar.zstd", MediaType.OciLayerZstd],
+  ["application/vnd.docker.image.rootfs.foreign.diff.tar", "application/vnd.oci.image.layer.nondistributable.v1.tar"],
+  [
+    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+  ],
+]);
+
+/** The OCI name of a layer's media type: the bytes are the same, and one manifest should not mix both. */
+export function ociLayerType(mediaType: string): string {
+  return OCI_LAYERS.get(mediaType) ?? mediaType;
+}

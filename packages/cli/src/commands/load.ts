@@ -1,13 +1,10 @@
-import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
 import type { Readable } from "node:stream";
-import { systemCode } from "@boxship/base/errors";
 import { defineCommand } from "../command.ts";
 import type { Context } from "../context.ts";
 import { Failure } from "../failure.ts";
 import { bool, text } from "../flags/flag.ts";
 import { platformJson } from "../format/platform.ts";
-import { describeFileError } from "../shared/system-error.ts";
+import { archiveInput } from "../shared/archive-input.ts";
 import { showProgress } from "../stream/progress.ts";
 
 export const command = defineCommand({
@@ -31,18 +28,10 @@ export const command = defineCommand({
   },
 });
 
-async function openInput(context: Context, path: string): Promise<Readable> {
-  if (path === "" || path === "-") {
-    if (!context.stdin.isTTY) return context.stdin;
-    throw new Failure("requested load from stdin, but stdin is empty", {
-      remedy: "name the archive with --input, or redirect standard input from it",
-    });
-  }
-  try {
-    const file = await open(path);
-    return createReadStream(path, { fd: file, highWaterMark: 1 << 20 });
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    throw new Failure(describeFileError("open", path, error), { cause: error });
-  }
+function openInput(context: Context, path: string): Promise<Readable> {
+  if (path !== "" && path !== "-") return archiveInput(context, path);
+  if (!context.stdin.isTTY) return archiveInput(context, "-");
+  throw new Failure("requested load from stdin, but stdin is empty", {
+    remedy: "name the archive with --input, or redirect standard input from it",
+  });
 }

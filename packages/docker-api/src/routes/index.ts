@@ -9,6 +9,7 @@ import { containerArchiveStat } from "./container/container-archive-stat.ts";
 import { containerAttach } from "./container/container-attach.ts";
 import { containerAttachWs } from "./container/container-attach-ws.ts";
 import { containerChanges } from "./container/container-changes.ts";
+import { containerCommit } from "./container/container-commit.ts";
 import { containerCreate } from "./container/container-create.ts";
 import { containerDelete } from "./container/container-delete.ts";
 import { containerExport } from "./container/container-export.ts";
@@ -77,6 +78,7 @@ export const ROUTES: readonly Route[] = [
   containerAttachWs,
   containerAttach,
   containerChanges,
+  containerCommit,
   containerCreate,
   containerDelete,
   containerExport,

@@ -264,7 +264,7 @@ test("pull: progress, credentials, the end; errors before and after the first li
   };
   const broken = await served.call("POST", "/images/create?fromImage=bb&tag=1");
   assert.deepEqual(lines(broken.text).at(-1), { errorDetail: { message: "cut off" }, error: "cut off" });
-  assert.equal((await served.call("POST", "/images/create?fromSrc=-")).status, 501);
+  assert.equal((await served.call("POST", "/images/create?repo=x")).status, 400);
   assert.equal((await served.call("POST", "/images/create")).status, 400);
 });
 

@@ -3,6 +3,7 @@ import type { ContainersApi } from "../engine-api.ts";
 import { exportContainer, getArchive, putArchive, statPath } from "./container-archive.ts";
 import { attachContainer } from "./container-attach.ts";
 import { containerChanges } from "./container-changes.ts";
+import { commitContainer } from "./container-commit.ts";
 import { createContainer } from "./container-create.ts";
 import { killContainer } from "./container-kill.ts";
 import { containerLogs } from "./container-logs.ts";
@@ -20,7 +21,7 @@ import { containerView, listContainers } from "./container-view.ts";
 
 /** The container verbs, bound to one engine. Each is in the file of its name. */
 export function containersApi(context: EngineContext): ContainersApi {
-  const { containers, waiters } = context;
+  const { containers, images, waiters } = context;
   return {
     create: (request) => createContainer(context, request),
     start: (ref) => startContainer(context, ref),
@@ -44,6 +45,7 @@ export function containersApi(context: EngineContext): ContainersApi {
     getArchive: (ref, path) => getArchive(context, ref, path),
     putArchive: (ref, path, archive, options) => putArchive(context, ref, path, archive, options),
     export: (ref) => exportContainer(context, ref),
+    commit: (ref, options) => images.writing(() => commitContainer(context, ref, options)),
     stats: (ref) => containerStats(context, ref),
   };
 }

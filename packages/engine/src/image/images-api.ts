@@ -3,6 +3,7 @@ import { familiarReference, parseReference, withDefaultTag } from "@boxship/oci"
 import type { EngineContext } from "../context.ts";
 import type { ImagesApi } from "../engine-api.ts";
 import { bootstrapImage } from "./image-bootstrap.ts";
+import { importImage } from "./image-import.ts";
 import { loadImages } from "./image-load.ts";
 import { pruneImages } from "./image-prune.ts";
 import { pullImage } from "./image-pull.ts";
@@ -37,6 +38,7 @@ export function imagesApi(context: EngineContext): ImagesApi {
     prune: (options) => pruneImages(context, options),
     save: (refs, options) => saveImages(context, refs, options),
     load: (archive, options) => images.writing(() => loadImages(context, archive, options)),
+    import: (source, options) => images.writing(() => importImage(context, source, options)),
     bootstrap: (kind, onProgress, signal) => images.writing(() => bootstrapImage(context, kind, onProgress, signal)),
   };
 }

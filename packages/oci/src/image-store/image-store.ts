@@ -16,7 +16,7 @@ import { diskError } from "../content-store/disk-error.ts";
 import { type Digest, digestHex } from "../digest.ts";
 import { decodeImageConfig, encodeImageConfig } from "../image-config.ts";
 import { checkDiffIds, decodeManifest, encodeManifest, MANIFEST_SIZE_LIMIT } from "../manifest.ts";
-import { MediaType } from "../media-types.ts";
+import { MediaType, ociLayerType } from "../media-types.ts";
 import {
   candidateReferences,
   familiarReference,
@@ -166,7 +166,7 @@ class FileImageStore implements ImageStore {
       kind: "manifest",
       mediaType: MediaType.OciManifest,
       config: { mediaType: MediaType.OciConfig, ...config },
-      layers: image.layers.map((layer) => layer.descriptor),
+      layers: image.layers.map(({ descriptor }) => ({ ...descriptor, mediaType: ociLayerType(descriptor.mediaType) })),
     });
     const manifest = await content.put(manifestBytes);
     lease.add(manifest.digest);

@@ -1,4 +1,5 @@
-import { InvalidArgument, Unsupported } from "@boxship/base";
+import { InvalidArgument } from "@boxship/base";
+import type { ImportOptions, ImportSource } from "@boxship/engine";
 import { type ApiCall } from "../../http/call.ts";
 import { ProgressStream } from "../../http/progress-stream.ts";
 import { text } from "../../http/query.ts";
@@ -6,21 +7,42 @@ import { defineRoute } from "../../http/route.ts";
 import { credentialsFromHeader } from "../../wire/registry-auth.ts";
 import { inRegistrysWords } from "./registry-words.ts";
 
-interface PullQuery {
-  readonly reference: string;
-  readonly platform?: string;
+type CreateQuery =
+  | { readonly kind: "pull"; readonly reference: string; readonly platform?: string }
+  | {
+      readonly kind: "import";
+      readonly source: string;
+      readonly options: Omit<ImportOptions, "onProgress" | "signal">;
+    };
+
+function createQuery(query: URLSearchParams, version: number): CreateQuery {
+  const platform = version < 32 ? undefined : text(query, "platform");
+  const image = text(query, "fromImage");
+  if (image !== undefined) {
+    const reference = withTag(image, text(query, "tag"));
+    return { kind: "pull", reference, ...(platform === undefined ? {} : { platform }) };
+  }
+  const source = text(query, "fromSrc");
+  if (source === undefined)
+    throw new InvalidArgument("parameter fromImage or fromSrc must say what to make an image of");
+  const reference = newName(query);
+  const message = text(query, "message");
+  return {
+    kind: "import",
+    source,
+    options: {
+      changes: query.getAll("changes"),
+      ...(reference === undefined ? {} : { reference }),
+      ...(message === undefined ? {} : { message }),
+      ...(platform === undefined ? {} : { platform }),
+    },
+  };
 }
 
-function pullQuery(query: URLSearchParams, version: number): PullQuery {
-  if (query.has("fromSrc")) {
-    throw new Unsupported("importing an archive as an image is not supported yet", {
-      remedy: "load the image from a registry, or make one with: boxship image bootstrap",
-    });
-  }
-  const image = text(query, "fromImage");
-  if (image === undefined) throw new InvalidArgument("parameter fromImage must name an image");
-  const platform = version < 32 ? undefined : text(query, "platform");
-  return { reference: withTag(image, text(query, "tag")), ...(platform === undefined ? {} : { platform }) };
+/** The name of a new image by the parameters `repo` and `tag`. */
+export function newName(query: URLSearchParams): string | undefined {
+  const repository = text(query, "repo");
+  return repository === undefined ? undefined : withTag(repository, text(query, "tag"));
 }
 
 /** `tag` may be a digest; without one, and with no tag in the name, it is `latest`, as clients rely on. */
@@ -32,21 +54,29 @@ export function withTag(image: string, tag: string | undefined): string {
 export const imageCreate = defineRoute({
   method: "POST",
   path: "/images/create",
-  doc: { state: "differs", note: "`fromSrc` (import) is refused; a pull takes one tag, without a tag `latest`" },
-  query: pullQuery,
+  doc: {
+    state: "differs",
+    note: "a pull takes one tag, without a tag `latest`; an import takes archives that are plain or compressed with gzip or zstd",
+  },
+  query: createQuery,
   handle: async (call, { query }) => {
     const stream = new ProgressStream(call);
     try {
-      await pull(call, query, stream);
+      if (query.kind === "pull") await pull(call, query, stream);
+      else await importArchive(call, query, stream);
     } catch (error) {
-      if (!call.signal.aborted) stream.fail(inRegistrysWords(error));
+      if (!call.signal.aborted) stream.fail(query.kind === "pull" ? inRegistrysWords(error) : error);
     }
     stream.end();
     return undefined;
   },
 });
 
-async function pull(call: ApiCall, { reference, platform }: PullQuery, stream: ProgressStream): Promise<void> {
+async function pull(
+  call: ApiCall,
+  { reference, platform }: Extract<CreateQuery, { kind: "pull" }>,
+  stream: ProgressStream,
+): Promise<void> {
   const credentials = credentialsFromHeader(call.request.headers["x-registry-auth"]);
   await call.engine.images.pull(reference, {
     ...(platform === undefined ? {} : { platform }),
@@ -54,4 +84,22 @@ async function pull(call: ApiCall, { reference, platform }: PullQuery, stream: P
     onProgress: (progress) => stream.push(progress),
     signal: call.signal,
   });
+}
+
+/** `-` is the request's own body; an address without a scheme is one of http. */
+async function importArchive(
+  call: ApiCall,
+  { source, options }: Extract<CreateQuery, { kind: "import" }>,
+  stream: ProgressStream,
+): Promise<void> {
+  const from: ImportSource =
+    source === "-"
+      ? { kind: "archive", archive: call.request }
+      : { kind: "url", url: /^[a-z]+:\/\//i.test(source) ? source : `http://${source}` };
+  const { id } = await call.engine.images.import(from, {
+    ...options,
+    onProgress: (progress) => stream.push(progress),
+    signal: call.signal,
+  });
+  stream.value({ status: id });
 }

@@ -79,11 +79,6 @@ const REFUSALS: readonly Refusal[] = [
     remedy: "build elsewhere and pull the result, or make a base image with: boxship image bootstrap",
   },
   {
-    verbs: [["POST", "/commit"]],
-    subject: "commit",
-    reason: "making an image of a container is not part of this release",
-  },
-  {
     verbs: [["GET", "/images/search"]],
     subject: "search",
     reason: "registries other than the public one do not offer it",

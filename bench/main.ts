@@ -6,6 +6,7 @@ import { commandLineBenchmark } from "./cases/command-line.ts";
 import { containerBenchmarks } from "./cases/containers.ts";
 import { footprintBenchmarks } from "./cases/footprint.ts";
 import { pullBenchmarks } from "./cases/pull.ts";
+import { pushBenchmarks } from "./cases/push.ts";
 import { Context } from "./context.ts";
 import { type Benchmark, type Result, runBenchmark, table } from "./harness.ts";
 
@@ -14,6 +15,7 @@ const benchmarks: readonly Benchmark<Context>[] = [
   ...footprintBenchmarks,
   ...containerBenchmarks,
   ...pullBenchmarks,
+  ...pushBenchmarks,
   commandLineBenchmark,
 ];
 

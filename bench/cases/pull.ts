@@ -9,7 +9,8 @@ const bytes = 500e6;
 
 const pushed = new WeakMap<Context, Promise<string>>();
 
-function largeImage(context: Context): Promise<string> {
+/** The image's name in the registry of the run. */
+export function largeImage(context: Context): Promise<string> {
   const known = pushed.get(context) ?? pushLarge(context);
   pushed.set(context, known);
   return known;
@@ -23,7 +24,7 @@ async function pushLarge(context: Context): Promise<string> {
   return `${host}/bench/large:1`;
 }
 
-async function timed(work: () => Promise<unknown>): Promise<number> {
+export async function timed(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await work();
   return performance.now() - start;

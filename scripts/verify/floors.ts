@@ -128,7 +128,7 @@ function checkPackage(root: string, name: string, rootManifest: Manifest): Findi
   }
   if (floors[name] === undefined && !testOnly.has(name)) findings.push({ where: folder, what: "is on no floor" });
   for (const file of filesUnder(root, folder, [".ts"])) {
-    const isTest = file.endsWith(".test.ts") || /\/testing(\.ts$|\/)/.test(file);
+    const isTest = file.endsWith(".test.ts") || /\/(testing|e2e)(\.ts$|\/)/.test(file);
     const source = readFileSync(join(root, file), "utf8");
     for (const { specifier, line } of importsOf(source)) {
       const place = { name, manifest, rootManifest, file, isTest };

@@ -4,6 +4,11 @@ import type { Socket } from "node:net";
 /** What `node:http` listens to on a socket that it parses requests from. */
 const PARSER_EVENTS = ["data", "end", "drain", "error", "timeout"] as const;
 
+/** The answer that `node:http` is writing to a socket. */
+function currentMessage(socket: Socket): unknown {
+  return (socket as Socket & { readonly _httpMessage?: unknown })._httpMessage;
+}
+
 /**
  * Takes the connection away from HTTP: after the head that is written here, both directions are raw bytes and can be
  * closed separately.
@@ -22,7 +27,8 @@ export function takeOver(
 ): Socket {
   const socket = request.socket;
   if (!upgraded) for (const event of PARSER_EVENTS) socket.removeAllListeners(event);
-  if (response.socket !== null) response.detachSocket(socket);
+  // Node may have let go of the connection itself by now, and asserts that it has not.
+  if (response.socket !== null && currentMessage(socket) === response) response.detachSocket(socket);
   socket.setTimeout(0);
   socket.on("error", () => socket.destroy());
   const status = upgraded ? "101 UPGRADED" : "200 OK";

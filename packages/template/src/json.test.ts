@@ -50,6 +50,12 @@ test("struct fields keep their order; empty ones are left out where the type say
   equal(toJson(typed(type, { On: true, Id: "a", Tags: [], Extra: 1 })), '{"Id":"a","On":true,"Next":null}');
 });
 
+test("an integer beyond 64 bits keeps its sign and size as a float", () => {
+  for (const text of ["-9223372036854775808", "9223372036854775807"]) equal(toJson(parseJson(text)), text);
+  equal(toJson(parseJson("-9223372036854776000")), "-9223372036854776000");
+  equal(toJson(parseJson("9223372036854775808")), "9223372036854776000");
+});
+
 test("what JSON can say comes back", () => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {

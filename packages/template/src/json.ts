@@ -18,12 +18,14 @@ import {
 
 /**
  * Parses JSON so that integers stay integers: those without a point or an exponent become bigint (`int` in a
- * template), the others number (`float64`).
+ * template), the others, and what 64 bits cannot hold, number (`float64`).
  */
 export function parseJson(text: string): unknown {
   return JSON.parse(text, (_key: string, value: unknown, context?: { readonly source?: string }) => {
     const source = context?.source;
-    return typeof value === "number" && source !== undefined && /^-?\d+$/.test(source) ? BigInt(source) : value;
+    if (typeof value !== "number" || source === undefined || !/^-?\d+$/.test(source)) return value;
+    const integer = BigInt(source);
+    return BigInt.asIntN(64, integer) === integer ? integer : value;
   });
 }
 

@@ -54,7 +54,15 @@ interface Comparison {
 function compareDirectory(comparison: Comparison): void {
   const { changes, path, directory, below, opaque } = comparison;
   const names = readdirSync(descriptorPath(directory), { encoding: "latin1" as "utf8" }) as ByteString[];
-  for (const name of names) compareEntry(comparison, name);
+  for (const name of names) {
+    try {
+      compareEntry(comparison, name);
+    } catch (error) {
+      // A running container may have removed it, or put something else in its place, since the names were read.
+      const code = systemCode(error);
+      if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
+    }
+  }
   if (!opaque) return;
   const present = new Set<string>(names);
   for (const layer of below) {

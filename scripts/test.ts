@@ -27,8 +27,6 @@ function runTests(files: readonly string[], options: readonly string[]): Promise
     "--disable-warning=ExperimentalWarning",
     "--test",
     "--test-reporter=spec",
-    // A file whose set-up failed may have left something running: the run goes on, and the leak check names it.
-    "--test-force-exit",
     `--test-timeout=${testTimeout}`,
     `--test-concurrency=${Math.max(2, availableParallelism())}`,
     ...options,

@@ -4,6 +4,7 @@ import {
   type ImageHistory,
   type ImageRecord,
   type ImageRuntimeConfig,
+  type Lease,
   makeLayer,
   pairLayers,
   type StoredLayer,
@@ -88,28 +89,40 @@ function configOf(record: ContainerRecord, parent: ImageRecord | undefined): Ima
 async function readLayer(
   context: EngineContext,
   record: ContainerRecord,
-  lease: Parameters<typeof makeLayer>[0]["lease"],
+  lease: Lease,
   pause: boolean,
 ): Promise<StoredLayer | undefined> {
   await using _paused = pause ? await pausedWhile(context, record.id) : undefined;
+  // What is being removed vanishes piece by piece, which looks as if it had never been there, or all at once.
+  const isGone = () => context.containers.get(record.id) === undefined;
+  const layer = await packLayer(context, record, lease).catch((error: unknown) => {
+    throw isGone() ? removedMeanwhile(record, error) : error;
+  });
+  if (isGone()) throw removedMeanwhile(record);
+  return layer;
+}
+
+async function packLayer(
+  context: EngineContext,
+  record: ContainerRecord,
+  lease: Lease,
+): Promise<StoredLayer | undefined> {
   const mounts = await mountPointChanges(context, record);
   const exclude = new Set([...mounts].map((path) => path.slice(1)));
+  const path = context.snapshotter.upperDirectory(record.id);
   const { descriptor, diffId, entries } = await makeLayer({
-    source: {
-      kind: "directory",
-      path: context.snapshotter.upperDirectory(record.id),
-      options: { whiteouts: true, exclude },
-    },
+    source: { kind: "directory", path, options: { whiteouts: true, exclude } },
     store: context.images.content,
     lease,
   });
-  // What is being removed vanishes piece by piece, which looks as if it had never been there.
-  if (context.containers.get(record.id) === undefined) {
-    throw new Conflict(`container ${record.name} was removed while it was being read`, {
-      subject: { kind: "container", name: record.name },
-    });
-  }
   return entries === 0 ? undefined : { descriptor, diffId };
+}
+
+function removedMeanwhile(record: ContainerRecord, cause?: unknown): Conflict {
+  return new Conflict(`container ${record.name} was removed while it was being read`, {
+    cause,
+    subject: { kind: "container", name: record.name },
+  });
 }
 
 /** Freezes a container that runs. Somebody else may let it go on, or end it, meanwhile. */

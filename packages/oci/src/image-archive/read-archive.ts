@@ -81,7 +81,7 @@ export async function readArchive(request: ReadArchiveRequest): Promise<ReadArch
   const { port1: port } = files;
   const reply = (message: ToReader) => port.postMessage(message);
   const sink = new BlobSink(store, lease, reply, (error) => stop.abort(error));
-  files.port1.on("message", (message: FromReader) => void sink.handle(message));
+  files.port1.on("message", (message: FromReader) => sink.handle(message));
   const task = { bytes: bytes.port2, files: files.port2 };
   const reading = pool.run<ReadTaskResult>(task, { signal, transfer: [bytes.port2, files.port2] });
   const onAbort = () => {
@@ -119,6 +119,7 @@ class BlobSink {
   readonly #commits = new Semaphore(CONCURRENT_COMMITS);
   readonly #running = new Set<Promise<void>>();
   #expected: Digest | undefined;
+  #opening: Promise<void> = Promise.resolve();
   #ingest: Ingest | undefined;
   #failure: { readonly error: unknown } | undefined;
 
@@ -129,10 +130,10 @@ class BlobSink {
     this.#fail = fail;
   }
 
-  async handle(message: FromReader): Promise<void> {
+  handle(message: FromReader): void {
     try {
-      if (message.kind === "open") await this.#open(message.digest, message.size);
-      else this.#written(message.digest, message.size);
+      if (message.kind === "written") this.#written(message.digest, message.size);
+      else this.#opening = this.#open(message.digest, message.size).catch((error: unknown) => this.#failed(error));
     } catch (error) {
       this.#failed(error);
     }
@@ -189,6 +190,7 @@ class BlobSink {
   }
 
   async abort(): Promise<void> {
+    await this.#opening;
     await Promise.all(this.#running);
     await this.#ingest?.abort();
   }

@@ -22,7 +22,7 @@ serveTasks(async (task: MakeLayerTask, context): Promise<MadeLayer> => {
     case "archive":
       return await keepArchive(receiveBytes(task.port), task.path, context);
     case "directory":
-      return await compressInto(packTree(task.directory, task.options), task.path, context);
+      return await keepPlain(packTree(task.directory, task.options), task.path, context);
     case "compress":
       return await compressInto(fileOf(task.source, context), task.path, context);
     case "examine":
@@ -34,14 +34,25 @@ function fileOf(path: string, { cancelFlag }: TaskContext): AsyncGenerator<Buffe
   return readBlob({ path, progress: undefined, cancelFlag });
 }
 
-/** An archive as it came, plain ones compressed. */
 async function keepArchive(source: AsyncIterable<Buffer>, path: string, context: TaskContext): Promise<MadeLayer> {
   const { compression, whole } = await sniff(source);
-  if (compression === "none") return compressInto(whole, path, context);
+  if (compression === "none") return keepPlain(whole, path, context);
   using file = new BlobFile(path);
   const content = new ArchiveContent(context);
   for await (const piece of decode(compression, file.copying(whole))) content.take(piece);
   return { compression, ...file.result(), ...content.result() };
+}
+
+async function keepPlain(
+  source: AsyncIterable<Buffer> | Iterable<Buffer>,
+  path: string,
+  context: TaskContext,
+): Promise<MadeLayer> {
+  using file = new PlainFile(path);
+  const content = new ArchiveContent(context);
+  for await (const piece of content.taking(source)) file.write(piece);
+  const archive = content.result();
+  return { compression: "none", digest: archive.diffId, written: content.bytes, ...archive };
 }
 
 async function compressInto(
@@ -68,7 +79,8 @@ class ArchiveContent {
   readonly #context: TaskContext;
   readonly #hash = createHash("sha256");
   readonly #parser: TarParser;
-  #bytes = 0;
+  /** Of the archive, so far. */
+  bytes = 0;
   #size = 0;
   #entries = 0;
   #reported = performance.now();
@@ -86,11 +98,11 @@ class ArchiveContent {
     this.#context.throwIfCancelled();
     this.#hash.update(piece);
     this.#parser.push(piece);
-    this.#bytes += piece.length;
+    this.bytes += piece.length;
     const now = performance.now();
     if (now - this.#reported < PROGRESS_INTERVAL_MS) return;
     this.#reported = now;
-    this.#context.progress(this.#bytes);
+    this.#context.progress(this.bytes);
   }
 
   async *taking(source: AsyncIterable<Buffer> | Iterable<Buffer>): AsyncGenerator<Buffer> {
@@ -101,17 +113,15 @@ class ArchiveContent {
   }
 
   result(): Pick<MadeLayer, "diffId" | "size" | "entries"> {
-    if (this.#bytes === 0) throw new InvalidArgument("the archive is empty");
+    if (this.bytes === 0) throw new InvalidArgument("the archive is empty");
     this.#parser.finish();
     return { diffId: `sha256:${this.#hash.digest("hex")}`, size: this.#size, entries: this.#entries };
   }
 }
 
-/** The file of a blob, hashed as it is written. */
-class BlobFile implements Disposable {
+class PlainFile implements Disposable {
   readonly #path: string;
   readonly #file: number;
-  readonly #digester = new Digester();
 
   constructor(path: string) {
     this.#path = path;
@@ -124,6 +134,19 @@ class BlobFile implements Disposable {
     } catch (error) {
       throw diskError(error, this.#path);
     }
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#file);
+  }
+}
+
+/** The file of a compressed blob, hashed as it is written. */
+class BlobFile extends PlainFile {
+  readonly #digester = new Digester();
+
+  override write(piece: Buffer): void {
+    super.write(piece);
     this.#digester.update(piece);
   }
 
@@ -136,9 +159,5 @@ class BlobFile implements Disposable {
 
   result(): Pick<MadeLayer, "digest" | "written"> {
     return { written: this.#digester.size, digest: this.#digester.digest() };
-  }
-
-  [Symbol.dispose](): void {
-    closeSync(this.#file);
   }
 }

@@ -14,9 +14,9 @@ import type { PackOptions } from "../pack/pack-tree.ts";
 
 /** What a layer is made of. */
 export type LayerSource =
-  /** An archive; a compressed one (gzip, zstd) is kept as it is, a plain one compressed. */
+  /** An archive, plain or compressed with gzip or zstd; kept as it is. */
   | { readonly kind: "archive"; readonly archive: AsyncIterable<Uint8Array> }
-  /** A directory, e.g. a container's writable layer. */
+  /** A directory, e.g. a container's writable layer; becomes a plain archive. */
   | { readonly kind: "directory"; readonly path: string; readonly options: PackOptions };
 
 export interface MakeLayerRequest {
@@ -67,6 +67,9 @@ const pool = new WorkerPool({
 /**
  * Makes a layer blob in the content store, on a worker thread. The same content always gives the same blob. When it
  * rejects nothing is left and nothing runs any more.
+ *
+ * Plain archives stay plain: compressing takes two or three times as long as all the rest, and only a layer that is
+ * pushed needs it ({@link compressLayer}).
  *
  * @throws InvalidArgument for a corrupt, truncated or empty archive; Unsupported for compressions other than gzip and
  *   zstd; ResourceExhausted for a full disk

@@ -16,9 +16,10 @@ export const command = defineCommand({
   operands: { min: 1, max: 2 },
   completes: "file",
   async run(context, { flags, operands: [source = "", target = ""] }) {
+    const remote = /^https?:\/\//.test(source);
+    const stream = remote ? undefined : await archiveInput(context, source);
     const name = parseImageName(target);
     if (target !== "" && name === undefined) throw new Failure(invalidReference(target));
-    const remote = /^https?:\/\//.test(source);
     const response = await context.api.open("POST", "/images/create", {
       query: {
         fromSrc: remote ? source : "-",
@@ -28,7 +29,7 @@ export const command = defineCommand({
         changes: flags.change,
         platform: flags.platform,
       },
-      ...(remote ? {} : { stream: await archiveInput(context, source) }),
+      ...(stream === undefined ? {} : { stream }),
     });
     await showProgress(response.body, { output: context.stdout });
   },

@@ -9,6 +9,9 @@ import { platformJson } from "../format/platform.ts";
 import { imagePath } from "../shared/container-path.ts";
 import { showProgress } from "../stream/progress.ts";
 
+/** Docker's daemon refuses a push that says nothing about an account. */
+const NO_ACCOUNT = { "X-Registry-Auth": Buffer.from("{}").toString("base64url") };
+
 export const command = defineCommand({
   usage: "[OPTIONS] NAME[:TAG]",
   summary: "Upload an image to a registry",
@@ -32,7 +35,7 @@ export const command = defineCommand({
     const tag = flags["all-tags"] ? undefined : (name.tag ?? "latest");
     const response = await context.api.open("POST", imagePath(name.repository, "/push"), {
       query: { tag, platform: platformJson(flags.platform) },
-      headers: await authHeaders(await context.config(), image),
+      headers: { ...NO_ACCOUNT, ...(await authHeaders(await context.config(), image)) },
     });
     await showProgress(response.body, { output: flags.quiet ? undefined : context.stdout });
     if (flags.quiet) print(context, flags["all-tags"] ? fullName(name).replace(/:latest$/, "") : fullName(name));

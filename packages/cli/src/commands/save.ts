@@ -1,11 +1,11 @@
 import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { systemCode } from "@boxship/base/errors";
 import { defineCommand } from "../command.ts";
 import { Failure } from "../failure.ts";
 import { text } from "../flags/flag.ts";
 import { platformJson } from "../format/platform.ts";
 import { imagePath } from "../shared/container-path.ts";
+import { describeFileError } from "../shared/system-error.ts";
 import { writeOutput } from "../shared/write-output.ts";
 
 export const command = defineCommand({
@@ -35,14 +35,11 @@ export const command = defineCommand({
 /** Before the engine is asked for much. */
 async function checkOutput(path: string): Promise<void> {
   if (path === "" || path === "-") return;
-  const invalid = (why: string) => new Failure(`failed to save image: invalid output path: ${why}`);
-  try {
-    if (!(await stat(dirname(path))).isDirectory()) throw invalid(`"${dirname(path)}" is not a directory`);
-    if ((await stat(path)).isDirectory()) throw invalid(`"${path}" is a directory`);
-  } catch (error) {
-    if (systemCode(error) !== "ENOENT") throw error;
-    if ((error as { path?: string }).path === dirname(path)) {
-      throw invalid(`directory "${dirname(path)}" does not exist`);
-    }
-  }
+  const directory = dirname(path);
+  await stat(directory).catch((error: unknown) => {
+    const why = describeFileError("stat", directory, error);
+    throw new Failure(`failed to save image: invalid output path: ${why}`, { cause: error });
+  });
+  const target = await stat(path).catch(() => undefined);
+  if (target?.isDirectory()) throw new Failure("failed to save image: cannot write to a directory");
 }

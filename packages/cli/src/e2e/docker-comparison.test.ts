@@ -70,6 +70,20 @@ cp made:/nope /tmp
 tag nope x
 rmi nope
 volume rm nope
+save nope:1
+save -o /nowhere/x busybox
+save -o /tmp busybox
+load -i /nowhere
+push nope/x:1
+push -a busybox:1
+push busybox@sha256:0000000000000000000000000000000000000000000000000000000000000000
+push UPPER
+import /nowhere
+import /etc/passwd x:1
+import /nowhere UPPER
+commit nope
+commit gone UPPER
+commit -c RUN gone
 nonsense
 `
   .trim()

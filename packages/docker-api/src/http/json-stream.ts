@@ -49,8 +49,8 @@ export class JsonStream {
   /** Reports an error: in-band when the stream is open, else by throwing it on. */
   fail(thrown: unknown): void {
     if (this.#writer === undefined) throw thrown;
-    const { message } = toWireError(thrown).body;
-    void this.write({ errorDetail: { message }, error: message });
+    const { message, remedy } = toWireError(thrown).body;
+    void this.write({ errorDetail: { message }, error: message, ...(remedy === undefined ? {} : { remedy }) });
   }
 
   end(): void {

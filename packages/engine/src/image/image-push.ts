@@ -30,12 +30,10 @@ const MOUNT_CANDIDATES = 3;
 /** Brings the images of a name, or of all tags of a repository, into their registry, one after another. */
 export async function pushImage(context: EngineContext, text: string, options: PushOptions): Promise<void> {
   const reference = registryReference(text);
+  const status = `The push refers to repository [${repositoryName(reference)}]`;
+  options.onEvent({ kind: "progress", progress: { status } });
   const targets = targetsOf(context, reference);
   for (const { record } of targets) requirePlatform(record, text, options.platform);
-  options.onEvent({
-    kind: "progress",
-    progress: { status: `The push refers to repository [${repositoryName(reference)}]` },
-  });
   for (const target of targets) await pushOne(context, target, options);
 }
 

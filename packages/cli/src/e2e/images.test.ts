@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+import {
+  type Boxship,
+  makeTar,
+  type Ran,
+  type RunOptions,
+  runProgram,
+  startBoxship,
+  startRegistry,
+  tempDir,
+} from "@boxship/testkit";
+import { boxship, onSocket, onTerminal } from "./programs.ts";
+
+/** Images as archives, from containers, and in registries: the command line on a real engine. */
+describe("images through the command line", { concurrency: 2 }, () => {
+  let engine: Boxship;
+  let run: (args: readonly string[], options?: RunOptions) => Promise<Ran>;
+  const ok = async (...args: string[]): Promise<string> => {
+    const { status, stdout, stderr } = await run(args);
+    assert.equal(status, 0, `${args.join(" ")}: ${stderr}`);
+    return stdout.trim();
+  };
+  const output = (image: string, ...args: string[]) => ok("run", "--rm", "--network", "none", image, ...args);
+
+  before(async () => {
+    engine = await startBoxship();
+    run = onSocket(engine.socketPath);
+    await ok("image", "bootstrap", "busybox");
+  });
+  after(() => engine[Symbol.asyncDispose]());
+
+  test("saved to a file and to a pipe, loaded from both", async () => {
+    await using directory = tempDir("cli-save");
+    const file = directory.join("saved.tar");
+    await ok("tag", "busybox", "saved:1");
+    assert.equal(await ok("save", "-o", file, "saved:1"), "");
+    const line = [...boxship, "--host", `unix://${engine.socketPath}`].map((word) => `'${word}'`).join(" ");
+    const piped = await runProgram(["sh", "-c", `${line} save saved:1 | gzip | ${line} load`]);
+    assert.equal(piped.stdout, "Loaded image: saved:1\n", piped.stderr);
+    await ok("rmi", "saved:1");
+    assert.equal(await ok("image", "load", "-i", file), "Loaded image: saved:1");
+    assert.equal(await output("saved:1", "echo", "here"), "here");
+    const terminal = onTerminal([...boxship, "--host", `unix://${engine.socketPath}`, "save", "saved:1"]);
+    const { status, output: shown } = await terminal.end();
+    assert.equal(status, 1);
+    assert.match(shown, /cowardly refusing to save to a terminal/);
+    const broken = directory.join("broken.tar");
+    writeFileSync(broken, makeTar([{ name: "etc/passwd", content: "root" }]));
+    const refused = await run(["load", "-i", broken]);
+    assert.equal(refused.status, 1);
+    assert.match(refused.stderr, /neither a manifest.json nor an index.json[^]*Hint: .*boxship import/);
+  });
+
+  test("committed and imported", async () => {
+    await using directory = tempDir("cli-import");
+    await ok("run", "--name", "made", "--network", "none", "busybox", "sh", "-c", "echo made > /made");
+    assert.match(await ok("commit", "-m", "why", "-c", "CMD cat /made", "made", "made:1"), /^sha256:[0-9a-f]{64}$/);
+    assert.equal(await output("made:1"), "made");
+    const file = directory.join("exported.tar");
+    await ok("export", "-o", file, "made");
+    assert.match(await ok("import", "-c", 'CMD ["cat", "/made"]', file, "made:2"), /^sha256:[0-9a-f]{64}$/);
+    assert.equal(await output("made:2"), "made");
+    const mistaken = await run(["commit", "-c", "FROM x", "made"]);
+    assert.match(mistaken.stderr, /FROM is not a valid change command\nHint: use one of CMD, /);
+  });
+
+  test("pushed and pulled; plain layers are compressed on the way, once", async () => {
+    await using registry = await startRegistry();
+    await using directory = tempDir("cli-push");
+    const file = directory.join("tree.tar");
+    writeFileSync(file, makeTar([{ name: "text", content: "text ".repeat(200_000) }]));
+    const name = `${registry.host}/cli/app:1`;
+    const id = await ok("import", file, name);
+    const pushed = await ok("push", name);
+    assert.match(pushed, /The push refers to repository[^]*Pushed[^]*1: digest: sha256:[0-9a-f]{64} size: \d+/);
+    const manifest = JSON.parse(await ok("manifest", "inspect", name)) as {
+      layers: { size: number; mediaType: string }[];
+    };
+    assert.match(manifest.layers[0]?.mediaType ?? "", /gzip$/);
+    assert.ok((manifest.layers[0]?.size ?? 0) < 100_000);
+    assert.match(await ok("push", name), /Layer already exists/);
+    assert.equal(await ok("push", "-q", name), name);
+    assert.equal(await ok("image", "inspect", "-f", "{{.Id}}", name), id);
+    await ok("rmi", name);
+    await ok("pull", "-q", name);
+    assert.equal(await ok("image", "inspect", "-f", "{{.Id}}", name), id);
+    const none = await run(["push", `${registry.host}/cli/none`]);
+    assert.equal(none.status, 1);
+    assert.match(none.stderr, /An image does not exist locally with the tag[^]*Hint: .*boxship tag/);
+  });
+});

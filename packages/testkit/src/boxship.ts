@@ -40,7 +40,7 @@ export interface Boxship extends AsyncDisposable {
 /** @throws Error with the end of the log */
 async function endedInTime(program: Background | undefined, log: string): Promise<void> {
   const late = delay(60_000, "late" as const, { ref: false });
-  if ((await Promise.race([program?.ended, late])) !== "late") return;
+  if ((await Promise.race([program?.waitForEnd(), late])) !== "late") return;
   throw new Error(`the daemon does not end:\n${readFileSync(log, "utf8").split("\n").slice(-30).join("\n")}`);
 }
 
@@ -66,7 +66,7 @@ export async function startBoxship(options: BoxshipOptions = {}): Promise<Boxshi
   };
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     program?.kill(signal);
-    await program?.ended;
+    await program?.waitForEnd();
   };
   stack.defer(async () => {
     await removeTree(root);

@@ -6,8 +6,8 @@ import { setTimeout as delay } from "node:timers/promises";
 /** A program in the background, its output in a file. Disposing ends it: SIGTERM, and SIGKILL after ten seconds. */
 export interface Background extends AsyncDisposable {
   readonly pid: number;
-  /** Resolves when it has ended, with its exit status or 128 + signal. */
-  readonly ended: Promise<number>;
+  /** Resolves when it has ended, with its exit status or 128 + signal. Whoever waits for it is kept alive meanwhile. */
+  waitForEnd(): Promise<number>;
   /** The status once it has ended. */
   readonly status: number | undefined;
   kill(signal: NodeJS.Signals): void;
@@ -29,20 +29,23 @@ export async function startProgram(
   closeSync(log);
   await once(child, "spawn");
   const ended = once(child, "exit").then(() => statusOf(child) ?? 0);
-  // Nobody may have to wait for it just because it was started.
+  // Nobody may have to wait for it just because it was started; who does wait must not end before it.
   child.unref();
+  const waitForEnd = (): Promise<number> => {
+    child.ref();
+    return ended;
+  };
   return {
     pid: child.pid ?? 0,
-    ended,
+    waitForEnd,
     get status() {
       return statusOf(child);
     },
     kill: (signal) => void child.kill(signal),
     async [Symbol.asyncDispose]() {
       if (statusOf(child) !== undefined) return;
-      child.ref();
       child.kill("SIGTERM");
-      const stopped = await Promise.race([ended.then(() => true), delay(10_000, false, { ref: false })]);
+      const stopped = await Promise.race([waitForEnd().then(() => true), delay(10_000, false, { ref: false })]);
       if (!stopped) child.kill("SIGKILL");
       await ended;
     },

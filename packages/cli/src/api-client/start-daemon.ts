@@ -41,9 +41,19 @@ function lastWords(log: string, from: number): { readonly reason: string; readon
   return { reason: "it ended without a word" };
 }
 
+/** The process id that the daemon wrote once it was ready. */
+function pidOf({ runDir }: Instance): number | undefined {
+  try {
+    return Number(readFileSync(join(runDir, "daemon.pid"), "utf8"));
+  } catch {
+    return undefined; // none is ready
+  }
+}
+
 /**
  * Starts the daemon of an instance in the background and waits until its socket answers. Others may start it at the
- * same moment: whoever loses finds the winner's socket.
+ * same moment: whoever loses finds the winner's socket, and waits until its own has ended, which would otherwise come up
+ * should the winner be stopped at once.
  *
  * @throws Failure naming what the daemon's log says, and where the log is
  */
@@ -70,7 +80,7 @@ export async function startDaemon(instance: Instance, socketPath: string): Promi
   child.unref();
   const deadline = performance.now() + START_TIMEOUT_MS;
   for (let wait = 5; performance.now() < deadline; wait = Math.min(wait * 1.5, 100)) {
-    if (await answers(socketPath)) return;
+    if ((await answers(socketPath)) && (ended || pidOf(instance) === child.pid)) return;
     const words = ended ? lastWords(log, from) : undefined;
     // Somebody else's daemon was faster; it is about to answer.
     if (words !== undefined && !words.reason.includes("another daemon is using")) {

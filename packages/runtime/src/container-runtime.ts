@@ -1,9 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { FailedPrecondition, InvalidArgument, NotFound } from "@boxship/base";
-import { type Cgroup, type CgroupStats, ensureSharedMount, readMountinfo } from "@boxship/kernel";
+import { type Cgroup, type CgroupStats, ensureSharedMount, openCgroup, readMountinfo } from "@boxship/kernel";
 import { attachContainer } from "./container/attach.ts";
 import { attachesSettled } from "./container/attach-settled.ts";
-import { CgroupAccess } from "./container/cgroup.ts";
 import { ConmonWatch } from "./container/conmon-end.ts";
 import { conmonOf, openProcess, sendQuietly } from "./container/conmon-process.ts";
 import { type Context, type RuntimeBinary, runtimeCommand } from "./container/context.ts";
@@ -61,7 +60,6 @@ export class ContainerRuntime implements ContainerRuntimeApi {
     const layout = new Layout(options.runDir);
     layout.make();
     const host = readHostFacts();
-    const cgroups = new CgroupAccess(options.clock);
     const launcher = new Launcher();
     try {
       const detected = await detectRuntimes(options, host, launcher);
@@ -70,14 +68,13 @@ export class ContainerRuntime implements ContainerRuntimeApi {
       const hides = [...detected.usable.values()].some(({ needsLauncher }) => needsLauncher);
       const follows = hides ? followShared(options.mountRoots ?? []) : () => true;
       for (const name of detected.usable.keys()) mkdirSync(layout.stateRoot(name), { recursive: true, mode: 0o700 });
-      const exits = new ExitWatch(layout, options.logger, (id, exit) => completeExit({ layout, cgroups }, id, exit));
+      const exits = new ExitWatch(layout, options.logger, (id, exit) => completeExit(layout, id, exit));
       const context: Context = {
         layout,
         conmon: detected.conmon,
         runtimes: detected.usable,
         launcher,
         follows,
-        cgroups,
         filters: new SeccompFilters(layout),
         exits,
         conmons: new ConmonWatch(),
@@ -119,20 +116,20 @@ export class ContainerRuntime implements ContainerRuntimeApi {
   }
 
   async kill(id: string, signal: number, options: { readonly all?: boolean } = {}): Promise<void> {
-    const { layout, cgroups } = this.#context;
-    const record = this.#record(id);
+    const { layout } = this.#context;
+    const group = this.#group(this.#record(id));
     const first = this.#alive(id) ? readPid(layout.bundleFile(id, "pid")) : undefined;
-    const pids = options.all ? await cgroups.group(record.cgroupsPath).processes() : first === undefined ? [] : [first];
+    const pids = options.all ? await group.processes() : first === undefined ? [] : [first];
     for (const pid of pids) {
       using process = openProcess(pid);
       if (process !== undefined) sendQuietly(process, signal);
     }
     // What is frozen by cgroup v1 does not even die.
-    if (signal === SIGKILL && cgroups.frozen(record.cgroupsPath)) await cgroups.group(record.cgroupsPath).thaw();
+    if (signal === SIGKILL && group.frozen()) await group.thaw();
   }
 
   async pause(id: string): Promise<void> {
-    await this.#context.cgroups.freeze(this.#running(id).cgroupsPath);
+    await this.#group(this.#running(id)).freeze();
   }
 
   async resume(id: string): Promise<void> {
@@ -246,7 +243,7 @@ export class ContainerRuntime implements ContainerRuntimeApi {
   }
 
   #group({ cgroupsPath }: ContainerRecord): Cgroup {
-    return this.#context.cgroups.group(cgroupsPath);
+    return openCgroup(cgroupsPath);
   }
 
   #record(id: string): ContainerRecord {

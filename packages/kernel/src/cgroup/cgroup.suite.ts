@@ -133,6 +133,24 @@ export function cgroupSuite(title: string, options: SuiteOptions): void {
       await child.exited;
     });
 
+    it("freezes a program of several threads that is just executing another", async () => {
+      await using group = await newGroup(options.open());
+      const again = "process.execve(process.execPath, [process.execPath, '-e', process.env.AGAIN], process.env)";
+      const child = spawnProcess({ file: process.execPath, args: ["-e", again], env: { AGAIN: again } });
+      await group.addProcess(child.pid);
+      for (let round = 0; round < 200; round++) {
+        await group.freeze();
+        assert.equal(group.frozen(), true);
+        await group.thaw();
+        assert.equal(group.frozen(), false);
+        await new Promise((resolve) => setTimeout(resolve, round % 10));
+      }
+      await group.killAll();
+      await child.exited;
+      assert.equal(group.removeNow(), true);
+      assert.equal(group.exists(), false);
+    });
+
     it("tells when the last process has gone", async () => {
       await using group = await newGroup(options.open());
       const child = await running(group, "sleep 0.1 & exit 0");

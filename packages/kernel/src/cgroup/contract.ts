@@ -41,6 +41,8 @@ export interface Cgroup {
   freeze(): Promise<void>;
   /** Lets them go on. Idempotent. */
   thaw(): Promise<void>;
+  /** Whether everything in the group stands still, or will in a moment. One small file, read at once. */
+  frozen(): boolean;
   /** Ids of the processes in the group and below it; [] when it does not exist. */
   processes(): Promise<readonly number[]>;
   /** Moves a process, with all its threads, into the group. */
@@ -52,6 +54,10 @@ export interface Cgroup {
    * it is a Conflict.
    */
   delete(): Promise<void>;
+  /** Removes the group and those below it at once; one that does not exist is success. @returns false when a process is left */
+  removeNow(): boolean;
+  /** How many processes were killed for lack of memory so far. One small file, read at once; 0 without the controller. */
+  outOfMemoryKills(): number;
   /**
    * Calls back after each out-of-memory kill in the group, with the number of kills so far. Event-driven. Dispose it
    * before the group is deleted. Unsupported without the memory controller.

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { FailedPrecondition, InvalidArgument, NotFound, systemCode } from "@boxship/base";
@@ -12,6 +13,16 @@ export async function readOptional(directory: string | undefined, file: string):
   } catch (error) {
     // ENODEV: the group was removed while its file was open. EOPNOTSUPP: a file that the parent's settings disable.
     if (["ENOENT", "ENODEV", "EOPNOTSUPP", "ENOTSUP"].includes(systemCode(error) ?? "")) return undefined;
+    throw error;
+  }
+}
+
+/** A small file's text at once; empty when the group is not there. */
+export function readNow(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENODEV") return "";
     throw error;
   }
 }

@@ -7,7 +7,8 @@ import { SyscallError } from "../errno.ts";
 import { kill } from "../signals.ts";
 import type { Cgroup, CgroupTree } from "./contract.ts";
 import type { CgroupHost } from "./detect.ts";
-import { groupName, processesIn, removeGroup, withAncestors } from "./group.ts";
+import { parsePairs, readNow } from "./files.ts";
+import { groupName, processesIn, removeGroup, removeGroupNow, withAncestors } from "./group.ts";
 import type { CgroupLimits } from "./limits.ts";
 import { readStatsV1 } from "./read-v1.ts";
 import type { CgroupStats } from "./stats.ts";
@@ -60,7 +61,10 @@ async function inheritCpuset(mountPoint: string, name: string): Promise<void> {
   }
 }
 
-const FREEZE_LIMIT_MS = 2000;
+const FREEZE_LIMIT_MS = 5000;
+/** How long a group is given to come to a stop before it is thawed, and how long it then goes on. */
+const LONGEST_FREEZE_MS = 8;
+const THAWED_MS = 2;
 const KILL_ROUNDS = 12;
 
 class CgroupV1 implements Cgroup {
@@ -98,17 +102,31 @@ class CgroupV1 implements Cgroup {
     return readStatsV1((controller) => this.path(controller));
   }
 
+  /**
+   * A thread that executes a program waits for its siblings to end, which they cannot while they are frozen: without a
+   * thaw in between such a process (every `runc init`) never comes to a stop.
+   */
   async freeze(): Promise<void> {
     const deadline = performance.now() + FREEZE_LIMIT_MS;
-    for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
-      // Asking again is what makes a group freeze that forked while it was freezing.
-      await this.#setFreezer("FROZEN");
-      if ((await readFile(this.#freezerFile(), "utf8")).trim() === "FROZEN") return;
-      if (performance.now() > deadline) break;
-      await delay(wait);
+    for (;;) {
+      for (let wait = 1; wait <= LONGEST_FREEZE_MS; wait *= 2) {
+        // Asking again is what makes a group freeze that forked while it was freezing.
+        await this.#setFreezer("FROZEN");
+        if ((await readFile(this.#freezerFile(), "utf8")).trim() === "FROZEN") return;
+        await delay(wait);
+      }
+      await this.thaw();
+      if (performance.now() > deadline) {
+        throw new DeadlineExceeded(`cgroup ${this.name} did not freeze within ${FREEZE_LIMIT_MS} ms`);
+      }
+      await delay(THAWED_MS);
     }
-    await this.thaw();
-    throw new DeadlineExceeded(`cgroup ${this.name} did not freeze within ${FREEZE_LIMIT_MS} ms`);
+  }
+
+  frozen(): boolean {
+    const directory = this.path("freezer");
+    if (directory === undefined) return false;
+    return /^(?:FROZEN|FREEZING)$/m.test(readNow(join(directory, "freezer.state")));
   }
 
   thaw(): Promise<void> {
@@ -147,10 +165,18 @@ class CgroupV1 implements Cgroup {
     throw new DeadlineExceeded(`processes of cgroup ${this.name} do not end`);
   }
 
+  removeNow(): boolean {
+    // Not `every`: what can go goes.
+    return this.#trees().filter((tree) => !removeGroupNow(join(tree, this.name))).length === 0;
+  }
+
   async delete(): Promise<void> {
-    // On hybrid hosts runc makes the group in the v2 tree, too.
-    const trees = this.#unified === undefined ? this.#mountPoints : [...this.#mountPoints, this.#unified];
-    await Promise.all(trees.map((tree) => removeGroup(join(tree, this.name), this.name)));
+    await Promise.all(this.#trees().map((tree) => removeGroup(join(tree, this.name), this.name)));
+  }
+
+  outOfMemoryKills(): number {
+    const memory = this.path("memory");
+    return memory === undefined ? 0 : (parsePairs(readNow(join(memory, "memory.oom_control")))["oom_kill"] ?? 0);
   }
 
   watchOutOfMemory(callback: (kills: number) => void): Disposable {
@@ -161,6 +187,11 @@ class CgroupV1 implements Cgroup {
 
   watchEmpty(callback: () => void): Disposable {
     return watchEmptyByProcesses(() => this.processes(), callback);
+  }
+
+  /** On hybrid hosts runc makes the group in the v2 tree, too. */
+  #trees(): readonly string[] {
+    return this.#unified === undefined ? this.#mountPoints : [...this.#mountPoints, this.#unified];
   }
 
   #directories(): readonly string[] {

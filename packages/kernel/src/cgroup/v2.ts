@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -8,8 +8,8 @@ import { InotifyMask, watchFile } from "../inotify.ts";
 import { kill } from "../signals.ts";
 import type { Cgroup, CgroupTree } from "./contract.ts";
 import type { CgroupHost } from "./detect.ts";
-import { parsePairs } from "./files.ts";
-import { groupName, processesIn, removeGroup, withAncestors } from "./group.ts";
+import { parsePairs, readNow } from "./files.ts";
+import { groupName, processesIn, removeGroup, removeGroupNow, withAncestors } from "./group.ts";
 import type { CgroupLimits } from "./limits.ts";
 import { readStatsV2 } from "./read-v2.ts";
 import type { CgroupStats } from "./stats.ts";
@@ -102,6 +102,10 @@ class CgroupV2 implements Cgroup {
     return this.#write("cgroup.freeze", "0");
   }
 
+  frozen(): boolean {
+    return readNow(join(this.#directory, "cgroup.freeze")).trim() === "1";
+  }
+
   processes(): Promise<readonly number[]> {
     return processesIn(this.#directory);
   }
@@ -119,8 +123,16 @@ class CgroupV2 implements Cgroup {
     }
   }
 
+  removeNow(): boolean {
+    return removeGroupNow(this.#directory);
+  }
+
   delete(): Promise<void> {
     return removeGroup(this.#directory, this.name);
+  }
+
+  outOfMemoryKills(): number {
+    return readPairsNow(join(this.#directory, "memory.events"))["oom_kill"] ?? 0;
   }
 
   watchOutOfMemory(callback: (kills: number) => void): Disposable {
@@ -197,10 +209,5 @@ class CgroupV2 implements Cgroup {
 }
 
 function readPairsNow(file: string): Readonly<Record<string, number>> {
-  try {
-    return parsePairs(readFileSync(file, "utf8"));
-  } catch (error) {
-    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENODEV") return {};
-    throw error;
-  }
+  return parsePairs(readNow(file));
 }

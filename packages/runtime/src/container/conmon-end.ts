@@ -1,4 +1,4 @@
-import { type Fd, watchDescriptor } from "@boxship/kernel";
+import { type Fd, openCgroup, watchDescriptor } from "@boxship/kernel";
 import { openProcess } from "./conmon-process.ts";
 import type { Context } from "./context.ts";
 import { exitFromCode, type ReportedExit } from "./exit-watch.ts";
@@ -27,7 +27,7 @@ export async function conmonEnded(context: Context, id: string): Promise<void> {
 export async function killRemains(context: Context, id: string): Promise<void> {
   const record = readRecord(context.layout, id);
   try {
-    if (record !== undefined) await context.cgroups.group(record.cgroupsPath).killAll();
+    if (record !== undefined) await openCgroup(record.cgroupsPath).killAll();
   } catch (error) {
     context.logger.error("cannot end a container whose conmon was killed", { container: id, error });
   }

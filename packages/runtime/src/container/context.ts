@@ -10,7 +10,6 @@ import {
 } from "@boxship/kernel";
 import type { OciSpec } from "../spec/oci.ts";
 import { serializeOci } from "../spec/serialize.ts";
-import type { CgroupAccess } from "./cgroup.ts";
 import type { ConmonWatch } from "./conmon-end.ts";
 import type { ExitWatch } from "./exit-watch.ts";
 import type { Launcher } from "./launcher.ts";
@@ -35,7 +34,6 @@ export interface Context {
   readonly launcher: Launcher;
   /** Whether the launcher's namespace sees by itself what is mounted at a path, and below it, later. */
   readonly follows: (path: string) => boolean;
-  readonly cgroups: CgroupAccess;
   readonly filters: SeccompFilters;
   readonly exits: ExitWatch;
   readonly conmons: ConmonWatch;

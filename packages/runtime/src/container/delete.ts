@@ -2,6 +2,8 @@ import { rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errorMessage } from "@boxship/base";
+import { openCgroup } from "@boxship/kernel";
+import { removeCgroup } from "./cgroup.ts";
 import { conmonOf, endProcess } from "./conmon-process.ts";
 import { type Context, type RuntimeBinary, runtimeCommand } from "./context.ts";
 import { readExit } from "./exit-watch.ts";
@@ -18,7 +20,7 @@ import { readRecord } from "./record.ts";
  */
 export async function removeContainer(context: Context, id: string): Promise<void> {
   checkId("container", id);
-  const { layout, cgroups, exits } = context;
+  const { layout, exits, clock } = context;
   const record = readRecord(layout, id);
   if (record === undefined) {
     // Without a record conmon was never started.
@@ -27,13 +29,14 @@ export async function removeContainer(context: Context, id: string): Promise<voi
   }
   const runtime = context.runtimes.get(record.runtime);
   const ended = readExit(layout, id) !== undefined;
-  if (!ended || !cgroups.removeNow(record.cgroupsPath)) {
-    await cgroups.group(record.cgroupsPath).killAll();
+  const group = openCgroup(record.cgroupsPath);
+  if (!ended || !group.removeNow()) {
+    await group.killAll();
     if (!ended) {
       await endConmon(context, id);
-      await cgroups.group(record.cgroupsPath).killAll();
+      await group.killAll();
     }
-    await cgroups.remove(record.cgroupsPath);
+    await removeCgroup(group, clock);
   }
   if (runtime === undefined || runtime.kind === "other") await runtimeDelete(context, runtime, id);
   await rm(join(layout.stateRoot(record.runtime), id), { recursive: true, force: true });

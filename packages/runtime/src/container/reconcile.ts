@@ -1,7 +1,7 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errorMessage, sleep, systemCode } from "@boxship/base";
-import { signalNumber } from "@boxship/kernel";
+import { openCgroup, signalNumber } from "@boxship/kernel";
 import type { Reconciled } from "../contract.ts";
 import { endProcess, findConmons, openProcess, sendQuietly } from "./conmon-process.ts";
 import type { Context } from "./context.ts";
@@ -93,7 +93,7 @@ async function removeOrphan(context: Context, id: string, conmon: number | undef
 
 /** Kills processes that an earlier daemon executed in containers; those of this one are left alone. */
 async function endExecs(context: Context, pids: ExecPids): Promise<readonly number[]> {
-  const { layout, cgroups } = context;
+  const { layout } = context;
   const killed: number[] = [];
   for (const name of await namesIn(layout.execs)) {
     if (!name.endsWith(".container")) continue;
@@ -103,7 +103,7 @@ async function endExecs(context: Context, pids: ExecPids): Promise<readonly numb
     const pid = readPid(layout.execFile(execId, "pid"));
     const record = container === undefined ? undefined : readRecord(layout, container);
     // Only a member of the container's cgroup is still that process.
-    const members = record === undefined ? [] : await cgroups.group(record.cgroupsPath).processes();
+    const members = record === undefined ? [] : await openCgroup(record.cgroupsPath).processes();
     if (pid !== undefined && members.includes(pid)) {
       using process = openProcess(pid);
       if (process !== undefined && sendQuietly(process, signalNumber("SIGKILL"))) killed.push(pid);

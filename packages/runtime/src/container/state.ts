@@ -1,40 +1,38 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { openCgroup } from "@boxship/kernel";
 import type { ContainerState, ExitStatus } from "../contract.ts";
 import { abandonedExit, conmonEnded, killRemains } from "./conmon-end.ts";
 import { conmonOf } from "./conmon-process.ts";
 import type { Context } from "./context.ts";
 import { type ReportedExit, readExit } from "./exit-watch.ts";
+import type { Layout } from "./layout.ts";
 import { type ContainerRecord, readPid, readRecord } from "./record.ts";
 
 /** Completes conmon's report with what the container's cgroup knows; done before the cgroup is removed. */
-export function completeExit(
-  { layout, cgroups }: Pick<Context, "layout" | "cgroups">,
-  id: string,
-  exit: ReportedExit,
-): ExitStatus {
+export function completeExit(layout: Layout, id: string, exit: ReportedExit): ExitStatus {
   const record = readRecord(layout, id);
-  return { ...exit, oomKilled: record !== undefined && cgroups.oomKills(record.cgroupsPath) > 0 };
+  return { ...exit, oomKilled: record !== undefined && openCgroup(record.cgroupsPath).outOfMemoryKills() > 0 };
 }
 
 /** What a container is doing, from the files that conmon and the runtime keep. Starts no process. */
 export function containerState(context: Context, id: string): ContainerState {
-  const { layout, exits, cgroups } = context;
+  const { layout, exits } = context;
   const ended = exits.ended(id);
   if (ended !== undefined) return { status: "stopped", exit: ended };
   const record = readRecord(layout, id);
   if (record === undefined) return { status: "absent" };
   const exit = readExit(layout, id);
-  if (exit !== undefined) return { status: "stopped", exit: completeExit(context, id, exit) };
+  if (exit !== undefined) return { status: "stopped", exit: completeExit(layout, id, exit) };
   const pid = readPid(layout.bundleFile(id, "pid"));
   if (pid === undefined) return { status: "absent" };
   if (conmonOf(context, id) === undefined) {
     // It may have reported and ended between the two looks.
     const report = readExit(layout, id) ?? abandonedExit(context);
-    return { status: "stopped", exit: completeExit(context, id, report) };
+    return { status: "stopped", exit: completeExit(layout, id, report) };
   }
   if (waitsToStart(context, id, record)) return { status: "created", pid };
-  return { status: cgroups.frozen(record.cgroupsPath) ? "paused" : "running", pid };
+  return { status: openCgroup(record.cgroupsPath).frozen() ? "paused" : "running", pid };
 }
 
 function waitsToStart({ layout }: Context, id: string, record: ContainerRecord): boolean {

@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { commandLineBenchmark } from "./cases/command-line.ts";
 import { containerBenchmarks } from "./cases/containers.ts";
 import { footprintBenchmarks } from "./cases/footprint.ts";
+import { logBenchmarks } from "./cases/logs.ts";
 import { pullBenchmarks } from "./cases/pull.ts";
 import { pushBenchmarks } from "./cases/push.ts";
 import { Context } from "./context.ts";
@@ -14,6 +15,7 @@ import { type Benchmark, type Result, runBenchmark, table } from "./harness.ts";
 const benchmarks: readonly Benchmark<Context>[] = [
   ...footprintBenchmarks,
   ...containerBenchmarks,
+  ...logBenchmarks,
   ...pullBenchmarks,
   ...pushBenchmarks,
   commandLineBenchmark,

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from "node:stream";
+import type { LogBlock } from "@boxship/runtime";
 import type {
   ContainerConfig,
   CreateContainerRequest,
@@ -9,6 +10,7 @@ import type {
 import type { ContainerRecord } from "./container/record.ts";
 import type { ImagesApi, RegistryCredentials } from "./image-api.ts";
 
+export { LogBlock } from "@boxship/runtime";
 export * from "./image-api.ts";
 
 /**
@@ -49,7 +51,8 @@ export interface ContainersApi {
   /** Newest first. */
   list(options?: { readonly all?: boolean; readonly size?: boolean }): Promise<readonly ContainerView[]>;
   get(ref: string, options?: { readonly size?: boolean }): Promise<ContainerView>;
-  logs(ref: string, options: LogsOptions): Promise<AsyncIterable<LogFrame>>;
+  /** In blocks, each of one entry at least. */
+  logs(ref: string, options: LogsOptions): Promise<AsyncIterable<LogBlock>>;
   attach(ref: string, options: AttachOptions): Promise<StreamSession>;
   /**
    * Resolves once the condition holds. It is registered before the call returns to the event loop, so that an exit
@@ -139,14 +142,6 @@ export interface LogsOptions {
   readonly tail?: number;
   readonly follow?: boolean;
   readonly signal?: AbortSignal;
-}
-
-/** One line (or the part of one) with its newline if it had one. */
-export interface LogFrame {
-  readonly stream: "stdout" | "stderr";
-  /** RFC 3339 with nanoseconds. */
-  readonly time: string;
-  readonly data: Buffer;
 }
 
 export interface AttachOptions {

@@ -1,7 +1,8 @@
 export { ContainerRuntime } from "./container-runtime.ts";
 export * from "./contract.ts";
+export { LogBlock } from "./log/log-block.ts";
 export type { LogEntry } from "./log/log-line.ts";
-export { type ReadLogOptions, readLog } from "./log/read-log.ts";
+export { type ReadLogOptions, readLog, readLogBlocks } from "./log/read-log.ts";
 export { LogRotation, type LogRotationOptions } from "./log/rotate-log.ts";
 export * from "./seccomp/profile.ts";
 export * from "./spec/build-spec.ts";

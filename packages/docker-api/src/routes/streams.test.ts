@@ -4,7 +4,13 @@ import { text as readText } from "node:stream/consumers";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { FakeClock, NotFound, PermissionDenied } from "@boxship/base";
-import type { ContainerStats, EngineEvent, LogFrame, Progress, RegistryCredentials } from "@boxship/engine";
+import {
+  type ContainerStats,
+  type EngineEvent,
+  LogBlock,
+  type Progress,
+  type RegistryCredentials,
+} from "@boxship/engine";
 import { containerView, scriptedEngine } from "../testing/scripted-engine.ts";
 import { readUntil, serve } from "../testing/serve.ts";
 
@@ -85,24 +91,22 @@ test("events: live, until a time or until the client goes", async () => {
   while (served.api.active > 0) await delay(5);
 });
 
-function frames(count: number): AsyncIterable<LogFrame> {
-  return Readable.from(
-    Array.from({ length: count }, (_, index) => ({
-      stream: index % 2 === 0 ? ("stdout" as const) : ("stderr" as const),
-      time: "2026-01-02T03:04:05.678901234Z",
-      data: Buffer.from(`line ${index}\n`),
-    })),
-  );
+function blocks(...entries: readonly string[]): AsyncIterable<LogBlock> {
+  const time = "2026-01-02T03:04:05.678901234+00:00";
+  return Readable.from(entries.map((line) => new LogBlock(Buffer.from(`${time} ${line}\n`))));
 }
+
+const THREE_LINES = ["stdout F line 0", "stderr F line 1", "stdout F line 2"];
 
 test("logs: framed, or raw for a terminal, with times; options as they were asked", async () => {
   const asked: unknown[] = [];
   let tty = false;
+  let printed: readonly string[] = THREE_LINES;
   await using served = await serve(
     scriptedEngine({
       containers: {
         get: () => Promise.resolve(containerView({ effective: { ...containerView().effective, tty } })),
-        logs: (_ref, options) => (asked.push({ ...options, signal: undefined }), Promise.resolve(frames(3))),
+        logs: (_ref, options) => (asked.push({ ...options, signal: undefined }), Promise.resolve(blocks(...printed))),
       },
     }),
   );
@@ -128,6 +132,10 @@ test("logs: framed, or raw for a terminal, with times; options as they were aske
   assert.equal(raw.headers["content-type"], "application/vnd.docker.raw-stream");
   assert.equal(raw.text, "line 0\nline 1\nline 2\n");
   assert.deepEqual(asked[1], { stdout: true, stderr: false, follow: true, signal: undefined });
+  printed = ["stdout P a", "stderr F b", "stdout P c", "stdout F d", "stdout F e"];
+  const timed = await served.call("GET", "/v1.41/containers/x/logs?stdout=1&stderr=1&timestamps=1&details=1");
+  const at = "2026-01-02T03:04:05.678901234Z";
+  assert.equal(timed.text, `${at}  a${at}  b\ncd\n${at}  e\n`);
   assert.equal((await served.call("GET", "/containers/x/logs")).status, 400);
   assert.equal((await served.call("GET", "/containers/x/logs?stdout=1&since=foo")).status, 400);
 });

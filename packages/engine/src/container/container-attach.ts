@@ -1,4 +1,5 @@
 import { Conflict } from "@boxship/base";
+import type { LogBlock } from "@boxship/runtime";
 import { type EngineContext, eventAttributes, liveOf } from "../context.ts";
 import type { AttachOptions, OutputFrame, StreamSession } from "../engine-api.ts";
 import { withDetachKeys } from "../stream/detachable.ts";
@@ -27,7 +28,7 @@ export async function attachContainer(
       subject: { kind: "container", name: record.name },
     });
   }
-  const replay = options.logs ? await containerLogs(context, ref, { ...options, follow: false }) : undefined;
+  const replay = options.logs ? framesOf(await containerLogs(context, ref, { ...options, follow: false })) : undefined;
   if (!options.stream) return { tty, output: replay ?? emptyOutput(), close: () => {} };
   const wantsStdin = options.stdin && record.effective.openStdin === true;
   const live = isAlive(record.state)
@@ -59,6 +60,15 @@ function fromRuntime(tty: boolean, streams: Awaited<ReturnType<EngineContext["ru
     output: streams.output,
     close: () => streams.close(),
   };
+}
+
+async function* framesOf(blocks: AsyncIterable<LogBlock>): AsyncGenerator<OutputFrame> {
+  for await (const block of blocks) {
+    for (let index = 0; index < block.length; index++) {
+      const data = block.bytes.subarray(block.dataStart(index), block.dataEnd(index));
+      yield { stream: block.isStderr(index) ? "stderr" : "stdout", data };
+    }
+  }
 }
 
 async function* chain(...parts: readonly AsyncIterable<OutputFrame>[]): AsyncGenerator<OutputFrame> {

@@ -1,7 +1,7 @@
 import { FailedPrecondition } from "@boxship/base";
-import { readLog } from "@boxship/runtime";
+import { type LogBlock, readLogBlocks } from "@boxship/runtime";
 import type { EngineContext } from "../context.ts";
-import type { LogFrame, LogsOptions } from "../engine-api.ts";
+import type { LogsOptions } from "../engine-api.ts";
 import { logLimits } from "./log-limits.ts";
 import { isAlive } from "./state.ts";
 
@@ -15,7 +15,7 @@ export async function containerLogs(
   context: EngineContext,
   ref: string,
   options: LogsOptions,
-): Promise<AsyncIterable<LogFrame>> {
+): Promise<AsyncIterable<LogBlock>> {
   const record = context.containers.resolve(ref);
   if (!logLimits(record.hostConfig.logConfig, context.options.log).kept) {
     throw new FailedPrecondition("configured logging driver does not support reading", {
@@ -25,7 +25,7 @@ export async function containerLogs(
   }
   const { follow, ...rest } = options;
   const goesOn = isAlive(record.state) || record.state.status === "restarting" || record.state.status === "created";
-  return readLog({
+  return readLogBlocks({
     ...rest,
     path: logPathOf(context, record.id),
     ...(follow === true && goesOn ? { follow: endOf(context, record.id, options.signal) } : {}),

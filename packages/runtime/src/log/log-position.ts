@@ -5,22 +5,50 @@ import { type LogSegment, segmentBytes } from "./log-segments.ts";
 const BLOCK = 64 * 1024;
 const NEWLINE = 0x0a;
 
-/**
- * Lines of a stream of bytes, without their newlines, in batches: a promise for each line would cost more than the line.
- * What follows the last newline is given up.
- */
-export async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<readonly Buffer[]> {
-  let rest: Buffer = Buffer.alloc(0);
+/** Cuts a stream of bytes after its newlines. What follows the last one is kept for the next piece. */
+export class LineGatherer {
+  /** Bytes that were added in all, counted from where the stream began. */
+  position: number;
+  #rest: Buffer = Buffer.alloc(0);
+
+  /** @param position where in its file the stream begins */
+  constructor(position: number) {
+    this.position = position;
+  }
+
+  /** Where the last whole line ends. */
+  get offset(): number {
+    return this.position - this.#rest.length;
+  }
+
+  /** @returns the whole lines that there are now, if any */
+  add(chunk: Buffer): Buffer | undefined {
+    this.position += chunk.length;
+    const end = chunk.lastIndexOf(NEWLINE) + 1;
+    if (end === 0) {
+      this.#rest = Buffer.concat([this.#rest, chunk]);
+      return undefined;
+    }
+    const whole = chunk.subarray(0, end);
+    const lines = this.#rest.length === 0 ? whole : Buffer.concat([this.#rest, whole]);
+    this.#rest = chunk.subarray(end);
+    return lines;
+  }
+}
+
+/** Lines of a stream of bytes, without their newlines. What follows the last newline is given up. */
+async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<readonly Buffer[]> {
+  const gatherer = new LineGatherer(0);
   for await (const chunk of chunks) {
-    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    const bytes = gatherer.add(chunk);
+    if (bytes === undefined) continue;
     const lines: Buffer[] = [];
     let start = 0;
     for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
       lines.push(bytes.subarray(start, end));
       start = end + 1;
     }
-    rest = bytes.subarray(start);
-    if (lines.length > 0) yield lines;
+    yield lines;
   }
 }
 

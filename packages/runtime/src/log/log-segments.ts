@@ -62,7 +62,7 @@ export async function openSegments(path: string): Promise<readonly LogSegment[]>
 }
 
 /** A piece is worked off in one turn of the event loop: some thousand lines at most. */
-const CHUNK = 64 * 1024;
+const CHUNK = 256 * 1024;
 
 /** The bytes of a file from an offset on, in pieces that stay valid. Uncompressed, whatever the file is. */
 export async function* segmentBytes(segment: LogSegment, offset = 0): AsyncGenerator<Buffer> {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFile, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, readdir, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { silentLogger, systemClock } from "@boxship/base";
 import fc from "fast-check";
+import { LogBlock } from "./log-block.ts";
 import { parseLogLine } from "./log-line.ts";
 import { type ReadLogOptions, readLog } from "./read-log.ts";
 import { LogRotation } from "./rotate-log.ts";
@@ -140,6 +141,55 @@ test("a slow reader misses no file that was rotated away before it got there", a
   assert.deepEqual(
     got,
     Array.from({ length: 6 }, (_, n) => `line ${n}`),
+  );
+});
+
+test("a log that is emptied by hand under a follower goes on from its new beginning", async (t) => {
+  const path = join(await directory(t), "log");
+  await writeFile(path, line(1) + line(2));
+  const over = Promise.withResolvers<void>();
+  const reading = readLog({ path, stdout: true, stderr: true, follow: over.promise });
+  const got: string[] = [];
+  const text = async () => void got.push((await reading.next()).value?.data.toString().trimEnd() ?? "");
+  await text();
+  await text();
+  const third = text();
+  await delay(20);
+  await truncate(path, 0);
+  await delay(20);
+  await appendFile(path, line(3));
+  await third;
+  over.resolve();
+  for await (const { data } of reading) got.push(data.toString().trimEnd());
+  assert.deepEqual(got, ["line 1", "line 2", "line 3"]);
+});
+
+test("blocks and single lines are parsed alike, whatever is between them", () => {
+  const text = fc.string({ unit: "binary", maxLength: 20 }).map((part) => part.replaceAll("\n", ""));
+  const foreign = fc.oneof(
+    text,
+    text.map((rest) => `2026-01-01T00:00:00.123456789+02:00 stdout F ${rest}`),
+    text.map((rest) => `2026-01-01T00:00:00Z stderr P ${rest}`),
+    text.map((rest) => line(3, rest, "stderr", "P").trimEnd()),
+    text.map((rest) => `2026-01-01T00:00:00.123456789+00:00 stdxxx F ${rest}`),
+  );
+  fc.assert(
+    fc.property(fc.array(foreign, { maxLength: 120 }), (lines) => {
+      const block = new LogBlock(Buffer.from(`${lines.join("\n")}\n`));
+      const got = Array.from({ length: block.length }, (_, index) => ({
+        stream: block.isStderr(index) ? "stderr" : "stdout",
+        complete: block.isComplete(index),
+        time: block.time(index),
+        data: block.bytes.subarray(block.dataStart(index), block.dataEnd(index)).toString(),
+      }));
+      const want = lines.flatMap((single) => {
+        const entry = parseLogLine(Buffer.from(single));
+        if (entry === undefined) return [];
+        const { stream, complete, time, data } = entry;
+        return [{ stream, complete, time, data: data.toString() }];
+      });
+      assert.deepEqual(got, want);
+    }),
   );
 });
 

@@ -1,7 +1,8 @@
 import { basename, dirname } from "node:path";
 import { InotifyMask, watchDirectory } from "@boxship/kernel";
-import { type LogEntry, parseLogLine } from "./log-line.ts";
-import { findSince, findTail, splitLines } from "./log-position.ts";
+import { LogBlock } from "./log-block.ts";
+import type { LogEntry } from "./log-line.ts";
+import { findSince, findTail, LineGatherer, type TailPosition } from "./log-position.ts";
 import { type LogSegment, openCurrent, openSegments, segmentBytes } from "./log-segments.ts";
 
 export interface ReadLogOptions {
@@ -22,28 +23,76 @@ export interface ReadLogOptions {
 }
 
 /**
- * The entries of a container's log in order, over all of its files; a log that does not exist is empty. Following
- * survives rotation: nothing is left out and nothing comes twice.
+ * A container's log in order, over all of its files; a log that does not exist is empty. Following survives rotation:
+ * nothing is left out and nothing comes twice.
  */
-export async function* readLog(options: ReadLogOptions): AsyncGenerator<LogEntry> {
-  const { signal, since = -Infinity, until = Infinity } = options;
+export async function* readLogBlocks(options: ReadLogOptions): AsyncGenerator<LogBlock> {
+  const { signal, stdout, stderr, since = -Infinity, until = Infinity } = options;
+  const anyTime = since === -Infinity && until === Infinity;
   const wanted = (entry: LogEntry) =>
     options[entry.stream] && entry.milliseconds >= since && entry.milliseconds <= until;
-  for await (const batch of logLines(options, wanted)) {
-    for (const line of batch) {
-      if (signal?.aborted) return;
-      const entry = parseLogLine(line);
-      if (entry === undefined) continue;
-      if (entry.milliseconds > until) return;
-      if (wanted(entry)) yield entry;
+  for await (const { bytes } of logChunks(options, wanted)) {
+    if (signal?.aborted) return;
+    const block = new LogBlock(bytes);
+    let over = false;
+    if (!stdout || !stderr) block.keep((index) => (block.isStderr(index) ? stderr : stdout));
+    if (!anyTime) {
+      block.keep((index) => {
+        const time = block.milliseconds(index);
+        over ||= time > until;
+        return !over && time >= since;
+      });
+    }
+    if (block.length > 0) yield block;
+    if (over) return;
+  }
+}
+
+/** As {@link readLogBlocks}, entry by entry. */
+export async function* readLog(options: ReadLogOptions): AsyncGenerator<LogEntry> {
+  for await (const block of readLogBlocks(options)) {
+    for (let index = 0; index < block.length; index++) {
+      if (options.signal?.aborted) return;
+      yield block.entry(index);
     }
   }
 }
 
-async function* logLines(
+/** A place in a log, at the end of a line. */
+export interface LogPosition {
+  /** Which file, whatever it is called by now: see `LogSegment.identity`. */
+  readonly identity: string;
+  /** Bytes into it. */
+  readonly offset: number;
+}
+
+/** Whole lines, and the place where they end. */
+interface LogChunk extends LogPosition {
+  readonly bytes: Buffer;
+}
+
+/**
+ * Follows a log from a place on: as {@link readLogBlocks} with `follow`, and tells with each block where it ends. Files
+ * that were compressed since are not read; from a place that is no longer there it begins with the oldest that is.
+ */
+export async function* followLog(options: {
+  readonly path: string;
+  readonly from?: LogPosition;
+  readonly follow: Promise<unknown>;
+  readonly signal?: AbortSignal;
+}): AsyncGenerator<{ readonly block: LogBlock; readonly position: LogPosition }> {
+  const { from, ...rest } = options;
+  const reading = { ...rest, stdout: true, stderr: true };
+  for await (const { bytes, identity, offset } of logChunks(reading, undefined, from)) {
+    yield { block: new LogBlock(bytes), position: { identity, offset } };
+  }
+}
+
+async function* logChunks(
   options: ReadLogOptions,
-  wanted: (entry: LogEntry) => boolean,
-): AsyncGenerator<readonly Buffer[]> {
+  wanted: ((entry: LogEntry) => boolean) | undefined,
+  from?: LogPosition,
+): AsyncGenerator<LogChunk> {
   const { path, follow, tail, since } = options;
   await using watcher = follow === undefined ? undefined : new LogWatcher(path, follow, options.signal);
   await using owned = new AsyncDisposableStack();
@@ -51,51 +100,52 @@ async function* logLines(
   for (const segment of segments) owned.use(segment);
   await watcher?.begin(segments.at(-1));
   const begin =
-    tail === undefined ? { segment: 0, offset: 0 } : await findTail(segments, Math.max(0, Math.trunc(tail)), wanted);
+    tail === undefined || wanted === undefined
+      ? beginAt(segments, from)
+      : await findTail(segments, Math.max(0, Math.trunc(tail)), wanted);
   for (const [index, segment] of segments.entries()) {
     if (index < begin.segment) continue;
     const offset = index === begin.segment ? begin.offset : 0;
     const isLast = index === segments.length - 1;
     if (watcher !== undefined && isLast && !segment.compressed) {
-      yield* splitLines(followBytes(watcher, segment, offset, owned));
+      yield* followChunks(watcher, segment, offset, owned);
       return;
     }
-    yield* segment.compressed ? skipBytes(segment, offset) : plainLines(segment, offset, since);
+    if (!segment.compressed) yield* plainChunks(segment, offset, since);
+    else if (wanted !== undefined) yield* compressedChunks(segment, offset);
   }
   // Nothing has been written yet.
-  if (watcher !== undefined) yield* splitLines(followBytes(watcher, undefined, 0, owned));
+  if (watcher !== undefined) yield* followChunks(watcher, undefined, 0, owned);
 }
 
-async function* plainLines(
-  segment: LogSegment,
-  offset: number,
-  since: number | undefined,
-): AsyncGenerator<readonly Buffer[]> {
+function beginAt(segments: readonly LogSegment[], from: LogPosition | undefined): TailPosition {
+  const segment = segments.findIndex(({ identity }) => identity === from?.identity);
+  return from === undefined || segment === -1 ? { segment: 0, offset: 0 } : { segment, offset: from.offset };
+}
+
+async function* plainChunks(segment: LogSegment, offset: number, since: number | undefined): AsyncGenerator<LogChunk> {
   const start = since === undefined || offset > 0 ? offset : await findSince(segment.handle, since);
-  yield* splitLines(segmentBytes(segment, start));
+  yield* wholeLines(segmentBytes(segment, start), segment.identity, start);
 }
 
 /** Lines of a compressed file from an offset in its content on, which is the start of a line. */
-async function* skipBytes(segment: LogSegment, offset: number): AsyncGenerator<readonly Buffer[]> {
-  let position = 0;
-  for await (const batch of splitLines(segmentBytes(segment))) {
-    yield batch.filter((line) => {
-      const start = position;
-      position += line.length + 1;
-      return start >= offset;
-    });
+async function* compressedChunks(segment: LogSegment, offset: number): AsyncGenerator<LogChunk> {
+  for await (const chunk of wholeLines(segmentBytes(segment), segment.identity, 0)) {
+    const skipped = offset - (chunk.offset - chunk.bytes.length);
+    if (skipped <= 0) yield chunk;
+    else if (skipped < chunk.bytes.length) yield { ...chunk, bytes: chunk.bytes.subarray(skipped) };
   }
 }
 
-/** The bytes of the current file as they come, and those of its successors when it is rotated away. */
-async function* followBytes(
+/** What is written as it comes, in the current file and those that take its place when it is rotated away. */
+async function* followChunks(
   watcher: LogWatcher,
   first: LogSegment | undefined,
   offset: number,
   owned: AsyncDisposableStack,
-): AsyncGenerator<Buffer> {
+): AsyncGenerator<LogChunk> {
   let segment = first;
-  let position = offset;
+  let lines = new LineGatherer(offset);
   for (;;) {
     // Asked before reading: what is written until it says so is then read below.
     const over = watcher.over;
@@ -103,17 +153,27 @@ async function* followBytes(
     // Its writer has left the old file by now, so that what is read of that below is all of it.
     const next = watcher.take();
     if (segment !== undefined) {
-      for await (const chunk of segmentBytes(segment, position)) {
-        position += chunk.length;
-        yield chunk;
+      // Somebody has emptied it by hand: what its writer appends begins anew.
+      if (lines.position > 0 && (await segment.handle.stat()).size < lines.position) lines = new LineGatherer(0);
+      for await (const chunk of segmentBytes(segment, lines.position)) {
+        const bytes = lines.add(chunk);
+        if (bytes !== undefined) yield { bytes, identity: segment.identity, offset: lines.offset };
       }
     }
     if (next !== undefined) {
       await segment?.[Symbol.asyncDispose]();
       segment = owned.use(next);
-      position = 0;
+      lines = new LineGatherer(0);
     } else if (over) return;
     else await watcher.changed();
+  }
+}
+
+async function* wholeLines(chunks: AsyncIterable<Buffer>, identity: string, start: number): AsyncGenerator<LogChunk> {
+  const lines = new LineGatherer(start);
+  for await (const chunk of chunks) {
+    const bytes = lines.add(chunk);
+    if (bytes !== undefined) yield { bytes, identity, offset: lines.offset };
   }
 }
 

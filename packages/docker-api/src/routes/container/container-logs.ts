@@ -1,6 +1,7 @@
 import { InvalidArgument } from "@boxship/base";
-import type { LogFrame, LogsOptions } from "@boxship/engine";
-import { frameHeader, streamType } from "../../http/multiplex.ts";
+import type { LogsOptions } from "@boxship/engine";
+import { LogFramer } from "../../http/log-framer.ts";
+import { streamType } from "../../http/multiplex.ts";
 import { flag, text, timestamp } from "../../http/query.ts";
 import { defineRoute } from "../../http/route.ts";
 import { StreamWriter } from "../../http/stream-writer.ts";
@@ -43,14 +44,14 @@ export const containerLogs = defineRoute({
     const ref = call.param("id");
     const { effective } = await engine.containers.get(ref);
     const tty = effective.tty === true;
-    const frames = await engine.containers.logs(ref, { ...options, signal });
+    const blocks = await engine.containers.logs(ref, { ...options, signal });
     response.writeHead(200, { "Content-Type": streamType(tty, version) });
     response.flushHeaders();
+    const framer = new LogFramer({ framed: !tty, timestamps, ...(details ? { details: "" } : {}) });
     const writer = new StreamWriter(response);
     try {
-      for await (const frame of frames) {
-        const line = encodeLine(frame, timestamps, details);
-        const behind = tty ? writer.push(line) : writer.push(frameHeader(frame.stream, line.length), line);
+      for await (const block of blocks) {
+        const behind = writer.push(framer.frame(block));
         if (behind !== undefined) await behind;
         if (writer.closed) return undefined;
       }
@@ -61,10 +62,3 @@ export const containerLogs = defineRoute({
     return undefined;
   },
 });
-
-/** A line as it is sent; with details there would be a driver's attributes first, and there are none. */
-function encodeLine({ time, data }: LogFrame, timestamps: boolean, details: boolean): Buffer {
-  if (!timestamps && !details) return data;
-  const prefix = `${timestamps ? `${time} ` : ""}${details ? " " : ""}`;
-  return Buffer.concat([Buffer.from(prefix, "latin1"), data]);
-}

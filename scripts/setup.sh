@@ -20,7 +20,7 @@ fail() {
 
 # COMMAND[:PACKAGE]; a name that starts with "lib" is looked for as a shared library.
 system_verify="libatomic.so.1:libatomic1"
-system_run="runc crun conmon mmdebstrap libnftables.so.1:libnftables1"
+system_run="runc crun conmon mmdebstrap"
 system_test="skopeo iptables ip:iproute2 nft:nftables ps:procps zstd xz:xz-utils mkfs.ext4:e2fsprogs setfattr:attr
   setcap:libcap2-bin openssl curl git tar gzip libdevmapper.so.1.02.1:libdevmapper1.02.1"
 # Unpacked beside the system when the command is missing.

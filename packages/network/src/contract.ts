@@ -24,7 +24,7 @@ import type { Clock, Logger } from "@boxship/base";
  * Errors are those of `@boxship/base`: `NotFound`, `AlreadyExists`, `Conflict` (an address, port or device is taken, a
  * network is in use), `InvalidArgument`, `FailedPrecondition`, `PermissionDenied` (predefined networks),
  * `ResourceExhausted` (no free pool, address or port), `Unsupported` (this kernel or this program lacks it),
- * `Unavailable` (libnftables is missing), `Internal`.
+ * `Internal`.
  */
 
 export type NetworkDriver = "bridge" | "host" | "null" | "macvlan" | "ipvlan";

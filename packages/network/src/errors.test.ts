@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { InvalidArgument, NotFound } from "@boxship/base";
+import { NotFound } from "@boxship/base";
 import { SyscallError } from "@boxship/kernel";
 import { closedError, closedErrors, firewallError } from "./errors.ts";
 
@@ -20,7 +20,8 @@ describe("errors that leave the package", () => {
   });
 
   it("a refused ruleset is not the caller's fault", () => {
-    assert.equal(firewallError(new InvalidArgument("nftables refused the change: x")).code, "Internal");
+    for (const errno of [2, 17, 22]) assert.equal(firewallError(new SyscallError(errno, "netlink")).code, "Internal");
+    assert.equal(firewallError(new SyscallError(1, "netlink")).code, "PermissionDenied");
     assert.equal(firewallError(new NotFound("x")).code, "NotFound");
   });
 });

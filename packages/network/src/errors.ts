@@ -9,6 +9,7 @@ import {
   systemCode,
   Unsupported,
 } from "@boxship/base";
+import { SyscallError } from "@boxship/kernel";
 
 /** Passes on what `work` resolves to; what it throws becomes one of the closed set. */
 export async function closedErrors<T>(work: Promise<T>): Promise<T> {
@@ -50,8 +51,10 @@ export function closedError(error: unknown): BoxshipError {
 
 /** A change of the firewall that the kernel refuses is our mistake or the kernel's, never the caller's. */
 export function firewallError(error: unknown): BoxshipError {
-  if (!(error instanceof BoxshipError) || error.code !== "InvalidArgument") return closedError(error);
-  return new Internal(error.message, {
+  const closed = closedError(error);
+  if (!(error instanceof SyscallError) || ["PermissionDenied", "ResourceExhausted"].includes(closed.code))
+    return closed;
+  return new Internal(`the firewall cannot be changed: ${error.message}`, {
     cause: error,
     remedy: "check that the kernel has nf_tables with NAT, fib and masquerade support",
   });

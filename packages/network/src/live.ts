@@ -162,15 +162,14 @@ export function networkOf(context: ManagerContext, endpoint: StoredEndpoint): Li
 export function firewallNetwork(network: LiveNetwork): FirewallNetwork | undefined {
   const { record, settings } = network;
   if (settings.driver !== "bridge" || record.interfaceName === undefined) return undefined;
-  const subnet4 = network.config(".")?.subnet;
-  const subnet6 = network.config(":")?.subnet;
+  const subnets = record.ipam.config.map(({ subnet }) => subnet);
   return {
     bridge: record.interfaceName,
     internal: record.internal,
     masquerade: settings.masquerade,
     interContainer: settings.interContainer,
-    ...(subnet4 === undefined ? {} : { subnet4 }),
-    ...(subnet6 === undefined ? {} : { subnet6 }),
+    subnets4: subnets.filter((subnet) => !subnet.includes(":")),
+    subnets6: subnets.filter((subnet) => subnet.includes(":")),
   };
 }
 

@@ -14,9 +14,12 @@ describe("connection tracking", () => {
     using route = new NetlinkSocket();
     setLink(route, "lo", { up: true });
     using nft = new Nftables();
-    nft.run(
-      "add table inet t; add chain inet t c { type filter hook input priority 0; }; add rule inet t c ct state new",
-    );
+    const table = { family: "inet", name: "t" } as const;
+    nft.run([
+      { verb: "add-table", table },
+      { verb: "add-chain", table, chain: "c", base: { type: "filter", hook: "input", priority: 0 } },
+      { verb: "add-rule", table, chain: "c", statements: [{ kind: "any-bit", selector: "ct state", bits: 8 }] },
+    ]);
     const client = createSocket("udp4");
     client.bind(0, "127.0.0.1");
     await once(client, "listening");

@@ -18,11 +18,13 @@ const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
 const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
+const SO_SNDBUFFORCE = 32;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHECK = 12;
 const MSG_TRUNC = 0x20;
+const SMALL_DATAGRAM = 64 * 1024;
 const RECEIVE_SIZE = 64 * 1024;
 const RECEIVE_TIMEOUT_SECONDS = 10n;
 const DUMP_ATTEMPTS = 5;
@@ -54,6 +56,8 @@ export interface NetlinkRequest {
 export class NetlinkSocket implements Disposable {
   readonly #fd: Fd;
   #sequence = 0;
+  /** The largest datagram that is sure to fit. */
+  #sendBuffer = SMALL_DATAGRAM;
 
   /** @param protocol one of {@link NetlinkProtocol} */
   constructor(protocol: number = NetlinkProtocol.Route) {
@@ -89,6 +93,32 @@ export class NetlinkSocket implements Disposable {
     return requests.length === 0 ? [] : this.#exchange(requests);
   }
 
+  /**
+   * Sends a transaction of nfnetlink, all of which is done or nothing: `begin`, the requests, `end`, as one datagram.
+   * Throws the {@link NetlinkError} of the first request that was refused, or of the whole.
+   */
+  transaction(begin: NetlinkRequest, requests: readonly NetlinkRequest[], end: NetlinkRequest): void {
+    // The kernel answers to the last request when it is through with all, and to others only when it refuses them.
+    const last = requests.length - 1;
+    const batch = requests.map((request, index) => {
+      return index === last ? { ...request, flags: (request.flags ?? 0) | MessageFlag.Ack } : request;
+    });
+    const all = [begin, ...batch, end];
+    const first = this.#send(all, 0);
+    const waiting = first + requests.length;
+    let failure: Error | undefined;
+    for (let answered = false; !answered; ) {
+      for (const message of decodeMessages(this.#receive(begin.about))) {
+        const request = all[message.sequence - first];
+        if (request === undefined || message.type !== ControlType.Error) continue;
+        failure ??= acknowledgementError(message, request.about);
+        // Refused as a whole, there may be no other answer.
+        answered ||= message.sequence === waiting || (message.sequence === first && failure !== undefined);
+      }
+    }
+    if (failure !== undefined) throw failure;
+  }
+
   /** Every object of a kind. Repeated when the set changed while the kernel was listing it. */
   dump(request: NetlinkRequest): NetlinkMessage[] {
     for (let attempt = 1; ; attempt++) {
@@ -113,8 +143,15 @@ export class NetlinkSocket implements Disposable {
       });
     });
     const bytes = datagram.length === 1 ? (datagram[0] as Buffer) : Buffer.concat(datagram);
+    if (bytes.length > this.#sendBuffer) this.#growSendBuffer(bytes.length);
     check(Number(sendCall(this.#fd.number, bytes, BigInt(bytes.length), 0)), "send", requests[0]?.about);
     return first;
+  }
+
+  /** A datagram larger than the buffer would be refused, whatever the socket has in it. */
+  #growSendBuffer(size: number): void {
+    setOption(this.#fd, SOL_SOCKET, SO_SNDBUFFORCE, Buffer.from(Int32Array.of(size * 2).buffer));
+    this.#sendBuffer = size;
   }
 
   #receive(about: string): Buffer {

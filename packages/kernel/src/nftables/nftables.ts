@@ -1,103 +1,83 @@
-import { toString as readText } from "node:ffi";
-import { errorMessage, Internal, InvalidArgument, Unavailable } from "@boxship/base";
-import { cString, NativeLibrary, type Pointer } from "../ffi.ts";
-
-const library = new NativeLibrary("libnftables.so.1");
-const contextNew = library.bind<Pointer>("nft_ctx_new", ["pointer", "u32"]);
-const contextFree = library.bind<void>("nft_ctx_free", ["void", "pointer"]);
-const bufferOutput = library.bind<number>("nft_ctx_buffer_output", ["i32", "pointer"]);
-const bufferError = library.bind<number>("nft_ctx_buffer_error", ["i32", "pointer"]);
-const outputBuffer = library.bind<Pointer>("nft_ctx_get_output_buffer", ["pointer", "pointer"]);
-const errorBuffer = library.bind<Pointer>("nft_ctx_get_error_buffer", ["pointer", "pointer"]);
-const setOutputFlags = library.bind<void>("nft_ctx_output_set_flags", ["void", "pointer", "u32"]);
-const runFromBuffer = library.bind<number>("nft_run_cmd_from_buffer", ["i32", "pointer", "pointer"]);
-
-const OUTPUT_JSON = 1 << 4;
-/** Numbers for protocols, priorities and other symbols, so that reading back needs no tables. */
-const OUTPUT_NUMERIC = (1 << 7) | (1 << 8) | (1 << 9);
+import { Attributes, NetlinkWriter } from "../netlink/attributes.ts";
+import { NetlinkProtocol, NetlinkSocket } from "../netlink/socket.ts";
+import { encodeCommands, NFTABLES_FAMILY, NFTABLES_HOOKS, NFTABLES_SUBSYSTEM, type NftCommand } from "./command.ts";
 
 /**
- * nftables refused a transaction; nothing of it was applied. `output` is the library's whole explanation, which quotes
- * the command and marks the place.
+ * nf_tables by netlink. Nothing is read but what is asked for, and of that only what is named here: rulesets of others,
+ * whatever wrote them, are never taken apart.
  */
-export class NftablesError extends InvalidArgument {
-  readonly output: string;
 
-  constructor(output: string) {
-    const first = output.split("\n").find((line) => line.includes("Error:")) ?? output.trim();
-    super(`nftables refused the change: ${first.replace(/^.*?Error:\s*/, "")}`);
-    this.output = output;
-  }
+const BATCH_BEGIN = 0x10;
+const BATCH_END = 0x11;
+const GET_CHAIN = (NFTABLES_SUBSYSTEM << 8) | 4;
+const CHAIN = { table: 1, name: 3, hook: 4, policy: 5 } as const;
+const HOOK_NUMBER = 1;
+const FAMILY_NAMES = new Map<number, string>([
+  ...Object.entries(NFTABLES_FAMILY).map(([name, number]) => [number, name] as const),
+  [3, "arp"],
+  [5, "netdev"],
+  [7, "bridge"],
+]);
+
+/** A base chain, as far as others have to know it. */
+export interface NftBaseChain {
+  /** As nft(8) names it. */
+  readonly family: string;
+  readonly table: string;
+  readonly chain: string;
+  /** `prerouting`, `input`, `forward`, `output`, `postrouting`; the number as text in families with other hooks. */
+  readonly hook: string;
+  readonly policy: "accept" | "drop";
 }
 
-/**
- * A context of libnftables (libnftables(3)). It speaks to the network namespace its thread was in when it was made, and
- * stays with it.
- *
- * Whoever opens it disposes it.
- */
+/** Speaks to the network namespace its thread was in when it was made. Whoever opens it disposes it. */
 export class Nftables implements Disposable {
-  #context: Pointer;
-
-  /** Throws {@link Unavailable} when the library is not installed. */
-  constructor() {
-    try {
-      library.open();
-    } catch (error) {
-      throw new Unavailable(`the library libnftables.so.1 cannot be loaded: ${errorMessage(error)}`, {
-        cause: error,
-        remedy: "install the system package libnftables1",
-      });
-    }
-    this.#context = contextNew(0);
-    if (this.#context === 0n) throw new Internal("libnftables gave no context");
-    if (bufferOutput(this.#context) !== 0 || bufferError(this.#context) !== 0) {
-      this[Symbol.dispose]();
-      throw new Internal("libnftables cannot buffer its output");
-    }
-  }
+  readonly #socket = new NetlinkSocket(NetlinkProtocol.Netfilter);
 
   /**
-   * Runs commands in the language of nft(8), one to a line, as one transaction: all of them or none. Returns what they
-   * print. Throws {@link NftablesError}.
+   * Performs all commands or none: packets meet the old ruleset or the new one. Throws the `NetlinkError` of the first
+   * command that was refused, which it names.
    */
-  run(commands: string): string {
-    setOutputFlags(this.#open(), OUTPUT_NUMERIC);
-    return this.#run(commands);
+  run(commands: readonly NftCommand[]): void {
+    if (commands.length === 0) return;
+    this.#socket.transaction(
+      { type: BATCH_BEGIN, payload: batchHeader(), about: "nftables transaction" },
+      encodeCommands(commands),
+      { type: BATCH_END, payload: batchHeader(), about: "nftables transaction" },
+    );
   }
 
-  /**
-   * Runs a `list` command and returns the objects of its answer as libnftables-json(5) describes them, such as
-   * `{ chain: { family: "inet", table: "filter", name: "forward", … } }`; the meta line is left out.
-   */
-  list(command: string): NftablesObject[] {
-    setOutputFlags(this.#open(), OUTPUT_JSON | OUTPUT_NUMERIC);
-    const answer: unknown = JSON.parse(this.#run(command));
-    if (typeof answer !== "object" || answer === null || !("nftables" in answer) || !Array.isArray(answer.nftables)) {
-      throw new Internal(`libnftables answered ${command} with something that is no list`);
-    }
-    return (answer.nftables as NftablesObject[]).filter((object) => !("metainfo" in object));
+  /** The base chains of every table, whoever made it. */
+  listBaseChains(): NftBaseChain[] {
+    const writer = new NetlinkWriter();
+    writer.struct(4);
+    const about = "list nftables chains";
+    return this.#socket.dump({ type: GET_CHAIN, payload: writer.finish(), about }).flatMap(({ payload }) => {
+      return decodeBaseChain(payload) ?? [];
+    });
   }
 
   [Symbol.dispose](): void {
-    if (this.#context === 0n) return;
-    contextFree(this.#context);
-    this.#context = 0n;
-  }
-
-  #run(commands: string): string {
-    const status = runFromBuffer(this.#context, cString(commands));
-    const output = readText(outputBuffer(this.#context)) ?? "";
-    const error = readText(errorBuffer(this.#context)) ?? "";
-    if (status !== 0) throw new NftablesError(error);
-    return output;
-  }
-
-  #open(): Pointer {
-    if (this.#context === 0n) throw new Internal("the nftables context is closed");
-    return this.#context;
+    this.#socket[Symbol.dispose]();
   }
 }
 
-/** One object of a listing: its kind is the only key. */
-export type NftablesObject = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+/** `struct nfgenmsg` with the subsystem that the batch is for. */
+function batchHeader(): Buffer {
+  return Buffer.of(0, 0, 0, NFTABLES_SUBSYSTEM);
+}
+
+function decodeBaseChain(payload: Buffer): NftBaseChain | undefined {
+  const family = payload.readUInt8(0);
+  const attributes = new Attributes(payload.subarray(4));
+  const number = attributes.nested(CHAIN.hook)?.get(HOOK_NUMBER)?.readUInt32BE();
+  if (number === undefined) return undefined;
+  const named = family === NFTABLES_FAMILY.inet || family === NFTABLES_FAMILY.ip || family === NFTABLES_FAMILY.ip6;
+  return {
+    family: FAMILY_NAMES.get(family) ?? String(family),
+    table: attributes.string(CHAIN.table) ?? "",
+    chain: attributes.string(CHAIN.name) ?? "",
+    hook: (named ? NFTABLES_HOOKS[number] : undefined) ?? String(number),
+    policy: attributes.get(CHAIN.policy)?.readUInt32BE() === 0 ? "drop" : "accept",
+  };
+}

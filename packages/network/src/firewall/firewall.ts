@@ -1,4 +1,5 @@
 import type { Logger } from "@boxship/base";
+import type { NftCommand } from "@boxship/kernel";
 import { firewallError } from "../errors.ts";
 import type { NetworkThread } from "../worker/network-thread.ts";
 import {
@@ -96,7 +97,7 @@ export class Firewall {
 
   async #commit(changes: readonly FirewallChange[]): Promise<void> {
     const commands = changes.flatMap((change) => this.#commands(change));
-    if (commands.length > 0) await this.#thread.call("runNft", commands.join("\n"));
+    if (commands.length > 0) await this.#thread.call("runNft", commands);
     for (const change of changes) this.#note(change);
   }
 
@@ -120,7 +121,7 @@ export class Firewall {
     await this.#thread.call("runNft", commands);
   }
 
-  #commands(change: FirewallChange): string[] {
+  #commands(change: FirewallChange): NftCommand[] {
     return [
       ...(change.removePorts ?? []).map((port) => removePort(this.#table, port)),
       ...(change.removeNetworks ?? []).flatMap((network) => removeNetwork(this.#table, network)),

@@ -1,4 +1,19 @@
+import {
+  addressBytes,
+  encodeFields,
+  NftAddressType,
+  type NftBase,
+  NftBit,
+  type NftCommand,
+  type NftElementOf,
+  NftFamily,
+  type NftSet,
+  type NftStatement,
+  type NftTable,
+  type NftVerdict,
+} from "@boxship/kernel";
 import type { PortProtocol } from "../contract.ts";
+import { formatAddress, lastAddress, parsePrefix } from "../ip/prefix.ts";
 
 /**
  * The nftables table of an instance, `table inet <name>-net`.
@@ -35,6 +50,20 @@ import type { PortProtocol } from "../contract.ts";
  * other are isolated ports of the bridge.
  */
 
+const SETS = {
+  bridges: { name: "bridges", key: ["ifname"] },
+  internal: { name: "internal", key: ["ifname"] },
+  intra: { name: "intra", key: ["ifname", "ifname"] },
+  own4: { name: "own4", key: ["ifname", "ipv4_addr"], interval: true },
+  own6: { name: "own6", key: ["ifname", "ipv6_addr"], interval: true },
+  nat4: { name: "nat4", key: ["ipv4_addr"], interval: true },
+  nat6: { name: "nat6", key: ["ipv6_addr"], interval: true },
+  any4: { name: "any4", key: ["inet_proto", "inet_service"], data: ["ipv4_addr", "inet_service"] },
+  any6: { name: "any6", key: ["inet_proto", "inet_service"], data: ["ipv6_addr", "inet_service"] },
+  host4: { name: "host4", key: ["inet_proto", "ipv4_addr", "inet_service"], data: ["ipv4_addr", "inet_service"] },
+  host6: { name: "host6", key: ["inet_proto", "ipv6_addr", "inet_service"], data: ["ipv6_addr", "inet_service"] },
+} as const satisfies Record<string, NftSet>;
+
 export interface FirewallNetwork {
   readonly bridge: string;
   readonly internal: boolean;
@@ -42,8 +71,8 @@ export interface FirewallNetwork {
   /** Members may talk to each other. */
   readonly interContainer: boolean;
   /** `address/length` */
-  readonly subnet4?: string;
-  readonly subnet6?: string;
+  readonly subnets4: readonly string[];
+  readonly subnets6: readonly string[];
 }
 
 /** A port of the host that leads to a container. */
@@ -65,121 +94,190 @@ export function tableName(instance: string): string {
 
 /** Commands that replace the whole table, in one transaction. */
 export function fullRuleset(
-  table: string,
+  name: string,
   networks: readonly FirewallNetwork[],
   ports: readonly FirewallPort[],
-): string {
+): NftCommand[] {
   return [
-    `table inet ${table}`,
-    `delete table inet ${table}`,
-    skeleton(table),
-    ...networks.flatMap((network) => addNetwork(table, network)),
-    ...ports.map((port) => addPort(table, port)),
-  ].join("\n");
+    ...removeRuleset(name),
+    ...skeleton(tableOf(name)),
+    ...networks.flatMap((network) => addNetwork(name, network)),
+    ...ports.map((port) => addPort(name, port)),
+  ];
 }
 
 /** Commands that remove the table if it is there. */
-export function removeRuleset(table: string): string {
-  return `table inet ${table}\ndelete table inet ${table}`;
+export function removeRuleset(name: string): NftCommand[] {
+  const table = tableOf(name);
+  // Adding leaves a table as it is, and there is none that cannot be deleted afterwards.
+  return [
+    { verb: "add-table", table },
+    { verb: "delete-table", table },
+  ];
 }
 
-function skeleton(table: string): string {
-  return `table inet ${table} {
-  set bridges { type ifname; }
-  set internal { type ifname; }
-  set intra { type ifname . ifname; }
-  set own4 { type ifname . ipv4_addr; flags interval; }
-  set own6 { type ifname . ipv6_addr; flags interval; }
-  set nat4 { type ipv4_addr; flags interval; }
-  set nat6 { type ipv6_addr; flags interval; }
-  map any4 { type inet_proto . inet_service : ipv4_addr . inet_service; }
-  map any6 { type inet_proto . inet_service : ipv6_addr . inet_service; }
-  map host4 { type inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service; }
-  map host6 { type inet_proto . ipv6_addr . inet_service : ipv6_addr . inet_service; }
-  chain raw {
-    type filter hook prerouting priority raw; policy accept;
-    iifname @bridges ip daddr 127.0.0.0/8 drop
-  }
-  chain publish {
-    meta nfproto ipv4 dnat ip to meta l4proto . ip daddr . th dport map @host4
-    meta nfproto ipv4 dnat ip to meta l4proto . th dport map @any4
-    ip6 daddr ::1 return
-    meta nfproto ipv6 dnat ip6 to meta l4proto . ip6 daddr . th dport map @host6
-    meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @any6
-  }
-  chain prerouting {
-    type nat hook prerouting priority dstnat; policy accept;
-    meta l4proto { tcp, udp, sctp } fib daddr type local jump publish
-  }
-  chain output {
-    type nat hook output priority -100; policy accept;
-    meta l4proto { tcp, udp, sctp } fib daddr type local jump publish
-  }
-  chain input {
-    type filter hook input priority filter; policy accept;
-    iifname @internal ct state established,related accept
-    iifname @internal fib daddr . iif type != { local, broadcast, multicast } drop
-  }
-  chain forward {
-    type filter hook forward priority filter; policy accept;
-    ct state established,related accept
-    iifname . oifname @intra accept
-    iifname @internal drop
-    oifname @internal drop
-    oifname @bridges ct status dnat accept
-    oifname @bridges drop
-  }
-  chain outgoing {
-    type nat hook postrouting priority srcnat; policy accept;
-    oifname @bridges ip saddr 127.0.0.0/8 masquerade
-    ct status dnat oifname . ip saddr @own4 masquerade
-    ct status dnat oifname . ip6 saddr @own6 masquerade
-    oifname . ip saddr @own4 return
-    oifname . ip6 saddr @own6 return
-    ip saddr @nat4 masquerade
-    ip6 saddr @nat6 masquerade
-  }
-}`;
+function tableOf(name: string): NftTable {
+  return { family: "inet", name };
 }
+
+const accept = verdict("accept");
+const drop = verdict("drop");
+const back = verdict("return");
+const masquerade: NftStatement = { kind: "masquerade" };
+const ipv4: NftStatement = { kind: "equals", selector: "meta nfproto", value: NftFamily.ipv4 };
+const ipv6: NftStatement = { kind: "equals", selector: "meta nfproto", value: NftFamily.ipv6 };
+const established: NftStatement = {
+  kind: "any-bit",
+  selector: "ct state",
+  bits: NftBit.established | NftBit.related,
+};
+const translated: NftStatement = { kind: "any-bit", selector: "ct status", bits: NftBit.destinationTranslated };
+const fromInternal: NftStatement = { kind: "member", selectors: ["iifname"], set: SETS.internal.name };
+const toBridge: NftStatement = { kind: "member", selectors: ["oifname"], set: SETS.bridges.name };
+
+function verdict(name: NftVerdict): NftStatement {
+  return { kind: "verdict", verdict: name };
+}
+
+/** The chains of the table, in the order in which a packet meets them; what each is for stands at the top of the file. */
+function skeleton(table: NftTable): NftCommand[] {
+  const chain = (
+    name: string,
+    base: NftBase | undefined,
+    rules: readonly (readonly NftStatement[])[],
+  ): NftCommand[] => [
+    { verb: "add-chain", table, chain: name, ...(base === undefined ? {} : { base }) },
+    ...rules.map((statements): NftCommand => ({ verb: "add-rule", table, chain: name, statements })),
+  ];
+  return [
+    { verb: "add-table", table },
+    ...Object.values(SETS).map((set): NftCommand => ({ verb: "add-set", table, set })),
+    ...chain("raw", { type: "filter", hook: "prerouting", priority: -300 }, [
+      [
+        { kind: "member", selectors: ["iifname"], set: SETS.bridges.name },
+        ipv4,
+        { kind: "equals", selector: "ip daddr/8", value: Buffer.of(127) },
+        drop,
+      ],
+    ]),
+    ...chain("publish", undefined, publishRules()),
+    ...chain("prerouting", { type: "nat", hook: "prerouting", priority: -100 }, [toPublished()]),
+    ...chain("output", { type: "nat", hook: "output", priority: -100 }, [toPublished()]),
+    ...chain("input", { type: "filter", hook: "input", priority: 0 }, inputRules()),
+    ...chain("forward", { type: "filter", hook: "forward", priority: 0 }, [
+      [established, accept],
+      [{ kind: "member", selectors: ["iifname", "oifname"], set: SETS.intra.name }, accept],
+      [fromInternal, drop],
+      [{ kind: "member", selectors: ["oifname"], set: SETS.internal.name }, drop],
+      [toBridge, translated, accept],
+      [toBridge, drop],
+    ]),
+    ...chain("outgoing", { type: "nat", hook: "postrouting", priority: 100 }, outgoingRules()),
+  ];
+}
+
+function publishRules(): NftStatement[][] {
+  return [
+    [ipv4, { kind: "translate", family: "ip", selectors: ["meta l4proto", "ip daddr", "th dport"], map: "host4" }],
+    [ipv4, { kind: "translate", family: "ip", selectors: ["meta l4proto", "th dport"], map: "any4" }],
+    [ipv6, { kind: "equals", selector: "ip6 daddr", value: addressBytes("::1") }, back],
+    [ipv6, { kind: "translate", family: "ip6", selectors: ["meta l4proto", "ip6 daddr", "th dport"], map: "host6" }],
+    [ipv6, { kind: "translate", family: "ip6", selectors: ["meta l4proto", "th dport"], map: "any6" }],
+  ];
+}
+
+/** Only what is for the host itself; protocols without ports are in no map. */
+function toPublished(): NftStatement[] {
+  return [
+    { kind: "equals", selector: "fib daddr type", value: NftAddressType.local },
+    { kind: "jump", chain: "publish" },
+  ];
+}
+
+function inputRules(): NftStatement[][] {
+  const own = [NftAddressType.local, NftAddressType.broadcast, NftAddressType.multicast];
+  return [
+    [fromInternal, established, accept],
+    ...own.map((value): NftStatement[] => [
+      fromInternal,
+      { kind: "equals", selector: "fib daddr . iif type", value },
+      accept,
+    ]),
+    [fromInternal, drop],
+  ];
+}
+
+function outgoingRules(): NftStatement[][] {
+  const own4: NftStatement = { kind: "member", selectors: ["oifname", "ip saddr"], set: SETS.own4.name };
+  const own6: NftStatement = { kind: "member", selectors: ["oifname", "ip6 saddr"], set: SETS.own6.name };
+  return [
+    [toBridge, ipv4, { kind: "equals", selector: "ip saddr/8", value: Buffer.of(127) }, masquerade],
+    [translated, ipv4, own4, masquerade],
+    [translated, ipv6, own6, masquerade],
+    [ipv4, own4, back],
+    [ipv6, own6, back],
+    [ipv4, { kind: "member", selectors: ["ip saddr"], set: SETS.nat4.name }, masquerade],
+    [ipv6, { kind: "member", selectors: ["ip6 saddr"], set: SETS.nat6.name }, masquerade],
+  ];
+}
+
+type Element = Omit<NftElementOf, "table">;
 
 /** The set elements of a network. */
-function networkElements(network: FirewallNetwork): readonly (readonly [set: string, element: string])[] {
-  const bridge = `"${network.bridge}"`;
-  const elements: (readonly [string, string])[] = [["bridges", bridge]];
-  if (network.internal) elements.push(["internal", bridge]);
-  if (network.interContainer) elements.push(["intra", `${bridge} . ${bridge}`]);
+function networkElements(network: FirewallNetwork): Element[] {
+  const { bridge } = network;
+  const plain = (set: NftSet, ...values: string[]): Element => ({
+    set,
+    element: { key: encodeFields(set.key, values) },
+  });
   const outside = network.masquerade && !network.internal;
-  if (network.subnet4 !== undefined) {
-    elements.push(["own4", `${bridge} . ${network.subnet4}`]);
-    if (outside) elements.push(["nat4", network.subnet4]);
+  return [
+    plain(SETS.bridges, bridge),
+    ...(network.internal ? [plain(SETS.internal, bridge)] : []),
+    ...(network.interContainer ? [plain(SETS.intra, bridge, bridge)] : []),
+    ...[...network.subnets4, ...network.subnets6].flatMap((subnet) => {
+      const six = subnet.includes(":");
+      const own = prefixElement(six ? SETS.own6 : SETS.own4, [bridge], subnet);
+      return outside ? [own, prefixElement(six ? SETS.nat6 : SETS.nat4, [], subnet)] : [own];
+    }),
+  ];
+}
+
+/** The element that stands for `before` and any address of the subnet. */
+function prefixElement(set: NftSet, before: readonly string[], subnet: string): Element {
+  const prefix = parsePrefix(subnet);
+  const key = encodeFields(set.key, [...before, formatAddress(prefix)]);
+  return { set, element: { key, end: encodeFields(set.key, [...before, formatAddress(lastAddress(prefix))]) } };
+}
+
+export function addNetwork(name: string, network: FirewallNetwork): NftCommand[] {
+  return networkElements(network).map((element) => ({ verb: "add-element", table: tableOf(name), ...element }));
+}
+
+export function removeNetwork(name: string, network: FirewallNetwork): NftCommand[] {
+  return networkElements(network).map((element) => ({ verb: "delete-element", table: tableOf(name), ...element }));
+}
+
+export function addPort(name: string, port: FirewallPort): NftCommand {
+  const { set, key } = portKey(port);
+  const data = encodeFields(set.data, [port.address, port.port]);
+  return { verb: "add-element", table: tableOf(name), set, element: { key, data } };
+}
+
+export function removePort(name: string, port: FirewallPort): NftCommand {
+  const { set, key } = portKey(port);
+  return { verb: "delete-element", table: tableOf(name), set, element: { key } };
+}
+
+const PROTOCOL_NUMBER: Readonly<Record<PortProtocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
+
+function portKey({ protocol, hostIP, hostPort }: FirewallPort) {
+  const number = PROTOCOL_NUMBER[protocol];
+  const six = hostIP.includes(":");
+  if (hostIP === "0.0.0.0" || hostIP === "::") {
+    const set = six ? SETS.any6 : SETS.any4;
+    return { set, key: encodeFields(set.key, [number, hostPort]) };
   }
-  if (network.subnet6 !== undefined) {
-    elements.push(["own6", `${bridge} . ${network.subnet6}`]);
-    if (outside) elements.push(["nat6", network.subnet6]);
-  }
-  return elements;
-}
-
-export function addNetwork(table: string, network: FirewallNetwork): string[] {
-  return networkElements(network).map(([set, element]) => `add element inet ${table} ${set} { ${element} }`);
-}
-
-export function removeNetwork(table: string, network: FirewallNetwork): string[] {
-  return networkElements(network).map(([set, element]) => `delete element inet ${table} ${set} { ${element} }`);
-}
-
-export function addPort(table: string, port: FirewallPort): string {
-  const [map, key] = portKey(port);
-  return `add element inet ${table} ${map} { ${key} : ${port.address} . ${port.port} }`;
-}
-
-export function removePort(table: string, port: FirewallPort): string {
-  const [map, key] = portKey(port);
-  return `delete element inet ${table} ${map} { ${key} }`;
-}
-
-function portKey({ protocol, hostIP, hostPort }: FirewallPort): readonly [map: string, key: string] {
-  const family = hostIP.includes(":") ? "6" : "4";
-  if (hostIP === "0.0.0.0" || hostIP === "::") return [`any${family}`, `${protocol} . ${hostPort}`];
-  return [`host${family}`, `${protocol} . ${hostIP} . ${hostPort}`];
+  const set = six ? SETS.host6 : SETS.host4;
+  return { set, key: encodeFields(set.key, [number, hostIP, hostPort]) };
 }

@@ -1,8 +1,8 @@
-import { deleteFlows, legacyForwardDrops } from "@boxship/kernel";
+import { deleteFlows, legacyForwardDrops, type NftCommand } from "@boxship/kernel";
 import type { WorkerContext } from "./context.ts";
 
-/** Runs nft commands on the host, as one transaction. */
-export function runNft(context: WorkerContext, commands: string): void {
+/** Changes nftables of the host, all of it or nothing. */
+export function runNft(context: WorkerContext, commands: readonly NftCommand[]): void {
   context.nftables.run(commands);
 }
 
@@ -22,10 +22,8 @@ export function listForwardDrops(context: WorkerContext): DroppingChain[] {
 }
 
 function listNftablesDrops(context: WorkerContext): DroppingChain[] {
-  return context.nftables.list("list chains").flatMap(({ chain }) => {
-    if (chain?.["hook"] !== "forward" || chain["policy"] !== "drop") return [];
-    const { family, table, name } = chain;
-    return [{ family: String(family), table: String(table), chain: String(name) }];
+  return context.nftables.listBaseChains().flatMap(({ family, table, chain, hook, policy }) => {
+    return hook === "forward" && policy === "drop" ? [{ family, table, chain }] : [];
   });
 }
 

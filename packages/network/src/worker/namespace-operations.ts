@@ -2,11 +2,15 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { systemCode } from "@boxship/base";
 import {
+  addressBytes,
   bindNamespace,
   bindSocket,
   createNamespace,
   NetlinkSocket,
   Nftables,
+  type NftCommand,
+  type NftStatement,
+  portBytes,
   setLink,
   unbindNamespace,
   writeNetworkSysctl,
@@ -21,6 +25,7 @@ export interface PrepareNamespaces {
 /** Where the resolver of a namespace listens. */
 export const ResolverAddress = "127.0.0.11";
 const RESOLVER_TABLE = "boxship-dns";
+const PROTOCOL = { udp: Buffer.of(17), tcp: Buffer.of(6) } as const;
 
 /**
  * Makes empty namespaces, kept under random names in `directory`, and returns their paths: loopback is up, and further
@@ -96,24 +101,49 @@ export function openResolver(again: boolean): ResolverSockets {
   const { udp, tcp, port } = bindResolverPorts();
   try {
     using nftables = new Nftables();
-    const rewrite = ["udp", "tcp"].flatMap((protocol) => [
-      `ip daddr ${ResolverAddress} ${protocol} dport 53 ${protocol} dport set ${port}`,
-      `ip saddr ${ResolverAddress} ${protocol} sport ${port} ${protocol} sport set 53`,
-    ]);
-    // Only then: after a deletion the kernel makes us wait for a grace period.
-    const removal = again ? `table ip ${RESOLVER_TABLE}\ndelete table ip ${RESOLVER_TABLE}\n` : "";
-    nftables.run(`${removal}table ip ${RESOLVER_TABLE} {
-  chain output {
-    type filter hook output priority raw; policy accept;
-    ${rewrite.join("\n    ")}
-  }
-}`);
+    nftables.run(rewriteResolver(port, again));
   } catch (error) {
     udp.close();
     tcp.close();
     throw error;
   }
   return { udp: udp.release(), tcp: tcp.release() };
+}
+
+function rewriteResolver(port: number, again: boolean): NftCommand[] {
+  const table = { family: "ip", name: RESOLVER_TABLE } as const;
+  const chain = "output";
+  const own = portBytes(port);
+  const standard = portBytes(53);
+  const rules = (["udp", "tcp"] as const).flatMap((protocol): NftStatement[][] => {
+    const isProtocol = { kind: "equals", selector: "meta l4proto", value: PROTOCOL[protocol] } as const;
+    return [
+      [
+        { kind: "equals", selector: "ip daddr", value: addressBytes(ResolverAddress) },
+        isProtocol,
+        { kind: "equals", selector: "th dport", value: standard },
+        { kind: "set-port", selector: "th dport", protocol, value: own },
+      ],
+      [
+        { kind: "equals", selector: "ip saddr", value: addressBytes(ResolverAddress) },
+        isProtocol,
+        { kind: "equals", selector: "th sport", value: own },
+        { kind: "set-port", selector: "th sport", protocol, value: standard },
+      ],
+    ];
+  });
+  return [
+    { verb: "add-table", table },
+    // Only then: after a deletion the kernel makes us wait for a grace period.
+    ...(again
+      ? ([
+          { verb: "delete-table", table },
+          { verb: "add-table", table },
+        ] as const)
+      : []),
+    { verb: "add-chain", table, chain, base: { type: "filter", hook: "output", priority: -300 } },
+    ...rules.map((statements): NftCommand => ({ verb: "add-rule", table, chain, statements })),
+  ];
 }
 
 function bindResolverPorts() {

@@ -1,0 +1,228 @@
+import { Buffer } from "node:buffer";
+import { align4, NetlinkWriter } from "../netlink/attributes.ts";
+
+/**
+ * The parts of a rule, as plain data that can be sent between threads, and the expressions of the kernel's little machine
+ * that they become (`linux/netfilter/nf_tables.h`). Values travel in sixteen registers of four bytes; every statement
+ * starts with the first.
+ */
+
+/** What of a packet a statement looks at; named as nft(8) names it. In a table `inet` the family must be known before. */
+export type NftSelector = keyof typeof SELECTORS;
+
+export type NftVerdict = "accept" | "drop" | "return";
+
+export type NftStatement =
+  /** Goes on when the selector has this value. */
+  | { readonly kind: "equals"; readonly selector: NftSelector; readonly value: Uint8Array }
+  /** Goes on when any of the bits is set; of selectors in host order. */
+  | { readonly kind: "any-bit"; readonly selector: NftSelector; readonly bits: number }
+  /** Goes on when the selectors, one behind the other, are an element of the set. */
+  | { readonly kind: "member"; readonly selectors: readonly NftSelector[]; readonly set: string }
+  /** Goes on when the map has the selectors, and translates the destination to the address and port found there. */
+  | {
+      readonly kind: "translate";
+      readonly family: "ip" | "ip6";
+      readonly selectors: readonly NftSelector[];
+      readonly map: string;
+    }
+  | { readonly kind: "masquerade" }
+  /** Writes a port into the packet, and mends the checksum of its protocol. */
+  | {
+      readonly kind: "set-port";
+      readonly selector: "th sport" | "th dport";
+      readonly protocol: "tcp" | "udp";
+      readonly value: Uint8Array;
+    }
+  | { readonly kind: "verdict"; readonly verdict: NftVerdict }
+  | { readonly kind: "jump"; readonly chain: string };
+
+type Base = "network" | "transport";
+
+interface Loader {
+  readonly size: number;
+  readonly expression: string;
+  readonly write: (writer: NetlinkWriter, register: number) => void;
+}
+
+const PAYLOAD_BASE: Readonly<Record<Base, number>> = { network: 1, transport: 2 };
+const META_KEY = { iifname: 6, oifname: 7, nfproto: 15, l4proto: 16 } as const;
+const CT_KEY = { state: 0, status: 2 } as const;
+const FIB_ADDRESS_TYPE = 3;
+const FIB_DESTINATION = 2;
+const FIB_INPUT_LINK = 8;
+
+const SELECTORS = {
+  iifname: meta(META_KEY.iifname, 16),
+  oifname: meta(META_KEY.oifname, 16),
+  "meta nfproto": meta(META_KEY.nfproto, 1),
+  "meta l4proto": meta(META_KEY.l4proto, 1),
+  "ip saddr": payload("network", 12, 4),
+  "ip daddr": payload("network", 16, 4),
+  /** The first byte of the address. */
+  "ip daddr/8": payload("network", 16, 1),
+  "ip saddr/8": payload("network", 12, 1),
+  "ip6 saddr": payload("network", 8, 16),
+  "ip6 daddr": payload("network", 24, 16),
+  "th sport": payload("transport", 0, 2),
+  "th dport": payload("transport", 2, 2),
+  "ct state": tracking(CT_KEY.state),
+  "ct status": tracking(CT_KEY.status),
+  "fib daddr type": addressType(FIB_DESTINATION),
+  "fib daddr . iif type": addressType(FIB_DESTINATION | FIB_INPUT_LINK),
+} as const satisfies Record<string, Loader>;
+
+/** Bits of `ct state` and `ct status`. */
+export const NftBit = { established: 2, related: 4, destinationTranslated: 0x20 } as const;
+
+/** Values of `fib … type` (`linux/rtnetlink.h`), in host order. */
+export const NftAddressType = { local: word(2), broadcast: word(3), multicast: word(5) } as const;
+
+/** Values of `meta nfproto`. */
+export const NftFamily = { ipv4: Buffer.of(2), ipv6: Buffer.of(10) } as const;
+
+const VERDICT_REGISTER = 0;
+const FIRST_REGISTER = 8;
+const DATA_VALUE = 1;
+const DATA_VERDICT = 2;
+const VERDICT_CODE: Readonly<Record<NftVerdict, number>> = { drop: 0, accept: 1, return: -5 };
+const VERDICT_JUMP = -3;
+const COMPARE = { equal: 0, notEqual: 1 } as const;
+const CHECKSUM_INTERNET = 1;
+const CHECKSUM_OFFSET = { tcp: 16, udp: 6 } as const;
+const NAT_DESTINATION = 1;
+const NAT_FAMILY = { ip: 2, ip6: 10 } as const;
+const LIST_ELEMENT = 1;
+const EXPRESSION_NAME = 1;
+const EXPRESSION_DATA = 2;
+
+/** Adds the expressions of a rule's statements, each as an element of a list. */
+export function writeStatements(writer: NetlinkWriter, statements: readonly NftStatement[]): void {
+  for (const statement of statements) writeStatement(writer, statement);
+}
+
+function writeStatement(writer: NetlinkWriter, statement: NftStatement): void {
+  switch (statement.kind) {
+    case "equals":
+      load(writer, [statement.selector]);
+      return compare(writer, COMPARE.equal, statement.value);
+    case "any-bit":
+      load(writer, [statement.selector]);
+      keepBits(writer, statement.bits);
+      return compare(writer, COMPARE.notEqual, word(0));
+    case "member":
+      load(writer, statement.selectors);
+      return expression(writer, "lookup", (data) => data.string(1, statement.set).u32Be(2, FIRST_REGISTER));
+    case "translate":
+      return writeTranslation(writer, statement);
+    case "masquerade":
+      return expression(writer, "masq", () => {});
+    case "set-port":
+      return writePort(writer, statement);
+    case "verdict":
+      return decide(writer, VERDICT_CODE[statement.verdict]);
+    case "jump":
+      return decide(writer, VERDICT_JUMP, statement.chain);
+  }
+}
+
+function writeTranslation(
+  writer: NetlinkWriter,
+  { family, selectors, map }: Extract<NftStatement, { kind: "translate" }>,
+): void {
+  load(writer, selectors);
+  expression(writer, "lookup", (data) => {
+    data.string(1, map).u32Be(2, FIRST_REGISTER).u32Be(3, FIRST_REGISTER);
+  });
+  const portRegister = FIRST_REGISTER + (family === "ip" ? 1 : 4);
+  expression(writer, "nat", (data) => {
+    data.u32Be(1, NAT_DESTINATION).u32Be(2, NAT_FAMILY[family]).u32Be(3, FIRST_REGISTER).u32Be(5, portRegister);
+  });
+}
+
+function writePort(
+  writer: NetlinkWriter,
+  { selector, protocol, value }: Extract<NftStatement, { kind: "set-port" }>,
+): void {
+  expression(writer, "immediate", (data) => {
+    data.u32Be(1, FIRST_REGISTER).nested(2, (nested) => nested.bytes(DATA_VALUE, value));
+  });
+  expression(writer, "payload", (data) => {
+    data.u32Be(5, FIRST_REGISTER).u32Be(2, PAYLOAD_BASE.transport);
+    data.u32Be(3, selector === "th sport" ? 0 : 2).u32Be(4, value.length);
+    data.u32Be(6, CHECKSUM_INTERNET).u32Be(7, CHECKSUM_OFFSET[protocol]);
+  });
+}
+
+function load(writer: NetlinkWriter, selectors: readonly NftSelector[]): void {
+  let register = FIRST_REGISTER;
+  for (const selector of selectors) {
+    const { expression: name, size, write } = SELECTORS[selector];
+    const at = register;
+    expression(writer, name, (data) => write(data, at));
+    register += align4(size) / 4;
+  }
+}
+
+function compare(writer: NetlinkWriter, operation: number, value: Uint8Array): void {
+  expression(writer, "cmp", (data) => {
+    data
+      .u32Be(1, FIRST_REGISTER)
+      .u32Be(2, operation)
+      .nested(3, (nested) => nested.bytes(DATA_VALUE, value));
+  });
+}
+
+function keepBits(writer: NetlinkWriter, bits: number): void {
+  expression(writer, "bitwise", (data) => {
+    data.u32Be(1, FIRST_REGISTER).u32Be(2, FIRST_REGISTER).u32Be(3, 4);
+    data.nested(4, (nested) => nested.bytes(DATA_VALUE, word(bits)));
+    data.nested(5, (nested) => nested.bytes(DATA_VALUE, word(0)));
+  });
+}
+
+function decide(writer: NetlinkWriter, code: number, chain?: string): void {
+  expression(writer, "immediate", (data) => {
+    data.u32Be(1, VERDICT_REGISTER).nested(2, (nested) => {
+      nested.nested(DATA_VERDICT, (verdict) => {
+        verdict.u32Be(1, code);
+        if (chain !== undefined) verdict.string(2, chain);
+      });
+    });
+  });
+}
+
+function expression(writer: NetlinkWriter, name: string, write: (data: NetlinkWriter) => void): void {
+  writer.nested(LIST_ELEMENT, (element) => {
+    element.string(EXPRESSION_NAME, name).nested(EXPRESSION_DATA, write);
+  });
+}
+
+function meta(key: number, size: number): Loader {
+  return { size, expression: "meta", write: (writer, register) => writer.u32Be(1, register).u32Be(2, key) };
+}
+
+function payload(base: Base, offset: number, size: number): Loader {
+  const write = (writer: NetlinkWriter, register: number): void => {
+    writer.u32Be(1, register).u32Be(2, PAYLOAD_BASE[base]).u32Be(3, offset).u32Be(4, size);
+  };
+  return { size, expression: "payload", write };
+}
+
+function tracking(key: number): Loader {
+  return { size: 4, expression: "ct", write: (writer, register) => writer.u32Be(1, register).u32Be(2, key) };
+}
+
+function addressType(flags: number): Loader {
+  const write = (writer: NetlinkWriter, register: number): void => {
+    writer.u32Be(1, register).u32Be(2, FIB_ADDRESS_TYPE).u32Be(3, flags);
+  };
+  return { size: 4, expression: "fib", write };
+}
+
+/** In host order, as the kernel keeps numbers of its own. */
+function word(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}

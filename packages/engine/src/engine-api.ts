@@ -399,6 +399,8 @@ export interface EngineInfo {
   readonly defaultRuntime: string;
   readonly monitorVersion: string;
   readonly cgroupVersion: 1 | 2;
+  /** Whether containers have control groups of their own; without them there are no limits. */
+  readonly cgroups: boolean;
   readonly kernelVersion: string;
   readonly operatingSystem: string;
   readonly osVersion: string;

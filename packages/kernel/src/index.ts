@@ -29,4 +29,5 @@ export * from "./signals.ts";
 export * from "./spawn.ts";
 export * from "./terminal.ts";
 export * from "./unix-socket.ts";
+export * from "./user-namespace.ts";
 export * from "./xattr.ts";

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { systemCode } from "@boxship/base";
 import type { Fd } from "./fd.ts";
 import { detachMount, isMountPoint, setPropagation } from "./mount.ts";
 import { mountFilesystem } from "./mount-filesystem.ts";
@@ -70,7 +71,12 @@ export class LaunchNamespace implements Disposable {
 
 /** Puts an empty writable place over a mount, so that nothing is written to the directory underneath, which is the host's. */
 function hide(path: string): void {
-  detachMount(path);
+  try {
+    detachMount(path);
+  } catch (error) {
+    // In a user namespace mounts of the host cannot be taken away, only covered.
+    if (systemCode(error) !== "EINVAL") throw error;
+  }
   mountFilesystem({
     type: "tmpfs",
     source: "boxship-hidden",

@@ -13,6 +13,7 @@ import { ExecPids } from "./container/exec-pids.ts";
 import { ExitWatch } from "./container/exit-watch.ts";
 import { Launcher } from "./container/launcher.ts";
 import { isBelow, Layout } from "./container/layout.ts";
+import { processesOf } from "./container/members.ts";
 import { describeProcesses } from "./container/process-info.ts";
 import { listLeftovers, reconcile } from "./container/reconcile.ts";
 import { type ContainerRecord, readPid, readRecord } from "./container/record.ts";
@@ -117,9 +118,10 @@ export class ContainerRuntime implements ContainerRuntimeApi {
 
   async kill(id: string, signal: number, options: { readonly all?: boolean } = {}): Promise<void> {
     const { layout } = this.#context;
-    const group = this.#group(this.#record(id));
+    const record = this.#record(id);
+    const group = this.#group(record);
     const first = this.#alive(id) ? readPid(layout.bundleFile(id, "pid")) : undefined;
-    const pids = options.all ? await group.processes() : first === undefined ? [] : [first];
+    const pids = options.all ? await processesOf(this.#context, id, record) : first === undefined ? [] : [first];
     for (const pid of pids) {
       using process = openProcess(pid);
       if (process !== undefined) sendQuietly(process, signal);
@@ -199,7 +201,7 @@ export class ContainerRuntime implements ContainerRuntimeApi {
   }
 
   async processes(id: string): Promise<readonly number[]> {
-    return this.#group(this.#record(id)).processes();
+    return processesOf(this.#context, id, this.#record(id));
   }
 
   async stats(id: string): Promise<CgroupStats> {
@@ -291,14 +293,21 @@ function followShared(roots: readonly string[]): (path: string) => boolean {
 
 function hostWarnings(host: HostFacts): readonly string[] {
   const warnings: string[] = [];
-  const lacks = (controller: string, consequence: string): void => {
-    if (!host.cgroup.controllers.has(controller)) warnings.push(`no ${controller} cgroup: ${consequence}`);
-  };
-  lacks("memory", "memory limits cannot be enforced");
-  lacks("cpu", "CPU limits cannot be enforced");
-  lacks("pids", "limits on processes cannot be enforced");
+  if (host.cgroup.version === "none") {
+    warnings.push("control groups cannot be used without root here: containers have no limits, and cannot be paused");
+  } else warnings.push(...lackingControllers(host));
   if (host.cgroup.controllers.has("memory") && !host.cgroup.swap) warnings.push("no swap limit support");
   if (!host.mayExceedLimits)
     warnings.push("resource limits cannot be raised above the daemon's own (no CAP_SYS_RESOURCE)");
   return warnings;
+}
+
+function lackingControllers(host: HostFacts): readonly string[] {
+  const lacks = (controller: string, consequence: string): readonly string[] =>
+    host.cgroup.controllers.has(controller) ? [] : [`no ${controller} cgroup: ${consequence}`];
+  return [
+    ...lacks("memory", "memory limits cannot be enforced"),
+    ...lacks("cpu", "CPU limits cannot be enforced"),
+    ...lacks("pids", "limits on processes cannot be enforced"),
+  ];
 }

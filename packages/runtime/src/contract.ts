@@ -1,6 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import { type Clock, type ErrorDetails, FailedPrecondition, type Logger } from "@boxship/base";
-import type { CgroupStats } from "@boxship/kernel";
+import type { CgroupLayout, CgroupStats } from "@boxship/kernel";
 import type { OciProcess, OciResources, OciSpec } from "./spec/oci.ts";
 
 /**
@@ -52,7 +52,7 @@ export interface RuntimeInfo {
   readonly runtimes: readonly RuntimeDescription[];
   readonly default: string;
   readonly conmonVersion: string;
-  readonly cgroup: "v1" | "hybrid" | "v2";
+  readonly cgroup: CgroupLayout;
   /** What this host cannot do, as sentences for the user. */
   readonly warnings: readonly string[];
 }

@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { release } from "node:os";
 import { basename, join } from "node:path";
 import { errorMessage, FailedPrecondition, writeFileAtomic } from "@boxship/base";
-import { RUNTIME_ENVIRONMENT, type RuntimeBinary, runRuntime, specFor } from "./container/context.ts";
+import { RUNTIME_ENVIRONMENT, type RuntimeBinary, runRuntime, runtimeOptions, specFor } from "./container/context.ts";
 import type { Launcher } from "./container/launcher.ts";
 import { readSmallFile } from "./container/record.ts";
 import { cleanMessage } from "./container/runtime-error.ts";
@@ -126,9 +126,9 @@ async function examine(candidate: { readonly name: string; readonly path: string
   const binary: RuntimeBinary = { name, path, kind, needsLauncher: false };
   const complaint = await tryContainer(binary, on);
   if (complaint === undefined) return { ...finding, needsLauncher: false };
-  if (on.host.cgroup.version !== "hybrid") throw new FailedPrecondition(complaint);
+  if (!["hybrid", "none"].includes(on.host.cgroup.version)) throw new FailedPrecondition(complaint);
   const hidden = await tryContainer({ ...binary, needsLauncher: true }, on);
-  if (hidden !== undefined) throw new FailedPrecondition(complaint);
+  if (hidden !== undefined) throw new FailedPrecondition(on.host.cgroup.version === "none" ? hidden : complaint);
   return { ...finding, needsLauncher: true };
 }
 
@@ -159,7 +159,7 @@ async function tryContainer(
     writeFileSync(join(bundle, "config.json"), specFor(binary, spec));
     const result = await runRuntime(binary.needsLauncher ? launcher : undefined, {
       file: binary.path,
-      args: [`--root=${join(bundle, "state")}`, "run", "--bundle", bundle, id],
+      args: [...runtimeOptions(binary, join(bundle, "state")), "run", "--bundle", bundle, id],
       env: RUNTIME_ENVIRONMENT,
       timeout: PROBE_TIMEOUT_MS,
       clock: options.clock,

@@ -78,6 +78,7 @@ export const INFO: EngineInfo = {
   defaultRuntime: "runc",
   monitorVersion: "2.1.6",
   cgroupVersion: 1,
+  cgroups: true,
   kernelVersion: "6.1.0",
   operatingSystem: "Debian GNU/Linux 12 (bookworm)",
   osVersion: "12",

@@ -79,17 +79,17 @@ export function encodeInfo(
     Driver: info.storageDriver,
     DriverStatus: info.storageStatus,
     Plugins: PLUGINS,
-    ...LIMITS,
+    ...limits(info),
     ...(version < 42 ? { KernelMemory: false, KernelMemoryTCP: false } : {}),
     IPv4Forwarding: info.ipv4Forwarding,
     ...(version < 50 ? BRIDGE_FILTER : {}),
-    OomKillDisable: info.cgroupVersion === 1,
+    OomKillDisable: info.cgroups && info.cgroupVersion === 1,
     Debug: false,
     NFd: 0,
     NGoroutines: 0,
     SystemTime: new Date(now).toISOString(),
     LoggingDriver: "json-file",
-    CgroupDriver: "cgroupfs",
+    CgroupDriver: info.cgroups ? "cgroupfs" : "none",
     CgroupVersion: String(info.cgroupVersion),
     NEventsListener: eventListeners,
     KernelVersion: info.kernelVersion,
@@ -134,15 +134,17 @@ const PLUGINS = {
   Log: ["json-file", "local", "none"],
 };
 
-const LIMITS = {
-  MemoryLimit: true,
-  SwapLimit: true,
-  CpuCfsPeriod: true,
-  CpuCfsQuota: true,
-  CPUShares: true,
-  CPUSet: true,
-  PidsLimit: true,
-};
+function limits({ cgroups }: EngineInfo): Record<string, boolean> {
+  return {
+    MemoryLimit: cgroups,
+    SwapLimit: cgroups,
+    CpuCfsPeriod: cgroups,
+    CpuCfsQuota: cgroups,
+    CPUShares: cgroups,
+    CPUSet: cgroups,
+    PidsLimit: cgroups,
+  };
+}
 
 /** Older clients warn without these that published ports will not work; here they do not depend on them. */
 const BRIDGE_FILTER = { BridgeNfIptables: true, BridgeNfIp6tables: true };

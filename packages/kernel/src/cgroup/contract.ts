@@ -3,7 +3,8 @@ import type { CgroupStats } from "./stats.ts";
 
 /**
  * Control groups, the same for every layout that a Linux host may have. Two implementations: `v1` (also for the v1 half
- * of a hybrid host, where the controllers are) and `v2`. Both run `cgroup.suite.ts`.
+ * of a hybrid host, where the controllers are) and `v2`. Both run `cgroup.suite.ts`. A third, `none`, is for processes that
+ * may write to no tree: no group exists there, and what needs one is `Unsupported`.
  *
  * Names are absolute paths inside the tree, `/boxship/abc`; they are what an OCI configuration calls `cgroupsPath`.
  */
@@ -22,8 +23,11 @@ export interface CgroupTree {
   open(name: string): Cgroup;
 }
 
-/** Where the controllers are: `hybrid` has a v2 tree besides, without the controllers that matter here. */
-export type CgroupLayout = "v1" | "hybrid" | "v2";
+/**
+ * Where the controllers are: `hybrid` has a v2 tree besides, without the controllers that matter here; with `none` this
+ * process may write to no tree.
+ */
+export type CgroupLayout = "v1" | "hybrid" | "v2" | "none";
 
 export interface Cgroup {
   readonly name: string;

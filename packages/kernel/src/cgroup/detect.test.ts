@@ -55,3 +55,12 @@ test("a host without cgroups is refused", () => {
 test("this host has some layout", () => {
   assert.ok(["v1", "hybrid", "v2"].includes(detectCgroups().layout));
 });
+
+test("where only what may be written counts, other trees are no cgroups at all", () => {
+  const mountinfo = "28 1 0:30 / /nowhere rw - cgroup cgroup rw,memory\n";
+  const cgroups = "#subsys_name\thierarchy\tnum_cgroups\tenabled\nmemory\t4\t1\t1\n";
+  assert.equal(detectCgroups({ mountinfo, cgroups, onlyWritable: false }).layout, "v1");
+  const host = detectCgroups({ mountinfo, cgroups, onlyWritable: true });
+  assert.equal(host.layout, "none");
+  assert.equal(host.controllers.size, 0);
+});

@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
+import { accessSync, constants, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Unsupported } from "@boxship/base";
 import { type MountEntry, parseMountinfo } from "../mountinfo.ts";
+import { inUserNamespace } from "../user-namespace.ts";
 import type { CgroupLayout } from "./contract.ts";
 
 /** The trees of a host. */
@@ -22,14 +23,35 @@ export interface DetectOptions {
   readonly cgroups?: string;
   /** Directory that mount points are looked up in. @default "/" */
   readonly root?: string;
+  /** Whether trees count only where this process may write to them. @default whether it is in a user namespace */
+  readonly onlyWritable?: boolean;
 }
 
 /**
- * Finds out which layout the host has. Throws Unsupported when no cgroup filesystem is mounted.
+ * Finds out which layout the host has, as far as this process may use it. Throws Unsupported when no cgroup filesystem is
+ * mounted.
  *
  * A v2 tree counts as `v2` only when no v1 controller is mounted, whatever its own root offers.
  */
 export function detectCgroups(options: DetectOptions = {}): CgroupHost {
+  const host = mountedCgroups(options);
+  if (!(options.onlyWritable ?? inUserNamespace())) return host;
+  const trees = host.layout === "v2" ? [host.unified ?? ""] : [...host.hierarchies.values()];
+  return trees.every(isWritable) ? host : NO_CGROUPS;
+}
+
+const NO_CGROUPS: CgroupHost = { layout: "none", hierarchies: new Map(), unified: undefined, controllers: new Set() };
+
+function isWritable(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function mountedCgroups(options: DetectOptions): CgroupHost {
   const mounts = parseMountinfo(options.mountinfo ?? readFileSync("/proc/thread-self/mountinfo", "utf8"));
   const known = knownControllers(options.cgroups ?? readControllers());
   const root = options.root ?? "/";

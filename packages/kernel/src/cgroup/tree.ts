@@ -1,17 +1,28 @@
-import type { Cgroup, CgroupTree } from "./contract.ts";
+import type { Cgroup, CgroupLayout, CgroupTree } from "./contract.ts";
 import { type CgroupHost, detectCgroups } from "./detect.ts";
+import { CgroupTreeNone } from "./none.ts";
 import { CgroupTreeV1 } from "./v1.ts";
 import { CgroupTreeV2 } from "./v2.ts";
 
 /** The groups of a host, in the way that its layout demands. @param host @default this one */
 export function openCgroupTree(host: CgroupHost = detectCgroups()): CgroupTree {
+  if (host.layout === "none") return new CgroupTreeNone();
   return host.layout === "v2" ? new CgroupTreeV2(host) : new CgroupTreeV1(host);
 }
 
 let ofThisHost: CgroupTree | undefined;
 
+function treeOfThisHost(): CgroupTree {
+  ofThisHost ??= openCgroupTree();
+  return ofThisHost;
+}
+
 /** The group of that name on this host, whether it exists or not; what the host has is found out once. */
 export function openCgroup(name: string): Cgroup {
-  ofThisHost ??= openCgroupTree();
-  return ofThisHost.open(name);
+  return treeOfThisHost().open(name);
+}
+
+/** What {@link openCgroup} works with. */
+export function cgroupLayout(): CgroupLayout {
+  return treeOfThisHost().layout;
 }

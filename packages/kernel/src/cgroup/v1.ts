@@ -23,7 +23,7 @@ export class CgroupTreeV1 implements CgroupTree {
   readonly #hierarchies: ReadonlyMap<string, string>;
 
   constructor(host: CgroupHost) {
-    if (host.layout === "v2") throw new Unsupported("the host has no v1 hierarchies");
+    if (host.layout === "v2" || host.layout === "none") throw new Unsupported("the host has no v1 hierarchies");
     this.layout = host.layout;
     this.controllers = host.controllers;
     this.#hierarchies = host.hierarchies;

@@ -1,4 +1,5 @@
 import { WorkerPool } from "@boxship/base/worker-pool";
+import { overlayXattrSpace } from "@boxship/kernel";
 import type { BlobProgress } from "./blob-source.ts";
 
 export interface UnpackRequest {
@@ -18,7 +19,7 @@ export interface UnpackRequest {
    * those layers are complete.
    */
   readonly lowerDirectories?: () => Promise<readonly string[]>;
-  /** Attribute namespace of overlay marks. @default "trusted" */
+  /** Attribute namespace of overlay marks. @default what overlays are mounted with here */
   readonly overlayXattrs?: "trusted" | "user";
   /** Most bytes of uncompressed archive. @default unlimited */
   readonly maxBytes?: number;
@@ -89,7 +90,7 @@ export async function unpackLayer(request: UnpackRequest): Promise<UnpackResult>
     diffId: request.diffId,
     targetDirectory,
     follow: request.follow?.buffer,
-    overlayXattrs: request.overlayXattrs ?? "trusted",
+    overlayXattrs: request.overlayXattrs ?? overlayXattrSpace(),
     maxBytes: request.maxBytes,
   };
   const { implied, ...result } = await pool.run<UnpackTaskResult>(task, {

@@ -1,7 +1,8 @@
-import { type Fd, openCgroup, watchDescriptor } from "@boxship/kernel";
+import { type Fd, watchDescriptor } from "@boxship/kernel";
 import { openProcess } from "./conmon-process.ts";
 import type { Context } from "./context.ts";
 import { exitFromCode, type ReportedExit } from "./exit-watch.ts";
+import { killProcessesOf } from "./members.ts";
 import { readRecord } from "./record.ts";
 
 const SIGKILL_EXIT = 137;
@@ -27,7 +28,7 @@ export async function conmonEnded(context: Context, id: string): Promise<void> {
 export async function killRemains(context: Context, id: string): Promise<void> {
   const record = readRecord(context.layout, id);
   try {
-    if (record !== undefined) await openCgroup(record.cgroupsPath).killAll();
+    if (record !== undefined) await killProcessesOf(context, id, record);
   } catch (error) {
     context.logger.error("cannot end a container whose conmon was killed", { container: id, error });
   }

@@ -1,7 +1,7 @@
 import { Internal } from "@boxship/base";
 import { type Fd, type Process, pipe, read, setNonBlocking, watchDescriptor } from "@boxship/kernel";
 import type { CreateContainer } from "../contract.ts";
-import { type Context, launch, RUNTIME_ENVIRONMENT, type RuntimeBinary } from "./context.ts";
+import { type Context, launch, RUNTIME_ENVIRONMENT, type RuntimeBinary, runtimeOptions } from "./context.ts";
 
 const SYNC_DESCRIPTOR = 3;
 
@@ -49,7 +49,7 @@ function conmonArguments(context: Context, container: CreateContainer, runtime: 
     `--cuuid=${id}`,
     `--name=${id}`,
     `--runtime=${runtime.path}`,
-    `--runtime-arg=--root=${layout.stateRoot(runtime.name)}`,
+    ...runtimeOptions(runtime, layout.stateRoot(runtime.name)).map((option) => `--runtime-arg=${option}`),
     "--bundle",
     layout.bundle(id),
     `--container-pidfile=${layout.bundleFile(id, "pid")}`,

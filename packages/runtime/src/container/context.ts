@@ -1,5 +1,6 @@
 import type { Clock, Logger } from "@boxship/base";
 import {
+  cgroupLayout,
   type Process,
   type RunOptions,
   type RunResult,
@@ -54,10 +55,18 @@ export function launch(context: Pick<Context, "launcher">, runtime: RuntimeBinar
 
 /**
  * A spec as a runtime takes it: crun before 1.14 refuses every version but 1.0, which has all that is written here except
- * fields that a runtime without them ignores.
+ * fields that a runtime without them ignores. Where no control groups can be made none is asked for.
  */
 export function specFor(runtime: Pick<RuntimeBinary, "kind">, spec: OciSpec): string {
-  return serializeOci(runtime.kind === "crun" ? { ...spec, ociVersion: "1.0.2" } : spec);
+  const { cgroupsPath: _path, resources: _resources, ...plain } = spec.linux;
+  const fitting = cgroupLayout() === "none" ? { ...spec, linux: plain } : spec;
+  return serializeOci(runtime.kind === "crun" ? { ...fitting, ociVersion: "1.0.2" } : fitting);
+}
+
+/** What stands before every command of a runtime. */
+export function runtimeOptions(runtime: Pick<RuntimeBinary, "kind">, stateRoot: string): readonly string[] {
+  const disabled = cgroupLayout() === "none" && runtime.kind === "crun";
+  return [`--root=${stateRoot}`, ...(disabled ? ["--cgroup-manager=disabled"] : [])];
 }
 
 /**
@@ -81,7 +90,7 @@ export function runtimeCommand(
 ): Promise<RunResult> {
   return runRuntime(runtime.needsLauncher ? context.launcher : undefined, {
     file: runtime.path,
-    args: [`--root=${context.layout.stateRoot(runtime.name)}`, ...args],
+    args: [...runtimeOptions(runtime, context.layout.stateRoot(runtime.name)), ...args],
     env: RUNTIME_ENVIRONMENT,
     ...(input === undefined ? {} : { input }),
   });

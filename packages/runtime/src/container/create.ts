@@ -76,6 +76,7 @@ function writeBundle({ layout }: Context, container: CreateContainer, runtime: R
   writeRecord(layout, id, {
     runtime: runtime.name,
     cgroupsPath: spec.linux.cgroupsPath ?? "",
+    rootfs: spec.root.path,
     terminal,
     stdin,
     stdinOnce,

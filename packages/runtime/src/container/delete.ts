@@ -2,12 +2,13 @@ import { rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errorMessage } from "@boxship/base";
-import { openCgroup } from "@boxship/kernel";
+import { cgroupLayout, openCgroup } from "@boxship/kernel";
 import { removeCgroup } from "./cgroup.ts";
 import { conmonOf, endProcess } from "./conmon-process.ts";
 import { type Context, type RuntimeBinary, runtimeCommand } from "./context.ts";
 import { readExit } from "./exit-watch.ts";
 import { checkId } from "./layout.ts";
+import { killProcessesOf } from "./members.ts";
 import { readRecord } from "./record.ts";
 
 /**
@@ -30,11 +31,12 @@ export async function removeContainer(context: Context, id: string): Promise<voi
   const runtime = context.runtimes.get(record.runtime);
   const ended = readExit(layout, id) !== undefined;
   const group = openCgroup(record.cgroupsPath);
-  if (!ended || !group.removeNow()) {
-    await group.killAll();
+  // Without groups nothing tells at once whether processes are left.
+  if (!ended || cgroupLayout() === "none" || !group.removeNow()) {
+    await killProcessesOf(context, id, record);
     if (!ended) {
       await endConmon(context, id);
-      await group.killAll();
+      await killProcessesOf(context, id, record);
     }
     await removeCgroup(group, clock);
   }

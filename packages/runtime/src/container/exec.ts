@@ -3,7 +3,7 @@ import { AlreadyExists, type BoxshipError, FailedPrecondition } from "@boxship/b
 import { type Process, type ExitStatus as ProcessExit, signalNumber } from "@boxship/kernel";
 import type { AttachStreams, ExecHandle, ExecRequest, ExitStatus } from "../contract.ts";
 import { serializeOci } from "../spec/serialize.ts";
-import { type Context, launch, RUNTIME_ENVIRONMENT, type RuntimeBinary } from "./context.ts";
+import { type Context, launch, RUNTIME_ENVIRONMENT, type RuntimeBinary, runtimeOptions } from "./context.ts";
 import { type ExecIo, type ExecStreams, openExecIo } from "./exec-io.ts";
 import type { ExecPids } from "./exec-pids.ts";
 import { exitFromCode } from "./exit-watch.ts";
@@ -76,7 +76,7 @@ function execArguments(
   { runtime, io }: { readonly runtime: RuntimeBinary; readonly io: ExecIo },
 ): readonly string[] {
   return [
-    `--root=${layout.stateRoot(runtime.name)}`,
+    ...runtimeOptions(runtime, layout.stateRoot(runtime.name)),
     "exec",
     `--process=${layout.execFile(execId, "process.json")}`,
     `--pid-file=${layout.execFile(execId, "pid")}`,

@@ -1,7 +1,7 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errorMessage, sleep, systemCode } from "@boxship/base";
-import { openCgroup, signalNumber } from "@boxship/kernel";
+import { signalNumber } from "@boxship/kernel";
 import type { Reconciled } from "../contract.ts";
 import { endProcess, findConmons, openProcess, sendQuietly } from "./conmon-process.ts";
 import type { Context } from "./context.ts";
@@ -9,6 +9,7 @@ import { removeContainer } from "./delete.ts";
 import type { ExecPids } from "./exec-pids.ts";
 import { readExit } from "./exit-watch.ts";
 import { EXEC_FILES } from "./layout.ts";
+import { processesOf } from "./members.ts";
 import { readPid, readRecord, readSmallFile } from "./record.ts";
 
 const SETTLE_MS = 100;
@@ -102,8 +103,9 @@ async function endExecs(context: Context, pids: ExecPids): Promise<readonly numb
     const container = readSmallFile(layout.execFile(execId, "container"));
     const pid = readPid(layout.execFile(execId, "pid"));
     const record = container === undefined ? undefined : readRecord(layout, container);
-    // Only a member of the container's cgroup is still that process.
-    const members = record === undefined ? [] : await openCgroup(record.cgroupsPath).processes();
+    // Only a member of the container is still that process.
+    const members =
+      record === undefined || container === undefined ? [] : await processesOf(context, container, record);
     if (pid !== undefined && members.includes(pid)) {
       using process = openProcess(pid);
       if (process !== undefined && sendQuietly(process, signalNumber("SIGKILL"))) killed.push(pid);

@@ -7,6 +7,8 @@ export interface ContainerRecord {
   /** Name of the runtime, as in the options. */
   readonly runtime: string;
   readonly cgroupsPath: string;
+  /** Absent in records of earlier versions. */
+  readonly rootfs?: string;
   readonly terminal: boolean;
   readonly stdin: boolean;
   /** conmon closes standard input when a client goes away. */

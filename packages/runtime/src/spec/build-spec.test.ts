@@ -24,6 +24,8 @@ const host: HostFacts = {
     blkioWeight: false,
     cpuRealtime: false,
   },
+  userNamespace: false,
+  highestGroup: 4_294_967_294,
   apparmor: false,
   selinux: false,
 };
@@ -35,6 +37,22 @@ const request: SpecRequest = {
   user: { uid: 0, gid: 0 },
   rootfs: "/rootfs",
   cgroupsPath: "/boxship/one",
+};
+
+/** As the daemon finds the host when it is root in a user namespace only. */
+const withoutRoot: HostFacts = {
+  ...host,
+  userNamespace: true,
+  highestGroup: 65_536,
+  cgroup: {
+    version: "none",
+    controllers: new Set(),
+    swap: false,
+    swappiness: false,
+    oomKillDisable: false,
+    blkioWeight: false,
+    cpuRealtime: false,
+  },
 };
 
 const build = (changes: Partial<SpecRequest> = {}, facts: HostFacts = host) =>
@@ -243,5 +261,26 @@ describe("facts of the host", () => {
     assert.deepEqual(deviceNumbers(0x0103), { major: 1, minor: 3 });
     assert.deepEqual(deviceNumbers(0x12300145), { major: 1, minor: 0x12345 });
     assert.deepEqual(parseDeviceRule("c 10:* rw"), { allow: true, type: "c", major: 10, access: "rw" });
+  });
+});
+
+describe("without root", () => {
+  test("limits that need control groups are refused by name, others are not", () => {
+    const refusal = (resources: SpecRequest["resources"]) => () =>
+      build({ ...(resources && { resources }) }, withoutRoot);
+    assert.throws(refusal({ memory: 64 << 20 }), {
+      code: "Unsupported",
+      message: /^memory limit capabilities cannot be had: /,
+    });
+    assert.throws(refusal({ nanoCpus: 1e9 }), { code: "Unsupported", message: /^CPU CFS quota cannot be had: / });
+    assert.throws(refusal({ pids: 10 }), { code: "Unsupported", message: /^pids limit cannot be had: / });
+    assert.throws(refusal({ deviceCgroupRules: ["c 1:3 rwm"] }), { code: "Unsupported" });
+    assert.deepEqual(build({ resources: { memory: 0, pids: -1 } }, withoutRoot).warnings, []);
+  });
+
+  test("no cgroup tree is shown, and ping is for the groups that exist", () => {
+    const { spec } = build({}, withoutRoot);
+    assert.ok(!spec.mounts.some(({ destination }) => destination === "/sys/fs/cgroup"));
+    assert.equal(spec.linux.sysctl?.["net.ipv4.ping_group_range"], "0 65536");
   });
 });

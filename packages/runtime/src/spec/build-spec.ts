@@ -37,7 +37,7 @@ export function buildSpec(request: SpecRequest, host: HostFacts): BuiltSpec<OciS
   );
   const rules = [...(request.resources?.deviceRules ?? []), ...devices.rules];
   const resources = resolveResources(request.resources ?? {}, host, rules);
-  const mounts = resolveMounts(request);
+  const mounts = resolveMounts(request, host);
   const init = request.init ? initMount(host) : undefined;
   const spec: OciSpec = {
     ociVersion: OCI_VERSION,
@@ -122,7 +122,7 @@ function selinuxLabel(request: SpecRequest, host: HostFacts): Pick<OciProcess, "
 
 function linuxOf(request: SpecRequest, host: HostFacts, capabilities: readonly string[]): OciLinux {
   const namespaces = request.namespaces ?? {};
-  const sysctl = resolveSysctls(request.sysctls ?? {}, namespaces, request.domainname);
+  const sysctl = resolveSysctls(request.sysctls ?? {}, namespaces, request.domainname, host.highestGroup);
   const masked = request.maskedPaths ?? (request.privileged ? [] : MASKED_PATHS);
   const readonly = request.readonlyPaths ?? (request.privileged ? [] : READONLY_PATHS);
   const mountLabel = request.selinux?.mountLabel;

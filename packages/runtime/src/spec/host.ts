@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { arch, release } from "node:os";
 import { Internal } from "@boxship/base";
+import { type CgroupLayout, detectCgroups, idRanges, inUserNamespace } from "@boxship/kernel";
 import { capabilitiesFromMask } from "./capabilities.ts";
 import { findInitBinary } from "./init-binary.ts";
 
@@ -24,6 +25,13 @@ export interface HostFacts {
   readonly oomScoreAdj: number;
   readonly cpus: number;
   readonly cgroup: HostCgroup;
+  /**
+   * The daemon is root only in a user namespace: limits that cannot be had are refused, not left out, since leaving them
+   * out is the rule there and no exception.
+   */
+  readonly userNamespace: boolean;
+  /** The highest group id that exists here. */
+  readonly highestGroup: number;
   readonly apparmor: boolean;
   readonly selinux: boolean;
   /** A static init binary to run as process 1, when the host has one. */
@@ -31,7 +39,8 @@ export interface HostFacts {
 }
 
 export interface HostCgroup {
-  readonly version: "v1" | "hybrid" | "v2";
+  /** `none`: this process may make no groups, so containers run in its own and have no limits. */
+  readonly version: CgroupLayout;
   /** Controllers that a container's limits can use. */
   readonly controllers: ReadonlySet<string>;
   readonly swap: boolean;
@@ -80,10 +89,13 @@ export function readHostFacts(): HostFacts {
     kernel: parseKernelRelease(release()),
     capabilities: capabilitiesFromMask(bounding),
     rlimits: parseLimits(readFileSync("/proc/self/limits", "latin1")),
-    mayExceedLimits: capabilitiesFromMask(effective).has("CAP_SYS_RESOURCE"),
+    // Both are asked of the machine's root, not of a user namespace's.
+    mayExceedLimits: capabilitiesFromMask(effective).has("CAP_SYS_RESOURCE") && !inUserNamespace(),
     oomScoreAdj: Number(readFileSync("/proc/self/oom_score_adj", "latin1")),
     cpus: countCpus(),
     cgroup: readHostCgroup(),
+    userNamespace: inUserNamespace(),
+    highestGroup: Math.max(0, ...idRanges("gid").map(({ inside, count }) => inside + count - 1)),
     apparmor: readSmall("/sys/module/apparmor/parameters/enabled") === "Y",
     selinux: existsSync("/sys/fs/selinux/enforce"),
     ...(initBinary === undefined ? {} : { initBinary }),
@@ -123,7 +135,18 @@ function countCpus(): number {
 
 const CGROUP_ROOT = "/sys/fs/cgroup";
 
+const NO_CGROUPS: HostCgroup = {
+  version: "none",
+  controllers: new Set(),
+  swap: false,
+  swappiness: false,
+  oomKillDisable: false,
+  blkioWeight: false,
+  cpuRealtime: false,
+};
+
 function readHostCgroup(): HostCgroup {
+  if (detectCgroups().layout === "none") return NO_CGROUPS;
   const unified = readSmall(`${CGROUP_ROOT}/cgroup.controllers`);
   if (unified !== undefined) {
     const controllers = new Set(unified.split(" "));

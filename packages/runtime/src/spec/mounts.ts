@@ -1,4 +1,5 @@
 import { InvalidArgument } from "@boxship/base";
+import type { HostFacts } from "./host.ts";
 import type { OciMount } from "./oci.ts";
 import type { SpecRequest } from "./request.ts";
 
@@ -10,7 +11,7 @@ const DEFAULT_SHM_SIZE = 64 * 1024 * 1024;
  *
  * @throws InvalidArgument a destination that is not absolute, or is given twice
  */
-export function resolveMounts(request: SpecRequest): readonly OciMount[] {
+export function resolveMounts(request: SpecRequest, host: Pick<HostFacts, "cgroup">): readonly OciMount[] {
   const requested = request.mounts ?? [];
   const destinations = new Set<string>();
   for (const { destination } of requested) {
@@ -22,7 +23,7 @@ export function resolveMounts(request: SpecRequest): readonly OciMount[] {
     destinations.add(clean);
   }
   const replacesDev = destinations.has("/dev");
-  const defaults = defaultMounts(request).filter(
+  const defaults = defaultMounts(request, host).filter(
     ({ destination }) => !destinations.has(destination) && !(replacesDev && destination.startsWith("/dev/")),
   );
   const sorted = requested
@@ -46,8 +47,14 @@ function depth(path: string): number {
   return path === "/" ? 0 : path.split("/").length;
 }
 
-function defaultMounts(request: SpecRequest): readonly OciMount[] {
+function defaultMounts(request: SpecRequest, { cgroup }: Pick<HostFacts, "cgroup">): readonly OciMount[] {
   const writable = request.privileged ? [] : ["ro"];
+  const cgroups: OciMount = {
+    destination: "/sys/fs/cgroup",
+    type: "cgroup",
+    source: "cgroup",
+    options: [...writable, "nosuid", "noexec", "nodev"],
+  };
   return [
     { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
     {
@@ -63,12 +70,8 @@ function defaultMounts(request: SpecRequest): readonly OciMount[] {
       options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
     },
     sysMount(request),
-    {
-      destination: "/sys/fs/cgroup",
-      type: "cgroup",
-      source: "cgroup",
-      options: [...writable, "nosuid", "noexec", "nodev"],
-    },
+    // Without groups of its own a container would be shown all of the host's.
+    ...(cgroup.version === "none" ? [] : [cgroups]),
     { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
     ...shmMount(request),
   ];

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { InvalidArgument, systemCode } from "@boxship/base";
+import { InvalidArgument, systemCode, Unsupported } from "@boxship/base";
 import { deviceNumbers } from "./devices.ts";
 import type { HostFacts } from "./host.ts";
 import type { OciDeviceRule, OciResources, OciThrottleDevice } from "./oci.ts";
@@ -10,9 +10,10 @@ const CPU_PERIOD = 100_000;
 
 /**
  * Limits in the specification's form. What this host's cgroups cannot enforce is left out with a warning, as Docker
- * does it. Also the argument of {@link ContainerRuntimeApi.update}.
+ * does it; without root it is refused. Also the argument of {@link ContainerRuntimeApi.update}.
  *
  * @throws InvalidArgument a value out of range, or values that exclude each other
+ * @throws Unsupported a limit that cannot be had without root, by name
  */
 export function resolveResources(
   request: ResourceRequest,
@@ -22,6 +23,7 @@ export function resolveResources(
   validateResources(request, host.cpus);
   const warnings: string[] = [];
   const able = (wanted: boolean, possible: boolean, what: string, consequence: string): boolean => {
+    if (wanted && !possible && host.userNamespace) throw withoutCgroups(what);
     if (wanted && !possible) {
       warnings.push(`your kernel does not support ${what} or the cgroup is not mounted. ${consequence}`);
     }
@@ -32,6 +34,12 @@ export function resolveResources(
   const blockIO = blockResources(request, host, able);
   const pids = request.pids ?? 0;
   const limitsPids = able(pids > 0, host.cgroup.controllers.has("pids"), "pids limit", "PIDs limit discarded.");
+  able(
+    (request.deviceCgroupRules ?? []).length > 0,
+    !host.userNamespace,
+    "rules of the device cgroup",
+    "Rules discarded.",
+  );
   const hugepages = request.hugepages ?? [];
   const limitsHuge = able(
     hugepages.length > 0,
@@ -50,6 +58,12 @@ export function resolveResources(
     },
     warnings,
   };
+}
+
+function withoutCgroups(what: string): Unsupported {
+  return new Unsupported(`${what} cannot be had: the engine runs without root and was given no control group for it`, {
+    remedy: "start the engine as root, or from a systemd user service with Delegate=yes on a host with cgroup v2",
+  });
 }
 
 type Able = (wanted: boolean, possible: boolean, what: string, consequence: string) => boolean;

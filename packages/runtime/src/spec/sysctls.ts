@@ -11,23 +11,27 @@ const IPC_NAMES: ReadonlySet<string> = new Set([
   "kernel.shmmni",
   "kernel.shm_rmid_forced",
 ]);
+const MOST_PING_GROUPS = 2_147_483_647;
 const UTS_NAMES: ReadonlySet<string> = new Set(["kernel.domainname"]);
 
 /**
  * Kernel parameters for the container's own namespaces: the requested ones and Docker's defaults (low ports and ping
  * without privileges).
  *
+ * @param highestGroup the highest group id that exists here
  * @throws InvalidArgument one that belongs to a namespace which the container shares with the host, or to none
  */
 export function resolveSysctls(
   requested: Readonly<Record<string, string>>,
   namespaces: NamespaceRequest,
   domainname: string | undefined,
+  highestGroup: number,
 ): Readonly<Record<string, string>> {
   const result: Record<string, string> = {};
   if (ownsNetwork(namespaces.network)) {
     result["net.ipv4.ip_unprivileged_port_start"] = "0";
-    if (namespaces.user === undefined) result["net.ipv4.ping_group_range"] = "0 2147483647";
+    if (namespaces.user === undefined)
+      result["net.ipv4.ping_group_range"] = `0 ${Math.min(highestGroup, MOST_PING_GROUPS)}`;
   }
   if (domainname !== undefined && domainname !== "" && namespaces.uts !== "host")
     result["kernel.domainname"] = domainname;

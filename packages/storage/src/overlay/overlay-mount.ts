@@ -12,6 +12,7 @@ import {
   mountFilesystem,
   OpenFlag,
   openat,
+  overlayXattrSpace,
 } from "@boxship/kernel";
 import type { MountContainerOptions } from "../contract.ts";
 
@@ -31,11 +32,24 @@ export type OverlayMethod = "descriptors" | "data";
 const MOST_LAYERS = 500;
 const PAGE = 4096;
 // Behaviour that the records rely on, whatever the kernel's defaults: a layer holds whole files and plain directories.
-const FIXED = [
+type PlainOption = readonly [name: string, value: string | true];
+
+const FIXED: readonly PlainOption[] = [
   ["index", "off"],
   ["metacopy", "off"],
   ["redirect_dir", "off"],
-] as const;
+];
+/** With marks in `user.` attributes the kernel takes no other word for "off". */
+const FIXED_USER: readonly PlainOption[] = [
+  ["index", "off"],
+  ["metacopy", "off"],
+  ["redirect_dir", "nofollow"],
+  ["userxattr", true],
+];
+
+function fixedOptions(): readonly PlainOption[] {
+  return overlayXattrSpace() === "user" ? FIXED_USER : FIXED;
+}
 
 /** Mounts an overlay. Throws `ResourceExhausted` for more layers than the kernel takes. */
 export function mountOverlay(method: OverlayMethod, request: OverlayMount): void {
@@ -60,7 +74,7 @@ function mountByOptions({ lowers, upper, work, target, options }: OverlayMount):
       ...lowers.map((lower): FilesystemOption => ["lowerdir+", lower]),
       ["upperdir", upper],
       ["workdir", work],
-      ...FIXED,
+      ...fixedOptions(),
       ...label,
     ],
     attributes: options.readOnly === true ? MountAttribute.ReadOnly : 0,
@@ -76,7 +90,7 @@ function mountByData({ lowers, upper, work, target, options }: OverlayMount): vo
     `lowerdir=${lowers.map(place).join(":")}`,
     `upperdir=${place(upper)}`,
     `workdir=${place(work)}`,
-    ...FIXED.map(([name, value]) => `${name}=${value}`),
+    ...fixedOptions().map(([name, value]) => (value === true ? name : `${name}=${value}`)),
     ...(options.mountLabel === undefined ? [] : [`context="${options.mountLabel}"`]),
   ];
   const data = parts.join(",");

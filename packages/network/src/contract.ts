@@ -185,6 +185,16 @@ export interface PortMapping {
   readonly hostPortEnd?: number;
 }
 
+/** Published ports, by what they lead to and, where given, by where they are. */
+export interface PortSelection {
+  readonly protocol: PortProtocol;
+  readonly containerPort: number;
+  /** As {@link PortBinding} has it, so that one family alone can be taken back. @default any */
+  readonly hostIP?: string;
+  /** @default any */
+  readonly hostPort?: number;
+}
+
 /** A published port as it came out: one for each address family. */
 export interface PortBinding {
   readonly protocol: PortProtocol;

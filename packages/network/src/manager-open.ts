@@ -8,7 +8,7 @@ import { buildNetwork, planNetwork, saveNetworks } from "./networks/network-crea
 import { raiseDevice } from "./networks/network-raise.ts";
 import { reserveAgain } from "./ports/port-reserve.ts";
 import { firewallPorts } from "./ports/ports-publish.ts";
-import type { StoredEndpoint, StoredSandbox } from "./state/stored.ts";
+import { bindingsOf, type StoredEndpoint, type StoredSandbox } from "./state/stored.ts";
 import type { HostState } from "./worker/network-operations.ts";
 
 /**
@@ -101,8 +101,8 @@ function loadSandbox(context: ManagerContext, stored: StoredSandbox): void {
     resolver: undefined,
   };
   context.sandboxes.set(stored.id, sandbox);
-  sandbox.reservations.push(...stored.bindings.flatMap((binding) => reserveAgain(context, sandbox, binding) ?? []));
-  sandbox.firewallPorts = firewallPorts(context, sandbox, stored.bindings);
+  sandbox.reservations.push(...bindingsOf(stored).flatMap((binding) => reserveAgain(context, sandbox, binding) ?? []));
+  sandbox.firewallPorts = firewallPorts(context, sandbox, bindingsOf(stored));
 }
 
 /** Whether a namespace is still mounted where it was. */

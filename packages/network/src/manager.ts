@@ -13,6 +13,7 @@ import type {
   NetworkRecord,
   PortBinding,
   PortMapping,
+  PortSelection,
   Sandbox,
 } from "./contract.ts";
 import { Upstreams } from "./dns/upstreams.ts";
@@ -114,7 +115,12 @@ export class NetworkManager implements AsyncDisposable {
   }
 
   /**
-   * Publishes ports of a sandbox on the host, all or none. Throws Conflict, naming address, port and who has it.
+   * Publishes ports of a sandbox on the host, besides those that it has published before, all or none; returns what
+   * these came out as. In effect, and written down in the run directory, once it resolves; a sandbox that runs notices
+   * nothing. Empty while the sandbox is on no bridge network that leads out: then they are published when it joins one.
+   * Throws Conflict, naming address, port and who has it, InvalidArgument for a mapping that cannot be,
+   * FailedPrecondition for an address that the host or the container does not have, ResourceExhausted for a range
+   * without a free port.
    *
    * IPv4 connections, those to 127.0.0.1 included, and IPv6 ones to containers with an IPv6 address are translated by the
    * kernel, and the container sees who its client is. Connections to ::1, and IPv6 ones to containers that have IPv4
@@ -124,9 +130,13 @@ export class NetworkManager implements AsyncDisposable {
     return closedErrors(publishPorts(this.#context, sandboxId, mappings));
   }
 
-  /** Takes all published ports of a sandbox back. Idempotent. */
-  unpublish(sandboxId: string): Promise<void> {
-    return closedErrors(unpublishPorts(this.#context, sandboxId));
+  /**
+   * Takes published ports of a sandbox back, without a selection all of them (idempotent). Others may have them once it
+   * resolves. TCP connections that are open go on, but for those through the proxy; datagrams no longer arrive. Throws
+   * NotFound, and takes nothing back, when a selection names a port that is not published.
+   */
+  unpublish(sandboxId: string, selections?: readonly PortSelection[]): Promise<void> {
+    return closedErrors(unpublishPorts(this.#context, sandboxId, selections));
   }
 
   /** Gives the container another DNS name. */

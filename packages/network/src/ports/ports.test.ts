@@ -73,6 +73,74 @@ describe("published ports", () => {
     await manager.removeSandbox(second.id);
   });
 
+  it("come and go while others stay", async () => {
+    const web = await published("web", "bridge", [{ protocol: "tcp", containerPort: 80, hostPort: 8100 }]);
+    host.serveTcp(web.path, 80, "web");
+    host.serveUdp(web.path, 53, "dns");
+    using client = host.udpClient(HOST, host.outside);
+    assert.equal(await client.ask(HOST, 8101), undefined);
+    const added = await manager.publish(web.id, [
+      { protocol: "udp", containerPort: 53, hostPort: 8101 },
+      { protocol: "tcp", containerPort: 80, hostIP: HOST },
+      { protocol: "tcp", containerPort: 80, hostPort: 8102 },
+    ]);
+    assert.deepEqual(
+      added.map(({ protocol, hostIP }) => `${protocol} ${hostIP}`),
+      ["udp 0.0.0.0", "udp ::", `tcp ${HOST}`, "tcp 0.0.0.0", "tcp ::"],
+    );
+    assert.equal(manager.getSandbox(web.id).ports.length, 7);
+    assert.deepEqual(await manager.publish(web.id, []), []);
+    assert.equal(await client.ask(HOST, 8101), `dns ${CLIENT}`);
+    for (const port of [8100, 8102, added[2]?.hostPort ?? 0]) {
+      assert.equal(await host.askTcp(HOST, port, host.outside), `web ${CLIENT}`);
+    }
+    // All or none, of what is added and of what is taken back.
+    const taken = { protocol: "tcp", containerPort: 81, hostPort: 8100 } as const;
+    await assert.rejects(manager.publish(web.id, [{ protocol: "tcp", containerPort: 82, hostPort: 8103 }, taken]), {
+      code: "Conflict",
+      message: "bind for 0.0.0.0:8100 failed: port is already allocated to container web",
+    });
+    const gone = { protocol: "tcp", containerPort: 80, hostPort: 8103 } as const;
+    await assert.rejects(manager.unpublish(web.id, [{ protocol: "udp", containerPort: 53 }, gone]), {
+      code: "NotFound",
+      message: "port 8103 to 80/tcp is not published",
+    });
+    assert.equal(manager.getSandbox(web.id).ports.length, 7);
+    await manager.unpublish(web.id, [
+      { protocol: "udp", containerPort: 53 },
+      { protocol: "tcp", containerPort: 80, hostPort: 8100 },
+      { protocol: "tcp", containerPort: 80, hostIP: "::", hostPort: 8102 },
+    ]);
+    assert.deepEqual(
+      manager.getSandbox(web.id).ports.map(({ hostIP }) => hostIP),
+      [HOST, "0.0.0.0"],
+    );
+    assert.equal(await client.ask(HOST, 8101), undefined);
+    assert.equal(await host.succeeds(`nc -w 1 ${HOST} 8100 </dev/null`, host.outside), false);
+    assert.equal(await host.succeeds(`nc -w 1 ${HOST6} 8102 </dev/null`, host.outside), false);
+    assert.equal(await host.askTcp(HOST, 8102, host.outside), `web ${CLIENT}`);
+    bindSocket({ protocol: "tcp", address: "0.0.0.0", port: 8100 }).fd.close();
+    bindSocket({ protocol: "udp", address: "0.0.0.0", port: 8101 }).fd.close();
+    await manager.unpublish(web.id, [{ protocol: "tcp", containerPort: 80 }]);
+    assert.deepEqual(manager.getSandbox(web.id).ports, []);
+    await manager.removeSandbox(web.id);
+  });
+
+  it("that are added without a way out are published when there is one", async () => {
+    await manager.createNetwork({ name: "closed", internal: true });
+    const web = await container(manager, "web", ["bridge", "closed"]);
+    await manager.publish(web.id, [{ protocol: "tcp", containerPort: 80, hostPort: 8104 }]);
+    await manager.disconnect(web.id, "bridge");
+    assert.deepEqual(await manager.publish(web.id, [{ protocol: "tcp", containerPort: 80, hostPort: 8105 }]), []);
+    assert.deepEqual(await manager.publish(web.id, [{ protocol: "tcp", containerPort: 80, hostPort: 8106 }]), []);
+    await manager.unpublish(web.id, [{ protocol: "tcp", containerPort: 80, hostPort: 8106 }]);
+    await manager.connect({ sandboxId: web.id, networkId: "bridge", name: "web" });
+    host.serveTcp(web.path, 80, "web");
+    for (const port of [8104, 8105]) assert.equal(await host.askTcp(HOST, port, host.outside), `web ${CLIENT}`);
+    assert.equal(await host.succeeds(`nc -w 1 ${HOST} 8106 </dev/null`, host.outside), false);
+    await manager.removeSandbox(web.id);
+  });
+
   it("over IPv6, to a container that has it", async () => {
     const web = await published("web", "six", [
       { protocol: "tcp", containerPort: 80, hostPort: 8081 },

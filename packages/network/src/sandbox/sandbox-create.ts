@@ -3,7 +3,7 @@ import { AlreadyExists, InvalidArgument } from "@boxship/base";
 import { networkSysctlPath } from "@boxship/kernel";
 import type { CreateSandboxOptions, Sandbox } from "../contract.ts";
 import type { LiveSandbox, ManagerContext } from "../live.ts";
-import type { StoredSandbox } from "../state/stored.ts";
+import { bindingsOf, type StoredSandbox } from "../state/stored.ts";
 
 /** Makes a sandbox with nothing but loopback in it. */
 export async function createSandbox(
@@ -28,8 +28,7 @@ export async function createSandbox(
         dns: options.dns ?? {},
         extraHosts: options.extraHosts ?? [],
         endpoints: [],
-        mappings: [],
-        bindings: [],
+        published: [],
       };
       context.sandboxStore.save(stored);
       const sandbox: LiveSandbox = { stored, reservations: [], firewallPorts: [], resolver: undefined };
@@ -44,7 +43,7 @@ export async function createSandbox(
 
 /** What the outside sees of a sandbox. */
 export function describeSandbox({ stored }: LiveSandbox): Sandbox {
-  return { id: stored.id, path: stored.path, endpoints: stored.endpoints, ports: stored.bindings };
+  return { id: stored.id, path: stored.path, endpoints: stored.endpoints, ports: bindingsOf(stored) };
 }
 
 /** Writes a new state of a sandbox down, then shows it. */

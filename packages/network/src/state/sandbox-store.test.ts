@@ -7,7 +7,7 @@ import { SandboxStore } from "./sandbox-store.ts";
 import type { StoredSandbox } from "./stored.ts";
 
 function sandbox(id: string, hostname: string): StoredSandbox {
-  return { id, path: `/x/${id}`, hostname, dns: {}, extraHosts: [], endpoints: [], mappings: [], bindings: [] };
+  return { id, path: `/x/${id}`, hostname, dns: {}, extraHosts: [], endpoints: [], published: [] };
 }
 
 function withDirectory(use: (runDir: string, files: string) => void): void {

@@ -38,6 +38,16 @@ export interface StoredSandbox {
   readonly dns: DnsSettings;
   readonly extraHosts: readonly ExtraHost[];
   readonly endpoints: readonly StoredEndpoint[];
-  readonly mappings: readonly PortMapping[];
+  readonly published: readonly PublishedMapping[];
+}
+
+/** What was asked for and what came of it: no binding as long as the sandbox is on no network that leads out. */
+export interface PublishedMapping {
+  readonly mapping: PortMapping;
   readonly bindings: readonly PortBinding[];
+}
+
+/** The host's ports that a sandbox has. */
+export function bindingsOf({ published }: StoredSandbox): PortBinding[] {
+  return published.flatMap(({ bindings }) => bindings);
 }

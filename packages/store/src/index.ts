@@ -1,0 +1,4 @@
+export * from "./compacted.ts";
+export * from "./contract.ts";
+export { compareKeys, inRange, keyAfter, prefixRange } from "./key-range.ts";
+export { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from "./sqlite/open-sqlite-store.ts";

@@ -22,14 +22,28 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   setTimeout(ms, callback) {
-    const timer = setTimeout(callback, ms);
-    timer.unref();
+    let refed = false;
+    let timer: NodeJS.Timeout;
+    const arm = (left: number): void => {
+      timer =
+        left > LONGEST_TIMER_MS
+          ? setTimeout(() => arm(left - LONGEST_TIMER_MS), LONGEST_TIMER_MS)
+          : setTimeout(callback, left);
+      if (!refed) timer.unref();
+    };
+    arm(ms);
     return {
-      ref: () => void timer.ref(),
+      ref: () => {
+        refed = true;
+        timer.ref();
+      },
       [Symbol.dispose]: () => clearTimeout(timer),
     };
   },
 };
+
+/** Node makes a longer one a millisecond. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Resolves after `ms` on the given clock; rejects with the signal's reason when aborted. */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {

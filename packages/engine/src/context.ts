@@ -1,4 +1,4 @@
-import type { Clock, KeyedMutex, Logger } from "@boxship/base";
+import type { Clock, KeyedMutex, Logger, Timer } from "@boxship/base";
 import { NotFound } from "@boxship/base";
 import type { NetworkManager } from "@boxship/network";
 import type { ContainerRuntime } from "@boxship/runtime";
@@ -32,6 +32,16 @@ export interface EngineContext {
   /** Names of volumes and ids of images that a container which is being made relies on. */
   readonly pins: Pins;
   readonly background: BackgroundTasks;
+  /** Removed containers that could not be cleaned up yet, by id. */
+  readonly stuckRemovals: Map<string, StuckRemoval>;
+}
+
+/** A removed container something of which is still there. */
+export interface StuckRemoval {
+  readonly record: ContainerRecord;
+  readonly reason: string;
+  /** The next attempt. */
+  readonly timer: Timer;
 }
 
 /** Counted claims on things by name, for the time between looking one up and recording its use. */

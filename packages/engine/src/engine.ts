@@ -10,6 +10,7 @@ import { ContainerStore } from "./container/container-store.ts";
 import { Waiters } from "./container/container-wait.ts";
 import { containersApi } from "./container/containers.ts";
 import { restoreContainers } from "./container/restore.ts";
+import { cleanUpRetired } from "./container/retired-cleanup.ts";
 import { BackgroundTasks, type EngineContext, Pins } from "./context.ts";
 import type {
   ContainersApi,
@@ -76,22 +77,29 @@ export class Engine implements EngineApi, AsyncDisposable {
    * nftables tables, control groups, mounts of containers. Only disposing is allowed afterwards; files under `root` are left to the caller.
    */
   async reset(): Promise<void> {
-    const { containers, background, network } = this.#context;
+    const { containers, background, network, stuckRemovals, logger } = this.#context;
     await Promise.all(
       containers.all().map(({ id }) => removeContainer(this.#context, id, { force: true, volumes: true })),
     );
     await background.settled();
+    for (const { record, timer } of stuckRemovals.values()) {
+      timer[Symbol.dispose]();
+      await cleanUpRetired(this.#context, record).catch((error: unknown) =>
+        logger.error("something of a container stays", { container: record.name, error }),
+      );
+    }
     await network.destroy();
     await openCgroup(`/${this.#context.options.name}`).delete();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { background, live } = this.#context;
+    const { background, live, stuckRemovals } = this.#context;
     for (const { health, restart } of live.values()) {
       health?.[Symbol.dispose]();
       restart?.timer[Symbol.dispose]();
     }
     await background.settled();
+    for (const { timer } of stuckRemovals.values()) timer[Symbol.dispose]();
     for (const { logRotation } of live.values()) await logRotation?.[Symbol.asyncDispose]();
     await this.#owned.disposeAsync();
   }
@@ -110,7 +118,7 @@ async function openParts(options: EngineOptions, owned: AsyncDisposableStack): P
       cgroupParent: `/${name}`,
       // The network's directory of namespaces makes itself a mount, too, and finds that it is one already.
       mountRoots: [join(root, "snapshots"), join(runDir, "network", "netns")],
-      ...(runtimes === undefined ? {} : { runtimes: pathsOf(runtimes) }),
+      ...(runtimes === undefined ? {} : { moreRuntimes: pathsOf(runtimes) }),
       ...(defaultRuntime === undefined ? {} : { defaultRuntime }),
       logger,
       clock,
@@ -142,6 +150,7 @@ async function openParts(options: EngineOptions, owned: AsyncDisposableStack): P
     live: new Map(),
     pins: new Pins(),
     background: new BackgroundTasks(logger),
+    stuckRemovals: new Map(),
   };
 }
 

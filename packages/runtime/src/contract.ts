@@ -30,6 +30,8 @@ export interface RuntimeOptions {
   readonly mountRoots?: readonly string[];
   /** OCI runtimes by name. @default crun and runc, found in PATH */
   readonly runtimes?: Readonly<Record<string, { readonly path: string }>>;
+  /** More of them, or others under these names. @default none */
+  readonly moreRuntimes?: Readonly<Record<string, { readonly path: string }>>;
   /** @default the fastest that runs a container here */
   readonly defaultRuntime?: string;
   /** conmon's binary. @default found in PATH */

@@ -58,11 +58,13 @@ function missing(message: string, what: string): FailedPrecondition {
 }
 
 function candidates(options: RuntimeOptions): readonly (readonly [string, string])[] {
-  if (options.runtimes !== undefined) return Object.entries(options.runtimes).map(([name, { path }]) => [name, path]);
-  return KNOWN.flatMap((name) => {
-    const path = findProgram(name);
-    return path === undefined ? [] : [[name, path] as const];
-  });
+  const { runtimes = knownRuntimes(), moreRuntimes = {} } = options;
+  return Object.entries({ ...runtimes, ...moreRuntimes }).map(([name, { path }]) => [name, path]);
+}
+
+function knownRuntimes(): Readonly<Record<string, { readonly path: string }>> {
+  const found = KNOWN.map((name) => [name, findProgram(name)] as const);
+  return Object.fromEntries(found.flatMap(([name, path]) => (path === undefined ? [] : [[name, { path }]])));
 }
 
 function chooseDefault(

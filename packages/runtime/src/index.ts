@@ -7,6 +7,7 @@ export { LogRotation, type LogRotationOptions } from "./log/rotate-log.ts";
 export * from "./seccomp/profile.ts";
 export * from "./spec/build-spec.ts";
 export * from "./spec/capabilities.ts";
+export * from "./spec/check-request.ts";
 export * from "./spec/host.ts";
 export * from "./spec/oci.ts";
 export * from "./spec/request.ts";

@@ -18,10 +18,25 @@ export async function readJson(request: IncomingMessage, clock: Clock): Promise<
   if (bytes.length === 0) return undefined;
   requireJson(request.headers["content-type"]);
   try {
-    return JSON.parse(bytes.toString("utf8")) as unknown;
+    return parseJson(bytes.toString("utf8"));
   } catch (cause) {
     throw new InvalidArgument(`invalid JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
+}
+
+/**
+ * Integers that end within the last thousand below 2^63 or 2^64 are doubles of just these powers, which 64 bits do not
+ * hold: they become the next smaller double, so that a decoder can tell what fits from what does not.
+ */
+function parseJson(text: string): unknown {
+  if (!/\d{19}/.test(text)) return JSON.parse(text) as unknown;
+  return JSON.parse(text, ((_key: string, value: unknown, { source }: { readonly source?: string }) => {
+    if (typeof value !== "number" || source === undefined || !/^\d+$/.test(source)) return value;
+    for (const power of [2 ** 63, 2 ** 64]) {
+      if (value === power && BigInt(source) < BigInt(power)) return power - power / 2 ** 53;
+    }
+    return value;
+  }) as (key: string, value: unknown) => unknown) as unknown;
 }
 
 function requireJson(type: string | undefined): void {

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import {
+  type BoxshipOptions,
   busyboxEntries,
   busyboxTree,
   type EngineClient,
@@ -30,6 +31,9 @@ export interface DockerClient {
 /** An engine with the small image {@link IMAGE} in it. */
 export interface EngineUnderTest extends AsyncDisposable {
   readonly kind: "boxship" | "dockerd";
+  /** The instance's name and the directory of its state; empty for dockerd. */
+  readonly name: string;
+  readonly root: string;
   readonly socketPath: string;
   /** Process id of the daemon. */
   readonly pid: number;
@@ -43,11 +47,13 @@ export const IMAGE = "e2e/busybox:1";
 /**
  * A private engine. With `BOXSHIP_TEST_REFERENCE=dockerd` it is Docker's own daemon: what these tests expect is what
  * Docker does.
+ *
+ * @param options of Boxship; dockerd has none of them
  */
-export async function startEngineUnderTest(): Promise<EngineUnderTest> {
+export async function startEngineUnderTest(options: BoxshipOptions = {}): Promise<EngineUnderTest> {
   await using stack = new AsyncDisposableStack();
   const reference = process.env["BOXSHIP_TEST_REFERENCE"] === "dockerd";
-  const engine = stack.use(reference ? await startDockerd() : await startBoxship());
+  const engine = stack.use(reference ? await startDockerd() : await startBoxship(options));
   const docker = await dockerClients(engine.socketPath);
   if (docker.length === 0) throw new Error("no docker command line is here: run scripts/setup.sh test");
   if (reference) await importBusybox(docker[0] as DockerClient);
@@ -55,6 +61,8 @@ export async function startEngineUnderTest(): Promise<EngineUnderTest> {
   const owned = stack.move();
   return {
     kind: reference ? "dockerd" : "boxship",
+    name: "name" in engine ? engine.name : "",
+    root: "root" in engine ? engine.root : "",
     socketPath: engine.socketPath,
     pid: engine.pid,
     client: engine.client,

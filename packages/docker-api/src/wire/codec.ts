@@ -36,11 +36,18 @@ function mismatch(value: unknown, at: Place, type: string, shown = kindOf(value)
   return new InvalidArgument(`invalid JSON: json: cannot unmarshal ${shown} into Go ${where} of type ${type}`);
 }
 
+/** What the kernel takes as the end of a text would cut a path or an argument short without a word. */
+function withoutNul(text: string, at: Place): string {
+  if (!text.includes("\0")) return text;
+  const name = at.field === "" ? at.struct : `${at.struct}.${at.field}`;
+  throw new InvalidArgument(`invalid ${name}: ${JSON.stringify(text)} contains a NUL byte`);
+}
+
 export const string: Codec<string> = {
   type: "string",
   decode(value, at) {
     if (typeof value !== "string") throw mismatch(value, at, "string");
-    return value;
+    return withoutNul(value, at);
   },
   encode: (value) => value,
 };
@@ -57,12 +64,13 @@ export const boolean: Codec<boolean> = {
 /** A whole number; Go refuses fractions and exponents that leave one. */
 export function integer(type: "int" | "int64" | "uint16" | "uint32" | "uint64" = "int64"): Codec<number> {
   const unsigned = type.startsWith("u");
-  const limit = { int: 2 ** 63, int64: 2 ** 63, uint16: 2 ** 16 - 1, uint32: 2 ** 32 - 1, uint64: 2 ** 64 }[type];
+  const limit = { int: 2 ** 63, int64: 2 ** 63, uint16: 2 ** 16, uint32: 2 ** 32, uint64: 2 ** 64 }[type];
   return {
     type,
     decode(value, at) {
       if (typeof value !== "number") throw mismatch(value, at, type);
-      if (!Number.isInteger(value) || Math.abs(value) > limit || (unsigned && value < 0)) {
+      // The body's reader has made the largest numbers that fit a little smaller, see `readJson`.
+      if (!Number.isInteger(value) || value >= limit || value < (unsigned ? 0 : -limit)) {
         throw mismatch(value, at, type, `number ${value}`);
       }
       return value;
@@ -84,7 +92,10 @@ export function list<T>(item: Codec<T>): Codec<readonly T[]> {
     type,
     decode(value, at, context) {
       if (!Array.isArray(value)) throw mismatch(value, at, type);
-      return value.map((entry) => (entry === null ? zeroOf(item, at, context) : item.decode(entry, at, context)));
+      return value.map((entry) => {
+        if (entry === null) throw new InvalidArgument(`invalid JSON: null in the list ${at.struct}.${at.field}`);
+        return item.decode(entry, at, context);
+      });
     },
     encode: (value, version) => value.map((entry) => item.encode(entry, version)),
   };
@@ -92,7 +103,7 @@ export function list<T>(item: Codec<T>): Codec<readonly T[]> {
 
 function zeroOf<T>(codec: Codec<T>, at: Place, context: DecodeContext): T {
   if (codec.type === "string") return codec.decode("", at, context);
-  throw new InvalidArgument(`invalid JSON: null in the list ${at.struct}.${at.field}`);
+  throw new InvalidArgument(`invalid JSON: null in the map ${at.struct}.${at.field}`);
 }
 
 /** A list that may also be written as one string, as commands were in Docker's first versions. */
@@ -115,7 +126,7 @@ export function map<T>(item: Codec<T>): Codec<Readonly<Record<string, T>>> {
       if (!isObject(value)) throw mismatch(value, at, type);
       return Object.fromEntries(
         Object.entries(value).map(([key, entry]) => [
-          key,
+          withoutNul(key, at),
           entry === null ? zeroOf(item, at, context) : item.decode(entry, at, context),
         ]),
       );
@@ -133,7 +144,7 @@ export const set: Codec<readonly string[]> = {
     for (const entry of Object.values(value)) {
       if (entry !== null && !isObject(entry)) throw mismatch(entry, at, "struct {}");
     }
-    return Object.keys(value);
+    return Object.keys(value).map((key) => withoutNul(key, at));
   },
   encode: (value) => Object.fromEntries(value.map((name) => [name, {}])),
 };

@@ -1,11 +1,15 @@
+import { existsSync } from "node:fs";
 import { InvalidArgument, Unsupported } from "@boxship/base";
-import { resolveResources } from "@boxship/runtime";
+import { type CheckedRequest, checkRequest, parseSeccompProfile, resolveResources } from "@boxship/runtime";
 import type { EngineContext } from "../context.ts";
+import { checkConfig, checkNames } from "./check-config.ts";
 import type { ContainerConfig, CreateContainerRequest, HostConfig, Resources } from "./config.ts";
 import { logLimits } from "./log-limits.ts";
 import { wantedPorts } from "./port-bindings.ts";
 import { resourceRequest } from "./resource-request.ts";
 import { checkRestartPolicy, NO_RESTART } from "./restart-policy.ts";
+import { parseSecurityOptions } from "./security-options.ts";
+import { rightsOf } from "./start-spec.ts";
 
 function refuse(flag: string, why: string): never {
   throw new Unsupported(`${flag} is not supported: ${why}`, { subject: { kind: "option", name: flag } });
@@ -24,6 +28,8 @@ export function checkHostConfig(request: CreateContainerRequest, context: Engine
   logLimits(hostConfig.logConfig, context.options.log);
   checkNamespaceModes(hostConfig, config);
   checkCgroupParent(hostConfig.cgroupParent);
+  checkConfig(config);
+  checkNames(hostConfig);
   if (Object.keys(hostConfig.storageOpt ?? {}).length > 0) {
     refuse("--storage-opt", "writable layers have no size limit on this storage driver");
   }
@@ -31,7 +37,44 @@ export function checkHostConfig(request: CreateContainerRequest, context: Engine
     refuse("--volume-driver", `there is no volume driver "${hostConfig.volumeDriver}"; local is the one`);
   }
   if (hostConfig.runtime !== undefined && hostConfig.runtime !== "") checkRuntime(hostConfig.runtime, context);
-  return checkResources(context, hostConfig.resources ?? {});
+  checkNetworkParameters(hostConfig);
+  return checkRights(context, hostConfig);
+}
+
+/** Rights and limits as the runtime will see them. @returns what will be adapted */
+function checkRights(context: EngineContext, hostConfig: HostConfig): readonly string[] {
+  const { host } = context.runtime;
+  const { seccomp } = parseSecurityOptions(hostConfig.securityOpt ?? []);
+  if (seccomp !== undefined && seccomp !== "unconfined" && seccomp !== "builtin") parseSeccompProfile(seccomp);
+  const { ipcMode, utsMode, shmSize, networkMode } = hostConfig;
+  const { resources = {}, ...rest } = hostConfig;
+  const request: CheckedRequest = {
+    ...rightsOf(hostConfig),
+    resources: resourceRequest({}, rest),
+    sysctls: hostConfig.sysctls ?? {},
+    namespaces: {
+      ...(networkMode === "host" ? { network: "host" } : {}),
+      ...(ipcMode === "host" ? { ipc: "host" } : {}),
+      ...(utsMode === "host" ? { uts: "host" } : {}),
+    },
+    ...(shmSize === undefined ? {} : { shmSize }),
+  };
+  return [...checkRequest(request, host), ...checkResources(context, resources)];
+}
+
+/** Interfaces have parameters of their own, which are not there before the interface. */
+const PER_INTERFACE = /^net\.ipv[46]\.(?:conf|neigh)\./;
+
+/** Refuses parameters of the network that this kernel does not have. */
+function checkNetworkParameters({ sysctls = {} }: HostConfig): void {
+  for (const name of Object.keys(sysctls)) {
+    const dotted = name.replaceAll("/", ".");
+    if (!dotted.startsWith("net.") || PER_INTERFACE.test(dotted)) continue;
+    if (!dotted.includes("..") && existsSync(`/proc/sys/${dotted.replaceAll(".", "/")}`)) continue;
+    throw new InvalidArgument(`sysctl "${name}" is not known to this kernel`, {
+      subject: { kind: "option", name: "--sysctl" },
+    });
+  }
 }
 
 function checkRuntime(name: string, context: EngineContext): void {

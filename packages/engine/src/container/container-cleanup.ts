@@ -1,4 +1,4 @@
-import type { EngineContext } from "../context.ts";
+import { type EngineContext, liveOf } from "../context.ts";
 import type { ContainerRecord } from "./record.ts";
 import { mountKey } from "./start-rootfs.ts";
 
@@ -9,4 +9,20 @@ export async function releaseMounts(context: EngineContext, record: ContainerRec
     else if (point.type === "image") await context.images.unmount(`${record.id}-${mountKey(point)}`);
   }
   await context.snapshotter.unmountContainer(record.id);
+}
+
+/**
+ * Takes away everything of a run that has ended, or did not come about: bundle, namespaces, mounts. Idempotent.
+ *
+ * @throws what was in the way first; the rest is gone
+ */
+export async function releaseRun(context: EngineContext, record: ContainerRecord): Promise<void> {
+  const results = [
+    ...(await Promise.allSettled([context.runtime.delete(record.id)])),
+    ...(await Promise.allSettled([context.network.removeSandbox(record.id)])),
+    ...(await Promise.allSettled([releaseMounts(context, record)])),
+  ];
+  const failed = results.find(({ status }) => status === "rejected");
+  liveOf(context, record.id).remains = failed !== undefined;
+  if (failed?.status === "rejected") throw failed.reason;
 }

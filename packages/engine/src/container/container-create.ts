@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
+import { InvalidArgument, NotFound } from "@boxship/base";
 import type { EngineContext } from "../context.ts";
 import { eventAttributes } from "../context.ts";
 import { volumeResolver } from "../volume/volume-ensure.ts";
@@ -27,8 +28,6 @@ export async function createContainer(
       : parseContainerName(request.name);
   const warnings = checkHostConfig(request, context);
 
-  // A start will follow, and with it work for the network.
-  context.network.warm();
   await using undo = new AsyncDisposableStack();
   containers.reserveName(name, id);
   undo.defer(() => containers.releaseName(name, id));
@@ -37,15 +36,25 @@ export async function createContainer(
   pins.use(context.pins.take(image.id));
 
   const mode = parseNetworkMode(request.hostConfig.networkMode);
+  // A start will follow, and with it work for the network.
+  if (mode.kind === "network" || mode.kind === "none") context.network.warm();
   const effective = effectiveConfig(request.config, image.run, mode.kind === "host" ? hostname() : id.slice(0, 12));
   checkNetworkOptions(mode, request.hostConfig, request.config.exposedPorts);
   const endpoints = plannedEndpoints(request, mode, (ref) =>
     // Clients name the default network by its mode.
-    context.network.getNetwork(ref === "default" ? DEFAULT_NETWORK : ref),
+    present(() => context.network.getNetwork(ref === "default" ? DEFAULT_NETWORK : ref), `network ${ref} not found`),
   );
+  for (const link of request.hostConfig.links ?? []) {
+    const [ref = ""] = link.split(":");
+    present(() => containers.resolve(ref), `could not get container for ${ref}: No such container: ${ref}`);
+  }
+  const resolver = volumeResolver(context, pins, undo);
   const mounts = await resolveMounts(
     { hostConfig: request.hostConfig, anonymousPaths: effective.volumes },
-    volumeResolver(context, pins, undo),
+    {
+      ...resolver,
+      container: (ref) => present(() => resolver.container(ref), `No such container: ${ref}`),
+    },
   );
 
   undo.defer(() => containers.delete(id));
@@ -77,4 +86,13 @@ export async function createContainer(
   undo.move();
   context.events.publish("container", "create", id, eventAttributes(record));
   return { id, warnings };
+}
+
+/** For a client that creates a container "not found" means the image, which it would go and pull. */
+function present<T>(find: () => T, message: string): T {
+  try {
+    return find();
+  } catch (cause) {
+    throw cause instanceof NotFound ? new InvalidArgument(message, { cause }) : cause;
+  }
 }

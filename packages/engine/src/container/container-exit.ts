@@ -1,6 +1,6 @@
 import type { ExitStatus } from "@boxship/runtime";
 import { type EngineContext, eventAttributes, liveOf } from "../context.ts";
-import { releaseMounts } from "./container-cleanup.ts";
+import { releaseRun } from "./container-cleanup.ts";
 import { removeLocked } from "./container-remove.ts";
 import { scheduleRestart } from "./container-restart-due.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -29,7 +29,9 @@ export async function exitLocked(context: EngineContext, id: string, status: Exi
     restartCount: record.restartCount,
   });
   // Addresses and ports are free before anybody hears of the end, so that the next container can have them.
-  await context.network.removeSandbox(id);
+  await context.network.removeSandbox(id).catch((error: unknown) => {
+    context.logger.error("the network of an ended container stays for now", { container: record.name, error });
+  });
   const ended = endedRecord(record, status, restarting);
   await context.containers.save(ended);
   if (status.oomKilled) context.events.publish("container", "oom", id, eventAttributes(ended));
@@ -45,8 +47,9 @@ export async function exitLocked(context: EngineContext, id: string, status: Exi
     await removeLocked(context, ended, { volumes: true });
     return;
   }
-  await context.runtime.delete(id);
-  await releaseMounts(context, ended);
+  await releaseRun(context, ended).catch((error: unknown) => {
+    context.logger.error("something of an ended container stays for now", { container: record.name, error });
+  });
   if (restarting) scheduleRestart(context, ended, status.finishedAt.getTime() - record.state.startedAt);
 }
 

@@ -1,9 +1,8 @@
-import { Conflict, errorMessage, NotFound } from "@boxship/base";
+import { Conflict, NotFound } from "@boxship/base";
 import { type EngineContext, eventAttributes } from "../context.ts";
-import { volumePin } from "../volume/volume-ensure.ts";
-import { releaseMounts } from "./container-cleanup.ts";
 import { killForRemoval } from "./container-stop.ts";
 import type { ContainerRecord } from "./record.ts";
+import { cleanUpInBackground } from "./retired-cleanup.ts";
 import { isAlive } from "./state.ts";
 
 export interface RemoveOptions {
@@ -46,39 +45,15 @@ export async function removeLocked(
   { volumes = false }: Pick<RemoveOptions, "volumes">,
 ): Promise<void> {
   const { id } = record;
-  await context.network.removeSandbox(id);
+  // Its addresses are free when the answer comes; what cannot be taken away now is tried again below.
+  await context.network.removeSandbox(id).catch((error: unknown) => {
+    context.logger.warn("the network of a removed container stays for now", { container: record.name, error });
+  });
   const retired: ContainerRecord = { ...record, removeVolumes: volumes };
   await context.containers.retire(retired);
   context.live.delete(id);
   context.execs.forget(id);
-  // What is left on disk and in the kernel goes while the caller has its answer already.
-  context.background.run(`clean-up of container ${record.name}`, () => cleanUpRetired(context, retired));
+  cleanUpInBackground(context, retired);
   context.events.publish("container", "destroy", id, eventAttributes(record));
   context.waiters.removed(record);
-}
-
-/** Second half of a removal: everything that the container left. Idempotent; a new daemon takes it up again. */
-export async function cleanUpRetired(context: EngineContext, record: ContainerRecord): Promise<void> {
-  await context.runtime.delete(record.id);
-  await context.network.removeSandbox(record.id);
-  await releaseMounts(context, record);
-  await context.snapshotter.removeContainer(record.id);
-  if (record.removeVolumes === true) await removeAnonymousVolumes(context, record);
-  await context.containers.delete(record.id);
-}
-
-async function removeAnonymousVolumes(context: EngineContext, record: ContainerRecord): Promise<void> {
-  for (const point of record.mounts) {
-    if (point.type !== "volume" || point.anonymous !== true || point.name === undefined) continue;
-    const { name } = point;
-    const inUse = context.containers.all().some((other) => other.mounts.some((mount) => mount.name === name));
-    if (inUse || context.pins.has(volumePin(name))) continue;
-    try {
-      await context.volumeStore.remove(name);
-      context.events.publish("volume", "destroy", name, { driver: "local" });
-    } catch (error) {
-      if (!(error instanceof NotFound))
-        context.logger.warn("volume stays", { volume: name, error: errorMessage(error) });
-    }
-  }
 }

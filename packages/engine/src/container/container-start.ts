@@ -1,8 +1,9 @@
-import { asBoxshipError, Conflict, FailedPrecondition } from "@boxship/base";
+import { asBoxshipError, Conflict, errorMessage, FailedPrecondition } from "@boxship/base";
 import { StartError } from "@boxship/runtime";
 import { currentRecord, type EngineContext, eventAttributes, liveOf } from "../context.ts";
 import { StartFailed } from "../errors.ts";
 import { attachToRuntime } from "./container-attach.ts";
+import { releaseRun } from "./container-cleanup.ts";
 import { logPathOf } from "./container-logs.ts";
 import { removeLocked } from "./container-remove.ts";
 import { startHealth } from "./health-start.ts";
@@ -36,6 +37,7 @@ export async function startLocked(
   live.restart?.timer[Symbol.dispose]();
   delete live.restart;
   if (byUser) delete live.restartDelayMs;
+  if (live.remains === true) await removeRemains(context, record);
   await using undo = new AsyncDisposableStack();
   try {
     const started = await launch(context, byUser ? { ...record, restartCount: 0, stoppedByUser: false } : record, undo);
@@ -44,8 +46,29 @@ export async function startLocked(
     startHealth(context, started);
     return true;
   } catch (error) {
-    await undo.disposeAsync();
+    await takeBack(context, record, undo);
     throw await recordFailure(context, record, error);
+  }
+}
+
+/** What cannot be taken back must not hide why the start failed. */
+async function takeBack(context: EngineContext, record: ContainerRecord, undo: AsyncDisposableStack): Promise<void> {
+  try {
+    await undo.disposeAsync();
+  } catch (error) {
+    liveOf(context, record.id).remains = true;
+    context.logger.error("a failed start cannot be taken back as a whole", { container: record.name, error });
+  }
+}
+
+async function removeRemains(context: EngineContext, record: ContainerRecord): Promise<void> {
+  try {
+    await releaseRun(context, record);
+  } catch (cause) {
+    throw new FailedPrecondition(
+      `container ${record.name} cannot be started: something of its last run is still there: ${errorMessage(cause)}`,
+      { subject: { kind: "container", name: record.name }, cause },
+    );
   }
 }
 

@@ -15,6 +15,8 @@ export interface LiveContainer {
   restart?: { readonly timer: Timer };
   /** The delay before the last restart, for the next one's. */
   restartDelayMs?: number;
+  /** Something of the last run could not be taken away: it has to go before the next one. */
+  remains?: boolean;
   /** Releases the log rotation of the running process. */
   logRotation?: AsyncDisposable;
 }

@@ -3,7 +3,7 @@ import { type EngineContext, liveOf } from "../context.ts";
 import { releaseMounts } from "./container-cleanup.ts";
 import { exitLocked } from "./container-exit.ts";
 import { logPathOf } from "./container-logs.ts";
-import { cleanUpRetired, removeLocked } from "./container-remove.ts";
+import { removeLocked } from "./container-remove.ts";
 import { scheduleRestart } from "./container-restart-due.ts";
 import { startLocked } from "./container-start.ts";
 import { startHealth } from "./health-start.ts";
@@ -11,6 +11,7 @@ import { logLimits } from "./log-limits.ts";
 import { startLogRotation } from "./log-rotation.ts";
 import type { ContainerRecord } from "./record.ts";
 import { NO_RESTART, shouldStartOnBoot } from "./restart-policy.ts";
+import { cleanUpInBackground } from "./retired-cleanup.ts";
 import { isAlive } from "./state.ts";
 
 /**
@@ -26,7 +27,7 @@ export async function restoreContainers(context: EngineContext): Promise<void> {
   await context.snapshotter.reconcile(records.map(({ id }) => id));
   await context.volumeStore.reconcile(live);
   for (const record of context.containers.retired()) {
-    context.background.run(`clean-up of container ${record.name}`, () => cleanUpRetired(context, record));
+    cleanUpInBackground(context, record);
   }
   await Promise.all(records.map((record) => context.locks.run(record.id, () => restoreOne(context, record))));
 }

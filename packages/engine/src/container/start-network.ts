@@ -1,4 +1,4 @@
-import { Conflict, InvalidArgument } from "@boxship/base";
+import { Conflict, InvalidArgument, NotFound } from "@boxship/base";
 import type { DnsSettings, EndpointLink, ExtraHost, PortMapping } from "@boxship/network";
 import { currentRecord, type EngineContext } from "../context.ts";
 import type { HostConfig } from "./config.ts";
@@ -41,13 +41,18 @@ export async function joinNetworks(
     const endpoints = record.endpoints.map(({ active: _active, ...endpoint }) => endpoint);
     return { namespace: undefined, files, endpoints, ports: [] };
   }
-  const sandbox = await network.createSandbox(id, {
-    hostname: effective.hostname,
-    domainname: effective.domainname,
-    dns: dnsSettings(hostConfig),
-    extraHosts: extraHosts(hostConfig),
-    sysctls: networkSysctls(hostConfig.sysctls),
-  });
+  const sandbox = await network
+    .createSandbox(id, {
+      hostname: effective.hostname,
+      domainname: effective.domainname,
+      dns: dnsSettings(hostConfig),
+      extraHosts: extraHosts(hostConfig),
+      sysctls: networkSysctls(hostConfig.sysctls),
+    })
+    .catch((error: unknown) => {
+      // For a client of a start "not found" means the container.
+      throw error instanceof NotFound ? new InvalidArgument(error.message, { cause: error }) : error;
+    });
   undo.defer(() => network.removeSandbox(id));
   const endpoints: EndpointState[] = [];
   for (const endpoint of record.endpoints) endpoints.push(await connectEndpoint(context, record, endpoint));

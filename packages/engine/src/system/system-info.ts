@@ -40,8 +40,14 @@ export async function engineInfo(context: EngineContext): Promise<EngineInfo> {
     addressPools: options.addressPools ?? [],
     insecureRegistries: images.insecureRegistries(),
     mirrors: images.mirrors(),
-    warnings: [...runtime.info.warnings, ...(await network.warnings())],
+    warnings: [...runtime.info.warnings, ...(await network.warnings()), ...stuckWarnings(context)],
   };
+}
+
+function stuckWarnings({ stuckRemovals }: EngineContext): readonly string[] {
+  return [...stuckRemovals.values()].map(
+    ({ record, reason }) => `something of the removed container ${record.name} is still there: ${reason}`,
+  );
 }
 
 const MACHINES: Readonly<Record<string, string>> = { x64: "x86_64", arm64: "aarch64" };

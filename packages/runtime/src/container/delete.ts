@@ -1,4 +1,3 @@
-import { rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errorMessage } from "@boxship/base";
@@ -25,7 +24,7 @@ export async function removeContainer(context: Context, id: string): Promise<voi
   const record = readRecord(layout, id);
   if (record === undefined) {
     // Without a record conmon was never started.
-    forgetFiles(context, id);
+    await forgetFiles(context, id);
     return;
   }
   const runtime = context.runtimes.get(record.runtime);
@@ -45,7 +44,7 @@ export async function removeContainer(context: Context, id: string): Promise<voi
   exits.forget(id);
   context.conmons.forget(id);
   if (runtime?.needsLauncher) context.launcher.used();
-  forgetFiles(context, id);
+  await forgetFiles(context, id);
 }
 
 /** Its container is dead: it notices and writes the exit file, unless it still is at the runtime's `create`. */
@@ -64,7 +63,7 @@ async function runtimeDelete(context: Context, runtime: RuntimeBinary | undefine
   }
 }
 
-function forgetFiles({ layout }: Context, id: string): void {
-  rmSync(layout.exitFile(id), { force: true });
-  rmSync(layout.bundle(id), { recursive: true, force: true });
+async function forgetFiles({ layout }: Context, id: string): Promise<void> {
+  await rm(layout.exitFile(id), { force: true });
+  await rm(layout.bundle(id), { recursive: true, force: true });
 }

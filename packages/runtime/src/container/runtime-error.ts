@@ -1,4 +1,4 @@
-import { type BoxshipError, Internal } from "@boxship/base";
+import { type BoxshipError, Internal, InvalidArgument } from "@boxship/base";
 import { StartError } from "../contract.ts";
 
 export interface FailedCall {
@@ -17,8 +17,14 @@ export interface FailedCall {
 export function runtimeError({ what, command, output }: FailedCall): BoxshipError {
   const message = cleanMessage(output);
   const start = startFailure(message, command);
-  return start ?? new Internal(`cannot ${what}: ${message === "" ? "the runtime gave no reason" : message}`);
+  if (start !== undefined) return start;
+  const text = `cannot ${what}: ${message === "" ? "the runtime gave no reason" : message}`;
+  return REFUSED_VALUE.test(message) ? new InvalidArgument(text) : new Internal(text);
 }
+
+/** The kernel did not take a value that came from the user: a limit, a parameter, a mount option, a name. */
+const REFUSED_VALUE =
+  /(?:writing file|write to|failed to write|write) .*(?:invalid argument|numerical result out of range)$|(?:sethostname|mount \S+ to \S+): invalid argument$|error mounting .*: invalid argument$/i;
 
 function startFailure(message: string, command: string): StartError | undefined {
   const lower = message.toLowerCase();

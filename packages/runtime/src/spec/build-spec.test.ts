@@ -15,6 +15,8 @@ const host: HostFacts = {
   mayExceedLimits: false,
   oomScoreAdj: 0,
   cpus: 2,
+  memoryNodes: "0",
+  maxOpenFiles: 2 ** 20,
   cgroup: {
     version: "hybrid",
     controllers: new Set(["cpu", "cpuset", "memory", "pids", "blkio", "devices", "freezer"]),
@@ -177,7 +179,7 @@ describe("a container's config.json", () => {
     [{ nanoCpus: 1e9, cpuQuota: 1000 }, /Nano CPUs and CPU Quota cannot both be set/],
     [{ cpuPeriod: 1 }, /CPU cfs period can not be less than 1ms/],
     [{ cpusetCpus: "0-7" }, /requested CPUs are not available/],
-    [{ cpusetCpus: "x" }, /invalid value x for cpuset CPUs/],
+    [{ cpusetCpus: "x" }, /invalid value x for cpuset cpus/],
     [{ deviceCgroupRules: ["x"] }, /invalid device cgroup rule format: 'x'/],
     [{ blkioReadBps: [{ path: "/dev/null", rate: 1 }] }, /not a block device/],
   ] as const) {

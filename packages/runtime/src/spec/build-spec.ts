@@ -8,7 +8,7 @@ import type { HostFacts } from "./host.ts";
 import { adaptOomScore, adaptRlimits } from "./limits.ts";
 import { resolveMounts } from "./mounts.ts";
 import { resolveNamespaces } from "./namespaces.ts";
-import type { OciCapabilities, OciLinux, OciMount, OciProcess, OciSeccomp, OciSpec } from "./oci.ts";
+import type { OciCapabilities, OciLinux, OciMount, OciProcess, OciResources, OciSeccomp, OciSpec } from "./oci.ts";
 import type { BuiltSpec, SpecRequest } from "./request.ts";
 import { resolveResources } from "./resources.ts";
 import { resolveSysctls } from "./sysctls.ts";
@@ -50,12 +50,18 @@ export function buildSpec(request: SpecRequest, host: HostFacts): BuiltSpec<OciS
     mounts: init === undefined ? mounts : [...mounts, init],
     linux: {
       ...linuxOf(request, host, capabilities),
-      resources: resources.resources,
+      resources: withoutNegativeQuota(resources.resources),
       ...(devices.devices.length === 0 ? {} : { devices: devices.devices }),
     },
     ...(request.annotations === undefined ? {} : { annotations: request.annotations }),
   };
   return { spec, warnings: [...rlimits.warnings, ...oomScore.warnings, ...resources.warnings] };
+}
+
+/** None is what a new group has, and crun does not get it written. */
+function withoutNegativeQuota(resources: OciResources): OciResources {
+  const { quota = 0, ...cpu } = resources.cpu ?? {};
+  return quota < 0 ? { ...resources, cpu } : resources;
 }
 
 /** A host name needs a UTS namespace of its own; elsewhere it is the other's, as in Docker. */

@@ -127,11 +127,18 @@ function hostDevices(directory: string): readonly OciDevice[] {
   return devices;
 }
 
+/** Linux keeps a device in 32 bits: 12 of the major and 20 of the minor number. */
+const MOST_MAJOR = 0xfff;
+const MOST_MINOR = 0xfffff;
+
 /** Parses a rule of the device cgroup: type, `major:minor` with `*`, permissions. */
 export function parseDeviceRule(rule: string): OciDeviceRule {
   const match = /^([acb]) (\d+|\*):(\d+|\*) ([rwm]{1,3})$/.exec(rule);
   if (match === null) throw new InvalidArgument(`invalid device cgroup rule format: '${rule}'`);
   const [, type, major, minor, access] = match;
+  if (Number(major) > MOST_MAJOR || Number(minor) > MOST_MINOR) {
+    throw new InvalidArgument(`invalid device cgroup rule: '${rule}': no device has such numbers`);
+  }
   return {
     allow: true,
     type: type === "c" ? "c" : type === "b" ? "b" : "a",

@@ -24,6 +24,10 @@ export interface HostFacts {
   readonly mayExceedLimits: boolean;
   readonly oomScoreAdj: number;
   readonly cpus: number;
+  /** Its memory nodes, a list such as `0-1`. */
+  readonly memoryNodes: string;
+  /** The most descriptors that the kernel lets any process have. */
+  readonly maxOpenFiles: number;
   readonly cgroup: HostCgroup;
   /**
    * The daemon is root only in a user namespace: limits that cannot be had are refused, not left out, since leaving them
@@ -93,6 +97,8 @@ export function readHostFacts(): HostFacts {
     mayExceedLimits: capabilitiesFromMask(effective).has("CAP_SYS_RESOURCE") && !inUserNamespace(),
     oomScoreAdj: Number(readFileSync("/proc/self/oom_score_adj", "latin1")),
     cpus: countCpus(),
+    memoryNodes: readSmall("/sys/devices/system/node/online") ?? "0",
+    maxOpenFiles: Number(readSmall("/proc/sys/fs/nr_open") ?? 2 ** 20),
     cgroup: readHostCgroup(),
     userNamespace: inUserNamespace(),
     highestGroup: Math.max(0, ...idRanges("gid").map(({ inside, count }) => inside + count - 1)),

@@ -21,15 +21,23 @@ export function adaptRlimits(requested: readonly OciRlimit[], host: HostFacts): 
   const value = requested.map((limit) => {
     const short = limit.type.toUpperCase().replace(/^RLIMIT_/, "");
     if (!NAMES.has(short)) throw new InvalidArgument(`invalid ulimit type: ${limit.type}`);
+    for (const number of [limit.soft, limit.hard]) {
+      if (number < -1) {
+        throw new InvalidArgument(`invalid ulimit ${limit.type}: ${number} is no limit`, {
+          remedy: "give -1 for unlimited",
+        });
+      }
+    }
     if (unlimited(limit.soft) > unlimited(limit.hard)) {
       throw new InvalidArgument(
         `ulimit soft limit must be less than or equal to hard limit: ${limit.soft} > ${limit.hard} (${limit.type})`,
       );
     }
     const type = `RLIMIT_${short}`;
-    const most = host.mayExceedLimits
-      ? Number.POSITIVE_INFINITY
-      : (host.rlimits.get(type)?.hard ?? Number.POSITIVE_INFINITY);
+    const most = Math.min(
+      host.mayExceedLimits ? Number.POSITIVE_INFINITY : (host.rlimits.get(type)?.hard ?? Number.POSITIVE_INFINITY),
+      type === "RLIMIT_NOFILE" ? host.maxOpenFiles : Number.POSITIVE_INFINITY,
+    );
     if (unlimited(limit.hard) <= most) return { type, soft: limit.soft, hard: limit.hard };
     warnings.push(
       `ulimit ${short.toLowerCase()} was lowered from ${text(limit.hard)} to ${most}: this host does not let the daemon raise it`,

@@ -20,7 +20,7 @@ export function resolveResources(
   host: HostFacts,
   devices?: readonly OciDeviceRule[],
 ): { readonly resources: OciResources; readonly warnings: readonly string[] } {
-  validateResources(request, host.cpus);
+  validateResources(request, host);
   const warnings: string[] = [];
   const able = (wanted: boolean, possible: boolean, what: string, consequence: string): boolean => {
     if (wanted && !possible && host.userNamespace) throw withoutCgroups(what);
@@ -77,7 +77,7 @@ function memoryResources(request: ResourceRequest, host: HostFacts, able: Able):
   const supported = host.cgroup.controllers.has("memory");
   const limits = able(memory > 0, supported, "memory limit capabilities", "Limitation discarded.");
   const swap = request.memorySwap ?? 0;
-  const wanted = swap !== 0 ? swap : memory > 0 ? memory * 2 : 0;
+  const wanted = swap !== 0 ? swap : memory > 0 ? twice(memory) : 0;
   // Twice the limit is only a default: where swap is not counted it needs no words.
   const swaps =
     swap === 0
@@ -105,9 +105,15 @@ function memoryResources(request: ResourceRequest, host: HostFacts, able: Able):
   };
 }
 
+/** Docker's default for memory and swap together; -1 where a number of the kernel ends. */
+function twice(memory: number): number {
+  return memory * 2 < 2 ** 63 ? memory * 2 : -1;
+}
+
 function cpuResources(request: ResourceRequest, host: HostFacts, able: Able): NonNullable<OciResources["cpu"]> {
   const { nanoCpus = 0, cpuShares = 0, cpusetCpus = "", cpusetMems = "" } = request;
-  const quota = nanoCpus > 0 ? Math.round((nanoCpus * CPU_PERIOD) / 1e9) : (request.cpuQuota ?? 0);
+  // Any negative quota is none, but crun takes only one of them.
+  const quota = nanoCpus > 0 ? Math.round((nanoCpus * CPU_PERIOD) / 1e9) : Math.max(-1, request.cpuQuota ?? 0);
   const period = nanoCpus > 0 ? CPU_PERIOD : (request.cpuPeriod ?? 0);
   const cpu = host.cgroup.controllers.has("cpu");
   const sets = host.cgroup.controllers.has("cpuset");

@@ -47,7 +47,9 @@ export const licencesCheck: Check = {
       .flatMap(([path, entry]) => {
         // Packages of other platforms carry the licence of the package that names them.
         if (entry.license === undefined && entry.optional === true) return [];
-        if (entry.license !== undefined && licences.has(entry.license)) return [];
+        // Of parts under several licences each must be of the policy.
+        const parts = entry.license?.replace(/^\((.*)\)$/, "$1").split(" AND ") ?? [];
+        if (parts.length > 0 && parts.every((part) => licences.has(part))) return [];
         return [{ where: path, what: `licence '${entry.license ?? "none"}' is not in the policy` }];
       });
   },

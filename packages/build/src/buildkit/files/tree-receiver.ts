@@ -1,0 +1,248 @@
+import {
+  closeSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { FailedPrecondition, InvalidArgument } from "@boxship/base/errors";
+import {
+  CurrentDirectory,
+  type FileStatus,
+  fchmodat,
+  fchownat,
+  lsetxattr,
+  makeDevice,
+  mknodat,
+  statx,
+  utimensat,
+} from "@boxship/kernel";
+import { Packet, PacketType, type Stat } from "../wire/fsutil.ts";
+import type { ValueOf } from "../wire/message.ts";
+import { fileKind, unixMode } from "./file-mode.ts";
+
+type FileStat = ValueOf<typeof Stat>;
+
+/** A file whose data was asked for. */
+interface Wanted {
+  readonly path: string;
+  readonly stat: FileStat;
+  descriptor: number | undefined;
+}
+
+/** What a synchronisation did. */
+export interface ReceivedTree {
+  /** Files, directories and links that are there now. */
+  readonly entries: number;
+  /** Files whose contents travelled. */
+  readonly transferred: number;
+  /** Bytes of contents. */
+  readonly bytes: number;
+}
+
+/**
+ * The receiving side of a file synchronisation (fsutil's protocol): makes a directory equal to what the sender lists,
+ * and asks only for the contents of files that are new or have another size, time, mode or kind.
+ *
+ * The directory is private to us and was written by nobody else, and parents are checked to be directories of this very
+ * listing, so no link can lead out of it. Synchronous: it runs in a worker. A file that was cut off in the middle has
+ * another time than the sender's and is asked for again.
+ */
+export class TreeReceiver {
+  readonly #root: string;
+  readonly #send: (packet: Uint8Array) => void;
+  /** Names that were listed, by directory. */
+  readonly #listed = new Map<string, Set<string>>([["", new Set()]]);
+  readonly #directories: { readonly path: string; readonly time: bigint }[] = [];
+  /** Hard links; made at the end, when what they repeat is there. */
+  readonly #links: { readonly path: string; readonly first: string }[] = [];
+  readonly #wanted = new Map<number, Wanted>();
+  #next = 0;
+  #complete = false;
+  #finishing = false;
+  #done = false;
+  #transferred = 0;
+  #bytes = 0;
+
+  /** @param send takes encoded packets for the sender */
+  constructor(root: string, send: (packet: Uint8Array) => void) {
+    this.#root = root;
+    this.#send = send;
+  }
+
+  /** Everything is there, and the sender knows it. */
+  get done(): boolean {
+    return this.#done;
+  }
+
+  get result(): ReceivedTree {
+    return { entries: this.#next, transferred: this.#transferred, bytes: this.#bytes };
+  }
+
+  /** Takes the next packet. @throws InvalidArgument, FailedPrecondition with the sender's words */
+  accept(bytes: Uint8Array): void {
+    const packet = Packet.decode(bytes);
+    switch (packet.type) {
+      case PacketType.stat:
+        if (packet.stat === undefined) this.#complete = true;
+        else this.#list(packet.stat);
+        break;
+      case PacketType.data:
+        this.#store(packet.id, packet.data);
+        break;
+      case PacketType.finish:
+        this.#done = true;
+        return;
+      case PacketType.error:
+        throw new FailedPrecondition(`the client cannot send its files: ${Buffer.from(packet.data).toString("utf8")}`);
+      default:
+        throw new InvalidArgument(`packet of kind ${packet.type} is not expected`);
+    }
+    if (this.#complete && this.#wanted.size === 0 && !this.#finishing) this.#finish();
+  }
+
+  /** Lets go of files that are open. */
+  [Symbol.dispose](): void {
+    for (const { descriptor } of this.#wanted.values()) if (descriptor !== undefined) closeSync(descriptor);
+    this.#wanted.clear();
+  }
+
+  #list(stat: FileStat): void {
+    if (this.#complete) throw new InvalidArgument("a file is listed after the end of the list");
+    const id = this.#next++;
+    const { directory, name } = this.#place(stat.path);
+    directory.add(name);
+    const path = join(this.#root, stat.path);
+    const mode = unixMode(stat.mode);
+    const kind = fileKind(mode);
+    if (kind === "directory") this.#listed.set(stat.path, new Set());
+    // A socket is of no use to a build.
+    if (kind === "socket") {
+      directory.delete(name);
+      return;
+    }
+    const before = statusOf(path);
+    if (kind === "directory") {
+      this.#makeDirectory(path, stat, mode, before);
+      return;
+    }
+    if (before !== undefined && isSame(path, before, stat, mode)) return;
+    if (before !== undefined) rmSync(path, { recursive: true, force: true });
+    this.#make(path, stat, mode, id);
+  }
+
+  /** Checks a path: relative, clean, new, and below a directory of this list. */
+  #place(path: string): { readonly directory: Set<string>; readonly name: string } {
+    const slash = path.lastIndexOf("/");
+    const name = path.slice(slash + 1);
+    const directory = this.#listed.get(slash < 0 ? "" : path.slice(0, slash));
+    const clean = name !== "" && name !== "." && name !== ".." && !name.includes("\0");
+    if (directory === undefined || !clean) throw new InvalidArgument(`path ${JSON.stringify(path)} is not acceptable`);
+    if (directory.has(name)) throw new InvalidArgument(`path ${JSON.stringify(path)} is listed twice`);
+    return { directory, name };
+  }
+
+  #makeDirectory(path: string, stat: FileStat, mode: number, before: FileStatus | undefined): void {
+    if (before === undefined || fileKind(before.mode) !== "directory") {
+      if (before !== undefined) unlinkSync(path);
+      mkdirSync(path, 0o700);
+    }
+    // Writable for us until the end; root writes anyway.
+    applyMetadata(path, stat, mode);
+    this.#directories.push({ path, time: stat.modTime });
+  }
+
+  #make(path: string, stat: FileStat, mode: number, id: number): void {
+    const kind = fileKind(mode);
+    if (kind === "file" && stat.linkname !== "") {
+      this.#links.push({ path, first: join(this.#root, this.#earlier(stat.linkname)) });
+      return;
+    }
+    if (kind === "file") {
+      this.#wanted.set(id, { path, stat, descriptor: undefined });
+      this.#send(Packet.encode({ type: PacketType.request, id }));
+      return;
+    }
+    if (kind === "symlink") symlinkSync(stat.linkname, path);
+    else mknodat(CurrentDirectory, path, mode, makeDevice(stat.devMajor, stat.devMinor));
+    applyMetadata(path, stat, mode);
+    utimensat(CurrentDirectory, path, { mtime: stat.modTime });
+  }
+
+  /** The name that a hard link repeats; it was listed before. */
+  #earlier(path: string): string {
+    const slash = path.lastIndexOf("/");
+    const directory = this.#listed.get(slash < 0 ? "" : path.slice(0, slash));
+    if (directory?.has(path.slice(slash + 1)) !== true)
+      throw new InvalidArgument(`link to ${JSON.stringify(path)}, which was not listed`);
+    return path;
+  }
+
+  #store(id: number, data: Uint8Array): void {
+    const wanted = this.#wanted.get(id);
+    if (wanted === undefined) throw new InvalidArgument(`data of file ${id}, which was not asked for`);
+    wanted.descriptor ??= openSync(wanted.path, "wx", 0o600);
+    if (data.length > 0) {
+      this.#bytes += data.length;
+      for (let rest = data; rest.length > 0; ) rest = rest.subarray(writeSync(wanted.descriptor, rest));
+      return;
+    }
+    closeSync(wanted.descriptor);
+    this.#wanted.delete(id);
+    this.#transferred++;
+    applyMetadata(wanted.path, wanted.stat, unixMode(wanted.stat.mode));
+    utimensat(CurrentDirectory, wanted.path, { mtime: wanted.stat.modTime });
+  }
+
+  /** Removes what was not listed, sets the times of directories, and tells the sender. */
+  #finish(): void {
+    this.#finishing = true;
+    for (const { path, first } of this.#links) linkSync(first, path);
+    for (const [path, names] of this.#listed) {
+      const directory = join(this.#root, path);
+      for (const name of readdirSync(directory))
+        if (!names.has(name)) rmSync(join(directory, name), { recursive: true, force: true });
+    }
+    for (const { path, time } of this.#directories) utimensat(CurrentDirectory, path, { mtime: time });
+    this.#send(Packet.encode({ type: PacketType.finish }));
+  }
+}
+
+function statusOf(path: string): FileStatus | undefined {
+  try {
+    return statx(CurrentDirectory, path);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR"))
+      return undefined;
+    throw error;
+  }
+}
+
+function isSame(path: string, before: FileStatus, stat: FileStat, mode: number): boolean {
+  if (before.mode !== mode && fileKind(mode) !== "symlink") return false;
+  if (before.uid !== stat.uid || before.gid !== stat.gid) return false;
+  switch (fileKind(mode)) {
+    case "file":
+      // A hard link's time is that of its first name; two names of one file here may be two files by now.
+      return stat.linkname === "" && before.links === 1 && before.size === stat.size && before.mtime === stat.modTime;
+    case "symlink":
+      return fileKind(before.mode) === "symlink" && readlinkSync(path) === stat.linkname;
+    default:
+      return before.rdev.major === stat.devMajor && before.rdev.minor === stat.devMinor;
+  }
+}
+
+function applyMetadata(path: string, stat: FileStat, mode: number): void {
+  if (stat.uid !== 0 || stat.gid !== 0) fchownat(CurrentDirectory, path, stat.uid, stat.gid);
+  if (fileKind(mode) !== "symlink") fchmodat(CurrentDirectory, path, mode & 0o7777);
+  for (const [name, value] of Object.entries(stat.xattrs)) {
+    // Labels of the client's host mean nothing here.
+    if (name.startsWith("user.") || name === "security.capability") lsetxattr(path, name, value);
+  }
+}

@@ -1,0 +1,43 @@
+import {
+  type ClientHttp2Session,
+  connect,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerOptions,
+} from "node:http2";
+import type { Duplex } from "node:stream";
+
+/** Room for a client that sends a context: the default of 64 KiB makes it wait for us after every other packet. */
+const STREAM_WINDOW = 1 << 20;
+const CONNECTION_WINDOW = 8 << 20;
+/** Metadata of a file synchronisation has all patterns of an ignore file. */
+const MAX_HEADER_LIST_BYTES = 1 << 20;
+
+/** Megabytes that a connection may buffer; Node's default of 10 ends streams that carry the largest messages. */
+const SESSION_MEMORY = 256;
+
+const SETTINGS = { initialWindowSize: STREAM_WINDOW, maxHeaderListSize: MAX_HEADER_LIST_BYTES, enablePush: false };
+
+/** A connection that has been upgraded, with the other side as the client. It belongs to the session from here on. */
+export function serverSession(socket: Duplex): ServerHttp2Session {
+  const options: ServerOptions = {
+    settings: SETTINGS,
+    maxSendHeaderBlockLength: MAX_HEADER_LIST_BYTES,
+    maxSessionMemory: SESSION_MEMORY,
+  };
+  const session = performServerHandshake(socket, options);
+  session.setLocalWindowSize(CONNECTION_WINDOW);
+  return session;
+}
+
+/** A connection that has been upgraded, with the other side as the server. */
+export function clientSession(socket: Duplex): ClientHttp2Session {
+  const session = connect("http://localhost", {
+    createConnection: () => socket,
+    settings: SETTINGS,
+    maxSendHeaderBlockLength: MAX_HEADER_LIST_BYTES,
+    maxSessionMemory: SESSION_MEMORY,
+  });
+  session.once("connect", () => session.setLocalWindowSize(CONNECTION_WINDOW));
+  return session;
+}

@@ -1,0 +1,47 @@
+import { BytesMessage, Empty } from "./common.ts";
+import { Packet } from "./fsutil.ts";
+import { field, message } from "./message.ts";
+import { method } from "./method.ts";
+
+// What a client serves on its session: files, credentials, secrets, agents, and places for results.
+
+export const FileSync = { diffCopy: method("moby.filesync.v1.FileSync", "DiffCopy", Packet, Packet) } as const;
+
+/** Without a directory at the other end it takes one file: then both directions are {@link BytesMessage}s. */
+export const FileSend = {
+  diffCopy: method("moby.filesync.v1.FileSend", "DiffCopy", Packet, Packet),
+  file: method("moby.filesync.v1.FileSend", "DiffCopy", BytesMessage, BytesMessage),
+} as const;
+
+const CredentialsRequest = message("CredentialsRequest", { host: field.string(1) });
+const CredentialsResponse = message("CredentialsResponse", { username: field.string(1), secret: field.string(2) });
+export const Auth = {
+  credentials: method("moby.filesync.v1.Auth", "Credentials", CredentialsRequest, CredentialsResponse),
+} as const;
+
+const GetSecretRequest = message("GetSecretRequest", { id: field.string(1), annotations: field.stringMap(2) });
+const GetSecretResponse = message("GetSecretResponse", { data: field.bytes(1) });
+export const Secrets = {
+  getSecret: method("moby.buildkit.secrets.v1.Secrets", "GetSecret", GetSecretRequest, GetSecretResponse),
+} as const;
+
+const CheckAgentRequest = message("CheckAgentRequest", { id: field.string(1) });
+export const Ssh = {
+  checkAgent: method("moby.sshforward.v1.SSH", "CheckAgent", CheckAgentRequest, Empty),
+  forwardAgent: method("moby.sshforward.v1.SSH", "ForwardAgent", BytesMessage, BytesMessage),
+} as const;
+
+/** A context that the client reads from its standard input. */
+export const Upload = { pull: method("moby.upload.v1.Upload", "Pull", BytesMessage, BytesMessage) } as const;
+
+const HealthCheckRequest = message("HealthCheckRequest", { service: field.string(1) });
+/** 1 is serving. */
+const HealthCheckResponse = message("HealthCheckResponse", { status: field.int32(1) });
+export const Health = {
+  check: method("grpc.health.v1.Health", "Check", HealthCheckRequest, HealthCheckResponse),
+} as const;
+
+/** Traces that clients send; taken and dropped. */
+export const TraceExport = {
+  export: method("opentelemetry.proto.collector.trace.v1.TraceService", "Export", Empty, Empty),
+} as const;

@@ -226,6 +226,11 @@ export interface NetworkManagerOptions {
   readonly namespacePool?: number;
   /** Milliseconds without work after which the worker thread ends. @default 30000 */
   readonly workerIdle?: number;
+  /**
+   * Locked while a subnet is chosen and its network made, so that instances on one host keep away from each other; gone
+   * again afterwards. @default "/run/boxship-networks.lock"
+   */
+  readonly subnetLock?: string;
   /** The host's resolver configuration. @default "/etc/resolv.conf" */
   readonly hostResolvConf?: string;
 }

@@ -1,4 +1,4 @@
-import { type Clock, Internal, type KeyedMutex, type Logger, NotFound } from "@boxship/base";
+import { type BoxshipError, type Clock, Internal, type KeyedMutex, type Logger, NotFound } from "@boxship/base";
 import type { AddressPool, IpamConfig, NetworkRecord } from "./contract.ts";
 import type { ResolverServer } from "./dns/resolver-server.ts";
 import type { Upstreams } from "./dns/upstreams.ts";
@@ -25,6 +25,7 @@ export interface ManagerContext {
   readonly logger: Logger;
   readonly addressPools: readonly AddressPool[];
   readonly hostResolvConf: string;
+  readonly subnetLock: string;
   readonly thread: NetworkThread;
   readonly firewall: Firewall;
   readonly pool: NamespacePool;
@@ -37,6 +38,8 @@ export interface ManagerContext {
   readonly networks: Map<string, LiveNetwork>;
   readonly sandboxes: Map<string, LiveSandbox>;
   readonly lingering: LingeringLinks;
+  /** Why there is no default bridge; cleared once there is. */
+  bridgeProblem: BoxshipError | undefined;
 }
 
 /** A network with what is only known while the program runs. */

@@ -2,10 +2,13 @@ import { randomBytes } from "node:crypto";
 import { systemCode } from "@boxship/base";
 import { isMountPoint } from "@boxship/kernel";
 import { startResolver } from "./dns/start-resolver.ts";
+import { closedError } from "./errors.ts";
 import { firewallNetwork, LiveNetwork, type LiveSandbox, type ManagerContext } from "./live.ts";
-import { defaultBridgeName, isOwnAlias, isOwnLinkName } from "./names.ts";
-import { buildNetwork, planNetwork, saveNetworks } from "./networks/network-create.ts";
+import { isOwnAlias, isOwnLinkName } from "./names.ts";
+import { planDefaultBridge } from "./networks/default-bridge.ts";
+import { saveNetworks } from "./networks/network-create.ts";
 import { raiseDevice } from "./networks/network-raise.ts";
+import { withSubnetLock } from "./networks/subnet-lock.ts";
 import { reserveAgain } from "./ports/port-reserve.ts";
 import { firewallPorts } from "./ports/ports-publish.ts";
 import { bindingsOf, type StoredEndpoint, type StoredSandbox } from "./state/stored.ts";
@@ -17,8 +20,11 @@ import type { HostState } from "./worker/network-operations.ts";
  */
 export async function openState(context: ManagerContext): Promise<void> {
   context.pool.open();
-  const host = await context.thread.call("readHostState", undefined);
-  await loadNetworks(context, host);
+  const host = await withSubnetLock(context, async () => {
+    const state = await context.thread.call("readHostState", undefined);
+    await loadNetworks(context, state);
+    return state;
+  });
   for (const stored of context.sandboxStore.load()) loadSandbox(context, stored);
   const networks = [...context.networks.values()].flatMap((network) => firewallNetwork(network) ?? []);
   const ports = [...context.sandboxes.values()].flatMap(({ firewallPorts: own }) => own);
@@ -54,15 +60,13 @@ function addPredefined(context: ManagerContext, host: HostState): boolean {
     added = true;
   };
   if (!names.has("bridge")) {
-    const options = {
-      "com.docker.network.bridge.default_bridge": "true",
-      "com.docker.network.bridge.enable_icc": "true",
-      "com.docker.network.bridge.enable_ip_masquerade": "true",
-      "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",
-      "com.docker.network.bridge.name": defaultBridgeName(context.name),
-    };
-    const stored = buildNetwork(context, planNetwork({ name: "bridge", options }), host, true);
-    add(new LiveNetwork({ ...stored, ownsInterface: true }));
+    try {
+      add(planDefaultBridge(context, host));
+    } catch (error) {
+      // Everything else works without it, and what it lacks can be set right without starting again.
+      context.bridgeProblem = closedError(error);
+      context.logger.warn("there is no default bridge", { error });
+    }
   }
   if (!names.has("host")) add(new LiveNetwork(plainNetwork(context, "host", "host")));
   if (!names.has("none")) add(new LiveNetwork(plainNetwork(context, "none", "null")));

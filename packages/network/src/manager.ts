@@ -20,10 +20,11 @@ import { Upstreams } from "./dns/upstreams.ts";
 import { closedError, closedErrors } from "./errors.ts";
 import { Firewall } from "./firewall/firewall.ts";
 import { forwardWarnings } from "./firewall/host-policy.ts";
-import { DefaultPools, uniqueLocalPool } from "./ipam/choose-subnet.ts";
+import { checkPools, DefaultPools, uniqueLocalPool } from "./ipam/choose-subnet.ts";
 import { type ManagerContext, requireSandbox } from "./live.ts";
 import { openState } from "./manager-open.ts";
 import { checkInstanceName } from "./names.ts";
+import { makeMissingBridge } from "./networks/default-bridge.ts";
 import { createNetwork } from "./networks/network-create.ts";
 import { findNetwork } from "./networks/network-get.ts";
 import { lowerNetwork } from "./networks/network-raise.ts";
@@ -78,6 +79,18 @@ export class NetworkManager implements AsyncDisposable {
   /** @param reference a name, an id or the beginning of an id. Throws NotFound */
   getNetwork(reference: string): NetworkRecord {
     return findNetwork(this.#context, reference).record;
+  }
+
+  /**
+   * Tries again to make the default bridge, where every address pool was taken when the program started. Whether it is
+   * there, and else why not, {@link getNetwork} says.
+   */
+  async ensureDefaultBridge(): Promise<void> {
+    try {
+      await makeMissingBridge(this.#context);
+    } catch (error) {
+      this.#context.bridgeProblem = closedError(error);
+    }
   }
 
   /** The members of a network. */
@@ -181,11 +194,16 @@ export class NetworkManager implements AsyncDisposable {
 
   /** What on this host keeps networks from working, as sentences. */
   async warnings(): Promise<readonly string[]> {
-    const { thread, name, networks } = this.#context;
+    const { thread, name, networks, bridgeProblem } = this.#context;
+    const missing = bridgeProblem === undefined ? [] : [`network bridge could not be made: ${bridgeProblem.message}`];
     const broken = [...networks.values()].flatMap(({ record, problem }) => {
       return problem === undefined ? [] : [`network ${record.name} could not be brought up: ${errorMessage(problem)}`];
     });
-    return [...broken, ...forwardWarnings(name, await closedErrors(thread.call("listForwardDrops", undefined)))];
+    return [
+      ...missing,
+      ...broken,
+      ...forwardWarnings(name, await closedErrors(thread.call("listForwardDrops", undefined))),
+    ];
   }
 
   /** Starts the worker thread ahead of work that is about to come. */
@@ -232,8 +250,9 @@ function createContext(options: NetworkManagerOptions): ManagerContext {
     runDir,
     clock,
     logger,
-    addressPools: options.addressPools ?? [...DefaultPools, uniqueLocalPool(machineId(), name)],
+    addressPools: checkPools(options.addressPools ?? [...DefaultPools, uniqueLocalPool(machineId(), name)]),
     hostResolvConf: options.hostResolvConf ?? "/etc/resolv.conf",
+    subnetLock: options.subnetLock ?? "/run/boxship-networks.lock",
     thread,
     firewall: new Firewall({ thread, name, logger }),
     pool: new NamespacePool({ runDir, thread, logger, size: options.namespacePool ?? 3 }),
@@ -245,6 +264,7 @@ function createContext(options: NetworkManagerOptions): ManagerContext {
     networks: new Map(),
     sandboxes: new Map(),
     lingering: new LingeringLinks({ clock, logger, thread }),
+    bridgeProblem: undefined,
   };
 }
 

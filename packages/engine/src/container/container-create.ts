@@ -40,6 +40,7 @@ export async function createContainer(
   if (mode.kind === "network" || mode.kind === "none") context.network.warm();
   const effective = effectiveConfig(request.config, image.run, mode.kind === "host" ? hostname() : id.slice(0, 12));
   checkNetworkOptions(mode, request.hostConfig, request.config.exposedPorts);
+  await context.network.ensureDefaultBridge();
   const endpoints = plannedEndpoints(request, mode, (ref) =>
     // Clients name the default network by its mode.
     present(() => context.network.getNetwork(ref === "default" ? DEFAULT_NETWORK : ref), `network ${ref} not found`),

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import type { NetworkManager } from "../manager.ts";
 import { container, TestHost } from "../testing/host.ts";
@@ -144,6 +145,45 @@ describe("networks", () => {
     await second.destroy();
     assert.ok(await host.succeeds("ip link show dev boxt0"));
     assert.match(await host.run("nft list tables"), /^table inet boxt-net$/);
+  });
+
+  it("two instances that open at the same moment choose different subnets", async () => {
+    const names = ["boxt4", "boxt5", "boxt6", "boxt7"];
+    const opened = await Promise.all(names.map((name) => host.open({ name })));
+    const made = await Promise.all(opened.map((each) => each.createNetwork({ name: "more" })));
+    const subnets = [...opened.map((each) => each.getNetwork("bridge")), ...made].map(
+      ({ ipam }) => ipam.config[0]?.subnet,
+    );
+    assert.equal(new Set(subnets).size, 8, subnets.join());
+    assert.equal(existsSync("/run/boxship-networks.lock"), false);
+    for (const each of opened) await each.destroy();
+  });
+
+  it("without a free subnet for the default bridge the rest works, and the bridge is made once there is one", async () => {
+    const addressPools = [{ base: "172.30.0.0/24", size: 24 }];
+    await host.run("ip route add 172.30.0.0/16 via 203.0.113.9");
+    const poor = await host.open({ name: "boxt8", addressPools });
+    const why =
+      "all predefined IPv4 address pools have been fully subnetted: 172.30.0.0/24 by a route of the host by up0";
+    assert.deepEqual((await poor.warnings()).slice(0, 1), [`network bridge could not be made: ${why}`]);
+    assert.deepEqual(
+      poor.listNetworks().map(({ name }) => name),
+      ["host", "none"],
+    );
+    await poor.ensureDefaultBridge();
+    assert.throws(() => poor.getNetwork("bridge"), { code: "FailedPrecondition", remedy: /addressPools/ });
+    await assert.rejects(poor.createNetwork({ name: "more" }), { code: "ResourceExhausted", message: why });
+    await poor.createNetwork({ name: "given", ipam: { config: [{ subnet: "10.99.0.0/24" }] } });
+    await host.run("ip route delete 172.30.0.0/16 via 203.0.113.9");
+    await poor.ensureDefaultBridge();
+    assert.equal(poor.getNetwork("bridge").ipam.config[0]?.subnet, "172.30.0.0/24");
+    const web = await container(poor, "web");
+    assert.ok(await host.succeeds(`ping -c 1 -W 2 ${web.ipv4}`));
+    assert.deepEqual(await poor.warnings(), []);
+    await poor[Symbol.asyncDispose]();
+    const again = await host.open({ name: "boxt8", addressPools });
+    assert.equal(again.getNetwork("bridge").ipam.config[0]?.subnet, "172.30.0.0/24");
+    await again.destroy();
   });
 
   it("are found again after a restart, made again where the machine lost them", async () => {

@@ -5,10 +5,14 @@ import type { Check, Finding } from "./finding.ts";
 
 const licences = new Set(["MIT", "Apache-2.0", "ISC", "BSD-2-Clause", "BSD-3-Clause", "0BSD", "MIT OR Apache-2.0"]);
 
+/** Permissive as well; accepted in what only tests and tools use, and nothing of it is shipped. */
+const developmentLicences = new Set([...licences, "BlueOak-1.0.0", "Unlicense"]);
+
 /** Outside the policy, with the reason why it is here all the same. */
 const exceptions: Readonly<Record<string, string>> = {
   "node_modules/argparse":
     "PSF-2.0, permissive; only js-yaml's own command line imports it, which nothing of ours runs",
+  "node_modules/ssh2": "MIT, written in the old form that npm does not read; below Testcontainers, for tests only",
 };
 
 /** The lock file works with any registry and on every platform, and versions are exact. */
@@ -49,7 +53,8 @@ export const licencesCheck: Check = {
         if (entry.license === undefined && entry.optional === true) return [];
         // Of parts under several licences each must be of the policy.
         const parts = entry.license?.replace(/^\((.*)\)$/, "$1").split(" AND ") ?? [];
-        if (parts.length > 0 && parts.every((part) => licences.has(part))) return [];
+        const accepted = entry.dev === true ? developmentLicences : licences;
+        if (parts.length > 0 && parts.every((part) => accepted.has(part))) return [];
         return [{ where: path, what: `licence '${entry.license ?? "none"}' is not in the policy` }];
       });
   },

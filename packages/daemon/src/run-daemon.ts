@@ -10,7 +10,7 @@ import {
 } from "@boxship/base";
 import { createDockerApiServer } from "@boxship/docker-api";
 import { Engine } from "@boxship/engine";
-import { detachMountsBelow, tryLockFile } from "@boxship/kernel";
+import { releaseMountsBelow, tryLockFile } from "@boxship/kernel";
 import { makeDirectory } from "./directories.ts";
 import { IdleMemory } from "./idle-memory.ts";
 import { listenUnix } from "./listen-unix.ts";
@@ -101,7 +101,7 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
 /** The directories of an instance that has been reset; a directory that others may have made stays, empty. */
 async function removeInstance({ root, runDir }: DaemonOptions): Promise<void> {
   for (const directory of [root, runDir]) {
-    detachMountsBelow(directory);
+    await releaseMountsBelow(directory);
     for (const name of await readdir(directory)) await rm(join(directory, name), { recursive: true, force: true });
   }
 }

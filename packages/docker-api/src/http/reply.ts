@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import { DeadlineExceeded } from "@boxship/base";
 import type { ApiCall } from "./call.ts";
 import { toWireError } from "./error-mapper.ts";
 import type { Reply } from "./route.ts";
@@ -36,6 +37,23 @@ export function sendError(call: ApiCall, thrown: unknown): void {
   }
   const { status, body } = toWireError(thrown);
   for (const name of ["Content-Length", "Transfer-Encoding"]) response.removeHeader(name);
-  if (!call.request.complete) response.setHeader("Connection", "close");
+  const unread = !call.request.complete;
+  // A client that has stopped sending will not read either.
+  if (unread && thrown instanceof DeadlineExceeded) response.setHeader("Connection", "close");
+  else if (unread) passOver(call);
   sendReply(response, { status, json: body });
+}
+
+/** How long the rest of a refused body is read. */
+const REST_TIMEOUT_MS = 30_000;
+
+/**
+ * Reads the rest of a body that nobody wants. Most clients send all of it before they read the answer: if the connection
+ * were closed under them they would tell of a broken pipe, and not why they were refused.
+ */
+function passOver({ request, response, context }: ApiCall): void {
+  const timer = context.clock.setTimeout(REST_TIMEOUT_MS, () => request.socket.destroy());
+  const done = () => timer[Symbol.dispose]();
+  request.once("end", done).once("close", done);
+  response.once("finish", () => request.resume());
 }

@@ -1,8 +1,9 @@
-import { existsSync, readlinkSync } from "node:fs";
-import { systemCode } from "@boxship/base";
-import { bindMount, descriptorPath, detachMount, openInRoot } from "@boxship/kernel";
+import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { bindMount, releaseMount } from "@boxship/kernel";
 import { currentRecord, type EngineContext } from "../context.ts";
 import { releaseMounts } from "./container-cleanup.ts";
+import { mountTarget } from "./mount-target.ts";
 import type { ContainerRecord } from "./record.ts";
 import { type PreparedRootfs, prepareRootfs } from "./start-rootfs.ts";
 import { isAlive } from "./state.ts";
@@ -53,11 +54,10 @@ async function mountAll(context: EngineContext, record: ContainerRecord): Promis
   undo.defer(() => releaseMounts(context, record));
   const rootfs = await prepare(context, record);
   for (const { point, source } of rootfs.mounts) {
-    // A place that the image does not have is only made when the container starts.
-    const target = source === "" ? undefined : mountTarget(rootfs.path, point.destination);
-    if (target === undefined) continue;
+    if (source === "") continue;
+    const target = mountTarget(rootfs.path, point.destination, (await stat(source)).isDirectory());
     bindMount({ source, target, readOnly: !point.readWrite });
-    undo.defer(() => detachMount(target));
+    undo.defer(() => releaseMount(target));
   }
   const owned = undo.move();
   return { path: rootfs.path, [Symbol.asyncDispose]: () => owned.disposeAsync() };
@@ -66,15 +66,4 @@ async function mountAll(context: EngineContext, record: ContainerRecord): Promis
 /** {@link prepareRootfs} whose undoing is left to {@link releaseMounts}, which knows it all. */
 async function prepare(context: EngineContext, record: ContainerRecord): Promise<PreparedRootfs> {
   return prepareRootfs(context, record, new AsyncDisposableStack());
-}
-
-/** The real path of a mount point; no symlink of the container leads out of its root. */
-function mountTarget(root: string, destination: string): string | undefined {
-  try {
-    using place = openInRoot(root, destination);
-    return readlinkSync(descriptorPath(place));
-  } catch (error) {
-    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return undefined;
-    throw error;
-  }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -46,7 +46,14 @@ test("a busybox image has a working system, and is the same for the same time", 
   const second = await again.make({ kind: "busybox", epoch: 1_700_000_000 });
   assert.equal(second.layer.descriptor.digest, made.layer.descriptor.digest);
   await using later = await sandbox();
-  assert.notEqual((await later.make({ kind: "busybox" })).layer.diffId, made.layer.diffId);
+  const own = await later.make({ kind: "busybox" });
+  assert.notEqual(own.layer.diffId, made.layer.diffId);
+  assert.equal(
+    own.image.config.created,
+    new Date(Math.floor(statSync("/bin/busybox").mtimeMs / 1000) * 1000).toISOString(),
+  );
+  await using last = await sandbox();
+  assert.deepEqual((await last.make({ kind: "busybox" })).image.config, own.image.config, "the program's own time");
 });
 
 test("a static program is told from a dynamic one", () => {

@@ -21,7 +21,8 @@ export interface BootstrapRequest {
   readonly lease: Lease;
   /**
    * Time of the image and the latest time of its files, in seconds since the epoch: the same packages then give the same
-   * image. @default the environment's SOURCE_DATE_EPOCH, or now
+   * image. @default the environment's SOURCE_DATE_EPOCH, or the time of what it is made of: of the busybox program, of the
+   * newest list of packages
    */
   readonly epoch?: number;
   /** Lines for people. */
@@ -51,7 +52,7 @@ export async function bootstrapImage(request: BootstrapRequest): Promise<Bootstr
     kind === "busybox" ? await busyboxRoot(options) : await debianRoot({ ...options, release: await readOsRelease() });
   const layer = await buildLayer({ archive: root.archive, rewrite: root.rewrite, store, lease, signal });
   onProgress(`layer of ${Math.round(layer.size / 1e6)} MB in ${layer.entries} files written`);
-  const created = new Date(epoch === undefined ? Date.now() : epoch * 1000).toISOString();
+  const created = new Date(root.epoch === undefined ? Date.now() : root.epoch * 1000).toISOString();
   const { descriptor, diffId, size } = layer;
   const image: LayeredImage = {
     config: {

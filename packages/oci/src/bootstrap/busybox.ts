@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { FailedPrecondition, systemCode } from "@boxship/base";
 import { runProcess } from "@boxship/kernel";
 import { bytesOf } from "../layer/tar/bytes.ts";
@@ -50,7 +50,7 @@ const FILES: Readonly<Record<string, readonly [text: string, mode?: number]>> = 
 };
 
 export interface BusyboxRequest {
-  /** Modification time of everything, in seconds since the epoch. @default now */
+  /** Modification time of everything, in seconds since the epoch. @default that of the program */
   readonly epoch?: number | undefined;
   readonly onProgress: (message: string) => void;
   readonly signal?: AbortSignal | undefined;
@@ -58,7 +58,7 @@ export interface BusyboxRequest {
 
 /** A root file system with nothing but busybox: the machine's static one, a link per applet, and a few files. */
 export async function busyboxRoot(request: BusyboxRequest): Promise<RootFilesystem> {
-  const { path, program } = await findBusybox();
+  const { path, program, modified } = await findBusybox();
   request.onProgress(`using ${path}`);
   const { stdout } = await runProcess({ file: path, args: ["--list-full"], signal: request.signal, timeout: 10_000 });
   const applets = stdout
@@ -68,8 +68,10 @@ export async function busyboxRoot(request: BusyboxRequest): Promise<RootFilesyst
   if (!applets.includes("bin/sh")) {
     throw new FailedPrecondition(`${path} has no shell`, { remedy: REMEDY });
   }
-  const epoch = request.epoch ?? Math.floor(Date.now() / 1000);
+  // The same program then gives the same image.
+  const epoch = request.epoch ?? modified;
   return {
+    epoch,
     archive: writeTar(members(program, applets, epoch)),
     rewrite: {},
     config: { Cmd: ["sh"], Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"] },
@@ -77,11 +79,18 @@ export async function busyboxRoot(request: BusyboxRequest): Promise<RootFilesyst
   };
 }
 
-async function findBusybox(): Promise<{ readonly path: string; readonly program: Buffer }> {
+interface Found {
+  readonly path: string;
+  readonly program: Buffer;
+  /** Seconds since the epoch. */
+  readonly modified: number;
+}
+
+async function findBusybox(): Promise<Found> {
   for (const path of PLACES) {
     try {
       const program = await readFile(path);
-      if (isStatic(program)) return { path, program };
+      if (isStatic(program)) return { path, program, modified: Math.floor((await stat(path)).mtimeMs / 1000) };
       throw new FailedPrecondition(`${path} is linked dynamically and would not run without its libraries`, {
         remedy: REMEDY,
       });

@@ -7,13 +7,14 @@ import { FailedPrecondition, Internal, systemCode, Unavailable } from "@boxship/
 import { mount, type Process, pipe, readableFrom, releaseMountsBelow, spawnProcess } from "@boxship/kernel";
 import { bytesOf } from "../layer/tar/bytes.ts";
 import { tarEntry } from "../layer/tar/encoder.ts";
+import { newestList } from "./apt-lists.ts";
 import { formatDeb822, readAptSources } from "./apt-sources.ts";
 import type { OsRelease } from "./os-release.ts";
 import type { RootFilesystem } from "./root-filesystem.ts";
 
 export interface DebianRequest {
   readonly release: OsRelease;
-  /** Modification time of everything, in seconds since the epoch. @default as it comes */
+  /** Latest time of files, in seconds since the epoch. @default when the newest package list was made, else as it comes */
   readonly epoch?: number | undefined;
   readonly onProgress: (message: string) => void;
   readonly signal?: AbortSignal | undefined;
@@ -36,7 +37,7 @@ const GRACE = 10_000;
 
 /** The base system of the machine's own distribution, from its own package sources, by mmdebstrap. Needs root. */
 export async function debianRoot(request: DebianRequest): Promise<RootFilesystem> {
-  const { release, epoch } = request;
+  const { release } = request;
   if (release.codename === "" || (release.id !== "debian" && release.id !== "ubuntu")) {
     throw new FailedPrecondition(
       `a Debian image is made from the machine's package sources, and this is ${release.id}`,
@@ -46,8 +47,11 @@ export async function debianRoot(request: DebianRequest): Promise<RootFilesystem
     );
   }
   const sources = formatDeb822(await readAptSources(release.codename));
+  // The same packages then give the same image.
+  const epoch = request.epoch ?? (await newestList(release.codename));
   return {
-    archive: run(request, sources),
+    ...(epoch === undefined ? {} : { epoch }),
+    archive: run({ ...request, epoch }, sources),
     rewrite: {
       latestMtime: epoch,
       // The runtime mounts its own devices there.

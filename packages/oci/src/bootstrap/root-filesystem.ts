@@ -3,6 +3,8 @@ import type { RewriteOptions } from "../layer/rewrite-tar.ts";
 
 /** A root file system that is to become an image of one layer. */
 export interface RootFilesystem {
+  /** Time of the image, in seconds since the epoch; absent when it is now. */
+  readonly epoch?: number;
   readonly archive: AsyncIterable<Uint8Array>;
   readonly rewrite: RewriteOptions;
   readonly config: ImageRuntimeConfig;

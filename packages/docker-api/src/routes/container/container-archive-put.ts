@@ -5,7 +5,10 @@ import { archivePath, namingContainer } from "./archive-path.ts";
 export const containerArchivePut = defineRoute({
   method: "PUT",
   path: "/containers/{id}/archive",
-  doc: { state: "works" },
+  doc: {
+    state: "works",
+    note: "what came before the place at which an archive is refused (a name that leads out, a bad header, its early end) stays unpacked, as with Docker",
+  },
   query: (query) => ({
     path: archivePath(query),
     options: {

@@ -1,3 +1,5 @@
+import { isMainThread } from "node:worker_threads";
+import { syscallInBackground } from "./background-syscall.ts";
 import { AtFlag } from "./directory-entry.ts";
 import { type Descriptor, descriptorNumber, descriptorPath } from "./fd.ts";
 import { check, checkRetry, cString, libc } from "./ffi.ts";
@@ -129,6 +131,17 @@ export function statx(directory: Descriptor, path: SystemPath, flags: number = A
   const name = cString(path);
   checkRetry(() => statxCall(number, name, flags, wanted, statxBuffer), "statx", pathText(path));
   return readStatus(statxBuffer);
+}
+
+/**
+ * {@link statx} of an absolute path, links followed, on a thread of its own: for paths of users, where a file system may lie
+ * whose server does not answer. Main thread only; elsewhere it is made at once.
+ */
+export async function statxInBackground(path: string): Promise<FileStatus> {
+  if (!isMainThread) return statx(CurrentDirectory, path, 0);
+  const buffer = Buffer.alloc(256);
+  await syscallInBackground("statx", [CurrentDirectory, cString(path), 0, STATX_BASIC_STATS, buffer], path);
+  return readStatus(buffer);
 }
 
 /** Status of an open descriptor, O_PATH ones included. */

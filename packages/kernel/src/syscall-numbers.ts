@@ -17,8 +17,26 @@ const COMMON = {
   mount_setattr: 442,
 } as const;
 
-const X64 = { write: 1, nanosleep: 35, mknodat: 259, umount2: 166, gettid: 186, syncfs: 306, ...COMMON } as const;
-const ARM64 = { write: 64, nanosleep: 101, mknodat: 33, umount2: 39, gettid: 178, syncfs: 267, ...COMMON } as const;
+const X64 = {
+  write: 1,
+  nanosleep: 35,
+  mknodat: 259,
+  umount2: 166,
+  gettid: 186,
+  syncfs: 306,
+  statx: 332,
+  ...COMMON,
+} as const;
+const ARM64 = {
+  write: 64,
+  nanosleep: 101,
+  mknodat: 33,
+  umount2: 39,
+  gettid: 178,
+  syncfs: 267,
+  statx: 291,
+  ...COMMON,
+} as const;
 
 export type SyscallName = keyof typeof X64;
 

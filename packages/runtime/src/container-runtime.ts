@@ -43,6 +43,7 @@ import { type HostFacts, readHostFacts } from "./spec/host.ts";
 import type { OciResources } from "./spec/oci.ts";
 
 const SIGKILL = 9;
+const CREATE_TIMEOUT_MS = 120_000;
 
 /** See {@link ContainerRuntimeApi}, which says what each call promises. */
 export class ContainerRuntime implements ContainerRuntimeApi {
@@ -79,6 +80,7 @@ export class ContainerRuntime implements ContainerRuntimeApi {
         filters: new SeccompFilters(layout),
         exits,
         conmons: new ConmonWatch(),
+        createTimeout: options.createTimeout ?? CREATE_TIMEOUT_MS,
         logger: options.logger,
         clock: options.clock,
       };
@@ -128,6 +130,12 @@ export class ContainerRuntime implements ContainerRuntimeApi {
     }
     // What is frozen by cgroup v1 does not even die.
     if (signal === SIGKILL && group.frozen()) await group.thaw();
+  }
+
+  abandon(id: string): void {
+    const conmon = conmonOf(this.#context, id);
+    using process = conmon === undefined ? undefined : openProcess(conmon);
+    if (process !== undefined) sendQuietly(process, SIGKILL);
   }
 
   async pause(id: string): Promise<void> {

@@ -36,6 +36,8 @@ export interface RuntimeOptions {
   readonly defaultRuntime?: string;
   /** conmon's binary. @default found in PATH */
   readonly conmon?: string;
+  /** Milliseconds after which a runtime that does not come back is given up, and killed. @default 120000 */
+  readonly createTimeout?: number;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -75,6 +77,8 @@ export interface CreateContainer {
   readonly logPath?: string;
   /** @default the default runtime */
   readonly runtime?: string;
+  /** Gives up: the runtime is killed, and nothing is left. */
+  readonly signal?: AbortSignal;
 }
 
 export interface ExitStatus {
@@ -195,9 +199,12 @@ export interface ContainerRuntimeApi extends AsyncDisposable {
    * Writes the bundle, starts conmon, which has the runtime create the container. The process waits before its exec.
    * @throws StartError the command cannot be executed (crun and runc both look before the start)
    * @throws AlreadyExists the id is in use
+   * @throws DeadlineExceeded the runtime does not come back
    * @throws Internal with the runtime's own message
    */
   create(container: CreateContainer): Promise<{ readonly pid: number }>;
+  /** Kills the container's conmon, when that has stopped working: the container is ended with it. */
+  abandon(id: string): void;
   /** Lets a created container go. @throws FailedPrecondition it is not in `created` */
   start(id: string): Promise<void>;
   /** Signals process 1, or all. A container that is gone already is no error. */

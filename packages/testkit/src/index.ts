@@ -3,6 +3,7 @@ export * from "./busybox-tree.ts";
 export * from "./dockerd.ts";
 export * from "./engine-client.ts";
 export * from "./faulty-proxy.ts";
+export * from "./hung-mount.ts";
 export * from "./image-fixture.ts";
 export * from "./leak-check.ts";
 export * from "./process.ts";

@@ -15,7 +15,11 @@ export interface RemoveOptions {
 /** Removes a container; its name, addresses and record are gone when it resolves. @throws Conflict when it runs */
 export async function removeContainer(context: EngineContext, ref: string, options: RemoveOptions = {}): Promise<void> {
   const { id } = context.containers.resolve(ref);
-  if (options.force === true) await killForRemoval(context, id);
+  if (options.force === true) {
+    // A start that hangs would hold the lock for long.
+    context.live.get(id)?.starting?.abort(new Conflict(`container ${id} is being removed`));
+    await killForRemoval(context, id);
+  }
   await context.locks.run(id, async () => {
     const record = context.containers.get(id);
     // A container with --rm removes itself as soon as it was killed.

@@ -1,11 +1,10 @@
 import { existsSync } from "node:fs";
-import { stat } from "node:fs/promises";
-import { bindMount, releaseMount } from "@boxship/kernel";
+import { bindMount, type FileStatus, FileType, releaseMount } from "@boxship/kernel";
 import { currentRecord, type EngineContext } from "../context.ts";
 import { releaseMounts } from "./container-cleanup.ts";
 import { mountTarget } from "./mount-target.ts";
 import type { ContainerRecord } from "./record.ts";
-import { type PreparedRootfs, prepareRootfs } from "./start-rootfs.ts";
+import { type PreparedRootfs, prepareRootfs, sourceStatus } from "./start-rootfs.ts";
 import { isAlive } from "./state.ts";
 
 /** A container's file tree as the container sees it, volumes included, for as long as it is not disposed. */
@@ -55,7 +54,7 @@ async function mountAll(context: EngineContext, record: ContainerRecord): Promis
   const rootfs = await prepare(context, record);
   for (const { point, source } of rootfs.mounts) {
     if (source === "") continue;
-    const target = mountTarget(rootfs.path, point.destination, (await stat(source)).isDirectory());
+    const target = mountTarget(rootfs.path, point.destination, isDirectory(await sourceStatus(context, source)));
     bindMount({ source, target, readOnly: !point.readWrite });
     undo.defer(() => releaseMount(target));
   }
@@ -66,4 +65,8 @@ async function mountAll(context: EngineContext, record: ContainerRecord): Promis
 /** {@link prepareRootfs} whose undoing is left to {@link releaseMounts}, which knows it all. */
 async function prepare(context: EngineContext, record: ContainerRecord): Promise<PreparedRootfs> {
   return prepareRootfs(context, record, new AsyncDisposableStack());
+}
+
+function isDirectory({ mode }: FileStatus): boolean {
+  return (mode & FileType.Mask) === FileType.Directory;
 }

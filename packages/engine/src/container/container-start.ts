@@ -38,6 +38,7 @@ export async function startLocked(
   delete live.restart;
   if (byUser) delete live.restartDelayMs;
   if (live.remains === true) await removeRemains(context, record);
+  live.starting = new AbortController();
   await using undo = new AsyncDisposableStack();
   try {
     const started = await launch(context, byUser ? { ...record, restartCount: 0, stoppedByUser: false } : record, undo);
@@ -48,6 +49,8 @@ export async function startLocked(
   } catch (error) {
     await takeBack(context, record, undo);
     throw await recordFailure(context, record, error);
+  } finally {
+    delete live.starting;
   }
 }
 
@@ -95,11 +98,13 @@ async function launch(
     prepareRootfs(context, record, undo),
   ]);
   const spec = await buildContainerSpec(context, record, { rootfs, network });
+  const { starting } = liveOf(context, id);
   const limits = logLimits(hostConfig.logConfig, context.options.log);
   const logPath = logPathOf(context, id);
   undo.defer(() => runtime.delete(id));
   const { pid } = await runtime.create({
     id,
+    ...(starting === undefined ? {} : { signal: starting.signal }),
     spec,
     terminal: effective.tty === true,
     stdin: effective.openStdin === true,

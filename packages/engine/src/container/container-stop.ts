@@ -8,6 +8,8 @@ const DEFAULT_TIMEOUT_S = 10;
 const SIGKILL = 9;
 /** How long the end may take to arrive after SIGKILL before the signal is sent again. */
 const KILL_PATIENCE_MS = 5_000;
+/** After so many signals it is the monitor that does not work. */
+const ROUNDS_FOR_MONITOR = 2;
 
 export interface StopOptions {
   /** Seconds until SIGKILL; -1 waits for ever. */
@@ -62,10 +64,17 @@ async function finishStop(
   timeout = DEFAULT_TIMEOUT_S,
 ): Promise<void> {
   if (timeout >= 0 && !(await within(context, exited, timeout * 1000))) {
-    do {
+    for (let round = 1; ; round++) {
       await context.runtime.kill(record.id, SIGKILL);
       context.events.publish("container", "kill", record.id, { ...eventAttributes(record), signal: String(SIGKILL) });
-    } while (!(await within(context, exited, KILL_PATIENCE_MS)));
+      if (await within(context, exited, KILL_PATIENCE_MS)) break;
+      if (round < ROUNDS_FOR_MONITOR) continue;
+      // The processes are dead, and nobody says so: the monitor itself stands still.
+      context.logger.warn("the monitor of a container does not tell its end, and is killed", {
+        container: record.name,
+      });
+      context.runtime.abandon(record.id);
+    }
   }
   await exited;
   context.events.publish("container", "stop", record.id, eventAttributes(record));

@@ -11,6 +11,8 @@ export interface LiveContainer {
   health?: HealthMonitor;
   /** What the probes of the last run found; shown until the next start. */
   lastHealth?: HealthView;
+  /** Gives up a start that is under way. */
+  starting?: AbortController;
   /** A restart that is due. */
   restart?: { readonly timer: Timer };
   /** The delay before the last restart, for the next one's. */

@@ -1,8 +1,8 @@
 import { readlinkSync } from "node:fs";
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { FailedPrecondition, InvalidArgument, NotFound, systemCode } from "@boxship/base";
-import { descriptorPath, openInRoot } from "@boxship/kernel";
+import { DeadlineExceeded, FailedPrecondition, InvalidArgument, NotFound, systemCode } from "@boxship/base";
+import { descriptorPath, type FileStatus, openInRoot, statxInBackground } from "@boxship/kernel";
 import type { EngineContext } from "../context.ts";
 import type { ContainerRecord, MountPoint } from "./record.ts";
 
@@ -46,7 +46,7 @@ async function prepareSource(
     case "tmpfs":
       return "";
     case "bind":
-      await requireSource(point);
+      await requireSource(context, point);
       return point.source;
     case "volume": {
       const name = point.name ?? "";
@@ -72,9 +72,25 @@ export function mountKey(point: MountPoint): string {
   return Buffer.from(point.destination).toString("hex").slice(-32);
 }
 
-async function requireSource(point: MountPoint): Promise<void> {
+const SOURCE_TIMEOUT_MS = 10_000;
+
+/** What a source of a mount is. @throws DeadlineExceeded the server of its file system does not answer */
+export async function sourceStatus(context: EngineContext, path: string): Promise<FileStatus> {
+  const late = Promise.withResolvers<never>();
+  using _timer = context.clock.setTimeout(SOURCE_TIMEOUT_MS, () =>
+    late.reject(
+      new DeadlineExceeded(`the file system of ${path} does not answer`, {
+        subject: { kind: "mount", name: path },
+        remedy: "look after its server, or unmount it",
+      }),
+    ),
+  );
+  return await Promise.race([statxInBackground(path), late.promise]);
+}
+
+async function requireSource(context: EngineContext, point: MountPoint): Promise<void> {
   try {
-    await stat(point.source);
+    await sourceStatus(context, point.source);
   } catch (error) {
     if (systemCode(error) !== "ENOENT") throw error;
     if (point.createSource !== true) {

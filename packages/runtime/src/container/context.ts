@@ -38,6 +38,8 @@ export interface Context {
   readonly filters: SeccompFilters;
   readonly exits: ExitWatch;
   readonly conmons: ConmonWatch;
+  /** Milliseconds that a runtime may take to create a container, or for another of its commands. */
+  readonly createTimeout: number;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -83,7 +85,7 @@ export function runRuntime(launcher: Launcher | undefined, options: RunOptions):
 
 /** Runs one of a runtime's commands on a container. */
 export function runtimeCommand(
-  context: Pick<Context, "launcher" | "layout">,
+  context: Pick<Context, "launcher" | "layout" | "createTimeout" | "clock">,
   runtime: RuntimeBinary,
   args: readonly string[],
   input?: string,
@@ -92,6 +94,8 @@ export function runtimeCommand(
     file: runtime.path,
     args: [...runtimeOptions(runtime, context.layout.stateRoot(runtime.name)), ...args],
     env: RUNTIME_ENVIRONMENT,
+    timeout: context.createTimeout,
+    clock: context.clock,
     ...(input === undefined ? {} : { input }),
   });
 }

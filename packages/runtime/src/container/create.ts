@@ -1,13 +1,23 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { AlreadyExists, type BoxshipError, Internal, InvalidArgument, systemCode } from "@boxship/base";
+import { realpath } from "node:fs/promises";
+import {
+  AlreadyExists,
+  type BoxshipError,
+  DeadlineExceeded,
+  Internal,
+  InvalidArgument,
+  systemCode,
+} from "@boxship/base";
 import type { CreateContainer } from "../contract.ts";
-import { startConmon } from "./conmon.ts";
+import { type StartedConmon, startConmon } from "./conmon.ts";
 import { conmonEnded } from "./conmon-end.ts";
 import { type Context, type RuntimeBinary, specFor } from "./context.ts";
 import { removeContainer } from "./delete.ts";
 import { checkId } from "./layout.ts";
 import { writeRecord } from "./record.ts";
 import { runtimeError } from "./runtime-error.ts";
+
+const SIGKILL = 9;
 
 /** Writes the bundle and starts conmon; when anything fails nothing is left. */
 export async function createContainer(
@@ -31,10 +41,11 @@ export async function createContainer(
   try {
     const filtered = context.filters.apply(runtime, id, spec);
     writeBundle(context, { ...container, spec: filtered.spec }, runtime);
-    if (runtime.needsLauncher) context.launcher.cover(hostPaths(context, container));
+    if (runtime.needsLauncher) context.launcher.cover(await hostPaths(context, container));
+    container.signal?.throwIfAborted();
     const conmon = startConmon(context, container, runtime);
     writeFileSync(context.layout.bundleFile(id, "conmon.pid"), String(conmon.process.pid), { mode: 0o600 });
-    const created = await conmon.created;
+    const created = await within(context, container, conmon);
     if ("failure" in created) throw createError(container, created.failure);
     filtered.learn();
     context.exits.expect(id);
@@ -49,6 +60,37 @@ export async function createContainer(
       context.logger.error("cannot remove a container that could not be created", { container: id, error: failure });
     });
     throw error;
+  }
+}
+
+/**
+ * Waits for the runtime, but not for ever: it may hang in a mount that does not answer. conmon takes it along when it is
+ * killed.
+ */
+async function within(
+  { clock, createTimeout }: Context,
+  { id, signal }: CreateContainer,
+  conmon: StartedConmon,
+): ReturnType<typeof startConmon>["created"] {
+  const given = Promise.withResolvers<never>();
+  using _timer = clock.setTimeout(createTimeout, () =>
+    given.reject(
+      new DeadlineExceeded(`the runtime did not create container ${id} within ${createTimeout / 1000} seconds`, {
+        subject: { kind: "container", name: id },
+        remedy: "look for a mount of the container whose server does not answer",
+      }),
+    ),
+  );
+  const onAbort = () => given.reject(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([conmon.created, given.promise]);
+  } catch (error) {
+    conmon.created.catch(() => {});
+    conmon.process.kill(SIGKILL);
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
   }
 }
 
@@ -85,8 +127,8 @@ function writeBundle({ layout }: Context, container: CreateContainer, runtime: R
   writeFileSync(layout.bundleFile(id, "config.json"), specFor(runtime, spec), { mode: 0o600 });
 }
 
-/** What of the host's file tree the container uses, beyond what the launcher's namespace follows anyway. */
-function hostPaths({ follows }: Context, { spec }: CreateContainer): readonly string[] {
+/** What of the host's file tree the container uses, beyond what the launcher's namespace follows anyway; without links. */
+async function hostPaths({ follows }: Context, { spec }: CreateContainer): Promise<readonly string[]> {
   const binds = spec.mounts.flatMap(({ type, source, options = [] }) =>
     source?.startsWith("/") && (type === "bind" || options.includes("bind") || options.includes("rbind"))
       ? [source]
@@ -95,5 +137,7 @@ function hostPaths({ follows }: Context, { spec }: CreateContainer): readonly st
   const namespaces = spec.linux.namespaces.flatMap(({ path }) =>
     path === undefined || path.startsWith("/proc/") ? [] : [path],
   );
-  return [spec.root.path, ...binds, ...namespaces].filter((path) => !follows(path));
+  const paths = [spec.root.path, ...binds, ...namespaces].filter((path) => !follows(path));
+  // One that is not there is the runtime's to complain about.
+  return Promise.all(paths.map((path) => realpath(path).catch(() => path)));
 }

@@ -15,6 +15,7 @@ import { runtimeError } from "./runtime-error.ts";
 /** How long output may go on after the process ended when a child of it holds the pipe. */
 const LINGER_MS = 200;
 const SIGNAL_BASE = 128;
+const SIGKILL = 9;
 
 /**
  * Runs a process in a container by the runtime's own `exec` in the foreground, with our pipes or a terminal of ours as
@@ -64,6 +65,7 @@ export async function execInContainer(
   const ended = child.exited.then(() => readPid(pidFile));
   const exited = ended.then(() => child.exited).finally(forget);
   exited.catch(() => {});
+  using _timer = context.clock.setTimeout(context.createTimeout, () => child.kill(SIGKILL));
   const pid = await Promise.race([started, ended]);
   if (pid === undefined) throw await execFailure(id, request, io);
   return handleOf(context, request, { child, exited, pid, streams: await io.connect() });

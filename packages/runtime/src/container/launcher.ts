@@ -1,5 +1,5 @@
-import { statSync } from "node:fs";
 import { findMounts, LaunchNamespace, type MountEntry, readMountinfo } from "@boxship/kernel";
+import { isBelow } from "./layout.ts";
 
 /** The cgroup v2 tree of a hybrid host; crun refuses to work where it sees both. */
 const UNIFIED = "/sys/fs/cgroup/unified";
@@ -21,7 +21,11 @@ export class Launcher implements Disposable {
     return this.#open().run(task);
   }
 
-  /** Makes sure that the paths, and all that is mounted below them, look inside as they do here. */
+  /**
+   * Makes sure that the paths, and all that is mounted below them, look inside as they do here.
+   *
+   * @param paths free of links. They are not looked at: a file system that does not answer would hold everything up.
+   */
   cover(paths: readonly string[]): void {
     if (this.#namespace === undefined || paths.length === 0) return;
     const here = readMountinfo();
@@ -49,11 +53,10 @@ export class Launcher implements Disposable {
   }
 }
 
-/** Which file a path is, and what is mounted below it; device numbers tell filesystems apart across namespaces. */
+/** The mount that a path lies on, and those below it; device numbers tell filesystems apart across namespaces. */
 function view(path: string, mounts: readonly MountEntry[]): string {
-  const below = findMounts(path, mounts).map(
-    ({ major, minor, root, mountPoint }) => `${major}:${minor} ${root} ${mountPoint}`,
-  );
-  const stats = statSync(path, { throwIfNoEntry: false });
-  return [stats === undefined ? "absent" : `${stats.dev} ${stats.ino}`, ...below].join("\n");
+  const holder = mounts.findLast(({ mountPoint }) => isBelow(path, mountPoint));
+  return [...(holder === undefined ? [] : [holder]), ...findMounts(path, mounts)]
+    .map(({ major, minor, root, mountPoint }) => `${major}:${minor} ${root} ${mountPoint}`)
+    .join("\n");
 }

@@ -29,13 +29,13 @@ import type { Clock, Logger } from "@boxship/base";
 
 export type NetworkDriver = "bridge" | "host" | "null" | "macvlan" | "ipvlan";
 
-/** One range of addresses of a network; at most one for each family. */
+/** One range of addresses of a network. A bridge has at most one for each family. */
 export interface IpamConfig {
   /** `address/length`. Absent: taken from the address pools. */
   readonly subnet?: string;
   /** Part of the subnet from which addresses are handed out. @default the whole subnet */
   readonly ipRange?: string;
-  /** @default the subnet's first address */
+  /** @default the subnet's first address; none where nothing leads out by one: ipvlan in modes l3 and l3s, internal macvlan and ipvlan */
   readonly gateway?: string;
   /** Addresses that are never handed out, by what they are for. */
   readonly auxiliaryAddresses?: Readonly<Record<string, string>>;
@@ -140,6 +140,8 @@ export interface ConnectOptions {
   readonly aliases?: readonly string[];
   readonly requestedIPv4?: string;
   readonly requestedIPv6?: string;
+  /** Further addresses of the interface, /16 for IPv4 and /64 for IPv6, that the network does not keep account of. */
+  readonly linkLocalAddresses?: readonly string[];
   readonly macAddress?: string;
   readonly links?: readonly EndpointLink[];
   /** @default the first free of eth0, eth1 … */
@@ -168,6 +170,8 @@ export interface EndpointRecord {
   readonly mac: string;
   readonly ipv4?: EndpointAddress;
   readonly ipv6?: EndpointAddress;
+  /** See {@link ConnectOptions.linkLocalAddresses}. */
+  readonly linkLocal?: readonly EndpointAddress[];
   /** Names under which others on the network find it; empty on the default bridge, which has no names. */
   readonly dnsNames: readonly string[];
 }

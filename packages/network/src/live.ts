@@ -1,11 +1,10 @@
 import { type BoxshipError, type Clock, Internal, type KeyedMutex, type Logger, NotFound } from "@boxship/base";
-import type { AddressPool, IpamConfig, NetworkRecord } from "./contract.ts";
+import type { AddressPool, NetworkRecord } from "./contract.ts";
 import type { ResolverServer } from "./dns/resolver-server.ts";
 import type { Upstreams } from "./dns/upstreams.ts";
 import type { Firewall } from "./firewall/firewall.ts";
 import type { FirewallNetwork, FirewallPort } from "./firewall/ruleset.ts";
-import { parsePrefix } from "./ip/prefix.ts";
-import { AddressSet } from "./ipam/address-set.ts";
+import { FamilyAddresses } from "./ipam/family-addresses.ts";
 import { type BridgeSettings, type DriverSettings, parseDriverOptions } from "./networks/driver-options.ts";
 import type { PortChooser } from "./ports/port-chooser.ts";
 import type { Reservation } from "./ports/reservation.ts";
@@ -44,10 +43,10 @@ export interface ManagerContext {
 
 /** A network with what is only known while the program runs. */
 export class LiveNetwork {
-  readonly stored: StoredNetwork;
+  #stored: StoredNetwork;
   readonly settings: DriverSettings;
-  readonly ipv4: AddressSet | undefined;
-  readonly ipv6: AddressSet | undefined;
+  readonly ipv4: FamilyAddresses | undefined;
+  readonly ipv6: FamilyAddresses | undefined;
   /** Endpoints by id, those included that are still being made. */
   readonly endpoints = new Map<string, StoredEndpoint>();
   /** Connections that are being made; a network with any is in use. */
@@ -60,14 +59,23 @@ export class LiveNetwork {
   readonly #addresses = new Map<string, StoredEndpoint>();
 
   constructor(stored: StoredNetwork) {
-    this.stored = stored;
+    this.#stored = stored;
     this.settings = parseDriverOptions(stored.record.driver, stored.record.options);
-    this.ipv4 = addressSet(stored.record, ".");
-    this.ipv6 = addressSet(stored.record, ":");
+    this.ipv4 = familyAddresses(stored.record, ".");
+    this.ipv6 = familyAddresses(stored.record, ":");
+  }
+
+  get stored(): StoredNetwork {
+    return this.#stored;
   }
 
   get record(): NetworkRecord {
-    return this.stored.record;
+    return this.#stored.record;
+  }
+
+  /** Takes over a link that was made for `other`, which is on its way out. To be written down by the caller. */
+  inheritInterface({ ownsInterface, createParent }: StoredNetwork): void {
+    this.#stored = { ...this.#stored, ownsInterface, ...(createParent === undefined ? {} : { createParent }) };
   }
 
   /** Its members find each other by name: all networks but the predefined ones. */
@@ -118,23 +126,12 @@ export class LiveNetwork {
   endpointByAddress(address: string): StoredEndpoint | undefined {
     return this.#addresses.get(address);
   }
-
-  /** The pool of the family, by which sign its addresses have. */
-  config(sign: "." | ":"): (IpamConfig & { readonly subnet: string }) | undefined {
-    return this.record.ipam.config.find(({ subnet }) => subnet.includes(sign));
-  }
 }
 
-function addressSet(record: NetworkRecord, sign: "." | ":"): AddressSet | undefined {
-  const config = record.ipam.config.find(({ subnet }) => subnet.includes(sign));
-  if (config === undefined) return undefined;
-  const reserved = [config.gateway, ...Object.values(config.auxiliaryAddresses ?? {})];
-  return new AddressSet({
-    subnet: parsePrefix(config.subnet),
-    ...(config.ipRange === undefined ? {} : { range: parsePrefix(config.ipRange) }),
-    reserved: reserved.filter((address) => address !== undefined),
-    networkName: record.name,
-  });
+/** By the sign that addresses of the family have. */
+function familyAddresses(record: NetworkRecord, sign: "." | ":"): FamilyAddresses | undefined {
+  const configs = record.ipam.config.filter(({ subnet }) => subnet.includes(sign));
+  return configs.length === 0 ? undefined : new FamilyAddresses(record.name, configs);
 }
 
 /** A sandbox with what is only known while the program runs. */

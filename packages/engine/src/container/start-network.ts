@@ -118,6 +118,7 @@ export async function connectEndpoint(
     links: linksOf(context, record, request.links),
     ...(request.ipv4Address ? { requestedIPv4: request.ipv4Address } : {}),
     ...(request.ipv6Address ? { requestedIPv6: request.ipv6Address } : {}),
+    ...(request.linkLocalIps === undefined ? {} : { linkLocalAddresses: request.linkLocalIps }),
     ...(request.macAddress ? { macAddress: request.macAddress } : {}),
     ...(request.gatewayPriority === undefined ? {} : { gatewayPriority: request.gatewayPriority }),
     ...(request.driverOptions === undefined ? {} : { driverOptions: request.driverOptions }),

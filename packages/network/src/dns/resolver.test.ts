@@ -14,28 +14,28 @@ interface TestDns extends Disposable {
   readonly asked: readonly string[];
 }
 
+/** `big.test` has a hundred addresses, `web.test` one, `silent.test` no answer, everything else none. */
+function respondWith(message: Buffer, asked: string[], limit?: number): Buffer | undefined {
+  const question = parseQuestion(message);
+  if (question === undefined || question.name === "silent.test") return undefined;
+  asked.push(`${limit === undefined ? "tcp" : "udp"} ${question.name}`);
+  const count = question.name === "big.test" ? 100 : question.name === "web.test" ? 1 : 0;
+  const records = Array.from({ length: question.type === 1 ? count : 0 }, (_, index) => {
+    return { type: "address", address: `198.51.100.${index}`, ttl: 60 } as const;
+  });
+  const code = count === 0 ? ResponseCode.NameError : ResponseCode.NoError;
+  return encodeAnswer(question, { code, records }, limit);
+}
+
 /** A DNS server in a namespace: `big.test` has more records than UDP takes, `web.test` one, everything else none. */
-function serveDns(namespace: string, address: string): TestDns {
+function serveDns(namespace: string, address: string, behave = respondWith): TestDns {
   using entered = openNamespace(namespace);
   const [udpFd, tcpFd] = inNamespace(entered, "net", () => [
     bindSocket({ protocol: "udp", address, port: 53 }).fd.release(),
     bindSocket({ protocol: "tcp", address, port: 53 }).fd.release(),
   ]);
   const asked: string[] = [];
-  const respond = (message: Buffer, limit?: number): Buffer | undefined => {
-    const question = parseQuestion(message);
-    if (question === undefined || question.name === "silent.test") return undefined;
-    asked.push(`${limit === undefined ? "tcp" : "udp"} ${question.name}`);
-    const count = question.name === "big.test" ? 100 : question.name === "web.test" ? 1 : 0;
-    const records = Array.from({ length: question.type === 1 ? count : 0 }, (_, index) => {
-      return { type: "address", address: `198.51.100.${index}`, ttl: 60 } as const;
-    });
-    return encodeAnswer(
-      question,
-      { code: count === 0 ? ResponseCode.NameError : ResponseCode.NoError, records },
-      limit,
-    );
-  };
+  const respond = (message: Buffer, limit?: number): Buffer | undefined => behave(message, asked, limit);
   const udp = createSocket("udp4");
   udp.on("message", (message, client) => {
     const answer = respond(message, 512);
@@ -155,6 +155,31 @@ describe("the resolver", () => {
     const lines = (await inside(one, "getent ahostsv4 big.test")).split("\n").filter((line) => line.includes("STREAM"));
     assert.equal(lines.length, 100);
     assert.ok(upstream.asked.includes("tcp big.test"));
+    await manager.removeSandbox(one.id);
+  });
+
+  it("a server that hangs holds up one question, and no others", async () => {
+    const dns = { servers: ["203.0.113.77", "203.0.113.9"] };
+    await host.run("ip address add 203.0.113.77/24 dev eth0", host.outside);
+    // Takes questions and says nothing.
+    using _hung = serveDns(host.outside, "203.0.113.77", () => undefined);
+    const one = await container(manager, "one", ["back"], { dns });
+    const timed = async (name: string): Promise<readonly [found: string, milliseconds: number]> => {
+      const start = performance.now();
+      const [found = ""] = await lookup(one, name);
+      return [found, performance.now() - start];
+    };
+    const slow = timed("web.test");
+    for (let round = 0; round < 5; round++) {
+      const [address, milliseconds] = await timed("one");
+      assert.equal(address, one.ipv4);
+      assert.ok(milliseconds < 1500, `${milliseconds} ms for a name of our own`);
+    }
+    assert.equal((await slow)[0], "198.51.100.0");
+    // From now on the one that answers is asked first.
+    const [address, milliseconds] = await timed("web.test");
+    assert.equal(address, "198.51.100.0");
+    assert.ok(milliseconds < 2000, `${milliseconds} ms although another server answers`);
     await manager.removeSandbox(one.id);
   });
 

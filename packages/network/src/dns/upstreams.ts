@@ -22,11 +22,15 @@ export interface UpstreamServer {
 }
 
 const MOST_AT_ONCE = 512;
+/** How long a server that did not answer is asked last, in milliseconds. */
+const DISTRUST = 30_000;
 
 /** Asks other DNS servers. */
 export class Upstreams {
   readonly #options: UpstreamsOptions;
   readonly #slots = new Semaphore(MOST_AT_ONCE);
+  /** Servers that did not answer, and until when they come after the others. */
+  readonly #silent = new Map<string, number>();
 
   constructor(options: UpstreamsOptions) {
     this.#options = options;
@@ -34,7 +38,7 @@ export class Upstreams {
 
   /**
    * The answer of the first server that gives one, with the query's id. Servers are tried in order; one that does not
-   * answer in time, or cannot be reached, is passed over. An answer that was cut is handed on as it is: the client asks
+   * answer in time, or cannot be reached, is passed over, and for half a minute asked after the others. An answer that was cut is handed on as it is: the client asks
    * again by TCP. Throws {@link Unavailable} when none answers.
    *
    * @param query the whole query
@@ -51,17 +55,26 @@ export class Upstreams {
       const outgoing = Buffer.from(query);
       outgoing.writeUInt16BE(randomInt(0x10000), 0);
       const failures: string[] = [];
-      for (const server of servers) {
+      for (const server of this.#inOrder(servers)) {
         try {
           const answer = await this.#askOne(outgoing, questionEnd, server, transport);
           answer.writeUInt16BE(query.readUInt16BE(0), 0);
+          this.#silent.delete(serverKey(server));
           return answer;
         } catch (error) {
+          this.#silent.set(serverKey(server), this.#options.clock.monotonic() + DISTRUST);
           failures.push(`${server.address}: ${errorMessage(error)}`);
         }
       }
       throw new Unavailable(`no DNS server answers (${failures.join("; ") || "none is configured"})`);
     });
+  }
+
+  #inOrder(servers: readonly UpstreamServer[]): UpstreamServer[] {
+    const now = this.#options.clock.monotonic();
+    for (const [key, until] of this.#silent) if (until <= now) this.#silent.delete(key);
+    const isSilent = (server: UpstreamServer): boolean => this.#silent.has(serverKey(server));
+    return [...servers.filter((server) => !isSilent(server)), ...servers.filter(isSilent)];
   }
 
   #askOne(query: Buffer, questionEnd: number, server: UpstreamServer, transport: Transport): Promise<Buffer> {
@@ -83,6 +96,10 @@ export class Upstreams {
       };
     });
   }
+}
+
+function serverKey({ address, namespace }: UpstreamServer): string {
+  return `${address} ${namespace ?? ""}`;
 }
 
 type Accept = (message: Buffer) => void;

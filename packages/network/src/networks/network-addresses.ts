@@ -48,6 +48,8 @@ function single(text: string): Prefix {
 export interface AddressPlan {
   readonly enableIPv4: boolean;
   readonly enableIPv6: boolean;
+  /** Whether members reach others by a gateway. */
+  readonly hasGateway: boolean;
   readonly taken: readonly TakenPrefix[];
 }
 
@@ -87,10 +89,10 @@ export function planAddresses(
     }
     if (configs.length === 0) {
       const subnet = chooseSubnet(context.addressPools, family, plan.taken);
-      return [{ subnet: formatPrefix(subnet), gateway: firstAddress(subnet) }];
+      return [{ subnet: formatPrefix(subnet), ...(plan.hasGateway ? { gateway: firstAddress(subnet) } : {}) }];
     }
     refuseSelfOverlap(options.name, configs);
-    return configs.map((config) => checkConfig(context, options.name, driver, config, plan.taken));
+    return configs.map((config) => checkConfig(context, options.name, driver, config, plan));
   });
 }
 
@@ -113,7 +115,7 @@ function checkConfig(
   name: string,
   driver: NetworkDriver,
   config: IpamConfig,
-  taken: readonly TakenPrefix[],
+  { taken, hasGateway }: AddressPlan,
 ): IpamConfig & { readonly subnet: string } {
   const subnet = parsePrefix(config.subnet ?? "");
   refuseOverlap(context, name, driver, subnet, taken);
@@ -126,14 +128,15 @@ function checkConfig(
   };
   const range = config.ipRange === undefined ? undefined : parsePrefix(config.ipRange);
   if (range !== undefined && !contains(subnet, range)) inside("range", config.ipRange ?? "");
-  const gateway = config.gateway === undefined ? firstAddress(subnet) : inside("gateway", config.gateway);
+  const standard = hasGateway ? firstAddress(subnet) : undefined;
+  const gateway = config.gateway === undefined ? standard : inside("gateway", config.gateway);
   const auxiliary = Object.entries(config.auxiliaryAddresses ?? {}).map(
     ([key, address]) => [key, inside("auxiliary address", address)] as const,
   );
   return {
     subnet: formatPrefix(subnet),
     ...(range === undefined ? {} : { ipRange: formatPrefix(range) }),
-    gateway,
+    ...(gateway === undefined ? {} : { gateway }),
     ...(auxiliary.length === 0 ? {} : { auxiliaryAddresses: Object.fromEntries(auxiliary) }),
   };
 }

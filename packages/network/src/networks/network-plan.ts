@@ -60,14 +60,16 @@ export function buildNetwork(
   const enableIPv4 = options.enableIPv4 ?? true;
   const enableIPv6 = options.enableIPv6 ?? false;
   const taken = takenPrefixes(context, host, device.interfaceName);
-  const config = planAddresses(context, options, driver, { enableIPv4, enableIPv6, taken });
+  const internal = (options.internal ?? false) || device.internal;
+  const hasGateway = usesGateway(plan.settings, internal);
+  const config = planAddresses(context, options, driver, { enableIPv4, enableIPv6, hasGateway, taken });
   const record: NetworkRecord = {
     id,
     name: options.name,
     created: context.clock.now(),
     driver,
     scope: "local",
-    internal: (options.internal ?? false) || device.internal,
+    internal,
     attachable: options.attachable ?? false,
     enableIPv4,
     enableIPv6,
@@ -79,4 +81,10 @@ export function buildNetwork(
   };
   const create = device.create === undefined ? {} : { createParent: device.create };
   return { record, ownsInterface: device.owned, ...create };
+}
+
+/** A bridge has an address itself; others need one only where packets leave through a router on the parent's network. */
+function usesGateway(settings: DriverSettings, internal: boolean): boolean {
+  if (settings.driver === "bridge") return true;
+  return !internal && !(settings.driver === "ipvlan" && settings.mode !== "l2");
 }

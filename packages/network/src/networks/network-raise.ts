@@ -51,12 +51,15 @@ export function defaultMtu(host: HostState): number | undefined {
   return host.links.find((link) => link.index === route?.link)?.mtu;
 }
 
-/** Takes a network's firewall elements and device away. Idempotent. */
+/** Takes a network's firewall elements and device away; a device that others are on is theirs then. Idempotent. */
 export async function lowerNetwork(context: ManagerContext, network: LiveNetwork): Promise<void> {
   const element = firewallNetwork(network);
   if (element !== undefined) await context.firewall.apply({ removeNetworks: [element] });
   const { ownsInterface, record } = network.stored;
-  if (ownsInterface && record.interfaceName !== undefined) {
-    await context.thread.call("removeLink", record.interfaceName);
-  }
+  if (!ownsInterface || record.interfaceName === undefined) return;
+  const heir = [...context.networks.values()].find((other) => {
+    return other !== network && other.record.interfaceName === record.interfaceName;
+  });
+  if (heir === undefined) await context.thread.call("removeLink", record.interfaceName);
+  else heir.inheritInterface(network.stored);
 }

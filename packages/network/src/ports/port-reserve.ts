@@ -84,7 +84,9 @@ export async function reserveMapping(
   const first = mapping.hostPort ?? 0;
   const last = mapping.hostPortEnd ?? first;
   if (first !== 0 && first === last) {
-    return await explain(context, mapping, first, () => reserveOn(context, sandbox, mapping, addresses, first));
+    return await explain(context, sandbox, mapping, first, () =>
+      reserveOn(context, sandbox, mapping, addresses, first),
+    );
   }
   for (const port of first === 0 ? context.portChooser.candidates() : range(first, last)) {
     try {
@@ -93,10 +95,13 @@ export async function reserveMapping(
       if (systemCode(error) !== "EADDRINUSE" && systemCode(error) !== "EACCES") throw bindError(error, mapping, port);
     }
   }
-  throw new ResourceExhausted(`no free port for container port ${mapping.containerPort}/${mapping.protocol}`, {
-    subject: { kind: "port", name: `${mapping.containerPort}/${mapping.protocol}` },
-    remedy: first === 0 ? "stop containers that publish ports" : `give a larger range than ${first}-${last}`,
-  });
+  throw new ResourceExhausted(
+    `no free port for container port ${mapping.containerPort}/${mapping.protocol}: all ports are allocated`,
+    {
+      subject: { kind: "port", name: `${mapping.containerPort}/${mapping.protocol}` },
+      remedy: first === 0 ? "stop containers that publish ports" : `give a larger range than ${first}-${last}`,
+    },
+  );
 }
 
 function* range(first: number, last: number): Generator<number> {
@@ -161,28 +166,45 @@ export function reserveAgain(
   }
 }
 
-async function explain<T>(context: ManagerContext, mapping: PortMapping, port: number, attempt: () => T): Promise<T> {
+async function explain<T>(
+  context: ManagerContext,
+  sandbox: LiveSandbox,
+  mapping: PortMapping,
+  port: number,
+  attempt: () => T,
+): Promise<T> {
   try {
     return attempt();
   } catch (error) {
     if (systemCode(error) !== "EADDRINUSE") throw bindError(error, mapping, port);
-    const where = `${mapping.hostIP ?? "0.0.0.0"}:${port}`;
+    const where = `${mapping.hostIP || "0.0.0.0"}:${port}`;
     const subject = { kind: "port", name: where };
     const owner = ownSandbox(context, mapping, port);
+    const failed = failedEndpoint(sandbox);
     if (owner !== undefined) {
-      throw new Conflict(`bind for ${where} failed: port is already allocated to container ${owner}`, {
+      throw new Conflict(`${failed}: Bind for ${where} failed: port is already allocated to container ${owner}`, {
         cause: error,
         subject,
         remedy: "choose another port, or stop that container",
       });
     }
     const process = await findProcess(context, mapping, port);
-    throw new Conflict(`bind for ${where} failed: address already in use${process}`, {
-      cause: error,
-      subject,
-      remedy: "choose another port, or stop what listens on it",
-    });
+    throw new Conflict(
+      `${failed}: failed to bind host port ${where}/${mapping.protocol}: address already in use${process}`,
+      {
+        cause: error,
+        subject,
+        remedy: "choose another port, or stop what listens on it",
+      },
+    );
   }
+}
+
+/** As Docker begins it: there are clients that look for these words, and for those about the port. */
+function failedEndpoint({ stored }: LiveSandbox): string {
+  const endpoint = stored.endpoints[0];
+  const name = endpoint === undefined ? stored.hostname : `${endpoint.name} (${endpoint.endpointId})`;
+  return `driver failed programming external connectivity on endpoint ${name}`;
 }
 
 /** Our own container that has the port, by name. */
@@ -205,7 +227,7 @@ async function findProcess(context: ManagerContext, { protocol }: PortMapping, p
 }
 
 function bindError(error: unknown, mapping: PortMapping, port: number): unknown {
-  const where = `${mapping.hostIP ?? "0.0.0.0"}:${port}`;
+  const where = `${mapping.hostIP || "0.0.0.0"}:${port}`;
   const details = { cause: error, subject: { kind: "port", name: where } };
   switch (systemCode(error)) {
     case "EADDRINUSE":

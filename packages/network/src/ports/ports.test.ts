@@ -98,7 +98,7 @@ describe("published ports", () => {
     const taken = { protocol: "tcp", containerPort: 81, hostPort: 8100 } as const;
     await assert.rejects(manager.publish(web.id, [{ protocol: "tcp", containerPort: 82, hostPort: 8103 }, taken]), {
       code: "Conflict",
-      message: "bind for 0.0.0.0:8100 failed: port is already allocated to container web",
+      message: /: Bind for 0\.0\.0\.0:8100 failed: port is already allocated to container web$/,
     });
     const gone = { protocol: "tcp", containerPort: 80, hostPort: 8103 } as const;
     await assert.rejects(manager.unpublish(web.id, [{ protocol: "udp", containerPort: 53 }, gone]), {
@@ -223,7 +223,8 @@ describe("published ports", () => {
     ] as const;
     await assert.rejects(manager.publish(other.id, mappings), {
       code: "Conflict",
-      message: "bind for 0.0.0.0:8085 failed: port is already allocated to container web",
+      message:
+        /^driver failed .* on endpoint other \([0-9a-f]{64}\): Bind for 0\.0\.0\.0:8085 failed: port is already allocated to/,
     });
     bindSocket({ protocol: "tcp", address: "0.0.0.0", port: 8086 }).fd.close();
     assert.deepEqual(manager.getSandbox(other.id).ports, []);
@@ -232,7 +233,7 @@ describe("published ports", () => {
     await assert.rejects(manager.publish(other.id, [{ protocol: "udp", containerPort: 80, hostPort: 8087 }]), {
       code: "Conflict",
       message: new RegExp(
-        `^bind for 0\\.0\\.0\\.0:8087 failed: address already in use by .* \\(process ${process.pid}\\)$`,
+        `: failed to bind host port 0\\.0\\.0\\.0:8087/udp: address already in use by .* \\(process ${process.pid}\\)$`,
       ),
     });
     // And the other way round: the port is really taken on the host.

@@ -3,7 +3,8 @@ import { Conflict, InvalidArgument, systemCode } from "@boxship/base";
 import { addressBytes } from "@boxship/kernel";
 import type { ConnectOptions, EndpointAddress, EndpointRecord } from "../contract.ts";
 import { startResolver } from "../dns/start-resolver.ts";
-import type { AddressSet } from "../ipam/address-set.ts";
+import { parseAddress, parsePrefix } from "../ip/prefix.ts";
+import type { FamilyAddresses } from "../ipam/family-addresses.ts";
 import { type LiveNetwork, type LiveSandbox, type ManagerContext, requireSandbox } from "../live.ts";
 import { macForAddress, vethName } from "../names.ts";
 import { findNetwork } from "../networks/network-get.ts";
@@ -79,12 +80,19 @@ function planEndpoint(sandbox: LiveSandbox, network: LiveNetwork, options: Conne
     mac: record.driver === "ipvlan" || record.driver === "null" ? "" : mac,
     ...(ipv4 === undefined ? {} : { ipv4 }),
     ...(ipv6 === undefined ? {} : { ipv6 }),
+    ...(options.linkLocalAddresses?.length ? { linkLocal: options.linkLocalAddresses.map(linkLocalAddress) } : {}),
     name: options.name,
     aliases: options.aliases ?? [],
     links: options.links ?? [],
     gatewayPriority: options.gatewayPriority ?? 0,
     dnsNames: network.hasNames ? endpointNames(sandbox, options.name, options.aliases ?? []) : [],
   };
+}
+
+/** As Docker has them: addresses besides those of the network, which nobody keeps account of. */
+function linkLocalAddress(text: string): EndpointAddress {
+  const { family } = parseAddress(text);
+  return { address: text, prefixLength: family === 4 ? 16 : 64 };
 }
 
 /** Under which names others find an endpoint: the container's, its aliases, its short id and its host name. */
@@ -95,7 +103,7 @@ export function endpointNames(sandbox: LiveSandbox, name: string, aliases: reado
 
 function takeAddress(
   network: LiveNetwork,
-  set: AddressSet | undefined,
+  set: FamilyAddresses | undefined,
   sign: "." | ":",
   requested: string | undefined,
 ): EndpointAddress | undefined {
@@ -106,9 +114,10 @@ function takeAddress(
       subject: { kind: "network", name: network.record.name },
     });
   }
-  const address = requested === undefined ? set.allocate() : set.claim(requested);
-  const gateway = network.record.internal ? undefined : network.config(sign)?.gateway;
-  return { address, prefixLength: set.subnet.length, ...(gateway === undefined ? {} : { gateway }) };
+  const { address, config } = requested === undefined ? set.allocate() : set.claim(requested);
+  const gateway = network.record.internal ? undefined : config.gateway;
+  const prefixLength = parsePrefix(config.subnet).length;
+  return { address, prefixLength, ...(gateway === undefined ? {} : { gateway }) };
 }
 
 function chooseInterface(sandbox: LiveSandbox, network: LiveNetwork, wanted: string | undefined): string {
@@ -216,7 +225,7 @@ async function attach(
     link,
     ...(endpoint.mac === "" ? {} : { mac: endpoint.mac }),
     ...(network.mtu === undefined ? {} : { mtu: network.mtu }),
-    addresses,
+    addresses: [...addresses, ...(endpoint.linkLocal ?? [])],
     sysctls: Object.fromEntries(Object.entries(sysctls).map(([key, value]) => [key.replace("IFNAME", name), value])),
     defaultRoutes: defaultRoutes(chooseGateways(context, [...endpoints, endpoint])),
     changeDefaultRoutes: endpoints.length > 0,

@@ -17,7 +17,13 @@ async function dismantle(context: ManagerContext, sandbox: LiveSandbox): Promise
   await withdrawPorts(context, sandbox);
   sandbox.resolver?.[Symbol.dispose]();
   sandbox.resolver = undefined;
-  await context.thread.call("releaseNamespace", sandbox.stored.path);
+  const { path: namespace } = sandbox.stored;
+  for (const { link, interfaceName } of sandbox.stored.endpoints) {
+    if (link === undefined || link.kind === "veth") continue;
+    // The parent lets nobody else have the address until the link is gone, and the kernel takes its time.
+    await context.thread.call("detachEndpoint", { namespace, interfaceName, link });
+  }
+  await context.thread.call("releaseNamespace", namespace);
   for (const endpoint of sandbox.stored.endpoints) {
     networkOf(context, endpoint).delete(endpoint);
     if (endpoint.link?.kind === "veth") context.lingering.add(endpoint.link.hostName, addressesOf(endpoint));

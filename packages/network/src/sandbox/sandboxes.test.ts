@@ -141,10 +141,12 @@ describe("sandboxes", () => {
       networkId: "alpha",
       name: "one",
       macAddress: "02:00:00:00:00:77",
+      linkLocalAddresses: ["169.254.8.8", "fe80::8"],
       driverOptions: { "com.docker.network.endpoint.sysctls": "net.ipv4.conf.IFNAME.log_martians=1" },
     });
     assert.equal(joined.interfaceName, "eth1");
     assert.equal(joined.mac, "02:00:00:00:00:77");
+    assert.match(await host.run("ip address show dev eth1", one.path), /169\.254\.8\.8\/16[^]*fe80::8\/64/);
     assert.match(await host.run("cat /proc/sys/net/ipv4/conf/eth1/log_martians", one.path), /1/);
     assert.match(await way(), /via 10\.81\.0\.1 dev eth1/);
     await assert.rejects(manager.connect({ sandboxId: one.id, networkId: "alpha", name: "one" }), { code: "Conflict" });

@@ -105,21 +105,31 @@ export function ensureParent(context: WorkerContext, request: EnsureParent): boo
 }
 
 function createParent(host: NetlinkSocket, name: string, create: ParentKind): void {
+  if (create.kind === "dummy") {
+    createDummy(host, name);
+    return;
+  }
+  const below = findLink(host, create.on);
+  if (below === undefined) throw noParent(create.on);
   try {
-    if (create.kind === "dummy") {
-      createLink(host, { name, kind: create });
-      return;
-    }
-    const below = findLink(host, create.on);
-    if (below === undefined) throw noParent(create.on);
     createLink(host, { name, kind: { kind: "vlan", parent: below.index, id: create.id } });
   } catch (error) {
     if (systemCode(error) !== "EOPNOTSUPP") throw error;
-    throw new Unsupported(`this kernel has no ${create.kind} links`, {
+    throw new Unsupported("this kernel has no vlan links", {
       cause: error,
       subject: { kind: "interface", name },
       remedy: "name an existing interface with -o parent=",
     });
+  }
+}
+
+/** A link that leads nowhere: where the kernel has no dummies, a bridge without ports. */
+function createDummy(host: NetlinkSocket, name: string): void {
+  try {
+    createLink(host, { name, kind: { kind: "dummy" } });
+  } catch (error) {
+    if (systemCode(error) !== "EOPNOTSUPP") throw error;
+    createLink(host, { name, kind: { kind: "bridge" } });
   }
 }
 

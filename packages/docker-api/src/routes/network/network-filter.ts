@@ -19,7 +19,7 @@ export function networkFilter(filters: Filters): (network: NetworkView) => boole
   return (network) =>
     filters.any("driver", (driver) => driver === network.driver) &&
     filters.any("name", (name) => network.name.includes(name)) &&
-    filters.any("id", (id) => network.id.startsWith(id)) &&
+    filters.any("id", (id) => network.id.includes(id)) &&
     filters.any("scope", (scope) => scope === "local") &&
     filters.any("type", (type) => (type === "builtin") === isBuiltin(network)) &&
     filters.labels(network.labels) &&

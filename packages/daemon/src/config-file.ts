@@ -28,7 +28,7 @@ export interface ConfigFile {
   /** Where new networks take their subnets from. */
   readonly addressPools?: readonly { readonly base: string; readonly size: number }[];
   /** Defaults of container logs. */
-  readonly log?: { readonly maxSize?: string; readonly maxFile?: number };
+  readonly log?: { readonly maxSize?: string; readonly maxFile?: number; readonly journalSocket?: string };
 }
 
 type Check = (value: unknown, at: string) => void;
@@ -80,7 +80,7 @@ const checkFile = fields({
   runtimes: map(text),
   registries: map(fields({ mirrors: list(text), insecure: flag, blocked: flag })),
   addressPools: list(fields({ base: text, size: count })),
-  log: fields({ maxSize: text, maxFile: count }),
+  log: fields({ maxSize: text, maxFile: count, journalSocket: text }),
 });
 
 /**

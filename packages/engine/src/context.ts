@@ -10,6 +10,7 @@ import type { ContainerRecord } from "./container/record.ts";
 import type { EventBus } from "./events.ts";
 import type { ExecTable } from "./exec/exec-table.ts";
 import type { Images } from "./image/images.ts";
+import type { LogForwarding } from "./log/log-forwarding.ts";
 import type { EngineOptions } from "./options.ts";
 
 /** What every verb of the engine works with. One per engine; verbs are functions of it. */
@@ -32,6 +33,7 @@ export interface EngineContext {
   /** Names of volumes and ids of images that a container which is being made relies on. */
   readonly pins: Pins;
   readonly background: BackgroundTasks;
+  readonly logForwarding: LogForwarding;
   /** Removed containers that could not be cleaned up yet, by id. */
   readonly stuckRemovals: Map<string, StuckRemoval>;
 }

@@ -53,6 +53,8 @@ export interface ContainersApi {
   get(ref: string, options?: { readonly size?: boolean }): Promise<ContainerView>;
   /** In blocks, each of one entry at least. */
   logs(ref: string, options: LogsOptions): Promise<AsyncIterable<LogBlock>>;
+  /** What its log options add to each entry: labels, variables, a tag. */
+  logAttributes(ref: string): Promise<Readonly<Record<string, string>>>;
   attach(ref: string, options: AttachOptions): Promise<StreamSession>;
   /**
    * Resolves once the condition holds. It is registered before the call returns to the event loop, so that an exit

@@ -27,6 +27,7 @@ import { ExecTable } from "./exec/exec-table.ts";
 import { execsApi } from "./exec/execs.ts";
 import { Images } from "./image/images.ts";
 import { imagesApi } from "./image/images-api.ts";
+import { LogForwarding } from "./log/log-forwarding.ts";
 import { networksApi } from "./network/networks.ts";
 import type { EngineOptions } from "./options.ts";
 import { systemApi } from "./system/system.ts";
@@ -151,6 +152,7 @@ async function openParts(options: EngineOptions, owned: AsyncDisposableStack): P
     pins: new Pins(),
     background: new BackgroundTasks(logger),
     stuckRemovals: new Map(),
+    logForwarding: owned.use(new LogForwarding()),
   };
 }
 

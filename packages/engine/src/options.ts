@@ -18,6 +18,6 @@ export interface EngineOptions {
     Record<string, { readonly mirrors?: readonly string[]; readonly insecure?: boolean; readonly blocked?: boolean }>
   >;
   readonly addressPools?: readonly { readonly base: string; readonly size: number }[];
-  /** Defaults of container logs. @default 20 MB, 5 files */
-  readonly log?: { readonly maxSize?: string; readonly maxFile?: number };
+  /** Defaults of container logs. @default 20 MB, 5 files, the host's journal */
+  readonly log?: { readonly maxSize?: string; readonly maxFile?: number; readonly journalSocket?: string };
 }

@@ -1,3 +1,4 @@
+export { headerFunctions, templateFunctions } from "./docker-functions.ts";
 export { sprint, sprintf, sprintln } from "./format.ts";
 export { type JsonOptions, parseJson, toJson } from "./json.ts";
 export { quote } from "./quote.ts";

@@ -6,6 +6,7 @@ export * from "./faulty-proxy.ts";
 export * from "./hung-mount.ts";
 export * from "./image-fixture.ts";
 export * from "./leak-check.ts";
+export * from "./log-receivers.ts";
 export * from "./process.ts";
 export * from "./registry.ts";
 export * from "./run-program.ts";

@@ -1,12 +1,11 @@
 import { errorMessage } from "@boxship/base/errors";
-import { parseJson, pointerTo, Template, typed } from "@boxship/template";
+import { parseJson, pointerTo, Template, templateFunctions, typed } from "@boxship/template";
 import { defineCommand } from "../command.ts";
 import { Failure } from "../failure.ts";
 import { filter, text } from "../flags/flag.ts";
 import { rfc3339Nano } from "../format/go-time.ts";
 import { inspectType } from "../format/inspect-schema.ts";
 import { parseDuration } from "../format/parse-duration.ts";
-import { templateFunctions } from "../format/template-functions.ts";
 import { filterQuery } from "../shared/list-defaults.ts";
 import { toTimestamp } from "../shared/timestamp.ts";
 import { jsonTexts } from "../stream/json-lines.ts";

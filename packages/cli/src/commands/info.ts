@@ -1,11 +1,10 @@
 import { errorMessage } from "@boxship/base/errors";
-import { parseJson, Template, typed } from "@boxship/template";
+import { parseJson, Template, templateFunctions, typed } from "@boxship/template";
 import { defineCommand } from "../command.ts";
 import { print, warn } from "../context.ts";
 import { Failure } from "../failure.ts";
 import { describeInfo, type EngineInfo } from "../format/engine-info.ts";
 import { inspectType } from "../format/inspect-schema.ts";
-import { templateFunctions } from "../format/template-functions.ts";
 import { inspectFormatFlag } from "../shared/list-defaults.ts";
 import { VERSION } from "../version.ts";
 

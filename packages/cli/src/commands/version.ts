@@ -6,6 +6,7 @@ import {
   stringType,
   structOf,
   Template,
+  templateFunctions,
   typed,
   type Value,
 } from "@boxship/template";
@@ -15,7 +16,6 @@ import { Failure } from "../failure.ts";
 import { ansiTime } from "../format/go-time.ts";
 import { inspectType } from "../format/inspect-schema.ts";
 import { alignTabs } from "../format/tab-writer.ts";
-import { templateFunctions } from "../format/template-functions.ts";
 import { inspectFormatFlag } from "../shared/list-defaults.ts";
 import { API_VERSION, architecture, VERSION } from "../version.ts";
 

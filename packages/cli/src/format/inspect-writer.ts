@@ -1,8 +1,7 @@
 import { errorMessage } from "@boxship/base/errors";
-import { parseJson, pointerTo, Template, typed } from "@boxship/template";
+import { parseJson, pointerTo, Template, templateFunctions, typed } from "@boxship/template";
 import { Failure } from "../failure.ts";
 import { inspectType } from "./inspect-schema.ts";
-import { templateFunctions } from "./template-functions.ts";
 
 /** One object as the engine describes it. */
 export interface Inspected {

@@ -1,9 +1,8 @@
 import { errorMessage } from "@boxship/base/errors";
-import { Template } from "@boxship/template";
+import { headerFunctions, Template, templateFunctions } from "@boxship/template";
 import { Failure } from "../failure.ts";
 import { headerValue, type RowType, rowValues, type View } from "./row.ts";
 import { alignTabs } from "./tab-writer.ts";
-import { headerFunctions, templateFunctions } from "./template-functions.ts";
 
 /** `--format` of a list: `table`, `json`, a template, or `table` and a template. */
 export interface ListFormat {

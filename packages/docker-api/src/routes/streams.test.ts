@@ -106,6 +106,7 @@ test("logs: framed, or raw for a terminal, with times; options as they were aske
     scriptedEngine({
       containers: {
         get: () => Promise.resolve(containerView({ effective: { ...containerView().effective, tty } })),
+        logAttributes: () => Promise.resolve({ "b c": "x/(y)", a: "1" }),
         logs: (_ref, options) => (asked.push({ ...options, signal: undefined }), Promise.resolve(blocks(...printed))),
       },
     }),
@@ -135,7 +136,7 @@ test("logs: framed, or raw for a terminal, with times; options as they were aske
   printed = ["stdout P a", "stderr F b", "stdout P c", "stdout F d", "stdout F e"];
   const timed = await served.call("GET", "/v1.41/containers/x/logs?stdout=1&stderr=1&timestamps=1&details=1");
   const at = "2026-01-02T03:04:05.678901234Z";
-  assert.equal(timed.text, `${at}  a${at}  b\ncd\n${at}  e\n`);
+  assert.equal(timed.text, ["a", "b\ncd\n", "e\n"].map((rest) => `${at} a=1,b+c=x%2F%28y%29 ${rest}`).join(""));
   assert.equal((await served.call("GET", "/containers/x/logs")).status, 400);
   assert.equal((await served.call("GET", "/containers/x/logs?stdout=1&since=foo")).status, 400);
 });

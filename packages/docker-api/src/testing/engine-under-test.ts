@@ -56,7 +56,7 @@ export async function startEngineUnderTest(options: BoxshipOptions = {}): Promis
   const engine = stack.use(reference ? await startDockerd() : await startBoxship(options));
   const docker = await dockerClients(engine.socketPath);
   if (docker.length === 0) throw new Error("no docker command line is here: run scripts/setup.sh test");
-  if (reference) await importBusybox(docker[0] as DockerClient);
+  if (reference) await importBusybox(engine.socketPath);
   else await pullBusybox(engine.client);
   const owned = stack.move();
   return {
@@ -82,12 +82,14 @@ async function pullBusybox(client: EngineClient): Promise<void> {
   await client.json("DELETE", `/images/${reference}`);
 }
 
-async function importBusybox(docker: DockerClient): Promise<void> {
+/** Gives an engine the image by itself, without a registry. */
+export async function importBusybox(socketPath: string): Promise<void> {
   await using directory = tempDir("busybox");
   await busyboxTree(directory.path);
   const archive = directory.join("image.tar");
   await runProgram(["tar", "-C", directory.path, "--exclude=image.tar", "-cf", archive, "."]);
-  await docker.ok(["import", archive, IMAGE]);
+  const [docker] = await dockerClients(socketPath);
+  await docker?.ok(["import", archive, IMAGE]);
 }
 
 const PLACES = [".cache/clients/root/usr/bin/docker", ".cache/parts/root/usr/bin/docker", "/usr/bin/docker"];

@@ -131,7 +131,7 @@ const PLUGINS = {
   Volume: ["local"],
   Network: ["bridge", "host", "ipvlan", "macvlan", "null"],
   Authorization: null,
-  Log: ["json-file", "local", "none"],
+  Log: ["fluentd", "gelf", "journald", "json-file", "local", "none", "syslog"],
 };
 
 function limits({ cgroups }: EngineInfo): Record<string, boolean> {

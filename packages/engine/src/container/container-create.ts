@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { InvalidArgument, NotFound } from "@boxship/base";
 import type { EngineContext } from "../context.ts";
 import { eventAttributes } from "../context.ts";
+import { checkLogPatterns } from "../log/log-attributes.ts";
 import { volumeResolver } from "../volume/volume-ensure.ts";
 import { checkHostConfig } from "./check-host-config.ts";
 import type { CreateContainerRequest } from "./config.ts";
@@ -27,6 +28,7 @@ export async function createContainer(
       ? generateContainerName((candidate) => containers.hasName(candidate))
       : parseContainerName(request.name);
   const warnings = checkHostConfig(request, context);
+  await checkLogPatterns(request.hostConfig.logConfig?.config ?? {});
 
   await using undo = new AsyncDisposableStack();
   containers.reserveName(name, id);

@@ -20,6 +20,7 @@ export async function exitLocked(context: EngineContext, id: string, status: Exi
   if (live.health !== undefined) live.lastHealth = live.health.view;
   live.health?.[Symbol.dispose]();
   delete live.health;
+  context.logForwarding.end(id);
   const rotation = live.logRotation;
   delete live.logRotation;
   const restarting = shouldRestart({

@@ -1,14 +1,12 @@
-import { FailedPrecondition } from "@boxship/base";
+import { Unsupported } from "@boxship/base";
 import { type LogBlock, readLogBlocks } from "@boxship/runtime";
 import type { EngineContext } from "../context.ts";
 import type { LogsOptions } from "../engine-api.ts";
-import { logLimits } from "./log-limits.ts";
+import { logAttributes } from "../log/log-attributes.ts";
+import { logPathOf } from "../log/log-path.ts";
+import { planLog } from "../log/log-plan.ts";
+import { renderTag } from "../log/log-tag.ts";
 import { isAlive } from "./state.ts";
-
-/** Where a container's log is written. */
-export function logPathOf(context: EngineContext, id: string): string {
-  return `${context.containers.directoryOf(id)}/container.log`;
-}
 
 /** What a container has printed, and with `follow` what it goes on to print until it ends for good or is removed. */
 export async function containerLogs(
@@ -17,10 +15,10 @@ export async function containerLogs(
   options: LogsOptions,
 ): Promise<AsyncIterable<LogBlock>> {
   const record = context.containers.resolve(ref);
-  if (!logLimits(record.hostConfig.logConfig, context.options.log).kept) {
-    throw new FailedPrecondition("configured logging driver does not support reading", {
+  if (!planLog(record.hostConfig.logConfig, context.options.log).readable) {
+    throw new Unsupported("configured logging driver does not support reading", {
       subject: { kind: "container", name: record.name },
-      remedy: "start it with --log-driver json-file",
+      remedy: "start it with another --log-driver, and without cache-disabled",
     });
   }
   const { follow, ...rest } = options;
@@ -30,6 +28,18 @@ export async function containerLogs(
     path: logPathOf(context, record.id),
     ...(follow === true && goesOn ? { follow: endOf(context, record.id, options.signal) } : {}),
   });
+}
+
+/** What the options of its log add to each entry: labels, variables, a tag. They are shown as details. */
+export async function containerLogAttributes(
+  context: EngineContext,
+  ref: string,
+): Promise<Readonly<Record<string, string>>> {
+  const record = context.containers.resolve(ref);
+  const { driver, options } = planLog(record.hostConfig.logConfig, context.options.log);
+  if (driver !== "json-file") return {};
+  const tag = renderTag(options["tag"] ?? "", record);
+  return { ...(await logAttributes(record)), ...(tag === "" ? {} : { tag }) };
 }
 
 /** Resolves when nothing more will be written. */

@@ -2,13 +2,13 @@ import { asBoxshipError, Conflict, errorMessage, FailedPrecondition } from "@box
 import { StartError } from "@boxship/runtime";
 import { currentRecord, type EngineContext, eventAttributes, liveOf } from "../context.ts";
 import { StartFailed } from "../errors.ts";
+import { logPathOf } from "../log/log-path.ts";
+import { planLog } from "../log/log-plan.ts";
+import { startLogRotation } from "../log/log-rotation.ts";
 import { attachToRuntime } from "./container-attach.ts";
 import { releaseRun } from "./container-cleanup.ts";
-import { logPathOf } from "./container-logs.ts";
 import { removeLocked } from "./container-remove.ts";
 import { startHealth } from "./health-start.ts";
-import { logLimits } from "./log-limits.ts";
-import { startLogRotation } from "./log-rotation.ts";
 import type { ContainerRecord } from "./record.ts";
 import { joinNetworks } from "./start-network.ts";
 import { prepareRootfs } from "./start-rootfs.ts";
@@ -99,7 +99,7 @@ async function launch(
   ]);
   const spec = await buildContainerSpec(context, record, { rootfs, network });
   const { starting } = liveOf(context, id);
-  const limits = logLimits(hostConfig.logConfig, context.options.log);
+  const limits = planLog(hostConfig.logConfig, context.options.log);
   const logPath = logPathOf(context, id);
   undo.defer(() => runtime.delete(id));
   const { pid } = await runtime.create({
@@ -126,8 +126,10 @@ async function launch(
   // Durable first: an exit that comes right after the start finds a running record.
   await containers.save(started);
   undo.defer(() => containers.save(record));
+  await context.logForwarding.begin(context, started);
+  undo.defer(() => context.logForwarding.end(id));
   await runtime.start(id);
-  if (limits.kept && limits.maxSize > 0) live.logRotation = startLogRotation(context, id, logPath, limits);
+  if (limits.kept && limits.maxSize > 0) live.logRotation = startLogRotation(context, id, limits);
   return started;
 }
 

@@ -1,7 +1,7 @@
 import type { EngineContext } from "../context.ts";
 import type { ContainerView } from "../engine-api.ts";
-import { logPathOf } from "./container-logs.ts";
-import { logLimits } from "./log-limits.ts";
+import { logPathOf } from "../log/log-path.ts";
+import { planLog } from "../log/log-plan.ts";
 import type { ContainerRecord } from "./record.ts";
 import { networkFiles } from "./start-network.ts";
 import { isAlive } from "./state.ts";
@@ -18,7 +18,7 @@ export async function containerView(
   const alive = isAlive(record.state);
   const live = context.live.get(id);
   const health = live?.health?.view ?? live?.lastHealth;
-  const { kept } = logLimits(record.hostConfig.logConfig, context.options.log);
+  const { kept } = planLog(record.hostConfig.logConfig, context.options.log);
   return {
     ...record,
     imageName: context.images.displayName(record.imageId, record.config.image),

@@ -6,7 +6,7 @@ import { containerChanges } from "./container-changes.ts";
 import { commitContainer } from "./container-commit.ts";
 import { createContainer } from "./container-create.ts";
 import { killContainer } from "./container-kill.ts";
-import { containerLogs } from "./container-logs.ts";
+import { containerLogAttributes, containerLogs } from "./container-logs.ts";
 import { pauseContainer, unpauseContainer } from "./container-pause.ts";
 import { removeContainer } from "./container-remove.ts";
 import { renameContainer } from "./container-rename.ts";
@@ -36,6 +36,7 @@ export function containersApi(context: EngineContext): ContainersApi {
     list: (options) => listContainers(context, options),
     get: async (ref, options) => containerView(context, containers.resolve(ref), options),
     logs: (ref, options) => containerLogs(context, ref, options),
+    logAttributes: (ref) => containerLogAttributes(context, ref),
     attach: (ref, options) => attachContainer(context, ref, options),
     wait: async (ref, condition, signal) => waiters.wait(containers.resolve(ref), condition, signal),
     resize: async (ref, size) => resizeContainer(context, ref, size),

@@ -1,14 +1,13 @@
 import { errorMessage } from "@boxship/base";
 import { type EngineContext, liveOf } from "../context.ts";
+import { planLog } from "../log/log-plan.ts";
+import { startLogRotation } from "../log/log-rotation.ts";
 import { releaseMounts } from "./container-cleanup.ts";
 import { exitLocked } from "./container-exit.ts";
-import { logPathOf } from "./container-logs.ts";
 import { removeLocked } from "./container-remove.ts";
 import { scheduleRestart } from "./container-restart-due.ts";
 import { startLocked } from "./container-start.ts";
 import { startHealth } from "./health-start.ts";
-import { logLimits } from "./log-limits.ts";
-import { startLogRotation } from "./log-rotation.ts";
 import type { ContainerRecord } from "./record.ts";
 import { NO_RESTART, shouldStartOnBoot } from "./restart-policy.ts";
 import { cleanUpInBackground } from "./retired-cleanup.ts";
@@ -50,36 +49,39 @@ async function takeOver(context: EngineContext, record: ContainerRecord): Promis
       const startedAt = isAlive(record.state) ? record.state.startedAt : context.clock.now();
       const state = { status: found.status, pid: found.pid, startedAt } as const;
       if (record.state.status !== found.status) await context.containers.save({ ...record, state });
-      resume(context, record);
+      await resume(context, record);
       return;
     }
     case "created":
       // The start was recorded, and cut off before the process was let go: nobody was told that it runs.
       await context.runtime.start(id);
-      resume(context, record);
+      await resume(context, record);
       return;
     case "stopped":
+      await context.logForwarding.finish(context, record);
       await exitLocked(context, id, found.exit);
       return;
     case "absent":
+      await context.logForwarding.finish(context, record);
       // After a reboot there is nothing left that could tell how it ended.
       await exitLocked(context, id, { code: 255, finishedAt: new Date(context.clock.now()), oomKilled: false });
       return;
   }
 }
 
-function resume(context: EngineContext, record: ContainerRecord): void {
-  const limits = logLimits(record.hostConfig.logConfig, context.options.log);
-  const logPath = logPathOf(context, record.id);
+async function resume(context: EngineContext, record: ContainerRecord): Promise<void> {
+  const limits = planLog(record.hostConfig.logConfig, context.options.log);
   if (limits.kept && limits.maxSize > 0) {
-    liveOf(context, record.id).logRotation = startLogRotation(context, record.id, logPath, limits);
+    liveOf(context, record.id).logRotation = startLogRotation(context, record.id, limits);
   }
   startHealth(context, record);
+  await context.logForwarding.begin(context, record);
 }
 
 async function settle(context: EngineContext, record: ContainerRecord): Promise<void> {
   const { state } = record;
   await releaseMounts(context, record);
+  if (state.status !== "created") await context.logForwarding.finish(context, record);
   if (state.status === "restarting") {
     scheduleRestart(context, record, 0);
     return;

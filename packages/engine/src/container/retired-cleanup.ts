@@ -41,6 +41,7 @@ export async function cleanUpRetired(context: EngineContext, record: ContainerRe
   const failures: unknown[] = [];
   const step = (task: Promise<unknown>) => task.catch((error: unknown) => failures.push(error));
   await step(context.runtime.delete(id));
+  await step(context.logForwarding.drain(context, record));
   await step(context.network.removeSandbox(id));
   await step(releaseMounts(context, record));
   await step(context.snapshotter.removeContainer(id));

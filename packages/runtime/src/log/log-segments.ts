@@ -1,5 +1,5 @@
-import { createReadStream } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { createReadStream, type Stats } from "node:fs";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { createGunzip } from "node:zlib";
 import { systemCode } from "@boxship/base";
 
@@ -10,8 +10,22 @@ import { systemCode } from "@boxship/base";
 export interface LogSegment extends AsyncDisposable {
   readonly handle: FileHandle;
   readonly compressed: boolean;
-  /** Device and inode number, to tell files apart whatever they are called. */
+  /** Device, inode number and time of creation: tells files apart whatever they are called. */
   readonly identity: string;
+}
+
+function identityFrom({ dev, ino, birthtimeMs }: Stats): string {
+  return `${dev}:${ino}:${Math.floor(birthtimeMs)}`;
+}
+
+/** As {@link LogSegment.identity}; undefined when there is no such file. */
+export async function identityOf(path: string): Promise<string | undefined> {
+  try {
+    return identityFrom(await stat(path));
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 async function openSegment(path: string, compressed: boolean): Promise<LogSegment | undefined> {
@@ -22,11 +36,10 @@ async function openSegment(path: string, compressed: boolean): Promise<LogSegmen
     if (systemCode(error) === "ENOENT") return undefined;
     throw error;
   }
-  const { dev, ino } = await handle.stat();
   return {
     handle,
     compressed,
-    identity: `${dev}:${ino}`,
+    identity: identityFrom(await handle.stat()),
     [Symbol.asyncDispose]: () => handle.close(),
   };
 }

@@ -80,12 +80,49 @@ export async function* followLog(options: {
   readonly from?: LogPosition;
   readonly follow: Promise<unknown>;
   readonly signal?: AbortSignal;
+  /** Told the identity of each file that is done with. */
+  readonly onPassed?: (identity: string) => void;
 }): AsyncGenerator<{ readonly block: LogBlock; readonly position: LogPosition }> {
-  const { from, ...rest } = options;
+  const { from, onPassed, ...rest } = options;
   const reading = { ...rest, stdout: true, stderr: true };
+  let current: string | undefined;
   for await (const { bytes, identity, offset } of logChunks(reading, undefined, from)) {
+    if (current !== undefined && current !== identity) onPassed?.(current);
+    current = identity;
     yield { block: new LogBlock(bytes), position: { identity, offset } };
   }
+}
+
+/**
+ * Where to go on so that at most `limit` bytes of a log are left to be read.
+ *
+ * @returns undefined when it is not more than that; the place may be within a line
+ */
+export async function placeBeforeEnd(
+  path: string,
+  from: LogPosition,
+  limit: number,
+): Promise<{ readonly position: LogPosition; readonly skipped: number } | undefined> {
+  await using owned = new AsyncDisposableStack();
+  const segments = await openSegments(path);
+  for (const segment of segments) owned.use(segment);
+  const first = segments.findIndex(({ identity }) => identity === from.identity);
+  let left = limit;
+  let place: LogPosition | undefined;
+  let skipped = 0;
+  for (let index = segments.length - 1; index >= Math.max(first, 0); index--) {
+    const segment = segments[index];
+    if (segment === undefined || segment.compressed) continue;
+    const { size } = await segment.handle.stat();
+    const start = index === first ? from.offset : 0;
+    const waiting = Math.max(0, size - start);
+    if (place !== undefined) skipped += waiting;
+    else if (waiting > left) {
+      place = { identity: segment.identity, offset: size - left };
+      skipped = waiting - left;
+    } else left -= waiting;
+  }
+  return place === undefined ? undefined : { position: place, skipped };
 }
 
 async function* logChunks(
@@ -177,8 +214,8 @@ async function* wholeLines(chunks: AsyncIterable<Buffer>, identity: string, star
   }
 }
 
-/** A reader this many files behind is given up on: it misses the oldest of them. */
-const MOST_WAITING = 100;
+/** A reader that is more files behind misses the oldest of them. Files that are removed meanwhile still take space. */
+const MOST_WAITING = 10;
 
 /**
  * Wakes a reader when something happens to a log, or when there will be no more. Files that take the log's place are
@@ -231,11 +268,12 @@ class LogWatcher implements AsyncDisposable {
     this.#capturing = this.#capturing.then(async () => {
       const found = await openCurrent(this.path).catch(() => undefined);
       if (found === undefined) return;
-      if (found.identity === this.#newest || this.#waiting.length === MOST_WAITING) {
+      if (found.identity === this.#newest) {
         await found[Symbol.asyncDispose]();
       } else {
         this.#newest = found.identity;
         this.#waiting.push(found);
+        if (this.#waiting.length > MOST_WAITING) await this.#waiting.shift()?.[Symbol.asyncDispose]();
       }
       this.#notify();
     });

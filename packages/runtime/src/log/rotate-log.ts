@@ -4,6 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { type Clock, errorMessage, type Logger, systemCode, type Timer } from "@boxship/base";
 import { InotifyMask, watchFile } from "@boxship/kernel";
+import { identityOf } from "./log-segments.ts";
 
 export interface LogRotationOptions {
   readonly path: string;
@@ -13,6 +14,8 @@ export interface LogRotationOptions {
   readonly maxFile: number;
   /** Compress what is rotated away. */
   readonly compress: boolean;
+  /** Whether a file, by its identity, must not be compressed yet. @default none */
+  readonly isNeeded?: (identity: string) => boolean;
   /** Has the writer open the path afresh, see {@link ContainerRuntimeApi.reopenLog}. */
   readonly reopen: () => Promise<void>;
   readonly clock: Clock;
@@ -85,7 +88,7 @@ export class LogRotation implements AsyncDisposable {
   }
 
   async #rotate(): Promise<void> {
-    const { path, maxFile, compress, reopen } = this.#options;
+    const { path, maxFile, reopen } = this.#options;
     for (let number = maxFile - 1; number >= 1; number--) {
       for (const suffix of ["", ".gz"]) {
         const old = `${path}.${number}${suffix}`;
@@ -97,7 +100,17 @@ export class LogRotation implements AsyncDisposable {
     await reopen();
     await this.#untilReopened();
     if (maxFile === 1) await rm(`${path}.1`, { force: true });
-    else if (compress) await compressFile(`${path}.1`);
+    else await this.#compress();
+  }
+
+  /** What somebody still reads by its place in the file waits for the next time. */
+  async #compress(): Promise<void> {
+    const { path, maxFile, compress, isNeeded } = this.#options;
+    if (!compress) return;
+    for (let number = 1; number < maxFile; number++) {
+      const identity = await identityOf(`${path}.${number}`);
+      if (identity !== undefined && isNeeded?.(identity) !== true) await compressFile(`${path}.${number}`);
+    }
   }
 
   /** The writer goes on in the old file until it has opened the new one. */

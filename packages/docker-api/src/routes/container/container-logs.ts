@@ -47,7 +47,11 @@ export const containerLogs = defineRoute({
     const blocks = await engine.containers.logs(ref, { ...options, signal });
     response.writeHead(200, { "Content-Type": streamType(tty, version) });
     response.flushHeaders();
-    const framer = new LogFramer({ framed: !tty, timestamps, ...(details ? { details: "" } : {}) });
+    const framer = new LogFramer({
+      framed: !tty,
+      timestamps,
+      ...(details ? { details: encodeDetails(await engine.containers.logAttributes(ref)) } : {}),
+    });
     const writer = new StreamWriter(response);
     try {
       for await (const block of blocks) {
@@ -62,3 +66,16 @@ export const containerLogs = defineRoute({
     return undefined;
   },
 });
+
+/** `name=value` pairs in the order of their names, escaped as in the query of an address. */
+function encodeDetails(attributes: Readonly<Record<string, string>>): string {
+  const names = Object.keys(attributes).sort();
+  return names.map((name) => `${queryEscape(name)}=${queryEscape(attributes[name] ?? "")}`).join(",");
+}
+
+function queryEscape(plain: string): string {
+  const hex = (letter: string) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`;
+  return encodeURIComponent(plain)
+    .replaceAll(/[!'()*]/g, hex)
+    .replaceAll("%20", "+");
+}

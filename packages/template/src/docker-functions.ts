@@ -1,13 +1,7 @@
-import {
-  anyType,
-  intType,
-  stringSliceType,
-  stringType,
-  type TemplateFunction,
-  toJson,
-  typed,
-  type Value,
-} from "@boxship/template";
+import { toJson } from "./json.ts";
+import type { TemplateFunction } from "./template.ts";
+import { anyType, intType, stringSliceType, stringType } from "./types.ts";
+import { typed, type Value } from "./value.ts";
 
 const text1 = (call: (text: string) => unknown): TemplateFunction => ({ params: [stringType], call });
 
@@ -24,7 +18,7 @@ function truncateBytes(text: string, length: bigint): string {
   return BigInt(bytes.length) < length ? text : bytes.subarray(0, Number(length)).toString();
 }
 
-/** Functions of `--format` templates. */
+/** Functions of Docker's templates: of `--format`, and of the tags of logs. */
 export const templateFunctions: Readonly<Record<string, TemplateFunction>> = {
   json: { params: [anyType], call: (value: unknown) => toJson(value) },
   split: {

@@ -81,6 +81,7 @@ const engine = scriptedEngine({
     resize: () => Promise.resolve(),
     top: () => Promise.resolve({ titles: [], rows: [] }),
     wait: () => Promise.resolve({ exitCode: 0 }),
+    prune: () => Promise.resolve({ removed: [], reclaimed: 0 }),
   },
   execs: {
     create: () => Promise.resolve("e"),

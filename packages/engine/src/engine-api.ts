@@ -48,6 +48,10 @@ export interface ContainersApi {
   ): Promise<{ readonly warnings: readonly string[] }>;
   /** `Conflict` when running without `force`. */
   remove(ref: string, options?: { readonly force?: boolean; readonly volumes?: boolean }): Promise<void>;
+  /** Removes all containers that do not run and pass the filter; what their writable layers took is given back. */
+  prune(
+    filter: (container: ContainerView) => boolean,
+  ): Promise<{ readonly removed: readonly string[]; readonly reclaimed: number }>;
   /** Newest first. */
   list(options?: { readonly all?: boolean; readonly size?: boolean }): Promise<readonly ContainerView[]>;
   get(ref: string, options?: { readonly size?: boolean }): Promise<ContainerView>;
@@ -379,7 +383,7 @@ export interface EngineEvent {
 export interface EventsApi {
   /** Calls `listener` for every event from now on; disposing ends it. */
   subscribe(listener: (event: EngineEvent) => void): Disposable;
-  /** Events that are still in memory, oldest first. */
+  /** The latest events, those before a restart included, oldest first. */
   recent(): readonly EngineEvent[];
 }
 

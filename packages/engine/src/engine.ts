@@ -22,6 +22,7 @@ import type {
   SystemApi,
   VolumesApi,
 } from "./engine-api.ts";
+import { EventLog } from "./event-log.ts";
 import { EventBus } from "./events.ts";
 import { ExecTable } from "./exec/exec-table.ts";
 import { execsApi } from "./exec/execs.ts";
@@ -132,8 +133,9 @@ async function openParts(options: EngineOptions, owned: AsyncDisposableStack): P
       logger,
       clock,
     }).then((part) => owned.use(part)),
+    EventLog.open(root, logger).then((part) => owned.use(part)),
   ]);
-  const [[snapshotter, images], containers, volumeStore, runtime, network] = allOf(opened);
+  const [[snapshotter, images], containers, volumeStore, runtime, network, eventLog] = allOf(opened);
   return {
     options,
     clock,
@@ -145,7 +147,7 @@ async function openParts(options: EngineOptions, owned: AsyncDisposableStack): P
     images,
     containers,
     waiters: new Waiters(),
-    events: new EventBus(clock),
+    events: new EventBus(clock, eventLog),
     execs: owned.use(new ExecTable(clock)),
     locks: new KeyedMutex(),
     live: new Map(),

@@ -1,5 +1,6 @@
 import type { Clock } from "@boxship/base";
 import type { EngineEvent, EventsApi } from "./engine-api.ts";
+import type { EventLog } from "./event-log.ts";
 
 /** How many past events `since` can reach back to. */
 const KEPT = 1024;
@@ -7,12 +8,17 @@ const KEPT = 1024;
 /** Delivers what happens to whoever listens, in order, and remembers the latest for late comers. */
 export class EventBus implements EventsApi {
   readonly #clock: Clock;
+  readonly #log: EventLog;
   readonly #listeners = new Set<(event: EngineEvent) => void>();
-  readonly #recent: EngineEvent[] = [];
-  #lastTime = 0n;
+  readonly #recent: EngineEvent[];
+  #lastTime: bigint;
 
-  constructor(clock: Clock) {
+  /** @param log what happened before, and where it is kept; the caller disposes of it */
+  constructor(clock: Clock, log: EventLog) {
     this.#clock = clock;
+    this.#log = log;
+    this.#recent = log.past.slice(-KEPT);
+    this.#lastTime = this.#recent.at(-1)?.time ?? 0n;
   }
 
   get listeners(): number {
@@ -31,6 +37,7 @@ export class EventBus implements EventsApi {
     const event: EngineEvent = { type, action, actor: { id, attributes }, time: this.#lastTime };
     this.#recent.push(event);
     if (this.#recent.length > KEPT) this.#recent.shift();
+    this.#log.append(event);
     for (const listener of this.#listeners) listener(event);
   }
 

@@ -8,6 +8,7 @@ import { createContainer } from "./container-create.ts";
 import { killContainer } from "./container-kill.ts";
 import { containerLogAttributes, containerLogs } from "./container-logs.ts";
 import { pauseContainer, unpauseContainer } from "./container-pause.ts";
+import { pruneContainers } from "./container-prune.ts";
 import { removeContainer } from "./container-remove.ts";
 import { renameContainer } from "./container-rename.ts";
 import { resizeContainer } from "./container-resize.ts";
@@ -33,6 +34,7 @@ export function containersApi(context: EngineContext): ContainersApi {
     rename: (ref, name) => renameContainer(context, ref, name),
     update: (ref, change) => updateContainer(context, ref, change),
     remove: (ref, options) => removeContainer(context, ref, options),
+    prune: (filter) => pruneContainers(context, filter),
     list: (options) => listContainers(context, options),
     get: async (ref, options) => containerView(context, containers.resolve(ref), options),
     logs: (ref, options) => containerLogs(context, ref, options),

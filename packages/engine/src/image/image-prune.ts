@@ -18,7 +18,9 @@ export async function pruneImages(
     if (filter !== undefined && !filter(imageView(context, record))) continue;
     removed.push(...(await deleteImage(context, record)));
   }
-  return { removed, reclaimed: Math.max(0, before - (await usedBytes(context))) };
+  const reclaimed = Math.max(0, before - (await usedBytes(context)));
+  context.events.publish("image", "prune", "", { reclaimed: String(reclaimed) });
+  return { removed, reclaimed };
 }
 
 async function usedBytes({ images, snapshotter }: EngineContext): Promise<number> {

@@ -34,5 +34,6 @@ export async function pruneNetworks(
     await removeNetwork(context, record.id);
     removed.push(record.name);
   }
+  context.events.publish("network", "prune", "", { reclaimed: "0" });
   return removed;
 }

@@ -52,6 +52,7 @@ export function volumesApi(context: EngineContext): VolumesApi {
         removed.push(name);
         reclaimed += view.usage?.size ?? 0;
       }
+      context.events.publish("volume", "prune", "", { reclaimed: String(reclaimed) });
       return { removed, reclaimed };
     },
   };

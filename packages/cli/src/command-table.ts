@@ -178,6 +178,20 @@ const network: readonly CommandEntry[] = [
   },
 ];
 
+const registry: readonly CommandEntry[] = [
+  {
+    name: "gc",
+    aliases: ["garbage-collect"],
+    summary: "Remove what nothing needs from a registry that is not being served",
+    load: () => import("./commands/registry-gc.ts"),
+  },
+  {
+    name: "serve",
+    summary: "Serve images and other artifacts to every client, until it is told to stop",
+    load: () => import("./commands/registry-serve.ts"),
+  },
+];
+
 const system: readonly CommandEntry[] = [
   { name: "df", summary: "Show disk usage", load: () => import("./commands/system-df.ts") },
   {
@@ -345,6 +359,7 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
   { name: "image", summary: "Manage images", children: image },
   { name: "manifest", summary: "Look at image manifests and manifest lists", children: manifest },
   { name: "network", summary: "Manage networks", children: network },
+  { name: "registry", summary: "Serve a registry of images", children: registry },
   { name: "system", summary: "Manage the engine as a whole", children: system },
   { name: "volume", summary: "Manage volumes", children: volume },
   {

@@ -133,9 +133,10 @@ export interface Ingest extends AsyncDisposable {
   /**
    * Checks size and digest, makes the blob durable and visible.
    *
-   * @throws InvalidArgument if either differs; the ingest is then aborted
+   * @param expected the digest, where it was not known when the ingest began; of the algorithm that it was begun with
+   * @throws InvalidArgument if any differs; the ingest is then aborted
    */
-  commit(): Promise<BlobInfo>;
+  commit(expected?: Digest): Promise<BlobInfo>;
 
   abort(): Promise<void>;
 }

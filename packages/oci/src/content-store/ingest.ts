@@ -124,11 +124,11 @@ class FileIngest implements Ingest {
     this.#digest = digest;
   }
 
-  async commit(): Promise<BlobInfo> {
+  async commit(expected = this.#request.digest): Promise<BlobInfo> {
     this.#expect("open");
     const { handle, path } = this.#file;
     const blob: BlobInfo = { digest: await this.#finalDigest(), size: this.#offset };
-    const problem = this.#problem(blob);
+    const problem = this.#problem(blob, expected);
     if (problem !== undefined) {
       await this.abort();
       throw this.#mismatch(problem);
@@ -161,8 +161,8 @@ class FileIngest implements Ingest {
     await rename(path, this.#paths.partial(keyHash));
   }
 
-  #problem(blob: BlobInfo): string | undefined {
-    const { digest, size } = this.#request;
+  #problem(blob: BlobInfo, digest: Digest | undefined): string | undefined {
+    const { size } = this.#request;
     if (size !== undefined && blob.size !== size) return `has ${blob.size} bytes instead of ${size}`;
     if (digest !== undefined && blob.digest !== digest) return `has the digest ${blob.digest} instead of ${digest}`;
     return undefined;

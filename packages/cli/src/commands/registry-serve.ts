@@ -1,0 +1,82 @@
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { createLogger, errorMessage } from "@boxship/base";
+import { htpasswdAccess, openRegistry, parseAccessFile, type RegistryOptions } from "@boxship/registry";
+import { defineCommand } from "../command.ts";
+import { print } from "../context.ts";
+import { Failure } from "../failure.ts";
+import { bool, duration, text } from "../flags/flag.ts";
+import { parseListenAddress } from "../format/parse-listen-address.ts";
+
+const HOUR = 3600;
+
+export const command = defineCommand({
+  usage: "[OPTIONS]",
+  summary: "Serve images and other artifacts to every client, until it is told to stop",
+  flags: {
+    "access-file": text("YAML file of groups and rules: who may pull, push and delete where", { hint: "path" }),
+    "gc-interval": duration("How often what nothing needs is removed; 0 for never"),
+    htpasswd: text("File of users with bcrypt hashes; without it, everybody may do everything", { hint: "path" }),
+    "immutable-tags": bool("Tags stay what they are once they are pushed"),
+    listen: text("Address and port to listen at", { initial: "127.0.0.1:5000", hint: "address" }),
+    "no-delete": bool("Refuse to delete anything"),
+    root: text("Directory of what it keeps", { initial: "/var/lib/boxship-registry", hint: "path" }),
+    "tls-cert": text("PEM file of the server's certificate", { hint: "path" }),
+    "tls-key": text("PEM file of its key", { hint: "path" }),
+  },
+  async run(context, { flags, changed }) {
+    const { host, port } = parseListenAddress(flags.listen);
+    const tls = readTls(flags["tls-cert"], flags["tls-key"]);
+    const logger = createLogger();
+    await using registry = await openRegistry({
+      root: flags.root,
+      ...readAccess(flags.htpasswd, flags["access-file"]),
+      ...(tls !== undefined && { tls }),
+      deletion: !flags["no-delete"],
+      immutableTags: flags["immutable-tags"],
+      logger,
+    });
+    const { server } = registry;
+    server.listen(port, host);
+    await once(server, "listening");
+    const { address, port: actual } = server.address() as AddressInfo;
+    const shown = address.includes(":") ? `[${address}]:${actual}` : `${address}:${actual}`;
+    print(context, `Serving at ${tls === undefined ? "http" : "https"}://${shown}`);
+
+    const seconds = changed.has("gc-interval") ? flags["gc-interval"] / 1e9 : HOUR;
+    const collect = (): void => {
+      registry.collectGarbage().catch((error: unknown) => logger.error(`garbage stays: ${errorMessage(error)}`));
+    };
+    const timer = seconds > 0 ? setInterval(collect, seconds * 1000) : undefined;
+    await Promise.race((["SIGINT", "SIGTERM"] as const).map((signal) => once(process, signal)));
+    clearInterval(timer);
+    server.close();
+    server.closeAllConnections();
+  },
+});
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new Failure(`cannot read ${path}: ${errorMessage(error)}`);
+  }
+}
+
+function readTls(certificate: string, key: string): RegistryOptions["tls"] {
+  if (certificate === "" && key === "") return undefined;
+  if (certificate === "" || key === "") throw new Failure("--tls-cert and --tls-key go together");
+  return { certificate: read(certificate), key: read(key) };
+}
+
+function readAccess(htpasswd: string, rules: string): Pick<RegistryOptions, "access"> {
+  if (htpasswd === "" && rules === "") return {};
+  const file = rules === "" ? undefined : parseAccessFile(read(rules), rules);
+  return {
+    access: htpasswdAccess({
+      htpasswd: htpasswd === "" ? "" : read(htpasswd),
+      ...(file !== undefined && { rules: file.rules, groups: file.groups }),
+    }),
+  };
+}

@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { test } from "node:test";
+import { runProgram, tempDir } from "@boxship/testkit";
+
+const boxship = [process.execPath, "--disable-warning=ExperimentalWarning", resolve(import.meta.dirname, "../main.ts")];
+// bcrypt of "secret".
+const HASH = "$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a";
+
+test("registry serve: users with rules push and pull, skopeo too; SIGTERM ends it, and gc cleans up", async () => {
+  await using directory = tempDir("registry");
+  const [htpasswd, access, root] = [directory.join("htpasswd"), directory.join("access.yaml"), directory.join("root")];
+  writeFileSync(htpasswd, `ann:${HASH}\nbob:${HASH}\n`);
+  writeFileSync(
+    access,
+    "rules:\n  - { users: [ann], actions: [pull, push, delete] }\n  - { users: [anonymous], repositories: [public/*], actions: [pull] }\n",
+  );
+  const flags = ["--root", root, "--htpasswd", htpasswd, "--access-file", access, "--listen", "127.0.0.1:0"];
+  const [file = "", ...args] = [...boxship, "registry", "serve", ...flags];
+  const child = spawn(file, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = once(child, "exit");
+  try {
+    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    const url = /^Serving at (http:\/\/127\.0\.0\.1:\d+)\n$/.exec(line.toString())?.[1] ?? "";
+    assert.notEqual(url, "", line.toString());
+    const host = url.replace("http://", "");
+    writeFileSync(directory.join("file"), "content");
+    await runProgram(["tar", "-C", directory.path, "-cf", directory.join("layer.tar"), "file"]);
+    const as = (user: string) => ["--dest-tls-verify=false", `--dest-creds=${user}:secret`];
+    const archive = directory.join("image");
+    const config = JSON.stringify({ architecture: "amd64", os: "linux", rootfs: { type: "layers", diff_ids: [] } });
+    writeFileSync(directory.join("config.json"), config);
+    // An image without layers is an image all the same.
+    const digest = (await runProgram(["sha256sum", directory.join("config.json")])).stdout.split(" ")[0] ?? "";
+    await runProgram(["mkdir", archive]);
+    writeFileSync(`${archive}/${digest}`, config);
+    writeFileSync(`${archive}/version`, "Directory Transport Version: 1.1\n");
+    const manifest = {
+      schemaVersion: 2,
+      mediaType: "application/vnd.oci.image.manifest.v1+json",
+      config: {
+        mediaType: "application/vnd.oci.image.config.v1+json",
+        digest: `sha256:${digest}`,
+        size: config.length,
+      },
+      layers: [],
+    };
+    writeFileSync(`${archive}/manifest.json`, JSON.stringify(manifest));
+    const push = (user: string, name: string) =>
+      runProgram(["skopeo", "copy", ...as(user), `dir:${archive}`, `docker://${host}/${name}`]);
+    const pushed = await push("ann", "public/image:1");
+    assert.equal(pushed.status, 0, pushed.stderr);
+    assert.equal((await push("ann", "private/image:1")).status, 0);
+    assert.match((await push("bob", "public/image:2")).stderr, /denied|forbidden/i);
+    const inspect = (name: string) =>
+      runProgram(["skopeo", "inspect", "--raw", "--tls-verify=false", `docker://${host}/${name}`]);
+    assert.deepEqual(JSON.parse((await inspect("public/image:1")).stdout), manifest);
+    assert.match((await inspect("private/image:1")).stderr, /authentication required|unauthorized/i);
+    const second = await runProgram([...boxship, "registry", "gc", "--root", root]);
+    assert.deepEqual([second.status, /another registry is using/.test(second.stderr)], [1, true], second.stderr);
+  } finally {
+    child.kill("SIGTERM");
+    await ended;
+  }
+  assert.equal(child.exitCode, 0);
+  const gc = await runProgram([...boxship, "registry", "gc", "--root", root, "--dry-run"]);
+  assert.match(gc.stdout, /^Would remove 0 manifests and 0 blobs/, gc.stderr);
+  assert.ok(existsSync(`${root}/index.db`));
+});
+
+test("registry serve refuses what cannot be", async () => {
+  await using directory = tempDir("registry");
+  const serve = (...flags: string[]) =>
+    runProgram([...boxship, "registry", "serve", "--root", directory.join("root"), ...flags]);
+  const wrong: readonly (readonly [string[], RegExp])[] = [
+    [["--listen", "nowhere"], /is no address to listen at/],
+    [["--tls-cert", "x"], /go together/],
+    [["--htpasswd", directory.join("none")], /cannot read .*none/],
+    [["extra"], /accepts? no arguments|requires? at most/i],
+  ];
+  for (const [flags, message] of wrong) {
+    const { status, stderr } = await serve(...flags);
+    assert.notEqual(status, 0);
+    assert.match(stderr, message);
+  }
+});

@@ -1,0 +1,6 @@
+export { type AccessFile, parseAccessFile } from "./access/access-file.ts";
+export { type Access, type Action, openAccess } from "./access/contract.ts";
+export { type HtpasswdAccessOptions, htpasswdAccess } from "./access/htpasswd-access.ts";
+export type { Rule } from "./access/rules.ts";
+export { openRegistry, type Registry, type RegistryOptions } from "./open-registry.ts";
+export type { Collected, CollectOptions } from "./store/collect-garbage.ts";

@@ -1,0 +1,67 @@
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { type Call, digestArgument } from "../http/call.ts";
+
+/** Blobs up to this size are read at once. */
+const SMALL = 256 * 1024;
+
+/** One range of bytes of a `Range` header; undefined: the whole; "none": nothing of what is there. */
+export function byteRange(
+  header: string | undefined,
+  size: number,
+): { readonly start: number; readonly end: number } | "none" | undefined {
+  const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? "");
+  if (match === null) return undefined;
+  const [first = "", last = ""] = match.slice(1);
+  if (first === "" && last === "") return undefined;
+  const start = first === "" ? Math.max(0, size - Number(last)) : Number(first);
+  const end = first === "" || last === "" ? size - 1 : Math.min(size - 1, Number(last));
+  if (start >= size || (first === "" && Number(last) === 0)) return "none";
+  // A range that ends before it begins is no range, and is ignored (RFC 9110, section 14.1.1).
+  return end < start ? undefined : { start, end };
+}
+
+/** `GET|HEAD /v2/{name}/blobs/{digest}` */
+export async function blobGet(call: Call): Promise<void> {
+  await call.allow("pull");
+  const { request, response, repositories, repository } = call;
+  const digest = digestArgument(call.reference);
+  await repositories.blob(repository, digest);
+  const headers = {
+    "content-type": "application/octet-stream",
+    "docker-content-digest": digest,
+    etag: `"${digest}"`,
+    "accept-ranges": "bytes",
+    "cache-control": "max-age=31536000",
+  };
+  if (request.headers["if-none-match"] === headers.etag) {
+    response.writeHead(304, headers).end();
+    return;
+  }
+  await using reader = await repositories.content.open(digest);
+  const { size } = reader;
+  const range = byteRange(request.headers.range, size);
+  if (range === "none") {
+    response.writeHead(416, { "content-range": `bytes */${size}`, "content-length": "0" }).end();
+    return;
+  }
+  const { start, end } = range ?? { start: 0, end: size - 1 };
+  const length = end - start + 1;
+  response.writeHead(range === undefined ? 200 : 206, {
+    ...headers,
+    "content-length": String(length),
+    ...(range !== undefined && { "content-range": `bytes ${start}-${end}/${size}` }),
+  });
+  if (request.method === "HEAD") response.end();
+  else if (length <= SMALL) response.end(await reader.read(start, length));
+  else await pipeline(Readable.from(limited(reader.chunks(start), length), { objectMode: true }), response);
+}
+
+async function* limited(chunks: AsyncIterable<Uint8Array>, length: number): AsyncGenerator<Uint8Array> {
+  let left = length;
+  for await (const chunk of chunks) {
+    yield chunk.byteLength > left ? chunk.subarray(0, left) : chunk;
+    left -= chunk.byteLength;
+    if (left <= 0) return;
+  }
+}

@@ -1,0 +1,20 @@
+import { MediaType } from "@boxship/oci";
+import type { Call } from "../http/call.ts";
+
+/** `GET|HEAD /v2/{name}/manifests/{reference}` */
+export async function manifestGet(call: Call): Promise<void> {
+  await call.allow("pull");
+  const { digest, mediaType, size } = await call.repositories.manifest(call.repository, call.reference);
+  const headers = {
+    "content-type": mediaType === "" ? MediaType.OciManifest : mediaType,
+    "content-length": String(size),
+    "docker-content-digest": digest,
+    etag: `"${digest}"`,
+  };
+  if (call.request.headers["if-none-match"] === headers.etag) {
+    call.response.writeHead(304, { etag: headers.etag, "docker-content-digest": digest }).end();
+    return;
+  }
+  const body = call.request.method === "HEAD" ? undefined : await call.repositories.content.read(digest);
+  call.response.writeHead(200, headers).end(body);
+}

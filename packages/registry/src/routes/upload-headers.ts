@@ -1,0 +1,16 @@
+import type { Digest } from "@boxship/oci";
+import { type Call, empty } from "../http/call.ts";
+
+/** Where an upload goes on, and what it has: the range's end is inclusive, so that an empty one ends at 0, too. */
+export function uploadAt(repository: string, id: string, offset: number): Record<string, string> {
+  return {
+    location: `/v2/${repository}/blobs/uploads/${id}`,
+    "docker-upload-uuid": id,
+    range: `0-${Math.max(0, offset - 1)}`,
+  };
+}
+
+export function finished(call: Call, digest: Digest): void {
+  const location = `/v2/${call.repository}/blobs/${digest}`;
+  empty(call, 201, { location, "docker-content-digest": digest });
+}

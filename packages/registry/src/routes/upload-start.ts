@@ -1,0 +1,35 @@
+import { isDigest } from "@boxship/oci";
+import { type Call, digestArgument, empty } from "../http/call.ts";
+import { RepositoryStore } from "../store/repository-store.ts";
+import { finished, uploadAt } from "./upload-headers.ts";
+
+/** `POST /v2/{name}/blobs/uploads/`: begins an upload, is one (`?digest=`), or mounts a blob (`?mount=&from=`). */
+export async function uploadStart(call: Call): Promise<void> {
+  await call.allow("push");
+  const { repository, query, uploads, request } = call;
+  const [mount, from] = [query.get("mount"), query.get("from")];
+  if (mount !== null && from !== null && isDigest(mount) && (await mayPull(call, from))) {
+    if (await call.repositories.mountBlob(repository, RepositoryStore.checkName(from), mount)) {
+      finished(call, mount);
+      return;
+    }
+  }
+  const digest = query.has("digest") ? digestArgument(query.get("digest")) : undefined;
+  const id = await uploads.start(repository);
+  if (digest === undefined) {
+    empty(call, 202, uploadAt(repository, id, 0));
+    return;
+  }
+  await uploads.finish(repository, id, request, digest);
+  finished(call, digest);
+}
+
+/** Whoever may not read a blob where it is may push it all the same. */
+async function mayPull(call: Call, repository: string): Promise<boolean> {
+  try {
+    await call.allow("pull", repository);
+    return true;
+  } catch {
+    return false;
+  }
+}

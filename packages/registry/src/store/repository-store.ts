@@ -1,0 +1,262 @@
+import { type Clock, Conflict, InvalidArgument, NotFound, systemClock } from "@boxship/base";
+import { type ContentStore, type Digest, decodeManifest, digestAlgorithm, digestOf, isDigest } from "@boxship/oci";
+import { type Compare, keyAfter, type Operation, prefixRange, type Store } from "@boxship/store";
+import { keys } from "./keys.ts";
+import { manifestNeeds, referrerOf } from "./manifest-needs.ts";
+import { checkRepository, checkTag } from "./names.ts";
+import {
+  type BlobRecord,
+  decodeRecord,
+  encodeRecord,
+  type ManifestRecord,
+  type ReferrerRecord,
+  type TagRecord,
+} from "./records.ts";
+
+export interface RepositoryStoreOptions {
+  /** What belongs to which repository, and under which name. */
+  readonly index: Store;
+  /** The bytes. */
+  readonly content: ContentStore;
+  /** Tags, once pushed, stay what they are. @default false */
+  readonly immutableTags?: boolean;
+  readonly clock?: Clock;
+}
+
+export interface StoredManifest extends ManifestRecord {
+  readonly digest: Digest;
+}
+
+/** One part of a list that is ordered by name. */
+export interface Page {
+  readonly names: readonly string[];
+  /** Whether more follow the last one. */
+  readonly more: boolean;
+}
+
+export interface PageRequest {
+  /** At most so many. @default all */
+  readonly limit?: number;
+  /** Those after this one. */
+  readonly after?: string;
+}
+
+/**
+ * Repositories: which manifests, tags and blobs each has. A blob is stored once, and served only by the repositories that
+ * it was pushed or mounted to. Every change is one transaction, durable when it resolves.
+ */
+export class RepositoryStore {
+  readonly content: ContentStore;
+  readonly #index: Store;
+  readonly #clock: Clock;
+  readonly #immutableTags: boolean;
+
+  constructor({ index, content, immutableTags = false, clock = systemClock }: RepositoryStoreOptions) {
+    this.#index = index;
+    this.content = content;
+    this.#immutableTags = immutableTags;
+    this.#clock = clock;
+  }
+
+  async #get<T>(key: string): Promise<T | undefined> {
+    const [item] = (await this.#index.range({ start: key })).items;
+    return item === undefined ? undefined : (decodeRecord(item) as T);
+  }
+
+  /** @throws NotFound */
+  async blob(repository: string, digest: Digest): Promise<BlobRecord> {
+    const record = await this.#get<BlobRecord>(keys.blob(repository, digest));
+    if (record !== undefined) return record;
+    throw new NotFound(`blob ${digest} is not in repository ${repository}`, {
+      subject: { kind: "blob", name: digest },
+    });
+  }
+
+  /** Lets a repository serve a blob that is in the content store. */
+  async linkBlob(repository: string, digest: Digest, size: number): Promise<void> {
+    const record: BlobRecord = { size, pushedAt: this.#clock.now() };
+    await this.#index.transact({
+      success: [{ kind: "put", key: keys.blob(repository, digest), value: encodeRecord(record) }],
+    });
+  }
+
+  /** Lets `repository` serve a blob of another one. False where that does not have it. */
+  async mountBlob(repository: string, from: string, digest: Digest): Promise<boolean> {
+    using lease = this.content.lease();
+    lease.add(digest);
+    const record = await this.#get<BlobRecord>(keys.blob(from, digest));
+    if (record === undefined || (await this.content.stat(digest)) === undefined) return false;
+    await this.linkBlob(repository, digest, record.size);
+    return true;
+  }
+
+  /** Takes the blob from the repository; its bytes go with the next collection. @throws NotFound */
+  async unlinkBlob(repository: string, digest: Digest): Promise<void> {
+    await this.blob(repository, digest);
+    await this.#index.transact({ success: [{ kind: "delete", range: { start: keys.blob(repository, digest) } }] });
+  }
+
+  /** The manifest that a tag or a digest names. @throws NotFound, InvalidArgument */
+  async manifest(repository: string, reference: string): Promise<StoredManifest> {
+    const digest = isDigest(reference) ? reference : (await this.#tag(repository, checkTag(reference)))?.digest;
+    const record =
+      digest === undefined ? undefined : await this.#get<ManifestRecord>(keys.manifest(repository, digest));
+    if (digest !== undefined && record !== undefined) return { digest, ...record };
+    throw new NotFound(`manifest ${reference} is not in repository ${repository}`, {
+      subject: { kind: "manifest", name: reference },
+    });
+  }
+
+  #tag(repository: string, tag: string): Promise<TagRecord | undefined> {
+    return this.#get<TagRecord>(keys.tag(repository, tag));
+  }
+
+  /**
+   * Stores a manifest whose blobs (or, of an index, manifests) the repository has already.
+   *
+   * @param reference the tag that it gets, or the digest that it must have
+   * @throws InvalidArgument if it is malformed, has another digest, or needs what is not there; Conflict for a tag that
+   *   must not change
+   */
+  async putManifest(
+    repository: string,
+    reference: string,
+    bytes: Uint8Array,
+    mediaType: string | undefined,
+  ): Promise<StoredManifest> {
+    const tag = isDigest(reference) ? undefined : checkTag(reference);
+    const digest = digestOf(bytes, isDigest(reference) ? digestAlgorithm(reference) : "sha256");
+    if (tag === undefined && digest !== reference) {
+      throw new InvalidArgument(`the manifest has the digest ${digest}, not ${reference}`, {
+        subject: { kind: "digest", name: reference },
+      });
+    }
+    const manifest = readManifest(bytes, mediaType);
+    const needs = manifestNeeds(manifest);
+    const now = this.#clock.now();
+    const { subject } = manifest;
+    const record: ManifestRecord = {
+      mediaType: manifest.mediaType,
+      size: bytes.byteLength,
+      needs: needs.map((need) => need.digest),
+      ...(subject !== undefined && { subject: subject.digest }),
+      pushedAt: now,
+    };
+    using lease = this.content.lease();
+    for (const need of [...record.needs, digest]) lease.add(need);
+    await this.content.put(bytes, digest);
+    const put = (key: string, value: object): Operation => ({ kind: "put", key, value: encodeRecord(value) });
+    const operations = [put(keys.repository(repository), {}), put(keys.manifest(repository, digest), record)];
+    if (tag !== undefined) operations.push(put(keys.tag(repository, tag), { digest, pushedAt: now }));
+    if (subject !== undefined) {
+      const referrer = referrerOf(manifest, digest, bytes.byteLength);
+      operations.push(put(keys.referrer(repository, subject.digest, digest), referrer));
+    }
+    const there = needs.map(({ kind, digest: need }): Compare => {
+      const key = kind === "blob" ? keys.blob(repository, need) : keys.manifest(repository, need);
+      return { key, target: "version", is: "greater", value: 0 };
+    });
+    await this.#checkTagMayBe(repository, tag, digest);
+    await this.#commit(repository, there, operations);
+    return { digest, ...record };
+  }
+
+  async #checkTagMayBe(repository: string, tag: string | undefined, digest: Digest): Promise<void> {
+    if (!this.#immutableTags || tag === undefined) return;
+    const present = await this.#tag(repository, tag);
+    if (present === undefined || present.digest === digest) return;
+    throw new Conflict(`tag ${tag} of repository ${repository} is ${present.digest}, and tags do not change here`, {
+      subject: { kind: "tag", name: tag },
+      remedy: "push another tag",
+    });
+  }
+
+  /** Conditions of one transaction are limited, so that a manifest of very many layers is looked at in parts first. */
+  async #commit(repository: string, there: readonly Compare[], operations: readonly Operation[]): Promise<void> {
+    const LIMIT = 100;
+    for (let from = 0; from < there.length; from += LIMIT) {
+      const last = from + LIMIT >= there.length;
+      const compare = there.slice(from, from + LIMIT);
+      const { succeeded } = await this.#index.transact({ compare, ...(last && { success: operations }) });
+      if (!succeeded) throw await this.#missing(repository, compare);
+    }
+    if (there.length === 0) await this.#index.transact({ success: operations });
+  }
+
+  async #missing(repository: string, compare: readonly Compare[]): Promise<Error> {
+    for (const { key } of compare) {
+      if ((await this.#get(key)) !== undefined) continue;
+      const digest = key.slice(key.lastIndexOf("@") + 1);
+      return new InvalidArgument(`the manifest needs ${digest}, which repository ${repository} does not have`, {
+        subject: { kind: "manifest blob", name: digest },
+        remedy: "push it first",
+      });
+    }
+    return new Conflict(`what the manifest needs was removed from repository ${repository} meanwhile`);
+  }
+
+  /**
+   * Removes a tag, or a manifest with all of its tags.
+   *
+   * @throws NotFound
+   */
+  async deleteManifest(repository: string, reference: string): Promise<void> {
+    const { digest, subject } = await this.manifest(repository, reference);
+    const remove = (key: string): Operation => ({ kind: "delete", range: { start: key } });
+    if (!isDigest(reference)) {
+      await this.#index.transact({ success: [remove(keys.tag(repository, reference))] });
+      return;
+    }
+    const { items } = await this.#index.range(prefixRange(keys.tags(repository)));
+    const tags = items.filter((item) => (decodeRecord(item) as TagRecord).digest === digest);
+    const operations = [remove(keys.manifest(repository, digest))];
+    if (subject !== undefined) operations.push(remove(keys.referrer(repository, subject, digest)));
+    // A tag that was moved meanwhile is somebody else's; those of a manifest that is gone lead nowhere.
+    for (const { key, modRevision } of tags) {
+      const compare: Compare[] = [{ key, target: "modRevision", value: modRevision }];
+      await this.#index.transact({ compare, success: [remove(key)] });
+    }
+    await this.#index.transact({ success: operations });
+  }
+
+  /** @throws NotFound for a repository that nothing was ever pushed to */
+  async tags(repository: string, page: PageRequest = {}): Promise<Page> {
+    if ((await this.#get(keys.repository(repository))) === undefined) {
+      throw new NotFound(`repository ${repository} is not known to this registry`, {
+        subject: { kind: "repository", name: repository },
+      });
+    }
+    return this.#page(keys.tags(repository), page);
+  }
+
+  repositories(page: PageRequest = {}): Promise<Page> {
+    return this.#page(keys.repositories, page);
+  }
+
+  async #page(prefix: string, { limit, after }: PageRequest): Promise<Page> {
+    if (limit === 0) return { names: [], more: false };
+    const { start, end = "" } = prefixRange(prefix);
+    const range = { start: after === undefined ? start : keyAfter(prefix + after), end };
+    const { items, more } = await this.#index.range(range, { keysOnly: true, limit: limit ?? 0 });
+    return { names: items.map(({ key }) => key.slice(prefix.length)), more };
+  }
+
+  /** What names a manifest as its subject, whether that exists or not. */
+  async referrers(repository: string, subject: Digest): Promise<readonly ReferrerRecord[]> {
+    const { items } = await this.#index.range(prefixRange(keys.referrers(repository, subject)));
+    return items.map((item) => decodeRecord(item) as ReferrerRecord);
+  }
+
+  static checkName(name: string): string {
+    return checkRepository(name);
+  }
+}
+
+function readManifest(bytes: Uint8Array, mediaType: string | undefined) {
+  try {
+    return decodeManifest(bytes, mediaType === undefined ? {} : { mediaType });
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw new InvalidArgument(error.message, { cause: error, subject: { kind: "manifest", name: "manifest" } });
+  }
+}

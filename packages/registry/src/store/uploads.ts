@@ -1,0 +1,192 @@
+import { randomUUID } from "node:crypto";
+import { type Clock, Conflict, InvalidArgument, NotFound, systemClock, type Timer } from "@boxship/base";
+import { type ContentStore, type Digest, digestAlgorithm, type Ingest } from "@boxship/oci";
+import { prefixRange, type Store } from "@boxship/store";
+import { keys } from "./keys.ts";
+import { decodeRecord, encodeRecord, type UploadRecord } from "./records.ts";
+import type { RepositoryStore } from "./repository-store.ts";
+
+/** How long a file stays open for the next piece; afterwards what it has is hashed again when one comes. */
+const IDLE = 60_000;
+/** How long an upload may take up room without an end. */
+const OLDEST = 24 * 60 * 60 * 1000;
+
+interface Session {
+  readonly repository: string;
+  ingest: Ingest | undefined;
+  busy: boolean;
+  timer: Timer | undefined;
+}
+
+export interface UploadsOptions {
+  readonly index: Store;
+  readonly repositories: RepositoryStore;
+  readonly clock?: Clock;
+}
+
+/** What is being pushed, in pieces; it goes on after a cut connection, and after a new start of the registry. */
+export class Uploads implements AsyncDisposable {
+  readonly #index: Store;
+  readonly #repositories: RepositoryStore;
+  readonly #content: ContentStore;
+  readonly #clock: Clock;
+  readonly #sessions = new Map<string, Session>();
+
+  constructor({ index, repositories, clock = systemClock }: UploadsOptions) {
+    this.#index = index;
+    this.#repositories = repositories;
+    this.#content = repositories.content;
+    this.#clock = clock;
+  }
+
+  /** @returns the upload's id */
+  async start(repository: string): Promise<string> {
+    const id = randomUUID();
+    const record: UploadRecord = { repository, startedAt: this.#clock.now() };
+    await this.#index.transact({ success: [{ kind: "put", key: keys.upload(id), value: encodeRecord(record) }] });
+    this.#sessions.set(id, { repository, ingest: undefined, busy: false, timer: undefined });
+    return id;
+  }
+
+  /** How many bytes are there. @throws NotFound, Conflict while a piece is being written */
+  offset(repository: string, id: string): Promise<number> {
+    return this.#within(repository, id, async (ingest) => ingest.offset);
+  }
+
+  /**
+   * Appends a piece. What arrived of one that is cut short stays.
+   *
+   * @param from where the sender thinks that it goes on; undefined: where it is
+   * @returns how many bytes are there now
+   * @throws NotFound, Conflict, InvalidArgument where `from` is somewhere else
+   */
+  append(repository: string, id: string, bytes: AsyncIterable<Uint8Array>, from?: number): Promise<number> {
+    return this.#within(repository, id, async (ingest) => {
+      if (from !== undefined && from !== ingest.offset) {
+        throw new InvalidArgument(`the upload goes on at byte ${ingest.offset}, not at ${from}`, {
+          subject: { kind: "upload range", name: String(ingest.offset) },
+        });
+      }
+      for await (const piece of bytes) await ingest.write(piece);
+      return ingest.offset;
+    });
+  }
+
+  /**
+   * Makes the upload a blob of its repository.
+   *
+   * @throws NotFound, Conflict, InvalidArgument if it has another digest; then the upload is gone
+   */
+  async finish(repository: string, id: string, bytes: AsyncIterable<Uint8Array>, digest: Digest): Promise<void> {
+    using lease = this.#content.lease();
+    lease.add(digest);
+    const size = await this.#within(repository, id, async (ingest, session) => {
+      for await (const piece of bytes) await ingest.write(piece);
+      if (digestAlgorithm(digest) !== "sha256") {
+        await ingest[Symbol.asyncDispose]();
+        session.ingest = ingest = await this.#content.ingest({ key: key(id), digest });
+      }
+      session.ingest = undefined;
+      try {
+        return (await ingest.commit(digest)).size;
+      } catch (error) {
+        if (error instanceof InvalidArgument) await this.#forget(id);
+        throw error;
+      }
+    });
+    await this.#repositories.linkBlob(repository, digest, size);
+    await this.#forget(id);
+  }
+
+  /** @throws NotFound, Conflict */
+  async cancel(repository: string, id: string): Promise<void> {
+    await this.#within(repository, id, async (ingest, session) => {
+      session.ingest = undefined;
+      await ingest.abort();
+    });
+    await this.#forget(id);
+  }
+
+  async #forget(id: string): Promise<void> {
+    this.#sessions.get(id)?.timer?.[Symbol.dispose]();
+    this.#sessions.delete(id);
+    await this.#index.transact({ success: [{ kind: "delete", range: { start: keys.upload(id) } }] });
+  }
+
+  async #session(repository: string, id: string): Promise<Session> {
+    let session = this.#sessions.get(id);
+    if (session === undefined) {
+      const [item] = (await this.#index.range({ start: keys.upload(id) })).items;
+      if (item !== undefined) {
+        const record = decodeRecord(item) as UploadRecord;
+        session = this.#sessions.get(id) ?? {
+          repository: record.repository,
+          ingest: undefined,
+          busy: false,
+          timer: undefined,
+        };
+        this.#sessions.set(id, session);
+      }
+    }
+    if (session?.repository === repository) return session;
+    throw new NotFound(`upload ${id} is not known in repository ${repository}`, {
+      subject: { kind: "upload", name: id },
+      remedy: "start a new one",
+    });
+  }
+
+  /** One request at a time has the file. */
+  async #within<T>(repository: string, id: string, work: (ingest: Ingest, session: Session) => Promise<T>): Promise<T> {
+    const session = await this.#session(repository, id);
+    if (session.busy) {
+      throw new Conflict(`upload ${id} is being written by another request`, { subject: { kind: "upload", name: id } });
+    }
+    session.busy = true;
+    session.timer?.[Symbol.dispose]();
+    try {
+      session.ingest ??= await this.#content.ingest({ key: key(id) });
+      return await work(session.ingest, session);
+    } finally {
+      session.busy = false;
+      session.timer = this.#clock.setTimeout(IDLE, () => void this.#rest(id, session));
+    }
+  }
+
+  /** Closes the file until the next piece comes. */
+  async #rest(id: string, session: Session): Promise<void> {
+    if (session.busy) return;
+    const { ingest } = session;
+    session.ingest = undefined;
+    this.#sessions.delete(id);
+    await ingest?.[Symbol.asyncDispose]();
+  }
+
+  /** Gives up uploads that nobody ended. @returns how many */
+  async expire(): Promise<number> {
+    const { items } = await this.#index.range(prefixRange(keys.uploads));
+    const before = this.#clock.now() - OLDEST;
+    let expired = 0;
+    for (const item of items) {
+      const { repository, startedAt } = decodeRecord(item) as UploadRecord;
+      if (startedAt > before) continue;
+      const id = item.key.slice(keys.uploads.length);
+      if (this.#sessions.get(id)?.busy === true) continue;
+      await this.cancel(repository, id);
+      expired++;
+    }
+    return expired;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const sessions = [...this.#sessions.values()];
+    this.#sessions.clear();
+    for (const { timer, ingest } of sessions) {
+      timer?.[Symbol.dispose]();
+      await ingest?.[Symbol.asyncDispose]();
+    }
+  }
+}
+
+function key(id: string): string {
+  return `upload ${id}`;
+}

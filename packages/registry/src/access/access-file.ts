@@ -28,7 +28,8 @@ export function parseAccessFile(source: string, file: string): AccessFile {
   };
   let parsed: unknown;
   try {
-    parsed = load(source) ?? {};
+    // A file of comments alone is no document, and no mistake.
+    parsed = source.replace(/^\s*(#.*)?$/gm, "").trim() === "" ? {} : (load(source) ?? {});
   } catch (error) {
     throw new InvalidArgument(`${file} is not valid YAML`, { cause: error });
   }

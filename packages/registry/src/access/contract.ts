@@ -2,6 +2,16 @@ import type { IncomingMessage } from "node:http";
 
 export type Action = "pull" | "push" | "delete";
 
+/** A token and how long it is good for. */
+export interface IssuedToken {
+  readonly token: string;
+  readonly access_token: string;
+  /** Seconds. */
+  readonly expires_in: number;
+  /** RFC 3339. */
+  readonly issued_at: string;
+}
+
 /** Who may do what. */
 export interface Access {
   /**
@@ -10,7 +20,14 @@ export interface Access {
    */
   check(request: IncomingMessage, action: Action, repository: string): Promise<void>;
   /** `WWW-Authenticate` of a refusal. */
-  challenge(action: Action, repository: string): string | undefined;
+  challenge(request: IncomingMessage, action: Action, repository: string): string | undefined;
+  /**
+   * `GET /token`: for credentials, or none, a token that carries what its owner may do of what is asked for
+   * (distribution's token authentication).
+   *
+   * @throws PermissionDenied for wrong credentials
+   */
+  issueToken?(request: IncomingMessage, scopes: readonly string[]): Promise<IssuedToken>;
 }
 
 /** Everybody may do everything. */

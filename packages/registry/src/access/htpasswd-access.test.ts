@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import type { IncomingMessage } from "node:http";
 import { test } from "node:test";
-import { InvalidArgument, PermissionDenied } from "@boxship/base";
+import { FakeClock, InvalidArgument, PermissionDenied } from "@boxship/base";
 import { hashSync } from "bcryptjs";
-import type { Action } from "./contract.ts";
+import type { Access, Action } from "./contract.ts";
 import { htpasswdAccess } from "./htpasswd-access.ts";
+import type { Rule } from "./rules.ts";
 
 const htpasswd = `# users\nann:${hashSync("one", 4)}\nbob:${hashSync("a:b", 4).replace("$2b$", "$2y$")}\n\n`;
 const request = (user?: string, password = "") => {
@@ -33,7 +34,6 @@ test("users with their passwords come in, others are asked for some", async () =
         return error instanceof PermissionDenied && error.subject?.kind === "credentials";
       });
   }
-  assert.equal(access.challenge("pull", ""), 'Basic realm="boxship"');
 });
 
 test("rules say who may do what where", async () => {
@@ -60,7 +60,48 @@ test("rules say who may do what where", async () => {
   assert.equal(await allowed(nobody, "pull", "public/a/b"), true);
   assert.equal(await allowed(nobody, "push", "public/a/b"), "credentials");
   assert.equal(await allowed(nobody, "pull", "publicity"), "credentials");
-  assert.equal(await allowed(nobody, "pull", ""), true);
+  assert.equal(await allowed(nobody, "pull", ""), "credentials");
+  assert.equal(await allowed(bob, "pull", ""), true);
+});
+
+test("a token carries what its owner may do of what was asked, for a while, and nothing else", async () => {
+  const clock = new FakeClock(1_000_000_000_000);
+  const rules: Rule[] = [
+    { users: ["ann"], repositories: ["team/*"], actions: ["pull", "push"] },
+    { users: ["anonymous"], repositories: ["public/*"], actions: ["pull"] },
+  ];
+  const access = htpasswdAccess({ htpasswd, rules, clock });
+  const issue = async (from: IncomingMessage, ...scopes: string[]) => {
+    const { token } = (await access.issueToken?.(from, scopes)) ?? assert.fail();
+    return { headers: { authorization: `Bearer ${token}` } } as IncomingMessage;
+  };
+  const may = (bearer: IncomingMessage, action: Action, repository: string, by: Access = access) =>
+    by.check(bearer, action, repository).then(
+      () => true,
+      () => false,
+    );
+  const anns = await issue(request("ann", "one"), "repository:team/app:pull,push,delete", "registry:catalog:*", "x");
+  assert.equal(await may(anns, "push", "team/app"), true);
+  assert.equal(await may(anns, "delete", "team/app"), false);
+  assert.equal(await may(anns, "pull", "team/other"), false);
+  assert.equal(await may(anns, "pull", ""), true);
+  const nobodys = await issue(request(), "repository:public/a:pull,push", "repository:team/app:*");
+  assert.equal(await may(nobodys, "pull", "public/a"), true);
+  assert.equal(await may(nobodys, "push", "public/a"), false);
+  assert.equal(await may(nobodys, "pull", "team/app"), false);
+  await assert.rejects(issue(request("ann", "wrong")), PermissionDenied);
+
+  const other = htpasswdAccess({ htpasswd, rules, clock });
+  assert.equal(await may(anns, "push", "team/app", other), false, "another registry's token");
+  const [header = "", , signature = ""] = (anns.headers.authorization ?? "").split(".");
+  const claims = { sub: "ann", aud: "boxship", exp: 9e9, grants: [{ repository: "secret", actions: ["pull"] }] };
+  const forged = `${header}.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.${signature}`;
+  const unsigned = `Bearer ${Buffer.from('{"alg":"none"}').toString("base64url")}.${forged.split(".")[1]}.`;
+  for (const authorization of [forged, unsigned, "Bearer x"]) {
+    assert.equal(await may({ headers: { authorization } } as IncomingMessage, "pull", "secret"), false);
+  }
+  await clock.advance(301_000);
+  assert.equal(await may(anns, "push", "team/app"), false, "too old");
 });
 
 test("files and patterns that are none are refused", () => {

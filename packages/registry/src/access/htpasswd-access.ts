@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import type { IncomingMessage } from "node:http";
-import { InvalidArgument, PermissionDenied } from "@boxship/base";
+import { type Clock, InvalidArgument, PermissionDenied, systemClock } from "@boxship/base";
 import { compare } from "bcryptjs";
-import type { Access } from "./contract.ts";
+import type { Access, Action } from "./contract.ts";
 import { ANONYMOUS, compileRules, type Rule } from "./rules.ts";
+import { type Grant, parseScope, Tokens } from "./tokens.ts";
 
 /** How many passwords that were right are remembered, hashed, so that not each request costs a bcrypt. */
 const REMEMBERED = 1000;
@@ -17,44 +17,96 @@ export interface HtpasswdAccessOptions {
   readonly rules?: readonly Rule[];
   /** Users of each group. */
   readonly groups?: Readonly<Record<string, readonly string[]>>;
-  /** @default "boxship" */
-  readonly realm?: string;
+  /** Name that tokens are issued for. @default "boxship" */
+  readonly service?: string;
+  readonly clock?: Clock;
 }
 
-/** Users with passwords (RFC 7617). @throws InvalidArgument for a line that is none, naming it */
+/**
+ * Users with passwords, who get tokens for them: only so do clients that have no password hear that one could be asked
+ * for, and go on without where the rules let everybody in. Passwords with each request (RFC 7617) do as well.
+ *
+ * @throws InvalidArgument for a line that is none, naming it
+ */
 export function htpasswdAccess(options: HtpasswdAccessOptions): Access {
-  const { rules = [{ actions: ["pull", "push", "delete"] }], groups, realm = "boxship" } = options;
-  const users = readHtpasswd(options.htpasswd);
+  const {
+    rules = [{ actions: ["pull", "push", "delete"] }],
+    groups,
+    service = "boxship",
+    clock = systemClock,
+  } = options;
+  const passwords = new Passwords(readHtpasswd(options.htpasswd));
   const allows = compileRules(rules, groups);
-  const known = new Set<string>();
-
-  const authenticate = async (header: string | undefined): Promise<string> => {
-    if (header === undefined) return ANONYMOUS;
-    const [, encoded = ""] = /^Basic +([A-Za-z0-9+/]+=*)$/i.exec(header) ?? [];
-    const credentials = Buffer.from(encoded, "base64").toString("utf8");
-    const colon = credentials.indexOf(":");
-    const [user, password] = [credentials.slice(0, Math.max(0, colon)), credentials.slice(colon + 1)];
-    const hash = users.get(user);
-    const proof = createHash("sha256").update(`${hash}\0${credentials}`).digest("base64");
-    if (hash !== undefined && known.has(proof)) return user;
-    const right = await compare(password, hash ?? NOBODY);
-    if (!right || hash === undefined || colon === -1) throw refused("wrong user name or password");
-    if (known.size >= REMEMBERED) known.clear();
-    known.add(proof);
-    return user;
-  };
+  const tokens = new Tokens(service, clock);
 
   return {
-    async check(request: IncomingMessage, action, repository) {
-      const user = await authenticate(request.headers.authorization);
-      if (allows(user, action, repository)) return;
+    async check(request, action, repository) {
+      const { authorization } = request.headers;
+      const bearer = /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1];
+      if (bearer !== undefined) {
+        const { user, grants } = await tokens.verify(bearer);
+        if (repository === "" ? allows(user, action, "") : includes(grants, action, repository)) return;
+        // Another token may carry it: a client learns its scope from the challenge.
+        throw refused(`the token does not let ${user} ${action} ${repository}`);
+      }
+      const user = await passwords.check(authorization);
+      // Only a client that is sent to fetch a token says who it is.
+      const asksWhetherToAuthenticate = user === ANONYMOUS && repository === "";
+      if (!asksWhetherToAuthenticate && allows(user, action, repository)) return;
       if (user === ANONYMOUS) throw refused("authentication required");
       throw new PermissionDenied(`${user} may not ${action} ${repository === "" ? "here" : repository}`, {
         subject: { kind: "repository", name: repository },
       });
     },
-    challenge: () => `Basic realm=${JSON.stringify(realm)}`,
+
+    challenge(request, action, repository) {
+      const scheme = "encrypted" in request.socket ? "https" : "http";
+      const realm = `${scheme}://${request.headers.host ?? "localhost"}/token`;
+      const actions = action === "push" ? "pull,push" : action;
+      const scope = repository === "" ? "" : `,scope="repository:${repository}:${actions}"`;
+      return `Bearer realm="${realm}",service="${service}"${scope}`;
+    },
+
+    async issueToken(request, scopes) {
+      const user = await passwords.check(request.headers.authorization);
+      const asked = scopes.map(parseScope).filter((grant) => grant !== undefined);
+      const grants = asked.map(({ repository, actions }) => ({
+        repository,
+        actions: actions.filter((action) => allows(user, action, repository)),
+      }));
+      return tokens.issue(user, grants);
+    },
   };
+}
+
+function includes(grants: readonly Grant[], action: Action, repository: string): boolean {
+  return grants.some((grant) => grant.repository === repository && grant.actions.includes(action));
+}
+
+class Passwords {
+  readonly #hashes: ReadonlyMap<string, string>;
+  readonly #known = new Set<string>();
+
+  constructor(hashes: ReadonlyMap<string, string>) {
+    this.#hashes = hashes;
+  }
+
+  /** The user of a `Basic` header; {@link ANONYMOUS} without one. @throws PermissionDenied */
+  async check(header: string | undefined): Promise<string> {
+    if (header === undefined) return ANONYMOUS;
+    const [, encoded = ""] = /^Basic +([A-Za-z0-9+/]+=*)$/i.exec(header) ?? [];
+    const credentials = Buffer.from(encoded, "base64").toString("utf8");
+    const colon = credentials.indexOf(":");
+    const [user, password] = [credentials.slice(0, Math.max(0, colon)), credentials.slice(colon + 1)];
+    const hash = this.#hashes.get(user);
+    const proof = createHash("sha256").update(`${hash}\0${credentials}`).digest("base64");
+    if (hash !== undefined && this.#known.has(proof)) return user;
+    const right = await compare(password, hash ?? NOBODY);
+    if (!right || hash === undefined || colon === -1) throw refused("wrong user name or password");
+    if (this.#known.size >= REMEMBERED) this.#known.clear();
+    this.#known.add(proof);
+    return user;
+  }
 }
 
 function refused(message: string): PermissionDenied {

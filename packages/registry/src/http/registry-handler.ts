@@ -43,6 +43,14 @@ async function version(call: Call): Promise<void> {
   json(call, {});
 }
 
+/** `GET /token` */
+async function token(call: Call): Promise<void> {
+  const { access, request, query } = call;
+  if (access.issueToken === undefined) throw unknownPath("/token");
+  const scopes = query.getAll("scope").flatMap((scope) => scope.split(" "));
+  json(call, await access.issueToken(request, scopes), { "cache-control": "no-store" });
+}
+
 interface Found {
   readonly methods: Methods;
   readonly repository: string;
@@ -53,20 +61,25 @@ function find(path: string): Found {
   if (path === "/v2" || path === "/v2/") {
     return { methods: { GET: version, HEAD: version }, repository: "", reference: "" };
   }
+  if (path === "/token") return { methods: { GET: token }, repository: "", reference: "" };
   if (path === "/v2/_catalog") return { methods: { GET: catalog }, repository: "", reference: "" };
   for (const { pattern, methods } of WITHIN) {
     const match = pattern.exec(path);
     if (match === null) continue;
     return { methods, repository: RepositoryStore.checkName(match[1] ?? ""), reference: match[2] ?? "" };
   }
-  throw new NotFound(`${path} is no path of a registry`, { subject: { kind: "path", name: path } });
+  throw unknownPath(path);
+}
+
+function unknownPath(path: string): NotFound {
+  return new NotFound(`${path} is no path of a registry`, { subject: { kind: "path", name: path } });
 }
 
 function decoded(path: string): string {
   try {
     return decodeURIComponent(path);
   } catch {
-    throw new NotFound(`${path} is no path of a registry`, { subject: { kind: "path", name: path } });
+    throw unknownPath(path);
   }
 }
 
@@ -119,7 +132,7 @@ function refuse(
   const { status, body } = wireError(error);
   if (status >= 500) logger.error(body.errors[0]?.message ?? "failed", { error: asBoxshipError(error).stack });
   const challenge =
-    status === 401 && asked !== undefined ? access.challenge(asked.action, asked.repository) : undefined;
+    status === 401 && asked !== undefined ? access.challenge(request, asked.action, asked.repository) : undefined;
   if (challenge !== undefined) response.setHeader("www-authenticate", challenge);
   const range =
     body.errors[0]?.code === "BLOB_UPLOAD_INVALID" && status === 416 ? offsetOf(body.errors[0]?.detail) : {};

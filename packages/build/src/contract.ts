@@ -234,6 +234,8 @@ export interface Vertex {
   readonly step?: VertexStep;
   /** Groups the vertices of one platform of several. */
   readonly platform?: string;
+  /** It changes only the image's configuration, which BuildKit does not show. @default false */
+  readonly metadata?: boolean;
 }
 
 export interface VertexStep {

@@ -1,1 +1,4 @@
+export { type ClassicDoor, classicDoor } from "./classic/classic-door.ts";
 export * from "./contract.ts";
+export { endFilesWorkers } from "./files/files.ts";
+export { Builder } from "./solver/builder.ts";

@@ -8,6 +8,7 @@ import {
   systemClock,
   writeFileAtomic,
 } from "@boxship/base";
+import { Builder, classicDoor } from "@boxship/build";
 import { createDockerApiServer } from "@boxship/docker-api";
 import { Engine } from "@boxship/engine";
 import { releaseMountsBelow, tryLockFile } from "@boxship/kernel";
@@ -72,8 +73,10 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
       ...engineConfig(options),
     }),
   );
+  const builder = stack.use(await Builder.open(engine.parts));
   const api = createDockerApiServer({
     engine,
+    build: classicDoor(builder),
     clock: systemClock,
     logger,
     instance: { name: options.name, root: options.root, runDir: options.runDir, pid: process.pid },
@@ -94,6 +97,7 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
   const { reason, reset } = await stopped;
   logger.info(reset ? "removing the instance" : "stopping; containers keep running", { reason });
   if (!reset) return;
+  await builder[Symbol.asyncDispose]();
   await engine.reset();
   remove = true;
 }

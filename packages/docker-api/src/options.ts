@@ -1,5 +1,6 @@
 import type { Clock, Logger } from "@boxship/base";
 import type { EngineApi } from "@boxship/engine";
+import type { BuildDoor } from "./build-door.ts";
 
 /** What the program says of itself in `/version` and in the `Server` header. */
 export interface ApiServerInfo {
@@ -25,6 +26,8 @@ export interface DockerApiOptions {
   readonly clock: Clock;
   readonly info?: ApiServerInfo;
   readonly instance?: InstanceInfo;
+  /** Absent: building is refused. */
+  readonly build?: BuildDoor;
   /**
    * Begins an orderly end of the daemon and returns; containers run on, unless `reset` says that the instance goes with
    * all that it has. Absent: `POST /boxship/shutdown` is refused.

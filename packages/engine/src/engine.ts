@@ -46,11 +46,14 @@ export class Engine implements EngineApi, AsyncDisposable {
   readonly volumes: VolumesApi;
   readonly events: EventsApi;
   readonly system: SystemApi;
+  /** What the verbs are made of, for doors that need more than verbs: the builder. */
+  readonly parts: EngineContext;
   readonly #context: EngineContext;
   readonly #owned: AsyncDisposableStack;
 
   private constructor(context: EngineContext, owned: AsyncDisposableStack) {
     this.#context = context;
+    this.parts = context;
     this.#owned = owned;
     this.containers = containersApi(context);
     this.execs = execsApi(context);

@@ -1,8 +1,13 @@
 export * from "./container/config.ts";
 export * from "./container/record.ts";
 export * from "./container/state.ts";
+export { type EngineContext, Pins } from "./context.ts";
 export * from "./engine.ts";
 export * from "./engine-api.ts";
 export * from "./errors.ts";
+export { type ContentKeeper, Images, topChain } from "./image/images.ts";
+export { type ImageToMake, makeImage } from "./image/make-image.ts";
+export { newImageName } from "./image/new-image-name.ts";
+export { unpackInto } from "./image/unpack-into.ts";
 export * from "./options.ts";
 export { VERSION } from "./system/version.ts";

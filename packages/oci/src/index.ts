@@ -1,5 +1,12 @@
 export * from "./bootstrap/index.ts";
 export { type ApplyChangesOptions, applyChanges } from "./config-changes/apply-changes.ts";
+export {
+  type ExpandOptions,
+  expandWord,
+  expandWords,
+  splitWords,
+  type Variables,
+} from "./config-changes/shell-word.ts";
 export * from "./content-store/contract.ts";
 export { type FilesystemStoreOptions, openContentStore } from "./content-store/filesystem.ts";
 export type { Descriptor } from "./descriptor.ts";

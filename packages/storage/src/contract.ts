@@ -21,6 +21,11 @@ export interface SnapshotStore extends AsyncDisposable {
   prepareLayer(chainId: string, parentChainId?: string): Promise<LayerStage>;
   /** Gives a container an empty writable layer. Durable. `AlreadyExists`, or `NotFound` for the chain. */
   createContainer(id: string, parentChainId: string | undefined, options?: CreateContainerOptions): Promise<void>;
+  /**
+   * Makes a layer of what a container has written: unmounts and removes the container, and gives its files as the stage
+   * of that layer on the container's chain. `NotFound` for the container.
+   */
+  layerFromContainer(id: string, chainId: string): Promise<LayerStage>;
   /** Mounts the container's file system (idempotent) and returns where. */
   mountContainer(id: string, options?: MountContainerOptions): string;
   /** Takes the mount away; resolves when what was written through it is safe to be mounted again. Idempotent. */
@@ -62,6 +67,11 @@ export interface LayerStage {
   /** The directories of the layers below, topmost first; waits until they are committed. */
   lowerDirectories(): Promise<readonly string[]>;
   /**
+   * Lets containers be made on the layer, whose content is complete, before it is committed. Until then it counts as
+   * absent for {@link SnapshotStore.has}. Containers on it must be gone before it is aborted.
+   */
+  expose(): void;
+  /**
    * Makes the layer durable and visible; waits for the parent's commit. When the parent's preparation fails, so does this.
    *
    * @param size bytes of the files' content
@@ -89,6 +99,8 @@ export interface ContainerInfo {
 export interface CreateContainerOptions {
   /** Most bytes of the writable layer. Refused (`Unsupported`): overlay has no limit of its own. */
   readonly sizeLimit?: number;
+  /** It need not outlive the process: nothing waits for the disk. @default false */
+  readonly temporary?: boolean;
 }
 
 export interface MountContainerOptions {

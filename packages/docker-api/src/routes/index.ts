@@ -3,6 +3,9 @@ import { boxshipPing } from "./boxship/boxship-ping.ts";
 import { boxshipShutdown } from "./boxship/boxship-shutdown.ts";
 import { distributionManifest } from "./boxship/distribution-manifest.ts";
 import { imageBootstrap } from "./boxship/image-bootstrap.ts";
+import { buildCancel } from "./build/build-cancel.ts";
+import { buildPrune } from "./build/build-prune.ts";
+import { imageBuild } from "./build/image-build.ts";
 import { containerArchiveGet } from "./container/container-archive-get.ts";
 import { containerArchivePut } from "./container/container-archive-put.ts";
 import { containerArchiveStat } from "./container/container-archive-stat.ts";
@@ -103,6 +106,9 @@ export const ROUTES: readonly Route[] = [
   execInspect,
   execResize,
   execStart,
+  imageBuild,
+  buildCancel,
+  buildPrune,
   imageCreate,
   imageDelete,
   imageHistory,

@@ -287,7 +287,7 @@ test("what is refused is refused as Docker does, or by name", async () => {
     ["POST", "/swarm/leave", 503, /not part of a swarm/],
     ["POST", "/swarm/init", 501, /swarm mode is not supported/],
     ["POST", "/build", 501, /building images is not supported/],
-    ["POST", "/session", 501, /building images/],
+    ["POST", "/session", 501, /BuildKit/],
     ["GET", "/images/search?term=x", 501, /search/],
     ["POST", "/plugins/pull", 501, /plugins/],
     ["PUT", "/volumes/x", 503, /swarm/],

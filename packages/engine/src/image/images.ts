@@ -35,6 +35,13 @@ export interface ContainerImage {
   readonly run: ImageRunConfig;
 }
 
+/** Something else that needs layers and blobs, asked at each sweep. */
+export interface ContentKeeper {
+  /** Chain ids of layers; those below them are kept with them. */
+  chains(): Iterable<string>;
+  blobs(): Iterable<string>;
+}
+
 /** The images of the instance: their content, their names, and the registries they come from. */
 export class Images implements AsyncDisposable {
   readonly content: ContentStore;
@@ -45,6 +52,7 @@ export class Images implements AsyncDisposable {
   /** Pulls and other work that has layers which no image names yet. */
   #writers = 0;
   #sweepDue = false;
+  readonly #keepers = new Set<ContentKeeper>();
 
   private constructor(
     parts: { readonly content: ContentStore; readonly store: ImageStore; readonly client: RegistryClient },
@@ -161,19 +169,31 @@ export class Images implements AsyncDisposable {
     }
   }
 
+  /** Has sweeps leave alone what `keeper` needs, until it is disposed. */
+  keep(keeper: ContentKeeper): Disposable {
+    this.#keepers.add(keeper);
+    return { [Symbol.dispose]: () => void this.#keepers.delete(keeper) };
+  }
+
   /**
-   * Removes layers and blobs that no image needs; later, when work is under way that has not recorded its own yet.
+   * Removes layers and blobs that neither an image nor a keeper needs; later, when work is under way that has not recorded its own yet.
    *
    * @returns chain ids of the layers that were removed, topmost first
    */
   async sweep(): Promise<readonly string[]> {
     this.#sweepDue = this.#writers > 0;
     if (this.#sweepDue) return [];
-    const chains = new Set(this.store.list().flatMap(({ config }) => chainIds(config.rootfs.diff_ids)));
-    const removed = await this.#snapshotter.sweep((chainId) => chains.has(chainId as never));
+    const keepers = [...this.#keepers];
+    const chains = new Set<string>(this.store.list().flatMap(({ config }) => chainIds(config.rootfs.diff_ids)));
+    for (const chainId of keepers.flatMap((keeper) => [...keeper.chains()])) chains.add(chainId);
+    const removed = await this.#snapshotter.sweep((chainId) => chains.has(chainId));
     const { store } = this;
+    const blobs = new Set<string>(keepers.flatMap((keeper) => [...keeper.blobs()]));
     for (let done = false; !done; ) {
-      done = (await this.content.sweep((digest) => store.references().has(digest), { budgetMs: 50 })).complete;
+      const { complete } = await this.content.sweep((digest) => store.references().has(digest) || blobs.has(digest), {
+        budgetMs: 50,
+      });
+      done = complete;
     }
     return removed.map(({ chainId }) => chainId);
   }

@@ -74,7 +74,7 @@ describe("what is refused", () => {
     ["ENV =1", /ENV names can not be blank/],
     ['ENV A="open', /double quote is not closed/],
     ["ENV A=${B", /"}" is missing|unsupported modifier/],
-    ["ENV A=${B%x}", /unsupported modifier/],
+    ["ENV A=${B!x}", /unsupported modifier/],
     ['ENV A="${B:?must be set}"', /must be set/],
     ["EXPOSE 80/http", /invalid proto/],
     ["EXPOSE 99999", /invalid containerPort/],

@@ -12,29 +12,48 @@ function malformed(text: string, why: string): InvalidArgument {
   });
 }
 
+export interface ExpandOptions {
+  /** The character that takes away the meaning of the next one. @default "\\" */
+  readonly escape?: "\\" | "`";
+}
+
 /**
- * A word of an instruction without its quotes and backslashes, its variables replaced (Containerfile reference,
- * "Environment replacement"): `'…'`, `"…"`, `\x`, `$NAME`, `${NAME}`, and `${NAME:-word}`, `:+`, `:?`, each also
- * without the colon.
+ * A word of an instruction without its quotes and escapes, its variables replaced (Containerfile reference,
+ * "Environment replacement"): `'…'`, `"…"`, `\x`, `$NAME`, `${NAME}`, and `${NAME` followed by `:-word`, `:+`, `:?`, each
+ * also without the colon, `#pattern`, `##`, `%`, `%%`, `/pattern/replacement`, `//`, and `}`.
  *
  * @throws InvalidArgument for open quotes and braces and for other forms
  */
-export function expandWord(text: string, variables: Variables): string {
-  return new WordReader(text, variables).read();
+export function expandWord(text: string, variables: Variables, options: ExpandOptions = {}): string {
+  return new WordReader(text, variables, options.escape ?? "\\").read();
+}
+
+/**
+ * Like {@link expandWord}, for instructions that take several words where one is written: blanks in the value of a
+ * variable that stands outside of quotes part words.
+ */
+export function expandWords(text: string, variables: Variables, options: ExpandOptions = {}): readonly string[] {
+  const reader = new WordReader(text, variables, options.escape ?? "\\");
+  return reader.readWords();
 }
 
 class WordReader {
   readonly #text: string;
   readonly #variables: Variables;
+  readonly #escape: string;
   #at = 0;
 
-  constructor(text: string, variables: Variables) {
+  constructor(text: string, variables: Variables, escape: string) {
     this.#text = text;
     this.#variables = variables;
+    this.#escape = escape;
   }
 
-  /** @param end stop before this character, at the end of the text without one */
-  read(end?: string): string {
+  /**
+   * @param end stop before this character, at the end of the text without one
+   * @param raw leave escapes as they are: in patterns they mean something
+   */
+  read(end?: string, raw = false): string {
     let word = "";
     for (;;) {
       const character = this.#text[this.#at];
@@ -43,14 +62,41 @@ class WordReader {
         return word;
       }
       if (character === end) return word;
-      if (character === "'") word += this.#single();
-      else if (character === '"') word += this.#double();
-      else if (character === "$") word += this.#variable();
-      else {
-        if (character === "\\") this.#at++;
-        word += this.#text[this.#at++] ?? "";
-      }
+      word += this.#piece(character, raw);
     }
+  }
+
+  readWords(): readonly string[] {
+    const words: string[] = [];
+    let word: string | undefined;
+    const end = () => {
+      if (word !== undefined) words.push(word);
+      word = undefined;
+    };
+    for (let character = this.#text[this.#at]; character !== undefined; character = this.#text[this.#at]) {
+      if (/\s/.test(character)) {
+        this.#at++;
+        end();
+      } else if (character === "$") {
+        const parts = this.#variable().split(/\s+/);
+        for (const [index, part] of parts.entries()) {
+          if (index > 0) end();
+          if (part !== "") word = (word ?? "") + part;
+        }
+      } else word = (word ?? "") + this.#piece(character, false);
+    }
+    end();
+    return words;
+  }
+
+  #piece(character: string, raw: boolean): string {
+    if (character === "'") return this.#single();
+    if (character === '"') return this.#double();
+    if (character === "$") return this.#variable();
+    const escaped = character === this.#escape;
+    if (escaped) this.#at++;
+    const piece = this.#text[this.#at++] ?? "";
+    return escaped && raw ? `${character}${piece}` : piece;
   }
 
   #single(): string {
@@ -76,7 +122,7 @@ class WordReader {
         continue;
       }
       const next = this.#text[this.#at + 1];
-      if (character === "\\" && (next === '"' || next === "$" || next === "\\")) this.#at++;
+      if (character === this.#escape && (next === '"' || next === "$" || next === this.#escape)) this.#at++;
       word += this.#text[this.#at++] ?? "";
     }
   }
@@ -98,30 +144,69 @@ class WordReader {
     if (name === undefined) throw malformed(this.#text, "bad substitution");
     this.#at += name.length;
     const value = this.#variables(name);
-    if (this.#text[this.#at] === "}") {
-      this.#at++;
-      return value ?? "";
-    }
-    const modifier = /^(:?)([-+?])/.exec(this.#text.slice(this.#at));
-    if (modifier === null) throw malformed(this.#text, "unsupported modifier in substitution");
-    this.#at += modifier[0].length;
-    const word = this.read("}");
+    const modifier = /^(?:\}|:?[-+?]|##?|%%?|\/\/?)/.exec(this.#text.slice(this.#at))?.[0];
+    if (modifier === undefined) throw malformed(this.#text, "unsupported modifier in substitution");
+    this.#at += modifier.length;
+    if (modifier === "}") return value ?? "";
+    if (modifier.startsWith("/")) return this.#replaced(value ?? "", modifier === "//");
+    const isPattern = /^[#%]/.test(modifier);
+    const word = this.read("}", isPattern);
     this.#at++;
-    const isSet = modifier[1] === ":" ? value !== undefined && value !== "" : value !== undefined;
-    switch (modifier[2]) {
+    return isPattern ? this.#trimmed(value ?? "", modifier, word) : this.#chosen(name, value, modifier, word);
+  }
+
+  #chosen(name: string, value: string | undefined, modifier: string, word: string): string {
+    const isSet = modifier.startsWith(":") ? value !== undefined && value !== "" : value !== undefined;
+    switch (modifier.at(-1)) {
       case "-":
         return isSet ? (value ?? "") : word;
       case "+":
         return isSet ? word : "";
       default:
         if (isSet) return value ?? "";
-        throw malformed(this.#text, `${name}: ${word === "" ? "is not allowed to be unset" : word}`);
+        throw malformed(this.#text, `${name}: ${word === "" ? notAllowed(value) : word}`);
     }
+  }
+
+  #trimmed(value: string, modifier: string, pattern: string): string {
+    const expression = patternExpression(pattern, modifier.length === 2);
+    if (modifier.startsWith("#")) return value.replace(new RegExp(`^${expression}`, "s"), "");
+    // The shortest end is the one that begins last, and a regular expression finds the first.
+    const whole = new RegExp(`^${patternExpression(pattern, true)}$`, "s");
+    const starts = Array.from({ length: value.length + 1 }, (_, index) => index);
+    if (modifier.length === 1) starts.reverse();
+    const start = starts.find((index) => whole.test(value.slice(index)));
+    return start === undefined ? value : value.slice(0, start);
+  }
+
+  #replaced(value: string, all: boolean): string {
+    const pattern = this.read("/", true);
+    this.#at++;
+    const replacement = this.read("}");
+    this.#at++;
+    const expression = new RegExp(patternExpression(pattern, true), all ? "gs" : "s");
+    return value.replace(expression, () => replacement);
   }
 }
 
-/** Splits a line into words at blanks that no quote and no backslash protects. Quotes and backslashes stay. */
-export function splitWords(text: string): readonly string[] {
+function notAllowed(value: string | undefined): string {
+  return value === undefined ? "is not allowed to be unset" : "is not allowed to be empty";
+}
+
+/** A shell's pattern (`*`, `?`, `\x`) as a regular expression. */
+function patternExpression(pattern: string, greedy: boolean): string {
+  let expression = "";
+  for (let at = 0; at < pattern.length; at++) {
+    const character = pattern.charAt(at);
+    if (character === "*") expression += greedy ? ".*" : ".*?";
+    else if (character === "?") expression += ".";
+    else expression += RegExp.escape(character === "\\" ? pattern.charAt(++at) : character);
+  }
+  return expression;
+}
+
+/** Splits a line into words at blanks that no quote and no escape protects. Quotes and escapes stay. */
+export function splitWords(text: string, escape: "\\" | "`" = "\\"): readonly string[] {
   const words: string[] = [];
   let word = "";
   let quote = "";
@@ -133,7 +218,7 @@ export function splitWords(text: string): readonly string[] {
       continue;
     }
     word += character;
-    if (character === "\\" && quote !== "'") word += text.charAt(++at);
+    if (character === escape && quote !== "'") word += text.charAt(++at);
     else if (character === quote) quote = "";
     else if (quote === "" && (character === "'" || character === '"')) quote = character;
   }

@@ -12,6 +12,10 @@ export interface OpenedUrl extends AsyncDisposable {
   readonly body: AsyncIterable<Uint8Array>;
   /** Bytes, if the server says so. */
   readonly size: number | undefined;
+  /** When the server says that it was changed. */
+  readonly modified: Date | undefined;
+  /** As the server names it, in lower case and without parameters. */
+  readonly contentType: string | undefined;
 }
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
@@ -95,10 +99,17 @@ function opened(connections: HttpConnections, url: URL, response: HttpResponse):
   return {
     body: pieces(),
     size: length === undefined ? undefined : Number(length),
+    modified: dateOf(headers["last-modified"]),
+    contentType: headers["content-type"]?.split(";")[0]?.trim().toLowerCase(),
     [Symbol.asyncDispose]: () => {
       body.destroy();
       connections[Symbol.dispose]();
       return Promise.resolve();
     },
   };
+}
+
+function dateOf(text: string | undefined): Date | undefined {
+  const time = text === undefined ? Number.NaN : Date.parse(text);
+  return Number.isNaN(time) ? undefined : new Date(time);
 }

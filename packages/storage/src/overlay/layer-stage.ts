@@ -1,4 +1,5 @@
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { renameSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { syncDirectory } from "@boxship/base";
 import { FailedPrecondition, InvalidArgument, systemCode } from "@boxship/base/errors";
@@ -25,6 +26,8 @@ export interface StageContext {
  *     open ──commit──▶ committing ──▶ committed
  *       │                  │ failure
  *       └──────abort───────┴───────▶ aborted
+ *
+ * While it is open, or committing, it may be exposed.
  */
 export class OverlayStage implements LayerStage {
   readonly chainId: string;
@@ -34,6 +37,7 @@ export class OverlayStage implements LayerStage {
   readonly #parent: Promise<void>;
   readonly #settled = Promise.withResolvers<void>();
   #state: "open" | "committing" | "committed" | "aborted" = "open";
+  #exposed = false;
 
   /**
    * @param path the stage's own directory, made already
@@ -78,6 +82,12 @@ export class OverlayStage implements LayerStage {
     return this.parentChainId === undefined ? [] : this.#context.table.directories(this.parentChainId);
   }
 
+  expose(): void {
+    if (this.#state !== "open") throw new InvalidArgument(`the preparation of layer ${this.chainId} has ended`);
+    const layer = { ...this.#identity(), size: 0, created: Date.now() };
+    this.#exposed = this.#context.table.expose({ layer, content: this.directory, settled: this.settled });
+  }
+
   async commit(size: number): Promise<void> {
     if (this.#state !== "open") throw new InvalidArgument(`the preparation of layer ${this.chainId} has ended`);
     this.#state = "committing";
@@ -107,11 +117,16 @@ export class OverlayStage implements LayerStage {
     await writeFile(join(this.#path, RECORD_FILE), JSON.stringify(layer), { mode: 0o600 });
     // Content first, then the name: a layer that can be seen is whole.
     await Promise.all([gate.pass(), this.#parent]);
+    // What another has exposed is mounted perhaps, so that one goes first.
+    if (!this.#exposed) await table.exposed(this.chainId)?.settled.catch(() => {});
     if (table.get(this.chainId) === undefined) {
       try {
-        await rename(this.#path, table.directoryOf(this.chainId));
+        // At once with the table: whoever asks for the layer's place meanwhile gets one that is there.
+        renameSync(this.#path, table.directoryOf(this.chainId));
+        if (this.#exposed) table.moved(this.chainId);
         await syncDirectory(layers);
         if (table.get(this.chainId) === undefined) table.add(layer);
+        this.#conceal();
         return;
       } catch (error) {
         if (systemCode(error) !== "ENOTEMPTY" && systemCode(error) !== "EEXIST") throw error;
@@ -121,8 +136,14 @@ export class OverlayStage implements LayerStage {
     await trash.take(this.#path);
   }
 
+  #conceal(): void {
+    if (this.#exposed) this.#context.table.conceal(this.chainId);
+    this.#exposed = false;
+  }
+
   async #giveUp(reason: unknown): Promise<void> {
     this.#state = "aborted";
+    this.#conceal();
     this.#context.onEnd(this);
     this.#settled.reject(reason);
     await this.#context.trash.take(this.#path);

@@ -3,12 +3,22 @@ import { NotFound } from "@boxship/base/errors";
 import type { LayerInfo } from "../contract.ts";
 import { layerDirectoryName } from "./record.ts";
 
+/** A layer that may be built upon before it is committed. */
+export interface ExposedLayer {
+  readonly layer: LayerInfo;
+  readonly content: string;
+  /** Settles with the commit. */
+  readonly settled: Promise<void>;
+}
+
 /** The committed layers, in memory; the directories are the truth. */
 export class LayerTable {
   readonly #directory: string;
   readonly #layers = new Map<string, LayerInfo>();
   /** By chain id, how many layers lie directly on it. */
   readonly #children = new Map<string, number>();
+  /** Layers that are whole and not durable yet, with where they lie and when that ends. */
+  readonly #exposed = new Map<string, ExposedLayer>();
 
   constructor(directory: string, layers: Iterable<LayerInfo>) {
     this.#directory = directory;
@@ -34,6 +44,28 @@ export class LayerTable {
     return this.#layers.get(chainId);
   }
 
+  /** @returns false when the layer is there, or exposed by another, already */
+  expose(exposed: ExposedLayer): boolean {
+    const { chainId } = exposed.layer;
+    if (this.#layers.has(chainId) || this.#exposed.has(chainId)) return false;
+    this.#exposed.set(chainId, exposed);
+    return true;
+  }
+
+  exposed(chainId: string): ExposedLayer | undefined {
+    return this.#exposed.get(chainId);
+  }
+
+  /** An exposed layer lies where it will stay. */
+  moved(chainId: string): void {
+    const exposed = this.#exposed.get(chainId);
+    if (exposed !== undefined) this.#exposed.set(chainId, { ...exposed, content: this.#placeOf(chainId) });
+  }
+
+  conceal(chainId: string): void {
+    this.#exposed.delete(chainId);
+  }
+
   list(): readonly LayerInfo[] {
     return [...this.#layers.values()];
   }
@@ -42,22 +74,26 @@ export class LayerTable {
     return this.#children.has(chainId);
   }
 
-  /** The layer and all below it, topmost first; undefined when one is missing. */
+  /** The layer and all below it, topmost first; undefined when one is not committed. */
   chain(chainId: string): readonly LayerInfo[] | undefined {
+    return this.#chain(chainId, (id) => this.#layers.get(id));
+  }
+
+  #chain(chainId: string, find: (id: string) => LayerInfo | undefined): readonly LayerInfo[] | undefined {
     const chain: LayerInfo[] = [];
     for (let id: string | undefined = chainId; id !== undefined; ) {
-      const layer = this.#layers.get(id);
+      const layer = find(id);
       // A record cannot name itself as an ancestor: its chain id is a digest over theirs.
-      if (layer === undefined || chain.length > this.#layers.size) return undefined;
+      if (layer === undefined || chain.length > this.#layers.size + this.#exposed.size) return undefined;
       chain.push(layer);
       id = layer.parentChainId;
     }
     return chain;
   }
 
-  /** As {@link chain}, as directories. Throws `NotFound`. */
+  /** The layer and all below it, exposed ones too, as directories, topmost first. Throws `NotFound`. */
   directories(chainId: string): readonly string[] {
-    const chain = this.chain(chainId);
+    const chain = this.#chain(chainId, (id) => this.#layers.get(id) ?? this.#exposed.get(id)?.layer);
     if (chain === undefined) {
       throw new NotFound(`layer ${chainId} or one below it is not there`, {
         subject: { kind: "layer", name: chainId },
@@ -74,6 +110,11 @@ export class LayerTable {
 
   /** Where a layer's files lie. */
   contentOf(chainId: string): string {
+    const exposed = this.#layers.has(chainId) ? undefined : this.#exposed.get(chainId);
+    return exposed?.content ?? this.#placeOf(chainId);
+  }
+
+  #placeOf(chainId: string): string {
     return join(this.directoryOf(chainId), "diff");
   }
 }

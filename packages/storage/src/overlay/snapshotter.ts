@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, renameSync } from "node:fs";
-import { chmod, chown, mkdir, open, rename, stat } from "node:fs/promises";
+import { mkdirSync, renameSync, type Stats, statSync } from "node:fs";
+import { chmod, chown, mkdir, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { type Logger, silentLogger, syncDirectory } from "@boxship/base";
 import {
@@ -200,14 +200,14 @@ export class Snapshotter implements SnapshotStore {
     // Entered before the first wait: its layers cannot be removed from here on.
     this.#containers.set(id, container);
     try {
-      await this.#makeContainer(container);
+      await this.#makeContainer(container, options.temporary === true);
     } catch (error) {
       this.#containers.delete(id);
       throw explainDiskError(error, this.#places.containers);
     }
   }
 
-  async #makeContainer({ id, parentChainId }: ContainerRecord): Promise<void> {
+  async #makeContainer({ id, parentChainId }: ContainerRecord, temporary: boolean): Promise<void> {
     const path = join(this.#places.stages, `container-${randomBytes(8).toString("hex")}`);
     try {
       await mkdir(path, { mode: 0o710 });
@@ -217,18 +217,32 @@ export class Snapshotter implements SnapshotStore {
         mkdir(join(path, "merged"), { mode: 0o700 }),
       ]);
       if (parentChainId !== undefined)
-        await copyRootAttributes(this.#table.contentOf(parentChainId), join(path, "upper"));
+        await copyRootAttributes(statSync(this.#table.contentOf(parentChainId)), join(path, "upper"));
       {
         await using file = await open(join(path, RECORD_FILE), "wx", 0o600);
         await file.writeFile(JSON.stringify({ id, parentChainId }));
-        await file.sync();
+        if (!temporary) await file.sync();
       }
-      await syncDirectory(path);
+      if (!temporary) await syncDirectory(path);
       await rename(path, this.#directoryOf(id));
-      await syncDirectory(this.#places.containers);
+      if (!temporary) await syncDirectory(this.#places.containers);
     } catch (error) {
       await this.#trash.take(path);
       throw error;
+    }
+  }
+
+  async layerFromContainer(id: string, chainId: string): Promise<LayerStage> {
+    const { parentChainId } = this.#container(id);
+    await this.unmountContainer(id);
+    const stage = await this.prepareLayer(chainId, parentChainId);
+    try {
+      await rename(this.upperDirectory(id), stage.directory);
+      await this.removeContainer(id);
+      return stage;
+    } catch (error) {
+      await stage.abort();
+      throw explainDiskError(error, this.#places.containers);
     }
   }
 
@@ -390,8 +404,7 @@ export class Snapshotter implements SnapshotStore {
 }
 
 /** The root of an overlay is that of its uppermost directory, so that takes over what the image says of its root. */
-async function copyRootAttributes(from: string, to: string): Promise<void> {
-  const { mode, uid, gid } = await stat(from);
+async function copyRootAttributes({ mode, uid, gid }: Stats, to: string): Promise<void> {
   await chown(to, uid, gid);
   await chmod(to, mode & 0o7777);
 }

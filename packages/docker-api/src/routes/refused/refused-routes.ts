@@ -1,5 +1,5 @@
 import { Unavailable, Unsupported } from "@boxship/base";
-import { defineRoute, type Method, noContent, ok, type Route } from "../../http/route.ts";
+import { defineRoute, type Method, ok, type Route } from "../../http/route.ts";
 import type { PathPattern } from "../../http/router.ts";
 
 const NOT_A_MANAGER =
@@ -70,13 +70,12 @@ const REFUSALS: readonly Refusal[] = [
   { verbs: PLUGIN_VERBS, subject: "managed plugins", reason: "drivers are built into the engine" },
   {
     verbs: [
-      ["POST", "/build"],
       ["POST", "/session", 31],
       ["POST", "/grpc", 31],
     ],
-    subject: "building images",
-    reason: "the builder is not part of this release",
-    remedy: "build elsewhere and pull the result, or make a base image with: boxship image bootstrap",
+    subject: "BuildKit",
+    reason: "the classic builder builds",
+    remedy: "set DOCKER_BUILDKIT=0",
   },
   {
     verbs: [["GET", "/images/search"]],
@@ -118,7 +117,7 @@ const refusedRoutes = REFUSALS.flatMap(({ verbs, subject, reason, remedy }) =>
   ),
 );
 
-/** Leaving a swarm that one is not in, listing plugins that do not exist, pruning a cache that is empty. */
+/** Leaving a swarm that one is not in, listing plugins that do not exist. */
 const emptyRoutes: readonly Route[] = [
   defineRoute({
     method: "POST",
@@ -131,20 +130,6 @@ const emptyRoutes: readonly Route[] = [
     path: "/plugins",
     doc: { state: "works", note: "the list is empty" },
     handle: () => Promise.resolve(ok([])),
-  }),
-  defineRoute({
-    method: "POST",
-    path: "/build/prune",
-    minVersion: 31,
-    doc: { state: "works", note: "there is no build cache: nothing is removed" },
-    handle: () => Promise.resolve(ok({ CachesDeleted: null, SpaceReclaimed: 0 })),
-  }),
-  defineRoute({
-    method: "POST",
-    path: "/build/cancel",
-    minVersion: 39,
-    doc: { state: "works", note: "there are no builds: nothing is cancelled" },
-    handle: () => Promise.resolve(noContent),
   }),
 ];
 

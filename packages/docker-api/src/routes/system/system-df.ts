@@ -1,6 +1,7 @@
 import { InvalidArgument } from "@boxship/base";
 import type { EngineApi } from "@boxship/engine";
 import { defineRoute, ok } from "../../http/route.ts";
+import { encodeBuildCache } from "../../view/build-cache.ts";
 import { encodeContainerSummary } from "../../view/container-summary.ts";
 import { encodeImageSummary } from "../../view/image.ts";
 import { encodeVolume } from "../../view/volume.ts";
@@ -24,12 +25,17 @@ export const systemDf = defineRoute({
   doc: { state: "works" },
   query: typesOf,
   handle: async ({ engine, context, version }, { query: types }) => {
-    const [images, containers, volumes] = await Promise.all([
+    const [images, containers, volumes, records] = await Promise.all([
       types.has("image") ? imagesOf(engine, version) : {},
       types.has("container") ? containersOf(engine, context.clock.now(), version) : {},
       types.has("volume") ? volumesOf(engine) : {},
+      types.has("build-cache") ? (context.build?.list() ?? []) : undefined,
     ]);
-    const builder = { BuildCache: types.has("build-cache") ? [] : null, ...(version < 42 ? { BuilderSize: 0 } : {}) };
+    const builderSize = (records ?? []).reduce((sum, { size }) => sum + size, 0);
+    const builder = {
+      BuildCache: records?.map((record) => encodeBuildCache(record, version)) ?? null,
+      ...(version < 42 ? { BuilderSize: builderSize } : {}),
+    };
     return ok({ ...images, ...containers, ...volumes, ...builder });
   },
 });

@@ -1,0 +1,132 @@
+import type { ProgressEvent, Vertex } from "../contract.ts";
+
+/** An object of the stream that Docker's classic builder answers with. */
+export type ClassicMessage =
+  | { readonly stream: string }
+  | { readonly aux: { readonly ID: string } }
+  | {
+      readonly status: string;
+      readonly id?: string;
+      readonly progressDetail?: { readonly current?: number; readonly total?: number };
+    }
+  | { readonly errorDetail: { readonly code?: number; readonly message: string }; readonly error: string };
+
+interface Step {
+  readonly vertex: Vertex;
+  readonly messages: ClassicMessage[];
+  container: string | undefined;
+  finished: boolean;
+}
+
+/**
+ * Tells of a build as Docker's classic builder does: `Step 1/3 : FROM …`, one step after the other. Steps that run at
+ * the same time wait for their turn.
+ */
+export class ClassicStream {
+  readonly #write: (message: ClassicMessage) => void;
+  readonly #byVertex = new Map<string, Step>();
+  readonly #steps: Step[] = [];
+  #turn = 0;
+
+  constructor(write: (message: ClassicMessage) => void) {
+    this.#write = write;
+  }
+
+  push(event: ProgressEvent): void {
+    if (event.kind === "vertex") {
+      this.#add(event.vertex);
+      return;
+    }
+    const step = this.#byVertex.get(event.vertex);
+    if (step === undefined) return;
+    switch (event.kind) {
+      case "started":
+        this.#start(step);
+        return;
+      case "log":
+        this.#log(step, event.stream, event.data);
+        return;
+      case "status": {
+        const { id, name, current, total } = event;
+        const short = id.replace(/^sha256:/, "").slice(0, 12);
+        this.#say(step, { status: name, id: short, progressDetail: total === 0 ? {} : { current, total } });
+        return;
+      }
+      case "warning":
+        this.#text(step, `[Warning] ${event.warning.message}\n`);
+        return;
+      case "completed":
+        this.#complete(step, event.cached, event.imageId);
+        return;
+      case "failed":
+        return;
+    }
+  }
+
+  #add(vertex: Vertex): void {
+    if (vertex.step === undefined) return;
+    const step: Step = { vertex, messages: [], container: undefined, finished: false };
+    this.#byVertex.set(vertex.digest, step);
+    this.#steps.push(step);
+    this.#steps.sort((a, b) => (a.vertex.step?.number ?? 0) - (b.vertex.step?.number ?? 0));
+  }
+
+  #start(step: Step): void {
+    const { number, total, text } = step.vertex.step ?? { number: 0, total: 0, text: "" };
+    this.#text(step, `Step ${number}/${total} : ${text}`);
+    this.#text(step, "\n");
+  }
+
+  #runningIn(step: Step): void {
+    if (step.container !== undefined) return;
+    step.container = step.vertex.digest.slice(7, 19);
+    this.#text(step, ` ---> Running in ${step.container}\n`);
+  }
+
+  #log(step: Step, stream: "stdout" | "stderr", data: Buffer): void {
+    this.#runningIn(step);
+    const text = data.toString();
+    this.#text(step, stream === "stderr" ? `\u001b[91m${text}\u001b[0m` : text);
+  }
+
+  #complete(step: Step, cached: boolean, imageId: string | undefined): void {
+    const { text = "" } = step.vertex.step ?? {};
+    const isFrom = /^FROM\b/i.test(text);
+    const copies = /^(?:COPY|ADD)\b/i.test(text);
+    if (cached && !isFrom) this.#text(step, " ---> Using cache\n");
+    else if (!isFrom && !copies) {
+      this.#runningIn(step);
+      this.#text(step, ` ---> Removed intermediate container ${step.container}\n`);
+    }
+    if (imageId !== undefined) this.#text(step, ` ---> ${imageId.replace(/^sha256:/, "").slice(0, 12)}\n`);
+    step.finished = true;
+    this.#advance();
+  }
+
+  #text(step: Step, stream: string): void {
+    this.#say(step, { stream });
+  }
+
+  #say(step: Step, message: ClassicMessage): void {
+    if (this.#steps[this.#turn] === step) this.#write(message);
+    else step.messages.push(message);
+  }
+
+  #advance(): void {
+    for (let step = this.#steps[this.#turn]; step !== undefined; step = this.#steps[this.#turn]) {
+      this.#flush(step);
+      if (!step.finished) return;
+      this.#turn++;
+    }
+  }
+
+  #flush(step: Step): void {
+    for (const message of step.messages.splice(0)) this.#write(message);
+  }
+
+  /** Writes what waits for its turn: the build has failed, and what went wrong is in it perhaps. */
+  end(failedVertex: string | undefined): void {
+    const step = failedVertex === undefined ? undefined : this.#byVertex.get(failedVertex);
+    if (step !== undefined) this.#flush(step);
+  }
+}

@@ -1,0 +1,131 @@
+import { InvalidArgument } from "@boxship/base";
+import type { Images } from "@boxship/engine";
+import { unpackInto } from "@boxship/engine";
+import {
+  configPlatform,
+  credentialsFor,
+  familiarReference,
+  formatPlatform,
+  hostPlatform,
+  type ImageRecord,
+  type Platform,
+  pairLayers,
+  parsePlatform,
+  parseReference,
+  platformRank,
+  pullImage,
+  samePlatform,
+  withDefaultTag,
+} from "@boxship/oci";
+import { keyOf } from "./keys.ts";
+import type { BuildSession } from "./session.ts";
+import { DEFAULT_PATH, envMap, type StageState, withVariable } from "./state.ts";
+
+/** The stage on top of nothing. */
+export function scratchState(platform: Platform): StageState {
+  return {
+    key: keyOf("scratch", formatPlatform(platform)),
+    layers: [],
+    base: platformFields(platform),
+    config: { Env: [`PATH=${DEFAULT_PATH}`] },
+    history: [],
+    created: undefined,
+    args: new Map(),
+    commandGiven: false,
+  };
+}
+
+function platformFields(platform: Platform): StageState["base"] {
+  const { architecture, os, variant, osVersion, osFeatures } = platform;
+  return {
+    architecture,
+    os,
+    ...(variant === undefined || variant === "" ? {} : { variant }),
+    ...(osVersion === undefined ? {} : { "os.version": osVersion }),
+    ...(osFeatures === undefined ? {} : { "os.features": osFeatures }),
+  };
+}
+
+/** The stage on top of an image, with the triggers that it leaves to be run. */
+export function imageState(record: ImageRecord): { readonly state: StageState; readonly triggers: readonly string[] } {
+  const { rootfs: _rootfs, config = {}, history = [], created, ...base } = record.config;
+  const { OnBuild: triggers = [], ...kept } = config;
+  const env = envMap(kept.Env).has("PATH") ? kept.Env : withVariable(kept.Env, "PATH", DEFAULT_PATH);
+  const state: StageState = {
+    key: keyOf("image", record.id),
+    layers: pairLayers(record.layers, record.config.rootfs.diff_ids),
+    base,
+    config: { ...kept, ...(env === undefined ? {} : { Env: env }) },
+    history,
+    created,
+    args: new Map(),
+    commandGiven: false,
+    image: record.id,
+  };
+  return { state, triggers };
+}
+
+/** Finds an image here, or brings it from its registry. */
+export async function findImage(
+  session: BuildSession,
+  name: string,
+  platform: Platform,
+  vertex: string,
+): Promise<ImageRecord> {
+  const { images } = session.parts.engine;
+  const found = session.request.pull === true ? undefined : localImage(images, name, platform);
+  const record = found ?? (await pullBase(session, name, platform, vertex));
+  images.store.touch(record.id);
+  return record;
+}
+
+function localImage(images: Images, name: string, platform: Platform): ImageRecord | undefined {
+  const record = images.find(name);
+  if (record === undefined) return undefined;
+  return platformRank(platform, configPlatform(record.config)) === undefined ? undefined : record;
+}
+
+async function pullBase(session: BuildSession, name: string, platform: Platform, vertex: string): Promise<ImageRecord> {
+  const { engine } = session.parts;
+  const reference = withDefaultTag(parseReference(name));
+  const started = session.now();
+  const given = await session.request.credentials?.(reference.domain);
+  const pulled = await pullImage({
+    client: engine.images.client,
+    store: engine.images.content,
+    reference,
+    ...(samePlatform(platform, hostPlatform()) ? {} : { platform }),
+    lease: session.lease,
+    isUnpacked: (chainId) => engine.snapshotter.has(chainId),
+    unpackLayer: (layer) => unpackInto(engine, layer),
+    onProgress: (event) => {
+      if (event.kind !== "layer") return;
+      const { digest, status, current = 0, total = 0 } = event;
+      const time = session.now();
+      const completed = /complete|exists/i.test(status) ? { completed: time } : {};
+      session.emit({ kind: "status", vertex, id: digest, name: status, current, total, time, started, ...completed });
+    },
+    ...(given === undefined ? {} : { credentials: credentialsFor(reference.domain, credentialsOf(given)) }),
+    signal: session.signal,
+  });
+  const record = await engine.images.record(reference, pulled);
+  engine.events.publish("image", "pull", familiarReference(reference), { name: familiarReference(reference) });
+  return record;
+}
+
+function credentialsOf(given: NonNullable<Awaited<ReturnType<NonNullable<BuildSession["request"]["credentials"]>>>>) {
+  const { username = "", password = "", identityToken, registryToken } = given;
+  if (registryToken !== undefined && registryToken !== "") {
+    return { kind: "registry-token", token: registryToken } as const;
+  }
+  if (identityToken !== undefined && identityToken !== "") {
+    return { kind: "identity-token", token: identityToken } as const;
+  }
+  return { kind: "password", username, password } as const;
+}
+
+/** A platform as users write it. @throws InvalidArgument */
+export function readPlatform(text: string): Platform {
+  if (text === "") throw new InvalidArgument("the platform is empty", { remedy: "write it like linux/amd64" });
+  return text === "local" ? hostPlatform() : parsePlatform(text);
+}

@@ -1,0 +1,241 @@
+import { rm } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { NotFound, Semaphore, Unsupported } from "@boxship/base";
+import type { EngineContext } from "@boxship/engine";
+import { expandWord } from "@boxship/oci";
+import { buildCache } from "../cache/build-cache.ts";
+import { CacheMounts } from "../cache/cache-mounts.ts";
+import { StepCache } from "../cache/step-cache.ts";
+import type { BuildCache, BuildRequest, BuildResult, ProgressEvent, Solver } from "../contract.ts";
+import { exportResult } from "../export/export-result.ts";
+import { readIgnoreFile } from "../files/ignore.ts";
+import { parseContainerfile, type Stage } from "../language/index.ts";
+import { findImage, imageState, readPlatform } from "./base-image.ts";
+import { platformArgs } from "./build-args.ts";
+import { ContextSet, readOwnIgnore } from "./contexts.ts";
+import { earlierStage, type Plan, planBuild } from "./plan.ts";
+import { type BuilderParts, BuildSession } from "./session.ts";
+import { buildStage, checkImageName } from "./stage-run.ts";
+import type { StageState } from "./state.ts";
+import type { FindRoot } from "./steps/copy.ts";
+import { placed } from "./steps/metadata.ts";
+
+/** The builder of one engine. Disposing it ends the builds that run, and waits for them. */
+export class Builder implements Solver, AsyncDisposable {
+  readonly cache: BuildCache;
+  readonly #parts: BuilderParts;
+  readonly #keeping: Disposable;
+  readonly #running = new Map<AbortController, Promise<unknown>>();
+
+  private constructor(parts: BuilderParts, keeping: Disposable) {
+    this.#parts = parts;
+    this.#keeping = keeping;
+    this.cache = buildCache(parts);
+  }
+
+  /** Opens the builder's state below the engine's; what builds left when their process ended is removed. */
+  static async open(engine: EngineContext): Promise<Builder> {
+    const root = join(engine.options.root, "build");
+    const { clock, logger } = engine;
+    await rm(join(root, "work"), { recursive: true, force: true });
+    await rm(join(engine.options.runDir, "build"), { recursive: true, force: true });
+    const [cache, mounts] = await Promise.all([
+      StepCache.open({ root: join(root, "cache"), clock, logger }),
+      CacheMounts.open({ root: join(root, "mounts"), clock, logger }),
+    ]);
+    const slots = new Semaphore(Math.max(2, availableParallelism()));
+    const parts: BuilderParts = { engine, root, cache, mounts, slots };
+    const keeping = engine.images.keep(cache);
+    // Layers and blobs of builds that were cut off belong to nobody.
+    engine.background.run("removing what interrupted builds left", () => engine.images.sweep());
+    return new Builder(parts, keeping);
+  }
+
+  build(request: BuildRequest, progress: (event: ProgressEvent) => void, signal?: AbortSignal): Promise<BuildResult> {
+    const controller = new AbortController();
+    const both = signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal]);
+    const building = this.#parts.engine.images.writing(() => build(this.#parts, request, progress, both));
+    this.#running.set(controller, building);
+    return building.finally(() => this.#running.delete(controller));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const controller of this.#running.keys()) controller.abort();
+    await Promise.allSettled(this.#running.values());
+    await this.#parts.cache.flush();
+    this.#keeping[Symbol.dispose]();
+  }
+}
+
+async function build(
+  parts: BuilderParts,
+  request: BuildRequest,
+  progress: (event: ProgressEvent) => void,
+  signal: AbortSignal,
+): Promise<BuildResult> {
+  const platforms = request.platforms ?? [];
+  if (platforms.length > 1) {
+    throw new Unsupported("building for several platforms at once is not supported", {
+      remedy: "build for one platform at a time",
+    });
+  }
+  const [platform] = platforms.map(readPlatform);
+  const session = new BuildSession(parts, request, progress, signal, platform);
+  try {
+    const state = await solve(session);
+    return await exportResult(session, state);
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    await session[Symbol.asyncDispose]();
+  }
+}
+
+async function solve(session: BuildSession): Promise<StageState> {
+  session.contexts = new ContextSet(session);
+  await readFile(session);
+  const globals = globalArgs(session);
+  const images = new Map<Stage, string>();
+  const imageOf = (stage: Stage) => {
+    let image = images.get(stage);
+    if (image === undefined) {
+      const { escape } = session.file;
+      const expanded = placed(stage.from as never, () =>
+        expandWord(stage.from.image, (name) => globals.get(name), { escape }),
+      );
+      images.set(stage, (image = checkImageName(stage, expanded)));
+    }
+    return image;
+  };
+  const isContext = (name: string) => session.contexts.source(name) !== undefined;
+  const plan = planBuild(session.file, session.request.target, imageOf, isContext);
+  for (const vertex of plan.vertices.values()) session.announce(vertex);
+  const states = new StageStates(session, plan, imageOf, globals);
+  return states.all();
+}
+
+/** The stages of a build; each is built once, when the first asks for it. */
+class StageStates {
+  readonly #session: BuildSession;
+  readonly #plan: Plan;
+  readonly #imageOf: (stage: Stage) => string;
+  readonly #globals: ReadonlyMap<string, string | undefined>;
+  readonly #states = new Map<Stage, Promise<StageState>>();
+
+  constructor(
+    session: BuildSession,
+    plan: Plan,
+    imageOf: (stage: Stage) => string,
+    globals: ReadonlyMap<string, string | undefined>,
+  ) {
+    this.#session = session;
+    this.#plan = plan;
+    this.#imageOf = imageOf;
+    this.#globals = globals;
+  }
+
+  /** Builds all that the target needs, side by side. The first failure ends the others, which are waited for. */
+  async all(): Promise<StageState> {
+    const building = this.#plan.stages.map((stage) =>
+      this.get(stage).catch((error: unknown) => {
+        this.#session.stop(error);
+        throw error;
+      }),
+    );
+    await Promise.allSettled(building);
+    this.#session.signal.throwIfAborted();
+    return this.get(this.#plan.target);
+  }
+
+  get(stage: Stage): Promise<StageState> {
+    let state = this.#states.get(stage);
+    if (state === undefined) {
+      state = this.#build(stage);
+      this.#states.set(stage, state);
+    }
+    return state;
+  }
+
+  #build(stage: Stage): Promise<StageState> {
+    return buildStage(this.#session, stage, {
+      vertexOf: (instruction) => this.#plan.vertices.get(instruction),
+      stageOf: (name) => {
+        if (this.#session.contexts.source(name) !== undefined) return undefined;
+        const earlier = earlierStage(this.#session.file, stage, name);
+        return earlier === undefined ? undefined : this.get(earlier);
+      },
+      findRoot: this.#rootFinder(stage),
+      globalArgs: this.#globals,
+      image: this.#imageOf(stage),
+    });
+  }
+
+  #rootFinder(stage: Stage): FindRoot {
+    return async (name) => {
+      const session = this.#session;
+      const source = session.contexts.source(name);
+      if (source !== undefined && source.kind !== "image") return { context: name };
+      if (source === undefined) {
+        const earlier = earlierStage(session.file, stage, name);
+        if (earlier !== undefined) return { layers: (await this.get(earlier)).layers };
+        if (/^\d+$/.test(name)) {
+          throw new NotFound(`invalid from flag value ${name}: there is no stage ${name} before this one`, {
+            remedy: "name a stage above, or an image",
+          });
+        }
+      }
+      if (name === "scratch") return { layers: [] };
+      const record = await findImage(session, source?.reference ?? name, session.platform, "");
+      return { layers: imageState(record).state.layers };
+    };
+  }
+}
+
+/** Values of the `ARG`s before the first `FROM`, and of the platform's. */
+function globalArgs(session: BuildSession): ReadonlyMap<string, string | undefined> {
+  const { file, request, platform } = session;
+  const values = new Map<string, string | undefined>(platformArgs(platform, request.target ?? "default"));
+  const given = request.args ?? {};
+  for (const instruction of file.args) {
+    for (const { name, value } of instruction.args) {
+      const own =
+        value === undefined
+          ? undefined
+          : placed(instruction, () => expandWord(value, (other) => values.get(other), { escape: file.escape }));
+      const asked = Object.hasOwn(given, name) ? given[name] : undefined;
+      values.set(name, asked ?? own ?? values.get(name));
+    }
+  }
+  return values;
+}
+
+const DEFAULT_FILES = ["Dockerfile", "dockerfile", "Containerfile"];
+
+/** Finds and reads the Containerfile, and the ignore file that belongs to it. */
+async function readFile(session: BuildSession): Promise<void> {
+  const { file } = session.request;
+  if (file.kind === "bytes") {
+    if (file.ignore !== undefined) session.contexts.setIgnore(readIgnoreFile(file.ignore));
+    session.file = await parse(session, file.bytes, file.name);
+    return;
+  }
+  const { path: root } = await session.contexts.main();
+  for (const path of file.path === undefined || file.path === "" ? DEFAULT_FILES : [file.path]) {
+    const bytes = await session.contexts.file(path);
+    if (bytes === undefined) continue;
+    const ignore = await readOwnIgnore(root, path);
+    if (ignore !== undefined) await session.contexts.replaceIgnore(ignore);
+    session.file = await parse(session, bytes, path);
+    return;
+  }
+  const name = file.path ?? "Dockerfile";
+  throw new NotFound(`Cannot locate specified Dockerfile: ${name}`, {
+    subject: { kind: "containerfile", name },
+    remedy: "name it with --file, a path in the build context",
+  });
+}
+
+function parse(session: BuildSession, bytes: Uint8Array, name: string) {
+  return parseContainerfile(bytes, { name, include: (path) => session.contexts.file(path) });
+}

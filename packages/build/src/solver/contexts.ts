@@ -1,0 +1,140 @@
+import { readFile } from "node:fs/promises";
+import { InvalidArgument, NotFound, systemCode, Unsupported } from "@boxship/base";
+import { descriptorPath, OpenFlag, openInRoot } from "@boxship/kernel";
+import { extractArchive } from "@boxship/oci";
+import type { ContextNeed, ContextSource } from "../contract.ts";
+import { readIgnoreFile } from "../files/ignore.ts";
+import { openGitContext } from "../sources/git.ts";
+import { openHttpContext } from "../sources/http.ts";
+import type { BuildSession } from "./session.ts";
+
+/** A context's files, open. */
+export interface OpenContext {
+  readonly path: string;
+  /** Patterns of its ignore file. */
+  readonly ignore: readonly string[];
+}
+
+const EVERYTHING: ContextNeed = { exclude: [], include: undefined };
+const IGNORE_FILES = [".containerignore", ".dockerignore"];
+
+/** The contexts of one build, each opened when it is first needed. */
+export class ContextSet {
+  readonly #session: BuildSession;
+  readonly #open = new Map<string, Promise<OpenContext>>();
+  /** Patterns that go before an ignore file in the context: those beside the Containerfile. */
+  #mainIgnore: readonly string[] | undefined;
+
+  constructor(session: BuildSession) {
+    this.#session = session;
+  }
+
+  /** Ignore rules of the main context that came with the Containerfile. */
+  setIgnore(patterns: readonly string[]): void {
+    this.#mainIgnore = patterns;
+  }
+
+  /** Puts other rules in the place of those of the main context, which is open. */
+  async replaceIgnore(ignore: readonly string[]): Promise<void> {
+    const { path } = await this.main();
+    this.#open.set("main", Promise.resolve({ path, ignore }));
+  }
+
+  main(): Promise<OpenContext> {
+    return this.#once("main", async () => {
+      const { context } = this.#session.request;
+      const path = await openSource(this.#session, context, { exclude: this.#mainIgnore ?? [], include: undefined });
+      return { path, ignore: this.#mainIgnore ?? (await readIgnore(path)) };
+    });
+  }
+
+  /** The source of a named context, undefined when there is none of that name. */
+  source(name: string): ContextSource | undefined {
+    const { contexts = {} } = this.#session.request;
+    return Object.hasOwn(contexts, name) ? contexts[name] : undefined;
+  }
+
+  named(name: string): Promise<OpenContext> {
+    return this.#once(`named ${name}`, async () => {
+      const source = this.source(name);
+      if (source === undefined) throw new NotFound(`there is no context ${name}`);
+      const path = await openSource(this.#session, source, EVERYTHING);
+      return { path, ignore: await readIgnore(path) };
+    });
+  }
+
+  /** A file of the main context, without following links out of it; undefined when there is none. */
+  async file(path: string): Promise<Uint8Array | undefined> {
+    const { path: root } = await this.main();
+    return readInside(root, path);
+  }
+
+  #once(key: string, open: () => Promise<OpenContext>): Promise<OpenContext> {
+    let opened = this.#open.get(key);
+    if (opened === undefined) {
+      opened = open();
+      this.#open.set(key, opened);
+    }
+    return opened;
+  }
+}
+
+async function readInside(root: string, path: string): Promise<Uint8Array | undefined> {
+  try {
+    using file = openInRoot(root, path, OpenFlag.ReadOnly | OpenFlag.NonBlock);
+    return await readFile(descriptorPath(file));
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return undefined;
+    throw error;
+  }
+}
+
+async function readIgnore(root: string): Promise<readonly string[]> {
+  for (const name of IGNORE_FILES) {
+    const bytes = await readInside(root, name);
+    if (bytes !== undefined) return readIgnoreFile(bytes);
+  }
+  return [];
+}
+
+/** Patterns of the ignore file that belongs to one Containerfile: `NAME.dockerignore` beside it. */
+export async function readOwnIgnore(root: string, file: string): Promise<readonly string[] | undefined> {
+  for (const suffix of IGNORE_FILES) {
+    const bytes = await readInside(root, `${file}${suffix}`);
+    if (bytes !== undefined) return readIgnoreFile(bytes);
+  }
+  return undefined;
+}
+
+async function openSource(session: BuildSession, source: ContextSource, need: ContextNeed): Promise<string> {
+  switch (source.kind) {
+    case "directory":
+      return source.path;
+    case "tar":
+      return unpackContext(session, source.stream);
+    case "empty":
+      return session.directory();
+    case "provider":
+      return session.owned.use(await source.open(need, session.signal)).path;
+    case "git": {
+      const keepGitDirectory = source.keepGitDirectory === true;
+      return (await openGitContext(session, source.url, { keepGitDirectory })).path;
+    }
+    case "http":
+      return openHttpContext(session, source.url);
+    case "image":
+      throw new Unsupported(`image ${source.reference} has a file system, not a context`, {
+        remedy: "name it in FROM, COPY --from or RUN --mount=from=",
+      });
+    default:
+      throw new InvalidArgument(`there is no context source ${JSON.stringify(source)}`);
+  }
+}
+
+/** Unpacks an archive of a context. Nothing in it can be written outside of the directory. */
+export async function unpackContext(session: BuildSession, stream: AsyncIterable<Uint8Array>): Promise<string> {
+  const path = await session.directory();
+  await extractArchive(path, "/", stream, {}, session.signal);
+  return path;
+}

@@ -1,0 +1,118 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { Semaphore } from "@boxship/base";
+import type { EngineContext } from "@boxship/engine";
+import { hostPlatform, type Lease, type Platform } from "@boxship/oci";
+import type { CacheMounts } from "../cache/cache-mounts.ts";
+import type { StepCache } from "../cache/step-cache.ts";
+import type { BuildRequest, BuildWarning, ProgressEvent, Vertex } from "../contract.ts";
+import type { Containerfile } from "../language/index.ts";
+import type { ContextSet } from "./contexts.ts";
+
+/** What all builds share. */
+export interface BuilderParts {
+  readonly engine: EngineContext;
+  /** The builder's own directory below the engine's. */
+  readonly root: string;
+  readonly cache: StepCache;
+  readonly mounts: CacheMounts;
+  /** Commands that run at once, of all builds. */
+  readonly slots: Semaphore;
+}
+
+/** One build while it runs. Disposing it gives back everything that it holds. */
+export class BuildSession implements AsyncDisposable {
+  readonly parts: BuilderParts;
+  readonly request: BuildRequest;
+  readonly signal: AbortSignal;
+  readonly lease: Lease;
+  readonly platform: Platform;
+  /** Seconds since the epoch that no time in the result is later than. */
+  readonly epoch: number | undefined;
+  readonly warnings: BuildWarning[] = [];
+  /** Layers that are being made durable, and records that wait for it. */
+  readonly commits = new Set<Promise<void>>();
+  readonly owned = new AsyncDisposableStack();
+  file!: Containerfile;
+  contexts!: ContextSet;
+  readonly #report: (event: ProgressEvent) => void;
+  readonly #announced = new Set<string>();
+  readonly #stop = new AbortController();
+
+  constructor(
+    parts: BuilderParts,
+    request: BuildRequest,
+    report: (event: ProgressEvent) => void,
+    signal: AbortSignal,
+    platform: Platform | undefined,
+  ) {
+    this.parts = parts;
+    this.request = request;
+    this.#report = report;
+    this.signal = AbortSignal.any([signal, this.#stop.signal]);
+    this.platform = platform ?? hostPlatform();
+    this.epoch = request.sourceDateEpoch ?? epochOf(request.args?.["SOURCE_DATE_EPOCH"]);
+    this.lease = this.owned.use(parts.engine.images.content.lease());
+  }
+
+  now(): number {
+    return this.parts.engine.clock.now();
+  }
+
+  /** When something is made, as the image will say. */
+  created(): string {
+    return new Date(this.epoch === undefined ? this.now() : this.epoch * 1000).toISOString();
+  }
+
+  /** Ends everything that goes on: something has failed. */
+  stop(reason: unknown): void {
+    this.#stop.abort(reason);
+  }
+
+  announce(vertex: Vertex): void {
+    if (this.#announced.has(vertex.digest)) return;
+    this.#announced.add(vertex.digest);
+    this.emit({ kind: "vertex", vertex });
+  }
+
+  emit(event: ProgressEvent): void {
+    this.#report(event);
+  }
+
+  warn(vertex: string, warning: BuildWarning): void {
+    this.warnings.push(warning);
+    this.emit({ kind: "warning", vertex, warning });
+  }
+
+  /** A directory of this build, removed at its end. */
+  async directory(): Promise<string> {
+    const path = join(this.parts.root, "work", randomBytes(8).toString("hex"));
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    this.owned.defer(() => rm(path, { recursive: true, force: true }));
+    return path;
+  }
+
+  /** Lets something be made durable while the build goes on; {@link settle} waits for it. */
+  later(commit: Promise<void>): void {
+    // Whoever waits for it hears of a failure.
+    commit.catch(() => {});
+    this.commits.add(commit);
+  }
+
+  /** Waits until every layer is durable. */
+  async settle(): Promise<void> {
+    await Promise.all(this.commits);
+    await this.parts.cache.flush();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.commits);
+    await this.parts.cache.flush();
+    await this.owned.disposeAsync();
+  }
+}
+
+function epochOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : undefined;
+}

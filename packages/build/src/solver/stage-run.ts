@@ -1,0 +1,286 @@
+import { errorMessage } from "@boxship/base";
+import { expandWord, type Platform } from "@boxship/oci";
+import type { StepLayer } from "../cache/step-cache.ts";
+import type { Vertex } from "../contract.ts";
+import { parseTrigger, refuse, type Stage, type StageInstruction } from "../language/index.ts";
+import { findImage, imageState, readPlatform, scratchState } from "./base-image.ts";
+import { platformArgs } from "./build-args.ts";
+import { buildError } from "./failure.ts";
+import { keyOf } from "./keys.ts";
+import type { BuildSession } from "./session.ts";
+import { imageIdOf, type StageState, variablesOf } from "./state.ts";
+import { copy, type FindRoot } from "./steps/copy.ts";
+import { metadata, placed } from "./steps/metadata.ts";
+import { run } from "./steps/run.ts";
+import type { Step } from "./steps/step.ts";
+import { workdir } from "./steps/workdir.ts";
+
+/** What a stage needs of the others. */
+export interface StageNeeds {
+  /** The vertex of an instruction; those of triggers are made when they are met. */
+  readonly vertexOf: (instruction: StageInstruction | Stage["from"]) => Vertex | undefined;
+  /** The stage that a `FROM` means, built; undefined when it means an image. */
+  readonly stageOf: (name: string) => Promise<StageState> | undefined;
+  readonly findRoot: FindRoot;
+  /** Values of the `ARG`s before the first `FROM`. */
+  readonly globalArgs: ReadonlyMap<string, string | undefined>;
+  /** What `FROM` names, variables replaced. */
+  readonly image: string;
+}
+
+/** Builds one stage, one instruction after the other. */
+export async function buildStage(session: BuildSession, stage: Stage, needs: StageNeeds): Promise<StageState> {
+  const { state: start, triggers } = await begin(session, stage, needs);
+  let state = start;
+  for (const trigger of triggers) {
+    const instruction = await parseTrigger(trigger, needs.image);
+    state = await perform(session, stage, instruction, state, needs);
+  }
+  for (const instruction of stage.instructions) state = await perform(session, stage, instruction, state, needs);
+  return state;
+}
+
+async function begin(
+  session: BuildSession,
+  stage: Stage,
+  needs: StageNeeds,
+): Promise<{ readonly state: StageState; readonly triggers: readonly string[] }> {
+  const vertex = needs.vertexOf(stage.from);
+  const digest = vertex?.digest ?? "";
+  return observed(session, stage.from, digest, async () => {
+    const platform = platformOf(session, stage, needs);
+    const built = needs.stageOf(needs.image);
+    if (built !== undefined) {
+      const state = await built;
+      const { OnBuild: triggers = [], ...config } = state.config;
+      return { state: { ...state, config, args: new Map(), commandGiven: false }, triggers, cached: true };
+    }
+    if (needs.image === "scratch") return { state: scratchState(platform), triggers: [], cached: true };
+    const record = await findImage(session, needs.image, platform, digest);
+    return { ...imageState(record), cached: true };
+  });
+}
+
+function platformOf(session: BuildSession, stage: Stage, needs: StageNeeds): Platform {
+  const { platform } = stage.from;
+  if (platform === undefined) return session.platform;
+  const text = placed(stage.from as never, () =>
+    expandWord(platform, (name) => needs.globalArgs.get(name), { escape: session.file.escape }),
+  );
+  return readPlatform(text);
+}
+
+/** Runs one step under its vertex: tells of start, end and failure. */
+async function observed<T extends { readonly state: StageState; readonly cached: boolean }>(
+  session: BuildSession,
+  instruction: StageInstruction | Stage["from"],
+  vertex: string,
+  task: () => Promise<T>,
+): Promise<T> {
+  session.signal.throwIfAborted();
+  session.emit({ kind: "started", vertex, time: session.now() });
+  try {
+    const result = await task();
+    const imageId = imageIdOf(result.state);
+    session.emit({ kind: "completed", vertex, time: session.now(), cached: result.cached, imageId });
+    return result;
+  } catch (error) {
+    if (session.signal.aborted) throw session.signal.reason;
+    session.emit({ kind: "failed", vertex, time: session.now(), error: errorMessage(error) });
+    throw explained(session, instruction, vertex, error);
+  }
+}
+
+/** A mistake of the user's with its place; anything else as it is. */
+function explained(
+  session: BuildSession,
+  instruction: StageInstruction | Stage["from"],
+  vertex: string,
+  error: unknown,
+): unknown {
+  if (!(error instanceof Error) || !("code" in error) || error instanceof TypeError) return error;
+  if (error.name === "BuildError" || error.name === "Internal" || error.name === "ContainerfileError") return error;
+  return buildError(session.file, instruction, vertex, error, session.request.history ?? "classic");
+}
+
+async function perform(
+  session: BuildSession,
+  stage: Stage,
+  instruction: StageInstruction,
+  state: StageState,
+  needs: StageNeeds,
+): Promise<StageState> {
+  const vertex = needs.vertexOf(instruction) ?? triggerVertex(session, stage, instruction);
+  const { state: next } = await observed(session, instruction, vertex.digest, async () => {
+    if (instruction.kind === "arg") return declareArgs(session, instruction, state, needs);
+    const step = await plan(session, instruction, state, needs, vertex.digest);
+    return execute(session, stage, instruction, state, step);
+  });
+  return next;
+}
+
+function triggerVertex(session: BuildSession, stage: Stage, instruction: StageInstruction): Vertex {
+  const vertex: Vertex = {
+    digest: `sha256:${keyOf("trigger", stage.index, instruction.text)}`,
+    inputs: [],
+    name: `[${stage.name ?? `stage-${stage.index}`}] ONBUILD ${instruction.text}`,
+  };
+  session.announce(vertex);
+  return vertex;
+}
+
+function plan(
+  session: BuildSession,
+  instruction: Exclude<StageInstruction, { readonly kind: "arg" }>,
+  state: StageState,
+  needs: StageNeeds,
+  vertex: string,
+): Promise<Step> | Step {
+  switch (instruction.kind) {
+    case "run":
+      return run(session, instruction, state, needs.findRoot, vertex);
+    case "copy":
+    case "add":
+      return copy(session, instruction, state, needs.findRoot);
+    case "workdir":
+      return workdir(session, instruction, state);
+    default:
+      return metadata(instruction, state, session.file.escape);
+  }
+}
+
+/** `ARG`: from here on the name has the value that the build was given, else that before the first `FROM`, else its own. */
+function declareArgs(
+  session: BuildSession,
+  instruction: Extract<StageInstruction, { readonly kind: "arg" }>,
+  state: StageState,
+  needs: StageNeeds,
+): { readonly state: StageState; readonly cached: boolean } {
+  const args = new Map(state.args);
+  const { escape } = session.file;
+  const builtIn = platformArgs(session.platform, session.request.target ?? "default");
+  const shown: string[] = [];
+  for (const { name: written, value } of instruction.args) {
+    const variables = variablesOf({ ...state, args });
+    const name = placed(instruction, () => expandWord(written, variables, { escape }));
+    const own = value === undefined ? undefined : placed(instruction, () => expandWord(value, variables, { escape }));
+    const given = session.request.args ?? {};
+    const asked = Object.hasOwn(given, name) ? given[name] : undefined;
+    const inherited = own === undefined ? (needs.globalArgs.get(name) ?? builtIn.get(name)) : undefined;
+    args.set(name, asked ?? own ?? inherited);
+    shown.push(own === undefined ? name : `${name}=${own}`);
+  }
+  const text = `ARG ${shown.join(" ")}`;
+  const key = keyOf(state.key, text);
+  const cache = session.parts.cache;
+  const known = session.request.noCache === true ? undefined : cache.get(key);
+  const created = known?.created ?? session.created();
+  const history = { classic: `/bin/sh -c #(nop)  ${text}`, buildkit: text };
+  if (known === undefined) remember(session, { key, parent: state.key, text: instruction.text, created });
+  else hit(session, key);
+  return {
+    state: { ...withHistory(session, state, history, created, false), key, args },
+    cached: known !== undefined,
+  };
+}
+
+async function execute(
+  session: BuildSession,
+  stage: Stage,
+  instruction: StageInstruction,
+  state: StageState,
+  step: Step,
+): Promise<{ readonly state: StageState; readonly cached: boolean }> {
+  const key = step.independent === true ? keyOf("independent", ...step.key) : keyOf(state.key, ...step.key);
+  const stepKey = keyOf(state.key, key);
+  const known = ignoresCache(session, stage) ? undefined : await usable(session, key);
+  if (known !== undefined) {
+    hit(session, key);
+    return { state: { ...after(session, state, step, known.created, known.layer), key: stepKey }, cached: true };
+  }
+  const created = session.created();
+  const record = { key, parent: state.key, text: instruction.text, created };
+  const done = (layer: StepLayer | undefined) => remember(session, layer === undefined ? record : { ...record, layer });
+  const layer = step.run === undefined ? undefined : await step.run(done);
+  if (step.run === undefined) done(undefined);
+  return { state: { ...after(session, state, step, created, layer), key: stepKey }, cached: false };
+}
+
+function ignoresCache(session: BuildSession, stage: Stage): boolean {
+  const { noCache = false } = session.request;
+  if (typeof noCache === "boolean") return noCache;
+  return noCache.some((name) => name.toLowerCase() === stage.name || name === String(stage.index));
+}
+
+/** A record whose layer is still here. */
+async function usable(session: BuildSession, key: string) {
+  const { cache, engine } = session.parts;
+  const record = cache.get(key);
+  if (record?.layer === undefined) return record;
+  session.lease.add(record.layer.descriptor.digest);
+  const blob = await engine.images.content.stat(record.layer.descriptor.digest);
+  if (blob !== undefined) return record;
+  cache.remove(key);
+  return undefined;
+}
+
+function hit(session: BuildSession, key: string): void {
+  session.owned.use(session.parts.cache.use(key));
+  session.parts.cache.touch(key);
+}
+
+function remember(
+  session: BuildSession,
+  record: {
+    readonly key: string;
+    readonly parent: string;
+    readonly text: string;
+    readonly created: string;
+    readonly layer?: StepLayer;
+  },
+): void {
+  const now = session.now();
+  session.parts.cache.put({ ...record, made: now, used: now, uses: 1 });
+}
+
+function after(
+  session: BuildSession,
+  state: StageState,
+  step: Step,
+  created: string,
+  layer: StepLayer | undefined,
+): StageState {
+  const { descriptor, diffId } = layer ?? {};
+  const added = descriptor === undefined || diffId === undefined ? [] : [{ descriptor, diffId }];
+  const changed = withHistory(session, step.apply(state), step.history, created, added.length > 0);
+  return { ...changed, layers: [...state.layers, ...added] };
+}
+
+function withHistory(
+  session: BuildSession,
+  state: StageState,
+  words: Step["history"],
+  created: string,
+  hasLayer: boolean,
+): StageState {
+  const isBuildkit = session.request.history === "buildkit";
+  const entry = {
+    created,
+    created_by: isBuildkit ? words.buildkit : words.classic,
+    ...(state.base.author === undefined ? {} : { author: state.base.author }),
+    ...(isBuildkit ? { comment: "buildkit.dockerfile.v0" } : {}),
+    ...(hasLayer ? {} : { empty_layer: true }),
+  };
+  const { image: _image, ...rest } = state;
+  return { ...rest, created, history: [...state.history, entry] };
+}
+
+/** Refuses a `FROM` that names nothing. */
+export function checkImageName(stage: Stage, image: string): string {
+  if (image !== "") return image;
+  return refuse(
+    stage.from.place,
+    `base name (${stage.from.image}) should not be blank`,
+    "give the ARG in it a default, or a value with --build-arg",
+  );
+}

@@ -1,0 +1,143 @@
+import { accessSync, constants } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { FailedPrecondition, InvalidArgument, NotFound, systemCode, Unsupported } from "@boxship/base";
+import { CurrentDirectory, descriptorPath, OpenFlag, openInRoot, readlinkat, runProcess } from "@boxship/kernel";
+import type { BuildSession } from "../solver/session.ts";
+
+/** A repository as users write it: `https://host/name.git#reference:directory`. */
+export interface GitUrl {
+  readonly remote: string;
+  /** Branch, tag or commit; empty is the remote's default. */
+  readonly reference: string;
+  /** Below the repository's root; empty is the root. */
+  readonly directory: string;
+}
+
+/**
+ * Reads the address of a repository: `git://…`, `ssh://…`, `git@host:path`, `http(s)://….git`, `github.com/…`; each with
+ * `#reference:directory`. Undefined for anything else.
+ */
+export function gitUrl(text: string): GitUrl | undefined {
+  const hash = text.indexOf("#");
+  const address = hash === -1 ? text : text.slice(0, hash);
+  const fragment = hash === -1 ? "" : text.slice(hash + 1);
+  const isRepository =
+    /^(?:git|ssh):\/\//.test(address) ||
+    /^[\w.-]+@[\w.-]+:/.test(address) ||
+    /^https?:\/\/.*\.git\/?$/.test(address) ||
+    address.startsWith("github.com/");
+  if (!isRepository) return undefined;
+  const colon = fragment.indexOf(":");
+  return {
+    remote: address.startsWith("github.com/") ? `https://${address}` : address,
+    reference: colon === -1 ? fragment : fragment.slice(0, colon),
+    directory: colon === -1 ? "" : fragment.slice(colon + 1),
+  };
+}
+
+export interface GitOptions {
+  /** @default false */
+  readonly keepGitDirectory?: boolean;
+  /** Refuse any other commit. */
+  readonly commit?: string | undefined;
+}
+
+/**
+ * Fetches a repository into a directory of the build.
+ *
+ * @returns where the files are, and the commit
+ */
+export async function openGitContext(
+  session: BuildSession,
+  text: string,
+  options: GitOptions = {},
+): Promise<{ readonly path: string; readonly commit: string }> {
+  const url = gitUrl(text);
+  if (url === undefined) {
+    throw new InvalidArgument(`${text} is not the address of a git repository`, {
+      remedy: "write it like https://host/name.git#branch:directory",
+    });
+  }
+  const { remote, reference, directory } = url;
+  if (remote.startsWith("-") || reference.startsWith("-")) throw new InvalidArgument(`${text} is no git address`);
+  const path = await session.directory();
+  const git = runner(session, path, text);
+  await git("init", "-q");
+  await git("remote", "add", "origin", remote);
+  await fetchReference(git, reference);
+  await git("checkout", "-q", "--detach", "FETCH_HEAD");
+  await git("submodule", "update", "--init", "--recursive", "--depth=1");
+  const commit = (await git("rev-parse", "HEAD")).trim();
+  if (options.commit !== undefined && !commit.startsWith(options.commit)) {
+    throw new FailedPrecondition(`expected checksum to match ${options.commit}, got ${commit}`, {
+      subject: { kind: "git", name: text },
+      remedy: "check the reference, and the commit that --checksum names",
+    });
+  }
+  if (options.keepGitDirectory !== true) await rm(join(path, ".git"), { recursive: true, force: true });
+  return { path: directory === "" ? path : insideOf(path, directory, text), commit };
+}
+
+type Git = (...args: readonly string[]) => Promise<string>;
+
+function runner(session: BuildSession, cwd: string, text: string): Git {
+  const program = findGit();
+  return async (...args) => {
+    const { code, stdout, stderr } = await runProcess({
+      file: program,
+      args: ["git", "-c", "protocol.file.allow=never", "-c", "protocol.ext.allow=never", ...args],
+      cwd,
+      env: {
+        PATH: process.env["PATH"] ?? "/usr/bin:/bin",
+        HOME: cwd,
+        GIT_TERMINAL_PROMPT: "0",
+        GIT_CONFIG_NOSYSTEM: "1",
+        GIT_ALLOW_PROTOCOL: "http:https:git:ssh",
+      },
+      maxOutput: 16 << 20,
+      signal: session.signal,
+    });
+    if (code === 0) return stdout.toString();
+    const said = stderr.toString().trim().split("\n").at(-1) ?? "";
+    throw new FailedPrecondition(`git ${args[0]} of ${text} failed: ${said}`, {
+      subject: { kind: "git", name: text },
+      remedy: "check the address and the reference, and whether the repository is public",
+    });
+  };
+}
+
+/** A branch or tag alone; a commit that the server does not give by itself, out of everything. */
+async function fetchReference(git: Git, reference: string): Promise<void> {
+  const wanted = reference === "" ? "HEAD" : reference;
+  try {
+    await git("fetch", "-q", "--depth=1", "--no-tags", "origin", wanted);
+  } catch (error) {
+    if (!/^[0-9a-f]{7,64}$/.test(wanted)) throw error;
+    await git("fetch", "-q", "--tags", "origin");
+    await git("update-ref", "FETCH_HEAD", wanted);
+  }
+}
+
+function insideOf(root: string, directory: string, text: string): string {
+  try {
+    using found = openInRoot(root, directory, OpenFlag.Path | OpenFlag.Directory);
+    return readlinkat(CurrentDirectory, descriptorPath(found)).toString();
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    throw new NotFound(`${text} has no directory ${directory}`, { cause: error });
+  }
+}
+
+function findGit(): string {
+  for (const directory of (process.env["PATH"] ?? "/usr/bin:/bin").split(":")) {
+    try {
+      const path = join(directory, "git");
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+    }
+  }
+  throw new Unsupported("building from a git repository needs git on this host", { remedy: "install git" });
+}

@@ -18,14 +18,15 @@ fail() {
   exit 1
 }
 
-# COMMAND[:PACKAGE]; a name that starts with "lib" is looked for as a shared library.
+# COMMAND[:PACKAGE]; a name that starts with "lib" is looked for as a shared library, one with "/" as a file.
 system_verify="libatomic.so.1:libatomic1"
 system_run="runc crun conmon mmdebstrap"
 system_test="skopeo iptables ip:iproute2 nft:nftables ps:procps zstd xz:xz-utils mkfs.ext4:e2fsprogs setfattr:attr
   setcap:libcap2-bin openssl curl git tar gzip libdevmapper.so.1.02.1:libdevmapper1.02.1 docker-compose zsh fish"
 # Unpacked beside the system when the command is missing.
 parts_test="dockerd:docker.io containerd:containerd docker-registry:docker-registry umoci:umoci
-  rsyslogd:rsyslog libestr.so.0:libestr0 libfastjson.so.4:libfastjson4"
+  rsyslogd:rsyslog libestr.so.0:libestr0 libfastjson.so.4:libfastjson4
+  /usr/lib/cni/bridge:containernetworking-plugins"
 # Newer than the system's; tests that use them say so when they are absent.
 clients="docker-cli docker-buildx docker-compose"
 
@@ -33,6 +34,7 @@ has() {
   case $1 in
     lib*) for file in /usr/lib/*/"$1" /usr/lib64/"$1" /usr/lib/"$1" /lib/*/"$1" .cache/parts/root/usr/lib/*/"$1"; do [ ! -e "$file" ] || return 0; done
       return 1 ;;
+    /*) [ -x "$1" ] || [ -x ".cache/parts/root$1" ] ;;
     *) command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ] ;;
   esac
 }

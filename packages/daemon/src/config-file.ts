@@ -27,6 +27,8 @@ export interface ConfigFile {
   readonly registries?: Readonly<Record<string, RegistryOptions>>;
   /** Where new networks take their subnets from. */
   readonly addressPools?: readonly { readonly base: string; readonly size: number }[];
+  /** Where networks with the driver `cni` have their configurations and plugins. */
+  readonly cni?: { readonly configurations?: string; readonly plugins?: readonly string[] };
   /** Defaults of container logs. */
   readonly log?: { readonly maxSize?: string; readonly maxFile?: number; readonly journalSocket?: string };
 }
@@ -80,6 +82,7 @@ const checkFile = fields({
   runtimes: map(text),
   registries: map(fields({ mirrors: list(text), insecure: flag, blocked: flag })),
   addressPools: list(fields({ base: text, size: count })),
+  cni: fields({ configurations: text, plugins: list(text) }),
   log: fields({ maxSize: text, maxFile: count, journalSocket: text }),
 });
 

@@ -110,12 +110,13 @@ async function removeInstance({ root, runDir }: DaemonOptions): Promise<void> {
   }
 }
 
-function engineConfig({ defaultRuntime, runtimes, registries, addressPools, log }: DaemonOptions) {
+function engineConfig({ defaultRuntime, runtimes, registries, addressPools, cni, log }: DaemonOptions) {
   return {
     ...(defaultRuntime === undefined ? {} : { defaultRuntime }),
     ...(runtimes === undefined ? {} : { runtimes }),
     ...(registries === undefined ? {} : { registries }),
     ...(addressPools === undefined ? {} : { addressPools }),
+    ...(cni === undefined ? {} : { cni }),
     ...(log === undefined ? {} : { log }),
   };
 }

@@ -112,7 +112,7 @@ export class Engine implements EngineApi, AsyncDisposable {
 
 async function openParts(options: EngineOptions, owned: AsyncDisposableStack): Promise<EngineContext> {
   const { root, runDir, name, clock, logger } = options;
-  const { runtimes, defaultRuntime, addressPools } = options;
+  const { runtimes, defaultRuntime, addressPools, cni } = options;
   // None needs another, so a start waits only for the slowest. When one fails, those that were opened are let go of.
   const opened = await Promise.allSettled([
     openImages(options, owned),
@@ -133,6 +133,8 @@ async function openParts(options: EngineOptions, owned: AsyncDisposableStack): P
       runDir: join(runDir, "network"),
       name,
       ...(addressPools === undefined ? {} : { addressPools }),
+      ...(cni?.configurations === undefined ? {} : { cniConfigurations: cni.configurations }),
+      ...(cni?.plugins === undefined ? {} : { cniPlugins: cni.plugins }),
       logger,
       clock,
     }).then((part) => owned.use(part)),

@@ -27,7 +27,7 @@ import type { Clock, Logger } from "@boxship/base";
  * `Internal`.
  */
 
-export type NetworkDriver = "bridge" | "host" | "null" | "macvlan" | "ipvlan";
+export type NetworkDriver = "bridge" | "host" | "null" | "macvlan" | "ipvlan" | "cni";
 
 /** One range of addresses of a network. A bridge has at most one for each family. */
 export interface IpamConfig {
@@ -226,6 +226,10 @@ export interface NetworkManagerOptions {
   readonly addressPools?: readonly AddressPool[];
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Where configurations of networks with the driver `cni` are looked for. @default "/etc/cni/net.d" */
+  readonly cniConfigurations?: string;
+  /** Where their plugins are. @default "/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni" */
+  readonly cniPlugins?: readonly string[];
   /** Empty namespaces that are kept ready. @default 3 */
   readonly namespacePool?: number;
   /** Milliseconds without work after which the worker thread ends. @default 30000 */

@@ -1,4 +1,6 @@
 import { type BoxshipError, type Clock, Internal, type KeyedMutex, type Logger, NotFound } from "@boxship/base";
+import type { CniNetworkList } from "./cni/configuration.ts";
+import type { PluginHost } from "./cni/plugin.ts";
 import type { AddressPool, NetworkRecord } from "./contract.ts";
 import type { ResolverServer } from "./dns/resolver-server.ts";
 import type { Upstreams } from "./dns/upstreams.ts";
@@ -10,6 +12,7 @@ import type { PortChooser } from "./ports/port-chooser.ts";
 import type { Reservation } from "./ports/reservation.ts";
 import type { LingeringLinks } from "./sandbox/lingering-links.ts";
 import type { NamespacePool } from "./sandbox/namespace-pool.ts";
+import type { AttachmentStore } from "./state/attachment-store.ts";
 import type { NetworkStore } from "./state/network-store.ts";
 import type { SandboxStore } from "./state/sandbox-store.ts";
 import type { StoredEndpoint, StoredNetwork, StoredSandbox } from "./state/stored.ts";
@@ -37,6 +40,10 @@ export interface ManagerContext {
   readonly networks: Map<string, LiveNetwork>;
   readonly sandboxes: Map<string, LiveSandbox>;
   readonly lingering: LingeringLinks;
+  readonly attachments: AttachmentStore;
+  /** How CNI plugins are run. */
+  readonly cni: PluginHost;
+  readonly cniConfigurations: string;
   /** Why there is no default bridge; cleared once there is. */
   bridgeProblem: BoxshipError | undefined;
 }
@@ -71,6 +78,12 @@ export class LiveNetwork {
 
   get record(): NetworkRecord {
     return this.#stored.record;
+  }
+
+  /** The configuration of a network with the driver `cni`. */
+  requireCni(): CniNetworkList {
+    if (this.#stored.cni === undefined) throw new Internal(`network ${this.record.name} has no CNI configuration`);
+    return this.#stored.cni;
   }
 
   /** Takes over a link that was made for `other`, which is on its way out. To be written down by the caller. */

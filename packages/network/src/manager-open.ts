@@ -11,6 +11,8 @@ import { raiseDevice } from "./networks/network-raise.ts";
 import { withSubnetLock } from "./networks/subnet-lock.ts";
 import { reserveAgain } from "./ports/port-reserve.ts";
 import { firewallPorts } from "./ports/ports-publish.ts";
+import { undoStaleAttachments } from "./sandbox/cni-attach.ts";
+import { guestNetworks } from "./sandbox/guests.ts";
 import { bindingsOf, type StoredEndpoint, type StoredSandbox } from "./state/stored.ts";
 import type { HostState } from "./worker/network-operations.ts";
 
@@ -26,9 +28,12 @@ export async function openState(context: ManagerContext): Promise<void> {
     return state;
   });
   for (const stored of context.sandboxStore.load()) loadSandbox(context, stored);
-  const networks = [...context.networks.values()].flatMap((network) => firewallNetwork(network) ?? []);
-  const ports = [...context.sandboxes.values()].flatMap(({ firewallPorts: own }) => own);
+  const endpoints = [...context.networks.values()].flatMap((network) => [...network.endpoints.values()]);
+  const own = [...context.networks.values()].flatMap((network) => firewallNetwork(network) ?? []);
+  const networks = [...own, ...guestNetworks(endpoints)];
+  const ports = [...context.sandboxes.values()].flatMap(({ firewallPorts: theirs }) => theirs);
   await context.firewall.reset(networks, ports);
+  await undoStaleAttachments(context);
   await reopenResolvers(context);
   await removeStrays(context, host);
   context.pool.fill();
@@ -138,7 +143,7 @@ async function reopenResolvers(context: ManagerContext): Promise<void> {
   for (const sandbox of context.sandboxes.values()) {
     const { endpoints, path } = sandbox.stored;
     if (!endpoints.some(({ networkId }) => context.networks.get(networkId)?.hasNames)) continue;
-    startResolver(context, sandbox, await context.thread.call("reopenResolver", path));
+    startResolver(context, sandbox, await context.thread.call("reopenResolver", { namespace: path, again: true }));
   }
 }
 

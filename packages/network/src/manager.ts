@@ -31,6 +31,7 @@ import { lowerNetwork } from "./networks/network-raise.ts";
 import { removeNetwork } from "./networks/network-remove.ts";
 import { PortChooser } from "./ports/port-chooser.ts";
 import { publishPorts, unpublishPorts } from "./ports/ports-publish.ts";
+import { checkAttachments } from "./sandbox/cni-attach.ts";
 import { connectEndpoint } from "./sandbox/endpoint-connect.ts";
 import { disconnectEndpoint } from "./sandbox/endpoint-disconnect.ts";
 import { LingeringLinks } from "./sandbox/lingering-links.ts";
@@ -39,6 +40,7 @@ import { createSandbox, describeSandbox } from "./sandbox/sandbox-create.ts";
 import { hostHostsFile, hostResolvConf, sandboxHostsFile, sandboxResolvConf } from "./sandbox/sandbox-files.ts";
 import { removeSandbox } from "./sandbox/sandbox-remove.ts";
 import { renameSandbox } from "./sandbox/sandbox-rename.ts";
+import { AttachmentStore } from "./state/attachment-store.ts";
 import { NetworkStore } from "./state/network-store.ts";
 import { SandboxStore } from "./state/sandbox-store.ts";
 import { NetworkThread } from "./worker/network-thread.ts";
@@ -190,6 +192,7 @@ export class NetworkManager implements AsyncDisposable {
     const live = new Set(liveSandboxIds);
     const dead = [...this.#context.sandboxes.keys()].filter((id) => !live.has(id));
     await Promise.all(dead.map((id) => this.removeSandbox(id)));
+    await checkAttachments(this.#context);
   }
 
   /** What on this host keeps networks from working, as sentences. */
@@ -224,6 +227,7 @@ export class NetworkManager implements AsyncDisposable {
     await rm(context.pool.directory, { recursive: true, force: true });
     await rm(join(context.runDir, "sandboxes"), { recursive: true, force: true });
     await rm(join(context.root, "networks.json"), { force: true });
+    await context.attachments.clear();
   }
 
   /** Lets go of sockets and threads; containers keep their networks, and {@link open} finds them again. */
@@ -239,6 +243,8 @@ export class NetworkManager implements AsyncDisposable {
     await thread[Symbol.asyncDispose]();
   }
 }
+
+const CNI_PLUGINS = ["/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"];
 
 function createContext(options: NetworkManagerOptions): ManagerContext {
   const { root, runDir, logger, clock } = options;
@@ -265,6 +271,9 @@ function createContext(options: NetworkManagerOptions): ManagerContext {
     sandboxes: new Map(),
     lingering: new LingeringLinks({ clock, logger, thread }),
     bridgeProblem: undefined,
+    attachments: new AttachmentStore(root, logger),
+    cni: { directories: options.cniPlugins ?? CNI_PLUGINS, clock },
+    cniConfigurations: options.cniConfigurations ?? "/etc/cni/net.d",
   };
 }
 

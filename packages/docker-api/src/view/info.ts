@@ -129,7 +129,7 @@ export function encodeInfo(
 
 const PLUGINS = {
   Volume: ["local"],
-  Network: ["bridge", "host", "ipvlan", "macvlan", "null"],
+  Network: ["bridge", "cni", "host", "ipvlan", "macvlan", "null"],
   Authorization: null,
   Log: ["fluentd", "gelf", "journald", "json-file", "local", "none", "syslog"],
 };

@@ -28,7 +28,8 @@ function answerLonely(context: ManagerContext, sandbox: LiveSandbox, _question: 
  * resolvers, should somebody have written it into a configuration.
  */
 function upstreamServers(context: ManagerContext, { stored }: LiveSandbox): UpstreamServer[] {
-  const given = stored.dns.servers ?? [];
+  const own = stored.dns.servers ?? [];
+  const given = own.length > 0 ? own : stored.endpoints.flatMap(({ nameservers }) => nameservers ?? []);
   if (given.length === 0) {
     const { servers } = readHostResolvers(context.hostResolvConf);
     return servers.filter((server) => server !== ResolverAddress).map((address) => ({ address }));

@@ -22,6 +22,7 @@ import { formatAddress, lastAddress, parsePrefix } from "../ip/prefix.ts";
  * the same with one container or a thousand, and publishing a port is adding one element.
  *
  *     set bridges     { ifname }              every bridge of ours
+ *     set guests      { ifname }              links that CNI plugins made
  *     set internal    { ifname }              bridges of internal networks
  *     set intra       { ifname . ifname }     bridge twice: its members may talk to each other
  *     set own4/own6   { ifname . subnet }     a bridge and the addresses behind it
@@ -31,7 +32,7 @@ import { formatAddress, lastAddress, parsePrefix } from "../ip/prefix.ts";
  *
  * A packet meets, in this order:
  *
- * - `raw` (prerouting, before connection tracking): from a bridge to 127.0.0.0/8 is dropped. Bridges have
+ * - `raw` (prerouting, before connection tracking): from a bridge to 127.0.0.0/8 is dropped. Bridges and guests have
  *   `route_localnet` so that 127.0.0.1 of the host reaches published ports; without this rule containers would in turn
  *   reach services of the host that listen on localhost.
  * - `publish` (destination NAT, prerouting and output): what is addressed to the host itself and found in a map goes to
@@ -52,6 +53,7 @@ import { formatAddress, lastAddress, parsePrefix } from "../ip/prefix.ts";
 
 const SETS = {
   bridges: { name: "bridges", key: ["ifname"] },
+  guests: { name: "guests", key: ["ifname"] },
   internal: { name: "internal", key: ["ifname"] },
   intra: { name: "intra", key: ["ifname", "ifname"] },
   own4: { name: "own4", key: ["ifname", "ipv4_addr"], interval: true },
@@ -66,6 +68,8 @@ const SETS = {
 
 export interface FirewallNetwork {
   readonly bridge: string;
+  /** The link is not ours: ports are published to it, and nothing else is decided about it. @default false */
+  readonly guest?: boolean;
   readonly internal: boolean;
   readonly masquerade: boolean;
   /** Members may talk to each other. */
@@ -132,8 +136,14 @@ const established: NftStatement = {
   bits: NftBit.established | NftBit.related,
 };
 const translated: NftStatement = { kind: "any-bit", selector: "ct status", bits: NftBit.destinationTranslated };
-const fromInternal: NftStatement = { kind: "member", selectors: ["iifname"], set: SETS.internal.name };
-const toBridge: NftStatement = { kind: "member", selectors: ["oifname"], set: SETS.bridges.name };
+const fromInternal = member("iifname", SETS.internal);
+const toBridge = member("oifname", SETS.bridges);
+const toLoopback: NftStatement = { kind: "equals", selector: "ip daddr/8", value: Buffer.of(127) };
+const fromLoopback: NftStatement = { kind: "equals", selector: "ip saddr/8", value: Buffer.of(127) };
+
+function member(selector: "iifname" | "oifname", set: NftSet): NftStatement {
+  return { kind: "member", selectors: [selector], set: set.name };
+}
 
 function verdict(name: NftVerdict): NftStatement {
   return { kind: "verdict", verdict: name };
@@ -153,12 +163,8 @@ function skeleton(table: NftTable): NftCommand[] {
     { verb: "add-table", table },
     ...Object.values(SETS).map((set): NftCommand => ({ verb: "add-set", table, set })),
     ...chain("raw", { type: "filter", hook: "prerouting", priority: -300 }, [
-      [
-        { kind: "member", selectors: ["iifname"], set: SETS.bridges.name },
-        ipv4,
-        { kind: "equals", selector: "ip daddr/8", value: Buffer.of(127) },
-        drop,
-      ],
+      [member("iifname", SETS.bridges), ipv4, toLoopback, drop],
+      [member("iifname", SETS.guests), ipv4, toLoopback, drop],
     ]),
     ...chain("publish", undefined, publishRules()),
     ...chain("prerouting", { type: "nat", hook: "prerouting", priority: -100 }, [toPublished()]),
@@ -168,7 +174,7 @@ function skeleton(table: NftTable): NftCommand[] {
       [established, accept],
       [{ kind: "member", selectors: ["iifname", "oifname"], set: SETS.intra.name }, accept],
       [fromInternal, drop],
-      [{ kind: "member", selectors: ["oifname"], set: SETS.internal.name }, drop],
+      [member("oifname", SETS.internal), drop],
       [toBridge, translated, accept],
       [toBridge, drop],
     ]),
@@ -211,7 +217,8 @@ function outgoingRules(): NftStatement[][] {
   const own4: NftStatement = { kind: "member", selectors: ["oifname", "ip saddr"], set: SETS.own4.name };
   const own6: NftStatement = { kind: "member", selectors: ["oifname", "ip6 saddr"], set: SETS.own6.name };
   return [
-    [toBridge, ipv4, { kind: "equals", selector: "ip saddr/8", value: Buffer.of(127) }, masquerade],
+    [toBridge, ipv4, fromLoopback, masquerade],
+    [member("oifname", SETS.guests), ipv4, fromLoopback, masquerade],
     [translated, ipv4, own4, masquerade],
     [translated, ipv6, own6, masquerade],
     [ipv4, own4, back],
@@ -232,7 +239,7 @@ function networkElements(network: FirewallNetwork): Element[] {
   });
   const outside = network.masquerade && !network.internal;
   return [
-    plain(SETS.bridges, bridge),
+    plain(network.guest === true ? SETS.guests : SETS.bridges, bridge),
     ...(network.internal ? [plain(SETS.internal, bridge)] : []),
     ...(network.interContainer ? [plain(SETS.intra, bridge, bridge)] : []),
     ...[...network.subnets4, ...network.subnets6].flatMap((subnet) => {

@@ -38,8 +38,18 @@ export interface IpvlanSettings {
   readonly interfacePrefix: string;
 }
 
+export interface CniSettings {
+  readonly driver: "cni";
+  /** `conflist`: the configuration itself, in JSON. */
+  readonly conflist: string | undefined;
+  /** `file`: its name in the directory of configurations. @default the file whose `name` is the network's */
+  readonly file: string | undefined;
+  readonly interfacePrefix: string;
+}
+
 export type DriverSettings =
   | BridgeSettings
+  | CniSettings
   | MacvlanSettings
   | IpvlanSettings
   | { readonly driver: "host" }
@@ -71,7 +81,19 @@ function settingsOf(driver: NetworkDriver, options: Options): DriverSettings {
     const flag = options.oneOf("ipvlan_flag", ["bridge", "private", "vepa"] as const, "bridge");
     return { driver, parent: options.take("parent"), mode, flag, ...linkSettings(options) };
   }
+  if (driver === "cni") return cniSettings(options);
   return { driver };
+}
+
+function cniSettings(options: Options): CniSettings {
+  const conflist = options.take("conflist");
+  const file = options.take("file");
+  if (conflist !== undefined && file !== undefined) {
+    throw new InvalidArgument("options conflist and file exclude each other", {
+      subject: { kind: "option", name: "file" },
+    });
+  }
+  return { driver: "cni", conflist, file, interfacePrefix: linkPrefix(options) };
 }
 
 function bridgeSettings(options: Options): BridgeSettings {
@@ -95,9 +117,14 @@ function bridgeSettings(options: Options): BridgeSettings {
   };
 }
 
+function linkPrefix(options: Options): string {
+  const prefix = options.take(PREFIX) ?? "eth";
+  if (!/^[a-zA-Z][a-zA-Z0-9_-]{0,11}$/.test(prefix)) throw options.bad(PREFIX, prefix);
+  return prefix;
+}
+
 function linkSettings(options: Options): { readonly mtu: number | undefined; readonly interfacePrefix: string } {
-  const interfacePrefix = options.take(PREFIX) ?? "eth";
-  if (!/^[a-zA-Z][a-zA-Z0-9_-]{0,11}$/.test(interfacePrefix)) throw options.bad(PREFIX, interfacePrefix);
+  const interfacePrefix = linkPrefix(options);
   const text = options.take(MTU);
   if (text === undefined) return { mtu: undefined, interfacePrefix };
   const mtu = Number(text);

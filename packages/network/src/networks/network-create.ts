@@ -1,6 +1,7 @@
 import { AlreadyExists, PermissionDenied } from "@boxship/base";
 import type { CreateNetworkOptions, NetworkRecord } from "../contract.ts";
 import { LiveNetwork, type ManagerContext } from "../live.ts";
+import { buildCniNetwork } from "./network-cni.ts";
 import { buildNetwork, type NetworkPlan, planNetwork } from "./network-plan.ts";
 import { lowerNetwork, raiseNetwork } from "./network-raise.ts";
 import { withSubnetLock } from "./subnet-lock.ts";
@@ -15,12 +16,10 @@ export async function createNetwork(context: ManagerContext, options: CreateNetw
   }
   return await context.locks.run("networks", async () => {
     refuseTakenName(context, plan);
-    const network = await withSubnetLock(context, async () => {
-      const host = await context.thread.call("readHostState", undefined);
-      const planned = new LiveNetwork(buildNetwork(context, plan, host));
-      await raiseNetwork(context, planned, host);
-      return planned;
-    });
+    const network =
+      plan.settings.driver === "cni"
+        ? new LiveNetwork(await buildCniNetwork(context, plan, plan.settings))
+        : await makeNetwork(context, plan);
     context.networks.set(plan.id, network);
     try {
       await saveNetworks(context);
@@ -30,6 +29,15 @@ export async function createNetwork(context: ManagerContext, options: CreateNetw
       throw error;
     }
     return network.record;
+  });
+}
+
+async function makeNetwork(context: ManagerContext, plan: NetworkPlan): Promise<LiveNetwork> {
+  return await withSubnetLock(context, async () => {
+    const host = await context.thread.call("readHostState", undefined);
+    const network = new LiveNetwork(buildNetwork(context, plan, host));
+    await raiseNetwork(context, network, host);
+    return network;
   });
 }
 

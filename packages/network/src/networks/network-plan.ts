@@ -8,7 +8,7 @@ import { type DriverSettings, parseDriverOptions } from "./driver-options.ts";
 import { planAddresses, takenPrefixes } from "./network-addresses.ts";
 import { chooseDevice } from "./network-device.ts";
 
-const DRIVERS: readonly NetworkDriver[] = ["bridge", "host", "null", "macvlan", "ipvlan"];
+const DRIVERS: readonly NetworkDriver[] = ["bridge", "host", "null", "macvlan", "ipvlan", "cni"];
 
 /** What is made of a request once addresses and names are chosen. */
 export interface NetworkPlan {

@@ -24,7 +24,9 @@ export interface Target {
 
 /** Where a sandbox's published ports lead now; undefined when it is on no bridge that leads out. */
 export function targetOf(context: ManagerContext, { stored }: LiveSandbox): Target | undefined {
-  const bridged = stored.endpoints.filter((endpoint) => bridgeSettings(networkOf(context, endpoint)) !== undefined);
+  const bridged = stored.endpoints.filter(({ link }) => {
+    return link?.kind === "veth" || (link?.kind === "cni" && link.hostLink !== undefined);
+  });
   const { ipv4, ipv6 } = chooseGateways(context, bridged);
   const endpoint = ipv4 ?? ipv6;
   if (endpoint === undefined) return undefined;

@@ -11,7 +11,11 @@ import { findNetwork } from "../networks/network-get.ts";
 import { raiseDevice } from "../networks/network-raise.ts";
 import { movePorts } from "../ports/ports-publish.ts";
 import type { StoredEndpoint } from "../state/stored.ts";
-import type { AttachEndpoint, AttachedEndpoint, EndpointLinkKind } from "../worker/endpoint-operations.ts";
+import type { AttachEndpoint, AttachedEndpoint, MadeLinkKind } from "../worker/endpoint-operations.ts";
+import { makeCniInterface } from "./cni-interface.ts";
+import { endpointSysctls, parseEndpointOptions } from "./endpoint-options.ts";
+import { welcomeGuest } from "./guests.ts";
+import { removeInterface } from "./interface-remove.ts";
 import { chooseGateways, defaultRoutes } from "./routes.ts";
 import { updateSandbox } from "./sandbox-create.ts";
 
@@ -61,14 +65,7 @@ function planEndpoint(sandbox: LiveSandbox, network: LiveNetwork, options: Conne
   const driverOptions = parseEndpointOptions(options.driverOptions ?? {});
   const endpointId = options.endpointId ?? randomBytes(32).toString("hex");
   const interfaceName = chooseInterface(sandbox, network, driverOptions.interfaceName ?? options.interfaceName);
-  const ipv4 = takeAddress(network, network.ipv4, ".", options.requestedIPv4);
-  let ipv6: EndpointAddress | undefined;
-  try {
-    ipv6 = takeAddress(network, network.ipv6, ":", options.requestedIPv6);
-  } catch (error) {
-    if (ipv4 !== undefined) network.ipv4?.release(ipv4.address);
-    throw error;
-  }
+  const { ipv4, ipv6 } = record.driver === "cni" ? {} : takeAddresses(network, options);
   const address = ipv4?.address ?? ipv6?.address;
   const mac = options.macAddress ?? (address === undefined ? "" : macForAddress(addressBytes(address)));
   return {
@@ -99,6 +96,17 @@ function linkLocalAddress(text: string): EndpointAddress {
 export function endpointNames(sandbox: LiveSandbox, name: string, aliases: readonly string[]): string[] {
   const { id, hostname } = sandbox.stored;
   return [...new Set([name, ...aliases, id.slice(0, 12), hostname])].filter((text) => text !== "");
+}
+
+function takeAddresses(network: LiveNetwork, options: ConnectOptions): Pick<StoredEndpoint, "ipv4" | "ipv6"> {
+  const ipv4 = takeAddress(network, network.ipv4, ".", options.requestedIPv4);
+  try {
+    const ipv6 = takeAddress(network, network.ipv6, ":", options.requestedIPv6);
+    return { ...(ipv4 === undefined ? {} : { ipv4 }), ...(ipv6 === undefined ? {} : { ipv6 }) };
+  } catch (error) {
+    if (ipv4 !== undefined) network.ipv4?.release(ipv4.address);
+    throw error;
+  }
 }
 
 function takeAddress(
@@ -136,36 +144,6 @@ function chooseInterface(sandbox: LiveSandbox, network: LiveNetwork, wanted: str
   }
 }
 
-interface EndpointOptions {
-  readonly interfaceName: string | undefined;
-  /** `IFNAME` stands for the interface. */
-  readonly sysctls: Readonly<Record<string, string>>;
-}
-
-function parseEndpointOptions(given: Readonly<Record<string, string>>): EndpointOptions {
-  let interfaceName: string | undefined;
-  let sysctls: Record<string, string> = {};
-  for (const [name, value] of Object.entries(given)) {
-    if (name === "com.docker.network.endpoint.ifname") interfaceName = value;
-    else if (name === "com.docker.network.endpoint.sysctls") sysctls = parseSysctls(value);
-    else throw new InvalidArgument(`an endpoint has no option ${name}`, { subject: { kind: "option", name } });
-  }
-  return { interfaceName, sysctls };
-}
-
-function parseSysctls(text: string): Record<string, string> {
-  return Object.fromEntries(
-    text.split(",").map((entry) => {
-      const [name = "", value] = entry.split(/=(.*)/s);
-      if (value !== undefined && /^net\.(ipv4|ipv6|mpls)\.(conf|neigh)\.IFNAME\./.test(name)) return [name, value];
-      throw new InvalidArgument(`${JSON.stringify(entry)} is no parameter of an interface`, {
-        subject: { kind: "sysctl", name },
-        remedy: "write net.ipv4.conf.IFNAME.<name>=<value>, several separated by commas",
-      });
-    }),
-  );
-}
-
 async function addEndpoint(
   context: ManagerContext,
   sandbox: LiveSandbox,
@@ -173,28 +151,38 @@ async function addEndpoint(
   planned: StoredEndpoint,
   options: ConnectOptions,
 ): Promise<EndpointRecord> {
-  const link = linkKind(context, network);
-  const endpoint: StoredEndpoint = link === undefined ? planned : { ...planned, link };
   const before = sandbox.stored.endpoints;
-  const attached = link === undefined ? undefined : await attach(context, sandbox, network, endpoint, link, options);
-  const record: StoredEndpoint = attached === undefined ? endpoint : { ...endpoint, mac: attached.mac };
+  const record = await makeInterface(context, sandbox, network, planned, options);
   try {
-    if (attached?.resolver !== undefined) startResolver(context, sandbox, attached.resolver);
     updateSandbox(context, sandbox, { endpoints: [...before, record] });
     network.add(record);
+    await welcomeGuest(context, record);
     await movePorts(context, sandbox);
   } catch (error) {
-    if (link !== undefined) {
-      const { interfaceName } = endpoint;
-      await context.thread.call("detachEndpoint", { namespace: sandbox.stored.path, interfaceName, link });
-    }
+    await removeInterface(context, sandbox, record);
     if (sandbox.stored.endpoints !== before) updateSandbox(context, sandbox, { endpoints: before });
     throw error;
   }
   return record;
 }
 
-function linkKind(context: ManagerContext, network: LiveNetwork): EndpointLinkKind | undefined {
+/** Makes the interface, and with it the sandbox's resolver when it has none yet; the endpoint as it came out. */
+async function makeInterface(
+  context: ManagerContext,
+  sandbox: LiveSandbox,
+  network: LiveNetwork,
+  planned: StoredEndpoint,
+  options: ConnectOptions,
+): Promise<StoredEndpoint> {
+  if (network.settings.driver === "cni") return await makeCniInterface(context, sandbox, network, planned, options);
+  const link = linkKind(context, network);
+  if (link === undefined) return planned;
+  const attached = await attach(context, sandbox, network, planned, link, options);
+  if (attached.resolver !== undefined) startResolver(context, sandbox, attached.resolver);
+  return { ...planned, link, mac: attached.mac };
+}
+
+function linkKind(context: ManagerContext, network: LiveNetwork): MadeLinkKind | undefined {
   const { settings, record } = network;
   const device = record.interfaceName ?? "";
   if (settings.driver === "bridge") {
@@ -212,13 +200,11 @@ async function attach(
   sandbox: LiveSandbox,
   network: LiveNetwork,
   endpoint: StoredEndpoint,
-  link: EndpointLinkKind,
+  link: MadeLinkKind,
   options: ConnectOptions,
 ): Promise<AttachedEndpoint> {
   const { path, endpoints } = sandbox.stored;
   const addresses = [endpoint.ipv4, endpoint.ipv6].filter((address) => address !== undefined);
-  const { sysctls } = parseEndpointOptions(options.driverOptions ?? {});
-  const name = endpoint.interfaceName.replaceAll(".", "/");
   const request: AttachEndpoint = {
     namespace: path,
     interfaceName: endpoint.interfaceName,
@@ -226,7 +212,7 @@ async function attach(
     ...(endpoint.mac === "" ? {} : { mac: endpoint.mac }),
     ...(network.mtu === undefined ? {} : { mtu: network.mtu }),
     addresses: [...addresses, ...(endpoint.linkLocal ?? [])],
-    sysctls: Object.fromEntries(Object.entries(sysctls).map(([key, value]) => [key.replace("IFNAME", name), value])),
+    sysctls: endpointSysctls(endpoint.interfaceName, options),
     defaultRoutes: defaultRoutes(chooseGateways(context, [...endpoints, endpoint])),
     changeDefaultRoutes: endpoints.length > 0,
     resolver: network.hasNames && sandbox.resolver === undefined,

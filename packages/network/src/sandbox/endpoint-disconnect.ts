@@ -2,6 +2,7 @@ import { NotFound } from "@boxship/base";
 import { type ManagerContext, requireSandbox } from "../live.ts";
 import { findNetwork } from "../networks/network-get.ts";
 import { movePorts } from "../ports/ports-publish.ts";
+import { removeInterface } from "./interface-remove.ts";
 import { chooseGateways, defaultRoutes } from "./routes.ts";
 import { updateSandbox } from "./sandbox-create.ts";
 
@@ -28,8 +29,7 @@ export async function disconnectEndpoint(
       await movePorts(context, sandbox);
       if (endpoint.link !== undefined) {
         const { path: namespace } = sandbox.stored;
-        const { interfaceName, link } = endpoint;
-        await context.thread.call("detachEndpoint", { namespace, interfaceName, link });
+        await removeInterface(context, sandbox, endpoint);
         const routes = defaultRoutes(chooseGateways(context, rest));
         await context.thread.call("setDefaultRoutes", { namespace, routes });
       }

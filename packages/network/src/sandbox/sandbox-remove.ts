@@ -1,6 +1,7 @@
 import { type LiveSandbox, type ManagerContext, networkOf } from "../live.ts";
 import { withdrawPorts } from "../ports/ports-publish.ts";
 import type { StoredEndpoint } from "../state/stored.ts";
+import { removeInterface } from "./interface-remove.ts";
 
 /** Removes a sandbox with everything it has. One that is not there is fine. */
 export async function removeSandbox(context: ManagerContext, id: string): Promise<void> {
@@ -18,10 +19,9 @@ async function dismantle(context: ManagerContext, sandbox: LiveSandbox): Promise
   sandbox.resolver?.[Symbol.dispose]();
   sandbox.resolver = undefined;
   const { path: namespace } = sandbox.stored;
-  for (const { link, interfaceName } of sandbox.stored.endpoints) {
-    if (link === undefined || link.kind === "veth") continue;
-    // The parent lets nobody else have the address until the link is gone, and the kernel takes its time.
-    await context.thread.call("detachEndpoint", { namespace, interfaceName, link });
+  for (const endpoint of sandbox.stored.endpoints.toReversed()) {
+    // The kernel takes its time. A parent lets nobody else have the address until then, and plugins want to be told.
+    if (endpoint.link?.kind !== "veth") await removeInterface(context, sandbox, endpoint);
   }
   await context.thread.call("releaseNamespace", namespace);
   for (const endpoint of sandbox.stored.endpoints) {

@@ -1,3 +1,4 @@
+import type { CniNetworkList } from "../cni/configuration.ts";
 import type {
   DnsSettings,
   EndpointLink,
@@ -17,6 +18,8 @@ export interface StoredNetwork {
   readonly ownsInterface: boolean;
   /** How the parent is made again. */
   readonly createParent?: ParentKind;
+  /** What its plugins are run with. */
+  readonly cni?: CniNetworkList;
 }
 
 /** An endpoint as it is kept in the run directory. */
@@ -27,6 +30,8 @@ export interface StoredEndpoint extends EndpointRecord {
   readonly gatewayPriority: number;
   /** Absent on the `none` network. */
   readonly link?: EndpointLinkKind;
+  /** DNS servers that came with the address; asked when the container names none. */
+  readonly nameservers?: readonly string[];
 }
 
 /** A sandbox as it is kept in the run directory. */

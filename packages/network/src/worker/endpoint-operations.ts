@@ -19,7 +19,16 @@ import type { WorkerContext } from "./context.ts";
 import { openResolver, type ResolverSockets, setIPv6 } from "./namespace-operations.ts";
 
 /** How an interface of a container meets the world. */
-export type EndpointLinkKind =
+export type EndpointLinkKind = MadeLinkKind | CniLinkKind;
+
+/** Made by CNI plugins; the host reaches the container by `hostLink`, where there is one. */
+export interface CniLinkKind {
+  readonly kind: "cni";
+  readonly hostLink?: string;
+}
+
+/** Those that are made here. */
+export type MadeLinkKind =
   | { readonly kind: "veth"; readonly hostName: string; readonly bridge: string; readonly isolated: boolean }
   | { readonly kind: "macvlan"; readonly parent: string; readonly mode: MacvlanMode }
   | { readonly kind: "ipvlan"; readonly parent: string; readonly mode: IpvlanMode; readonly flag: IpvlanFlag };
@@ -40,7 +49,7 @@ export interface DefaultRoutes {
 export interface AttachEndpoint {
   readonly namespace: string;
   readonly interfaceName: string;
-  readonly link: EndpointLinkKind;
+  readonly link: MadeLinkKind;
   readonly mac?: string;
   readonly mtu?: number;
   readonly addresses: readonly { readonly address: string; readonly prefixLength: number }[];
@@ -196,7 +205,7 @@ export function removeLink(context: WorkerContext, name: string): void {
 export interface DetachEndpoint {
   readonly namespace: string;
   readonly interfaceName: string;
-  readonly link: EndpointLinkKind;
+  readonly link: MadeLinkKind;
 }
 
 /** Takes an interface away. Idempotent. Waits for the kernel's grace periods, some 20 ms. */

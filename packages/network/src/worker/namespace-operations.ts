@@ -85,9 +85,15 @@ export interface ResolverSockets {
   readonly tcp: number;
 }
 
-/** {@link openResolver} again, for a namespace by path that had one. */
-export function reopenResolver(context: WorkerContext, path: string): ResolverSockets {
-  return context.inside(path, () => openResolver(true));
+export interface ReopenResolver {
+  readonly namespace: string;
+  /** Whether it had a resolver before. */
+  readonly again: boolean;
+}
+
+/** {@link openResolver} for a namespace by path. */
+export function reopenResolver(context: WorkerContext, { namespace, again }: ReopenResolver): ResolverSockets {
+  return context.inside(namespace, () => openResolver(again));
 }
 
 /**

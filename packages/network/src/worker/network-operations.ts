@@ -69,6 +69,11 @@ export function ensureBridge(context: WorkerContext, request: EnsureBridge): boo
   return existing === undefined;
 }
 
+/** Lets 127.0.0.1 of the host be translated to what is behind a link that somebody else made. */
+export function routeLocalnet(_context: WorkerContext, link: string): void {
+  writeNetworkSysctl(`net/ipv4/conf/${link}/route_localnet`, 1);
+}
+
 function addMissing(host: NetlinkSocket, request: EnsureBridge): void {
   const index = findLink(host, request.name)?.index ?? 0;
   for (const address of request.addresses) {

@@ -1,7 +1,7 @@
 import { attachEndpoint, detachEndpoint, removeLink, setDefaultRoutes } from "./endpoint-operations.ts";
 import { forgetFlows, listForwardDrops, runNft } from "./firewall-operations.ts";
 import { prepareNamespaces, releaseNamespace, reopenResolver, writeSysctls } from "./namespace-operations.ts";
-import { enableForwarding, ensureBridge, ensureParent, readHostState } from "./network-operations.ts";
+import { enableForwarding, ensureBridge, ensureParent, readHostState, routeLocalnet } from "./network-operations.ts";
 import { findPortOwner } from "./port-owner.ts";
 
 /** Everything the worker thread can do; synchronous functions of a context and one structured-clonable argument. */
@@ -19,6 +19,7 @@ export const operations = {
   readHostState,
   releaseNamespace,
   removeLink,
+  routeLocalnet,
   runNft,
   setDefaultRoutes,
   writeSysctls,

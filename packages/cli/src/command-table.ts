@@ -192,7 +192,27 @@ const registry: readonly CommandEntry[] = [
   },
 ];
 
-const system: readonly CommandEntry[] = [
+const systemSocket: readonly CommandEntry[] = [
+  {
+    name: "create",
+    summary: "Create another socket of the engine, limited to a role",
+    load: () => import("./commands/system-socket-create.ts"),
+  },
+  {
+    name: "ls",
+    aliases: ["list"],
+    summary: "List the further sockets",
+    load: () => import("./commands/system-socket-ls.ts"),
+  },
+  {
+    name: "rm",
+    aliases: ["remove"],
+    summary: "Remove one or more further sockets",
+    load: () => import("./commands/system-socket-rm.ts"),
+  },
+];
+
+const system: readonly (CommandEntry | CommandGroup)[] = [
   { name: "df", summary: "Show disk usage", load: () => import("./commands/system-df.ts") },
   {
     name: "events",
@@ -206,6 +226,7 @@ const system: readonly CommandEntry[] = [
     summary: "Remove the instance with all that it has, and end its engine",
     load: () => import("./commands/system-reset.ts"),
   },
+  { name: "socket", summary: "Manage further sockets, limited to roles", children: systemSocket },
 ];
 
 const volume: readonly CommandEntry[] = [

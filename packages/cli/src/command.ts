@@ -51,7 +51,7 @@ export interface CommandGroup {
   readonly name: string;
   readonly aliases?: readonly string[];
   readonly summary: string;
-  readonly children: readonly CommandEntry[];
+  readonly children: readonly (CommandEntry | CommandGroup)[];
 }
 
 export function isGroup(entry: CommandEntry | CommandGroup): entry is CommandGroup {

@@ -29,7 +29,7 @@ export function describeProgram(): string {
 export function describeGroup(group: CommandGroup, path: string): string {
   return [
     `Usage:  boxship ${path} COMMAND\n\n${group.summary}\n\n`,
-    `Commands:\n${rows(group.children.filter((child) => !child.hidden))}\n`,
+    `Commands:\n${rows(group.children.filter((child) => isGroup(child) || !child.hidden))}\n`,
     `Run 'boxship ${path} COMMAND --help' for more information on a command.\n`,
   ].join("");
 }

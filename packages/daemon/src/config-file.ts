@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { errorMessage, InvalidArgument, systemCode } from "@boxship/base";
+import { parseRole } from "@boxship/docker-api";
 import { load } from "js-yaml";
 
 const DEFAULT_PATH = "/etc/boxship/config.yaml";
@@ -12,6 +13,20 @@ export interface RegistryOptions {
   readonly insecure?: boolean;
   /** Nothing is pulled from it. */
   readonly blocked?: boolean;
+}
+
+/** A further socket, limited to a role. */
+export interface SocketOptions {
+  readonly role: "read-only" | "confined";
+  /** `KEY=VALUE`: only what has this label is there. */
+  readonly label?: string;
+  /** Host directories that may be bind-mounted, exactly these. @default none */
+  readonly mounts?: readonly string[];
+  /** Repositories whose images may be named, `name` or `prefix/*`. @default none */
+  readonly images?: readonly string[];
+  /** @default NAME.sock in the run-time directory */
+  readonly path?: string;
+  readonly group?: string;
 }
 
 /** `/etc/boxship/config.yaml`. Every field is optional; an unknown one is an error. */
@@ -29,6 +44,17 @@ export interface ConfigFile {
   readonly addressPools?: readonly { readonly base: string; readonly size: number }[];
   /** Where networks with the driver `cni` have their configurations and plugins. */
   readonly cni?: { readonly configurations?: string; readonly plugins?: readonly string[] };
+  /** Further sockets by name. */
+  readonly sockets?: Readonly<Record<string, SocketOptions>>;
+  /** Write every call that may change something to a log; its presence is enough. */
+  readonly audit?: {
+    /** @default audit.log in the directory of the state */
+    readonly path?: string;
+    /** In bytes. @default 16 MiB */
+    readonly maxSize?: number;
+    /** The current one included. @default 5 */
+    readonly maxFiles?: number;
+  };
   /** Defaults of container logs. */
   readonly log?: { readonly maxSize?: string; readonly maxFile?: number; readonly journalSocket?: string };
 }
@@ -84,6 +110,8 @@ const checkFile = fields({
   addressPools: list(fields({ base: text, size: count })),
   cni: fields({ configurations: text, plugins: list(text) }),
   log: fields({ maxSize: text, maxFile: count, journalSocket: text }),
+  sockets: map(fields({ role: text, label: text, mounts: list(text), images: list(text), path: text, group: text })),
+  audit: fields({ path: text, maxSize: count, maxFiles: count }),
 });
 
 /**
@@ -113,5 +141,6 @@ export function parseConfig(source: string, file: string): ConfigFile {
     throw new InvalidArgument(`${file} is not valid YAML: ${errorMessage(error)}`, { cause: error });
   }
   checkFile(parsed, "");
+  for (const [name, socket] of Object.entries((parsed as ConfigFile).sockets ?? {})) parseRole({ name, ...socket });
   return parsed as ConfigFile;
 }

@@ -9,13 +9,16 @@ import {
   writeFileAtomic,
 } from "@boxship/base";
 import { Builder, classicDoor } from "@boxship/build";
-import { createDockerApiServer } from "@boxship/docker-api";
+import { type AuditOptions, createDockerApiServer, type DockerApiOptions } from "@boxship/docker-api";
 import { Engine } from "@boxship/engine";
 import { releaseMountsBelow, tryLockFile } from "@boxship/kernel";
+import { AuditLog } from "./audit-log.ts";
 import { makeDirectory } from "./directories.ts";
 import { IdleMemory } from "./idle-memory.ts";
 import { listenUnix } from "./listen-unix.ts";
 import { type DaemonOptions, parseDaemonOptions } from "./options.ts";
+import { peerOf } from "./peer-of.ts";
+import { Sockets } from "./sockets.ts";
 
 /** How the daemon ends: by a signal or by a client's request. Containers keep running, but for a reset. */
 interface Stop {
@@ -74,12 +77,27 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
     }),
   );
   const builder = stack.use(await Builder.open(engine.parts));
-  const api = createDockerApiServer({
+  const audit = await auditOf(options, stack);
+  const door: Omit<DockerApiOptions, "role"> = {
     engine,
-    build: classicDoor(builder),
     clock: systemClock,
     logger,
     instance: { name: options.name, root: options.root, runDir: options.runDir, pid: process.pid },
+  };
+  const sockets = stack.use(
+    await Sockets.open({
+      file: join(options.root, "sockets.json"),
+      runDir: options.runDir,
+      configured: options.sockets ?? {},
+      logger,
+      door: (role) => ({ ...door, role, ...audit(role.name) }),
+    }),
+  );
+  const api = createDockerApiServer({
+    ...door,
+    ...audit("engine"),
+    build: classicDoor(builder),
+    sockets,
     shutdown: ({ reset }) => stop({ reason: "a client's request", reset }),
   });
   stack.defer(() => api.close());
@@ -100,6 +118,16 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
   await builder[Symbol.asyncDispose]();
   await engine.reset();
   remove = true;
+}
+
+/** The audit log, where the configuration asks for one, as each socket writes to it. */
+async function auditOf(
+  { audit, root }: DaemonOptions,
+  stack: AsyncDisposableStack,
+): Promise<(socket: string) => { readonly audit?: AuditOptions }> {
+  if (audit === undefined) return () => ({});
+  const log = stack.use(await AuditLog.open({ path: join(root, "audit.log"), ...audit }));
+  return (socket) => ({ audit: { socket, record: (entry) => log.record(entry), peer: peerOf } });
 }
 
 /** The directories of an instance that has been reset; a directory that others may have made stays, empty. */

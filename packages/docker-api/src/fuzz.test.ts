@@ -76,6 +76,7 @@ const engine = scriptedEngine({
     get: () => Promise.resolve(containerView()),
     update: () => Promise.resolve({ warnings: [] }),
     logs: () => Promise.resolve((async function* () {})()),
+    logAttributes: () => Promise.resolve({}),
     remove: () => Promise.resolve(),
     stop: () => Promise.resolve(true),
     resize: () => Promise.resolve(),

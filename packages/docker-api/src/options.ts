@@ -1,5 +1,7 @@
 import type { Clock, Logger } from "@boxship/base";
 import type { EngineApi } from "@boxship/engine";
+import type { AuditOptions } from "./access/audit.ts";
+import type { Role, RoleRequest } from "./access/role.ts";
 import type { BuildDoor } from "./build-door.ts";
 
 /** What the program says of itself in `/version` and in the `Server` header. */
@@ -20,6 +22,31 @@ export interface InstanceInfo {
   readonly pid: number;
 }
 
+/** A further socket of the engine, whose clients are limited to a role. */
+export interface SocketView {
+  readonly role: Role;
+  readonly path: string;
+  /** Group that may use it. */
+  readonly group?: string;
+  /** Written in the configuration file: it can only be changed there. */
+  readonly configured: boolean;
+}
+
+export interface CreateSocketRequest extends RoleRequest {
+  /** @default below the instance's run-time directory */
+  readonly path?: string;
+  /** @default as for the engine's own socket */
+  readonly group?: string;
+}
+
+/** Further sockets; who serves this door has them. */
+export interface SocketsApi {
+  list(): readonly SocketView[];
+  /** Listens when it resolves, and again after a restart. */
+  create(request: CreateSocketRequest): Promise<SocketView>;
+  remove(name: string): Promise<void>;
+}
+
 export interface DockerApiOptions {
   readonly engine: EngineApi;
   readonly logger: Logger;
@@ -33,4 +60,10 @@ export interface DockerApiOptions {
    * all that it has. Absent: `POST /boxship/shutdown` is refused.
    */
   readonly shutdown?: (options: { readonly reset: boolean }) => void;
+  /** What the clients may do. @default everything: they are root */
+  readonly role?: Role;
+  /** Where calls that may change something are written down. @default nowhere */
+  readonly audit?: AuditOptions;
+  /** Absent: further sockets cannot be managed here. */
+  readonly sockets?: SocketsApi;
 }

@@ -1,6 +1,9 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { denied } from "./access/denied.ts";
+import { guardEngine } from "./access/guarded-engine.ts";
+import { isMutating, mayCall } from "./access/route-access.ts";
 import { ApiCall, type ApiContext } from "./http/call.ts";
 import { NO_QUERY } from "./http/query.ts";
 import { sendError, sendReply } from "./http/reply.ts";
@@ -47,7 +50,9 @@ class ApiServer implements DockerApiServer {
   #closing: Promise<void> | undefined;
 
   constructor(options: DockerApiOptions) {
-    this.#context = { ...options, defaults: once(() => hostDefaults(options.engine)) };
+    const { role } = options;
+    const engine = role === undefined ? options.engine : guardEngine(options.engine, role);
+    this.#context = { ...options, engine, defaults: once(() => hostDefaults(engine)) };
     this.#commonHeaders = [
       ["Api-Version", CURRENT_VERSION_TEXT],
       ["Docker-Experimental", "false"],
@@ -127,6 +132,7 @@ class ApiServer implements DockerApiServer {
       params: target.match.params,
       query: target.query,
       upgraded,
+      audited: isMutating(target.match.route),
     });
     this.#calls.add(call);
     response.once("close", () => {
@@ -137,15 +143,25 @@ class ApiServer implements DockerApiServer {
 
   async #run(call: ApiCall, route: Route, started: number): Promise<void> {
     try {
+      this.#admit(route);
       const reply = await route.run(call);
       if (reply !== undefined && !call.response.destroyed) sendReply(call.response, reply);
     } catch (error) {
       this.#report(call, error);
     } finally {
       call.whenGone(() => this.#calls.delete(call));
+      call.audit?.answer().catch((error: unknown) => this.#context.logger.error("cannot audit", { error }));
       if (this.#closing !== undefined) call.response.once("close", () => this.server.closeIdleConnections());
       this.#log(call, started);
     }
+  }
+
+  /** @throws PermissionDenied */
+  #admit(route: Route): void {
+    const { role } = this.#context;
+    if (role === undefined || mayCall(role, route)) return;
+    const remedy = role.kind === "read-only" ? undefined : "ask for it on the engine's own socket";
+    throw denied(role, `${route.method} ${route.path}`, remedy);
   }
 
   #report(call: ApiCall, error: unknown): void {

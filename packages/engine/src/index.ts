@@ -1,3 +1,4 @@
+export { type ParsedBind, parseBind } from "./container/bind-parse.ts";
 export * from "./container/config.ts";
 export * from "./container/record.ts";
 export * from "./container/state.ts";

@@ -20,6 +20,7 @@ export * from "./netlink/index.ts";
 export * from "./nftables/index.ts";
 export * from "./open.ts";
 export * from "./packet-stream.ts";
+export * from "./peer-credentials.ts";
 export * from "./pipe.ts";
 export * from "./process.ts";
 export * from "./release-memory.ts";

@@ -1,7 +1,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
 import { runProgram, tempDir } from "@boxship/testkit";
-import { isGroup } from "../command.ts";
+import { type CommandEntry, isGroup } from "../command.ts";
 import { commandTable } from "../command-table.ts";
 import type { Context } from "../context.ts";
 import { complete } from "./complete.ts";
@@ -48,7 +48,9 @@ test("the scripts are valid in their shells", async () => {
 });
 
 test("every command loads and says what it is for", async () => {
-  const entries = commandTable.flatMap((entry) => (isGroup(entry) ? entry.children : [entry]));
+  const leaves = (entry: (typeof commandTable)[number]): CommandEntry[] =>
+    isGroup(entry) ? entry.children.flatMap(leaves) : [entry];
+  const entries = commandTable.flatMap(leaves);
   for (const entry of entries) {
     const { command } = await entry.load();
     equal(command.summary !== "" && (entry.hidden || entry.summary === command.summary), true, entry.name);

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { EngineApi } from "@boxship/engine";
+import { CallAudit } from "../access/audit.ts";
 import type { DockerApiOptions } from "../options.ts";
 import type { HostDefaults } from "../view/host-defaults.ts";
 import { readJson } from "./body.ts";
@@ -22,6 +23,8 @@ export interface CallOptions {
   readonly query: URLSearchParams;
   /** The client asked for an upgrade, and the parser has let go of the socket. */
   readonly upgraded: boolean;
+  /** It is written into the audit log, where there is one. */
+  readonly audited: boolean;
 }
 
 /** One request on its way through a handler. */
@@ -36,6 +39,8 @@ export class ApiCall {
   readonly query: URLSearchParams;
   /** The client asked for `Upgrade: tcp` (or a WebSocket) and the route may give it. */
   readonly upgraded: boolean;
+  /** Present when the call is written into the audit log. */
+  readonly audit: CallAudit | undefined;
   #controller: AbortController | undefined;
   #gone = false;
   #hijacked: Socket | undefined;
@@ -49,6 +54,8 @@ export class ApiCall {
     this.params = options.params;
     this.query = options.query;
     this.upgraded = options.upgraded;
+    const { audit } = options.context;
+    this.audit = audit === undefined || !options.audited ? undefined : new CallAudit(audit, this);
   }
 
   get engine(): EngineApi {

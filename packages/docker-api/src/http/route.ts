@@ -55,7 +55,9 @@ export function defineRoute<Query = undefined, Body = undefined>(definition: Rou
     run: async (call) => {
       const decodedQuery = (query === undefined ? undefined : query(call.query, call.version)) as Query;
       const context: DecodeContext = { version: call.version, warnings: [] };
-      const decodedBody = (body === undefined ? undefined : body(await call.json(), context)) as Body;
+      const raw = body === undefined ? undefined : await call.json();
+      const decodedBody = (body === undefined ? undefined : body(raw, context)) as Body;
+      await call.audit?.request(raw);
       return handle(call, { query: decodedQuery, body: decodedBody });
     },
   };

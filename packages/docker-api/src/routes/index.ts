@@ -3,6 +3,7 @@ import { boxshipPing } from "./boxship/boxship-ping.ts";
 import { boxshipShutdown } from "./boxship/boxship-shutdown.ts";
 import { distributionManifest } from "./boxship/distribution-manifest.ts";
 import { imageBootstrap } from "./boxship/image-bootstrap.ts";
+import { socketRoutes } from "./boxship/sockets.ts";
 import { buildCancel } from "./build/build-cancel.ts";
 import { buildPrune } from "./build/build-prune.ts";
 import { imageBuild } from "./build/image-build.ts";
@@ -135,5 +136,6 @@ export const ROUTES: readonly Route[] = [
   boxshipShutdown,
   distributionManifest,
   imageBootstrap,
+  ...socketRoutes,
   ...REFUSED_ROUTES,
 ];

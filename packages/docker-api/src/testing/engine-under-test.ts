@@ -37,6 +37,8 @@ export interface EngineUnderTest extends AsyncDisposable {
   readonly socketPath: string;
   /** Process id of the daemon. */
   readonly pid: number;
+  /** Docker's command lines on another socket of the engine. */
+  dockerOn(socketPath: string): Promise<readonly DockerClient[]>;
   readonly client: EngineClient;
   readonly docker: readonly DockerClient[];
 }
@@ -67,6 +69,7 @@ export async function startEngineUnderTest(options: BoxshipOptions = {}): Promis
     pid: engine.pid,
     client: engine.client,
     docker,
+    dockerOn: dockerClients,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

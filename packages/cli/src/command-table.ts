@@ -43,6 +43,11 @@ const container: readonly CommandEntry[] = [
   { name: "logs", summary: "Fetch the logs of a container", load: () => import("./commands/logs.ts") },
   { name: "ls", aliases: ["list", "ps"], summary: "List containers", load: () => import("./commands/ps.ts") },
   {
+    name: "mount",
+    summary: "Add mounts to a container that exists, at once if it runs",
+    load: () => import("./commands/container-mount.ts"),
+  },
+  {
     name: "pause",
     summary: "Pause all processes within one or more containers",
     load: () => import("./commands/pause.ts"),
@@ -56,6 +61,11 @@ const container: readonly CommandEntry[] = [
     name: "prune",
     summary: "Remove all stopped containers",
     load: () => import("./commands/container-prune.ts"),
+  },
+  {
+    name: "publish",
+    summary: "Publish ports of a container that exists, at once if it runs",
+    load: () => import("./commands/container-publish.ts"),
   },
   { name: "rename", summary: "Rename a container", load: () => import("./commands/rename.ts") },
   { name: "restart", summary: "Restart one or more containers", load: () => import("./commands/restart.ts") },
@@ -87,9 +97,19 @@ const container: readonly CommandEntry[] = [
     load: () => import("./commands/top.ts"),
   },
   {
+    name: "unmount",
+    summary: "Take mounts of a container away, at once if it runs",
+    load: () => import("./commands/container-unmount.ts"),
+  },
+  {
     name: "unpause",
     summary: "Unpause all processes within one or more containers",
     load: () => import("./commands/unpause.ts"),
+  },
+  {
+    name: "unpublish",
+    summary: "Take published ports of a container back, at once if it runs",
+    load: () => import("./commands/container-unpublish.ts"),
   },
   {
     name: "update",

@@ -4,10 +4,13 @@ import type {
   ContainerConfig,
   CreateContainerRequest,
   EndpointRequest,
+  PortBinding,
   Resources,
   RestartPolicy,
 } from "./container/config.ts";
-import type { ContainerRecord } from "./container/record.ts";
+import type { MountToAdd } from "./container/container-mounts.ts";
+import type { PortChoice } from "./container/container-ports.ts";
+import type { ContainerRecord, MountPoint, PublishedPort } from "./container/record.ts";
 import type { ImagesApi, RegistryCredentials } from "./image-api.ts";
 
 export { LogBlock } from "@boxship/runtime";
@@ -48,6 +51,14 @@ export interface ContainersApi {
   ): Promise<{ readonly warnings: readonly string[] }>;
   /** `Conflict` when running without `force`. */
   remove(ref: string, options?: { readonly force?: boolean; readonly volumes?: boolean }): Promise<void>;
+  /** Publishes a port, at once if it runs. @returns where it is published now; empty for one that does not run */
+  addPort(ref: string, port: string, binding: PortBinding): Promise<readonly PublishedPort[]>;
+  /** Takes published ports back, at once if it runs. `NotFound` when none fits. */
+  removePort(ref: string, choice: PortChoice): Promise<void>;
+  /** Adds a mount, at once if it runs; its writable layer stays as it is. `AlreadyExists` when the place is taken. */
+  addMount(ref: string, mount: MountToAdd): Promise<MountPoint>;
+  /** Takes a mount away, at once if it runs, with `volume` also its anonymous volume. `NotFound` */
+  removeMount(ref: string, destination: string, options?: { readonly volume?: boolean }): Promise<void>;
   /** Removes all containers that do not run and pass the filter; what their writable layers took is given back. */
   prune(
     filter: (container: ContainerView) => boolean,

@@ -25,6 +25,7 @@ export const MountAttribute = {
 const FSOPEN_CLOEXEC = 1;
 const FSMOUNT_CLOEXEC = 1;
 const MOVE_MOUNT_F_EMPTY_PATH = 4;
+const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
 const AT_EMPTY_PATH = 0x1000;
 const AT_RECURSIVE = 0x8000;
 const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -118,6 +119,14 @@ export function attachMount(mounted: Descriptor, target: SystemPath): void {
     [descriptorNumber(mounted), empty, CurrentDirectory, cString(target), MOVE_MOUNT_F_EMPTY_PATH],
     pathText(target),
   );
+}
+
+/** As {@link attachMount}, on an open file or directory. */
+export function attachMountOn(mounted: Descriptor, target: Descriptor): void {
+  const empty = cString("");
+  const flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+  const number = descriptorNumber(target);
+  syscall("move_mount", [descriptorNumber(mounted), empty, number, empty, flags], String(number));
 }
 
 /**

@@ -1,12 +1,15 @@
 import { WorkerPool } from "@boxship/base/worker-pool";
 import type { MountRequest } from "@boxship/kernel";
 import type { TreeUsage } from "./contract.ts";
+import type { ContainerMount } from "./mount/container-mount.ts";
 import type { CopyTreeRequest } from "./tree/copy-tree.ts";
 
 export type StorageTask =
   | { readonly kind: "empty" | "usage" | "sync"; readonly directory: string }
   | { readonly kind: "copy"; readonly request: CopyTreeRequest }
-  | { readonly kind: "mount"; readonly mount: Required<MountRequest> };
+  | { readonly kind: "mount"; readonly mount: Required<MountRequest> }
+  | { readonly kind: "attach"; readonly mount: ContainerMount }
+  | { readonly kind: "detach"; readonly pid: number; readonly destination: string };
 
 // Two, so that a sync that waits for the disk does not hold up everything else.
 const pool = new WorkerPool({
@@ -38,6 +41,16 @@ export function copyTreeAway(request: CopyTreeRequest): Promise<boolean> {
 /** Mounts off the event loop: a network file system may take its time. */
 export function mountAway(mount: Required<MountRequest>): Promise<void> {
   return pool.run({ kind: "mount", mount } satisfies StorageTask);
+}
+
+/** Mounts something into a container that runs, off the event loop. */
+export function mountIntoContainer(mount: ContainerMount): Promise<void> {
+  return pool.run({ kind: "attach", mount } satisfies StorageTask);
+}
+
+/** Takes the mount at a place away from a container that runs; without effect when nothing is mounted there. */
+export function unmountFromContainer(pid: number, destination: string): Promise<void> {
+  return pool.run({ kind: "detach", pid, destination } satisfies StorageTask);
 }
 
 /** Ends the worker threads now instead of when they have been idle for a while. */

@@ -10,6 +10,7 @@ import {
   openat,
   syncfs,
 } from "@boxship/kernel";
+import { attachContainerMount, detachContainerMount } from "./mount/container-mount.ts";
 import type { StorageTask } from "./storage-pool.ts";
 import { copyTree } from "./tree/copy-tree.ts";
 import { explainDiskError } from "./tree/disk-error.ts";
@@ -26,6 +27,8 @@ serveTasks((task: StorageTask) => {
 
 function directoryOf(task: StorageTask): string {
   if (task.kind === "mount") return task.mount.target;
+  if (task.kind === "attach") return task.mount.destination;
+  if (task.kind === "detach") return task.destination;
   return task.kind === "copy" ? task.request.target : task.directory;
 }
 
@@ -40,6 +43,12 @@ function run(task: StorageTask): unknown {
       return copyTree(task.request);
     case "mount":
       mountVolume(task.mount);
+      return undefined;
+    case "attach":
+      attachContainerMount(task.mount);
+      return undefined;
+    case "detach":
+      detachContainerMount(task.pid, task.destination);
       return undefined;
     case "sync": {
       using fd = openat(CurrentDirectory, task.directory, OpenFlag.ReadOnly | OpenFlag.Directory);

@@ -1,6 +1,8 @@
 import type { Route } from "../http/route.ts";
 import { boxshipPing } from "./boxship/boxship-ping.ts";
 import { boxshipShutdown } from "./boxship/boxship-shutdown.ts";
+import { containerMountAdd, containerMountRemove } from "./boxship/container-mounts.ts";
+import { containerPortAdd, containerPortRemove } from "./boxship/container-ports.ts";
 import { distributionManifest } from "./boxship/distribution-manifest.ts";
 import { imageBootstrap } from "./boxship/image-bootstrap.ts";
 import { socketRoutes } from "./boxship/sockets.ts";
@@ -134,6 +136,10 @@ export const ROUTES: readonly Route[] = [
   volumePrune,
   boxshipPing,
   boxshipShutdown,
+  containerMountAdd,
+  containerMountRemove,
+  containerPortAdd,
+  containerPortRemove,
   distributionManifest,
   imageBootstrap,
   ...socketRoutes,

@@ -22,7 +22,7 @@ export const portSet: Codec<readonly string[]> = {
   decode: (value, at, context) => [...new Set(set.decode(value, at, context).map(normalizePort))],
 };
 
-const binding = object<PortBinding>("PortBinding", {
+export const binding = object<PortBinding>("PortBinding", {
   hostIp: field("HostIp", string, { zero: "" }),
   hostPort: field("HostPort", string, { zero: "" }),
 });

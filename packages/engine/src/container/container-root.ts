@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { bindMount, type FileStatus, FileType, releaseMount } from "@boxship/kernel";
+import { mountTarget } from "@boxship/storage";
 import { currentRecord, type EngineContext } from "../context.ts";
 import { releaseMounts } from "./container-cleanup.ts";
-import { mountTarget } from "./mount-target.ts";
 import type { ContainerRecord } from "./record.ts";
 import { type PreparedRootfs, prepareRootfs, sourceStatus } from "./start-rootfs.ts";
 import { isAlive } from "./state.ts";

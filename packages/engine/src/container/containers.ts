@@ -7,7 +7,9 @@ import { commitContainer } from "./container-commit.ts";
 import { createContainer } from "./container-create.ts";
 import { killContainer } from "./container-kill.ts";
 import { containerLogAttributes, containerLogs } from "./container-logs.ts";
+import { addMount, removeMount } from "./container-mounts.ts";
 import { pauseContainer, unpauseContainer } from "./container-pause.ts";
+import { addPort, removePort } from "./container-ports.ts";
 import { pruneContainers } from "./container-prune.ts";
 import { removeContainer } from "./container-remove.ts";
 import { renameContainer } from "./container-rename.ts";
@@ -34,6 +36,10 @@ export function containersApi(context: EngineContext): ContainersApi {
     rename: (ref, name) => renameContainer(context, ref, name),
     update: (ref, change) => updateContainer(context, ref, change),
     remove: (ref, options) => removeContainer(context, ref, options),
+    addPort: (ref, port, binding) => addPort(context, ref, port, binding),
+    removePort: (ref, choice) => removePort(context, ref, choice),
+    addMount: (ref, mount) => addMount(context, ref, mount),
+    removeMount: (ref, destination, options) => removeMount(context, ref, destination, options),
     prune: (filter) => pruneContainers(context, filter),
     list: (options) => listContainers(context, options),
     get: async (ref, options) => containerView(context, containers.resolve(ref), options),

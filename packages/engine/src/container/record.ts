@@ -80,6 +80,8 @@ export interface ContainerRecord {
   readonly ports: readonly PublishedPort[];
   readonly state: ContainerState;
   readonly restartCount: number;
+  /** A mount at this place is being added or taken away while the container runs: see `container-mounts.ts`. */
+  readonly unsettledMount?: string;
   /** While it is being removed: its anonymous volumes go too. */
   readonly removeVolumes?: boolean;
   /** The user stopped it: `unless-stopped` and `always` stay away until it is started again. */

@@ -1,9 +1,11 @@
 import { errorMessage } from "@boxship/base";
-import { type EngineContext, liveOf } from "../context.ts";
+import { currentRecord, type EngineContext, liveOf } from "../context.ts";
 import { planLog } from "../log/log-plan.ts";
 import { startLogRotation } from "../log/log-rotation.ts";
 import { releaseMounts } from "./container-cleanup.ts";
 import { exitLocked } from "./container-exit.ts";
+import { settleMount } from "./container-mounts.ts";
+import { settlePorts } from "./container-ports.ts";
 import { removeLocked } from "./container-remove.ts";
 import { scheduleRestart } from "./container-restart-due.ts";
 import { startLocked } from "./container-start.ts";
@@ -49,6 +51,8 @@ async function takeOver(context: EngineContext, record: ContainerRecord): Promis
       const startedAt = isAlive(record.state) ? record.state.startedAt : context.clock.now();
       const state = { status: found.status, pid: found.pid, startedAt } as const;
       if (record.state.status !== found.status) await context.containers.save({ ...record, state });
+      await settleMount(context, currentRecord(context, id));
+      await settlePorts(context, record);
       await resume(context, record);
       return;
     }

@@ -1,5 +1,11 @@
 import { Conflict, InvalidArgument, NotFound } from "@boxship/base";
-import type { DnsSettings, EndpointLink, ExtraHost, PortMapping } from "@boxship/network";
+import type {
+  DnsSettings,
+  EndpointLink,
+  ExtraHost,
+  PortBinding as NetworkPortBinding,
+  PortMapping,
+} from "@boxship/network";
 import { currentRecord, type EngineContext } from "../context.ts";
 import type { HostConfig } from "./config.ts";
 import { parseNetworkMode } from "./network-mode.ts";
@@ -153,15 +159,16 @@ async function publishPorts(context: EngineContext, record: ContainerRecord): Pr
   const wanted = wantedPorts(record.hostConfig, record.effective.exposedPorts);
   if (wanted.length === 0) return [];
   const bindings = await context.network.publish(record.id, wanted.map(portMapping));
-  return bindings.map(({ protocol, containerPort, hostIP, hostPort }) => ({
-    protocol,
-    containerPort,
-    hostIp: hostIP,
-    hostPort,
-  }));
+  return bindings.map(publishedPort);
 }
 
-function portMapping({ protocol, containerPort, hostIp, hostPorts }: WantedPort): PortMapping {
+/** A published port as the record has it. */
+export function publishedPort({ protocol, containerPort, hostIP, hostPort }: NetworkPortBinding): PublishedPort {
+  return { protocol, containerPort, hostIp: hostIP, hostPort };
+}
+
+/** A wanted port as the network takes it. */
+export function portMapping({ protocol, containerPort, hostIp, hostPorts }: WantedPort): PortMapping {
   return {
     protocol,
     containerPort,

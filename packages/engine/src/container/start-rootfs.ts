@@ -35,7 +35,8 @@ export async function prepareRootfs(
   return { path, mounts };
 }
 
-async function prepareSource(
+/** Readies what one mount point shows; `undo` takes it back. @param rootfs the container's root, mounted */
+export async function prepareSource(
   context: EngineContext,
   record: ContainerRecord,
   rootfs: string,

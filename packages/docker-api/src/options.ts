@@ -64,6 +64,8 @@ export interface DockerApiOptions {
   readonly role?: Role;
   /** Where calls that may change something are written down. @default nowhere */
   readonly audit?: AuditOptions;
+  /** A client that takes longer to send its request head has vanished. @default 60_000 */
+  readonly headersTimeoutMs?: number;
   /** Absent: further sockets cannot be managed here. */
   readonly sockets?: SocketsApi;
 }

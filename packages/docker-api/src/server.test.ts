@@ -222,3 +222,19 @@ test("the extensions: which daemon, and its end", async () => {
   assert.equal((await other.call("POST", "/boxship/shutdown")).status, 501);
   assert.equal((await other.call("POST", "/boxship/images/bootstrap?kind=arch")).status, 400);
 });
+
+test("clients that send their head a byte at a time are cut in time; others are not held up", async () => {
+  await using served = await serve(scriptedEngine(), { headersTimeoutMs: 200 });
+  const slow = await Promise.all(Array.from({ length: 300 }, () => served.connect()));
+  const ended = slow.map((socket) => readToEnd(socket));
+  for (const socket of slow) socket.write("GET /_ping HTTP/1.1\r\nX: ");
+  const drip = setInterval(() => {
+    for (const socket of slow) if (socket.writable) socket.write("T");
+  }, 50);
+  assert.equal((await served.call("GET", "/_ping")).status, 200);
+  const answers = await Promise.all(ended);
+  clearInterval(drip);
+  for (const answer of answers) assert.match(answer.toString(), /^HTTP\/1.1 408 .*"message":/s);
+  assert.equal(served.api.active, 0);
+  for (const socket of slow) socket.destroy();
+});

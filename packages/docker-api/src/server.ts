@@ -16,7 +16,6 @@ import { hostDefaults } from "./view/host-defaults.ts";
 
 /** Room for a registry's identity token in `X-Registry-Auth`. */
 const MAX_HEADER_BYTES = 64 << 10;
-/** A client that takes longer to send its request head has vanished. */
 const HEADERS_TIMEOUT_MS = 60_000;
 /** How long answers may take to finish once {@link DockerApiServer.close} was called. */
 const CLOSE_GRACE_MS = 2_000;
@@ -50,7 +49,7 @@ class ApiServer implements DockerApiServer {
   #closing: Promise<void> | undefined;
 
   constructor(options: DockerApiOptions) {
-    const { role } = options;
+    const { role, headersTimeoutMs = HEADERS_TIMEOUT_MS } = options;
     const engine = role === undefined ? options.engine : guardEngine(options.engine, role);
     this.#context = { ...options, engine, defaults: once(() => hostDefaults(engine)) };
     this.#commonHeaders = [
@@ -62,7 +61,8 @@ class ApiServer implements DockerApiServer {
     this.server = createServer(
       {
         maxHeaderSize: MAX_HEADER_BYTES,
-        headersTimeout: HEADERS_TIMEOUT_MS,
+        headersTimeout: headersTimeoutMs,
+        connectionsCheckingInterval: headersTimeoutMs / 2,
         // An archive may take as long as it takes.
         requestTimeout: 0,
         // Docker's clients keep idle connections and do not retry a POST on one that was closed under them.

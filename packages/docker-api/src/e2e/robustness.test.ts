@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -11,6 +11,10 @@ let container = "";
 
 /** Descriptors that the daemon has open. */
 const descriptors = () => readdirSync(`/proc/${engine.pid}/fd`).length;
+
+/** Megabytes of memory that the daemon has. */
+const resident = () =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${engine.pid}/status`, "utf8"))?.[1] ?? 0) >> 10;
 
 async function settles(limit: number): Promise<number> {
   for (let attempt = 0; attempt < 100 && descriptors() > limit; attempt++) await delay(50);
@@ -73,6 +77,32 @@ describe("bad luck, with a real engine", { timeout: 120_000 }, () => {
     assert.ok(left <= idle + 5, `${left} descriptors are open, ${idle} were before`);
     const { State } = await engine.client.json<{ State: { Running: boolean } }>("GET", `/containers/${container}/json`);
     assert.equal(State.Running, true);
+  });
+
+  test("2,000 attached clients at once all hear the same, and leave neither descriptors nor memory", async (t) => {
+    const body = { Image: IMAGE, Cmd: ["cat"], OpenStdin: true };
+    const { Id } = await engine.client.json<{ Id: string }>("POST", "/containers/create", body);
+    await engine.client.json("POST", `/containers/${Id}/start`);
+    const head = `POST /containers/${Id}/attach?stream=1&stdout=1&stdin=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`;
+    const idle = descriptors();
+    const round = async () => {
+      const sockets: Socket[] = [];
+      while (sockets.length < 2000) sockets.push(...(await Promise.all(Array.from({ length: 100 }, () => raw(head)))));
+      const heard = sockets.map((socket) => once(socket, "data"));
+      sockets[0]?.write("hello, all\n");
+      const frames = (await Promise.all(heard)).map(([chunk]) => (chunk as Buffer).subarray(8).toString());
+      assert.deepEqual([...new Set(frames)], ["hello, all\n"]);
+      for (const socket of sockets) socket.destroy();
+      const left = await settles(idle + 5);
+      assert.ok(left <= idle + 5, `${left} descriptors are open, ${idle} were before`);
+      return resident();
+    };
+    const first = await round();
+    await round();
+    const third = await round();
+    t.diagnostic(`resident: ${first} MB after 2,000, ${third} MB after 6,000`);
+    assert.ok(third < first + 40, `${first} MB after the first round, ${third} MB after the third`);
+    await engine.client.json("DELETE", `/containers/${Id}?force=1`);
   });
 
   test("a request that never ends does not hold up others", async () => {

@@ -8,9 +8,9 @@ import {
   systemClock,
   writeFileAtomic,
 } from "@boxship/base";
-import { Builder, classicDoor } from "@boxship/build";
+import { Builder, classicDoor, openBuildkitDoor } from "@boxship/build";
 import { type AuditOptions, createDockerApiServer, type DockerApiOptions } from "@boxship/docker-api";
-import { Engine } from "@boxship/engine";
+import { Engine, VERSION } from "@boxship/engine";
 import { releaseMountsBelow, tryLockFile } from "@boxship/kernel";
 import { AuditLog } from "./audit-log.ts";
 import { makeDirectory } from "./directories.ts";
@@ -77,6 +77,16 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
     }),
   );
   const builder = stack.use(await Builder.open(engine.parts));
+  const buildkit = stack.use(
+    openBuildkitDoor({
+      solver: builder,
+      directory: join(options.root, "build", "buildkit"),
+      clock: systemClock,
+      logger,
+      version: VERSION,
+      removeImage: (id) => removeNameless(engine, id),
+    }),
+  );
   const audit = await auditOf(options, stack);
   const door: Omit<DockerApiOptions, "role"> = {
     engine,
@@ -96,7 +106,8 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
   const api = createDockerApiServer({
     ...door,
     ...audit("engine"),
-    build: classicDoor(builder),
+    build: classicDoor({ build: builder.build.bind(builder), cache: buildkit.cache }),
+    buildkit,
     sockets,
     shutdown: ({ reset }) => stop({ reason: "a client's request", reset }),
   });
@@ -118,6 +129,12 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
   await builder[Symbol.asyncDispose]();
   await engine.reset();
   remove = true;
+}
+
+/** Removes an image unless it has a name, or a container or another image needs it. */
+async function removeNameless(engine: Engine, id: string): Promise<void> {
+  const { repoTags } = await engine.images.get(id);
+  if (repoTags.length === 0) await engine.images.remove(id);
 }
 
 /** The audit log, where the configuration asks for one, as each socket writes to it. */

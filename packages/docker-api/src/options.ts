@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import type { Clock, Logger } from "@boxship/base";
 import type { EngineApi } from "@boxship/engine";
 import type { AuditOptions } from "./access/audit.ts";
@@ -47,6 +48,19 @@ export interface SocketsApi {
   remove(name: string): Promise<void>;
 }
 
+/** Each header's values, in order, by lower-case name. */
+export type HeaderValues = Readonly<Record<string, readonly string[]>>;
+
+/** What takes connections that have left HTTP for BuildKit's services. */
+export interface BuildkitConnections {
+  /** Says before the answer what is wrong with a session. Throws an error of the closed set. */
+  checkSession(headers: HeaderValues): void;
+  /** A client that serves on its connection, which is the builder's from here on. */
+  session(socket: Duplex, headers: HeaderValues): void;
+  /** A client that calls on its connection, which is the builder's from here on. */
+  grpc(socket: Duplex): void;
+}
+
 export interface DockerApiOptions {
   readonly engine: EngineApi;
   readonly logger: Logger;
@@ -55,6 +69,8 @@ export interface DockerApiOptions {
   readonly instance?: InstanceInfo;
   /** Absent: building is refused. */
   readonly build?: BuildDoor;
+  /** Absent: clients are told that there is no BuildKit here. */
+  readonly buildkit?: BuildkitConnections;
   /**
    * Begins an orderly end of the daemon and returns; containers run on, unless `reset` says that the instance goes with
    * all that it has. Absent: `POST /boxship/shutdown` is refused.

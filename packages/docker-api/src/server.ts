@@ -222,7 +222,7 @@ function cleanPath(encoded: string): string | undefined {
   }
 }
 
-const STREAM_PATH = /\/(?:containers\/\/?[^/]+\/attach(?:\/ws)?|exec\/[^/]+\/start)(?:\?|$)/;
+const STREAM_PATH = /\/(?:containers\/\/?[^/]+\/attach(?:\/ws)?|exec\/[^/]+\/start|session|grpc)(?:\?|$)/;
 
 /** Only these may leave HTTP; elsewhere an `Upgrade` header (curl's h2c, say) means nothing. */
 function wantsStream(request: IncomingMessage): boolean {

@@ -32,7 +32,6 @@ export function scratchState(platform: Platform): StageState {
     created: undefined,
     args: new Map(),
     commandGiven: false,
-    image: "",
   };
 }
 

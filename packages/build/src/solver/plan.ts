@@ -11,8 +11,6 @@ export interface Plan {
   readonly stages: readonly Stage[];
   /** By the instruction, `FROM`s included. */
   readonly vertices: ReadonlyMap<StageInstruction | Stage["from"], Vertex>;
-  /** Of the `ARG`s before the first `FROM`. */
-  readonly globals: readonly Vertex[];
 }
 
 /** Instructions that change only the configuration. */
@@ -42,7 +40,7 @@ export function planBuild(
   };
   visit(last);
   const stages = file.stages.filter((stage) => needed.has(stage));
-  return { target: last, stages, ...verticesOf(file, stages, imageOf) };
+  return { target: last, stages, vertices: verticesOf(stages, imageOf) };
 }
 
 /** The stage before this one that a name or number means. */
@@ -67,20 +65,10 @@ function sourcesOf(stage: Stage): readonly string[] {
   });
 }
 
-function verticesOf(
-  file: Containerfile,
-  stages: readonly Stage[],
-  imageOf: (stage: Stage) => string,
-): Pick<Plan, "vertices" | "globals"> {
+function verticesOf(stages: readonly Stage[], imageOf: (stage: Stage) => string): Plan["vertices"] {
   const vertices = new Map<StageInstruction | Stage["from"], Vertex>();
-  const total = stages.reduce((sum, { instructions }) => sum + 1 + instructions.length, file.args.length);
+  const total = stages.reduce((sum, { instructions }) => sum + 1 + instructions.length, 0);
   let number = 0;
-  const globals = file.args.map(({ text, place }): Vertex => {
-    number++;
-    const digest = `sha256:${keyOf("vertex", number, text)}`;
-    const step = { stage: "", number, total, text, lines: place.lines };
-    return { digest, inputs: [], name: text, step, metadata: true };
-  });
   for (const stage of stages) {
     const shown = [stage.from, ...stage.instructions].filter(({ kind }) => FILE_KINDS.has(kind)).length;
     let index = 0;
@@ -107,7 +95,7 @@ function verticesOf(
       before = digest;
     }
   }
-  return { vertices, globals };
+  return vertices;
 }
 
 /** `[build 2/5]`; a stage without a name is called by its number where there are several. */

@@ -110,6 +110,11 @@ export class ApiCall {
     return this.adopt(takeOver(this.request, this.response, this.upgraded, contentType));
   }
 
+  /** Makes the connection one of another protocol, which the client asked for. The caller ends it. */
+  hijackTo(protocol: string): Socket {
+    return this.adopt(takeOver(this.request, this.response, true, undefined, protocol));
+  }
+
   /** Marks the connection as taken over by someone else, e.g. a WebSocket. */
   adopt(socket: Socket): Socket {
     this.#hijacked = socket;

@@ -23,7 +23,8 @@ export function takeOver(
   request: IncomingMessage,
   response: ServerResponse,
   upgraded: boolean,
-  contentType: string,
+  contentType: string | undefined,
+  protocol = "tcp",
 ): Socket {
   const socket = request.socket;
   if (!upgraded) for (const event of PARSER_EVENTS) socket.removeAllListeners(event);
@@ -32,7 +33,8 @@ export function takeOver(
   socket.setTimeout(0);
   socket.on("error", () => socket.destroy());
   const status = upgraded ? "101 UPGRADED" : "200 OK";
-  const upgrade = upgraded ? "Connection: Upgrade\r\nUpgrade: tcp\r\n" : "";
-  socket.write(`HTTP/1.1 ${status}\r\nContent-Type: ${contentType}\r\n${upgrade}\r\n`);
+  const type = contentType === undefined ? "" : `Content-Type: ${contentType}\r\n`;
+  const upgrade = upgraded ? `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n` : "";
+  socket.write(`HTTP/1.1 ${status}\r\n${type}${upgrade}\r\n`);
   return socket;
 }

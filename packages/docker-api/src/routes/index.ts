@@ -8,6 +8,7 @@ import { imageBootstrap } from "./boxship/image-bootstrap.ts";
 import { socketRoutes } from "./boxship/sockets.ts";
 import { buildCancel } from "./build/build-cancel.ts";
 import { buildPrune } from "./build/build-prune.ts";
+import { builderGrpc, builderSession } from "./build/builder-connections.ts";
 import { imageBuild } from "./build/image-build.ts";
 import { containerArchiveGet } from "./container/container-archive-get.ts";
 import { containerArchivePut } from "./container/container-archive-put.ts";
@@ -77,6 +78,8 @@ export const ROUTES: readonly Route[] = [
   systemEvents,
   systemInfo,
   ...systemPing,
+  builderGrpc,
+  builderSession,
   systemVersion,
   containerArchiveGet,
   containerArchivePut,

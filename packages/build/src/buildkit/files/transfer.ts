@@ -1,8 +1,9 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { WorkerPool } from "@boxship/base/worker-pool";
 import type { ClientCall } from "../grpc/client.ts";
+import { frame } from "../grpc/frame.ts";
 import { writeFully } from "../grpc/message-stream.ts";
-import { PacketType } from "../wire/fsutil.ts";
+import { Packet, PacketType } from "../wire/fsutil.ts";
 import type { ReceivedTree } from "./tree-receiver.ts";
 
 /** A synchronisation that a worker does; the connection's bytes come and go through `port`. */
@@ -38,6 +39,9 @@ export function endTransferWorkers(): Promise<void> {
   return pool[Symbol.asyncDispose]();
 }
 
+/** The part of a call that a transfer needs, whatever its messages are. */
+type TransferCall = Pick<ClientCall<unknown, unknown>, "stream" | "ended" | "endRequests">;
+
 export interface TransferOptions {
   readonly directory: string;
   /** Hears how many bytes have travelled so far. */
@@ -48,7 +52,7 @@ export interface TransferOptions {
 }
 
 /** Makes `directory` equal to what the client sends on `call`; only what changed travels. Work is done in a worker. */
-export async function receiveTree(call: ClientCall<unknown, unknown>, options: TransferOptions): Promise<ReceivedTree> {
+export async function receiveTree(call: TransferCall, options: TransferOptions): Promise<ReceivedTree> {
   const result = await transfer("receive", call, options);
   call.endRequests();
   await call.ended;
@@ -56,20 +60,16 @@ export async function receiveTree(call: ClientCall<unknown, unknown>, options: T
 }
 
 /** Sends `directory` to the client on `call`. */
-export async function sendTree(call: ClientCall<unknown, unknown>, options: TransferOptions): Promise<void> {
+export async function sendTree(call: TransferCall, options: TransferOptions): Promise<void> {
   await transfer("send", call, options);
   // The receiver asked for the end, and waits for ours.
-  await call.send({ type: PacketType.finish });
+  await writeFully(call.stream, frame(Packet.encode({ type: PacketType.finish })));
   call.endRequests();
   call.stream.resume();
   await call.ended;
 }
 
-async function transfer(
-  kind: TransferTask["kind"],
-  call: ClientCall<unknown, unknown>,
-  options: TransferOptions,
-): Promise<unknown> {
+async function transfer(kind: TransferTask["kind"], call: TransferCall, options: TransferOptions): Promise<unknown> {
   const { port1: near, port2: port } = new MessageChannel();
   const { stream } = call;
   const cut = (): void => near.postMessage({ kind: "cut" } satisfies ToWorker, []);

@@ -42,8 +42,10 @@ export interface ReceivedTree {
   readonly entries: number;
   /** Files whose contents travelled. */
   readonly transferred: number;
-  /** Bytes of contents. */
+  /** Bytes of contents that travelled. */
   readonly bytes: number;
+  /** Bytes of all files that are there now. */
+  readonly size: number;
 }
 
 /**
@@ -69,6 +71,7 @@ export class TreeReceiver {
   #done = false;
   #transferred = 0;
   #bytes = 0;
+  #size = 0;
 
   /** @param send takes encoded packets for the sender */
   constructor(root: string, send: (packet: Uint8Array) => void) {
@@ -82,7 +85,7 @@ export class TreeReceiver {
   }
 
   get result(): ReceivedTree {
-    return { entries: this.#next, transferred: this.#transferred, bytes: this.#bytes };
+    return { entries: this.#next, transferred: this.#transferred, bytes: this.#bytes, size: this.#size };
   }
 
   /** Takes the next packet. @throws InvalidArgument, FailedPrecondition with the sender's words */
@@ -128,6 +131,7 @@ export class TreeReceiver {
       return;
     }
     const before = statusOf(path);
+    if (kind === "file" && stat.linkname === "") this.#size += stat.size;
     if (kind === "directory") {
       this.#makeDirectory(path, stat, mode, before);
       return;

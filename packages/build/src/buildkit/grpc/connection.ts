@@ -5,6 +5,7 @@ import {
   type ServerHttp2Session,
   type ServerOptions,
 } from "node:http2";
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
 /** Room for a client that sends a context: the default of 64 KiB makes it wait for us after every other packet. */
@@ -25,6 +26,7 @@ export function serverSession(socket: Duplex): ServerHttp2Session {
     maxSendHeaderBlockLength: MAX_HEADER_LIST_BYTES,
     maxSessionMemory: SESSION_MEMORY,
   };
+  closeWhole(socket);
   const session = performServerHandshake(socket, options);
   session.setLocalWindowSize(CONNECTION_WINDOW);
   return session;
@@ -32,6 +34,7 @@ export function serverSession(socket: Duplex): ServerHttp2Session {
 
 /** A connection that has been upgraded, with the other side as the server. */
 export function clientSession(socket: Duplex): ClientHttp2Session {
+  closeWhole(socket);
   const session = connect("http://localhost", {
     createConnection: () => socket,
     settings: SETTINGS,
@@ -40,4 +43,10 @@ export function clientSession(socket: Duplex): ClientHttp2Session {
   });
   session.once("connect", () => session.setLocalWindowSize(CONNECTION_WINDOW));
   return session;
+}
+
+/** An HTTP server's connections stay half open when the client goes; of these nothing is left then. */
+function closeWhole(socket: Duplex): void {
+  if (socket instanceof Socket) socket.allowHalfOpen = false;
+  socket.once("end", () => socket.destroy());
 }

@@ -37,7 +37,8 @@ async function pair(handlers: readonly Handler[]): Promise<Pair> {
   await using stack = new AsyncDisposableStack();
   const directory = stack.use(tempDir("grpc"));
   const path = join(directory.path, "socket");
-  const server = createServer();
+  // As those of an HTTP server that upgrades its connections.
+  const server = createServer({ allowHalfOpen: true });
   stack.defer(() => new Promise<void>((resolve) => server.close(() => resolve())));
   server.listen(path);
   await once(server, "listening");

@@ -52,24 +52,26 @@ export async function onlyRequest<Request>(call: ServerCall<Request, unknown>, p
   throw new InvalidArgument(`${path}: the request is missing`);
 }
 
-/** Parts of an error that its message does not have, as clients read them. */
-export type DescribeError = (error: unknown) => readonly ErrorDetail[];
+export interface ServeOptions {
+  /** Parts of an error that its message does not have, as clients read them. @default none */
+  readonly describe?: (error: unknown) => readonly ErrorDetail[];
+  /** Which code is told of an error. @default the error's own */
+  readonly code?: (path: string, code: number) => number;
+  /** Hears of errors that are nobody's fault but ours. */
+  readonly onError?: (path: string, error: unknown) => void;
+}
 
 /**
  * Serves gRPC on a connection that has become HTTP/2. Calls that are not known are refused by name. Errors of handlers
- * are the client's; {@link onError} hears of those that are nobody's fault but ours.
+ * are the client's.
  */
-export function serveGrpc(
-  session: ServerHttp2Session,
-  handlers: readonly Handler[],
-  options: { readonly describe?: DescribeError; readonly onError?: (path: string, error: unknown) => void } = {},
-): void {
+export function serveGrpc(session: ServerHttp2Session, handlers: readonly Handler[], options: ServeOptions = {}): void {
   const table = new Map(handlers.map((handler) => [handler.path, handler]));
   // The connection's end is seen by its streams; without a listener it would be an uncaught exception.
   session.on("error", () => {});
   session.on("stream", (stream, headers) => {
     stream.on("error", () => {});
-    void serveCall(stream, headers, table, options.describe ?? (() => []), options.onError ?? (() => {}));
+    void serveCall(stream, headers, table, options);
   });
 }
 
@@ -77,8 +79,7 @@ async function serveCall(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
   table: ReadonlyMap<string, Handler>,
-  describe: DescribeError,
-  onError: (path: string, error: unknown) => void,
+  options: ServeOptions,
 ): Promise<void> {
   if (!(headers["content-type"] ?? "").startsWith("application/grpc")) {
     stream.respond({ ":status": 415 }, { endStream: true });
@@ -98,9 +99,10 @@ async function serveCall(
     await untilAborted(runCall(path, stream, headers, table, controller.signal, answer), controller.signal);
     answer.end({ code: Code.ok });
   } catch (error) {
-    const status = statusOf(error, describe(error));
-    if (status.code === Code.internal && !controller.signal.aborted) onError(path, error);
-    answer.end(status);
+    const status = statusOf(error, options.describe?.(error));
+    const { code = Code.unknown } = status;
+    if (code === Code.internal && !controller.signal.aborted) options.onError?.(path, error);
+    answer.end({ ...status, code: options.code?.(path, code) ?? code });
   } finally {
     clearTimeout(timer);
     controller.abort();

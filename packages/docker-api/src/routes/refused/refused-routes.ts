@@ -69,15 +69,6 @@ const REFUSALS: readonly Refusal[] = [
   },
   { verbs: PLUGIN_VERBS, subject: "managed plugins", reason: "drivers are built into the engine" },
   {
-    verbs: [
-      ["POST", "/session", 31],
-      ["POST", "/grpc", 31],
-    ],
-    subject: "BuildKit",
-    reason: "the classic builder builds",
-    remedy: "set DOCKER_BUILDKIT=0",
-  },
-  {
     verbs: [["GET", "/images/search"]],
     subject: "search",
     reason: "registries other than the public one do not offer it",

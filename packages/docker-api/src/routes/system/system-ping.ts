@@ -2,7 +2,6 @@ import { defineRoute, type Method } from "../../http/route.ts";
 
 /** What a client learns before it says anything else; the common headers carry the version. */
 const HEADERS = {
-  "Builder-Version": "1",
   "Cache-Control": "no-cache, no-store, must-revalidate",
   Pragma: "no-cache",
   Swarm: "inactive",
@@ -13,7 +12,8 @@ const ping = (method: Method) =>
     method,
     path: "/_ping",
     doc: { state: "works" },
-    handle: ({ response }) => {
+    handle: ({ response, context }) => {
+      response.setHeader("Builder-Version", context.buildkit === undefined ? "1" : "2");
       for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
       if (method === "HEAD") {
         response.setHeader("Content-Type", "text/plain; charset=utf-8");

@@ -1,0 +1,183 @@
+import type { BuildWarning, ProgressEvent, Vertex } from "../../contract.ts";
+import { timestamp } from "../wire/common.ts";
+import { StatusResponse, type Vertex as VertexMessage } from "../wire/control.ts";
+import type { Init, ValueOf } from "../wire/message.ts";
+
+type Message = Init<ValueOf<typeof StatusResponse>>;
+type WireVertex = Init<ValueOf<typeof VertexMessage>>;
+
+/** Events that come closer together are told together. */
+const GATHER_MS = 20;
+/** A message with more output than that goes out at once: clients take no more than 16 MiB in one. */
+const GATHER_BYTES = 256 << 10;
+
+interface Known {
+  readonly vertex: Vertex;
+  started: number | undefined;
+}
+
+/**
+ * What happens in a build, as BuildKit's clients read it. It is kept whole, so that whoever asks late hears all of it;
+ * readers go at their own pace.
+ */
+export class StatusLog {
+  readonly #messages: Uint8Array[] = [];
+  readonly #known = new Map<string, Known>();
+  readonly #byName = new Map<string, string>();
+  readonly #wake = new Set<() => void>();
+  #gathering: { vertexes: WireVertex[]; statuses: object[]; logs: object[]; warnings: object[]; bytes: number };
+  #timer: NodeJS.Timeout | undefined;
+  #ended = false;
+  #steps = { total: 0, completed: 0, cached: 0, warnings: 0 };
+
+  constructor() {
+    this.#gathering = { vertexes: [], statuses: [], logs: [], warnings: [], bytes: 0 };
+  }
+
+  get steps(): {
+    readonly total: number;
+    readonly completed: number;
+    readonly cached: number;
+    readonly warnings: number;
+  } {
+    return this.#steps;
+  }
+
+  /** Encoded messages so far. */
+  get messages(): readonly Uint8Array[] {
+    return this.#messages;
+  }
+
+  /** The digest of the latest vertex of that name. */
+  find(name: string): string | undefined {
+    return this.#byName.get(name);
+  }
+
+  add(event: ProgressEvent): void {
+    if (this.#ended) return;
+    switch (event.kind) {
+      case "vertex":
+        this.#announce(event.vertex);
+        break;
+      case "started":
+        this.#update(event.vertex, event.time, {});
+        break;
+      case "completed":
+        this.#steps.completed++;
+        if (event.cached) this.#steps.cached++;
+        this.#update(event.vertex, event.time, { completed: timestamp(event.time), cached: event.cached });
+        break;
+      case "failed":
+        this.#update(event.vertex, event.time, { completed: timestamp(event.time), error: event.error });
+        break;
+      default:
+        this.#detail(event);
+    }
+    this.#schedule();
+  }
+
+  #detail(event: Extract<ProgressEvent, { kind: "log" | "status" | "warning" }>): void {
+    if (!this.#known.has(event.vertex)) return;
+    if (event.kind === "log") {
+      this.#gathering.bytes += event.data.length;
+      this.#gathering.logs.push({
+        vertex: event.vertex,
+        timestamp: timestamp(event.time),
+        stream: event.stream === "stdout" ? 1 : 2,
+        message: event.data,
+      });
+    } else if (event.kind === "status") {
+      this.#gathering.statuses.push({
+        id: event.id,
+        vertex: event.vertex,
+        name: event.name,
+        current: event.current,
+        total: event.total,
+        timestamp: timestamp(event.time),
+        started: timestamp(event.started),
+        completed: event.completed === undefined ? undefined : timestamp(event.completed),
+      });
+    } else {
+      this.#steps.warnings++;
+      this.#gathering.warnings.push(warningMessage(event.vertex, event.warning));
+    }
+  }
+
+  /** No more will happen. */
+  end(): void {
+    this.#flush();
+    this.#ended = true;
+    for (const wake of this.#wake) wake();
+  }
+
+  /** Messages from the first on, until {@link end}. */
+  async *read(signal: AbortSignal): AsyncGenerator<Message> {
+    for (let index = 0; ; index++) {
+      while (index >= this.#messages.length) {
+        if (this.#ended) return;
+        await this.#more(signal);
+        signal.throwIfAborted();
+      }
+      yield StatusResponse.decode(this.#messages[index] ?? new Uint8Array(0));
+    }
+  }
+
+  #more(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#wake.delete(wake);
+        signal.removeEventListener("abort", wake);
+        resolve();
+      };
+      this.#wake.add(wake);
+      signal.addEventListener("abort", wake, { once: true });
+    });
+  }
+
+  #announce(vertex: Vertex): void {
+    // Such steps are not among those that BuildKit's clients count.
+    if (vertex.metadata === true) return;
+    this.#steps.total++;
+    this.#known.set(vertex.digest, { vertex, started: undefined });
+    this.#byName.set(vertex.name, vertex.digest);
+    this.#gathering.vertexes.push(wireVertex(vertex));
+  }
+
+  #update(digest: string, time: number, more: WireVertex): void {
+    const known = this.#known.get(digest);
+    if (known === undefined) return;
+    known.started ??= time;
+    this.#gathering.vertexes.push({ ...wireVertex(known.vertex), started: timestamp(known.started), ...more });
+  }
+
+  #schedule(): void {
+    if (this.#gathering.bytes >= GATHER_BYTES) this.#flush();
+    else this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const { vertexes, statuses, logs, warnings } = this.#gathering;
+    this.#gathering = { vertexes: [], statuses: [], logs: [], warnings: [], bytes: 0 };
+    if (vertexes.length + statuses.length + logs.length + warnings.length === 0) return;
+    this.#messages.push(StatusResponse.encode({ vertexes, statuses, logs, warnings }));
+    for (const wake of this.#wake) wake();
+  }
+}
+
+function wireVertex({ digest, inputs, name, platform }: Vertex): WireVertex {
+  return { digest, inputs, name: platform === undefined || name.includes(platform) ? name : `[${platform}] ${name}` };
+}
+
+function warningMessage(vertex: string, warning: BuildWarning): object {
+  const { rule, message, detail, file, lines } = warning;
+  return {
+    vertex,
+    level: 1,
+    short: Buffer.from(`${rule}: ${message}${lines === undefined ? "" : ` (line ${lines[0]})`}`),
+    detail: detail === undefined ? [] : [Buffer.from(detail)],
+    info: file === undefined ? undefined : { filename: file, language: "Dockerfile" },
+    ranges: lines === undefined ? [] : [{ start: { line: lines[0] }, end: { line: lines[1] } }],
+  };
+}

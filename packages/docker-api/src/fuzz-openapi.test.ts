@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { NotFound } from "@boxship/base";
 import type { EngineApi } from "@boxship/engine";
 import fc from "fast-check";
-import { dockerRequests, type Parameter, resolveSchema, type Schema } from "./testing/openapi.ts";
+import { dockerRequests, type Parameter, resolveSchema, type Schema } from "./docs/requests.ts";
 import { scriptedEngine } from "./testing/scripted-engine.ts";
 import { serve } from "./testing/serve.ts";
 

@@ -1,5 +1,5 @@
 import { InvalidArgument } from "@boxship/base";
-import { text } from "./query.ts";
+import { RecordedQuery, text } from "./query.ts";
 
 /**
  * The `filters` parameter of lists, prunes and events: a JSON object of key to values, either as lists (`{"label":
@@ -14,6 +14,7 @@ export class Filters {
 
   /** @param accepted the keys that the endpoint knows; any other is refused by name */
   static from(query: URLSearchParams, accepted: readonly string[]): Filters {
+    if (query instanceof RecordedQuery) query.filters = accepted;
     const raw = text(query, "filters");
     if (raw === undefined) return NO_FILTERS;
     const values = parse(raw);

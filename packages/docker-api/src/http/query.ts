@@ -3,6 +3,27 @@ import { InvalidArgument } from "@boxship/base";
 /** An empty query, shared by all requests that have none. */
 export const NO_QUERY: URLSearchParams = new URLSearchParams();
 
+/** A query that remembers what was looked for in it: that is what an endpoint knows. */
+export class RecordedQuery extends URLSearchParams {
+  readonly asked = new Set<string>();
+  filters: readonly string[] | undefined;
+
+  override get(name: string): string | null {
+    this.asked.add(name);
+    return super.get(name);
+  }
+
+  override getAll(name: string): string[] {
+    this.asked.add(name);
+    return super.getAll(name);
+  }
+
+  override has(name: string): boolean {
+    this.asked.add(name);
+    return super.has(name);
+  }
+}
+
 const FALSE = new Set(["", "0", "no", "false", "none"]);
 
 /** A query flag as Docker reads it: anything but nothing, `0`, `no`, `false` and `none` is true. */

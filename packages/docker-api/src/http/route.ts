@@ -19,6 +19,11 @@ export interface RouteDoc {
   readonly state: "works" | "differs" | "refused";
   /** How it differs, or why it is refused; required for both. */
   readonly note?: string;
+  /**
+   * Query parameters and fields of the body (`HostConfig.Links`) that the decoders do not tell the truth about: those
+   * that they pass over, and those that are refused or differ further down. Text as in {@link note}.
+   */
+  readonly details?: Readonly<Record<string, { readonly state: RouteDoc["state"]; readonly note: string }>>;
 }
 
 export interface RouteDefinition<Query, Body> {
@@ -40,6 +45,9 @@ export interface Route {
   readonly path: PathPattern;
   readonly minVersion: number;
   readonly doc: RouteDoc;
+  /** The decoders by themselves; what they know is what the documentation says. */
+  readonly query?: (query: URLSearchParams, version: number) => unknown;
+  readonly body?: (body: unknown, context: DecodeContext) => unknown;
   /** Decodes and handles one request. */
   readonly run: (call: ApiCall) => Promise<Reply | undefined>;
 }
@@ -52,6 +60,8 @@ export function defineRoute<Query = undefined, Body = undefined>(definition: Rou
     path,
     minVersion,
     doc,
+    ...(query === undefined ? {} : { query }),
+    ...(body === undefined ? {} : { body }),
     run: async (call) => {
       const decodedQuery = (query === undefined ? undefined : query(call.query, call.version)) as Query;
       const context: DecodeContext = { version: call.version, warnings: [] };

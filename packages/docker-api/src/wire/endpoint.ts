@@ -1,4 +1,5 @@
 import type { EndpointRequest } from "@boxship/engine";
+import type { RouteDoc } from "../http/route.ts";
 import { type Codec, field, integer, map, object, string, strings } from "./codec.ts";
 
 interface IpamWire {
@@ -52,3 +53,11 @@ export const endpointRequests: Codec<Readonly<Record<string, EndpointRequest>>> 
     return map(endpointRequest).decode(filled, at, context);
   },
 };
+
+/** Fields of `EndpointSettings` that only answers fill, below `prefix`; for the documentation. */
+export function answerFields(prefix: string): RouteDoc["details"] {
+  const names =
+    "NetworkID EndpointID Gateway IPAddress IPPrefixLen IPv6Gateway GlobalIPv6Address GlobalIPv6PrefixLen DNSNames";
+  const detail = { state: "differs", note: "passed over, as Docker does: it is part of answers" } as const;
+  return Object.fromEntries(names.split(" ").map((name) => [`${prefix}.${name}`, detail]));
+}

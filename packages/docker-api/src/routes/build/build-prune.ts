@@ -10,7 +10,14 @@ export const buildPrune = defineRoute({
   method: "POST",
   path: "/build/prune",
   minVersion: 31,
-  doc: { state: "works", note: "records without a layer go with `all`; they are not listed" },
+  doc: {
+    state: "works",
+    note: "records without a layer go with `all`; they are not listed",
+    details: {
+      "max-used-space": { state: "differs", note: "passed over: `reserved-space` says how much stays" },
+      "min-free-space": { state: "differs", note: "passed over: `reserved-space` says how much stays" },
+    },
+  },
   query: (query) => ({
     all: flag(query, "all"),
     // Newer clients say it in two words.

@@ -8,7 +8,11 @@ import { newName } from "../image/image-create.ts";
 export const containerCommit = defineRoute({
   method: "POST",
   path: "/commit",
-  doc: { state: "works", note: "what is there only to mount something on it is left out of the new layer" },
+  doc: {
+    state: "works",
+    note: "what is there only to mount something on it is left out of the new layer",
+    details: { ArgsEscaped: { state: "differs", note: "passed over: it means something on Windows only" } },
+  },
   query: (query) => {
     const container = text(query, "container");
     if (container === undefined) throw new InvalidArgument("parameter container must name a container");

@@ -1,6 +1,7 @@
 import { text } from "../../http/query.ts";
 import { created, defineRoute } from "../../http/route.ts";
 import { decodeCreateContainer } from "../../wire/create-container.ts";
+import { answerFields } from "../../wire/endpoint.ts";
 
 export const containerCreate = defineRoute({
   method: "POST",
@@ -8,6 +9,19 @@ export const containerCreate = defineRoute({
   doc: {
     state: "differs",
     note: "fields that cannot be honoured (DeviceRequests, Cgroup, Windows' own) are refused by name with 501 instead of being ignored; a wrong type is a 400",
+    details: {
+      ...answerFields("NetworkingConfig.EndpointsConfig"),
+      ArgsEscaped: { state: "differs", note: "passed over: it means something on Windows only" },
+      "HostConfig.StorageOpt": { state: "refused", note: "writable layers have no size limit on overlayfs" },
+      "HostConfig.VolumeDriver": { state: "differs", note: "there is `local`; others are refused by name" },
+      "HostConfig.SecurityOpt": {
+        state: "differs",
+        note: "SELinux labels other than `label=disable` are refused: nothing here would enforce them",
+      },
+      "HostConfig.UsernsMode": { state: "differs", note: "`host` or empty: containers are not remapped" },
+      "HostConfig.Runtime": { state: "works", note: "`crun`, `runc`, and what the configuration names" },
+      "HostConfig.Mounts.Type": { state: "differs", note: "`npipe` (Windows) and `cluster` (swarm) are refused" },
+    },
   },
   query: (query) => ({ name: text(query, "name")?.replace(/^\//, ""), platform: text(query, "platform") }),
   body: (body, context) => ({ ...decodeCreateContainer(body, context), warnings: context.warnings }),

@@ -8,7 +8,15 @@ const EMPTY_BODY = 7;
 export const containerStart = defineRoute({
   method: "POST",
   path: "/containers/{id}/start",
-  doc: { state: "works", note: "`checkpoint` is refused" },
+  doc: {
+    state: "works",
+    note: "`checkpoint` is refused",
+    details: {
+      checkpoint: { state: "refused", note: "starting from a checkpoint is not supported" },
+      "checkpoint-dir": { state: "refused", note: "as `checkpoint`" },
+      detachKeys: { state: "differs", note: "passed over, as Docker does: it belongs to attach" },
+    },
+  },
   query: (query) => {
     if (text(query, "checkpoint") !== undefined || text(query, "checkpoint-dir") !== undefined) {
       throw new Unsupported("starting from a checkpoint is not supported");

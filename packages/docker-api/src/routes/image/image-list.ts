@@ -14,7 +14,14 @@ function filtersOf(query: URLSearchParams, version: number): Filters {
 export const imageList = defineRoute({
   method: "GET",
   path: "/images/json",
-  doc: { state: "works", note: "there are no intermediate images: `all` changes nothing" },
+  doc: {
+    state: "works",
+    note: "there are no intermediate images: `all` changes nothing",
+    details: {
+      all: { state: "differs", note: "changes nothing: there are no intermediate images" },
+      digests: { state: "differs", note: "changes nothing: digests are always told, as Docker does" },
+    },
+  },
   query: (query, version) => ({
     filters: filtersOf(query, version),
     sharedSize: flag(query, "shared-size"),

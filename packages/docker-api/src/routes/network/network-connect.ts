@@ -2,7 +2,7 @@ import { InvalidArgument } from "@boxship/base";
 import type { EndpointRequest } from "@boxship/engine";
 import { defineRoute } from "../../http/route.ts";
 import { decodeBody, field, object, string } from "../../wire/codec.ts";
-import { endpointRequest } from "../../wire/endpoint.ts";
+import { answerFields, endpointRequest } from "../../wire/endpoint.ts";
 
 interface Connect {
   readonly container: string;
@@ -17,7 +17,7 @@ const connect = object<Connect>("ConnectOptions", {
 export const networkConnect = defineRoute({
   method: "POST",
   path: "/networks/{id}/connect",
-  doc: { state: "works" },
+  doc: { state: "works", details: answerFields("EndpointConfig") },
   body: (body, context) => {
     const decoded = decodeBody(connect, body, context);
     if (decoded.container === "") throw new InvalidArgument("field Container must name a container");

@@ -6,7 +6,11 @@ import { encodeNetwork } from "../../view/network.ts";
 export const networkInspect = defineRoute({
   method: "GET",
   path: "/networks/{id}",
-  doc: { state: "works", note: "`verbose` adds what swarm knows of a network: nothing here" },
+  doc: {
+    state: "works",
+    note: "`verbose` adds what swarm knows of a network: nothing here",
+    details: { verbose: { state: "differs", note: "changes nothing: it adds what swarm knows of a network" } },
+  },
   query: (query) => text(query, "scope"),
   handle: async (call, { query: scope }) => {
     const ref = call.param("id");

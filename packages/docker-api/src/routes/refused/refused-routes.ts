@@ -95,7 +95,11 @@ function refuse([method, path, minVersion = 24]: Verb, note: string, error: () =
 }
 
 const swarmRoutes = SWARM.map((verb) =>
-  refuse(verb, "503, as by any daemon that is not in a swarm", () => new Unavailable(NOT_A_MANAGER)),
+  refuse(
+    verb,
+    "503, as by any daemon that is not in a swarm; services will come with the cluster, which speaks the Kubernetes API",
+    () => new Unavailable(NOT_A_MANAGER),
+  ),
 );
 
 const refusedRoutes = REFUSALS.flatMap(({ verbs, subject, reason, remedy }) =>
@@ -113,13 +117,20 @@ const emptyRoutes: readonly Route[] = [
   defineRoute({
     method: "POST",
     path: "/swarm/leave",
-    doc: { state: "refused", note: "503, as by any daemon that is not in a swarm" },
+    doc: {
+      state: "refused",
+      note: "503, as by any daemon that is not in a swarm; services will come with the cluster, which speaks the Kubernetes API",
+    },
     handle: () => Promise.reject(new Unavailable("This node is not part of a swarm")),
   }),
   defineRoute({
     method: "GET",
     path: "/plugins",
-    doc: { state: "works", note: "the list is empty" },
+    doc: {
+      state: "works",
+      note: "the list is empty",
+      details: { filters: { state: "differs", note: "changes nothing: there are none" } },
+    },
     handle: () => Promise.resolve(ok([])),
   }),
 ];

@@ -6,6 +6,7 @@ import { commandLineBenchmark } from "./cases/command-line.ts";
 import { containerBenchmarks } from "./cases/containers.ts";
 import { footprintBenchmarks } from "./cases/footprint.ts";
 import { logBenchmarks } from "./cases/logs.ts";
+import { networkBenchmarks } from "./cases/network.ts";
 import { pullBenchmarks } from "./cases/pull.ts";
 import { pushBenchmarks } from "./cases/push.ts";
 import { Context } from "./context.ts";
@@ -16,6 +17,7 @@ const benchmarks: readonly Benchmark<Context>[] = [
   ...footprintBenchmarks,
   ...containerBenchmarks,
   ...logBenchmarks,
+  ...networkBenchmarks,
   ...pullBenchmarks,
   ...pushBenchmarks,
   commandLineBenchmark,

@@ -234,6 +234,8 @@ export interface Vertex {
   readonly step?: VertexStep;
   /** Groups the vertices of one platform of several. */
   readonly platform?: string;
+  /** The vertex of the `FROM` that it was triggered by. */
+  readonly trigger?: string;
   /** It changes only the image's configuration, which BuildKit does not show. @default false */
   readonly metadata?: boolean;
 }

@@ -75,6 +75,8 @@ export interface CreateContainer {
   readonly stdinOnce?: boolean;
   /** The log file, in the format that `log/` reads. @default no log */
   readonly logPath?: string;
+  /** Bytes after which the log begins anew, and what it had is gone: for when nobody rotates it. @default no limit */
+  readonly logSizeLimit?: number;
   /** @default the default runtime */
   readonly runtime?: string;
   /** Gives up: the runtime is killed, and nothing is left. */

@@ -16,6 +16,9 @@ interface Step {
   readonly messages: ClassicMessage[];
   container: string | undefined;
   finished: boolean;
+  triggers: number;
+  /** It was said that there are triggers. */
+  told: boolean;
 }
 
 /**
@@ -26,6 +29,7 @@ export class ClassicStream {
   readonly #write: (message: ClassicMessage) => void;
   readonly #byVertex = new Map<string, Step>();
   readonly #steps: Step[] = [];
+  readonly #triggers = new Map<string, { readonly step: Step; readonly text: string }>();
   #turn = 0;
 
   constructor(write: (message: ClassicMessage) => void) {
@@ -37,8 +41,13 @@ export class ClassicStream {
       this.#add(event.vertex);
       return;
     }
-    const step = this.#byVertex.get(event.vertex);
+    const trigger = this.#triggers.get(event.vertex);
+    const step = trigger?.step ?? this.#byVertex.get(event.vertex);
     if (step === undefined) return;
+    if (trigger !== undefined && event.kind !== "log") {
+      this.#trigger(step, trigger.text, event);
+      return;
+    }
     switch (event.kind) {
       case "started":
         this.#start(step);
@@ -64,8 +73,15 @@ export class ClassicStream {
   }
 
   #add(vertex: Vertex): void {
+    if (vertex.trigger !== undefined) {
+      const step = this.#byVertex.get(vertex.trigger);
+      if (step === undefined) return;
+      this.#triggers.set(vertex.digest, { step, text: vertex.name.replace(/^.* ONBUILD /, "") });
+      step.triggers++;
+      return;
+    }
     if (vertex.step === undefined) return;
-    const step: Step = { vertex, messages: [], container: undefined, finished: false };
+    const step: Step = { vertex, messages: [], container: undefined, finished: false, triggers: 0, told: false };
     this.#byVertex.set(vertex.digest, step);
     this.#steps.push(step);
     this.#steps.sort((a, b) => (a.vertex.step?.number ?? 0) - (b.vertex.step?.number ?? 0));
@@ -75,6 +91,20 @@ export class ClassicStream {
     const { number, total, text } = step.vertex.step ?? { number: 0, total: 0, text: "" };
     this.#text(step, `Step ${number}/${total} : ${text}`);
     this.#text(step, "\n");
+  }
+
+  #trigger(step: Step, text: string, event: ProgressEvent): void {
+    if (!step.told) this.#text(step, `# Executing ${step.triggers} build trigger${step.triggers === 1 ? "" : "s"}\n`);
+    step.told = true;
+    if (event.kind !== "completed") return;
+    if (event.cached) this.#text(step, " ---> Using cache\n");
+    else if (!/^(?:COPY|ADD)\b/i.test(text)) this.#ran(step);
+  }
+
+  #ran(step: Step): void {
+    this.#runningIn(step);
+    this.#text(step, ` ---> Removed intermediate container ${step.container}\n`);
+    step.container = undefined;
   }
 
   #runningIn(step: Step): void {
@@ -91,14 +121,17 @@ export class ClassicStream {
 
   #complete(step: Step, cached: boolean, imageId: string | undefined): void {
     const { text = "" } = step.vertex.step ?? {};
+    if (imageId === undefined) {
+      // Before the first stage there is nothing to show.
+      step.finished = true;
+      this.#advance();
+      return;
+    }
     const isFrom = /^FROM\b/i.test(text);
     const copies = /^(?:COPY|ADD)\b/i.test(text);
     if (cached && !isFrom) this.#text(step, " ---> Using cache\n");
-    else if (!isFrom && !copies) {
-      this.#runningIn(step);
-      this.#text(step, ` ---> Removed intermediate container ${step.container}\n`);
-    }
-    if (imageId !== undefined) this.#text(step, ` ---> ${imageId.replace(/^sha256:/, "").slice(0, 12)}\n`);
+    else if (!isFrom && !copies) this.#ran(step);
+    this.#text(step, ` ---> ${imageId.replace(/^sha256:/, "").slice(0, 12)}\n`);
     step.finished = true;
     this.#advance();
   }

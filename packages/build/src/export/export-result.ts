@@ -1,51 +1,138 @@
-import { Unsupported } from "@boxship/base";
-import { makeImage, newImageName } from "@boxship/engine";
-import { type Digest, familiarReference, type Reference } from "@boxship/oci";
+import { InvalidArgument } from "@boxship/base";
+import { makeImage, newImageName, pushImage, unpackInto } from "@boxship/engine";
+import {
+  type Descriptor,
+  type Digest,
+  exportTree,
+  familiarReference,
+  formatPlatform,
+  type Reference,
+  saveImages,
+  unpackStored,
+} from "@boxship/oci";
 import type { BuildResult, Output } from "../contract.ts";
 import { keyOf } from "../solver/keys.ts";
 import type { BuildSession } from "../solver/session.ts";
 import { imageDocument, type StageState } from "../solver/state.ts";
+import { withRoot } from "../solver/working-layer.ts";
+import { writeImage } from "./image-manifest.ts";
+
+type OutputOf<Kind extends Output["kind"]> = Extract<Output, { readonly kind: Kind }>;
 
 /** Does what the request asks with the finished stage, and makes all of it durable. */
 export async function exportResult(session: BuildSession, state: StageState): Promise<BuildResult> {
   await session.settle();
   const outputs = session.request.outputs ?? [{ kind: "image", names: [] }];
   let result: BuildResult = { metadata: {}, warnings: session.warnings };
-  for (const output of outputs) result = { ...result, ...(await exportOne(session, state, output)) };
+  for (const [index, output] of outputs.entries()) {
+    const made = await observed(session, output, index, () => exportOne(session, state, output));
+    result = { ...result, ...made, metadata: { ...result.metadata, ...made.metadata } };
+  }
   return { ...result, warnings: session.warnings };
+}
+
+const NAMES: Readonly<Record<Output["kind"], string>> = {
+  image: "exporting to image",
+  oci: "exporting to oci image format",
+  docker: "exporting to docker image format",
+  tar: "exporting to client tarball",
+  local: "exporting to client directory",
+  none: "finishing",
+};
+
+async function observed<T>(session: BuildSession, { kind }: Output, index: number, task: () => Promise<T>): Promise<T> {
+  if (kind === "none") return task();
+  const vertex = `sha256:${keyOf("export", kind, index)}`;
+  session.announce({ digest: vertex, inputs: [], name: NAMES[kind] });
+  session.emit({ kind: "started", vertex, time: session.now() });
+  try {
+    const result = await task();
+    session.emit({ kind: "completed", vertex, time: session.now(), cached: false });
+    return result;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    session.emit({ kind: "failed", vertex, time: session.now(), error: message });
+    throw error;
+  }
 }
 
 async function exportOne(session: BuildSession, state: StageState, output: Output): Promise<Partial<BuildResult>> {
   switch (output.kind) {
     case "image":
       return exportImage(session, state, output);
+    case "oci":
+    case "docker":
+      return exportArchive(session, state, output);
+    case "tar":
+      await withRoot(session, state.layers, ({ path }) => output.write(exportTree(path)), { readOnly: true });
+      return {};
+    case "local":
+      await exportLocal(session, state, output);
+      return {};
     case "none":
       return {};
-    default:
-      throw new Unsupported(`the output ${output.kind} is not supported`, { remedy: "use an image" });
   }
+}
+
+async function exportLocal(session: BuildSession, state: StageState, output: OutputOf<"local">): Promise<void> {
+  const platform = (session.request.platforms?.length ?? 0) > 1 ? { platform: formatPlatform(session.platform) } : {};
+  await withRoot(session, state.layers, ({ path }) => output.write({ path, ...platform }), { readOnly: true });
+}
+
+function namesOf(names: readonly string[]): readonly Reference[] {
+  return names.flatMap((name) => newImageName(name));
+}
+
+async function exportArchive(
+  session: BuildSession,
+  state: StageState,
+  output: OutputOf<"oci" | "docker">,
+): Promise<Partial<BuildResult>> {
+  const tags = namesOf(output.names);
+  const { config, manifest } = await writeImage(session, state);
+  const { content } = session.parts.engine.images;
+  await output.write(await saveImages({ store: content, images: [{ manifest, tags }] }));
+  return described(config.digest, manifest, output.names);
 }
 
 async function exportImage(
   session: BuildSession,
   state: StageState,
-  output: Extract<Output, { readonly kind: "image" }>,
+  output: OutputOf<"image">,
 ): Promise<Partial<BuildResult>> {
   const { engine } = session.parts;
-  const vertex = `sha256:${keyOf("export", "image")}`;
-  session.announce({ digest: vertex, inputs: [], name: "exporting to image" });
-  session.emit({ kind: "started", vertex, time: session.now() });
-  const tags = output.names.flatMap((name) => newImageName(name));
+  const tags = namesOf(output.names);
+  if (output.push === true && tags.length === 0) {
+    throw new InvalidArgument("an image without a name cannot be pushed", { remedy: "give it one with --tag" });
+  }
   const id = await storeImage(session, state, tags);
-  session.emit({ kind: "completed", vertex, time: session.now(), cached: false });
   const record = engine.images.store.list().find((image) => image.id === id);
+  if (output.push === true) for (const tag of tags) await push(session, tag);
+  const pushed = engine.images.store.list().find((image) => image.id === id) ?? record;
+  return described(id, pushed?.manifest, output.names);
+}
+
+function described(
+  id: string,
+  manifest: Descriptor | undefined,
+  names: readonly string[],
+): Partial<BuildResult> & { readonly metadata: BuildResult["metadata"] } {
   return {
     imageId: id,
-    ...(record === undefined ? {} : { descriptor: record.manifest }),
+    ...(manifest === undefined ? {} : { descriptor: manifest }),
     metadata: {
       "containerimage.config.digest": id,
-      ...(record === undefined ? {} : { "containerimage.digest": record.manifest.digest }),
-      ...(output.names.length === 0 ? {} : { "image.name": output.names.join(",") }),
+      ...(manifest === undefined
+        ? {}
+        : {
+            "containerimage.digest": manifest.digest,
+            "containerimage.descriptor": {
+              mediaType: manifest.mediaType,
+              digest: manifest.digest,
+              size: manifest.size,
+            },
+          }),
+      ...(names.length === 0 ? {} : { "image.name": names.join(",") }),
     },
   };
 }
@@ -53,19 +140,40 @@ async function exportImage(
 /** Records the image; a stage to which nothing was done is its base image under further names. */
 async function storeImage(session: BuildSession, state: StageState, tags: readonly Reference[]): Promise<string> {
   const { engine } = session.parts;
-  if (state.image !== undefined && Object.keys(session.request.labels ?? {}).length === 0) {
+  const { annotations = {}, compression = "none" } = session.request;
+  if (state.image !== undefined && state.image !== "") {
     for (const tag of tags) {
       await engine.images.store.tag(state.image as Digest, tag);
       engine.events.publish("image", "tag", state.image, { name: familiarReference(tag) });
     }
     return state.image;
   }
-  const document = imageDocument(state);
-  return makeImage(engine, {
-    config: document,
-    layers: state.layers,
-    tags,
-    lease: session.lease,
+  const { layers } = state;
+  const { lease, signal } = session;
+  if (Object.keys(annotations).length === 0 && compression === "none") {
+    return makeImage(engine, { config: imageDocument(state), layers, tags, lease, signal });
+  }
+  const { manifest } = await writeImage(session, state);
+  await unpackStored({
+    store: engine.images.content,
+    layers,
+    unpackLayer: (layer) => unpackInto(engine, layer),
+    isUnpacked: (chainId) => engine.snapshotter.has(chainId),
+    isKnown: () => true,
+    signal,
+  });
+  const size = engine.images.filesSize(layers.map(({ diffId }) => diffId));
+  const { id } = await engine.images.store.add({ manifest, size, tags });
+  for (const tag of tags) engine.events.publish("image", "tag", id, { name: familiarReference(tag) });
+  return id;
+}
+
+async function push(session: BuildSession, tag: Reference): Promise<void> {
+  const { engine } = session.parts;
+  const credentials = await session.request.credentials?.(tag.domain);
+  await pushImage(engine, familiarReference(tag), {
+    onEvent: () => {},
     signal: session.signal,
+    ...(credentials === undefined ? {} : { credentials }),
   });
 }

@@ -89,7 +89,7 @@ export function parseInstruction(raw: RawInstruction, escape: "\\" | "`"): Parse
   // A trigger's flags are its own.
   const flags = readFlags(keyword, keyword === "ONBUILD" ? "" : raw.rest, FLAGS[keyword] ?? {}, escape, place);
   const rest = keyword === "ONBUILD" ? raw.rest : flags.rest;
-  const text = `${raw.keyword} ${raw.rest}`.trim();
+  const text = `${raw.written} ${raw.rest}`.trim();
   return parse({ keyword, place, text, rest, flags, raw, escape });
 }
 

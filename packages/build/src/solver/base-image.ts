@@ -32,6 +32,7 @@ export function scratchState(platform: Platform): StageState {
     created: undefined,
     args: new Map(),
     commandGiven: false,
+    image: "",
   };
 }
 

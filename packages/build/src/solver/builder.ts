@@ -10,9 +10,9 @@ import { StepCache } from "../cache/step-cache.ts";
 import type { BuildCache, BuildRequest, BuildResult, ProgressEvent, Solver } from "../contract.ts";
 import { exportResult } from "../export/export-result.ts";
 import { readIgnoreFile } from "../files/ignore.ts";
-import { parseContainerfile, type Stage } from "../language/index.ts";
+import { findStage, parseContainerfile, type Stage, type StageInstruction } from "../language/index.ts";
 import { findImage, imageState, readPlatform } from "./base-image.ts";
-import { platformArgs } from "./build-args.ts";
+import { PROXY_ARGS, platformArgs } from "./build-args.ts";
 import { ContextSet, readOwnIgnore } from "./contexts.ts";
 import { earlierStage, type Plan, planBuild } from "./plan.ts";
 import { type BuilderParts, BuildSession } from "./session.ts";
@@ -83,7 +83,8 @@ async function build(
   const [platform] = platforms.map(readPlatform);
   const session = new BuildSession(parts, request, progress, signal, platform);
   try {
-    const state = await solve(session);
+    const state = withLabels(session, await solve(session));
+    warnOfUnusedArgs(session);
     return await exportResult(session, state);
   } catch (error) {
     throw signal.aborted ? signal.reason : error;
@@ -109,8 +110,20 @@ async function solve(session: BuildSession): Promise<StageState> {
     return image;
   };
   const isContext = (name: string) => session.contexts.source(name) !== undefined;
+  const target = findStage(session.file, session.request.target);
+  const extra = labelSteps(session, target);
+  if (extra.length > 0) {
+    const stages = session.file.stages.map((stage) =>
+      stage === target ? { ...stage, instructions: [...stage.instructions, ...extra] } : stage,
+    );
+    session.file = { ...session.file, stages };
+  }
   const plan = planBuild(session.file, session.request.target, imageOf, isContext);
-  for (const vertex of plan.vertices.values()) session.announce(vertex);
+  for (const vertex of [...plan.globals, ...plan.vertices.values()]) session.announce(vertex);
+  for (const { digest } of plan.globals) {
+    session.emit({ kind: "started", vertex: digest, time: session.now() });
+    session.emit({ kind: "completed", vertex: digest, time: session.now(), cached: true });
+  }
   const states = new StageStates(session, plan, imageOf, globals);
   return states.all();
 }
@@ -209,6 +222,49 @@ function globalArgs(session: BuildSession): ReadonlyMap<string, string | undefin
   }
   return values;
 }
+
+/** BuildKit's labels from outside are no step. */
+function withLabels(session: BuildSession, state: StageState): StageState {
+  const { labels = {}, history } = session.request;
+  if (history !== "buildkit" || Object.keys(labels).length === 0) return state;
+  const { image: _image, ...rest } = state;
+  return { ...rest, config: { ...state.config, Labels: { ...state.config.Labels, ...labels } } };
+}
+
+/** The classic builder's are steps at the end of the target. */
+function labelSteps(session: BuildSession, target: Stage): readonly StageInstruction[] {
+  const { labels = {}, history } = session.request;
+  if (history === "buildkit") return [];
+  const { place } = target.instructions.at(-1) ?? target.from;
+  const { escape } = session.file;
+  const quoted = (text: string) => `"${text.replace(/["\\$`]/g, `${escape}$&`)}"`;
+  return Object.entries(labels)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => ({
+      kind: "label",
+      place,
+      text: `LABEL ${name}=${value}`,
+      pairs: [[quoted(name), quoted(value)]],
+    }));
+}
+
+function warnOfUnusedArgs(session: BuildSession): void {
+  const { file, request } = session;
+  const declared = new Set<string>();
+  const all = [...file.args, ...file.stages.flatMap(({ instructions }) => instructions)];
+  for (const instruction of all) {
+    if (instruction.kind === "arg") for (const { name } of instruction.args) declared.add(name);
+  }
+  const unused = Object.keys(request.args ?? {}).filter((name) => {
+    return !declared.has(name) && !PROXY_ARGS.has(name) && !IMPLICIT_ARGS.has(name);
+  });
+  if (unused.length === 0) return;
+  const message = `One or more build-args [${unused.sort().join(" ")}] were not consumed`;
+  session.warnings.push({ rule: "UnusedBuildArgs", message, file: file.stages[0]?.from.place.file ?? "" });
+}
+
+/** They mean something without an `ARG`. */
+const IMPLICIT_ARGS = new Set(["SOURCE_DATE_EPOCH", "BUILDKIT_INLINE_CACHE", "BUILDKIT_CONTEXT_KEEP_GIT_DIR"]);
 
 const DEFAULT_FILES = ["Dockerfile", "dockerfile", "Containerfile"];
 

@@ -11,6 +11,8 @@ export interface Plan {
   readonly stages: readonly Stage[];
   /** By the instruction, `FROM`s included. */
   readonly vertices: ReadonlyMap<StageInstruction | Stage["from"], Vertex>;
+  /** Of the `ARG`s before the first `FROM`. */
+  readonly globals: readonly Vertex[];
 }
 
 /** Instructions that change only the configuration. */
@@ -40,7 +42,7 @@ export function planBuild(
   };
   visit(last);
   const stages = file.stages.filter((stage) => needed.has(stage));
-  return { target: last, stages, vertices: verticesOf(stages, imageOf) };
+  return { target: last, stages, ...verticesOf(file, stages, imageOf) };
 }
 
 /** The stage before this one that a name or number means. */
@@ -65,10 +67,20 @@ function sourcesOf(stage: Stage): readonly string[] {
   });
 }
 
-function verticesOf(stages: readonly Stage[], imageOf: (stage: Stage) => string): Plan["vertices"] {
+function verticesOf(
+  file: Containerfile,
+  stages: readonly Stage[],
+  imageOf: (stage: Stage) => string,
+): Pick<Plan, "vertices" | "globals"> {
   const vertices = new Map<StageInstruction | Stage["from"], Vertex>();
-  const total = stages.reduce((sum, { instructions }) => sum + 1 + instructions.length, 0);
+  const total = stages.reduce((sum, { instructions }) => sum + 1 + instructions.length, file.args.length);
   let number = 0;
+  const globals = file.args.map(({ text, place }): Vertex => {
+    number++;
+    const digest = `sha256:${keyOf("vertex", number, text)}`;
+    const step = { stage: "", number, total, text, lines: place.lines };
+    return { digest, inputs: [], name: text, step, metadata: true };
+  });
   for (const stage of stages) {
     const shown = [stage.from, ...stage.instructions].filter(({ kind }) => FILE_KINDS.has(kind)).length;
     let index = 0;
@@ -95,7 +107,7 @@ function verticesOf(stages: readonly Stage[], imageOf: (stage: Stage) => string)
       before = digest;
     }
   }
-  return vertices;
+  return { vertices, globals };
 }
 
 /** `[build 2/5]`; a stage without a name is called by its number where there are several. */

@@ -8,7 +8,7 @@ import { platformArgs } from "./build-args.ts";
 import { buildError } from "./failure.ts";
 import { keyOf } from "./keys.ts";
 import type { BuildSession } from "./session.ts";
-import { imageIdOf, type StageState, variablesOf } from "./state.ts";
+import { DEFAULT_SHELL, imageIdOf, type StageState, variablesOf } from "./state.ts";
 import { copy, type FindRoot } from "./steps/copy.ts";
 import { metadata, placed } from "./steps/metadata.ts";
 import { run } from "./steps/run.ts";
@@ -30,35 +30,44 @@ export interface StageNeeds {
 
 /** Builds one stage, one instruction after the other. */
 export async function buildStage(session: BuildSession, stage: Stage, needs: StageNeeds): Promise<StageState> {
-  const { state: start, triggers } = await begin(session, stage, needs);
-  let state = start;
-  for (const trigger of triggers) {
-    const instruction = await parseTrigger(trigger, needs.image);
-    state = await perform(session, stage, instruction, state, needs);
-  }
+  let { state } = await begin(session, stage, needs);
   for (const instruction of stage.instructions) state = await perform(session, stage, instruction, state, needs);
   return state;
 }
 
-async function begin(
-  session: BuildSession,
-  stage: Stage,
-  needs: StageNeeds,
-): Promise<{ readonly state: StageState; readonly triggers: readonly string[] }> {
+async function begin(session: BuildSession, stage: Stage, needs: StageNeeds): Promise<{ readonly state: StageState }> {
   const vertex = needs.vertexOf(stage.from);
   const digest = vertex?.digest ?? "";
   return observed(session, stage.from, digest, async () => {
-    const platform = platformOf(session, stage, needs);
-    const built = needs.stageOf(needs.image);
-    if (built !== undefined) {
-      const state = await built;
-      const { OnBuild: triggers = [], ...config } = state.config;
-      return { state: { ...state, config, args: new Map(), commandGiven: false }, triggers, cached: true };
+    const { state: start, triggers } = await baseOf(session, stage, needs, digest);
+    let state = start;
+    const instructions = await Promise.all(triggers.map((trigger) => parseTrigger(trigger, needs.image)));
+    const vertices = instructions.map((instruction, index) =>
+      triggerVertex(session, stage, instruction, index, digest),
+    );
+    for (const [index, instruction] of instructions.entries()) {
+      state = await perform(session, stage, instruction, state, needs, vertices[index]);
     }
-    if (needs.image === "scratch") return { state: scratchState(platform), triggers: [], cached: true };
-    const record = await findImage(session, needs.image, platform, digest);
-    return { ...imageState(record), cached: true };
+    return { state, cached: true };
   });
+}
+
+/** What a stage begins with, and the triggers that are to be run on it. */
+async function baseOf(
+  session: BuildSession,
+  stage: Stage,
+  needs: StageNeeds,
+  vertex: string,
+): Promise<{ readonly state: StageState; readonly triggers: readonly string[] }> {
+  const platform = platformOf(session, stage, needs);
+  const built = needs.stageOf(needs.image);
+  if (built !== undefined) {
+    const state = await built;
+    const { OnBuild: triggers = [], ...config } = state.config;
+    return { state: { ...state, config, args: new Map(), commandGiven: false }, triggers };
+  }
+  if (needs.image === "scratch") return { state: scratchState(platform), triggers: [] };
+  return imageState(await findImage(session, needs.image, platform, vertex));
 }
 
 function platformOf(session: BuildSession, stage: Stage, needs: StageNeeds): Platform {
@@ -109,8 +118,10 @@ async function perform(
   instruction: StageInstruction,
   state: StageState,
   needs: StageNeeds,
+  trigger?: Vertex,
 ): Promise<StageState> {
-  const vertex = needs.vertexOf(instruction) ?? triggerVertex(session, stage, instruction);
+  const vertex = trigger ?? needs.vertexOf(instruction);
+  if (vertex === undefined) throw new TypeError(`${instruction.text} was not planned`);
   const { state: next } = await observed(session, instruction, vertex.digest, async () => {
     if (instruction.kind === "arg") return declareArgs(session, instruction, state, needs);
     const step = await plan(session, instruction, state, needs, vertex.digest);
@@ -119,10 +130,17 @@ async function perform(
   return next;
 }
 
-function triggerVertex(session: BuildSession, stage: Stage, instruction: StageInstruction): Vertex {
+function triggerVertex(
+  session: BuildSession,
+  stage: Stage,
+  instruction: StageInstruction,
+  index: number,
+  trigger: string,
+): Vertex {
   const vertex: Vertex = {
-    digest: `sha256:${keyOf("trigger", stage.index, instruction.text)}`,
+    digest: `sha256:${keyOf("trigger", stage.index, index, instruction.text)}`,
     inputs: [],
+    trigger,
     name: `[${stage.name ?? `stage-${stage.index}`}] ONBUILD ${instruction.text}`,
   };
   session.announce(vertex);
@@ -175,7 +193,7 @@ function declareArgs(
   const cache = session.parts.cache;
   const known = session.request.noCache === true ? undefined : cache.get(key);
   const created = known?.created ?? session.created();
-  const history = { classic: `/bin/sh -c #(nop)  ${text}`, buildkit: text };
+  const history = { classic: ` ${text}`, buildkit: text };
   if (known === undefined) remember(session, { key, parent: state.key, text: instruction.text, created });
   else hit(session, key);
   return {
@@ -264,9 +282,11 @@ function withHistory(
   hasLayer: boolean,
 ): StageState {
   const isBuildkit = session.request.history === "buildkit";
+  const shell = (state.config.Shell ?? DEFAULT_SHELL).join(" ");
+  const classic = words.isCommand === true ? words.classic : `${shell} #(nop) ${words.classic}`;
   const entry = {
     created,
-    created_by: isBuildkit ? words.buildkit : words.classic,
+    created_by: isBuildkit ? words.buildkit : classic,
     ...(state.base.author === undefined ? {} : { author: state.base.author }),
     ...(isBuildkit ? { comment: "buildkit.dockerfile.v0" } : {}),
     ...(hasLayer ? {} : { empty_layer: true }),

@@ -80,7 +80,7 @@ export const command = defineCommand({
       Version: VERSION,
       ApiVersion: API_VERSION,
       DefaultAPIVersion: API_VERSION,
-      GoVersion: `node${process.version}`,
+      GoVersion: process.version,
       Os: process.platform,
       Arch: architecture(),
       Context: "default",

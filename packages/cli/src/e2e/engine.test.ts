@@ -84,6 +84,13 @@ describe("the command line on the engine", { concurrency: 3 }, () => {
     assert.deepEqual([status, output.includes("interrupted")], [7, true], output);
   });
 
+  test("a program that switches its terminal to raw output moves the cursor as it likes", async () => {
+    const script = "stty raw -echo; printf 'one\\ntwo\\n'";
+    const terminal = onTerminal(command("run", "--rm", "-it", "--network", "none", "busybox", "sh", "-c", script));
+    const { output } = await terminal.end();
+    assert.equal(output, "one\ntwo\n");
+  });
+
   test("detach keys leave the container running, attach finds it again", async () => {
     const script = 'while read -r line; do echo "got $line"; test "$line" = end && exit 3; done';
     const first = onTerminal(

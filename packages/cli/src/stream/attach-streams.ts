@@ -15,13 +15,21 @@ export interface AttachStreams {
   readonly detachKeys: readonly number[];
 }
 
+const STDIN = 0;
+
 /** How an attachment ended: the container's output did, or the user typed the detach keys. */
 export type AttachEnd = "ended" | "detached";
 
 /** Puts the user's terminal into raw mode; disposing puts it back. Harmless where there is none. */
-function rawTerminal({ stdin }: Context, wanted: boolean): Disposable {
+async function rawTerminal({ stdin }: Context, wanted: boolean): Promise<Disposable> {
   const raw = wanted && stdin.isTTY;
-  if (raw) stdin.setRawMode(true);
+  if (raw) {
+    stdin.setRawMode(true);
+    // Node leaves the output's processing on, which would move the cursor of full-screen programs at each line feed. It
+    // puts all of the terminal's modes back itself.
+    const { makeRaw } = await import("@boxship/kernel/terminal");
+    makeRaw(STDIN);
+  }
   let done = false;
   return {
     [Symbol.dispose]() {
@@ -78,7 +86,7 @@ async function copyRaw(socket: Socket, output: Writable | undefined, head: Buffe
  */
 export async function attachStreams(context: Context, hijacked: Hijacked, streams: AttachStreams): Promise<AttachEnd> {
   const { socket, head } = hijacked;
-  using terminal = rawTerminal(context, streams.tty && streams.stdin);
+  using terminal = await rawTerminal(context, streams.tty && streams.stdin);
   using pump = streams.stdin ? new InputPump(context, socket, streams.tty ? streams.detachKeys : undefined) : undefined;
   if (!streams.stdin) socket.end();
   const places = {

@@ -37,6 +37,15 @@ test("wrong types name the field, as Go does", () => {
   }
 });
 
+test("log options without a driver are those of the default one", () => {
+  const logOf = (LogConfig: object) => decode({ Image: "a", HostConfig: { LogConfig } }).hostConfig?.logConfig;
+  assert.deepEqual(logOf({ Type: "", Config: { "max-size": "1m" } }), {
+    type: "json-file",
+    config: { "max-size": "1m" },
+  });
+  assert.equal(logOf({ Type: "", Config: {} }), undefined);
+});
+
 test("what cannot be honoured is refused by name; what says nothing passes", () => {
   const refused: readonly [object, string][] = [
     [{ DeviceRequests: [{ Count: -1, Capabilities: [["gpu"]] }] }, "HostConfig.DeviceRequests"],

@@ -105,6 +105,11 @@ const own = object<OwnFields>(
 
 const both = split(own, resources);
 
+/** Clients always send the field; its options stand for the default driver where they name none. */
+function isDefaultLog({ type, config }: NonNullable<HostConfig["logConfig"]>): boolean {
+  return type === "" && Object.keys(config).length === 0;
+}
+
 /** `HostConfig` as API 1.51 has it. What is absent is written as Docker fills it in. */
 export const hostConfig: Codec<HostConfig> = {
   type: "HostConfig",
@@ -113,7 +118,7 @@ export const hostConfig: Codec<HostConfig> = {
     return {
       ...rest,
       ...(isKnownSize(size) ? { consoleSize: size } : {}),
-      ...(log === undefined || log.type === "" ? {} : { logConfig: log }),
+      ...(log === undefined || isDefaultLog(log) ? {} : { logConfig: { ...log, type: log.type || "json-file" } }),
       ...withLimits(limits),
     };
   },

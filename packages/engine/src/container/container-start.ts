@@ -3,7 +3,7 @@ import { StartError } from "@boxship/runtime";
 import { currentRecord, type EngineContext, eventAttributes, liveOf } from "../context.ts";
 import { StartFailed } from "../errors.ts";
 import { logPathOf } from "../log/log-path.ts";
-import { planLog } from "../log/log-plan.ts";
+import { type LogPlan, planLog } from "../log/log-plan.ts";
 import { startLogRotation } from "../log/log-rotation.ts";
 import { attachToRuntime } from "./container-attach.ts";
 import { releaseRun } from "./container-cleanup.ts";
@@ -109,7 +109,7 @@ async function launch(
     terminal: effective.tty === true,
     stdin: effective.openStdin === true,
     stdinOnce: effective.stdinOnce === true,
-    ...(limits.kept ? { logPath } : {}),
+    ...(limits.kept ? { logPath, logSizeLimit: hardLimit(limits) } : {}),
     ...(hostConfig.runtime === undefined || hostConfig.runtime === "" ? {} : { runtime: hostConfig.runtime }),
   });
   const live = liveOf(context, id);
@@ -131,6 +131,11 @@ async function launch(
   await runtime.start(id);
   if (limits.kept && limits.maxSize > 0) live.logRotation = startLogRotation(context, id, limits);
   return started;
+}
+
+/** What the monitor itself keeps to, for when nobody rotates: it begins anew rather than fill the disk. */
+function hardLimit({ maxSize, maxFile }: LogPlan): number {
+  return maxSize * Math.max(2, maxFile);
 }
 
 /** Waits for all, so that the undo stack is complete before it is unwound. */

@@ -42,7 +42,7 @@ export function startConmon(context: Context, container: CreateContainer, runtim
 
 function conmonArguments(context: Context, container: CreateContainer, runtime: RuntimeBinary): readonly string[] {
   const { layout } = context;
-  const { id, terminal, stdin, stdinOnce = false, logPath } = container;
+  const { id, terminal, stdin, stdinOnce = false, logPath, logSizeLimit = 0 } = container;
   const log = logPath === undefined ? "none" : `k8s-file:${logPath}`;
   return [
     `--cid=${id}`,
@@ -58,6 +58,7 @@ function conmonArguments(context: Context, container: CreateContainer, runtime: 
     "--sync",
     "--no-sync-log",
     `--log-path=${log}`,
+    ...(logSizeLimit > 0 ? [`--log-size-max=${logSizeLimit}`] : []),
     "--log-level=error",
     ...(terminal ? ["--terminal"] : []),
     ...(stdin ? ["--stdin"] : []),

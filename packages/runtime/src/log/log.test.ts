@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { appendFile, mkdtemp, readdir, rename, rm, truncate, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, readdir, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
-import { silentLogger, systemClock } from "@boxship/base";
+import { type Clock, silentLogger, systemClock } from "@boxship/base";
 import fc from "fast-check";
 import { LogBlock } from "./log-block.ts";
 import { parseLogLine } from "./log-line.ts";
@@ -201,6 +201,45 @@ test("a reader that is no longer wanted ends, also while it waits", async (t) =>
   await delay(20);
   stop.abort();
   assert.deepEqual(await reading, ["line 1"]);
+});
+
+test("a log that fills fast is looked at often, one that rests is not", async (t) => {
+  const path = join(await directory(t), "log");
+  await writeFile(path, "");
+  const waits: number[] = [];
+  const rotated = new Set<number>();
+  const clock: Clock = {
+    ...systemClock,
+    setTimeout(ms, callback) {
+      if (ms >= 50) waits.push(ms);
+      return systemClock.setTimeout(ms, callback);
+    },
+  };
+  const reopen = async () => {
+    rotated.add(rotated.size);
+    await writeFile(path, "");
+  };
+  await using _rotation = new LogRotation({
+    path,
+    maxSize: 1_000_000,
+    maxFile: 100,
+    compress: false,
+    reopen,
+    clock,
+    logger: silentLogger,
+  });
+  for (let quiet = 0; quiet < 200; quiet += 20) await delay(20);
+  const resting = waits.length;
+  const block = "x".repeat(100_000);
+  for (let count = 0; count < 60; count++) {
+    await appendFile(path, block);
+    await delay(5);
+  }
+  while (rotated.size < 3) await delay(10);
+  const sizes = await Promise.all([1, 2, 3].map(async (number) => (await stat(`${path}.${number}`)).size));
+  // Twenty blocks are written in each tenth of a second at most.
+  assert.ok(Math.max(...sizes) < 3_000_000, sizes.join(", "));
+  assert.ok(resting <= 2, `${resting} looks while nothing was written`);
 });
 
 test("a log that has grown is rotated, compressed, and its oldest file goes", async (t) => {

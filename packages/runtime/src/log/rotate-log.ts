@@ -22,13 +22,13 @@ export interface LogRotationOptions {
   readonly logger: Logger;
 }
 
-/** How long a log is left alone after a look at it, so that a busy container does not keep the daemon busy. */
-const REST_MS = 1000;
+/** How long a log is left alone after a look at it: shortest when it fills fast, longest when it hardly grows. */
+const REST_MS = { least: 50, most: 1000 } as const;
 
 /**
  * Keeps a log's size in bounds: when the file has grown over its limit it becomes `<path>.1`, that `<path>.2`, and the
- * oldest goes. Looks only after something was written, and at most once a second: a file may grow beyond its limit by
- * what is written in that time.
+ * oldest goes. Looks only after something was written, and then as often as the file fills: a file grows beyond its limit
+ * by what is written in a twentieth of a second at most.
  */
 export class LogRotation implements AsyncDisposable {
   readonly #options: LogRotationOptions;
@@ -39,7 +39,7 @@ export class LogRotation implements AsyncDisposable {
 
   constructor(options: LogRotationOptions) {
     this.#options = options;
-    this.#schedule();
+    this.#schedule(() => this.#look(REST_MS.least));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -49,13 +49,14 @@ export class LogRotation implements AsyncDisposable {
     await this.#running;
   }
 
-  #schedule(): void {
-    this.#running = this.#look().catch((error: unknown) => {
+  #schedule(step: () => Promise<void>): void {
+    this.#running = step().catch((error: unknown) => {
       this.#options.logger.error("log cannot be rotated", { path: this.#options.path, error: errorMessage(error) });
     });
   }
 
-  async #look(): Promise<void> {
+  /** @param rest milliseconds until it is known how fast the file grows */
+  async #look(rest: number): Promise<void> {
     const { path, maxSize, clock } = this.#options;
     await this.#unwatch();
     const size = await sizeOf(path);
@@ -63,17 +64,30 @@ export class LogRotation implements AsyncDisposable {
     // A rotation that was cut off: the writer is still in the file that was renamed.
     else if (size < 0) await this.#options.reopen();
     if (this.#disposed) return;
-    this.#timer = clock.setTimeout(REST_MS, () => this.#arm());
+    const from = Math.max(0, size >= maxSize ? await sizeOf(path) : size);
+    this.#timer = clock.setTimeout(rest, () => this.#schedule(() => this.#goOn(from, rest)));
   }
 
-  /** Waits for the next write. */
+  /** Looks again while the file grows, halfway to where it will be full; otherwise waits for the next write. */
+  async #goOn(from: number, rest: number): Promise<void> {
+    if (this.#disposed) return;
+    const size = await sizeOf(this.#options.path);
+    if (size <= from && size >= 0) {
+      this.#arm();
+      return;
+    }
+    const untilFull = ((this.#options.maxSize - size) / (size - from)) * rest;
+    await this.#look(Math.min(REST_MS.most, Math.max(REST_MS.least, untilFull / 2)));
+  }
+
   #arm(): void {
+    if (this.#disposed) return;
     try {
       let seen = false;
       this.#watch = watchFile(this.#options.path, InotifyMask.Modify, () => {
         if (seen || this.#disposed) return;
         seen = true;
-        this.#schedule();
+        this.#schedule(() => this.#look(REST_MS.least));
       });
     } catch (error) {
       // Just being rotated, or the container's directory is gone.
@@ -116,7 +130,7 @@ export class LogRotation implements AsyncDisposable {
   /** The writer goes on in the old file until it has opened the new one. */
   async #untilReopened(): Promise<void> {
     const { path, clock } = this.#options;
-    for (let waited = 0; waited < REST_MS && (await sizeOf(path)) < 0; waited += 5) {
+    for (let waited = 0; waited < REST_MS.most && (await sizeOf(path)) < 0; waited += 5) {
       await new Promise<void>((resolve) => clock.setTimeout(5, resolve).ref());
     }
   }

@@ -68,7 +68,7 @@ export async function copy(
     key: [instruction.kind, digests, adds?.keys ?? [], options],
     independent: instruction.link,
     makesLayer: true,
-    history: historyOf(instruction, sources, destination, digests),
+    history: historyOf(instruction, chown, sources, expand(instruction.destination), digests),
     apply: (before) => before,
     run: (done) => {
       const below = instruction.link ? [] : state.layers;
@@ -224,7 +224,8 @@ async function digestOf(session: BuildSession, part: CopySource, instruction: Co
 }
 
 function historyOf(
-  { kind, from, text }: CopyInstruction,
+  { kind, text }: CopyInstruction,
+  chown: string | undefined,
   sources: readonly string[],
   destination: string,
   digests: readonly string[],
@@ -239,8 +240,10 @@ function historyOf(
     .filter((word) => word.startsWith("--"))
     .map((flag) => `${flag} `)
     .join("");
+  // Without a blank between owner and source, as Docker writes it.
+  const owner = chown === undefined ? "" : `--chown=${chown}`;
   return {
-    classic: `/bin/sh -c #(nop) ${keyword} ${count}:${hash} in ${destination} `,
-    buildkit: `${keyword} ${from === undefined ? flags : flags}${sources.join(" ")} ${destination} # buildkit`,
+    classic: `${keyword} ${owner}${count}:${hash} in ${destination} `,
+    buildkit: `${keyword} ${flags}${sources.join(" ")} ${destination} # buildkit`,
   };
 }

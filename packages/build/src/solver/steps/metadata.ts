@@ -83,7 +83,7 @@ export function metadata(instruction: MetadataInstruction, state: StageState, es
 }
 
 function both(keyword: string, text: string): StepHistory {
-  return { classic: `/bin/sh -c #(nop)  ${keyword} ${text}`, buildkit: `${keyword} ${text}` };
+  return { classic: ` ${keyword} ${text}`, buildkit: `${keyword} ${text}` };
 }
 
 function simple(keyword: string, text: string, change: Partial<ImageRuntimeConfig>): Step {
@@ -135,10 +135,11 @@ function expose(
       ),
     ),
   ].sort();
+  const written = [...new Set(words)].sort().join(" ");
   const exposed = { ...state.config.ExposedPorts, ...Object.fromEntries(ports.map((port) => [port, {}])) };
   return {
     ...simple("EXPOSE", ports.join(" "), { ExposedPorts: exposed }),
-    history: { classic: both("EXPOSE", ports.join(" ")).classic, buildkit: `EXPOSE [${ports.join(" ")}]` },
+    history: { ...both("EXPOSE", written), buildkit: `EXPOSE [${ports.join(" ")}]` },
   };
 }
 

@@ -33,7 +33,7 @@ export async function run(
   return {
     key: ["RUN", script, declared, mounts.map(({ key }) => key), instruction.network ?? "", insecure],
     makesLayer: true,
-    history: { classic: `${prefix}${shown}`, buildkit: `RUN ${prefix}${shown} # buildkit` },
+    history: { isCommand: true, classic: `${prefix}${shown}`, buildkit: `RUN ${prefix}${shown} # buildkit` },
     apply: (before) => before,
     run: (done) =>
       session.parts.slots.run(async () => {

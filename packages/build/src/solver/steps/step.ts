@@ -3,7 +3,10 @@ import type { StageState } from "../state.ts";
 
 /** How history words one step. */
 export interface StepHistory {
+  /** A command as it is; of everything else what follows `#(nop)`. */
   readonly classic: string;
+  /** @default false */
+  readonly isCommand?: boolean;
   readonly buildkit: string;
 }
 

@@ -18,7 +18,7 @@ export function workdir(
   return {
     key: ["WORKDIR", path],
     makesLayer: true,
-    history: { classic: `/bin/sh -c #(nop) WORKDIR ${path}`, buildkit: `WORKDIR ${path}` },
+    history: { classic: `WORKDIR ${path}`, buildkit: `WORKDIR ${path}` },
     apply: (before) => ({ ...before, config: { ...before.config, WorkingDir: path } }),
     run: (done) =>
       withRoot(session, state.layers, async (root) => {

@@ -116,7 +116,7 @@ async function openParts(options: EngineOptions, owned: AsyncDisposableStack): P
   // None needs another, so a start waits only for the slowest. When one fails, those that were opened are let go of.
   const opened = await Promise.allSettled([
     openImages(options, owned),
-    ContainerStore.open(root, logger),
+    ContainerStore.open(root, logger, clock).then((part) => owned.use(part)),
     VolumeStore.open({ root: join(root, "volumes"), logger }).then((part) => owned.use(part)),
     ContainerRuntime.open({
       runDir: join(runDir, "runtime"),

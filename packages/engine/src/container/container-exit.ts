@@ -34,7 +34,7 @@ export async function exitLocked(context: EngineContext, id: string, status: Exi
     context.logger.error("the network of an ended container stays for now", { container: record.name, error });
   });
   const ended = endedRecord(record, status, restarting);
-  await context.containers.save(ended);
+  await context.containers.note(ended);
   if (status.oomKilled) context.events.publish("container", "oom", id, eventAttributes(ended));
   context.events.publish("container", "die", id, {
     ...eventAttributes(ended),

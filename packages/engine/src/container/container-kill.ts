@@ -56,7 +56,7 @@ export async function markStopped(context: EngineContext, record: ContainerRecor
   const marked: ContainerRecord = { ...record, stoppedByUser: true };
   // Only a policy looks at the mark; without one the write would be for nothing.
   if ((record.hostConfig.restartPolicy?.name ?? "no") === "no") return record;
-  await context.containers.save(marked);
+  await context.containers.note(marked);
   return marked;
 }
 
@@ -66,5 +66,5 @@ export async function sendSignal(context: EngineContext, record: ContainerRecord
   if (record.state.status !== "paused") return;
   await context.runtime.resume(record.id);
   const { pid, startedAt } = record.state;
-  await context.containers.save({ ...record, state: { status: "running", pid, startedAt } });
+  await context.containers.note({ ...record, state: { status: "running", pid, startedAt } });
 }

@@ -45,6 +45,6 @@ async function retryFailedStart(context: EngineContext, id: string): Promise<voi
   });
   if (!again) return;
   const restarting: ContainerRecord = { ...record, state: { ...state, status: "restarting" } };
-  await context.containers.save(restarting);
+  await context.containers.note(restarting);
   scheduleRestart(context, restarting, 0);
 }

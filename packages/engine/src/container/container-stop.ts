@@ -43,7 +43,7 @@ async function beginStop(context: EngineContext, id: string, options: StopOption
     delete live.restart;
     const state = transition(record.name, record.state, { ...record.state, status: "exited" });
     const stopped: ContainerRecord = { ...record, stoppedByUser: true, state };
-    await context.containers.save(stopped);
+    await context.containers.note(stopped);
     context.waiters.exited(stopped, false);
     context.events.publish("container", "stop", id, eventAttributes(stopped));
     return { record: stopped, exited: Promise.resolve() };

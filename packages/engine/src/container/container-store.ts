@@ -2,34 +2,49 @@ import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
   AlreadyExists,
+  type Clock,
   Conflict,
   errorMessage,
   InvalidArgument,
   type Logger,
   NotFound,
+  ResourceExhausted,
   syncDirectory,
   systemCode,
+  type Timer,
   writeFileAtomic,
 } from "@boxship/base";
 import { type ContainerRecord, RECORD_VERSION } from "./record.ts";
 
+/** How long after a full disk kept a record from being written it is tried again. */
+const RETRY_MS = 2000;
+
 /**
  * All containers of the instance: a map in memory, one `container.json` per container on disk. A record is durable
- * before {@link ContainerStore.save} resolves, and only then visible to readers.
+ * before {@link ContainerStore.save} resolves, and only then visible to readers; what has happened anyway is
+ * {@link ContainerStore.note | noted}.
  */
-export class ContainerStore {
+export class ContainerStore implements AsyncDisposable {
   readonly #directory: string;
   readonly #records = new Map<string, ContainerRecord>();
   readonly #names = new Map<string, string>();
   readonly #retired = new Map<string, ContainerRecord>();
 
-  private constructor(directory: string) {
+  /** Records that are newer than their files. */
+  readonly #unsaved = new Set<string>();
+  #retry: Timer | undefined;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+
+  private constructor(directory: string, logger: Logger, clock: Clock) {
     this.#directory = directory;
+    this.#logger = logger;
+    this.#clock = clock;
   }
 
   /** Loads `<root>/containers`. A record that cannot be read is logged and left alone on disk. */
-  static async open(root: string, logger: Logger): Promise<ContainerStore> {
-    const store = new ContainerStore(join(root, "containers"));
+  static async open(root: string, logger: Logger, clock: Clock): Promise<ContainerStore> {
+    const store = new ContainerStore(join(root, "containers"), logger, clock);
     await mkdir(store.#directory, { recursive: true, mode: 0o710 });
     const ids = await readdir(store.#directory);
     await Promise.all(ids.map((id) => store.#load(id, logger)));
@@ -136,9 +151,64 @@ export class ContainerStore {
         subject: { kind: "container", name: record.name },
       });
     }
-    await writeFileAtomic(join(this.directoryOf(record.id), "container.json"), JSON.stringify(record));
+    await this.#write(record);
+    this.#unsaved.delete(record.id);
     this.#records.set(record.id, record);
     this.#names.set(record.name, record.id);
+  }
+
+  /**
+   * As {@link ContainerStore.save}, for what has happened whether it can be written or not, such as an exit: on a full disk
+   * it is visible all the same, and written as soon as there is room.
+   */
+  async note(record: ContainerRecord): Promise<void> {
+    try {
+      await this.save(record);
+    } catch (error) {
+      if (!(error instanceof ResourceExhausted)) throw error;
+      this.#logger.error("a container's state is not saved yet", { container: record.name, error: error.message });
+      this.#records.set(record.id, record);
+      this.#unsaved.add(record.id);
+      this.#retryLater();
+    }
+  }
+
+  #retryLater(): void {
+    this.#retry ??= this.#clock.setTimeout(RETRY_MS, () => {
+      this.#retry = undefined;
+      void this.saveNoted();
+    });
+  }
+
+  /** Tries to write what was only noted. */
+  async saveNoted(): Promise<void> {
+    for (const id of this.#unsaved) {
+      const record = this.#records.get(id);
+      if (record === undefined) continue;
+      try {
+        await this.#write(record);
+        // What came meanwhile is another record, and has been written or noted itself.
+        if (this.#records.get(id) === record) this.#unsaved.delete(id);
+      } catch (error) {
+        if (!(error instanceof ResourceExhausted)) {
+          this.#logger.error("a container's state cannot be saved", {
+            container: record.name,
+            error: errorMessage(error),
+          });
+        }
+      }
+    }
+    if (this.#unsaved.size > 0) this.#retryLater();
+  }
+
+  /** A last try to write what was only noted. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.saveNoted();
+    this.#retry?.[Symbol.dispose]();
+  }
+
+  #write(record: ContainerRecord): Promise<void> {
+    return writeFileAtomic(join(this.directoryOf(record.id), "container.json"), JSON.stringify(record));
   }
 
   /**
@@ -146,9 +216,16 @@ export class ContainerStore {
    * up from {@link ContainerStore.retired}, by this daemon or the next, and then {@link ContainerStore.delete}d.
    */
   async retire(record: ContainerRecord): Promise<void> {
-    const path = join(this.directoryOf(record.id), "container.json");
     const retired: ContainerRecord = { ...record, state: { ...record.state, status: "removing" } };
-    await writeFileAtomic(path, JSON.stringify(retired));
+    try {
+      await this.#write(retired);
+    } catch (error) {
+      if (!(error instanceof ResourceExhausted)) throw error;
+      // Removing is what makes room again. Without a record, the next daemon takes what is left for a cut-off create's.
+      await rm(join(this.directoryOf(record.id), "container.json"), { force: true });
+      await syncDirectory(this.directoryOf(record.id));
+    }
+    this.#unsaved.delete(record.id);
     this.#retired.set(record.id, retired);
     this.#records.delete(record.id);
     this.releaseName(record.name, record.id);

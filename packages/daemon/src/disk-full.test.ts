@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Boxship, busyboxEntries, pushFixture, startBoxship, startRegistry, tempDir } from "@boxship/testkit";
+
+interface Created {
+  readonly Id: string;
+}
+
+/** Creates and starts a container. */
+async function run(engine: Boxship, image: string, script: string, host: object = {}): Promise<string> {
+  const { Id } = await engine.client.json<Created>("POST", "/containers/create", {
+    Image: image,
+    Cmd: ["sh", "-c", script],
+    HostConfig: { NetworkMode: "none", ...host },
+  });
+  await engine.client.json("POST", `/containers/${Id}/start`);
+  return Id;
+}
+
+const stateOf = async (engine: Boxship, id: string) =>
+  (await engine.client.json<{ State: { Status: string; ExitCode: number } }>("GET", `/containers/${id}/json`)).State;
+
+test("on a full disk containers end, stop and go all the same, and what happened is kept", {
+  timeout: 120_000,
+}, async () => {
+  await using directory = tempDir("full");
+  const disk = directory.join("disk");
+  mkdirSync(disk);
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=32m", "boxship", disk]);
+  await using registry = await startRegistry();
+  const image = { layers: [{ entries: await busyboxEntries() }] };
+  const { reference } = await pushFixture(registry, "full/busybox:1", image);
+  await using engine = await startBoxship({ root: join(disk, "root") });
+  await engine.client.call("POST", `/images/create?fromImage=${encodeURIComponent(reference)}`);
+  const ready = async (id: string) => {
+    while ((await engine.client.call("GET", `/containers/${id}/logs?stdout=1`)).text === "") await delay(20);
+  };
+  const sleeping = await run(engine, reference, "trap 'exit 9' TERM; echo ready; while :; do sleep 0.1; done", {
+    RestartPolicy: { Name: "always" },
+  });
+  const waiting = await run(engine, reference, "trap 'exit 5' USR1; echo ready; while :; do sleep 0.05; done");
+  await Promise.all([ready(sleeping), ready(waiting)]);
+  const filler = await run(engine, reference, "dd if=/dev/zero of=/big bs=64k; exit 3");
+  const wait = (id: string) => engine.client.json<{ StatusCode: number }>("POST", `/containers/${id}/wait`);
+  assert.equal((await wait(filler)).StatusCode, 3);
+  assert.deepEqual((await stateOf(engine, filler)).Status, "exited");
+
+  const ended = wait(waiting);
+  await engine.client.json("POST", `/containers/${waiting}/kill?signal=USR1`);
+  assert.equal((await ended).StatusCode, 5);
+  await engine.client.json("POST", `/containers/${sleeping}/stop`);
+  assert.deepEqual(await stateOf(engine, sleeping), { ...(await stateOf(engine, sleeping)), Status: "exited" });
+  const volume = await engine.client.call("POST", "/volumes/create", { body: { Name: "more" } });
+  assert.equal(volume.status, 500);
+  assert.match(volume.text, /no space left/);
+  const network = await engine.client.call("POST", "/networks/create", { body: { Name: "more" } });
+  assert.match(network.text, /no space left/);
+
+  assert.equal((await engine.client.call("DELETE", `/containers/${filler}`)).status, 204);
+  // Now there is room: what was only noted is written.
+  await delay(5000);
+  await engine.crash();
+  await engine.start();
+  assert.deepEqual(
+    [(await stateOf(engine, waiting)).ExitCode, (await stateOf(engine, sleeping)).ExitCode],
+    [5, 9],
+    "after a new start",
+  );
+  assert.equal((await engine.client.call("GET", `/containers/${filler}/json`)).status, 404);
+  const again = await run(engine, reference, "exit 0");
+  assert.equal((await wait(again)).StatusCode, 0);
+});

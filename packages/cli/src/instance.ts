@@ -1,3 +1,5 @@
+import { accessSync, constants, existsSync } from "node:fs";
+import { DEFAULT_INSTANCE, instanceDirectories } from "@boxship/base/instance-directories";
 import { Failure } from "./failure.ts";
 
 /** Which engine the program talks to. */
@@ -13,23 +15,35 @@ export type Endpoint =
   | { readonly kind: "unix"; readonly path: string }
   | { readonly kind: "tcp"; readonly host: string; readonly port: number };
 
-export const DEFAULT_NAME = "boxship";
-
 export interface InstanceChoice {
   readonly name?: string | undefined;
   readonly root?: string | undefined;
   readonly env: NodeJS.ProcessEnv;
+  /** @default the effective user of this process */
+  readonly uid?: number;
 }
 
-/** The instance of a name: flags over environment (`BOXSHIP_NAME`, `BOXSHIP_ROOT`, `BOXSHIP_RUN`). */
-export function resolveInstance({ name, root, env }: InstanceChoice): Instance {
-  const chosen = name || env["BOXSHIP_NAME"] || DEFAULT_NAME;
-  const suffix = chosen === DEFAULT_NAME ? "" : `-${chosen}`;
-  return {
-    name: chosen,
-    root: root || env["BOXSHIP_ROOT"] || undefined,
-    runDir: env["BOXSHIP_RUN"] || `/run/boxship${suffix}`,
-  };
+/**
+ * The instance of a name: flags over environment (`BOXSHIP_NAME`, `BOXSHIP_ROOT`, `BOXSHIP_RUN`). Who is not root has
+ * instances of their own; root's is taken as long as they have none of that name and may use root's socket.
+ */
+export function resolveInstance({ name, root, env, uid = process.geteuid?.() ?? 0 }: InstanceChoice): Instance {
+  const chosen = name || env["BOXSHIP_NAME"] || DEFAULT_INSTANCE;
+  const ownRoot = root || env["BOXSHIP_ROOT"] || undefined;
+  const own = instanceDirectories(chosen, { env, uid });
+  const machine = instanceDirectories(chosen, { env, uid: 0 });
+  const decided = ownRoot !== undefined || Boolean(env["BOXSHIP_RUN"]) || existsSync(own.root);
+  const runDir = decided || !mayUse(`${machine.runDir}/engine.sock`) ? own.runDir : machine.runDir;
+  return { name: chosen, root: ownRoot, runDir: env["BOXSHIP_RUN"] || runDir };
+}
+
+function mayUse(socket: string): boolean {
+  try {
+    accessSync(socket, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

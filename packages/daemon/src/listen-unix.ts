@@ -1,9 +1,10 @@
 import { chmod, chown, readFile, rm } from "node:fs/promises";
 import type { Server } from "node:net";
 import { FailedPrecondition, type Logger } from "@boxship/base";
+import { inUserNamespace } from "@boxship/kernel";
 
 /**
- * Listens on a unix socket that root and one group may use (0660). A socket file that a dead daemon left is replaced:
+ * Listens on a unix socket that root and one group may use (0660), or in a user namespace its root alone. A socket file that a dead daemon left is replaced:
  * the caller holds the instance's lock, so nobody listens on it.
  */
 export async function listenUnix(
@@ -13,7 +14,7 @@ export async function listenUnix(
   logger: Logger,
 ): Promise<void> {
   await rm(path, { force: true });
-  const gid = await groupId(group, logger);
+  const gid = inUserNamespace() ? undefined : await groupId(group, logger);
   // Nobody may connect between bind(2) and chmod(2): the umask makes it root's alone until then.
   const umask = process.umask(0o177);
   try {
@@ -27,8 +28,8 @@ export async function listenUnix(
   } finally {
     process.umask(umask);
   }
-  await chown(path, 0, gid);
-  await chmod(path, 0o660);
+  if (gid !== undefined) await chown(path, 0, gid);
+  await chmod(path, gid === undefined ? 0o600 : 0o660);
 }
 
 /** The group that was asked for, else `boxship` where it exists, else root's. */

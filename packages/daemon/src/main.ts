@@ -1,5 +1,11 @@
-import { runDaemon } from "./run-daemon.ts";
-
 // The first argument is the word that daemonCommand() puts there, in a checkout, a bundle and the executable alike.
+const [first, ...rest] = process.argv.slice(3);
+
+/** The forwarder of published ports is the same program, but does not pay for the engine's code. */
+const run = async (): Promise<number> => {
+  if (first === "--forward-ports") return (await import("./rootless/forward-ports.ts")).runPortForwarder(rest);
+  return (await import("./run-daemon.ts")).runDaemon(process.argv.slice(3));
+};
+
 // Ending is explicit: whatever a failed start left open (a thread, a socket) must not keep the process.
-void runDaemon(process.argv.slice(3)).then((status) => process.exit(status));
+void run().then((status) => process.exit(status));

@@ -1,34 +1,35 @@
 import { parseArgs } from "node:util";
 import { InvalidArgument, type LogLevel } from "@boxship/base";
+import { DEFAULT_INSTANCE, instanceDirectories } from "@boxship/base/instance-directories";
 import { type ConfigFile, readConfigFile } from "./config-file.ts";
 
 /** Everything a daemon is started with; flags over environment over file. */
 export interface DaemonOptions extends ConfigFile {
   /** Instance name: part of the names of bridges, nftables tables, cgroups and sockets. @default "boxship" */
   readonly name: string;
-  /** Durable state. @default /var/lib/boxship, or /var/lib/boxship-NAME */
+  /** Durable state. @default /var/lib/boxship, or /var/lib/boxship-NAME; see {@link instanceDirectories} for users */
   readonly root: string;
   /** Sockets, process id, mounts of namespaces. @default /run/boxship, or /run/boxship-NAME */
   readonly runDir: string;
   readonly logLevel: LogLevel;
   /** Group that may use the socket. @default boxship, where it exists */
   readonly group?: string;
+  /** What connects the namespaces of an instance without root with the outside. @default "auto" */
+  readonly rootlessNetwork: RootlessNetwork;
+  /** Set by the launcher of an instance without root for the daemon inside its namespaces. */
+  readonly insideRootless: boolean;
 }
 
+/** `auto` takes pasta where it is installed, else slirp4netns; with `none` containers reach nothing outside. */
+export type RootlessNetwork = (typeof ROOTLESS_NETWORKS)[number];
+
+const ROOTLESS_NETWORKS = ["auto", "pasta", "slirp4netns", "none"] as const;
 const NAME = /^[a-z][a-z0-9-]{0,8}$/;
 const LEVELS: readonly string[] = ["debug", "info", "warn", "error"] satisfies readonly LogLevel[];
 
-export const DEFAULT_NAME = "boxship";
-
-/** State and run-time directories of an instance. */
-export function instanceDirectories(name: string): { readonly root: string; readonly runDir: string } {
-  const suffix = name === DEFAULT_NAME ? "" : `-${name}`;
-  return { root: `/var/lib/boxship${suffix}`, runDir: `/run/boxship${suffix}` };
-}
-
 /**
  * Reads flags, environment (`BOXSHIP_NAME`, `BOXSHIP_ROOT`, `BOXSHIP_RUN`, `BOXSHIP_LOG_LEVEL`, `BOXSHIP_GROUP`,
- * `BOXSHIP_CONFIG`) and the configuration file.
+ * `BOXSHIP_CONFIG`, `BOXSHIP_ROOTLESS_NETWORK`) and the configuration file.
  *
  * @throws InvalidArgument naming the flag, variable or line
  */
@@ -36,7 +37,7 @@ export function parseDaemonOptions(argv: readonly string[], env: NodeJS.ProcessE
   const flags = parseFlags(argv);
   const pick = (flag: string | undefined, variable: string) => flag ?? (env[variable] || undefined);
   const config = readConfigFile(pick(flags.config, "BOXSHIP_CONFIG"));
-  const name = pick(flags.name, "BOXSHIP_NAME") ?? DEFAULT_NAME;
+  const name = pick(flags.name, "BOXSHIP_NAME") ?? DEFAULT_INSTANCE;
   if (!NAME.test(name)) {
     throw new InvalidArgument(`invalid instance name "${name}"`, {
       remedy: "use up to 9 lower-case letters, digits and hyphens, a letter first: it becomes part of interface names",
@@ -46,7 +47,14 @@ export function parseDaemonOptions(argv: readonly string[], env: NodeJS.ProcessE
   if (!LEVELS.includes(level)) {
     throw new InvalidArgument(`invalid log level "${level}"`, { remedy: `choose one of ${LEVELS.join(", ")}` });
   }
-  const defaults = instanceDirectories(name);
+  const network = pick(flags["rootless-network"], "BOXSHIP_ROOTLESS_NETWORK") ?? "auto";
+  const rootlessNetwork = ROOTLESS_NETWORKS.find((known) => known === network);
+  if (rootlessNetwork === undefined) {
+    throw new InvalidArgument(`invalid network "${network}" for an instance without root`, {
+      remedy: `choose one of ${ROOTLESS_NETWORKS.join(", ")}`,
+    });
+  }
+  const defaults = instanceDirectories(name, { env });
   const group = pick(flags.group, "BOXSHIP_GROUP") ?? config.group;
   return {
     ...config,
@@ -54,6 +62,8 @@ export function parseDaemonOptions(argv: readonly string[], env: NodeJS.ProcessE
     root: pick(flags.root, "BOXSHIP_ROOT") ?? config.root ?? defaults.root,
     runDir: pick(flags["run-dir"], "BOXSHIP_RUN") ?? defaults.runDir,
     logLevel: level as LogLevel,
+    rootlessNetwork,
+    insideRootless: flags["inside-rootless"] === true,
     ...(group === undefined ? {} : { group }),
   };
 }
@@ -71,6 +81,8 @@ function parseFlags(argv: readonly string[]) {
         "log-level": { type: "string" },
         group: { type: "string" },
         config: { type: "string" },
+        "rootless-network": { type: "string" },
+        "inside-rootless": { type: "boolean" },
       },
     }).values;
   } catch (error) {

@@ -18,6 +18,8 @@ import { IdleMemory } from "./idle-memory.ts";
 import { listenUnix } from "./listen-unix.ts";
 import { type DaemonOptions, parseDaemonOptions } from "./options.ts";
 import { peerOf } from "./peer-of.ts";
+import { prepareInside } from "./rootless/inside.ts";
+import { launchRootless } from "./rootless/launch.ts";
 import { Sockets } from "./sockets.ts";
 
 /** How the daemon ends: by a signal or by a client's request. Containers keep running, but for a reset. */
@@ -28,7 +30,8 @@ interface Stop {
 
 /**
  * `boxship daemon`: opens the engine, serves its socket until SIGTERM, SIGINT or a client's request, and lets go of
- * everything without touching the containers.
+ * everything without touching the containers. Without root it becomes the daemon of an instance of the user's own, see
+ * {@link launchRootless}.
  *
  * @param argv flags, see {@link parseDaemonOptions}
  * @returns the exit status
@@ -38,6 +41,7 @@ export async function runDaemon(argv: readonly string[]): Promise<number> {
   try {
     const options = parseDaemonOptions(argv, process.env);
     logger = createLogger({ level: options.logLevel });
+    if (process.geteuid?.() !== 0) await launchRootless(options, argv, logger);
     await serve(options, logger);
     return 0;
   } catch (error) {
@@ -48,9 +52,6 @@ export async function runDaemon(argv: readonly string[]): Promise<number> {
 }
 
 async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
-  if (process.geteuid?.() !== 0) {
-    throw new FailedPrecondition("the daemon needs root", { remedy: "start it with sudo" });
-  }
   await using stack = new AsyncDisposableStack();
   await makeDirectory(options.root, 0o711);
   await makeDirectory(options.runDir, 0o711);
@@ -59,6 +60,12 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
   let remove = false;
   // After everything was let go of, and before the locks.
   stack.defer(() => (remove ? removeInstance(options) : undefined));
+
+  const inside = options.insideRootless ? stack.use(prepareInside(options.runDir, systemClock)) : undefined;
+  let idle = false;
+  stack.defer(() => {
+    if (remove || idle) inside?.end();
+  });
 
   const startedAt = performance.now();
   const { promise: stopped, resolve: stop } = Promise.withResolvers<Stop>();
@@ -73,6 +80,7 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
       name: options.name,
       clock: systemClock,
       logger,
+      ...(inside === undefined ? {} : { outsidePorts: inside.outsidePorts, resolvConf: inside.resolvConf }),
       ...engineConfig(options),
     }),
   );
@@ -125,7 +133,12 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
 
   const { reason, reset } = await stopped;
   logger.info(reset ? "removing the instance" : "stopping; containers keep running", { reason });
-  if (!reset) return;
+  if (!reset) {
+    // Nothing is kept in the namespaces that the next start would not make again.
+    const { containers } = await engine.system.info();
+    idle = containers.running + containers.paused === 0;
+    return;
+  }
   await builder[Symbol.asyncDispose]();
   await engine.reset();
   remove = true;

@@ -112,7 +112,7 @@ export class Engine implements EngineApi, AsyncDisposable {
 
 async function openParts(options: EngineOptions, owned: AsyncDisposableStack): Promise<EngineContext> {
   const { root, runDir, name, clock, logger } = options;
-  const { runtimes, defaultRuntime, addressPools, cni } = options;
+  const { runtimes, defaultRuntime, addressPools, cni, outsidePorts, resolvConf } = options;
   // None needs another, so a start waits only for the slowest. When one fails, those that were opened are let go of.
   const opened = await Promise.allSettled([
     openImages(options, owned),
@@ -135,6 +135,9 @@ async function openParts(options: EngineOptions, owned: AsyncDisposableStack): P
       ...(addressPools === undefined ? {} : { addressPools }),
       ...(cni?.configurations === undefined ? {} : { cniConfigurations: cni.configurations }),
       ...(cni?.plugins === undefined ? {} : { cniPlugins: cni.plugins }),
+      // In a network namespace of our own nobody else chooses subnets.
+      ...(outsidePorts === undefined ? {} : { outsidePorts, subnetLock: join(runDir, "subnets.lock") }),
+      ...(resolvConf === undefined ? {} : { hostResolvConf: resolvConf }),
       logger,
       clock,
     }).then((part) => owned.use(part)),

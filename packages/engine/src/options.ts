@@ -1,4 +1,5 @@
 import type { Clock, Logger } from "@boxship/base";
+import type { OutsidePorts } from "@boxship/network";
 
 export interface EngineOptions {
   /** Durable state. */
@@ -17,6 +18,10 @@ export interface EngineOptions {
   readonly registries?: Readonly<
     Record<string, { readonly mirrors?: readonly string[]; readonly insecure?: boolean; readonly blocked?: boolean }>
   >;
+  /** For an engine in a network namespace of its own: who publishes ports where clients are. */
+  readonly outsidePorts?: OutsidePorts;
+  /** The resolver configuration that containers get theirs from. @default "/etc/resolv.conf" */
+  readonly resolvConf?: string;
   readonly addressPools?: readonly { readonly base: string; readonly size: number }[];
   /** Where networks with the driver `cni` have their configurations and plugins. @default the places that are usual */
   readonly cni?: { readonly configurations?: string; readonly plugins?: readonly string[] };

@@ -1,4 +1,5 @@
 import type { Clock, Logger } from "@boxship/base";
+import type { OutsidePorts } from "./outside/contract.ts";
 
 /**
  * What the network package promises.
@@ -241,4 +242,6 @@ export interface NetworkManagerOptions {
   readonly subnetLock?: string;
   /** The host's resolver configuration. @default "/etc/resolv.conf" */
   readonly hostResolvConf?: string;
+  /** Who publishes ports outside of this process's network namespace. @default clients are in that namespace */
+  readonly outsidePorts?: OutsidePorts;
 }

@@ -1,2 +1,5 @@
 export type * from "./contract.ts";
 export { NetworkManager } from "./manager.ts";
+export type { OutsidePorts, PortTarget } from "./outside/contract.ts";
+export { type ForwardPortsOptions, forwardPorts } from "./outside/forward-ports.ts";
+export { OutsidePortsClient } from "./outside/outside-ports.ts";

@@ -8,6 +8,7 @@ import type { Firewall } from "./firewall/firewall.ts";
 import type { FirewallNetwork, FirewallPort } from "./firewall/ruleset.ts";
 import { FamilyAddresses } from "./ipam/family-addresses.ts";
 import { type BridgeSettings, type DriverSettings, parseDriverOptions } from "./networks/driver-options.ts";
+import type { OutsidePorts } from "./outside/contract.ts";
 import type { PortChooser } from "./ports/port-chooser.ts";
 import type { Reservation } from "./ports/reservation.ts";
 import type { LingeringLinks } from "./sandbox/lingering-links.ts";
@@ -28,6 +29,7 @@ export interface ManagerContext {
   readonly addressPools: readonly AddressPool[];
   readonly hostResolvConf: string;
   readonly subnetLock: string;
+  readonly outsidePorts: OutsidePorts | undefined;
   readonly thread: NetworkThread;
   readonly firewall: Firewall;
   readonly pool: NamespacePool;

@@ -27,7 +27,8 @@ export async function openState(context: ManagerContext): Promise<void> {
     await loadNetworks(context, state);
     return state;
   });
-  for (const stored of context.sandboxStore.load()) loadSandbox(context, stored);
+  for (const stored of context.sandboxStore.load()) await loadSandbox(context, stored);
+  await context.outsidePorts?.retain([...context.sandboxes.values()].flatMap(({ stored }) => bindingsOf(stored)));
   const endpoints = [...context.networks.values()].flatMap((network) => [...network.endpoints.values()]);
   const own = [...context.networks.values()].flatMap((network) => firewallNetwork(network) ?? []);
   const networks = [...own, ...guestNetworks(endpoints)];
@@ -97,7 +98,7 @@ function plainNetwork(context: ManagerContext, name: string, driver: "host" | "n
   return { record, ownsInterface: false };
 }
 
-function loadSandbox(context: ManagerContext, stored: StoredSandbox): void {
+async function loadSandbox(context: ManagerContext, stored: StoredSandbox): Promise<void> {
   if (!isKept(stored.path)) {
     context.sandboxStore.remove(stored.id);
     return;
@@ -110,7 +111,10 @@ function loadSandbox(context: ManagerContext, stored: StoredSandbox): void {
     resolver: undefined,
   };
   context.sandboxes.set(stored.id, sandbox);
-  sandbox.reservations.push(...bindingsOf(stored).flatMap((binding) => reserveAgain(context, sandbox, binding) ?? []));
+  for (const binding of bindingsOf(stored)) {
+    const reservation = await reserveAgain(context, sandbox, binding);
+    if (reservation !== undefined) sandbox.reservations.push(reservation);
+  }
   sandbox.firewallPorts = firewallPorts(context, sandbox, bindingsOf(stored));
 }
 

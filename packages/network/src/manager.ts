@@ -234,7 +234,7 @@ export class NetworkManager implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const { sandboxes, pool, thread, lingering } = this.#context;
     for (const sandbox of sandboxes.values()) {
-      for (const reservation of sandbox.reservations.splice(0)) reservation.close();
+      for (const reservation of sandbox.reservations.splice(0)) reservation.leave();
       sandbox.resolver?.[Symbol.dispose]();
       sandbox.resolver = undefined;
     }
@@ -259,6 +259,7 @@ function createContext(options: NetworkManagerOptions): ManagerContext {
     addressPools: checkPools(options.addressPools ?? [...DefaultPools, uniqueLocalPool(machineId(), name)]),
     hostResolvConf: options.hostResolvConf ?? "/etc/resolv.conf",
     subnetLock: options.subnetLock ?? "/run/boxship-networks.lock",
+    outsidePorts: options.outsidePorts,
     thread,
     firewall: new Firewall({ thread, name, logger }),
     pool: new NamespacePool({ runDir, thread, logger, size: options.namespacePool ?? 3 }),

@@ -5,8 +5,8 @@ import { describeEndpoint, parseHost, resolveInstance } from "../instance.ts";
 import { daemonFlags, startDaemon } from "./start-daemon.ts";
 
 test("an instance is a name, and its directories follow", () => {
-  equal(resolveInstance({ env: {} }).runDir, "/run/boxship");
-  equal(resolveInstance({ name: "two", env: {} }).runDir, "/run/boxship-two");
+  equal(resolveInstance({ env: {}, uid: 0 }).runDir, "/run/boxship");
+  equal(resolveInstance({ name: "two", env: {}, uid: 0 }).runDir, "/run/boxship-two");
   equal(resolveInstance({ env: { BOXSHIP_NAME: "three", BOXSHIP_RUN: "/x" } }).runDir, "/x");
   const { name, root } = resolveInstance({ name: "a", root: "/r", env: { BOXSHIP_NAME: "b", BOXSHIP_ROOT: "/s" } });
   equal(`${name} ${root}`, "a /r");
@@ -31,10 +31,17 @@ test("hosts", () => {
   }
 });
 
-test("without root the engine is not started, and the reason says so", async (t) => {
+test("a user has instances of their own", () => {
+  const env = { HOME: "/home/u", XDG_RUNTIME_DIR: "/run/user/1000" };
+  equal(resolveInstance({ env, uid: 1000 }).runDir, "/run/user/1000/boxship");
+  equal(resolveInstance({ name: "two", env, uid: 1000 }).runDir, "/run/user/1000/boxship-two");
+});
+
+test("without root the machine's engine is not started, and the reason says so", async (t) => {
   t.mock.method(process as { geteuid: () => number }, "geteuid", () => 1000);
+  const instance = resolveInstance({ name: "none", env: { BOXSHIP_RUN: "/run/boxship-none" } });
   await rejects(
-    () => startDaemon(resolveInstance({ name: "none", env: {} }), "/run/boxship-none/engine.sock"),
+    () => startDaemon(instance, "/run/boxship-none/engine.sock"),
     (error) =>
       error instanceof Failure &&
       error.status === 1 &&

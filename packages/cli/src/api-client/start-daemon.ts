@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { daemonCommand } from "@boxship/base/entry";
+import { instanceDirectories } from "@boxship/base/instance-directories";
 import { Failure } from "../failure.ts";
 import type { Instance } from "../instance.ts";
 
@@ -50,6 +51,17 @@ function pidOf({ runDir }: Instance): number | undefined {
   }
 }
 
+/** Root's own directory, or the user's; whether nobody else can write there is the daemon's to check. */
+function makeRunDirectory({ name, runDir }: Instance, socketPath: string): void {
+  const isRoot = process.geteuid?.() === 0;
+  if (!isRoot && runDir === instanceDirectories(name, { env: {}, uid: 0 }).runDir) {
+    throw new Failure(`the engine is not running (nobody answers at ${socketPath}), and starting it needs root`, {
+      remedy: "run this command once with sudo, or start the engine as a service",
+    });
+  }
+  mkdirSync(runDir, { recursive: true, mode: isRoot ? 0o711 : 0o700 });
+}
+
 /**
  * Starts the daemon of an instance in the background and waits until its socket answers. Others may start it at the
  * same moment: whoever loses finds the winner's socket, and waits until its own has ended, which would otherwise come up
@@ -58,12 +70,7 @@ function pidOf({ runDir }: Instance): number | undefined {
  * @throws Failure naming what the daemon's log says, and where the log is
  */
 export async function startDaemon(instance: Instance, socketPath: string): Promise<void> {
-  if (process.geteuid?.() !== 0) {
-    throw new Failure(`the engine is not running (nobody answers at ${socketPath}), and starting it needs root`, {
-      remedy: "run this command once with sudo, or start the engine as a service",
-    });
-  }
-  mkdirSync(instance.runDir, { recursive: true, mode: 0o711 });
+  makeRunDirectory(instance, socketPath);
   const log = join(instance.runDir, "daemon.log");
   const output = openSync(log, "a", 0o600);
   const from = statSync(log).size;

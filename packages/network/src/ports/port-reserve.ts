@@ -12,7 +12,7 @@ import { SyscallError } from "@boxship/kernel";
 import type { PortBinding, PortMapping } from "../contract.ts";
 import { bridgeSettings, type LiveSandbox, type ManagerContext, networkOf } from "../live.ts";
 import { chooseGateways } from "../sandbox/routes.ts";
-import { type Reservation, reservePort } from "./reservation.ts";
+import { type Reservation, reserveOutside, reservePort } from "./reservation.ts";
 
 /** Where published ports lead. */
 export interface Target {
@@ -92,7 +92,7 @@ export async function reserveMapping(
   }
   for (const port of first === 0 ? context.portChooser.candidates() : range(first, last)) {
     try {
-      return reserveOn(context, sandbox, mapping, addresses, port);
+      return await reserveOn(context, sandbox, mapping, addresses, port);
     } catch (error) {
       if (systemCode(error) !== "EADDRINUSE" && systemCode(error) !== "EACCES") throw bindError(error, mapping, port);
     }
@@ -111,13 +111,13 @@ function* range(first: number, last: number): Generator<number> {
 }
 
 /** The same port on every address, or none. */
-function reserveOn(
+async function reserveOn(
   context: ManagerContext,
   sandbox: LiveSandbox,
   { protocol, containerPort, hostIP }: PortMapping,
   addresses: readonly string[],
   hostPort: number,
-): Reservation[] {
+): Promise<Reservation[]> {
   const reservations: Reservation[] = [];
   try {
     for (const address of addresses) {
@@ -125,7 +125,7 @@ function reserveOn(
       // There may be no socket to find it taken.
       if (protocol === "sctp") refuseOwnSctp(context, binding);
       try {
-        reservations.push(reservePort(binding, proxyTarget(context, sandbox, binding)));
+        reservations.push(await reserve(context, sandbox, binding));
       } catch (error) {
         // A host without IPv6 publishes on IPv4 alone, unless IPv6 was asked for.
         const noIPv6 = ["EAFNOSUPPORT", "EADDRNOTAVAIL"].includes(systemCode(error) ?? "");
@@ -153,14 +153,22 @@ function proxyTarget(context: ManagerContext, sandbox: LiveSandbox, { containerP
   };
 }
 
+/** Where clients are: here, or outside of the network namespace that we live in. */
+async function reserve(context: ManagerContext, sandbox: LiveSandbox, binding: PortBinding): Promise<Reservation> {
+  const target = proxyTarget(context, sandbox, binding);
+  const { outsidePorts } = context;
+  if (outsidePorts === undefined) return reservePort(binding, target);
+  return await reserveOutside(outsidePorts, binding, target, context.logger);
+}
+
 /** Reserves a port again that was published before this program started; undefined when somebody has taken it. */
-export function reserveAgain(
+export async function reserveAgain(
   context: ManagerContext,
   sandbox: LiveSandbox,
   binding: PortBinding,
-): Reservation | undefined {
+): Promise<Reservation | undefined> {
   try {
-    return reservePort(binding, proxyTarget(context, sandbox, binding));
+    return await reserve(context, sandbox, binding);
   } catch (error) {
     const { hostIP, hostPort, protocol } = binding;
     context.logger.warn("cannot reserve a published port again", { hostIP, hostPort, protocol, error });
@@ -173,10 +181,10 @@ async function explain<T>(
   sandbox: LiveSandbox,
   mapping: PortMapping,
   port: number,
-  attempt: () => T,
+  attempt: () => Promise<T>,
 ): Promise<T> {
   try {
-    return attempt();
+    return await attempt();
   } catch (error) {
     if (systemCode(error) !== "EADDRINUSE") throw bindError(error, mapping, port);
     const where = `${mapping.hostIP || "0.0.0.0"}:${port}`;
@@ -236,6 +244,11 @@ function bindError(error: unknown, mapping: PortMapping, port: number): unknown 
       return new Conflict(`bind for ${where} failed: address already in use`, details);
     case "EADDRNOTAVAIL":
       return new FailedPrecondition(`bind for ${where} failed: the host does not have this address`, details);
+    case "EACCES":
+      return new FailedPrecondition(`bind for ${where} failed: only root may take this port`, {
+        ...details,
+        remedy: `choose a port from 1024 on, or let root run: sysctl -w net.ipv4.ip_unprivileged_port_start=${port}`,
+      });
     case "EPROTONOSUPPORT":
     case "EAFNOSUPPORT":
       return new Unsupported(`bind for ${where} failed: this kernel has no ${mapping.protocol} sockets`, details);

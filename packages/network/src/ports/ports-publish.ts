@@ -121,6 +121,7 @@ async function leadPorts(
   if (removePorts.length + addPorts.length === 0) return;
   await context.firewall.apply({ removePorts, addPorts });
   sandbox.firewallPorts = after;
+  for (const reservation of sandbox.reservations) await reservation.moved();
   await forgetFlows(context, [...removePorts, ...addPorts]);
 }
 

@@ -1,6 +1,7 @@
-import { systemCode } from "@boxship/base";
+import { type Logger, systemCode, Unsupported } from "@boxship/base";
 import { bindSocket, type Fd } from "@boxship/kernel";
 import type { PortBinding } from "../contract.ts";
+import type { OutsidePorts } from "../outside/contract.ts";
 import { proxyTcp } from "./proxy-tcp.ts";
 import { proxyUdp } from "./proxy-udp.ts";
 
@@ -11,6 +12,40 @@ export type ProxyTarget = () => { readonly address: string; readonly port: numbe
 export interface Reservation {
   readonly binding: PortBinding;
   close(): void;
+  /** This program ends: what others keep for it stays. */
+  leave(): void;
+  /** The target is another now. */
+  moved(): Promise<void>;
+}
+
+/** A reservation that this process holds: it ends with it, and finds the target by itself. */
+function heldHere(binding: PortBinding, close: () => void): Reservation {
+  return { binding, close, leave: close, moved: () => Promise.resolve() };
+}
+
+/** Reserves a port outside of our own network namespace, where it is forwarded by others. Fails with what bind(2) reports. */
+export async function reserveOutside(
+  outside: OutsidePorts,
+  binding: PortBinding,
+  target: ProxyTarget,
+  logger: Logger,
+): Promise<Reservation> {
+  if (binding.protocol === "sctp") {
+    throw new Unsupported("SCTP ports cannot be published by an engine without root", {
+      subject: { kind: "port", name: `${binding.containerPort}/sctp` },
+    });
+  }
+  await outside.publish(binding, target());
+  return {
+    binding,
+    close() {
+      outside.withdraw(binding).catch((error: unknown) => {
+        logger.warn("cannot withdraw a published port", { hostPort: binding.hostPort, error });
+      });
+    },
+    leave() {},
+    moved: () => outside.publish(binding, target()),
+  };
 }
 
 /**
@@ -25,13 +60,13 @@ export interface Reservation {
 export function reservePort(binding: PortBinding, target: ProxyTarget): Reservation {
   const { protocol } = binding;
   const fd = bindOrTranslate(binding);
-  if (fd === undefined) return { binding, close: () => {} };
-  if (protocol === "sctp") return { binding, close: () => fd.close() };
+  if (fd === undefined) return heldHere(binding, () => {});
+  if (protocol === "sctp") return heldHere(binding, () => fd.close());
   try {
     const family = binding.hostIP.includes(":") ? 6 : 4;
     const proxy = protocol === "tcp" ? proxyTcp(fd.number, target) : proxyUdp(fd.number, family, target);
     fd.release();
-    return { binding, close: () => proxy[Symbol.dispose]() };
+    return heldHere(binding, () => proxy[Symbol.dispose]());
   } catch (error) {
     fd.close();
     throw error;

@@ -285,4 +285,14 @@ describe("without root", () => {
     assert.ok(!spec.mounts.some(({ destination }) => destination === "/sys/fs/cgroup"));
     assert.equal(spec.linux.sysctl?.["net.ipv4.ping_group_range"], "0 65536");
   });
+
+  test("devices are mounted, and so is the proc of the machine's processes", () => {
+    const devices = [{ hostPath: "/dev/null", containerPath: "/dev/nothing" }];
+    const { spec } = build({ devices, namespaces: { pid: "host" } }, withoutRoot);
+    const mount = (place: string) => spec.mounts.find(({ destination }) => destination === place);
+    assert.equal(mount("/dev/nothing")?.source, "/dev/null");
+    assert.equal(spec.linux.devices, undefined);
+    assert.deepEqual([mount("/proc")?.type, mount("/proc")?.source], ["bind", "/proc"]);
+    assert.equal(build({ devices }).spec.linux.devices?.length, 1);
+  });
 });

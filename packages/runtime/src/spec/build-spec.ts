@@ -34,10 +34,11 @@ export function buildSpec(request: SpecRequest, host: HostFacts): BuiltSpec<OciS
     request.devices ?? [],
     request.resources?.deviceCgroupRules ?? [],
     request.privileged ?? false,
+    host.userNamespace,
   );
   const rules = [...(request.resources?.deviceRules ?? []), ...devices.rules];
   const resources = resolveResources(request.resources ?? {}, host, rules);
-  const mounts = resolveMounts(request, host);
+  const mounts = [...resolveMounts(request, host), ...devices.mounts];
   const init = request.init ? initMount(host) : undefined;
   const spec: OciSpec = {
     ociVersion: OCI_VERSION,

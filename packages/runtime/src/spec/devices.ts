@@ -1,7 +1,7 @@
 import { readdirSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidArgument, systemCode } from "@boxship/base";
-import type { OciDevice, OciDeviceRule } from "./oci.ts";
+import type { OciDevice, OciDeviceRule, OciMount } from "./oci.ts";
 import type { DeviceRequest } from "./request.ts";
 
 /** Device numbers as the kernel splits them. */
@@ -27,6 +27,8 @@ export const DEFAULT_DEVICE_RULES: readonly OciDeviceRule[] = [
 
 export interface ResolvedDevices {
   readonly devices: readonly OciDevice[];
+  /** What is mounted from the host where nodes cannot be made. */
+  readonly mounts: readonly OciMount[];
   readonly rules: readonly OciDeviceRule[];
 }
 
@@ -34,22 +36,33 @@ export interface ResolvedDevices {
  * Device nodes and the cgroup's rules for them.
  *
  * @param rules further rules in the words of the device cgroup, e.g. `c 10:* rwm`
+ * @param userNamespace whether the daemon is root in a user namespace only. @default false
  * @throws InvalidArgument a node that does not exist, bad permissions, a bad rule
  */
 export function resolveDevices(
   requested: readonly DeviceRequest[],
   rules: readonly string[],
   privileged: boolean,
+  userNamespace = false,
 ): ResolvedDevices {
   const custom = requested.flatMap(customDevices);
+  const nodes = userNamespace ? [] : custom.map(({ node }) => node);
+  const mounts = userNamespace ? custom.map(deviceMount) : [];
   const extra = [...custom.map(({ rule }) => rule), ...rules.map(parseDeviceRule)];
-  if (!privileged) return { devices: custom.map(({ node }) => node), rules: [...DEFAULT_DEVICE_RULES, ...extra] };
+  if (!privileged) return { devices: nodes, mounts, rules: [...DEFAULT_DEVICE_RULES, ...extra] };
   const taken = new Set(custom.map(({ node }) => node.path));
   const all = hostDevices("/dev").filter(({ path }) => !taken.has(path));
-  return { devices: [...all, ...custom.map(({ node }) => node)], rules: [{ allow: true, access: "rwm" }, ...extra] };
+  return { devices: [...all, ...nodes], mounts, rules: [{ allow: true, access: "rwm" }, ...extra] };
+}
+
+/** A user namespace makes no device nodes: the host's own are shown, with the permissions they have. */
+function deviceMount({ source, node }: CustomDevice): OciMount {
+  return { destination: node.path, type: "bind", source, options: ["bind", "rprivate", "nosuid", "noexec"] };
 }
 
 interface CustomDevice {
+  /** On the host. */
+  readonly source: string;
   readonly node: OciDevice;
   readonly rule: OciDeviceRule;
 }
@@ -67,14 +80,14 @@ function customDevices(request: DeviceRequest): readonly CustomDevice[] {
   const stats = statDevice(request.hostPath, fail);
   const nodes = stats.isDirectory()
     ? hostDevices(request.hostPath).map((node) => ({
-        ...node,
-        path: target + node.path.slice(request.hostPath.length),
+        source: node.path,
+        node: { ...node, path: target + node.path.slice(request.hostPath.length) },
       }))
-    : [toDevice(target, stats)];
-  return nodes.map((node) => {
+    : [{ source: request.hostPath, node: toDevice(target, stats) }];
+  return nodes.map(({ source, node }) => {
     if (node === undefined) throw fail("not a device node");
     const type = node.type === "b" ? "b" : "c";
-    return { node, rule: { allow: true, type, major: node.major, minor: node.minor, access } };
+    return { source, node, rule: { allow: true, type, major: node.major, minor: node.minor, access } };
   });
 }
 

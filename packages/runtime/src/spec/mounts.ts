@@ -3,6 +3,8 @@ import type { HostFacts } from "./host.ts";
 import type { OciMount } from "./oci.ts";
 import type { SpecRequest } from "./request.ts";
 
+type MountFacts = Pick<HostFacts, "cgroup" | "userNamespace">;
+
 const DEFAULT_SHM_SIZE = 64 * 1024 * 1024;
 
 /**
@@ -11,7 +13,7 @@ const DEFAULT_SHM_SIZE = 64 * 1024 * 1024;
  *
  * @throws InvalidArgument a destination that is not absolute, or is given twice
  */
-export function resolveMounts(request: SpecRequest, host: Pick<HostFacts, "cgroup">): readonly OciMount[] {
+export function resolveMounts(request: SpecRequest, host: MountFacts): readonly OciMount[] {
   const requested = request.mounts ?? [];
   const destinations = new Set<string>();
   for (const { destination } of requested) {
@@ -47,7 +49,7 @@ function depth(path: string): number {
   return path === "/" ? 0 : path.split("/").length;
 }
 
-function defaultMounts(request: SpecRequest, { cgroup }: Pick<HostFacts, "cgroup">): readonly OciMount[] {
+function defaultMounts(request: SpecRequest, host: MountFacts): readonly OciMount[] {
   const writable = request.privileged ? [] : ["ro"];
   const cgroups: OciMount = {
     destination: "/sys/fs/cgroup",
@@ -56,7 +58,7 @@ function defaultMounts(request: SpecRequest, { cgroup }: Pick<HostFacts, "cgroup
     options: [...writable, "nosuid", "noexec", "nodev"],
   };
   return [
-    { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
+    procMount(request, host),
     {
       destination: "/dev",
       type: "tmpfs",
@@ -71,10 +73,19 @@ function defaultMounts(request: SpecRequest, { cgroup }: Pick<HostFacts, "cgroup
     },
     sysMount(request),
     // Without groups of its own a container would be shown all of the host's.
-    ...(cgroup.version === "none" ? [] : [cgroups]),
+    ...(host.cgroup.version === "none" ? [] : [cgroups]),
     { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
     ...shmMount(request),
   ];
+}
+
+/** A user namespace may not mount a proc of the machine's processes: the machine's is bound then. */
+function procMount({ namespaces }: SpecRequest, { userNamespace }: MountFacts): OciMount {
+  const options = ["nosuid", "noexec", "nodev"];
+  if (userNamespace && namespaces?.pid === "host") {
+    return { destination: "/proc", type: "bind", source: "/proc", options: ["rbind", ...options] };
+  }
+  return { destination: "/proc", type: "proc", source: "proc", options };
 }
 
 /** A user namespace may not mount a sysfs of a network namespace that is not its own: the host's is bound then. */

@@ -77,6 +77,7 @@ function parseOptions(spec: string, options: string, isPath: boolean): Omit<Pars
     else if (CONSISTENCY.has(option)) kind = "consistency";
     else if (option === "nocopy" || option === "volume-nocopy") {
       kind = "copy";
+      if (isPath) throw invalid(spec, `'${option}' is for volumes, not for paths on the host`);
       noCopy = true;
     } else throw invalid(spec, `invalid mode: ${option}`);
     if (seen.has(kind)) throw invalid(spec, `more than one ${kind} option`);

@@ -124,7 +124,8 @@ async function fromBind(spec: string, driver: string | undefined, resolver: Moun
     source: volume.mountpoint,
     destination: bind.destination,
     driver: volume.driver,
-    mode: bind.mode,
+    // What Docker shows for a volume of its own driver.
+    mode: bind.mode || "z",
     readWrite: bind.readWrite,
     propagation: "",
     copyUp: !bind.noCopy,

@@ -17,10 +17,13 @@ export function volumesApi(context: EngineContext): VolumesApi {
     },
     async create({ name, driver, options, labels }) {
       if (driver !== undefined && driver !== "" && driver !== "local") {
-        throw new NotFound(`error looking up volume plugin ${driver}: plugin "${driver}" not found`, {
-          subject: { kind: "volume driver", name: driver },
-          remedy: "the only volume driver is local",
-        });
+        throw new NotFound(
+          `create ${name ?? ""}: error looking up volume plugin ${driver}: plugin "${driver}" not found`,
+          {
+            subject: { kind: "volume driver", name: driver },
+            remedy: "the only volume driver is local",
+          },
+        );
       }
       const existed = name !== undefined && context.volumeStore.list().some((volume) => volume.name === name);
       const volume = await context.volumeStore.create({
@@ -45,6 +48,8 @@ export function volumesApi(context: EngineContext): VolumesApi {
       const removed: string[] = [];
       let reclaimed = 0;
       for (const { name } of context.volumeStore.list()) {
+        // A volume with a device is not pruned: what it shows lies elsewhere.
+        if (Object.hasOwn(context.volumeStore.get(name).options, "device")) continue;
         if (usersOf(context, name).length > 0 || context.pins.has(volumePin(name))) continue;
         const view = await withUsage(context, volumeView(context, name));
         if (!filter(view)) continue;

@@ -58,14 +58,13 @@ export function parseVolumeOptions(options: VolumeOptions): VolumeMount | undefi
       });
     }
     if (!MANDATORY.includes(name) && name !== "o") {
-      throw new InvalidArgument(`invalid volume option: ${JSON.stringify(name)}`, {
+      throw new InvalidArgument(`invalid option: ${JSON.stringify(name)}`, {
         remedy: "the local driver has type, device and o",
       });
     }
   }
   for (const name of MANDATORY) {
-    if ((options[name] ?? "") === "")
-      throw new InvalidArgument(`missing required volume option: ${JSON.stringify(name)}`);
+    if ((options[name] ?? "") === "") throw new InvalidArgument(`missing required option: ${JSON.stringify(name)}`);
   }
   const { type = "", device = "", o = "" } = options;
   const { flags, data } = parseMountWords(o);

@@ -31,9 +31,21 @@ const LONGEST_NAME = 255;
 /** @throws InvalidArgument for a name that Docker would refuse */
 export function checkVolumeName(name: string): void {
   if (NAME.test(name) && name.length <= LONGEST_NAME) return;
+  const subject = { kind: "volume", name };
+  if (name.length < 2) {
+    throw new InvalidArgument(
+      `create ${name}: volume name is too short, names should be at least two alphanumeric characters`,
+      { subject },
+    );
+  }
+  if (name.length > LONGEST_NAME) {
+    throw new InvalidArgument(`create ${name.slice(0, 40)}…: a volume name has at most ${LONGEST_NAME} characters`, {
+      subject,
+    });
+  }
   throw new InvalidArgument(
-    `${JSON.stringify(name)} is not a volume name: only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed, at least two characters`,
-    { remedy: "for a directory of the host use its absolute path" },
+    `create ${name}: ${JSON.stringify(name)} includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+    { subject },
   );
 }
 

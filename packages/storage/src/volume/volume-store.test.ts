@@ -73,7 +73,10 @@ test("bad names, drivers and options are refused by name", async () => {
   using box = sandbox();
   const store = await VolumeStore.open({ root: box.root });
   for (const name of ["a", ".hidden", "a/b", "../x", "é1", ""]) {
-    await assert.rejects(store.create({ name }), { code: "InvalidArgument", message: /is not a volume name/ });
+    await assert.rejects(store.create({ name }), {
+      code: "InvalidArgument",
+      message: /invalid characters for a local volume name|too short|at most/,
+    });
   }
   await assert.rejects(store.create({ name: "xx", driver: "nfs" }), {
     code: "NotFound",
@@ -81,8 +84,8 @@ test("bad names, drivers and options are refused by name", async () => {
   });
   const refused = (options: Record<string, string>, expected: object) =>
     assert.rejects(store.create({ name: "xx", options }), expected);
-  await refused({ foo: "1" }, { code: "InvalidArgument", message: 'invalid volume option: "foo"' });
-  await refused({ type: "nfs" }, { code: "InvalidArgument", message: 'missing required volume option: "device"' });
+  await refused({ foo: "1" }, { code: "InvalidArgument", message: /invalid option: "foo"/ });
+  await refused({ type: "nfs" }, { code: "InvalidArgument", message: /missing required option: "device"/ });
   await refused({ size: "1g" }, { code: "Unsupported" });
   await refused({ type: "none", device: "relative", o: "bind" }, { message: /not an absolute path/ });
   await store.create({ name: "xx", options: { type: "tmpfs", device: "tmpfs" } });
@@ -118,7 +121,7 @@ test("devices are mounted while somebody uses them", async () => {
   await again.create({ name: "absent", options: { type: "none", device: join(host, "no"), o: "bind" } });
   await assert.rejects(again.mount("absent", "c1"), {
     code: "FailedPrecondition",
-    message: /volume absent cannot be mounted: .*ENOENT/,
+    message: /error while mounting volume .*: failed to mount local volume: mount .*, flags: 0x1000: no such file/,
   });
   await again.remove("absent");
 });

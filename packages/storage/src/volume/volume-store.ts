@@ -1,15 +1,24 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { mkdir, open, readdir, rename, unlink, writeFile } from "node:fs/promises";
+import { constants } from "node:os";
 import { join } from "node:path";
+import { getSystemErrorMessage } from "node:util";
 import { KeyedMutex, type Logger, silentLogger, syncDirectory } from "@boxship/base";
-import { Conflict, errorMessage, FailedPrecondition, NotFound, systemCode } from "@boxship/base/errors";
+import {
+  Conflict,
+  errorMessage,
+  FailedPrecondition,
+  InvalidArgument,
+  NotFound,
+  systemCode,
+} from "@boxship/base/errors";
 import { isMountPoint, releaseMountsBelow } from "@boxship/kernel";
 import type { TreeUsage } from "../contract.ts";
 import { Trash } from "../overlay/trash.ts";
 import { copyTreeAway, emptyDirectoryAway, measureTree, mountAway } from "../storage-pool.ts";
 import { explainDiskError } from "../tree/disk-error.ts";
-import { parseVolumeOptions, resolveAddress } from "./volume-options.ts";
+import { parseVolumeOptions, resolveAddress, type VolumeMount, type VolumeOptions } from "./volume-options.ts";
 import {
   checkVolumeName,
   DATA,
@@ -123,7 +132,7 @@ export class VolumeStore implements AsyncDisposable {
         remedy: "the only volume driver is local",
       });
     }
-    const mount = parseVolumeOptions(options);
+    const mount = this.#parseOptions(name, options);
     return await this.#locks.run(name, async () => {
       const existing = this.#volumes.get(name);
       if (existing !== undefined) {
@@ -148,6 +157,19 @@ export class VolumeStore implements AsyncDisposable {
       this.#volumes.set(name, volume);
       return info;
     });
+  }
+
+  #parseOptions(name: string, options: VolumeOptions): VolumeMount | undefined {
+    try {
+      return parseVolumeOptions(options);
+    } catch (error) {
+      if (!(error instanceof InvalidArgument)) throw error;
+      const { message, remedy } = error;
+      throw new InvalidArgument(`create ${name}: ${message}`, {
+        subject: { kind: "volume", name },
+        ...(remedy === undefined ? {} : { remedy }),
+      });
+    }
   }
 
   async #make(directory: string, { name, labels, options, created }: VolumeInfo): Promise<void> {
@@ -291,13 +313,24 @@ function requireSameOptions(volume: Volume, options: Readonly<Record<string, str
   });
 }
 
+/** In the kernel's own words where there are some. */
+function reasonOf(error: unknown): string {
+  const message = errorMessage(error);
+  const name = /\b(E[A-Z0-9]+)$/.exec(message)?.[1] ?? "";
+  const number = (constants.errno as Readonly<Record<string, number>>)[name];
+  return number === undefined ? message : getSystemErrorMessage(-number);
+}
+
 async function mountDevice({ name, mount, mountpoint }: Volume): Promise<void> {
   if (mount === undefined || isMountPoint(mountpoint)) return;
   const { type, device, flags, data } = await resolveAddress(mount);
   try {
     await mountAway({ type, source: device, flags, data, target: mountpoint });
   } catch (error) {
-    throw new FailedPrecondition(`volume ${name} cannot be mounted: ${errorMessage(error)}`, {
+    const flagText = flags === 0 ? "" : `, flags: 0x${flags.toString(16)}`;
+    const what = `mount ${device}:${mountpoint}${flagText}${data === "" ? "" : `, data: ${data}`}`;
+    const failure = `failed to mount local volume: ${what}: ${reasonOf(error)}`;
+    throw new FailedPrecondition(`error while mounting volume '${mountpoint}': ${failure}`, {
       cause: error,
       subject: { kind: "volume", name },
       remedy: `check the volume's options: type=${type}, device=${device}, o=${data}`,

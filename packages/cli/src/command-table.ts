@@ -250,7 +250,22 @@ const system: readonly (CommandEntry | CommandGroup)[] = [
 ];
 
 const volume: readonly CommandEntry[] = [
+  {
+    name: "clone",
+    summary: "Make another volume with the same content",
+    load: () => import("./commands/volume-clone.ts"),
+  },
   { name: "create", summary: "Create a volume", load: () => import("./commands/volume-create.ts") },
+  {
+    name: "export",
+    summary: "Export a volume's content as a tar archive",
+    load: () => import("./commands/volume-export.ts"),
+  },
+  {
+    name: "import",
+    summary: "Make a volume with the content of a tar archive",
+    load: () => import("./commands/volume-import.ts"),
+  },
   {
     name: "inspect",
     summary: "Display detailed information on one or more volumes",
@@ -259,10 +274,35 @@ const volume: readonly CommandEntry[] = [
   { name: "ls", aliases: ["list"], summary: "List volumes", load: () => import("./commands/volume-ls.ts") },
   { name: "prune", summary: "Remove unused local volumes", load: () => import("./commands/volume-prune.ts") },
   {
+    name: "rename",
+    summary: "Rename a volume that no container has",
+    load: () => import("./commands/volume-rename.ts"),
+  },
+  {
+    name: "restore",
+    summary: "Make a volume's content what it was at the time of a snapshot",
+    load: () => import("./commands/volume-restore.ts"),
+  },
+  {
     name: "rm",
     aliases: ["remove"],
     summary: "Remove one or more volumes. You cannot remove a volume that is in use by a container.",
     load: () => import("./commands/volume-rm.ts"),
+  },
+  {
+    name: "snapshot",
+    summary: "Keep a copy of a volume's content",
+    load: () => import("./commands/volume-snapshot.ts"),
+  },
+  {
+    name: "snapshot-rm",
+    summary: "Remove snapshots of a volume",
+    load: () => import("./commands/volume-snapshot-rm.ts"),
+  },
+  {
+    name: "snapshots",
+    summary: "List the snapshots of a volume",
+    load: () => import("./commands/volume-snapshots.ts"),
   },
 ];
 

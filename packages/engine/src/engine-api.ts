@@ -1,5 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import type { LogBlock } from "@boxship/runtime";
+import type { VolumeSnapshot } from "@boxship/storage";
 import type {
   ContainerConfig,
   CreateContainerRequest,
@@ -14,6 +15,7 @@ import type { ContainerRecord, MountPoint, PublishedPort } from "./container/rec
 import type { ImagesApi, RegistryCredentials } from "./image-api.ts";
 
 export { LogBlock } from "@boxship/runtime";
+export type { VolumeSnapshot } from "@boxship/storage";
 export * from "./image-api.ts";
 
 /**
@@ -375,7 +377,30 @@ export interface VolumesApi {
     readonly options?: Readonly<Record<string, string>>;
     readonly labels?: Readonly<Record<string, string>>;
   }): Promise<VolumeView>;
+  /** With `force` an absent one is success, and snapshots go with it. `Conflict` while it is in use, or has snapshots. */
   remove(name: string, options?: { readonly force?: boolean }): Promise<void>;
+  /** Another volume with the same content, or with that of one of its snapshots. */
+  clone(
+    name: string,
+    target: { readonly name: string; readonly labels?: Readonly<Record<string, string>>; readonly snapshot?: string },
+  ): Promise<VolumeView>;
+  /** `Conflict` while a container has it, running or not. */
+  rename(name: string, newName: string): Promise<void>;
+  /** Its content as a tar, with everything that a file system knows of it. */
+  export(name: string): Promise<Readable>;
+  /** A new volume with the content of a plain or compressed tar. */
+  import(
+    request: { readonly name: string; readonly labels?: Readonly<Record<string, string>> },
+    archive: Readable,
+    signal?: AbortSignal,
+  ): Promise<VolumeView>;
+  /** Keeps a copy of what is in it now. */
+  snapshot(name: string, snapshot: string): Promise<void>;
+  /** The oldest first. */
+  snapshots(name: string): Promise<readonly VolumeSnapshot[]>;
+  /** Makes its content what it was. `Conflict` while a running container has it. */
+  restoreSnapshot(name: string, snapshot: string): Promise<void>;
+  removeSnapshot(name: string, snapshot: string): Promise<void>;
   prune(
     filter: (volume: VolumeView) => boolean,
   ): Promise<{ readonly removed: readonly string[]; readonly reclaimed: number }>;

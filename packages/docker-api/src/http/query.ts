@@ -38,6 +38,28 @@ export function text(query: URLSearchParams, name: string): string | undefined {
   return value === null || value === "" ? undefined : value;
 }
 
+/** A string that must be there. */
+export function required(query: URLSearchParams, name: string): string {
+  const value = text(query, name);
+  if (value === undefined) throw new InvalidArgument(`parameter ${name} is required`);
+  return value;
+}
+
+/** Labels as JSON. */
+export function labelsOf(query: URLSearchParams): Readonly<Record<string, string>> {
+  const value = text(query, "labels");
+  if (value === undefined) return {};
+  try {
+    const labels: unknown = JSON.parse(value);
+    const good = typeof labels === "object" && labels !== null && !Array.isArray(labels);
+    if (good && Object.values(labels).every((label) => typeof label === "string"))
+      return labels as Record<string, string>;
+  } catch {
+    // Said below.
+  }
+  throw new InvalidArgument("parameter labels must be an object of strings");
+}
+
 /** A decimal integer, or undefined when absent or empty. Throws {@link InvalidArgument} on anything else. */
 export function integer(query: URLSearchParams, name: string): number | undefined {
   const value = text(query, name);

@@ -6,6 +6,16 @@ import { containerPortAdd, containerPortRemove } from "./boxship/container-ports
 import { distributionManifest } from "./boxship/distribution-manifest.ts";
 import { imageBootstrap } from "./boxship/image-bootstrap.ts";
 import { socketRoutes } from "./boxship/sockets.ts";
+import { volumeClone } from "./boxship/volume-clone.ts";
+import { volumeExport } from "./boxship/volume-export.ts";
+import { volumeImport } from "./boxship/volume-import.ts";
+import { volumeRename } from "./boxship/volume-rename.ts";
+import {
+  volumeSnapshotCreate,
+  volumeSnapshotDelete,
+  volumeSnapshotList,
+  volumeSnapshotRestore,
+} from "./boxship/volume-snapshots.ts";
 import { buildCancel } from "./build/build-cancel.ts";
 import { buildPrune } from "./build/build-prune.ts";
 import { builderGrpc, builderSession } from "./build/builder-connections.ts";
@@ -137,6 +147,14 @@ export const ROUTES: readonly Route[] = [
   volumeInspect,
   volumeList,
   volumePrune,
+  volumeClone,
+  volumeRename,
+  volumeExport,
+  volumeImport,
+  volumeSnapshotList,
+  volumeSnapshotCreate,
+  volumeSnapshotRestore,
+  volumeSnapshotDelete,
   boxshipPing,
   boxshipShutdown,
   containerMountAdd,

@@ -2,6 +2,8 @@ import { Conflict, NotFound } from "@boxship/base";
 import type { EngineContext } from "../context.ts";
 import type { VolumesApi, VolumeView } from "../engine-api.ts";
 import { volumePin } from "./volume-ensure.ts";
+import { volumeExtensions } from "./volume-extensions.ts";
+import { usersOf, volumeView } from "./volume-view.ts";
 
 /** The engine's volumes; which containers use them is told by their records alone. */
 export function volumesApi(context: EngineContext): VolumesApi {
@@ -42,8 +44,9 @@ export function volumesApi(context: EngineContext): VolumesApi {
         if (force && error instanceof NotFound) return;
         throw error;
       }
-      await removeUnused(context, name);
+      await removeUnused(context, name, { force });
     },
+    ...volumeExtensions(context),
     async prune(filter) {
       const removed: string[] = [];
       let reclaimed = 0;
@@ -51,8 +54,9 @@ export function volumesApi(context: EngineContext): VolumesApi {
         // A volume with a device is not pruned: what it shows lies elsewhere.
         if (Object.hasOwn(context.volumeStore.get(name).options, "device")) continue;
         if (usersOf(context, name).length > 0 || context.pins.has(volumePin(name))) continue;
+        // Snapshots were made to be kept.
+        if (!filter(volumeView(context, name)) || (await context.volumeStore.snapshots(name)).length > 0) continue;
         const view = await withUsage(context, volumeView(context, name));
-        if (!filter(view)) continue;
         await removeUnused(context, name);
         removed.push(name);
         reclaimed += view.usage?.size ?? 0;
@@ -63,14 +67,11 @@ export function volumesApi(context: EngineContext): VolumesApi {
   };
 }
 
-function usersOf(context: EngineContext, name: string): readonly string[] {
-  const using = context.containers
-    .all()
-    .filter(({ mounts }) => mounts.some((mount) => mount.name === name && mount.type === "volume"));
-  return using.map(({ id }) => id);
-}
-
-async function removeUnused(context: EngineContext, name: string): Promise<void> {
+async function removeUnused(
+  context: EngineContext,
+  name: string,
+  options: { readonly force?: boolean } = {},
+): Promise<void> {
   const users = usersOf(context, name);
   if (users.length > 0 || context.pins.has(volumePin(name))) {
     throw new Conflict(`remove ${name}: volume is in use - [${users.join(", ")}]`, {
@@ -78,21 +79,8 @@ async function removeUnused(context: EngineContext, name: string): Promise<void>
       remedy: "remove the containers that use it first",
     });
   }
-  await context.volumeStore.remove(name);
+  await context.volumeStore.remove(name, options);
   context.events.publish("volume", "destroy", name, { driver: "local" });
-}
-
-function volumeView(context: EngineContext, name: string): VolumeView {
-  const volume = context.volumeStore.get(name);
-  return {
-    name: volume.name,
-    driver: volume.driver,
-    mountpoint: volume.mountpoint,
-    created: volume.created,
-    labels: volume.labels,
-    options: volume.options,
-    anonymous: "com.docker.volume.anonymous" in volume.labels,
-  };
 }
 
 async function withUsage(context: EngineContext, view: VolumeView): Promise<VolumeView> {

@@ -51,6 +51,8 @@ export function checkVolumeName(name: string): void {
 
 export const VOLUME_RECORD = "volume.json";
 export const DATA = "_data";
+/** Holds a directory per snapshot. */
+export const SNAPSHOTS = "snapshots";
 /** Holds an empty file per container that has the volume mounted. */
 export const USERS = "users";
 /** Exists while an empty volume is being filled. */
@@ -68,7 +70,13 @@ export function readVolume(root: string, name: string, logger: Logger): Volume |
     const value = JSON.parse(readFileSync(join(directory, VOLUME_RECORD), "utf8")) as Readonly<Record<string, unknown>>;
     const [labels, options] = [strings(value["labels"]), strings(value["options"])];
     const { created } = value;
-    if (value["name"] !== name || labels === undefined || options === undefined || typeof created !== "number") {
+    // The name in it is that at the time of creation.
+    if (
+      typeof value["name"] !== "string" ||
+      labels === undefined ||
+      options === undefined ||
+      typeof created !== "number"
+    ) {
       throw new InvalidArgument("its record is malformed");
     }
     return {

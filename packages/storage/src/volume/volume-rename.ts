@@ -1,12 +1,13 @@
 import { rename } from "node:fs/promises";
 import { join } from "node:path";
-import { syncDirectory, writeFileAtomic } from "@boxship/base";
+import { syncDirectory } from "@boxship/base";
 import { AlreadyExists } from "@boxship/base/errors";
-import { checkVolumeName, DATA, VOLUME_RECORD } from "./volume-record.ts";
+import { checkVolumeName, DATA } from "./volume-record.ts";
 import { refuseUsed, type VolumeState, volumeOf } from "./volume-state.ts";
 
 /**
- * Gives a volume another name. The directory's name is what counts, so that one rename does it.
+ * Gives a volume another name. The directory's name is what counts, so that one rename
+ * does it.
  *
  * @throws AlreadyExists when the new name is taken, Conflict while something uses the volume, NotFound
  */
@@ -26,8 +27,6 @@ export async function renameVolume(state: VolumeState, name: string, newName: st
     await syncDirectory(state.root);
     state.volumes.delete(name);
     state.volumes.set(newName, { ...volume, name: newName, directory, mountpoint: join(directory, DATA) });
-    const { labels, options, created } = volume;
-    await writeFileAtomic(join(directory, VOLUME_RECORD), JSON.stringify({ name: newName, labels, options, created }));
   };
   if (first === second) await state.locks.run(first, work);
   else await state.locks.run(first, () => state.locks.run(second, work));

@@ -77,11 +77,16 @@ export async function createSnapshot(state: VolumeState, name: string, snapshot:
       });
     }
     await mkdir(join(volume.directory, SNAPSHOTS), { recursive: true, mode: 0o700 });
-    await publishDirectory(state, target, async (stage) => {
-      await mkdir(join(stage, DATA), { mode: 0o755 });
-      await copyTreeAway({ root: volume.mountpoint, path: "/", target: join(stage, DATA) });
-      await writeFile(join(stage, SNAPSHOT_RECORD), JSON.stringify({ created: Date.now() }), { mode: 0o600 });
-    });
+    await publishDirectory(
+      state,
+      target,
+      async (stage) => {
+        await mkdir(join(stage, DATA), { mode: 0o755 });
+        await copyTreeAway({ root: volume.mountpoint, path: "/", target: join(stage, DATA) });
+        await writeFile(join(stage, SNAPSHOT_RECORD), JSON.stringify({ created: Date.now() }), { mode: 0o600 });
+      },
+      { deep: true },
+    );
   });
 }
 
@@ -101,7 +106,7 @@ export async function removeSnapshot(state: VolumeState, name: string, snapshot:
  * @throws Conflict while something uses the volume, Unsupported when its content lies elsewhere, NotFound
  */
 export async function restoreSnapshot(state: VolumeState, name: string, snapshot: string): Promise<void> {
-  await state.locks.run(name, async () => {
+  const restore = async (): Promise<void> => {
     const volume = volumeOf(state, name);
     const content = snapshotContent(volume, snapshot);
     refuseUsed(volume, "restored");
@@ -112,14 +117,20 @@ export async function restoreSnapshot(state: VolumeState, name: string, snapshot
       });
     }
     await state.trash.take(join(volume.directory, NEXT));
-    await publishDirectory(state, join(volume.directory, NEXT), async (stage) => {
-      await copyTreeAway({ root: content, path: "/", target: stage });
-    });
+    await publishDirectory(
+      state,
+      join(volume.directory, NEXT),
+      async (stage) => {
+        await copyTreeAway({ root: content, path: "/", target: stage });
+      },
+      { deep: true },
+    );
     await rename(volume.mountpoint, join(volume.directory, LAST));
     await rename(join(volume.directory, NEXT), volume.mountpoint);
     await syncFilesystem(volume.directory);
     await state.trash.take(join(volume.directory, LAST));
-  });
+  };
+  await state.locks.run(name, () => state.locks.run(`${name}/${snapshot}`, restore));
 }
 
 /** Ends a restore that a crash has cut off: forwards once the old content was put away, else backwards. */

@@ -45,12 +45,14 @@ export async function publishDirectory(
   state: VolumeState,
   target: string,
   fill: (stage: string) => Promise<void>,
+  /** Whether there is more in it than what {@link fill} has made durable itself. */
+  { deep }: { readonly deep: boolean },
 ): Promise<void> {
   const stage = join(state.root, STAGES, randomBytes(8).toString("hex"));
   try {
     await mkdir(stage, { mode: 0o710 });
     await fill(stage);
-    await syncFilesystem(stage);
+    await (deep ? syncFilesystem(stage) : syncDirectory(stage));
     await rename(stage, target);
     await syncDirectory(join(target, ".."));
   } catch (error) {

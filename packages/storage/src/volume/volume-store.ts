@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync } from "node:fs";
-import { mkdir, open, readdir, rename, unlink, writeFile } from "node:fs/promises";
+import { readdir, unlink, writeFile } from "node:fs/promises";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { getSystemErrorMessage } from "node:util";
 import { KeyedMutex, type Logger, silentLogger, syncDirectory } from "@boxship/base";
 import {
+  AlreadyExists,
   Conflict,
   errorMessage,
   FailedPrecondition,
@@ -19,16 +20,19 @@ import { Trash } from "../overlay/trash.ts";
 import { copyTreeAway, emptyDirectoryAway, measureTree, mountAway } from "../storage-pool.ts";
 import { explainDiskError } from "../tree/disk-error.ts";
 import { parseVolumeOptions, resolveAddress, type VolumeMount, type VolumeOptions } from "./volume-options.ts";
+import { checkVolumeName, DATA, FILLING, readVolume, USERS, type Volume, type VolumeInfo } from "./volume-record.ts";
+import { renameVolume } from "./volume-rename.ts";
 import {
-  checkVolumeName,
-  DATA,
-  FILLING,
-  readVolume,
-  USERS,
-  VOLUME_RECORD,
-  type Volume,
-  type VolumeInfo,
-} from "./volume-record.ts";
+  createSnapshot,
+  listSnapshots,
+  removeSnapshot,
+  restoreSnapshot,
+  settleRestore,
+  snapshotContent,
+  snapshotNames,
+  type VolumeSnapshot,
+} from "./volume-snapshots.ts";
+import { layOutVolume, publishDirectory, STAGES, TRASH, type VolumeState, volumeOf } from "./volume-state.ts";
 
 export interface VolumeStoreOptions {
   /** Directory of the volumes; made when absent. One process at a time may open it. */
@@ -48,14 +52,10 @@ export interface CreateVolumeRequest {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-const TRASH = ".trash";
-/** Volumes that are being made. */
-const STAGES = ".stages";
-
 /**
  * Named directories that outlive containers (Docker's `local` volume driver).
  *
- *     NAME/   volume.json  _data/  users/CONTAINER
+ *     NAME/   volume.json  _data/  users/CONTAINER  snapshots/SNAPSHOT/_data
  *     .stages/  .trash/
  *
  * A volume is durable when its creation resolves. Volumes with a device are mounted while a container uses them; who uses
@@ -67,11 +67,13 @@ export class VolumeStore implements AsyncDisposable {
   readonly #volumes = new Map<string, Volume>();
   readonly #locks = new KeyedMutex();
   readonly #trash: Trash;
+  readonly #state: VolumeState;
 
   private constructor({ root, logger = silentLogger }: VolumeStoreOptions) {
     this.#root = root;
     this.#logger = logger;
     this.#trash = new Trash(join(root, TRASH), logger);
+    this.#state = { root, logger, volumes: this.#volumes, locks: this.#locks, trash: this.#trash };
   }
 
   static async open(options: VolumeStoreOptions): Promise<VolumeStore> {
@@ -97,6 +99,7 @@ export class VolumeStore implements AsyncDisposable {
       const volume = readVolume(this.#root, name, this.#logger);
       if (volume === undefined) continue;
       this.#volumes.set(name, volume);
+      await settleRestore(this.#state, volume);
       if (!existsSync(join(volume.directory, FILLING))) continue;
       // It was empty when the copy began that a crash has cut short.
       await emptyDirectoryAway(volume.mountpoint);
@@ -139,24 +142,105 @@ export class VolumeStore implements AsyncDisposable {
         requireSameOptions(existing, options);
         return describe(existing);
       }
-      const directory = join(this.#root, name);
-      const info: VolumeInfo = {
-        name,
-        driver,
-        mountpoint: join(directory, DATA),
-        created: Date.now(),
-        labels,
-        options,
-      };
-      try {
-        await this.#make(directory, info);
-      } catch (error) {
-        throw explainDiskError(error, this.#root);
-      }
-      const volume: Volume = { ...info, directory, mount, users: new Set() };
-      this.#volumes.set(name, volume);
-      return info;
+      return await this.#make({ name, labels, options }, mount);
     });
+  }
+
+  /**
+   * Makes a volume with content. It appears when all of that is there.
+   *
+   * @param fill puts the content into the directory that it is given
+   * @throws AlreadyExists when there is one of that name
+   */
+  async createFilled(
+    { name, labels = {} }: { readonly name: string; readonly labels?: Readonly<Record<string, string>> },
+    fill: (directory: string) => Promise<void>,
+  ): Promise<VolumeInfo> {
+    checkVolumeName(name);
+    return await this.#locks.run(name, async () => {
+      if (this.#volumes.has(name)) {
+        throw new AlreadyExists(`volume ${name} exists already`, { subject: { kind: "volume", name } });
+      }
+      return await this.#make({ name, labels, options: {} }, undefined, fill);
+    });
+  }
+
+  async #make(
+    request: Pick<VolumeInfo, "name" | "labels" | "options">,
+    mount: VolumeMount | undefined,
+    fill?: (directory: string) => Promise<void>,
+  ): Promise<VolumeInfo> {
+    const directory = join(this.#root, request.name);
+    const info: VolumeInfo = { ...request, driver: "local", mountpoint: join(directory, DATA), created: Date.now() };
+    try {
+      const lay = async (stage: string) => {
+        await layOutVolume(stage, info);
+        await fill?.(join(stage, DATA));
+      };
+      await publishDirectory(this.#state, directory, lay, { deep: fill !== undefined });
+    } catch (error) {
+      throw explainDiskError(error, this.#root);
+    }
+    this.#volumes.set(info.name, { ...info, directory, mount, users: new Set() });
+    return info;
+  }
+
+  /** Another volume with the same content, or with that of one of its snapshots. */
+  async clone(
+    name: string,
+    target: { readonly name: string; readonly labels?: Readonly<Record<string, string>> },
+    snapshot?: string,
+  ): Promise<VolumeInfo> {
+    const copy = (root: string) => (directory: string) =>
+      copyTreeAway({ root, path: "/", target: directory }).then(() => {});
+    return await this.withContent(name, async (root) => {
+      if (snapshot === undefined) return await this.createFilled(target, copy(root));
+      return await this.#locks.run(`${name}/${snapshot}`, () =>
+        this.createFilled(target, copy(snapshotContent(this.#volume(name), snapshot))),
+      );
+    });
+  }
+
+  /** Works on a volume's content: meanwhile it is mounted, and stays. */
+  async withContent<T>(name: string, work: (directory: string) => Promise<T>): Promise<T> {
+    const user = `work-${randomBytes(8).toString("hex")}`;
+    const directory = await this.mount(name, user);
+    try {
+      return await work(directory);
+    } finally {
+      await this.unmount(name, user);
+    }
+  }
+
+  /** See {@link renameVolume}. */
+  async rename(name: string, newName: string): Promise<void> {
+    await renameVolume(this.#state, name, newName);
+  }
+
+  /** See {@link createSnapshot}. */
+  async snapshot(name: string, snapshot: string): Promise<void> {
+    try {
+      await this.withContent(name, () => createSnapshot(this.#state, name, snapshot));
+    } catch (error) {
+      throw explainDiskError(error, this.#root);
+    }
+  }
+
+  async snapshots(name: string): Promise<readonly VolumeSnapshot[]> {
+    return await listSnapshots(this.#state, name);
+  }
+
+  async removeSnapshot(name: string, snapshot: string): Promise<void> {
+    await removeSnapshot(this.#state, name, snapshot);
+  }
+
+  /** See {@link restoreSnapshot}. */
+  async restoreSnapshot(name: string, snapshot: string): Promise<void> {
+    try {
+      await restoreSnapshot(this.#state, name, snapshot);
+    } catch (error) {
+      throw explainDiskError(error, this.#root);
+    }
   }
 
   #parseOptions(name: string, options: VolumeOptions): VolumeMount | undefined {
@@ -172,29 +256,20 @@ export class VolumeStore implements AsyncDisposable {
     }
   }
 
-  async #make(directory: string, { name, labels, options, created }: VolumeInfo): Promise<void> {
-    const path = join(this.#root, STAGES, randomBytes(8).toString("hex"));
-    try {
-      await mkdir(path, { mode: 0o710 });
-      await Promise.all([mkdir(join(path, DATA), { mode: 0o755 }), mkdir(join(path, USERS), { mode: 0o700 })]);
-      {
-        await using file = await open(join(path, VOLUME_RECORD), "wx", 0o600);
-        await file.writeFile(JSON.stringify({ name, labels, options, created }));
-        await file.sync();
-      }
-      await syncDirectory(path);
-      await rename(path, directory);
-      await syncDirectory(this.#root);
-    } catch (error) {
-      await this.#trash.take(path);
-      throw error;
-    }
-  }
-
-  /** @throws Conflict while a container has it mounted; NotFound */
-  async remove(name: string): Promise<void> {
+  /**
+   * @param options.force although there are snapshots, which go with it
+   * @throws Conflict while a container has it mounted, or it has snapshots; NotFound
+   */
+  async remove(name: string, { force = false }: { readonly force?: boolean } = {}): Promise<void> {
     await this.#locks.run(name, async () => {
       const volume = this.#volume(name);
+      const snapshots = force ? [] : await snapshotNames(volume);
+      if (snapshots.length > 0) {
+        throw new Conflict(`volume ${name} has snapshots: ${snapshots.join(", ")}`, {
+          subject: { kind: "volume", name },
+          remedy: "remove them first, or force the removal of all",
+        });
+      }
       if (volume.users.size > 0) {
         throw new Conflict(`volume ${name} is in use by ${[...volume.users].join(", ")}`, {
           subject: { kind: "volume", name },
@@ -291,9 +366,7 @@ export class VolumeStore implements AsyncDisposable {
   }
 
   #volume(name: string): Volume {
-    const volume = this.#volumes.get(name);
-    if (volume !== undefined) return volume;
-    throw new NotFound(`get ${name}: no such volume`, { subject: { kind: "volume", name } });
+    return volumeOf(this.#state, name);
   }
 }
 

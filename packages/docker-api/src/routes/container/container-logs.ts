@@ -45,12 +45,13 @@ export const containerLogs = defineRoute({
     const { effective } = await engine.containers.get(ref);
     const tty = effective.tty === true;
     const blocks = await engine.containers.logs(ref, { ...options, signal });
+    const prefix = details ? { details: encodeDetails(await engine.containers.logAttributes(ref)) } : {};
     response.writeHead(200, { "Content-Type": streamType(tty, version) });
     response.flushHeaders();
     const framer = new LogFramer({
       framed: !tty,
       timestamps,
-      ...(details ? { details: encodeDetails(await engine.containers.logAttributes(ref)) } : {}),
+      ...prefix,
     });
     const writer = new StreamWriter(response);
     try {

@@ -51,6 +51,8 @@ export interface ApplyOptions {
    * root. @default the root
    */
   readonly base?: ByteString;
+  /** With plain names: the archive's entry for the root sets the root's attributes. @default they stay */
+  readonly wholeTree?: boolean;
   /** Called before each entry; throws to stop. */
   readonly checkpoint?: () => void;
 }
@@ -227,7 +229,7 @@ export class TarApplier implements TarHandler, Disposable {
   /** The entry for the root itself. */
   #describeRoot(entry: TarEntry): void {
     if (entry.type !== "directory") throw new InvalidArgument(`the root cannot be a ${entry.type}`);
-    if (this.#options.whiteouts === "plain") return;
+    if (this.#options.whiteouts === "plain" && this.#options.wholeTree !== true) return;
     const root = this.#directories.enter("" as ByteString);
     const owner = this.#ownerOf(entry);
     applyToDescriptor(root.fd, entry, { ...this.#change(entry, root, true), owner, setTime: false });

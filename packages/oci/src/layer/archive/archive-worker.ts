@@ -71,7 +71,7 @@ function* packPath(rootPath: string, text: string): Generator<Buffer> {
 }
 
 async function extract(task: Extract_, context: TaskContext): Promise<void> {
-  const base = extractionPoint(task.root, task.path);
+  const base = task.options.wholeTree === true ? NOTHING : extractionPoint(task.root, task.path);
   const checkpoint = () => context.throwIfCancelled();
   using applier = new TarApplier(task.root, { whiteouts: "plain", base, checkpoint, ...task.options });
   const parser = new TarParser(applier);

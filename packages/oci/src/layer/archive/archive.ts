@@ -31,6 +31,8 @@ export interface ExtractOptions {
   readonly noOverwriteDirNonDir?: boolean;
   /** Owner of everything (`docker cp --archive` names the container's user). @default as the archive says */
   readonly owner?: Ownership;
+  /** The archive is of the whole tree: its entry for the root sets the root's own attributes. @default they stay */
+  readonly wholeTree?: boolean;
 }
 
 const pool = new WorkerPool({

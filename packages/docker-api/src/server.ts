@@ -192,9 +192,11 @@ function once<T>(task: () => Promise<T>): () => Promise<T> {
 }
 
 type Target =
-  | { readonly refused: { readonly status: number; readonly json: { readonly message: string } } }
+  | { readonly refused: { readonly status: number; readonly json?: { readonly message: string } } }
   | { readonly match: RouteMatch<Route>; readonly version: number; readonly query: URLSearchParams };
 
+/** Whatever the path: Docker's daemon says so to browsers and to clients that look around. */
+const ANY_OPTIONS = { refused: { status: 200 } } as const;
 const PAGE_NOT_FOUND = { refused: { status: 404, json: { message: "page not found" } } } as const;
 
 /** From the request line to a route, or to the answer that there is none. */
@@ -206,6 +208,7 @@ function targetOf(request: IncomingMessage): Target {
   if (path === undefined) return { refused: { status: 400, json: { message: "malformed escape in the path" } } };
   const prefix = pathVersion(path);
   if (prefix.kind === "refused") return { refused: { status: 400, json: { message: prefix.message } } };
+  if (request.method === "OPTIONS") return ANY_OPTIONS;
   const version = prefix.kind === "ok" ? prefix.minor : CURRENT_VERSION;
   const match = router.find(request.method ?? "GET", prefix.kind === "ok" ? prefix.rest : path);
   if (match === undefined || version < match.route.minVersion) return PAGE_NOT_FOUND;

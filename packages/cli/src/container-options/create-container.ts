@@ -1,6 +1,6 @@
-import { access, writeFile } from "node:fs/promises";
+import { type FileHandle, open, unlink } from "node:fs/promises";
 import { isIPv4 } from "node:net";
-import { errorMessage } from "@boxship/base/errors";
+import { errorMessage, systemCode } from "@boxship/base/errors";
 import { isNotFound } from "../api-client/api-error.ts";
 import { type Context, warn } from "../context.ts";
 import { authHeaders } from "../credentials/registry-auth.ts";
@@ -38,13 +38,40 @@ export function checkPullPolicy(policy: string): void {
   throw new Failure(`invalid pull option: '${policy}': must be one of "always", "missing" or "never"`);
 }
 
-async function refuseExisting(path: string): Promise<void> {
-  const exists = await access(path).then(
-    () => true,
-    () => false,
-  );
-  if (exists) {
-    throw new Failure(`container ID file found, make sure the other container isn't running or delete ${path}`);
+/** The file of `--cidfile`, made before there is a container: it goes again when there never is one. */
+class CidFile implements AsyncDisposable {
+  readonly #path: string;
+  readonly #handle: FileHandle;
+  #written = false;
+
+  private constructor(path: string, handle: FileHandle) {
+    this.#path = path;
+    this.#handle = handle;
+  }
+
+  static async create(path: string): Promise<CidFile> {
+    try {
+      return new CidFile(path, await open(path, "wx"));
+    } catch (cause) {
+      if (systemCode(cause) === "EEXIST") {
+        throw new Failure(`container ID file found, make sure the other container isn't running or delete ${path}`);
+      }
+      throw new Failure(`failed to create the container ID file: ${errorMessage(cause)}`, { cause });
+    }
+  }
+
+  async write(id: string): Promise<void> {
+    try {
+      await this.#handle.writeFile(id);
+      this.#written = true;
+    } catch (cause) {
+      throw new Failure(`failed to write the container ID to the file: ${errorMessage(cause)}`, { cause });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#handle.close();
+    if (!this.#written) await unlink(this.#path);
   }
 }
 
@@ -60,7 +87,7 @@ interface Created {
  * @returns the container's id
  */
 export async function createContainer(context: Context, body: ContainerBody, options: CreateOptions): Promise<string> {
-  if (options.cidfile !== "") await refuseExisting(options.cidfile);
+  await using cidFile = options.cidfile === "" ? undefined : await CidFile.create(options.cidfile);
   const name = parseImageName(body.Image);
   if (name === undefined && !/^(sha256:)?[0-9a-f]{12,64}$/.test(body.Image))
     throw new Failure(invalidReference(body.Image));
@@ -81,16 +108,8 @@ export async function createContainer(context: Context, body: ContainerBody, opt
     created = await create();
   }
   for (const warning of [...(created.Warnings ?? []), ...dnsWarnings(body)]) warn(context, `WARNING: ${warning}`);
-  if (options.cidfile !== "") await writeCidFile(options.cidfile, created.Id);
+  await cidFile?.write(created.Id);
   return created.Id;
-}
-
-async function writeCidFile(path: string, id: string): Promise<void> {
-  try {
-    await writeFile(path, id, { flag: "wx" });
-  } catch (error) {
-    throw new Failure(`failed to write the container ID to the file: ${errorMessage(error)}`, { cause: error });
-  }
 }
 
 function dnsWarnings({ HostConfig }: ContainerBody): readonly string[] {

@@ -140,6 +140,11 @@ describe("the command line on the engine", { concurrency: 3 }, () => {
     assert.equal(readFileSync(directory.join("cid"), "utf8"), id);
     const again = await run(["create", "--cidfile", directory.join("cid"), "busybox"]);
     assert.deepEqual([again.status, /container ID file found/.test(again.stderr)], [1, true]);
+    const nowhere = await run(["create", "--name", "none", "--cidfile", directory.join("no/cid"), "busybox"]);
+    assert.deepEqual([nowhere.status, /failed to create the container ID file/.test(nowhere.stderr)], [1, true]);
+    const refused = await run(["create", "--name", "no/name", "--cidfile", directory.join("cid2"), "busybox"]);
+    assert.deepEqual([refused.status, existsSync(directory.join("cid2"))], [1, false]);
+    assert.equal(await ok("ps", "-aq", "--filter", "name=none"), "");
     assert.equal(await ok("ps", "-aq", "--no-trunc", "--filter", "name=idle"), `${id}\n`);
     await ok("rename", "idle", "renamed");
     assert.equal(await ok("inspect", "-f", "{{.Name}} {{.State.Status}}", id.slice(0, 12)), "/renamed created\n");

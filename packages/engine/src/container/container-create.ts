@@ -41,7 +41,7 @@ export async function createContainer(
   // A start will follow, and with it work for the network.
   if (mode.kind === "network" || mode.kind === "none") context.network.warm();
   const effective = effectiveConfig(request.config, image.run, mode.kind === "host" ? hostname() : id.slice(0, 12));
-  checkNetworkOptions(mode, request.hostConfig, request.config.exposedPorts);
+  checkNetworkOptions(mode, request.hostConfig, request.config);
   await context.network.ensureDefaultBridge();
   const endpoints = plannedEndpoints(request, mode, (ref) =>
     // Clients name the default network by its mode.

@@ -16,3 +16,10 @@ test("the network's kernel parameters need a network of the container's own", ()
   }
   checkNetworkOptions({ kind: "host" }, { sysctls: { "kernel.shmmax": "1" } });
 });
+
+test("who joins another's network has its name, too", () => {
+  assert.throws(() => checkNetworkOptions({ kind: "container", ref: "other" }, {}, { hostname: "own" }), {
+    message: "conflicting options: hostname and the network mode",
+  });
+  checkNetworkOptions({ kind: "host" }, {}, { hostname: "own" });
+});

@@ -1,5 +1,5 @@
 import { InvalidArgument } from "@boxship/base";
-import type { CreateContainerRequest, EndpointRequest, HostConfig } from "./config.ts";
+import type { ContainerConfig, CreateContainerRequest, EndpointRequest, HostConfig } from "./config.ts";
 
 /** `--network`, understood. */
 export type NetworkMode =
@@ -32,20 +32,25 @@ export function parseNetworkMode(mode: string | undefined): NetworkMode {
   }
 }
 
-/** Refuses host options that the network mode makes meaningless, with Docker's texts. */
-export function checkNetworkOptions(mode: NetworkMode, hostConfig: HostConfig, exposed: readonly string[] = []): void {
+/** Refuses options that the network mode makes meaningless, with Docker's texts. */
+export function checkNetworkOptions(
+  mode: NetworkMode,
+  hostConfig: HostConfig,
+  { exposedPorts = [], hostname = "" }: Pick<ContainerConfig, "exposedPorts" | "hostname"> = {},
+): void {
   const conflict = (what: string) => {
     throw new InvalidArgument(`conflicting options: ${what}`);
   };
   const has = (value: object | undefined) => value !== undefined && Object.keys(value).length > 0;
   if (mode.kind === "container") {
+    if (hostname !== "") conflict("hostname and the network mode");
     if (has(hostConfig.links))
       conflict("container type network can't be used with links. This would result in undefined behavior");
     if (has(hostConfig.dns)) conflict("dns and the network mode");
     if (has(hostConfig.extraHosts)) conflict("custom host-to-IP mapping and the network mode");
     if (has(hostConfig.portBindings) || hostConfig.publishAllPorts === true)
       conflict("port publishing and the container type network mode");
-    if (exposed.length > 0) conflict("port exposing and the container type network mode");
+    if (exposedPorts.length > 0) conflict("port exposing and the container type network mode");
   }
   if (mode.kind === "host" && has(hostConfig.links)) {
     conflict("host type networking can't be used with links. This would result in undefined behavior");

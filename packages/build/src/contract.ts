@@ -75,6 +75,8 @@ export interface BuildRequest {
   readonly history?: "classic" | "buildkit";
   /** How layers are compressed. Plain ones are compressed when they are pushed. @default "none" */
   readonly compression?: "none" | "gzip" | "zstd";
+  /** Keep the file system that a failing command leaves, as an image without a name. @default false */
+  readonly keepFailed?: boolean;
   /** One layer for all that the build adds to its base. @default false */
   readonly squash?: boolean;
 }
@@ -273,6 +275,8 @@ export interface BuildFailure {
   /** Of a `RUN`: its exit code and the end of its output. */
   readonly exitCode?: number;
   readonly output?: string;
+  /** What the command left, where {@link BuildRequest.keepFailed} asks for it. */
+  readonly imageId?: string;
   /** The vertex that failed. */
   readonly vertex?: string;
 }

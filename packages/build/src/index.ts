@@ -2,4 +2,5 @@ export { type BuildkitDoor, type BuildkitDoorOptions, openBuildkitDoor } from ".
 export { type ClassicDoor, classicDoor } from "./classic/classic-door.ts";
 export * from "./contract.ts";
 export { endFilesWorkers } from "./files/files.ts";
+export type * from "./remote/remote-build.ts";
 export { Builder } from "./solver/builder.ts";

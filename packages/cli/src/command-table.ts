@@ -123,7 +123,18 @@ const container: readonly CommandEntry[] = [
   },
 ];
 
+const builder: readonly CommandEntry[] = [
+  { name: "build", summary: "Build an image from a Containerfile", load: () => import("./commands/build.ts") },
+  { name: "du", summary: "Disk usage of the build cache", load: () => import("./commands/builder-du.ts") },
+  { name: "prune", summary: "Remove build cache", load: () => import("./commands/builder-prune.ts") },
+];
+
 const image: readonly CommandEntry[] = [
+  {
+    name: "build",
+    summary: "Build an image from a Containerfile",
+    load: () => import("./commands/build.ts"),
+  },
   {
     name: "bootstrap",
     summary: "Make a base image on the spot from this machine's distribution packages, without a registry",
@@ -313,6 +324,7 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     summary: "Attach local standard input, output, and error streams to a running container",
     load: () => import("./commands/attach.ts"),
   },
+  { name: "build", summary: "Build an image from a Containerfile", load: () => import("./commands/build.ts") },
   {
     name: "commit",
     summary: "Create a new image from a container's changes",
@@ -436,6 +448,7 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     summary: "Block until one or more containers stop, then print their exit codes",
     load: () => import("./commands/wait.ts"),
   },
+  { name: "builder", summary: "Manage builds and their cache", children: builder },
   { name: "container", summary: "Manage containers", children: container },
   { name: "image", summary: "Manage images", children: image },
   { name: "manifest", summary: "Look at image manifests and manifest lists", children: manifest },

@@ -114,7 +114,7 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
   const api = createDockerApiServer({
     ...door,
     ...audit("engine"),
-    build: classicDoor({ build: builder.build.bind(builder), cache: buildkit.cache }),
+    build: classicDoor({ build: builder.build.bind(builder), cache: buildkit.cache }, builder.workDirectory),
     buildkit,
     sockets,
     shutdown: ({ reset }) => stop({ reason: "a client's request", reset }),

@@ -11,6 +11,12 @@ export interface BuildDoor {
   /** Ends the build of this id; none is no error. */
   cancel(buildId: string): void;
   list(): Promise<readonly BuildCacheRecord[]>;
+  /** Serves `POST /boxship/build`, whose body and messages are the builder's own. Throws only while nothing was written. */
+  remote(
+    body: AsyncIterable<Uint8Array>,
+    write: (message: unknown) => Promise<void> | undefined,
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
 export interface ClassicBuildRequest {

@@ -1,5 +1,6 @@
 import { asBoxshipError } from "@boxship/base";
 import { BuildError, type CacheRecord, type Solver } from "../contract.ts";
+import { remoteBuild } from "../remote/remote-door.ts";
 import { type ClassicBuild, decodeClassicBuild } from "./classic-request.ts";
 import { type ClassicMessage, ClassicStream } from "./classic-stream.ts";
 
@@ -19,16 +20,27 @@ export interface ClassicDoor {
   /** `POST /build/cancel`. Ends the build of that id; none is no error. */
   cancel(buildId: string): void;
   list(): Promise<readonly CacheRecord[]>;
+  /** `POST /boxship/build`, as {@link RemoteBuild} says. Throws only before the first message. */
+  remote(
+    body: AsyncIterable<Uint8Array>,
+    write: (message: unknown) => Promise<void> | undefined,
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
-/** The classic builder's door to a solver. */
-export function classicDoor(solver: Solver): ClassicDoor {
+/**
+ * The doors to a solver over HTTP.
+ *
+ * @param directory for files of builds that are under way
+ */
+export function classicDoor(solver: Solver, directory: string): ClassicDoor {
   const running = new Map<string, AbortController>();
   return {
     build: (request, write, signal) => classicBuild(solver, running, request, write, signal),
     prune: (options) => solver.cache.prune(options),
     cancel: (buildId) => running.get(buildId)?.abort(),
     list: () => solver.cache.list(),
+    remote: (body, write, signal) => remoteBuild(solver, body, write, { directory, signal }),
   };
 }
 

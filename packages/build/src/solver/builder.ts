@@ -24,6 +24,8 @@ import { placed } from "./steps/metadata.ts";
 /** The builder of one engine. Disposing it ends the builds that run, and waits for them. */
 export class Builder implements Solver, AsyncDisposable {
   readonly cache: BuildCache;
+  /** For files of builds that are under way; emptied when the builder is opened. */
+  readonly workDirectory: string;
   readonly #parts: BuilderParts;
   readonly #keeping: Disposable;
   readonly #running = new Map<AbortController, Promise<unknown>>();
@@ -32,6 +34,7 @@ export class Builder implements Solver, AsyncDisposable {
     this.#parts = parts;
     this.#keeping = keeping;
     this.cache = buildCache(parts);
+    this.workDirectory = join(parts.root, "work");
   }
 
   /** Opens the builder's state below the engine's; what builds left when their process ended is removed. */

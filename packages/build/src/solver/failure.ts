@@ -9,6 +9,8 @@ export class CommandFailed extends FailedPrecondition {
   readonly exitCode: number;
   /** The end of what it wrote. */
   readonly output: string;
+  /** An image of the file system that it left. */
+  imageId: string | undefined;
 
   constructor(args: readonly string[], status: ExitStatus, output: string) {
     const killed = status.oomKilled ? " (it ran out of memory)" : "";
@@ -38,6 +40,7 @@ export function buildError(
     instruction: instruction.text,
     vertex,
     ...(command === undefined ? {} : { exitCode: command.exitCode, output: command.output }),
+    ...(command?.imageId === undefined ? {} : { imageId: command.imageId }),
   };
   const message =
     command !== undefined && words === "buildkit"

@@ -6,7 +6,7 @@ import { type CopyPlan, renameEntry } from "./copy-plan.ts";
 import { splitPath } from "./paths.ts";
 
 /** Files that are archived already, by device and inode: the next name of one is a link to the first. */
-type Seen = Map<string, string>;
+export type Seen = Map<string, string>;
 
 function entryType(stats: Stats): TarEntryInit["type"] | undefined {
   if (stats.isFile()) return "file";
@@ -26,7 +26,13 @@ function deviceNumbers(rdev: number) {
   };
 }
 
-async function describe(path: string, name: string, stats: Stats, seen: Seen): Promise<TarInput | undefined> {
+/** One member; undefined for a socket. */
+export async function describeEntry(
+  path: string,
+  name: string,
+  stats: Stats,
+  seen: Seen,
+): Promise<TarInput | undefined> {
   const type = entryType(stats);
   // A socket means nothing without the process that listens on it.
   if (type === undefined) return undefined;
@@ -56,7 +62,7 @@ async function describe(path: string, name: string, stats: Stats, seen: Seen): P
 
 async function* walk(path: string, name: string, plan: CopyPlan, seen: Seen): AsyncGenerator<TarInput> {
   const stats = await lstat(path);
-  const input = await describe(path, renameEntry(name, plan), stats, seen);
+  const input = await describeEntry(path, renameEntry(name, plan), stats, seen);
   if (input !== undefined) yield input;
   if (!stats.isDirectory()) return;
   for (const child of (await readdir(path)).toSorted()) yield* walk(join(path, child), `${name}/${child}`, plan, seen);

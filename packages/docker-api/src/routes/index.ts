@@ -1,4 +1,5 @@
 import type { Route } from "../http/route.ts";
+import { boxshipBuild } from "./boxship/boxship-build.ts";
 import { boxshipPing } from "./boxship/boxship-ping.ts";
 import { boxshipShutdown } from "./boxship/boxship-shutdown.ts";
 import { containerMountAdd, containerMountRemove } from "./boxship/container-mounts.ts";
@@ -155,6 +156,7 @@ export const ROUTES: readonly Route[] = [
   volumeSnapshotCreate,
   volumeSnapshotRestore,
   volumeSnapshotDelete,
+  boxshipBuild,
   boxshipPing,
   boxshipShutdown,
   containerMountAdd,

@@ -1,12 +1,14 @@
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PermissionDenied, Unsupported } from "@boxship/base";
+import { makeImage } from "@boxship/engine";
 import { formatPlatform, hostPlatform } from "@boxship/oci";
 import { type RunInstruction, refuse } from "../../language/index.ts";
 import { PROXY_ARGS } from "../build-args.ts";
+import { CommandFailed } from "../failure.ts";
 import type { BuildSession } from "../session.ts";
-import { DEFAULT_SHELL, envMap, type StageState } from "../state.ts";
-import { finishLayer, newWorkingId, withRoot } from "../working-layer.ts";
+import { DEFAULT_SHELL, envMap, imageDocument, type StageState } from "../state.ts";
+import { finishLayer, newWorkingId, type WorkingRoot, withRoot } from "../working-layer.ts";
 import type { FindRoot } from "./copy.ts";
 import { type Command, runCommand } from "./run-command.ts";
 import { planMounts } from "./run-mounts.ts";
@@ -56,13 +58,29 @@ export async function run(
               insecure,
               ...(script.file === undefined ? {} : { file: script.file }),
             };
-            await runCommand(session, root, command);
+            try {
+              await runCommand(session, root, command);
+            } catch (error) {
+              if (session.request.keepFailed === true && error instanceof CommandFailed) {
+                error.imageId = await keepFailed(session, root, state);
+              }
+              throw error;
+            }
             return finishLayer(session, root, state.layers, done);
           },
           { id },
         );
       }),
   };
+}
+
+/** An image of what a command that failed has left. */
+async function keepFailed(session: BuildSession, root: WorkingRoot, state: StageState): Promise<string> {
+  const layer = await finishLayer(session, root, state.layers, () => {});
+  await session.settle();
+  const layers = layer === undefined ? state.layers : [...state.layers, layer];
+  const { lease } = session;
+  return makeImage(session.parts.engine, { config: imageDocument(state), layers, tags: [], lease });
 }
 
 function checkEntitlements(session: BuildSession, { place, security }: RunInstruction, network: string): void {

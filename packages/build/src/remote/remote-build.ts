@@ -1,0 +1,63 @@
+/**
+ * A build as the command line asks for it: `POST /boxship/build`. The body begins with the length of a JSON text (four
+ * bytes, big endian) and the text, a {@link RemoteBuild}; then comes a tar with the files: `main/…`, and `named/NAME/…` for
+ * each named context that is a directory. The answer is JSON texts, one to a line: {@link RemoteMessage}.
+ */
+export interface RemoteBuild {
+  /** Base64. */
+  readonly file: { readonly name: string; readonly bytes: string; readonly ignore?: string } | undefined;
+  /** Path of the Containerfile in a context that is elsewhere. */
+  readonly filePath?: string;
+  readonly context: RemoteContext;
+  readonly contexts?: Readonly<Record<string, RemoteContext>>;
+  readonly target?: string;
+  /** Null: named without a value. */
+  readonly args?: Readonly<Record<string, string | null>>;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly platforms?: readonly string[];
+  readonly noCache?: boolean | readonly string[];
+  readonly pull?: boolean;
+  readonly network?: string;
+  readonly extraHosts?: readonly string[];
+  readonly shmSize?: number;
+  readonly ulimits?: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+  readonly cgroupParent?: string;
+  readonly resources?: Readonly<Record<string, string | number>>;
+  readonly entitlements?: readonly ("network.host" | "security.insecure")[];
+  /** Base64 by id. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  readonly credentials?: Readonly<
+    Record<string, { readonly username?: string; readonly password?: string; readonly identityToken?: string }>
+  >;
+  readonly outputs?: readonly RemoteOutput[];
+  readonly compression?: "none" | "gzip" | "zstd";
+  /** Keep the file system of a command that failed, as an image. */
+  readonly keepFailed?: boolean;
+}
+
+export type RemoteContext =
+  | { readonly kind: "files" | "empty" }
+  | { readonly kind: "git" | "http"; readonly url: string }
+  | { readonly kind: "image"; readonly reference: string };
+
+export type RemoteOutput =
+  | { readonly kind: "image"; readonly names: readonly string[]; readonly push?: boolean }
+  | { readonly kind: "oci" | "docker"; readonly names: readonly string[] }
+  | { readonly kind: "tar" }
+  | { readonly kind: "none" };
+
+export type RemoteMessage =
+  /** A `ProgressEvent`; the data of logs is base64. */
+  | { readonly event: unknown }
+  /** A piece of the archive that an output makes, base64. */
+  | { readonly output: number; readonly data: string }
+  | {
+      readonly result: {
+        readonly imageId?: string;
+        readonly digest?: string;
+        readonly metadata: Readonly<Record<string, unknown>>;
+        readonly warnings: readonly { readonly rule: string; readonly message: string }[];
+      };
+    }
+  | { readonly error: { readonly message: string; readonly remedy?: string; readonly failure?: unknown } };

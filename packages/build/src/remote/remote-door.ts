@@ -1,0 +1,176 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { asBoxshipError, InvalidArgument } from "@boxship/base";
+import { extractArchive } from "@boxship/oci";
+import { BuildError, type BuildRequest, type ContextSource, type Output, type Solver } from "../contract.ts";
+import type { RemoteBuild, RemoteContext, RemoteMessage, RemoteOutput } from "./remote-build.ts";
+
+const LARGEST_HEAD = 32 << 20;
+
+/**
+ * Serves one `POST /boxship/build`. Throws only while nothing was written.
+ *
+ * @param directory where files of contexts are unpacked, in a directory that is removed afterwards
+ */
+export async function remoteBuild(
+  solver: Solver,
+  body: AsyncIterable<Uint8Array>,
+  write: (message: RemoteMessage) => Promise<void> | undefined,
+  options: { readonly directory: string; readonly signal: AbortSignal },
+): Promise<void> {
+  const { head, rest } = await readHead(body);
+  const path = join(options.directory, randomBytes(8).toString("hex"));
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  try {
+    const files = new SentFiles(path, rest, options.signal);
+    const request = requestOf(head, files, write);
+    const result = await solver.build(request, (event) => void write({ event: jsonEvent(event) }), options.signal);
+    const { imageId, descriptor, metadata, warnings } = result;
+    await write({
+      result: {
+        ...(imageId === undefined ? {} : { imageId }),
+        ...(descriptor === undefined ? {} : { digest: descriptor.digest }),
+        metadata,
+        warnings,
+      },
+    });
+  } catch (error) {
+    if (options.signal.aborted) throw error;
+    const { message, remedy } = asBoxshipError(error);
+    const failure = error instanceof BuildError ? { failure: error.failure } : {};
+    await write({ error: { message, ...(remedy === undefined ? {} : { remedy }), ...failure } });
+  } finally {
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+function jsonEvent(event: object): unknown {
+  return "data" in event && event.data instanceof Buffer ? { ...event, data: event.data.toString("base64") } : event;
+}
+
+async function readHead(
+  body: AsyncIterable<Uint8Array>,
+): Promise<{ readonly head: RemoteBuild; readonly rest: AsyncIterable<Uint8Array> }> {
+  const iterator = body[Symbol.asyncIterator]();
+  let bytes = Buffer.alloc(0);
+  const need = async (count: number) => {
+    while (bytes.length < count) {
+      const next = await iterator.next();
+      if (next.done === true) throw new InvalidArgument("the build request ends before its beginning is complete");
+      bytes = Buffer.concat([bytes, next.value]);
+    }
+  };
+  await need(4);
+  const length = bytes.readUInt32BE(0);
+  if (length > LARGEST_HEAD) throw new InvalidArgument(`the build request has ${length} bytes, too many`);
+  await need(4 + length);
+  const text = bytes.subarray(4, 4 + length).toString("utf8");
+  const left = bytes.subarray(4 + length);
+  async function* rest(): AsyncGenerator<Uint8Array> {
+    if (left.length > 0) yield left;
+    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value;
+  }
+  try {
+    return { head: JSON.parse(text) as RemoteBuild, rest: rest() };
+  } catch (error) {
+    throw new InvalidArgument("the build request is not JSON", { cause: error });
+  }
+}
+
+/** The files that came along, unpacked when the first context is opened. */
+class SentFiles {
+  readonly #path: string;
+  readonly #stream: AsyncIterable<Uint8Array>;
+  readonly #signal: AbortSignal;
+  #unpacked: Promise<void> | undefined;
+
+  constructor(path: string, stream: AsyncIterable<Uint8Array>, signal: AbortSignal) {
+    this.#path = path;
+    this.#stream = stream;
+    this.#signal = signal;
+  }
+
+  source(directory: string): ContextSource {
+    return {
+      kind: "provider",
+      open: async () => {
+        this.#unpacked ??= extractArchive(this.#path, "/", this.#stream, {}, this.#signal);
+        await this.#unpacked;
+        const path = join(this.#path, directory);
+        await mkdir(path, { recursive: true });
+        return { path, [Symbol.asyncDispose]: () => Promise.resolve() };
+      },
+    };
+  }
+}
+
+function contextOf(context: RemoteContext, files: SentFiles, directory: string): ContextSource {
+  switch (context.kind) {
+    case "files":
+      return files.source(directory);
+    case "git":
+    case "http":
+    case "image":
+    case "empty":
+      return context as ContextSource;
+    default:
+      throw new InvalidArgument("there is no such context");
+  }
+}
+
+function requestOf(
+  head: RemoteBuild,
+  files: SentFiles,
+  write: (message: RemoteMessage) => Promise<void> | undefined,
+): BuildRequest {
+  const {
+    file,
+    filePath,
+    context,
+    contexts = {},
+    secrets = {},
+    credentials = {},
+    args = {},
+    outputs = [],
+    ...rest
+  } = head;
+  const { resources, ...options } = rest;
+  return {
+    ...options,
+    ...(resources === undefined ? {} : { resources }),
+    file:
+      file === undefined
+        ? { kind: "context", ...(filePath === undefined ? {} : { path: filePath }) }
+        : {
+            kind: "bytes",
+            name: file.name,
+            bytes: Buffer.from(file.bytes, "base64"),
+            ...(file.ignore === undefined ? {} : { ignore: Buffer.from(file.ignore, "base64") }),
+          },
+    context: contextOf(context, files, "main"),
+    contexts: Object.fromEntries(
+      Object.entries(contexts).map(([name, source]) => [name, contextOf(source, files, `named/${name}`)]),
+    ),
+    args: Object.fromEntries(Object.entries(args).map(([name, value]) => [name, value ?? undefined])),
+    secret: (id) => {
+      const value = Object.hasOwn(secrets, id) ? secrets[id] : undefined;
+      return Promise.resolve(value === undefined ? undefined : Buffer.from(value, "base64"));
+    },
+    credentials: (host) => Promise.resolve(Object.hasOwn(credentials, host) ? credentials[host] : undefined),
+    outputs: outputs.map((output, index) => outputOf(output, index, write)),
+    history: "buildkit",
+  };
+}
+
+function outputOf(
+  output: RemoteOutput,
+  index: number,
+  write: (message: RemoteMessage) => Promise<void> | undefined,
+): Output {
+  if (output.kind === "image" || output.kind === "none") return output;
+  const sink = async (bytes: AsyncIterable<Uint8Array>) => {
+    for await (const piece of bytes) await write({ output: index, data: Buffer.from(piece).toString("base64") });
+  };
+  return output.kind === "tar" ? { kind: "tar", write: sink } : { ...output, write: sink };
+}

@@ -1,0 +1,76 @@
+import { createWriteStream } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import type { Writable } from "node:stream";
+import type { RemoteOutput } from "@boxship/build";
+import type { Context } from "../context.ts";
+import { Failure, FlagError } from "../failure.ts";
+
+/** One `--output`, and where on this side it goes. */
+export interface BuildOutput {
+  readonly remote: RemoteOutput;
+  /** A file, `-` for standard output, or a directory for `local`; undefined where nothing comes back. */
+  readonly destination?: string;
+  readonly directory: boolean;
+}
+
+/** Reads `type=tar,dest=FILE` and a plain path, which is a directory, or `-`. */
+export function parseOutput(text: string, names: readonly string[]): BuildOutput {
+  if (!text.includes("=")) {
+    if (text === "-") return { remote: { kind: "tar" }, destination: "-", directory: false };
+    return { remote: { kind: "tar" }, destination: text, directory: true };
+  }
+  const fields = new Map(text.split(",").map((field) => splitAt(field)));
+  const type = fields.get("type") ?? "local";
+  const own = fields.get("name");
+  const tags = own === undefined ? names : own.split(",");
+  const destination = fields.get("dest");
+  const to = (remote: RemoteOutput, directory = false): BuildOutput => {
+    if (destination === undefined) throw new FlagError(`--output: dest is required for ${type} exporter`);
+    return { remote, destination, directory };
+  };
+  for (const key of fields.keys()) {
+    if (!["type", "dest", "name", "push", "compression"].includes(key))
+      throw new FlagError(`--output: unknown field ${key}`);
+  }
+  switch (type) {
+    case "image":
+      return { remote: { kind: "image", names: tags, push: fields.get("push") === "true" }, directory: false };
+    case "registry":
+      return { remote: { kind: "image", names: tags, push: true }, directory: false };
+    case "docker":
+      if (destination === undefined) return { remote: { kind: "image", names: tags }, directory: false };
+      return to({ kind: "docker", names: tags });
+    case "oci":
+      return to({ kind: "oci", names: tags });
+    case "tar":
+      return to({ kind: "tar" });
+    case "local":
+      return to({ kind: "tar" }, true);
+    case "cacheonly":
+      return { remote: { kind: "none" }, directory: false };
+    default:
+      throw new FlagError(`--output: unknown type ${type}`);
+  }
+}
+
+function splitAt(field: string): readonly [string, string] {
+  const equals = field.indexOf("=");
+  return equals === -1 ? [field, "true"] : [field.slice(0, equals), field.slice(equals + 1)];
+}
+
+/** Where an output's bytes go on this side. */
+export async function openDestination(context: Context, output: BuildOutput): Promise<Writable | undefined> {
+  const { destination, directory } = output;
+  if (destination === undefined || directory) return undefined;
+  if (destination !== "-") return createWriteStream(destination);
+  if (context.stdout.isTTY) {
+    throw new Failure("the output is an archive, and standard output is a terminal", { remedy: "use --output FILE" });
+  }
+  return context.stdout;
+}
+
+/** Makes the directory of a local output. */
+export async function makeDestination({ destination = "" }: BuildOutput): Promise<string> {
+  await mkdir(destination, { recursive: true });
+  return destination;
+}

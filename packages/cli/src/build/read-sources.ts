@@ -1,0 +1,120 @@
+import { readFile, stat } from "node:fs/promises";
+import { basename, join, relative, resolve } from "node:path";
+import { systemCode } from "@boxship/base/errors";
+import type { RemoteBuild } from "@boxship/build";
+import { readIgnoreFile } from "@boxship/build/ignore";
+import { readAll } from "../api-client/client.ts";
+import type { Context } from "../context.ts";
+import { Failure } from "../failure.ts";
+
+/** What a build reads on this side. */
+export interface BuildSources {
+  readonly file: RemoteBuild["file"];
+  readonly filePath?: string;
+  readonly context: RemoteBuild["context"];
+  /** Directories that are sent, by where they go in the archive, with the patterns that are left out. */
+  readonly directories: readonly {
+    readonly path: string;
+    readonly prefix: string;
+    readonly ignore: readonly string[];
+  }[];
+}
+
+const FILES = ["Dockerfile", "dockerfile", "Containerfile"];
+const IGNORES = [".containerignore", ".dockerignore"];
+
+async function readOptional(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return undefined;
+    throw new Failure(`cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Finds the Containerfile and the context that a command line names: a directory, `-`, or an address. */
+export async function readSources(context: Context, operand: string, filePath: string): Promise<BuildSources> {
+  if (operand === "-") return readStandardInput(context);
+  if (isRemote(operand)) {
+    const kind = /^https?:\/\/(?!.*\.git(?:#|$))/.test(operand) ? "http" : "git";
+    return {
+      file: undefined,
+      ...(filePath === "" ? {} : { filePath }),
+      context: { kind, url: operand },
+      directories: [],
+    };
+  }
+  const directory = resolve(operand);
+  if (!(await isDirectory(directory))) {
+    throw new Failure(`unable to prepare context: path "${operand}" not found`, {
+      remedy: "name a directory, an address, or - for standard input",
+    });
+  }
+  const { name, bytes, path } = await readContainerfile(context, directory, filePath);
+  const own = path === undefined ? undefined : await firstOf(IGNORES.map((suffix) => `${path}${suffix}`));
+  const ignore = own ?? (await firstOf(IGNORES.map((file) => join(directory, file))));
+  const patterns = ignore === undefined ? [] : readIgnoreFile(ignore);
+  const file = {
+    name,
+    bytes: bytes.toString("base64"),
+    ...(ignore === undefined ? {} : { ignore: ignore.toString("base64") }),
+  };
+  return { file, context: { kind: "files" }, directories: [{ path: directory, prefix: "main", ignore: patterns }] };
+}
+
+function isRemote(operand: string): boolean {
+  return /^(?:https?|git|ssh):\/\/|^[\w.-]+@[\w.-]+:|^github\.com\//.test(operand);
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return false;
+  }
+}
+
+async function firstOf(paths: readonly string[]): Promise<Buffer | undefined> {
+  for (const path of paths) {
+    const bytes = await readOptional(path);
+    if (bytes !== undefined) return bytes;
+  }
+  return undefined;
+}
+
+async function readContainerfile(
+  context: Context,
+  directory: string,
+  filePath: string,
+): Promise<{ readonly name: string; readonly bytes: Buffer; readonly path?: string }> {
+  if (filePath === "-") return { name: "Dockerfile", bytes: await readAll(context.stdin) };
+  const candidates = filePath === "" ? FILES.map((name) => join(directory, name)) : [resolve(filePath)];
+  for (const path of candidates) {
+    const bytes = await readOptional(path);
+    if (bytes === undefined) continue;
+    const inside = relative(directory, path);
+    return { name: inside.startsWith("..") ? basename(path) : inside, bytes, path };
+  }
+  const wanted = filePath === "" ? "Dockerfile" : filePath;
+  throw new Failure(`unable to evaluate symlinks in Dockerfile path: ${resolve(directory, wanted)}: no such file`, {
+    remedy: "name the file with --file",
+  });
+}
+
+/** A Containerfile alone; an archive on standard input is the context. */
+async function readStandardInput(context: Context): Promise<BuildSources> {
+  const bytes = await readAll(context.stdin);
+  const isArchive =
+    (bytes.length > 262 && bytes.subarray(257, 262).toString("latin1") === "ustar") ||
+    bytes.subarray(0, 2).equals(Buffer.from([0x1f, 0x8b])) ||
+    bytes.subarray(0, 4).equals(Buffer.from([0x28, 0xb5, 0x2f, 0xfd]));
+  if (isArchive) {
+    throw new Failure("an archive on standard input is not supported", {
+      remedy: "unpack it and name the directory, or pipe it into docker build",
+    });
+  }
+  return { file: { name: "Dockerfile", bytes: bytes.toString("base64") }, context: { kind: "empty" }, directories: [] };
+}

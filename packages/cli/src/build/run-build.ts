@@ -1,0 +1,124 @@
+import { once } from "node:events";
+import { PassThrough, Readable, type Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { BuildFailure, RemoteBuild, RemoteMessage } from "@boxship/build";
+import { type TarInput, writeTar } from "@boxship/oci/tar";
+import { unpackInto } from "../archive/unpack.ts";
+import type { Context } from "../context.ts";
+import { Failure } from "../failure.ts";
+import { jsonValues } from "../stream/json-lines.ts";
+import { type BuildOutput, makeDestination, openDestination } from "./outputs.ts";
+import { packContext } from "./pack-context.ts";
+import type { BuildEvent, BuildProgress } from "./progress.ts";
+import type { BuildSources } from "./read-sources.ts";
+
+export interface BuildAnswer {
+  readonly imageId?: string;
+  readonly digest?: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly warnings: readonly { readonly message: string }[];
+}
+
+/** A build failed; what it was doing comes along. */
+export class BuildFailed extends Failure {
+  readonly failure: BuildFailure | undefined;
+
+  constructor(message: string, remedy: string | undefined, failure: BuildFailure | undefined) {
+    super(`failed to solve: ${message}`, { status: failure?.exitCode ?? 1, remedy });
+    this.failure = failure;
+  }
+}
+
+/** Sends a build and shows it until it ends. @throws BuildFailed */
+export async function runBuild(
+  context: Context,
+  build: RemoteBuild,
+  sources: BuildSources,
+  outputs: readonly BuildOutput[],
+  progress: BuildProgress,
+): Promise<BuildAnswer> {
+  const head = Buffer.from(JSON.stringify(build));
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(head.length);
+  async function* body(): AsyncGenerator<Buffer> {
+    yield Buffer.concat([length, head]);
+    yield* writeTar(members(sources));
+  }
+  const response = await context.api.open("POST", "/boxship/build", {
+    stream: Readable.from(body(), { objectMode: false }),
+    headers: { "Content-Type": "application/octet-stream" },
+  });
+  await using sinks = new Sinks(context, outputs);
+  let answer: BuildAnswer | undefined;
+  try {
+    for await (const value of jsonValues(response.body)) {
+      const message = value as RemoteMessage;
+      if ("event" in message) progress.push(message.event as BuildEvent);
+      else if ("output" in message) await sinks.write(message.output, Buffer.from(message.data, "base64"));
+      else if ("result" in message) answer = message.result;
+      else {
+        const { message: text, remedy, failure } = message.error;
+        throw new BuildFailed(text, remedy, failure as BuildFailure | undefined);
+      }
+    }
+  } finally {
+    progress.end();
+  }
+  await sinks.end();
+  if (answer === undefined) throw new Failure("the engine ended the build without a result");
+  return answer;
+}
+
+async function* members({ directories }: BuildSources): AsyncGenerator<TarInput> {
+  for (const { path, prefix, ignore } of directories) yield* packContext(path, prefix, ignore);
+}
+
+/** What outputs send back, each into its place. */
+class Sinks implements AsyncDisposable {
+  readonly #context: Context;
+  readonly #outputs: readonly BuildOutput[];
+  readonly #open = new Map<number, { readonly stream: Writable; readonly done: Promise<unknown> }>();
+
+  constructor(context: Context, outputs: readonly BuildOutput[]) {
+    this.#context = context;
+    this.#outputs = outputs;
+  }
+
+  async write(index: number, bytes: Buffer): Promise<void> {
+    const { stream, done } = await this.#sink(index);
+    if (!stream.write(bytes)) await Promise.race([once(stream, "drain"), done]);
+  }
+
+  async #sink(index: number): Promise<{ readonly stream: Writable; readonly done: Promise<unknown> }> {
+    const known = this.#open.get(index);
+    if (known !== undefined) return known;
+    const output = this.#outputs[index];
+    if (output === undefined) throw new Failure("the engine sends an output that nobody asked for");
+    const stream = new PassThrough();
+    const destination = await openDestination(this.#context, output);
+    const done =
+      destination === undefined
+        ? unpackInto(stream, { directory: await makeDestination(output) })
+        : pipeline(stream, destination, { end: destination !== this.#context.stdout });
+    done.catch(() => {});
+    const sink = { stream, done };
+    this.#open.set(index, sink);
+    return sink;
+  }
+
+  /** All is written. */
+  async end(): Promise<void> {
+    for (const { stream, done } of this.#open.values()) {
+      stream.end();
+      await done;
+    }
+    this.#open.clear();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { stream, done } of this.#open.values()) {
+      stream.destroy();
+      await done.catch(() => {});
+    }
+  }
+}

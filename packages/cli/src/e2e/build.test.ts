@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+import { type Boxship, type Ran, type RunOptions, startBoxship, tempDir } from "@boxship/testkit";
+import { onSocket } from "./programs.ts";
+
+/** `boxship build` on a real engine. */
+describe("boxship build", () => {
+  let engine: Boxship;
+  let run: (args: readonly string[], options?: RunOptions) => Promise<Ran>;
+  const directory = tempDir("cli-build");
+  const ok = async (args: readonly string[], options?: RunOptions): Promise<Ran> => {
+    const ran = await run(args, options);
+    assert.equal(ran.status, 0, `${args.join(" ")}: ${ran.stderr}`);
+    return ran;
+  };
+  const context = (name: string, files: Readonly<Record<string, string>>): string => {
+    const path = directory.join(name);
+    mkdirSync(path, { recursive: true });
+    for (const [file, content] of Object.entries(files)) writeFileSync(`${path}/${file}`, content);
+    return path;
+  };
+
+  before(async () => {
+    engine = await startBoxship();
+    run = onSocket(engine.socketPath);
+    await ok(["image", "bootstrap", "busybox"]);
+  });
+  after(async () => {
+    await engine[Symbol.asyncDispose]();
+    await directory[Symbol.asyncDispose]();
+  });
+
+  test("a directory becomes an image; secrets are given and not kept; what is ignored is not sent", async () => {
+    const path = context("image", {
+      Containerfile:
+        "FROM busybox\nCOPY . /c/\nRUN --mount=type=secret,id=token wc -c < /run/secrets/token > /size\nARG WHO\nRUN echo $WHO > /who\n",
+      "a.txt": "a",
+      "b.log": "b",
+      ".dockerignore": "*.log\n",
+    });
+    writeFileSync(directory.join("secret"), "12345");
+    const { stderr } = await ok([
+      ...["build", "-t", "built:1", "--secret", `id=token,src=${directory.join("secret")}`],
+      ...["--build-arg", "WHO=me", "--iidfile", directory.join("iid"), "--metadata-file", directory.join("meta"), path],
+    ]);
+    assert.match(stderr, /#\d+ \[3\/4\] RUN --mount=type=secret/);
+    const { stdout } = await ok([
+      "run",
+      "--rm",
+      "--network",
+      "none",
+      "built:1",
+      "sh",
+      "-c",
+      "ls -a /c; cat /size /who",
+    ]);
+    assert.deepEqual(stdout.split("\n").slice(2), [".dockerignore", "Containerfile", "a.txt", "5", "me", ""]);
+    const id = readFileSync(directory.join("iid"), "utf8");
+    const meta = JSON.parse(readFileSync(directory.join("meta"), "utf8")) as Record<string, unknown>;
+    assert.equal(meta["containerimage.config.digest"], id);
+    assert.equal((await ok(["image", "inspect", "-f", "{{.Id}}", "built:1"])).stdout.trim(), id);
+    const again = await ok([
+      "build",
+      "-q",
+      "--secret",
+      `id=token,src=${directory.join("secret")}`,
+      "--build-arg",
+      "WHO=me",
+      path,
+    ]);
+    assert.deepEqual([again.stdout.trim(), again.stderr], [id, ""]);
+  });
+
+  test("the files of the last stage become a directory", async () => {
+    const path = context("local", { Dockerfile: "FROM scratch\nCOPY a.txt /d/\n", "a.txt": "a" });
+    const out = directory.join("out");
+    await ok(["build", "-o", out, path]);
+    assert.deepEqual(readdirSync(out), ["d"]);
+    assert.equal(readFileSync(`${out}/d/a.txt`, "utf8"), "a");
+    await ok(["build", "-o", `type=oci,dest=${directory.join("oci.tar")}`, path]);
+    const { stdout } = await ok(["load", "-i", directory.join("oci.tar")]);
+    assert.match(stdout, /Loaded image/);
+  });
+
+  test("a named context goes before an image of that name", async () => {
+    const path = context("with-named", { Dockerfile: "FROM busybox\nCOPY --from=other x.txt /x\nRUN cat /x\n" });
+    const other = context("other", { "x.txt": "from the named context" });
+    const { stderr } = await ok(["build", "--build-context", `other=${other}`, path]);
+    assert.match(stderr, /from the named context/);
+  });
+
+  test("a failure shows its lines and has the command's exit code; a shell is opened in what it left", async () => {
+    const path = context("failing", { Dockerfile: "FROM busybox\nRUN echo said; echo left > /left; exit 9\n" });
+    const failed = await run(["build", path]);
+    assert.equal(failed.status, 9);
+    assert.match(failed.stderr, /Dockerfile:2\n.*\n +2 \| >>> RUN echo said/);
+    const shell = await run(["build", "--on-error", "shell", path], { input: "cat /left\n" });
+    assert.deepEqual([shell.status, shell.stdout], [9, "left\n"]);
+    const wrong = context("wrong", { Dockerfile: "FROM busybox\nRUNN true\n" });
+    assert.match(
+      (await run(["build", wrong])).stderr,
+      /Dockerfile:2: unknown instruction: RUNN\nHint: did you mean RUN\?/,
+    );
+  });
+
+  test("the cache is listed and pruned", async () => {
+    const path = context("cached", { Dockerfile: "FROM busybox\nRUN echo cached > /cached\n" });
+    await ok(["build", path]);
+    assert.match((await ok(["builder", "du"])).stdout, /regular +RUN echo cached/);
+    assert.match((await ok(["builder", "prune", "--all", "--force"])).stdout, /Total reclaimed space: /);
+    assert.doesNotMatch((await ok(["builder", "du"])).stdout, /RUN echo cached/);
+  });
+});

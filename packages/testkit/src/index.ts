@@ -9,6 +9,8 @@ export * from "./leak-check.ts";
 export * from "./log-receivers.ts";
 export * from "./process.ts";
 export * from "./registry.ts";
+export * from "./rootless-boxship.ts";
+export * from "./rootless-user.ts";
 export * from "./run-program.ts";
 export * from "./tar-fixture.ts";
 export * from "./temp-dir.ts";

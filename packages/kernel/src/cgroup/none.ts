@@ -4,7 +4,7 @@ import { groupName } from "./group.ts";
 import type { CgroupStats } from "./stats.ts";
 
 const REFUSAL = "this process may not change control groups";
-const REMEDY = "start the engine as root, or from a service to which systemd delegates its control group (cgroup v2)";
+const REMEDY = "use an engine that root has started";
 
 /** Where no tree may be written: no group ever exists, and whatever needs one is refused. */
 export class CgroupTreeNone implements CgroupTree {

@@ -14,10 +14,12 @@ export interface PortTarget {
  */
 export interface OutsidePorts {
   /**
-   * Listens outside and passes on to the target. For a port that is published already only the target changes, and open
-   * connections go on. Rejects with the code of bind(2), `EADDRINUSE` above all.
+   * Listens outside and passes on to the target. Rejects with the code of bind(2), `EADDRINUSE` above all, also when the
+   * port is published already.
    */
   publish(binding: PortBinding, target: PortTarget | undefined): Promise<void>;
+  /** Changes where a published port leads; open connections go on. One that is not published is published. */
+  lead(binding: PortBinding, target: PortTarget | undefined): Promise<void>;
   /** Stops listening and cuts open connections; a port that is not published is success. */
   withdraw(binding: PortBinding): Promise<void>;
   /** Withdraws all but these. */
@@ -27,6 +29,7 @@ export interface OutsidePorts {
 /** What is asked over the forwarder's socket, a line of JSON each; answered in order. */
 export type ForwarderRequest =
   | { readonly operation: "publish"; readonly binding: PortBinding; readonly target: PortTarget | undefined }
+  | { readonly operation: "lead"; readonly binding: PortBinding; readonly target: PortTarget | undefined }
   | { readonly operation: "withdraw"; readonly binding: PortBinding }
   | { readonly operation: "retain"; readonly bindings: readonly PortBinding[] };
 

@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
+import { constants } from "node:os";
 import { errorMessage, type Logger, startWorker, Unsupported } from "@boxship/base";
 import { bindSocket, SyscallError } from "@boxship/kernel";
 import type { PortBinding } from "../contract.ts";
@@ -72,6 +73,7 @@ class Forwarder implements AsyncDisposable {
   async answer(request: ForwarderRequest): Promise<ForwarderAnswer> {
     try {
       if (request.operation === "publish") await this.#publish(request.binding, request.target);
+      else if (request.operation === "lead") await this.#lead(request.binding, request.target);
       else if (request.operation === "withdraw") await this.#withdraw(portKey(request.binding));
       else await this.#retain(request.bindings);
       return {};
@@ -83,16 +85,19 @@ class Forwarder implements AsyncDisposable {
 
   async #publish(binding: PortBinding, target: PortTarget | undefined): Promise<void> {
     const key = portKey(binding);
-    if (this.#ports.has(key)) {
-      await this.#tell({ operation: "lead", key, target });
-      return;
-    }
+    if (this.#ports.has(key)) throw new SyscallError(constants.errno.EADDRINUSE, "bind", key);
     const { protocol, hostIP, hostPort } = binding;
     if (protocol === "sctp") throw new Unsupported("SCTP ports cannot be forwarded");
     const { fd } = bindSocket({ protocol, address: hostIP, port: hostPort });
     this.#ports.set(key, binding);
     const family = hostIP.includes(":") ? 6 : 4;
     await this.#tell({ operation: "listen", key, protocol, family, fd: fd.release(), target });
+  }
+
+  async #lead(binding: PortBinding, target: PortTarget | undefined): Promise<void> {
+    const key = portKey(binding);
+    if (this.#ports.has(key)) await this.#tell({ operation: "lead", key, target });
+    else await this.#publish(binding, target);
   }
 
   async #withdraw(key: string): Promise<void> {

@@ -30,6 +30,10 @@ export class OutsidePortsClient implements OutsidePorts, Disposable {
     return this.#ask({ operation: "publish", binding, target });
   }
 
+  lead(binding: PortBinding, target: PortTarget | undefined): Promise<void> {
+    return this.#ask({ operation: "lead", binding, target });
+  }
+
   withdraw(binding: PortBinding): Promise<void> {
     return this.#ask({ operation: "withdraw", binding });
   }

@@ -154,11 +154,16 @@ function proxyTarget(context: ManagerContext, sandbox: LiveSandbox, { containerP
 }
 
 /** Where clients are: here, or outside of the network namespace that we live in. */
-async function reserve(context: ManagerContext, sandbox: LiveSandbox, binding: PortBinding): Promise<Reservation> {
+async function reserve(
+  context: ManagerContext,
+  sandbox: LiveSandbox,
+  binding: PortBinding,
+  again = false,
+): Promise<Reservation> {
   const target = proxyTarget(context, sandbox, binding);
-  const { outsidePorts } = context;
+  const { outsidePorts, logger } = context;
   if (outsidePorts === undefined) return reservePort(binding, target);
-  return await reserveOutside(outsidePorts, binding, target, context.logger);
+  return await reserveOutside(outsidePorts, binding, target, { again, logger });
 }
 
 /** Reserves a port again that was published before this program started; undefined when somebody has taken it. */
@@ -168,7 +173,7 @@ export async function reserveAgain(
   binding: PortBinding,
 ): Promise<Reservation | undefined> {
   try {
-    return await reserve(context, sandbox, binding);
+    return await reserve(context, sandbox, binding, true);
   } catch (error) {
     const { hostIP, hostPort, protocol } = binding;
     context.logger.warn("cannot reserve a published port again", { hostIP, hostPort, protocol, error });

@@ -23,19 +23,24 @@ function heldHere(binding: PortBinding, close: () => void): Reservation {
   return { binding, close, leave: close, moved: () => Promise.resolve() };
 }
 
-/** Reserves a port outside of our own network namespace, where it is forwarded by others. Fails with what bind(2) reports. */
+/**
+ * Reserves a port outside of our own network namespace, where it is forwarded by others. Fails with what bind(2) reports.
+ *
+ * @param again whether the port is the caller's already, from before this program started
+ */
 export async function reserveOutside(
   outside: OutsidePorts,
   binding: PortBinding,
   target: ProxyTarget,
-  logger: Logger,
+  { again, logger }: { readonly again: boolean; readonly logger: Logger },
 ): Promise<Reservation> {
   if (binding.protocol === "sctp") {
     throw new Unsupported("SCTP ports cannot be published by an engine without root", {
       subject: { kind: "port", name: `${binding.containerPort}/sctp` },
     });
   }
-  await outside.publish(binding, target());
+  if (again) await outside.lead(binding, target());
+  else await outside.publish(binding, target());
   return {
     binding,
     close() {
@@ -44,7 +49,7 @@ export async function reserveOutside(
       });
     },
     leave() {},
-    moved: () => outside.publish(binding, target()),
+    moved: () => outside.lead(binding, target()),
   };
 }
 

@@ -62,7 +62,7 @@ export function resolveResources(
 
 function withoutCgroups(what: string): Unsupported {
   return new Unsupported(`${what} cannot be had: the engine runs without root and was given no control group for it`, {
-    remedy: "start the engine as root, or from a systemd user service with Delegate=yes on a host with cgroup v2",
+    remedy: "leave the limit out, or use an engine that root has started",
   });
 }
 

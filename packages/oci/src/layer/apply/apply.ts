@@ -5,6 +5,7 @@ import {
   fsetxattr,
   fstat,
   ftruncate,
+  inUserNamespace,
   linkat,
   makeDevice,
   mkdirat,
@@ -212,6 +213,10 @@ export class TarApplier implements TarHandler, Disposable {
       case "fifo": {
         const mode = NODE_TYPES[entry.type] | (entry.mode & 0o777);
         const device = entry.type === "fifo" ? 0n : makeDevice(entry.deviceMajor, entry.deviceMinor);
+        if (entry.type !== "fifo" && inUserNamespace()) {
+          this.#warn(`${quote(entry.name)}: device nodes cannot be made without root`);
+          return;
+        }
         this.#create(entry, parent, name, () => mknodat(parent.fd, name, mode, device));
         applyToName(parent.fd, name, entry, this.#change(entry, parent, this.#modeDiffers(entry)));
       }

@@ -1,6 +1,7 @@
 import { readFileSync, statfsSync } from "node:fs";
 import {
   BoxshipError,
+  FailedPrecondition,
   Internal,
   InvalidArgument,
   PermissionDenied,
@@ -17,6 +18,10 @@ import { statx } from "@boxship/kernel";
  */
 export function explainFailure(error: unknown, what: string, directory: string): BoxshipError {
   if (error instanceof InvalidArgument) return new InvalidArgument(`${what}: ${error.message}`, { cause: error });
+  if (error instanceof FailedPrecondition) {
+    const { remedy } = error;
+    return new FailedPrecondition(`${what}: ${error.message}`, { cause: error, ...(remedy && { remedy }) });
+  }
   if (error instanceof BoxshipError) return error;
   switch (systemCode(error)) {
     case "ENOSPC":

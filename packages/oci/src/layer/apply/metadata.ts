@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Conflict, InvalidArgument, systemCode } from "@boxship/base/errors";
+import { Conflict, FailedPrecondition, InvalidArgument, systemCode } from "@boxship/base/errors";
 import {
   AtFlag,
   type Descriptor,
@@ -11,6 +11,10 @@ import {
   fsetxattr,
   fstat,
   futimens,
+  hasId,
+  type IdKind,
+  idRanges,
+  inUserNamespace,
   lsetxattr,
   OpenFlag,
   openat,
@@ -44,7 +48,7 @@ export function currentUmask(): number {
  * capabilities, so it comes first; times come last.
  */
 export function applyToDescriptor(fd: Fd, entry: TarEntry, change: MetadataChange): void {
-  if (change.owner !== undefined) fchownat(fd, "", change.owner.uid, change.owner.gid, AtFlag.EmptyPath);
+  if (change.owner !== undefined) setOwner(fd, "", change.owner, AtFlag.EmptyPath);
   if (entry.xattrs !== undefined) {
     setXattrs(entry.xattrs, change, (name, value) => fsetxattr(fd, name, value));
   }
@@ -52,9 +56,28 @@ export function applyToDescriptor(fd: Fd, entry: TarEntry, change: MetadataChang
   if (change.setTime) futimens(fd, { mtime: mtimeOf(entry) });
 }
 
+/** @throws FailedPrecondition naming an id that does not exist in the user namespace that we are root of */
+function setOwner(directory: Descriptor, name: SystemPath, { uid, gid }: Ownership, flags?: number): void {
+  try {
+    fchownat(directory, name, uid, gid, flags);
+  } catch (error) {
+    if (systemCode(error) !== "EINVAL" || !inUserNamespace()) throw error;
+    const absent = (kind: IdKind, id: number) => (hasId(id, idRanges(kind)) ? [] : [`${kind} ${id}`]);
+    const ids = [...absent("uid", uid), ...absent("gid", gid)].join(" and ");
+    if (ids === "") throw error;
+    throw new FailedPrecondition(
+      `its owner, ${ids}, is beyond the ids that /etc/subuid and /etc/subgid give the engine's user`,
+      {
+        remedy: "let root give the user larger ranges there; they hold from the next start without running containers",
+        cause: error,
+      },
+    );
+  }
+}
+
 /** The same for what cannot be opened: links, devices, fifos. */
 export function applyToName(directory: Descriptor, name: SystemPath, entry: TarEntry, change: MetadataChange): void {
-  if (change.owner !== undefined) fchownat(directory, name, change.owner.uid, change.owner.gid);
+  if (change.owner !== undefined) setOwner(directory, name, change.owner);
   if (entry.xattrs !== undefined) {
     const path = Buffer.concat([Buffer.from(`${descriptorPath(directory)}/`), Buffer.from(name)]);
     setXattrs(entry.xattrs, change, (attribute, value) => lsetxattr(path, attribute, value));
@@ -99,8 +122,10 @@ function setXattrs(
       try {
         set(name, value);
       } catch (error) {
-        if (systemCode(error) !== "EOPNOTSUPP" && systemCode(error) !== "ENOTSUP") throw error;
-        change.onSkipped(name, "the file system does not support it");
+        const code = systemCode(error);
+        if (code === "EPERM" && inUserNamespace()) change.onSkipped(name, "only root may set it");
+        else if (code !== "EOPNOTSUPP" && code !== "ENOTSUP") throw error;
+        else change.onSkipped(name, "the file system does not support it");
       }
     }
   }

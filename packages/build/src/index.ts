@@ -1,4 +1,4 @@
-export { type BuildkitDoor, type BuildkitDoorOptions, openBuildkitDoor } from "./buildkit/door.ts";
+export { type BuildkitDoor, type BuildkitDoorOptions, bothBuilders, openBuildkitDoor } from "./buildkit/door.ts";
 export { type ClassicDoor, classicDoor } from "./classic/classic-door.ts";
 export * from "./contract.ts";
 export { endFilesWorkers } from "./files/files.ts";

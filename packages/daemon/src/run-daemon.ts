@@ -8,7 +8,7 @@ import {
   systemClock,
   writeFileAtomic,
 } from "@boxship/base";
-import { Builder, classicDoor, openBuildkitDoor } from "@boxship/build";
+import { Builder, bothBuilders, classicDoor, openBuildkitDoor } from "@boxship/build";
 import { type AuditOptions, createDockerApiServer, type DockerApiOptions } from "@boxship/docker-api";
 import { Engine, VERSION } from "@boxship/engine";
 import { releaseMountsBelow, tryLockFile } from "@boxship/kernel";
@@ -114,7 +114,10 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
   const api = createDockerApiServer({
     ...door,
     ...audit("engine"),
-    build: classicDoor({ build: builder.build.bind(builder), cache: buildkit.cache }, builder.workDirectory),
+    build: bothBuilders(
+      classicDoor({ build: builder.build.bind(builder), cache: buildkit.cache }, builder.workDirectory),
+      buildkit,
+    ),
     buildkit,
     sockets,
     shutdown: ({ reset }) => stop({ reason: "a client's request", reset }),

@@ -2,15 +2,20 @@ import { join } from "node:path";
 import { arch } from "node:process";
 import type { Duplex } from "node:stream";
 import { type Clock, InvalidArgument, type Logger } from "@boxship/base";
+import type { ClassicDoor } from "../classic/classic-door.ts";
+import type { ClassicBuild } from "../classic/classic-request.ts";
 import type { BuildCache, Solver } from "../contract.ts";
 import { serverSession } from "./grpc/connection.ts";
 import type { Metadata } from "./grpc/metadata.ts";
 import { type Handler, serveGrpc, unary } from "./grpc/server.ts";
 import { Code } from "./grpc/status.ts";
+import { BodyContexts } from "./job/body-contexts.ts";
 import { errorDetails } from "./job/error-details.ts";
 import { JobRegistry } from "./job/job-registry.ts";
 import { LinkedImages } from "./job/linked-images.ts";
 import { bridgeService } from "./services/bridge-service.ts";
+import { wantsBuildkit } from "./services/build-request.ts";
+import { BuildService } from "./services/build-service.ts";
 import { controlService } from "./services/control-service.ts";
 import { HistoryStore } from "./services/history-store.ts";
 import { WholeCache } from "./services/usage.ts";
@@ -44,6 +49,10 @@ export interface BuildkitDoor extends AsyncDisposable {
   session(socket: Duplex, headers: Metadata): void;
   /** A client that calls. The connection belongs to the door from here on. */
   grpc(socket: Duplex): void;
+  /** `POST /build` with `version=2`; see {@link wantsBuildkit}. Throws only before the first message. */
+  build(build: ClassicBuild, write: (message: unknown) => void, signal: AbortSignal): Promise<void>;
+  /** Ends the build that was begun with that id; none is no error. */
+  cancel(buildId: string): void;
   /** The solver's cache and the directories that are kept for clients. */
   readonly cache: BuildCache;
 }
@@ -60,12 +69,15 @@ export function openBuildkitDoor(options: BuildkitDoorOptions): BuildkitDoor {
   const jobs = new JobRegistry();
   const worker = () => workerRecord(options);
   const images = new LinkedImages(clock, options.removeImage ?? (() => Promise.resolve()));
-  const jobContext = { solver, sessions, contexts, images, job: jobs.get.bind(jobs) };
+  const bodies = new BodyContexts();
+  const jobContext = { solver, sessions, contexts, images, bodies, job: jobs.get.bind(jobs) };
   const acceptSession = (stream: Duplex, metadata: Metadata): void => {
     sessions.accept(stream, sessionHeaders(metadata));
   };
+  const control = { jobs, jobContext, cache, history, worker, acceptSession };
+  const builds = new BuildService(control, bodies);
   const handlers: readonly Handler[] = [
-    ...controlService({ jobs, jobContext, cache, history, worker, acceptSession }),
+    ...controlService(control),
     ...bridgeService({ jobs, worker, attestations: false }),
     unary(Health.check, () => Promise.resolve({ status: 1 })),
     // Traces of clients are of no use here, and clients wait for the answer.
@@ -78,6 +90,8 @@ export function openBuildkitDoor(options: BuildkitDoorOptions): BuildkitDoor {
   };
   return {
     cache,
+    build: builds.build.bind(builds),
+    cancel: builds.cancel.bind(builds),
     checkSession: (headers) => sessions.check(sessionHeaders(headers)),
     session: (socket, headers) => {
       keep(socket);
@@ -126,5 +140,18 @@ async function workerRecord({
     },
     platforms: [{ os: "linux", architecture }],
     buildkitVersion: { package: "boxship", version: `${LEVEL}+boxship-${version}` },
+  };
+}
+
+/** The two builders behind one `POST /build`: clients say which of them they mean. */
+export function bothBuilders(classic: ClassicDoor, buildkit: BuildkitDoor): ClassicDoor {
+  return {
+    ...classic,
+    build: (build, write, signal) =>
+      wantsBuildkit(build.query) ? buildkit.build(build, write, signal) : classic.build(build, write, signal),
+    cancel: (buildId) => {
+      buildkit.cancel(buildId);
+      classic.cancel(buildId);
+    },
   };
 }

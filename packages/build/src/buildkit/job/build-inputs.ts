@@ -16,6 +16,8 @@ export interface InputSources {
   readonly contexts: ContextStore;
   readonly status: StatusLog;
   readonly progress: (event: ProgressEvent) => void;
+  /** The archive in the body of a request. */
+  readonly body: (id: string) => AsyncIterable<Uint8Array>;
   /** The image that another build of the client made. */
   readonly input: (key: string) => Promise<string>;
   readonly signal: AbortSignal;
@@ -90,6 +92,8 @@ async function contextSource(
       return { kind: "image", reference: reference.reference };
     case "input":
       return { kind: "image", reference: await sources.input(reference.key) };
+    case "body":
+      return { kind: "tar", stream: sources.body(reference.id) };
     case "upload":
       return { kind: "tar", stream: upload(await sources.session("context"), reference.id, sources.signal) };
     default:

@@ -7,6 +7,7 @@ import { sessionAgent, sessionCredentials, sessionSecret } from "../session/prov
 import type { SessionManager } from "../session/session-manager.ts";
 import type { Definition } from "../wire/common.ts";
 import type { ValueOf } from "../wire/message.ts";
+import type { BodyContexts } from "./body-contexts.ts";
 import { buildInputs } from "./build-inputs.ts";
 import { type FrontendOptions, parseFrontendOptions } from "./frontend-options.ts";
 import type { LinkedImages } from "./linked-images.ts";
@@ -20,6 +21,7 @@ export interface JobContext {
   readonly sessions: SessionManager;
   readonly contexts: ContextStore;
   readonly images: LinkedImages;
+  readonly bodies: BodyContexts;
   /** Another job that is under way. */
   readonly job: (ref: string, signal: AbortSignal) => Promise<BuildJob>;
 }
@@ -125,6 +127,7 @@ export class BuildJob {
       contexts: this.#context.contexts,
       status: this.status,
       progress,
+      body: (id) => this.#context.bodies.take(id),
       input: (key) => this.#input(run, key, ending),
       signal: ending,
     });

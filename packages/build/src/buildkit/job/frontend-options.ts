@@ -9,6 +9,8 @@ export type ContextReference =
   | { readonly kind: "git" | "http" | "image"; readonly reference: string }
   /** An archive that the client sends when it is asked. */
   | { readonly kind: "upload"; readonly id: string }
+  /** An archive that comes in the body of a request. */
+  | { readonly kind: "body"; readonly id: string }
   /** The result of another build of the same client. */
   | { readonly kind: "input"; readonly key: string }
   | { readonly kind: "empty" };
@@ -29,6 +31,8 @@ export interface FrontendOptions {
 
 /** The name under which everything that is not a directory is uploaded; see {@link ContextReference}. */
 const UPLOAD_HOST = "buildkit-session";
+
+const BODY_PATH = "/body/";
 
 const GIT_URL = /^(?:git:\/\/|git@|ssh:\/\/|github\.com\/)|^https?:\/\/.*\.git(?:[#?]|$)/;
 
@@ -137,6 +141,8 @@ function remoteContext(value: string, name: string): ContextReference {
   if (GIT_URL.test(value)) return { kind: "git", reference: value };
   const url = URL.parse(value);
   if (url !== null && (url.protocol === "http:" || url.protocol === "https:")) {
+    if (url.host === UPLOAD_HOST && url.pathname.startsWith(BODY_PATH))
+      return { kind: "body", id: decodeURIComponent(url.pathname.slice(BODY_PATH.length)) };
     if (url.host === UPLOAD_HOST) return { kind: "upload", id: url.pathname };
     return { kind: "http", reference: value };
   }

@@ -73,7 +73,7 @@ export function controlService(options: ControlOptions): readonly Handler[] {
 }
 
 /** One build from its begin to its export. */
-async function solve(
+export async function solve(
   options: ControlOptions,
   request: Solve,
   signal: AbortSignal,

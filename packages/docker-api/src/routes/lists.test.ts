@@ -264,6 +264,9 @@ test("networks: filters and shape", async () => {
   assert.deepEqual(await names({}), ["bridge", "front"]);
   assert.deepEqual(await names({ type: ["custom"] }), ["front"]);
   assert.deepEqual(await names({ name: ["fro"] }), ["front"]);
+  assert.deepEqual(await names({ name: ["^fro"] }), ["front"]);
+  assert.deepEqual(await names({ name: ["^fro$"] }), []);
+  assert.deepEqual(await names({ name: ["^front$", "^bridge$"] }), ["bridge", "front"]);
   assert.deepEqual(await names({ driver: ["macvlan"] }), []);
   assert.deepEqual(await names({ dangling: ["true"] }), []);
   const { text } = await served.call("GET", "/networks/front");

@@ -127,7 +127,11 @@ function checkConfig(
     });
   };
   const range = config.ipRange === undefined ? undefined : parsePrefix(config.ipRange);
-  if (range !== undefined && !contains(subnet, range)) inside("range", config.ipRange ?? "");
+  if (range !== undefined && !contains(subnet, range)) {
+    throw new InvalidArgument(`range ${config.ipRange} of network ${name} is outside its subnet ${config.subnet}`, {
+      subject: { kind: "network", name },
+    });
+  }
   const standard = hasGateway ? firstAddress(subnet) : undefined;
   const gateway = config.gateway === undefined ? standard : inside("gateway", config.gateway);
   const auxiliary = Object.entries(config.auxiliaryAddresses ?? {}).map(
@@ -152,9 +156,11 @@ function refuseOverlap(
   const subject = { kind: "network", name };
   for (const { record } of context.networks.values()) {
     if (!record.ipam.config.some((other) => overlaps(parsePrefix(other.subnet), subnet))) continue;
-    throw new Conflict(`subnet ${formatPrefix(subnet)} of network ${name} overlaps with network ${record.name}`, {
-      subject,
-    });
+    throw new Conflict(
+      `subnet ${formatPrefix(subnet)} of network ${name} overlaps with network ${record.name}: ` +
+        "Pool overlaps with other one on this address space",
+      { subject },
+    );
   }
   // Members of a macvlan or ipvlan network are meant to be in the subnet of the parent.
   if (driver !== "bridge") return;

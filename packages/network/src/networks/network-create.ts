@@ -49,6 +49,11 @@ export async function saveNetworks(context: ManagerContext): Promise<void> {
 function refuseTakenName(context: ManagerContext, { id, options: { name } }: NetworkPlan): void {
   for (const { record } of context.networks.values()) {
     if (record.name !== name && record.id !== id) continue;
+    if (record.predefined) {
+      throw new PermissionDenied(`operation is not permitted on predefined ${record.name} network`, {
+        subject: { kind: "network", name },
+      });
+    }
     throw new AlreadyExists(`network with name ${name} already exists`, { subject: { kind: "network", name } });
   }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { InvalidArgument, Unsupported } from "@boxship/base";
+import { InvalidArgument, NotFound } from "@boxship/base";
 import type { CreateNetworkOptions, NetworkDriver, NetworkRecord } from "../contract.ts";
 import type { ManagerContext } from "../live.ts";
 import type { StoredNetwork } from "../state/stored.ts";
@@ -30,13 +30,13 @@ export function planNetwork(options: CreateNetworkOptions): NetworkPlan {
   }
   const driver = DRIVERS.find((candidate) => candidate === (options.driver ?? "bridge"));
   if (driver === undefined) {
-    throw new Unsupported(`there is no network driver ${JSON.stringify(options.driver)}`, {
+    throw new NotFound(`plugin ${JSON.stringify(options.driver)} not found: there is no such network driver`, {
       subject,
       remedy: `use one of ${DRIVERS.join(", ")}`,
     });
   }
   if (ipam.driver !== undefined && ipam.driver !== "" && ipam.driver !== "default") {
-    throw new Unsupported(`there is no IPAM driver ${JSON.stringify(ipam.driver)}`, { subject });
+    throw new NotFound(`plugin ${JSON.stringify(ipam.driver)} not found: there is no such IPAM driver`, { subject });
   }
   const [option] = Object.keys(ipam.options ?? {});
   if (option !== undefined) throw new InvalidArgument(`the default IPAM driver has no option ${option}`, { subject });

@@ -120,8 +120,14 @@ describe("networks", () => {
       await assert.rejects(manager.createNetwork({ name: "bad", ...options }), { code, message });
     };
     await refused({ name: "a b" }, "InvalidArgument", /invalid network name/);
-    await refused({ driver: "overlay" }, "Unsupported", /no network driver "overlay"/);
-    await refused({ ipam: { driver: "dhcp" } }, "Unsupported", /no IPAM driver "dhcp"/);
+    await refused({ driver: "overlay" }, "NotFound", /plugin "overlay" not found/);
+    await refused({ ipam: { driver: "dhcp" } }, "NotFound", /plugin "dhcp" not found/);
+    await refused({ name: "bridge" }, "PermissionDenied", /not permitted on predefined bridge network/);
+    await refused(
+      { ipam: { config: [{ subnet: "10.1.0.0/16", ipRange: "10.2.0.0/24" }] } },
+      "InvalidArgument",
+      /range 10\.2\.0\.0\/24 .* outside/,
+    );
     await refused({ options: { colour: "blue" } }, "InvalidArgument", /no option colour/);
     await refused({ enableIPv4: false }, "InvalidArgument", /neither IPv4 nor IPv6/);
     await refused({ ipam: { config: [{ gateway: "10.0.0.1" }] } }, "InvalidArgument", /needs a subnet/);

@@ -303,15 +303,26 @@ describe("published ports", () => {
     const options = { name: "boxtp" };
     const first = await host.open(options);
     const web = await container(first, "web");
-    const bindings = await first.publish(web.id, [{ protocol: "tcp", containerPort: 80, hostPort: 8094 }]);
+    const bindings = await first.publish(web.id, [
+      { protocol: "tcp", containerPort: 80, hostPort: 8094 },
+      { protocol: "udp", containerPort: 53, hostPort: 8096 },
+    ]);
     host.serveTcp(web.path, 80, "web");
+    host.serveUdp(web.path, 53, "dns");
+    using talking = host.udpClient(HOST, host.outside);
+    assert.equal(await talking.ask(HOST, 8096), `dns ${CLIENT}`);
     await first[Symbol.asyncDispose]();
     assert.equal(await host.askTcp(HOST, 8094, host.outside), `web ${CLIENT}`);
+    assert.equal(await talking.ask(HOST, 8096), `dns ${CLIENT}`);
+    assert.equal(await host.askUdp(HOST, 8096, host.outside), `dns ${CLIENT}`);
     const second = await host.open(options);
     assert.deepEqual(second.getSandbox(web.id).ports, bindings);
     assert.throws(() => bindSocket({ protocol: "tcp", address: "0.0.0.0", port: 8094 }), { code: "EADDRINUSE" });
     assert.equal(await host.askTcp(HOST, 8094, host.outside), `web ${CLIENT}`);
     assert.match(await host.askTcp("::1", 8094), /^web 172\./);
+    assert.equal(await talking.ask(HOST, 8096), `dns ${CLIENT}`);
+    assert.equal(await host.askUdp(HOST, 8096, host.outside), `dns ${CLIENT}`);
+    assert.match((await host.askUdp("::1", 8096)) ?? "", /^dns 172\./);
     await second.destroy();
   });
 

@@ -7,8 +7,9 @@ export const networkList = defineRoute({
   method: "GET",
   path: "/networks",
   doc: { state: "works" },
-  query: (query) => networkFilter(Filters.from(query, NETWORK_FILTERS)),
-  handle: async ({ engine, version }, { query: filter }) => {
+  query: (query) => Filters.from(query, NETWORK_FILTERS),
+  handle: async ({ engine, version }, { query: filters }) => {
+    const filter = await networkFilter(filters);
     const networks = (await engine.networks.list()).filter(filter);
     return ok(networks.map((network) => encodeNetwork(network, version, version < 28)));
   },

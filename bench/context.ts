@@ -29,6 +29,14 @@ export interface Engine {
   readonly longestStop?: (work: () => Promise<unknown>) => Promise<number>;
 }
 
+/** What starts the daemon of the built bundle. @param flags further ones for Node */
+export function engineProgram(flags: readonly string[] = []): readonly string[] {
+  const bundle = join(repositoryRoot, "dist/current/boxship.cjs");
+  if (!existsSync(bundle)) throw new Error("no bundle: run scripts/build.sh --bundle");
+  // The real path: a build from which something runs stays on disk.
+  return [process.execPath, "--disable-warning=ExperimentalWarning", ...flags, realpathSync(bundle), "daemon-process"];
+}
+
 /** What benchmarks share: brought up when it is first asked for, taken down at the end. */
 export class Context implements AsyncDisposable {
   readonly work: TempDir;
@@ -90,13 +98,9 @@ export class Context implements AsyncDisposable {
   }
 
   async #startBoxship(): Promise<Engine> {
-    const bundle = join(repositoryRoot, "dist/current/boxship.cjs");
-    if (!existsSync(bundle)) throw new Error("no bundle: run scripts/build.sh --bundle");
     const watch = join(repositoryRoot, "bench/loop-delay.mjs");
-    const flags = ["--disable-warning=ExperimentalWarning", `--import=${watch}`];
     const delayFile = this.work.join("loop-delay");
-    // The real path: a build from which something runs stays on disk.
-    const program = [process.execPath, ...flags, realpathSync(bundle), "daemon-process"];
+    const program = engineProgram([`--import=${watch}`]);
     const engine = this.#stack.use(await startBoxship({ program, env: { BENCH_LOOP_DELAY: delayFile } }));
     const { client, pid, name } = engine;
     return { name: "boxship", client, pid, monitor: "conmon", marker: name, longestStop: watchLoop(pid, delayFile) };

@@ -29,6 +29,10 @@ parts_test="dockerd:docker.io containerd:containerd docker-registry:docker-regis
   /usr/lib/cni/bridge:containernetworking-plugins"
 # Newer than the system's; tests that use them say so when they are absent.
 clients="docker-cli docker-buildx docker-compose"
+# With its libraries: it must be as new as the kernel.
+criu="criu libbsd0 libc6 libcompel1 libffi8 libgcc-s1 libgmp10 libgnutls30t64 libhogweed6t64 libidn2-0 libjansson4 libmd0
+  libmnl0 libnet9 libnettle8t64 libnftables1 libnftnl11 libnl-3-200 libp11-kit0 libprotobuf-c1 libtasn1-6 libunistring5
+  libuuid1 libxtables12"
 
 has() {
   case $1 in
@@ -129,17 +133,19 @@ test_parts() {
   unpack_beside .cache/parts $absent || { tail -n 5 "$log" >&2; fail "apt-get could not download: $absent"; }
 }
 
-current_clients() {
-  [ ! -e .cache/clients/done ] || return 0
+# current DIRECTORY WHAT PACKAGE...: today's packages under .cache/DIRECTORY.
+current() {
+  directory=$1 what=$2
+  shift 2
+  [ ! -e ".cache/$directory/done" ] || return 0
   # Where they could not be had, trying again tomorrow is early enough.
-  [ -z "$(find .cache/clients-absent -mtime -1 2>/dev/null)" ] || return 0
-  say "unpacking current Docker clients into .cache/clients: $clients"
-  # shellcheck disable=SC2086
-  if sh scripts/lib/current-clients.sh .cache/clients $clients >>"$log" 2>&1; then
-    touch .cache/clients/done
+  [ -z "$(find ".cache/$directory-absent" -mtime -1 2>/dev/null)" ] || return 0
+  say "unpacking current $what into .cache/$directory: $*"
+  if sh scripts/lib/current-clients.sh ".cache/$directory" "$@" >>"$log" 2>&1; then
+    touch ".cache/$directory/done"
   else
-    touch .cache/clients-absent
-    say "current clients cannot be had here: $(tail -n 1 "$log"); their tests will be skipped and say so"
+    touch ".cache/$directory-absent"
+    say "current $what cannot be had here: $(tail -n 1 "$log"); their tests will be skipped and say so"
   fi
 }
 
@@ -180,5 +186,11 @@ fi
 system_packages
 [ "$purpose" = verify ] || static_busybox
 npm_packages
-[ "$purpose" != test ] || { test_parts; current_clients; }
+if [ "$purpose" = test ]; then
+  test_parts
+  # shellcheck disable=SC2086
+  current clients "Docker clients" $clients
+  # shellcheck disable=SC2086
+  current criu CRIU $criu
+fi
 [ "$purpose" = verify ] || touch .cache/ready

@@ -1,5 +1,5 @@
 #!/bin/sh
-# current-clients.sh DIRECTORY PACKAGE...: unpacks today's Docker clients under DIRECTORY/root without installing them.
+# current-clients.sh DIRECTORY PACKAGE...: unpacks today's packages, Docker clients above all, under DIRECTORY/root without installing them.
 #
 # They come from Debian's development suite on the mirror that this system's own sources name, through an apt
 # configuration of its own: the system's lists, keys and packages stay as they are.
@@ -39,10 +39,11 @@ apt-get -qq update
 cd "$work/debs"
 apt-get -qq download "$@"
 for deb in *.deb; do dpkg -x "$deb" "$directory/root"; done
+cd "$directory"
+rm -rf "$work"
+[ -e "$directory/root/usr/bin/docker" ] || exit 0
 # What was unpacked must run here: these packages are newer than the system's C library may be.
 "$directory/root/usr/bin/docker" --version
 # A home directory in which the client finds its plugins.
 mkdir -p "$directory/home/.docker"
 ln -sfn "$directory/root/usr/libexec/docker/cli-plugins" "$directory/home/.docker/cli-plugins"
-cd "$directory"
-rm -rf "$work"

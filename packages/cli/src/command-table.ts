@@ -174,6 +174,26 @@ const image: readonly CommandEntry[] = [
   },
 ];
 
+const checkpoint: readonly CommandEntry[] = [
+  {
+    name: "create",
+    summary: "Create a checkpoint from a running container",
+    load: () => import("./commands/checkpoint-create.ts"),
+  },
+  {
+    name: "ls",
+    aliases: ["list"],
+    summary: "List checkpoints for a container",
+    load: () => import("./commands/checkpoint-ls.ts"),
+  },
+  {
+    name: "rm",
+    aliases: ["remove"],
+    summary: "Remove a checkpoint",
+    load: () => import("./commands/checkpoint-rm.ts"),
+  },
+];
+
 const manifest: readonly CommandEntry[] = [
   {
     name: "inspect",
@@ -451,6 +471,7 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
   { name: "builder", summary: "Manage builds and their cache", children: builder },
   { name: "container", summary: "Manage containers", children: container },
   { name: "image", summary: "Manage images", children: image },
+  { name: "checkpoint", summary: "Manage checkpoints", children: checkpoint },
   { name: "manifest", summary: "Look at image manifests and manifest lists", children: manifest },
   { name: "network", summary: "Manage networks", children: network },
   { name: "registry", summary: "Serve a registry of images", children: registry },

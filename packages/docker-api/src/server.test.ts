@@ -13,7 +13,7 @@ test("pings with and without a version, by GET and by HEAD", async () => {
     assert.deepEqual([status, text], [200, "OK"]);
     assert.equal(headers["api-version"], "1.51");
     assert.equal(headers["ostype"], "linux");
-    assert.equal(headers["docker-experimental"], "false");
+    assert.equal(headers["docker-experimental"], "true");
     assert.equal(headers["server"], "Boxship/9.9 (linux)");
     assert.equal(headers["builder-version"], "1");
     assert.equal(headers["swarm"], "inactive");

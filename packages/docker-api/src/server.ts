@@ -54,7 +54,8 @@ class ApiServer implements DockerApiServer {
     this.#context = { ...options, engine, defaults: once(() => hostDefaults(engine)) };
     this.#commonHeaders = [
       ["Api-Version", CURRENT_VERSION_TEXT],
-      ["Docker-Experimental", "false"],
+      // Docker's command line has checkpoints only for such an engine.
+      ["Docker-Experimental", "true"],
       ["Ostype", "linux"],
       ["Server", `Boxship/${options.info?.version ?? "dev"} (linux)`],
     ];

@@ -38,7 +38,12 @@ export interface ContainersApi {
   /** Durable when it resolves. `AlreadyExists`/`Conflict` on a name in use, `NotFound` on an absent image. */
   create(request: CreateContainerRequest): Promise<{ readonly id: string; readonly warnings: readonly string[] }>;
   /** @returns false when it was running already. A failed start throws `StartFailed` and leaves the container created. */
-  start(ref: string): Promise<boolean>;
+  start(ref: string, from?: CheckpointRef): Promise<boolean>;
+  /** Writes the state of a running container to files, durable when it resolves. `FailedPrecondition` says what is in the way. */
+  checkpoint(ref: string, checkpoint: CheckpointRef & { readonly exit: boolean }): Promise<void>;
+  /** Names of its checkpoints. @param directory where they are, @default the container's own */
+  checkpoints(ref: string, directory?: string): Promise<readonly string[]>;
+  removeCheckpoint(ref: string, checkpoint: CheckpointRef): Promise<void>;
   /** Stop signal, grace in seconds (@default the container's, -1 for ever), SIGKILL. @returns false when not running. */
   stop(ref: string, options?: { readonly timeout?: number; readonly signal?: string }): Promise<boolean>;
   restart(ref: string, options?: { readonly timeout?: number; readonly signal?: string }): Promise<void>;
@@ -104,6 +109,13 @@ export interface ContainersApi {
   stats(ref: string): Promise<ContainerStats>;
   /** Makes an image of the container's image and what the container has changed in it, volumes aside. */
   commit(ref: string, options?: CommitOptions): Promise<{ readonly id: string }>;
+}
+
+/** A checkpoint of a container. */
+export interface CheckpointRef {
+  readonly name: string;
+  /** Absolute path of the directory that it is in. @default the container's own, which goes with the container */
+  readonly directory?: string;
 }
 
 export interface CommitOptions {

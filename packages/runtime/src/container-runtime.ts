@@ -3,6 +3,7 @@ import { FailedPrecondition, InvalidArgument, NotFound } from "@boxship/base";
 import { type Cgroup, type CgroupStats, ensureSharedMount, openCgroup, readMountinfo } from "@boxship/kernel";
 import { attachContainer } from "./container/attach.ts";
 import { attachesSettled } from "./container/attach-settled.ts";
+import { Criu, checkpointContainer } from "./container/checkpoint.ts";
 import { ConmonWatch } from "./container/conmon-end.ts";
 import { conmonOf, openProcess, sendQuietly } from "./container/conmon-process.ts";
 import { type Context, type RuntimeBinary, runtimeCommand } from "./container/context.ts";
@@ -26,6 +27,7 @@ import { Turnstile } from "./container/turnstile.ts";
 import type {
   AttachOptions,
   AttachStreams,
+  CheckpointRequest,
   ContainerRuntimeApi,
   ContainerState,
   CreateContainer,
@@ -80,6 +82,7 @@ export class ContainerRuntime implements ContainerRuntimeApi {
         filters: new SeccompFilters(layout),
         exits,
         conmons: new ConmonWatch(),
+        criu: new Criu(),
         createTimeout: options.createTimeout ?? CREATE_TIMEOUT_MS,
         logger: options.logger,
         clock: options.clock,
@@ -130,6 +133,10 @@ export class ContainerRuntime implements ContainerRuntimeApi {
     }
     // What is frozen by cgroup v1 does not even die.
     if (signal === SIGKILL && group.frozen()) await group.thaw();
+  }
+
+  async checkpoint(id: string, request: CheckpointRequest): Promise<void> {
+    await checkpointContainer(this.#context, id, request, this.#runtime(this.#running(id).runtime));
   }
 
   abandon(id: string): void {

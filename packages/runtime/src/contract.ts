@@ -81,6 +81,15 @@ export interface CreateContainer {
   readonly runtime?: string;
   /** Gives up: the runtime is killed, and nothing is left. */
   readonly signal?: AbortSignal;
+  /** Directory of a checkpoint. The container goes on where that was made: it runs at once and is not started. */
+  readonly restoreFrom?: string;
+}
+
+export interface CheckpointRequest {
+  /** Where the checkpoint is written; made when missing. */
+  readonly directory: string;
+  /** Whether the container ends with it; otherwise it goes on. */
+  readonly exit: boolean;
 }
 
 export interface ExitStatus {
@@ -209,6 +218,11 @@ export interface ContainerRuntimeApi extends AsyncDisposable {
   abandon(id: string): void;
   /** Lets a created container go. @throws FailedPrecondition it is not in `created` */
   start(id: string): Promise<void>;
+  /**
+   * Writes the state of all processes of a container without a terminal to files.
+   * @throws FailedPrecondition with CRIU's reason, or why there are no checkpoints on this host
+   */
+  checkpoint(id: string, request: CheckpointRequest): Promise<void>;
   /** Signals process 1, or all. A container that is gone already is no error. */
   kill(id: string, signal: number, options?: { readonly all?: boolean }): Promise<void>;
   /** Freezes all processes; returns when they stand still. */

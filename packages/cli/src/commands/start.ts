@@ -1,3 +1,4 @@
+import type { Query } from "../api-client/client.ts";
 import { defineCommand } from "../command.ts";
 import { type Context, print, warn } from "../context.ts";
 import { Exit, Failure } from "../failure.ts";
@@ -20,27 +21,33 @@ export const command = defineCommand({
   summary: "Start one or more stopped containers",
   flags: {
     attach: bool("Attach STDOUT/STDERR and forward signals", { short: "a" }),
+    checkpoint: text("Restore from this checkpoint"),
+    "checkpoint-dir": text("Use a custom checkpoint storage directory"),
     "detach-keys": text("Override the key sequence for detaching a container"),
     interactive: bool("Attach container's STDIN", { short: "i" }),
   },
   operands: { min: 1, max: Number.POSITIVE_INFINITY },
   completes: "container",
   async run(context, { flags, operands }) {
+    const from = { checkpoint: flags.checkpoint, "checkpoint-dir": flags["checkpoint-dir"] };
+    if (flags.checkpoint !== "" && operands.length > 1) {
+      throw new Failure("you cannot restore multiple containers at once");
+    }
     if (!flags.attach && !flags.interactive) {
-      await startAll(context, operands);
+      await startAll(context, operands, from);
       return;
     }
     const [name = "", ...others] = operands;
     if (others.length > 0) throw new Failure("you cannot start and attach multiple containers at once");
-    await startAttached(context, name, { stdin: flags.interactive, keys: flags["detach-keys"] });
+    await startAttached(context, name, { stdin: flags.interactive, keys: flags["detach-keys"], from });
   },
 });
 
-async function startAll(context: Context, names: readonly string[]): Promise<void> {
+async function startAll(context: Context, names: readonly string[], query: Query): Promise<void> {
   const failed: string[] = [];
   for (const name of names) {
     try {
-      await context.api.call("POST", containerPath(name, "/start"));
+      await context.api.call("POST", containerPath(name, "/start"), { query });
       print(context, name);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
@@ -55,7 +62,7 @@ async function startAll(context: Context, names: readonly string[]): Promise<voi
 async function startAttached(
   context: Context,
   name: string,
-  options: { readonly stdin: boolean; readonly keys: string },
+  options: { readonly stdin: boolean; readonly keys: string; readonly from: Query },
 ): Promise<void> {
   const { Id, Config, HostConfig } = await context.api.json<Inspected>("GET", containerPath(name, "/json"));
   using signals = Config.Tty ? undefined : forwardSignals(context, Id);
@@ -67,7 +74,7 @@ async function startAttached(
   const removes = HostConfig.AutoRemove;
   const { status } = await beginWait(context, Id, removes ? "removed" : "next-exit");
   try {
-    await context.api.call("POST", `/containers/${Id}/start`);
+    await context.api.call("POST", `/containers/${Id}/start`, { query: options.from });
   } catch (error) {
     hijacked.socket.destroy();
     if (removes) await status;

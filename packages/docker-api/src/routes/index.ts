@@ -27,6 +27,7 @@ import { containerArchiveStat } from "./container/container-archive-stat.ts";
 import { containerAttach } from "./container/container-attach.ts";
 import { containerAttachWs } from "./container/container-attach-ws.ts";
 import { containerChanges } from "./container/container-changes.ts";
+import { containerCheckpoints } from "./container/container-checkpoints.ts";
 import { containerCommit } from "./container/container-commit.ts";
 import { containerCreate } from "./container/container-create.ts";
 import { containerDelete } from "./container/container-delete.ts";
@@ -98,6 +99,7 @@ export const ROUTES: readonly Route[] = [
   containerAttachWs,
   containerAttach,
   containerChanges,
+  ...containerCheckpoints,
   containerCommit,
   containerCreate,
   containerDelete,

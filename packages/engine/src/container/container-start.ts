@@ -1,11 +1,13 @@
 import { asBoxshipError, Conflict, errorMessage, FailedPrecondition } from "@boxship/base";
 import { StartError } from "@boxship/runtime";
 import { currentRecord, type EngineContext, eventAttributes, liveOf } from "../context.ts";
+import type { CheckpointRef } from "../engine-api.ts";
 import { StartFailed } from "../errors.ts";
 import { logPathOf } from "../log/log-path.ts";
 import { type LogPlan, planLog } from "../log/log-plan.ts";
 import { startLogRotation } from "../log/log-rotation.ts";
 import { attachToRuntime } from "./container-attach.ts";
+import { findCheckpoint } from "./container-checkpoint.ts";
 import { releaseRun } from "./container-cleanup.ts";
 import { removeLocked } from "./container-remove.ts";
 import { startHealth } from "./health-start.ts";
@@ -16,9 +18,10 @@ import { buildContainerSpec } from "./start-spec.ts";
 import { isAlive, transition } from "./state.ts";
 
 /** Starts a container. @returns false when it was running already */
-export async function startContainer(context: EngineContext, ref: string): Promise<boolean> {
-  const { id } = context.containers.resolve(ref);
-  return context.locks.run(id, () => startLocked(context, id, { byUser: true }));
+export async function startContainer(context: EngineContext, ref: string, from?: CheckpointRef): Promise<boolean> {
+  const record = context.containers.resolve(ref);
+  const restoreFrom = from === undefined ? undefined : await findCheckpoint(context, record, from);
+  return context.locks.run(record.id, () => startLocked(context, record.id, { byUser: true, restoreFrom }));
 }
 
 /**
@@ -28,7 +31,7 @@ export async function startContainer(context: EngineContext, ref: string): Promi
 export async function startLocked(
   context: EngineContext,
   id: string,
-  { byUser }: { readonly byUser: boolean },
+  { byUser, restoreFrom }: { readonly byUser: boolean; readonly restoreFrom?: string | undefined },
 ): Promise<boolean> {
   const record = currentRecord(context, id);
   if (record.state.status === "running") return false;
@@ -41,7 +44,8 @@ export async function startLocked(
   live.starting = new AbortController();
   await using undo = new AsyncDisposableStack();
   try {
-    const started = await launch(context, byUser ? { ...record, restartCount: 0, stoppedByUser: false } : record, undo);
+    const begun = byUser ? { ...record, restartCount: 0, stoppedByUser: false } : record;
+    const started = await launch(context, begun, undo, restoreFrom);
     undo.move();
     context.events.publish("container", "start", id, eventAttributes(started));
     startHealth(context, started);
@@ -89,6 +93,7 @@ async function launch(
   context: EngineContext,
   record: ContainerRecord,
   undo: AsyncDisposableStack,
+  restoreFrom: string | undefined,
 ): Promise<ContainerRecord> {
   const { runtime, containers } = context;
   const { id, effective, hostConfig } = record;
@@ -105,6 +110,7 @@ async function launch(
   const { pid } = await runtime.create({
     id,
     ...(starting === undefined ? {} : { signal: starting.signal }),
+    ...(restoreFrom === undefined ? {} : { restoreFrom }),
     spec,
     terminal: effective.tty === true,
     stdin: effective.openStdin === true,
@@ -128,7 +134,7 @@ async function launch(
   undo.defer(() => containers.save(record));
   await context.logForwarding.begin(context, started);
   undo.defer(() => context.logForwarding.end(id));
-  await runtime.start(id);
+  if (restoreFrom === undefined) await runtime.start(id);
   if (limits.kept && limits.maxSize > 0) live.logRotation = startLogRotation(context, id, limits);
   return started;
 }

@@ -3,6 +3,7 @@ import type { ContainersApi } from "../engine-api.ts";
 import { exportContainer, getArchive, putArchive, statPath } from "./container-archive.ts";
 import { attachContainer } from "./container-attach.ts";
 import { containerChanges } from "./container-changes.ts";
+import { checkpointContainer, listCheckpoints, removeCheckpoint } from "./container-checkpoint.ts";
 import { commitContainer } from "./container-commit.ts";
 import { createContainer } from "./container-create.ts";
 import { killContainer } from "./container-kill.ts";
@@ -27,7 +28,10 @@ export function containersApi(context: EngineContext): ContainersApi {
   const { containers, images, waiters } = context;
   return {
     create: (request) => createContainer(context, request),
-    start: (ref) => startContainer(context, ref),
+    start: (ref, from) => startContainer(context, ref, from),
+    checkpoint: (ref, checkpoint) => checkpointContainer(context, ref, checkpoint),
+    checkpoints: (ref, directory) => listCheckpoints(context, ref, directory),
+    removeCheckpoint: (ref, checkpoint) => removeCheckpoint(context, ref, checkpoint),
     stop: (ref, options) => stopContainer(context, ref, options),
     restart: (ref, options) => restartContainer(context, ref, options),
     kill: (ref, signal) => killContainer(context, ref, signal),

@@ -27,7 +27,7 @@ export function startConmon(context: Context, container: CreateContainer, runtim
     // Its own early complaints and its report come the same way: after the first it writes no more to either.
     stdio: { 2: sync.writeEnd, [SYNC_DESCRIPTOR]: sync.writeEnd },
     env: {
-      ...RUNTIME_ENVIRONMENT,
+      ...(container.restoreFrom === undefined ? RUNTIME_ENVIRONMENT : context.criu.environment()),
       _OCI_SYNCPIPE: String(SYNC_DESCRIPTOR),
       TMPDIR: runDir.length <= LONGEST_TEMPORARY ? runDir : "/tmp",
     },
@@ -60,6 +60,7 @@ function conmonArguments(context: Context, container: CreateContainer, runtime: 
     `--log-path=${log}`,
     ...(logSizeLimit > 0 ? [`--log-size-max=${logSizeLimit}`] : []),
     "--log-level=error",
+    ...(container.restoreFrom === undefined ? [] : [`--restore=${container.restoreFrom}`]),
     ...(terminal ? ["--terminal"] : []),
     ...(stdin ? ["--stdin"] : []),
     // On a terminal there is no end of input to pass on, and closing would make it deaf for the next client.

@@ -11,6 +11,7 @@ import {
 } from "@boxship/kernel";
 import type { OciSpec } from "../spec/oci.ts";
 import { serializeOci } from "../spec/serialize.ts";
+import type { Criu } from "./checkpoint.ts";
 import type { ConmonWatch } from "./conmon-end.ts";
 import type { ExitWatch } from "./exit-watch.ts";
 import type { Launcher } from "./launcher.ts";
@@ -38,6 +39,7 @@ export interface Context {
   readonly filters: SeccompFilters;
   readonly exits: ExitWatch;
   readonly conmons: ConmonWatch;
+  readonly criu: Criu;
   /** Milliseconds that a runtime may take to create a container, or for another of its commands. */
   readonly createTimeout: number;
   readonly logger: Logger;
@@ -89,11 +91,12 @@ export function runtimeCommand(
   runtime: RuntimeBinary,
   args: readonly string[],
   input?: string,
+  env = RUNTIME_ENVIRONMENT,
 ): Promise<RunResult> {
   return runRuntime(runtime.needsLauncher ? context.launcher : undefined, {
     file: runtime.path,
     args: [...runtimeOptions(runtime, context.layout.stateRoot(runtime.name)), ...args],
-    env: RUNTIME_ENVIRONMENT,
+    env,
     timeout: context.createTimeout,
     clock: context.clock,
     ...(input === undefined ? {} : { input }),

@@ -4,11 +4,13 @@ import {
   AlreadyExists,
   type BoxshipError,
   DeadlineExceeded,
+  FailedPrecondition,
   Internal,
   InvalidArgument,
   systemCode,
 } from "@boxship/base";
 import type { CreateContainer } from "../contract.ts";
+import { restoreFailure } from "./checkpoint.ts";
 import { type StartedConmon, startConmon } from "./conmon.ts";
 import { conmonEnded } from "./conmon-end.ts";
 import { type Context, type RuntimeBinary, specFor } from "./context.ts";
@@ -37,6 +39,7 @@ export async function createContainer(
     // conmon takes what follows for something else.
     throw new InvalidArgument(`container ${id}: log path ${container.logPath} must not contain a colon`);
   }
+  if (container.restoreFrom !== undefined) await context.criu.require(runtime);
   claimId(context, id);
   try {
     const filtered = context.filters.apply(runtime, id, spec);
@@ -46,7 +49,7 @@ export async function createContainer(
     const conmon = startConmon(context, container, runtime);
     writeFileSync(context.layout.bundleFile(id, "conmon.pid"), String(conmon.process.pid), { mode: 0o600 });
     const created = await within(context, container, conmon);
-    if ("failure" in created) throw createError(container, created.failure);
+    if ("failure" in created) throw createError(context, container, created.failure);
     filtered.learn();
     context.exits.expect(id);
     context.exits.check(id);
@@ -94,7 +97,14 @@ async function within(
   }
 }
 
-function createError({ id, spec }: CreateContainer, output: string): BoxshipError {
+function createError({ layout }: Context, container: CreateContainer, output: string): BoxshipError {
+  const { id, spec, restoreFrom } = container;
+  const reason = restoreFrom === undefined ? undefined : restoreFailure(layout.bundle(id));
+  if (reason !== undefined) {
+    return new FailedPrecondition(`container ${id} cannot be restored: ${reason}`, {
+      subject: { kind: "container", name: id },
+    });
+  }
   return runtimeError({ what: `create container ${id}`, command: spec.process.args[0] ?? "", output });
 }
 

@@ -73,15 +73,6 @@ const REFUSALS: readonly Refusal[] = [
     subject: "search",
     reason: "registries other than the public one do not offer it",
   },
-  {
-    verbs: [
-      ["GET", "/containers/{id}/checkpoints"],
-      ["POST", "/containers/{id}/checkpoints"],
-      ["DELETE", "/containers/{id}/checkpoints/{checkpoint}"],
-    ],
-    subject: "checkpoints",
-    reason: "they are not part of this release",
-  },
 ];
 
 function refuse([method, path, minVersion = 24]: Verb, note: string, error: () => Error): Route {

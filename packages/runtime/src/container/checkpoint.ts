@@ -1,0 +1,126 @@
+import { accessSync, constants, readFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { delimiter, dirname, join } from "node:path";
+import { errorMessage, FailedPrecondition } from "@boxship/base";
+import { runProcess } from "@boxship/kernel";
+import type { CheckpointRequest } from "../contract.ts";
+import { type Context, RUNTIME_ENVIRONMENT, type RuntimeBinary, runtimeCommand } from "./context.ts";
+import { cleanMessage } from "./runtime-error.ts";
+
+const CHECK_TIMEOUT_MS = 20_000;
+const INSTALL = "install CRIU: apt-get install criu";
+
+/** CRIU, which writes the state of processes to files and makes processes of such files, where the host has it. */
+export class Criu {
+  #checked: Promise<string | undefined> | undefined;
+
+  /** The environment in which a runtime finds it. */
+  environment(): Readonly<Record<string, string>> {
+    const found = findCriu();
+    const path = RUNTIME_ENVIRONMENT["PATH"] ?? "";
+    return { ...RUNTIME_ENVIRONMENT, PATH: found === undefined ? path : `${dirname(found)}${delimiter}${path}` };
+  }
+
+  /** @throws FailedPrecondition why containers of this runtime cannot be checkpointed and restored here */
+  async require(runtime: RuntimeBinary): Promise<void> {
+    if (runtime.kind !== "runc") {
+      throw new FailedPrecondition(`containers under ${runtime.name} have no checkpoints: only runc makes them here`, {
+        subject: { kind: "runtime", name: runtime.name },
+        remedy: "make the container with --runtime runc",
+      });
+    }
+    const reason = await this.#reason();
+    if (reason === undefined) return;
+    throw new FailedPrecondition(`containers cannot be checkpointed on this host: ${reason}`, {
+      remedy: reason.includes("not installed") ? INSTALL : "try a newer CRIU, or another kernel: criu check",
+    });
+  }
+
+  /** Why it does not work here. A failure is looked at again: it may have been installed meanwhile. */
+  async #reason(): Promise<string | undefined> {
+    this.#checked ??= check();
+    const reason = await this.#checked;
+    if (reason !== undefined) this.#checked = undefined;
+    return reason;
+  }
+}
+
+function findCriu(): string | undefined {
+  const directories = [process.env["PATH"] ?? "", RUNTIME_ENVIRONMENT["PATH"] ?? ""].join(delimiter).split(delimiter);
+  return directories
+    .filter((directory) => directory.startsWith("/"))
+    .map((directory) => join(directory, "criu"))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}
+
+async function check(): Promise<string | undefined> {
+  const file = findCriu();
+  if (file === undefined) return "CRIU is not installed";
+  try {
+    const { code, stdout, stderr } = await runProcess({
+      file,
+      args: ["check"],
+      env: RUNTIME_ENVIRONMENT,
+      timeout: CHECK_TIMEOUT_MS,
+    });
+    if (code === 0) return undefined;
+    return `criu check: ${firstError(Buffer.concat([stdout, stderr]).toString()) ?? "it failed and gave no reason"}`;
+  } catch (error) {
+    return `criu check: ${errorMessage(error)}`;
+  }
+}
+
+/** The first of CRIU's complaints, which is the cause of those that follow. */
+function firstError(log: string): string | undefined {
+  return /^(?:\(\d+\.\d+\)\s+)?(?:\d+: )?Error \([^)]*\): (.*)$/m.exec(log)?.[1]?.trim();
+}
+
+/** See {@link ContainerRuntimeApi.checkpoint}. */
+export async function checkpointContainer(
+  context: Context,
+  id: string,
+  request: CheckpointRequest,
+  runtime: RuntimeBinary,
+): Promise<void> {
+  await context.criu.require(runtime);
+  const work = join(request.directory, "work");
+  await mkdir(work, { recursive: true, mode: 0o700 });
+  const result = await runtimeCommand(
+    context,
+    runtime,
+    [
+      "checkpoint",
+      `--image-path=${request.directory}`,
+      `--work-path=${work}`,
+      ...(request.exit ? [] : ["--leave-running"]),
+      id,
+    ],
+    undefined,
+    context.criu.environment(),
+  );
+  if (result.code === 0) return;
+  const reason = firstError(readLog(join(work, "dump.log"))) ?? cleanMessage(result.stderr.toString());
+  throw new FailedPrecondition(`container ${id} cannot be checkpointed: ${reason}`, {
+    subject: { kind: "container", name: id },
+  });
+}
+
+/** What CRIU says of a restore that failed; undefined when it said nothing. */
+export function restoreFailure(workDirectory: string): string | undefined {
+  return firstError(readLog(join(workDirectory, "restore.log")));
+}
+
+function readLog(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,13 @@
+#!/bin/sh
+# soak.sh [--containers N] [--parallel N]: creates, runs and removes containers, and fails when the engine grows.
+#
+# It runs in a network and a mount namespace of its own, as the benchmarks do.
+set -eu
+cd "$(dirname "$0")/.."
+sh scripts/setup.sh test
+sh scripts/build.sh --bundle
+parts=$PWD/.cache/parts/root
+PATH="$PWD/node_modules/.bin:$parts/usr/bin:$parts/usr/sbin:$PATH:/usr/sbin:/sbin"
+export PATH
+exec unshare --net --mount sh -c 'ip link set lo up && exec "$@"' sh \
+  node --disable-warning=ExperimentalWarning bench/soak.ts "$@"

@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { runProgram, startBoxship, tempDir } from "@boxship/testkit";
+
+/** How often the daemon is killed; fifty by hand. */
+const KILLS = Number(process.env["BOXSHIP_TEST_KILLS"] ?? "6");
+
+const FILE = `FROM busybox AS one
+COPY a.txt /a
+RUN for i in 1 2 3; do echo $i >> /n; sleep 0.05; done
+RUN --mount=type=cache,target=/c echo x >> /c/x && sleep 0.05 && cat /a /n > /both
+FROM busybox AS two
+RUN dd if=/dev/zero of=/big bs=1M count=8 2>/dev/null && sleep 0.1
+RUN rm /big && echo two > /two
+FROM busybox
+COPY --from=one /both /both
+COPY --from=two /two /two
+RUN cat /both /two > /all
+`;
+
+test("kill -9 in the middle of builds leaves nothing behind, and the cache right", async (context) => {
+  await using directory = tempDir("build-crash");
+  await using boxship = await startBoxship();
+  const env = { DOCKER_HOST: `unix://${boxship.socketPath}`, DOCKER_BUILDKIT: "0" };
+  const docker = (...args: readonly string[]) => runProgram(["/usr/bin/docker", ...args], { env, timeout: 60_000 });
+  await boxship.client.call("POST", "/boxship/images/bootstrap?kind=busybox");
+  mkdirSync(directory.join("context"));
+  writeFileSync(directory.join("context/Dockerfile"), FILE);
+  let cut = 0;
+  for (let round = 0; round < KILLS; round++) {
+    writeFileSync(directory.join("context/a.txt"), `round ${round}\n`);
+    const building = docker("build", "-t", "crashed", directory.join("context"));
+    await delay(50 + Math.random() * 900);
+    await boxship.crash();
+    if ((await building).status !== 0) cut++;
+    await boxship.start();
+    const left = leftovers(boxship.root, boxship.runDir);
+    assert.deepEqual(left, [], `after round ${round}`);
+  }
+  context.diagnostic(`${cut} of ${KILLS} builds were cut off`);
+  const built = await docker("build", "-t", "whole", directory.join("context"));
+  assert.equal(built.status, 0, built.stdout + built.stderr);
+  const { stdout } = await docker("run", "--rm", "--network", "none", "whole", "cat", "/all");
+  assert.equal(stdout, `round ${KILLS - 1}\n1\n2\n3\ntwo\n`);
+  checkBlobs(join(boxship.root, "content"));
+});
+
+/** Mounts, file systems, work files and namespaces of builds. */
+function leftovers(root: string, runDir: string): readonly string[] {
+  const list = (path: string) => (existsSync(path) ? readdirSync(path).map((name) => `${path}/${name}`) : []);
+  const mounts = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .filter((line) => line.includes(`${root}/snapshots/containers/`));
+  return [
+    ...mounts,
+    ...list(`${root}/snapshots/containers`),
+    ...list(`${root}/build/work`),
+    ...list(`${runDir}/build`),
+    ...list(`${runDir}/network/sandboxes`),
+  ];
+}
+
+/** Every blob has the digest that it is named by. */
+function checkBlobs(directory: string): void {
+  let checked = 0;
+  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !/^[0-9a-f]{64}$/.test(entry.name)) continue;
+    const bytes = readFileSync(join(entry.parentPath, entry.name));
+    assert.equal(createHash("sha256").update(bytes).digest("hex"), entry.name);
+    checked++;
+  }
+  assert.ok(checked > 5, `only ${checked} blobs were found`);
+}

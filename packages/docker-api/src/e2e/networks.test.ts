@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, rmSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+import { type DockerClient, type EngineUnderTest, IMAGE, startEngineUnderTest } from "../testing/engine-under-test.ts";
+
+const noPlugins = !existsSync("/usr/lib/cni/bridge") && "CNI's reference plugins are not where the engine looks";
+const isReference = process.env["BOXSHIP_TEST_REFERENCE"] === "dockerd";
+const LEASES = `/tmp/boxship-e2e-cni-${process.pid}`;
+
+let engine: EngineUnderTest;
+let serial = 0;
+
+const withEach = (task: (docker: DockerClient, name: string) => Promise<void>) => async () => {
+  for (const docker of engine.docker) await task(docker, `n${process.pid}-${serial++}`);
+};
+
+describe("networks through the docker command line", { timeout: 240_000 }, () => {
+  before(async () => {
+    engine = await startEngineUnderTest();
+  });
+  after(async () => {
+    await engine[Symbol.asyncDispose]();
+    rmSync(LEASES, { recursive: true, force: true });
+  });
+
+  async function start(docker: DockerClient, name: string, ...flags: string[]): Promise<void> {
+    await docker.ok(["run", "-d", "--name", name, ...flags, IMAGE, "sleep", "1000"]);
+  }
+
+  function inside(docker: DockerClient, name: string, command: string): Promise<string> {
+    return docker.ok(["exec", name, "sh", "-c", command]);
+  }
+
+  test(
+    "a running container joins with addresses and aliases of its choice, and leaves",
+    withEach(async (docker, name) => {
+      const octet = 100 + serial;
+      await docker.ok(["network", "create", "--subnet", `10.88.${octet}.0/24`, name]);
+      await start(docker, `${name}-a`);
+      await start(docker, `${name}-b`, "--network", name);
+      const address = `10.88.${octet}.77`;
+      const flags = ["--ip", address, "--alias", "wanted", "--link-local-ip", "169.254.7.7"];
+      await docker.ok(["network", "connect", ...flags, name, `${name}-a`]);
+      assert.match(await inside(docker, `${name}-a`, "ip address show dev eth1"), /169\.254\.7\.7\/16/);
+      assert.match(
+        await inside(docker, `${name}-b`, "ping -c 1 -W 3 wanted"),
+        new RegExp(address.replaceAll(".", "\\.")),
+      );
+      const shown = await docker.ok([
+        "inspect",
+        "-f",
+        `{{(index .NetworkSettings.Networks "${name}").IPAddress}}`,
+        `${name}-a`,
+      ]);
+      assert.equal(shown, address);
+      const again = await docker.run(["network", "connect", name, `${name}-a`]);
+      assert.match(again.stderr, /already exists in network/);
+      await docker.ok(["network", "disconnect", name, `${name}-a`]);
+      assert.notEqual((await docker.run(["exec", `${name}-a`, "ip", "link", "show", "dev", "eth1"])).status, 0);
+      assert.notEqual((await docker.run(["exec", `${name}-b`, "ping", "-c", "1", "-W", "1", "wanted"])).status, 0);
+      await docker.ok(["rm", "-f", `${name}-a`, `${name}-b`]);
+      await docker.ok(["network", "rm", name]);
+    }),
+  );
+
+  test(
+    "a port that another container has is refused in Docker's words",
+    withEach(async (docker, name) => {
+      await start(docker, `${name}-a`, "-p", "127.0.0.1:0:80");
+      const port = /:(\d+)$/m.exec(await docker.ok(["port", `${name}-a`, "80/tcp"]))?.[1] ?? "";
+      const second = await docker.run(["run", "--rm", "-p", `127.0.0.1:${port}:80`, IMAGE, "true"]);
+      assert.equal(second.status, 125);
+      assert.match(
+        second.stderr,
+        new RegExp(
+          `driver failed programming external connectivity on endpoint .*Bind for 127\\.0\\.0\\.1:${port} failed: port is already allocated`,
+        ),
+      );
+      await docker.ok(["rm", "-f", `${name}-a`]);
+    }),
+  );
+
+  test(
+    "resolver settings, extra hosts and links are in the container's files",
+    withEach(async (docker, name) => {
+      await start(docker, `${name}-db`);
+      const flags = ["--dns", "192.0.2.53", "--dns-search", "a.test", "--dns-option", "timeout:1"];
+      await start(docker, `${name}-web`, ...flags, "--add-host", "there:192.0.2.9", "--link", `${name}-db:store`);
+      const resolv = await inside(docker, `${name}-web`, "cat /etc/resolv.conf");
+      assert.match(resolv, /nameserver 192\.0\.2\.53\nsearch a\.test\noptions timeout:1/);
+      const hosts = await inside(docker, `${name}-web`, "cat /etc/hosts");
+      assert.match(hosts, /192\.0\.2\.9\tthere/);
+      assert.match(hosts, /\tstore /);
+      assert.match(await inside(docker, `${name}-web`, "ping -c 1 -W 3 store"), /1 packets received/);
+      await docker.ok(["rm", "-f", `${name}-db`, `${name}-web`]);
+    }),
+  );
+
+  test(
+    "macvlan without a parent joins its members",
+    { skip: isReference && "Docker needs a kernel with dummy links for it" },
+    withEach(async (docker, name) => {
+      await docker.ok(["network", "create", "-d", "macvlan", "--subnet", `10.89.${serial}.0/24`, name]);
+      await start(docker, `${name}-a`, "--network", name);
+      await start(docker, `${name}-b`, "--network", name);
+      assert.match(await inside(docker, `${name}-a`, `ping -c 1 -W 3 ${name}-b`), /1 packets received/);
+      // At once again with the address of before.
+      await docker.ok(["restart", "-t", "0", `${name}-b`]);
+      assert.match(await inside(docker, `${name}-a`, `ping -c 1 -W 3 ${name}-b`), /1 packets received/);
+      await docker.ok(["rm", "-f", `${name}-a`, `${name}-b`]);
+      await docker.ok(["network", "rm", name]);
+    }),
+  );
+
+  test(
+    "a CNI configuration is a network: names, addresses, published ports, restart",
+    { skip: isReference ? "Docker has no such driver" : noPlugins },
+    withEach(async (docker, name) => {
+      const subnet = `10.90.${serial}.0/24`;
+      await docker.ok(["network", "create", "-d", "cni", "-o", `conflist=${conflist(name, subnet)}`, name]);
+      assert.equal(await docker.ok(["network", "inspect", "-f", "{{.Driver}} {{.IPAM.Driver}}", name]), "cni cni");
+      const serve = ["nc", "-ll", "-p", "80", "-e", "echo", "hello"];
+      await docker.ok(["run", "-d", "--name", `${name}-a`, "--network", name, "-p", "127.0.0.1:0:80", IMAGE, ...serve]);
+      await start(docker, `${name}-b`, "--network", name);
+      assert.match(await inside(docker, `${name}-b`, `ping -c 1 -W 3 ${name}-a`), /10\.90\./);
+      assert.equal(await inside(docker, `${name}-b`, `nc ${name}-a 80 </dev/null`), "hello");
+      await docker.ok(["restart", "-t", "0", `${name}-a`]);
+      assert.equal(await inside(docker, `${name}-b`, `sleep 1; nc ${name}-a 80 </dev/null`), "hello");
+      await docker.ok(["rm", "-f", `${name}-a`, `${name}-b`]);
+      await docker.ok(["network", "rm", name]);
+      // The plugin keeps its bridge, whoever is on it.
+      execFileSync("ip", ["link", "delete", cniBridge()]);
+    }),
+  );
+});
+
+function cniBridge(): string {
+  return `bxc${process.pid % 10_000}-${serial}`;
+}
+
+function conflist(name: string, subnet: string): string {
+  const bridge = {
+    type: "bridge",
+    bridge: cniBridge(),
+    isGateway: true,
+    ipMasq: false,
+    ipam: { type: "host-local", dataDir: LEASES, ranges: [[{ subnet }]], routes: [{ dst: "0.0.0.0/0" }] },
+  };
+  return JSON.stringify({ cniVersion: "1.0.0", name, plugins: [bridge] });
+}

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { commandLineBenchmark } from "./cases/command-line.ts";
 import { containerBenchmarks } from "./cases/containers.ts";
+import { doorBenchmarks } from "./cases/door.ts";
 import { footprintBenchmarks } from "./cases/footprint.ts";
 import { logBenchmarks } from "./cases/logs.ts";
 import { networkBenchmarks } from "./cases/network.ts";
@@ -16,6 +17,7 @@ import { type Benchmark, type Result, runBenchmark, table } from "./harness.ts";
 const benchmarks: readonly Benchmark<Context>[] = [
   ...footprintBenchmarks,
   ...containerBenchmarks,
+  ...doorBenchmarks,
   ...logBenchmarks,
   ...networkBenchmarks,
   ...pullBenchmarks,

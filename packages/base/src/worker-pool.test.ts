@@ -39,3 +39,13 @@ test("a worker that dies fails its tasks and is replaced", async () => {
   await assert.rejects(pool.run({ what: "die" }), { code: "Internal", message: /ended unexpectedly with status 3/ });
   assert.equal(await pool.run({ what: "double", n: 1 }), 2);
 });
+
+test("a task that comes as its worker ends for having been idle gets another one", async () => {
+  await using pool = new WorkerPool({ name: "pool-test", source, workers: 1, idleMilliseconds: 5 });
+  for (let n = 0; n < 15; n++) {
+    assert.equal(await pool.run({ what: "double", n }), 2 * n);
+    // Just after the timer of an idle worker, and before that worker is gone.
+    await delay(5);
+    await new Promise((done) => setImmediate(done));
+  }
+});

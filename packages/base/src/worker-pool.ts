@@ -123,6 +123,8 @@ type FromWorker =
 export class WorkerPool implements AsyncDisposable {
   readonly #options: Required<WorkerPoolOptions>;
   readonly #members = new Set<Member>();
+  /** Told to end and not gone yet: nothing is given to them any more. */
+  readonly #leaving = new Set<Member>();
   readonly #queue: Task[] = [];
   #nextId = 1;
 
@@ -168,7 +170,7 @@ export class WorkerPool implements AsyncDisposable {
   /** Waits for no one: ends the workers; unfinished tasks fail with `Internal`. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const task of this.#queue.splice(0)) task.reject(new Internal(`the ${this.#options.name} workers were ended`));
-    await Promise.all([...this.#members].map(({ worker }) => worker.terminate()));
+    await Promise.all([...this.#members, ...this.#leaving].map(({ worker }) => worker.terminate()));
   }
 
   #cancel(task: Task): void {
@@ -224,6 +226,7 @@ export class WorkerPool implements AsyncDisposable {
     member.worker.on("exit", (code) => {
       clearTimeout(member.idleTimer);
       this.#members.delete(member);
+      this.#leaving.delete(member);
       const error = new Internal(`the ${name} worker ended unexpectedly with status ${code}`, { cause: failure });
       for (const task of member.tasks.values()) task.reject(error);
       this.#dispatch();
@@ -244,8 +247,14 @@ export class WorkerPool implements AsyncDisposable {
     this.#dispatch();
     if (member.tasks.size > 0) return;
     member.worker.unref();
-    member.idleTimer = setTimeout(() => void member.worker.terminate(), this.#options.idleMilliseconds);
+    member.idleTimer = setTimeout(() => this.#dismiss(member), this.#options.idleMilliseconds);
     member.idleTimer.unref();
+  }
+
+  #dismiss(member: Member): void {
+    this.#members.delete(member);
+    this.#leaving.add(member);
+    void member.worker.terminate();
   }
 }
 

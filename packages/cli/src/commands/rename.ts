@@ -10,6 +10,13 @@ export const command = defineCommand({
   completes: "container",
   async run(context, { operands: [from = "", to = ""] }) {
     if (from.trim() === "" || to.trim() === "") throw new Failure("Error: Neither old nor new names may be empty");
-    await context.api.call("POST", containerPath(from, "/rename"), { query: { name: to } });
+    try {
+      await context.api.call("POST", containerPath(from, "/rename"), { query: { name: to } });
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      const { message, status, remedy } = error;
+      const details = remedy === undefined ? { status } : { status, remedy };
+      throw new Failure(`${message}\nError: failed to rename container named ${from}`, details);
+    }
   },
 });

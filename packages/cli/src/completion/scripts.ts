@@ -26,9 +26,14 @@ compdef _boxship boxship
 const FISH = `# fish completion for boxship
 function __boxship_complete
     set -l words (commandline -opc) (commandline -ct)
-    boxship __complete $words[2..-1] 2>/dev/null
+    set -l candidates (boxship __complete $words[2..-1] 2>/dev/null)
+    if test (count $candidates) -gt 0
+        printf '%s\\n' $candidates
+    else
+        __fish_complete_path (commandline -ct)
+    end
 end
-complete -c boxship -a '(__boxship_complete)'
+complete -c boxship -f -a '(__boxship_complete)'
 `;
 
 export const completionScripts: Readonly<Record<string, string>> = { bash: BASH, zsh: ZSH, fish: FISH };

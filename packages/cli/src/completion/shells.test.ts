@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { after, before, test } from "node:test";
+import { runProgram, type TempDir, tempDir } from "@boxship/testkit";
+import { boxship, onTerminal } from "../e2e/programs.ts";
+import { completionScripts } from "./scripts.ts";
+
+let directory: TempDir;
+let env: Record<string, string>;
+
+before(async () => {
+  directory = tempDir("shells");
+  const command = boxship.map((word) => `'${word}'`).join(" ");
+  // No engine: names are not completed, and none is started for it.
+  const host = `BOXSHIP_HOST=unix://${directory.join("none.sock")}`;
+  await writeFile(directory.join("boxship"), `#!/bin/sh\n${host} exec ${command} "$@"\n`, { mode: 0o755 });
+  for (const [shell, script] of Object.entries(completionScripts)) await writeFile(directory.join(shell), script);
+  env = { PATH: `${directory.path}:${process.env["PATH"] ?? ""}`, HOME: directory.path, TERM: "dumb" };
+});
+after(() => directory[Symbol.asyncDispose]());
+
+const absent = (shell: string) => (existsSync(`/usr/bin/${shell}`) ? false : `no ${shell} here`);
+
+/** What a shell on a terminal makes of what is typed, tab keys included. */
+async function typed(shell: readonly string[], prepare: string, line: string, shown: RegExp): Promise<string> {
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  const terminal = onTerminal(["env", ...variables, ...shell], 30_000);
+  await terminal.type(/[$%#>] /, `${prepare}; echo prep''ared\n`);
+  await terminal.type(/prepared\r?\n/, line);
+  await terminal.type(shown, "\u0015exit\n");
+  return (await terminal.end()).output;
+}
+
+for (const [shell, command, prepare] of [
+  ["bash", ["bash", "--norc", "--noprofile", "-i"], (file: string) => `source ${file}`],
+  ["zsh", ["zsh", "-f", "-i"], (file: string) => `autoload -Uz compinit; compinit -u -D; source ${file}`],
+] as const) {
+  test(`${shell} completes commands, flags and values of flags`, { skip: absent(shell), timeout: 60_000 }, async () => {
+    const source = prepare(directory.join(shell));
+    await typed(command, source, "boxship volume insp\t", /volume.{1,20}inspect/s);
+    await typed(command, source, "boxship system soc\tcr\t", /system socket.{1,20}create/s);
+    await typed(command, source, "boxship run --entryp\t", /boxship run --entrypoint/);
+    await typed(command, source, "boxship vol\t", /boxship volume /);
+  });
+}
+
+test("fish completes commands and flags", { skip: absent("fish"), timeout: 60_000 }, async () => {
+  const ask = async (line: string) => {
+    const script = `source ${directory.join("fish")}; complete -C ${JSON.stringify(line)}`;
+    const { stdout, stderr } = await runProgram(["fish", "--no-config", "-c", script], { env });
+    assert.equal(stderr, "");
+    return stdout.trim().split("\n");
+  };
+  assert.deepEqual(await ask("boxship volume insp"), ["inspect"]);
+  assert.deepEqual(await ask("boxship system socket c"), ["create"]);
+  assert.ok((await ask("boxship run --e")).includes("--entrypoint"));
+});

@@ -4,11 +4,15 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import {
   busyboxTree,
+  dockerCli,
   type EngineClient,
+  type Ran,
   repositoryRoot,
+  runProgram,
   startBoxship,
   startDockerd,
   startRegistry,
+  startRootlessBoxship,
   type TempDir,
   tempDir,
 } from "@boxship/testkit";
@@ -86,6 +90,29 @@ export class Context implements AsyncDisposable {
     return await Promise.all(all);
   }
 
+  /** Boxship as an ordinary user starts it, with the small image. It has no way to the registry, which is on localhost. */
+  rootless(): Promise<Engine> {
+    const known = this.#engines.get("rootless") ?? this.#startRootless();
+    this.#engines.set("rootless", known);
+    return known;
+  }
+
+  async #startRootless(): Promise<Engine> {
+    const image = await this.image();
+    const bundle = realpathSync(join(repositoryRoot, "dist/current/boxship.cjs"));
+    const program = [process.execPath, "--disable-warning=ExperimentalWarning", bundle, "daemon-process"];
+    // The run has no way out for pasta to copy.
+    const flags = ["--rootless-network", "none"];
+    const engine = this.#stack.use(await startRootlessBoxship({ program, flags }));
+    const archive = this.work.join("small.tar");
+    const docker = dockerCli(engine.socketPath);
+    if (docker === undefined) throw new Error("no docker client: run scripts/setup.sh test");
+    await must(runProgram(["tar", "--directory", this.tree, "--create", "--file", archive, "."]));
+    await must(docker(["import", archive, image]));
+    const { client, pid, runDir } = engine;
+    return { name: "rootless", client, pid, monitor: "conmon", marker: runDir };
+  }
+
   #engine(name: string, start: () => Promise<Engine>): Promise<Engine> {
     const known = this.#engines.get(name) ?? start().then((engine) => this.#pulled(engine));
     this.#engines.set(name, known);
@@ -116,6 +143,11 @@ export class Context implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#stack.disposeAsync();
   }
+}
+
+async function must(running: Promise<Ran>): Promise<void> {
+  const { status, stderr } = await running;
+  if (status !== 0) throw new Error(stderr);
 }
 
 /** See `loop-delay.mjs`. */

@@ -43,10 +43,10 @@ async function startServer({ client }: Engine, image: string, bytes: number): Pr
 }
 
 /** The program in the container may be slower than its engine. */
-async function listening({ address }: Started): Promise<void> {
+async function listening({ port }: Started): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      await receive(address, 80, 0);
+      await receive("127.0.0.1", port, 1);
       return;
     } catch (error) {
       if (attempt === 50) throw error;
@@ -62,7 +62,13 @@ type Measure = (
   image: string,
 ) => Promise<Side["measure"]>;
 
-function networkBenchmark(name: string, title: string, bytes: number, measure: Measure): Benchmark<Context> {
+function networkBenchmark(
+  name: string,
+  title: string,
+  bytes: number,
+  measure: Measure,
+  rootless = false,
+): Benchmark<Context> {
   return {
     name,
     title,
@@ -71,7 +77,8 @@ function networkBenchmark(name: string, title: string, bytes: number, measure: M
     warmUp: 1,
     targets: [{ side: "boxship", against: "docker", atMost: 1.1 }],
     async prepare(context, stack) {
-      const [engines, image] = [await context.engines(), await context.image()];
+      const [others, image] = [await context.engines(), await context.image()];
+      const engines = rootless ? [...others, await context.rootless()] : others;
       const sides: Side[] = [];
       for (const engine of engines) {
         const server = await startServer(engine, image, bytes);
@@ -127,6 +134,7 @@ export const networkBenchmarks: readonly Benchmark<Context>[] = [
     "1 GiB from a published port, by 127.0.0.1",
     BYTES,
     fromHost(() => "127.0.0.1"),
+    true,
   ),
   networkBenchmark(
     "port-connections",

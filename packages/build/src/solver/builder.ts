@@ -174,17 +174,36 @@ class StageStates {
   }
 
   #build(stage: Stage): Promise<StageState> {
+    const { image, given } = this.#baseOf(stage);
     return buildStage(this.#session, stage, {
       vertexOf: (instruction) => this.#plan.vertices.get(instruction),
       stageOf: (name) => {
-        if (this.#session.contexts.source(name) !== undefined) return undefined;
+        if ((given && name === image) || this.#session.contexts.source(name) !== undefined) return undefined;
         const earlier = earlierStage(this.#session.file, stage, name);
         return earlier === undefined ? undefined : this.get(earlier);
       },
       findRoot: this.#rootFinder(stage),
       globalArgs: this.#globals,
-      image: this.#imageOf(stage),
+      image,
     });
+  }
+
+  /** What a stage starts from: a context of that name goes before stages and images. */
+  #baseOf(stage: Stage): { readonly image: string; readonly given: boolean } {
+    const image = this.#imageOf(stage);
+    const source = this.#session.contexts.source(image);
+    switch (source?.kind) {
+      case undefined:
+        return { image, given: false };
+      case "image":
+        return { image: source.reference, given: true };
+      case "empty":
+        return { image: "scratch", given: true };
+      default:
+        throw new Unsupported(`FROM ${image}: the context of that name has files, which are no image`, {
+          remedy: `start from scratch, and use COPY --from=${image}`,
+        });
+    }
   }
 
   #rootFinder(stage: Stage): FindRoot {

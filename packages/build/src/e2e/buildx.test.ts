@@ -1,0 +1,316 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  type Boxship,
+  dockerCli,
+  dockerProgram,
+  type RunOptions,
+  runProgram,
+  startBoxship,
+  startRegistry,
+  type TempDir,
+  tempDir,
+} from "@boxship/testkit";
+
+/** Nothing of ours, and found nowhere afterwards. */
+const SECRET = `s3cr3t-${process.pid}-${Math.random().toString(36).slice(2)}`;
+
+const buildx = await hasBuildx();
+
+async function hasBuildx(): Promise<boolean> {
+  const docker = dockerCli("/nowhere");
+  return docker !== undefined && (await docker(["buildx", "version"])).status === 0;
+}
+
+describe("docker buildx builds with the engine", { skip: buildx ? false : "buildx is not here" }, () => {
+  let boxship: Boxship;
+  let work: TempDir;
+
+  before(async () => {
+    work = tempDir("buildx");
+    boxship = await startBoxship();
+    await boxship.client.call("POST", "/boxship/images/bootstrap?kind=busybox");
+  });
+  after(async () => {
+    await boxship[Symbol.asyncDispose]();
+    await work[Symbol.asyncDispose]();
+  });
+
+  async function run(args: readonly string[], options: RunOptions, wanted: boolean): Promise<string> {
+    const docker = dockerCli(boxship.socketPath);
+    assert.ok(docker);
+    const { status, stdout, stderr } = await docker(args, { timeout: 60_000, ...options });
+    assert.equal(status === 0, wanted, `docker ${args.join(" ")}: ${status}\n${stdout}${stderr}`);
+    return `${stdout}${stderr}`;
+  }
+  const ok = (args: readonly string[], options: RunOptions = {}) => run(args, options, true);
+  const fails = (args: readonly string[], options: RunOptions = {}) => run(args, options, false);
+
+  /** A directory of its own with these files. */
+  function context(name: string, files: Readonly<Record<string, string>>): string {
+    for (const [path, text] of Object.entries(files)) {
+      const file = work.join(name, path);
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, text);
+    }
+    return work.join(name);
+  }
+
+  test("what was built runs; a second build finds all of it", async () => {
+    const directory = context("simple", {
+      Dockerfile:
+        "FROM busybox\nARG WHO=nobody\nCOPY greeting /\nRUN echo built for $WHO >> /greeting\nCMD cat /greeting\n",
+      greeting: "hello\n",
+      ".dockerignore": "ignored\n",
+      ignored: "x",
+    });
+    const build = [
+      "build",
+      "--progress",
+      "plain",
+      "--build-arg",
+      "WHO=you",
+      "--label",
+      "l=m",
+      "-t",
+      "simple:1",
+      directory,
+    ];
+    assert.match(await ok(build), /#\d+ \[3\/3\] RUN echo built/);
+    assert.equal(await ok(["run", "--rm", "simple:1"]), "hello\nbuilt for you\n");
+    assert.match(await ok(["image", "inspect", "-f", "{{.Config.Labels.l}}", "simple:1"]), /^m$/m);
+    const again = await ok(build);
+    assert.match(again, /RUN echo built[^\n]*\n#\d+ CACHED/);
+    const id = (await ok(["build", "-q", "--build-arg", "WHO=you", "--label", "l=m", directory])).trim();
+    assert.equal((await ok(["image", "inspect", "-f", "{{.Id}}", "simple:1"])).trim(), id);
+    writeFileSync(join(directory, "greeting"), "good day\n");
+    await ok(build);
+    assert.equal(await ok(["run", "--rm", "simple:1"]), "good day\nbuilt for you\n");
+  });
+
+  test("every kind of output", async () => {
+    const directory = context("outputs", {
+      Dockerfile: "FROM busybox AS base\nFROM scratch\nCOPY --from=base /bin/busybox /b\nCOPY dir /dir\n",
+      "dir/file": "x",
+    });
+    const to = (type: string, name: string) => [
+      "build",
+      "-t",
+      `${name}:1`,
+      "-o",
+      `type=${type},dest=${work.join(`out-${type}`)}`,
+      directory,
+    ];
+    await ok(to("local", "l"));
+    assert.equal(readFileSync(work.join("out-local/dir/file"), "utf8"), "x");
+    assert.ok(existsSync(work.join("out-local/b")));
+    await ok(to("tar", "t"));
+    const listed = await runProgram(["tar", "tf", work.join("out-tar")]);
+    assert.match(listed.stdout, /^dir\/file$/m);
+    for (const type of ["docker", "oci"]) {
+      await ok(to(type, `from-${type}`));
+      assert.match(await fails(["image", "inspect", `from-${type}:1`]), /No such image|not found/i);
+      await ok(["load", "-i", work.join(`out-${type}`)]);
+      assert.match(await ok(["image", "inspect", "-f", "{{.Os}}", `from-${type}:1`]), /linux/);
+    }
+    await ok(["build", "-o", "type=cacheonly", directory]);
+    const metadata = work.join("metadata.json");
+    await ok(["build", "-t", "m:1", "--metadata-file", metadata, directory]);
+    const read = JSON.parse(readFileSync(metadata, "utf8")) as Readonly<Record<string, string>>;
+    assert.equal(read["image.name"], "m:1");
+    assert.match(read["containerimage.config.digest"] ?? "", /^sha256:/);
+  });
+
+  test("a result is pushed with the client's credentials", async () => {
+    await using registry = await startRegistry();
+    const directory = context("push", { Dockerfile: "FROM busybox\nRUN echo pushed > /p\n" });
+    const name = `${registry.host}/pushed:1`;
+    await ok(["buildx", "build", "--push", "-t", name, directory]);
+    await ok(["pull", name]);
+    assert.equal(await ok(["run", "--rm", name, "cat", "/p"]), "pushed\n");
+  });
+
+  test("secrets reach the step and nothing else", async () => {
+    writeFileSync(work.join("secret"), SECRET);
+    const directory = context("secrets", {
+      Dockerfile:
+        "FROM busybox\n" +
+        'RUN --mount=type=secret,id=s test "$(cat /run/secrets/s)" = "$(cat /run/secrets/s)" && wc -c < /run/secrets/s > /size\n' +
+        'RUN --mount=type=secret,id=s,env=TOKEN test -n "$TOKEN"\n' +
+        "RUN --mount=type=secret,id=absent test ! -e /run/secrets/absent\n",
+    });
+    await ok(["build", "-t", "secrets:1", "--secret", `id=s,src=${work.join("secret")}`, directory]);
+    assert.equal((await ok(["run", "--rm", "secrets:1", "cat", "/size"])).trim(), String(SECRET.length));
+    assert.doesNotMatch(await ok(["history", "--no-trunc", "secrets:1"]), new RegExp(SECRET));
+    const required = context("required", {
+      Dockerfile: "FROM busybox\nRUN --mount=type=secret,id=none,required=true true\n",
+    });
+    assert.match(await fails(["build", required]), /secret/);
+    // Layers, records, caches, history and logs: all that the engine has.
+    for (const place of [boxship.root, boxship.runDir, dirname(boxship.log)]) {
+      const found = await runProgram(["grep", "-rlaF", "--devices=skip", "--exclude-dir=netns", SECRET, place]);
+      assert.equal(found.stdout, "");
+      assert.equal(found.status, 1, found.stderr);
+    }
+  });
+
+  test("an agent of the client is in reach of a step", async () => {
+    const libraries = (await runProgram(["ldd", "/usr/bin/ssh-add"])).stdout.match(/\/\S+/g) ?? [];
+    const directory = context("ssh", {
+      Dockerfile: 'FROM busybox\nCOPY root /\nRUN --mount=type=ssh ssh-add -l\nRUN test -z "$SSH_AUTH_SOCK"\n',
+    });
+    for (const file of ["/usr/bin/ssh-add", ...libraries]) cpSync(realpathSync(file), join(directory, "root", file));
+    writeFileSync(join(directory, "root/etc-passwd"), "");
+    const socket = work.join("agent");
+    const agent = spawn("ssh-agent", ["-D", "-a", socket], { stdio: ["ignore", "pipe", "inherit"] });
+    await once(agent.stdout, "data");
+    try {
+      const key = work.join("key");
+      const made = await runProgram(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "a key", "-f", key]);
+      assert.equal(made.status, 0, made.stderr);
+      const added = await runProgram(["ssh-add", key], { env: { SSH_AUTH_SOCK: socket } });
+      assert.equal(added.status, 0, added.stderr);
+      const output = await ok(["build", "--progress", "plain", "--ssh", "default", directory], {
+        env: { SSH_AUTH_SOCK: socket },
+      });
+      assert.match(output, /256 SHA256:\S+ a key \(ED25519\)/);
+    } finally {
+      const ended = once(agent, "exit");
+      agent.kill();
+      await ended;
+    }
+  });
+
+  test("named contexts and two targets of a bake file that build on each other", async () => {
+    const other = context("other", { file: "from elsewhere\n" });
+    const directory = context("bake", {
+      Dockerfile: "FROM busybox\nRUN echo base > /base\n",
+      "App.Dockerfile": "FROM base\nCOPY --from=other file /\nCMD cat /base /file\n",
+      "docker-bake.json": JSON.stringify({
+        group: { default: { targets: ["base", "app"] } },
+        target: {
+          base: { tags: ["base:1"] },
+          app: { dockerfile: "App.Dockerfile", contexts: { base: "target:base", other }, tags: ["app:1"] },
+        },
+      }),
+    });
+    await ok(["buildx", "bake", `--allow=fs.read=${other}`], { cwd: directory });
+    assert.equal(await ok(["run", "--rm", "app:1"]), "base\nfrom elsewhere\n");
+    assert.match(await ok(["images", "-q", "base:1"]), /^[0-9a-f]{12}$/m);
+  });
+
+  test("progress in every form; failures with the lines of the file", async () => {
+    const directory = context("failing", { Dockerfile: "FROM busybox\nRUN true\nRUN echo it breaks && exit 7\n" });
+    const plain = await fails(["build", "--progress", "plain", directory]);
+    assert.match(plain, /#\d+ \d\.\d+ it breaks/);
+    assert.match(plain, /Dockerfile:3/);
+    assert.match(plain, /3 \| >>> RUN echo it breaks && exit 7/);
+    assert.match(
+      plain,
+      /ERROR: failed to build: failed to solve: process "\/bin\/sh -c echo it breaks && exit 7" did not complete successfully: exit code: 7/,
+    );
+    assert.match(await fails(["build", "--progress", "rawjson", directory]), /"logs":\[\{"vertex":"sha256:/);
+    const program = [dockerProgram() ?? "", "build", directory].join(" ");
+    const tty = await runProgram(["script", "-qec", program, "/dev/null"], {
+      env: { DOCKER_HOST: `unix://${boxship.socketPath}`, DOCKER_CONFIG: configDirectory(), TERM: "xterm" },
+    });
+    assert.match(tty.stdout, /\[\+\] Building/);
+    assert.match(tty.stdout, /exit code: 7/);
+    assert.match(await fails(["build", "-q", directory]), /exit code: 7/);
+    const broken = context("broken", { Dockerfile: "FROM busybox\nRUM true\n" });
+    assert.match(await fails(["build", broken]), /Dockerfile:2/);
+  });
+
+  test("Ctrl-C in the middle leaves nothing", async () => {
+    const directory = context("long", { Dockerfile: "FROM busybox\nRUN echo begun && sleep 61\n" });
+    const client = spawn(dockerProgram() ?? "", ["build", "--progress", "plain", directory], {
+      env: { ...process.env, DOCKER_HOST: `unix://${boxship.socketPath}`, DOCKER_CONFIG: configDirectory() },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let output = "";
+    for await (const piece of client.stderr) {
+      output += String(piece);
+      if (/ begun\n/.test(output)) break;
+    }
+    assert.match(output, / begun\n/);
+    const ended = once(client, "exit");
+    client.kill("SIGINT");
+    await ended;
+    for (let tries = 0; ; tries++) {
+      const processes = (await runProgram(["pgrep", "-fc", "sleep 61"])).stdout.trim();
+      const mounts = readFileSync("/proc/self/mounts", "utf8")
+        .split("\n")
+        .filter((line) => line.includes(`${boxship.root}/build`));
+      if (processes === "0" && mounts.length === 0) break;
+      assert.ok(tries < 100, `${processes} processes, mounts:\n${mounts.join("\n")}`);
+      await delay(100);
+    }
+    assert.match(await ok(["ps", "-aq"]), /^$/);
+  });
+
+  test("usage, history and the worker are shown; pruning frees what nobody needs", async () => {
+    const directory = context("usage", {
+      Dockerfile: "FROM busybox\nRUN --mount=type=cache,target=/c head -c 100000 /dev/zero > /c/f\n",
+    });
+    await ok(["build", "-t", "usage:1", directory]);
+    const usage = await ok(["buildx", "du", "--verbose"]);
+    assert.match(usage, /Type:\s+exec\.cachemount/);
+    assert.match(usage, /Type:\s+source\.local/);
+    assert.match(await ok(["buildx", "history", "ls"]), /usage\s+Completed/);
+    assert.match(await ok(["buildx", "inspect"]), /BuildKit version:/);
+    assert.match(await ok(["system", "df"]), /Build Cache\s+[1-9]/);
+    await ok(["buildx", "prune", "-f", "--filter", "type=exec.cachemount"]);
+    assert.doesNotMatch(await ok(["buildx", "du", "--verbose"]), /exec\.cachemount/);
+    await ok(["buildx", "prune", "-af"]);
+    assert.match(await ok(["buildx", "du"]), /Total:\s+0B/);
+    await ok(["run", "--rm", "usage:1", "true"]);
+    assert.deepEqual(readdirSync(join(boxship.root, "build/buildkit/contexts")), []);
+  });
+
+  test("Docker 20.10 builds with its own session", {
+    skip: existsSync("/usr/bin/docker") ? false : "not here",
+  }, async () => {
+    const directory = context("old", {
+      Dockerfile: "FROM busybox\nRUN --mount=type=secret,id=s cat /run/secrets/s > /dev/null\nCOPY f /\n",
+      f: "x",
+    });
+    const old = async (args: readonly string[], input?: Buffer) => {
+      const env = { DOCKER_HOST: `unix://${boxship.socketPath}`, DOCKER_BUILDKIT: "1" };
+      const { status, stdout, stderr } = await runProgram(["/usr/bin/docker", "build", ...args], {
+        env,
+        timeout: 60_000,
+        ...(input === undefined ? {} : { input }),
+      });
+      assert.equal(status, 0, stderr);
+      return `${stdout}${stderr}`;
+    };
+    writeFileSync(work.join("s"), "x");
+    const secret = ["--secret", `id=s,src=${work.join("s")}`];
+    assert.match(await old(["--progress", "plain", ...secret, "-t", "old:1", directory]), /COPY f/);
+    assert.match(await old(["-q", ...secret, directory]), /^sha256:[0-9a-f]{64}\n$/);
+    await old([...secret, "-o", work.join("old-out"), directory]);
+    assert.equal(readFileSync(work.join("old-out/f"), "utf8"), "x");
+    const tar = await runProgram(["tar", "cf", work.join("old.tar"), "-C", directory, "."]);
+    assert.equal(tar.status, 0);
+    await old([...secret, "-"], readFileSync(work.join("old.tar")));
+  });
+
+  test("Compose builds what its file says", async () => {
+    const directory = context("compose", {
+      "compose.yaml": "services:\n  web:\n    image: composed:1\n    build:\n      context: .\n      args: { A: b }\n",
+      Dockerfile: "FROM busybox\nARG A\nRUN echo $A > /a\nCMD cat /a\n",
+    });
+    await ok(["compose", "build"], { cwd: directory });
+    assert.equal(await ok(["run", "--rm", "composed:1"]), "b\n");
+  });
+});
+
+/** The client's configuration with its plugins. */
+function configDirectory(): string {
+  return join(dirname(dockerProgram() ?? ""), "../../../home/.docker");
+}

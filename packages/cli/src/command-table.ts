@@ -302,6 +302,11 @@ const volume: readonly CommandEntry[] = [
     summary: "Display detailed information on one or more volumes",
     load: () => import("./commands/volume-inspect.ts"),
   },
+  {
+    name: "limit",
+    summary: "Give a volume a size limit, or a larger one",
+    load: () => import("./commands/volume-limit.ts"),
+  },
   { name: "ls", aliases: ["list"], summary: "List volumes", load: () => import("./commands/volume-ls.ts") },
   { name: "prune", summary: "Remove unused local volumes", load: () => import("./commands/volume-prune.ts") },
   {

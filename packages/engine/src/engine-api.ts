@@ -406,6 +406,8 @@ export interface VolumesApi {
     archive: Readable,
     signal?: AbortSignal,
   ): Promise<VolumeView>;
+  /** Gives it a limit or a larger one, `512m`. `Conflict` for a first one while a running container has it. */
+  limit(name: string, size: string): Promise<VolumeView>;
   /** Keeps a copy of what is in it now. */
   snapshot(name: string, snapshot: string): Promise<void>;
   /** The oldest first. */

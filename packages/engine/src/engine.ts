@@ -122,7 +122,7 @@ async function openParts(options: EngineOptions, owned: AsyncDisposableStack): P
       runDir: join(runDir, "runtime"),
       cgroupParent: `/${name}`,
       // The network's directory of namespaces makes itself a mount, too, and finds that it is one already.
-      mountRoots: [join(root, "snapshots"), join(runDir, "network", "netns")],
+      mountRoots: [join(root, "snapshots"), join(root, "volumes"), join(runDir, "network", "netns")],
       ...(runtimes === undefined ? {} : { moreRuntimes: pathsOf(runtimes) }),
       ...(defaultRuntime === undefined ? {} : { defaultRuntime }),
       logger,

@@ -12,6 +12,7 @@ export * from "./host.ts";
 export * from "./inode.ts";
 export * from "./inotify.ts";
 export * from "./launch-namespace.ts";
+export * from "./loop-device.ts";
 export * from "./mount.ts";
 export * from "./mount-filesystem.ts";
 export * from "./mountinfo.ts";

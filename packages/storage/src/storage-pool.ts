@@ -8,6 +8,7 @@ export type StorageTask =
   | { readonly kind: "empty" | "usage" | "sync"; readonly directory: string }
   | { readonly kind: "copy"; readonly request: CopyTreeRequest }
   | { readonly kind: "mount"; readonly mount: Required<MountRequest> }
+  | { readonly kind: "mount-image"; readonly image: string; readonly target: string }
   | { readonly kind: "attach"; readonly mount: ContainerMount }
   | { readonly kind: "detach"; readonly pid: number; readonly destination: string };
 
@@ -51,6 +52,11 @@ export function mountIntoContainer(mount: ContainerMount): Promise<void> {
 /** Takes the mount at a place away from a container that runs; without effect when nothing is mounted there. */
 export function unmountFromContainer(pid: number, destination: string): Promise<void> {
   return pool.run({ kind: "detach", pid, destination } satisfies StorageTask);
+}
+
+/** Mounts the ext4 file system in a file. */
+export function mountImageAway(mount: { readonly image: string; readonly target: string }): Promise<void> {
+  return pool.run({ kind: "mount-image", ...mount } satisfies StorageTask);
 }
 
 /** Ends the worker threads now instead of when they have been idle for a while. */

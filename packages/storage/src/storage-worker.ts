@@ -1,8 +1,11 @@
-import { InvalidArgument } from "@boxship/base/errors";
+import { rmdirSync } from "node:fs";
+import { join } from "node:path";
+import { InvalidArgument, systemCode, Unsupported } from "@boxship/base/errors";
 import { serveTasks } from "@boxship/base/worker-pool";
 import {
   bindMount,
   CurrentDirectory,
+  loopDeviceOf,
   MountFlag,
   type MountRequest,
   mount,
@@ -17,9 +20,9 @@ import { explainDiskError } from "./tree/disk-error.ts";
 import { emptyDirectory } from "./tree/remove-tree.ts";
 import { treeUsage } from "./tree/usage.ts";
 
-serveTasks((task: StorageTask) => {
+serveTasks(async (task: StorageTask) => {
   try {
-    return run(task);
+    return await run(task);
   } catch (error) {
     throw explainDiskError(error, directoryOf(task));
   }
@@ -27,6 +30,7 @@ serveTasks((task: StorageTask) => {
 
 function directoryOf(task: StorageTask): string {
   if (task.kind === "mount") return task.mount.target;
+  if (task.kind === "mount-image") return task.target;
   if (task.kind === "attach") return task.mount.destination;
   if (task.kind === "detach") return task.destination;
   return task.kind === "copy" ? task.request.target : task.directory;
@@ -50,6 +54,8 @@ function run(task: StorageTask): unknown {
     case "detach":
       detachContainerMount(task.pid, task.destination);
       return undefined;
+    case "mount-image":
+      return mountImage(task.image, task.target);
     case "sync": {
       using fd = openat(CurrentDirectory, task.directory, OpenFlag.ReadOnly | OpenFlag.Directory);
       syncfs(fd);
@@ -57,6 +63,28 @@ function run(task: StorageTask): unknown {
     }
     default:
       throw new InvalidArgument(`there is no storage task ${JSON.stringify(task)}`);
+  }
+}
+
+async function mountImage(image: string, target: string): Promise<void> {
+  try {
+    using device = await loopDeviceOf(image);
+    mount({ source: device.path, target, type: "ext4", flags: 0, data: "" });
+    removeLostAndFound(target);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code !== "ENOENT" && code !== "EPERM" && code !== "EACCES" && code !== "ENODEV") throw error;
+    throw new Unsupported(`volumes with a limit need loop devices and ext4, and this host refuses: ${code}`);
+  }
+}
+
+/** The place for what is found after a crash: programs expect an empty directory. Checks make it again. */
+function removeLostAndFound(directory: string): void {
+  try {
+    rmdirSync(join(directory, "lost+found"));
+  } catch (error) {
+    const code = systemCode(error);
+    if (code !== "ENOENT" && code !== "ENOTEMPTY" && code !== "ENOTDIR" && code !== "EROFS") throw error;
   }
 }
 

@@ -30,6 +30,7 @@ describe("volumes, beyond what Docker's can do", { concurrency: 3 }, () => {
   after(() => engine[Symbol.asyncDispose]());
 
   test("snapshot, change, restore, clone; while a container runs and when it has ended", async () => {
+    await ok("volume", "create", "--label", "prune=me", "db");
     await inside("db", "echo one > /v/file");
     const holder = await ok("run", "-d", "--network", "none", "-v", "db:/v", "busybox", "sleep", "1000");
     assert.equal(await ok("volume", "snapshot", "db", "before"), "before");
@@ -43,7 +44,7 @@ describe("volumes, beyond what Docker's can do", { concurrency: 3 }, () => {
     await ok("volume", "restore", "db", "before");
     assert.equal(await inside("db", "cat /v/file; ls /v | wc -l"), "one\n1");
     await refused(/has snapshots: before/, "volume", "rm", "db");
-    await ok("volume", "prune", "-af", "--filter", "label!=of=nothing");
+    await ok("volume", "prune", "-af", "--filter", "label=prune=me");
     assert.equal(await ok("volume", "ls", "-q", "--filter", "name=db"), "db");
     await ok("volume", "snapshot-rm", "db", "before");
     assert.equal(await ok("volume", "snapshots", "-q", "db"), "");
@@ -131,5 +132,26 @@ describe("volumes, beyond what Docker's can do", { concurrency: 3 }, () => {
     assert.equal(await inside("second", "cat /v/file"), "kept");
     assert.equal(await ok("volume", "snapshots", "-q", "second"), "snap");
     await ok("volume", "rm", "-f", "second");
+  });
+
+  test("limits: a container gets no more, until the limit grows", async () => {
+    await ok("volume", "create", "-o", "size=16m", "small");
+    const write = "dd if=/dev/zero of=/v/file bs=1M count=30 2>&1 | grep -c 'No space'; ls /v";
+    assert.equal(await inside("small", write), "1\nfile");
+    await inside("plain", "echo kept > /v/kept");
+    assert.equal(await ok("volume", "limit", "plain", "16m"), "plain");
+    assert.equal(await ok("volume", "inspect", "-f", "{{.Options.size}}", "plain"), String(16 << 20));
+    assert.equal(await inside("plain", `cat /v/kept; ${write}`), "kept\n1\nfile\nkept");
+    await ok("volume", "limit", "plain", "64m");
+    assert.equal(await inside("plain", write), "0\nfile\nkept");
+    await refused(/cannot be lowered/, "volume", "limit", "plain", "16m");
+    await refused(/at least 8m/, "volume", "limit", "plain", "1k");
+    const holder = await ok("run", "-d", "--network", "none", "-v", "small:/v", "busybox", "sleep", "1000");
+    await engine.crash();
+    await engine.start();
+    assert.equal(await ok("exec", holder, "ls", "/v"), "file");
+    await ok("rm", "-f", holder);
+    // Nothing of it is mounted any more, so that it can be removed.
+    await ok("volume", "rm", "small");
   });
 });

@@ -10,6 +10,7 @@ import { socketRoutes } from "./boxship/sockets.ts";
 import { volumeClone } from "./boxship/volume-clone.ts";
 import { volumeExport } from "./boxship/volume-export.ts";
 import { volumeImport } from "./boxship/volume-import.ts";
+import { volumeLimit } from "./boxship/volume-limit.ts";
 import { volumeRename } from "./boxship/volume-rename.ts";
 import {
   volumeSnapshotCreate,
@@ -152,6 +153,7 @@ export const ROUTES: readonly Route[] = [
   volumePrune,
   volumeClone,
   volumeRename,
+  volumeLimit,
   volumeExport,
   volumeImport,
   volumeSnapshotList,

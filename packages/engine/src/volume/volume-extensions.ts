@@ -9,7 +9,7 @@ import { usersOf, volumeView } from "./volume-view.ts";
 
 type Extensions = Pick<
   VolumesApi,
-  "clone" | "rename" | "export" | "import" | "snapshot" | "snapshots" | "restoreSnapshot" | "removeSnapshot"
+  "clone" | "limit" | "rename" | "export" | "import" | "snapshot" | "snapshots" | "restoreSnapshot" | "removeSnapshot"
 >;
 
 /** What Docker's volumes cannot do. */
@@ -43,6 +43,11 @@ export function volumeExtensions(context: EngineContext): Extensions {
       await volumeStore.createFilled(request, (directory) => extractArchive(directory, "/", archive, options, signal));
       publish("create", request.name);
       return volumeView(context, request.name);
+    },
+    async limit(name, size) {
+      await volumeStore.limit(name, size);
+      publish("limit", name, { size });
+      return volumeView(context, name);
     },
     async snapshot(name, snapshot) {
       await volumeStore.snapshot(name, snapshot);

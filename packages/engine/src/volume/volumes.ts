@@ -51,20 +51,34 @@ export function volumesApi(context: EngineContext): VolumesApi {
       const removed: string[] = [];
       let reclaimed = 0;
       for (const { name } of context.volumeStore.list()) {
-        // A volume with a device is not pruned: what it shows lies elsewhere.
-        if (Object.hasOwn(context.volumeStore.get(name).options, "device")) continue;
-        if (usersOf(context, name).length > 0 || context.pins.has(volumePin(name))) continue;
-        // Snapshots were made to be kept.
-        if (!filter(volumeView(context, name)) || (await context.volumeStore.snapshots(name)).length > 0) continue;
-        const view = await withUsage(context, volumeView(context, name));
-        await removeUnused(context, name);
-        removed.push(name);
-        reclaimed += view.usage?.size ?? 0;
+        try {
+          if (!(await mayBePruned(context, name, filter))) continue;
+          const { usage } = await withUsage(context, volumeView(context, name));
+          await removeUnused(context, name);
+          removed.push(name);
+          reclaimed += usage?.size ?? 0;
+        } catch (error) {
+          // Somebody else has removed it, or begun to use it, meanwhile.
+          if (!(error instanceof NotFound) && !(error instanceof Conflict)) throw error;
+        }
       }
-      context.events.publish("volume", "prune", "", { reclaimed: String(reclaimed) });
       return { removed, reclaimed };
     },
   };
+}
+
+async function mayBePruned(
+  context: EngineContext,
+  name: string,
+  filter: (volume: VolumeView) => boolean,
+): Promise<boolean> {
+  const { volumeStore, pins } = context;
+  // What a volume with a device shows lies elsewhere.
+  if (Object.hasOwn(volumeStore.get(name).options, "device")) return false;
+  if (usersOf(context, name).length > 0 || pins.has(volumePin(name)) || !filter(volumeView(context, name)))
+    return false;
+  // Snapshots were made to be kept.
+  return (await volumeStore.snapshots(name)).length === 0;
 }
 
 async function removeUnused(

@@ -1,6 +1,7 @@
 import { lookup } from "node:dns/promises";
-import { errorMessage, InvalidArgument, Unavailable, Unsupported } from "@boxship/base/errors";
+import { errorMessage, InvalidArgument, Unavailable } from "@boxship/base/errors";
 import { MountFlag } from "@boxship/kernel";
+import { parseLimit } from "./volume-image.ts";
 
 /** Options of the local driver, in Docker's words: `type`, `device` and `o` are those of mount(8). */
 export type VolumeOptions = Readonly<Record<string, string>>;
@@ -13,6 +14,8 @@ export interface VolumeMount {
   readonly flags: number;
   /** Options of the file system. */
   readonly data: string;
+  /** Bytes of the image that is mounted instead of a device. */
+  readonly limit?: number;
 }
 
 const SET: Readonly<Record<string, number>> = {
@@ -51,12 +54,8 @@ const MANDATORY = ["device", "type"];
 export function parseVolumeOptions(options: VolumeOptions): VolumeMount | undefined {
   const names = Object.keys(options);
   if (names.length === 0) return undefined;
+  if (options["size"] !== undefined) return limited(options["size"], names);
   for (const name of names) {
-    if (name === "size") {
-      throw new Unsupported('the volume option "size" is not supported: it needs project quotas', {
-        remedy: "use type=tmpfs,device=tmpfs,o=size=… for a volume with a limit",
-      });
-    }
     if (!MANDATORY.includes(name) && name !== "o") {
       throw new InvalidArgument(`invalid option: ${JSON.stringify(name)}`, {
         remedy: "the local driver has type, device and o",
@@ -72,6 +71,16 @@ export function parseVolumeOptions(options: VolumeOptions): VolumeMount | undefi
     throw new InvalidArgument(`the device ${JSON.stringify(device)} of a bind volume is not an absolute path`);
   }
   return { type, device, flags, data };
+}
+
+function limited(size: string, names: readonly string[]): VolumeMount {
+  const other = names.find((name) => name !== "size");
+  if (other !== undefined) {
+    throw new InvalidArgument(`the option "size" goes with no other: ${JSON.stringify(other)}`, {
+      remedy: "a file system of its own has its limit in o=, as in type=tmpfs,device=tmpfs,o=size=64m",
+    });
+  }
+  return { type: "ext4", device: "", flags: 0, data: "", limit: parseLimit(size) };
 }
 
 function parseMountWords(words: string): { readonly flags: number; readonly data: string } {

@@ -51,6 +51,8 @@ export function checkVolumeName(name: string): void {
 
 export const VOLUME_RECORD = "volume.json";
 export const DATA = "_data";
+/** The file system of a volume with a limit. */
+export const IMAGE = "image";
 /** Holds a directory per snapshot. */
 export const SNAPSHOTS = "snapshots";
 /** Holds an empty file per container that has the volume mounted. */

@@ -86,7 +86,8 @@ test("bad names, drivers and options are refused by name", async () => {
     assert.rejects(store.create({ name: "xx", options }), expected);
   await refused({ foo: "1" }, { code: "InvalidArgument", message: /invalid option: "foo"/ });
   await refused({ type: "nfs" }, { code: "InvalidArgument", message: /missing required option: "device"/ });
-  await refused({ size: "1g" }, { code: "Unsupported" });
+  await refused({ size: "1g", type: "tmpfs" }, { code: "InvalidArgument" });
+  for (const size of ["", "1k", "many", "-1", "99999t"]) await refused({ size }, { code: "InvalidArgument" });
   await refused({ type: "none", device: "relative", o: "bind" }, { message: /not an absolute path/ });
   await store.create({ name: "xx", options: { type: "tmpfs", device: "tmpfs" } });
   await refused({ type: "tmpfs", device: "other" }, { code: "Conflict", message: /exists with other options/ });

@@ -17,10 +17,21 @@ import {
 import { isMountPoint, releaseMountsBelow } from "@boxship/kernel";
 import type { TreeUsage } from "../contract.ts";
 import { Trash } from "../overlay/trash.ts";
-import { copyTreeAway, emptyDirectoryAway, measureTree, mountAway } from "../storage-pool.ts";
+import { copyTreeAway, emptyDirectoryAway, measureTree, mountAway, mountImageAway } from "../storage-pool.ts";
 import { explainDiskError } from "../tree/disk-error.ts";
+import { parseLimit } from "./volume-image.ts";
+import { imageUsage, layOutImage, limitVolume, settleLimit } from "./volume-limit.ts";
 import { parseVolumeOptions, resolveAddress, type VolumeMount, type VolumeOptions } from "./volume-options.ts";
-import { checkVolumeName, DATA, FILLING, readVolume, USERS, type Volume, type VolumeInfo } from "./volume-record.ts";
+import {
+  checkVolumeName,
+  DATA,
+  FILLING,
+  IMAGE,
+  readVolume,
+  USERS,
+  type Volume,
+  type VolumeInfo,
+} from "./volume-record.ts";
 import { renameVolume } from "./volume-rename.ts";
 import {
   createSnapshot,
@@ -100,6 +111,7 @@ export class VolumeStore implements AsyncDisposable {
       if (volume === undefined) continue;
       this.#volumes.set(name, volume);
       await settleRestore(this.#state, volume);
+      await settleLimit(this.#state, volume);
       if (!existsSync(join(volume.directory, FILLING))) continue;
       // It was empty when the copy began that a crash has cut short.
       await emptyDirectoryAway(volume.mountpoint);
@@ -176,8 +188,10 @@ export class VolumeStore implements AsyncDisposable {
       const lay = async (stage: string) => {
         await layOutVolume(stage, info);
         await fill?.(join(stage, DATA));
+        if (mount?.limit !== undefined) await layOutImage(stage, mount.limit);
       };
-      await publishDirectory(this.#state, directory, lay, { deep: fill !== undefined });
+      const deep = fill !== undefined || mount?.limit !== undefined;
+      await publishDirectory(this.#state, directory, lay, { deep });
     } catch (error) {
       throw explainDiskError(error, this.#root);
     }
@@ -221,6 +235,16 @@ export class VolumeStore implements AsyncDisposable {
   async snapshot(name: string, snapshot: string): Promise<void> {
     try {
       await this.withContent(name, () => createSnapshot(this.#state, name, snapshot));
+    } catch (error) {
+      throw explainDiskError(error, this.#root);
+    }
+  }
+
+  /** See {@link limitVolume}. @param size as in the option `size` */
+  async limit(name: string, size: string): Promise<void> {
+    const bytes = parseLimit(size);
+    try {
+      await limitVolume(this.#state, name, bytes);
     } catch (error) {
       throw explainDiskError(error, this.#root);
     }
@@ -351,7 +375,9 @@ export class VolumeStore implements AsyncDisposable {
 
   /** What a volume takes on the disk, as `du` counts. */
   async usage(name: string): Promise<TreeUsage> {
-    return await measureTree(this.#volume(name).mountpoint);
+    const volume = this.#volume(name);
+    if (volume.mount?.limit !== undefined) return { size: imageUsage(volume), inodes: 1 };
+    return await measureTree(volume.mountpoint);
   }
 
   /** Lets go of what containers that are not in `liveIds` had mounted when the process before ended. */
@@ -394,8 +420,12 @@ function reasonOf(error: unknown): string {
   return number === undefined ? message : getSystemErrorMessage(-number);
 }
 
-async function mountDevice({ name, mount, mountpoint }: Volume): Promise<void> {
+async function mountDevice({ name, mount, mountpoint, directory }: Volume): Promise<void> {
   if (mount === undefined || isMountPoint(mountpoint)) return;
+  if (mount.limit !== undefined) {
+    await mountImageAway({ image: join(directory, IMAGE), target: mountpoint });
+    return;
+  }
   const { type, device, flags, data } = await resolveAddress(mount);
   try {
     await mountAway({ type, source: device, flags, data, target: mountpoint });

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Boxship, type Ran, type RunOptions, runProgram, startBoxship, tempDir } from "@boxship/testkit";
 import { boxship, onSocket, onTerminal } from "./programs.ts";
 
@@ -109,6 +110,25 @@ describe("the command line on the engine", { concurrency: 3 }, () => {
     await third.typeUntil("end\r", /got end/);
     assert.equal((await third.end()).status, 3);
     assert.equal(await ok("wait", "kept"), "3\n");
+  });
+
+  test("the third signal that asks for an end ends the client of a container that does not listen", async () => {
+    const script = "trap '' INT TERM; echo ready; while :; do sleep 0.05; done";
+    const [file = "", ...args] = command("run", "--name", "deaf", "--network", "none", "busybox", "sh", "-c", script);
+    const child = spawn(file, args, { stdio: ["ignore", "pipe", "pipe"] });
+    let said = "";
+    child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
+    const ended = once(child, "close");
+    await once(child.stdout, "data");
+    for (const signal of ["SIGINT", "SIGTERM", "SIGINT"] as const) {
+      assert.equal(child.exitCode, null);
+      child.kill(signal);
+      await delay(200);
+    }
+    await ended;
+    assert.deepEqual([child.exitCode, said], [1, "\ngot 3 SIGTERM/SIGINTs, forcefully exiting\n"]);
+    assert.equal(await ok("inspect", "-f", "{{.State.Running}}", "deaf"), "true\n");
+    await ok("rm", "-f", "deaf");
   });
 
   test("signals go to the container", async () => {

@@ -24,6 +24,10 @@ const FORWARDED: readonly NodeJS.Signals[] = [
   "SIGSYS",
 ];
 
+/** So many of these end this process, whatever the container makes of them: as many as Docker's clients take. */
+const ENDING: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM"];
+const PATIENCE = 3;
+
 /** Signals on their way to a container, until disposed. */
 export interface SignalForwarder extends Disposable {
   /** The container runs: what arrived before goes to it now. */
@@ -32,16 +36,22 @@ export interface SignalForwarder extends Disposable {
 
 /**
  * Passes the signals that this process gets on to a container. A container that does not run yet cannot be told, so
- * they wait for {@link SignalForwarder.start}.
+ * they wait for {@link SignalForwarder.start}. The third that asks for an end ends this process, for containers that do
+ * not listen.
  */
-export function forwardSignals({ api }: Context, container: string): SignalForwarder {
+export function forwardSignals({ api, stderr }: Context, container: string): SignalForwarder {
   const waiting: NodeJS.Signals[] = [];
   let started = false;
   const send = (signal: NodeJS.Signals): void => {
     // A container that has just ended cannot be told either, and nobody minds.
     void api.call("POST", `/containers/${container}/kill`, { query: { signal: signal.slice(3) } }).catch(() => {});
   };
+  let ending = 0;
   const forward = (signal: NodeJS.Signals): void => {
+    if (ENDING.includes(signal) && ++ending === PATIENCE) {
+      stderr.write(`\ngot ${PATIENCE} SIGTERM/SIGINTs, forcefully exiting\n`);
+      process.exit(1);
+    }
     if (started) send(signal);
     else waiting.push(signal);
   };

@@ -6,6 +6,7 @@ import {
   FailedPrecondition,
   type Logger,
   systemClock,
+  systemCode,
   writeFileAtomic,
 } from "@boxship/base";
 import { Builder, bothBuilders, classicDoor, openBuildkitDoor } from "@boxship/build";
@@ -38,6 +39,11 @@ interface Stop {
  */
 export async function runDaemon(argv: readonly string[]): Promise<number> {
   let logger = createLogger();
+  process.on("uncaughtException", (error) => {
+    logger.error(`unexpected: ${error.message}`, { stack: error.stack });
+    // A file that somebody forgot to close, and that is closed now, has harmed nobody.
+    if (!isForgottenFile(error)) process.exit(1);
+  });
   try {
     const options = parseDaemonOptions(argv, process.env);
     logger = createLogger({ level: options.logLevel });
@@ -49,6 +55,10 @@ export async function runDaemon(argv: readonly string[]): Promise<number> {
     logger.error(`cannot start: ${message}`, { remedy, cause });
     return 1;
   }
+}
+
+function isForgottenFile(error: Error): boolean {
+  return systemCode(error) === "ERR_INVALID_STATE" && error.message.includes("closed during garbage collection");
 }
 
 async function serve(options: DaemonOptions, logger: Logger): Promise<void> {

@@ -41,7 +41,11 @@ export interface Boxship extends AsyncDisposable {
 async function endedInTime(program: Background | undefined, log: string): Promise<void> {
   const late = delay(60_000, "late" as const, { ref: false });
   if ((await Promise.race([program?.waitForEnd(), late])) !== "late") return;
-  throw new Error(`the daemon does not end:\n${readFileSync(log, "utf8").split("\n").slice(-30).join("\n")}`);
+  throw new Error(`the daemon does not end:\n${tailOf(log)}`);
+}
+
+function tailOf(log: string): string {
+  return readFileSync(log, "utf8").split("\n").slice(-30).join("\n");
 }
 
 export async function startBoxship(options: BoxshipOptions = {}): Promise<Boxship> {
@@ -57,14 +61,21 @@ export async function startBoxship(options: BoxshipOptions = {}): Promise<Boxshi
   const client = stack.use(new EngineClient(socketPath));
   let program: Background | undefined;
   let everReady = false;
+  let ending = false;
 
   const start = async (): Promise<void> => {
     if (program?.status === undefined && program !== undefined) return;
     program = await startProgram(command, { log, ...(options.env === undefined ? {} : { env: options.env }) });
     await waitUntilReady(program, log, async () => (await client.call("GET", "/_ping")).status === 200);
     everReady = true;
+    ending = false;
+    const { pid } = program;
+    void program.whenEnded().then((status) => {
+      if (!ending) process.stderr.write(`daemon ${pid} ended by itself with ${status}:\n${tailOf(log)}\n`);
+    });
   };
   const end = async (signal: NodeJS.Signals): Promise<void> => {
+    ending = true;
     program?.kill(signal);
     await program?.waitForEnd();
   };
@@ -77,6 +88,7 @@ export async function startBoxship(options: BoxshipOptions = {}): Promise<Boxshi
       // One that never came up holds nothing, and its own failure is what the test must see.
       if (everReady) {
         await start();
+        ending = true;
         await client.json("POST", "/boxship/shutdown?reset=1");
         await endedInTime(program, log);
       }

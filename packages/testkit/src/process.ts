@@ -8,6 +8,8 @@ export interface Background extends AsyncDisposable {
   readonly pid: number;
   /** Resolves when it has ended, with its exit status or 128 + signal. Whoever waits for it is kept alive meanwhile. */
   waitForEnd(): Promise<number>;
+  /** The same for who only wants to be told. */
+  whenEnded(): Promise<number>;
   /** The status once it has ended. */
   readonly status: number | undefined;
   kill(signal: NodeJS.Signals): void;
@@ -38,6 +40,7 @@ export async function startProgram(
   return {
     pid: child.pid ?? 0,
     waitForEnd,
+    whenEnded: () => ended,
     get status() {
       return statusOf(child);
     },

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { request } from "node:http";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { type EngineUnderTest, IMAGE, startEngineUnderTest } from "../testing/engine-under-test.ts";
 
 let engine: EngineUnderTest;
@@ -160,10 +161,12 @@ describe("what no kernel takes", {
   test("a stop that waits for ages does not kill at once", async () => {
     const { text } = await post(
       "/containers/create",
-      `{"Image": "${IMAGE}", "Cmd": ["sh", "-c", "trap 'sleep 0.3; exit 7' TERM; while :; do sleep 0.1; done"], "HostConfig": {"NetworkMode": "none"}}`,
+      `{"Image": "${IMAGE}", "Cmd": ["sh", "-c", "trap 'sleep 0.3; exit 7' TERM; echo ready; while :; do sleep 0.1; done"], "HostConfig": {"NetworkMode": "none"}}`,
     );
     const { Id } = JSON.parse(text) as { Id: string };
     await engine.client.json("POST", `/containers/${Id}/start`);
+    // A signal that comes before the trap is ignored, as this is process 1.
+    while ((await engine.client.call("GET", `/containers/${Id}/logs?stdout=1`)).text === "") await delay(20);
     await engine.client.json("POST", `/containers/${Id}/stop?t=2147483647`);
     assert.deepEqual(await engine.client.json("POST", `/containers/${Id}/wait`), { StatusCode: 7 });
     await engine.client.json("DELETE", `/containers/${Id}`);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
+import { createReadStream, createWriteStream, readdirSync, readlinkSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
@@ -64,6 +64,15 @@ after(async () => {
   await endMakeLayerWorkers();
   await endUnpackWorkers();
 });
+
+/** Empty where it was closed meanwhile. */
+function readlinkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}
 
 describe("saving", () => {
   test("the same images give the same bytes, which tar and skopeo read", async () => {
@@ -285,6 +294,12 @@ describe("archives that are refused", () => {
 
   test("what is no archive of images", async () => {
     await refused(makeTar([{ name: "etc/passwd", content: "root" }]), /neither a manifest.json nor an index.json/);
+    // The last file is taken although the refusal comes another way, and may come first.
+    const open = readdirSync("/proc/self/fd").map((fd) => readlinkOf(`/proc/self/fd/${fd}`));
+    assert.deepEqual(
+      open.filter((path) => path.endsWith(".active")),
+      [],
+    );
     await refused(Buffer.from("hello".repeat(1000)), /./);
     await refused(Buffer.from("fd377a585a000000", "hex"), /xz/, Unsupported as never);
     await refused(makeTar([{ name: "manifest.json", content: "[]" }]), /no images/);

@@ -30,7 +30,7 @@ serveTasks(async (task: ReadTask, context) => {
   const reader = new ArchiveReader(files, context);
   try {
     for await (const member of readTar(decompress(receiveBytes(bytes)))) await reader.take(member);
-    return reader.result();
+    return await reader.result();
   } finally {
     files.close();
   }
@@ -54,7 +54,8 @@ class ArchiveReader {
     this.#closed.catch(() => {});
   }
 
-  result(): ReadTaskResult {
+  async result(): Promise<ReadTaskResult> {
+    await this.#ask({ kind: "end" });
     return { files: [...this.#files], links: [...this.#links], documents: [...this.#documents] };
   }
 

@@ -46,7 +46,9 @@ export interface ReadTaskResult {
 /** The worker's side of one file: asks where to write it, then says what came of it. */
 export type FromReader =
   | { readonly kind: "open"; readonly digest: Digest | undefined; readonly size: number }
-  | { readonly kind: "written"; readonly digest: Digest; readonly size: number };
+  | { readonly kind: "written"; readonly digest: Digest; readonly size: number }
+  /** Nothing follows. The answer tells that all before it has been taken: results come on another way, and faster. */
+  | { readonly kind: "end" };
 
 /** Without a path the content is there already, and only to be verified. */
 export interface ToReader {
@@ -133,6 +135,7 @@ class BlobSink {
   handle(message: FromReader): void {
     try {
       if (message.kind === "written") this.#written(message.digest, message.size);
+      else if (message.kind === "end") this.#reply({ path: undefined });
       else this.#opening = this.#open(message.digest, message.size).catch((error: unknown) => this.#failed(error));
     } catch (error) {
       this.#failed(error);

@@ -84,15 +84,21 @@ describe("networks through the docker command line", { timeout: 240_000 }, () =>
   test(
     "resolver settings, extra hosts and links are in the container's files",
     withEach(async (docker, name) => {
-      await start(docker, `${name}-db`);
+      await start(docker, `${name}-db`, "--expose", "5432-5434", "--expose", "53/udp", "-e", "DATA=x=y");
       const flags = ["--dns", "192.0.2.53", "--dns-search", "a.test", "--dns-option", "timeout:1"];
       await start(docker, `${name}-web`, ...flags, "--add-host", "there:192.0.2.9", "--link", `${name}-db:store`);
       const resolv = await inside(docker, `${name}-web`, "cat /etc/resolv.conf");
-      assert.match(resolv, /nameserver 192\.0\.2\.53\nsearch a\.test\noptions timeout:1/);
+      for (const line of ["nameserver 192.0.2.53", "search a.test", "options timeout:1"]) {
+        assert.ok(resolv.split("\n").includes(line), resolv);
+      }
       const hosts = await inside(docker, `${name}-web`, "cat /etc/hosts");
       assert.match(hosts, /192\.0\.2\.9\tthere/);
       assert.match(hosts, /\tstore /);
       assert.match(await inside(docker, `${name}-web`, "ping -c 1 -W 3 store"), /1 packets received/);
+      const environ = await inside(docker, `${name}-web`, "tr '\\0' '\\n' </proc/1/environ | grep ^STORE_");
+      const address = /(\S+)\tstore /.exec(hosts)?.[1] ?? "";
+      const told = environ.replaceAll(address, "ADDRESS").replaceAll(name, "NAME").split("\n");
+      assert.deepEqual(told.sort(), LINK_VARIABLES.toSorted());
       await docker.ok(["rm", "-f", `${name}-db`, `${name}-web`]);
     }),
   );
@@ -134,6 +140,33 @@ describe("networks through the docker command line", { timeout: 240_000 }, () =>
     }),
   );
 });
+
+/** What Docker tells of a container that exposes 53/udp and 5432 to 5434/tcp. */
+const LINK_VARIABLES = [
+  "STORE_ENV_DATA=x=y",
+  "STORE_NAME=/NAME-web/store",
+  "STORE_PORT=udp://ADDRESS:53",
+  "STORE_PORT_5432_TCP=tcp://ADDRESS:5432",
+  "STORE_PORT_5432_TCP_ADDR=ADDRESS",
+  "STORE_PORT_5432_TCP_END=tcp://ADDRESS:5434",
+  "STORE_PORT_5432_TCP_PORT=5432",
+  "STORE_PORT_5432_TCP_PORT_END=5434",
+  "STORE_PORT_5432_TCP_PORT_START=5432",
+  "STORE_PORT_5432_TCP_PROTO=tcp",
+  "STORE_PORT_5432_TCP_START=tcp://ADDRESS:5432",
+  "STORE_PORT_5433_TCP=tcp://ADDRESS:5433",
+  "STORE_PORT_5433_TCP_ADDR=ADDRESS",
+  "STORE_PORT_5433_TCP_PORT=5433",
+  "STORE_PORT_5433_TCP_PROTO=tcp",
+  "STORE_PORT_5434_TCP=tcp://ADDRESS:5434",
+  "STORE_PORT_5434_TCP_ADDR=ADDRESS",
+  "STORE_PORT_5434_TCP_PORT=5434",
+  "STORE_PORT_5434_TCP_PROTO=tcp",
+  "STORE_PORT_53_UDP=udp://ADDRESS:53",
+  "STORE_PORT_53_UDP_ADDR=ADDRESS",
+  "STORE_PORT_53_UDP_PORT=53",
+  "STORE_PORT_53_UDP_PROTO=udp",
+];
 
 function cniBridge(): string {
   return `bxc${process.pid % 10_000}-${serial}`;

@@ -12,6 +12,8 @@ import {
 } from "@boxship/runtime";
 import { currentRecord, type EngineContext } from "../context.ts";
 import type { HostConfig } from "./config.ts";
+import { type LinkedContainer, linkEnvironment } from "./link-environment.ts";
+import { DEFAULT_NETWORK } from "./network-mode.ts";
 import type { ContainerRecord } from "./record.ts";
 import { resourceRequest } from "./resource-request.ts";
 import { parseSecurityOptions } from "./security-options.ts";
@@ -34,7 +36,7 @@ export async function buildContainerSpec(
   const namespaces = containerNamespaces(context, hostConfig, network);
   const request: SpecRequest = {
     args: [...effective.entrypoint, ...effective.cmd],
-    env: environment(record, user.home),
+    env: environment(record, user.home, linkEnvironment(record, linkedContainers(context, record))),
     cwd: effective.workingDir || "/",
     user,
     ...(hostConfig.utsMode === "host" ? {} : { hostname: effective.hostname, domainname: effective.domainname }),
@@ -88,9 +90,24 @@ export function cgroupPath(context: EngineContext, record: ContainerRecord): str
   return `${parent.startsWith("/") ? parent : `/${parent}`}/${record.id}`;
 }
 
-function environment({ effective }: ContainerRecord, home: string): readonly string[] {
+/** Those of `--link`; on networks with names nobody is told by variables. */
+function linkedContainers(context: EngineContext, { hostConfig, endpoints }: ContainerRecord): LinkedContainer[] {
+  const own = endpoints.find(({ networkName }) => networkName === DEFAULT_NETWORK);
+  if (own === undefined) return [];
+  return (hostConfig.links ?? []).flatMap((link) => {
+    const [ref = "", alias = ref] = link.split(":");
+    const other = context.containers.resolve(ref);
+    const address = other.endpoints.find(({ networkId }) => networkId === own.networkId)?.active?.ipv4?.address;
+    if (address === undefined) return [];
+    const { exposedPorts, env } = other.effective;
+    return [{ alias, address, exposedPorts, env }];
+  });
+}
+
+function environment({ effective }: ContainerRecord, home: string, links: readonly string[]): readonly string[] {
   const has = (key: string) => effective.env.some((entry) => entry.startsWith(`${key}=`));
   return [
+    ...links.filter((entry) => !has(entry.split("=", 1)[0] ?? "")),
     ...effective.env,
     ...(has("HOSTNAME") ? [] : [`HOSTNAME=${effective.hostname}`]),
     ...(effective.tty === true && !has("TERM") ? ["TERM=xterm"] : []),

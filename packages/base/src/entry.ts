@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { Worker, type WorkerOptions } from "node:worker_threads";
 
 /**
@@ -45,4 +47,21 @@ export function daemonCommand(): readonly [string, ...string[]] {
   if (parts?.file !== undefined) return [process.execPath, ...nodeFlags, parts.file("boxship"), daemonWord];
   const main = new URL("../../daemon/src/main.ts", import.meta.url).pathname;
   return [process.execPath, ...nodeFlags, main, daemonWord];
+}
+
+/**
+ * The program and first arguments that run the command line: in a checkout its launcher, because the bundle of today's
+ * sources goes when they change.
+ */
+export function programCommand(): readonly [string, ...string[]] {
+  const parts = bundle();
+  if (parts?.source !== undefined) return [process.execPath];
+  if (parts?.file !== undefined) {
+    const bundled = parts.file("boxship");
+    const launcher = join(dirname(bundled), "../../boxship");
+    // Without -- Node takes --env-file for a flag of its own.
+    return existsSync(launcher) ? [launcher] : [process.execPath, ...nodeFlags, "--", bundled];
+  }
+  const main = new URL("../../cli/src/main.ts", import.meta.url).pathname;
+  return [process.execPath, ...nodeFlags, "--", main];
 }

@@ -264,6 +264,11 @@ const systemSocket: readonly CommandEntry[] = [
 ];
 
 const system: readonly (CommandEntry | CommandGroup)[] = [
+  {
+    name: "alias",
+    summary: "Answer to Docker's name: its socket and its command, where there is no Docker",
+    load: () => import("./commands/system-alias.ts"),
+  },
   { name: "df", summary: "Show disk usage", load: () => import("./commands/system-df.ts") },
   {
     name: "events",

@@ -1,11 +1,11 @@
-import { existsSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, systemCode } from "@boxship/base";
-import { bindMount, isMountPoint, NetlinkSocket, setLink } from "@boxship/kernel";
+import { bindMount, isMountPoint, NetlinkSocket, Nftables, NftBit, type NftTable, setLink } from "@boxship/kernel";
 import { OutsidePortsClient } from "@boxship/network";
 import { endRootlessProcesses, portsSocket, readRootlessState } from "./rootless-state.ts";
 
-const LIBERAL = "/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal";
+const TABLE: NftTable = { family: "inet", name: "boxship-outside" };
 const RESOLV_CONF = "/etc/resolv.conf";
 
 /** What the daemon inside the namespaces of an instance without root has of them. */
@@ -23,8 +23,7 @@ export function prepareInside(runDir: string, clock: Clock): Inside {
     using route = new NetlinkSocket();
     setLink(route, "lo", { up: true });
   }
-  // pasta acknowledges in ways that connection tracking takes for invalid, and then does not translate.
-  if (existsSync(LIBERAL)) writeFileSync(LIBERAL, "1");
+  dropInvalid();
   const state = readRootlessState(runDir);
   const nameServer = state?.outside?.nameServer;
   const outsidePorts = new OutsidePortsClient(portsSocket(runDir), clock);
@@ -36,6 +35,31 @@ export function prepareInside(runDir: string, clock: Clock): Inside {
     },
     [Symbol.dispose]: () => outsidePorts[Symbol.dispose](),
   };
+}
+
+/**
+ * Drops what connection tracking cannot make sense of. Early versions of pasta send a segment without any flag now and
+ * then: it is not translated back to its container, and our own TCP would answer it with a reset of the connection.
+ */
+function dropInvalid(): void {
+  using nftables = new Nftables();
+  const chain = "input";
+  nftables.run([
+    // So that there is something to delete, whoever was here before.
+    { verb: "add-table", table: TABLE },
+    { verb: "delete-table", table: TABLE },
+    { verb: "add-table", table: TABLE },
+    { verb: "add-chain", table: TABLE, chain, base: { type: "filter", hook: "input", priority: -10 } },
+    {
+      verb: "add-rule",
+      table: TABLE,
+      chain,
+      statements: [
+        { kind: "any-bit", selector: "ct state", bits: NftBit.invalid },
+        { kind: "verdict", verdict: "drop" },
+      ],
+    },
+  ]);
 }
 
 /**

@@ -73,7 +73,7 @@ const SELECTORS = {
 } as const satisfies Record<string, Loader>;
 
 /** Bits of `ct state` and `ct status`. */
-export const NftBit = { established: 2, related: 4, destinationTranslated: 0x20 } as const;
+export const NftBit = { invalid: 1, established: 2, related: 4, destinationTranslated: 0x20 } as const;
 
 /** Values of `fib … type` (`linux/rtnetlink.h`), in host order. */
 export const NftAddressType = { local: word(2), broadcast: word(3), multicast: word(5) } as const;

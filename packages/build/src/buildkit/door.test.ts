@@ -76,17 +76,20 @@ describe("docker buildx at BuildKit's services", { skip: buildx ? false : "build
     const options =
       "--build-arg A=b --label l=m --no-cache-filter one,two --pull --target t --platform linux/amd64,linux/arm64 " +
       "--add-host a:1.2.3.4 --shm-size 128m --ulimit nofile=10:20 --network none --cgroup-parent /x " +
-      "--allow security.insecure --cache-from r/c --cache-to type=inline -t a:1 -t b:2 " +
+      "--allow security.insecure --cache-from r/c -t a:1 -t b:2 " +
       "--output type=image --annotation k=v --build-context img=docker-image://alpine:3 --build-context none=docker-image://scratch " +
       "--build-context g=https://example.com/r.git#main:dir";
-    await setup.docker([
+    const output = await setup.docker([
       "buildx",
       "build",
+      "--progress",
+      "plain",
       ...options.split(" "),
       "--build-context",
       `foo=${other.path}`,
       setup.context,
     ]);
+    assert.match(output, /importing cache manifest from r\/c\n.*importing caches is not supported/);
     const [build] = setup.solver.builds;
     assert.ok(build);
     const { secret, ssh, credentials, context, contexts, file, ...request } = build.request;
@@ -107,8 +110,6 @@ describe("docker buildx at BuildKit's services", { skip: buildx ? false : "build
       shmSize: 128 << 20,
       ulimits: [{ name: "nofile", soft: 10, hard: 20 }],
       cgroupParent: "/x",
-      cacheFrom: [{ kind: "registry", reference: "r/c" }],
-      cacheTo: [{ kind: "inline" }],
       history: "buildkit",
       annotations: { k: "v" },
       entitlements: ["security.insecure"],
@@ -399,6 +400,8 @@ describe("docker buildx at BuildKit's services", { skip: buildx ? false : "build
       [["--build-arg", "BUILDKIT_SYNTAX=a/b"], /frontend gateway\.v0 is not supported/],
       [["--check"], /request frontend\.lint to the frontend is not supported/],
       [["--cache-to", "type=local,dest=x"], /cache export of type local is not supported/],
+      [["--cache-to", "type=inline"], /cache export of type inline is not supported/],
+      [["--build-arg", "BUILDKIT_INLINE_CACHE=1"], /cache export of type inline is not supported/],
       [["--allow", "device"], /entitlement device is not supported/],
       [["--output", "type=image,compression=estargz"], /compression estargz is not supported/],
       [["--output", "type=image,nonsense=1"], /attribute nonsense of output moby is not supported/],

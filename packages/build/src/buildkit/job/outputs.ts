@@ -13,7 +13,7 @@ export interface ExporterRequest {
 /** What a request's exporters mean to the solver. */
 export interface Outputs {
   readonly outputs: readonly Output[];
-  readonly request: Pick<BuildRequest, "compression" | "annotations" | "sourceDateEpoch" | "cacheTo">;
+  readonly request: Pick<BuildRequest, "compression" | "annotations" | "sourceDateEpoch">;
 }
 
 /** Largest piece of a file that is sent in one message. */

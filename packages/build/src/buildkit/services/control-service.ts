@@ -114,25 +114,19 @@ async function runJob(
   request: Solve,
   exporters: readonly ExporterRequest[],
 ): Promise<BuildResult | undefined> {
+  const [cache] = request.cache?.exports ?? [];
+  if (cache !== undefined) {
+    throw new Unsupported(`cache export of type ${cache.type} is not supported`, {
+      remedy: "leave --cache-to and BUILDKIT_INLINE_CACHE out: the engine keeps its own cache",
+    });
+  }
   const driven = request.frontend === "";
   const run = driven
     ? await job.returned
     : job.addRun(request.frontend, request.frontendAttributes, request.frontendInputs);
   if (!driven) job.return(run);
   if (run === undefined) return undefined;
-  const outputs = readOutputs(exporters, exporters.length === 0 ? undefined : await job.session());
-  const cacheTo = (request.cache?.exports ?? []).map(({ type, attributes: attrs }) => cacheExport(type, attrs));
-  return job.build(run, { ...outputs, request: { ...outputs.request, ...(cacheTo.length === 0 ? {} : { cacheTo }) } });
-}
-
-function cacheExport(type: string, attributes: Readonly<Record<string, string>>) {
-  const mode = attributes["mode"] === "max" ? ("max" as const) : ("min" as const);
-  const reference = attributes["ref"];
-  if (type === "inline") return { kind: "inline" } as const;
-  if (type === "registry" && reference !== undefined) return { kind: "registry", reference, mode } as const;
-  throw new Unsupported(`cache export of type ${type} is not supported`, {
-    remedy: "use type=inline or type=registry",
-  });
+  return job.build(run, readOutputs(exporters, exporters.length === 0 ? undefined : await job.session()));
 }
 
 function exportersOf(request: Solve): readonly ExporterRequest[] {

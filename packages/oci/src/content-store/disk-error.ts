@@ -1,5 +1,10 @@
 import { ResourceExhausted, systemCode } from "@boxship/base/errors";
 
+/** Whether that is why something failed, or why it was called off. */
+export function isDiskFull(error: unknown): boolean {
+  return error instanceof ResourceExhausted && ["ENOSPC", "EDQUOT"].includes(systemCode(error.cause) ?? "");
+}
+
 /** A failed write in terms of the user: the disk is full, or the error as it is. */
 export function diskError(error: unknown, subject: string): unknown {
   const code = systemCode(error);

@@ -1,5 +1,6 @@
 import { InvalidArgument, NotFound, ResourceExhausted, Unsupported } from "@boxship/base";
 import type { BlobInfo, ContentStore, Ingest } from "../content-store/contract.ts";
+import { isDiskFull } from "../content-store/disk-error.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { digestAlgorithm } from "../digest.ts";
 import type { BlobProgress } from "../layer/blob-source.ts";
@@ -63,6 +64,8 @@ export async function fetchBlob(fetcher: BlobFetcher, request: BlobRequest): Pro
   try {
     return await fetcher.session.anywhere(reference, signal, (endpoint) => download.from(endpoint));
   } catch (error) {
+    // What other layers of the image had taken, too, is given back: there is no room to go on from it.
+    if (isDiskFull(error)) await ingest.abort();
     if (!(error instanceof NotFound) || !isForeign(descriptor)) throw error;
     if (!fetcher.foreignLayers) throw foreignRefused(descriptor, reference);
     return await download.fromPublisher();

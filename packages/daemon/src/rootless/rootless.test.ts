@@ -11,6 +11,7 @@ import {
   makeTar,
   type RootlessBoxship,
   type RootlessUserOptions,
+  repositoryRoot,
   rootlessUser,
   runProgram,
   startRootlessBoxship,
@@ -410,6 +411,68 @@ describe("an engine that an ordinary user starts", { timeout: 240_000 }, () => {
   });
 });
 
+describe("the processes beside the daemon", { timeout: 120_000 }, () => {
+  interface Helpers {
+    readonly holder: { readonly pid: number };
+    readonly outside?: { readonly kind: string; readonly process: { readonly pid: number } };
+    readonly ports: { readonly pid: number };
+  }
+  const helpersOf = ({ runDir }: RootlessBoxship) =>
+    JSON.parse(readFileSync(`${runDir}/rootless.json`, "utf8")) as Helpers;
+
+  for (const kind of ["pasta", "slirp4netns"]) {
+    test(`${kind} leads outside, and what has died is started again`, async () => {
+      await using engine = await startRootlessBoxship({ flags: ["--rootless-network", kind] });
+      const first = helpersOf(engine);
+      assert.equal(first.outside?.kind, kind, readFileSync(engine.log, "utf8"));
+      const resolvers = readFileSync(`/proc/${engine.pid}/root/etc/resolv.conf`, "utf8");
+      assert.match(resolvers, kind === "pasta" ? /^nameserver 169\.254\.1\.1$/m : /^nameserver 10\.0\.2\.3$/m);
+      const links = readFileSync(`/proc/${engine.pid}/net/route`, "utf8");
+      assert.match(links, /^\S+\t00000000\t/m, "there is a default route");
+      for (const pid of [first.outside?.process.pid ?? 0, first.ports.pid]) process.kill(pid, "SIGKILL");
+      await engine.crash();
+      await engine.start();
+      const second = helpersOf(engine);
+      assert.equal(second.holder.pid, first.holder.pid);
+      assert.notEqual(second.ports.pid, first.ports.pid);
+      assert.notEqual(second.outside?.process.pid, first.outside?.process.pid);
+      // When the holder is gone so are the namespaces: all is made again.
+      process.kill(second.holder.pid, "SIGKILL");
+      await engine.crash();
+      await engine.start();
+      assert.notEqual(helpersOf(engine).holder.pid, first.holder.pid);
+      const left = processesOf(engine.user.uid);
+      assert.ok(!left.includes(second.ports.pid) && !left.includes(second.outside?.process.pid ?? 0), String(left));
+    });
+  }
+});
+
+test("the command line of an ordinary user starts the user's engine", async () => {
+  await using user = await rootlessUser();
+  const program = [
+    process.execPath,
+    "--disable-warning=ExperimentalWarning",
+    `${repositoryRoot}/packages/cli/src/main.ts`,
+  ];
+  const boxship = (...args: string[]) => runProgram(user.command([...program, ...args]), { timeout: 60_000 });
+  const info = await boxship("info", "--format", "{{json .SecurityOptions}} {{.DockerRootDir}}");
+  try {
+    assert.equal(info.status, 0, info.stderr);
+    assert.match(info.stdout, /name=rootless/);
+    assert.ok(info.stdout.trim().endsWith(` ${user.home}/.local/share/boxship`), info.stdout);
+  } finally {
+    const reset = await boxship("system", "reset", "--force");
+    assert.equal(reset.status, 0, reset.stderr);
+  }
+  assert.deepEqual(
+    await eventually(
+      () => processesOf(user.uid),
+      (pids) => pids.length === 0,
+    ),
+    [],
+  );
+});
+
 describe("what a machine may lack", () => {
   const failure = async (options: RootlessUserOptions, flags: readonly string[] = []): Promise<string> => {
     await using user = await rootlessUser(options);
@@ -427,6 +490,20 @@ describe("what a machine may lack", () => {
     assert.match(
       text,
       /^cannot start: user bx\d+ has no subordinate uids in \/etc\/subuid \/ let root run: usermod --add-subuids 100000-165535/,
+    );
+  });
+
+  test("the command line says the same, with the remedy", async () => {
+    await using user = await rootlessUser({ subordinateIds: false });
+    const main = `${repositoryRoot}/packages/cli/src/main.ts`;
+    const { status, stderr } = await runProgram(
+      user.command([process.execPath, "--disable-warning=ExperimentalWarning", main, "ps"]),
+      { timeout: 30_000 },
+    );
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /^the engine could not be started: user bx\d+ has no subordinate uids in \/etc\/subuid\nHint: let root run: usermod /,
     );
   });
 

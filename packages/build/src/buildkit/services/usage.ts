@@ -23,13 +23,17 @@ export class WholeCache implements BuildCache {
   async prune(
     options: PruneCacheOptions = {},
   ): Promise<{ readonly removed: readonly CacheRecord[]; readonly reclaimed: number }> {
-    const { olderThan = 0, matches } = options;
+    const { olderThan = 0, keepBytes = 0, matches } = options;
     const before = Date.now() - olderThan;
     const contexts: CacheRecord[] = [];
-    for (const record of await this.#contexts.list()) {
+    const all = await this.list();
+    let surplus = all.reduce((sum, { size }) => sum + size, -keepBytes);
+    // They are the cheapest to have again, and go first.
+    for (const record of (await this.#contexts.list()).toSorted((a, b) => a.lastUsed - b.lastUsed)) {
       const meant = !record.inUse && record.lastUsed <= before && (matches === undefined || matches(record));
-      // Within the space that is to be kept they are the cheapest to have again.
-      if (meant && (await this.#contexts.remove(record.id))) contexts.push(record);
+      if (!meant || (keepBytes > 0 && surplus <= 0) || !(await this.#contexts.remove(record.id))) continue;
+      surplus -= record.size;
+      contexts.push(record);
     }
     const { removed, reclaimed } = await this.#cache.prune(options);
     return {

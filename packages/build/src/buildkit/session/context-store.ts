@@ -8,6 +8,12 @@ import { FileSync } from "../wire/session.ts";
 import type { ClientSession } from "./client-session.ts";
 import { type FileFilter, filterMetadata, requireFiles } from "./session-files.ts";
 
+/** Copies that nobody used for so long are removed, and the oldest beyond so many bytes. */
+const KEEP_MS = 7 * 24 * 3_600_000;
+const KEEP_BYTES = 10 * 2 ** 30;
+/** How often that is looked after. */
+const COLLECT_MS = 3_600_000;
+
 /** What is remembered of a client's directory. */
 interface SlotRecord {
   readonly key: string;
@@ -33,6 +39,7 @@ export class ContextStore {
   readonly #directory: string;
   readonly #clock: Clock;
   readonly #busy = new Set<string>();
+  #collected = Number.NEGATIVE_INFINITY;
 
   constructor(options: { readonly directory: string; readonly clock: Clock }) {
     this.#directory = options.directory;
@@ -46,6 +53,7 @@ export class ContextStore {
     options: { readonly signal: AbortSignal; readonly onProgress?: (bytes: number) => void },
   ): Promise<SyncedContext> {
     requireFiles(session);
+    if (this.#clock.now() - this.#collected > COLLECT_MS) await this.collect();
     const key = `${filter.name}:${session.sharedKey}`;
     const slot = this.#claim(key);
     const path = join(this.#directory, slot, "tree");
@@ -91,6 +99,20 @@ export class ContextStore {
       return true;
     } finally {
       this.#busy.delete(id);
+    }
+  }
+
+  /** Removes copies that are old, too many, or were never finished. */
+  async collect(): Promise<void> {
+    const now = this.#clock.now();
+    this.#collected = now;
+    const records = [...(await this.list())].sort((a, b) => b.lastUsed - a.lastUsed);
+    const known = new Set(records.map(({ id }) => id));
+    for (const slot of await readdir(this.#directory).catch(() => [])) if (!known.has(slot)) await this.remove(slot);
+    let bytes = 0;
+    for (const { id, lastUsed, size } of records) {
+      bytes += size;
+      if (now - lastUsed > KEEP_MS || bytes > KEEP_BYTES) await this.remove(id);
     }
   }
 

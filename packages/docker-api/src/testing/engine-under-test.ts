@@ -97,7 +97,8 @@ export async function importBusybox(socketPath: string): Promise<void> {
 
 const PLACES = [".cache/clients/root/usr/bin/docker", ".cache/parts/root/usr/bin/docker", "/usr/bin/docker"];
 
-async function dockerClients(socketPath: string): Promise<readonly DockerClient[]> {
+/** The versions of the command line that are here, on a socket. */
+export async function dockerClients(socketPath: string): Promise<readonly DockerClient[]> {
   const clients = new Map<string, DockerClient>();
   for (const program of PLACES.map((place) => resolve(repositoryRoot, place))) {
     if (!existsSync(program)) continue;

@@ -1,5 +1,6 @@
 import { type EngineContext, liveOf } from "../context.ts";
 import type { ContainerRecord } from "./record.ts";
+import { releaseSharedMemory } from "./shared-memory.ts";
 import { mountKey } from "./start-rootfs.ts";
 
 /** Lets go of what {@link prepareRootfs} mounted. Idempotent. */
@@ -8,6 +9,7 @@ export async function releaseMounts(context: EngineContext, record: ContainerRec
     if (point.type === "volume") await context.volumeStore.unmount(point.name ?? "", record.id);
     else if (point.type === "image") await context.images.unmount(`${record.id}-${mountKey(point)}`);
   }
+  await releaseSharedMemory(context, record);
   await context.snapshotter.unmountContainer(record.id);
 }
 

@@ -15,6 +15,7 @@ import type { HostConfig, MountSpec } from "./config.ts";
 import { resolveMounts } from "./mounts-resolve.ts";
 import type { ContainerRecord, MountPoint } from "./record.ts";
 import { mountKey, prepareSource } from "./start-rootfs.ts";
+import { isRecursivelyReadOnly } from "./start-spec.ts";
 import { isAlive } from "./state.ts";
 
 /**
@@ -127,6 +128,7 @@ async function mountLive(
               type: "bind",
               source,
               readOnly: !point.readWrite,
+              readOnlyRecursive: isRecursivelyReadOnly(context, point),
               recursive: point.nonRecursive !== true,
               propagation: point.propagation,
             },

@@ -185,12 +185,30 @@ async function fromMount(mount: MountSpec, resolver: MountResolver): Promise<Mou
 
 function bindMount(
   mount: MountSpec,
-): Pick<MountPoint, "type" | "source" | "propagation" | "nonRecursive" | "createSource"> {
+): Pick<
+  MountPoint,
+  | "type"
+  | "source"
+  | "propagation"
+  | "nonRecursive"
+  | "createSource"
+  | "readOnlyNonRecursive"
+  | "readOnlyForceRecursive"
+> {
   const source = mount.source ?? "";
   if (!source.startsWith("/")) throw badMount(mount, `invalid mount path: '${source}' mount path must be absolute`);
   const options = mount.bindOptions ?? {};
   if (options.readOnlyForceRecursive === true && mount.readOnly !== true) {
     throw badMount(mount, "ReadOnlyForceRecursive requires ReadOnly");
+  }
+  if (options.readOnlyForceRecursive === true && options.readOnlyNonRecursive === true) {
+    throw badMount(mount, "ReadOnlyForceRecursive conflicts with ReadOnlyNonRecursive");
+  }
+  if (options.readOnlyNonRecursive === true && mount.readOnly !== true) {
+    throw badMount(mount, "ReadOnlyNonRecursive requires ReadOnly");
+  }
+  if (options.readOnlyForceRecursive === true && options.nonRecursive === true) {
+    throw badMount(mount, "ReadOnlyForceRecursive conflicts with NonRecursive");
   }
   return {
     type: "bind",
@@ -198,6 +216,8 @@ function bindMount(
     propagation: options.propagation ?? "rprivate",
     ...(options.nonRecursive === true ? { nonRecursive: true } : {}),
     ...(options.createMountpoint === true ? { createSource: true } : {}),
+    ...(options.readOnlyNonRecursive === true ? { readOnlyNonRecursive: true } : {}),
+    ...(options.readOnlyForceRecursive === true ? { readOnlyForceRecursive: true } : {}),
   };
 }
 

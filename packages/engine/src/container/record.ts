@@ -26,6 +26,10 @@ export interface MountPoint {
   /** tmpfs options, as for `mount -o`. */
   readonly options?: readonly string[];
   readonly nonRecursive?: boolean;
+  /** Read-only bind: what is mounted below the source stays as it is. Otherwise all of it is read-only (Linux 5.12). */
+  readonly readOnlyNonRecursive?: boolean;
+  /** Read-only bind: an error where the kernel cannot make all of it read-only. */
+  readonly readOnlyForceRecursive?: boolean;
   /** Bind: a missing source becomes a directory (`-v`), instead of an error (`--mount`). */
   readonly createSource?: boolean;
   /** Where it came from, for `--volumes-from`. */

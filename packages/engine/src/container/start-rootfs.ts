@@ -5,6 +5,7 @@ import { DeadlineExceeded, FailedPrecondition, InvalidArgument, NotFound, system
 import { descriptorPath, type FileStatus, openInRoot, statxInBackground } from "@boxship/kernel";
 import type { EngineContext } from "../context.ts";
 import type { ContainerRecord, MountPoint } from "./record.ts";
+import { mountSharedMemory } from "./shared-memory.ts";
 
 /** A container's file system, mounted, with the sources of everything that is to be mounted into it. */
 export interface PreparedRootfs {
@@ -28,6 +29,7 @@ export async function prepareRootfs(
   const { id } = record;
   const path = context.snapshotter.mountContainer(id);
   undo.defer(() => context.snapshotter.unmountContainer(id));
+  mountSharedMemory(context, record, undo);
   const mounts: PreparedMount[] = [];
   for (const point of record.mounts) {
     mounts.push({ point, source: await prepareSource(context, record, path, point, undo) });

@@ -14,9 +14,10 @@ import { currentRecord, type EngineContext } from "../context.ts";
 import type { HostConfig } from "./config.ts";
 import { type LinkedContainer, linkEnvironment } from "./link-environment.ts";
 import { DEFAULT_NETWORK } from "./network-mode.ts";
-import type { ContainerRecord } from "./record.ts";
+import type { ContainerRecord, MountPoint } from "./record.ts";
 import { resourceRequest } from "./resource-request.ts";
 import { parseSecurityOptions } from "./security-options.ts";
+import { sharedMemoryPath } from "./shared-memory.ts";
 import type { JoinedNetwork } from "./start-network.ts";
 import { dnsSettings, extraHosts, networkSysctls } from "./start-network.ts";
 import type { PreparedMount, PreparedRootfs } from "./start-rootfs.ts";
@@ -44,7 +45,11 @@ export async function buildContainerSpec(
     ...consoleSize(hostConfig),
     rootfs: rootfs.path,
     readonlyRootfs: hostConfig.readonlyRootfs === true,
-    mounts: [...fileMounts(network), ...rootfs.mounts.map(ociMount), ...tmpfsMounts(hostConfig)],
+    mounts: [
+      ...fileMounts(network),
+      ...rootfs.mounts.map((mount) => ociMount(context, mount)),
+      ...tmpfsMounts(hostConfig),
+    ],
     devices: (hostConfig.devices ?? []).map((device) => ({
       hostPath: device.pathOnHost,
       containerPath: device.pathInContainer || device.pathOnHost,
@@ -59,7 +64,7 @@ export async function buildContainerSpec(
     sysctls: withoutNetwork(hostConfig.sysctls),
     namespaces,
     resources: resourceRequest(hostConfig.resources ?? {}, hostConfig),
-    ...sharedMemory(context, hostConfig),
+    ...sharedMemory(context, record),
     init: hostConfig.init === true,
     cgroupsPath: cgroupPath(context, record),
     ...(hostConfig.annotations === undefined ? {} : { annotations: hostConfig.annotations }),
@@ -178,14 +183,29 @@ function fileMounts({ files }: JoinedNetwork): readonly OciMount[] {
   ];
 }
 
-function ociMount({ point, source }: PreparedMount): OciMount {
+/** `mount_setattr(2)` came with Linux 5.12. */
+const RECURSIVE_READ_ONLY = [5, 12] as const;
+
+/** Whether everything below a read-only bind is read-only, too. @throws FailedPrecondition it must be, and cannot */
+export function isRecursivelyReadOnly({ runtime }: EngineContext, point: MountPoint): boolean {
+  if (point.readWrite || point.type !== "bind" || point.nonRecursive === true) return false;
+  if (point.readOnlyNonRecursive === true) return false;
+  const { major, minor } = runtime.host.kernel;
+  const able = major > RECURSIVE_READ_ONLY[0] || (major === RECURSIVE_READ_ONLY[0] && minor >= RECURSIVE_READ_ONLY[1]);
+  if (able || point.readOnlyForceRecursive !== true) return able;
+  throw new FailedPrecondition("recursive read-only mounts need Linux 5.12", {
+    subject: { kind: "mount", name: point.destination },
+  });
+}
+
+function ociMount(context: EngineContext, { point, source }: PreparedMount): OciMount {
   const { destination } = point;
   if (point.type === "tmpfs") {
     return { destination, type: "tmpfs", source: "tmpfs", options: [...(point.options ?? [])] };
   }
   const options = [
     point.nonRecursive === true ? "bind" : "rbind",
-    point.readWrite ? "rw" : "ro",
+    point.readWrite ? "rw" : isRecursivelyReadOnly(context, point) ? "rro" : "ro",
     point.propagation || "rprivate",
   ];
   return { destination, type: "bind", source, options };
@@ -242,12 +262,19 @@ function runningPid(context: EngineContext, ref: string, type: string): number {
   return state.pid;
 }
 
-function sharedMemory(context: EngineContext, hostConfig: HostConfig): Pick<SpecRequest, "shm" | "shmSize"> {
+function sharedMemory(
+  context: EngineContext,
+  { id, hostConfig }: ContainerRecord,
+): Pick<SpecRequest, "shm" | "shmSize"> {
   const mode = hostConfig.ipcMode ?? "private";
   if (mode === "none") return { shm: "none" };
   if (mode === "host") return { shm: "host" };
+  if (mode === "shareable") return { shm: { path: sharedMemoryPath(context, id) } };
   if (mode.startsWith("container:")) {
-    return { shm: { path: `/proc/${runningPid(context, mode.slice("container:".length), "ipc")}/root/dev/shm` } };
+    const ref = mode.slice("container:".length);
+    runningPid(context, ref, "ipc");
+    const other = context.containers.resolve(ref);
+    return { shm: other.hostConfig.ipcMode === "host" ? "host" : { path: sharedMemoryPath(context, other.id) } };
   }
   return hostConfig.shmSize === undefined || hostConfig.shmSize === 0 ? {} : { shmSize: hostConfig.shmSize };
 }

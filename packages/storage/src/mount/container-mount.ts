@@ -34,6 +34,8 @@ export interface ContainerMount {
         readonly type: "bind";
         readonly source: string;
         readonly readOnly: boolean;
+        /** What is mounted below the source is read-only, too. */
+        readonly readOnlyRecursive: boolean;
         /** With everything mounted below the source. */
         readonly recursive: boolean;
         /** `rprivate`, `slave` … */
@@ -82,12 +84,12 @@ const PROPAGATION: Readonly<Record<string, number>> = {
 };
 
 function bind(content: Extract<ContainerMount["content"], { readonly type: "bind" }>): Fd {
-  const { source, readOnly, recursive, propagation } = content;
+  const { source, readOnly, readOnlyRecursive, recursive, propagation } = content;
   const mounted = cloneMount(source, recursive);
   try {
     const kind = PROPAGATION[propagation.replace(/^r/, "")] ?? MountFlag.Private;
     mountSetattr(mounted, { propagation: kind, recursive: propagation === "" || propagation.startsWith("r") });
-    if (readOnly) mountSetattr(mounted, { set: MountAttribute.ReadOnly });
+    if (readOnly) mountSetattr(mounted, { set: MountAttribute.ReadOnly, recursive: readOnlyRecursive });
     return mounted;
   } catch (error) {
     mounted.close();

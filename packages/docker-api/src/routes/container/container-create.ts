@@ -12,6 +12,10 @@ export const containerCreate = defineRoute({
     details: {
       ...answerFields("NetworkingConfig.EndpointsConfig"),
       ArgsEscaped: { state: "differs", note: "passed over: it means something on Windows only" },
+      "HostConfig.CpuRealtimeRuntime": {
+        state: "refused",
+        note: "the engine's control group has no real-time budget to hand on",
+      },
       "HostConfig.StorageOpt": { state: "refused", note: "writable layers have no size limit on overlayfs" },
       "HostConfig.VolumeDriver": { state: "differs", note: "there is `local`; others are refused by name" },
       "HostConfig.SecurityOpt": {

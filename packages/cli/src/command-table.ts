@@ -441,6 +441,7 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     summary: "Save one or more images to a tar archive (streamed to STDOUT by default)",
     load: () => import("./commands/save.ts"),
   },
+  { name: "search", summary: "Search a registry for images", load: () => import("./commands/search.ts") },
   {
     name: "start",
     summary: "Start one or more stopped containers",

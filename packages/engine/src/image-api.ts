@@ -112,6 +112,16 @@ export interface RegistryImage {
   readonly document: Uint8Array;
 }
 
+/** What a search of a registry found. */
+export interface FoundImage {
+  /** As one would pull it. */
+  readonly name: string;
+  readonly description: string;
+  readonly stars: number;
+  readonly official: boolean;
+  readonly automated: boolean;
+}
+
 export interface ImagesApi {
   list(): Promise<readonly ImageView[]>;
   get(ref: string): Promise<ImageView>;
@@ -139,6 +149,15 @@ export interface ImagesApi {
     },
   ): Promise<void>;
   /** Looks at an image in its registry without pulling it. */
+  /** Repositories of a registry: `HOST/TERM`, or of the public one. `Unsupported` where a registry cannot tell. */
+  search(
+    term: string,
+    options: {
+      readonly limit: number;
+      readonly credentials?: RegistryCredentials;
+      readonly signal?: AbortSignal;
+    },
+  ): Promise<readonly FoundImage[]>;
   inspectRemote(
     reference: string,
     options?: { readonly credentials?: RegistryCredentials; readonly signal?: AbortSignal },

@@ -18,6 +18,7 @@ export * from "./distribution/credentials.ts";
 export type { RegistriesConfig, RegistryConfig } from "./distribution/endpoints.ts";
 export { type OpenedUrl, type OpenUrlOptions, openUrl } from "./distribution/open-url.ts";
 export type { RetryPolicy } from "./distribution/retry.ts";
+export type { FoundRepository, Search } from "./distribution/search.ts";
 export * from "./image-archive/index.ts";
 export * from "./image-config.ts";
 export * from "./image-store/contract.ts";

@@ -118,6 +118,7 @@ export function guardedImages(guard: Guard): ImagesApi {
     ...read,
     pull: (reference, options) => images.pull(reference, options),
     inspectRemote: (reference, options) => images.inspectRemote(reference, options),
+    search: (term, options) => images.search(term, options),
     push: (reference, options) => {
       requireOwnName(role, reference, "pushing");
       return images.push(reference, options);

@@ -59,6 +59,7 @@ const CONFINED: ReadonlySet<string> = new Set([
   "POST /exec/{id}/resize",
   "POST /exec/{id}/start",
   "POST /images/create",
+  "GET /images/search",
   "DELETE /images/{name*}",
   "POST /images/{name*}/push",
   "POST /images/{name*}/tag",

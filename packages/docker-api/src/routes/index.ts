@@ -63,6 +63,7 @@ import { imageLoad } from "./image/image-load.ts";
 import { imagePrune } from "./image/image-prune.ts";
 import { imagePush } from "./image/image-push.ts";
 import { imageSave } from "./image/image-save.ts";
+import { imageSearch } from "./image/image-search.ts";
 import { imageTag } from "./image/image-tag.ts";
 import { networkConnect } from "./network/network-connect.ts";
 import { networkCreate } from "./network/network-create.ts";
@@ -138,6 +139,7 @@ export const ROUTES: readonly Route[] = [
   imagePrune,
   imagePush,
   ...imageSave,
+  imageSearch,
   imageTag,
   networkConnect,
   networkCreate,

@@ -11,6 +11,7 @@ import { pushImage } from "./image-push.ts";
 import { inspectRemote } from "./image-remote.ts";
 import { removeImage } from "./image-remove.ts";
 import { saveImages } from "./image-save.ts";
+import { searchImages } from "./image-search.ts";
 import { imageHistory, imageView } from "./image-view.ts";
 
 /** The image verbs, bound to one engine. */
@@ -22,6 +23,7 @@ export function imagesApi(context: EngineContext): ImagesApi {
     history: async (ref) => imageHistory(context, images.store.resolve(ref)),
     pull: (reference, options) => images.writing(() => pullImage(context, reference, options)),
     push: (reference, options) => pushImage(context, reference, options),
+    search: (term, options) => searchImages(context, term, options),
     inspectRemote: (reference, options) => inspectRemote(context, reference, options),
     async tag(ref, target) {
       const { id } = images.store.resolve(ref);

@@ -23,6 +23,7 @@ import type { Endpoint, RegistriesConfig } from "./endpoints.ts";
 import type { Reply } from "./failures.ts";
 import { HttpConnections } from "./http.ts";
 import type { RetryPolicy } from "./retry.ts";
+import { type FoundRepository, type Search, searchRepositories } from "./search.ts";
 import { type ApiRequest, Session } from "./session.ts";
 import { listTags } from "./tags.ts";
 import { Transfers } from "./transfer.ts";
@@ -98,6 +99,8 @@ export interface RegistryClient extends AsyncDisposable {
   putManifest(reference: Reference, manifest: ManifestToPut, options?: RequestOptions): Promise<void>;
   /** Every tag of the repository, in the registry's order. */
   tags(reference: Reference, options?: RequestOptions): Promise<readonly string[]>;
+  /** Repositories of a registry. Unsupported when it has neither a search nor a catalogue. */
+  search(search: Search, options?: RequestOptions): Promise<readonly FoundRepository[]>;
 }
 
 export function createRegistryClient(options: RegistryClientOptions = {}): RegistryClient {
@@ -236,6 +239,16 @@ class Client implements RegistryClient {
     return session.anywhere(reference, options.signal, (endpoint) =>
       listTags((request) => session.ask(endpoint, request, options.signal), reference),
     );
+  }
+
+  search(search: Search, { signal, credentials }: RequestOptions = {}): Promise<readonly FoundRepository[]> {
+    const session = this.#sessionFor({ credentials });
+    const endpoint = session.registry({ domain: search.domain, path: "search" });
+    const asking = {
+      ask: (request: ApiRequest) => session.ask(endpoint, request, signal),
+      address: (path: string) => session.address(endpoint, path, signal),
+    };
+    return searchRepositories(asking, search);
   }
 
   #sessionFor(options: RequestOptions): Session {

@@ -68,11 +68,6 @@ const REFUSALS: readonly Refusal[] = [
     reason: "nodes join a Boxship cluster, which speaks the Kubernetes API",
   },
   { verbs: PLUGIN_VERBS, subject: "managed plugins", reason: "drivers are built into the engine" },
-  {
-    verbs: [["GET", "/images/search"]],
-    subject: "search",
-    reason: "registries other than the public one do not offer it",
-  },
 ];
 
 function refuse([method, path, minVersion = 24]: Verb, note: string, error: () => Error): Route {

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { buildBenchmarks } from "./cases/build.ts";
 import { commandLineBenchmark } from "./cases/command-line.ts";
 import { containerBenchmarks } from "./cases/containers.ts";
 import { doorBenchmarks } from "./cases/door.ts";
@@ -22,6 +23,7 @@ const benchmarks: readonly Benchmark<Context>[] = [
   ...networkBenchmarks,
   ...pullBenchmarks,
   ...pushBenchmarks,
+  ...buildBenchmarks,
   commandLineBenchmark,
 ];
 

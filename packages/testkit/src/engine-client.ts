@@ -8,7 +8,7 @@ export interface EngineResponse {
 }
 
 export interface CallOptions {
-  /** Sent as JSON. */
+  /** Sent as JSON; bytes, such as an archive, as they are. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -26,10 +26,11 @@ export class EngineClient implements Disposable {
   }
 
   #send(method: string, path: string, options: CallOptions): ReturnType<typeof request> {
-    const body = options.body === undefined ? undefined : JSON.stringify(options.body);
+    const { body: given } = options;
+    const body = given === undefined || given instanceof Uint8Array ? given : JSON.stringify(given);
     const headers: Record<string, string> = { host: "localhost", ...options.headers };
     if (body !== undefined) {
-      headers["content-type"] = "application/json";
+      headers["content-type"] ??= given instanceof Uint8Array ? "application/x-tar" : "application/json";
       headers["content-length"] = String(Buffer.byteLength(body));
     }
     const sent = request({ socketPath: this.socketPath, agent: this.#agent, method, path, headers });

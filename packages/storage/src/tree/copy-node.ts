@@ -36,6 +36,8 @@ import {
 
 const CREATE = OpenFlag.WriteOnly | OpenFlag.Create | OpenFlag.Exclusive | OpenFlag.NoFollow;
 const LARGEST_COPY = 1 << 30;
+/** Bytes up to which looking for holes and asking the kernel to copy costs more than copying. */
+const SMALL = 64 << 10;
 
 /** Where the first name of a file with several links was copied to. */
 export type CopiedLinks = Map<string, { readonly directory: string; readonly name: SystemPath }>;
@@ -117,18 +119,23 @@ function copyFile(source: Named, target: Named, changes: CopyChanges): void {
   using from = openat(source.directory, source.name, OpenFlag.ReadOnly | OpenFlag.NoFollow);
   using to = openat(target.directory, target.name, CREATE, 0o600);
   const status = fstat(from);
-  for (let start = seekData(from, 0); start !== undefined && start < status.size; ) {
-    const end = Math.min(seekHole(from, start) ?? status.size, status.size);
-    copyRegion(from, to, start, end);
-    start = seekData(from, end);
-  }
-  ftruncate(to, status.size);
+  if (status.size <= SMALL && status.blocks * 512 >= status.size) copyByHand(from, to, 0, status.size);
+  else copyData(from, to, status.size);
   // Owner before attributes and mode: chown(2) takes capabilities and setuid bits away.
   const owner = changes.owner ?? status;
   fchownat(to, "", owner.uid, owner.gid, AtFlag.EmptyPath);
   copyAttributes(from, to);
   fchmod(to, changes.mode?.(status) ?? status.mode & 0o7777);
   futimens(to, { atime: status.atime, mtime: status.mtime });
+}
+
+function copyData(from: Fd, to: Fd, size: number): void {
+  for (let start = seekData(from, 0); start !== undefined && start < size; ) {
+    const end = Math.min(seekHole(from, start) ?? size, size);
+    copyRegion(from, to, start, end);
+    start = seekData(from, end);
+  }
+  ftruncate(to, size);
 }
 
 function copyRegion(from: Fd, to: Fd, start: number, end: number): void {

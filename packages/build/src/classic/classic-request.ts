@@ -20,6 +20,8 @@ export interface DecodedBuild {
   readonly buildId: string | undefined;
   /** As Docker prints them. */
   readonly tags: readonly string[];
+  /** What was asked for and makes no difference. */
+  readonly warnings: readonly { readonly message: string }[];
 }
 
 /** @throws InvalidArgument, Unsupported */
@@ -54,7 +56,10 @@ export function decodeClassicBuild({ query, registryConfig, body }: ClassicBuild
     ...given("shmSize", integer(query, "shmsize") || undefined),
   };
   refuseUnsupported(query);
-  return { request, quiet: flag(query, "q"), buildId: text("buildid"), tags };
+  const sources = jsonOf(query, "cachefrom");
+  const message = "--cache-from is not used: the builder's own cache goes by content";
+  const warnings = Array.isArray(sources) && sources.length > 0 ? [{ message }] : [];
+  return { request, quiet: flag(query, "q"), buildId: text("buildid"), tags, warnings };
 }
 
 function given<Name extends string, T>(name: Name, value: T | undefined): { readonly [K in Name]?: T } {

@@ -77,6 +77,7 @@ async function build(
   progress: (event: ProgressEvent) => void,
   signal: AbortSignal,
 ): Promise<BuildResult> {
+  refuseUnsupported(request);
   const platforms = request.platforms ?? [];
   if (platforms.length > 1) {
     throw new Unsupported("building for several platforms at once is not supported", {
@@ -94,6 +95,17 @@ async function build(
   } finally {
     await session[Symbol.asyncDispose]();
   }
+}
+
+function refuseUnsupported({ squash, cacheFrom = [], cacheTo = [], attestations = {} }: BuildRequest): void {
+  const refused = [
+    squash === true ? "squashing" : undefined,
+    cacheFrom.length > 0 ? "importing a cache" : undefined,
+    cacheTo.length > 0 ? "exporting the cache" : undefined,
+    attestations.provenance !== undefined ? "provenance attestations" : undefined,
+  ].find((what) => what !== undefined);
+  if (refused === undefined) return;
+  throw new Unsupported(`${refused} is not supported by the builder`, { remedy: "leave it out" });
 }
 
 async function solve(session: BuildSession): Promise<StageState> {

@@ -102,7 +102,7 @@ test("syslog: bytes stay as they are, and messages do not run together", async (
 test("syslog: over TLS messages are counted, and the server's certificate is checked", async () => {
   await using directory = tempDir("tls");
   const [key, certificate] = [directory.join("key"), directory.join("certificate")];
-  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
+  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
   const made = await runProgram([
     ...["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", certificate],
     ...subject,
@@ -121,16 +121,16 @@ test("syslog: over TLS messages are counted, and the server's certificate is che
   await once(server, "listening");
   try {
     const { port } = server.address() as { readonly port: number };
-    const target = (tls: object) =>
+    const target = (tls: object, host = "localhost") =>
       syslogTarget({
-        address: { protocol: "tcp+tls", host: "localhost", port, tls },
+        address: { protocol: "tcp+tls", host, port, tls },
         format: "rfc5424",
         facility: 3,
         tag: "t",
         clock,
       });
     await assert.rejects(sendAll(target({}), [message("no")]), /self-signed|certificate/);
-    await sendAll(target({ ca: cert }), [message("one"), message("two")]);
+    await sendAll(target({ ca: cert }, "127.0.0.1"), [message("one"), message("two")]);
     await sendAll(target({ rejectUnauthorized: false }), [message("three")]);
     while (!received.includes("three")) await new Promise((resolve) => setTimeout(resolve, 5));
     const [, length = "", rest = ""] = /^(\d+) (<30>1 [^]*)$/.exec(received) ?? [];

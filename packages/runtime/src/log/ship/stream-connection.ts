@@ -1,4 +1,4 @@
-import { connect as connectPlain, type Socket } from "node:net";
+import { connect as connectPlain, isIP, type Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { Unavailable } from "@boxship/base";
 
@@ -101,5 +101,7 @@ async function openSocket(address: StreamAddress): Promise<Socket> {
   if (tls === undefined) return connectPlain({ host, port, noDelay: true });
   const { connect, createSecureContext } = await import("node:tls");
   const { rejectUnauthorized = true, ...context } = tls;
-  return connect({ host, port, servername: host, rejectUnauthorized, secureContext: createSecureContext(context) });
+  // Certificates for addresses are checked without a name.
+  const name = isIP(host) === 0 ? { servername: host } : {};
+  return connect({ host, port, ...name, rejectUnauthorized, secureContext: createSecureContext(context) });
 }

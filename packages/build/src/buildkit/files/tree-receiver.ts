@@ -15,8 +15,10 @@ import { FailedPrecondition, InvalidArgument } from "@boxship/base/errors";
 import {
   CurrentDirectory,
   type FileStatus,
+  fchmod,
   fchmodat,
   fchownat,
+  futimens,
   lsetxattr,
   makeDevice,
   mknodat,
@@ -61,6 +63,8 @@ export class TreeReceiver {
   readonly #send: (packet: Uint8Array) => void;
   /** Names that were listed, by directory. */
   readonly #listed = new Map<string, Set<string>>([["", new Set()]]);
+  /** Directories that were made just now: nothing can be in them. */
+  readonly #fresh = new Set<string>();
   readonly #directories: { readonly path: string; readonly time: bigint }[] = [];
   /** Hard links; made at the end, when what they repeat is there. */
   readonly #links: { readonly path: string; readonly first: string }[] = [];
@@ -119,7 +123,7 @@ export class TreeReceiver {
   #list(stat: FileStat): void {
     if (this.#complete) throw new InvalidArgument("a file is listed after the end of the list");
     const id = this.#next++;
-    const { directory, name } = this.#place(stat.path);
+    const { directory, name, fresh } = this.#place(stat.path);
     directory.add(name);
     const path = join(this.#root, stat.path);
     const mode = unixMode(stat.mode);
@@ -130,10 +134,10 @@ export class TreeReceiver {
       directory.delete(name);
       return;
     }
-    const before = statusOf(path);
+    const before = fresh ? undefined : statusOf(path);
     if (kind === "file" && stat.linkname === "") this.#size += stat.size;
     if (kind === "directory") {
-      this.#makeDirectory(path, stat, mode, before);
+      if (this.#makeDirectory(path, stat, mode, before)) this.#fresh.add(stat.path);
       return;
     }
     if (before !== undefined && isSame(path, before, stat, mode)) return;
@@ -142,24 +146,28 @@ export class TreeReceiver {
   }
 
   /** Checks a path: relative, clean, new, and below a directory of this list. */
-  #place(path: string): { readonly directory: Set<string>; readonly name: string } {
+  #place(path: string): { readonly directory: Set<string>; readonly name: string; readonly fresh: boolean } {
     const slash = path.lastIndexOf("/");
     const name = path.slice(slash + 1);
-    const directory = this.#listed.get(slash < 0 ? "" : path.slice(0, slash));
+    const parent = slash < 0 ? "" : path.slice(0, slash);
+    const directory = this.#listed.get(parent);
     const clean = name !== "" && name !== "." && name !== ".." && !name.includes("\0");
     if (directory === undefined || !clean) throw new InvalidArgument(`path ${JSON.stringify(path)} is not acceptable`);
     if (directory.has(name)) throw new InvalidArgument(`path ${JSON.stringify(path)} is listed twice`);
-    return { directory, name };
+    return { directory, name, fresh: this.#fresh.has(parent) };
   }
 
-  #makeDirectory(path: string, stat: FileStat, mode: number, before: FileStatus | undefined): void {
-    if (before === undefined || fileKind(before.mode) !== "directory") {
+  /** @returns whether it was not there */
+  #makeDirectory(path: string, stat: FileStat, mode: number, before: FileStatus | undefined): boolean {
+    const made = before === undefined || fileKind(before.mode) !== "directory";
+    if (made) {
       if (before !== undefined) unlinkSync(path);
       mkdirSync(path, 0o700);
     }
     // Writable for us until the end; root writes anyway.
     applyMetadata(path, stat, mode);
     this.#directories.push({ path, time: stat.modTime });
+    return made;
   }
 
   #make(path: string, stat: FileStat, mode: number, id: number): void {
@@ -197,11 +205,14 @@ export class TreeReceiver {
       for (let rest = data; rest.length > 0; ) rest = rest.subarray(writeSync(wanted.descriptor, rest));
       return;
     }
-    closeSync(wanted.descriptor);
     this.#wanted.delete(id);
     this.#transferred++;
-    applyMetadata(wanted.path, wanted.stat, unixMode(wanted.stat.mode));
-    utimensat(CurrentDirectory, wanted.path, { mtime: wanted.stat.modTime });
+    try {
+      applyMetadata(wanted.path, wanted.stat, unixMode(wanted.stat.mode), wanted.descriptor);
+      futimens(wanted.descriptor, { mtime: wanted.stat.modTime });
+    } finally {
+      closeSync(wanted.descriptor);
+    }
   }
 
   /** Removes what was not listed, sets the times of directories, and tells the sender. */
@@ -242,9 +253,10 @@ function isSame(path: string, before: FileStatus, stat: FileStat, mode: number):
   }
 }
 
-function applyMetadata(path: string, stat: FileStat, mode: number): void {
+function applyMetadata(path: string, stat: FileStat, mode: number, descriptor?: number): void {
   if (stat.uid !== 0 || stat.gid !== 0) fchownat(CurrentDirectory, path, stat.uid, stat.gid);
-  if (fileKind(mode) !== "symlink") fchmodat(CurrentDirectory, path, mode & 0o7777);
+  if (descriptor !== undefined) fchmod(descriptor, mode & 0o7777);
+  else if (fileKind(mode) !== "symlink") fchmodat(CurrentDirectory, path, mode & 0o7777);
   for (const [name, value] of Object.entries(stat.xattrs)) {
     // Labels of the client's host mean nothing here.
     if (name.startsWith("user.") || name === "security.capability") lsetxattr(path, name, value);

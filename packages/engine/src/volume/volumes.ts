@@ -62,6 +62,7 @@ export function volumesApi(context: EngineContext): VolumesApi {
           if (!(error instanceof NotFound) && !(error instanceof Conflict)) throw error;
         }
       }
+      context.events.publish("volume", "prune", "", { reclaimed: String(reclaimed) });
       return { removed, reclaimed };
     },
   };

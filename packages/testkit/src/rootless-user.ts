@@ -27,7 +27,8 @@ export interface RootlessUserOptions {
 }
 
 const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-const FIRST_SUBORDINATE = 3_000_000;
+/** Beyond every id that a test user can have. */
+export const FIRST_SUBORDINATE = 100_000_000;
 
 /** $1 is the user's directory, $2 the checkout, $3 the id; the rest is the environment and the program. */
 const script = `set -eu

@@ -8,6 +8,7 @@ import { daemonCommand } from "@boxship/base/entry";
 import {
   busyboxEntries,
   dockerCli,
+  FIRST_SUBORDINATE,
   makeTar,
   type RootlessBoxship,
   type RootlessUserOptions,
@@ -17,7 +18,7 @@ import {
   startRootlessBoxship,
 } from "@boxship/testkit";
 
-/** Ids of the processes of a user, and of the user's subordinate ids, that still run. */
+/** The processes of a user that still run. */
 function processesOf(uid: number): number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
@@ -287,7 +288,7 @@ describe("an engine that an ordinary user starts", { timeout: 240_000 }, () => {
       "1000:1000",
     );
     assert.equal(await docker("run", "--rm", "-v", "data:/data:ro", "busybox", "cat", "/data/file"), "kept");
-    assert.equal(statSync(`${engine.root}/volumes/data/_data/file`).uid, 3_000_999);
+    assert.equal(statSync(`${engine.root}/volumes/data/_data/file`).uid, FIRST_SUBORDINATE + 999);
     await docker("volume", "rm", "data");
   });
 

@@ -173,13 +173,13 @@ describe("the resolver", () => {
     for (let round = 0; round < 5; round++) {
       const [address, milliseconds] = await timed("one");
       assert.equal(address, one.ipv4);
-      assert.ok(milliseconds < 1500, `${milliseconds} ms for a name of our own`);
+      assert.ok(milliseconds < 3000, `${milliseconds} ms for a name of our own`);
     }
     assert.equal((await slow)[0], "198.51.100.0");
     // From now on the one that answers is asked first.
     const [address, milliseconds] = await timed("web.test");
     assert.equal(address, "198.51.100.0");
-    assert.ok(milliseconds < 2000, `${milliseconds} ms although another server answers`);
+    assert.ok(milliseconds < 3500, `${milliseconds} ms although another server answers`);
     await manager.removeSandbox(one.id);
   });
 

@@ -156,11 +156,12 @@ export class ContainerRuntime implements ContainerRuntimeApi {
   async update(id: string, resources: OciResources): Promise<void> {
     const record = this.#running(id);
     const runtime = this.#runtime(record.runtime);
+    const asked = runtime.kind === "crun" ? await this.#withoutUnlimited(record, resources) : resources;
     const result = await runtimeCommand(
       this.#context,
       runtime,
       ["update", "--resources", "-", id],
-      JSON.stringify(resources),
+      JSON.stringify(asked),
     );
     if (result.code === 0) return;
     throw runtimeError({ what: `update container ${id}`, command: "", output: result.stderr.toString() });
@@ -257,6 +258,20 @@ export class ContainerRuntime implements ContainerRuntimeApi {
     const count = (this.#attached.get(id) ?? 0) + change;
     if (count > 0) this.#attached.set(id, count);
     else this.#attached.delete(id);
+  }
+
+  /** crun writes a limit of -1 as it stands, which the kernel does not take: such limits are taken away here. */
+  async #withoutUnlimited(record: ContainerRecord, { pids, cpu, ...rest }: OciResources): Promise<OciResources> {
+    const { quota = 0, ...others } = cpu ?? {};
+    await this.#group(record).setLimits({
+      ...(pids?.limit === -1 ? { pids: Number.POSITIVE_INFINITY } : {}),
+      ...(quota < 0 ? { cpu: { quota: Number.POSITIVE_INFINITY } } : {}),
+    });
+    return {
+      ...rest,
+      ...(pids === undefined || pids.limit === -1 ? {} : { pids }),
+      ...(cpu === undefined ? {} : { cpu: quota < 0 ? others : cpu }),
+    };
   }
 
   #group({ cgroupsPath }: ContainerRecord): Cgroup {

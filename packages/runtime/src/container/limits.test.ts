@@ -93,6 +93,10 @@ for (const name of INSTALLED_RUNTIMES) {
       assert.equal(value("memory.limit_in_bytes", "memory.max"), String(32 << 20));
       assert.equal(value("pids.max", "pids.max"), "20");
       assert.match(value("cpu.cfs_quota_us", "cpu.max"), /^50000/);
+      await runtime.update(request.id, { cpu: { quota: -1 }, pids: { limit: -1 } });
+      assert.match(value("cpu.cfs_quota_us", "cpu.max"), /^(?:-1$|max)/);
+      assert.equal(value("pids.max", "pids.max"), "max");
+      assert.equal(value("memory.limit_in_bytes", "memory.max"), String(32 << 20));
       await runtime.delete(request.id);
       await assert.rejects(runtime.update(request.id, {}), NotFound);
     });

@@ -86,7 +86,7 @@ function runner(session: BuildSession, cwd: string, text: string): Git {
   return async (...args) => {
     const { code, stdout, stderr } = await runProcess({
       file: program,
-      args: ["git", "-c", "protocol.file.allow=never", "-c", "protocol.ext.allow=never", ...args],
+      args: ["-c", "protocol.file.allow=never", "-c", "protocol.ext.allow=never", ...args],
       cwd,
       env: {
         PATH: process.env["PATH"] ?? "/usr/bin:/bin",

@@ -14,7 +14,7 @@ export async function openHttpContext(session: BuildSession, url: string): Promi
   const directory = await session.directory();
   const path = join(directory, "Dockerfile");
   await using opened = await openUrl(url, { signal: session.signal });
-  if (ARCHIVE_TYPES.has(opened.contentType ?? "")) return unpackContext(session, opened.body);
+  if (ARCHIVE_TYPES.has(opened.contentType ?? "")) return await unpackContext(session, opened.body);
   await pipeline(Readable.from(opened.body), createWriteStream(path), { signal: session.signal });
   if (!(await looksLikeArchive(path))) return directory;
   await using file = await open(path, "r");

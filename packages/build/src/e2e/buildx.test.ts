@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -9,6 +18,7 @@ import {
   type Boxship,
   dockerCli,
   dockerProgram,
+  REGISTRY_USER,
   type RunOptions,
   runProgram,
   startBoxship,
@@ -127,11 +137,18 @@ describe("docker buildx builds with the engine", { skip: buildx ? false : "build
   });
 
   test("a result is pushed with the client's credentials", async () => {
-    await using registry = await startRegistry();
+    await using registry = await startRegistry({ auth: "htpasswd" });
+    const auth = Buffer.from(`${REGISTRY_USER.username}:${REGISTRY_USER.password}`).toString("base64");
+    mkdirSync(work.join("config"));
+    writeFileSync(work.join("config/config.json"), JSON.stringify({ auths: { [registry.host]: { auth } } }));
+    symlinkSync(realpathSync(join(configDirectory(), "cli-plugins")), work.join("config/cli-plugins"));
+    const env = { DOCKER_CONFIG: work.join("config") };
     const directory = context("push", { Dockerfile: "FROM busybox\nRUN echo pushed > /p\n" });
     const name = `${registry.host}/pushed:1`;
-    await ok(["buildx", "build", "--push", "-t", name, directory]);
-    await ok(["pull", name]);
+    assert.match(await fails(["buildx", "build", "--push", "-t", name, directory]), /denied|unauthorized|log in/);
+    await ok(["buildx", "build", "--push", "-t", name, directory], { env });
+    await ok(["rmi", name]);
+    await ok(["pull", name], { env });
     assert.equal(await ok(["run", "--rm", name, "cat", "/p"]), "pushed\n");
   });
 

@@ -120,6 +120,22 @@ test("a confined socket runs ordinary containers and no other, whichever way the
   await free.ok(["volume", "rm", "data"]);
 });
 
+test("a confined socket's own containers may share with each other, by name and by id", async () => {
+  await free.ok(["run", "-d", "--name", "base", "-v", "/shared", "--hostname", "base", ...FOREVER]);
+  const join = (...flags: string[]) => free.ok(["run", "--rm", ...flags]);
+  await join("--volumes-from", "base", IMAGE, "sh", "-c", "echo x >/shared/f");
+  assert.equal(await join("--volumes-from", "base:ro", IMAGE, "cat", "/shared/f"), "x");
+  const address = ["cat", "/sys/class/net/eth0/address"];
+  const own = await free.ok(["exec", "base", ...address]);
+  assert.equal(await join("--network", "container:base", IMAGE, ...address), own);
+  assert.match(await join("--pid", "container:base", IMAGE, "ps"), /trap exit TERM/);
+  assert.match(await join("--link", "base:db", IMAGE, "cat", "/etc/hosts"), /\bdb\b/);
+  assert.match(await join("--link", "base", IMAGE, "cat", "/etc/hosts"), /\bbase\b/);
+  const id = await free.ok(["inspect", "-f", "{{.Id}}", "base"]);
+  assert.equal(await join("--network", `container:${id.slice(0, 12)}`, IMAGE, ...address), own);
+  await free.ok(["rm", "-fv", "base"]);
+});
+
 test("a confined socket cannot use what the owner of the engine made with more rights", async () => {
   await root.ok(["run", "-d", "--name", "strong", "--privileged", "-v", "/:/host", ...FOREVER]);
   await root.ok(["volume", "create", "-o", "type=none", "-o", "o=bind", "-o", "device=/etc", "etc"]);

@@ -16,6 +16,15 @@ export interface InstanceOwner {
 
 export const DEFAULT_INSTANCE = "boxship";
 
+/** For people whose name is not one. */
+export const INSTANCE_NAME_RULE =
+  "use up to 9 lower-case letters, digits and hyphens, a letter first: it becomes part of interface names";
+
+/** Whether a name may become part of paths and of names of links, tables and control groups. */
+export function isInstanceName(name: string): boolean {
+  return /^[a-z][a-z0-9-]{0,8}$/.test(name);
+}
+
 /**
  * The machine's directories for root; for everybody else the user's own, after the XDG base directory specification.
  * Without `XDG_RUNTIME_DIR` it is a directory in `/tmp` that carries the user's id.

@@ -1,5 +1,11 @@
 import { accessSync, constants, existsSync } from "node:fs";
-import { DEFAULT_INSTANCE, instanceDirectories } from "@boxship/base/instance-directories";
+import { resolve } from "node:path";
+import {
+  DEFAULT_INSTANCE,
+  INSTANCE_NAME_RULE,
+  instanceDirectories,
+  isInstanceName,
+} from "@boxship/base/instance-directories";
 import { Failure } from "./failure.ts";
 
 /** Which engine the program talks to. */
@@ -25,11 +31,17 @@ export interface InstanceChoice {
 
 /**
  * The instance of a name: flags over environment (`BOXSHIP_NAME`, `BOXSHIP_ROOT`, `BOXSHIP_RUN`). Who is not root has
- * instances of their own; root's is taken as long as they have none of that name and may use root's socket.
+ * instances of their own; root's is taken as long as they have none of that name and may use root's socket. Relative paths
+ * are the caller's.
+ *
+ * @throws Failure for a name that is none
  */
 export function resolveInstance({ name, root, env, uid = process.geteuid?.() ?? 0 }: InstanceChoice): Instance {
   const chosen = name || env["BOXSHIP_NAME"] || DEFAULT_INSTANCE;
-  const ownRoot = root || env["BOXSHIP_ROOT"] || undefined;
+  // Before it becomes part of a path.
+  if (!isInstanceName(chosen)) throw new Failure(`invalid instance name "${chosen}"`, { remedy: INSTANCE_NAME_RULE });
+  const givenRoot = root || env["BOXSHIP_ROOT"] || undefined;
+  const ownRoot = givenRoot === undefined ? undefined : resolve(givenRoot);
   const own = instanceDirectories(chosen, { env, uid });
   const machine = instanceDirectories(chosen, { env, uid: 0 });
   const decided = ownRoot !== undefined || Boolean(env["BOXSHIP_RUN"]) || existsSync(own.root);

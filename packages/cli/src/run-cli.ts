@@ -45,7 +45,8 @@ async function run(argv: readonly string[]): Promise<number> {
 }
 
 async function dispatch(argv: readonly string[]): Promise<void> {
-  const { values: flags, operands } = parseGlobal(argv);
+  const { values: flags, changed, operands } = parseGlobal(argv);
+  for (const flag of ["name", "root"] as const) requireValue(flag, flags[flag], changed);
   if (flags.version) {
     const { versionLine } = await import("./version.ts");
     process.stdout.write(`${versionLine()}\n`);
@@ -61,6 +62,12 @@ async function dispatch(argv: readonly string[]): Promise<void> {
   const env = flags.config === "" ? process.env : { ...process.env, DOCKER_CONFIG: flags.config };
   using context = createContext(flags, env);
   await runEntry(context, { word, rest, within: commandTable, path: "" });
+}
+
+/** An unset variable in a script must not lead to another instance than the one that was meant. */
+function requireValue(flag: string, value: string, changed: ReadonlySet<string>): void {
+  if (value !== "" || !changed.has(flag)) return;
+  throw new Failure(`--${flag} is empty`, { status: 125, remedy: `say which, or leave --${flag} out` });
 }
 
 function parseGlobal(argv: readonly string[]) {

@@ -1,6 +1,12 @@
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { InvalidArgument, type LogLevel } from "@boxship/base";
-import { DEFAULT_INSTANCE, instanceDirectories } from "@boxship/base/instance-directories";
+import {
+  DEFAULT_INSTANCE,
+  INSTANCE_NAME_RULE,
+  instanceDirectories,
+  isInstanceName,
+} from "@boxship/base/instance-directories";
 import { type ConfigFile, readConfigFile } from "./config-file.ts";
 
 /** Everything a daemon is started with; flags over environment over file. */
@@ -18,13 +24,14 @@ export interface DaemonOptions extends ConfigFile {
   readonly rootlessNetwork: RootlessNetwork;
   /** Set by the launcher of an instance without root for the daemon inside its namespaces. */
   readonly insideRootless: boolean;
+  /** Removes the instance, whether its state can be read or not, instead of serving it. */
+  readonly reset: boolean;
 }
 
 /** `auto` takes pasta where it is installed, else slirp4netns; with `none` containers reach nothing outside. */
 export type RootlessNetwork = (typeof ROOTLESS_NETWORKS)[number];
 
 const ROOTLESS_NETWORKS = ["auto", "pasta", "slirp4netns", "none"] as const;
-const NAME = /^[a-z][a-z0-9-]{0,8}$/;
 const LEVELS: readonly string[] = ["debug", "info", "warn", "error"] satisfies readonly LogLevel[];
 
 /**
@@ -38,10 +45,8 @@ export function parseDaemonOptions(argv: readonly string[], env: NodeJS.ProcessE
   const pick = (flag: string | undefined, variable: string) => flag ?? (env[variable] || undefined);
   const config = readConfigFile(pick(flags.config, "BOXSHIP_CONFIG"));
   const name = pick(flags.name, "BOXSHIP_NAME") ?? DEFAULT_INSTANCE;
-  if (!NAME.test(name)) {
-    throw new InvalidArgument(`invalid instance name "${name}"`, {
-      remedy: "use up to 9 lower-case letters, digits and hyphens, a letter first: it becomes part of interface names",
-    });
+  if (!isInstanceName(name)) {
+    throw new InvalidArgument(`invalid instance name "${name}"`, { remedy: INSTANCE_NAME_RULE });
   }
   const level = pick(flags["log-level"], "BOXSHIP_LOG_LEVEL") ?? config.logLevel ?? "info";
   if (!LEVELS.includes(level)) {
@@ -59,11 +64,12 @@ export function parseDaemonOptions(argv: readonly string[], env: NodeJS.ProcessE
   return {
     ...config,
     name,
-    root: pick(flags.root, "BOXSHIP_ROOT") ?? config.root ?? defaults.root,
-    runDir: pick(flags["run-dir"], "BOXSHIP_RUN") ?? defaults.runDir,
+    root: resolve(pick(flags.root, "BOXSHIP_ROOT") ?? config.root ?? defaults.root),
+    runDir: resolve(pick(flags["run-dir"], "BOXSHIP_RUN") ?? defaults.runDir),
     logLevel: level as LogLevel,
     rootlessNetwork,
     insideRootless: flags["inside-rootless"] === true,
+    reset: flags.reset === true,
     ...(group === undefined ? {} : { group }),
   };
 }
@@ -83,6 +89,7 @@ function parseFlags(argv: readonly string[]) {
         config: { type: "string" },
         "rootless-network": { type: "string" },
         "inside-rootless": { type: "boolean" },
+        reset: { type: "boolean" },
       },
     }).values;
   } catch (error) {

@@ -1,24 +1,18 @@
-import { readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  asBoxshipError,
-  createLogger,
-  FailedPrecondition,
-  type Logger,
-  systemClock,
-  systemCode,
-  writeFileAtomic,
-} from "@boxship/base";
+
+import { asBoxshipError, createLogger, type Logger, systemClock, systemCode, writeFileAtomic } from "@boxship/base";
+
 import { Builder, bothBuilders, classicDoor, openBuildkitDoor } from "@boxship/build";
 import { type AuditOptions, createDockerApiServer, type DockerApiOptions } from "@boxship/docker-api";
-import { Engine, VERSION } from "@boxship/engine";
-import { releaseMountsBelow, tryLockFile } from "@boxship/kernel";
+import { Engine, type EngineOptions, VERSION } from "@boxship/engine";
 import { AuditLog } from "./audit-log.ts";
-import { makeDirectory } from "./directories.ts";
+import { claim, makeDirectory } from "./directories.ts";
 import { IdleMemory } from "./idle-memory.ts";
 import { listenUnix } from "./listen-unix.ts";
 import { type DaemonOptions, parseDaemonOptions } from "./options.ts";
 import { peerOf } from "./peer-of.ts";
+import { forceReset, removeInstance } from "./reset-instance.ts";
 import { prepareInside } from "./rootless/inside.ts";
 import { launchRootless } from "./rootless/launch.ts";
 import { Sockets } from "./sockets.ts";
@@ -65,8 +59,9 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
   await using stack = new AsyncDisposableStack();
   await makeDirectory(options.root, 0o711);
   await makeDirectory(options.runDir, 0o711);
-  stack.use(claim(join(options.root, "lock"), options));
-  stack.use(claim(join(options.runDir, "lock"), options));
+  // In this order: who starts the same instance at the same moment meets here, and not at the state.
+  stack.use(claim(options.runDir, options));
+  stack.use(claim(options.root, options));
   let remove = false;
   // After everything was let go of, and before the locks.
   stack.defer(() => (remove ? removeInstance(options) : undefined));
@@ -77,6 +72,11 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
     if (remove || idle) inside?.end();
   });
 
+  if (options.reset) {
+    remove = true;
+    await resetState(options, logger);
+    return;
+  }
   const startedAt = performance.now();
   const { promise: stopped, resolve: stop } = Promise.withResolvers<Stop>();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop({ reason: signal, reset: false }));
@@ -85,13 +85,8 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
 
   const engine = stack.use(
     await Engine.open({
-      root: options.root,
-      runDir: options.runDir,
-      name: options.name,
-      clock: systemClock,
-      logger,
+      ...engineOptions(options, logger),
       ...(inside === undefined ? {} : { outsidePorts: inside.outsidePorts, resolvConf: inside.resolvConf }),
-      ...engineConfig(options),
     }),
   );
   const builder = stack.use(await Builder.open(engine.parts));
@@ -173,16 +168,25 @@ async function auditOf(
   return (socket) => ({ audit: { socket, record: (entry) => log.record(entry), peer: peerOf } });
 }
 
-/** The directories of an instance that has been reset; a directory that others may have made stays, empty. */
-async function removeInstance({ root, runDir }: DaemonOptions): Promise<void> {
-  for (const directory of [root, runDir]) {
-    await releaseMountsBelow(directory);
-    for (const name of await readdir(directory)) await rm(join(directory, name), { recursive: true, force: true });
+/** With the records where they can be read, and by name for whatever they do not tell of. */
+async function resetState(options: DaemonOptions, logger: Logger): Promise<void> {
+  try {
+    await using engine = await Engine.open(engineOptions(options, logger));
+    await engine.reset();
+  } catch (error) {
+    logger.warn("the state cannot be read; what carries the instance's name is removed", { error });
   }
+  await forceReset(options, logger);
 }
 
-function engineConfig({ defaultRuntime, runtimes, registries, addressPools, cni, log }: DaemonOptions) {
+function engineOptions(options: DaemonOptions, logger: Logger): EngineOptions {
+  const { root, runDir, name, defaultRuntime, runtimes, registries, addressPools, cni, log } = options;
   return {
+    root,
+    runDir,
+    name,
+    clock: systemClock,
+    logger,
     ...(defaultRuntime === undefined ? {} : { defaultRuntime }),
     ...(runtimes === undefined ? {} : { runtimes }),
     ...(registries === undefined ? {} : { registries }),
@@ -190,14 +194,4 @@ function engineConfig({ defaultRuntime, runtimes, registries, addressPools, cni,
     ...(cni === undefined ? {} : { cni }),
     ...(log === undefined ? {} : { log }),
   };
-}
-
-/** One daemon per directory; the lock ends with the process. */
-function claim(path: string, options: DaemonOptions): Disposable {
-  const lock = tryLockFile(path);
-  if (lock !== undefined) return lock;
-  throw new FailedPrecondition(`another daemon is using ${path.replace(/\/lock$/, "")}`, {
-    subject: { kind: "instance", name: options.name },
-    remedy: `stop it (its process id is in ${join(options.runDir, "daemon.pid")}), or start this one with another --name and --root`,
-  });
 }

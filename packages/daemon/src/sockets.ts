@@ -5,9 +5,9 @@ import {
   AlreadyExists,
   asBoxshipError,
   FailedPrecondition,
-  Internal,
   InvalidArgument,
   type Logger,
+  setAside,
   writeFileAtomic,
 } from "@boxship/base";
 import {
@@ -60,7 +60,7 @@ export class Sockets implements SocketsApi, AsyncDisposable {
     const sockets = new Sockets(options);
     try {
       for (const [name, socket] of Object.entries(options.configured)) await sockets.#serve({ name, ...socket }, true);
-      for (const request of await readRequests(options.file)) await sockets.#serveAgain(request);
+      for (const request of await readRequests(options.file, options.logger)) await sockets.#serveAgain(request);
     } catch (error) {
       await sockets[Symbol.asyncDispose]();
       throw error;
@@ -159,7 +159,7 @@ async function close({ api, path }: Served): Promise<void> {
   await rm(path, { force: true });
 }
 
-async function readRequests(file: string): Promise<readonly CreateSocketRequest[]> {
+async function readRequests(file: string, logger: Logger): Promise<readonly CreateSocketRequest[]> {
   let text: string;
   try {
     text = await readFile(file, "utf8");
@@ -168,9 +168,12 @@ async function readRequests(file: string): Promise<readonly CreateSocketRequest[
     throw error;
   }
   try {
-    return JSON.parse(text) as readonly CreateSocketRequest[];
-  } catch (cause) {
-    throw new Internal(`cannot read ${file}`, { cause });
+    const requests: unknown = JSON.parse(text);
+    if (!Array.isArray(requests)) throw new SyntaxError("it holds no list of sockets");
+    return requests as readonly CreateSocketRequest[];
+  } catch (error) {
+    await setAside(file, "the list of sockets", error, logger);
+    return [];
   }
 }
 

@@ -3,3 +3,4 @@ export { NetworkManager } from "./manager.ts";
 export type { OutsidePorts, PortTarget } from "./outside/contract.ts";
 export { type ForwardPortsOptions, forwardPorts } from "./outside/forward-ports.ts";
 export { OutsidePortsClient } from "./outside/outside-ports.ts";
+export { type RemoveTracesOptions, removeTraces } from "./remove-traces.ts";

@@ -42,7 +42,11 @@ export async function openState(context: ManagerContext): Promise<void> {
 
 async function loadNetworks(context: ManagerContext, host: HostState): Promise<void> {
   for (const stored of await context.networkStore.load()) {
-    context.networks.set(stored.record.id, new LiveNetwork(stored));
+    try {
+      context.networks.set(stored.record.id, new LiveNetwork(stored));
+    } catch (error) {
+      context.logger.error("a recorded network cannot be and is left out", { root: context.root, stored, error });
+    }
   }
   if (addPredefined(context, host)) await saveNetworks(context);
   for (const network of context.networks.values()) {

@@ -263,7 +263,7 @@ function createContext(options: NetworkManagerOptions): ManagerContext {
     thread,
     firewall: new Firewall({ thread, name, logger }),
     pool: new NamespacePool({ runDir, thread, logger, size: options.namespacePool ?? 3 }),
-    networkStore: new NetworkStore(root),
+    networkStore: new NetworkStore(root, logger),
     sandboxStore: new SandboxStore(runDir),
     portChooser: new PortChooser(),
     upstreams: new Upstreams({ clock }),

@@ -1,4 +1,5 @@
-import { equal, rejects } from "node:assert/strict";
+import { equal, rejects, throws } from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
 import { Failure } from "../failure.ts";
 import { describeEndpoint, parseHost, resolveInstance } from "../instance.ts";
@@ -48,4 +49,11 @@ test("without root the machine's engine is not started, and the reason says so",
       error.message ===
         "the engine is not running (nobody answers at /run/boxship-none/engine.sock), and starting it needs root",
   );
+});
+
+test("a name is checked before it is part of a path, and a relative root is the caller's", () => {
+  for (const name of ["a/../b", "auA", "toolongname", "-x", "1a"]) {
+    throws(() => resolveInstance({ name, env: {}, uid: 0 }), { message: `invalid instance name "${name}"` });
+  }
+  equal(resolveInstance({ root: "some/dir", env: {}, uid: 0 }).root, join(process.cwd(), "some/dir"));
 });

@@ -1,4 +1,5 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -62,6 +63,46 @@ function makeRunDirectory({ name, runDir }: Instance, socketPath: string): void 
   mkdirSync(runDir, { recursive: true, mode: isRoot ? 0o711 : 0o700 });
 }
 
+/** The daemon ended instead of answering. */
+export class StartFailure extends Failure {}
+
+interface Launched {
+  readonly child: ChildProcess;
+  readonly log: string;
+  /** Where this daemon's words begin in the log. */
+  readonly from: number;
+}
+
+function launch(instance: Instance, more: readonly string[]): Launched {
+  const log = join(instance.runDir, "daemon.log");
+  const output = openSync(log, "a", 0o600);
+  const from = statSync(log).size;
+  const [file, ...args] = daemonCommand();
+  const child = spawn(file, [...args, ...daemonFlags(instance), ...more], {
+    detached: true,
+    cwd: "/",
+    stdio: ["ignore", output, output],
+  });
+  closeSync(output);
+  return { child, log, from };
+}
+
+/**
+ * Removes an instance whose daemon cannot start, by a daemon that does only that, and waits until it has.
+ *
+ * @throws Failure with the last thing that its log says
+ */
+export async function resetByDaemon(instance: Instance, socketPath: string): Promise<void> {
+  makeRunDirectory(instance, socketPath);
+  const { child, log, from } = launch(instance, ["--reset"]);
+  const [status] = (await once(child, "exit")) as [number | null];
+  if (status === 0) return;
+  const { reason, remedy } = lastWords(log, from);
+  throw new Failure(`the instance could not be removed: ${reason.replace(/^cannot start: /, "")}`, {
+    remedy: remedy ?? `see its log, ${log}`,
+  });
+}
+
 /**
  * Starts the daemon of an instance in the background and waits until its socket answers. Others may start it at the
  * same moment: whoever loses finds the winner's socket, and waits until its own has ended, which would otherwise come up
@@ -71,16 +112,7 @@ function makeRunDirectory({ name, runDir }: Instance, socketPath: string): void 
  */
 export async function startDaemon(instance: Instance, socketPath: string): Promise<void> {
   makeRunDirectory(instance, socketPath);
-  const log = join(instance.runDir, "daemon.log");
-  const output = openSync(log, "a", 0o600);
-  const from = statSync(log).size;
-  const [file, ...args] = daemonCommand();
-  const child = spawn(file, [...args, ...daemonFlags(instance)], {
-    detached: true,
-    cwd: "/",
-    stdio: ["ignore", output, output],
-  });
-  closeSync(output);
+  const { child, log, from } = launch(instance, []);
   let ended = false;
   child.once("exit", () => (ended = true));
   child.once("error", () => (ended = true));
@@ -90,8 +122,8 @@ export async function startDaemon(instance: Instance, socketPath: string): Promi
     if ((await answers(socketPath)) && (ended || pidOf(instance) === child.pid)) return;
     const words = ended ? lastWords(log, from) : undefined;
     // Somebody else's daemon was faster; it is about to answer.
-    if (words !== undefined && !words.reason.includes("another daemon is using")) {
-      throw new Failure(`the engine could not be started: ${words.reason.replace(/^cannot start: /, "")}`, {
+    if (words !== undefined && !words.reason.includes(`another daemon is using ${instance.runDir}`)) {
+      throw new StartFailure(`the engine could not be started: ${words.reason.replace(/^cannot start: /, "")}`, {
         remedy: words.remedy ?? `see its log, ${log}`,
       });
     }

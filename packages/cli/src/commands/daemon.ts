@@ -48,6 +48,9 @@ function replaceByDaemon(
   flags: Readonly<Record<string, string>>,
   changed: ReadonlySet<string>,
 ): Promise<never> {
+  for (const flag of ["name", "root", "run-dir"]) {
+    if (changed.has(flag) && flags[flag] === "") throw new Failure(`--${flag} is empty`, { status: 125 });
+  }
   const { name, root } = flags;
   const instance = resolveInstance({
     name: name || context.instance.name,

@@ -1,11 +1,14 @@
 import { existsSync } from "node:fs";
 import { ApiClient } from "../api-client/client.ts";
-import type { Context } from "../context.ts";
+import { resetByDaemon, StartFailure } from "../api-client/start-daemon.ts";
+import { type Context, warn } from "../context.ts";
 import { Failure } from "../failure.ts";
 
 /** How long an engine may take to end. */
 const STOP_TIMEOUT_MS = 30_000;
 const RESET_TIMEOUT_MS = 300_000;
+/** After this long a reset says what it does. */
+const PATIENCE_MS = 3000;
 
 /**
  * Ends the engine and waits until its process is gone. One that does not run is started only for a reset, which is its
@@ -14,13 +17,31 @@ const RESET_TIMEOUT_MS = 300_000;
 export async function shutDown(context: Context, { reset }: { readonly reset: boolean }): Promise<void> {
   using plain = new ApiClient(context.endpoint);
   const api = reset ? context.api : plain;
-  const { Pid } = await api.json<{ readonly Pid?: number }>("GET", "/boxship/ping");
+  let pid: number | undefined;
+  try {
+    ({ Pid: pid } = await api.json<{ readonly Pid?: number }>("GET", "/boxship/ping"));
+  } catch (error) {
+    if (!reset || !(error instanceof StartFailure) || context.endpoint.kind !== "unix") throw error;
+    warn(context, `${error.message}\nRemoving what carries the name of the instance`);
+    await resetByDaemon(context.instance, context.endpoint.path);
+    return;
+  }
+  await waitForEnd(context, api, pid, reset);
+}
+
+async function waitForEnd(context: Context, api: ApiClient, pid: number | undefined, reset: boolean): Promise<void> {
   await api.call("POST", `/boxship/shutdown${reset ? "?reset=1" : ""}`);
-  const deadline = performance.now() + (reset ? RESET_TIMEOUT_MS : STOP_TIMEOUT_MS);
-  const isAlive = (): boolean => Pid !== undefined && existsSync(`/proc/${Pid}`);
+  const started = performance.now();
+  const deadline = started + (reset ? RESET_TIMEOUT_MS : STOP_TIMEOUT_MS);
+  let told = false;
+  const isAlive = (): boolean => pid !== undefined && existsSync(`/proc/${pid}`);
   while (isAlive()) {
+    if (reset && !told && performance.now() > started + PATIENCE_MS) {
+      warn(context, "Deleting files: this takes a while where there are many");
+      told = true;
+    }
     if (performance.now() > deadline) {
-      throw new Failure(`the engine (process ${Pid}) has not ended yet`, {
+      throw new Failure(`the engine (process ${pid}) has not ended yet`, {
         remedy: "see its log for what holds it up",
       });
     }

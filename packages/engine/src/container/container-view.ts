@@ -42,6 +42,7 @@ function sandboxPath(context: EngineContext, id: string): string {
 
 function graphData(context: EngineContext, id: string): Readonly<Record<string, string>> {
   const { snapshotter } = context;
+  if (!hasFiles(context, id)) return {};
   return {
     LowerDir: snapshotter.lowerDirectories(id).join(":"),
     UpperDir: snapshotter.upperDirectory(id),
@@ -50,8 +51,13 @@ function graphData(context: EngineContext, id: string): Readonly<Record<string, 
   };
 }
 
+/** A container whose writable layer was lost is shown all the same: it is to be removed. */
+function hasFiles({ snapshotter }: EngineContext, id: string): boolean {
+  return snapshotter.hasContainer(id);
+}
+
 async function sizes(context: EngineContext, record: ContainerRecord) {
-  const writable = (await context.snapshotter.usage(record.id)).size;
+  const writable = hasFiles(context, record.id) ? (await context.snapshotter.usage(record.id)).size : 0;
   return { writable, rootfs: writable + context.images.unpackedSize(record.imageId) };
 }
 

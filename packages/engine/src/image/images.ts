@@ -69,7 +69,7 @@ export class Images implements AsyncDisposable {
   static async open(options: EngineOptions, snapshotter: Snapshotter): Promise<Images> {
     const { root, registries = {}, clock, logger } = options;
     const content = await openContentStore({ root: join(root, "content") });
-    const store = await openImageStore({ root: join(root, "images"), content, clock });
+    const store = await openImageStore({ root: join(root, "images"), content, clock, logger });
     const client = createRegistryClient({ registries, credentials: credentialFiles(), clock, logger });
     return new Images({ content, store, client }, options, snapshotter);
   }

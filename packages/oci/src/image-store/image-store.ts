@@ -6,6 +6,7 @@ import {
   InvalidArgument,
   type Logger,
   Semaphore,
+  setAside,
   silentLogger,
   systemClock,
   systemCode,
@@ -48,7 +49,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
   const { root, content, logger = silentLogger } = options;
   await mkdir(root, { recursive: true, mode: 0o700 });
   const path = join(root, "images.json");
-  const state = await readState(path);
+  const state = await readState(path, logger);
   const documents = new Map<Digest, Documents>();
   const reads = new Semaphore(CONCURRENT_READS);
   const load = async ({ descriptor }: StoredManifest) => {
@@ -62,12 +63,15 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
   return new FileImageStore(options, path, onlyReadable(state, documents), documents);
 }
 
-async function readState(path: string): Promise<StoreState> {
+async function readState(path: string, logger: Logger): Promise<StoreState> {
   try {
     return decodeState(path, await readFile(path));
   } catch (error) {
     if (systemCode(error) === "ENOENT") return EMPTY_STATE;
-    throw error;
+    // Not one of another version: that is not ours to move.
+    if (!(error instanceof InvalidArgument)) throw error;
+    await setAside(path, "the list of images", error, logger);
+    return EMPTY_STATE;
   }
 }
 

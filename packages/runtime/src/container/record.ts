@@ -25,11 +25,19 @@ export function writeRecord(layout: Layout, id: string, record: ContainerRecord)
 export function readRecord(layout: Layout, id: string): ContainerRecord | undefined {
   const text = readSmallFile(layout.bundleFile(id, "record.json"));
   if (text === undefined || !text.endsWith("}")) return undefined;
-  const value: unknown = JSON.parse(text);
+  const value: unknown = parse(text, id);
   if (typeof value !== "object" || value === null || !("runtime" in value)) {
     throw new Internal(`record of container ${id} is not understood`);
   }
   return value as ContainerRecord;
+}
+
+function parse(text: string, id: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Internal(`record of container ${id} is not understood`, { cause });
+  }
 }
 
 /** A small file's text, undefined when it does not exist. */

@@ -363,6 +363,19 @@ export class Snapshotter implements SnapshotStore {
     return this.#table.list();
   }
 
+  /** Whether a container has a readable record, and all layers that it lies on. */
+  hasContainer(id: string): boolean {
+    const container = this.#containers.get(id);
+    if (container === undefined) return false;
+    try {
+      if (container.parentChainId !== undefined) this.chainDirectories(container.parentChainId);
+      return true;
+    } catch (error) {
+      if (error instanceof NotFound) return false;
+      throw error;
+    }
+  }
+
   listContainers(): readonly ContainerInfo[] {
     return [...this.#containers.values()].map(({ id, parentChainId, mounted }) => ({ id, parentChainId, mounted }));
   }

@@ -40,7 +40,7 @@ test("on a full disk containers end, stop and go all the same, and what happened
     while ((await engine.client.call("GET", `/containers/${id}/logs?stdout=1`)).text === "") await delay(20);
   };
   const sleeping = await run(engine, reference, "trap 'exit 9' TERM; echo ready; while :; do sleep 0.1; done", {
-    RestartPolicy: { Name: "always" },
+    RestartPolicy: { Name: "unless-stopped" },
   });
   const waiting = await run(engine, reference, "trap 'exit 5' USR1; echo ready; while :; do sleep 0.05; done");
   await Promise.all([ready(sleeping), ready(waiting)]);

@@ -14,8 +14,13 @@ export function parseSignal(signal: string): number {
 }
 
 /** The signal that stops a container when nobody names one. */
-export function stopSignalOf(record: ContainerRecord): number {
-  return parseSignal(record.effective.stopSignal || "SIGTERM");
+export function stopSignalOf({ effective }: Pick<ContainerRecord, "effective">): number {
+  try {
+    return parseSignal(effective.stopSignal || "SIGTERM");
+  } catch {
+    // A container's own was checked when it was created; an image may say anything.
+    return parseSignal("SIGTERM");
+  }
 }
 
 const SIGKILL = 9;

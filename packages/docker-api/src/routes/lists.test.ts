@@ -291,7 +291,6 @@ test("what is refused is refused as Docker does, or by name", async () => {
     ["POST", "/swarm/init", 501, /swarm mode is not supported/],
     ["POST", "/build", 501, /building images is not supported/],
     ["POST", "/session", 501, /building images is not supported/],
-    ["GET", "/images/search?term=x", 501, /search/],
     ["POST", "/plugins/pull", 501, /plugins/],
     ["PUT", "/volumes/x", 503, /swarm/],
   ];

@@ -139,9 +139,15 @@ async function launch(
   return started;
 }
 
-/** What the monitor itself keeps to, for when nobody rotates: it begins anew rather than fill the disk. */
+/** Far more than is written between two looks at a log. */
+const HARD_LIMIT = 100 << 20;
+
+/**
+ * What the monitor itself keeps to, for when nobody rotates: it begins anew rather than fill the disk. A log that is
+ * rotated never comes there, however small its own limit: what was not sent yet would be lost.
+ */
 function hardLimit({ maxSize, maxFile }: LogPlan): number {
-  return maxSize * Math.max(2, maxFile);
+  return maxSize <= 0 ? 0 : Math.max(HARD_LIMIT, maxSize * Math.max(2, maxFile));
 }
 
 /** Waits for all, so that the undo stack is complete before it is unwound. */

@@ -2,7 +2,7 @@ import { readlinkSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { DeadlineExceeded, FailedPrecondition, InvalidArgument, NotFound, systemCode } from "@boxship/base";
-import { descriptorPath, type FileStatus, openInRoot, statxInBackground } from "@boxship/kernel";
+import { descriptorPath, type FileStatus, FileType, openInRoot, statxInBackground } from "@boxship/kernel";
 import type { EngineContext } from "../context.ts";
 import type { ContainerRecord, MountPoint } from "./record.ts";
 import { mountSharedMemory } from "./shared-memory.ts";
@@ -18,6 +18,8 @@ export interface PreparedMount {
   readonly point: MountPoint;
   /** What to bind; empty for tmpfs. */
   readonly source: string;
+  /** Nothing is mounted below a file, and crun takes what is to be read-only all the way down for a directory. */
+  readonly isFile: boolean;
 }
 
 /** Mounts the writable layer and readies volumes and bind sources; `undo` takes the mounts back. */
@@ -32,9 +34,15 @@ export async function prepareRootfs(
   mountSharedMemory(context, record, undo);
   const mounts: PreparedMount[] = [];
   for (const point of record.mounts) {
-    mounts.push({ point, source: await prepareSource(context, record, path, point, undo) });
+    const source = await prepareSource(context, record, path, point, undo);
+    const isFile = point.type === "bind" && !point.readWrite && (await typeOf(context, source)) !== FileType.Directory;
+    mounts.push({ point, source, isFile });
   }
   return { path, mounts };
+}
+
+async function typeOf(context: EngineContext, path: string): Promise<number> {
+  return (await sourceStatus(context, path)).mode & FileType.Mask;
 }
 
 /** Readies what one mount point shows; `undo` takes it back. @param rootfs the container's root, mounted */

@@ -198,14 +198,14 @@ export function isRecursivelyReadOnly({ runtime }: EngineContext, point: MountPo
   });
 }
 
-function ociMount(context: EngineContext, { point, source }: PreparedMount): OciMount {
+function ociMount(context: EngineContext, { point, source, isFile }: PreparedMount): OciMount {
   const { destination } = point;
   if (point.type === "tmpfs") {
     return { destination, type: "tmpfs", source: "tmpfs", options: [...(point.options ?? [])] };
   }
   const options = [
     point.nonRecursive === true ? "bind" : "rbind",
-    point.readWrite ? "rw" : isRecursivelyReadOnly(context, point) ? "rro" : "ro",
+    point.readWrite ? "rw" : !isFile && isRecursivelyReadOnly(context, point) ? "rro" : "ro",
     point.propagation || "rprivate",
   ];
   return { destination, type: "bind", source, options };

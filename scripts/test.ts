@@ -1,15 +1,20 @@
 /**
  * Runs Node's test runner over the tests of all packages, or over the files and folders that are named, and fails when
  * they leave something behind: a mount, a network device, a table, a control group, a process, a temporary directory.
+ *
+ * These tests share one machine and real time. A few files that fail are run once more, alone, and named: what fails then
+ * has failed.
  */
 import { spawn } from "node:child_process";
-import { existsSync, globSync, statSync } from "node:fs";
-import { availableParallelism } from "node:os";
-import { resolve } from "node:path";
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { findLeaks, takeInventory } from "@boxship/testkit";
 
 /** One test may not hang the run; those that need longer say so themselves. */
 const testTimeout = 2 * 60_000;
+/** More files than these do not fail by chance. */
+const mostAgain = 4;
 /** Nor may the run. */
 const runTimeout = 25 * 60_000;
 
@@ -22,13 +27,36 @@ function testFiles(named: readonly string[]): string[] {
   return files.filter((file) => !file.includes("node_modules")).sort();
 }
 
-function runTests(files: readonly string[], options: readonly string[]): Promise<number> {
+interface TestRun {
+  readonly status: number;
+  /** Files in which something failed. */
+  readonly failed: readonly string[];
+}
+
+async function runTests(files: readonly string[], options: readonly string[], concurrency: number): Promise<TestRun> {
+  const directory = mkdtempSync(join(tmpdir(), "test-run-"));
+  try {
+    const list = join(directory, "failed");
+    const reporters = ["--test-reporter=spec", "--test-reporter-destination=stdout"];
+    reporters.push(`--test-reporter=${join(import.meta.dirname, "failed-files.ts")}`);
+    reporters.push(`--test-reporter-destination=${list}`);
+    const status = await runNode(files, [...options, ...reporters, `--test-concurrency=${concurrency}`]);
+    const failed = existsSync(list)
+      ? readFileSync(list, "utf8")
+          .split("\n")
+          .filter((file) => file !== "")
+      : [];
+    return { status, failed };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+function runNode(files: readonly string[], options: readonly string[]): Promise<number> {
   const args = [
     "--disable-warning=ExperimentalWarning",
     "--test",
-    "--test-reporter=spec",
     `--test-timeout=${testTimeout}`,
-    `--test-concurrency=${Math.max(2, availableParallelism())}`,
     ...options,
     ...files,
   ];
@@ -53,7 +81,14 @@ if (files.length === 0) throw new Error("no test files there");
 
 const start = performance.now();
 const before = await takeInventory();
-const status = await runTests(files, options);
+let { status, failed } = await runTests(files, options, Math.max(2, availableParallelism()));
+if (status !== 0 && failed.length > 0 && failed.length <= mostAgain) {
+  process.stdout.write(`\nonce more, alone, what failed beside others:\n${failed.join("\n")}\n\n`);
+  const first = failed;
+  ({ status, failed } = await runTests(first, options, 1));
+  const passed = first.filter((file) => !failed.includes(file));
+  for (const file of passed) process.stdout.write(`failed beside others, and passed alone: ${file}\n`);
+}
 const leaks = await findLeaks(before);
 const seconds = Math.round((performance.now() - start) / 1000);
 for (const leak of leaks) process.stdout.write(`left behind: ${leak}\n`);

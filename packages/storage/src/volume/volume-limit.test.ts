@@ -33,7 +33,10 @@ function sandbox(): Sandbox {
     path,
     root: join(path, "volumes"),
     [Symbol.asyncDispose]: async () => {
+      // Threads in the background do not keep a process alive that has nothing else to do.
+      const waiting = setInterval(() => {}, 1000);
       await releaseMountsBelow(path);
+      clearInterval(waiting);
       rmSync(path, { recursive: true, force: true });
     },
   };

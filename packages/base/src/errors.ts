@@ -103,6 +103,22 @@ export class Internal extends BoxshipError {
   readonly code = "Internal";
 }
 
+/** The class of each code, for errors that come from another thread or process. */
+export const errorClasses: Readonly<Record<ErrorCode, new (message: string, details?: ErrorDetails) => BoxshipError>> =
+  {
+    NotFound,
+    AlreadyExists,
+    Conflict,
+    InvalidArgument,
+    FailedPrecondition,
+    PermissionDenied,
+    Unavailable,
+    ResourceExhausted,
+    DeadlineExceeded,
+    Unsupported,
+    Internal,
+  };
+
 /**
  * Anything thrown, as one of the closed set: ours pass through, the rest become {@link Internal} with a cause. Of an
  * error and others that followed while cleaning up after it, it is the first.

@@ -1,6 +1,7 @@
 export * from "./atomic-file.ts";
 export * from "./clock.ts";
 export * from "./concurrency.ts";
+export * from "./duration.ts";
 export * from "./entry.ts";
 export * from "./errors.ts";
 export * from "./log.ts";

@@ -2,21 +2,13 @@ import { availableParallelism } from "node:os";
 import { type MessagePort, parentPort, type Transferable, type Worker } from "node:worker_threads";
 import { startWorker } from "./entry.ts";
 import {
-  AlreadyExists,
   BoxshipError,
-  Conflict,
-  DeadlineExceeded,
   type ErrorCode,
   type ErrorSubject,
+  errorClasses,
   errorMessage,
-  FailedPrecondition,
   Internal,
-  InvalidArgument,
-  NotFound,
-  PermissionDenied,
-  ResourceExhausted,
-  Unavailable,
-  Unsupported,
+  systemCode,
 } from "./errors.ts";
 
 /** An error of the closed set in a form that can be posted between threads. */
@@ -26,22 +18,8 @@ export interface PostedError {
   readonly stack: string | undefined;
   readonly subject: ErrorSubject | undefined;
   readonly remedy: string | undefined;
-  readonly cause: string | undefined;
+  readonly cause: { readonly message: string; readonly code: string | undefined } | undefined;
 }
-
-const CLASSES = {
-  AlreadyExists,
-  Conflict,
-  DeadlineExceeded,
-  FailedPrecondition,
-  Internal,
-  InvalidArgument,
-  NotFound,
-  PermissionDenied,
-  ResourceExhausted,
-  Unavailable,
-  Unsupported,
-} as const;
 
 /** Anything thrown, ready to be posted; what is not of the closed set becomes `Internal`. */
 export function postableError(thrown: unknown): PostedError {
@@ -53,17 +31,17 @@ export function postableError(thrown: unknown): PostedError {
     stack: thrown instanceof Error ? thrown.stack : undefined,
     subject: known ? thrown.subject : undefined,
     remedy: known ? thrown.remedy : undefined,
-    cause: cause === undefined ? undefined : errorMessage(cause),
+    cause: cause === undefined ? undefined : { message: errorMessage(cause), code: systemCode(cause) },
   };
 }
 
 /** The error of {@link postableError}, as its own class again. */
 export function postedError(posted: PostedError): BoxshipError {
   const { code, message, stack, subject, remedy, cause } = posted;
-  const error = new CLASSES[code](message, {
+  const error = new errorClasses[code](message, {
     ...(subject === undefined ? {} : { subject }),
     ...(remedy === undefined ? {} : { remedy }),
-    ...(cause === undefined ? {} : { cause: new Error(cause) }),
+    ...(cause === undefined ? {} : { cause: Object.assign(new Error(cause.message), { code: cause.code }) }),
   });
   if (stack !== undefined) error.stack = stack;
   return error;

@@ -1,5 +1,5 @@
+import { tryParseDuration } from "@boxship/base";
 import { splitWords } from "@boxship/oci";
-import { parseDuration } from "./duration.ts";
 import { type FlagKind, type GivenFlags, readFlags } from "./flags.ts";
 import type { Command, FromInstruction, Pair, StageInstruction } from "./instruction.ts";
 import type { RawInstruction } from "./lines.ts";
@@ -343,8 +343,10 @@ function healthCommand(text: string, place: Place): Command {
 function durationOf(flags: GivenFlags, name: string, place: Place): number {
   const text = flags.value(name);
   if (text === undefined || text === "") return 0;
-  const value = parseDuration(text);
-  if (value === undefined) refuse(place, `invalid duration "${text}" of --${name}`, "write it like 30s or 1m30s");
+  const value = tryParseDuration(text);
+  if (value === undefined || value < 0 || !Number.isSafeInteger(value)) {
+    refuse(place, `invalid duration "${text}" of --${name}`, "write it like 30s or 1m30s");
+  }
   if (value !== 0 && value < 1e6) refuse(place, `Interval "${name}" cannot be less than 1ms`, "write it like 30s");
   return value;
 }

@@ -1,3 +1,4 @@
+import { tryParseDuration } from "@boxship/base";
 import type { SyslogAddress, SyslogFormat } from "@boxship/runtime";
 import { invalidOption, parseFlag, parseSize, unknownOption } from "./log-option.ts";
 
@@ -89,29 +90,15 @@ function countOption(options: Options, name: string): void {
   throw invalidOption(`"${name}" must be a positive integer`, name);
 }
 
-const UNITS: Readonly<Record<string, number>> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-};
-
 /** A duration as Go writes it, in milliseconds. */
 export function durationOption(options: Options, name: string): number | undefined {
   const value = options[name];
   if (value === undefined || value === "") return undefined;
-  if (value === "0") return 0;
-  if (!/^(?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+$/.test(value)) {
+  const nanoseconds = tryParseDuration(value);
+  if (nanoseconds === undefined || nanoseconds < 0) {
     throw invalidOption(`invalid value for ${name}: value must be a duration`, name, "write it like 500ms or 10s");
   }
-  let total = 0;
-  for (const [, amount, unit] of value.matchAll(/(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)/g)) {
-    total += Number(amount) * (UNITS[unit ?? ""] ?? 0);
-  }
-  return total;
+  return nanoseconds / 1e6;
 }
 
 interface HostAndPort {

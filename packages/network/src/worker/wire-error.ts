@@ -1,21 +1,4 @@
-import {
-  AlreadyExists,
-  BoxshipError,
-  Conflict,
-  DeadlineExceeded,
-  type ErrorCode,
-  type ErrorDetails,
-  type ErrorSubject,
-  errorMessage,
-  FailedPrecondition,
-  Internal,
-  InvalidArgument,
-  NotFound,
-  PermissionDenied,
-  ResourceExhausted,
-  Unavailable,
-  Unsupported,
-} from "@boxship/base";
+import { BoxshipError, type ErrorCode, type ErrorSubject, errorClasses, errorMessage, Internal } from "@boxship/base";
 import { SyscallError } from "@boxship/kernel";
 
 /** An error on its way between threads: structured cloning keeps no classes. */
@@ -28,20 +11,6 @@ interface WireDetails {
   readonly subject?: ErrorSubject;
   readonly remedy?: string;
 }
-
-const CLASSES: Readonly<Record<ErrorCode, new (message: string, details?: ErrorDetails) => BoxshipError>> = {
-  NotFound,
-  AlreadyExists,
-  Conflict,
-  InvalidArgument,
-  FailedPrecondition,
-  PermissionDenied,
-  Unavailable,
-  ResourceExhausted,
-  DeadlineExceeded,
-  Unsupported,
-  Internal,
-};
 
 export function toWire(error: unknown): WireError {
   if (error instanceof BoxshipError) {
@@ -56,7 +25,7 @@ export function toWire(error: unknown): WireError {
 }
 
 export function fromWire(wire: WireError): Error {
-  if (wire.kind === "boxship") return new CLASSES[wire.code](wire.message, wire.details);
+  if (wire.kind === "boxship") return new errorClasses[wire.code](wire.message, wire.details);
   if (wire.kind === "other") return new Internal(wire.message);
   const error = new SyscallError(wire.errno, wire.syscall);
   error.message = wire.message;

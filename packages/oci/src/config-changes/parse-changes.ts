@@ -1,4 +1,4 @@
-import { InvalidArgument } from "@boxship/base";
+import { InvalidArgument, tryParseDuration } from "@boxship/base";
 import { splitWords } from "./shell-word.ts";
 
 /** A command in one of its two forms. */
@@ -206,32 +206,19 @@ function healthOf({ rest, flags }: Line): Change {
   };
 }
 
-const UNITS: Readonly<Record<string, number>> = {
-  ns: 1,
-  us: 1e3,
-  µs: 1e3,
-  μs: 1e3,
-  ms: 1e6,
-  s: 1e9,
-  m: 60e9,
-  h: 3600e9,
-};
 const LEAST = 1e6;
 
 /** Go's duration (`1m30s`) in nanoseconds. */
 function durationOf(flags: ReadonlyMap<string, string>, name: string): number {
   const text = flags.get(name) ?? "";
-  if (text === "" || text === "0") return 0;
-  if (!/^\+?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(text)) {
+  if (text === "") return 0;
+  const total = tryParseDuration(text);
+  if (total === undefined || total < 0) {
     throw refuse(`HEALTHCHECK: --${name}: invalid duration ${JSON.stringify(text)}`);
   }
-  let total = 0;
-  for (const [, amount, unit = ""] of text.matchAll(/(\d+\.?\d*|\.\d+)([a-zµμ]+)/g)) {
-    total += Number(amount) * (UNITS[unit] ?? 0);
-  }
   if (total !== 0 && total < LEAST) throw refuse(`HEALTHCHECK: --${name} ${text} cannot be less than 1ms`);
-  if (!Number.isSafeInteger(Math.round(total))) throw refuse(`HEALTHCHECK: --${name} ${text} is too long`);
-  return Math.round(total);
+  if (!Number.isSafeInteger(total)) throw refuse(`HEALTHCHECK: --${name} ${text} is too long`);
+  return total;
 }
 
 function retriesOf(flags: ReadonlyMap<string, string>): number {

@@ -97,7 +97,10 @@ export interface ContainerInfo {
 }
 
 export interface CreateContainerOptions {
-  /** Most bytes of the writable layer. Refused (`Unsupported`): overlay has no limit of its own. */
+  /**
+   * Most bytes of the writable layer, a multiple of 4096. It is a file system in a file then; `Unsupported` where there are
+   * no loop devices or no mkfs.ext4.
+   */
   readonly sizeLimit?: number;
   /** It need not outlive the process: nothing waits for the disk. @default false */
   readonly temporary?: boolean;

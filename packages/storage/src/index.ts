@@ -1,4 +1,5 @@
 export * from "./contract.ts";
+export { parseLimit } from "./image/filesystem-image.ts";
 export type { ContainerMount } from "./mount/container-mount.ts";
 export { mountTarget, openMountTarget } from "./mount/mount-target.ts";
 export { Snapshotter, type SnapshotterOptions } from "./overlay/snapshotter.ts";

@@ -74,7 +74,7 @@ async function mountImage(image: string, target: string): Promise<void> {
   } catch (error) {
     const code = systemCode(error);
     if (code !== "ENOENT" && code !== "EPERM" && code !== "EACCES" && code !== "ENODEV") throw error;
-    throw new Unsupported(`volumes with a limit need loop devices and ext4, and this host refuses: ${code}`);
+    throw new Unsupported(`limits of size need loop devices and ext4, and this host refuses: ${code}`);
   }
 }
 

@@ -166,9 +166,33 @@ describe("fields of HostConfig do in the container what they say", { timeout: 24
     }
   });
 
+  test("--storage-opt size= limits the writable layer, stopped and started", { skip: reference }, async () => {
+    const fill = "dd if=/dev/zero of=/big bs=1M count=40 2>/dev/null; rm /big; echo data >> /kept; cat /kept";
+    const limited = await docker.ok([
+      "create",
+      "--storage-opt",
+      "size=20m",
+      IMAGE,
+      "sh",
+      "-c",
+      `(${fill}) 2>&1; df -m /`,
+    ]);
+    try {
+      assert.match(await docker.ok(["start", "-a", limited]), /^data\n[^]* (?:1\d|20) [^]*\/$/);
+      assert.equal(await docker.ok(["cp", `${limited}:/kept`, "-"]).then((tar) => /data\n/.test(tar)), true);
+      assert.match(await docker.ok(["diff", limited]), /^A \/kept$/m);
+      assert.match(await docker.ok(["start", "-a", limited]), /^data\ndata\n/);
+      assert.equal(await docker.ok(["inspect", "-f", "{{.HostConfig.StorageOpt.size}}", limited]), "20m");
+    } finally {
+      await docker.ok(["rm", "-f", limited]);
+    }
+  });
+
   test("--storage-opt, --gpus, --isolation and --userns are refused by name", { skip: reference }, async () => {
     for (const [flags, message] of [
-      [["--storage-opt", "size=1G"], /--storage-opt/],
+      [["--storage-opt", "bla=1G"], /unknown option bla/],
+      [["--storage-opt", "size=bla"], /invalid size: "bla"/],
+      [["--storage-opt", "size=1m"], /at least 8m/],
       [["--gpus", "all"], /DeviceRequests/],
       [["--isolation", "hyperv"], /Isolation/],
       [["--userns", "private"], /userns/],

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { InvalidArgument, Unsupported } from "@boxship/base";
 import { type CheckedRequest, checkRequest, parseSeccompProfile, resolveResources } from "@boxship/runtime";
+import { parseLimit } from "@boxship/storage";
 import type { EngineContext } from "../context.ts";
 import { planLog } from "../log/log-plan.ts";
 import { checkConfig, checkNames } from "./check-config.ts";
@@ -30,15 +31,28 @@ export function checkHostConfig(request: CreateContainerRequest, context: Engine
   checkCgroupParent(hostConfig.cgroupParent);
   checkConfig(config);
   checkNames(hostConfig);
-  if (Object.keys(hostConfig.storageOpt ?? {}).length > 0) {
-    refuse("--storage-opt", "writable layers have no size limit on this storage driver");
-  }
+  storageLimit(hostConfig, context);
   if (hostConfig.volumeDriver !== undefined && !["", "local"].includes(hostConfig.volumeDriver)) {
     refuse("--volume-driver", `there is no volume driver "${hostConfig.volumeDriver}"; local is the one`);
   }
   if (hostConfig.runtime !== undefined && hostConfig.runtime !== "") checkRuntime(hostConfig.runtime, context);
   checkNetworkParameters(hostConfig);
   return checkRights(context, hostConfig);
+}
+
+/** The limit of the writable layer in bytes. @throws InvalidArgument, Unsupported */
+export function storageLimit({ storageOpt = {} }: HostConfig, { runtime }: EngineContext): number | undefined {
+  let limit: number | undefined;
+  for (const [key, value] of Object.entries(storageOpt)) {
+    if (key.toLowerCase() !== "size") {
+      throw new InvalidArgument(`unknown option ${key}`, { subject: { kind: "option", name: "--storage-opt" } });
+    }
+    limit = parseLimit(value);
+  }
+  if (limit !== undefined && runtime.host.userNamespace) {
+    refuse("--storage-opt", "writable layers with a limit need loop devices, which only root's engine has");
+  }
+  return limit;
 }
 
 /** Rights and limits as the runtime will see them. @returns what will be adapted */

@@ -5,7 +5,7 @@ import type { EngineContext } from "../context.ts";
 import { eventAttributes } from "../context.ts";
 import { checkLogPatterns } from "../log/log-attributes.ts";
 import { volumeResolver } from "../volume/volume-ensure.ts";
-import { checkHostConfig } from "./check-host-config.ts";
+import { checkHostConfig, storageLimit } from "./check-host-config.ts";
 import type { CreateContainerRequest } from "./config.ts";
 import { generateContainerName, parseContainerName } from "./container-name.ts";
 import { effectiveConfig } from "./effective-config.ts";
@@ -62,7 +62,11 @@ export async function createContainer(
 
   undo.defer(() => containers.delete(id));
   undo.defer(() => context.snapshotter.removeContainer(id));
-  await Promise.all([containers.prepare(id), context.snapshotter.createContainer(id, image.chainId)]);
+  const sizeLimit = storageLimit(request.hostConfig, context);
+  await Promise.all([
+    containers.prepare(id),
+    context.snapshotter.createContainer(id, image.chainId, sizeLimit === undefined ? {} : { sizeLimit }),
+  ]);
   const record: ContainerRecord = {
     version: RECORD_VERSION,
     id,

@@ -8,6 +8,8 @@ import type { LayerInfo } from "../contract.ts";
 export interface ContainerRecord {
   readonly id: string;
   readonly parentChainId: string | undefined;
+  /** Most bytes of the writable layer. */
+  readonly sizeLimit?: number;
 }
 
 const CHAIN_ID = /^(sha256):([0-9a-f]{64})$|^(sha512):([0-9a-f]{128})$/;
@@ -69,7 +71,8 @@ export function parseLayer(value: unknown, name: string): LayerInfo | undefined 
 }
 
 export function parseContainer(value: unknown, name: string): ContainerRecord | undefined {
-  const { id, parentChainId } = fields(value);
+  const { id, parentChainId, sizeLimit } = fields(value);
   if (id !== name || (parentChainId !== undefined && typeof parentChainId !== "string")) return undefined;
-  return { id: name, parentChainId };
+  if (sizeLimit !== undefined && typeof sizeLimit !== "number") return undefined;
+  return { id: name, parentChainId, ...(sizeLimit === undefined ? {} : { sizeLimit }) };
 }

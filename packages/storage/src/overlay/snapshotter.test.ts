@@ -52,7 +52,6 @@ test("layers, containers and mounts live as they should", async () => {
   await store.createContainer("c1", chain(2));
   await assert.rejects(store.createContainer("c1", undefined), { code: "AlreadyExists" });
   await assert.rejects(store.createContainer("c2", chain(9)), { code: "NotFound" });
-  await assert.rejects(store.createContainer("c2", undefined, { sizeLimit: 5 }), { code: "Unsupported" });
   const merged = store.mountContainer("c1");
   assert.equal(store.mountContainer("c1"), merged);
   assert.equal(statSync(merged).mode & 0o777, 0o750);
@@ -94,6 +93,35 @@ test("containers without an image and read-only mounts work", async () => {
   assert.throws(() => writeFileSync(join(merged, "f"), "2"), { code: "EROFS" });
   await store.removeContainer("ro");
   await store.removeContainer("scratch");
+});
+
+test("a writable layer with a limit takes no more, is read when nothing runs, and found again", async () => {
+  using box = sandbox();
+  const first = await Snapshotter.open({ root: box.root });
+  await layer(first, 1, { base: "1" });
+  chmodSync(first.chainDirectories(chain(1))[0] as string, 0o750);
+  await first.createContainer("c", chain(1), { sizeLimit: 16 << 20 });
+  const merged = first.mountContainer("c");
+  assert.equal(statSync(merged).mode & 0o777, 0o750);
+  assert.deepEqual(readdirSync(merged), ["base"]);
+  writeFileSync(join(merged, "own"), Buffer.alloc(4 << 20));
+  assert.throws(() => writeFileSync(join(merged, "more"), Buffer.alloc(32 << 20)), { code: "ENOSPC" });
+  rmSync(join(merged, "more"));
+  assert.ok((await first.usage("c")).size >= 4 << 20);
+  await first.unmountContainer("c");
+  assert.ok(existsSync(join(first.upperDirectory("c"), "own")), "what was written is there without the overlay");
+  await first[Symbol.asyncDispose]();
+  assert.equal(existsSync(join(first.upperDirectory("c"), "own")), false, "nothing is kept mounted");
+
+  const second = await Snapshotter.open({ root: box.root });
+  assert.ok(existsSync(join(second.upperDirectory("c"), "own")));
+  assert.equal(statSync(join(second.mountContainer("c"), "own")).size, 4 << 20);
+  // As after kill -9: nothing was let go of.
+  const third = await Snapshotter.open({ root: box.root });
+  assert.equal(third.mountContainer("c"), third.mergedDirectory("c"));
+  await third.removeContainer("c");
+  await third[Symbol.asyncDispose]();
+  assert.deepEqual(readdirSync(join(box.root, "containers")), []);
 });
 
 test("layers are prepared side by side, children before parents, twice, and given up", async () => {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, renameSync, type Stats, statSync } from "node:fs";
-import { chmod, chown, mkdir, open, rename } from "node:fs/promises";
+import { mkdirSync, renameSync, statSync } from "node:fs";
+import { mkdir, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { type Logger, silentLogger, syncDirectory } from "@boxship/base";
 import {
@@ -11,7 +11,6 @@ import {
   Internal,
   NotFound,
   systemCode,
-  Unsupported,
 } from "@boxship/base/errors";
 import { findMounts, releaseMountsBelow } from "@boxship/kernel";
 import type {
@@ -39,6 +38,7 @@ import {
 } from "./record.ts";
 import { SyncGate } from "./sync-gate.ts";
 import { Trash } from "./trash.ts";
+import { closeWritableLayer, makeWritableLayer, openWritableLayer, writableDirectory } from "./writable-layer.ts";
 
 export interface SnapshotterOptions {
   /** Directory of the state; made when absent. One process at a time may open it. */
@@ -66,6 +66,7 @@ interface Places {
  *
  *     layers/sha256-…/     record.json  diff/
  *     containers/ID/       record.json  upper/  work/  merged/
+ *                          with a limit: layer.img, mounted as layer/, with upper/ and work/ in it
  *     stages/              what is being prepared; thrown away at open
  *     trash/               what is being removed
  */
@@ -129,11 +130,26 @@ export class Snapshotter implements SnapshotStore {
     }
     const snapshotter = new Snapshotter(options, places, probeOverlay(places.stages));
     snapshotter.#trash.empty();
+    await snapshotter.#openWritableLayers();
     return snapshotter;
   }
 
-  /** Waits until what was removed is gone from the disk. Mounts stay: containers outlive the process. */
+  /** Writable layers with a limit are mounted for as long as the store is open, so that they can be read. */
+  async #openWritableLayers(): Promise<void> {
+    for (const container of this.#containers.values()) {
+      try {
+        await openWritableLayer(this.#directoryOf(container.id), container);
+      } catch (error) {
+        this.#logger.error("the writable layer of a container cannot be mounted", { container: container.id, error });
+      }
+    }
+  }
+
+  /** Waits until what was removed is gone from the disk. Mounts of containers stay: these outlive the process. */
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const container of this.#containers.values()) {
+      if (!container.mounted) await closeWritableLayer(this.#directoryOf(container.id), container);
+    }
     await this.#trash.settled();
   }
 
@@ -185,49 +201,50 @@ export class Snapshotter implements SnapshotStore {
     options: CreateContainerOptions = {},
   ): Promise<void> {
     checkContainerId(id);
-    if (options.sizeLimit !== undefined) {
-      throw new Unsupported(`a size limit of container ${id}'s writable layer is not supported by the overlay store`, {
-        remedy: "leave the size option out, or put the data on a volume with a limit (tmpfs with size=)",
-      });
-    }
     if (this.#containers.has(id)) {
       throw new AlreadyExists(`container ${id} has a file system already`, {
         subject: { kind: "container", name: id },
       });
     }
     if (parentChainId !== undefined) this.#table.directories(parentChainId);
-    const container: Container = { id, parentChainId, mounted: false };
+    const { sizeLimit, temporary = false } = options;
+    const container: Container = {
+      id,
+      parentChainId,
+      mounted: false,
+      ...(sizeLimit === undefined ? {} : { sizeLimit }),
+    };
     // Entered before the first wait: its layers cannot be removed from here on.
     this.#containers.set(id, container);
     try {
-      await this.#makeContainer(container, options.temporary === true);
+      await this.#makeContainer(container, temporary);
     } catch (error) {
       this.#containers.delete(id);
       throw explainDiskError(error, this.#places.containers);
     }
   }
 
-  async #makeContainer({ id, parentChainId }: ContainerRecord, temporary: boolean): Promise<void> {
+  async #makeContainer(container: Container, temporary: boolean): Promise<void> {
+    const { id, parentChainId, sizeLimit } = container;
     const path = join(this.#places.stages, `container-${randomBytes(8).toString("hex")}`);
+    let made = path;
     try {
       await mkdir(path, { mode: 0o710 });
-      await Promise.all([
-        mkdir(join(path, "upper"), { mode: 0o755 }),
-        mkdir(join(path, "work"), { mode: 0o700 }),
-        mkdir(join(path, "merged"), { mode: 0o700 }),
-      ]);
-      if (parentChainId !== undefined)
-        await copyRootAttributes(statSync(this.#table.contentOf(parentChainId)), join(path, "upper"));
+      await mkdir(join(path, "merged"), { mode: 0o700 });
+      const root = parentChainId === undefined ? undefined : statSync(this.#table.contentOf(parentChainId));
+      await makeWritableLayer(path, sizeLimit, root);
       {
         await using file = await open(join(path, RECORD_FILE), "wx", 0o600);
-        await file.writeFile(JSON.stringify({ id, parentChainId }));
+        await file.writeFile(JSON.stringify({ id, parentChainId, sizeLimit }));
         if (!temporary) await file.sync();
       }
       if (!temporary) await syncDirectory(path);
       await rename(path, this.#directoryOf(id));
+      made = this.#directoryOf(id);
       if (!temporary) await syncDirectory(this.#places.containers);
+      await openWritableLayer(made, container);
     } catch (error) {
-      await this.#trash.take(path);
+      await this.#trash.take(made);
       throw error;
     }
   }
@@ -273,23 +290,25 @@ export class Snapshotter implements SnapshotStore {
   async unmountContainer(id: string): Promise<void> {
     const container = this.#containers.get(id);
     if (container === undefined || !container.mounted) return;
-    await releaseMountsBelow(this.#directoryOf(id));
+    await releaseMountsBelow(this.mergedDirectory(id));
     container.mounted = false;
   }
 
   async removeContainer(id: string): Promise<void> {
     checkContainerId(id);
     await this.unmountContainer(id);
+    const container = this.#containers.get(id);
+    if (container !== undefined) await closeWritableLayer(this.#directoryOf(id), container);
     await this.#trash.take(this.#directoryOf(id));
     this.#containers.delete(id);
   }
 
   upperDirectory(id: string): string {
-    return join(this.#directoryOf(id), "upper");
+    return join(writableDirectory(this.#directoryOf(id), this.#containers.get(id)?.sizeLimit), "upper");
   }
 
   workDirectory(id: string): string {
-    return join(this.#directoryOf(id), "work");
+    return join(writableDirectory(this.#directoryOf(id), this.#containers.get(id)?.sizeLimit), "work");
   }
 
   mergedDirectory(id: string): string {
@@ -414,12 +433,6 @@ export class Snapshotter implements SnapshotStore {
     }
     return container;
   }
-}
-
-/** The root of an overlay is that of its uppermost directory, so that takes over what the image says of its root. */
-async function copyRootAttributes({ mode, uid, gid }: Stats, to: string): Promise<void> {
-  await chown(to, uid, gid);
-  await chmod(to, mode & 0o7777);
 }
 
 /** Moves something into the trash when nothing is running yet. */

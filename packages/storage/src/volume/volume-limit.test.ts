@@ -19,7 +19,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { isMountPoint, mount, releaseMountsBelow } from "@boxship/kernel";
-import { parseLimit } from "./volume-image.ts";
+import { parseLimit } from "../image/filesystem-image.ts";
 import { VolumeStore } from "./volume-store.ts";
 
 interface Sandbox extends AsyncDisposable {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { syncDirectory, writeFileAtomic } from "@boxship/base";
 import { Unsupported } from "@boxship/base/errors";
 import { isMountPoint } from "@boxship/kernel";
-import { growImage, growMountedImage, makeImage } from "./volume-image.ts";
+import { growImage, growMountedImage, makeImage } from "../image/filesystem-image.ts";
 import { parseVolumeOptions } from "./volume-options.ts";
 import { DATA, IMAGE, VOLUME_RECORD, type Volume } from "./volume-record.ts";
 import { publishDirectory, refuseUsed, type VolumeState, volumeOf } from "./volume-state.ts";

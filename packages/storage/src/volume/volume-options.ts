@@ -1,7 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { errorMessage, InvalidArgument, Unavailable } from "@boxship/base/errors";
 import { MountFlag } from "@boxship/kernel";
-import { parseLimit } from "./volume-image.ts";
+import { parseLimit } from "../image/filesystem-image.ts";
 
 /** Options of the local driver, in Docker's words: `type`, `device` and `o` are those of mount(8). */
 export type VolumeOptions = Readonly<Record<string, string>>;

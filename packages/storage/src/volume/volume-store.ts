@@ -16,10 +16,10 @@ import {
 } from "@boxship/base/errors";
 import { isMountPoint, releaseMountsBelow } from "@boxship/kernel";
 import type { TreeUsage } from "../contract.ts";
+import { parseLimit } from "../image/filesystem-image.ts";
 import { Trash } from "../overlay/trash.ts";
 import { copyTreeAway, emptyDirectoryAway, measureTree, mountAway, mountImageAway } from "../storage-pool.ts";
 import { explainDiskError } from "../tree/disk-error.ts";
-import { parseLimit } from "./volume-image.ts";
 import { imageUsage, layOutImage, limitVolume, settleLimit } from "./volume-limit.ts";
 import { parseVolumeOptions, resolveAddress, type VolumeMount, type VolumeOptions } from "./volume-options.ts";
 import {

@@ -23,7 +23,7 @@ import {
 } from "@boxship/kernel";
 import { copyTreeAway, mountImageAway, syncFilesystem } from "../storage-pool.ts";
 
-/** File system images: volumes with a limit. */
+/** File system images: volumes and writable layers with a limit. */
 
 /** Smaller ones would hold little but the file system's own tables. */
 export const SMALLEST_LIMIT = 8 << 20;
@@ -38,7 +38,7 @@ export function parseLimit(text: string): number {
   if (match === null || bytes > LARGEST_LIMIT) {
     throw new InvalidArgument(`invalid size: ${JSON.stringify(text)}`, { remedy: "write it like 512m or 10g" });
   }
-  if (bytes < SMALLEST_LIMIT) throw new InvalidArgument(`a volume's limit is at least 8m, not ${text}`);
+  if (bytes < SMALLEST_LIMIT) throw new InvalidArgument(`a limit of size is at least 8m, not ${text}`);
   return bytes - (bytes % BLOCK);
 }
 
@@ -89,7 +89,7 @@ async function runTool(file: string, args: readonly string[], worst = 0): Promis
     ran = await runProcess({ file: await findTool(file, path), args, timeout: FORMAT_MS });
   } catch (error) {
     if (systemCode(error) !== "ENOENT") throw error;
-    throw new Unsupported(`volumes with a limit need ${file}, which is not on this host`, {
+    throw new Unsupported(`limits of size need ${file}, which is not on this host`, {
       remedy: "install e2fsprogs",
     });
   }

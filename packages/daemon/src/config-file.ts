@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { errorMessage, InvalidArgument, systemCode } from "@boxship/base";
 import { parseRole } from "@boxship/docker-api";
 import { load } from "js-yaml";
+import { loopbackAddress } from "./registry.ts";
 
 const DEFAULT_PATH = "/etc/boxship/config.yaml";
 
@@ -40,6 +41,13 @@ export interface ConfigFile {
   readonly runtimes?: Readonly<Record<string, string>>;
   /** By registry host, as in an image's name. */
   readonly registries?: Readonly<Record<string, RegistryOptions>>;
+  /**
+   * Serves the engine's images as a registry, and takes up what is pushed to it. Every user of this machine can reach it.
+   */
+  readonly registry?: {
+    /** A loopback address with a port: `127.0.0.1:5000`. */
+    readonly listen: string;
+  };
   /** Where new networks take their subnets from. */
   readonly addressPools?: readonly { readonly base: string; readonly size: number }[];
   /** Where networks with the driver `cni` have their configurations and plugins. */
@@ -107,6 +115,7 @@ const checkFile = fields({
   defaultRuntime: text,
   runtimes: map(text),
   registries: map(fields({ mirrors: list(text), insecure: flag, blocked: flag })),
+  registry: fields({ listen: text }),
   addressPools: list(fields({ base: text, size: count })),
   cni: fields({ configurations: text, plugins: list(text) }),
   log: fields({ maxSize: text, maxFile: count, journalSocket: text }),
@@ -141,6 +150,8 @@ export function parseConfig(source: string, file: string): ConfigFile {
     throw new InvalidArgument(`${file} is not valid YAML: ${errorMessage(error)}`, { cause: error });
   }
   checkFile(parsed, "");
+  const { registry } = parsed as ConfigFile;
+  if (registry !== undefined) loopbackAddress(registry.listen ?? "");
   for (const [name, socket] of Object.entries((parsed as ConfigFile).sockets ?? {})) parseRole({ name, ...socket });
   return parsed as ConfigFile;
 }

@@ -12,6 +12,7 @@ import { IdleMemory } from "./idle-memory.ts";
 import { listenUnix } from "./listen-unix.ts";
 import { type DaemonOptions, parseDaemonOptions } from "./options.ts";
 import { peerOf } from "./peer-of.ts";
+import { openRegistryDoor } from "./registry.ts";
 import { forceReset, removeInstance } from "./reset-instance.ts";
 import { prepareInside } from "./rootless/inside.ts";
 import { launchRootless } from "./rootless/launch.ts";
@@ -89,6 +90,9 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
       ...(inside === undefined ? {} : { outsidePorts: inside.outsidePorts, resolvConf: inside.resolvConf }),
     }),
   );
+  // Before the builder, which sweeps: what was pushed must be known to be needed.
+  const { root, registry } = options;
+  stack.use(await openRegistryDoor({ engine, root, listen: registry?.listen, logger }));
   const builder = stack.use(await Builder.open(engine.parts));
   const buildkit = stack.use(
     openBuildkitDoor({

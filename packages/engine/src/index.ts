@@ -8,6 +8,7 @@ export { type EngineContext, Pins } from "./context.ts";
 export * from "./engine.ts";
 export * from "./engine-api.ts";
 export * from "./errors.ts";
+export { adoptImage } from "./image/image-adopt.ts";
 export { pushImage } from "./image/image-push.ts";
 export { type ContentKeeper, Images, topChain } from "./image/images.ts";
 export { type ImageToMake, makeImage } from "./image/make-image.ts";

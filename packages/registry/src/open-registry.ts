@@ -4,11 +4,13 @@ import { createServer as createTlsServer } from "node:https";
 import { join } from "node:path";
 import { type Clock, FailedPrecondition, type Logger, systemClock } from "@boxship/base";
 import { tryLockFile } from "@boxship/kernel";
-import { type ContentStore, openContentStore } from "@boxship/oci";
+import { type Digest, openContentStore } from "@boxship/oci";
 import { openSqliteStore } from "@boxship/store";
 import { type Access, openAccess } from "./access/contract.ts";
+import type { BlobStore } from "./blobs/contract.ts";
 import { registryHandler } from "./http/registry-handler.ts";
-import { type Collected, type CollectOptions, collectGarbage } from "./store/collect-garbage.ts";
+import { type Collected, type CollectOptions, collectGarbage, type Swept } from "./store/collect-garbage.ts";
+import type { ImageSource, RegistryListener } from "./store/image-source.ts";
 import { RepositoryStore } from "./store/repository-store.ts";
 import { Uploads } from "./store/uploads.ts";
 
@@ -16,7 +18,9 @@ export interface RegistryOptions {
   /** Directory of everything that it keeps; made if it is missing. */
   readonly root: string;
   /** Where blobs are. @default a content store of its own, below the root */
-  readonly content?: ContentStore;
+  readonly content?: BlobStore;
+  /** What shares the blobs. @default they are the registry's alone */
+  readonly shared?: SharedContent;
   /** @default everybody may do everything */
   readonly access?: Access;
   /** Whether blobs and manifests can be deleted. @default true */
@@ -29,12 +33,25 @@ export interface RegistryOptions {
   readonly logger: Logger;
 }
 
+/** Others who need what is in the store of blobs. */
+export interface SharedContent {
+  /** Their images, which are served, too. */
+  readonly images: ImageSource;
+  readonly listener: RegistryListener;
+  /** Removes blobs that neither they nor the registry ({@link Registry.kept}) need. */
+  sweep(): Promise<Swept>;
+}
+
 /** A registry of images and other artifacts: the OCI distribution specification 1.1. */
 export interface Registry extends AsyncDisposable {
   /** Not listening yet. Closing it is up to who made it listen, before the registry is disposed. */
   readonly server: Server;
   /** Removes what nothing needs, while it serves. */
   collectGarbage(options?: Pick<CollectOptions, "grace" | "untagged" | "dryRun">): Promise<Collected>;
+  /** Digests that its repositories need: what a sweep of shared content leaves alone. */
+  kept(): Promise<ReadonlySet<Digest>>;
+  /** Whether a digest came to be needed since {@link kept} was asked. */
+  isNew(digest: Digest): boolean;
 }
 
 /** @throws FailedPrecondition where another process has the same root open */
@@ -52,10 +69,17 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   stack.use(lock);
   const content = options.content ?? stack.use(await openContentStore({ root: join(root, "content"), clock }));
   const index = stack.use(await openSqliteStore({ path: join(root, "index.db"), clock }));
-  const repositories = new RepositoryStore({ index, content, immutableTags, clock });
+  const { shared } = options;
+  const repositories = new RepositoryStore({
+    index,
+    content,
+    immutableTags,
+    clock,
+    ...(shared !== undefined && { source: shared.images }),
+  });
   const uploads = stack.use(new Uploads({ index, repositories, clock }));
   await uploads.expire();
-  const handler = registryHandler({ repositories, uploads, access, deletion }, logger);
+  const handler = registryHandler({ repositories, uploads, access, deletion, listener: shared?.listener }, logger);
   const listener = (...call: Parameters<typeof handler>) => void handler(...call);
   const { tls } = options;
   const server =
@@ -66,7 +90,16 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const owned = stack.move();
   return {
     server,
-    collectGarbage: (request = {}) => collectGarbage({ index, content, clock, ...request }),
+    collectGarbage: (request = {}) =>
+      collectGarbage({
+        index,
+        content,
+        clock,
+        ...(shared !== undefined && { sweep: () => shared.sweep() }),
+        ...request,
+      }),
+    kept: () => repositories.kept(),
+    isNew: (digest) => repositories.isNew(digest),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -7,6 +7,7 @@ import {
   createRegistryClient,
   credentialFiles,
   credentialsFor,
+  type Digest,
   formatPlatform,
   type ImageRecord,
   type ImageStore,
@@ -39,7 +40,9 @@ export interface ContainerImage {
 export interface ContentKeeper {
   /** Chain ids of layers; those below them are kept with them. */
   chains(): Iterable<string>;
-  blobs(): Iterable<string>;
+  blobs(): Iterable<string> | Promise<Iterable<string>>;
+  /** Whether a blob came to be needed since {@link blobs} was asked. @default none ever does while a sweep runs */
+  isNew?(digest: string): boolean;
 }
 
 /** The images of the instance: their content, their names, and the registries they come from. */
@@ -188,11 +191,12 @@ export class Images implements AsyncDisposable {
     for (const chainId of keepers.flatMap((keeper) => [...keeper.chains()])) chains.add(chainId);
     const removed = await this.#snapshotter.sweep((chainId) => chains.has(chainId));
     const { store } = this;
-    const blobs = new Set<string>(keepers.flatMap((keeper) => [...keeper.blobs()]));
+    const blobs = new Set<string>();
+    for (const keeper of keepers) for (const digest of await keeper.blobs()) blobs.add(digest);
+    const isNeeded = (digest: Digest): boolean =>
+      store.references().has(digest) || blobs.has(digest) || keepers.some((keeper) => keeper.isNew?.(digest) === true);
     for (let done = false; !done; ) {
-      const { complete } = await this.content.sweep((digest) => store.references().has(digest) || blobs.has(digest), {
-        budgetMs: 50,
-      });
+      const { complete } = await this.content.sweep(isNeeded, { budgetMs: 50 });
       done = complete;
     }
     return removed.map(({ chainId }) => chainId);

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { InvalidArgument, ResourceExhausted } from "@boxship/base";
 import { type Digest, parseDigest } from "@boxship/oci";
 import type { Access } from "../access/contract.ts";
+import type { RegistryListener } from "../store/image-source.ts";
 import type { RepositoryStore } from "../store/repository-store.ts";
 import type { Uploads } from "../store/uploads.ts";
 
@@ -12,6 +13,7 @@ export interface RegistryParts {
   readonly access: Access;
   /** Whether blobs and manifests can be deleted. */
   readonly deletion: boolean;
+  readonly listener: RegistryListener | undefined;
 }
 
 /** One request on its way through a route. */

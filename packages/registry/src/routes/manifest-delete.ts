@@ -5,6 +5,9 @@ import { refuseWithoutDeletion } from "./deletion.ts";
 export async function manifestDelete(call: Call): Promise<void> {
   await call.allow("delete");
   refuseWithoutDeletion(call);
-  await call.repositories.deleteManifest(call.repository, call.reference);
+  const { repository, reference, repositories, listener } = call;
+  for (const tag of await repositories.deleteManifest(repository, reference)) {
+    await listener?.untagged({ repository, tag });
+  }
   empty(call, 202);
 }

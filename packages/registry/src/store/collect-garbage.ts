@@ -1,16 +1,19 @@
 import { type Clock, systemClock } from "@boxship/base";
-import { type ContentStore, type Digest, parseDigest } from "@boxship/oci";
-import { type KeyValue, prefixRange, type Store } from "@boxship/store";
+import type { Digest } from "@boxship/oci";
+import type { KeyValue, Store } from "@boxship/store";
+import type { BlobStore } from "../blobs/contract.ts";
+import { digestOfKey, eachItem, repositoryOfKey } from "./index-walk.ts";
 import { keys } from "./keys.ts";
 import { type BlobRecord, decodeRecord, type ManifestRecord } from "./records.ts";
 
 /** How long a blob may wait for the manifest that needs it. */
 const GRACE = 60 * 60 * 1000;
-const PAGE = 1000;
 
 export interface CollectOptions {
   readonly index: Store;
-  readonly content: ContentStore;
+  readonly content: BlobStore;
+  /** Removes what nobody needs from bytes that others use too. @default everything that no repository needs goes */
+  readonly sweep?: () => Promise<Swept>;
   /** Milliseconds that something pushed stays although nothing needs it. @default one hour */
   readonly grace?: number;
   /** Also manifests that no tag, no index and no subject leads to. @default false */
@@ -18,6 +21,11 @@ export interface CollectOptions {
   /** Only tells what would go. @default false */
   readonly dryRun?: boolean;
   readonly clock?: Clock;
+}
+
+export interface Swept {
+  readonly blobs: number;
+  readonly freed: number;
 }
 
 export interface Collected {
@@ -39,7 +47,7 @@ export async function collectGarbage(options: CollectOptions): Promise<Collected
   const before = clock.now() - grace;
   const manifests = untagged ? await removeUntagged(index, before, dryRun) : 0;
   const needed = new Map<string, Set<Digest>>();
-  for await (const item of all(index, "manifest/")) {
+  for await (const item of eachItem(index, "manifest/")) {
     const { repository, digest } = split(item.key);
     const set = needed.get(repository) ?? new Set();
     needed.set(repository, set.add(digest));
@@ -47,17 +55,17 @@ export async function collectGarbage(options: CollectOptions): Promise<Collected
   }
   const kept = new Set<Digest>([...needed.values()].flatMap((set) => [...set]));
   let links = 0;
-  for await (const item of all(index, "blob/")) {
+  for await (const item of eachItem(index, "blob/")) {
     const { repository, digest } = split(item.key);
     const idle = needed.get(repository)?.has(digest) !== true && (decodeRecord(item) as BlobRecord).pushedAt < before;
     if (idle && (dryRun || (await removeUnchanged(index, item)))) links++;
     else kept.add(digest);
   }
   if (dryRun) return { manifests, links, blobs: 0, freed: 0 };
-  return { manifests, links, ...(await sweepAll(content, kept, grace)) };
+  return { manifests, links, ...(await (options.sweep ?? (() => sweepAll(content, kept, grace)))()) };
 }
 
-async function sweepAll(content: ContentStore, kept: ReadonlySet<Digest>, minAgeMs: number) {
+async function sweepAll(content: BlobStore, kept: ReadonlySet<Digest>, minAgeMs: number): Promise<Swept> {
   let [blobs, freed] = [0, 0];
   for (let complete = false; !complete; ) {
     const swept = await content.sweep((digest) => kept.has(digest), { minAgeMs });
@@ -71,18 +79,18 @@ async function sweepAll(content: ContentStore, kept: ReadonlySet<Digest>, minAge
 /** A manifest, its blob links and its tags stand in the same order, so that one pass of each is enough. */
 async function removeUntagged(index: Store, before: number, dryRun: boolean): Promise<number> {
   const led = new Set<string>();
-  for await (const item of all(index, "tag/")) {
-    led.add(`${repositoryOf(item.key)}@${(decodeRecord(item) as { digest: Digest }).digest}`);
+  for await (const item of eachItem(index, "tag/")) {
+    led.add(`${repositoryOfKey(item.key)}@${(decodeRecord(item) as { digest: Digest }).digest}`);
   }
   const manifests: { readonly item: KeyValue; readonly name: string; readonly record: ManifestRecord }[] = [];
-  for await (const item of all(index, "manifest/")) {
+  for await (const item of eachItem(index, "manifest/")) {
     manifests.push({ item, name: item.key.slice("manifest/".length), record: decodeRecord(item) as ManifestRecord });
   }
   // What a kept one needs or is about is kept, and what is about a kept one.
   for (let grown = true; grown; ) {
     const size = led.size;
     for (const { name, record } of manifests) {
-      const repository = repositoryOf(`manifest/${name}`);
+      const repository = repositoryOfKey(`manifest/${name}`);
       if (record.subject !== undefined && led.has(`${repository}@${record.subject}`)) led.add(name);
       if (led.has(name)) for (const need of record.needs) led.add(`${repository}@${need}`);
     }
@@ -106,21 +114,6 @@ async function removeUnchanged(index: Store, { key, modRevision }: KeyValue, als
   return succeeded;
 }
 
-function repositoryOf(key: string): string {
-  return key.slice(key.indexOf("/") + 1, key.lastIndexOf("@"));
-}
-
 function split(key: string): { readonly repository: string; readonly digest: Digest } {
-  return { repository: repositoryOf(key), digest: parseDigest(key.slice(key.lastIndexOf("@") + 1)) };
-}
-
-async function* all(index: Store, prefix: string): AsyncGenerator<KeyValue> {
-  const { end = "" } = prefixRange(prefix);
-  for (let start = prefix; ; ) {
-    const { items, more } = await index.range({ start, end }, { limit: PAGE });
-    yield* items;
-    const last = items.at(-1);
-    if (!more || last === undefined) return;
-    start = `${last.key}\0`;
-  }
+  return { repository: repositoryOfKey(key), digest: digestOfKey(key) };
 }

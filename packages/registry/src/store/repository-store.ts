@@ -1,8 +1,12 @@
-import { type Clock, Conflict, InvalidArgument, NotFound, systemClock } from "@boxship/base";
-import { type ContentStore, type Digest, decodeManifest, digestAlgorithm, digestOf, isDigest } from "@boxship/oci";
+import { type Clock, Conflict, InvalidArgument, NotFound, systemClock, Unsupported } from "@boxship/base";
+import { type Digest, decodeManifest, digestAlgorithm, digestOf, isDigest } from "@boxship/oci";
 import { type Compare, keyAfter, type Operation, prefixRange, type Store } from "@boxship/store";
+import type { BlobStore } from "../blobs/contract.ts";
+import type { ImageSource } from "./image-source.ts";
+import { digestOfKey, eachItem, eachKey } from "./index-walk.ts";
 import { keys } from "./keys.ts";
-import { manifestNeeds, referrerOf } from "./manifest-needs.ts";
+import { manifestNeeds, type Need, referrerOf } from "./manifest-needs.ts";
+import { mergePages, pageOf } from "./merge-pages.ts";
 import { checkRepository, checkTag } from "./names.ts";
 import {
   type BlobRecord,
@@ -17,15 +21,20 @@ export interface RepositoryStoreOptions {
   /** What belongs to which repository, and under which name. */
   readonly index: Store;
   /** The bytes. */
-  readonly content: ContentStore;
+  readonly content: BlobStore;
+  /** What is served besides what was pushed. @default nothing */
+  readonly source?: ImageSource;
   /** Tags, once pushed, stay what they are. @default false */
   readonly immutableTags?: boolean;
   readonly clock?: Clock;
 }
 
-export interface StoredManifest extends ManifestRecord {
+export interface StoredManifest extends Pick<ManifestRecord, "mediaType" | "size" | "subject"> {
   readonly digest: Digest;
 }
+
+/** Longer than any sweep takes, in milliseconds. */
+const RECENT = 60 * 60 * 1000;
 
 /** One part of a list that is ordered by name. */
 export interface Page {
@@ -46,13 +55,17 @@ export interface PageRequest {
  * it was pushed or mounted to. Every change is one transaction, durable when it resolves.
  */
 export class RepositoryStore {
-  readonly content: ContentStore;
+  readonly content: BlobStore;
   readonly #index: Store;
+  readonly #source: ImageSource | undefined;
+  /** When digests were last needed anew, so that a sweep that has looked already does not take them. */
+  readonly #needed = new Map<Digest, number>();
   readonly #clock: Clock;
   readonly #immutableTags: boolean;
 
-  constructor({ index, content, immutableTags = false, clock = systemClock }: RepositoryStoreOptions) {
+  constructor({ index, content, source, immutableTags = false, clock = systemClock }: RepositoryStoreOptions) {
     this.#index = index;
+    this.#source = source;
     this.content = content;
     this.#immutableTags = immutableTags;
     this.#clock = clock;
@@ -63,10 +76,12 @@ export class RepositoryStore {
     return item === undefined ? undefined : (decodeRecord(item) as T);
   }
 
-  /** @throws NotFound */
-  async blob(repository: string, digest: Digest): Promise<BlobRecord> {
+  /** Size of a blob that the repository may serve. @throws NotFound */
+  async blob(repository: string, digest: Digest): Promise<Pick<BlobRecord, "size">> {
     const record = await this.#get<BlobRecord>(keys.blob(repository, digest));
     if (record !== undefined) return record;
+    const other = await this.#blobOfSource(repository, digest);
+    if (other !== undefined) return other;
     throw new NotFound(`blob ${digest} is not in repository ${repository}`, {
       subject: { kind: "blob", name: digest },
     });
@@ -75,6 +90,7 @@ export class RepositoryStore {
   /** Lets a repository serve a blob that is in the content store. */
   async linkBlob(repository: string, digest: Digest, size: number): Promise<void> {
     const record: BlobRecord = { size, pushedAt: this.#clock.now() };
+    this.#note([digest]);
     await this.#index.transact({
       success: [{ kind: "put", key: keys.blob(repository, digest), value: encodeRecord(record) }],
     });
@@ -85,26 +101,42 @@ export class RepositoryStore {
     using lease = this.content.lease();
     lease.add(digest);
     const record = await this.#get<BlobRecord>(keys.blob(from, digest));
-    if (record === undefined || (await this.content.stat(digest)) === undefined) return false;
-    await this.linkBlob(repository, digest, record.size);
+    const found = record === undefined ? await this.#blobOfSource(from, digest) : await this.content.stat(digest);
+    if (found === undefined) return false;
+    await this.linkBlob(repository, digest, found.size);
     return true;
   }
 
-  /** Takes the blob from the repository; its bytes go with the next collection. @throws NotFound */
+  /**
+   * Takes the blob from the repository; its bytes go with the next collection.
+   *
+   * @throws NotFound, Unsupported for one of an engine's image
+   */
   async unlinkBlob(repository: string, digest: Digest): Promise<void> {
     await this.blob(repository, digest);
+    if ((await this.#get(keys.blob(repository, digest))) === undefined) throw notPushed("blob", digest);
     await this.#index.transact({ success: [{ kind: "delete", range: { start: keys.blob(repository, digest) } }] });
   }
 
   /** The manifest that a tag or a digest names. @throws NotFound, InvalidArgument */
   async manifest(repository: string, reference: string): Promise<StoredManifest> {
-    const digest = isDigest(reference) ? reference : (await this.#tag(repository, checkTag(reference)))?.digest;
-    const record =
-      digest === undefined ? undefined : await this.#get<ManifestRecord>(keys.manifest(repository, digest));
-    if (digest !== undefined && record !== undefined) return { digest, ...record };
+    const found = (await this.#pushed(repository, reference)) ?? this.#ofSource(repository, reference);
+    if (found !== undefined) return found;
     throw new NotFound(`manifest ${reference} is not in repository ${repository}`, {
       subject: { kind: "manifest", name: reference },
     });
+  }
+
+  async #pushed(repository: string, reference: string): Promise<StoredManifest | undefined> {
+    const digest = isDigest(reference) ? reference : (await this.#tag(repository, checkTag(reference)))?.digest;
+    if (digest === undefined) return undefined;
+    const record = await this.#get<ManifestRecord>(keys.manifest(repository, digest));
+    return record && { digest, ...record };
+  }
+
+  #ofSource(repository: string, reference: string): StoredManifest | undefined {
+    if (!isDigest(reference)) return this.#source?.tags(repository).get(reference);
+    return this.#source?.manifest(repository, reference);
   }
 
   #tag(repository: string, tag: string): Promise<TagRecord | undefined> {
@@ -144,7 +176,9 @@ export class RepositoryStore {
     };
     using lease = this.content.lease();
     for (const need of [...record.needs, digest]) lease.add(need);
+    this.#note([...record.needs, digest]);
     await this.content.put(bytes, digest);
+    await this.#adopt(repository, needs);
     const put = (key: string, value: object): Operation => ({ kind: "put", key, value: encodeRecord(value) });
     const operations = [put(keys.repository(repository), {}), put(keys.manifest(repository, digest), record)];
     if (tag !== undefined) operations.push(put(keys.tag(repository, tag), { digest, pushedAt: now }));
@@ -159,6 +193,20 @@ export class RepositoryStore {
     await this.#checkTagMayBe(repository, tag, digest);
     await this.#commit(repository, there, operations);
     return { digest, ...record };
+  }
+
+  /** A client that found a blob of the source here does not push it: it belongs to the repository from now on. */
+  async #adopt(repository: string, needs: readonly Need[]): Promise<void> {
+    if (this.#source === undefined) return;
+    for (const { kind, digest } of needs) {
+      if (kind !== "blob" || (await this.#get(keys.blob(repository, digest))) !== undefined) continue;
+      const found = await this.#blobOfSource(repository, digest);
+      if (found !== undefined) await this.linkBlob(repository, digest, found.size);
+    }
+  }
+
+  async #blobOfSource(repository: string, digest: Digest): Promise<{ readonly size: number } | undefined> {
+    return this.#source?.hasBlob(repository, digest) === true ? this.content.stat(digest) : undefined;
   }
 
   async #checkTagMayBe(repository: string, tag: string | undefined, digest: Digest): Promise<void> {
@@ -198,14 +246,20 @@ export class RepositoryStore {
   /**
    * Removes a tag, or a manifest with all of its tags.
    *
-   * @throws NotFound
+   * @returns the tags that are gone
+   * @throws NotFound, Unsupported for an engine's image
    */
-  async deleteManifest(repository: string, reference: string): Promise<void> {
-    const { digest, subject } = await this.manifest(repository, reference);
+  async deleteManifest(repository: string, reference: string): Promise<readonly string[]> {
+    const pushed = await this.#pushed(repository, reference);
+    if (pushed === undefined) {
+      await this.manifest(repository, reference);
+      throw notPushed("manifest", reference);
+    }
+    const { digest, subject } = pushed;
     const remove = (key: string): Operation => ({ kind: "delete", range: { start: key } });
     if (!isDigest(reference)) {
       await this.#index.transact({ success: [remove(keys.tag(repository, reference))] });
-      return;
+      return [reference];
     }
     const { items } = await this.#index.range(prefixRange(keys.tags(repository)));
     const tags = items.filter((item) => (decodeRecord(item) as TagRecord).digest === digest);
@@ -217,10 +271,15 @@ export class RepositoryStore {
       await this.#index.transact({ compare, success: [remove(key)] });
     }
     await this.#index.transact({ success: operations });
+    return tags.map(({ key }) => key.slice(keys.tags(repository).length));
   }
 
   /** @throws NotFound for a repository that nothing was ever pushed to */
   async tags(repository: string, page: PageRequest = {}): Promise<Page> {
+    const others = this.#source?.tags(repository);
+    if (others !== undefined && others.size > 0) {
+      return mergePages(await this.#page(keys.tags(repository), page), pageOf(others.keys(), page), page);
+    }
     if ((await this.#get(keys.repository(repository))) === undefined) {
       throw new NotFound(`repository ${repository} is not known to this registry`, {
         subject: { kind: "repository", name: repository },
@@ -229,8 +288,32 @@ export class RepositoryStore {
     return this.#page(keys.tags(repository), page);
   }
 
-  repositories(page: PageRequest = {}): Promise<Page> {
-    return this.#page(keys.repositories, page);
+  async repositories(page: PageRequest = {}): Promise<Page> {
+    const pushed = await this.#page(keys.repositories, page);
+    return this.#source === undefined ? pushed : mergePages(pushed, pageOf(this.#source.repositories(), page), page);
+  }
+
+  /** Every digest that a repository has or needs: to be asked by sweeps of a store that others use too. */
+  async kept(): Promise<ReadonlySet<Digest>> {
+    const before = this.#clock.now() - RECENT;
+    for (const [digest, at] of this.#needed) if (at < before) this.#needed.delete(digest);
+    const kept = new Set<Digest>();
+    for await (const { key } of eachKey(this.#index, "blob/")) kept.add(digestOfKey(key));
+    for await (const item of eachItem(this.#index, "manifest/")) {
+      kept.add(digestOfKey(item.key));
+      for (const need of (decodeRecord(item) as ManifestRecord).needs) kept.add(need);
+    }
+    return kept;
+  }
+
+  /** Whether a digest was needed anew since {@link kept} may have looked. */
+  isNew(digest: Digest): boolean {
+    return this.#needed.has(digest);
+  }
+
+  #note(digests: readonly Digest[]): void {
+    const now = this.#clock.now();
+    for (const digest of digests) this.#needed.set(digest, now);
   }
 
   async #page(prefix: string, { limit, after }: PageRequest): Promise<Page> {
@@ -250,6 +333,13 @@ export class RepositoryStore {
   static checkName(name: string): string {
     return checkRepository(name);
   }
+}
+
+function notPushed(kind: string, name: string): Unsupported {
+  return new Unsupported(`${kind} ${name} is of an image of the engine`, {
+    subject: { kind: "image", name },
+    remedy: "remove the image from the engine",
+  });
 }
 
 function readManifest(bytes: Uint8Array, mediaType: string | undefined) {

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { type Clock, Conflict, InvalidArgument, NotFound, systemClock, type Timer } from "@boxship/base";
-import { type ContentStore, type Digest, digestAlgorithm, type Ingest } from "@boxship/oci";
+import { type Digest, digestAlgorithm } from "@boxship/oci";
 import { prefixRange, type Store } from "@boxship/store";
+import type { BlobIngest, BlobStore } from "../blobs/contract.ts";
 import { keys } from "./keys.ts";
 import { decodeRecord, encodeRecord, type UploadRecord } from "./records.ts";
 import type { RepositoryStore } from "./repository-store.ts";
@@ -13,7 +14,7 @@ const OLDEST = 24 * 60 * 60 * 1000;
 
 interface Session {
   readonly repository: string;
-  ingest: Ingest | undefined;
+  ingest: BlobIngest | undefined;
   busy: boolean;
   timer: Timer | undefined;
 }
@@ -28,7 +29,7 @@ export interface UploadsOptions {
 export class Uploads implements AsyncDisposable {
   readonly #index: Store;
   readonly #repositories: RepositoryStore;
-  readonly #content: ContentStore;
+  readonly #content: BlobStore;
   readonly #clock: Clock;
   readonly #sessions = new Map<string, Session>();
 
@@ -136,7 +137,11 @@ export class Uploads implements AsyncDisposable {
   }
 
   /** One request at a time has the file. */
-  async #within<T>(repository: string, id: string, work: (ingest: Ingest, session: Session) => Promise<T>): Promise<T> {
+  async #within<T>(
+    repository: string,
+    id: string,
+    work: (ingest: BlobIngest, session: Session) => Promise<T>,
+  ): Promise<T> {
     const session = await this.#session(repository, id);
     if (session.busy) {
       throw new Conflict(`upload ${id} is being written by another request`, { subject: { kind: "upload", name: id } });

@@ -1,0 +1,52 @@
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { errorMessage, FailedPrecondition, InvalidArgument, type Logger } from "@boxship/base";
+import type { Engine } from "@boxship/engine";
+
+export interface RegistryDoorOptions {
+  readonly engine: Engine;
+  /** Durable state of the instance. */
+  readonly root: string;
+  /** `HOST:PORT`; undefined: nothing is served, and what was pushed earlier is kept. */
+  readonly listen: string | undefined;
+  readonly logger: Logger;
+}
+
+/**
+ * Serves the engine's content as a registry on a loopback address, where the configuration asks for one.
+ *
+ * @throws InvalidArgument for an address that others can reach, FailedPrecondition for one that is taken
+ */
+export async function openRegistryDoor(options: RegistryDoorOptions): Promise<AsyncDisposable> {
+  const { engine, listen, logger } = options;
+  const root = join(options.root, "registry");
+  const address = listen === undefined ? undefined : loopbackAddress(listen);
+  if (address === undefined && !existsSync(join(root, "index.db"))) return new AsyncDisposableStack();
+  const { openEngineRegistry } = await import("@boxship/registry/engine");
+  const registry = openEngineRegistry({ engine: engine.parts, root, logger });
+  if (address === undefined) return registry;
+  try {
+    registry.server.listen(address.port, address.host);
+    await once(registry.server, "listening");
+  } catch (error) {
+    await registry[Symbol.asyncDispose]();
+    throw new FailedPrecondition(`the registry cannot listen at ${listen}: ${errorMessage(error)}`, {
+      cause: error,
+      remedy: "choose another port as registry.listen in the configuration",
+    });
+  }
+  logger.info("serving the images as a registry", { address: registry.server.address() });
+  return registry;
+}
+
+/** @throws InvalidArgument */
+export function loopbackAddress(listen: string): { readonly host: string; readonly port: number } {
+  const match = /^(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\]):(\d{1,5})$/.exec(listen);
+  const port = Number(match?.[2]);
+  if (match !== null && port <= 65_535) return { host: (match[1] ?? "").replace(/[[\]]/g, ""), port };
+  throw new InvalidArgument(`registry.listen must be a loopback address with a port, not ${JSON.stringify(listen)}`, {
+    subject: { kind: "configuration", name: "registry.listen" },
+    remedy: "for other machines there is 'boxship registry serve', which knows users and TLS",
+  });
+}

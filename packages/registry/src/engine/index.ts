@@ -1,0 +1,2 @@
+export { engineImages, engineListener } from "./engine-images.ts";
+export { type EngineRegistry, type EngineRegistryOptions, openEngineRegistry } from "./engine-registry.ts";

@@ -58,12 +58,14 @@ const unpublish = (name: string, query: string) =>
 
 const portOf = (answer: string): string => (JSON.parse(answer) as { HostPort: string }[])[0]?.HostPort ?? "";
 
-function fetchPage(port: number): Promise<number> {
+/** The host name that the server behind a port has in its files, which tells it from those of other tests. */
+function fetchName(port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
-    get({ host: "127.0.0.1", port, path: "/", timeout: 3000 }, (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    }).on("error", () => resolve(0));
+    get({ host: "127.0.0.1", port, path: "/hostname", timeout: 3000 }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (chunk: string) => void (text += chunk));
+      response.on("end", () => resolve(response.statusCode === 200 ? text.trim() : undefined));
+    }).on("error", () => resolve(undefined));
   });
 }
 
@@ -177,24 +179,25 @@ describe("containers are changed without being made anew", { timeout: 240_000 },
   test("ports of one that runs: at once, for others than those that are open, and after kill -9", async () => {
     const name = await run(["httpd", "-f", "-p", "80", "-h", "/etc"], { NetworkMode: "bridge" });
     const { Pid } = (await inspect(name)).State;
+    const { output: hostname } = await shell(name, "hostname");
     const added = await publish(name, { Port: "80" });
     assert.equal(added.status, 201, added.text);
     const HostPort = portOf(added.text);
-    assert.equal(await fetchPage(Number(HostPort)), 404);
+    assert.equal(await fetchName(Number(HostPort)), hostname);
     const open = connect(Number(HostPort), "127.0.0.1");
     await new Promise((resolve) => open.once("connect", resolve));
     const more = await publish(name, { Port: "80/tcp", HostIp: "127.0.0.1", HostPort: "0" });
     const second = portOf(more.text);
-    assert.equal(await fetchPage(Number(second)), 404);
+    assert.equal(await fetchName(Number(second)), hostname);
     await freshEngine();
-    assert.equal(await fetchPage(Number(HostPort)), 404);
+    assert.equal(await fetchName(Number(HostPort)), hostname);
     const shown = (await inspect(name)).NetworkSettings.Ports["80/tcp"]?.map(({ HostPort: port }) => port);
     assert.ok(shown?.includes(HostPort) && shown.includes(second), String(shown));
     const taken = await publish(name, { Port: "81", HostPort });
     assert.equal(taken.status, 409, taken.text);
     assert.equal((await unpublish(name, `port=80&hostport=${HostPort}`)).status, 204);
-    assert.equal(await fetchPage(Number(HostPort)), 0);
-    assert.equal(await fetchPage(Number(second)), 404);
+    assert.notEqual(await fetchName(Number(HostPort)), hostname);
+    assert.equal(await fetchName(Number(second)), hostname);
     // Who was connected still is.
     open.write("GET /passwd HTTP/1.0\r\n\r\n");
     const [answer] = await new Promise<Buffer[]>((resolve) => open.once("data", (data: Buffer) => resolve([data])));
@@ -216,7 +219,7 @@ describe("containers are changed without being made anew", { timeout: 240_000 },
     assert.deepEqual(JSON.parse((await publish(web, { Port: "80/tcp" })).text), []);
     await engine.client.json("POST", `/containers/${web}/start`);
     const [port] = (await inspect(web)).NetworkSettings.Ports["80/tcp"] ?? [];
-    assert.equal(await fetchPage(Number(port?.HostPort)), 404);
+    assert.equal(await fetchName(Number(port?.HostPort)), (await shell(web, "hostname")).output);
     await engine.client.json("DELETE", `/containers/${web}?force=1`);
   });
 

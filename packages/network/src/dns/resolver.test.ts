@@ -66,6 +66,7 @@ describe("the resolver", () => {
   let host: TestHost;
   let manager: NetworkManager;
   let upstream: TestDns;
+  let commands = 0;
 
   before(async () => {
     host = new TestHost();
@@ -82,8 +83,10 @@ describe("the resolver", () => {
 
   /** Runs a command in a container, with its own resolv.conf and hosts file in place of the machine's. */
   async function inside(member: TestContainer, command: string): Promise<string> {
-    const resolv = join(host.directory, `${member.id}.resolv`);
-    const hosts = join(host.directory, `${member.id}.hosts`);
+    // Files of its own: another command of the same container may be reading its.
+    const files = join(host.directory, `${member.id}.${commands++}`);
+    const resolv = `${files}.resolv`;
+    const hosts = `${files}.hosts`;
     writeFileSync(resolv, manager.resolvConf(member.id));
     writeFileSync(hosts, manager.hostsFile(member.id));
     const mounts = `mount --bind ${resolv} /etc/resolv.conf && mount --bind ${hosts} /etc/hosts`;

@@ -26,6 +26,7 @@ import { parseReference } from "../reference.ts";
 import type { LayerToUnpack, UnpackLayer } from "./layer-pull.ts";
 import type { PullEvent } from "./progress.ts";
 import { type PulledImage, type PullRequest, pullImage } from "./pull-image.ts";
+import { sharedDownload } from "./shared-download.ts";
 
 let registry: TestRegistry;
 let image: PushedImage;
@@ -166,6 +167,22 @@ test("pulls at the same time fetch each blob once", async (t) => {
     assert.equal(proxy.requests.filter((r) => r.path.endsWith(layer.digest)).length, 1);
   }
   assert.equal(b.unpacked.length, 3 * LAYERS);
+});
+
+test("a blob that came while its download waited for its turn is not fetched again", async (t) => {
+  const b = await bench(t);
+  await b.pull("app:v1");
+  await using proxy = await faultyProxy(registry, () => undefined);
+  const reference = parseReference(`${proxy.host}/app:v1`);
+  const { layers } = await b.pull(`${proxy.host}/app:v1`);
+  const asked = proxy.requests.length;
+  for (const { descriptor } of layers) {
+    const download = sharedDownload({ client: b.client, store: b.store, reference, descriptor });
+    const blob = await download.join(() => {}, new AbortController().signal);
+    assert.deepEqual(blob, await b.store.stat(descriptor.digest));
+    assert.equal(download.lost, false);
+  }
+  assert.equal(proxy.requests.length, asked);
 });
 
 test("one of two pulls may be given up without harm to the other", async (t) => {

@@ -46,17 +46,19 @@ export class SharedDownload {
       opened: async (path) => this.#opened.resolve(await open(path, "r")),
     };
     try {
-      const blob = await client.fetchBlob({
-        reference,
-        descriptor,
-        store,
-        credentials,
-        follow,
-        signal: this.#controller.signal,
-        onProgress: (bytes) => {
-          for (const listener of this.#listeners) listener(bytes);
-        },
-      });
+      const blob =
+        (await present(store, descriptor)) ??
+        (await client.fetchBlob({
+          reference,
+          descriptor,
+          store,
+          credentials,
+          follow,
+          signal: this.#controller.signal,
+          onProgress: (bytes) => {
+            for (const listener of this.#listeners) listener(bytes);
+          },
+        }));
       this.#progress.complete();
       return blob;
     } catch (error) {
@@ -125,6 +127,12 @@ export class SharedDownload {
     const handle = await this.#opened.promise;
     await handle?.close();
   }
+}
+
+/** Another download may have ended between the caller's look into the store and this one's turn. */
+async function present(store: ContentStore, { digest, size }: Descriptor): Promise<BlobInfo | undefined> {
+  const blob = await store.stat(digest);
+  return blob?.size === size ? blob : undefined;
 }
 
 const running = new WeakMap<ContentStore, Map<Digest, SharedDownload>>();

@@ -77,9 +77,15 @@ async function check(): Promise<string | undefined> {
   }
 }
 
-/** The first of CRIU's complaints, which is the cause of those that follow. */
+const COMPLAINT = /^(?:\(\d+\.\d+\)\s+)?(?:\d+: )?Error \([^)]*\): (.*)$/gm;
+
+/**
+ * The first of CRIU's complaints, which is the cause of those that follow; but that it cannot raise a limit of its own,
+ * which it says first on hosts that forbid that, stops nothing.
+ */
 function firstError(log: string): string | undefined {
-  return /^(?:\(\d+\.\d+\)\s+)?(?:\d+: )?Error \([^)]*\): (.*)$/m.exec(log)?.[1]?.trim();
+  const complaints = [...log.matchAll(COMPLAINT)].map(([, text = ""]) => text.trim());
+  return complaints.find((text) => !text.startsWith("rlimit: ")) ?? complaints[0];
 }
 
 /** See {@link ContainerRuntimeApi.checkpoint}. */

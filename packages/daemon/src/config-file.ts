@@ -52,6 +52,8 @@ export interface ConfigFile {
   readonly addressPools?: readonly { readonly base: string; readonly size: number }[];
   /** Where networks with the driver `cni` have their configurations and plugins. */
   readonly cni?: { readonly configurations?: string; readonly plugins?: readonly string[] };
+  /** Where device specifications (CDI) are looked for. */
+  readonly cdi?: { readonly directories?: readonly string[] };
   /** Further sockets by name. */
   readonly sockets?: Readonly<Record<string, SocketOptions>>;
   /** Write every call that may change something to a log; its presence is enough. */
@@ -118,6 +120,7 @@ const checkFile = fields({
   registry: fields({ listen: text }),
   addressPools: list(fields({ base: text, size: count })),
   cni: fields({ configurations: text, plugins: list(text) }),
+  cdi: fields({ directories: list(text) }),
   log: fields({ maxSize: text, maxFile: count, journalSocket: text }),
   sockets: map(fields({ role: text, label: text, mounts: list(text), images: list(text), path: text, group: text })),
   audit: fields({ path: text, maxSize: count, maxFiles: count }),

@@ -184,7 +184,7 @@ async function resetState(options: DaemonOptions, logger: Logger): Promise<void>
 }
 
 function engineOptions(options: DaemonOptions, logger: Logger): EngineOptions {
-  const { root, runDir, name, defaultRuntime, runtimes, registries, addressPools, cni, log } = options;
+  const { root, runDir, name, defaultRuntime, runtimes, registries, addressPools, cni, cdi, log } = options;
   return {
     root,
     runDir,
@@ -196,6 +196,7 @@ function engineOptions(options: DaemonOptions, logger: Logger): EngineOptions {
     ...(registries === undefined ? {} : { registries }),
     ...(addressPools === undefined ? {} : { addressPools }),
     ...(cni === undefined ? {} : { cni }),
+    ...(cdi?.directories === undefined ? {} : { cdiDirectories: cdi.directories }),
     ...(log === undefined ? {} : { log }),
   };
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { NotFound } from "@boxship/base";
 import fc from "fast-check";
 import { containerView, scriptedEngine } from "./testing/scripted-engine.ts";
 import { serve } from "./testing/serve.ts";
@@ -109,7 +110,10 @@ const engine = scriptedEngine({
     prune: () => Promise.resolve({ removed: [], reclaimed: 0 }),
   },
   system: { login: () => Promise.resolve({ status: "ok" }) },
-  images: { prune: () => Promise.resolve({ removed: [], reclaimed: 0 }) },
+  images: {
+    get: (ref) => Promise.reject(new NotFound(`No such image: ${ref}`)),
+    prune: () => Promise.resolve({ removed: [], reclaimed: 0 }),
+  },
 });
 
 const BODIES = [

@@ -466,6 +466,10 @@ export interface EngineInfo {
   readonly hostname: string;
   readonly ipv4Forwarding: boolean;
   readonly securityOptions: readonly string[];
+  /** Where device specifications (CDI) are looked for. */
+  readonly cdiDirectories: readonly string[];
+  /** Devices that can be asked for by name. */
+  readonly discoveredDevices: readonly { readonly source: string; readonly id: string }[];
   readonly addressPools: readonly { readonly base: string; readonly size: number }[];
   readonly insecureRegistries: readonly string[];
   readonly mirrors: readonly string[];

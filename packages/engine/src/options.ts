@@ -25,6 +25,8 @@ export interface EngineOptions {
   readonly addressPools?: readonly { readonly base: string; readonly size: number }[];
   /** Where networks with the driver `cni` have their configurations and plugins. @default the places that are usual */
   readonly cni?: { readonly configurations?: string; readonly plugins?: readonly string[] };
+  /** Where device specifications (CDI) are. @default "/etc/cdi" and "/var/run/cdi" */
+  readonly cdiDirectories?: readonly string[];
   /** Defaults of container logs. @default 20 MB, 5 files, the host's journal */
   readonly log?: { readonly maxSize?: string; readonly maxFile?: number; readonly journalSocket?: string };
 }

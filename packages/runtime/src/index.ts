@@ -1,3 +1,7 @@
+export { applyEdits } from "./cdi/apply-edits.ts";
+export { CDI_DIRECTORIES, CdiDevices } from "./cdi/cdi-devices.ts";
+export { type ContainerEdits, NO_EDITS } from "./cdi/cdi-spec.ts";
+export { type DriverRequest, editsOfDrivers } from "./cdi/device-driver.ts";
 export { ContainerRuntime } from "./container-runtime.ts";
 export * from "./contract.ts";
 export { LogBlock } from "./log/log-block.ts";

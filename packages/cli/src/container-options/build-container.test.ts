@@ -116,8 +116,8 @@ const invalid: readonly [args: string, message: string][] = [
     "conflicting options: cannot specify both --ip and per-network IPv4 address",
   ],
   [
-    "--gpus all x",
-    'invalid argument "all" for "--gpus" flag: not supported: GPU devices cannot be passed to containers here; name the device files with --device',
+    "--gpus x x",
+    'invalid argument "x" for "--gpus" flag: invalid count (x): value must be either "all" or an integer: invalid syntax',
   ],
   [
     "--isolation x x",

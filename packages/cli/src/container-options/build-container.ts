@@ -174,9 +174,10 @@ function devicesOf(flags: ContainerFlags): {
   readonly DeviceRequests?: object;
 } {
   const qualified = flags.device.filter(isQualifiedDevice);
+  const requests = [...flags.gpus, ...(qualified.length > 0 ? [{ Driver: "cdi", DeviceIDs: qualified }] : [])];
   return {
     Devices: flags.device.filter((device) => !isQualifiedDevice(device)).map(parseDevice),
-    ...(qualified.length > 0 && { DeviceRequests: [{ Driver: "cdi", DeviceIDs: qualified }] }),
+    ...(requests.length > 0 && { DeviceRequests: requests }),
   };
 }
 

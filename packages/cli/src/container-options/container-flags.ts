@@ -24,6 +24,7 @@ import {
   checkSysctl,
   environmentChecker,
 } from "./checks.ts";
+import { type DeviceRequest, parseGpus } from "./gpus.ts";
 import {
   type DeviceLimit,
   parseByteRate,
@@ -195,6 +196,11 @@ const limits = {
   "device-read-iops": deviceLimits("Limit read rate (IO per second) from a device", parseOperationRate),
   "device-write-bps": deviceLimits("Limit write rate (bytes per second) to a device", parseByteRate),
   "device-write-iops": deviceLimits("Limit write rate (IO per second) to a device", parseOperationRate),
+  gpus: custom<readonly DeviceRequest[]>("GPU devices to add to the container ('all' to pass all GPUs)", {
+    hint: "gpu-request",
+    initial: [],
+    parse: (value, before) => [...before, parseGpus(value)],
+  }),
   memory: bytes("Memory limit", { short: "m" }),
   "memory-reservation": bytes("Memory soft limit"),
   "memory-swap": bytesOrUnlimited("Swap limit equal to memory plus swap: '-1' to enable unlimited swap"),
@@ -217,7 +223,6 @@ const unsupported = {
   "cpu-count": refused("CPU count", WINDOWS),
   "cpu-percent": refused("CPU percent", WINDOWS),
   "disable-content-trust": { ...contentTrust, bare: "true" },
-  gpus: refused("GPU devices", "GPU devices cannot be passed to containers here; name the device files with --device"),
   "io-maxbandwidth": refused("Maximum IO bandwidth", WINDOWS),
   "io-maxiops": refused("Maximum IOps", WINDOWS),
   isolation: refused("Container isolation technology", WINDOWS),

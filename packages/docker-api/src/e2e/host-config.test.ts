@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { runProgram, type TempDir, tempDir } from "@boxship/testkit";
 import { type DockerClient, type EngineUnderTest, IMAGE, startEngineUnderTest } from "../testing/engine-under-test.ts";
@@ -78,7 +78,9 @@ const words = (flags: string) => flags.split(" ").map((word) => word.replaceAll(
 describe("fields of HostConfig do in the container what they say", { timeout: 240_000 }, () => {
   before(async () => {
     files = tempDir("host-config");
-    engine = await startEngineUnderTest();
+    mkdirSync(files.join("cdi"));
+    writeFileSync(files.join("config.yaml"), `cdi: {directories: [${files.join("cdi")}]}`);
+    engine = await startEngineUnderTest({ flags: ["--config", files.join("config.yaml")] });
     docker = engine.docker[0] as DockerClient;
   });
   after(async () => {
@@ -188,12 +190,45 @@ describe("fields of HostConfig do in the container what they say", { timeout: 24
     }
   });
 
-  test("--storage-opt, --gpus, --isolation and --userns are refused by name", { skip: reference }, async () => {
+  test("devices of the Container Device Interface, and --gpus", { skip: reference }, async (t) => {
+    if (docker.version === "20.10") return t.skip("this client does not know them");
+    const mounted = files.join("vendor");
+    writeFileSync(mounted, "vendor's");
+    writeFileSync(
+      files.join("cdi/test.yaml"),
+      `
+cdiVersion: 0.6.0
+kind: vendor.com/box
+devices:
+  - name: one
+    containerEdits:
+      env: [BOX=one]
+      deviceNodes: [{path: /dev/box, hostPath: /dev/loop-control, permissions: r}]
+      mounts: [{hostPath: ${mounted}, containerPath: /vendor, options: [ro, bind]}]
+      hooks: [{hookName: createRuntime, path: /bin/sh, args: [sh, -c, "cat > ${mounted}.hook"]}]
+`,
+    );
+    const script = "echo $BOX; stat -c %t:%T /dev/box; cat /vendor; (: > /dev/box) 2>/dev/null || echo read-only";
+    const run = ["run", "--rm", "--device", "vendor.com/box=one", IMAGE, "sh", "-c", script];
+    assert.equal(await docker.ok(run), "one\na:ed\nvendor'sread-only");
+    const { id } = JSON.parse(readFileSync(`${mounted}.hook`, "utf8"));
+    assert.match(id, /^[0-9a-f]{64}$/);
+    assert.match(await docker.ok(["info", "-f", "{{json .CDISpecDirs}}"]), /cdi/);
+    for (const [flags, message] of [
+      [["--device", "vendor.com/box=two"], /CDI device injection failed: unresolvable CDI devices vendor.com\/box=two/],
+      [["--gpus", "all"], /could not select device driver "" with capabilities: \[\[gpu\]\]/],
+    ] as const) {
+      const { status, stderr } = await docker.run(["run", "--rm", ...flags, IMAGE, "true"]);
+      assert.equal(status, 125, stderr);
+      assert.match(stderr, message);
+    }
+  });
+
+  test("--storage-opt, --isolation and --userns are refused by name", { skip: reference }, async () => {
     for (const [flags, message] of [
       [["--storage-opt", "bla=1G"], /unknown option bla/],
       [["--storage-opt", "size=bla"], /invalid size: "bla"/],
       [["--storage-opt", "size=1m"], /at least 8m/],
-      [["--gpus", "all"], /DeviceRequests/],
       [["--isolation", "hyperv"], /Isolation/],
       [["--userns", "private"], /userns/],
       [["--volume-driver", "nfs", "-v", "x:/x"], /volume.driver/i],

@@ -88,6 +88,8 @@ export const INFO: EngineInfo = {
   hostname: "host",
   ipv4Forwarding: true,
   securityOptions: ["name=seccomp,profile=default"],
+  cdiDirectories: [],
+  discoveredDevices: [],
   addressPools: [{ base: "172.17.0.0/12", size: 24 }],
   insecureRegistries: ["127.0.0.0/8", "localhost:5000"],
   mirrors: [],

@@ -122,7 +122,10 @@ export function encodeInfo(
     SecurityOptions: info.securityOptions,
     DefaultAddressPools: info.addressPools.map((pool) => ({ Base: pool.base, Size: pool.size })),
     ...(version >= 49 ? { FirewallBackend: { Driver: "nftables" } } : {}),
-    CDISpecDirs: [],
+    CDISpecDirs: info.cdiDirectories,
+    ...(version >= 50
+      ? { DiscoveredDevices: info.discoveredDevices.map(({ source, id }) => ({ Source: source, ID: id })) }
+      : {}),
     Warnings: info.warnings.length === 0 ? null : info.warnings,
   };
 }

@@ -1,5 +1,5 @@
 import { InvalidArgument } from "@boxship/base";
-import type { DeviceMapping, HostConfig, Resources, Ulimit } from "@boxship/engine";
+import type { DeviceMapping, DeviceRequest, HostConfig, Resources, Ulimit } from "@boxship/engine";
 import {
   boolean,
   type Codec,
@@ -23,6 +23,14 @@ const device = object<DeviceMapping>("DeviceMapping", {
   pathOnHost: field("PathOnHost", string, { absent: "", zero: "" }),
   pathInContainer: field("PathInContainer", string, { absent: "", zero: "" }),
   cgroupPermissions: field("CgroupPermissions", string, { absent: "", zero: "" }),
+});
+
+const deviceRequest = object<DeviceRequest>("DeviceRequest", {
+  driver: field("Driver", string, { zero: "" }),
+  count: field("Count", integer("int"), { zero: 0 }),
+  deviceIds: field("DeviceIDs", strings, { zero: null }),
+  capabilities: field("Capabilities", list(strings), { zero: null }),
+  options: field("Options", map(string), { zero: null }),
 });
 
 const ulimit = object<Ulimit>("Ulimit", {
@@ -94,6 +102,7 @@ const own = object<OwnFields>(
     cgroupParent: field("CgroupParent", string, { zero: "" }),
     devices: field("Devices", list(device), { zero: [] }),
     deviceCgroupRules: field("DeviceCgroupRules", strings, { zero: null }),
+    deviceRequests: field("DeviceRequests", list(deviceRequest), { zero: null }),
     ulimits: field("Ulimits", list(ulimit), { zero: [] }),
     init: field("Init", boolean),
     mounts: field("Mounts", list(mount)),
@@ -139,6 +148,7 @@ function withLimits({ pidsLimit, ...rest }: Resources): Pick<HostConfig, "resour
 export const UPDATE_REFUSED = object<object>("UpdateConfig", {}, [
   { wire: "Devices", reason: "devices cannot change after creation" },
   { wire: "DeviceCgroupRules", reason: "device rules cannot change after creation" },
+  { wire: "DeviceRequests", reason: "devices cannot change after creation" },
   { wire: "Ulimits", reason: "ulimits cannot change after creation" },
   { wire: "CgroupParent", reason: "the cgroup parent cannot change after creation" },
   { wire: "Init", reason: "the init process cannot change after creation" },

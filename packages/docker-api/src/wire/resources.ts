@@ -22,7 +22,6 @@ const KERNEL_MEMORY = "Linux has no separate limit of kernel memory any more";
 const REFUSED: readonly RefusedField[] = [
   { wire: "KernelMemory", reason: KERNEL_MEMORY, warn: true, harmless: [-1] },
   { wire: "KernelMemoryTCP", reason: KERNEL_MEMORY, warn: true, harmless: [-1] },
-  { wire: "DeviceRequests", reason: "no device drivers (--gpus) are installed; map devices by path with Devices" },
   { wire: "CpuCount", reason: WINDOWS },
   { wire: "CpuPercent", reason: WINDOWS },
   { wire: "IOMaximumIOps", reason: WINDOWS },
@@ -72,4 +71,4 @@ export const resources: Codec<Resources> = {
   },
 };
 
-const WINDOWS_ZEROS = { DeviceRequests: null, CpuCount: 0, CpuPercent: 0, IOMaximumIOps: 0, IOMaximumBandwidth: 0 };
+const WINDOWS_ZEROS = { CpuCount: 0, CpuPercent: 0, IOMaximumIOps: 0, IOMaximumBandwidth: 0 };

@@ -106,6 +106,17 @@ export interface DeviceMapping {
   readonly cgroupPermissions: string;
 }
 
+/** Devices by what they can do (`--gpus`), or by qualified names (driver `cdi`). */
+export interface DeviceRequest {
+  readonly driver?: string;
+  /** -1 is all. */
+  readonly count?: number;
+  readonly deviceIds?: readonly string[];
+  /** Alternatives; all names of one are needed. */
+  readonly capabilities?: readonly (readonly string[])[];
+  readonly options?: Readonly<Record<string, string>>;
+}
+
 export interface ThrottleDevice {
   readonly path: string;
   readonly rate: number;
@@ -148,6 +159,7 @@ export interface HostConfig {
   readonly cgroupParent?: string;
   readonly devices?: readonly DeviceMapping[];
   readonly deviceCgroupRules?: readonly string[];
+  readonly deviceRequests?: readonly DeviceRequest[];
   readonly ulimits?: readonly Ulimit[];
   readonly init?: boolean;
   /** `source:target[:options]`. */

@@ -2,8 +2,14 @@ import { writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { Conflict, FailedPrecondition } from "@boxship/base";
 import {
+  applyEdits,
   buildSpec,
+  CDI_DIRECTORIES,
+  CdiDevices,
+  type ContainerEdits,
+  editsOfDrivers,
   type NamespaceChoice,
+  NO_EDITS,
   type OciMount,
   type OciSpec,
   parseSeccompProfile,
@@ -71,7 +77,17 @@ export async function buildContainerSpec(
   };
   const { spec, warnings } = buildSpec(request, context.runtime.host);
   for (const warning of warnings) context.logger.warn(warning, { container: id });
-  return spec;
+  return applyEdits(spec, await requestedDevices(context, hostConfig), context.runtime.host);
+}
+
+async function requestedDevices(context: EngineContext, { deviceRequests = [] }: HostConfig): Promise<ContainerEdits> {
+  if (deviceRequests.length === 0) return NO_EDITS;
+  return editsOfDrivers(deviceRequests, { devices: await cdiDevices(context), path: process.env["PATH"] ?? "" });
+}
+
+/** The devices that specifications of this host name, as they are at this moment. */
+export function cdiDevices({ options, logger }: EngineContext): Promise<CdiDevices> {
+  return CdiDevices.read(options.cdiDirectories ?? CDI_DIRECTORIES, logger);
 }
 
 /** What the container's processes may do, those of an exec included. */

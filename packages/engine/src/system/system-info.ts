@@ -1,6 +1,8 @@
 import { createHash, randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { arch, availableParallelism, hostname, release, totalmem } from "node:os";
+import { CDI_DIRECTORIES } from "@boxship/runtime";
+import { cdiDevices } from "../container/start-spec.ts";
 import { isAlive } from "../container/state.ts";
 import type { EngineContext } from "../context.ts";
 import type { EngineInfo } from "../engine-api.ts";
@@ -37,6 +39,8 @@ export async function engineInfo(context: EngineContext): Promise<EngineInfo> {
     hostname: hostname(),
     ipv4Forwarding: (await textOf("/proc/sys/net/ipv4/ip_forward")).trim() === "1",
     securityOptions: ["name=seccomp,profile=builtin", ...(runtime.host.userNamespace ? ["name=rootless"] : [])],
+    cdiDirectories: options.cdiDirectories ?? CDI_DIRECTORIES,
+    discoveredDevices: (await cdiDevices(context)).names().map((id) => ({ source: "cdi", id })),
     addressPools: options.addressPools ?? [],
     insecureRegistries: images.insecureRegistries(),
     mirrors: images.mirrors(),

@@ -166,6 +166,16 @@ export interface OciLinux {
   readonly rootfsPropagation?: string;
 }
 
+/** A program that the runtime runs at one point of a container's life. */
+export interface OciHook {
+  readonly path: string;
+  /** With the name of the program first. */
+  readonly args?: readonly string[];
+  readonly env?: readonly string[];
+  /** Seconds. */
+  readonly timeout?: number;
+}
+
 /** A whole `config.json`. */
 export interface OciSpec {
   readonly ociVersion: string;
@@ -176,4 +186,6 @@ export interface OciSpec {
   readonly mounts: readonly OciMount[];
   readonly linux: OciLinux;
   readonly annotations?: Readonly<Record<string, string>>;
+  /** By the hook's name: `createContainer` … */
+  readonly hooks?: Readonly<Record<string, readonly OciHook[]>>;
 }

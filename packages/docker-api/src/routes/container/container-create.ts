@@ -8,10 +8,14 @@ export const containerCreate = defineRoute({
   path: "/containers/create",
   doc: {
     state: "differs",
-    note: "fields that cannot be honoured (DeviceRequests, Cgroup, Windows' own) are refused by name with 501 instead of being ignored; a wrong type is a 400",
+    note: "fields that cannot be honoured (Cgroup, Windows' own) are refused by name with 501 instead of being ignored; a wrong type is a 400",
     details: {
       ...answerFields("NetworkingConfig.EndpointsConfig"),
       ArgsEscaped: { state: "differs", note: "passed over: it means something on Windows only" },
+      "HostConfig.DeviceRequests": {
+        state: "works",
+        note: "by device specifications (CDI), which also describe NVIDIA's; or by the hook of NVIDIA's container toolkit",
+      },
       "HostConfig.CpuRealtimeRuntime": {
         state: "refused",
         note: "the engine's control group has no real-time budget to hand on",

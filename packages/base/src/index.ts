@@ -5,5 +5,8 @@ export * from "./duration.ts";
 export * from "./entry.ts";
 export * from "./errors.ts";
 export * from "./log.ts";
+export * from "./programs.ts";
+export * from "./read-if-present.ts";
 export * from "./set-aside.ts";
+export * from "./socket-answers.ts";
 export * from "./worker-pool.ts";

@@ -1,5 +1,4 @@
 import { lstat, readFile, rm } from "node:fs/promises";
-import { connect } from "node:net";
 import { join } from "node:path";
 import {
   AlreadyExists,
@@ -8,6 +7,7 @@ import {
   InvalidArgument,
   type Logger,
   setAside,
+  socketAnswers,
   writeFileAtomic,
 } from "@boxship/base";
 import {
@@ -185,16 +185,5 @@ export async function requireFree(path: string): Promise<void> {
   });
   if (found === undefined) return;
   if (!found.isSocket()) throw new FailedPrecondition(`${path} exists already and is no socket`);
-  if (await answers(path)) throw new FailedPrecondition(`another program listens on ${path}`);
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
+  if (await socketAnswers(path)) throw new FailedPrecondition(`another program listens on ${path}`);
 }

@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { errorMessage, KeyedMutex, systemCode } from "@boxship/base";
+import { errorMessage, KeyedMutex, readIfPresent } from "@boxship/base";
 import { detachMountsBelow } from "@boxship/kernel";
 import type {
   ConnectOptions,
@@ -280,10 +279,5 @@ function createContext(options: NetworkManagerOptions): ManagerContext {
 
 /** What tells this machine from others; without one, hosts share an IPv6 prefix, which matters only once they meet. */
 function machineId(): string {
-  try {
-    return readFileSync("/etc/machine-id", "utf8").trim();
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return "";
-    throw error;
-  }
+  return readIfPresent("/etc/machine-id")?.trim() ?? "";
 }

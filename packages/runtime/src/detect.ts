@@ -1,8 +1,8 @@
-import { accessSync, constants, mkdirSync, mkdtempSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, statSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { release } from "node:os";
 import { basename, join } from "node:path";
-import { errorMessage, FailedPrecondition, writeFileAtomic } from "@boxship/base";
+import { errorMessage, FailedPrecondition, findProgram, isExecutable, writeFileAtomic } from "@boxship/base";
 import { RUNTIME_ENVIRONMENT, type RuntimeBinary, runRuntime, runtimeOptions, specFor } from "./container/context.ts";
 import type { Launcher } from "./container/launcher.ts";
 import { readSmallFile } from "./container/record.ts";
@@ -176,23 +176,6 @@ async function tryContainer(
 async function conmonVersionOf(path: string): Promise<string> {
   const { stdout } = await runRuntime(undefined, { file: path, args: ["--version"], env: RUNTIME_ENVIRONMENT });
   return /conmon version (\S+)/.exec(stdout.toString())?.[1] ?? "unknown";
-}
-
-function findProgram(name: string): string | undefined {
-  const directories = `${process.env["PATH"] ?? ""}:${RUNTIME_ENVIRONMENT["PATH"]}`.split(":");
-  return directories
-    .filter((directory) => directory.startsWith("/"))
-    .map((directory) => join(directory, name))
-    .find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }
 
 /** Findings by what was asked and the state of the binary; failures are not kept, they may pass. */

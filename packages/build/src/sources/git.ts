@@ -1,7 +1,6 @@
-import { accessSync, constants } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { FailedPrecondition, InvalidArgument, NotFound, systemCode, Unsupported } from "@boxship/base";
+import { FailedPrecondition, findProgram, InvalidArgument, NotFound, systemCode, Unsupported } from "@boxship/base";
 import { CurrentDirectory, descriptorPath, OpenFlag, openInRoot, readlinkat, runProcess } from "@boxship/kernel";
 import type { BuildSession } from "../solver/session.ts";
 
@@ -130,14 +129,7 @@ function insideOf(root: string, directory: string, text: string): string {
 }
 
 function findGit(): string {
-  for (const directory of (process.env["PATH"] ?? "/usr/bin:/bin").split(":")) {
-    try {
-      const path = join(directory, "git");
-      accessSync(path, constants.X_OK);
-      return path;
-    } catch (error) {
-      if (systemCode(error) === undefined) throw error;
-    }
-  }
+  const found = findProgram("git");
+  if (found !== undefined) return found;
   throw new Unsupported("building from a git repository needs git on this host", { remedy: "install git" });
 }

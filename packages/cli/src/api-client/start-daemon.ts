@@ -1,27 +1,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { daemonCommand } from "@boxship/base/entry";
 import { instanceDirectories } from "@boxship/base/instance-directories";
+import { socketAnswers } from "@boxship/base/socket-answers";
 import { Failure } from "../failure.ts";
 import type { Instance } from "../instance.ts";
 
 /** How long a daemon may take until its socket answers: it may have fifty containers to find again. */
 const START_TIMEOUT_MS = 60_000;
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
-}
 
 /** The daemon's flags for an instance. */
 export function daemonFlags({ name, root, runDir }: Instance): readonly string[] {
@@ -119,7 +108,7 @@ export async function startDaemon(instance: Instance, socketPath: string): Promi
   child.unref();
   const deadline = performance.now() + START_TIMEOUT_MS;
   for (let wait = 5; performance.now() < deadline; wait = Math.min(wait * 1.5, 100)) {
-    if ((await answers(socketPath)) && (ended || pidOf(instance) === child.pid)) return;
+    if ((await socketAnswers(socketPath)) && (ended || pidOf(instance) === child.pid)) return;
     const words = ended ? lastWords(log, from) : undefined;
     // Somebody else's daemon was faster; it is about to answer.
     if (words !== undefined && !words.reason.includes(`another daemon is using ${instance.runDir}`)) {

@@ -1,7 +1,7 @@
 import { lstat, mkdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
-import { connect } from "node:net";
 import { delimiter, dirname, join } from "node:path";
 import { programCommand } from "@boxship/base/entry";
+import { socketAnswers } from "@boxship/base/socket-answers";
 
 /** What was done, or why not, as a sentence for the user. */
 export interface AliasResult {
@@ -25,7 +25,7 @@ export function dockerSocketAlias(path: string, engine: string): AliasPart {
       const found = await kindOf(path);
       if (found === "link" && (await readlink(path)) === engine) return done(`${path} is ${engine} already`);
       if (found === "other") return refused(`${path} is no socket: it stays as it is`);
-      if (found !== "absent" && (await answers(path))) {
+      if (found !== "absent" && (await socketAnswers(path))) {
         return refused(`${path} belongs to another engine that is running: it stays as it is`);
       }
       if (found === "socket") return refused(`${path} is the socket of another engine: it stays as it is`);
@@ -90,15 +90,4 @@ async function firstOf(paths: readonly string[]): Promise<string | undefined> {
 async function isOurs(path: string): Promise<boolean> {
   if ((await kindOf(path)) !== "other") return false;
   return (await readFile(path)).subarray(0, 200).includes(MARK);
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
 }

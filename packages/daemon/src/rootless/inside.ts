@@ -1,6 +1,6 @@
-import { readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Clock, systemCode } from "@boxship/base";
+import { type Clock, readIfPresent, systemCode } from "@boxship/base";
 import { bindMount, isMountPoint, NetlinkSocket, Nftables, NftBit, type NftTable, setLink } from "@boxship/kernel";
 import { OutsidePortsClient } from "@boxship/network";
 import { endRootlessProcesses, portsSocket, readRootlessState } from "./rootless-state.ts";
@@ -67,9 +67,7 @@ function dropInvalid(): void {
  * in place: a mount follows the file, not its name.
  */
 function resolveBy(nameServer: string, path: string): string {
-  const kept = readText(RESOLV_CONF)
-    .split("\n")
-    .filter((line) => /^(search|domain|options)\s/.test(line));
+  const kept = (readIfPresent(RESOLV_CONF) ?? "").split("\n").filter((line) => /^(search|domain|options)\s/.test(line));
   writeFileSync(path, [`nameserver ${nameServer}`, ...kept, ""].join("\n"));
   try {
     const target = realpathSync(RESOLV_CONF);
@@ -79,13 +77,4 @@ function resolveBy(nameServer: string, path: string): string {
     if (systemCode(error) !== "ENOENT") throw error;
   }
   return path;
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return "";
-    throw error;
-  }
 }

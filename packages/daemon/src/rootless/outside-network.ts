@@ -1,9 +1,16 @@
 import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { DeadlineExceeded, errorMessage, FailedPrecondition, Internal, type Logger, systemCode } from "@boxship/base";
+import {
+  DeadlineExceeded,
+  errorMessage,
+  FailedPrecondition,
+  findProgram,
+  Internal,
+  type Logger,
+  systemCode,
+} from "@boxship/base";
 import { type Process, pipe, readableFrom, runProcess, signalNumber, spawnProcess } from "@boxship/kernel";
 import type { RootlessNetwork } from "../options.ts";
-import { findProgram } from "./programs.ts";
 import { type RunningProcess, runningProcess } from "./running-process.ts";
 
 const PATIENCE_MS = 10_000;

@@ -1,27 +1,4 @@
-import { accessSync, constants, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { FailedPrecondition, systemCode } from "@boxship/base";
-
-/** Ordinary users often lack the directories of system programs. */
-const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/** A program's path, in the user's own PATH first. */
-export function findProgram(name: string, path = process.env["PATH"] ?? ""): string | undefined {
-  return `${path}:${SYSTEM_PATH}`
-    .split(":")
-    .filter((directory) => directory.startsWith("/"))
-    .map((directory) => join(directory, name))
-    .find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
+import { FailedPrecondition, findProgram, readIfPresent } from "@boxship/base";
 
 /** @throws FailedPrecondition naming Debian's package */
 export function requireProgram(name: string, debianPackage: string): string {
@@ -33,14 +10,7 @@ export function requireProgram(name: string, debianPackage: string): string {
   });
 }
 
-function setting(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8").trim();
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return undefined;
-    throw error;
-  }
-}
+const setting = (path: string): string | undefined => readIfPresent(path)?.trim();
 
 /** What in this kernel's settings keeps users from making user namespaces, as a sentence and its remedy. */
 export function userNamespaceObstacle(

@@ -1,5 +1,4 @@
-import { readFileSync } from "node:fs";
-import { FailedPrecondition, systemCode } from "@boxship/base";
+import { FailedPrecondition, readIfPresent } from "@boxship/base";
 import type { IdKind } from "@boxship/kernel";
 
 /** Ids that a user may hand out in user namespaces of his own, see subuid(5). */
@@ -21,15 +20,6 @@ const FIRST_OF_ALL = 100_000;
 
 const FILES: Readonly<Record<IdKind, string>> = { uid: "/etc/subuid", gid: "/etc/subgid" };
 
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return "";
-    throw error;
-  }
-}
-
 interface Line extends SubordinateRange {
   readonly owner: string;
 }
@@ -49,7 +39,11 @@ function parseLines(text: string): readonly Line[] {
  * @param text of the file, @default `/etc/subuid` or `/etc/subgid`
  * @throws FailedPrecondition with the command that gives the user a range nobody has
  */
-export function subordinateRanges(kind: IdKind, user: User, text = readText(FILES[kind])): readonly SubordinateRange[] {
+export function subordinateRanges(
+  kind: IdKind,
+  user: User,
+  text = readIfPresent(FILES[kind]) ?? "",
+): readonly SubordinateRange[] {
   const lines = parseLines(text);
   const own = lines.filter(({ owner }) => owner === user.name || owner === String(user.uid));
   if (own.length > 0) return own.map(({ first, count }) => ({ first, count }));
@@ -76,7 +70,7 @@ export function mapArguments(own: number, ranges: readonly SubordinateRange[]): 
 }
 
 /** The user this process runs as. @param passwd text of `/etc/passwd` */
-export function currentUser(passwd = readText("/etc/passwd")): User {
+export function currentUser(passwd = readIfPresent("/etc/passwd") ?? ""): User {
   const uid = process.geteuid?.() ?? 0;
   const gid = process.getegid?.() ?? 0;
   const entry = passwd

@@ -1,6 +1,14 @@
-import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
-import { type Clock, FailedPrecondition, InvalidArgument, NotFound, Unavailable, Unsupported } from "@boxship/base";
+import {
+  type Clock,
+  FailedPrecondition,
+  InvalidArgument,
+  isExecutable,
+  NotFound,
+  SYSTEM_PATH,
+  Unavailable,
+  Unsupported,
+} from "@boxship/base";
 import { runProcess } from "@boxship/kernel";
 import type { JsonObject } from "./configuration.ts";
 
@@ -27,19 +35,11 @@ export interface PluginHost {
 }
 
 const TIMEOUT = 60_000;
-const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** The program of a plugin. Throws {@link NotFound}. */
 export function findPlugin(type: string, directories: readonly string[]): string {
-  for (const directory of directories) {
-    const file = join(directory, type);
-    try {
-      accessSync(file, constants.X_OK);
-      return file;
-    } catch {
-      // Not in this directory.
-    }
-  }
+  const found = directories.map((directory) => join(directory, type)).find(isExecutable);
+  if (found !== undefined) return found;
   throw new NotFound(`there is no CNI plugin ${type} in ${directories.join(", ")}`, {
     subject: { kind: "CNI plugin", name: type },
     remedy: "install it (Debian: containernetworking-plugins), or configure the directory that it is in",
@@ -74,7 +74,7 @@ function environment(
 ): Record<string, string> {
   const args = Object.entries(attachment?.args ?? {}).map(([key, value]) => `${key}=${value}`);
   return {
-    PATH,
+    PATH: SYSTEM_PATH,
     CNI_COMMAND: command,
     CNI_PATH: directories.join(":"),
     ...(attachment === undefined

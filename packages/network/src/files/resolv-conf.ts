@@ -1,5 +1,4 @@
-import { readFileSync } from "node:fs";
-import { systemCode } from "@boxship/base";
+import { readIfPresent } from "@boxship/base";
 import type { DnsSettings } from "../contract.ts";
 
 /** What a resolver configuration says (resolv.conf(5)). */
@@ -33,12 +32,8 @@ export function parseResolvConf(text: string): ResolverConfiguration {
 
 /** The host's own configuration; an absent file is an empty one. */
 export function readHostResolvers(path: string): ResolverConfiguration {
-  try {
-    return parseResolvConf(readFileSync(path, "utf8"));
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return EMPTY;
-    throw error;
-  }
+  const text = readIfPresent(path);
+  return text === undefined ? EMPTY : parseResolvConf(text);
 }
 
 /** Whether an address of a server means the machine itself, so that a container would ask itself. */

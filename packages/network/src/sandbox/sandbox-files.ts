@@ -1,5 +1,4 @@
-import { readFileSync } from "node:fs";
-import { systemCode } from "@boxship/base";
+import { readIfPresent } from "@boxship/base";
 import type { ExtraHost } from "../contract.ts";
 import { extraEntries, formatEntries, formatHosts, type HostsEntry } from "../files/hosts-file.ts";
 import { containerResolvers, formatResolvConf, internalResolvers } from "../files/resolv-conf.ts";
@@ -39,13 +38,8 @@ export function hostResolvConf(context: ManagerContext): string {
 }
 
 function readHostFile(path: string): string {
-  try {
-    const text = readFileSync(path, "utf8");
-    return text === "" || text.endsWith("\n") ? text : `${text}\n`;
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return "";
-    throw error;
-  }
+  const text = readIfPresent(path) ?? "";
+  return text === "" || text.endsWith("\n") ? text : `${text}\n`;
 }
 
 function ownEntries({ stored }: LiveSandbox, { ipv4, ipv6 }: StoredEndpoint): HostsEntry[] {

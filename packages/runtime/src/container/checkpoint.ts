@@ -1,7 +1,7 @@
-import { accessSync, constants, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
-import { errorMessage, FailedPrecondition } from "@boxship/base";
+import { errorMessage, FailedPrecondition, findProgram } from "@boxship/base";
 import { runProcess } from "@boxship/kernel";
 import type { CheckpointRequest } from "../contract.ts";
 import { type Context, RUNTIME_ENVIRONMENT, type RuntimeBinary, runtimeCommand } from "./context.ts";
@@ -16,7 +16,7 @@ export class Criu {
 
   /** The environment in which a runtime finds it. */
   environment(): Readonly<Record<string, string>> {
-    const found = findCriu();
+    const found = findProgram("criu");
     const path = RUNTIME_ENVIRONMENT["PATH"] ?? "";
     return { ...RUNTIME_ENVIRONMENT, PATH: found === undefined ? path : `${dirname(found)}${delimiter}${path}` };
   }
@@ -45,23 +45,8 @@ export class Criu {
   }
 }
 
-function findCriu(): string | undefined {
-  const directories = [process.env["PATH"] ?? "", RUNTIME_ENVIRONMENT["PATH"] ?? ""].join(delimiter).split(delimiter);
-  return directories
-    .filter((directory) => directory.startsWith("/"))
-    .map((directory) => join(directory, "criu"))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
-}
-
 async function check(): Promise<string | undefined> {
-  const file = findCriu();
+  const file = findProgram("criu");
   if (file === undefined) return "CRIU is not installed";
   try {
     const { code, stdout, stderr } = await runProcess({

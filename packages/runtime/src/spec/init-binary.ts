@@ -1,5 +1,6 @@
-import { accessSync, closeSync, constants, openSync, readSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
+import { isExecutable } from "@boxship/base";
 
 /** In order of preference: small and made for this first. */
 const NAMES = ["catatonit", "docker-init", "tini-static", "tini", "dumb-init"];
@@ -17,15 +18,6 @@ export function findInitBinary(directories: readonly string[] = DIRECTORIES): st
     }
   }
   return undefined;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 const PT_INTERP = 3;

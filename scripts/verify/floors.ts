@@ -17,12 +17,18 @@ export const floors: Readonly<Record<string, number>> = {
   "docker-api": 3,
   registry: 3,
   build: 3,
+  api: 4,
+  apiserver: 4,
   cli: 8,
   daemon: 8,
 };
 
 /** Imports along a floor that are allowed: from, to. */
-const neighbours: readonly (readonly [string, string])[] = [["kernel", "base"]];
+const neighbours: readonly (readonly [string, string])[] = [
+  ["kernel", "base"],
+  ["apiserver", "api"],
+  ["client", "api"],
+];
 
 /** Imported by tests only; may itself import anything. */
 const testOnly = new Set(["testkit"]);

@@ -1,0 +1,17 @@
+export * from "./columns/age.ts";
+export { AGE, NAME } from "./columns/builtin-columns.ts";
+export * from "./kind/builtin-kinds.ts";
+export * from "./kind/kind.ts";
+export * from "./kind/kind-registry.ts";
+export * from "./object/json.ts";
+export * from "./object/kube-object.ts";
+export * from "./schema/apply-defaults.ts";
+export * from "./schema/decode.ts";
+export { definition, definitionNames } from "./schema/definitions.ts";
+export * from "./schema/schema.ts";
+export * from "./selector/field-selector.ts";
+export * from "./selector/label-selector.ts";
+export * from "./status/failures.ts";
+export * from "./status/field-error.ts";
+export * from "./status/status.ts";
+export * from "./status/to-status.ts";

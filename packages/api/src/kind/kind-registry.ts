@@ -1,0 +1,59 @@
+import type { Kind } from "./kind.ts";
+
+/**
+ * The kinds that are served now: the built-in ones, and whatever CRDs add and take away. A group's versions are in the
+ * order of preference.
+ */
+export class KindRegistry {
+  readonly #byResource = new Map<string, Kind>();
+  readonly #byKind = new Map<string, Kind>();
+  /** Goes up with every change: what discovery documents are made from. */
+  #generation = 0;
+
+  constructor(kinds: readonly Kind[]) {
+    for (const kind of kinds) this.#put(kind);
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  find(group: string, version: string, resource: string): Kind | undefined {
+    return this.#byResource.get(`${group}/${version}/${resource}`);
+  }
+
+  findKind(group: string, version: string, kind: string): Kind | undefined {
+    return this.#byKind.get(`${group}/${version}/${kind}`);
+  }
+
+  /** Any served version of a resource. */
+  findResource(group: string, resource: string): Kind | undefined {
+    for (const kind of this.#byResource.values()) if (kind.group === group && kind.resource === resource) return kind;
+    return undefined;
+  }
+
+  all(): IterableIterator<Kind> {
+    return this.#byResource.values();
+  }
+
+  /** Adds kinds, or replaces those of the same group, version and plural. */
+  put(...kinds: readonly Kind[]): void {
+    for (const kind of kinds) this.#put(kind);
+    this.#generation++;
+  }
+
+  /** Takes away what the condition holds for. */
+  remove(condition: (kind: Kind) => boolean): void {
+    for (const [key, kind] of this.#byResource) {
+      if (!condition(kind)) continue;
+      this.#byResource.delete(key);
+      this.#byKind.delete(`${kind.group}/${kind.version}/${kind.kind}`);
+    }
+    this.#generation++;
+  }
+
+  #put(kind: Kind): void {
+    this.#byResource.set(`${kind.group}/${kind.version}/${kind.resource}`, kind);
+    this.#byKind.set(`${kind.group}/${kind.version}/${kind.kind}`, kind);
+  }
+}

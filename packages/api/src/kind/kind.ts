@@ -1,0 +1,72 @@
+import type { Json } from "../object/json.ts";
+import type { KubeObject } from "../object/kube-object.ts";
+import type { Schema } from "../schema/schema.ts";
+import type { FieldError } from "../status/field-error.ts";
+
+/** Everything that the server knows of one version of one resource; built-in and custom ones alike. */
+export interface Kind {
+  /** Empty for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly listKind: string;
+  /** Plural, as paths have it. */
+  readonly resource: string;
+  readonly singular: string;
+  readonly namespaced: boolean;
+  readonly verbs: ReadonlySet<Verb>;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  /** Names below an object's path: `status`, `scale`, … */
+  readonly subresources: ReadonlySet<string>;
+  /** The version that is kept; others are converted from it. */
+  readonly storageVersion: string;
+  readonly schema: Schema;
+  readonly custom: boolean;
+  /** Without Name and Age at the end of most: as tables have them, in their order. */
+  readonly columns: readonly Column[];
+  /** Paths that field selectors may name besides metadata.name and metadata.namespace. */
+  readonly selectableFields: readonly string[];
+  /** Where the scale subresource finds its numbers. */
+  readonly scale?: ScalePaths;
+  readonly hooks: KindHooks;
+}
+
+export type Verb = "create" | "delete" | "deletecollection" | "get" | "list" | "patch" | "update" | "watch";
+
+/** A column of a table, `meta/v1.TableColumnDefinition`, and how its cells are made. */
+export interface Column {
+  readonly name: string;
+  readonly type: "string" | "integer" | "number" | "boolean" | "date";
+  readonly format?: string;
+  readonly description: string;
+  /** 0 is always shown; others with `-o wide`. */
+  readonly priority: number;
+  /** @param now milliseconds since the epoch */
+  cell(object: KubeObject, now: number): Json;
+}
+
+/** Paths of fields, e.g. `spec.replicas`. */
+export interface ScalePaths {
+  readonly specReplicas: readonly string[];
+  readonly statusReplicas: readonly string[];
+  /** Of a label selector, as object or as text. */
+  readonly selector?: readonly string[];
+}
+
+/** What a schema cannot say about a kind. Objects are changed in place. */
+export interface KindHooks {
+  /** Defaults that depend on other fields. Runs after the schema's, and again on objects that were defaulted. */
+  applyDefaults?(object: KubeObject): void;
+  /** What a new object gets or loses whoever makes it; status has been taken away. */
+  prepareCreate?(object: KubeObject): void;
+  /** What an update cannot change is put back. */
+  prepareUpdate?(object: KubeObject, old: KubeObject): void;
+  /** Whether spec is what counts for generation. @default every kind with a spec but a few of upstream's */
+  readonly tracksGeneration?: boolean;
+  validate?(object: KubeObject): readonly FieldError[];
+  /** Besides `validate`. */
+  validateUpdate?(object: KubeObject, old: KubeObject): readonly FieldError[];
+  /** How long an object stays when it is deleted gracefully; 0: it goes at once. @default 0 */
+  gracePeriod?(object: KubeObject, requested: number | undefined): number;
+}

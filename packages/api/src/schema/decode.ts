@@ -1,0 +1,128 @@
+import { getField, isObject, type Json, type JsonObject, setField } from "../object/json.ts";
+import type { Schema } from "./schema.ts";
+
+/** What was found while a value was brought into its schema's shape. */
+export interface Decoded {
+  /** Without fields that the schema does not know. */
+  readonly value: Json;
+  /** Paths of unknown fields, e.g. `spec.containers[0].imagee`. */
+  readonly unknown: readonly string[];
+  /** Values of a wrong type. */
+  readonly mismatches: readonly Mismatch[];
+}
+
+export interface Mismatch {
+  readonly path: string;
+  /** What the schema wants: `int32`, `string`, `[]core.v1.Container`, … */
+  readonly wanted: string;
+  readonly found: Json;
+}
+
+/** Depth beyond which no value goes. */
+const DEEPEST = 200;
+
+/**
+ * Brings a value into the shape of its schema: unknown fields go, and so do nulls and, with `dropEmpty`, lists and maps
+ * of nothing, which built-in kinds never write.
+ */
+export function decode(schema: Schema, value: Json, options: { readonly dropEmpty: boolean }): Decoded {
+  const walker = new Walker(options.dropEmpty);
+  const decoded = walker.walk(schema, value, "", 0);
+  return { value: decoded ?? null, unknown: walker.unknown, mismatches: walker.mismatches };
+}
+
+class Walker {
+  readonly unknown: string[] = [];
+  readonly mismatches: Mismatch[] = [];
+  readonly #dropEmpty: boolean;
+
+  constructor(dropEmpty: boolean) {
+    this.#dropEmpty = dropEmpty;
+  }
+
+  walk(schema: Schema, value: Json, path: string, depth: number): Json {
+    if (depth > DEEPEST) return this.#mismatch(schema, value, path);
+    if (value === null) return null;
+    if (schema.intOrString) {
+      return typeof value === "string" || Number.isInteger(value) ? value : this.#mismatch(schema, value, path);
+    }
+    switch (schema.type) {
+      case undefined:
+        return value;
+      case "object":
+        return isObject(value) ? this.#object(schema, value, path, depth) : this.#mismatch(schema, value, path);
+      case "array":
+        if (!Array.isArray(value)) return this.#mismatch(schema, value, path);
+        return value.map((item, index) => this.walk(schema.items ?? {}, item, `${path}[${index}]`, depth + 1));
+      case "string":
+        if (typeof value === "string") return value;
+        if (schema.format === "quantity" && typeof value === "number") return String(value);
+        return this.#mismatch(schema, value, path);
+      case "boolean":
+        return typeof value === "boolean" ? value : this.#mismatch(schema, value, path);
+      case "number":
+        return typeof value === "number" ? value : this.#mismatch(schema, value, path);
+      case "integer":
+        return fitsInteger(schema, value) ? value : this.#mismatch(schema, value, path);
+    }
+  }
+
+  #object(schema: Schema, value: JsonObject, path: string, depth: number): JsonObject {
+    const { properties, additional, preserveUnknown } = schema;
+    const result: JsonObject = {};
+    for (const field of Object.keys(value)) {
+      const item = getField(value, field);
+      if (item === undefined) continue;
+      const below = properties?.get(field) ?? additional;
+      const at = path === "" ? field : `${path}.${field}`;
+      if (below === undefined) {
+        if (preserveUnknown || (properties === undefined && additional === undefined)) setField(result, field, item);
+        else this.unknown.push(at);
+        continue;
+      }
+      const decoded = this.walk(below, item, at, depth + 1);
+      if (this.#keeps(decoded, below, schema, field)) setField(result, field, decoded);
+    }
+    return result;
+  }
+
+  #keeps(value: Json, below: Schema, { additional, required }: Schema, field: string): boolean {
+    if (additional !== undefined) return true;
+    if (value === null) return below.nullable === true;
+    if (!this.#dropEmpty || required?.includes(field)) return true;
+    if (Array.isArray(value)) return value.length > 0;
+    return below.additional === undefined || !isObject(value) || Object.keys(value).length > 0;
+  }
+
+  #mismatch(schema: Schema, found: Json, path: string): Json {
+    this.mismatches.push({ path, wanted: typeName(schema), found });
+    return null;
+  }
+}
+
+function fitsInteger({ format }: Schema, value: Json): boolean {
+  if (!Number.isInteger(value)) return false;
+  return format !== "int32" || ((value as number) >= -(2 ** 31) && (value as number) < 2 ** 31);
+}
+
+/** A type as Go has it. */
+export function typeName(schema: Schema): string {
+  if (schema.definition !== undefined) return schema.definition.replace(/^.*\.v\d+\w*\./, "v1.");
+  if (schema.intOrString) return "intstr.IntOrString";
+  switch (schema.type) {
+    case "array":
+      return `[]${typeName(schema.items ?? {})}`;
+    case "object":
+      return schema.additional === undefined ? "map[string]interface {}" : `map[string]${typeName(schema.additional)}`;
+    case "integer":
+      return schema.format ?? "int64";
+    case "number":
+      return "float64";
+    case "boolean":
+      return "bool";
+    case "string":
+      return schema.format === "byte" ? "[]uint8" : "string";
+    case undefined:
+      return "interface {}";
+  }
+}

@@ -1,0 +1,116 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Json, Kind, KubeObject } from "@boxship/api";
+
+/**
+ * What the parts of the server promise each other. A request passes, in this order: the {@link Authenticator}s (the
+ * first that knows the caller), the {@link Authorizer}s (the first with an opinion), its verb, and, where it writes,
+ * the {@link AdmissionPlugin}s: all that mutate, validation of the object, all that validate.
+ */
+
+/** Who asks. */
+export interface User {
+  readonly name: string;
+  readonly uid?: string;
+  readonly groups: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+export const ANONYMOUS: User = { name: "system:anonymous", groups: ["system:unauthenticated"] };
+
+/** What an authenticator sees of a request. */
+export interface Credentials {
+  readonly headers: IncomingHttpHeaders;
+  /** Of a client certificate that our authority has signed and whose time has not run out. */
+  readonly certificate?: CertificateSubject;
+}
+
+export interface CertificateSubject {
+  readonly commonName: string;
+  readonly organizations: readonly string[];
+}
+
+export interface Authenticator {
+  /**
+   * @returns undefined where the request carries nothing that this one understands
+   * @throws Unauthorized for credentials that it understands and does not accept
+   */
+  authenticate(credentials: Credentials): Promise<User | undefined>;
+}
+
+/** What a request is about, read from its method and path. */
+export interface RequestInfo {
+  /** Of resources get, list, watch, create, update, patch, delete, deletecollection; else the method in lower case. */
+  readonly verb: string;
+  readonly path: string;
+  /** Absent for paths that are no resource: `/healthz`, `/apis`, … */
+  readonly resource?: ResourceInfo;
+}
+
+export interface ResourceInfo {
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+  readonly namespace: string;
+  /** Empty for collections. */
+  readonly name: string;
+  readonly subresource: string;
+}
+
+/** What an authorizer decides about. */
+export interface Attributes extends RequestInfo {
+  readonly user: User;
+}
+
+export type Decision =
+  | { readonly verdict: "allow"; readonly reason?: string }
+  | { readonly verdict: "deny" | "no-opinion"; readonly reason?: string };
+
+export interface Authorizer {
+  authorize(attributes: Attributes): Decision | Promise<Decision>;
+  /** What a user may do in a namespace: what `kubectl auth can-i --list` shows. */
+  rulesFor?(user: User, namespace: string): UserRules | Promise<UserRules>;
+}
+
+export interface UserRules {
+  readonly resourceRules: readonly ResourceRule[];
+  readonly nonResourceRules: readonly NonResourceRule[];
+}
+
+export interface ResourceRule {
+  readonly verbs: readonly string[];
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly resourceNames?: readonly string[];
+}
+
+export interface NonResourceRule {
+  readonly verbs: readonly string[];
+  readonly nonResourceURLs: readonly string[];
+}
+
+/** A write that is about to happen. */
+export interface AdmissionRequest {
+  readonly operation: "CREATE" | "UPDATE" | "DELETE" | "CONNECT";
+  readonly kind: Kind;
+  readonly namespace: string;
+  readonly name: string;
+  readonly subresource: string;
+  readonly user: User;
+  readonly dryRun: boolean;
+  /** Mutating plugins change it in place. Null for DELETE and CONNECT. */
+  readonly object: KubeObject | null;
+  /** Null for CREATE. Nobody changes it. */
+  readonly oldObject: KubeObject | null;
+  /** The options of the verb, e.g. `meta/v1.DeleteOptions`. */
+  readonly options: Json;
+  /** A line for the client's eyes, sent as a Warning header. */
+  warn(message: string): void;
+}
+
+export interface AdmissionPlugin {
+  readonly name: string;
+  /** Changes the object, or refuses. @throws Forbidden, Invalid */
+  mutate?(request: AdmissionRequest): void | Promise<void>;
+  /** Refuses. @throws Forbidden, Invalid */
+  validate?(request: AdmissionRequest): void | Promise<void>;
+}

@@ -1,0 +1,64 @@
+import type { RequestInfo, ResourceInfo } from "../contract.ts";
+
+const VERBS: Readonly<Record<string, readonly [collection: string, single: string]>> = {
+  GET: ["list", "get"],
+  HEAD: ["list", "get"],
+  POST: ["create", "create"],
+  PUT: ["update", "update"],
+  PATCH: ["patch", "patch"],
+  DELETE: ["deletecollection", "delete"],
+};
+
+/** Below a namespace's own path these are its subresources, not resources inside of it. */
+const NAMESPACE_SUBRESOURCES = new Set(["status", "finalize"]);
+
+/**
+ * What a request is about. Authorization and routing read the same answer.
+ *
+ * @param path decoded segment by segment; undefined for one that cannot be decoded
+ */
+export function requestInfo(method: string, pathname: string, query: URLSearchParams): RequestInfo | undefined {
+  const parts = segments(pathname);
+  if (parts === undefined) return undefined;
+  const other: RequestInfo = { verb: method.toLowerCase(), path: pathname };
+  const resource = resourceInfo(parts);
+  if (resource === undefined) return other;
+  const [collection, single] = VERBS[method] ?? [method.toLowerCase(), method.toLowerCase()];
+  const isSingle = resource.info.name !== "";
+  let verb = isSingle ? single : collection;
+  if ((verb === "list" || verb === "get") && resource.info.subresource === "") {
+    const { watch } = Object.fromEntries(query);
+    if (resource.watch || watch === "true" || watch === "1") verb = "watch";
+  }
+  return { verb, path: pathname, resource: resource.info };
+}
+
+function segments(pathname: string): readonly string[] | undefined {
+  try {
+    return pathname
+      .split("/")
+      .filter((part) => part !== "")
+      .map(decodeURIComponent);
+  } catch {
+    return undefined;
+  }
+}
+
+function resourceInfo(parts: readonly string[]): { info: ResourceInfo; watch: boolean } | undefined {
+  let rest = [...parts];
+  const root = rest.shift();
+  if (root !== "api" && root !== "apis") return undefined;
+  const group = root === "apis" ? rest.shift() : "";
+  const version = rest.shift();
+  if (group === undefined || version === undefined || rest.length === 0) return undefined;
+  const watch = rest[0] === "watch";
+  if (watch) rest = rest.slice(1);
+  let namespace = "";
+  if (rest[0] === "namespaces" && rest.length > 2 && !NAMESPACE_SUBRESOURCES.has(rest[2] ?? "")) {
+    namespace = rest[1] ?? "";
+    rest = rest.slice(2);
+  } else if (rest[0] === "namespaces" && rest.length > 1) namespace = rest[1] ?? "";
+  const [resource = "", name = "", ...below] = rest;
+  if (resource === "") return undefined;
+  return { info: { group, version, resource, namespace, name, subresource: below.join("/") }, watch };
+}

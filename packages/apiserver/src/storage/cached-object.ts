@@ -1,0 +1,50 @@
+import { type Kind, type KubeObject, type Labels, valueAt } from "@boxship/api";
+import { parseObject } from "./object-bytes.ts";
+
+/** An object as lists and watches have it: bytes, and what selectors look at once somebody has asked for it. */
+export class CachedObject {
+  readonly key: string;
+  /** JSON, resourceVersion included. */
+  readonly bytes: Buffer;
+  /** The revision that last changed it. */
+  readonly revision: number;
+  #selected: { readonly labels: Labels | undefined; readonly fields: KubeObject } | undefined;
+
+  constructor(key: string, bytes: Buffer, revision: number) {
+    this.key = key;
+    this.bytes = bytes;
+    this.revision = revision;
+  }
+
+  /** A copy that the caller may change. */
+  parse(): KubeObject {
+    return parseObject(this.bytes);
+  }
+
+  labels(kind: Kind): Labels | undefined {
+    return this.#select(kind).labels;
+  }
+
+  /** An object that has what field selectors may name, and its metadata's name and namespace. */
+  fields(kind: Kind): KubeObject {
+    return this.#select(kind).fields;
+  }
+
+  #select({ selectableFields }: Kind) {
+    if (this.#selected !== undefined) return this.#selected;
+    const object = this.parse();
+    const { name, namespace, labels } = object.metadata;
+    const fields = { metadata: { name, namespace } } as KubeObject;
+    for (const path of selectableFields) copyField(object, fields, path.split("."));
+    this.#selected = { labels, fields };
+    return this.#selected;
+  }
+}
+
+function copyField(from: KubeObject, to: KubeObject, path: readonly string[]): void {
+  const value = valueAt(from, ...path);
+  if (value === undefined) return;
+  let here: Record<string, unknown> = to;
+  for (const field of path.slice(0, -1)) here = (here[field] ??= {}) as Record<string, unknown>;
+  here[path.at(-1) ?? ""] = value;
+}

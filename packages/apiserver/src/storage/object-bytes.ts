@@ -1,0 +1,52 @@
+import type { Kind, KubeObject } from "@boxship/api";
+import { Internal } from "@boxship/base";
+
+/**
+ * How objects lie in the store: as JSON that begins with apiVersion, kind and metadata, without the resourceVersion,
+ * which is the revision that the store gives them. It is put in when they are read.
+ */
+const MARK = Buffer.from('"metadata":{');
+
+/** Furthest that the metadata's beginning can be: group, version and kind are bounded. */
+const SEARCHED = 1024;
+
+export function encodeObject(object: KubeObject): Uint8Array {
+  const { apiVersion, kind, metadata, ...rest } = object;
+  const { resourceVersion: _, ...kept } = metadata;
+  const text = JSON.stringify({ apiVersion, kind, metadata: kept, ...rest });
+  return new TextEncoder().encode(text);
+}
+
+/** The object's JSON as clients see it. */
+export function withRevision(stored: Uint8Array, revision: number): Buffer {
+  const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
+  const at = bytes.subarray(0, SEARCHED).indexOf(MARK);
+  if (at < 0) throw new Internal("a stored object has no metadata");
+  const after = at + MARK.length;
+  const inserted = `"resourceVersion":"${revision}",`;
+  const whole = Buffer.allocUnsafe(bytes.length + inserted.length);
+  bytes.copy(whole, 0, 0, after);
+  whole.write(inserted, after, "latin1");
+  bytes.copy(whole, after + inserted.length, after);
+  return whole;
+}
+
+export function parseObject(bytes: Buffer): KubeObject {
+  return JSON.parse(bytes.toString("utf8")) as KubeObject;
+}
+
+const ROOT = "/registry/";
+
+/** Where a resource's objects are: all of them, those of a namespace, or one. */
+export function objectKey({ group, resource, namespaced }: Kind, namespace = "", name = ""): string {
+  const collection = `${ROOT}${group === "" ? "core" : group}/${resource}/`;
+  if (!namespaced) return `${collection}${name}`;
+  return namespace === "" ? collection : `${collection}${namespace}/${name}`;
+}
+
+/** The part of a key that all objects of its resource share, ending in `/`; undefined for keys that are no objects'. */
+export function collectionOf(key: string): string | undefined {
+  if (!key.startsWith(ROOT)) return undefined;
+  const slash = key.indexOf("/", key.indexOf("/", ROOT.length) + 1);
+  return slash < 0 ? undefined : key.slice(0, slash + 1);
+}

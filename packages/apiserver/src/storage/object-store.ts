@@ -1,0 +1,261 @@
+import { alreadyExists, failure, type Kind, type KubeObject } from "@boxship/api";
+import { type Clock, type Logger, sleep } from "@boxship/base";
+import { Compacted, type KeyValue, prefixRange, type Store, type WatchBatch, type WatchEvent } from "@boxship/store";
+import { CachedObject } from "./cached-object.ts";
+import { collectionOf, encodeObject, objectKey, withRevision } from "./object-bytes.ts";
+import { ResourceCache } from "./resource-cache.ts";
+import type { ValueCodec } from "./value-codec.ts";
+
+export interface ObjectStoreOptions {
+  /** Stays the caller's. */
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How a resource's values are kept. */
+  codecFor(collection: string): ValueCodec;
+}
+
+/** Objects of one page are loaded at a time. */
+const LOADED_AT_ONCE = 5000;
+const RETRY_MS = 200;
+/** How long a read may wait for a revision that has not been told yet. */
+const PATIENCE_MS = 3000;
+
+interface Loading {
+  readonly cache: Promise<ResourceCache>;
+  /** What was told while it was read. */
+  readonly told: WatchEvent[];
+}
+
+interface Waiter {
+  readonly revision: number;
+  readonly resolve: () => void;
+}
+
+/**
+ * Objects over the store. Single ones are read from it; lists and watches come from memory, which one watch of the
+ * whole store keeps: a resource is loaded when it is first listed or watched.
+ */
+export class ObjectStore implements AsyncDisposable {
+  readonly #options: ObjectStoreOptions;
+  readonly #caches = new Map<string, ResourceCache>();
+  readonly #loading = new Map<string, Loading>();
+  readonly #ending = new AbortController();
+  readonly #loop: Promise<void>;
+  #waiters: Waiter[] = [];
+  #told: number;
+
+  private constructor(options: ObjectStoreOptions, revision: number) {
+    this.#options = options;
+    this.#told = revision;
+    this.#loop = this.#follow();
+  }
+
+  static async open(options: ObjectStoreOptions): Promise<ObjectStore> {
+    const { revision } = await options.store.range({ start: "/registry" });
+    return new ObjectStore(options, revision);
+  }
+
+  /** The newest revision that lists and watches know of. */
+  get told(): number {
+    return this.#told;
+  }
+
+  async get(kind: Kind, namespace: string, name: string): Promise<CachedObject | undefined> {
+    const key = objectKey(kind, namespace, name);
+    const { items } = await this.#options.store.range({ start: key });
+    return items[0] === undefined ? undefined : this.#cached(items[0]);
+  }
+
+  /**
+   * @param lease ends the object with the lease's time; 0: none
+   * @throws AlreadyExists
+   */
+  async create(kind: Kind, object: KubeObject, lease = 0): Promise<CachedObject> {
+    const { name = "", namespace } = object.metadata;
+    const key = objectKey(kind, namespace, name);
+    const value = encodeObject(object);
+    const sealed = this.#codec(key).seal(key, value);
+    const { succeeded, revision } = await this.#options.store.transact({
+      compare: [{ key, target: "createRevision", value: 0 }],
+      success: [{ kind: "put", key, value: sealed, lease }],
+    });
+    if (!succeeded) throw alreadyExists(kind, name);
+    return new CachedObject(key, withRevision(value, revision), revision);
+  }
+
+  /** @returns undefined where the object is no longer the one of `expected` */
+  async update(key: string, object: KubeObject, expected: number): Promise<CachedObject | undefined> {
+    const value = encodeObject(object);
+    const { succeeded, revision } = await this.#options.store.transact({
+      compare: [{ key, target: "modRevision", value: expected }],
+      success: [{ kind: "put", key, value: this.#codec(key).seal(key, value) }],
+    });
+    return succeeded ? new CachedObject(key, withRevision(value, revision), revision) : undefined;
+  }
+
+  /** @returns the deletion's revision; undefined where the object is no longer the one of `expected` */
+  async delete(key: string, expected: number): Promise<number | undefined> {
+    const { succeeded, revision } = await this.#options.store.transact({
+      compare: [{ key, target: "modRevision", value: expected }],
+      success: [{ kind: "delete", range: { start: key } }],
+    });
+    return succeeded ? revision : undefined;
+  }
+
+  /** Objects of a range at a revision, from the store. @throws Expired */
+  async readAt(
+    range: { readonly start: string; readonly end: string },
+    options: { readonly revision: number; readonly limit: number },
+  ) {
+    const { items, more, count } = await this.#options.store.range(range, options);
+    return { objects: items.map((item) => this.#cached(item)), more, count };
+  }
+
+  /** The resource's cache, as new as anything that was acknowledged before the call. */
+  async freshCache(kind: Kind): Promise<ResourceCache> {
+    const { revision } = await this.#options.store.range({ start: "/registry" });
+    const cache = await this.cache(kind);
+    await this.waitFor(revision);
+    return cache;
+  }
+
+  /** The resource's cache as it is. */
+  async cache(kind: Kind): Promise<ResourceCache> {
+    const collection = objectKey(kind);
+    return this.#caches.get(collection) ?? (await this.#load(collection));
+  }
+
+  /** @throws Timeout for a revision that does not come */
+  async waitFor(revision: number): Promise<void> {
+    if (revision <= this.#told) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiters.push({ revision, resolve });
+    using timer = this.#options.clock.setTimeout(PATIENCE_MS, resolve);
+    void timer;
+    await promise;
+    if (revision > this.#told) {
+      throw failure("Timeout", `Too large resource version: ${revision}, current: ${this.#told}`, {
+        causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
+        retryAfterSeconds: 1,
+      });
+    }
+  }
+
+  /** Changes of a resource between two revisions, read from the store, for watches that come back late. */
+  history(kind: Kind, from: number) {
+    return this.#options.store.watch(prefixRange(objectKey(kind)), { from, previous: true });
+  }
+
+  cachedOf(item: KeyValue): CachedObject {
+    return this.#cached(item);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ending.abort();
+    for (const cache of this.#caches.values()) cache.end();
+    await this.#loop;
+  }
+
+  #codec(key: string): ValueCodec {
+    return this.#options.codecFor(collectionOf(key) ?? "");
+  }
+
+  #cached({ key, value, modRevision }: KeyValue): CachedObject {
+    return new CachedObject(key, withRevision(this.#codec(key).open(key, value), modRevision), modRevision);
+  }
+
+  #load(collection: string): Promise<ResourceCache> {
+    const running = this.#loading.get(collection);
+    if (running !== undefined) return running.cache;
+    const told: WatchEvent[] = [];
+    const cache = this.#read(collection, told).finally(() => this.#loading.delete(collection));
+    this.#loading.set(collection, { cache, told });
+    return cache;
+  }
+
+  async #read(collection: string, told: readonly WatchEvent[]): Promise<ResourceCache> {
+    const { start, end = "" } = prefixRange(collection);
+    const objects: CachedObject[] = [];
+    let at: number | undefined;
+    for (let from = start; ; ) {
+      const page = await this.#options.store.range(
+        { start: from, end },
+        { limit: LOADED_AT_ONCE, ...(at === undefined ? {} : { revision: at }) },
+      );
+      at ??= page.revision;
+      for (const item of page.items) objects.push(this.#cached(item));
+      const last = page.items.at(-1);
+      if (!page.more || last === undefined) break;
+      from = `${last.key}\0`;
+    }
+    const cache = new ResourceCache(objects, at);
+    this.#caches.set(collection, cache);
+    for (const event of told) this.#apply(cache, event);
+    return cache;
+  }
+
+  async #follow(): Promise<void> {
+    const { signal } = this.#ending;
+    while (!signal.aborted) {
+      try {
+        await this.#followOnce(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#options.logger.warn("the watch of the store ended; it is begun again", { error });
+        if (error instanceof Compacted) await this.#startOver();
+        await sleep(this.#options.clock, RETRY_MS, signal).catch(() => {});
+      }
+    }
+  }
+
+  async #followOnce(signal: AbortSignal): Promise<void> {
+    await using watch = this.#options.store.watch({ start: "", end: "" }, { from: this.#told + 1, progress: 5000 });
+    const stop = () => void watch[Symbol.asyncDispose]();
+    signal.addEventListener("abort", stop, { once: true });
+    using _ = { [Symbol.dispose]: () => signal.removeEventListener("abort", stop) };
+    for await (const batch of watch) this.#tell(batch);
+  }
+
+  /** Changes were missed: what is in memory is worth nothing, and who watches has to list again. */
+  async #startOver(): Promise<void> {
+    for (const cache of this.#caches.values()) cache.end();
+    this.#caches.clear();
+    const { revision } = await this.#options.store.range({ start: "/registry" });
+    this.#told = revision;
+  }
+
+  #tell({ revision, events }: WatchBatch): void {
+    for (const event of events) {
+      const collection = collectionOf(event.kind === "put" ? event.item.key : event.key);
+      if (collection === undefined) continue;
+      const cache = this.#caches.get(collection);
+      if (cache !== undefined) this.#apply(cache, event);
+      else this.#loading.get(collection)?.told.push(event);
+    }
+    this.#told = Math.max(this.#told, revision);
+    if (this.#waiters.length === 0) return;
+    const due = this.#waiters.filter((waiter) => waiter.revision <= this.#told);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.revision > this.#told);
+    for (const { resolve } of due) resolve();
+  }
+
+  #apply(cache: ResourceCache, event: WatchEvent): void {
+    if (event.kind === "put") {
+      if (event.item.modRevision > cache.changesFrom) cache.put(this.#cached(event.item));
+      return;
+    }
+    const last = cache.get(event.key);
+    if (last === undefined || event.modRevision <= cache.changesFrom) return;
+    cache.delete(new CachedObject(event.key, replaceRevision(last.bytes, event.modRevision), event.modRevision));
+  }
+}
+
+const REVISION = Buffer.from('"metadata":{"resourceVersion":"');
+
+/** The bytes of an object as clients see it, with another revision. */
+export function replaceRevision(bytes: Buffer, revision: number): Buffer {
+  const start = bytes.indexOf(REVISION) + REVISION.length;
+  const end = bytes.indexOf('"', start);
+  return Buffer.concat([bytes.subarray(0, start), Buffer.from(String(revision)), bytes.subarray(end)]);
+}

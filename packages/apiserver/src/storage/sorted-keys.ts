@@ -1,0 +1,41 @@
+import { compareKeys } from "@boxship/store";
+
+/** A set of keys in their order. */
+export class SortedKeys {
+  readonly #keys: string[] = [];
+
+  get size(): number {
+    return this.#keys.length;
+  }
+
+  /** Index of the first key that is not before `key`. */
+  indexOf(key: string): number {
+    let [low, high] = [0, this.#keys.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (compareKeys(this.#keys[middle] as string, key) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  add(key: string): void {
+    const last = this.#keys.at(-1);
+    if (last === undefined || compareKeys(last, key) < 0) {
+      this.#keys.push(key);
+      return;
+    }
+    const at = this.indexOf(key);
+    if (this.#keys[at] !== key) this.#keys.splice(at, 0, key);
+  }
+
+  delete(key: string): void {
+    const at = this.indexOf(key);
+    if (this.#keys[at] === key) this.#keys.splice(at, 1);
+  }
+
+  /** The keys from `start` up to, and without, `end`; an empty `end` is the end of all. */
+  between(start: string, end: string): readonly string[] {
+    return this.#keys.slice(this.indexOf(start), end === "" ? undefined : this.indexOf(end));
+  }
+}

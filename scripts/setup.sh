@@ -24,7 +24,7 @@ system_run="runc crun conmon mmdebstrap"
 system_test="newuidmap:uidmap pasta:passt slirp4netns skopeo iptables ip:iproute2 nft:nftables ps:procps zstd xz:xz-utils mkfs.ext4:e2fsprogs setfattr:attr
   setcap:libcap2-bin openssl curl git ssh-agent:openssh-client tar gzip libdevmapper.so.1.02.1:libdevmapper1.02.1 docker-compose zsh fish"
 # Unpacked beside the system when the command is missing.
-parts_test="dockerd:docker.io containerd:containerd docker-registry:docker-registry umoci:umoci buildah:buildah
+parts_test="dockerd:docker.io containerd:containerd docker-registry:docker-registry umoci:umoci buildah:buildah podman:podman
   rsyslogd:rsyslog libestr.so.0:libestr0 libfastjson.so.4:libfastjson4
   /usr/lib/cni/bridge:containernetworking-plugins"
 # Newer than the system's; tests that use them say so when they are absent.

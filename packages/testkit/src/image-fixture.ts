@@ -139,7 +139,7 @@ async function withLayout<T>(work: (layout: Layout) => Promise<T>): Promise<T> {
 }
 
 async function push(
-  registry: TestRegistry,
+  registry: Pick<TestRegistry, "host" | "auth">,
   layout: Layout,
   reference: string,
   flags: readonly string[],
@@ -153,7 +153,7 @@ async function push(
 
 /** Makes an image and pushes it with skopeo. @param name `repository:tag` */
 export async function pushFixture(
-  registry: TestRegistry,
+  registry: Pick<TestRegistry, "host" | "auth">,
   name: string,
   image: ImageFixture,
   options: PushOptions = {},
@@ -170,7 +170,7 @@ export async function pushFixture(
 
 /** Makes an image for several platforms and pushes it with skopeo. @param name `repository:tag` */
 export async function pushIndexFixture(
-  registry: TestRegistry,
+  registry: Pick<TestRegistry, "host" | "auth">,
   name: string,
   images: readonly ImageFixture[],
 ): Promise<PushedIndex> {

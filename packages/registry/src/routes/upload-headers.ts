@@ -1,3 +1,4 @@
+import { InvalidArgument } from "@boxship/base";
 import type { Digest } from "@boxship/oci";
 import { type Call, empty } from "../http/call.ts";
 
@@ -13,4 +14,15 @@ export function uploadAt(repository: string, id: string, offset: number): Record
 export function finished(call: Call, digest: Digest): void {
   const location = `/v2/${call.repository}/blobs/${digest}`;
   empty(call, 201, { location, "docker-content-digest": digest });
+}
+
+/** The first byte that a piece says it has; undefined where it does not say. @throws InvalidArgument */
+export function rangeStart(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined;
+  const match = /^(?:bytes[ =])?(\d{1,15})-(\d{1,15})(?:\/.*)?$/.exec(header);
+  const [start, end] = [Number(match?.[1]), Number(match?.[2])];
+  if (match !== null && start <= end + 1) return start;
+  throw new InvalidArgument(`invalid content range ${JSON.stringify(header)}`, {
+    subject: { kind: "upload range", name: header },
+  });
 }

@@ -1,7 +1,10 @@
+import { InvalidArgument } from "@boxship/base";
 import { isDigest } from "@boxship/oci";
 import { type Call, digestArgument, empty } from "../http/call.ts";
 import { RepositoryStore } from "../store/repository-store.ts";
 import { finished, uploadAt } from "./upload-headers.ts";
+
+const ALGORITHMS: readonly string[] = ["sha256", "sha512"];
 
 /** `POST /v2/{name}/blobs/uploads/`: begins an upload, is one (`?digest=`), or mounts a blob (`?mount=&from=`). */
 export async function uploadStart(call: Call): Promise<void> {
@@ -13,6 +16,14 @@ export async function uploadStart(call: Call): Promise<void> {
       finished(call, mount);
       return;
     }
+  }
+  const algorithm = query.get("digest-algorithm");
+  // Which one is told by the digest at the end; here it only must be one that is known.
+  if (algorithm !== null && !ALGORITHMS.includes(algorithm)) {
+    throw new InvalidArgument(`digest algorithm ${JSON.stringify(algorithm)} is not known here`, {
+      subject: { kind: "digest", name: algorithm },
+      remedy: `use one of ${ALGORITHMS.join(", ")}`,
+    });
   }
   const digest = query.has("digest") ? digestArgument(query.get("digest")) : undefined;
   const id = await uploads.start(repository);

@@ -147,6 +147,7 @@ export class RepositoryStore {
    * Stores a manifest whose blobs (or, of an index, manifests) the repository has already.
    *
    * @param reference the tag that it gets, or the digest that it must have
+   * @param moreTags tags that it gets besides
    * @throws InvalidArgument if it is malformed, has another digest, or needs what is not there; Conflict for a tag that
    *   must not change
    */
@@ -155,10 +156,11 @@ export class RepositoryStore {
     reference: string,
     bytes: Uint8Array,
     mediaType: string | undefined,
+    moreTags: readonly string[] = [],
   ): Promise<StoredManifest> {
-    const tag = isDigest(reference) ? undefined : checkTag(reference);
+    const tags = [...(isDigest(reference) ? [] : [reference]), ...moreTags].map(checkTag);
     const digest = digestOf(bytes, isDigest(reference) ? digestAlgorithm(reference) : "sha256");
-    if (tag === undefined && digest !== reference) {
+    if (isDigest(reference) && digest !== reference) {
       throw new InvalidArgument(`the manifest has the digest ${digest}, not ${reference}`, {
         subject: { kind: "digest", name: reference },
       });
@@ -181,7 +183,7 @@ export class RepositoryStore {
     await this.#adopt(repository, needs);
     const put = (key: string, value: object): Operation => ({ kind: "put", key, value: encodeRecord(value) });
     const operations = [put(keys.repository(repository), {}), put(keys.manifest(repository, digest), record)];
-    if (tag !== undefined) operations.push(put(keys.tag(repository, tag), { digest, pushedAt: now }));
+    for (const tag of tags) operations.push(put(keys.tag(repository, tag), { digest, pushedAt: now }));
     if (subject !== undefined) {
       const referrer = referrerOf(manifest, digest, bytes.byteLength);
       operations.push(put(keys.referrer(repository, subject.digest, digest), referrer));
@@ -190,7 +192,7 @@ export class RepositoryStore {
       const key = kind === "blob" ? keys.blob(repository, need) : keys.manifest(repository, need);
       return { key, target: "version", is: "greater", value: 0 };
     });
-    await this.#checkTagMayBe(repository, tag, digest);
+    for (const tag of tags) await this.#checkTagMayBe(repository, tag, digest);
     await this.#commit(repository, there, operations);
     return { digest, ...record };
   }
@@ -209,8 +211,8 @@ export class RepositoryStore {
     return this.#source?.hasBlob(repository, digest) === true ? this.content.stat(digest) : undefined;
   }
 
-  async #checkTagMayBe(repository: string, tag: string | undefined, digest: Digest): Promise<void> {
-    if (!this.#immutableTags || tag === undefined) return;
+  async #checkTagMayBe(repository: string, tag: string, digest: Digest): Promise<void> {
+    if (!this.#immutableTags) return;
     const present = await this.#tag(repository, tag);
     if (present === undefined || present.digest === digest) return;
     throw new Conflict(`tag ${tag} of repository ${repository} is ${present.digest}, and tags do not change here`, {

@@ -63,11 +63,7 @@ export class Uploads implements AsyncDisposable {
    */
   append(repository: string, id: string, bytes: AsyncIterable<Uint8Array>, from?: number): Promise<number> {
     return this.#within(repository, id, async (ingest) => {
-      if (from !== undefined && from !== ingest.offset) {
-        throw new InvalidArgument(`the upload goes on at byte ${ingest.offset}, not at ${from}`, {
-          subject: { kind: "upload range", name: String(ingest.offset) },
-        });
-      }
+      checkPlace(ingest, from);
       for await (const piece of bytes) await ingest.write(piece);
       return ingest.offset;
     });
@@ -76,12 +72,20 @@ export class Uploads implements AsyncDisposable {
   /**
    * Makes the upload a blob of its repository.
    *
+   * @param from as of {@link append}
    * @throws NotFound, Conflict, InvalidArgument if it has another digest; then the upload is gone
    */
-  async finish(repository: string, id: string, bytes: AsyncIterable<Uint8Array>, digest: Digest): Promise<void> {
+  async finish(
+    repository: string,
+    id: string,
+    bytes: AsyncIterable<Uint8Array>,
+    digest: Digest,
+    from?: number,
+  ): Promise<void> {
     using lease = this.#content.lease();
     lease.add(digest);
     const size = await this.#within(repository, id, async (ingest, session) => {
+      checkPlace(ingest, from);
       for await (const piece of bytes) await ingest.write(piece);
       if (digestAlgorithm(digest) !== "sha256") {
         await ingest[Symbol.asyncDispose]();
@@ -190,6 +194,14 @@ export class Uploads implements AsyncDisposable {
       await ingest?.[Symbol.asyncDispose]();
     }
   }
+}
+
+/** @throws InvalidArgument where a sender goes on at another place than where the upload is */
+function checkPlace({ offset }: BlobIngest, from: number | undefined): void {
+  if (from === undefined || from === offset) return;
+  throw new InvalidArgument(`the upload goes on at byte ${offset}, not at ${from}`, {
+    subject: { kind: "upload range", name: String(offset) },
+  });
 }
 
 function key(id: string): string {

@@ -15,6 +15,7 @@ export const floors: Readonly<Record<string, number>> = {
   template: 1,
   engine: 2,
   "docker-api": 3,
+  images: 3,
   registry: 3,
   build: 3,
   api: 4,

@@ -443,6 +443,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
   },
   { name: "search", summary: "Search a registry for images", load: () => import("./commands/search.ts") },
   {
+    name: "skopeo",
+    summary: "Inspect, copy, sync and delete images anywhere, in skopeo's words",
+    load: () => import("./commands/skopeo.ts"),
+  },
+  {
     name: "start",
     summary: "Start one or more stopped containers",
     load: () => import("./commands/start.ts"),

@@ -1,3 +1,10 @@
+import { basename } from "node:path";
 import { runCli } from "./run-cli.ts";
 
-if (import.meta.main) void runCli(process.argv.slice(2));
+/** Tools whose grammar is taken whole when the program is called by their name. */
+const TOOLS: readonly string[] = ["skopeo"];
+
+if (import.meta.main) {
+  const called = basename(process.argv0);
+  void runCli([...(TOOLS.includes(called) ? [called] : []), ...process.argv.slice(2)]);
+}

@@ -9,7 +9,8 @@ export {
 } from "./config-changes/shell-word.ts";
 export * from "./content-store/contract.ts";
 export { type FilesystemStoreOptions, openContentStore } from "./content-store/filesystem.ts";
-export type { Descriptor } from "./descriptor.ts";
+export { compact, Field } from "./decode.ts";
+export { type Descriptor, encodeDescriptor, readDescriptor } from "./descriptor.ts";
 export * from "./digest.ts";
 export type { BlobRequest } from "./distribution/blob-fetch.ts";
 export type { BlobPushRequest, BlobPushResult } from "./distribution/blob-push.ts";
@@ -17,6 +18,7 @@ export * from "./distribution/client.ts";
 export * from "./distribution/credentials.ts";
 export type { RegistriesConfig, RegistryConfig } from "./distribution/endpoints.ts";
 export { type OpenedUrl, type OpenUrlOptions, openUrl } from "./distribution/open-url.ts";
+export { referrersTag } from "./distribution/referrers.ts";
 export type { RetryPolicy } from "./distribution/retry.ts";
 export type { FoundRepository, Search } from "./distribution/search.ts";
 export * from "./image-archive/index.ts";

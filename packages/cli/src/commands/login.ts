@@ -88,7 +88,7 @@ function checked(credentials: Credentials): Credentials {
 }
 
 /** Asks on the terminal; a secret is not echoed. */
-async function ask(context: Context, prompt: string, secret: boolean): Promise<string> {
+export async function ask(context: Context, prompt: string, secret: boolean): Promise<string> {
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   context.stdout.write(prompt);
   const lines = createInterface({ input: context.stdin, output: secret ? silent : context.stdout, terminal: true });

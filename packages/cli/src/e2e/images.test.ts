@@ -90,4 +90,19 @@ describe("images through the command line", { concurrency: 2 }, () => {
     assert.equal(none.status, 1);
     assert.match(none.stderr, /An image does not exist locally with the tag[^]*Hint: .*boxship tag/);
   });
+
+  test("copied from the engine's store and into it in skopeo's words, digests unchanged", async () => {
+    await using directory = tempDir("cli-skopeo");
+    const layout = directory.join("layout");
+    const id = await ok("image", "inspect", "-f", "{{.Id}}", "busybox");
+    await ok("skopeo", "copy", "-q", "docker-daemon:busybox:latest", `dir:${directory.join("dir")}`);
+    await ok("skopeo", "copy", "-q", "containers-storage:busybox", `oci:${layout}:x`);
+    const reference = await runProgram(["skopeo", "inspect", `oci:${layout}:x`]);
+    assert.equal(reference.stdout.trim(), await ok("skopeo", "inspect", `oci:${layout}:x`), reference.stderr);
+    await ok("skopeo", "copy", "-q", `dir:${directory.join("dir")}`, "containers-storage:copied:1");
+    assert.equal(await ok("image", "inspect", "-f", "{{.Id}}", "copied:1"), id);
+    assert.equal(await output("copied:1", "echo", "here"), "here");
+    await ok("skopeo", "delete", "containers-storage:copied:1");
+    assert.match((await run(["skopeo", "inspect", "docker-daemon:copied:1"])).stderr, /[Nn]o such image/);
+  });
 });

@@ -11,7 +11,7 @@ import { type HttpRequest, isLoopbackHost } from "./http.ts";
 /** What may be done with a repository: `repository:library/nginx:pull`. */
 export type Scope = string;
 
-export function repositoryScope(reference: Reference, actions: readonly ("pull" | "push")[]): Scope {
+export function repositoryScope(reference: Reference, actions: readonly ("pull" | "push" | "delete")[]): Scope {
   return `repository:${reference.path}:${actions.join(",")}`;
 }
 

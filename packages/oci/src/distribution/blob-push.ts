@@ -22,7 +22,8 @@ export interface BlobPushRequest {
   /** The repository; its tag does not matter. */
   readonly reference: Reference;
   readonly descriptor: Descriptor;
-  readonly store: ContentStore;
+  /** Where its file is. */
+  readonly store: Pick<ContentStore, "path">;
   /** Repositories of the same registry that have the blob, as far as is known. @default [] */
   readonly mountFrom?: readonly Reference[] | undefined;
   /** Hears how many bytes were sent, about ten times a second. */

@@ -12,7 +12,7 @@ import {
 import type { BlobInfo } from "../content-store/contract.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { type Digest, digestAlgorithm, digestOf, isDigest } from "../digest.ts";
-import { MANIFEST_SIZE_LIMIT } from "../manifest.ts";
+import { type ImageIndex, MANIFEST_SIZE_LIMIT } from "../manifest.ts";
 import { MANIFEST_MEDIA_TYPES } from "../media-types.ts";
 import { familiarReference, type Reference, withDigest } from "../reference.ts";
 import { repositoryScope } from "./authentication.ts";
@@ -22,6 +22,7 @@ import { anonymous, type CredentialSource } from "./credentials.ts";
 import type { Endpoint, RegistriesConfig } from "./endpoints.ts";
 import type { Reply } from "./failures.ts";
 import { HttpConnections } from "./http.ts";
+import { listReferrers } from "./referrers.ts";
 import type { RetryPolicy } from "./retry.ts";
 import { type FoundRepository, type Search, searchRepositories } from "./search.ts";
 import { type ApiRequest, Session } from "./session.ts";
@@ -51,6 +52,11 @@ export interface RequestOptions {
   /** Credentials for this request instead of the client's, e.g. those that an API request brought along. */
   readonly credentials?: CredentialSource | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface ReferrersOptions extends RequestOptions {
+  /** Only those of this type. @default all */
+  readonly artifactType?: string | undefined;
 }
 
 /** A manifest's bytes as the registry keeps them, verified. */
@@ -97,6 +103,13 @@ export interface RegistryClient extends AsyncDisposable {
   pushBlob(request: BlobPushRequest & RequestOptions): Promise<BlobPushResult>;
   /** Stores a manifest or index under the tag of the reference, or without one under its digest. */
   putManifest(reference: Reference, manifest: ManifestToPut, options?: RequestOptions): Promise<void>;
+  /** Removes a manifest or index by digest; a tag is resolved first. Tags that lead to it go along. */
+  deleteManifest(reference: Reference, options?: RequestOptions): Promise<void>;
+  /**
+   * What refers to a manifest of the repository: signatures, bills of materials, other artifacts. From the referrers API,
+   * or the tag that takes its place where a registry has none.
+   */
+  referrers(reference: Reference, subject: Digest, options?: ReferrersOptions): Promise<ImageIndex>;
   /** Every tag of the repository, in the registry's order. */
   tags(reference: Reference, options?: RequestOptions): Promise<readonly string[]>;
   /** Repositories of a registry. Unsupported when it has neither a search nor a catalogue. */
@@ -232,6 +245,25 @@ class Client implements RegistryClient {
       `${endpoint.host} has stored another manifest for ${familiarReference(reference)}: its digest is ${stored} instead of ${digest}`,
       { subject: { kind: "image", name: familiarReference(reference) } },
     );
+  }
+
+  async deleteManifest(reference: Reference, options: RequestOptions = {}): Promise<void> {
+    const session = this.#sessionFor(options);
+    const digest = reference.digest ?? (await this.resolve(reference, options)).digest;
+    const request: ApiRequest = {
+      method: "DELETE",
+      path: `${reference.path}/manifests/${digest}`,
+      asked: { what: "manifest", reference, action: "delete" },
+      scope: repositoryScope(reference, ["delete"]),
+    };
+    await session.ask(session.registry(reference), request, options.signal);
+  }
+
+  async referrers(reference: Reference, subject: Digest, options: ReferrersOptions = {}): Promise<ImageIndex> {
+    const session = this.#sessionFor(options);
+    const endpoint = session.registry(reference);
+    const ask = (request: ApiRequest) => session.ask(endpoint, request, options.signal);
+    return listReferrers(ask, reference, subject, options.artifactType);
   }
 
   async tags(reference: Reference, options: RequestOptions = {}): Promise<readonly string[]> {

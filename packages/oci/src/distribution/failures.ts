@@ -22,7 +22,7 @@ export interface Asked {
   readonly what: "manifest" | "blob" | "tags" | "registry";
   readonly reference: Reference;
   /** @default "pull" */
-  readonly action?: "pull" | "push";
+  readonly action?: "pull" | "push" | "delete";
 }
 
 /** Statuses after which the same request may succeed. */
@@ -92,13 +92,15 @@ export function replyError(host: string, reply: Reply, asked: Asked): BoxshipErr
   return new InvalidArgument(answered, { subject });
 }
 
+const VERBS = { pull: "read", push: "write", delete: "delete in" } as const;
+
 function denied(host: string, { reference, action = "pull" }: Asked, words: string): PermissionDenied {
   const name = familiarName(reference);
   return new PermissionDenied(
     `${action} access denied for ${name}, repository does not exist or may require 'docker login': ${words}`,
     {
       subject: { kind: "image", name },
-      remedy: `check the name, or log in to ${host} with an account that may ${action === "pull" ? "read" : "write"} it`,
+      remedy: `check the name, or log in to ${host} with an account that may ${VERBS[action]} it`,
     },
   );
 }

@@ -19,7 +19,7 @@ export interface HttpRequest {
   readonly idleTimeoutMs: number;
 }
 
-export type HttpMethod = "GET" | "HEAD" | "POST" | "PUT" | "PATCH";
+export type HttpMethod = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /** A part of a file as a body. */
 export interface FileContent {

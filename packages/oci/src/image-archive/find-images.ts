@@ -27,7 +27,7 @@ import {
   decodeDockerManifest,
   decodeLayoutIndex,
 } from "./archive-index.ts";
-import type { ArchivedFile, ReadArchive } from "./read-archive.ts";
+import { lookUpFile, type ReadArchive } from "./read-archive.ts";
 
 export interface FindImagesRequest {
   readonly archive: ReadArchive;
@@ -50,7 +50,6 @@ export interface ArchivedImage {
 }
 
 const INDEX_DEPTH = 4;
-const LINK_DEPTH = 8;
 
 /**
  * The images in an archive: of an OCI image layout, or of the form that `docker save` wrote before 25. Where it is both
@@ -97,31 +96,16 @@ async function readConfig(store: ContentStore, digest: Digest): Promise<ImageCon
 
 // ── The older form ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** The file that a name in `manifest.json` means, links followed. */
-function lookUp({ files, links }: ReadArchive, name: string): ArchivedFile {
-  let at = name.replace(/^(?:\.\/)+/, "");
-  for (let depth = 0; depth <= LINK_DEPTH; depth++) {
-    const file = files.get(at);
-    if (file !== undefined) return file;
-    const target = links.get(at);
-    if (target === undefined) break;
-    at = target;
-  }
-  throw new InvalidArgument(`the archive lacks ${JSON.stringify(name)}, which its manifest.json names`, {
-    remedy: "it was cut short or changed: save the image again",
-  });
-}
-
 /** Old archives have no manifests of the registries' kind: one is made of what is there. */
 async function dockerImage(request: FindImagesRequest, entry: DockerArchiveEntry): Promise<ArchivedImage> {
   const { archive, store, lease } = request;
-  const configFile = lookUp(archive, entry.config);
+  const configFile = lookUpFile(archive, entry.config);
   checkConfigName(entry.config, configFile.digest);
   if (configFile.size > IMAGE_CONFIG_SIZE_LIMIT) {
     throw new InvalidArgument(`configuration ${entry.config} of the archive is too large: ${configFile.size} bytes`);
   }
   const config = await readConfig(store, configFile.digest);
-  const files = entry.layers.map((name) => lookUp(archive, name));
+  const files = entry.layers.map((name) => lookUpFile(archive, name));
   checkDiffIds(`image ${configFile.digest} in the archive`, files, config.rootfs.diff_ids);
   const layers: Descriptor[] = [];
   for (const { digest, size } of files) layers.push({ mediaType: await layerType(store, digest), digest, size });

@@ -199,6 +199,23 @@ class BlobSink {
   }
 }
 
+const LINK_DEPTH = 8;
+
+/** The file that a name in `manifest.json` means, links followed. @throws InvalidArgument if there is none */
+export function lookUpFile({ files, links }: ReadArchive, name: string): ArchivedFile {
+  let at = name.replace(/^(?:\.\/)+/, "");
+  for (let depth = 0; depth <= LINK_DEPTH; depth++) {
+    const file = files.get(at);
+    if (file !== undefined) return file;
+    const target = links.get(at);
+    if (target === undefined) break;
+    at = target;
+  }
+  throw new InvalidArgument(`the archive lacks ${JSON.stringify(name)}, which its manifest.json names`, {
+    remedy: "it was cut short or changed: save the image again",
+  });
+}
+
 /** Ends the worker threads now instead of when they have been idle for a while. */
 export async function endImageArchiveWorkers(): Promise<void> {
   await pool[Symbol.asyncDispose]();

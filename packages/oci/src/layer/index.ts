@@ -14,7 +14,9 @@ export * from "./blob-source.ts";
 export { type BuildLayerRequest, type BuiltLayer, buildLayer } from "./build-image.ts";
 export * from "./compression.ts";
 export {
+  type CompressLayerRequest,
   compressLayer,
+  diffIdOf,
   endMakeLayerWorkers,
   type LayerSource,
   type MakeLayerRequest,

@@ -29,6 +29,11 @@ export interface MakeLayerRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface CompressLayerRequest extends Pick<MakeLayerRequest, "lease" | "onProgress" | "signal"> {
+  /** Has the layer, and takes the compressed one. */
+  readonly store: Pick<ContentStore, "path" | "ingest" | "stat">;
+}
+
 /** What the worker is asked. */
 export type MakeLayerTask =
   /** Writes a blob to `path`. */
@@ -100,7 +105,7 @@ export async function makeLayer(request: MakeLayerRequest): Promise<BuiltLayer> 
 }
 
 /** The same layer compressed; as it is when it is compressed already. */
-export async function compressLayer(layer: Descriptor, request: Omit<MakeLayerRequest, "source">): Promise<Descriptor> {
+export async function compressLayer(layer: Descriptor, request: CompressLayerRequest): Promise<Descriptor> {
   if (layerCompression(layer.mediaType) !== "none") return layer;
   const source = await request.store.path(layer.digest);
   const { descriptor } = await intoStore(request, (path) => run({ kind: "compress", source, path }, request));
@@ -113,7 +118,11 @@ export async function compressLayer(layer: Descriptor, request: Omit<MakeLayerRe
 }
 
 /** Digest of the archive in a layer's blob. */
-export async function diffIdOf(store: ContentStore, layer: Descriptor, signal?: AbortSignal): Promise<Digest> {
+export async function diffIdOf(
+  store: Pick<ContentStore, "path">,
+  layer: Descriptor,
+  signal?: AbortSignal,
+): Promise<Digest> {
   if (layerCompression(layer.mediaType) === "none") return layer.digest;
   const { diffId } = await run({ kind: "examine", source: await store.path(layer.digest) }, { signal });
   return diffId;
@@ -132,7 +141,7 @@ function run(
 }
 
 async function intoStore(
-  { store, lease }: Pick<MakeLayerRequest, "store" | "lease">,
+  { store, lease }: Pick<CompressLayerRequest, "store" | "lease">,
   make: (path: string) => Promise<MadeLayer>,
 ): Promise<BuiltLayer> {
   const ingest = await store.ingest({ key: `layer ${randomBytes(12).toString("hex")}` });

@@ -1,0 +1,105 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { errorMessage, InvalidArgument } from "@boxship/base/errors";
+import type { Context } from "../context.ts";
+import { print } from "../context.ts";
+import { Failure } from "../failure.ts";
+import { HelpRequested, parseFlags } from "../flags/parse-flags.ts";
+import { versionLine } from "../version.ts";
+import { copy } from "./copy.ts";
+import { deleteCommand } from "./delete.ts";
+import { copyFlags, globalFlags, imageFlags } from "./flags.ts";
+import { inspect } from "./inspect.ts";
+import { listTags } from "./list-tags.ts";
+import { createLog } from "./log.ts";
+import { login, logout } from "./login.ts";
+import type { SkopeoCommand } from "./session.ts";
+import { chosenPlatform } from "./surroundings.ts";
+import { sync } from "./sync.ts";
+import { describeUsage, UsageError } from "./usage.ts";
+
+const manifestDigest: SkopeoCommand = async ({ context }, [file, ...others]) => {
+  if (file === undefined || others.length > 0) throw new InvalidArgument("Exactly one argument expected");
+  print(context, `sha256:${createHash("sha256").update(readFileSync(file)).digest("hex")}`);
+};
+
+const COMMANDS: ReadonlyMap<string, SkopeoCommand> = new Map([
+  ["copy", copy],
+  ["delete", deleteCommand],
+  ["inspect", inspect],
+  ["list-tags", listTags],
+  ["login", login],
+  ["logout", logout],
+  ["manifest-digest", manifestDigest],
+  ["sync", sync],
+]);
+
+/** skopeo's whole grammar. @param args words after `skopeo` */
+export async function runSkopeo(context: Context, args: readonly string[]): Promise<void> {
+  const log = createLog(context, args.includes("--debug"));
+  try {
+    await dispatch(context, args);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      context.stderr.write(`${error.usage}\n`);
+      throw new Failure("");
+    }
+    log("fatal", errorMessage(error));
+    throw new Failure("", { cause: error });
+  }
+}
+
+async function dispatch(context: Context, args: readonly string[]): Promise<void> {
+  const { values: global, operands } = globals(context, args);
+  if (global === undefined) return;
+  if (global.version) {
+    print(context, `skopeo words of ${versionLine()}`);
+    return;
+  }
+  const [word, ...rest] = operands;
+  if (word === undefined || word === "help") {
+    print(context, describe());
+    return;
+  }
+  const command = COMMANDS.get(word);
+  if (command === undefined) {
+    throw new InvalidArgument(`Unrecognized command \`skopeo ${word}\`\nTry 'skopeo --help' for more information`);
+  }
+  if (global.tmpdir !== "") process.env["TMPDIR"] = global.tmpdir;
+  const log = createLog(context, global.debug);
+  const run = () => command({ context, global, platform: chosenPlatform(global), log }, rest);
+  try {
+    await withTimeout(global["command-timeout"] / 1e6, run);
+  } catch (error) {
+    if (!(error instanceof HelpRequested)) throw error;
+    print(context, describeUsage(word, word === "copy" ? copyFlags : imageFlags));
+  }
+}
+
+function globals(context: Context, args: readonly string[]) {
+  try {
+    return parseFlags(globalFlags, args, { interspersed: false });
+  } catch (error) {
+    if (!(error instanceof HelpRequested)) throw error;
+    print(context, describe());
+    return { values: undefined, operands: [] };
+  }
+}
+
+async function withTimeout(milliseconds: number, work: () => Promise<void>): Promise<void> {
+  if (milliseconds <= 0) return work();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new InvalidArgument("context deadline exceeded")), milliseconds);
+  });
+  try {
+    await Promise.race([work(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function describe(): string {
+  const names = [...COMMANDS.keys()].map((name) => `  ${name}`).join("\n");
+  return `Various operations with container images and container image registries\n\n${describeUsage("COMMAND", globalFlags)}\n\nAvailable Commands:\n${names}`;
+}

@@ -1,0 +1,277 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import {
+  type ImageFixture,
+  pushFixture,
+  pushIndexFixture,
+  REGISTRY_USER,
+  runProgram,
+  startRegistry,
+  type TempDir,
+  type TestRegistry,
+  tempDir,
+} from "@boxship/testkit";
+import { skopeoInProcess, type Told } from "./testing.ts";
+
+let registry: TestRegistry;
+let locked: TestRegistry;
+let directory: TempDir;
+
+const layer = (name: string, content: string) => ({ entries: [{ name, content }] });
+
+function image(architecture: string): ImageFixture {
+  return {
+    architecture,
+    layers: [layer("etc", `hello <&> ${architecture}`), layer("shared", "the same in both")],
+    config: {
+      Env: ["A=b", "PATH=/bin"],
+      Labels: { z: "1", a: "<x>" },
+      Cmd: ["sh"],
+      ExposedPorts: { "80/tcp": {} },
+      WorkingDir: "/w",
+      Healthcheck: { Test: ["CMD", "true"] },
+    },
+  };
+}
+
+before(async () => {
+  directory = tempDir("skopeo");
+  [registry, locked] = await Promise.all([startRegistry(), startRegistry({ auth: "htpasswd" })]);
+  await Promise.all([
+    pushFixture(registry, "lib/one:1", image("amd64")),
+    pushFixture(registry, "lib/one:2", image("amd64"), { format: "docker" }),
+    pushFixture(registry, "lib/bare:1", { layers: [] }),
+    pushIndexFixture(registry, "lib/multi:1", [image("amd64"), image("arm64")]),
+    pushFixture(locked, "secret/one:1", image("amd64")),
+  ]);
+});
+
+after(async () => {
+  await registry?.[Symbol.asyncDispose]();
+  await locked?.[Symbol.asyncDispose]();
+  await directory?.[Symbol.asyncDispose]();
+});
+
+/** A file's content; of an archive its members, as Go and we write different headers for the same. */
+function bytesIn(path: string): Uint8Array {
+  if (!path.endsWith(".tar")) return readFileSync(path);
+  const parts = ["-tvf", "-xOf"].map((flag) => spawnSync("tar", [flag, path]).stdout);
+  return Buffer.concat(parts);
+}
+
+/** Names and digests of all files below a directory. */
+function tree(root: string, below = ""): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const name of readdirSync(join(root, below)).sort()) {
+    const path = join(below, name);
+    if (statSync(join(root, path)).isDirectory()) Object.assign(found, tree(root, path));
+    else
+      found[path] = createHash("sha256")
+        .update(bytesIn(join(root, path)))
+        .digest("hex");
+  }
+  return found;
+}
+
+/** What both print, in the same words: names of temporary places and times aside; blobs are copied in any order. */
+function told({ status, stdout, stderr }: Told, root: string): unknown {
+  const plain = (text: string) => text.replaceAll(root, "ROOT").replace(/time="[^"]*"/g, "time=T");
+  const lines = plain(stdout).split("\n");
+  return { status, lines: stdout.includes("Copying blob") ? lines.sort() : lines, stderr: plain(stderr) };
+}
+
+/** Runs a list of commands with Debian's skopeo and with ours, each in a directory of its own; the same must come of it. */
+async function same(name: string, commands: readonly (readonly string[])[], words = true): Promise<string> {
+  const [theirs, ours] = [directory.join(`${name}-theirs`), directory.join(`${name}-ours`)];
+  for (const root of [theirs, ours]) mkdirSync(root);
+  for (const command of commands) {
+    const at = (root: string) => command.map((word) => word.replaceAll("ROOT", root).replaceAll("REG", registry.host));
+    const reference = await runProgram(["skopeo", ...at(theirs)]);
+    const own = await skopeoInProcess(at(ours));
+    const label = `${command.join(" ")}\n${reference.stderr}\n${own.stderr}`;
+    if (words) deepEqual(told(own, ours), told(reference, theirs), label);
+    else deepEqual([own.status, own.stdout], [reference.status, reference.stdout], label);
+  }
+  deepEqual(tree(ours), tree(theirs));
+  return ours;
+}
+
+const SRC = "--src-tls-verify=false";
+const DEST = "--dest-tls-verify=false";
+const TLS = "--tls-verify=false";
+
+test("inspect and list-tags print what skopeo prints", async () => {
+  await same("inspect", [
+    ["inspect", TLS, "docker://REG/lib/one:1"],
+    ["inspect", TLS, "docker://REG/lib/one:2"],
+    ["inspect", TLS, "docker://REG/lib/bare:1"],
+    ["inspect", TLS, "--config", "docker://REG/lib/one:1"],
+    ["inspect", TLS, "--config", "--raw", "docker://REG/lib/one:1"],
+    ["inspect", TLS, "--raw", "docker://REG/lib/multi:1"],
+    ["inspect", TLS, "-n", "docker://REG/lib/multi:1"],
+    ["--override-arch=arm64", "inspect", TLS, "docker://REG/lib/multi:1"],
+    [
+      "inspect",
+      TLS,
+      "--format",
+      "{{.Name}} {{.Digest}} {{.Labels}} {{.Created}} {{len .Layers}}",
+      "docker://REG/lib/one:2",
+    ],
+    ["list-tags", TLS, "docker://REG/lib/one"],
+    ["list-tags", TLS, "docker://REG/lib/one:1"],
+    ["copy", "nowhere", "dir:ROOT/x"],
+    ["copy", "x:y", "dir:ROOT/x"],
+    ["bogus"],
+    ["copy", "--bogus", "a", "b"],
+    ["delete", TLS, "docker://REG/lib/none:1"],
+  ]);
+});
+
+test("copy from a registry writes the same layouts, directories and archives as skopeo", async () => {
+  const ours = await same("copy", [
+    ["copy", SRC, "docker://REG/lib/one:1", "oci:ROOT/layout:tag"],
+    ["copy", SRC, "docker://REG/lib/one:2", "oci:ROOT/layout:other"],
+    ["copy", SRC, "docker://REG/lib/one:2", "oci:ROOT/layout:tag"],
+    ["copy", SRC, "--all", "docker://REG/lib/multi:1", "oci:ROOT/layout:all"],
+    ["copy", SRC, "docker://REG/lib/one:1", "dir:ROOT/dir"],
+    ["copy", SRC, "--all", "docker://REG/lib/multi:1", "dir:ROOT/all"],
+    ["copy", SRC, "--format=v2s2", "docker://REG/lib/one:1", "dir:ROOT/v2s2"],
+    ["copy", SRC, "--format=v2s2", "--all", "docker://REG/lib/multi:1", "dir:ROOT/list"],
+    ["copy", SRC, "--dest-decompress", "--quiet", "docker://REG/lib/one:1", "dir:ROOT/plain"],
+    ["copy", SRC, "docker://REG/lib/one:1", "docker-archive:ROOT/a.tar:team/app:1"],
+    ["copy", "--additional-tag=team/app:2", SRC, "docker://REG/lib/bare:1", "docker-archive:ROOT/b.tar:team/app:1"],
+    ["copy", "oci:ROOT/layout:tag", "dir:ROOT/back"],
+    ["copy", "docker-archive:ROOT/a.tar:team/app:1", "dir:ROOT/from-archive"],
+    ["inspect", "oci:ROOT/layout:all"],
+    ["inspect", "dir:ROOT/v2s2"],
+    ["inspect", "docker-archive:ROOT/a.tar"],
+    ["inspect", "--raw", "docker-archive:ROOT/a.tar"],
+    ["list-tags", "docker-archive:ROOT/b.tar"],
+    ["inspect", "oci:ROOT/layout:none"],
+    ["inspect", "oci:ROOT/layout"],
+  ]);
+  // Theirs has the time of day in its archive; each reads the other's.
+  const archive = `${ours}/layout.tar`;
+  equal((await skopeoInProcess(["copy", `oci:${ours}/layout:tag`, `oci-archive:${archive}:x`])).status, 0);
+  const theirs = await runProgram(["skopeo", "inspect", `oci-archive:${archive}:x`]);
+  deepEqual(theirs.stdout, (await skopeoInProcess(["inspect", `oci-archive:${archive}`])).stdout);
+  await runProgram(["skopeo", "copy", `oci:${ours}/layout:tag`, `oci-archive:${ours}/t.tar:x`]);
+  equal((await skopeoInProcess(["copy", `oci-archive:${ours}/t.tar:x`, `dir:${ours}/t`])).status, 0);
+  deepEqual(tree(`${ours}/t`), tree(`${ours}/back`));
+});
+
+test("copy to a registry, from one to another, and delete", async () => {
+  const at = (name: string) => `docker://${registry.host}/${name}`;
+  const digestFile = directory.join("digest");
+  const steps: readonly (readonly string[])[] = [
+    ["copy", SRC, DEST, "--preserve-digests", "--all", at("lib/multi:1"), at("copied/multi:1")],
+    ["copy", SRC, "-q", at("lib/one:1"), `oci:${directory.join("push")}:x`],
+    ["copy", DEST, "-q", `--digestfile=${digestFile}`, `oci:${directory.join("push")}:x`, at("copied/one:1")],
+  ];
+  for (const step of steps) {
+    const { status, stderr } = await skopeoInProcess(step);
+    equal(status, 0, stderr);
+  }
+  const raw = async (name: string) => (await runProgram(["skopeo", "inspect", TLS, "--raw", at(name)])).stdout;
+  equal(await raw("copied/multi:1"), await raw("lib/multi:1"));
+  equal(await raw("copied/one:1"), await raw("lib/one:1"));
+  const digest = `sha256:${createHash("sha256")
+    .update(await raw("lib/one:1"))
+    .digest("hex")}`;
+  equal(readFileSync(digestFile, "utf8"), digest);
+  // An index with its images, none of which the platform was asked for.
+  const index = await skopeoInProcess([
+    "copy",
+    SRC,
+    DEST,
+    "--multi-arch=index-only",
+    at("lib/multi:1"),
+    at("copied/multi:2"),
+  ]);
+  equal(index.status, 0, index.stderr);
+  equal((await skopeoInProcess(["delete", TLS, at("copied/one:1")])).status, 0);
+  match((await skopeoInProcess(["inspect", TLS, at("copied/one:1")])).stderr, /manifest unknown/);
+});
+
+test("sync copies the same images to the same places as skopeo", async () => {
+  const yaml = directory.join("sync.yaml");
+  writeFileSync(
+    yaml,
+    `${registry.host}:\n  tls-verify: false\n  images:\n    lib/one: ["1"]\n  images-by-tag-regex:\n    lib/multi: ^[0-9]$\n`,
+  );
+  await same("sync", [
+    ["sync", "--src=docker", "--dest=dir", SRC, "REG/lib/one", "ROOT/all"],
+    ["sync", "--src=docker", "--dest=dir", "--scoped", SRC, "REG/lib/one:1", "ROOT/scoped"],
+    ["sync", "--src=docker", "--dest=dir", "--dry-run", SRC, "REG/lib/one:1", "ROOT/dry"],
+    ["sync", "--src=dir", "--dest=dir", "ROOT/all", "ROOT/again"],
+    ["sync", "--src=docker", "--dest=dir", SRC, "REG/lib/one", "ROOT/all"],
+  ]);
+  const root = directory.join("sync-ours");
+  const file = await skopeoInProcess(["sync", "--src=yaml", "--dest=dir", yaml, `${root}/yaml`]);
+  equal(file.status, 0, file.stderr);
+  deepEqual(readdirSync(`${root}/yaml`).sort(), ["multi:1", "one:1"]);
+  const pushed = await skopeoInProcess([
+    "sync",
+    "--src=dir",
+    "--dest=docker",
+    DEST,
+    `${root}/all`,
+    `${registry.host}/synced`,
+  ]);
+  equal(pushed.status, 0, pushed.stderr);
+  const tags = await runProgram(["skopeo", "list-tags", TLS, `docker://${registry.host}/synced/one`]);
+  deepEqual((JSON.parse(tags.stdout) as { Tags: string[] }).Tags.sort(), ["1", "2"]);
+});
+
+test("credentials come from flags and from files that login writes, each tool reading the other's", async () => {
+  const { username, password } = REGISTRY_USER;
+  const name = `docker://${locked.host}/secret/one:1`;
+  const authfile = directory.join("auth.json");
+  const flags = [`--authfile=${authfile}`, TLS];
+  match((await skopeoInProcess(["inspect", TLS, "--no-creds", name])).stderr, /unauthorized|authentication required/);
+  equal((await skopeoInProcess(["inspect", TLS, `--creds=${username}:${password}`, name])).status, 0);
+  equal((await skopeoInProcess(["inspect", TLS, `--username=${username}`, `--password=${password}`, name])).status, 0);
+  const wrong = await skopeoInProcess(["login", ...flags, "-u", username, "-p", "wrong", locked.host]);
+  equal(wrong.status, 1);
+  const login = await skopeoInProcess(["login", ...flags, "-u", username, "--password-stdin", locked.host], {
+    input: `${password}\n`,
+  });
+  equal(login.stdout, "Login Succeeded!\n", login.stderr);
+  for (const run of [skopeoInProcess, (args: readonly string[]) => runProgram(["skopeo", ...args])]) {
+    equal((await run(["inspect", ...flags, name])).status, 0);
+    equal((await run(["login", `--authfile=${authfile}`, "--get-login", locked.host])).stdout, `${username}\n`);
+  }
+  const logout = await runProgram(["skopeo", "logout", `--authfile=${authfile}`, locked.host]);
+  equal(logout.status, 0, logout.stderr);
+  match((await skopeoInProcess(["logout", `--authfile=${authfile}`, locked.host])).stderr, /not logged into/);
+});
+
+test("what cannot be done is refused by name", async () => {
+  const source = `docker://${registry.host}/lib/one:1`;
+  const to = `dir:${directory.join("refused")}`;
+  const cases: readonly (readonly [readonly string[], RegExp])[] = [
+    [["copy", SRC, "--sign-by=ABC", source, to], /GPG keys are not supported/],
+    [["copy", SRC, "--encryption-key=jwe:x", source, to], /encrypted images are not supported/],
+    [["copy", SRC, "--format=v2s1", source, to], /v2s1 is not supported/],
+    [["copy", SRC, "--dest-compress-format=zstd", source, to], /zstd is not supported/],
+    [["copy", SRC, "ostree:x", to], /ostree.* is not supported/],
+    [
+      ["copy", SRC, "--preserve-digests", source, `docker-archive:${directory.join("p.tar")}`],
+      /without changing its digest/,
+    ],
+    [["copy", SRC, source, `dir:${directory.path}`], /don't want to overwrite/],
+    [
+      ["--override-arch=s390x", "inspect", TLS, `docker://${registry.host}/lib/multi:1`],
+      /no image found in image index/,
+    ],
+  ];
+  for (const [args, message] of cases) {
+    const { status, stderr } = await skopeoInProcess(args);
+    ok(status !== 0, args.join(" "));
+    match(stderr, message);
+  }
+});

@@ -1,0 +1,71 @@
+import { mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { FailedPrecondition, NotFound } from "@boxship/base";
+import { digestOf } from "@boxship/oci";
+import type { ImageDestination, ImageSource, LayerForm } from "./contract.ts";
+import { hasFile, hexOf, placeFile, putBytes, readSmallFile } from "./files.ts";
+import { readManifestFile } from "./layout.ts";
+
+const VERSION = "Directory Transport Version: 1.1\n";
+
+/** An image as files in a directory: the manifest, and blobs by their digests (skopeo's `dir:`). */
+export function directorySource(path: string): ImageSource {
+  return {
+    name: `dir:${path}`,
+    async manifest(digest) {
+      if (digest !== undefined) return readManifestFile(join(path, `${hexOf(digest)}.manifest.json`), digest, "");
+      const bytes = await readSmallFile(join(path, "manifest.json"));
+      return { bytes, digest: digestOf(bytes), mediaType: "" };
+    },
+    blob: (descriptor) => Promise.resolve({ path: join(path, hexOf(descriptor.digest)), owned: false }),
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+/** @param layers @default "as they are" */
+export async function directoryDestination(path: string, layers: LayerForm = "as they are"): Promise<ImageDestination> {
+  await prepare(path);
+  let top: Uint8Array | undefined;
+  return {
+    name: `dir:${path}`,
+    layers,
+    scratch: path,
+    async put(descriptor, content) {
+      const target = join(path, hexOf(descriptor.digest));
+      if (await hasFile(descriptor, target)) return "present";
+      const { path: from, owned } = await content();
+      await placeFile(descriptor, from, target, owned);
+      return "copied";
+    },
+    async putManifest({ bytes, digest }, isTop) {
+      if (isTop) top = bytes;
+      else await putBytes(join(path, `${hexOf(digest)}.manifest.json`), bytes);
+    },
+    async commit() {
+      if (top !== undefined) await putBytes(join(path, "manifest.json"), top);
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+/** A directory with other things in it is left alone. */
+async function prepare(path: string): Promise<void> {
+  await mkdir(path, { recursive: true });
+  const names = await readdir(path);
+  if (names.length > 0) {
+    const version = await readSmallFile(join(path, "version"), 1024).catch((error: unknown) => {
+      if (error instanceof NotFound) return undefined;
+      throw error;
+    });
+    if (version?.toString() !== VERSION) {
+      throw new FailedPrecondition(
+        `not a containers image directory: don't want to overwrite important data: ${path}`,
+        {
+          subject: { kind: "directory", name: path },
+          remedy: "choose a new or an empty directory",
+        },
+      );
+    }
+  }
+  await putBytes(join(path, "version"), VERSION);
+}

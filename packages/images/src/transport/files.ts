@@ -1,0 +1,107 @@
+import { createHash, randomBytes } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { copyFile, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { InvalidArgument, NotFound, ResourceExhausted, systemCode, writeFileAtomic } from "@boxship/base";
+import { type Descriptor, type Digest, digestAlgorithm, MANIFEST_SIZE_LIMIT } from "@boxship/oci";
+
+/** @throws InvalidArgument if a file is not what its descriptor says */
+export async function verifyFile(descriptor: Descriptor, file: string): Promise<void> {
+  const hash = createHash(digestAlgorithm(descriptor.digest));
+  let size = 0;
+  for await (const piece of createReadStream(file, { highWaterMark: 1 << 20 })) {
+    hash.update(piece as Buffer);
+    size += (piece as Buffer).length;
+  }
+  const digest = `${digestAlgorithm(descriptor.digest)}:${hash.digest("hex")}`;
+  if (digest === descriptor.digest && size === descriptor.size) return;
+  throw new InvalidArgument(
+    `blob ${descriptor.digest} is damaged: it has ${size} bytes and the digest ${digest} instead of ${descriptor.size} bytes`,
+    { subject: { kind: "blob", name: descriptor.digest } },
+  );
+}
+
+/** Whether the file of a blob is there, whole as far as its size tells. */
+export async function hasFile(descriptor: Descriptor, file: string): Promise<boolean> {
+  const info = await stat(file).catch(() => undefined);
+  return info?.isFile() === true && info.size === descriptor.size;
+}
+
+/**
+ * Brings a blob's file to a path, verified and synced: moved where it may be, else copied.
+ *
+ * @throws InvalidArgument if it is damaged; ResourceExhausted for a full disk
+ */
+export async function placeFile(descriptor: Descriptor, from: string, to: string, owned: boolean): Promise<void> {
+  await mkdir(dirname(to), { recursive: true });
+  // What is owned came through a content store, which has verified and synced it.
+  if (owned && (await moved(from, to))) return;
+  const temporary = `${to}.${randomBytes(6).toString("hex")}.tmp`;
+  try {
+    await copyFile(from, temporary);
+    await verifyFile(descriptor, temporary);
+    {
+      await using file = await open(temporary, "r+");
+      await file.chmod(0o644);
+      await file.datasync();
+    }
+    await rename(temporary, to);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw fileError(error, to);
+  }
+}
+
+async function moved(from: string, to: string): Promise<boolean> {
+  try {
+    {
+      await using file = await open(from, "r");
+      await file.chmod(0o644);
+    }
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === "EXDEV") return false;
+    throw fileError(error, to);
+  }
+}
+
+/** Writes a small file so that it is there whole or not at all. */
+export async function putBytes(path: string, bytes: Uint8Array | string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFileAtomic(path, bytes, { mode: 0o644 });
+}
+
+/** A small file. @throws NotFound with Go's words; InvalidArgument if it is too large */
+export async function readSmallFile(path: string, limit: number = MANIFEST_SIZE_LIMIT): Promise<Buffer> {
+  const info = await stat(path).catch((error: unknown) => {
+    throw fileError(error, path);
+  });
+  if (info.size > limit)
+    throw new InvalidArgument(`${path} is too large: ${info.size} bytes where ${limit} are allowed`);
+  return readFile(path).catch((error: unknown) => {
+    throw fileError(error, path);
+  });
+}
+
+/** A failure of the file system as one of ours. */
+export function fileError(error: unknown, path: string): unknown {
+  const code = systemCode(error);
+  const subject = { kind: "file", name: path };
+  if (code === "ENOENT") return new NotFound(`open ${path}: no such file or directory`, { cause: error, subject });
+  if (code === "ENOTDIR") return new NotFound(`open ${path}: not a directory`, { cause: error, subject });
+  if (code === "EISDIR") return new InvalidArgument(`read ${path}: is a directory`, { cause: error, subject });
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    return new ResourceExhausted(`no space left for ${path}`, {
+      cause: error,
+      subject,
+      remedy: "remove what is not needed any more, or choose a larger disk",
+    });
+  }
+  return error;
+}
+
+/** Name of a blob's file in a directory. A digest is hex after its algorithm: nothing in it can be a path. */
+export function hexOf(digest: Digest): string {
+  return digest.slice(digest.indexOf(":") + 1);
+}

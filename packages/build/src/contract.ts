@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import { type ErrorDetails, FailedPrecondition } from "@boxship/base";
 import type { RegistryCredentials } from "@boxship/engine";
-import type { Descriptor } from "@boxship/oci";
+import type { Descriptor, Digest } from "@boxship/oci";
 
 /**
  * The builder as its doors see it: the classic `POST /build`, BuildKit's services, and users of the library.
@@ -75,6 +75,12 @@ export interface BuildRequest {
   readonly history?: "classic" | "buildkit";
   /** How layers are compressed. Plain ones are compressed when they are pushed. @default "none" */
   readonly compression?: "none" | "gzip" | "zstd";
+  /** 0 to 9 for gzip, 1 to 22 for zstd. @default a quick one */
+  readonly compressionLevel?: number;
+  /** Change layers of the base that are compressed in another way, too. @default false */
+  readonly forceCompression?: boolean;
+  /** Whose names manifest, configuration and layers have; annotations and zstd need OCI's. @default "oci" */
+  readonly mediaTypes?: "oci" | "docker";
   /** Keep the file system that a failing command leaves, as an image without a name. @default false */
   readonly keepFailed?: boolean;
   /** One layer for all that the build adds to its base. @default false */
@@ -161,16 +167,52 @@ export type Output =
 /** Takes a stream whole, or throws. */
 export type ByteSink = (bytes: AsyncIterable<Uint8Array>) => Promise<void>;
 
+/** A cache that cannot be had, or is corrupt, makes a warning, and the build goes on. */
 export type CacheImport =
+  /** A cache that was exported there, or an image that was built with an inline one. */
   | { readonly kind: "registry"; readonly reference: string }
-  /** A directory that a `local` export wrote, in OCI layout. */
-  | { readonly kind: "local"; readonly path: string; readonly digest?: string };
+  /** @param name for messages */
+  | { readonly kind: "store"; readonly name: string; readonly store: CacheStore }
+  /** An image that is here, as Docker's classic builder takes it: steps are compared with its history. */
+  | { readonly kind: "image"; readonly reference: string };
 
 export type CacheExport =
-  /** In the image itself; its name is then a registry import. */
+  /** In the image itself; its name is then a registry import. Only steps of the last stage have their layers there. */
   | { readonly kind: "inline" }
-  | { readonly kind: "registry"; readonly reference: string; readonly mode?: "min" | "max" }
-  | { readonly kind: "local"; readonly path: string; readonly mode?: "min" | "max" };
+  | { readonly kind: "registry"; readonly reference: string; readonly options?: CacheExportOptions }
+  | { readonly kind: "store"; readonly sink: CacheSink; readonly options?: CacheExportOptions };
+
+export interface CacheExportOptions {
+  /** Layers of the result's own steps, or those of every stage. @default "min" */
+  readonly mode?: "min" | "max";
+  /** Of layers that are plain. @default "gzip" */
+  readonly compression?: "none" | "gzip" | "zstd" | undefined;
+  readonly level?: number | undefined;
+  /** Of layers that are compressed in another way, too. @default false */
+  readonly force?: boolean;
+  /** A manifest, which every registry takes, or an index of layers, as BuildKit made them before 0.21. @default true */
+  readonly imageManifest?: boolean;
+  /** @default true */
+  readonly ociMediaTypes?: boolean;
+  /** A cache that cannot be written makes a warning only. @default false */
+  readonly ignoreError?: boolean;
+}
+
+/** A cache somewhere else, blob by blob, that can be read. */
+export interface CacheStore {
+  /** Digest of the cache's manifest; undefined when there is none. */
+  readonly root: () => Promise<string | undefined>;
+  /** @throws NotFound */
+  readonly read: (digest: Digest, signal: AbortSignal) => AsyncIterable<Uint8Array>;
+}
+
+/** A place that a cache is written to, blob by blob. */
+export interface CacheSink {
+  readonly has: (blob: Descriptor, signal: AbortSignal) => Promise<boolean>;
+  readonly write: (blob: Descriptor, bytes: AsyncIterable<Uint8Array>, signal: AbortSignal) => Promise<void>;
+  /** All blobs are there; the manifest is what the cache is found by. */
+  readonly finish: (manifest: Descriptor, signal: AbortSignal) => Promise<void>;
+}
 
 export interface BuildResult {
   /** Of one platform: the digest of its configuration. Undefined when no image was asked for. */

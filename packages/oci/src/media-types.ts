@@ -61,6 +61,14 @@ export function layerCompression(mediaType: string): LayerCompression {
   return layerType(mediaType).compression;
 }
 
+/** The media type of the same layer in another compression. @throws Unsupported as {@link layerCompression} */
+export function compressedLayerType(mediaType: string, compression: LayerCompression): string {
+  layerType(mediaType);
+  const plain = mediaType.replace(/[.+](?:gzip|zstd)$/, "");
+  if (compression === "none") return plain;
+  return `${plain}${plain.startsWith("application/vnd.docker.") ? "." : "+"}${compression}`;
+}
+
 /** Whether the layer may only be available from its publisher. @throws Unsupported as {@link layerCompression} */
 export function isForeignLayer(mediaType: string): boolean {
   return layerType(mediaType).foreign;
@@ -92,6 +100,13 @@ const OCI_LAYERS: ReadonlyMap<string, string> = new Map([
     "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
   ],
 ]);
+
+const DOCKER_LAYERS: ReadonlyMap<string, string> = new Map([...OCI_LAYERS].map(([docker, oci]) => [oci, docker]));
+
+/** Docker's name of a layer's media type. */
+export function dockerLayerType(mediaType: string): string {
+  return DOCKER_LAYERS.get(mediaType) ?? mediaType;
+}
 
 /** The OCI name of a layer's media type: the bytes are the same, and one manifest should not mix both. */
 export function ociLayerType(mediaType: string): string {

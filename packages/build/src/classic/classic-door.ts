@@ -51,7 +51,7 @@ async function classicBuild(
   write: (message: ClassicMessage) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const { request, quiet, buildId, tags, warnings } = decodeClassicBuild(build);
+  const { request, quiet, buildId, tags } = decodeClassicBuild(build);
   const controller = new AbortController();
   if (buildId !== undefined) running.set(buildId, controller);
   const held: ClassicMessage[] = [];
@@ -69,8 +69,8 @@ async function classicBuild(
       write({ stream: `${id}\n` });
       return;
     }
-    const unused = result.warnings.filter(({ rule }) => rule === "UnusedBuildArgs");
-    for (const { message } of [...warnings, ...unused]) write({ stream: `[Warning] ${message}\n` });
+    const told = result.warnings.filter(({ rule }) => rule === "UnusedBuildArgs" || rule === "CacheImport");
+    for (const { message } of told) write({ stream: `[Warning] ${message}\n` });
     write({ aux: { ID: id } });
     write({ stream: `Successfully built ${id.replace(/^sha256:/, "").slice(0, 12)}\n` });
     for (const tag of tags) write({ stream: `Successfully tagged ${tag}\n` });

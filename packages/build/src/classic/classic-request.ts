@@ -20,8 +20,6 @@ export interface DecodedBuild {
   readonly buildId: string | undefined;
   /** As Docker prints them. */
   readonly tags: readonly string[];
-  /** What was asked for and makes no difference. */
-  readonly warnings: readonly { readonly message: string }[];
 }
 
 /** @throws InvalidArgument, Unsupported */
@@ -34,6 +32,7 @@ export function decodeClassicBuild({ query, registryConfig, body }: ClassicBuild
   const text = (name: string) => query.get(name) || undefined;
   const { file, context } = sourcesOf(query, body);
   const noCache = flag(query, "nocache");
+  const cacheFrom = textList(query, "cachefrom");
   const credentials = readRegistryConfig(registryConfig);
   const request: BuildRequest = {
     file,
@@ -49,6 +48,7 @@ export function decodeClassicBuild({ query, registryConfig, body }: ClassicBuild
     outputs: [{ kind: "image", names: tags }],
     history: "classic",
     credentials: (host) => Promise.resolve(credentials.get(host)),
+    cacheFrom: cacheFrom.map((reference) => ({ kind: "image", reference })),
     ...given("target", text("target")),
     ...given("network", text("networkmode")),
     ...given("cgroupParent", text("cgroupparent")),
@@ -56,10 +56,7 @@ export function decodeClassicBuild({ query, registryConfig, body }: ClassicBuild
     ...given("shmSize", integer(query, "shmsize") || undefined),
   };
   refuseUnsupported(query);
-  const sources = jsonOf(query, "cachefrom");
-  const message = "--cache-from is not used: the builder's own cache goes by content";
-  const warnings = Array.isArray(sources) && sources.length > 0 ? [{ message }] : [];
-  return { request, quiet: flag(query, "q"), buildId: text("buildid"), tags, warnings };
+  return { request, quiet: flag(query, "q"), buildId: text("buildid"), tags };
 }
 
 function given<Name extends string, T>(name: Name, value: T | undefined): { readonly [K in Name]?: T } {
@@ -132,6 +129,12 @@ function nullableMap(query: URLSearchParams, name: string): Readonly<Record<stri
     return [key, item ?? undefined] as const;
   });
   return Object.fromEntries(entries);
+}
+
+function textList(query: URLSearchParams, name: string): readonly string[] {
+  const value = jsonOf(query, name) ?? [];
+  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
+  throw new InvalidArgument(`parameter ${name} must be a JSON array of texts`);
 }
 
 function stringMap(query: URLSearchParams, name: string): Readonly<Record<string, string>> {

@@ -243,6 +243,53 @@ describe("docker buildx builds with the engine", { skip: buildx ? false : "build
     assert.match(await fails(["build", broken]), /Dockerfile:2/);
   });
 
+  test("caches go through a registry, a directory of the client and the image; zstd and Docker's media types", async () => {
+    await using registry = await startRegistry();
+    const directory = context("caches", {
+      Dockerfile:
+        "FROM busybox AS one\nRUN echo tool > /tool && date > /more\nFROM busybox\nCOPY --from=one /tool /\nCOPY f /\nRUN cat /proc/sys/kernel/random/uuid > /u\n",
+      f: "x",
+    });
+    const reference = `${registry.host}/cache:1`;
+    const path = work.join("cache-dir");
+    const plain = ["build", "--progress", "plain"];
+    const forget = () => ok(["buildx", "prune", "-af"]);
+    const image = `${registry.host}/inline:1`;
+    await ok([...plain, "--cache-to", `type=registry,ref=${reference},mode=max`, "-t", "caches:1", directory]);
+    await ok([...plain, "--cache-to", `type=local,dest=${path},mode=max,compression=zstd`, directory]);
+    const inline = ["--build-arg", "BUILDKIT_INLINE_CACHE=1", "--cache-to", "type=inline"];
+    await ok([...plain, ...inline, "--push", "-t", image, directory]);
+    const wanted = await ok(["run", "--rm", "caches:1", "cat", "/u"]);
+    await ok(["rmi", "-f", "caches:1", image]);
+    for (const source of [`type=registry,ref=${reference}`, `type=local,src=${path}`, image]) {
+      await forget();
+      const output = await ok([...plain, "--cache-from", source, "-t", "caches:2", directory]);
+      assert.match(output, /importing cache manifest from/);
+      assert.match(output, /RUN cat \/proc[^\n]*\n#\d+ CACHED/, source);
+      assert.equal(await ok(["run", "--rm", "caches:2", "cat", "/u"]), wanted);
+      await ok(["rmi", "-f", "caches:2"]);
+    }
+    // What a cache holds is ordinary content: another program reads it.
+    const layout = JSON.parse(readFileSync(join(path, "index.json"), "utf8")) as {
+      readonly manifests: readonly { readonly mediaType: string }[];
+    };
+    assert.equal(layout.manifests[0]?.mediaType, "application/vnd.oci.image.manifest.v1+json");
+    await ok([...plain, "--cache-from", `type=local,src=${work.join("nowhere")}`, "-t", "caches:3", directory]);
+    const missing = await ok([...plain, "--cache-from", `${registry.host}/nothing:1`, "-t", "caches:3", directory]);
+    assert.match(missing, /importing cache manifest from [^\n]*\n#\d+ ERROR/);
+    const types = async (options: string) => {
+      const name = `${registry.host}/types:1`;
+      await ok(["build", "-o", `type=image,name=${name},push=true,${options}`, directory]);
+      const read = await runProgram(["skopeo", "inspect", "--raw", "--tls-verify=false", `docker://${name}`]);
+      assert.equal(read.status, 0, read.stderr);
+      return read.stdout;
+    };
+    assert.match(await types("compression=zstd,compression-level=7,force-compression=true"), /tar\+zstd/);
+    await ok(["rmi", "-f", `${registry.host}/types:1`]);
+    await ok(["pull", `${registry.host}/types:1`]);
+    assert.match(await types("oci-mediatypes=false"), /docker\.distribution\.manifest\.v2\+json/);
+  });
+
   test("Ctrl-C in the middle leaves nothing", async () => {
     const directory = context("long", { Dockerfile: "FROM busybox\nRUN echo begun && sleep 61\n" });
     const client = spawn(dockerProgram() ?? "", ["build", "--progress", "plain", directory], {

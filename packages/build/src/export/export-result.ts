@@ -15,7 +15,7 @@ import { keyOf } from "../solver/keys.ts";
 import type { BuildSession } from "../solver/session.ts";
 import { imageDocument, type StageState } from "../solver/state.ts";
 import { withRoot } from "../solver/working-layer.ts";
-import { writeImage } from "./image-manifest.ts";
+import { inlineFields, writeImage } from "./image-manifest.ts";
 
 type OutputOf<Kind extends Output["kind"]> = Extract<Output, { readonly kind: Kind }>;
 
@@ -140,7 +140,7 @@ function described(
 /** Records the image; a stage to which nothing was done is its base image under further names. */
 async function storeImage(session: BuildSession, state: StageState, tags: readonly Reference[]): Promise<string> {
   const { engine } = session.parts;
-  const { annotations = {}, compression = "none" } = session.request;
+  const { annotations = {}, compression = "none", forceCompression = false, mediaTypes = "oci" } = session.request;
   if (state.image !== undefined && state.image !== "") {
     for (const tag of tags) {
       await engine.images.store.tag(state.image as Digest, tag);
@@ -150,8 +150,10 @@ async function storeImage(session: BuildSession, state: StageState, tags: readon
   }
   const { layers } = state;
   const { lease, signal } = session;
-  if (Object.keys(annotations).length === 0 && compression === "none") {
-    return makeImage(engine, { config: imageDocument(state), layers, tags, lease, signal });
+  const isPlain = compression === "none" && !forceCompression && mediaTypes === "oci";
+  if (Object.keys(annotations).length === 0 && isPlain) {
+    const config = imageDocument(state, inlineFields(session, state));
+    return makeImage(engine, { config, layers, tags, lease, signal });
   }
   const { manifest } = await writeImage(session, state);
   await unpackStored({

@@ -1,7 +1,7 @@
-import { Unsupported } from "@boxship/base";
 import {
   compressLayer,
   type Descriptor,
+  dockerLayerType,
   encodeImageConfig,
   encodeManifest,
   type ImageConfig,
@@ -9,6 +9,8 @@ import {
   ociLayerType,
   type StoredLayer,
 } from "@boxship/oci";
+import { INLINE_FIELD } from "../cache/cache-document.ts";
+import { inlineCache } from "../cache/export-cache.ts";
 import type { BuildSession } from "../solver/session.ts";
 import { imageDocument, type StageState } from "../solver/state.ts";
 
@@ -23,31 +25,38 @@ export interface WrittenImage {
 export async function writeImage(session: BuildSession, state: StageState): Promise<WrittenImage> {
   const { content } = session.parts.engine.images;
   const rootfs = { type: "layers" as const, diff_ids: state.layers.map(({ diffId }) => diffId) };
-  const document: ImageConfig = { ...imageDocument(state), rootfs };
+  const document: ImageConfig = { ...imageDocument(state, inlineFields(session, state)), rootfs };
   const config = await content.put(encodeImageConfig(document));
   session.lease.add(config.digest);
   const layers = await Promise.all(state.layers.map((layer) => layerOf(session, layer)));
   const { annotations = {} } = session.request;
-  const configDescriptor: Descriptor = { mediaType: MediaType.OciConfig, ...config };
+  const isDocker = session.request.mediaTypes === "docker";
+  const mediaType = isDocker ? MediaType.DockerManifest : MediaType.OciManifest;
+  const configType = isDocker ? MediaType.DockerConfig : MediaType.OciConfig;
+  const configDescriptor: Descriptor = { mediaType: configType, ...config };
   const bytes = encodeManifest({
     kind: "manifest",
-    mediaType: MediaType.OciManifest,
+    mediaType,
     config: configDescriptor,
     layers,
     ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
   });
   const manifest = await content.put(bytes);
   session.lease.add(manifest.digest);
-  return { config: configDescriptor, manifest: { mediaType: MediaType.OciManifest, ...manifest }, document };
+  return { config: configDescriptor, manifest: { mediaType, ...manifest }, document };
+}
+
+/** What the configuration has beside what the specification names. */
+export function inlineFields(session: BuildSession, state: StageState): object {
+  const cache = inlineCache(session, state);
+  return cache === undefined ? {} : { [INLINE_FIELD]: cache };
 }
 
 async function layerOf(session: BuildSession, { descriptor }: StoredLayer): Promise<Descriptor> {
-  const { compression = "none" } = session.request;
-  const plain = { ...descriptor, mediaType: ociLayerType(descriptor.mediaType) };
-  if (compression === "none") return plain;
-  if (compression === "zstd") {
-    throw new Unsupported("layers compressed with zstd are not supported", { remedy: "use compression=gzip" });
-  }
-  const { content } = session.parts.engine.images;
-  return compressLayer(plain, { store: content, lease: session.lease, signal: session.signal });
+  const { compression = "none", compressionLevel: level, forceCompression: force } = session.request;
+  const typeOf = session.request.mediaTypes === "docker" ? dockerLayerType : ociLayerType;
+  const plain = { ...descriptor, mediaType: typeOf(descriptor.mediaType) };
+  const { content: store } = session.parts.engine.images;
+  const { lease, signal } = session;
+  return compressLayer(plain, { store, lease, signal, compression, level, force });
 }

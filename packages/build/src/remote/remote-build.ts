@@ -1,7 +1,9 @@
+import type { CacheExportOptions } from "../contract.ts";
+
 /**
  * A build as the command line asks for it: `POST /boxship/build`. The body begins with the length of a JSON text (four
  * bytes, big endian) and the text, a {@link RemoteBuild}; then comes a tar with the files: `main/…`, and `named/NAME/…` for
- * each named context that is a directory. The answer is JSON texts, one to a line: {@link RemoteMessage}.
+ * each named context that is a directory, `cache/NUMBER/…` for each cache that is one. The answer is JSON texts, one to a line: {@link RemoteMessage}.
  */
 export interface RemoteBuild {
   /** Base64. */
@@ -32,6 +34,11 @@ export interface RemoteBuild {
   >;
   readonly outputs?: readonly RemoteOutput[];
   readonly compression?: "none" | "gzip" | "zstd";
+  readonly compressionLevel?: number;
+  readonly forceCompression?: boolean;
+  readonly mediaTypes?: "oci" | "docker";
+  readonly cacheFrom?: readonly RemoteCacheImport[];
+  readonly cacheTo?: readonly RemoteCacheExport[];
   /** Keep the file system of a command that failed, as an image. */
   readonly keepFailed?: boolean;
 }
@@ -47,11 +54,29 @@ export type RemoteOutput =
   | { readonly kind: "tar" }
   | { readonly kind: "none" };
 
+export type RemoteCacheImport =
+  | { readonly kind: "registry"; readonly reference: string }
+  /** An OCI layout that is sent; `name` is for messages. */
+  | { readonly kind: "files"; readonly name: string; readonly digest?: string; readonly tag?: string };
+
+export type RemoteCacheExport =
+  | { readonly kind: "inline" }
+  | { readonly kind: "registry"; readonly reference: string; readonly options?: CacheExportOptions }
+  /** Comes back blob by blob; `have` are digests of those that are there. */
+  | { readonly kind: "files"; readonly have: readonly string[]; readonly options?: CacheExportOptions };
+
 export type RemoteMessage =
   /** A `ProgressEvent`; the data of logs is base64. */
   | { readonly event: unknown }
   /** A piece of the archive that an output makes, base64. */
   | { readonly output: number; readonly data: string }
+  /** A piece of a blob of a cache that is exported, base64. Pieces of a blob come one after the other. */
+  | { readonly cache: number; readonly blob: string; readonly data: string }
+  /** The cache is complete. */
+  | {
+      readonly cache: number;
+      readonly manifest: { readonly mediaType: string; readonly digest: string; readonly size: number };
+    }
   | {
       readonly result: {
         readonly imageId?: string;

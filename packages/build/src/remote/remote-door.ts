@@ -3,8 +3,26 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { asBoxshipError, InvalidArgument } from "@boxship/base";
 import { extractArchive } from "@boxship/oci";
-import { BuildError, type BuildRequest, type ContextSource, type Output, type Solver } from "../contract.ts";
-import type { RemoteBuild, RemoteContext, RemoteMessage, RemoteOutput } from "./remote-build.ts";
+import { directoryStore } from "../cache/cache-store.ts";
+import {
+  BuildError,
+  type BuildRequest,
+  type CacheExport,
+  type CacheImport,
+  type CacheSink,
+  type CacheStore,
+  type ContextSource,
+  type Output,
+  type Solver,
+} from "../contract.ts";
+import type {
+  RemoteBuild,
+  RemoteCacheExport,
+  RemoteCacheImport,
+  RemoteContext,
+  RemoteMessage,
+  RemoteOutput,
+} from "./remote-build.ts";
 
 const LARGEST_HEAD = 32 << 20;
 
@@ -94,14 +112,27 @@ class SentFiles {
   source(directory: string): ContextSource {
     return {
       kind: "provider",
-      open: async () => {
-        this.#unpacked ??= extractArchive(this.#path, "/", this.#stream, {}, this.#signal);
-        await this.#unpacked;
-        const path = join(this.#path, directory);
-        await mkdir(path, { recursive: true });
-        return { path, [Symbol.asyncDispose]: () => Promise.resolve() };
+      open: async () => ({ path: await this.#open(directory), [Symbol.asyncDispose]: () => Promise.resolve() }),
+    };
+  }
+
+  /** A cache among the files. */
+  cache(directory: string, options: { readonly digest?: string; readonly tag?: string }): CacheStore {
+    const opened = async () => directoryStore(await this.#open(directory), options);
+    return {
+      root: async () => (await opened()).root(),
+      read: async function* (digest, signal) {
+        yield* (await opened()).read(digest, signal);
       },
     };
+  }
+
+  async #open(directory: string): Promise<string> {
+    this.#unpacked ??= extractArchive(this.#path, "/", this.#stream, {}, this.#signal);
+    await this.#unpacked;
+    const path = join(this.#path, directory);
+    await mkdir(path, { recursive: true });
+    return path;
   }
 }
 
@@ -133,6 +164,8 @@ function requestOf(
     credentials = {},
     args = {},
     outputs = [],
+    cacheFrom = [],
+    cacheTo = [],
     ...rest
   } = head;
   const { resources, ...options } = rest;
@@ -159,8 +192,35 @@ function requestOf(
     },
     credentials: (host) => Promise.resolve(Object.hasOwn(credentials, host) ? credentials[host] : undefined),
     outputs: outputs.map((output, index) => outputOf(output, index, write)),
+    cacheFrom: cacheFrom.map((source, index) => importOf(source, index, files)),
+    cacheTo: cacheTo.map((target, index) => exportOf(target, index, write)),
     history: "buildkit",
   };
+}
+
+function importOf(source: RemoteCacheImport, index: number, files: SentFiles): CacheImport {
+  if (source.kind === "registry") return source;
+  return { kind: "store", name: source.name, store: files.cache(`cache/${index}`, source) };
+}
+
+function exportOf(
+  target: RemoteCacheExport,
+  index: number,
+  write: (message: RemoteMessage) => Promise<void> | undefined,
+): CacheExport {
+  if (target.kind !== "files") return target;
+  const have = new Set(target.have);
+  const sink: CacheSink = {
+    has: ({ digest }) => Promise.resolve(have.has(digest)),
+    write: async ({ digest }, bytes) => {
+      for await (const piece of bytes)
+        await write({ cache: index, blob: digest, data: Buffer.from(piece).toString("base64") });
+    },
+    finish: async ({ mediaType, digest, size }) => {
+      await write({ cache: index, manifest: { mediaType, digest, size } });
+    },
+  };
+  return { kind: "store", sink, ...(target.options === undefined ? {} : { options: target.options }) };
 }
 
 function outputOf(

@@ -2,6 +2,7 @@ import { InvalidArgument } from "@boxship/base";
 import type { Images } from "@boxship/engine";
 import { unpackInto } from "@boxship/engine";
 import {
+  type CredentialSource,
   configPlatform,
   credentialsFor,
   familiarReference,
@@ -14,6 +15,7 @@ import {
   parseReference,
   platformRank,
   pullImage,
+  type Reference,
   samePlatform,
   withDefaultTag,
 } from "@boxship/oci";
@@ -90,7 +92,6 @@ async function pullBase(session: BuildSession, name: string, platform: Platform,
   const { engine } = session.parts;
   const reference = withDefaultTag(parseReference(name));
   const started = session.now();
-  const given = await session.request.credentials?.(reference.domain);
   const pulled = await pullImage({
     client: engine.images.client,
     store: engine.images.content,
@@ -106,12 +107,21 @@ async function pullBase(session: BuildSession, name: string, platform: Platform,
       const completed = /complete|exists/i.test(status) ? { completed: time } : {};
       session.emit({ kind: "status", vertex, id: digest, name: status, current, total, time, started, ...completed });
     },
-    ...(given === undefined ? {} : { credentials: credentialsFor(reference.domain, credentialsOf(given)) }),
+    ...(await registryCredentials(session, reference)),
     signal: session.signal,
   });
   const record = await engine.images.record(reference, pulled);
   engine.events.publish("image", "pull", familiarReference(reference), { name: familiarReference(reference) });
   return record;
+}
+
+/** What the build's user logs in to a registry with. */
+export async function registryCredentials(
+  session: BuildSession,
+  { domain }: Reference,
+): Promise<{ readonly credentials?: CredentialSource }> {
+  const given = await session.request.credentials?.(domain);
+  return given === undefined ? {} : { credentials: credentialsFor(domain, credentialsOf(given)) };
 }
 
 function credentialsOf(given: NonNullable<Awaited<ReturnType<NonNullable<BuildSession["request"]["credentials"]>>>>) {

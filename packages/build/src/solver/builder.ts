@@ -6,6 +6,9 @@ import type { EngineContext } from "@boxship/engine";
 import { expandWord } from "@boxship/oci";
 import { buildCache } from "../cache/build-cache.ts";
 import { CacheMounts } from "../cache/cache-mounts.ts";
+import { exportCaches } from "../cache/export-cache.ts";
+import { importCaches } from "../cache/import-cache.ts";
+import { LayersLost } from "../cache/imported-cache.ts";
 import { StepCache } from "../cache/step-cache.ts";
 import type { BuildCache, BuildRequest, BuildResult, ProgressEvent, Solver } from "../contract.ts";
 import { exportResult } from "../export/export-result.ts";
@@ -87,9 +90,12 @@ async function build(
   const [platform] = platforms.map(readPlatform);
   const session = new BuildSession(parts, request, progress, signal, platform);
   try {
+    await importCaches(session);
     const state = withLabels(session, await solve(session));
     warnOfUnusedArgs(session);
-    return await exportResult(session, state);
+    const result = await exportResult(session, state);
+    const told = await exportCaches(session, [state]);
+    return { ...result, metadata: { ...result.metadata, ...told } };
   } catch (error) {
     throw signal.aborted ? signal.reason : error;
   } finally {
@@ -97,11 +103,9 @@ async function build(
   }
 }
 
-function refuseUnsupported({ squash, cacheFrom = [], cacheTo = [], attestations = {} }: BuildRequest): void {
+function refuseUnsupported({ squash, attestations = {} }: BuildRequest): void {
   const refused = [
     squash === true ? "squashing" : undefined,
-    cacheFrom.length > 0 ? "importing a cache" : undefined,
-    cacheTo.length > 0 ? "exporting the cache" : undefined,
     attestations.provenance !== undefined ? "provenance attestations" : undefined,
   ].find((what) => what !== undefined);
   if (refused === undefined) return;
@@ -143,6 +147,11 @@ async function solve(session: BuildSession): Promise<StageState> {
   return states.all();
 }
 
+/** Whether anything is made of the result. */
+function needsLayers({ outputs, cacheTo = [] }: BuildRequest): boolean {
+  return outputs === undefined || outputs.some(({ kind }) => kind !== "none") || cacheTo.length > 0;
+}
+
 /** The stages of a build; each is built once, when the first asks for it. */
 class StageStates {
   readonly #session: BuildSession;
@@ -173,19 +182,45 @@ class StageStates {
     );
     await Promise.allSettled(building);
     this.#session.signal.throwIfAborted();
-    return this.get(this.#plan.target);
+    for (;;) {
+      const state = await this.get(this.#plan.target);
+      try {
+        if (needsLayers(this.#session.request)) await this.#session.imported.fetch(state.layers);
+        return state;
+      } catch (error) {
+        if (!(error instanceof LayersLost)) throw error;
+      }
+    }
   }
 
   get(stage: Stage): Promise<StageState> {
-    let state = this.#states.get(stage);
-    if (state === undefined) {
-      state = this.#build(stage);
-      this.#states.set(stage, state);
-    }
+    const known = this.#states.get(stage);
+    // A layer that a cache promised may have turned out to be lost meanwhile.
+    const state =
+      known === undefined
+        ? this.#build(stage)
+        : known.then((built) => (this.#session.imported.hasLost(built.layers) ? this.#rebuild(stage, known) : built));
+    if (known === undefined) this.#states.set(stage, state);
     return state;
   }
 
-  #build(stage: Stage): Promise<StageState> {
+  #rebuild(stage: Stage, before: Promise<StageState>): Promise<StageState> {
+    if (this.#states.get(stage) === before) this.#states.set(stage, this.#build(stage));
+    return this.get(stage);
+  }
+
+  /** Builds a stage; again, when a layer of a cache that it needs cannot be had. Each time one more is known to be lost. */
+  async #build(stage: Stage): Promise<StageState> {
+    for (;;) {
+      try {
+        return await this.#buildOnce(stage);
+      } catch (error) {
+        if (!(error instanceof LayersLost)) throw error;
+      }
+    }
+  }
+
+  #buildOnce(stage: Stage): Promise<StageState> {
     const { image, given } = this.#baseOf(stage);
     return buildStage(this.#session, stage, {
       vertexOf: (instruction) => this.#plan.vertices.get(instruction),

@@ -3,12 +3,14 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Semaphore } from "@boxship/base";
 import type { EngineContext } from "@boxship/engine";
-import { hostPlatform, type Lease, type Platform } from "@boxship/oci";
+import { hostPlatform, type ImageRecord, type Lease, type Platform } from "@boxship/oci";
 import type { CacheMounts } from "../cache/cache-mounts.ts";
-import type { StepCache } from "../cache/step-cache.ts";
+import { ImportedCache } from "../cache/imported-cache.ts";
+import type { StepCache, StepRecord } from "../cache/step-cache.ts";
 import type { BuildRequest, BuildWarning, ProgressEvent, Vertex } from "../contract.ts";
 import type { Containerfile } from "../language/index.ts";
 import type { ContextSet } from "./contexts.ts";
+import { openHistories } from "./history-cache.ts";
 
 /** What all builds share. */
 export interface BuilderParts {
@@ -19,6 +21,13 @@ export interface BuilderParts {
   readonly mounts: CacheMounts;
   /** Commands that run at once, of all builds. */
   readonly slots: Semaphore;
+}
+
+/** What a build has found and made, for a cache that goes elsewhere. */
+export interface Journal {
+  /** By key. */
+  readonly steps: Map<string, Omit<StepRecord, "made" | "used" | "uses">>;
+  readonly facts: Map<string, string>;
 }
 
 /** One build while it runs. Disposing it gives back everything that it holds. */
@@ -34,6 +43,10 @@ export class BuildSession implements AsyncDisposable {
   /** Layers that are being made durable, and records that wait for it. */
   readonly commits = new Set<Promise<void>>();
   readonly owned = new AsyncDisposableStack();
+  readonly imported: ImportedCache;
+  readonly journal: Journal = { steps: new Map(), facts: new Map() };
+  /** Images in whose history steps are looked for. */
+  readonly histories: readonly ImageRecord[];
   file!: Containerfile;
   contexts!: ContextSet;
   readonly #report: (event: ProgressEvent) => void;
@@ -54,6 +67,15 @@ export class BuildSession implements AsyncDisposable {
     this.platform = platform ?? hostPlatform();
     this.epoch = request.sourceDateEpoch ?? epochOf(request.args?.["SOURCE_DATE_EPOCH"]);
     this.lease = this.owned.use(parts.engine.images.content.lease());
+    this.imported = new ImportedCache({
+      store: parts.engine.images.content,
+      lease: this.lease,
+      cache: parts.cache,
+      now: () => this.now(),
+      signal: this.signal,
+      warn: (message) => void this.warnings.push({ rule: "CacheImport", message }),
+    });
+    this.histories = openHistories(this);
   }
 
   now(): number {
@@ -83,6 +105,19 @@ export class BuildSession implements AsyncDisposable {
   warn(vertex: string, warning: BuildWarning): void {
     this.warnings.push(warning);
     this.emit({ kind: "warning", vertex, warning });
+  }
+
+  /** Something that was computed from layers before, here or where a cache comes from. */
+  fact(key: string): string | undefined {
+    const known = this.parts.cache.fact(key) ?? this.imported.fact(key);
+    if (typeof known !== "string") return undefined;
+    this.journal.facts.set(key, known);
+    return known;
+  }
+
+  learn(key: string, value: string): void {
+    this.journal.facts.set(key, value);
+    this.parts.cache.learn(key, value);
   }
 
   /** A directory of this build, removed at its end. */

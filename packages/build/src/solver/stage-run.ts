@@ -1,11 +1,13 @@
 import { errorMessage } from "@boxship/base";
 import { expandWord, type Platform } from "@boxship/oci";
-import type { StepLayer } from "../cache/step-cache.ts";
+import { LayersLost } from "../cache/imported-cache.ts";
+import type { StepLayer, StepRecord } from "../cache/step-cache.ts";
 import type { Vertex } from "../contract.ts";
 import { parseTrigger, refuse, type Stage, type StageInstruction } from "../language/index.ts";
 import { findImage, imageState, readPlatform, scratchState } from "./base-image.ts";
 import { platformArgs } from "./build-args.ts";
 import { buildError } from "./failure.ts";
+import { pastStep } from "./history-cache.ts";
 import { keyOf } from "./keys.ts";
 import type { BuildSession } from "./session.ts";
 import { DEFAULT_SHELL, imageIdOf, type StageState, variablesOf } from "./state.ts";
@@ -95,6 +97,8 @@ async function observed<T extends { readonly state: StageState; readonly cached:
     return result;
   } catch (error) {
     if (session.signal.aborted) throw session.signal.reason;
+    // The stage is begun again.
+    if (error instanceof LayersLost) throw error;
     session.emit({ kind: "failed", vertex, time: session.now(), error: errorMessage(error) });
     throw explained(session, instruction, vertex, error);
   }
@@ -191,10 +195,16 @@ function declareArgs(
   const text = `ARG ${shown.join(" ")}`;
   const key = keyOf(state.key, text);
   const cache = session.parts.cache;
-  const known = session.request.noCache === true ? undefined : cache.get(key);
-  const created = known?.created ?? session.created();
   const history = { classic: ` ${text}`, buildkit: text };
-  if (known === undefined) remember(session, { key, parent: state.key, text: instruction.text, created });
+  const known =
+    session.request.noCache === true
+      ? undefined
+      : (cache.get(key) ??
+        session.imported.find(key) ??
+        pastStep(session, instruction, state, createdBy(session, state, history)));
+  const created = known?.created ?? session.created();
+  session.journal.steps.set(key, { key, parent: state.key, text: instruction.text, created });
+  if (cache.get(key) === undefined) remember(session, { key, parent: state.key, text: instruction.text, created });
   else hit(session, key);
   return {
     state: { ...withHistory(session, state, history, created, false), key, args },
@@ -211,9 +221,12 @@ async function execute(
 ): Promise<{ readonly state: StageState; readonly cached: boolean }> {
   const key = step.independent === true ? keyOf("independent", ...step.key) : keyOf(state.key, ...step.key);
   const stepKey = keyOf(state.key, key);
-  const known = ignoresCache(session, stage) ? undefined : await usable(session, key);
+  const known = ignoresCache(session, stage)
+    ? undefined
+    : ((await usable(session, key)) ?? remembered(session, instruction, state, step, key));
   if (known !== undefined) {
     hit(session, key);
+    session.journal.steps.set(key, known);
     return { state: { ...after(session, state, step, known.created, known.layer), key: stepKey }, cached: true };
   }
   const created = session.created();
@@ -221,6 +234,7 @@ async function execute(
   const done = (layer: StepLayer | undefined) => remember(session, layer === undefined ? record : { ...record, layer });
   const layer = step.run === undefined ? undefined : await step.run(done);
   if (step.run === undefined) done(undefined);
+  session.journal.steps.set(key, layer === undefined ? record : { ...record, layer });
   return { state: { ...after(session, state, step, created, layer), key: stepKey }, cached: false };
 }
 
@@ -230,16 +244,31 @@ function ignoresCache(session: BuildSession, stage: Stage): boolean {
   return noCache.some((name) => name.toLowerCase() === stage.name || name === String(stage.index));
 }
 
-/** A record whose layer is still here. */
-async function usable(session: BuildSession, key: string) {
+/** A record whose layer is still here, or one of a cache that is imported. */
+async function usable(session: BuildSession, key: string): Promise<StepRecord | undefined> {
   const { cache, engine } = session.parts;
   const record = cache.get(key);
-  if (record?.layer === undefined) return record;
+  if (record === undefined) return session.imported.find(key);
+  if (record.layer === undefined) return record;
   session.lease.add(record.layer.descriptor.digest);
   const blob = await engine.images.content.stat(record.layer.descriptor.digest);
   if (blob !== undefined) return record;
   cache.remove(key);
-  return undefined;
+  return session.imported.find(key);
+}
+
+/** A step of an image that is here, which becomes one of the builder's own. */
+function remembered(
+  session: BuildSession,
+  instruction: StageInstruction,
+  state: StageState,
+  step: Step,
+  key: string,
+): StepRecord | undefined {
+  const past = pastStep(session, instruction, state, createdBy(session, step.apply(state), step.history));
+  if (past === undefined) return undefined;
+  remember(session, { key, parent: state.key, text: instruction.text, ...past });
+  return session.parts.cache.get(key);
 }
 
 function hit(session: BuildSession, key: string): void {
@@ -282,17 +311,22 @@ function withHistory(
   hasLayer: boolean,
 ): StageState {
   const isBuildkit = session.request.history === "buildkit";
-  const shell = (state.config.Shell ?? DEFAULT_SHELL).join(" ");
-  const classic = words.isCommand === true ? words.classic : `${shell} #(nop) ${words.classic}`;
   const entry = {
     created,
-    created_by: isBuildkit ? words.buildkit : classic,
+    created_by: createdBy(session, state, words),
     ...(state.base.author === undefined ? {} : { author: state.base.author }),
     ...(isBuildkit ? { comment: "buildkit.dockerfile.v0" } : {}),
     ...(hasLayer ? {} : { empty_layer: true }),
   };
   const { image: _image, ...rest } = state;
   return { ...rest, created, history: [...state.history, entry] };
+}
+
+/** How history words a step, `state` being the one after it. */
+function createdBy(session: BuildSession, state: StageState, words: Step["history"]): string {
+  if (session.request.history === "buildkit") return words.buildkit;
+  const shell = (state.config.Shell ?? DEFAULT_SHELL).join(" ");
+  return words.isCommand === true ? words.classic : `${shell} #(nop) ${words.classic}`;
 }
 
 /** Refuses a `FROM` that names nothing. */

@@ -36,10 +36,15 @@ export function chainOf(layers: readonly StoredLayer[]): string | undefined {
   return chainIds(layers.map(({ diffId }) => diffId)).at(-1);
 }
 
-/** The document of an image of this stage, without its layers. */
-export function imageDocument(state: StageState): Omit<ImageConfig, "rootfs"> {
+/**
+ * The document of an image of this stage, without its layers.
+ *
+ * @param more fields that are not the specification's
+ */
+export function imageDocument(state: StageState, more: object = {}): Omit<ImageConfig, "rootfs"> {
   return {
     ...state.base,
+    ...more,
     ...(state.created === undefined ? {} : { created: state.created }),
     config: state.config,
     history: state.history,

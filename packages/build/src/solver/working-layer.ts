@@ -54,6 +54,7 @@ export async function ensureUnpacked(session: BuildSession, layers: readonly Sto
   } catch (error) {
     if (!(error instanceof NotFound)) throw error;
   }
+  await session.imported.fetch(layers);
   await unpackStored({
     store: engine.images.content,
     layers,

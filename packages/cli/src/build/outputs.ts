@@ -1,9 +1,10 @@
 import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import type { Writable } from "node:stream";
-import type { RemoteOutput } from "@boxship/build";
+import type { RemoteBuild, RemoteOutput } from "@boxship/build";
 import type { Context } from "../context.ts";
 import { Failure, FlagError } from "../failure.ts";
+import { readCompression, readTruth } from "./caches.ts";
 
 /** One `--output`, and where on this side it goes. */
 export interface BuildOutput {
@@ -11,7 +12,20 @@ export interface BuildOutput {
   /** A file, `-` for standard output, or a directory for `local`; undefined where nothing comes back. */
   readonly destination?: string;
   readonly directory: boolean;
+  /** How layers are made. */
+  readonly options?: Pick<RemoteBuild, "compression" | "compressionLevel" | "forceCompression" | "mediaTypes">;
 }
+
+const FIELDS = new Set([
+  "type",
+  "dest",
+  "name",
+  "push",
+  "compression",
+  "compression-level",
+  "force-compression",
+  "oci-mediatypes",
+]);
 
 /** Reads `type=tar,dest=FILE` and a plain path, which is a directory, or `-`. */
 export function parseOutput(text: string, names: readonly string[]): BuildOutput {
@@ -23,15 +37,18 @@ export function parseOutput(text: string, names: readonly string[]): BuildOutput
   const type = fields.get("type") ?? "local";
   const own = fields.get("name");
   const tags = own === undefined ? names : own.split(",");
+  for (const key of fields.keys()) {
+    if (!FIELDS.has(key)) throw new FlagError(`--output: unknown field ${key}`);
+  }
+  return { ...outputOf(type, fields, tags), options: layerOptions(fields) };
+}
+
+function outputOf(type: string, fields: ReadonlyMap<string, string>, tags: readonly string[]): BuildOutput {
   const destination = fields.get("dest");
   const to = (remote: RemoteOutput, directory = false): BuildOutput => {
     if (destination === undefined) throw new FlagError(`--output: dest is required for ${type} exporter`);
     return { remote, destination, directory };
   };
-  for (const key of fields.keys()) {
-    if (!["type", "dest", "name", "push", "compression"].includes(key))
-      throw new FlagError(`--output: unknown field ${key}`);
-  }
   switch (type) {
     case "image":
       return { remote: { kind: "image", names: tags, push: fields.get("push") === "true" }, directory: false };
@@ -51,6 +68,17 @@ export function parseOutput(text: string, names: readonly string[]): BuildOutput
     default:
       throw new FlagError(`--output: unknown type ${type}`);
   }
+}
+
+function layerOptions(fields: ReadonlyMap<string, string>): NonNullable<BuildOutput["options"]> {
+  const { compression, level, force } = readCompression("--output", fields);
+  const isOci = readTruth("--output", "oci-mediatypes", fields.get("oci-mediatypes"), true);
+  return {
+    ...(compression === undefined ? {} : { compression }),
+    ...(level === undefined ? {} : { compressionLevel: level }),
+    ...(force === undefined ? {} : { forceCompression: force }),
+    ...(isOci || compression === "zstd" ? {} : { mediaTypes: "docker" as const }),
+  };
 }
 
 function splitAt(field: string): readonly [string, string] {

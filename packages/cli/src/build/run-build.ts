@@ -7,6 +7,7 @@ import { unpackInto } from "../archive/unpack.ts";
 import type { Context } from "../context.ts";
 import { Failure } from "../failure.ts";
 import { jsonValues } from "../stream/json-lines.ts";
+import { type CacheTarget, CacheWriter } from "./caches.ts";
 import { type BuildOutput, makeDestination, openDestination } from "./outputs.ts";
 import { packContext } from "./pack-context.ts";
 import type { BuildEvent, BuildProgress } from "./progress.ts";
@@ -35,6 +36,7 @@ export async function runBuild(
   build: RemoteBuild,
   sources: BuildSources,
   outputs: readonly BuildOutput[],
+  caches: readonly CacheTarget[],
   progress: BuildProgress,
 ): Promise<BuildAnswer> {
   const head = Buffer.from(JSON.stringify(build));
@@ -49,12 +51,15 @@ export async function runBuild(
     headers: { "Content-Type": "application/octet-stream" },
   });
   await using sinks = new Sinks(context, outputs);
+  await using owned = new AsyncDisposableStack();
+  const writers = caches.map((target) => owned.use(new CacheWriter(target)));
   let answer: BuildAnswer | undefined;
   try {
     for await (const value of jsonValues(response.body)) {
       const message = value as RemoteMessage;
       if ("event" in message) progress.push(message.event as BuildEvent);
       else if ("output" in message) await sinks.write(message.output, Buffer.from(message.data, "base64"));
+      else if ("cache" in message) await writeCache(writers[message.cache], message);
       else if ("result" in message) answer = message.result;
       else {
         const { message: text, remedy, failure } = message.error;
@@ -67,6 +72,15 @@ export async function runBuild(
   await sinks.end();
   if (answer === undefined) throw new Failure("the engine ended the build without a result");
   return answer;
+}
+
+async function writeCache(
+  writer: CacheWriter | undefined,
+  message: Extract<RemoteMessage, { readonly cache: number }>,
+): Promise<void> {
+  if (writer === undefined) throw new Failure("the engine sends a cache that nobody asked for");
+  if ("manifest" in message) await writer.finish(message.manifest);
+  else await writer.write(message.blob, Buffer.from(message.data, "base64"));
 }
 
 async function* members({ directories }: BuildSources): AsyncGenerator<TarInput> {

@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import type { RemoteBuild } from "@boxship/build";
+import { parseCacheFrom, parseCacheTo } from "../build/caches.ts";
 import { type BuildOutput, parseOutput } from "../build/outputs.ts";
 import { type BuildProgress, plainProgress, quietProgress, rawProgress, TreeProgress } from "../build/progress.ts";
 import { type BuildSources, readSources } from "../build/read-sources.ts";
@@ -18,6 +19,8 @@ const FLAGS = {
   annotation: keyValues("Add annotation to the image"),
   "build-arg": list("Set build-time variables"),
   "build-context": keyValues("Additional build contexts (e.g., name=path)"),
+  "cache-from": list('External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")'),
+  "cache-to": list('Cache export destinations (e.g., "type=inline", "type=registry,ref=user/app:cache")'),
   "cgroup-parent": text("Set the parent cgroup for the RUN instructions during build"),
   "cpu-period": integer("Limit the CPU CFS (Completely Fair Scheduler) period"),
   "cpu-quota": integer("Limit the CPU CFS (Completely Fair Scheduler) quota"),
@@ -65,7 +68,10 @@ export const command = defineCommand({
   async run(context, { flags, operands: [operand = "."] }) {
     const own = await readSources(context, operand, flags.file);
     const named = namedContexts(flags["build-context"]);
-    const sources: BuildSources = { ...own, directories: [...own.directories, ...named.directories] };
+    const imports = parseCacheFrom(flags["cache-from"]);
+    const exports = await parseCacheTo(flags["cache-to"]);
+    const directories = [...own.directories, ...named.directories, ...imports.directories];
+    const sources: BuildSources = { ...own, directories };
     const outputs = outputsOf(flags.output, flags.tag, flags.push);
     const build: RemoteBuild = {
       file: sources.file,
@@ -86,13 +92,16 @@ export const command = defineCommand({
       secrets: await readSecrets(flags.secret, context.env),
       credentials: await credentialsOf(context),
       outputs: outputs.map(({ remote }) => remote),
+      ...Object.assign({}, ...outputs.map(({ options }) => options)),
+      cacheFrom: imports.caches,
+      cacheTo: exports.map(({ remote }) => remote),
       keepFailed: flags["on-error"] === "shell",
       ...(flags.target === "" ? {} : { target: flags.target }),
       ...(flags["shm-size"] === 0 ? {} : { shmSize: flags["shm-size"] }),
       ...(flags["cgroup-parent"] === "" ? {} : { cgroupParent: flags["cgroup-parent"] }),
     };
     const progress = progressOf(context, flags.quiet ? "quiet" : flags.progress);
-    const result = await runBuild(context, build, sources, outputs, progress).catch((error: unknown) =>
+    const result = await runBuild(context, build, sources, outputs, exports, progress).catch((error: unknown) =>
       explain(context, error, flags["on-error"]),
     );
     for (const { message } of result.warnings) warn(context, `WARNING: ${message}`);

@@ -111,4 +111,35 @@ describe("boxship build", () => {
     assert.match((await ok(["builder", "prune", "--all", "--force"])).stdout, /Total reclaimed space: /);
     assert.doesNotMatch((await ok(["builder", "du"])).stdout, /RUN echo cached/);
   });
+
+  test("caches go to a directory and come back; layers are compressed as it is asked for", async () => {
+    const path = context("caches", {
+      Containerfile:
+        "FROM busybox AS one\nRUN date > /more; echo x > /x\nFROM busybox\nCOPY --from=one /x /\nCOPY f /\n",
+      f: "1",
+    });
+    const cache = directory.join("cache");
+    await ok(["build", "--cache-to", `type=local,dest=${cache},mode=max`, "--cache-to", "type=inline", path]);
+    const blobs = readdirSync(`${cache}/blobs/sha256`);
+    await ok(["build", "--cache-to", `type=local,dest=${cache},mode=max`, path]);
+    assert.deepEqual(readdirSync(`${cache}/blobs/sha256`).toSorted(), blobs.toSorted());
+    await ok(["builder", "prune", "-af"]);
+    const { stderr } = await ok(["build", "--progress", "plain", "--cache-from", `type=local,src=${cache}`, path]);
+    assert.equal(stderr.match(/^#\d+ CACHED$/gm)?.length, 5, stderr);
+    await ok(["builder", "prune", "-af"]);
+    const missing = await ok(["build", "--cache-from", `type=local,src=${directory.join("nowhere")}`, path]);
+    assert.match(missing.stderr, /WARNING: cache .*nowhere is not used: there is no cache/);
+    await ok(["build", "-o", `type=oci,dest=${directory.join("zstd.tar")},compression=zstd,compression-level=9`, path]);
+    assert.match(readFileSync(directory.join("zstd.tar"), "latin1"), /image\.layer\.v1\.tar\+zstd/);
+    for (const [args, words] of [
+      [["--cache-to", "type=s3"], /type s3 is not supported/],
+      [["--cache-to", "type=local"], /dest is required/],
+      [["--cache-from", "type=registry,reference=x"], /unknown field reference/],
+      [["--output", "type=image,compression=best"], /compression is uncompressed, gzip or zstd/],
+    ] as const) {
+      const ran = await run(["build", ...args, path]);
+      assert.equal(ran.status, 125);
+      assert.match(ran.stderr, words);
+    }
+  });
 });

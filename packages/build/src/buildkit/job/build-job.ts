@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { FailedPrecondition, InvalidArgument, NotFound, Unsupported } from "@boxship/base";
-import type { BuildRequest, BuildResult, CacheImport, Output, ProgressEvent, Solver } from "../../contract.ts";
+import type { BuildRequest, BuildResult, Output, ProgressEvent, Solver } from "../../contract.ts";
 import type { ClientSession } from "../session/client-session.ts";
 import type { ContextStore } from "../session/context-store.ts";
 import { sessionAgent, sessionCredentials, sessionSecret } from "../session/providers.ts";
@@ -9,8 +9,8 @@ import type { Definition } from "../wire/common.ts";
 import type { ValueOf } from "../wire/message.ts";
 import type { BodyContexts } from "./body-contexts.ts";
 import { buildInputs } from "./build-inputs.ts";
+import { type CacheEntry, readCacheExport, readCacheImport } from "./cache-options.ts";
 import { type FrontendOptions, parseFrontendOptions } from "./frontend-options.ts";
-import { internalStep } from "./internal-step.ts";
 import type { LinkedImages } from "./linked-images.ts";
 import type { Outputs } from "./outputs.ts";
 import { type ResultReference, referencedResult } from "./result-reference.ts";
@@ -117,7 +117,7 @@ export class BuildJob {
   }
 
   /** Builds a run. */
-  async build(run: Run, outputs: Outputs): Promise<BuildResult> {
+  async build(run: Run, outputs: Outputs, cacheTo: readonly CacheEntry[] = []): Promise<BuildResult> {
     const { signal } = this;
     const session = await this.session();
     const ending = AbortSignal.any([signal, session.gone]);
@@ -132,12 +132,12 @@ export class BuildJob {
       input: (key) => this.#input(run, key, ending),
       signal: ending,
     });
-    const { cacheFrom = [], ...asked } = run.options.request;
-    for (const source of cacheFrom) await this.#skipImport(source, progress);
     const request: BuildRequest = {
-      ...asked,
+      ...run.options.request,
       ...outputs.request,
       ...inputs,
+      cacheFrom: run.options.cacheImports.map((entry) => readCacheImport(entry, session)),
+      cacheTo: cacheTo.map((entry) => readCacheExport(entry, session)),
       entitlements: readEntitlements(this.entitlements),
       outputs: outputs.outputs,
       secret: (id, secretSignal) => sessionSecret(session, id, secretSignal),
@@ -178,14 +178,6 @@ export class BuildJob {
     const { imageId } = await this.build(run, { outputs: [output], request: { annotations: {} } });
     if (imageId === undefined) throw new FailedPrecondition(`build ${this.ref} made no image that another could use`);
     return imageId;
-  }
-
-  /** Caches only make builds quicker: as with one that cannot be had, the client is told, and the build goes on. */
-  async #skipImport(source: CacheImport, progress: (event: ProgressEvent) => void): Promise<void> {
-    const from = source.kind === "registry" ? source.reference : source.path;
-    await internalStep(`importing cache manifest from ${from}`, progress, () =>
-      Promise.reject(new Unsupported("importing caches is not supported: the build goes on without this one")),
-    ).catch(() => {});
   }
 
   #sessionOf(directory: string, run: Run): Promise<ClientSession> {

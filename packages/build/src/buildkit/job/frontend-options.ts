@@ -1,5 +1,6 @@
 import { InvalidArgument, Unsupported } from "@boxship/base";
-import type { Attestations, BuildRequest, CacheImport } from "../../contract.ts";
+import type { Attestations, BuildRequest } from "../../contract.ts";
+import type { CacheEntry } from "./cache-options.ts";
 import { parseCsv } from "./csv.ts";
 
 /** Where a context comes from, before anybody looked at it. */
@@ -25,6 +26,7 @@ export interface FrontendOptions {
   /** The session that shares a directory, where it is not the build's own. */
   readonly directorySessions: Readonly<Record<string, string>>;
   readonly keepGitDirectory: boolean;
+  readonly cacheImports: readonly CacheEntry[];
   /** The rest, as the solver takes it. */
   readonly request: Omit<BuildRequest, "file" | "context" | "contexts" | "outputs">;
 }
@@ -87,6 +89,7 @@ export function parseFrontendOptions(options: Options): FrontendOptions {
     contexts: namedContexts(prefixed(options, "context:")),
     directorySessions: prefixed(options, "local-sessionid:"),
     keepGitDirectory: truth(args["BUILDKIT_CONTEXT_KEEP_GIT_DIR"]),
+    cacheImports: [...cacheImports(options["cache-imports"]), ...cacheFrom(options["cache-from"])],
     request: {
       args,
       labels: prefixed(options, "label:"),
@@ -100,7 +103,6 @@ export function parseFrontendOptions(options: Options): FrontendOptions {
       ...optional("ulimits", parseCsv(options["ulimit"], "ulimit").map(ulimit)),
       ...optional("cgroupParent", options["cgroup-parent"]),
       ...optional("resources", resources(options)),
-      cacheFrom: [...cacheImports(options["cache-imports"]), ...cacheFrom(options["cache-from"])],
       ...optional("attestations", attestations(prefixed(options, "attest:"))),
       history: "buildkit",
     },
@@ -237,7 +239,7 @@ function resources(options: Options): BuildRequest["resources"] | undefined {
 }
 
 /** JSON of the client's cache imports; its names are Go's. */
-function cacheImports(text: string | undefined): readonly CacheImport[] {
+function cacheImports(text: string | undefined): readonly CacheEntry[] {
   if (text === undefined || text === "") return [];
   let entries: unknown;
   try {
@@ -246,17 +248,16 @@ function cacheImports(text: string | undefined): readonly CacheImport[] {
     throw new InvalidArgument("cache-imports is not JSON", { cause });
   }
   if (!Array.isArray(entries)) throw new InvalidArgument("cache-imports is no list");
-  return entries.map((entry: { readonly Type?: unknown; readonly Attrs?: Readonly<Record<string, unknown>> }) => {
-    const reference = entry.Attrs?.["ref"];
-    if (entry.Type === "registry" && typeof reference === "string") return { kind: "registry", reference };
-    throw new Unsupported(`cache import of type ${String(entry.Type)} is not supported`, {
-      remedy: "use type=registry",
-    });
-  });
+  return entries.map(
+    (entry: { readonly Type?: unknown; readonly Attrs?: Readonly<Record<string, unknown>> | null }) => ({
+      type: String(entry.Type),
+      attributes: Object.fromEntries(Object.entries(entry.Attrs ?? {}).map(([key, value]) => [key, String(value)])),
+    }),
+  );
 }
 
-const cacheFrom = (text: string | undefined): readonly CacheImport[] =>
-  (list(text) ?? []).map((reference) => ({ kind: "registry", reference }));
+const cacheFrom = (text: string | undefined): readonly CacheEntry[] =>
+  (list(text) ?? []).map((ref) => ({ type: "registry", attributes: { ref } }));
 
 function attestations(attests: Options): Attestations | undefined {
   const found: { provenance?: NonNullable<Attestations["provenance"]> } = {};

@@ -3,6 +3,7 @@ import type { BuildRequest, ByteSink, Output } from "../../contract.ts";
 import { sendTree } from "../files/transfer.ts";
 import type { ClientSession } from "../session/client-session.ts";
 import { FileSend } from "../wire/session.ts";
+import { readCompression, readLevel, readTruth } from "./cache-options.ts";
 
 /** One exporter of a request, in order: its place is the identifier by which the client knows where it goes. */
 export interface ExporterRequest {
@@ -13,17 +14,21 @@ export interface ExporterRequest {
 /** What a request's exporters mean to the solver. */
 export interface Outputs {
   readonly outputs: readonly Output[];
-  readonly request: Pick<BuildRequest, "compression" | "annotations" | "sourceDateEpoch">;
+  readonly request: Pick<
+    BuildRequest,
+    "compression" | "compressionLevel" | "forceCompression" | "mediaTypes" | "annotations" | "sourceDateEpoch"
+  >;
 }
 
 /** Largest piece of a file that is sent in one message. */
 const PIECE_BYTES = 256 << 10;
 
-/** Attributes that change nothing here: images are in one store, and have OCI's media types where they must. */
-const WITHOUT_EFFECT = new Set([
+/** Attributes that are looked at elsewhere, or change nothing here, as images are in one store. */
+const KNOWN = new Set([
   "buildinfo",
   "buildinfo-attrs",
   "compression",
+  "compression-level",
   "context",
   "dangling-name-prefix",
   "dest",
@@ -45,14 +50,19 @@ const WITHOUT_EFFECT = new Set([
 export function readOutputs(exporters: readonly ExporterRequest[], session: ClientSession | undefined): Outputs {
   const annotations: Record<string, string> = {};
   let compression: BuildRequest["compression"];
+  let level: number | undefined;
+  let force = false;
+  let mediaTypes: BuildRequest["mediaTypes"];
   let epoch: number | undefined;
   const outputs = exporters.map((exporter, place) => {
     for (const [name, value] of Object.entries(exporter.attributes)) {
       const annotation = /^annotation(?:-[a-z-]+)?(?:\[[^\]]*\])?\.(.+)$/.exec(name);
       if (annotation !== null) annotations[annotation[1] ?? ""] = value;
-      else if (!WITHOUT_EFFECT.has(name))
-        throw new Unsupported(`attribute ${name} of output ${exporter.type} is not supported`);
+      else if (!KNOWN.has(name)) throw new Unsupported(`attribute ${name} of output ${exporter.type} is not supported`);
       if (name === "compression") compression = readCompression(value);
+      if (name === "compression-level") level = readLevel(value);
+      if (name === "force-compression") force = readTruth(value, name, false);
+      if (name === "oci-mediatypes") mediaTypes = readTruth(value, name, true) ? "oci" : "docker";
       if (name === "source-date-epoch") epoch = readEpoch(value);
     }
     return readOutput(exporter, place, session);
@@ -61,10 +71,18 @@ export function readOutputs(exporters: readonly ExporterRequest[], session: Clie
     outputs: outputs.length === 0 ? [{ kind: "none" }] : outputs,
     request: {
       ...(compression === undefined ? {} : { compression }),
+      ...(level === undefined ? {} : { compressionLevel: level }),
+      ...(force ? { forceCompression: force } : {}),
+      ...(mediaTypes === undefined || needsOci(compression, annotations) ? {} : { mediaTypes }),
       ...(epoch === undefined ? {} : { sourceDateEpoch: epoch }),
       annotations,
     },
   };
+}
+
+/** Docker's media types have neither zstd nor annotations. */
+function needsOci(compression: BuildRequest["compression"], annotations: object): boolean {
+  return compression === "zstd" || Object.keys(annotations).length > 0;
 }
 
 function readOutput({ type, attributes }: ExporterRequest, place: number, session: ClientSession | undefined): Output {
@@ -72,13 +90,13 @@ function readOutput({ type, attributes }: ExporterRequest, place: number, sessio
   switch (type) {
     case "moby":
     case "image": {
-      const push = truth(attributes["push"], "push", false);
+      const push = readTruth(attributes["push"], "push", false);
       if (push && names.length === 0) throw new InvalidArgument("an image needs a name to be pushed");
-      return { kind: "image", names, push, store: truth(attributes["store"], "store", true) };
+      return { kind: "image", names, push, store: readTruth(attributes["store"], "store", true) };
     }
     case "oci":
     case "docker":
-      if (!truth(attributes["tar"], "tar", true))
+      if (!readTruth(attributes["tar"], "tar", true))
         throw new Unsupported(`output ${type} with tar=false is not supported`, { remedy: "let it write an archive" });
       return { kind: type, names, write: fileSink(session, place, type) };
     case "tar":
@@ -130,26 +148,7 @@ async function sendDirectory(
   await sendTree(call, { directory: tree.path, ...(prefix === undefined ? {} : { prefix }) });
 }
 
-function readCompression(value: string): NonNullable<BuildRequest["compression"]> {
-  switch (value) {
-    case "uncompressed":
-      return "none";
-    case "gzip":
-    case "zstd":
-      return value;
-    default:
-      throw new Unsupported(`compression ${value} is not supported`, { remedy: "use uncompressed, gzip or zstd" });
-  }
-}
-
 function readEpoch(value: string): number {
   if (!/^\d{1,12}$/.test(value)) throw new InvalidArgument(`source-date-epoch: '${value}' is no number of seconds`);
   return Number(value);
-}
-
-function truth(value: string | undefined, name: string, otherwise: boolean): boolean {
-  if (value === undefined || value === "") return otherwise;
-  if (/^(?:1|t|true)$/i.test(value)) return true;
-  if (/^(?:0|f|false)$/i.test(value)) return false;
-  throw new InvalidArgument(`${name}: '${value}' is neither true nor false`);
 }

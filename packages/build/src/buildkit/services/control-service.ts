@@ -5,6 +5,7 @@ import type { Metadata } from "../grpc/metadata.ts";
 import { type Handler, onlyRequest, type ServerCall, streaming, unary } from "../grpc/server.ts";
 import { statusOf } from "../grpc/status.ts";
 import { BuildJob, type JobContext } from "../job/build-job.ts";
+import type { CacheEntry } from "../job/cache-options.ts";
 import { errorDetails } from "../job/error-details.ts";
 import type { JobRegistry } from "../job/job-registry.ts";
 import { type ExporterRequest, readOutputs } from "../job/outputs.ts";
@@ -114,19 +115,22 @@ async function runJob(
   request: Solve,
   exporters: readonly ExporterRequest[],
 ): Promise<BuildResult | undefined> {
-  const [cache] = request.cache?.exports ?? [];
-  if (cache !== undefined) {
-    throw new Unsupported(`cache export of type ${cache.type} is not supported`, {
-      remedy: "leave --cache-to and BUILDKIT_INLINE_CACHE out: the engine keeps its own cache",
-    });
-  }
   const driven = request.frontend === "";
   const run = driven
     ? await job.returned
     : job.addRun(request.frontend, request.frontendAttributes, request.frontendInputs);
   if (!driven) job.return(run);
   if (run === undefined) return undefined;
-  return job.build(run, readOutputs(exporters, exporters.length === 0 ? undefined : await job.session()));
+  const outputs = readOutputs(exporters, exporters.length === 0 ? undefined : await job.session());
+  return job.build(run, outputs, cacheExports(request, run.frontendOptions));
+}
+
+/** Older clients ask for the inline cache by an argument of the build. */
+function cacheExports({ cache }: Solve, options: Readonly<Record<string, string>>): readonly CacheEntry[] {
+  const exports = cache?.exports ?? [];
+  const byArgument = /^(?:1|t|true)$/i.test(options["build-arg:BUILDKIT_INLINE_CACHE"] ?? "");
+  if (!byArgument || exports.some(({ type }) => type === "inline")) return exports;
+  return [...exports, { type: "inline", attributes: {} }];
 }
 
 function exportersOf(request: Solve): readonly ExporterRequest[] {
@@ -155,14 +159,20 @@ function steps({ status: log }: BuildJob) {
   };
 }
 
-/** What a client learns of a result: texts as they are, everything else as base64 of its JSON. */
+/** What a client learns of a result: texts as they are, everything else as its JSON. */
 function responseOf(result: BuildResult | undefined): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(result?.metadata ?? {}).map(([key, value]) => [
       key,
-      typeof value === "string" ? value : Buffer.from(JSON.stringify(value)).toString("base64"),
+      typeof value === "string" ? value : textOf(key, value),
     ]),
   );
+}
+
+/** Documents are base64, but for the one that clients have read since before that was so. */
+function textOf(key: string, value: unknown): string {
+  const text = JSON.stringify(value);
+  return key === "cache.manifest" ? text : Buffer.from(text).toString("base64");
 }
 
 async function status(

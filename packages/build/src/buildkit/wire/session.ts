@@ -45,3 +45,38 @@ export const Health = {
 export const TraceExport = {
   export: method("opentelemetry.proto.collector.trace.v1.TraceService", "Export", Empty, Empty),
 } as const;
+
+const ContentInfo = message("Info", { digest: field.string(1), size: field.int64(2) });
+const InfoRequest = message("InfoRequest", { digest: field.string(1) });
+const InfoResponse = message("InfoResponse", { info: field.message(1, ContentInfo) });
+const ReadContentRequest = message("ReadContentRequest", {
+  digest: field.string(1),
+  offset: field.int64(2),
+  size: field.int64(3),
+});
+const ReadContentResponse = message("ReadContentResponse", { offset: field.int64(1), data: field.bytes(2) });
+/** `action` of {@link WriteContentRequest}. */
+export const WriteAction = { stat: 0, write: 1, commit: 2 } as const;
+const WriteContentRequest = message("WriteContentRequest", {
+  action: field.int32(1),
+  ref: field.string(2),
+  total: field.int64(3),
+  expected: field.string(4),
+  offset: field.int64(5),
+  data: field.bytes(6),
+});
+const WriteContentResponse = message("WriteContentResponse", {
+  action: field.int32(1),
+  offset: field.int64(4),
+  total: field.int64(5),
+  digest: field.string(6),
+});
+
+const CONTENT = "containerd.services.content.v1.Content";
+
+/** Blobs at the client, in the store that the call's metadata names. */
+export const Content = {
+  info: method(CONTENT, "Info", InfoRequest, InfoResponse),
+  read: method(CONTENT, "Read", ReadContentRequest, ReadContentResponse),
+  write: method(CONTENT, "Write", WriteContentRequest, WriteContentResponse),
+} as const;

@@ -201,17 +201,16 @@ export function expandHeredoc(
 }
 
 async function digestOf(session: BuildSession, part: CopySource, instruction: CopyInstruction): Promise<string> {
-  const { cache } = session.parts;
   const options = { owners: !part.rootOwned && instruction.chown === undefined, names: instruction.parents };
   const fact = part.factKey === undefined ? undefined : keyOf("digest", part.factKey, part.selection, options);
-  const known = fact === undefined ? undefined : cache.fact(fact);
-  if (typeof known === "string") return known;
+  const known = fact === undefined ? undefined : session.fact(fact);
+  if (known !== undefined) return known;
   try {
     const { digest, selected } = await part.withTree((root) =>
       digestFiles({ root, ...part.selection }, options, session.signal),
     );
     const result = keyOf(digest, selected);
-    if (fact !== undefined) cache.learn(fact, result);
+    if (fact !== undefined) session.learn(fact, result);
     return result;
   } catch (error) {
     if (!(error instanceof Error) || !("code" in error) || error.code !== "NotFound") throw error;

@@ -80,14 +80,14 @@ async function bindDigest(
       return digest;
     }
     const fact = keyOf("bind", chainOf(from.layers) ?? "", sources);
-    const known = session.parts.cache.fact(fact);
-    if (typeof known === "string") return known;
+    const known = session.fact(fact);
+    if (known !== undefined) return known;
     return await withRoot(
       session,
       from.layers,
       async ({ path: root }) => {
         const { digest } = await digestFiles({ root, sources }, { owners: true, names: true }, session.signal);
-        session.parts.cache.learn(fact, digest);
+        session.learn(fact, digest);
         return digest;
       },
       { readOnly: true },

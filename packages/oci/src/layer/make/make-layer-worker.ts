@@ -10,8 +10,8 @@ import { readBlob } from "../blob-source.ts";
 import { decode, sniff } from "../compression.ts";
 import { packTree } from "../pack/pack-directory.ts";
 import { TarParser } from "../tar/parser.ts";
+import { compressParallel } from "./compress-parallel.ts";
 import type { MadeLayer, MakeLayerTask } from "./make-layer.ts";
-import { parallelGzip } from "./parallel-gzip.ts";
 
 const PROGRESS_INTERVAL_MS = 100;
 
@@ -24,7 +24,7 @@ serveTasks(async (task: MakeLayerTask, context): Promise<MadeLayer> => {
     case "directory":
       return await keepPlain(packTree(task.directory, task.options), task.path, context);
     case "compress":
-      return await compressInto(fileOf(task.source, context), task.path, context);
+      return await compressInto(fileOf(task.source, context), task, context);
     case "examine":
       return await examine(fileOf(task.source, context), context);
   }
@@ -56,14 +56,17 @@ async function keepPlain(
 }
 
 async function compressInto(
-  source: AsyncIterable<Buffer> | Iterable<Buffer>,
-  path: string,
+  source: AsyncIterable<Buffer>,
+  { path, compression, level }: Extract<MakeLayerTask, { readonly kind: "compress" }>,
   context: TaskContext,
 ): Promise<MadeLayer> {
+  const { compression: before, whole } = await sniff(source);
+  const plain = before === "none" ? whole : decode(before, whole);
+  if (compression === "none") return keepPlain(plain, path, context);
   using file = new BlobFile(path);
   const content = new ArchiveContent(context);
-  for await (const piece of parallelGzip(content.taking(source))) file.write(piece);
-  return { compression: "gzip", ...file.result(), ...content.result() };
+  for await (const piece of compressParallel(content.taking(plain), { compression, level })) file.write(piece);
+  return { compression, ...file.result(), ...content.result() };
 }
 
 async function examine(source: AsyncIterable<Buffer>, context: TaskContext): Promise<MadeLayer> {

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { after, before, test } from "node:test";
-import { gunzipSync, gzipSync, zstdCompressSync } from "node:zlib";
+import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { InvalidArgument, ResourceExhausted, Unsupported } from "@boxship/base";
 import { mount, UnmountFlag, unmount } from "@boxship/kernel";
 import { makeTar, runProgram } from "@boxship/testkit";
@@ -16,8 +16,8 @@ import { openContentStore } from "../../content-store/filesystem.ts";
 import { digestOf } from "../../digest.ts";
 import { MediaType } from "../../media-types.ts";
 import { readTar } from "../tar/reader.ts";
+import { compressParallel } from "./compress-parallel.ts";
 import { compressLayer, diffIdOf, endMakeLayerWorkers, type LayerSource, makeLayer } from "./make-layer.ts";
-import { parallelGzip } from "./parallel-gzip.ts";
 
 let root: string;
 let store: ContentStore;
@@ -131,21 +131,50 @@ test("a full disk is said to be full, and gets back what was written", async (t)
   assert.equal((await small.usage()).ingestBytes, 0);
 });
 
-test("compressing side by side gives one gzip file of the same content", async () => {
+test("a layer becomes one of zstd, of gzip or a plain one, and holds the same", async () => {
+  using lease = store.lease();
+  const { descriptor } = await make(fromBytes(archive));
+  const zstd = await compressLayer(descriptor, { store, lease, compression: "zstd" });
+  assert.equal(zstd.mediaType, MediaType.OciLayerZstd);
+  assert.ok(zstdDecompressSync(await store.read(zstd.digest)).equals(archive));
+  assert.deepEqual(await compressLayer(descriptor, { store, lease, compression: "zstd" }), zstd);
+  assert.equal(await compressLayer(zstd, { store, lease, compression: "gzip" }), zstd);
+  const gzip = await compressLayer(zstd, { store, lease, compression: "gzip", force: true });
+  assert.equal(gzip.mediaType, MediaType.OciLayerGzip);
+  assert.ok(gunzipSync(await store.read(gzip.digest)).equals(archive));
+  assert.deepEqual(await compressLayer(gzip, { store, lease, compression: "none", force: true }), descriptor);
+  const random = makeTar([{ name: "random", content: Buffer.from(randomBytes(40_000).toString("hex")) }]);
+  const { descriptor: other } = await make(fromBytes(random));
+  const quick = await compressLayer(other, { store, lease, compression: "zstd", level: 1 });
+  const small = await compressLayer(other, { store, lease, compression: "zstd", level: 19 });
+  assert.notEqual(small.digest, quick.digest);
+  const docker = await compressLayer(
+    { ...descriptor, mediaType: MediaType.DockerLayerGzip, digest: gzip.digest },
+    { store, lease, compression: "zstd", force: true },
+  );
+  assert.equal(docker.mediaType, "application/vnd.docker.image.rootfs.diff.tar.zstd");
+});
+
+test("compressing side by side gives one file of the same content, which other programs read", async () => {
+  const unpacks = { gzip: gunzipSync, zstd: zstdDecompressSync } as const;
   await fc.assert(
     fc.asyncProperty(
+      fc.constantFrom("gzip" as const, "zstd" as const),
       fc.array(fc.integer({ min: 0, max: 3_000_000 }), { maxLength: 5 }),
       fc.integer({ min: 0, max: 255 }),
-      async (sizes, byte) => {
+      async (compression, sizes, byte) => {
         const pieces = sizes.map((size, index) => Buffer.alloc(size, byte + index));
-        const packed = Buffer.concat(await Array.fromAsync(parallelGzip(pieces)));
-        assert.ok(gunzipSync(packed).equals(Buffer.concat(pieces)));
+        const packed = Buffer.concat(await Array.fromAsync(compressParallel(pieces, { compression })));
+        assert.ok(unpacks[compression](packed).equals(Buffer.concat(pieces)));
       },
     ),
-    { numRuns: 15 },
+    { numRuns: 20 },
   );
-  const content = randomBytes(2_500_000);
-  const packed = Buffer.concat(await Array.fromAsync(parallelGzip([content])));
-  const { stdout } = await runProgram(["sh", "-c", "gzip -dc | sha256sum"], { input: packed });
-  assert.equal(stdout.split(" ")[0], createHash("sha256").update(content).digest("hex"));
+  const content = randomBytes(6_500_000);
+  for (const compression of ["gzip", "zstd"] as const) {
+    const packed = Buffer.concat(await Array.fromAsync(compressParallel([content], { compression })));
+    const { stdout, status } = await runProgram(["sh", "-c", `${compression} -dc | sha256sum`], { input: packed });
+    assert.equal(status, 0);
+    assert.equal(stdout.split(" ")[0], createHash("sha256").update(content).digest("hex"));
+  }
 });

@@ -6,7 +6,7 @@ import { WorkerPool } from "@boxship/base/worker-pool";
 import type { ContentStore, Lease } from "../../content-store/contract.ts";
 import type { Descriptor } from "../../descriptor.ts";
 import type { Digest } from "../../digest.ts";
-import { layerCompression, MediaType } from "../../media-types.ts";
+import { compressedLayerType, layerCompression, MediaType } from "../../media-types.ts";
 import { sendBytes } from "../archive/byte-channel.ts";
 import type { BuiltLayer } from "../build-image.ts";
 import type { Compression } from "../compression.ts";
@@ -32,6 +32,12 @@ export interface MakeLayerRequest {
 export interface CompressLayerRequest extends Pick<MakeLayerRequest, "lease" | "onProgress" | "signal"> {
   /** Has the layer, and takes the compressed one. */
   readonly store: Pick<ContentStore, "path" | "ingest" | "stat">;
+  /** @default "gzip" */
+  readonly compression?: Compression | undefined;
+  /** 0 to 9 for gzip, 1 to 22 for zstd. @default a quick one */
+  readonly level?: number | undefined;
+  /** Change layers that are compressed in another way, too; else they stay as they are. @default false */
+  readonly force?: boolean | undefined;
 }
 
 /** What the worker is asked. */
@@ -39,8 +45,14 @@ export type MakeLayerTask =
   /** Writes a blob to `path`. */
   | { readonly kind: "archive"; readonly port: MessagePort; readonly path: string }
   | { readonly kind: "directory"; readonly directory: string; readonly options: PackOptions; readonly path: string }
-  /** Compresses the archive in a file. */
-  | { readonly kind: "compress"; readonly source: string; readonly path: string }
+  /** Writes the archive in a file, compressed or not, in another form. */
+  | {
+      readonly kind: "compress";
+      readonly source: string;
+      readonly path: string;
+      readonly compression: Compression;
+      readonly level: number | undefined;
+    }
   /** Only reads a blob to tell what is in it. */
   | { readonly kind: "examine"; readonly source: string };
 
@@ -104,17 +116,17 @@ export async function makeLayer(request: MakeLayerRequest): Promise<BuiltLayer> 
   });
 }
 
-/** The same layer compressed; as it is when it is compressed already. */
+/** The same layer in another compression; as it is when it is compressed already, unless `force` asks for this one. */
 export async function compressLayer(layer: Descriptor, request: CompressLayerRequest): Promise<Descriptor> {
-  if (layerCompression(layer.mediaType) !== "none") return layer;
+  const { compression = "gzip", level, force = false } = request;
+  const now = layerCompression(layer.mediaType);
+  if (now === compression || (now !== "none" && !force)) return layer;
   const source = await request.store.path(layer.digest);
-  const { descriptor } = await intoStore(request, (path) => run({ kind: "compress", source, path }, request));
-  return {
-    ...layer,
-    mediaType: `${layer.mediaType}${layer.mediaType.includes("docker") ? "." : "+"}gzip`,
-    digest: descriptor.digest,
-    size: descriptor.size,
-  };
+  const { descriptor } = await intoStore(request, (path) =>
+    run({ kind: "compress", source, path, compression, level }, request),
+  );
+  const mediaType = compressedLayerType(layer.mediaType, compression);
+  return { ...layer, mediaType, digest: descriptor.digest, size: descriptor.size };
 }
 
 /** Digest of the archive in a layer's blob. */

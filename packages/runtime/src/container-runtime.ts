@@ -3,6 +3,7 @@ import { FailedPrecondition, InvalidArgument, NotFound } from "@boxship/base";
 import { type Cgroup, type CgroupStats, ensureSharedMount, openCgroup, readMountinfo } from "@boxship/kernel";
 import { attachContainer } from "./container/attach.ts";
 import { attachesSettled } from "./container/attach-settled.ts";
+import { prepareCgroupParent } from "./container/cgroup-parent.ts";
 import { Criu, checkpointContainer } from "./container/checkpoint.ts";
 import { ConmonWatch } from "./container/conmon-end.ts";
 import { conmonOf, openProcess, sendQuietly } from "./container/conmon-process.ts";
@@ -66,6 +67,7 @@ export class ContainerRuntime implements ContainerRuntimeApi {
     const host = readHostFacts();
     const launcher = new Launcher();
     try {
+      await prepareCgroupParent(options.cgroupParent, options.logger);
       const detected = await detectRuntimes(options, host, launcher);
       // A namespace that a trial made is older than the shared mounts.
       launcher[Symbol.dispose]();

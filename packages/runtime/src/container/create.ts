@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { realpath } from "node:fs/promises";
+import { dirname } from "node:path";
 import {
   AlreadyExists,
   type BoxshipError,
@@ -10,6 +11,7 @@ import {
   systemCode,
 } from "@boxship/base";
 import type { CreateContainer } from "../contract.ts";
+import { prepareCgroupParent } from "./cgroup-parent.ts";
 import { restoreFailure } from "./checkpoint.ts";
 import { type StartedConmon, startConmon } from "./conmon.ts";
 import { conmonEnded } from "./conmon-end.ts";
@@ -42,6 +44,7 @@ export async function createContainer(
   if (container.restoreFrom !== undefined) await context.criu.require(runtime);
   claimId(context, id);
   try {
+    await prepareCgroupParent(dirname(spec.linux.cgroupsPath), context.logger);
     const filtered = context.filters.apply(runtime, id, spec);
     writeBundle(context, { ...container, spec: filtered.spec }, runtime);
     if (runtime.needsLauncher) context.launcher.cover(await hostPaths(context, container));

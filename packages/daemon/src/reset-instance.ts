@@ -1,9 +1,10 @@
-import { readdir, rm, rmdir } from "node:fs/promises";
+import { rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { asBoxshipError, Internal, type Logger, systemClock, systemCode } from "@boxship/base";
 import { instanceDirectories } from "@boxship/base/instance-directories";
 import { openCgroup, releaseMountsBelow } from "@boxship/kernel";
 import { removeTraces } from "@boxship/network";
+import { emptyDirectoryAway } from "@boxship/storage";
 import type { DaemonOptions } from "./options.ts";
 
 type Instance = Pick<DaemonOptions, "name" | "root" | "runDir">;
@@ -43,7 +44,7 @@ export async function removeInstance({ name, root, runDir }: Instance): Promise<
   const usual = instanceDirectories(name, { env: process.env });
   for (const directory of [root, runDir]) {
     await releaseMountsBelow(directory);
-    for (const entry of await readdir(directory)) await rm(join(directory, entry), { recursive: true, force: true });
+    await emptyDirectoryAway(directory);
     if (directory !== usual.root && directory !== usual.runDir) continue;
     await rmdir(directory).catch((error: unknown) => {
       // A mount point of the host's, or one whose user writes there.

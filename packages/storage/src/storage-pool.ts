@@ -3,9 +3,10 @@ import type { MountRequest } from "@boxship/kernel";
 import type { TreeUsage } from "./contract.ts";
 import type { ContainerMount } from "./mount/container-mount.ts";
 import type { CopyTreeRequest } from "./tree/copy-tree.ts";
+import { endRemovalWorkers } from "./tree/empty-directory.ts";
 
 export type StorageTask =
-  | { readonly kind: "empty" | "usage" | "sync"; readonly directory: string }
+  | { readonly kind: "usage" | "sync"; readonly directory: string }
   | { readonly kind: "copy"; readonly request: CopyTreeRequest }
   | { readonly kind: "mount"; readonly mount: Required<MountRequest> }
   | { readonly kind: "mount-image"; readonly image: string; readonly target: string }
@@ -18,11 +19,6 @@ const pool = new WorkerPool({
   source: new URL("./storage-worker.ts", import.meta.url),
   workers: 2,
 });
-
-/** Removes everything in a directory, off the event loop. */
-export function emptyDirectoryAway(directory: string): Promise<void> {
-  return pool.run({ kind: "empty", directory } satisfies StorageTask);
-}
 
 /** Disk space of a tree, counted off the event loop. */
 export function measureTree(directory: string): Promise<TreeUsage> {
@@ -61,5 +57,5 @@ export function mountImageAway(mount: { readonly image: string; readonly target:
 
 /** Ends the worker threads now instead of when they have been idle for a while. */
 export async function endStorageWorkers(): Promise<void> {
-  await pool[Symbol.asyncDispose]();
+  await Promise.all([pool[Symbol.asyncDispose](), endRemovalWorkers()]);
 }

@@ -17,7 +17,6 @@ import { attachContainerMount, detachContainerMount } from "./mount/container-mo
 import type { StorageTask } from "./storage-pool.ts";
 import { copyTree } from "./tree/copy-tree.ts";
 import { explainDiskError } from "./tree/disk-error.ts";
-import { emptyDirectory } from "./tree/remove-tree.ts";
 import { treeUsage } from "./tree/usage.ts";
 
 serveTasks(async (task: StorageTask) => {
@@ -38,9 +37,6 @@ function directoryOf(task: StorageTask): string {
 
 function run(task: StorageTask): unknown {
   switch (task.kind) {
-    case "empty":
-      emptyDirectory(task.directory);
-      return undefined;
     case "usage":
       return treeUsage(task.directory);
     case "copy":

@@ -6,9 +6,9 @@ import { Failure } from "../failure.ts";
 
 /** How long an engine may take to end. */
 const STOP_TIMEOUT_MS = 30_000;
-const RESET_TIMEOUT_MS = 300_000;
-/** After this long a reset says what it does. */
+/** After this long a reset says what it does, and again. It takes as long as there are files. */
 const PATIENCE_MS = 3000;
+const TELL_AGAIN_MS = 30_000;
 
 /**
  * Ends the engine and waits until its process is gone. One that does not run is started only for a reset, which is its
@@ -32,13 +32,14 @@ export async function shutDown(context: Context, { reset }: { readonly reset: bo
 async function waitForEnd(context: Context, api: ApiClient, pid: number | undefined, reset: boolean): Promise<void> {
   await api.call("POST", `/boxship/shutdown${reset ? "?reset=1" : ""}`);
   const started = performance.now();
-  const deadline = started + (reset ? RESET_TIMEOUT_MS : STOP_TIMEOUT_MS);
-  let told = false;
+  const deadline = reset ? Number.POSITIVE_INFINITY : started + STOP_TIMEOUT_MS;
+  let tellAt = started + PATIENCE_MS;
   const isAlive = (): boolean => pid !== undefined && existsSync(`/proc/${pid}`);
   while (isAlive()) {
-    if (reset && !told && performance.now() > started + PATIENCE_MS) {
-      warn(context, "Deleting files: this takes a while where there are many");
-      told = true;
+    if (reset && performance.now() > tellAt) {
+      const seconds = Math.round((performance.now() - started) / 1000);
+      warn(context, `Deleting files for ${seconds} seconds now: this takes a while where there are many`);
+      tellAt = performance.now() + TELL_AGAIN_MS;
     }
     if (performance.now() > deadline) {
       throw new Failure(`the engine (process ${pid}) has not ended yet`, {

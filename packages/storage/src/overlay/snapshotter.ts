@@ -145,12 +145,15 @@ export class Snapshotter implements SnapshotStore {
     }
   }
 
-  /** Waits until what was removed is gone from the disk. Mounts of containers stay: these outlive the process. */
+  /**
+   * Gives the removal of files a moment; the next to open goes on with it. Mounts of containers stay: these outlive the
+   * process.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const container of this.#containers.values()) {
       if (!container.mounted) await closeWritableLayer(this.#directoryOf(container.id), container);
     }
-    await this.#trash.settled();
+    await this.#trash.close();
   }
 
   has(chainId: string): boolean {

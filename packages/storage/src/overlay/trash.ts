@@ -5,10 +5,12 @@ import { join } from "node:path";
 import type { Logger } from "@boxship/base";
 import { systemCode } from "@boxship/base/errors";
 import { releaseMountsBelow } from "@boxship/kernel";
-import { emptyDirectoryAway } from "../storage-pool.ts";
+import { emptyDirectoryAway } from "../tree/empty-directory.ts";
 
 /** Trees up to this size are removed on the thread pool; a worker thread is started only for larger ones. */
 const SMALL = 200;
+/** How long {@link Trash.close} waits for what is being removed. */
+const PATIENCE_MS = 5000;
 
 /**
  * Things that are to be removed. A rename takes them out of sight at once and for good; their space is returned in the
@@ -19,6 +21,7 @@ export class Trash {
   readonly #logger: Logger;
   #emptying: Promise<void> | undefined;
   #again = false;
+  readonly #stop = new AbortController();
 
   constructor(directory: string, logger: Logger) {
     this.#directory = directory;
@@ -44,6 +47,7 @@ export class Trash {
       this.#again = true;
       return;
     }
+    if (this.#stop.signal.aborted) return;
     this.#emptying = this.#run().finally(() => {
       this.#emptying = undefined;
       if (!this.#again) return;
@@ -57,6 +61,17 @@ export class Trash {
     while (this.#emptying !== undefined) await this.#emptying;
   }
 
+  /**
+   * Lets removals go on for a while, and stops them then: who opens the directory next goes on with them.
+   *
+   * @param patience milliseconds
+   */
+  async close(patience = PATIENCE_MS): Promise<void> {
+    const timer = setTimeout(() => this.#stop.abort(), patience);
+    await this.settled();
+    clearTimeout(timer);
+  }
+
   async #run(): Promise<void> {
     try {
       // A rename takes mounts along; they are not ours to empty.
@@ -64,10 +79,11 @@ export class Trash {
       for (const name of await readdir(this.#directory)) {
         const budget = { left: SMALL };
         if (await removeSmall(join(this.#directory, name), budget)) continue;
-        await emptyDirectoryAway(this.#directory);
+        await emptyDirectoryAway(this.#directory, { signal: this.#stop.signal });
         return;
       }
     } catch (error) {
+      if (this.#stop.signal.aborted) return;
       this.#logger.warn("removed data still takes disk space", { directory: this.#directory, error });
     }
   }

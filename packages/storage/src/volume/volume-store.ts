@@ -18,8 +18,9 @@ import { isMountPoint, releaseMountsBelow } from "@boxship/kernel";
 import type { TreeUsage } from "../contract.ts";
 import { parseLimit } from "../image/filesystem-image.ts";
 import { Trash } from "../overlay/trash.ts";
-import { copyTreeAway, emptyDirectoryAway, measureTree, mountAway, mountImageAway } from "../storage-pool.ts";
+import { copyTreeAway, measureTree, mountAway, mountImageAway } from "../storage-pool.ts";
 import { explainDiskError } from "../tree/disk-error.ts";
+import { emptyDirectoryAway } from "../tree/empty-directory.ts";
 import { imageUsage, layOutImage, limitVolume, settleLimit } from "./volume-limit.ts";
 import { parseVolumeOptions, resolveAddress, type VolumeMount, type VolumeOptions } from "./volume-options.ts";
 import {
@@ -119,9 +120,9 @@ export class VolumeStore implements AsyncDisposable {
     }
   }
 
-  /** Waits until what was removed is gone from the disk. Mounts stay: containers outlive the process. */
+  /** Gives the removal of files a moment; the next to open goes on with it. Mounts stay: containers outlive the process. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#trash.settled();
+    await this.#trash.close();
   }
 
   list(): readonly VolumeInfo[] {

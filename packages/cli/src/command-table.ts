@@ -194,11 +194,51 @@ const checkpoint: readonly CommandEntry[] = [
   },
 ];
 
+const artifact: readonly CommandEntry[] = [
+  {
+    name: "attach",
+    summary: "Attach files to an image or artifact in a registry, as a referrer",
+    load: () => import("./commands/artifact-attach.ts"),
+  },
+  {
+    name: "ls",
+    aliases: ["discover"],
+    summary: "List what is attached to an image or artifact in a registry",
+    load: () => import("./commands/artifact-ls.ts"),
+  },
+  {
+    name: "pull",
+    summary: "Write the files of an artifact in a registry to a directory",
+    load: () => import("./commands/artifact-pull.ts"),
+  },
+  { name: "push", summary: "Push files of any type to a registry", load: () => import("./commands/artifact-push.ts") },
+];
+
 const manifest: readonly CommandEntry[] = [
+  {
+    name: "annotate",
+    summary: "Add additional information to a local image manifest",
+    load: () => import("./commands/manifest-annotate.ts"),
+  },
+  {
+    name: "create",
+    summary: "Create a local manifest list for annotating and pushing to a registry",
+    load: () => import("./commands/manifest-create.ts"),
+  },
   {
     name: "inspect",
     summary: "Display an image manifest, or manifest list, as its registry keeps it",
     load: () => import("./commands/manifest-inspect.ts"),
+  },
+  {
+    name: "push",
+    summary: "Push a manifest list to a repository",
+    load: () => import("./commands/manifest-push.ts"),
+  },
+  {
+    name: "rm",
+    summary: "Delete one or more manifest lists from local storage",
+    load: () => import("./commands/manifest-rm.ts"),
   },
 ];
 
@@ -484,11 +524,12 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     summary: "Block until one or more containers stop, then print their exit codes",
     load: () => import("./commands/wait.ts"),
   },
+  { name: "artifact", summary: "Manage files of any type in registries", children: artifact },
   { name: "builder", summary: "Manage builds and their cache", children: builder },
   { name: "container", summary: "Manage containers", children: container },
   { name: "image", summary: "Manage images", children: image },
   { name: "checkpoint", summary: "Manage checkpoints", children: checkpoint },
-  { name: "manifest", summary: "Look at image manifests and manifest lists", children: manifest },
+  { name: "manifest", summary: "Manage image manifests and manifest lists", children: manifest },
   { name: "network", summary: "Manage networks", children: network },
   { name: "registry", summary: "Serve a registry of images", children: registry },
   { name: "system", summary: "Manage the engine as a whole", children: system },

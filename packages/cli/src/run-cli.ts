@@ -1,4 +1,4 @@
-import { errorMessage, systemCode } from "@boxship/base/errors";
+import { BoxshipError, errorMessage, systemCode } from "@boxship/base/errors";
 import { isNobodyThere } from "./api-client/api-error.ts";
 import { ApiClient } from "./api-client/client.ts";
 import { type Command, type CommandEntry, type CommandGroup, isGroup } from "./command.ts";
@@ -40,6 +40,7 @@ async function run(argv: readonly string[]): Promise<number> {
     }
     const debug = error instanceof Error && (argv[0] === "-D" || argv[0] === "--debug") ? error.stack : undefined;
     process.stderr.write(`boxship: ${debug ?? errorMessage(error)}\n`);
+    if (error instanceof BoxshipError && error.remedy !== undefined) process.stderr.write(`Hint: ${error.remedy}\n`);
     return 1;
   }
 }

@@ -1,3 +1,7 @@
+export { artifactManifest, EMPTY, UNKNOWN_ARTIFACT } from "./artifact/manifest.ts";
+export { type PulledArtifact, pullArtifact, safeName } from "./artifact/pull-artifact.ts";
+export { type ArtifactFile, pushArtifact, pushBytes, pushEmpty, subjectOf } from "./artifact/push-artifact.ts";
+export { putReferrer } from "./artifact/put-referrer.ts";
 export { type ManifestFormat, parseFormat } from "./copy/convert-manifest.ts";
 export {
   type CopyRequest,
@@ -11,6 +15,17 @@ export { goJson } from "./copy/docker-manifest.ts";
 export { ociConfig } from "./copy/go-config.ts";
 export { type DeleteSurroundings, deleteImage } from "./inspect/delete-image.ts";
 export { type InspectedImage, inspectImage } from "./inspect/inspect-image.ts";
+export { ManifestListFiles } from "./manifest-list/list-files.ts";
+export {
+  addImages,
+  annotateImage,
+  describeImage,
+  encodeList,
+  type ListedImage,
+  type ManifestList,
+  type PlatformChange,
+  pushList,
+} from "./manifest-list/manifest-list.ts";
 export { type SyncDestination, syncDestination } from "./sync/sync-destination.ts";
 export { parseSyncFile, type SyncRegistry } from "./sync/sync-file.ts";
 export {

@@ -48,11 +48,20 @@ const LAYER_TYPES: ReadonlyMap<string, LayerType> = new Map([
   ["application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", { compression: "gzip", foreign: true }],
 ]);
 
+/** Layers that other tools know, and what can be done instead. */
+const SPECIAL_LAYERS: readonly (readonly [pattern: RegExp, kind: string, remedy: string])[] = [
+  [/[+.]encrypted$/, "encrypted", "decrypt the image with the tool that encrypted it, and push it again"],
+  [/nydus|\.erofs|squashfs/, "lazily pulled", "push the image with ordinary tar layers, too"],
+];
+
 function layerType(mediaType: string): LayerType {
   const type = LAYER_TYPES.get(mediaType);
   if (type !== undefined) return type;
-  throw new Unsupported(`layers of media type ${JSON.stringify(mediaType)} are not supported`, {
+  const kind = SPECIAL_LAYERS.find(([pattern]) => pattern.test(mediaType));
+  const what = kind === undefined ? "layers" : `${kind[1]} layers`;
+  throw new Unsupported(`${what} of media type ${JSON.stringify(mediaType)} are not supported`, {
     subject: { kind: "media type", name: mediaType },
+    ...(kind !== undefined && { remedy: kind[2] }),
   });
 }
 

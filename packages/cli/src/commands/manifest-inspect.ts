@@ -1,8 +1,11 @@
+import { encodeList } from "@boxship/images";
+import { parseReference } from "@boxship/oci";
 import { defineCommand } from "../command.ts";
 import { print } from "../context.ts";
 import { authHeaders } from "../credentials/registry-auth.ts";
 import { Failure } from "../failure.ts";
 import { invalidReference, parseImageName, withDefaultTag } from "../format/image-name.ts";
+import { manifestLists } from "../shared/manifest-lists.ts";
 
 export const command = defineCommand({
   usage: "IMAGE",
@@ -13,6 +16,11 @@ export const command = defineCommand({
   async run(context, { operands: [image = ""] }) {
     const name = parseImageName(image);
     if (name === undefined) throw new Failure(invalidReference(image));
+    const local = await (await manifestLists(context)).find(parseReference(withDefaultTag(name)));
+    if (local !== undefined) {
+      print(context, JSON.stringify(JSON.parse(Buffer.from(encodeList(local).bytes).toString()), undefined, "\t"));
+      return;
+    }
     const path = withDefaultTag(name).split("/").map(encodeURIComponent).join("/");
     const document = await context.api.json<unknown>("GET", `/boxship/distribution/${path}/manifest`, {
       headers: await authHeaders(await context.config(), image),

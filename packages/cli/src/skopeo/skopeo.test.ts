@@ -15,7 +15,7 @@ import {
   type TestRegistry,
   tempDir,
 } from "@boxship/testkit";
-import { skopeoInProcess, type Told } from "./testing.ts";
+import { skopeoInProcess, type Told } from "../testing/in-process.ts";
 
 let registry: TestRegistry;
 let locked: TestRegistry;

@@ -73,6 +73,12 @@ export interface ManifestToPut {
   readonly mediaType: string;
 }
 
+/** What the registry did with a manifest. */
+export interface StoredManifest {
+  /** It has seen the manifest's subject, and will list it as a referrer. False for manifests without one. */
+  readonly keepsReferrers: boolean;
+}
+
 /** What a tag stands for at the moment. */
 export interface ResolvedManifest {
   readonly digest: Digest;
@@ -102,7 +108,7 @@ export interface RegistryClient extends AsyncDisposable {
   /** Brings a blob of a content store into a repository. */
   pushBlob(request: BlobPushRequest & RequestOptions): Promise<BlobPushResult>;
   /** Stores a manifest or index under the tag of the reference, or without one under its digest. */
-  putManifest(reference: Reference, manifest: ManifestToPut, options?: RequestOptions): Promise<void>;
+  putManifest(reference: Reference, manifest: ManifestToPut, options?: RequestOptions): Promise<StoredManifest>;
   /** Removes a manifest or index by digest; a tag is resolved first. Tags that lead to it go along. */
   deleteManifest(reference: Reference, options?: RequestOptions): Promise<void>;
   /**
@@ -226,7 +232,11 @@ class Client implements RegistryClient {
     return pushBlob({ session: this.#sessionFor(request), transfers: this.#transfers, chunkBytes }, request);
   }
 
-  async putManifest(reference: Reference, manifest: ManifestToPut, options: RequestOptions = {}): Promise<void> {
+  async putManifest(
+    reference: Reference,
+    manifest: ManifestToPut,
+    options: RequestOptions = {},
+  ): Promise<StoredManifest> {
     const session = this.#sessionFor(options);
     const { bytes, digest, mediaType } = manifest;
     const request: ApiRequest = {
@@ -240,7 +250,8 @@ class Client implements RegistryClient {
     const endpoint = session.registry(reference);
     const reply = await session.ask(endpoint, request, options.signal);
     const stored = announcedDigest(reply);
-    if (stored === undefined || stored === digest) return;
+    const keepsReferrers = reply.headers["oci-subject"] !== undefined;
+    if (stored === undefined || stored === digest) return { keepsReferrers };
     throw new InvalidArgument(
       `${endpoint.host} has stored another manifest for ${familiarReference(reference)}: its digest is ${stored} instead of ${digest}`,
       { subject: { kind: "image", name: familiarReference(reference) } },

@@ -1,11 +1,14 @@
 import { PassThrough } from "node:stream";
 import { buffer } from "node:stream/consumers";
+import { BoxshipError } from "@boxship/base/errors";
 import { ApiClient } from "../api-client/client.ts";
+import type { Command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { loadConfig } from "../credentials/config-file.ts";
 import { Failure } from "../failure.ts";
+import { parseFlags } from "../flags/parse-flags.ts";
 import type { Endpoint } from "../instance.ts";
-import { runSkopeo } from "./run-skopeo.ts";
+import { runSkopeo } from "../skopeo/run-skopeo.ts";
 
 export interface Told {
   readonly status: number;
@@ -44,8 +47,8 @@ export async function inProcess(
   try {
     await run(context);
   } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    status = error.status;
+    if (!(error instanceof Failure || error instanceof BoxshipError)) throw error;
+    status = error instanceof Failure ? error.status : 1;
     if (error.message !== "") stderr.write(`${error.message}\n`);
   }
   stdout.end();
@@ -56,4 +59,14 @@ export async function inProcess(
 
 export function skopeoInProcess(args: readonly string[], options: InProcess = {}): Promise<Told> {
   return inProcess((context) => runSkopeo(context, args), options);
+}
+
+/** Runs one command of the table with a command line. */
+export function commandInProcess(command: Command, args: readonly string[], options: InProcess = {}): Promise<Told> {
+  return inProcess(async (context) => {
+    const { values, changed, operands } = parseFlags(command.flags, args, {
+      interspersed: command.interspersed ?? true,
+    });
+    await command.run(context, { flags: values, changed, operands, path: "test" });
+  }, options);
 }

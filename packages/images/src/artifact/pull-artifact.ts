@@ -1,0 +1,92 @@
+import { mkdir } from "node:fs/promises";
+import { dirname, isAbsolute, join, normalize, sep } from "node:path";
+import { InvalidArgument } from "@boxship/base";
+import {
+  type Descriptor,
+  decodeManifest,
+  familiarReference,
+  type ImageManifest,
+  type Reference,
+  type RegistryClient,
+} from "@boxship/oci";
+import { placeFile } from "../transport/files.ts";
+import { openScratch } from "../transport/scratch.ts";
+import { TITLE } from "./push-artifact.ts";
+
+export interface PullArtifactRequest {
+  readonly client: RegistryClient;
+  readonly reference: Reference;
+  /** Directory that the files are written to; made if it is missing. */
+  readonly directory: string;
+}
+
+export interface PulledArtifact {
+  readonly digest: string;
+  readonly artifactType: string;
+  /** Names of the files below the directory. */
+  readonly files: readonly string[];
+  /** Parts without a name, which are not written. */
+  readonly skipped: readonly Descriptor[];
+}
+
+/**
+ * Writes the files of an artifact into a directory.
+ *
+ * @throws InvalidArgument for an index, for names that leave the directory, and for two files of one name
+ */
+export async function pullArtifact({ client, reference, directory }: PullArtifactRequest): Promise<PulledArtifact> {
+  const { bytes, digest, mediaType } = await client.manifest(reference);
+  const manifest = decodeManifest(bytes, { mediaType, name: `manifest of ${familiarReference(reference)}` });
+  if (manifest.kind === "index") {
+    throw new InvalidArgument(`${familiarReference(reference)} is an index of several artifacts or images`, {
+      remedy: `choose one by digest: ${manifest.manifests.map((entry) => entry.digest).join(", ")}`,
+    });
+  }
+  const files = namedFiles(manifest);
+  await mkdir(directory, { recursive: true });
+  await using scratch = await openScratch(directory);
+  for (const [name, descriptor] of files) {
+    await client.fetchBlob({ reference, descriptor, store: scratch.store });
+    const target = join(directory, name);
+    await mkdir(dirname(target), { recursive: true });
+    // Two names may have the same content.
+    await placeFile(descriptor, await scratch.store.path(descriptor.digest), target, false);
+  }
+  return {
+    digest,
+    artifactType: manifest.artifactType ?? manifest.config.mediaType,
+    files: [...files.keys()],
+    skipped: manifest.layers.filter(({ annotations }) => annotations?.[TITLE] === undefined),
+  };
+}
+
+function namedFiles({ layers }: ImageManifest): ReadonlyMap<string, Descriptor> {
+  const files = new Map<string, Descriptor>();
+  for (const layer of layers) {
+    const title = layer.annotations?.[TITLE];
+    if (title === undefined) continue;
+    const name = safeName(title);
+    if (files.has(name)) throw new InvalidArgument(`the artifact has two files named ${JSON.stringify(name)}`);
+    files.set(name, layer);
+  }
+  return files;
+}
+
+/** A name that stays below a directory. @throws InvalidArgument for any other */
+export function safeName(title: string): string {
+  const name = normalize(title);
+  const parts = name.split(sep);
+  if (
+    title === "" ||
+    title.includes("\0") ||
+    isAbsolute(name) ||
+    parts.includes("..") ||
+    name === "." ||
+    name.endsWith(sep)
+  ) {
+    throw new InvalidArgument(`the artifact has a file named ${JSON.stringify(title)}, which leaves the directory`, {
+      subject: { kind: "file", name: title },
+    });
+  }
+  return name;
+}

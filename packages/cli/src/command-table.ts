@@ -277,6 +277,11 @@ const registry: readonly CommandEntry[] = [
     load: () => import("./commands/registry-gc.ts"),
   },
   {
+    name: "retain",
+    summary: "Remove tags that no rule of retention holds from a registry that is not being served",
+    load: () => import("./commands/registry-retain.ts"),
+  },
+  {
     name: "serve",
     summary: "Serve images and other artifacts to every client, until it is told to stop",
     load: () => import("./commands/registry-serve.ts"),

@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import { createServer as createTlsServer, Server as TlsServer } from "node:https";
 import { join } from "node:path";
 import { type Clock, FailedPrecondition, type Logger, systemClock } from "@boxship/base";
 import { tryLockFile } from "@boxship/kernel";
@@ -8,7 +8,13 @@ import { type Digest, openContentStore } from "@boxship/oci";
 import { openSqliteStore } from "@boxship/store";
 import { type Access, openAccess } from "./access/contract.ts";
 import type { BlobStore } from "./blobs/contract.ts";
+import type { RegistryFile } from "./config/registry-file.ts";
+import { Metrics } from "./http/metrics.ts";
 import { registryHandler } from "./http/registry-handler.ts";
+import { Webhooks } from "./notify/webhooks.ts";
+import { Quotas } from "./policy/quotas.ts";
+import { retainTags } from "./policy/retain-tags.ts";
+import { compileRetention } from "./policy/retention.ts";
 import { type Collected, type CollectOptions, collectGarbage, type Swept } from "./store/collect-garbage.ts";
 import type { ImageSource, RegistryListener } from "./store/image-source.ts";
 import { RepositoryStore } from "./store/repository-store.ts";
@@ -27,10 +33,18 @@ export interface RegistryOptions {
   readonly deletion?: boolean;
   /** Tags, once pushed, stay what they are. @default false */
   readonly immutableTags?: boolean;
-  /** PEM texts; then it speaks TLS. @default plain HTTP */
-  readonly tls?: { readonly certificate: string; readonly key: string };
+  /** Then it speaks TLS. @default plain HTTP */
+  readonly tls?: TlsTexts;
+  /** How much repositories may take, which tags stay, who is told. @default no limits, all, nobody */
+  readonly policy?: RegistryFile;
   readonly clock?: Clock;
   readonly logger: Logger;
+}
+
+/** In PEM. */
+export interface TlsTexts {
+  readonly certificate: string;
+  readonly key: string;
 }
 
 /** Others who need what is in the store of blobs. */
@@ -48,10 +62,23 @@ export interface Registry extends AsyncDisposable {
   readonly server: Server;
   /** Removes what nothing needs, while it serves. */
   collectGarbage(options?: Pick<CollectOptions, "grace" | "untagged" | "dryRun">): Promise<Collected>;
+  /**
+   * Takes tags away that the rules of retention do not hold, and then what no tag leads to any more in their repositories,
+   * but for what was pushed within `grace` milliseconds.
+   */
+  retain(options?: { readonly dryRun?: boolean; readonly grace?: number }): Promise<readonly RetiredTag[]>;
+  /** From now on, for new connections. @throws FailedPrecondition without TLS */
+  setTls(tls: TlsTexts): void;
   /** Digests that its repositories need: what a sweep of shared content leaves alone. */
   kept(): Promise<ReadonlySet<Digest>>;
   /** Whether a digest came to be needed since {@link kept} was asked. */
   isNew(digest: Digest): boolean;
+}
+
+export interface RetiredTag {
+  readonly repository: string;
+  readonly tag: string;
+  readonly digest: Digest;
 }
 
 /** @throws FailedPrecondition where another process has the same root open */
@@ -69,35 +96,47 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   stack.use(lock);
   const content = options.content ?? stack.use(await openContentStore({ root: join(root, "content"), clock }));
   const index = stack.use(await openSqliteStore({ path: join(root, "index.db"), clock }));
-  const { shared } = options;
+  const { shared, policy = {} } = options;
+  const quotas = await Quotas.open(policy.quotas ?? [], index);
+  const outdated = compileRetention(policy.retention ?? []);
   const repositories = new RepositoryStore({
     index,
     content,
     immutableTags,
+    quotas,
     clock,
     ...(shared !== undefined && { source: shared.images }),
   });
   const uploads = stack.use(new Uploads({ index, repositories, clock }));
   await uploads.expire();
-  const handler = registryHandler({ repositories, uploads, access, deletion, listener: shared?.listener }, logger);
-  const listener = (...call: Parameters<typeof handler>) => void handler(...call);
+  const webhooks = stack.use(new Webhooks({ webhooks: policy.webhooks ?? [], index, clock, logger }));
+  const metrics = new Metrics({
+    webhooks: () => webhooks.waiting(),
+    quotas: () => quotas.usage(),
+    uploads: () => uploads.count(),
+  });
+  const listener = shared?.listener;
+  const handler = registryHandler({ repositories, uploads, access, deletion, listener, webhooks, metrics }, logger);
+  const answer = (...call: Parameters<typeof handler>) => void handler(...call);
   const { tls } = options;
   const server =
-    tls === undefined ? createServer(listener) : createTlsServer({ cert: tls.certificate, key: tls.key }, listener);
+    tls === undefined ? createServer(answer) : createTlsServer({ cert: tls.certificate, key: tls.key }, answer);
   // Large blobs take as long as they take; a sender that stands still is ended.
   server.requestTimeout = 0;
   server.timeout = 120_000;
+  const onRemoved = (repository: string, size: number) => quotas.give(repository, size);
   const owned = stack.move();
   return {
     server,
-    collectGarbage: (request = {}) =>
-      collectGarbage({
-        index,
-        content,
-        clock,
-        ...(shared !== undefined && { sweep: () => shared.sweep() }),
-        ...request,
-      }),
+    collectGarbage: (request = {}) => {
+      const sweep = shared === undefined ? {} : { sweep: () => shared.sweep() };
+      return collectGarbage({ index, content, clock, onRemoved, ...sweep, ...request });
+    },
+    retain: (request = {}) => retainTags({ index, outdated, clock, onRemoved, listener, ...request }),
+    setTls: ({ certificate, key }) => {
+      if (!(server instanceof TlsServer)) throw new FailedPrecondition("this registry does not speak TLS");
+      server.setSecureContext({ cert: certificate, key });
+    },
     kept: () => repositories.kept(),
     isNew: (digest) => repositories.isNew(digest),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -1,13 +1,22 @@
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
-import { createLogger, errorMessage } from "@boxship/base";
-import { htpasswdAccess, openRegistry, parseAccessFile, type RegistryOptions } from "@boxship/registry";
+import { createLogger, errorMessage, type Logger } from "@boxship/base";
+import {
+  htpasswdAccess,
+  openRegistry,
+  parseAccessFile,
+  type Registry,
+  type RegistryOptions,
+  readTlsFiles,
+  type TlsFiles,
+  watchTlsFiles,
+} from "@boxship/registry";
 import { defineCommand } from "../command.ts";
 import { print } from "../context.ts";
 import { Failure } from "../failure.ts";
 import { bool, duration, text } from "../flags/flag.ts";
 import { parseListenAddress } from "../format/parse-listen-address.ts";
+import { readRegistryFile, readText } from "../shared/registry-file.ts";
 
 const HOUR = 3600;
 
@@ -16,6 +25,7 @@ export const command = defineCommand({
   summary: "Serve images and other artifacts to every client, until it is told to stop",
   flags: {
     "access-file": text("YAML file of groups and rules: who may pull, push and delete where", { hint: "path" }),
+    config: text("YAML file of quotas, retention and webhooks", { hint: "path" }),
     "gc-interval": duration("How often what nothing needs is removed; 0 for never"),
     htpasswd: text("File of users with bcrypt hashes; without it, everybody may do everything", { hint: "path" }),
     "immutable-tags": bool("Tags stay what they are once they are pushed"),
@@ -27,16 +37,19 @@ export const command = defineCommand({
   },
   async run(context, { flags, changed }) {
     const { host, port } = parseListenAddress(flags.listen);
-    const tls = readTls(flags["tls-cert"], flags["tls-key"]);
+    const tls = tlsFiles(flags["tls-cert"], flags["tls-key"]);
+    const policy = readRegistryFile(flags.config);
     const logger = createLogger();
     await using registry = await openRegistry({
       root: flags.root,
       ...readAccess(flags.htpasswd, flags["access-file"]),
-      ...(tls !== undefined && { tls }),
+      ...(tls !== undefined && { tls: readTlsFiles(tls) }),
+      policy,
       deletion: !flags["no-delete"],
       immutableTags: flags["immutable-tags"],
       logger,
     });
+    using _renewals = tls === undefined ? undefined : watchTlsFiles(tls, logger, (texts) => registry.setTls(texts));
     const { server } = registry;
     server.listen(port, host);
     await once(server, "listening");
@@ -45,10 +58,7 @@ export const command = defineCommand({
     print(context, `Serving at ${tls === undefined ? "http" : "https"}://${shown}`);
 
     const seconds = changed.has("gc-interval") ? flags["gc-interval"] / 1e9 : HOUR;
-    const collect = (): void => {
-      registry.collectGarbage().catch((error: unknown) => logger.error(`garbage stays: ${errorMessage(error)}`));
-    };
-    const timer = seconds > 0 ? setInterval(collect, seconds * 1000) : undefined;
+    const timer = seconds > 0 ? setInterval(() => void tidy(registry, logger), seconds * 1000) : undefined;
     await Promise.race((["SIGINT", "SIGTERM"] as const).map((signal) => once(process, signal)));
     clearInterval(timer);
     server.close();
@@ -56,26 +66,28 @@ export const command = defineCommand({
   },
 });
 
-function read(path: string): string {
+/** What the rules do not hold, and then what nothing needs. */
+async function tidy(registry: Registry, logger: Logger): Promise<void> {
   try {
-    return readFileSync(path, "utf8");
+    for (const retired of await registry.retain()) logger.info("a tag was retired", { ...retired });
+    await registry.collectGarbage();
   } catch (error) {
-    throw new Failure(`cannot read ${path}: ${errorMessage(error)}`);
+    logger.error(`garbage stays: ${errorMessage(error)}`);
   }
 }
 
-function readTls(certificate: string, key: string): RegistryOptions["tls"] {
+function tlsFiles(certificate: string, key: string): TlsFiles | undefined {
   if (certificate === "" && key === "") return undefined;
   if (certificate === "" || key === "") throw new Failure("--tls-cert and --tls-key go together");
-  return { certificate: read(certificate), key: read(key) };
+  return { certificate, key };
 }
 
 function readAccess(htpasswd: string, rules: string): Pick<RegistryOptions, "access"> {
   if (htpasswd === "" && rules === "") return {};
-  const file = rules === "" ? undefined : parseAccessFile(read(rules), rules);
+  const file = rules === "" ? undefined : parseAccessFile(readText(rules), rules);
   return {
     access: htpasswdAccess({
-      htpasswd: htpasswd === "" ? "" : read(htpasswd),
+      htpasswd: htpasswd === "" ? "" : readText(htpasswd),
       ...(file !== undefined && { rules: file.rules, groups: file.groups }),
     }),
   };

@@ -68,6 +68,10 @@ test("registry serve: users with rules push and pull, skopeo too; SIGTERM ends i
   assert.equal(child.exitCode, 0);
   const gc = await runProgram([...boxship, "registry", "gc", "--root", root, "--dry-run"]);
   assert.match(gc.stdout, /^Would remove 0 manifests and 0 blobs/, gc.stderr);
+  const config = directory.join("config.yaml");
+  writeFileSync(config, "retention: [{ repositories: ['private/*'], keep: 0 }]\n");
+  const retain = await runProgram([...boxship, "registry", "retain", "--root", root, "--config", config, "--dry-run"]);
+  assert.match(retain.stdout, /^private\/image:1 sha256:[0-9a-f]{64}\nWould remove 1 tags\n$/, retain.stderr);
   assert.ok(existsSync(`${root}/index.db`));
 });
 
@@ -78,6 +82,8 @@ test("registry serve refuses what cannot be", async () => {
   const wrong: readonly (readonly [string[], RegExp])[] = [
     [["--listen", "nowhere"], /is no address to listen at/],
     [["--tls-cert", "x"], /go together/],
+    [["--config", directory.join("none")], /cannot read .*none/],
+    [["--tls-cert", "x", "--tls-key", "y"], /cannot use x with y/],
     [["--htpasswd", directory.join("none")], /cannot read .*none/],
     [["extra"], /accepts? no arguments|requires? at most/i],
   ];

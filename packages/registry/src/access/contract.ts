@@ -16,9 +16,12 @@ export interface IssuedToken {
 export interface Access {
   /**
    * @param repository empty: the registry itself, such as its catalogue
+   * @returns the name of who asks; empty where nobody has one
    * @throws PermissionDenied; with the subject `credentials` where other credentials could help
    */
-  check(request: IncomingMessage, action: Action, repository: string): Promise<void>;
+  check(request: IncomingMessage, action: Action, repository: string): Promise<string>;
+  /** Which repositories whoever asks may pull from: what lists show. @throws PermissionDenied as {@link check} */
+  visible(request: IncomingMessage): Promise<(repository: string) => boolean>;
   /** `WWW-Authenticate` of a refusal. */
   challenge(request: IncomingMessage, action: Action, repository: string): string | undefined;
   /**
@@ -32,6 +35,7 @@ export interface Access {
 
 /** Everybody may do everything. */
 export const openAccess: Access = {
-  check: () => Promise.resolve(),
+  check: () => Promise.resolve(""),
+  visible: () => Promise.resolve(() => true),
   challenge: () => undefined,
 };

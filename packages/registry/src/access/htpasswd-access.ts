@@ -45,18 +45,23 @@ export function htpasswdAccess(options: HtpasswdAccessOptions): Access {
       const bearer = /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1];
       if (bearer !== undefined) {
         const { user, grants } = await tokens.verify(bearer);
-        if (repository === "" ? allows(user, action, "") : includes(grants, action, repository)) return;
+        if (repository === "" ? allows(user, action, "") : includes(grants, action, repository)) return user;
         // Another token may carry it: a client learns its scope from the challenge.
         throw refused(`the token does not let ${user} ${action} ${repository}`);
       }
       const user = await passwords.check(authorization);
       // Only a client that is sent to fetch a token says who it is.
       const asksWhetherToAuthenticate = user === ANONYMOUS && repository === "";
-      if (!asksWhetherToAuthenticate && allows(user, action, repository)) return;
+      if (!asksWhetherToAuthenticate && allows(user, action, repository)) return user;
       if (user === ANONYMOUS) throw refused("authentication required");
       throw new PermissionDenied(`${user} may not ${action} ${repository === "" ? "here" : repository}`, {
         subject: { kind: "repository", name: repository },
       });
+    },
+
+    async visible(request) {
+      const user = await this.check(request, "pull", "");
+      return (repository) => allows(user, "pull", repository);
     },
 
     challenge(request, action, repository) {

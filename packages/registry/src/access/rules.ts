@@ -1,5 +1,5 @@
-import { InvalidArgument } from "@boxship/base";
 import type { Action } from "./contract.ts";
+import { repositoryPattern } from "./patterns.ts";
 
 /** Who may do what where. A request is allowed when one rule allows it. */
 export interface Rule {
@@ -21,7 +21,7 @@ export function compileRules(rules: readonly Rule[], groups: Readonly<Record<str
   const compiled = rules.map((rule) => ({
     users: new Set(rule.users ?? (rule.groups === undefined ? ["*"] : [])),
     groups: rule.groups ?? [],
-    repositories: (rule.repositories ?? ["**"]).map(patternOf),
+    repositories: (rule.repositories ?? ["**"]).map(repositoryPattern),
     actions: new Set(rule.actions),
   }));
   const includes = (rule: (typeof compiled)[number], user: string): boolean =>
@@ -37,15 +37,4 @@ export function compileRules(rules: readonly Rule[], groups: Readonly<Record<str
         (repository === "" ||
           (rule.actions.has(action) && rule.repositories.some((pattern) => pattern.test(repository)))),
     );
-}
-
-function patternOf(text: string): RegExp {
-  if (!/^[a-z0-9._/*-]+$/.test(text)) {
-    throw new InvalidArgument(`${JSON.stringify(text)} is no pattern of repositories`, {
-      subject: { kind: "pattern", name: text },
-      remedy: "write a repository's name, with * for anything within a component and ** for anything",
-    });
-  }
-  const source = text.replace(/[.]/g, "\\.").replace(/\*\*|\*/g, (stars) => (stars === "**" ? ".*" : "[^/]*"));
-  return new RegExp(`^${source}$`);
 }

@@ -2,9 +2,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { InvalidArgument, ResourceExhausted } from "@boxship/base";
 import { type Digest, parseDigest } from "@boxship/oci";
 import type { Access } from "../access/contract.ts";
+import type { RegistryEvent } from "../notify/envelope.ts";
+import type { Webhooks } from "../notify/webhooks.ts";
 import type { RegistryListener } from "../store/image-source.ts";
 import type { RepositoryStore } from "../store/repository-store.ts";
 import type { Uploads } from "../store/uploads.ts";
+import type { Metrics } from "./metrics.ts";
 
 /** What routes work on. */
 export interface RegistryParts {
@@ -14,6 +17,8 @@ export interface RegistryParts {
   /** Whether blobs and manifests can be deleted. */
   readonly deletion: boolean;
   readonly listener: RegistryListener | undefined;
+  readonly webhooks: Webhooks;
+  readonly metrics: Metrics;
 }
 
 /** One request on its way through a route. */
@@ -27,11 +32,21 @@ export interface Call extends RegistryParts {
   readonly query: URLSearchParams;
   /** @throws PermissionDenied */
   allow(action: "pull" | "push" | "delete", repository?: string): Promise<void>;
+  /** Which repositories lists show. @throws PermissionDenied */
+  visible(): Promise<(repository: string) => boolean>;
+  /** Tells webhooks of what was done in {@link repository}. */
+  tell(event: Omit<RegistryEvent, "repository" | "user">): Promise<void>;
 }
 
 /** Answers with headers alone. */
 export function empty(call: Call, status: number, headers: Readonly<Record<string, string>> = {}): void {
   call.response.writeHead(status, { "content-length": "0", ...headers }).end();
+}
+
+/** What a client that pushed should tell its user (OCI distribution spec 1.1, "Warnings"). */
+export function warningOf({ repositories, repository }: Call): Readonly<Record<string, string>> {
+  const warning = repositories.warning(repository);
+  return warning === undefined ? {} : { warning: `299 - ${JSON.stringify(warning)}` };
 }
 
 export function json(call: Call, value: unknown, headers: Readonly<Record<string, string>> = {}): void {

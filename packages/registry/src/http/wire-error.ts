@@ -21,6 +21,13 @@ const INVALID: Readonly<Record<string, string>> = {
   tag: "TAG_INVALID",
 };
 
+const EXHAUSTED: Readonly<Record<string, readonly [status: number, code: string]>> = {
+  rate: [429, "TOOMANYREQUESTS"],
+  body: [413, "SIZE_INVALID"],
+  // Trying again does not help, which clients do after a status of 500 and above.
+  quota: [403, "DENIED"],
+};
+
 /** Status and code of an error of the closed set; what it is about decides between the codes. */
 export function wireError(thrown: unknown): WireError {
   const error = asBoxshipError(thrown);
@@ -49,7 +56,7 @@ function statusOf(error: BoxshipError): readonly [status: number, code: string] 
     case "Unsupported":
       return kind === "manifest" ? [400, "MANIFEST_INVALID"] : [405, "UNSUPPORTED"];
     case "ResourceExhausted":
-      return kind === "rate" ? [429, "TOOMANYREQUESTS"] : kind === "body" ? [413, "SIZE_INVALID"] : [507, "DENIED"];
+      return EXHAUSTED[kind] ?? [507, "DENIED"];
     case "Unavailable":
     case "DeadlineExceeded":
       return [503, "UNKNOWN"];

@@ -5,6 +5,8 @@ import { refuseWithoutDeletion } from "./deletion.ts";
 export async function blobDelete(call: Call): Promise<void> {
   await call.allow("delete");
   refuseWithoutDeletion(call);
-  await call.repositories.unlinkBlob(call.repository, digestArgument(call.reference));
+  const digest = digestArgument(call.reference);
+  await call.repositories.unlinkBlob(call.repository, digest);
+  await call.tell({ action: "delete", digest });
   empty(call, 202);
 }

@@ -52,8 +52,12 @@ export async function blobGet(call: Call): Promise<void> {
     "content-length": String(length),
     ...(range !== undefined && { "content-range": `bytes ${start}-${end}/${size}` }),
   });
-  if (request.method === "HEAD") response.end();
-  else if (length <= SMALL) response.end(await reader.read(start, length));
+  if (request.method === "HEAD") {
+    response.end();
+    return;
+  }
+  await call.tell({ action: "pull", digest, mediaType: headers["content-type"], size });
+  if (length <= SMALL) response.end(await reader.read(start, length));
   else await pipeline(Readable.from(limited(reader.chunks(start), length), { objectMode: true }), response);
 }
 

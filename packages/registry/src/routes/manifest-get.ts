@@ -1,4 +1,4 @@
-import { MediaType } from "@boxship/oci";
+import { isDigest, MediaType } from "@boxship/oci";
 import type { Call } from "../http/call.ts";
 
 /** `GET|HEAD /v2/{name}/manifests/{reference}` */
@@ -17,4 +17,7 @@ export async function manifestGet(call: Call): Promise<void> {
   }
   const body = call.request.method === "HEAD" ? undefined : await call.repositories.content.read(digest);
   call.response.writeHead(200, headers).end(body);
+  if (body === undefined) return;
+  const tag = isDigest(call.reference) ? {} : { tag: call.reference };
+  await call.tell({ action: "pull", digest, mediaType: headers["content-type"], size, ...tag });
 }

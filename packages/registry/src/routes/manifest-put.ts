@@ -1,6 +1,6 @@
 import { InvalidArgument } from "@boxship/base";
 import { isDigest, MANIFEST_SIZE_LIMIT } from "@boxship/oci";
-import { type Call, empty, readBody } from "../http/call.ts";
+import { type Call, empty, readBody, warningOf } from "../http/call.ts";
 
 /** More would not fit in what clients and proxies take as the head of an answer. */
 const MOST_TAGS = 100;
@@ -20,10 +20,14 @@ export async function manifestPut(call: Call): Promise<void> {
   const stored = await call.repositories.putManifest(repository, reference, body, mediaType, more);
   const { digest, subject, size } = stored;
   const manifest = { digest, size, mediaType: stored.mediaType };
-  for (const tag of isDigest(reference) ? more : [reference]) {
+  const tags = isDigest(reference) ? more : [reference];
+  if (tags.length === 0) await call.tell({ action: "push", ...manifest });
+  for (const tag of tags) {
+    await call.tell({ action: "push", ...manifest, tag });
     await call.listener?.tagged({ repository, tag, host: request.headers.host ?? "", manifest });
   }
   empty(call, 201, {
+    ...warningOf(call),
     location: `/v2/${repository}/manifests/${digest}`,
     "docker-content-digest": digest,
     ...(subject !== undefined && { "oci-subject": subject }),

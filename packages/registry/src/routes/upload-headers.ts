@@ -1,6 +1,6 @@
 import { InvalidArgument } from "@boxship/base";
 import type { Digest } from "@boxship/oci";
-import { type Call, empty } from "../http/call.ts";
+import { type Call, empty, warningOf } from "../http/call.ts";
 
 /** Where an upload goes on, and what it has: the range's end is inclusive, so that an empty one ends at 0, too. */
 export function uploadAt(repository: string, id: string, offset: number): Record<string, string> {
@@ -11,9 +11,15 @@ export function uploadAt(repository: string, id: string, offset: number): Record
   };
 }
 
-export function finished(call: Call, digest: Digest): void {
+/** A blob is in the repository: uploaded, or mounted from another one. */
+export async function finished(call: Call, digest: Digest, fromRepository?: string): Promise<void> {
+  const { size } = await call.repositories.blob(call.repository, digest);
+  const blob = { digest, size, mediaType: "application/octet-stream" };
+  await call.tell(
+    fromRepository === undefined ? { action: "push", ...blob } : { action: "mount", ...blob, fromRepository },
+  );
   const location = `/v2/${call.repository}/blobs/${digest}`;
-  empty(call, 201, { location, "docker-content-digest": digest });
+  empty(call, 201, { ...warningOf(call), location, "docker-content-digest": digest });
 }
 
 /** The first byte that a piece says it has; undefined where it does not say. @throws InvalidArgument */

@@ -7,5 +7,5 @@ export async function uploadPut(call: Call): Promise<void> {
   const digest = digestArgument(call.query.get("digest"));
   const { repository, reference, request, uploads } = call;
   await uploads.finish(repository, reference, request, digest, rangeStart(request.headers["content-range"]));
-  finished(call, digest);
+  await finished(call, digest);
 }

@@ -13,7 +13,7 @@ export async function uploadStart(call: Call): Promise<void> {
   const [mount, from] = [query.get("mount"), query.get("from")];
   if (mount !== null && from !== null && isDigest(mount) && (await mayPull(call, from))) {
     if (await call.repositories.mountBlob(repository, RepositoryStore.checkName(from), mount)) {
-      finished(call, mount);
+      await finished(call, mount, from);
       return;
     }
   }
@@ -32,7 +32,7 @@ export async function uploadStart(call: Call): Promise<void> {
     return;
   }
   await uploads.finish(repository, id, request, digest);
-  finished(call, digest);
+  await finished(call, digest);
 }
 
 /** Whoever may not read a blob where it is may push it all the same. */

@@ -20,6 +20,8 @@ export interface CollectOptions {
   readonly untagged?: boolean;
   /** Only tells what would go. @default false */
   readonly dryRun?: boolean;
+  /** Told of what a repository has no more, in bytes. */
+  readonly onRemoved?: (repository: string, size: number) => void;
   readonly clock?: Clock;
 }
 
@@ -45,7 +47,7 @@ export interface Collected {
 export async function collectGarbage(options: CollectOptions): Promise<Collected> {
   const { index, content, grace = GRACE, untagged = false, dryRun = false, clock = systemClock } = options;
   const before = clock.now() - grace;
-  const manifests = untagged ? await removeUntagged(index, before, dryRun) : 0;
+  const manifests = untagged ? await removeUntagged({ ...options, before }) : 0;
   const needed = new Map<string, Set<Digest>>();
   for await (const item of eachItem(index, "manifest/")) {
     const { repository, digest } = split(item.key);
@@ -57,9 +59,14 @@ export async function collectGarbage(options: CollectOptions): Promise<Collected
   let links = 0;
   for await (const item of eachItem(index, "blob/")) {
     const { repository, digest } = split(item.key);
-    const idle = needed.get(repository)?.has(digest) !== true && (decodeRecord(item) as BlobRecord).pushedAt < before;
-    if (idle && (dryRun || (await removeUnchanged(index, item)))) links++;
-    else kept.add(digest);
+    const { pushedAt, size } = decodeRecord(item) as BlobRecord;
+    const idle = needed.get(repository)?.has(digest) !== true && pushedAt < before;
+    if (!idle || !(dryRun || (await removeUnchanged(index, item)))) {
+      kept.add(digest);
+      continue;
+    }
+    links++;
+    if (!dryRun) options.onRemoved?.(repository, size);
   }
   if (dryRun) return { manifests, links, blobs: 0, freed: 0 };
   return { manifests, links, ...(await (options.sweep ?? (() => sweepAll(content, kept, grace)))()) };
@@ -77,7 +84,15 @@ async function sweepAll(content: BlobStore, kept: ReadonlySet<Digest>, minAgeMs:
 }
 
 /** A manifest, its blob links and its tags stand in the same order, so that one pass of each is enough. */
-async function removeUntagged(index: Store, before: number, dryRun: boolean): Promise<number> {
+export async function removeUntagged(
+  options: Pick<CollectOptions, "index" | "dryRun" | "onRemoved"> & {
+    /** Milliseconds since the epoch: what was pushed later stays. */
+    readonly before: number;
+    /** @default in all repositories */
+    readonly within?: (repository: string) => boolean;
+  },
+): Promise<number> {
+  const { index, before, dryRun = false, onRemoved, within = () => true } = options;
   const led = new Set<string>();
   for await (const item of eachItem(index, "tag/")) {
     led.add(`${repositoryOfKey(item.key)}@${(decodeRecord(item) as { digest: Digest }).digest}`);
@@ -98,10 +113,12 @@ async function removeUntagged(index: Store, before: number, dryRun: boolean): Pr
   }
   let removed = 0;
   for (const { item, name, record } of manifests) {
-    if (led.has(name) || record.pushedAt >= before) continue;
     const { repository, digest } = split(item.key);
+    if (led.has(name) || record.pushedAt >= before || !within(repository)) continue;
     const referrer = record.subject === undefined ? [] : [keys.referrer(repository, record.subject, digest)];
-    if (dryRun || (await removeUnchanged(index, item, referrer))) removed++;
+    if (!dryRun && !(await removeUnchanged(index, item, referrer))) continue;
+    removed++;
+    if (!dryRun) onRemoved?.(repository, record.size);
   }
   return removed;
 }

@@ -2,6 +2,7 @@ import { type Clock, Conflict, InvalidArgument, NotFound, systemClock, Unsupport
 import { type Digest, decodeManifest, digestAlgorithm, digestOf, isDigest } from "@boxship/oci";
 import { type Compare, keyAfter, type Operation, prefixRange, type Store } from "@boxship/store";
 import type { BlobStore } from "../blobs/contract.ts";
+import type { Quotas } from "../policy/quotas.ts";
 import type { ImageSource } from "./image-source.ts";
 import { digestOfKey, eachItem, eachKey } from "./index-walk.ts";
 import { keys } from "./keys.ts";
@@ -26,6 +27,8 @@ export interface RepositoryStoreOptions {
   readonly source?: ImageSource;
   /** Tags, once pushed, stay what they are. @default false */
   readonly immutableTags?: boolean;
+  /** How much repositories may take. @default as much as they like */
+  readonly quotas?: Quotas;
   readonly clock?: Clock;
 }
 
@@ -62,8 +65,10 @@ export class RepositoryStore {
   readonly #needed = new Map<Digest, number>();
   readonly #clock: Clock;
   readonly #immutableTags: boolean;
+  readonly #quotas: Quotas | undefined;
 
-  constructor({ index, content, source, immutableTags = false, clock = systemClock }: RepositoryStoreOptions) {
+  constructor({ index, content, source, immutableTags = false, quotas, clock = systemClock }: RepositoryStoreOptions) {
+    this.#quotas = quotas;
     this.#index = index;
     this.#source = source;
     this.content = content;
@@ -87,13 +92,44 @@ export class RepositoryStore {
     });
   }
 
-  /** Lets a repository serve a blob that is in the content store. */
+  /** Whether a blob was pushed or mounted to the repository. */
+  async has(repository: string, digest: Digest): Promise<boolean> {
+    return (await this.#get(keys.blob(repository, digest))) !== undefined;
+  }
+
+  /** Lets a repository serve a blob that is in the content store. @throws ResourceExhausted beyond its quota */
   async linkBlob(repository: string, digest: Digest, size: number): Promise<void> {
     const record: BlobRecord = { size, pushedAt: this.#clock.now() };
+    const key = keys.blob(repository, digest);
+    const value = encodeRecord(record);
     this.#note([digest]);
-    await this.#index.transact({
-      success: [{ kind: "put", key: keys.blob(repository, digest), value: encodeRecord(record) }],
-    });
+    await this.#within(repository, key, size, () => this.#index.transact({ success: [{ kind: "put", key, value }] }));
+  }
+
+  /** Does what makes `key`, if that is not there, against the quota. */
+  async #within(repository: string, key: string, size: number, work: () => Promise<unknown>): Promise<void> {
+    const quotas = this.#quotas;
+    if (quotas === undefined || (await this.#get(key)) !== undefined) {
+      await work();
+      return;
+    }
+    quotas.take(repository, size);
+    try {
+      await work();
+    } catch (error) {
+      quotas.give(repository, size);
+      throw error;
+    }
+  }
+
+  /** Bytes that the repository may still take. */
+  room(repository: string): number {
+    return this.#quotas?.room(repository) ?? Infinity;
+  }
+
+  /** What whoever pushes to the repository should know. */
+  warning(repository: string): string | undefined {
+    return this.#quotas?.warning(repository);
   }
 
   /** Lets `repository` serve a blob of another one. False where that does not have it. */
@@ -114,8 +150,9 @@ export class RepositoryStore {
    */
   async unlinkBlob(repository: string, digest: Digest): Promise<void> {
     await this.blob(repository, digest);
-    if ((await this.#get(keys.blob(repository, digest))) === undefined) throw notPushed("blob", digest);
-    await this.#index.transact({ success: [{ kind: "delete", range: { start: keys.blob(repository, digest) } }] });
+    const record = await this.#get<BlobRecord>(keys.blob(repository, digest));
+    if (record === undefined) throw notPushed("blob", digest);
+    await this.#remove(repository, keys.blob(repository, digest), record.size, []);
   }
 
   /** The manifest that a tag or a digest names. @throws NotFound, InvalidArgument */
@@ -193,7 +230,9 @@ export class RepositoryStore {
       return { key, target: "version", is: "greater", value: 0 };
     });
     for (const tag of tags) await this.#checkTagMayBe(repository, tag, digest);
-    await this.#commit(repository, there, operations);
+    await this.#within(repository, keys.manifest(repository, digest), bytes.byteLength, () =>
+      this.#commit(repository, there, operations),
+    );
     return { digest, ...record };
   }
 
@@ -265,15 +304,23 @@ export class RepositoryStore {
     }
     const { items } = await this.#index.range(prefixRange(keys.tags(repository)));
     const tags = items.filter((item) => (decodeRecord(item) as TagRecord).digest === digest);
-    const operations = [remove(keys.manifest(repository, digest))];
-    if (subject !== undefined) operations.push(remove(keys.referrer(repository, subject, digest)));
+    const also = subject === undefined ? [] : [keys.referrer(repository, subject, digest)];
     // A tag that was moved meanwhile is somebody else's; those of a manifest that is gone lead nowhere.
     for (const { key, modRevision } of tags) {
       const compare: Compare[] = [{ key, target: "modRevision", value: modRevision }];
       await this.#index.transact({ compare, success: [remove(key)] });
     }
-    await this.#index.transact({ success: operations });
+    await this.#remove(repository, keys.manifest(repository, digest), pushed.size, also);
     return tags.map(({ key }) => key.slice(keys.tags(repository).length));
+  }
+
+  /** Removes a key and others with it; what it took counts no more, once. */
+  async #remove(repository: string, key: string, size: number, also: readonly string[]): Promise<void> {
+    const { results } = await this.#index.transact({
+      success: [key, ...also].map((start) => ({ kind: "delete", range: { start } }) as const),
+    });
+    const [first] = results;
+    if (first?.kind === "delete" && first.deleted > 0) this.#quotas?.give(repository, size);
   }
 
   /** @throws NotFound for a repository that nothing was ever pushed to */

@@ -3,6 +3,7 @@ import { type Clock, Conflict, InvalidArgument, NotFound, systemClock, type Time
 import { type Digest, digestAlgorithm } from "@boxship/oci";
 import { prefixRange, type Store } from "@boxship/store";
 import type { BlobIngest, BlobStore } from "../blobs/contract.ts";
+import { quotaExceeded } from "../policy/quotas.ts";
 import { keys } from "./keys.ts";
 import { decodeRecord, encodeRecord, type UploadRecord } from "./records.ts";
 import type { RepositoryStore } from "./repository-store.ts";
@@ -64,7 +65,7 @@ export class Uploads implements AsyncDisposable {
   append(repository: string, id: string, bytes: AsyncIterable<Uint8Array>, from?: number): Promise<number> {
     return this.#within(repository, id, async (ingest) => {
       checkPlace(ingest, from);
-      for await (const piece of bytes) await ingest.write(piece);
+      await this.#write(ingest, repository, bytes, this.#repositories.room(repository));
       return ingest.offset;
     });
   }
@@ -84,9 +85,11 @@ export class Uploads implements AsyncDisposable {
   ): Promise<void> {
     using lease = this.#content.lease();
     lease.add(digest);
+    // What is there already takes no more room.
+    const room = (await this.#repositories.has(repository, digest)) ? Infinity : this.#repositories.room(repository);
     const size = await this.#within(repository, id, async (ingest, session) => {
       checkPlace(ingest, from);
-      for await (const piece of bytes) await ingest.write(piece);
+      await this.#write(ingest, repository, bytes, room);
       if (digestAlgorithm(digest) !== "sha256") {
         await ingest[Symbol.asyncDispose]();
         session.ingest = ingest = await this.#content.ingest({ key: key(id), digest });
@@ -101,6 +104,20 @@ export class Uploads implements AsyncDisposable {
     });
     await this.#repositories.linkBlob(repository, digest, size);
     await this.#forget(id);
+  }
+
+  /** @throws ResourceExhausted as soon as it is more than the repository may take */
+  async #write(ingest: BlobIngest, repository: string, bytes: AsyncIterable<Uint8Array>, room: number): Promise<void> {
+    for await (const piece of bytes) {
+      const size = ingest.offset + piece.byteLength;
+      if (size > room) throw quotaExceeded(repository, room, size);
+      await ingest.write(piece);
+    }
+  }
+
+  /** Uploads that have begun and not ended. */
+  async count(): Promise<number> {
+    return (await this.#index.range(prefixRange(keys.uploads), { countOnly: true })).count;
   }
 
   /** @throws NotFound, Conflict */

@@ -1,0 +1,79 @@
+import { errorMessage, InvalidArgument } from "@boxship/base";
+import { load } from "js-yaml";
+import type { WebhookOptions } from "../notify/webhooks.ts";
+import type { QuotaRule } from "../policy/quotas.ts";
+import type { RetentionRule } from "../policy/retention.ts";
+import { Setting } from "./checks.ts";
+
+/** What the configuration file of a registry says; every part may be left out. */
+export interface RegistryFile {
+  readonly quotas?: readonly QuotaRule[];
+  readonly retention?: readonly RetentionRule[];
+  readonly webhooks?: readonly WebhookOptions[];
+}
+
+/**
+ * Reads the YAML file of a registry's configuration; `docs/registry.md` describes it.
+ *
+ * @throws InvalidArgument naming the file and the place
+ */
+export function parseRegistryFile(source: string, file: string): RegistryFile {
+  let parsed: unknown;
+  try {
+    // A file of comments alone is no document, and no mistake.
+    parsed = source.replace(/^\s*(#.*)?$/gm, "").trim() === "" ? {} : (load(source) ?? {});
+  } catch (error) {
+    throw new InvalidArgument(`${file} is not valid YAML: ${errorMessage(error)}`, { cause: error });
+  }
+  const all = new Setting(parsed, "the file", file).fields("quotas", "retention", "webhooks");
+  return compact({
+    quotas: all.quotas.optional((list) => list.list(readQuota)),
+    retention: all.retention.optional((list) => list.list(readRetention)),
+    webhooks: all.webhooks.optional((list) => list.list(readWebhook)),
+  });
+}
+
+/** Without the fields that are undefined. */
+function compact<T extends object>(fields: T): { readonly [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never;
+}
+
+const texts = (setting: Setting): readonly string[] => setting.list((each) => each.text());
+
+function readQuota(setting: Setting): QuotaRule {
+  const { repositories, size, each } = setting.fields("repositories", "size", "each");
+  return { repositories: texts(repositories), size: size.size(), each: each.optional((flag) => flag.flag()) ?? false };
+}
+
+function readRetention(setting: Setting): RetentionRule {
+  const fields = setting.fields("repositories", "tags", "keep", "within");
+  const rule = {
+    repositories: texts(fields.repositories),
+    ...compact({
+      tags: fields.tags.optional(texts),
+      keep: fields.keep.optional((count) => count.count()),
+      within: fields.within.optional((time) => time.duration()),
+    }),
+  };
+  if (rule.keep === undefined && rule.within === undefined) setting.fail("given keep, within, or both");
+  return rule;
+}
+
+function readWebhook(setting: Setting): WebhookOptions {
+  const fields = setting.fields("name", "url", "secret", "events", "repositories", "headers", "giveUpAfter");
+  const url = fields.url.text();
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) fields.url.fail("an address of http or https");
+  return {
+    name: fields.name.text(),
+    url,
+    ...compact({
+      secret: fields.secret.optional((text) => text.text()),
+      events: fields.events.optional((list) => list.list((event) => event.choice("push", "pull", "mount", "delete"))),
+      repositories: fields.repositories.optional(texts),
+      headers: fields.headers.optional((map) =>
+        Object.fromEntries(map.entries().map(([name, value]) => [name, value.text()])),
+      ),
+      giveUpAfter: fields.giveUpAfter.optional((time) => time.duration()),
+    }),
+  };
+}

@@ -1,0 +1,43 @@
+import type { Clock } from "@boxship/base";
+import type { Store } from "@boxship/store";
+import type { RetiredTag } from "../open-registry.ts";
+import { removeUntagged } from "../store/collect-garbage.ts";
+import type { RegistryListener } from "../store/image-source.ts";
+import type { compileRetention } from "./retention.ts";
+
+const GRACE = 60 * 60 * 1000;
+
+export interface RetainRequest {
+  readonly index: Store;
+  readonly outdated: ReturnType<typeof compileRetention>;
+  readonly clock: Clock;
+  readonly listener: RegistryListener | undefined;
+  readonly onRemoved: (repository: string, size: number) => void;
+  /** @default false */
+  readonly dryRun?: boolean;
+  /** @default one hour */
+  readonly grace?: number;
+}
+
+/** @returns the tags that went, or would go. One that is pushed at the same moment stays. */
+export async function retainTags(request: RetainRequest): Promise<readonly RetiredTag[]> {
+  const { index, outdated, clock, listener, onRemoved, dryRun = false, grace = GRACE } = request;
+  const retired: RetiredTag[] = [];
+  const now = clock.now();
+  for (const { repository, tag, digest, key, modRevision } of await outdated(index, now)) {
+    if (!dryRun) {
+      const { succeeded } = await index.transact({
+        compare: [{ key, target: "modRevision", value: modRevision }],
+        success: [{ kind: "delete", range: { start: key } }],
+      });
+      if (!succeeded) continue;
+      await listener?.untagged({ repository, tag });
+    }
+    retired.push({ repository, tag, digest });
+  }
+  const touched = new Set(retired.map(({ repository }) => repository));
+  if (!dryRun && touched.size > 0) {
+    await removeUntagged({ index, onRemoved, before: now - grace, within: (name) => touched.has(name) });
+  }
+  return retired;
+}

@@ -2,13 +2,19 @@ import { join } from "node:path";
 import { arch } from "node:process";
 import type { Duplex } from "node:stream";
 import { type Clock, InvalidArgument, type Logger } from "@boxship/base";
+import {
+  Code,
+  type Handler,
+  type Init,
+  type Metadata,
+  serveGrpc,
+  serverSession,
+  unary,
+  type ValueOf,
+} from "@boxship/grpc";
 import type { ClassicDoor } from "../classic/classic-door.ts";
 import type { ClassicBuild } from "../classic/classic-request.ts";
 import type { BuildCache, Solver } from "../contract.ts";
-import { serverSession } from "./grpc/connection.ts";
-import type { Metadata } from "./grpc/metadata.ts";
-import { type Handler, serveGrpc, unary } from "./grpc/server.ts";
-import { Code } from "./grpc/status.ts";
 import { BodyContexts } from "./job/body-contexts.ts";
 import { errorDetails } from "./job/error-details.ts";
 import { JobRegistry } from "./job/job-registry.ts";
@@ -24,7 +30,6 @@ import { ContextStore } from "./session/context-store.ts";
 import { SessionManager } from "./session/session-manager.ts";
 import type { WorkerRecord } from "./wire/common.ts";
 import { Control } from "./wire/control.ts";
-import type { Init, ValueOf } from "./wire/message.ts";
 import { Health, TraceExport } from "./wire/session.ts";
 
 export interface BuildkitDoorOptions {

@@ -1,7 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { Internal } from "@boxship/base/errors";
 import { serveTasks, type TaskContext } from "@boxship/base/worker-pool";
-import { FrameReader, frame } from "../grpc/frame.ts";
+import { FrameReader, frame } from "@boxship/grpc";
 import type { FromWorker, ToWorker, TransferTask } from "./transfer.ts";
 import { TreeReceiver } from "./tree-receiver.ts";
 import { TreeSender } from "./tree-sender.ts";

@@ -14,11 +14,11 @@ import {
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { FailedPrecondition, InvalidArgument } from "@boxship/base";
+import { type Init, type ValueOf } from "@boxship/grpc";
 import { CurrentDirectory, lgetxattr, lsetxattr, statx } from "@boxship/kernel";
 import { tempDir } from "@boxship/testkit";
 import fc from "fast-check";
 import { Packet, PacketType, type Stat } from "../wire/fsutil.ts";
-import type { Init, ValueOf } from "../wire/message.ts";
 import { fileKind, goMode, unixMode } from "./file-mode.ts";
 import { endTransferWorkers } from "./transfer.ts";
 import { TreeReceiver } from "./tree-receiver.ts";

@@ -1,8 +1,6 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { WorkerPool } from "@boxship/base/worker-pool";
-import type { ClientCall } from "../grpc/client.ts";
-import { frame } from "../grpc/frame.ts";
-import { writeFully } from "../grpc/message-stream.ts";
+import { type ClientCall, frame, writeFully } from "@boxship/grpc";
 import { Packet, PacketType } from "../wire/fsutil.ts";
 import type { ReceivedTree } from "./tree-receiver.ts";
 

@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { FailedPrecondition, InvalidArgument } from "@boxship/base/errors";
+import { type ValueOf } from "@boxship/grpc";
 import {
   CurrentDirectory,
   type FileStatus,
@@ -26,7 +27,6 @@ import {
   utimensat,
 } from "@boxship/kernel";
 import { Packet, PacketType, type Stat } from "../wire/fsutil.ts";
-import type { ValueOf } from "../wire/message.ts";
 import { fileKind, unixMode } from "./file-mode.ts";
 
 type FileStat = ValueOf<typeof Stat>;

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { FailedPrecondition, InvalidArgument, NotFound, Unsupported } from "@boxship/base";
+import { type ValueOf } from "@boxship/grpc";
 import type { BuildRequest, BuildResult, Output, ProgressEvent, Solver } from "../../contract.ts";
 import type { ClientSession } from "../session/client-session.ts";
 import type { ContextStore } from "../session/context-store.ts";
 import { sessionAgent, sessionCredentials, sessionSecret } from "../session/providers.ts";
 import type { SessionManager } from "../session/session-manager.ts";
 import type { Definition } from "../wire/common.ts";
-import type { ValueOf } from "../wire/message.ts";
 import type { BodyContexts } from "./body-contexts.ts";
 import { buildInputs } from "./build-inputs.ts";
 import { type CacheEntry, readCacheExport, readCacheImport } from "./cache-options.ts";

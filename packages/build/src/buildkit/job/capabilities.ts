@@ -1,5 +1,5 @@
+import { type ValueOf } from "@boxship/grpc";
 import type { ApiCapability } from "../wire/common.ts";
-import type { ValueOf } from "../wire/message.ts";
 
 type Capability = ValueOf<typeof ApiCapability>;
 

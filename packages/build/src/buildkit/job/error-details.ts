@@ -1,5 +1,5 @@
+import { type ErrorDetail } from "@boxship/grpc";
 import { BuildError, type BuildFailure } from "../../contract.ts";
-import type { ErrorDetail } from "../grpc/status.ts";
 
 /** What a failing build has to tell beside its message, so that clients show the lines of the file. */
 export function errorDetails(error: unknown): readonly ErrorDetail[] {

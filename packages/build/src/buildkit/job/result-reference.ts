@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
+import { type Init, type ValueOf } from "@boxship/grpc";
 import { Definition, Operation } from "../wire/common.ts";
-import type { Init, ValueOf } from "../wire/message.ts";
 
 /**
  * A client that uses one build's result in another passes it on as a graph of operations. Ours has one source that names

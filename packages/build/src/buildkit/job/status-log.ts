@@ -1,7 +1,6 @@
+import { type Init, timestamp, type ValueOf } from "@boxship/grpc";
 import type { BuildWarning, ProgressEvent, Vertex } from "../../contract.ts";
-import { timestamp } from "../wire/common.ts";
 import { StatusResponse, type Vertex as VertexMessage } from "../wire/control.ts";
-import type { Init, ValueOf } from "../wire/message.ts";
 
 type Message = Init<ValueOf<typeof StatusResponse>>;
 type WireVertex = Init<ValueOf<typeof VertexMessage>>;

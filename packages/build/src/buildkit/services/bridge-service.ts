@@ -1,13 +1,11 @@
 import { FailedPrecondition, InvalidArgument, Unsupported } from "@boxship/base";
-import { type Handler, type ServerCall, unary } from "../grpc/server.ts";
-import { errorOf } from "../grpc/status.ts";
+import { errorOf, type Handler, type Init, type ServerCall, unary, type ValueOf } from "@boxship/grpc";
 import type { BuildJob, Run } from "../job/build-job.ts";
 import { frontendCapabilities, operationCapabilities } from "../job/capabilities.ts";
 import type { JobRegistry } from "../job/job-registry.ts";
 import { resultDefinition } from "../job/result-reference.ts";
 import type { WorkerRecord } from "../wire/common.ts";
 import { Bridge, type Result } from "../wire/gateway.ts";
-import type { Init, ValueOf } from "../wire/message.ts";
 
 export interface BridgeOptions {
   readonly jobs: JobRegistry;

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { InvalidArgument, Unsupported } from "@boxship/base";
+import { type ValueOf } from "@boxship/grpc";
 import type { ExporterRequest } from "../job/outputs.ts";
 import { SolveRequest } from "../wire/control.ts";
-import type { ValueOf } from "../wire/message.ts";
 
 /** A `POST /build` that asks for BuildKit, as the control service would be asked. */
 export interface BuildkitBuild {

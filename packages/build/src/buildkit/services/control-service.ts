@@ -1,9 +1,17 @@
 import type { Duplex } from "node:stream";
 import { FailedPrecondition, NotFound, Unsupported } from "@boxship/base";
+import {
+  type Handler,
+  type Init,
+  type Metadata,
+  onlyRequest,
+  type ServerCall,
+  statusOf,
+  streaming,
+  unary,
+  type ValueOf,
+} from "@boxship/grpc";
 import type { BuildCache, BuildResult } from "../../contract.ts";
-import type { Metadata } from "../grpc/metadata.ts";
-import { type Handler, onlyRequest, type ServerCall, streaming, unary } from "../grpc/server.ts";
-import { statusOf } from "../grpc/status.ts";
 import { BuildJob, type JobContext } from "../job/build-job.ts";
 import type { CacheEntry } from "../job/cache-options.ts";
 import { errorDetails } from "../job/error-details.ts";
@@ -12,7 +20,6 @@ import { type ExporterRequest, readOutputs } from "../job/outputs.ts";
 import { CallStream } from "../session/call-stream.ts";
 import type { WorkerRecord } from "../wire/common.ts";
 import { type BuildHistoryEvent, type BuildHistoryRequest, Control, type SolveRequest } from "../wire/control.ts";
-import type { Init, ValueOf } from "../wire/message.ts";
 import type { HistoryEvent, HistoryStore } from "./history-store.ts";
 import { usageRecord } from "./usage.ts";
 import { usageFilter } from "./usage-filter.ts";

@@ -1,10 +1,8 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, writeFileAtomic } from "@boxship/base";
-import { FrameReader, frame } from "../grpc/frame.ts";
-import { milliseconds, timestamp } from "../wire/common.ts";
+import { FrameReader, frame, type Init, milliseconds, timestamp, type ValueOf } from "@boxship/grpc";
 import { BuildHistoryEvent, BuildHistoryRecord, HistoryEventType, StatusResponse } from "../wire/control.ts";
-import type { Init, ValueOf } from "../wire/message.ts";
 
 export type HistoryRecord = Init<ValueOf<typeof BuildHistoryRecord>>;
 export type HistoryEvent = Init<ValueOf<typeof BuildHistoryEvent>>;

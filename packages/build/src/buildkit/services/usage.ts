@@ -1,8 +1,7 @@
+import { type Init, timestamp, type ValueOf } from "@boxship/grpc";
 import type { BuildCache, CacheRecord, PruneCacheOptions } from "../../contract.ts";
 import type { ContextStore } from "../session/context-store.ts";
-import { timestamp } from "../wire/common.ts";
 import type { UsageRecord } from "../wire/control.ts";
-import type { Init, ValueOf } from "../wire/message.ts";
 import { isMutable } from "./usage-filter.ts";
 
 /** The solver's cache and the clients' directories that are kept here, as one. */

@@ -1,5 +1,5 @@
 import { Duplex } from "node:stream";
-import type { ClientCall } from "../grpc/client.ts";
+import { type ClientCall } from "@boxship/grpc";
 
 interface Bytes {
   readonly data: Uint8Array;

@@ -1,8 +1,6 @@
 import type { Duplex } from "node:stream";
 import { Unavailable } from "@boxship/base";
-import { GrpcClient } from "../grpc/client.ts";
-import { clientSession } from "../grpc/connection.ts";
-import type { Metadata } from "../grpc/metadata.ts";
+import { clientSession, GrpcClient, type Metadata } from "@boxship/grpc";
 
 /** How often a silent client is asked whether it is still there, and how long it has to answer. */
 const PING_MS = 30_000;

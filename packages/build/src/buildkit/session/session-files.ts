@@ -1,6 +1,6 @@
 import { FailedPrecondition, InvalidArgument, Unsupported } from "@boxship/base";
+import { type Metadata } from "@boxship/grpc";
 import { fileKind, unixMode } from "../files/file-mode.ts";
-import type { Metadata } from "../grpc/metadata.ts";
 import { PacketType } from "../wire/fsutil.ts";
 import { FileSync } from "../wire/session.ts";
 import type { ClientSession } from "./client-session.ts";

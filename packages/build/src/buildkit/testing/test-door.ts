@@ -4,10 +4,10 @@ import { createServer, type IncomingMessage } from "node:http";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { createLogger, systemClock } from "@boxship/base";
+import { type Metadata } from "@boxship/grpc";
 import { tempDir } from "@boxship/testkit";
 import type { BuildRequest, BuildResult, ContextSource, ProgressEvent, Solver } from "../../contract.ts";
 import { type BuildkitDoor, openBuildkitDoor } from "../door.ts";
-import type { Metadata } from "../grpc/metadata.ts";
 
 /** A build as the solver got it, with what it read of the context. */
 export interface SeenBuild {

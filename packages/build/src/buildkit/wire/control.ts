@@ -1,17 +1,13 @@
+import { Empty, field, message, method, RpcStatus, Timestamp } from "@boxship/grpc";
 import {
   BuildkitVersion,
   BytesMessage,
   CacheOptionsEntry,
   Definition,
-  Empty,
   Range,
-  RpcStatus,
   SourceInfo,
-  Timestamp,
   WorkerRecord,
 } from "./common.ts";
-import { field, message } from "./message.ts";
-import { method } from "./method.ts";
 
 // `moby.buildkit.v1.Control`: what `docker buildx` speaks to a builder.
 

@@ -1,4 +1,4 @@
-import { field, message } from "./message.ts";
+import { field, message } from "@boxship/grpc";
 
 /** One file, as both sides of a synchronisation describe it. */
 export const Stat = message("Stat", {

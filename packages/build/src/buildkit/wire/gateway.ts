@@ -1,18 +1,15 @@
+import { Empty, field, message, method, RpcStatus } from "@boxship/grpc";
 import {
   ApiCapability,
   CacheOptionsEntry,
   Definition,
-  Empty,
   Platform,
   Range,
-  RpcStatus,
   SourceInfo,
   SourceOperation,
   WorkerRecord,
 } from "./common.ts";
 import { Stat } from "./fsutil.ts";
-import { field, message } from "./message.ts";
-import { method } from "./method.ts";
 
 // `moby.buildkit.v1.frontend.LLBBridge`: what a client does inside a build that it has started with `Control.Solve`.
 

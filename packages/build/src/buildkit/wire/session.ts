@@ -1,7 +1,6 @@
-import { BytesMessage, Empty } from "./common.ts";
+import { Empty, field, message, method } from "@boxship/grpc";
+import { BytesMessage } from "./common.ts";
 import { Packet } from "./fsutil.ts";
-import { field, message } from "./message.ts";
-import { method } from "./method.ts";
 
 // What a client serves on its session: files, credentials, secrets, agents, and places for results.
 

@@ -14,11 +14,11 @@ import {
 } from "@boxship/base";
 import { tempDir } from "@boxship/testkit";
 import fc from "fast-check";
-import { field, message } from "../wire/message.ts";
-import { method } from "../wire/method.ts";
 import { GrpcClient } from "./client.ts";
 import { clientSession, serverSession } from "./connection.ts";
 import { MAX_MESSAGE_BYTES } from "./frame.ts";
+import { field, message } from "./message.ts";
+import { method } from "./method.ts";
 import { type Handler, serveGrpc, streaming, unary } from "./server.ts";
 
 const Text = message("Text", { text: field.string(1), bytes: field.bytes(2) });

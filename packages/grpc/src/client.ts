@@ -1,10 +1,10 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, constants, type IncomingHttpHeaders } from "node:http2";
 import { DeadlineExceeded, Internal, Unavailable } from "@boxship/base";
-import type { Init } from "../wire/message.ts";
-import type { Method } from "../wire/method.ts";
-import { frame } from "./frame.ts";
+import { frame, MAX_MESSAGE_BYTES } from "./frame.ts";
+import type { Init } from "./message.ts";
 import { readMessages, writeFully } from "./message-stream.ts";
 import { type Metadata, readStatus } from "./metadata.ts";
+import type { Method } from "./method.ts";
 import { Code, errorOf, type Status } from "./status.ts";
 
 export interface CallOptions {
@@ -29,12 +29,23 @@ export interface ClientCall<Request, Response> extends Disposable {
   readonly ended: Promise<void>;
 }
 
+export interface GrpcClientOptions {
+  /** @default localhost: what grpc-go sends on sockets; Node's servers reset streams without one */
+  readonly authority?: string;
+  /** @default http */
+  readonly scheme?: "http" | "https";
+  /** Largest message that is taken. @default {@link MAX_MESSAGE_BYTES} */
+  readonly maxMessageBytes?: number;
+}
+
 /** Calls methods on a connection that has become HTTP/2, on which the other side serves. */
 export class GrpcClient {
   readonly #session: ClientHttp2Session;
+  readonly #options: Required<GrpcClientOptions>;
 
-  constructor(session: ClientHttp2Session) {
+  constructor(session: ClientHttp2Session, options: GrpcClientOptions = {}) {
     this.#session = session;
+    this.#options = { authority: "localhost", scheme: "http", maxMessageBytes: MAX_MESSAGE_BYTES, ...options };
     session.on("error", () => {});
   }
 
@@ -57,9 +68,9 @@ export class GrpcClient {
   /** Any number of messages in both directions. */
   call<Request, Response>(method: Method<Request, Response>, options: CallOptions = {}): ClientCall<Request, Response> {
     if (this.#session.closed || this.#session.destroyed)
-      throw new Unavailable(`${method.path}: the client's connection is gone`);
+      throw new Unavailable(`${method.path}: the connection is gone`);
     options.signal?.throwIfAborted();
-    return new Call(this.#session, method, options);
+    return new Call(this.#session, method, options, this.#options);
   }
 }
 
@@ -67,17 +78,23 @@ class Call<Request, Response> implements ClientCall<Request, Response> {
   readonly stream: ClientHttp2Stream;
   readonly ended: Promise<void>;
   readonly #method: Method<Request, Response>;
+  readonly #maxMessageBytes: number;
   #abort: (reason: unknown) => void = () => {};
 
-  constructor(session: ClientHttp2Session, method: Method<Request, Response>, options: CallOptions) {
+  constructor(
+    session: ClientHttp2Session,
+    method: Method<Request, Response>,
+    options: CallOptions,
+    { authority, scheme, maxMessageBytes }: Required<GrpcClientOptions>,
+  ) {
     this.#method = method;
+    this.#maxMessageBytes = maxMessageBytes;
     const { timeout } = options;
-    // Node resets streams without an authority, and grpc-go's default for sockets is this one.
     const headers: Record<string, string | string[]> = {
       ":method": "POST",
       ":path": method.path,
-      ":authority": "localhost",
-      ":scheme": "http",
+      ":authority": authority,
+      ":scheme": scheme,
       te: "trailers",
       "content-type": "application/grpc",
     };
@@ -107,7 +124,7 @@ class Call<Request, Response> implements ClientCall<Request, Response> {
 
   async *#read(): AsyncGenerator<Response> {
     try {
-      yield* readMessages(this.stream, this.#method.response);
+      yield* readMessages(this.stream, this.#method.response, this.#maxMessageBytes);
     } catch (error) {
       // A stream that was cut is told by its end; a message that is refused, by itself.
       this.#abort(error);
@@ -143,7 +160,7 @@ class Call<Request, Response> implements ClientCall<Request, Response> {
         signal?.removeEventListener("abort", onAbort);
         this.#abort = () => {};
         if (reason !== undefined) reject(reason);
-        else if (status === undefined) reject(new Unavailable(`${path}: the client's connection was cut`));
+        else if (status === undefined) reject(new Unavailable(`${path}: the connection was cut`));
         else if (status.code !== Code.ok) reject(errorOf(status, path));
         else resolve();
       };

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
-import { RpcStatus } from "../wire/common.ts";
-import type { Init } from "../wire/message.ts";
+import type { Init } from "./message.ts";
 import { Code, type Status } from "./status.ts";
+import { RpcStatus } from "./well-known.ts";
 
 /** Metadata of a call: lower-case names, each with its values in order. Binary ones (`-bin`) are not used here. */
 export type Metadata = Readonly<Record<string, readonly string[]>>;

@@ -1,14 +1,19 @@
 import type { Http2Stream } from "node:http2";
-import type { MessageType } from "../wire/message.ts";
 import { FrameReader } from "./frame.ts";
+import type { MessageType } from "./message.ts";
 
 /**
  * The messages that arrive on a stream, in order; the peer is slowed down to the reader's pace. Ends with the stream.
  *
+ * @param maxBytes of one message @default {@link MAX_MESSAGE_BYTES}
  * @throws what the message or its frame is refused with
  */
-export async function* readMessages<Value>(stream: Http2Stream, type: MessageType<Value>): AsyncGenerator<Value> {
-  const frames = new FrameReader();
+export async function* readMessages<Value>(
+  stream: Http2Stream,
+  type: MessageType<Value>,
+  maxBytes?: number,
+): AsyncGenerator<Value> {
+  const frames = new FrameReader(maxBytes);
   // Who stops reading early has not ended the call.
   for await (const piece of stream.iterator({ destroyOnReturn: false })) {
     for (const bytes of frames.push(piece as Buffer)) yield type.decode(bytes);

@@ -1,6 +1,6 @@
 import { InvalidArgument, ResourceExhausted, Unsupported } from "@boxship/base";
 
-/** Largest message that is taken; the same as BuildKit's. */
+/** Largest message that is taken unless somebody says otherwise; the same as BuildKit's. */
 export const MAX_MESSAGE_BYTES = 16 << 20;
 
 const HEAD = 5;
@@ -20,6 +20,11 @@ export class FrameReader {
   #length = 0;
   /** Of the message under way, once its head is there. */
   #wanted = -1;
+  readonly #maxBytes: number;
+
+  constructor(maxBytes = MAX_MESSAGE_BYTES) {
+    this.#maxBytes = maxBytes;
+  }
 
   /** Bytes of a message that is not complete. */
   get unfinished(): boolean {
@@ -33,7 +38,7 @@ export class FrameReader {
     for (;;) {
       if (this.#wanted < 0) {
         if (this.#length < HEAD) return;
-        this.#wanted = readHead(this.#take(HEAD));
+        this.#wanted = readHead(this.#take(HEAD), this.#maxBytes);
       }
       if (this.#length < this.#wanted) return;
       const message = this.#take(this.#wanted);
@@ -61,11 +66,10 @@ export class FrameReader {
   }
 }
 
-function readHead(head: Buffer): number {
+function readHead(head: Buffer, maxBytes: number): number {
   if (head[0] !== 0)
     throw new Unsupported("compressed messages are not supported", { remedy: "send them as they are" });
   const length = head.readUInt32BE(1);
-  if (length > MAX_MESSAGE_BYTES)
-    throw new ResourceExhausted(`a message of ${length} bytes is larger than ${MAX_MESSAGE_BYTES}`);
+  if (length > maxBytes) throw new ResourceExhausted(`a message of ${length} bytes is larger than ${maxBytes}`);
   return length;
 }

@@ -1,7 +1,6 @@
 import {
   AlreadyExists,
   asBoxshipError,
-  BoxshipError,
   Conflict,
   DeadlineExceeded,
   type ErrorCode,
@@ -14,8 +13,8 @@ import {
   Unavailable,
   Unsupported,
 } from "@boxship/base";
-import { RpcStatus } from "../wire/common.ts";
-import type { Init, ValueOf } from "../wire/message.ts";
+import type { Init, ValueOf } from "./message.ts";
+import { RpcStatus } from "./well-known.ts";
 
 /** gRPC's status codes, by number. */
 export const Code = {
@@ -103,6 +102,3 @@ export function errorOf({ code, message }: Init<Status>, about: string): Error {
       return new Internal(text);
   }
 }
-
-/** Whether a thrown error is of the closed set. */
-export const isOurs = (thrown: unknown): thrown is BoxshipError => thrown instanceof BoxshipError;

@@ -1,10 +1,10 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import { DeadlineExceeded, InvalidArgument, Unsupported } from "@boxship/base";
-import type { Init } from "../wire/message.ts";
-import type { Method } from "../wire/method.ts";
 import { frame } from "./frame.ts";
+import type { Init } from "./message.ts";
 import { readMessages, writeFully } from "./message-stream.ts";
 import { type Metadata, readMetadata, readTimeout, statusTrailers } from "./metadata.ts";
+import type { Method } from "./method.ts";
 import { Code, type ErrorDetail, type Status, statusOf } from "./status.ts";
 
 /** How long a client may go on sending after it was answered. */

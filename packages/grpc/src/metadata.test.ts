@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { RpcStatus } from "../wire/common.ts";
 import { decodeMessage, encodeMessage, readStatus, readTimeout, statusTrailers } from "./metadata.ts";
+import { RpcStatus } from "./well-known.ts";
 
 test("messages of errors survive a header", () => {
   fc.assert(

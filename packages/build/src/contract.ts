@@ -112,6 +112,8 @@ export type ContextSource =
   | { readonly kind: "http"; readonly url: string }
   /** The files of an image, pulled when it is not here. */
   | { readonly kind: "image"; readonly reference: string }
+  /** An image in an OCI layout; `digest` of its manifest or index. @default the layout's own */
+  | { readonly kind: "layout"; readonly name: string; readonly store: CacheStore; readonly digest?: string }
   | { readonly kind: "empty" }
   /** Files that someone else brings, once it is known which ones are needed. */
   | { readonly kind: "provider"; readonly open: (need: ContextNeed, signal: AbortSignal) => Promise<ContextTree> };

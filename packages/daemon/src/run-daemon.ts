@@ -102,6 +102,7 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
       logger,
       version: VERSION,
       removeImage: (id) => removeNameless(engine, id),
+      hostGateway: () => engine.parts.network.hostGateways()[0],
     }),
   );
   const audit = await auditOf(options, stack);

@@ -36,7 +36,13 @@ import { disconnectEndpoint } from "./sandbox/endpoint-disconnect.ts";
 import { LingeringLinks } from "./sandbox/lingering-links.ts";
 import { NamespacePool } from "./sandbox/namespace-pool.ts";
 import { createSandbox, describeSandbox } from "./sandbox/sandbox-create.ts";
-import { hostHostsFile, hostResolvConf, sandboxHostsFile, sandboxResolvConf } from "./sandbox/sandbox-files.ts";
+import {
+  hostGateway,
+  hostHostsFile,
+  hostResolvConf,
+  sandboxHostsFile,
+  sandboxResolvConf,
+} from "./sandbox/sandbox-files.ts";
 import { removeSandbox } from "./sandbox/sandbox-remove.ts";
 import { renameSandbox } from "./sandbox/sandbox-rename.ts";
 import { AttachmentStore } from "./state/attachment-store.ts";
@@ -179,6 +185,11 @@ export class NetworkManager implements AsyncDisposable {
   /** The /etc/resolv.conf of containers on the host's network. */
   hostResolvConf(): string {
     return hostResolvConf(this.#context);
+  }
+
+  /** Addresses of the host as containers on the default bridge see it: what `host-gateway` means. */
+  hostGateways(): readonly string[] {
+    return hostGateway(this.#context);
   }
 
   /** The /etc/hosts of containers on the host's network. */

@@ -41,7 +41,7 @@ export interface BuildkitDoorOptions {
   /** Of this program. */
   readonly version: string;
   /** Address of the host on the default network, for `--add-host name:host-gateway`. @default none */
-  readonly hostGateway?: () => Promise<string | undefined>;
+  readonly hostGateway?: () => string | undefined;
   /** Removes an image, unless it has a name or is in use. @default it stays */
   readonly removeImage?: (id: string) => Promise<void>;
 }
@@ -128,13 +128,10 @@ function clientCode(path: string, code: number): number {
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 
-async function workerRecord({
-  version,
-  hostGateway,
-}: BuildkitDoorOptions): Promise<Init<ValueOf<typeof WorkerRecord>>> {
+function workerRecord({ version, hostGateway }: BuildkitDoorOptions): Init<ValueOf<typeof WorkerRecord>> {
   const architecture = ARCHITECTURES[arch];
   if (architecture === undefined) throw new InvalidArgument(`architecture ${arch} is not supported`);
-  const gateway = await hostGateway?.();
+  const gateway = hostGateway?.();
   return {
     id: "boxship",
     labels: {

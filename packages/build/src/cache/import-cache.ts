@@ -23,7 +23,7 @@ import { CACHE_CONFIG, type CacheContent, decodeCacheConfig, decodeInlineCache }
 import type { CacheSource } from "./imported-cache.ts";
 
 /** Where documents of a cache are read from. */
-interface Reader {
+export interface Reader {
   readonly name: string;
   /** A manifest or index; without a digest the one that the cache stands for. */
   readonly manifest: (digest?: Digest) => Promise<{ readonly bytes: Uint8Array; readonly mediaType: string }>;
@@ -105,7 +105,8 @@ async function registryReader(session: BuildSession, text: string): Promise<Read
   };
 }
 
-function storeReader(
+/** Reads documents and blobs of a layout, each verified. */
+export function storeReader(
   session: BuildSession,
   { name, store }: { readonly name: string; readonly store: CacheStore },
 ): Reader {

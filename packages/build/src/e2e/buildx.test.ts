@@ -221,6 +221,33 @@ describe("docker buildx builds with the engine", { skip: buildx ? false : "build
     assert.match(await ok(["images", "-q", "base:1"]), /^[0-9a-f]{12}$/m);
   });
 
+  test("stages begin with directories and layouts of the client; extra hosts mean the engine's own", async () => {
+    const files = context("files", { "etc/who": "files\n", skipped: "x", ".dockerignore": "skipped\n" });
+    const layout = work.join("layout");
+    const directory = context("bases", {
+      Dockerfile:
+        "FROM files AS plain\nENV A=b\nFROM base\nCOPY --from=plain / /plain/\nCOPY --from=base /bin/busybox /again\n" +
+        "RUN grep gateway /etc/hosts > /gateway && test ! -e /plain/skipped\nCMD cat /plain/etc/who /gateway\n",
+    });
+    const made = context("made", { Dockerfile: "FROM busybox\nENV FROM_LAYOUT=1\n" });
+    await ok(["build", "-o", `type=oci,dest=${layout}.tar`, made]);
+    mkdirSync(layout);
+    const unpacked = await runProgram(["tar", "xf", `${layout}.tar`, "-C", layout]);
+    assert.equal(unpacked.status, 0, unpacked.stderr);
+    await ok([
+      ...["build", "--build-context", `files=${files}`, "--build-context", `base=oci-layout://${layout}`],
+      ...["--add-host", "gateway:host-gateway", "-t", "bases:1", directory],
+    ]);
+    const gateway = await ok(["network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Gateway}}"]);
+    const output = await ok(["run", "--rm", "bases:1"]);
+    assert.equal(output.split("\n")[0], "files");
+    assert.match(output, new RegExp(`^${gateway.trim().replaceAll(".", "\\.")}\\s+gateway$`, "m"));
+    assert.match(await ok(["image", "inspect", "-f", "{{.Config.Env}}", "bases:1"]), /FROM_LAYOUT=1/);
+    await ok(["build", "--target", "plain", "--build-context", `files=${files}`, "-t", "plain:1", directory]);
+    const env = await ok(["image", "inspect", "-f", "{{.Config.Env}} {{len .RootFS.Layers}}", "plain:1"]);
+    assert.match(env, /A=b\] 1$/m);
+  });
+
   test("progress in every form; failures with the lines of the file", async () => {
     const directory = context("failing", { Dockerfile: "FROM busybox\nRUN true\nRUN echo it breaks && exit 7\n" });
     const plain = await fails(["build", "--progress", "plain", directory]);

@@ -50,7 +50,10 @@ function platformFields(platform: Platform): StageState["base"] {
 }
 
 /** The stage on top of an image, with the triggers that it leaves to be run. */
-export function imageState(record: ImageRecord): { readonly state: StageState; readonly triggers: readonly string[] } {
+export function imageState(record: Pick<ImageRecord, "id" | "config" | "layers">): {
+  readonly state: StageState;
+  readonly triggers: readonly string[];
+} {
   const { rootfs: _rootfs, config = {}, history = [], created, ...base } = record.config;
   const { OnBuild: triggers = [], ...kept } = config;
   const env = envMap(kept.Env).has("PATH") ? kept.Env : withVariable(kept.Env, "PATH", DEFAULT_PATH);

@@ -10,13 +10,14 @@ import { exportCaches } from "../cache/export-cache.ts";
 import { importCaches } from "../cache/import-cache.ts";
 import { LayersLost } from "../cache/imported-cache.ts";
 import { StepCache } from "../cache/step-cache.ts";
-import type { BuildCache, BuildRequest, BuildResult, ProgressEvent, Solver } from "../contract.ts";
+import type { BuildCache, BuildRequest, BuildResult, ContextSource, ProgressEvent, Solver } from "../contract.ts";
 import { exportResult } from "../export/export-result.ts";
 import { readIgnoreFile } from "../files/ignore.ts";
 import { findStage, parseContainerfile, type Stage, type StageInstruction } from "../language/index.ts";
 import { findImage, imageState, readPlatform } from "./base-image.ts";
 import { PROXY_ARGS, platformArgs } from "./build-args.ts";
 import { ContextSet, readOwnIgnore } from "./contexts.ts";
+import { layoutImage } from "./layout-image.ts";
 import { earlierStage, type Plan, planBuild } from "./plan.ts";
 import { type BuilderParts, BuildSession } from "./session.ts";
 import { buildStage, checkImageName } from "./stage-run.ts";
@@ -221,7 +222,7 @@ class StageStates {
   }
 
   #buildOnce(stage: Stage): Promise<StageState> {
-    const { image, given } = this.#baseOf(stage);
+    const { image, given, context } = this.#baseOf(stage);
     return buildStage(this.#session, stage, {
       vertexOf: (instruction) => this.#plan.vertices.get(instruction),
       stageOf: (name) => {
@@ -232,11 +233,16 @@ class StageStates {
       findRoot: this.#rootFinder(stage),
       globalArgs: this.#globals,
       image,
+      context,
     });
   }
 
   /** What a stage starts from: a context of that name goes before stages and images. */
-  #baseOf(stage: Stage): { readonly image: string; readonly given: boolean } {
+  #baseOf(stage: Stage): {
+    readonly image: string;
+    readonly given: boolean;
+    readonly context?: Exclude<ContextSource, { readonly kind: "image" | "empty" }>;
+  } {
     const image = this.#imageOf(stage);
     const source = this.#session.contexts.source(image);
     switch (source?.kind) {
@@ -247,9 +253,7 @@ class StageStates {
       case "empty":
         return { image: "scratch", given: true };
       default:
-        throw new Unsupported(`FROM ${image}: the context of that name has files, which are no image`, {
-          remedy: `start from scratch, and use COPY --from=${image}`,
-        });
+        return { image, given: true, context: source };
     }
   }
 
@@ -257,6 +261,8 @@ class StageStates {
     return async (name) => {
       const session = this.#session;
       const source = session.contexts.source(name);
+      if (source?.kind === "layout")
+        return { layers: imageState(await layoutImage(session, source, session.platform)).state.layers };
       if (source !== undefined && source.kind !== "image") return { context: name };
       if (source === undefined) {
         const earlier = earlierStage(session.file, stage, name);

@@ -124,9 +124,13 @@ async function openSource(session: BuildSession, source: ContextSource, need: Co
     case "http":
       return openHttpContext(session, source.url);
     case "image":
-      throw new Unsupported(`image ${source.reference} has a file system, not a context`, {
-        remedy: "name it in FROM, COPY --from or RUN --mount=from=",
-      });
+    case "layout":
+      throw new Unsupported(
+        `image ${source.kind === "image" ? source.reference : source.name} has a file system, not a context`,
+        {
+          remedy: "name it in FROM, COPY --from or RUN --mount=from=",
+        },
+      );
     default:
       throw new InvalidArgument(`there is no context source ${JSON.stringify(source)}`);
   }

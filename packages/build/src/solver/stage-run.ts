@@ -2,13 +2,14 @@ import { errorMessage } from "@boxship/base";
 import { expandWord, type Platform } from "@boxship/oci";
 import { LayersLost } from "../cache/imported-cache.ts";
 import type { StepLayer, StepRecord } from "../cache/step-cache.ts";
-import type { Vertex } from "../contract.ts";
-import { parseTrigger, refuse, type Stage, type StageInstruction } from "../language/index.ts";
+import type { ContextSource, Vertex } from "../contract.ts";
+import { type CopyInstruction, parseTrigger, refuse, type Stage, type StageInstruction } from "../language/index.ts";
 import { findImage, imageState, readPlatform, scratchState } from "./base-image.ts";
 import { platformArgs } from "./build-args.ts";
 import { buildError } from "./failure.ts";
 import { pastStep } from "./history-cache.ts";
 import { keyOf } from "./keys.ts";
+import { layoutImage } from "./layout-image.ts";
 import type { BuildSession } from "./session.ts";
 import { DEFAULT_SHELL, imageIdOf, type StageState, variablesOf } from "./state.ts";
 import { copy, type FindRoot } from "./steps/copy.ts";
@@ -28,6 +29,8 @@ export interface StageNeeds {
   readonly globalArgs: ReadonlyMap<string, string | undefined>;
   /** What `FROM` names, variables replaced. */
   readonly image: string;
+  /** A context of that name, whose files are what the stage begins with. */
+  readonly context: Exclude<ContextSource, { readonly kind: "image" | "empty" }> | undefined;
 }
 
 /** Builds one stage, one instruction after the other. */
@@ -68,8 +71,40 @@ async function baseOf(
     const { OnBuild: triggers = [], ...config } = state.config;
     return { state: { ...state, config, args: new Map(), commandGiven: false }, triggers };
   }
+  if (needs.context?.kind === "layout") {
+    const { state, triggers } = imageState(await layoutImage(session, needs.context, platform));
+    const { image: _image, ...rest } = state;
+    return { state: rest, triggers };
+  }
+  if (needs.context !== undefined) return { state: await filesAsBase(session, stage, platform, needs), triggers: [] };
   if (needs.image === "scratch") return { state: scratchState(platform), triggers: [] };
   return imageState(await findImage(session, needs.image, platform, vertex));
+}
+
+/** A stage that begins with the files of a context, and an empty configuration. */
+async function filesAsBase(
+  session: BuildSession,
+  stage: Stage,
+  platform: Platform,
+  needs: StageNeeds,
+): Promise<StageState> {
+  const { place } = stage.from;
+  const instruction: CopyInstruction = {
+    kind: "copy",
+    text: `COPY --from=${needs.image} . /`,
+    place,
+    sources: ["."],
+    destination: "/",
+    heredocs: [],
+    exclude: [],
+    link: false,
+    parents: false,
+    from: needs.image,
+  };
+  const empty = scratchState(platform);
+  const step = await copy(session, instruction, empty, needs.findRoot);
+  const { state } = await execute(session, stage, instruction, empty, step);
+  return state;
 }
 
 function platformOf(session: BuildSession, stage: Stage, needs: StageNeeds): Platform {

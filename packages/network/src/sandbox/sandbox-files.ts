@@ -66,7 +66,7 @@ function linkEntries(context: ManagerContext, endpoint: StoredEndpoint): HostsEn
 }
 
 /** The host as containers see it: the gateway addresses of the default bridge. */
-function hostGateway(context: ManagerContext): string[] {
+export function hostGateway(context: ManagerContext): string[] {
   for (const { record } of context.networks.values()) {
     if (!record.predefined || record.driver !== "bridge") continue;
     return record.ipam.config.flatMap(({ gateway }) => gateway ?? []);

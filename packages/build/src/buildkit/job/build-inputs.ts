@@ -1,6 +1,7 @@
 import { FailedPrecondition, InvalidArgument, NotFound } from "@boxship/base";
 import type { ContextSource, FileSource, ProgressEvent } from "../../contract.ts";
 import type { ClientSession } from "../session/client-session.ts";
+import { sessionStore } from "../session/content-store.ts";
 import type { ContextStore } from "../session/context-store.ts";
 import { cleanPath, readSessionFiles } from "../session/session-files.ts";
 import { Upload } from "../wire/session.ts";
@@ -90,6 +91,11 @@ async function contextSource(
       return { kind: "http", url: reference.reference };
     case "image":
       return { kind: "image", reference: reference.reference };
+    case "layout": {
+      const { store: name, digest } = reference;
+      const store = sessionStore(await sources.session(name), `oci:${name}`, digest);
+      return { kind: "layout", name: `oci-layout://${name}`, store, digest };
+    }
     case "input":
       return { kind: "image", reference: await sources.input(reference.key) };
     case "body":

@@ -14,6 +14,8 @@ export type ContextReference =
   | { readonly kind: "body"; readonly id: string }
   /** The result of another build of the same client. */
   | { readonly kind: "input"; readonly key: string }
+  /** An image in a layout at the client. */
+  | { readonly kind: "layout"; readonly store: string; readonly digest: string }
   | { readonly kind: "empty" };
 
 /** What a client asks of the Containerfile frontend, read from its options. */
@@ -171,12 +173,17 @@ function namedContext(name: string, value: string): ContextReference {
     case "input":
       return { kind: "input", key: rest };
     case "oci-layout":
-      throw new Unsupported(`context ${name}: OCI layouts as contexts are not supported`, {
-        remedy: "load the image first and name it with docker-image://",
-      });
+      return layoutContext(name, rest);
     default:
       return remoteContext(value, name);
   }
+}
+
+/** `//STORE@sha256:…`, the client having looked up the digest. */
+function layoutContext(name: string, text: string): ContextReference {
+  const match = /^\/\/(.+?)(?::[^@/]*)?@(sha\d+:[0-9a-f]+)$/.exec(text);
+  if (match === null) throw new InvalidArgument(`context ${name}: oci-layout:${text} names no digest`);
+  return { kind: "layout", store: match[1] ?? "", digest: match[2] ?? "" };
 }
 
 function noCache(value: string | undefined): Pick<BuildRequest, "noCache"> {

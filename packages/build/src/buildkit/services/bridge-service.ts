@@ -9,7 +9,7 @@ import { Bridge, type Result } from "../wire/gateway.ts";
 
 export interface BridgeOptions {
   readonly jobs: JobRegistry;
-  readonly worker: () => Promise<Init<ValueOf<typeof WorkerRecord>>>;
+  readonly worker: () => Init<ValueOf<typeof WorkerRecord>>;
   /** Results can carry attestations. */
   readonly attestations: boolean;
 }
@@ -31,7 +31,7 @@ export function bridgeService(options: BridgeOptions): readonly Handler[] {
       return {
         frontendCapabilities,
         operationCapabilities: operationCapabilities(options),
-        workers: [await options.worker()],
+        workers: [options.worker()],
       };
     }),
     unary(Bridge.solve, async (request, call) => {

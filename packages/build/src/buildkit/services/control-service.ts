@@ -32,7 +32,7 @@ export interface ControlOptions {
   /** Takes a client that serves through a call instead of on a connection of its own. */
   readonly acceptSession: (stream: Duplex, metadata: Metadata) => void;
   /** This machine, as the only worker. */
-  readonly worker: () => Promise<Init<ValueOf<typeof WorkerRecord>>>;
+  readonly worker: () => Init<ValueOf<typeof WorkerRecord>>;
 }
 
 type Solve = ValueOf<typeof SolveRequest>;
@@ -42,8 +42,8 @@ export function controlService(options: ControlOptions): readonly Handler[] {
   return [
     unary(Control.solve, (request, call) => solve(options, request, call.signal)),
     streaming(Control.status, (call) => status(options, call)),
-    unary(Control.info, async () => ({ buildkitVersion: (await options.worker()).buildkitVersion })),
-    unary(Control.listWorkers, async () => ({ record: [await options.worker()] })),
+    unary(Control.info, () => Promise.resolve({ buildkitVersion: options.worker().buildkitVersion })),
+    unary(Control.listWorkers, () => Promise.resolve({ record: [options.worker()] })),
     unary(Control.diskUsage, async ({ filter }) => {
       const matches = usageFilter(filter);
       return { record: (await options.cache.list()).filter(matches).map(usageRecord) };

@@ -104,7 +104,7 @@ export interface AdmissionRequest {
   /** The options of the verb, e.g. `meta/v1.DeleteOptions`. */
   readonly options: Json;
   /** A line for the client's eyes, sent as a Warning header. */
-  warn(message: string): void;
+  readonly warn: (message: string) => void;
 }
 
 export interface AdmissionPlugin {

@@ -1,1 +1,10 @@
+export * from "./access/authorize.ts";
+export * from "./certificates/cluster-certificates.ts";
+export * from "./certificates/issue-certificate.ts";
+export * from "./certificates/kubeconfig.ts";
 export * from "./contract.ts";
+export { type ApiServer, type ApiServerOptions, openApiServer } from "./open-api-server.ts";
+export type { ResourceRequest, ServerContext } from "./server-context.ts";
+export { EncryptedValues } from "./storage/encrypted-values.ts";
+export { ObjectStore } from "./storage/object-store.ts";
+export { PLAIN_VALUES, type ValueCodec } from "./storage/value-codec.ts";

@@ -39,14 +39,12 @@ authorization.k8s.io v1 localsubjectaccessreviews LocalSubjectAccessReview names
 authorization.k8s.io v1 selfsubjectaccessreviews SelfSubjectAccessReview cluster create authorization.v1.SelfSubjectAccessReview
 authorization.k8s.io v1 selfsubjectrulesreviews SelfSubjectRulesReview cluster create authorization.v1.SelfSubjectRulesReview
 authorization.k8s.io v1 subjectaccessreviews SubjectAccessReview cluster create authorization.v1.SubjectAccessReview
-autoscaling v1 horizontalpodautoscalers HorizontalPodAutoscaler namespaced all autoscaling.v1.HorizontalPodAutoscaler short=hpa categories=all subresources=status
 autoscaling v2 horizontalpodautoscalers HorizontalPodAutoscaler namespaced all autoscaling.v2.HorizontalPodAutoscaler short=hpa categories=all subresources=status
 batch v1 cronjobs CronJob namespaced all batch.v1.CronJob short=cj categories=all subresources=status
 batch v1 jobs Job namespaced all batch.v1.Job categories=all subresources=status
 certificates.k8s.io v1 certificatesigningrequests CertificateSigningRequest cluster all certificates.v1.CertificateSigningRequest short=csr subresources=approval,status
 coordination.k8s.io v1 leases Lease namespaced all coordination.v1.Lease
 discovery.k8s.io v1 endpointslices EndpointSlice namespaced all discovery.v1.EndpointSlice
-events.k8s.io v1 events Event namespaced all events.v1.Event short=ev
 flowcontrol.apiserver.k8s.io v1 flowschemas FlowSchema cluster all flowcontrol.v1.FlowSchema subresources=status
 flowcontrol.apiserver.k8s.io v1 prioritylevelconfigurations PriorityLevelConfiguration cluster all flowcontrol.v1.PriorityLevelConfiguration subresources=status
 networking.k8s.io v1 ingressclasses IngressClass cluster all networking.v1.IngressClass

@@ -44,6 +44,7 @@ export class ObjectStore implements AsyncDisposable {
   readonly #loop: Promise<void>;
   #waiters: Waiter[] = [];
   #told: number;
+  #onTold: (revision: number) => void = () => {};
 
   private constructor(options: ObjectStoreOptions, revision: number) {
     this.#options = options;
@@ -54,6 +55,11 @@ export class ObjectStore implements AsyncDisposable {
   static async open(options: ObjectStoreOptions): Promise<ObjectStore> {
     const { revision } = await options.store.range({ start: "/registry" });
     return new ObjectStore(options, revision);
+  }
+
+  /** Called with every revision that is told. */
+  onTold(callback: (revision: number) => void): void {
+    this.#onTold = callback;
   }
 
   /** The newest revision that lists and watches know of. */
@@ -142,9 +148,12 @@ export class ObjectStore implements AsyncDisposable {
     }
   }
 
-  /** Changes of a resource between two revisions, read from the store, for watches that come back late. */
+  /**
+   * Changes of a resource from a revision on, read from the store, for watches that come back late; where it is quiet it tells how far
+   * it is.
+   */
   history(kind: Kind, from: number) {
-    return this.#options.store.watch(prefixRange(objectKey(kind)), { from, previous: true });
+    return this.#options.store.watch(prefixRange(objectKey(kind)), { from, previous: true, progress: 1 });
   }
 
   cachedOf(item: KeyValue): CachedObject {
@@ -234,6 +243,7 @@ export class ObjectStore implements AsyncDisposable {
       else this.#loading.get(collection)?.told.push(event);
     }
     this.#told = Math.max(this.#told, revision);
+    if (events.length > 0) this.#onTold(revision);
     if (this.#waiters.length === 0) return;
     const due = this.#waiters.filter((waiter) => waiter.revision <= this.#told);
     this.#waiters = this.#waiters.filter((waiter) => waiter.revision > this.#told);

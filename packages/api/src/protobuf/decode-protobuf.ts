@@ -1,0 +1,200 @@
+import { isObject, type Json, type JsonObject, setField } from "../object/json.ts";
+import { definition, definitionNames } from "../schema/definitions.ts";
+import { badRequest } from "../status/failures.ts";
+import table from "../tables/protobuf.json" with { type: "json" };
+import { type WireField, WireReader } from "./wire-reader.ts";
+import { dropsEmpty, keepsZero } from "./zero-values.ts";
+
+/**
+ * Field numbers of built-in messages, a line each: `number:name:type`. Types: `s` string, `b` boolean, `i` integer, `d`
+ * double, `y` bytes, `#x` the message x, `[]x` repeated, `{}x` a map with text as keys. `*` for a name: its fields
+ * stand in the message around it.
+ */
+const lines: Readonly<Record<string, string>> = table;
+
+interface Field {
+  readonly name: string;
+  readonly kind: "one" | "list" | "map";
+  readonly type: string;
+}
+
+const MAGIC = Buffer.from("k8s\0");
+const DEEPEST = 100;
+
+const messages = new Map<string, ReadonlyMap<number, Field>>();
+
+function fieldsOf(message: string): ReadonlyMap<number, Field> {
+  let fields = messages.get(message);
+  if (fields !== undefined) return fields;
+  const words = (lines[message] ?? "").split(" ").filter((word) => word !== "");
+  fields = new Map(
+    words.map((word) => {
+      const [number = "", name = "", type = ""] = word.split(":");
+      const kind = type.startsWith("[]") ? "list" : type.startsWith("{}") ? "map" : "one";
+      return [Number(number), { name, kind, type: kind === "one" ? type : type.slice(2) } satisfies Field];
+    }),
+  );
+  messages.set(message, fields);
+  return fields;
+}
+
+/**
+ * A body in Kubernetes' protobuf encoding (`k8s\0` and a `runtime.Unknown`) as the JSON object that it stands for.
+ *
+ * @param message the definition of the kind that is expected, e.g. `core.v1.Pod`
+ * @throws BadRequest, InvalidArgument
+ */
+export function decodeProtobuf(message: string, body: Buffer): JsonObject {
+  if (!body.subarray(0, 4).equals(MAGIC)) throw badRequest("provided data does not appear to be a protobuf message");
+  let content = Buffer.alloc(0);
+  let type: JsonObject = {};
+  for (const field of new WireReader(body.subarray(4)).fields()) {
+    if (field.type !== "bytes") continue;
+    if (field.number === 1) type = typeMeta(field.bytes);
+    else if (field.number === 2) content = Buffer.from(field.bytes);
+    else if (field.number === 3 && field.bytes.length > 0)
+      throw badRequest("encoded protobuf contents are not supported");
+  }
+  return { ...type, ...decodeMessage(message, content, 0) };
+}
+
+function typeMeta(bytes: Buffer): JsonObject {
+  const type: JsonObject = {};
+  for (const field of new WireReader(bytes).fields()) {
+    if (field.type === "bytes") type[field.number === 1 ? "apiVersion" : "kind"] = field.bytes.toString("utf8");
+  }
+  return type;
+}
+
+function decodeMessage(message: string, bytes: Buffer, depth: number): JsonObject {
+  if (depth > DEEPEST) throw badRequest("exceeded max depth");
+  const fields = fieldsOf(message);
+  const object: JsonObject = {};
+  for (const wire of new WireReader(bytes).fields()) {
+    const field = fields.get(wire.number);
+    if (field === undefined) continue;
+    if (field.kind === "map") addEntry(object, field, wire, depth);
+    else addValue(message, object, field, decodeValue(field.type, wire, depth));
+  }
+  return object;
+}
+
+function addValue(message: string, object: JsonObject, { name, kind }: Field, value: Json | undefined): void {
+  if (value === undefined) return;
+  if (name === "*") {
+    if (isObject(value)) for (const [below, item] of Object.entries(value)) setField(object, below, item ?? null);
+  } else if (kind === "list") {
+    const list = object[name];
+    if (Array.isArray(list)) list.push(value);
+    else object[name] = [value];
+  } else if (!isDropped(message, name, value)) object[name] = value;
+}
+
+function isDropped(message: string, name: string, value: Json): boolean {
+  if (isObject(value)) return Object.keys(value).length === 0 && dropsEmpty(name);
+  return (value === "" || value === 0 || value === false) && !keepsZero(name) && !isRequired(message, name);
+}
+
+const known = new Set(definitionNames());
+
+const isRequired = (message: string, name: string): boolean =>
+  known.has(message) && definition(message).required?.includes(name) === true;
+
+function addEntry(object: JsonObject, { name, type }: Field, wire: WireField, depth: number): void {
+  if (wire.type !== "bytes") return;
+  let key = "";
+  let value: Json | undefined;
+  for (const part of new WireReader(wire.bytes).fields()) {
+    if (part.number === 1 && part.type === "bytes") key = part.bytes.toString("utf8");
+    else if (part.number === 2) value = decodeValue(type, part, depth);
+  }
+  const map = isObject(object[name]) ? object[name] : {};
+  setField(map, key, value ?? (type === "s" || type === "y" ? "" : {}));
+  object[name] = map;
+}
+
+function decodeValue(type: string, wire: WireField, depth: number): Json | undefined {
+  if (type.startsWith("#"))
+    return wire.type === "bytes" ? decodeNamed(type.slice(1), wire.bytes, depth + 1) : undefined;
+  switch (type) {
+    case "s":
+      return wire.type === "bytes" ? wire.bytes.toString("utf8") : undefined;
+    case "y":
+      return wire.type === "bytes" ? wire.bytes.toString("base64") : undefined;
+    case "b":
+      return wire.type === "varint" ? wire.bits !== 0n : undefined;
+    case "i":
+      return wire.type === "varint" ? Number(BigInt.asIntN(64, wire.bits)) : undefined;
+    default:
+      return wire.type === "fixed64" ? toDouble(wire.bits) : undefined;
+  }
+}
+
+function toDouble(bits: bigint): number {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(bits);
+  return bytes.readDoubleLE();
+}
+
+/** Messages that JSON has another form for. */
+function decodeNamed(message: string, bytes: Buffer, depth: number): Json | undefined {
+  switch (message) {
+    case "meta.v1.Time":
+    case "meta.v1.MicroTime":
+      return time(numbers(bytes), message === "meta.v1.MicroTime");
+    case "resource.Quantity":
+      return text(bytes, 1) || "0";
+    case "intstr.IntOrString": {
+      const [type = 0, value = 0] = numbers(bytes);
+      return type === 0 ? value : text(bytes, 3);
+    }
+    case "runtime.RawExtension":
+    case "apiextensions.v1.JSON":
+    case "meta.v1.FieldsV1":
+      return embeddedJson(raw(bytes, 1));
+    case "apiextensions.v1.JSONSchemaPropsOrArray":
+    case "apiextensions.v1.JSONSchemaPropsOrBool":
+    case "apiextensions.v1.JSONSchemaPropsOrStringArray":
+      return schemaOr(decodeMessage(message, bytes, depth));
+    default:
+      return decodeMessage(message, bytes, depth);
+  }
+}
+
+function schemaOr({ schema, jSONSchemas, property, allows }: JsonObject): Json {
+  return jSONSchemas ?? property ?? schema ?? allows ?? false;
+}
+
+function numbers(bytes: Buffer): number[] {
+  const found: number[] = [];
+  for (const field of new WireReader(bytes).fields()) {
+    if (field.type === "varint") found[field.number - 1] = Number(BigInt.asIntN(64, field.bits));
+  }
+  return found;
+}
+
+function raw(bytes: Buffer, number: number): Buffer {
+  for (const field of new WireReader(bytes).fields())
+    if (field.number === number && field.type === "bytes") return field.bytes;
+  return Buffer.alloc(0);
+}
+
+const text = (bytes: Buffer, number: number): string => raw(bytes, number).toString("utf8");
+
+function embeddedJson(bytes: Buffer): Json | undefined {
+  if (bytes.length === 0) return undefined;
+  try {
+    return JSON.parse(bytes.toString("utf8")) as Json;
+  } catch {
+    throw badRequest("an embedded object is no JSON");
+  }
+}
+
+/** Nothing for the time that Go's zero is. */
+function time([seconds, nanos = 0]: number[], micro: boolean): string | undefined {
+  if (seconds === undefined && nanos === 0) return undefined;
+  const date = new Date((seconds ?? 0) * 1000);
+  if (Number.isNaN(date.getTime())) throw badRequest("a time is out of range");
+  const whole = date.toISOString().slice(0, 19);
+  return micro ? `${whole}.${String(Math.trunc(nanos / 1000)).padStart(6, "0")}Z` : `${whole}Z`;
+}

@@ -1,0 +1,34 @@
+import type { Kind } from "../kind/kind.ts";
+import type { KubeObject } from "../object/kube-object.ts";
+import { invalidObject } from "../status/failures.ts";
+import type { FieldError } from "../status/field-error.ts";
+import { validateMetadata, validateMetadataUpdate } from "./validate-metadata.ts";
+import { validateRequired } from "./validate-required.ts";
+import { validateSchema } from "./validate-schema.ts";
+
+/** All that is wrong with a defaulted object by itself. @throws Invalid */
+export function validateObject(kind: Kind, object: KubeObject, subresource = ""): void {
+  const errors = validateMetadata(kind, object);
+  if (kind.custom) errors.push(...validateSchema(kind.schema, object));
+  else if (subresource !== "status") errors.push(...validateBuiltin(kind, object));
+  throwAny(kind, object, errors);
+}
+
+/** Required fields are looked at below the object's own, which metadata's are checked apart from. */
+function validateBuiltin(kind: Kind, object: KubeObject): readonly FieldError[] {
+  const { metadata: _, status: __, ...rest } = object;
+  const missing = validateRequired(kind.schema, rest);
+  return [...missing.filter(({ field }) => field !== "metadata"), ...(kind.hooks.validate?.(object) ?? [])];
+}
+
+/** What an update may not change. @throws Invalid */
+export function validateObjectUpdate(kind: Kind, object: KubeObject, old: KubeObject, subresource = ""): void {
+  const errors = validateMetadataUpdate(object, old);
+  if (subresource !== "status") errors.push(...(kind.hooks.validateUpdate?.(object, old) ?? []));
+  throwAny(kind, object, errors);
+}
+
+function throwAny(kind: Kind, { metadata }: KubeObject, errors: readonly FieldError[]): void {
+  if (errors.length === 0) return;
+  throw invalidObject({ group: kind.group, resource: kind.kind }, metadata.name || metadata.generateName || "", errors);
+}

@@ -1,0 +1,65 @@
+import type { Kind, KindRegistry } from "@boxship/api";
+
+export interface GroupVersions {
+  readonly group: string;
+  /** The preferred one first. */
+  readonly versions: readonly VersionKinds[];
+}
+
+export interface VersionKinds {
+  readonly version: string;
+  /** In the order of their plurals. */
+  readonly kinds: readonly Kind[];
+}
+
+/** Upstream's order of its own groups, which clients resolve short names by; custom ones follow by name. */
+const ORDER = [
+  "",
+  "apiregistration.k8s.io",
+  "apps",
+  "events.k8s.io",
+  "authentication.k8s.io",
+  "authorization.k8s.io",
+  "autoscaling",
+  "batch",
+  "certificates.k8s.io",
+  "networking.k8s.io",
+  "policy",
+  "rbac.authorization.k8s.io",
+  "storage.k8s.io",
+  "admissionregistration.k8s.io",
+  "apiextensions.k8s.io",
+  "scheduling.k8s.io",
+  "coordination.k8s.io",
+  "node.k8s.io",
+  "discovery.k8s.io",
+  "resource.k8s.io",
+  "flowcontrol.apiserver.k8s.io",
+];
+
+/** All groups with their versions and kinds, in the order of discovery documents. */
+export function groupsOf(kinds: KindRegistry): readonly GroupVersions[] {
+  const groups = Map.groupBy(kinds.all(), ({ group }) => group);
+  const rank = (group: string): number => (ORDER.includes(group) ? ORDER.indexOf(group) : ORDER.length);
+  return [...groups]
+    .sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1))
+    .map(([group, own]) => ({ group, versions: versionsOf(own) }));
+}
+
+function versionsOf(kinds: readonly Kind[]): readonly VersionKinds[] {
+  return [...Map.groupBy(kinds, ({ version }) => version)]
+    .sort(([a], [b]) => compareVersions(a, b))
+    .map(([version, own]) => ({ version, kinds: own.toSorted((a, b) => (a.resource < b.resource ? -1 : 1)) }));
+}
+
+const VERSION = /^v(?<major>\d+)(?:(?<stage>alpha|beta)(?<minor>\d+))?$/;
+const STAGES = ["alpha", "beta", ""];
+
+/** The order of preference: stable before beta before alpha, newer before older, and others by name. */
+export function compareVersions(left: string, right: string): number {
+  const [a, b] = [VERSION.exec(left)?.groups, VERSION.exec(right)?.groups];
+  if (a === undefined || b === undefined)
+    return a === b ? (left < right ? -1 : left > right ? 1 : 0) : a === undefined ? 1 : -1;
+  const stage = STAGES.indexOf(b["stage"] ?? "") - STAGES.indexOf(a["stage"] ?? "");
+  return stage || Number(b["major"]) - Number(a["major"]) || Number(b["minor"] ?? 0) - Number(a["minor"] ?? 0);
+}

@@ -1,0 +1,117 @@
+import { failure, noSuchRoute } from "@boxship/api";
+import { authenticate } from "../access/authenticate.ts";
+import { authorize } from "../access/authorize.ts";
+import type { Authenticator } from "../contract.ts";
+import type { DiscoveryDocuments } from "../discovery/discovery-documents.ts";
+import type { ServerContext } from "../server-context.ts";
+import { dispatchResource } from "../verbs/dispatch.ts";
+import { KUBERNETES_VERSION } from "../version.ts";
+import { negotiate } from "./accept.ts";
+import { type HealthCheck, healthReply } from "./health.ts";
+import { mediaType } from "./parse-body.ts";
+import { peerCertificate } from "./peer-certificate.ts";
+import { type Incoming, readBody } from "./read-body.ts";
+import { errorReply, jsonReply, type Reply, textReply } from "./reply.ts";
+import { requestInfo } from "./request-info.ts";
+import { type Outgoing, sendReply } from "./send-reply.ts";
+
+/** What the listener needs besides the verbs' context. */
+export interface Listening {
+  readonly context: ServerContext;
+  readonly authenticators: readonly Authenticator[];
+  readonly discovery: DiscoveryDocuments;
+  readonly checks: readonly HealthCheck[];
+  readonly openapi: (path: string, query: URLSearchParams, headers: Incoming["headers"]) => Reply | undefined;
+  readonly metrics: () => Reply;
+  /** Called when a request has been answered. */
+  readonly measured: (verb: string, resource: string, code: number, milliseconds: number) => void;
+}
+
+/** Answers one request, whatever happens. */
+export async function handleRequest(listening: Listening, request: Incoming, response: Outgoing): Promise<void> {
+  const started = performance.now();
+  const warnings: string[] = [];
+  const { method = "GET", headers } = request;
+  const url = parseUrl(request.url ?? "/");
+  let reply: Reply;
+  let about = { verb: method, resource: "" };
+  try {
+    if (url === undefined) throw failure("BadRequest", "the path cannot be decoded");
+    const info = requestInfo(method, url.pathname, url.searchParams);
+    if (info === undefined) throw failure("BadRequest", "the path cannot be decoded");
+    about = { verb: info.verb, resource: info.resource?.resource ?? "" };
+    const certificate = peerCertificate(request);
+    const user = await authenticate(listening.authenticators, {
+      headers,
+      ...(certificate === undefined ? {} : { certificate }),
+    });
+    await authorize(listening.context.authorizers, { ...info, user });
+    reply =
+      info.resource === undefined
+        ? await otherReply(listening, url, method, headers)
+        : await dispatchResource(listening.context, info, info.resource, {
+            user,
+            query: url.searchParams,
+            accept: negotiate(headers.accept),
+            contentType: mediaType(headers["content-type"]),
+            userAgent: headers["user-agent"] ?? "",
+            body: () => readBody(request),
+            warn: (message) => void warnings.push(message),
+          });
+  } catch (error) {
+    reply = errorReply(error);
+    if ("status" in reply && reply.status >= 500)
+      listening.context.logger.error("a request failed", { error, path: url?.pathname });
+  }
+  if ("stream" in reply) await reply.stream(response);
+  else {
+    const gzip = /\bgzip\b/.test(headers["accept-encoding"] ?? "");
+    const yaml = /\bapplication\/yaml\b/.test(headers.accept ?? "") && reply.status < 300 && wantsYaml(headers.accept);
+    await sendReply(response, reply, { head: method === "HEAD", gzip, yaml, warnings });
+  }
+  listening.measured(about.verb, about.resource, "status" in reply ? reply.status : 200, performance.now() - started);
+}
+
+function wantsYaml(accept: string | undefined): boolean {
+  return negotiate(accept, () => true).yaml;
+}
+
+function parseUrl(target: string): URL | undefined {
+  try {
+    return new URL(target.startsWith("/") ? `http://x${target}` : target);
+  } catch {
+    return undefined;
+  }
+}
+
+async function otherReply(
+  { discovery, checks, openapi, metrics }: Listening,
+  { pathname, searchParams }: URL,
+  method: string,
+  headers: Incoming["headers"],
+): Promise<Reply> {
+  if (method !== "GET" && method !== "HEAD") throw noSuchRoute();
+  const health = await healthReply(pathname, searchParams, checks);
+  if (health !== undefined) return health;
+  const path = pathname.replace(/\/+$/, "");
+  if (path === "/version") return jsonReply(KUBERNETES_VERSION);
+  if (path === "/metrics") return metrics();
+  if (path === "") return jsonReply({ paths: ROOT_PATHS });
+  if (path === "/api" || path.startsWith("/api/") || path === "/apis" || path.startsWith("/apis/")) {
+    return discovery.reply(path, headers);
+  }
+  return openapi(path, searchParams, headers) ?? textReply("404 page not found\n", 404);
+}
+
+const ROOT_PATHS = [
+  "/api",
+  "/api/v1",
+  "/apis",
+  "/healthz",
+  "/livez",
+  "/metrics",
+  "/openapi/v2",
+  "/openapi/v3",
+  "/readyz",
+  "/version",
+];

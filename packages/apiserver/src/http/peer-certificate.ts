@@ -1,0 +1,38 @@
+import type { TLSSocket } from "node:tls";
+import { failure } from "@boxship/api";
+import type { CertificateSubject } from "../contract.ts";
+import type { Incoming } from "./read-body.ts";
+
+const seen = new WeakMap<object, CertificateSubject | "none" | "refused">();
+
+/**
+ * Whom the client's certificate names; undefined without one.
+ *
+ * @throws Unauthorized for one that our authority has not signed, or whose time is not now
+ */
+export function peerCertificate(request: Incoming): CertificateSubject | undefined {
+  const holder = "stream" in request ? request.stream.session : request.socket;
+  if (holder === undefined || holder === null) return undefined;
+  let found = seen.get(holder);
+  if (found === undefined) {
+    found = read(("stream" in request ? request.stream.session?.socket : request.socket) as TLSSocket);
+    seen.set(holder, found);
+  }
+  if (found === "refused") throw failure("Unauthorized", "Unauthorized");
+  return found === "none" ? undefined : found;
+}
+
+function read(socket: TLSSocket): CertificateSubject | "none" | "refused" {
+  // A plain socket has no certificates.
+  if (typeof socket.getPeerCertificate !== "function") return "none";
+  const { subject, ext_key_usage: usages } = socket.getPeerCertificate();
+  if (subject === undefined) return "none";
+  if (!socket.authorized) return "refused";
+  if (usages !== undefined && !usages.includes(CLIENT_AUTHENTICATION)) return "refused";
+  const { CN: name, O: organizations = [] } = subject as { CN?: string | string[]; O?: string | string[] };
+  const commonName = Array.isArray(name) ? name[0] : name;
+  if (commonName === undefined) return "refused";
+  return { commonName, organizations: [organizations].flat() };
+}
+
+const CLIENT_AUTHENTICATION = "1.3.6.1.5.5.7.3.2";

@@ -1,0 +1,136 @@
+import { createHash } from "node:crypto";
+import { definitionNames, type JsonObject, type Kind, type KindRegistry } from "@boxship/api";
+import { groupsOf, type VersionKinds } from "../discovery/groups.ts";
+import { type BytesReply, JSON_TYPE, jsonReply } from "../http/reply.ts";
+import { KUBERNETES_VERSION } from "../version.ts";
+import { customName, openapiName } from "./openapi-name.ts";
+import { pathsOf } from "./paths.ts";
+import { type Describe, SchemaDocument } from "./schema-document.ts";
+
+interface Document {
+  readonly bytes: Buffer;
+  readonly hash: string;
+}
+
+const INFO = { title: "Kubernetes", version: KUBERNETES_VERSION.gitVersion };
+const V2 = "v2";
+
+/** `/openapi/v2` and `/openapi/v3`. Documents are made when somebody asks, and kept as bytes until a kind changes. */
+export class OpenapiDocuments {
+  readonly #kinds: KindRegistry;
+  readonly #describe: Describe;
+  readonly #documents = new Map<string, Document>();
+  #generation = -1;
+
+  constructor(kinds: KindRegistry, describe: Describe = () => undefined) {
+    this.#kinds = kinds;
+    this.#describe = describe;
+  }
+
+  /** @returns undefined for paths that are none of its */
+  reply(path: string, known: string | undefined): BytesReply | undefined {
+    if (this.#generation !== this.#kinds.generation) {
+      this.#generation = this.#kinds.generation;
+      this.#documents.clear();
+    }
+    if (path === "/openapi/v2") return documentReply(this.#document(V2), known);
+    if (path === "/openapi/v3") return this.#index();
+    const name = /^\/openapi\/v3\/(?<name>api\/[^/]+|apis\/[^/]+\/[^/]+)$/.exec(path)?.groups?.["name"];
+    if (name === undefined || !this.#versions().has(name)) return undefined;
+    return documentReply(this.#document(name), known);
+  }
+
+  #index(): BytesReply {
+    const paths: JsonObject = {};
+    for (const [name, { kinds }] of this.#versions()) {
+      // Of what the document is made from: documents themselves are made when they are asked for.
+      const hash = hashOf(JSON.stringify([KUBERNETES_VERSION.gitVersion, name, kinds.map(fingerprint)]));
+      paths[name] = { serverRelativeURL: `/openapi/v3/${name}?hash=${hash}` };
+    }
+    return jsonReply({ paths });
+  }
+
+  #versions(): ReadonlyMap<string, VersionKinds & { readonly group: string }> {
+    const found = new Map<string, VersionKinds & { readonly group: string }>();
+    for (const { group, versions } of groupsOf(this.#kinds)) {
+      for (const one of versions)
+        found.set(group === "" ? `api/${one.version}` : `apis/${group}/${one.version}`, { ...one, group });
+    }
+    return found;
+  }
+
+  #document(name: string): Document {
+    let document = this.#documents.get(name);
+    if (document === undefined) {
+      const bytes = Buffer.from(`${JSON.stringify(name === V2 ? this.#v2() : this.#v3(name))}\n`);
+      document = { bytes, hash: hashOf(bytes) };
+      this.#documents.set(name, document);
+    }
+    return document;
+  }
+
+  #v3(name: string): JsonObject {
+    const schemas = new SchemaDocument("#/components/schemas/", this.#describe);
+    const paths: JsonObject = {};
+    for (const kind of this.#versions().get(name)?.kinds ?? [])
+      Object.assign(paths, pathsOf(kind, addKind(schemas, kind), 3));
+    return { openapi: "3.0.0", info: INFO, paths, components: { schemas: schemas.schemas } };
+  }
+
+  #v2(): JsonObject {
+    const schemas = new SchemaDocument("#/definitions/", this.#describe);
+    const paths: JsonObject = {};
+    for (const kind of this.#kinds.all()) Object.assign(paths, pathsOf(kind, addKind(schemas, kind), 2));
+    return { swagger: "2.0", info: INFO, paths, definitions: schemas.schemas };
+  }
+}
+
+function fingerprint(kind: Kind): string {
+  return kind.custom
+    ? JSON.stringify([kind.resource, new SchemaDocument("", () => undefined).shape(kind.schema)])
+    : kind.resource;
+}
+
+/** Adds a kind's schema, and its list's, marked as what they are. @returns a reference to the kind's */
+function addKind(schemas: SchemaDocument, kind: Kind): JsonObject {
+  const { definition } = kind.schema;
+  const reference =
+    definition === undefined
+      ? schemas.add(customName(kind.group, kind.version, kind.kind), customSchema(schemas, kind))
+      : schemas.reference(definition);
+  const name = definition === undefined ? customName(kind.group, kind.version, kind.kind) : openapiName(definition);
+  mark(schemas, name, kind, kind.kind);
+  const list = `${definition}List`;
+  if (definition !== undefined && definitionNames().includes(list)) {
+    schemas.reference(list);
+    mark(schemas, openapiName(list), kind, kind.listKind);
+  }
+  return reference;
+}
+
+function customSchema(schemas: SchemaDocument, kind: Kind): JsonObject {
+  const shape = schemas.shape(kind.schema);
+  const properties = (shape["properties"] ?? {}) as JsonObject;
+  return {
+    ...shape,
+    properties: {
+      apiVersion: { type: "string" },
+      kind: { type: "string" },
+      ...properties,
+      metadata: { allOf: [schemas.reference("meta.v1.ObjectMeta")] },
+    },
+  };
+}
+
+function mark(schemas: SchemaDocument, name: string, { group, version }: Kind, kind: string): void {
+  const schema = schemas.schemas[name];
+  if (schema !== undefined) schema["x-kubernetes-group-version-kind"] = [{ group, kind, version }];
+}
+
+const hashOf = (bytes: string | Buffer): string => createHash("sha256").update(bytes).digest("hex").toUpperCase();
+
+function documentReply({ bytes, hash }: Document, known: string | undefined): BytesReply {
+  const headers = { etag: `"${hash}"`, vary: "Accept-Encoding, Accept" };
+  if (known === headers.etag) return { status: 304, contentType: JSON_TYPE, body: [], headers };
+  return { status: 200, contentType: JSON_TYPE, body: [bytes], headers, mayBeYaml: false };
+}

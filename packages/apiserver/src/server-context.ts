@@ -1,0 +1,37 @@
+import type { Kind, KindRegistry } from "@boxship/api";
+import type { Clock, Logger } from "@boxship/base";
+import type { AdmissionPlugin, Authorizer, ResourceInfo, User } from "./contract.ts";
+import type { Accept } from "./http/accept.ts";
+import type { ObjectLeases } from "./storage/object-leases.ts";
+import type { ObjectStore } from "./storage/object-store.ts";
+
+/** What every verb works with. */
+export interface ServerContext {
+  readonly objects: ObjectStore;
+  readonly kinds: KindRegistry;
+  /** In the order in which they are asked. */
+  readonly admission: readonly AdmissionPlugin[];
+  readonly authorizers: readonly Authorizer[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Aborted when the server ends: watches end with it. */
+  readonly ending: AbortSignal;
+  /** Lets objects of some kinds end by themselves. */
+  readonly leases?: ObjectLeases;
+}
+
+/** A request for a resource, after who asks and whether they may have been settled. */
+export interface ResourceRequest {
+  readonly kind: Kind;
+  readonly info: ResourceInfo;
+  readonly user: User;
+  readonly query: URLSearchParams;
+  readonly accept: Accept;
+  /** Of the body, without parameters. */
+  readonly contentType: string;
+  readonly userAgent: string;
+  /** Reads the body; once. */
+  body(): Promise<Buffer>;
+  /** A line for the client's eyes, sent as a Warning header. */
+  readonly warn: (message: string) => void;
+}

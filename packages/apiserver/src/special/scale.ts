@@ -1,0 +1,108 @@
+import {
+  applyJsonPatch,
+  applyMergePatch,
+  badRequest,
+  failure,
+  invalid,
+  invalidObject,
+  isObject,
+  type Json,
+  type JsonObject,
+  type Kind,
+  type KubeObject,
+  notFound,
+  setField,
+  textAt,
+  valueAt,
+} from "@boxship/api";
+import { jsonReply, type Reply } from "../http/reply.ts";
+import type { ResourceRequest, ServerContext } from "../server-context.ts";
+import { trackUpdate } from "../verbs/managed-fields.ts";
+import { modifyObject } from "../verbs/modify-object.ts";
+import { readBodyOf } from "../verbs/read-object-body.ts";
+import { writeOptions } from "../verbs/write-options.ts";
+import { selectorText } from "./selector-text.ts";
+
+/** An object as `autoscaling/v1.Scale` shows it. */
+export function scaleOf({ scale }: Kind, object: KubeObject): JsonObject {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const number = (path: readonly string[] | undefined): number => Number(valueAt(object, ...(path ?? [])) ?? 0);
+  const selector = scale?.selector === undefined ? "" : selectorText(valueAt(object, ...scale.selector));
+  const metadata = { name, ...(namespace === undefined ? {} : { namespace }), uid, resourceVersion, creationTimestamp };
+  return {
+    kind: "Scale",
+    apiVersion: "autoscaling/v1",
+    metadata,
+    spec: number(scale?.specReplicas) === 0 ? {} : { replicas: number(scale?.specReplicas) },
+    status: { replicas: number(scale?.statusReplicas), ...(selector === "" ? {} : { selector }) },
+  };
+}
+
+export async function getScale({ objects }: ServerContext, { kind, info }: ResourceRequest): Promise<Reply> {
+  const object = await objects.get(kind, info.namespace, info.name);
+  if (object === undefined) throw notFound(kind, info.name);
+  return jsonReply(scaleOf(kind, object.parse()));
+}
+
+export const updateScale = (context: ServerContext, request: ResourceRequest): Promise<Reply> =>
+  change(context, request, "UpdateOptions", (_, body) => body);
+
+export const patchScale = (context: ServerContext, request: ResourceRequest): Promise<Reply> =>
+  change(context, request, "PatchOptions", (scale, patch) => {
+    switch (request.contentType) {
+      case "application/json-patch+json":
+        return applyJsonPatch(scale, patch);
+      case "application/merge-patch+json":
+      case "application/strategic-merge-patch+json":
+        return applyMergePatch(scale, patch);
+      default:
+        throw failure("UnsupportedMediaType", `a scale cannot be patched by ${request.contentType}`);
+    }
+  });
+
+async function change(
+  context: ServerContext,
+  request: ResourceRequest,
+  optionsKind: string,
+  next: (scale: JsonObject, body: Json) => Json,
+): Promise<Reply> {
+  const { kind } = request;
+  const options = writeOptions(request, optionsKind);
+  const body = await readBodyOf(request, "autoscaling.v1.Scale");
+  const changed = await modifyObject(context, request, options, {
+    change(old) {
+      const before = scaleOf(kind, old);
+      const scale = next(before, body);
+      const { resourceVersion } = old.metadata;
+      const wanted = textAt(scale, "metadata", "resourceVersion");
+      delete old.metadata.resourceVersion;
+      if (wanted !== "" && wanted !== resourceVersion) old.metadata.resourceVersion = wanted;
+      setAt(old, kind.scale?.specReplicas ?? [], replicasOf(kind, old, scale));
+      return old;
+    },
+    track: (now, old) => trackUpdate(context, request, now, old, options),
+  });
+  return jsonReply(scaleOf(kind, changed.parse()));
+}
+
+function replicasOf({ group }: Kind, { metadata }: KubeObject, scale: Json): number {
+  if (!isObject(scale)) throw badRequest("a scale is an object");
+  const replicas = valueAt(scale, "spec", "replicas") ?? 0;
+  if (!Number.isInteger(replicas))
+    throw badRequest("json: cannot unmarshal into Go struct field ScaleSpec.spec.replicas of type int32");
+  if (Number(replicas) < 0) {
+    throw invalidObject({ group: group === "" ? "autoscaling" : group, resource: "Scale" }, metadata.name ?? "", [
+      invalid("spec.replicas", replicas, "must be greater than or equal to 0"),
+    ]);
+  }
+  return Number(replicas);
+}
+
+function setAt(object: JsonObject, path: readonly string[], value: Json): void {
+  let here = object;
+  for (const field of path.slice(0, -1)) {
+    if (!isObject(here[field])) setField(here, field, {});
+    here = here[field] as JsonObject;
+  }
+  setField(here, path.at(-1) ?? "", value);
+}

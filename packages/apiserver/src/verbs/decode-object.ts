@@ -1,0 +1,93 @@
+import {
+  apiVersionOf,
+  badRequest,
+  decode,
+  definition,
+  isObject,
+  type Json,
+  type JsonObject,
+  type Kind,
+  type KubeObject,
+  type Mismatch,
+} from "@boxship/api";
+import type { WriteOptions } from "./write-options.ts";
+
+export interface DecodeOptions {
+  readonly fieldValidation: WriteOptions["fieldValidation"];
+  /** Fields that occur twice in the body, by path. */
+  readonly duplicates?: readonly string[];
+  readonly warn: (message: string) => void;
+}
+
+/**
+ * A body as an object of its kind: of the right type, without unknown fields, which are told or refused as the client
+ * wants it.
+ *
+ * @throws BadRequest
+ */
+export function decodeObject(kind: Kind, body: Json, options: DecodeOptions): KubeObject {
+  if (!isObject(body))
+    throw badRequest(
+      `${cannot(kind)}: json: cannot unmarshal ${jsonType(body)} into Go value of type ${kind.version}.${kind.kind}`,
+    );
+  checkType(kind, body);
+  const { value, unknown, mismatches } = decode(kind.schema, body, { dropEmpty: !kind.custom });
+  const decoded = value as KubeObject;
+  if (!isObject(decoded.metadata)) decoded.metadata = {};
+  const wrong = kind.custom ? decodeMetadata(decoded) : mismatches;
+  if (wrong.length > 0) throw badRequest(`${cannot(kind)}: ${mismatchText(kind, wrong[0] as Mismatch)}`);
+  report(
+    kind,
+    [
+      ...(options.duplicates ?? []).map((path) => `duplicate field ${JSON.stringify(path)}`),
+      ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
+    ],
+    options,
+  );
+  decoded.apiVersion = apiVersionOf(kind);
+  decoded.kind = kind.kind;
+  return decoded;
+}
+
+/** Of custom kinds only the metadata is typed in upstream's sense; the rest is validated. */
+function decodeMetadata(object: KubeObject): readonly Mismatch[] {
+  const { value, mismatches } = decode(definition("meta.v1.ObjectMeta"), object.metadata, { dropEmpty: true });
+  object.metadata = value as KubeObject["metadata"];
+  return mismatches.map((one) => ({ ...one, path: `metadata.${one.path}` }));
+}
+
+function checkType(kind: Kind, { apiVersion, kind: name }: JsonObject): void {
+  const wanted = apiVersionOf(kind);
+  if (apiVersion !== undefined && apiVersion !== null && apiVersion !== "" && apiVersion !== wanted) {
+    throw badRequest(
+      `the API version in the data (${shown(apiVersion)}) does not match the expected API version (${wanted})`,
+    );
+  }
+  if (name !== undefined && name !== null && name !== "" && name !== kind.kind) {
+    throw badRequest(
+      `${shown(name)} in version ${JSON.stringify(kind.version)} cannot be handled as a ${kind.kind}: no kind ${JSON.stringify(name)} is registered for this resource`,
+    );
+  }
+}
+
+const shown = (value: Json): string => (typeof value === "string" ? value : JSON.stringify(value));
+
+function report(kind: Kind, problems: readonly string[], { fieldValidation, warn }: DecodeOptions): void {
+  if (problems.length === 0 || fieldValidation === "Ignore") return;
+  if (fieldValidation === "Strict") throw badRequest(`${cannot(kind)}: strict decoding error: ${problems.join(", ")}`);
+  for (const problem of problems) warn(problem);
+}
+
+const cannot = ({ kind, version }: Kind): string =>
+  `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}`;
+
+function mismatchText({ kind }: Kind, { path, wanted, found }: Mismatch): string {
+  const what = typeof found === "number" && wanted.startsWith("int") ? `number ${found}` : jsonType(found);
+  return `json: cannot unmarshal ${what} into Go struct field ${kind}.${path.replace(/\[\d+\]/g, "")} of type ${wanted}`;
+}
+
+function jsonType(value: Json): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "array";
+  return typeof value === "boolean" ? "bool" : typeof value;
+}

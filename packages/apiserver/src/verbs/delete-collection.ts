@@ -1,0 +1,29 @@
+import { type KubeObject, statusOf } from "@boxship/api";
+import { asBoxshipError } from "@boxship/base";
+import type { Reply } from "../http/reply.ts";
+import type { ResourceRequest, ServerContext } from "../server-context.ts";
+import type { CachedObject } from "../storage/cached-object.ts";
+import { commitDelete } from "./delete-object.ts";
+import { readPage } from "./list-objects.ts";
+import { listOptions } from "./list-options.ts";
+import { readDeleteOptions } from "./read-object-body.ts";
+import { listReply } from "./render.ts";
+import { deleteOptions } from "./write-options.ts";
+
+/** `DELETE` of a collection: of each object in it that the selectors match, one by one. */
+export async function deleteCollection(context: ServerContext, request: ResourceRequest): Promise<Reply> {
+  const options = deleteOptions(request.query, await readDeleteOptions(request));
+  const { objects, revision } = await readPage(context, request, listOptions(request, false));
+  const deleted: CachedObject[] = [];
+  for (const object of objects) {
+    const { metadata }: KubeObject = object.parse();
+    const single = { ...request, info: { ...request.info, namespace: metadata.namespace ?? "" } };
+    try {
+      deleted.push((await commitDelete(context, single, metadata.name ?? "", options)).object);
+    } catch (error) {
+      // Somebody else has done it.
+      if (statusOf(asBoxshipError(error))?.reason !== "NotFound") throw error;
+    }
+  }
+  return listReply(request, deleted, { resourceVersion: String(revision) });
+}

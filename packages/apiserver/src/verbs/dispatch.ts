@@ -1,0 +1,55 @@
+import { methodNotAllowed, noSuchRoute, type Verb } from "@boxship/api";
+import type { RequestInfo, ResourceInfo } from "../contract.ts";
+import type { Reply } from "../http/reply.ts";
+import type { ResourceRequest, ServerContext } from "../server-context.ts";
+import { specialResource } from "../special/special-resources.ts";
+import { subresourceHandler } from "../special/subresources.ts";
+import { createObject } from "./create-object.ts";
+import { deleteCollection } from "./delete-collection.ts";
+import { deleteObject } from "./delete-object.ts";
+import { getObject } from "./get-object.ts";
+import { listObjects } from "./list-objects.ts";
+import { patchObject } from "./patch-object.ts";
+import { updateObject } from "./update-object.ts";
+import { watchObjects } from "./watch-objects.ts";
+
+/** Answers a request for a resource. */
+export type Handler = (context: ServerContext, request: ResourceRequest) => Promise<Reply>;
+
+const HANDLERS: Readonly<Record<Verb, Handler>> = {
+  create: createObject,
+  delete: deleteObject,
+  deletecollection: deleteCollection,
+  get: getObject,
+  list: listObjects,
+  patch: patchObject,
+  update: updateObject,
+  watch: watchObjects,
+};
+
+/** @throws NotFound for what is not served, MethodNotAllowed */
+export async function dispatchResource(
+  context: ServerContext,
+  { verb }: RequestInfo,
+  info: ResourceInfo,
+  rest: Omit<ResourceRequest, "kind" | "info">,
+): Promise<Reply> {
+  const kind = context.kinds.find(info.group, info.version, info.resource);
+  if (kind === undefined) throw noSuchRoute();
+  if (!kind.namespaced && info.namespace !== "" && info.resource !== "namespaces") throw noSuchRoute();
+  const request: ResourceRequest = { ...rest, kind, info };
+  if (info.subresource !== "") {
+    const handler = subresourceHandler(kind, info.subresource, verb);
+    return await handler(context, request);
+  }
+  const special = specialResource(kind);
+  if (special !== undefined) {
+    if (verb !== "create") throw methodNotAllowed();
+    return await special(context, request);
+  }
+  if (!kind.verbs.has(verb as Verb)) throw methodNotAllowed();
+  if (kind.namespaced && info.namespace === "" && verb !== "list" && verb !== "watch") throw methodNotAllowed();
+  // A name where a collection is made, or the other way round.
+  if ((verb === "create") !== (info.name === "") && (verb === "create" || verb === "update")) throw methodNotAllowed();
+  return await HANDLERS[verb as Verb](context, request);
+}

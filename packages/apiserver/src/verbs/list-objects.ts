@@ -1,0 +1,131 @@
+import { expired, type Json } from "@boxship/api";
+import { Compacted, keyAfter, prefixRange } from "@boxship/store";
+import type { Reply } from "../http/reply.ts";
+import type { ResourceRequest, ServerContext } from "../server-context.ts";
+import type { CachedObject } from "../storage/cached-object.ts";
+import { objectKey } from "../storage/object-bytes.ts";
+import { decodeContinue, encodeContinue } from "./continue-token.ts";
+import { type ListOptions, listOptions, matcherOf } from "./list-options.ts";
+import { listReply } from "./render.ts";
+
+/** `GET` of a collection: from memory, unless an older revision is asked for. */
+export async function listObjects(context: ServerContext, request: ResourceRequest): Promise<Reply> {
+  const page = await readPage(context, request, listOptions(request, false));
+  const metadata: Record<string, Json> = { resourceVersion: String(page.revision) };
+  if (page.next !== undefined) metadata["continue"] = page.next;
+  if (page.remaining !== undefined) metadata["remainingItemCount"] = page.remaining;
+  return listReply(request, page.objects, metadata);
+}
+
+export interface Page {
+  readonly objects: readonly CachedObject[];
+  readonly revision: number;
+  /** The token of the next page. */
+  readonly next?: string;
+  readonly remaining?: number;
+}
+
+/** @throws Expired, BadRequest */
+export async function readPage(context: ServerContext, request: ResourceRequest, options: ListOptions): Promise<Page> {
+  if (options.continue !== "") {
+    const { revision, start } = decodeContinue(options.continue);
+    return await pageAt(context, request, options, revision, start);
+  }
+  if (options.match === "Exact" && options.revision !== undefined) {
+    return await pageAt(context, request, options, options.revision, "");
+  }
+  return await newestPage(context, request, options);
+}
+
+/** Of the newest revision, or of any that is new enough for the client. */
+async function newestPage({ objects }: ServerContext, request: ResourceRequest, options: ListOptions): Promise<Page> {
+  const { kind } = request;
+  const cache = options.revision === undefined ? await objects.freshCache(kind) : await objects.cache(kind);
+  if (options.revision !== undefined) await objects.waitFor(options.revision);
+  // Upstream's caches, too, answer "any" with everything.
+  const limit = options.revision === 0 ? 0 : options.limit;
+  return take(
+    cache.between(...bounds(request)),
+    { ...options, limit },
+    request,
+    Math.max(objects.told, cache.lastChange),
+  );
+}
+
+function bounds({ kind, info }: ResourceRequest): [start: string, end: string] {
+  const { start, end = "" } = prefixRange(objectKey(kind, info.namespace));
+  return [start, end];
+}
+
+function take(found: Iterable<CachedObject>, options: ListOptions, request: ResourceRequest, revision: number): Page {
+  const matches = matcherOf(request, options);
+  const { limit } = options;
+  const objects: CachedObject[] = [];
+  let left = 0;
+  for (const object of found) {
+    if (matches !== undefined && !matches(object)) continue;
+    if (limit === 0 || objects.length < limit) objects.push(object);
+    else {
+      left++;
+      if (matches !== undefined) break;
+    }
+  }
+  const last = objects.at(-1);
+  if (left === 0 || last === undefined) return { objects, revision };
+  const start = keyAfter(last.key).slice(objectKey(request.kind).length);
+  const next = encodeContinue({ revision, start });
+  return matches === undefined ? { objects, revision, next, remaining: left } : { objects, revision, next };
+}
+
+const PAGE_FROM_STORE = 5000;
+
+/** Of one revision; from memory where nothing of the resource has changed since. */
+async function pageAt(
+  { objects }: ServerContext,
+  request: ResourceRequest,
+  options: ListOptions,
+  revision: number,
+  after: string,
+): Promise<Page> {
+  const [first, end] = bounds(request);
+  const key = `${objectKey(request.kind)}${after}`;
+  const start = after === "" || key < first ? first : key;
+  const cache = await objects.cache(request.kind);
+  await objects.waitFor(revision);
+  if (cache.lastChange <= revision) return take(cache.between(start, end), options, request, revision);
+  try {
+    return await storedPage(objects, request, options, { start, end, revision });
+  } catch (error) {
+    if (!(error instanceof Compacted)) throw error;
+    throw expired(
+      "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.",
+    );
+  }
+}
+
+async function storedPage(
+  objects: ServerContext["objects"],
+  request: ResourceRequest,
+  options: ListOptions,
+  { start, end, revision }: { readonly start: string; readonly end: string; readonly revision: number },
+): Promise<Page> {
+  const matches = matcherOf(request, options);
+  const wanted = options.limit === 0 ? Number.POSITIVE_INFINITY : options.limit;
+  const taken: CachedObject[] = [];
+  for (let from = start; ; ) {
+    const limit = matches === undefined ? Math.min(wanted - taken.length, PAGE_FROM_STORE) : PAGE_FROM_STORE;
+    const page = await objects.readAt({ start: from, end }, { revision, limit });
+    for (const [index, object] of page.objects.entries()) {
+      if (matches !== undefined && !matches(object)) continue;
+      taken.push(object);
+      const rest = page.more || index < page.objects.length - 1;
+      if (taken.length < wanted || !rest) continue;
+      const next = encodeContinue({ revision, start: keyAfter(object.key).slice(objectKey(request.kind).length) });
+      const remaining = matches === undefined ? { remaining: page.count - index - 1 } : {};
+      return { objects: taken, revision, next, ...remaining };
+    }
+    const last = page.objects.at(-1);
+    if (!page.more || last === undefined) return { objects: taken, revision };
+    from = keyAfter(last.key);
+  }
+}

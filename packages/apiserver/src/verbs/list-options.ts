@@ -1,0 +1,142 @@
+import {
+  badRequest,
+  type FieldError,
+  type FieldSelector,
+  forbiddenField,
+  invalid,
+  invalidObject,
+  type LabelSelector,
+  matchesFields,
+  matchesLabels,
+  notSupported,
+  parseFieldSelector,
+  parseLabelSelector,
+} from "@boxship/api";
+import type { ResourceRequest } from "../server-context.ts";
+import type { CachedObject } from "../storage/cached-object.ts";
+
+/** What lists and watches may be told. */
+export interface ListOptions {
+  readonly labels: LabelSelector;
+  readonly fields: FieldSelector;
+  /** 0: all. */
+  readonly limit: number;
+  readonly continue: string;
+  /** Undefined where the client did not say. */
+  readonly revision?: number;
+  readonly match?: "Exact" | "NotOlderThan";
+  readonly bookmarks: boolean;
+  readonly timeoutSeconds?: number;
+  readonly sendInitialEvents?: boolean;
+}
+
+const MATCHES = ["Exact", "NotOlderThan"] as const;
+
+/** @throws BadRequest, Invalid */
+export function listOptions({ kind, info, query }: ResourceRequest, isWatch: boolean): ListOptions {
+  const text = (name: string): string => query.get(name) ?? "";
+  const errors: FieldError[] = [];
+  const version = text("resourceVersion");
+  if (version !== "" && !/^\d{1,16}$/.test(version)) {
+    errors.push(
+      invalid("resourceVersion", version, `strconv.ParseUint: parsing ${JSON.stringify(version)}: invalid syntax`),
+    );
+  }
+  const asked = text("resourceVersionMatch");
+  const match = MATCHES.find((known) => known === asked);
+  if (asked !== "" && match === undefined) errors.push(notSupported("resourceVersionMatch", asked, [...MATCHES, ""]));
+  const sendInitialEvents = booleanOf(query, "sendInitialEvents");
+  errors.push(...checkCombination({ version, asked, isWatch, continued: text("continue") !== "", sendInitialEvents }));
+  if (errors.length > 0) throw invalidObject({ group: "meta.k8s.io", resource: "ListOptions" }, "", errors);
+  const fields = parseFieldSelector(text("fieldSelector"), kind);
+  const named = info.name === "" ? [] : [{ field: "metadata.name", equal: true, value: info.name }];
+  const timeout = numberOf(query, "timeoutSeconds");
+  return {
+    labels: parseLabelSelector(text("labelSelector")),
+    fields: [...fields, ...named],
+    limit: Math.max(numberOf(query, "limit") ?? 0, 0),
+    continue: text("continue"),
+    ...(version === "" ? {} : { revision: Number(version) }),
+    ...(match === undefined ? {} : { match }),
+    bookmarks: booleanOf(query, "allowWatchBookmarks") ?? false,
+    ...(timeout === undefined ? {} : { timeoutSeconds: timeout }),
+    ...(sendInitialEvents === undefined ? {} : { sendInitialEvents }),
+  };
+}
+
+interface Combination {
+  readonly version: string;
+  readonly asked: string;
+  readonly isWatch: boolean;
+  readonly continued: boolean;
+  readonly sendInitialEvents: boolean | undefined;
+}
+
+function checkCombination({
+  version,
+  asked,
+  isWatch,
+  continued,
+  sendInitialEvents,
+}: Combination): readonly FieldError[] {
+  const field = "resourceVersionMatch";
+  if (isWatch) {
+    if (sendInitialEvents === undefined) {
+      return asked === ""
+        ? []
+        : [forbiddenField(field, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")];
+    }
+    return asked === "NotOlderThan"
+      ? []
+      : [forbiddenField(field, "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")];
+  }
+  if (sendInitialEvents !== undefined) {
+    return [forbiddenField("sendInitialEvents", "sendInitialEvents is forbidden for list")];
+  }
+  if (asked === "") {
+    return continued && version !== "" && version !== "0"
+      ? [invalid("resourceVersion", version, "specifying resource version is not allowed when using continue")]
+      : [];
+  }
+  if (version === "")
+    return [forbiddenField(field, "resourceVersionMatch is forbidden unless resourceVersion is provided")];
+  if (continued) return [forbiddenField(field, "resourceVersionMatch is forbidden when continue is provided")];
+  return asked === "Exact" && version === "0"
+    ? [forbiddenField(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"')]
+    : [];
+}
+
+function booleanOf(query: URLSearchParams, name: string): boolean | undefined {
+  switch (query.get(name)) {
+    case null:
+    case "":
+      return undefined;
+    case "true":
+    case "1":
+      return true;
+    case "false":
+    case "0":
+      return false;
+    default:
+      throw badRequest(`strconv.ParseBool: parsing ${JSON.stringify(query.get(name))}: invalid syntax`);
+  }
+}
+
+function numberOf(query: URLSearchParams, name: string): number | undefined {
+  const value = query.get(name);
+  if (value === null || value === "") return undefined;
+  if (!/^-?\d{1,15}$/.test(value))
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
+  return Number(value);
+}
+
+/** The condition of both selectors; undefined where everything matches. */
+export function matcherOf(
+  { kind }: ResourceRequest,
+  { labels, fields }: ListOptions,
+): ((object: CachedObject) => boolean) | undefined {
+  if (labels.length === 0 && fields.length === 0) return undefined;
+  return (object) =>
+    (labels.length === 0 || matchesLabels(labels, object.labels(kind))) &&
+    (fields.length === 0 || matchesFields(fields, object.fields(kind)));
+}

@@ -1,0 +1,141 @@
+import {
+  conflict,
+  deepCopy,
+  deepEqual,
+  invalid,
+  invalidObject,
+  type KubeObject,
+  notFound,
+  validateObject,
+  validateObjectUpdate,
+} from "@boxship/api";
+import type { ResourceRequest, ServerContext } from "../server-context.ts";
+import type { CachedObject } from "../storage/cached-object.ts";
+import { objectKey } from "../storage/object-bytes.ts";
+import { Admission } from "./admit.ts";
+import { unsaved } from "./create-object.ts";
+import { defaultObject } from "./finish-object.ts";
+import { sameButTimes } from "./managed-fields.ts";
+import { prepareUpdate } from "./prepare-update.ts";
+import type { WriteOptions } from "./write-options.ts";
+
+/** How often an update without a resourceVersion is tried again when somebody else was quicker. */
+const ATTEMPTS = 20;
+
+export interface Modification {
+  /** The new object, from the one that is there; called again when that has changed. Its argument is a copy. */
+  change(old: KubeObject): KubeObject | Promise<KubeObject>;
+  /** Notes who has set what; the last step before the object is kept. */
+  track(object: KubeObject, old: KubeObject): void;
+}
+
+/**
+ * Replaces an object by what is made of it: one path for updates, patches and subresources. Where nothing changes,
+ * nothing is written.
+ */
+export async function modifyObject(
+  context: ServerContext,
+  request: ResourceRequest,
+  options: WriteOptions,
+  modification: Modification,
+): Promise<CachedObject> {
+  const { kind, info } = request;
+  for (let attempt = 1; ; attempt++) {
+    const current = await context.objects.get(kind, info.namespace, info.name);
+    if (current === undefined) throw notFound(kind, info.name);
+    const old = current.parse();
+    const object = await modification.change(deepCopy(old));
+    const conditional = checkPreconditions(request, object, old);
+    const done = await tryModify(context, request, { current, old, object, options, modification });
+    if (done !== undefined) return done;
+    if (conditional || attempt === ATTEMPTS) throw conflict(kind, info.name);
+  }
+}
+
+/** @returns whether the client named the version that it changes */
+function checkPreconditions({ kind, info }: ResourceRequest, { metadata }: KubeObject, old: KubeObject): boolean {
+  const { resourceVersion, uid } = metadata;
+  if (uid !== undefined && uid !== "" && uid !== old.metadata.uid) {
+    throw conflict(
+      kind,
+      info.name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`,
+    );
+  }
+  if (!resourceVersion) return false;
+  if (!/^\d+$/.test(resourceVersion)) {
+    throw invalidObject({ group: kind.group, resource: kind.kind }, info.name, [
+      invalid(
+        "metadata.resourceVersion",
+        resourceVersion,
+        `strconv.ParseUint: parsing ${JSON.stringify(resourceVersion)}: invalid syntax`,
+      ),
+    ]);
+  }
+  if (resourceVersion !== old.metadata.resourceVersion) throw conflict(kind, info.name);
+  return true;
+}
+
+interface Attempt {
+  readonly current: CachedObject;
+  readonly old: KubeObject;
+  readonly object: KubeObject;
+  readonly options: WriteOptions;
+  readonly modification: Modification;
+}
+
+async function tryModify(
+  context: ServerContext,
+  request: ResourceRequest,
+  { current, old, object, options, modification }: Attempt,
+): Promise<CachedObject | undefined> {
+  const { kind, info } = request;
+  const { dryRun } = options;
+  defaultObject(kind, object);
+  prepareUpdate(request, object, old);
+  const admission = new Admission(context, request, {
+    operation: "UPDATE",
+    name: info.name,
+    object,
+    oldObject: old,
+    dryRun,
+  });
+  await admission.mutate();
+  defaultObject(kind, object);
+  bumpGeneration(request, object, old);
+  validateObject(kind, object, info.subresource);
+  validateObjectUpdate(kind, object, old, info.subresource);
+  await admission.validate();
+  modification.track(object, old);
+  const key = objectKey(kind, info.namespace, info.name);
+  if (mayGoNow(object)) return await removeNow(context, key, object, current, dryRun);
+  if (sameButTimes(object, old)) return current;
+  return dryRun ? unsaved(key, object, current.revision) : await context.objects.update(key, object, current.revision);
+}
+
+function bumpGeneration({ info }: ResourceRequest, object: KubeObject, old: KubeObject): void {
+  const { generation } = old.metadata;
+  if (generation === undefined || info.subresource === "status") return;
+  const { metadata: _, status: __, ...now } = object;
+  const { metadata: ___, status: ____, ...before } = old;
+  object.metadata.generation = deepEqual(now, before) ? generation : generation + 1;
+}
+
+/** It was deleted before, and its last finalizer is gone. */
+function mayGoNow({ metadata, spec }: KubeObject): boolean {
+  if (metadata.deletionTimestamp === undefined || (metadata.finalizers?.length ?? 0) > 0) return false;
+  const held = (spec as { finalizers?: readonly string[] } | undefined)?.finalizers;
+  return (metadata.deletionGracePeriodSeconds ?? 0) === 0 && !(Array.isArray(held) && held.length > 0);
+}
+
+async function removeNow(
+  { objects }: ServerContext,
+  key: string,
+  object: KubeObject,
+  { revision }: CachedObject,
+  dryRun: boolean,
+): Promise<CachedObject | undefined> {
+  if (dryRun) return unsaved(key, object, revision);
+  const gone = await objects.delete(key, revision);
+  return gone === undefined ? undefined : unsaved(key, object, gone);
+}

@@ -1,0 +1,62 @@
+import { applyJsonPatch, applyMergePatch, applyStrategicMergePatch, failure, type Json, type Kind } from "@boxship/api";
+import { parseBody } from "../http/parse-body.ts";
+import type { Reply } from "../http/reply.ts";
+import type { ResourceRequest, ServerContext } from "../server-context.ts";
+import { applyObject } from "./apply-object.ts";
+import { checkName } from "./create-object.ts";
+import { decodeObject } from "./decode-object.ts";
+import { duplicateFields } from "./duplicate-fields.ts";
+import { trackUpdate } from "./managed-fields.ts";
+import { modifyObject } from "./modify-object.ts";
+import { objectReply } from "./render.ts";
+import { writeOptions } from "./write-options.ts";
+
+const JSON_PATCH = "application/json-patch+json";
+const MERGE_PATCH = "application/merge-patch+json";
+const STRATEGIC_PATCH = "application/strategic-merge-patch+json";
+const APPLY_PATCH = "application/apply-patch+yaml";
+
+/** `PATCH` of an object, in each of the four ways. */
+export async function patchObject(context: ServerContext, request: ResourceRequest): Promise<Reply> {
+  const { kind, contentType } = request;
+  if (contentType === APPLY_PATCH) return await applyObject(context, request);
+  const accepted = [JSON_PATCH, MERGE_PATCH, ...(kind.custom ? [] : [STRATEGIC_PATCH]), APPLY_PATCH];
+  if (!accepted.includes(contentType)) {
+    throw failure(
+      "UnsupportedMediaType",
+      `the body of the request was in an unknown format - accepted media types include: ${accepted.join(", ")}`,
+    );
+  }
+  const options = writeOptions(request, "PatchOptions");
+  const bytes = await request.body();
+  const patch = await parseBody(bytes, contentType);
+  const duplicates = contentType === JSON_PATCH || options.fieldValidation === "Ignore" ? [] : duplicateFields(bytes);
+  const patched = await modifyObject(context, request, options, {
+    change: (old) => {
+      const { resourceVersion } = old.metadata;
+      const result = applyPatch(kind, contentType, old, patch);
+      const object = decodeObject(kind, result, {
+        fieldValidation: options.fieldValidation,
+        duplicates,
+        warn: request.warn,
+      });
+      checkName(object, request.info.name);
+      // What the patch did not name is no condition.
+      if (object.metadata.resourceVersion === resourceVersion) delete object.metadata.resourceVersion;
+      return object;
+    },
+    track: (now, old) => trackUpdate(context, request, now, old, options),
+  });
+  return objectReply(request, patched, 200);
+}
+
+function applyPatch(kind: Kind, contentType: string, document: Json, patch: Json): Json {
+  switch (contentType) {
+    case JSON_PATCH:
+      return applyJsonPatch(document, patch);
+    case MERGE_PATCH:
+      return applyMergePatch(document, patch);
+    default:
+      return applyStrategicMergePatch(kind.schema, document, patch);
+  }
+}

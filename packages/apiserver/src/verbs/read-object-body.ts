@@ -1,0 +1,45 @@
+import { decodeProtobuf, failure, type Json, type Kind } from "@boxship/api";
+import { parseBody } from "../http/parse-body.ts";
+import type { ResourceRequest } from "../server-context.ts";
+import { duplicateFields } from "./duplicate-fields.ts";
+
+export const PROTOBUF = "application/vnd.kubernetes.protobuf";
+
+export interface ObjectBody {
+  readonly body: Json;
+  /** Paths of fields that the text had twice. */
+  readonly duplicates: readonly string[];
+}
+
+/** The object that a request carries, in whichever encoding. @throws BadRequest, UnsupportedMediaType */
+export async function readObjectBody(request: ResourceRequest, kind: Kind = request.kind): Promise<ObjectBody> {
+  const bytes = await request.body();
+  if (request.contentType !== PROTOBUF) {
+    const body = await parseBody(bytes, request.contentType);
+    return { body, duplicates: request.query.get("fieldValidation") === "Ignore" ? [] : duplicateFields(bytes) };
+  }
+  const { definition } = kind.schema;
+  if (definition === undefined) {
+    throw failure(
+      "UnsupportedMediaType",
+      "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml",
+    );
+  }
+  return { body: decodeProtobuf(definition, bytes), duplicates: [] };
+}
+
+/** A body of another definition than the kind's, e.g. `policy.v1.Eviction`. */
+export async function readBodyOf(request: ResourceRequest, definition: string): Promise<Json> {
+  const bytes = await request.body();
+  if (request.contentType === PROTOBUF) return decodeProtobuf(definition, bytes);
+  return await parseBody(bytes, request.contentType);
+}
+
+/** The body of a deletion: its options. */
+export async function readDeleteOptions(request: ResourceRequest): Promise<Json> {
+  const bytes = await request.body();
+  if (bytes.length === 0) return {};
+  return request.contentType === PROTOBUF
+    ? decodeProtobuf("meta.v1.DeleteOptions", bytes)
+    : await parseBody(bytes, request.contentType);
+}

@@ -14,6 +14,7 @@ export const floors: Readonly<Record<string, number>> = {
   oci: 1,
   store: 1,
   template: 1,
+  trust: 1,
   engine: 2,
   "docker-api": 3,
   images: 3,

@@ -9,4 +9,5 @@ export * from "./programs.ts";
 export * from "./read-if-present.ts";
 export * from "./set-aside.ts";
 export * from "./socket-answers.ts";
+export * from "./strict-json.ts";
 export * from "./worker-pool.ts";

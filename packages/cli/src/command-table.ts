@@ -214,6 +214,14 @@ const artifact: readonly CommandEntry[] = [
   { name: "push", summary: "Push files of any type to a registry", load: () => import("./commands/artifact-push.ts") },
 ];
 
+const key: readonly CommandEntry[] = [
+  {
+    name: "generate",
+    summary: "Make a pair of keys for signing images, in cosign's format",
+    load: () => import("./commands/key-generate.ts"),
+  },
+];
+
 const manifest: readonly CommandEntry[] = [
   {
     name: "annotate",
@@ -488,6 +496,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
   },
   { name: "search", summary: "Search a registry for images", load: () => import("./commands/search.ts") },
   {
+    name: "sign",
+    summary: "Sign images in a registry with a private key, in cosign's format",
+    load: () => import("./commands/sign.ts"),
+  },
+  {
     name: "skopeo",
     summary: "Inspect, copy, sync and delete images anywhere, in skopeo's words",
     load: () => import("./commands/skopeo.ts"),
@@ -523,6 +536,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     summary: "Update configuration of one or more containers",
     load: () => import("./commands/update.ts"),
   },
+  {
+    name: "verify",
+    summary: "Verify the signatures of images in a registry with public keys",
+    load: () => import("./commands/verify.ts"),
+  },
   { name: "version", summary: "Show the version information", load: () => import("./commands/version.ts") },
   {
     name: "wait",
@@ -534,6 +552,7 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
   { name: "container", summary: "Manage containers", children: container },
   { name: "image", summary: "Manage images", children: image },
   { name: "checkpoint", summary: "Manage checkpoints", children: checkpoint },
+  { name: "key", summary: "Manage keys for signing images", children: key },
   { name: "manifest", summary: "Manage image manifests and manifest lists", children: manifest },
   { name: "network", summary: "Manage networks", children: network },
   { name: "registry", summary: "Serve a registry of images", children: registry },

@@ -39,6 +39,8 @@ export interface ConfigFile {
   readonly defaultRuntime?: string;
   /** Further OCI runtimes: name to path. */
   readonly runtimes?: Readonly<Record<string, string>>;
+  /** File that says which images may be pulled (containers-policy.json(5)). @default the user's or the machine's */
+  readonly policy?: string;
   /** By registry host, as in an image's name. */
   readonly registries?: Readonly<Record<string, RegistryOptions>>;
   /**
@@ -117,6 +119,7 @@ const checkFile = fields({
   defaultRuntime: text,
   runtimes: map(text),
   registries: map(fields({ mirrors: list(text), insecure: flag, blocked: flag })),
+  policy: text,
   registry: fields({ listen: text }),
   addressPools: list(fields({ base: text, size: count })),
   cni: fields({ configurations: text, plugins: list(text) }),

@@ -185,7 +185,7 @@ async function resetState(options: DaemonOptions, logger: Logger): Promise<void>
 }
 
 function engineOptions(options: DaemonOptions, logger: Logger): EngineOptions {
-  const { root, runDir, name, defaultRuntime, runtimes, registries, addressPools, cni, cdi, log } = options;
+  const { root, runDir, name, defaultRuntime, runtimes, registries, policy, addressPools, cni, cdi, log } = options;
   return {
     root,
     runDir,
@@ -195,6 +195,7 @@ function engineOptions(options: DaemonOptions, logger: Logger): EngineOptions {
     ...(defaultRuntime === undefined ? {} : { defaultRuntime }),
     ...(runtimes === undefined ? {} : { runtimes }),
     ...(registries === undefined ? {} : { registries }),
+    ...(policy === undefined ? {} : { policy }),
     ...(addressPools === undefined ? {} : { addressPools }),
     ...(cni === undefined ? {} : { cni }),
     ...(cdi?.directories === undefined ? {} : { cdiDirectories: cdi.directories }),

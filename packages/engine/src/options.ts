@@ -18,6 +18,11 @@ export interface EngineOptions {
   readonly registries?: Readonly<
     Record<string, { readonly mirrors?: readonly string[]; readonly insecure?: boolean; readonly blocked?: boolean }>
   >;
+  /**
+   * File that says which images may be pulled, in the format of containers-policy.json(5).
+   * @default the first of ~/.config/containers/policy.json and /etc/containers/policy.json; without one, all may
+   */
+  readonly policy?: string;
   /** For an engine in a network namespace of its own: who publishes ports where clients are. */
   readonly outsidePorts?: OutsidePorts;
   /** The resolver configuration that containers get theirs from. @default "/etc/resolv.conf" */

@@ -26,6 +26,7 @@ export {
   type PlatformChange,
   pushList,
 } from "./manifest-list/manifest-list.ts";
+export { signImage, type VerifiedImage, verifyImage } from "./signature/sign-image.ts";
 export { type SyncDestination, syncDestination } from "./sync/sync-destination.ts";
 export { parseSyncFile, type SyncRegistry } from "./sync/sync-file.ts";
 export {

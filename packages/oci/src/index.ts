@@ -35,3 +35,4 @@ export * from "./pull/pull-image.ts";
 export { type StoredLayer, type UnpackStoredRequest, unpackStored } from "./pull/unpack-stored.ts";
 export * from "./push/push-image.ts";
 export * from "./reference.ts";
+export * from "./signature/read-signatures.ts";

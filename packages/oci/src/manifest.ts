@@ -1,4 +1,4 @@
-import { InvalidArgument, NotFound, Unsupported } from "@boxship/base";
+import { duplicateKey, InvalidArgument, NotFound, Unsupported } from "@boxship/base";
 import { compact, Field } from "./decode.ts";
 import { type Descriptor, encodeDescriptor, readDescriptor, readMediaType } from "./descriptor.ts";
 import { isIndexMediaType, isManifestMediaType, isSchema1MediaType, MediaType } from "./media-types.ts";
@@ -41,7 +41,7 @@ export interface ManifestSource {
 /**
  * Reads a manifest or an index.
  *
- * A document that could be read as both, or that says another media type than its transport, is refused: two readers
+ * A document that could be read as both, that has a key twice, or that says another media type than its transport, is refused: two readers
  * would see two images under one digest.
  *
  * @throws InvalidArgument if it is malformed, ambiguous or too large
@@ -50,6 +50,8 @@ export interface ManifestSource {
 export function decodeManifest(bytes: Uint8Array, source: ManifestSource = {}): Manifest {
   const name = source.name ?? "image manifest";
   const document = Field.parse(name, bytes, MANIFEST_SIZE_LIMIT);
+  const twice = duplicateKey(Buffer.from(bytes).toString());
+  if (twice !== undefined) throw document.fail(`it has ${JSON.stringify(twice)} twice`);
   const said = document.get("mediaType").optional((field) => readMediaType(field));
   refuseSchema1(document, name, said ?? source.mediaType);
   const version = document.get("schemaVersion").integer();

@@ -95,6 +95,7 @@ async function pullBase(session: BuildSession, name: string, platform: Platform,
   const { engine } = session.parts;
   const reference = withDefaultTag(parseReference(name));
   const started = session.now();
+  const access = await registryCredentials(session, reference);
   const pulled = await pullImage({
     client: engine.images.client,
     store: engine.images.content,
@@ -110,7 +111,8 @@ async function pullBase(session: BuildSession, name: string, platform: Platform,
       const completed = /complete|exists/i.test(status) ? { completed: time } : {};
       session.emit({ kind: "status", vertex, id: digest, name: status, current, total, time, started, ...completed });
     },
-    ...(await registryCredentials(session, reference)),
+    admit: engine.images.admit({ ...access, signal: session.signal }),
+    ...access,
     signal: session.signal,
   });
   const record = await engine.images.record(reference, pulled);

@@ -9,13 +9,18 @@ import {
   runProgram,
   startBoxship,
   startRegistry,
+  type TempDir,
   tempDir,
 } from "@boxship/testkit";
 import { boxship, onSocket, onTerminal } from "./programs.ts";
 
+const ANYTHING = { type: "insecureAcceptAnything" };
+
 /** Images as archives, from containers, and in registries: the command line on a real engine. */
 describe("images through the command line", { concurrency: 2 }, () => {
   let engine: Boxship;
+  let settings: TempDir;
+  let policy: string;
   let run: (args: readonly string[], options?: RunOptions) => Promise<Ran>;
   const ok = async (...args: string[]): Promise<string> => {
     const { status, stdout, stderr } = await run(args);
@@ -25,11 +30,18 @@ describe("images through the command line", { concurrency: 2 }, () => {
   const output = (image: string, ...args: string[]) => ok("run", "--rm", "--network", "none", image, ...args);
 
   before(async () => {
-    engine = await startBoxship();
+    settings = tempDir("cli-policy");
+    policy = settings.join("policy.json");
+    writeFileSync(policy, JSON.stringify({ default: [ANYTHING] }));
+    writeFileSync(settings.join("config.yaml"), `policy: ${policy}\n`);
+    engine = await startBoxship({ env: { BOXSHIP_CONFIG: settings.join("config.yaml") } });
     run = onSocket(engine.socketPath);
     await ok("image", "bootstrap", "busybox");
   });
-  after(() => engine[Symbol.asyncDispose]());
+  after(async () => {
+    await engine?.[Symbol.asyncDispose]();
+    await settings?.[Symbol.asyncDispose]();
+  });
 
   test("saved to a file and to a pipe, loaded from both", async () => {
     await using directory = tempDir("cli-save");
@@ -104,5 +116,34 @@ describe("images through the command line", { concurrency: 2 }, () => {
     assert.equal(await output("copied:1", "echo", "here"), "here");
     await ok("skopeo", "delete", "containers-storage:copied:1");
     assert.match((await run(["skopeo", "inspect", "docker-daemon:copied:1"])).stderr, /[Nn]o such image/);
+  });
+
+  test("a policy lets nothing be pulled or built on that its keys have not signed", async () => {
+    await using registry = await startRegistry();
+    await using directory = tempDir("cli-trust");
+    const env = { COSIGN_PASSWORD: "secret" };
+    const name = `${registry.host}/team/app:1`;
+    await ok("tag", "busybox", name);
+    await ok("push", "-q", name);
+    await ok("rmi", name);
+    const made = await run(["key", "generate", "--output-key-prefix", directory.join("one")], { env });
+    assert.equal(made.status, 0, made.stderr);
+    const scopes = { [registry.host]: [{ type: "sigstoreSigned", keyPath: directory.join("one.pub") }] };
+    writeFileSync(policy, JSON.stringify({ default: [ANYTHING], transports: { docker: scopes } }));
+    const refused = await run(["pull", name]);
+    assert.equal(refused.status, 1);
+    assert.match(
+      refused.stderr,
+      /rejected by policy: a signature was required[^]*Hint: the entry for 127[^]*policy.json/,
+    );
+    const build = () => run(["build", "-q", "-t", "built:1", "-"], { input: `FROM ${name}\nCMD ["true"]\n` });
+    assert.match((await build()).stderr, /rejected by policy/);
+    const signed = await run(["sign", "--key", directory.join("one.key"), name], { env });
+    assert.equal(signed.status, 0, signed.stderr);
+    const built = await build();
+    assert.equal(built.status, 0, built.stderr);
+    await ok("pull", "-q", name);
+    await ok("verify", "--key", directory.join("one.pub"), name);
+    writeFileSync(policy, JSON.stringify({ default: [ANYTHING] }));
   });
 });

@@ -36,6 +36,8 @@ export async function pullImage(context: EngineContext, text: string, options: P
   const wanted = withDefaultTag(reference);
   using lease = images.content.lease();
   const { platform, signal, onProgress, credentials } = options;
+  const access =
+    credentials === undefined ? {} : { credentials: credentialsFor(wanted.domain, toCredentials(credentials)) };
   const pulled = await pullFromRegistry({
     client: images.client,
     store: images.content,
@@ -45,7 +47,8 @@ export async function pullImage(context: EngineContext, text: string, options: P
     isUnpacked: (chainId) => context.snapshotter.has(chainId),
     unpackLayer: (layer) => unpackInto(context, layer),
     onProgress: (event) => report(event, onProgress),
-    ...(credentials === undefined ? {} : { credentials: credentialsFor(wanted.domain, toCredentials(credentials)) }),
+    admit: images.admit({ ...access, signal }),
+    ...access,
     ...(signal === undefined ? {} : { signal }),
   });
   const before = images.find(familiarReference(wanted))?.id;

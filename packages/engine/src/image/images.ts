@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { NotFound, PermissionDenied } from "@boxship/base";
 import {
+  type AdmitImage,
   type ContentStore,
   chainIds,
   configPlatform,
@@ -20,11 +21,13 @@ import {
   platformRank,
   type Reference,
   type RegistryClient,
+  type RequestOptions,
   withDigest,
 } from "@boxship/oci";
 import type { Snapshotter } from "@boxship/storage";
 import type { ImageRunConfig, RegistryCredentials } from "../engine-api.ts";
 import type { EngineOptions } from "../options.ts";
+import { admitImage } from "./admit-image.ts";
 import { runConfigOf } from "./image-config.ts";
 import { toCredentials } from "./image-pull.ts";
 
@@ -81,6 +84,11 @@ export class Images implements AsyncDisposable {
     await this.client[Symbol.asyncDispose]();
     await this.store[Symbol.asyncDispose]();
     await this.content[Symbol.asyncDispose]();
+  }
+
+  /** Asks the policy whether an image may be pulled; read anew each time. */
+  admit(options: RequestOptions): AdmitImage {
+    return (image) => admitImage(this.client, this.#options.policy, image, options);
   }
 
   count(): number {

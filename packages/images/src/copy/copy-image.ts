@@ -33,8 +33,12 @@ export interface CopyRequest {
   readonly format?: ManifestFormat | undefined;
   /** Fail rather than change a manifest. @default false */
   readonly preserveDigests?: boolean;
-  /** Asked for each image before anything of it is copied; throws to refuse it. @default all may be copied */
-  readonly admit?: (manifest: RawManifest) => Promise<void>;
+  /**
+   * Asked for each image before anything of it is copied, with the digest of what the source's name stands for; throws to
+   * refuse it.
+   * @default all may be copied
+   */
+  readonly admit?: (manifest: RawManifest, root: Digest) => Promise<void>;
   /** Hears skopeo's own words. */
   readonly onProgress?: (line: string) => void;
   readonly signal?: AbortSignal;
@@ -86,6 +90,7 @@ class Copy {
   readonly #request: CopyRequest;
   readonly #scratch: ContentStore;
   readonly #slots = new Semaphore(CONCURRENT_LAYERS);
+  #root: Digest | undefined;
   /** Layers that several images share are copied once. */
   readonly #layers = new Map<string, Promise<Descriptor>>();
 
@@ -97,6 +102,7 @@ class Copy {
   async run(): Promise<CopyResult> {
     const { source, select = "system" } = this.#request;
     const raw = await source.manifest();
+    this.#root = raw.digest;
     const manifest = readRaw(raw, source.name);
     if (manifest.kind === "manifest") return this.#image(raw, manifest, true);
     if (select === "system") {
@@ -176,7 +182,7 @@ class Copy {
 
   async #image(raw: RawManifest, original: ImageManifest, top: boolean): Promise<RawManifest> {
     const { source, destination, admit } = this.#request;
-    await admit?.(raw);
+    await admit?.(raw, this.#root ?? raw.digest);
     this.#say("Getting image source signatures");
     const format = this.#format(original.mediaType);
     const manifest = convertManifest(original, format);

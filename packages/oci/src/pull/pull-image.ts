@@ -27,11 +27,20 @@ export interface PullRequest extends RequestOptions {
   /** Whether the layer of this chain id, and all below it, are unpacked already. @default none is */
   readonly isUnpacked?: ((chainId: Digest) => boolean) | undefined;
   readonly onProgress?: PullListener | undefined;
+  /** Asked before any layer is fetched; throws to refuse the image. @default all are admitted */
+  readonly admit?: AdmitImage | undefined;
   /** @default 3 */
   readonly concurrentDownloads?: number | undefined;
   /** @default 4 */
   readonly concurrentUnpacks?: number | undefined;
 }
+
+/** Decides about an image: by its name, what the name stands for, and the manifest that was chosen from it. */
+export type AdmitImage = (image: {
+  readonly reference: Reference;
+  readonly root: Digest;
+  readonly manifest: Digest;
+}) => Promise<void>;
 
 export interface PulledLayer {
   readonly descriptor: Descriptor;
@@ -66,6 +75,8 @@ export async function pullImage(request: PullRequest): Promise<PulledImage> {
   const { onProgress, lease } = request;
   const resolved = await resolveImage(request);
   const { manifest, config } = resolved;
+  const { reference } = request;
+  await request.admit?.({ reference, root: resolved.root.digest, manifest: resolved.manifestDescriptor.digest });
   const chain = chainIds(config.rootfs.diff_ids);
   for (const layer of manifest.layers) lease.add(layer.digest);
   const layers = await pullLayers(request, manifest.layers, config.rootfs.diff_ids, chain);

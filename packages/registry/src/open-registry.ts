@@ -19,6 +19,7 @@ import { type Collected, type CollectOptions, collectGarbage, type Swept } from 
 import type { ImageSource, RegistryListener } from "./store/image-source.ts";
 import { RepositoryStore } from "./store/repository-store.ts";
 import { Uploads } from "./store/uploads.ts";
+import { PullThrough } from "./upstream/pull-through.ts";
 
 export interface RegistryOptions {
   /** Directory of everything that it keeps; made if it is missing. */
@@ -110,13 +111,19 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const uploads = stack.use(new Uploads({ index, repositories, clock }));
   await uploads.expire();
   const webhooks = stack.use(new Webhooks({ webhooks: policy.webhooks ?? [], index, clock, logger }));
-  const metrics = new Metrics({
+  const upstreams = stack.use(
+    new PullThrough({ upstreams: policy.upstreams ?? [], repositories, metrics: () => metrics, clock, logger }),
+  );
+  const metrics: Metrics = new Metrics({
     webhooks: () => webhooks.waiting(),
     quotas: () => quotas.usage(),
     uploads: () => uploads.count(),
   });
   const listener = shared?.listener;
-  const handler = registryHandler({ repositories, uploads, access, deletion, listener, webhooks, metrics }, logger);
+  const handler = registryHandler(
+    { repositories, uploads, access, deletion, listener, upstreams, webhooks, metrics },
+    logger,
+  );
   const answer = (...call: Parameters<typeof handler>) => void handler(...call);
   const { tls } = options;
   const server =

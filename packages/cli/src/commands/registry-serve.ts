@@ -25,7 +25,7 @@ export const command = defineCommand({
   summary: "Serve images and other artifacts to every client, until it is told to stop",
   flags: {
     "access-file": text("YAML file of groups and rules: who may pull, push and delete where", { hint: "path" }),
-    config: text("YAML file of quotas, retention and webhooks", { hint: "path" }),
+    config: text("YAML file of quotas, retention, webhooks and caches", { hint: "path" }),
     "gc-interval": duration("How often what nothing needs is removed; 0 for never"),
     htpasswd: text("File of users with bcrypt hashes; without it, everybody may do everything", { hint: "path" }),
     "immutable-tags": bool("Tags stay what they are once they are pushed"),

@@ -18,7 +18,7 @@ export interface BlobRequest {
   /** The repository; its tag does not matter. */
   readonly reference: Reference;
   readonly descriptor: Descriptor;
-  readonly store: ContentStore;
+  readonly store: Pick<ContentStore, "ingest">;
   /** Hears how many bytes of the blob are there, about ten times a second. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -1,8 +1,11 @@
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { errorMessage, InvalidArgument } from "@boxship/base";
 import { load } from "js-yaml";
 import type { WebhookOptions } from "../notify/webhooks.ts";
 import type { QuotaRule } from "../policy/quotas.ts";
 import type { RetentionRule } from "../policy/retention.ts";
+import type { UpstreamOptions } from "../upstream/upstream.ts";
 import { Setting } from "./checks.ts";
 
 /** What the configuration file of a registry says; every part may be left out. */
@@ -10,6 +13,7 @@ export interface RegistryFile {
   readonly quotas?: readonly QuotaRule[];
   readonly retention?: readonly RetentionRule[];
   readonly webhooks?: readonly WebhookOptions[];
+  readonly upstreams?: readonly UpstreamOptions[];
 }
 
 /**
@@ -25,11 +29,12 @@ export function parseRegistryFile(source: string, file: string): RegistryFile {
   } catch (error) {
     throw new InvalidArgument(`${file} is not valid YAML: ${errorMessage(error)}`, { cause: error });
   }
-  const all = new Setting(parsed, "the file", file).fields("quotas", "retention", "webhooks");
+  const all = new Setting(parsed, "the file", file).fields("quotas", "retention", "webhooks", "upstreams");
   return compact({
     quotas: all.quotas.optional((list) => list.list(readQuota)),
     retention: all.retention.optional((list) => list.list(readRetention)),
     webhooks: all.webhooks.optional((list) => list.list(readWebhook)),
+    upstreams: all.upstreams.optional((list) => list.list((each) => readUpstream(each, file))),
   });
 }
 
@@ -76,4 +81,47 @@ function readWebhook(setting: Setting): WebhookOptions {
       giveUpAfter: fields.giveUpAfter.optional((time) => time.duration()),
     }),
   };
+}
+
+function readUpstream(setting: Setting, file: string): UpstreamOptions {
+  const fields = setting.fields(
+    ...([
+      "prefix",
+      "registry",
+      "username",
+      "password",
+      "passwordFile",
+      "insecure",
+      "caFile",
+      "fresh",
+      "stale",
+    ] as const),
+  );
+  const prefix = fields.prefix.optional((text) => text.text()) ?? "";
+  if (!/^([a-z0-9._/-]*[a-z0-9])?$/.test(prefix)) fields.prefix.fail("the beginning of repositories' names");
+  const contentOf = (path: Setting): string => readBeside(path, file);
+  const username = fields.username.optional((text) => text.text());
+  const password =
+    fields.password.optional((text) => text.text()) ?? fields.passwordFile.optional(contentOf)?.trimEnd();
+  if ((username === undefined) !== (password === undefined)) fields.username.fail("given together with a password");
+  return {
+    prefix,
+    registry: fields.registry.text(),
+    ...compact({
+      credentials: username === undefined || password === undefined ? undefined : { username, password },
+      insecure: fields.insecure.optional((flag) => flag.flag()),
+      ca: fields.caFile.optional(contentOf),
+      fresh: fields.fresh.optional((time) => time.duration()),
+      stale: fields.stale.optional((time) => time.duration()),
+    }),
+  };
+}
+
+/** The text of a file that is named relative to the configuration's. */
+function readBeside(path: Setting, file: string): string {
+  try {
+    return readFileSync(resolve(dirname(file), path.text()), "utf8");
+  } catch (error) {
+    return path.fail(`a file that can be read (${errorMessage(error)})`);
+  }
 }

@@ -7,6 +7,7 @@ import type { Webhooks } from "../notify/webhooks.ts";
 import type { RegistryListener } from "../store/image-source.ts";
 import type { RepositoryStore } from "../store/repository-store.ts";
 import type { Uploads } from "../store/uploads.ts";
+import type { PullThrough } from "../upstream/pull-through.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** What routes work on. */
@@ -17,6 +18,7 @@ export interface RegistryParts {
   /** Whether blobs and manifests can be deleted. */
   readonly deletion: boolean;
   readonly listener: RegistryListener | undefined;
+  readonly upstreams: PullThrough;
   readonly webhooks: Webhooks;
   readonly metrics: Metrics;
 }

@@ -28,7 +28,9 @@ export function registryHandler(parts: RegistryParts, logger: Logger) {
         response.setHeader("allow", Object.keys(found.methods).join(", "));
         throw new Unsupported(`${method} is not possible here`, { subject: { kind: "method", name: path } });
       }
-      const call = makeCall(parts, request, response, found, new URLSearchParams(search), (next) => (asked = next));
+      const query = new URLSearchParams(search);
+      const named = withNamespace(parts, response, found, query);
+      const call = makeCall(parts, request, response, named, query, (next) => (asked = next));
       await route(call);
     } catch (error) {
       const basic = found?.name === "page";
@@ -37,6 +39,20 @@ export function registryHandler(parts: RegistryParts, logger: Logger) {
       measure();
     }
   };
+}
+
+/** A client that knows a repository by its own registry's name (OCI distribution spec 1.1, "Registry Proxying"). */
+function withNamespace(
+  { upstreams }: RegistryParts,
+  response: ServerResponse,
+  found: Found,
+  query: URLSearchParams,
+): Found {
+  const registry = query.get("ns");
+  const repository = registry === null ? undefined : upstreams.repositoryOf(registry, found.repository);
+  if (registry === null || repository === undefined || found.repository === "") return found;
+  response.setHeader("oci-namespace", registry);
+  return { ...found, repository };
 }
 
 function makeCall(

@@ -1,6 +1,8 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import type { Digest } from "@boxship/oci";
 import { type Call, digestArgument } from "../http/call.ts";
+import type { FollowedBlob } from "../upstream/blob-downloads.ts";
 
 /** Blobs up to this size are read at once. */
 const SMALL = 256 * 1024;
@@ -26,7 +28,9 @@ export async function blobGet(call: Call): Promise<void> {
   await call.allow("pull");
   const { request, response, repositories, repository } = call;
   const digest = digestArgument(call.reference);
-  await repositories.blob(repository, digest);
+  const coming = await call.upstreams.blob(repository, digest);
+  if (coming === undefined) await repositories.blob(repository, digest);
+  else if (await follow(call, digest, coming)) return;
   const headers = {
     "content-type": "application/octet-stream",
     "docker-content-digest": digest,
@@ -59,6 +63,31 @@ export async function blobGet(call: Call): Promise<void> {
   await call.tell({ action: "pull", digest, mediaType: headers["content-type"], size });
   if (length <= SMALL) response.end(await reader.read(start, length));
   else await pipeline(Readable.from(limited(reader.chunks(start), length), { objectMode: true }), response);
+}
+
+/** Passes a blob on while it arrives. @returns false where it is whole, and to be served as any other */
+async function follow(call: Call, digest: Digest, coming: FollowedBlob): Promise<boolean> {
+  const { request, response } = call;
+  const headers = {
+    "content-type": "application/octet-stream",
+    "docker-content-digest": digest,
+    etag: `"${digest}"`,
+    "accept-ranges": "bytes",
+    "content-length": String(coming.size),
+  };
+  if (request.method === "HEAD") {
+    response.writeHead(200, headers).end();
+    return true;
+  }
+  using reader = request.headers.range === undefined ? await coming.reader() : undefined;
+  if (reader === undefined) {
+    await coming.whole;
+    return false;
+  }
+  response.writeHead(200, headers);
+  await pipeline(Readable.from(reader.chunks(), { objectMode: true }), response);
+  await call.tell({ action: "pull", digest, mediaType: headers["content-type"], size: coming.size });
+  return true;
 }
 
 async function* limited(chunks: AsyncIterable<Uint8Array>, length: number): AsyncGenerator<Uint8Array> {

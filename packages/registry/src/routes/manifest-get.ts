@@ -4,7 +4,9 @@ import type { Call } from "../http/call.ts";
 /** `GET|HEAD /v2/{name}/manifests/{reference}` */
 export async function manifestGet(call: Call): Promise<void> {
   await call.allow("pull");
-  const { digest, mediaType, size } = await call.repositories.manifest(call.repository, call.reference);
+  const { manifest, warning } = await call.upstreams.manifest(call.repository, call.reference);
+  const { digest, mediaType, size } = manifest;
+  if (warning !== undefined) call.response.setHeader("warning", `299 - ${JSON.stringify(warning)}`);
   const headers = {
     "content-type": mediaType === "" ? MediaType.OciManifest : mediaType,
     "content-length": String(size),

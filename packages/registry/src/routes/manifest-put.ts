@@ -8,6 +8,7 @@ const MOST_TAGS = 100;
 /** `PUT /v2/{name}/manifests/{reference}`, of a digest with `?tag=` for each tag that it gets. */
 export async function manifestPut(call: Call): Promise<void> {
   await call.allow("push");
+  call.upstreams.refuseToChange(call.repository);
   const { repository, reference, request } = call;
   const mediaType = request.headers["content-type"]?.split(";")[0]?.trim();
   const more = isDigest(reference) ? [...new Set(call.query.getAll("tag"))] : [];

@@ -4,11 +4,12 @@ import { type Call, digestArgument, empty } from "../http/call.ts";
 import { RepositoryStore } from "../store/repository-store.ts";
 import { finished, uploadAt } from "./upload-headers.ts";
 
-const ALGORITHMS: readonly string[] = ["sha256", "sha512"];
+const ALGORITHMS: readonly string[] = ["sha256", "sha384", "sha512"];
 
 /** `POST /v2/{name}/blobs/uploads/`: begins an upload, is one (`?digest=`), or mounts a blob (`?mount=&from=`). */
 export async function uploadStart(call: Call): Promise<void> {
   await call.allow("push");
+  call.upstreams.refuseToChange(call.repository);
   const { repository, query, uploads, request } = call;
   const [mount, from] = [query.get("mount"), query.get("from")];
   if (mount !== null && from !== null && isDigest(mount) && (await mayPull(call, from))) {

@@ -236,6 +236,54 @@ export class RepositoryStore {
     return { digest, ...record };
   }
 
+  /**
+   * Stores a manifest of another registry, whose blobs may come later.
+   *
+   * @throws InvalidArgument if it is malformed, ResourceExhausted beyond the quota
+   */
+  async cacheManifest(
+    repository: string,
+    reference: string,
+    bytes: Uint8Array,
+    mediaType: string | undefined,
+    digest: Digest,
+  ): Promise<StoredManifest> {
+    const manifest = readManifest(bytes, mediaType);
+    const now = this.#clock.now();
+    const record: ManifestRecord = {
+      mediaType: manifest.mediaType,
+      size: bytes.byteLength,
+      needs: manifestNeeds(manifest).map((need) => need.digest),
+      pushedAt: now,
+    };
+    using lease = this.content.lease();
+    lease.add(digest);
+    this.#note([digest]);
+    await this.content.put(bytes, digest);
+    const put = (key: string, value: object): Operation => ({ kind: "put", key, value: encodeRecord(value) });
+    const success = [put(keys.repository(repository), {}), put(keys.manifest(repository, digest), record)];
+    if (!isDigest(reference)) success.push(put(keys.tag(repository, checkTag(reference)), { digest, pushedAt: now }));
+    await this.#within(repository, keys.manifest(repository, digest), bytes.byteLength, () =>
+      this.#index.transact({ success }),
+    );
+    return { digest, ...record };
+  }
+
+  /** When a tag was pushed or last found to be right, in milliseconds since the epoch. */
+  async taggedAt(repository: string, reference: string): Promise<number | undefined> {
+    return isDigest(reference) ? undefined : (await this.#tag(repository, checkTag(reference)))?.pushedAt;
+  }
+
+  /** Notes that a tag is right now, if it still stands for the digest. */
+  async touchTag(repository: string, tag: string, digest: Digest): Promise<void> {
+    const now = this.#clock.now();
+    const present = await this.#tag(repository, checkTag(tag));
+    // Once an hour is exact enough for what is told of it.
+    if (present?.digest !== digest || now - present.pushedAt < 60 * 60 * 1000) return;
+    const value = encodeRecord({ digest, pushedAt: now });
+    await this.#index.transact({ success: [{ kind: "put", key: keys.tag(repository, tag), value }] });
+  }
+
   /** A client that found a blob of the source here does not push it: it belongs to the repository from now on. */
   async #adopt(repository: string, needs: readonly Need[]): Promise<void> {
     if (this.#source === undefined) return;

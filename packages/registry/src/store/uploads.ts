@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { type Clock, Conflict, InvalidArgument, NotFound, systemClock, type Timer } from "@boxship/base";
-import { type Digest, digestAlgorithm } from "@boxship/oci";
+import { type Digest, digestAlgorithm, type Ingest } from "@boxship/oci";
 import { prefixRange, type Store } from "@boxship/store";
-import type { BlobIngest, BlobStore } from "../blobs/contract.ts";
+import type { BlobStore } from "../blobs/contract.ts";
 import { quotaExceeded } from "../policy/quotas.ts";
 import { keys } from "./keys.ts";
 import { decodeRecord, encodeRecord, type UploadRecord } from "./records.ts";
@@ -15,7 +15,7 @@ const OLDEST = 24 * 60 * 60 * 1000;
 
 interface Session {
   readonly repository: string;
-  ingest: BlobIngest | undefined;
+  ingest: Ingest | undefined;
   busy: boolean;
   timer: Timer | undefined;
 }
@@ -107,7 +107,7 @@ export class Uploads implements AsyncDisposable {
   }
 
   /** @throws ResourceExhausted as soon as it is more than the repository may take */
-  async #write(ingest: BlobIngest, repository: string, bytes: AsyncIterable<Uint8Array>, room: number): Promise<void> {
+  async #write(ingest: Ingest, repository: string, bytes: AsyncIterable<Uint8Array>, room: number): Promise<void> {
     for await (const piece of bytes) {
       const size = ingest.offset + piece.byteLength;
       if (size > room) throw quotaExceeded(repository, room, size);
@@ -158,11 +158,7 @@ export class Uploads implements AsyncDisposable {
   }
 
   /** One request at a time has the file. */
-  async #within<T>(
-    repository: string,
-    id: string,
-    work: (ingest: BlobIngest, session: Session) => Promise<T>,
-  ): Promise<T> {
+  async #within<T>(repository: string, id: string, work: (ingest: Ingest, session: Session) => Promise<T>): Promise<T> {
     const session = await this.#session(repository, id);
     if (session.busy) {
       throw new Conflict(`upload ${id} is being written by another request`, { subject: { kind: "upload", name: id } });
@@ -214,7 +210,7 @@ export class Uploads implements AsyncDisposable {
 }
 
 /** @throws InvalidArgument where a sender goes on at another place than where the upload is */
-function checkPlace({ offset }: BlobIngest, from: number | undefined): void {
+function checkPlace({ offset }: Ingest, from: number | undefined): void {
   if (from === undefined || from === offset) return;
   throw new InvalidArgument(`the upload goes on at byte ${offset}, not at ${from}`, {
     subject: { kind: "upload range", name: String(offset) },

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { appendFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -31,10 +32,13 @@ test("on a full disk containers end, stop and go all the same, and what happened
   const disk = directory.join("disk");
   mkdirSync(disk);
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=32m", "boxship", disk]);
+  const name = `bx${randomBytes(3).toString("hex")}`;
+  mkdirSync(`/run/boxship-${name}`);
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "boxship", `/run/boxship-${name}`]);
   await using registry = await startRegistry();
   const image = { layers: [{ entries: await busyboxEntries() }] };
   const { reference } = await pushFixture(registry, "full/busybox:1", image);
-  await using engine = await startBoxship({ root: join(disk, "root") });
+  await using engine = await startBoxship({ name, root: join(disk, "root") });
   await engine.client.call("POST", `/images/create?fromImage=${encodeURIComponent(reference)}`);
   const ready = async (id: string) => {
     while ((await engine.client.call("GET", `/containers/${id}/logs?stdout=1`)).text === "") await delay(20);
@@ -48,6 +52,10 @@ test("on a full disk containers end, stop and go all the same, and what happened
   const wait = (id: string) => engine.client.json<{ StatusCode: number }>("POST", `/containers/${id}/wait`);
   assert.equal((await wait(filler)).StatusCode, 3);
   assert.deepEqual((await stateOf(engine, filler)).Status, "exited");
+  await engine.crash();
+  await engine.start();
+  assert.equal((await stateOf(engine, filler)).ExitCode, 3, "nothing could be written about its end");
+  for (const id of [sleeping, waiting]) assert.equal((await stateOf(engine, id)).Status, "running");
 
   const ended = wait(waiting);
   await engine.client.json("POST", `/containers/${waiting}/kill?signal=USR1`);
@@ -62,7 +70,8 @@ test("on a full disk containers end, stop and go all the same, and what happened
 
   assert.equal((await engine.client.call("DELETE", `/containers/${filler}`)).status, 204);
   // Now there is room: what was only noted is written.
-  await delay(5000);
+  const records = [waiting, sleeping].map((id) => join(engine.root, "containers", id, "container.json"));
+  while (!records.every((path) => readFileSync(path, "utf8").includes('"exited"'))) await delay(50);
   await engine.crash();
   await engine.start();
   assert.deepEqual(
@@ -73,4 +82,32 @@ test("on a full disk containers end, stop and go all the same, and what happened
   assert.equal((await engine.client.call("GET", `/containers/${filler}/json`)).status, 404);
   const again = await run(engine, reference, "exit 0");
   assert.equal((await wait(again)).StatusCode, 0);
+  await fillRunDirectory(engine, reference);
 });
+
+/** What needs room for run-time state is refused with its name, the rest works, and nothing is left over. */
+async function fillRunDirectory(engine: Boxship, image: string): Promise<void> {
+  const { client, runDir } = engine;
+  const running = await run(engine, image, "exec sleep 1000");
+  const fill = (): void => {
+    assert.throws(() => appendFileSync(join(runDir, "filler"), Buffer.alloc(2 << 20)), { code: "ENOSPC" });
+  };
+  const words = /no space left for (?:the files of the network|\/run\/boxship-)/;
+  for (const network of ["none", "bridge"]) {
+    fill();
+    await assert.rejects(run(engine, image, "exit 0", { NetworkMode: network }), words);
+  }
+  const exec = await client.json<Created>("POST", `/containers/${running}/exec`, { Cmd: ["true"], AttachStdout: true });
+  fill();
+  assert.match((await client.call("POST", `/exec/${exec.Id}/start`, { body: {} })).text, words);
+  await client.json("POST", `/containers/${running}/stop?t=0`);
+  assert.equal((await stateOf(engine, running)).ExitCode, 137);
+  fill();
+  assert.match((await client.call("POST", `/containers/${running}/start`)).text, words);
+  for (const { Id } of await client.json<Created[]>("GET", "/containers/json?all=1")) {
+    await client.json("DELETE", `/containers/${Id}?force=1`);
+  }
+  rmSync(join(runDir, "filler"));
+  const last = await run(engine, image, "exit 4", { NetworkMode: "bridge" });
+  assert.equal((await client.json<{ StatusCode: number }>("POST", `/containers/${last}/wait`)).StatusCode, 4);
+}

@@ -23,6 +23,12 @@ export async function closedErrors<T>(work: Promise<T>): Promise<T> {
 /** System-call errors, by what they mean when nothing on the way has said it better. */
 export function closedError(error: unknown): BoxshipError {
   if (error instanceof BoxshipError) return error;
+  if (!(error instanceof SyscallError) && ["ENOSPC", "EDQUOT"].includes(systemCode(error) ?? "")) {
+    return new ResourceExhausted("no space left for the files of the network", {
+      cause: error,
+      remedy: "free space in the directories of the engine's state and its run-time state",
+    });
+  }
   const message = `the host's network cannot be changed: ${errorMessage(error)}`;
   const details = { cause: error };
   switch (systemCode(error)) {

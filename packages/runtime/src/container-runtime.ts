@@ -13,6 +13,7 @@ import { removeContainer } from "./container/delete.ts";
 import { execInContainer } from "./container/exec.ts";
 import { ExecPids } from "./container/exec-pids.ts";
 import { ExitWatch } from "./container/exit-watch.ts";
+import { namingFullDisk } from "./container/full-disk.ts";
 import { Launcher } from "./container/launcher.ts";
 import { isBelow, Layout } from "./container/layout.ts";
 import { processesOf } from "./container/members.ts";
@@ -114,13 +115,16 @@ export class ContainerRuntime implements ContainerRuntimeApi {
   async create(container: CreateContainer): Promise<{ readonly pid: number }> {
     const runtime = this.#runtime(container.runtime ?? this.info.default);
     await this.#turnstile.pass();
-    return createContainer(this.#context, container, runtime);
+    return namingFullDisk(this.#context.layout.runDir, createContainer(this.#context, container, runtime));
   }
 
   async start(id: string): Promise<void> {
     const record = this.#record(id);
     await attachesSettled(this.#context, id, this.#attached.get(id) ?? 0);
-    await startContainer(this.#context, id, record, this.#runtime(record.runtime));
+    await namingFullDisk(
+      this.#context.layout.runDir,
+      startContainer(this.#context, id, record, this.#runtime(record.runtime)),
+    );
   }
 
   async kill(id: string, signal: number, options: { readonly all?: boolean } = {}): Promise<void> {
@@ -172,7 +176,11 @@ export class ContainerRuntime implements ContainerRuntimeApi {
   async exec(id: string, request: ExecRequest): Promise<ExecHandle> {
     await this.#turnstile.pass();
     const record = this.#running(id);
-    return execInContainer(this.#context, id, request, this.#runtime(record.runtime), this.#execs);
+    const runtime = this.#runtime(record.runtime);
+    return namingFullDisk(
+      this.#context.layout.runDir,
+      execInContainer(this.#context, id, request, runtime, this.#execs),
+    );
   }
 
   async attach(id: string, options: AttachOptions): Promise<AttachStreams> {

@@ -13,18 +13,27 @@ export async function releaseMounts(context: EngineContext, record: ContainerRec
   await context.snapshotter.unmountContainer(record.id);
 }
 
+export interface ReleaseOptions {
+  /** The runtime keeps what tells how the run ended, for a later call to take away. @default false */
+  readonly keepReport?: boolean;
+}
+
 /**
  * Takes away everything of a run that has ended, or did not come about: bundle, namespaces, mounts. Idempotent.
  *
  * @throws what was in the way first; the rest is gone
  */
-export async function releaseRun(context: EngineContext, record: ContainerRecord): Promise<void> {
+export async function releaseRun(
+  context: EngineContext,
+  record: ContainerRecord,
+  { keepReport = false }: ReleaseOptions = {},
+): Promise<void> {
   const results = [
-    ...(await Promise.allSettled([context.runtime.delete(record.id)])),
+    ...(await Promise.allSettled([keepReport ? Promise.resolve() : context.runtime.delete(record.id)])),
     ...(await Promise.allSettled([context.network.removeSandbox(record.id)])),
     ...(await Promise.allSettled([releaseMounts(context, record)])),
   ];
   const failed = results.find(({ status }) => status === "rejected");
-  liveOf(context, record.id).remains = failed !== undefined;
+  liveOf(context, record.id).remains = keepReport || failed !== undefined;
   if (failed?.status === "rejected") throw failed.reason;
 }

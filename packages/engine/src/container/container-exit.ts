@@ -34,7 +34,7 @@ export async function exitLocked(context: EngineContext, id: string, status: Exi
     context.logger.error("the network of an ended container stays for now", { container: record.name, error });
   });
   const ended = endedRecord(record, status, restarting);
-  await context.containers.note(ended);
+  const saved = await context.containers.note(ended);
   if (status.oomKilled) context.events.publish("container", "oom", id, eventAttributes(ended));
   context.events.publish("container", "die", id, {
     ...eventAttributes(ended),
@@ -48,10 +48,32 @@ export async function exitLocked(context: EngineContext, id: string, status: Exi
     await removeLocked(context, ended, { volumes: true });
     return;
   }
-  await releaseRun(context, ended).catch((error: unknown) => {
+  // Until the end is on disk, the runtime's report is what the next daemon would know it by.
+  await releaseQuietly(context, ended, { keepReport: !saved });
+  if (!saved) {
+    context.containers.whenSaved(id, () =>
+      context.background.run(`clean-up of container ${record.name}`, () =>
+        context.locks.run(id, () => releaseReported(context, id)),
+      ),
+    );
+  }
+  if (restarting) scheduleRestart(context, ended, status.finishedAt.getTime() - record.state.startedAt);
+}
+
+async function releaseQuietly(
+  context: EngineContext,
+  record: ContainerRecord,
+  options: { readonly keepReport?: boolean } = {},
+): Promise<void> {
+  await releaseRun(context, record, options).catch((error: unknown) => {
     context.logger.error("something of an ended container stays for now", { container: record.name, error });
   });
-  if (restarting) scheduleRestart(context, ended, status.finishedAt.getTime() - record.state.startedAt);
+}
+
+/** What {@link exitLocked} kept, unless the container runs again or is gone. */
+async function releaseReported(context: EngineContext, id: string): Promise<void> {
+  const record = context.containers.get(id);
+  if (record !== undefined && !isAlive(record.state)) await releaseQuietly(context, record);
 }
 
 function endedRecord(record: ContainerRecord, status: ExitStatus, restarting: boolean): ContainerRecord {

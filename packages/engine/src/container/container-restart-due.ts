@@ -22,7 +22,7 @@ async function restartNow(context: EngineContext, id: string): Promise<void> {
   const record = context.containers.get(id);
   // A stop, a start or a removal came first.
   if (record?.state.status !== "restarting") return;
-  await context.containers.save({ ...record, restartCount: record.restartCount + 1 });
+  await context.containers.note({ ...record, restartCount: record.restartCount + 1 });
   try {
     await startLocked(context, id, { byUser: false });
   } catch (error) {
@@ -36,7 +36,8 @@ async function retryFailedStart(context: EngineContext, id: string): Promise<voi
   if (context.containers.get(id) === undefined) return;
   const record = currentRecord(context, id);
   const { state } = record;
-  if (state.status !== "exited") return;
+  // It still is `restarting` when something of its last run was in the way.
+  if (state.status !== "exited" && state.status !== "restarting") return;
   const again = shouldRestart({
     policy: record.hostConfig.restartPolicy ?? NO_RESTART,
     exitCode: state.exitCode,

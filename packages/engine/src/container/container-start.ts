@@ -182,7 +182,7 @@ async function recordFailure(context: EngineContext, before: ContainerRecord, th
             oomKilled: false,
           },
   };
-  await context.containers.save(failed);
+  await context.containers.note(failed);
   if (failed.state.status === "exited") context.waiters.exited(failed, false);
   if (before.hostConfig.autoRemove === true && !isAlive(state)) await removeLocked(context, failed, { volumes: true });
   return error;

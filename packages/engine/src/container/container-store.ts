@@ -32,6 +32,7 @@ export class ContainerStore implements AsyncDisposable {
 
   /** Records that are newer than their files. */
   readonly #unsaved = new Set<string>();
+  readonly #whenSaved = new Map<string, () => void>();
   #retry: Timer | undefined;
   readonly #logger: Logger;
   readonly #clock: Clock;
@@ -152,24 +153,41 @@ export class ContainerStore implements AsyncDisposable {
       });
     }
     await this.#write(record);
-    this.#unsaved.delete(record.id);
     this.#records.set(record.id, record);
     this.#names.set(record.name, record.id);
+    this.#saved(record.id);
+  }
+
+  #saved(id: string): void {
+    this.#unsaved.delete(id);
+    const then = this.#whenSaved.get(id);
+    this.#whenSaved.delete(id);
+    then?.();
+  }
+
+  /** Calls once the container's record is on disk, if it is not removed before. Only the last call for a container counts. */
+  whenSaved(id: string, then: () => void): void {
+    this.#whenSaved.set(id, then);
+    if (!this.#unsaved.has(id)) this.#saved(id);
   }
 
   /**
    * As {@link ContainerStore.save}, for what has happened whether it can be written or not, such as an exit: on a full disk
    * it is visible all the same, and written as soon as there is room.
+   *
+   * @returns whether it is on disk
    */
-  async note(record: ContainerRecord): Promise<void> {
+  async note(record: ContainerRecord): Promise<boolean> {
     try {
       await this.save(record);
+      return true;
     } catch (error) {
       if (!(error instanceof ResourceExhausted)) throw error;
       this.#logger.error("a container's state is not saved yet", { container: record.name, error: error.message });
       this.#records.set(record.id, record);
       this.#unsaved.add(record.id);
       this.#retryLater();
+      return false;
     }
   }
 
@@ -188,7 +206,7 @@ export class ContainerStore implements AsyncDisposable {
       try {
         await this.#write(record);
         // What came meanwhile is another record, and has been written or noted itself.
-        if (this.#records.get(id) === record) this.#unsaved.delete(id);
+        if (this.#records.get(id) === record) this.#saved(id);
       } catch (error) {
         if (!(error instanceof ResourceExhausted)) {
           this.#logger.error("a container's state cannot be saved", {
@@ -226,6 +244,7 @@ export class ContainerStore implements AsyncDisposable {
       await syncDirectory(this.directoryOf(record.id));
     }
     this.#unsaved.delete(record.id);
+    this.#whenSaved.delete(record.id);
     this.#retired.set(record.id, retired);
     this.#records.delete(record.id);
     this.releaseName(record.name, record.id);

@@ -24,11 +24,11 @@ system_run="runc crun conmon mmdebstrap"
 system_test="newuidmap:uidmap pasta:passt slirp4netns skopeo iptables ip:iproute2 nft:nftables ps:procps zstd xz:xz-utils mkfs.ext4:e2fsprogs setfattr:attr
   setcap:libcap2-bin openssl curl git ssh-agent:openssh-client tar gzip libdevmapper.so.1.02.1:libdevmapper1.02.1 docker-compose zsh fish"
 # Unpacked beside the system when the command is missing.
-parts_test="dockerd:docker.io containerd:containerd docker-registry:docker-registry umoci:umoci buildah:buildah podman:podman
+parts_test="dockerd:docker.io containerd:containerd docker-registry:docker-registry umoci:umoci buildah:buildah podman:podman etcd:etcd-server
   rsyslogd:rsyslog libestr.so.0:libestr0 libfastjson.so.4:libfastjson4
   /usr/lib/cni/bridge:containernetworking-plugins"
 # Newer than the system's; tests that use them say so when they are absent.
-clients="docker-cli docker-buildx docker-compose"
+clients="docker-cli docker-buildx docker-compose etcd-server kubectl"
 # With its libraries: it must be as new as the kernel.
 criu="criu libbsd0 libc6 libcompel1 libffi8 libgcc-s1 libgmp10 libgnutls30t64 libhogweed6t64 libidn2-0 libjansson4 libmd0
   libmnl0 libnet9 libnettle8t64 libnftables1 libnftnl11 libnl-3-200 libp11-kit0 libprotobuf-c1 libtasn1-6 libunistring5
@@ -133,16 +133,16 @@ test_parts() {
   unpack_beside .cache/parts $absent || { tail -n 5 "$log" >&2; fail "apt-get could not download: $absent"; }
 }
 
-# current DIRECTORY WHAT PACKAGE...: today's packages under .cache/DIRECTORY.
+# current DIRECTORY WHAT PACKAGE...: today's packages under .cache/DIRECTORY, anew when others are asked for.
 current() {
   directory=$1 what=$2
   shift 2
-  [ ! -e ".cache/$directory/done" ] || return 0
+  [ "$(cat ".cache/$directory/done" 2>/dev/null)" != "$*" ] || return 0
   # Where they could not be had, trying again tomorrow is early enough.
   [ -z "$(find ".cache/$directory-absent" -mtime -1 2>/dev/null)" ] || return 0
   say "unpacking current $what into .cache/$directory: $*"
   if sh scripts/lib/current-clients.sh ".cache/$directory" "$@" >>"$log" 2>&1; then
-    touch ".cache/$directory/done"
+    echo "$*" >".cache/$directory/done"
   else
     touch ".cache/$directory-absent"
     say "current $what cannot be had here: $(tail -n 1 "$log"); their tests will be skipped and say so"
@@ -189,7 +189,7 @@ npm_packages
 if [ "$purpose" = test ]; then
   test_parts
   # shellcheck disable=SC2086
-  current clients "Docker clients" $clients
+  current clients "clients and servers" $clients
   # shellcheck disable=SC2086
   current criu CRIU $criu
 fi

@@ -7,6 +7,7 @@ import {
 } from "node:http2";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { Unavailable } from "@boxship/base";
 
 /** Room for a client that sends a context: the default of 64 KiB makes it wait for us after every other packet. */
 const STREAM_WINDOW = 1 << 20;
@@ -43,6 +44,55 @@ export function clientSession(socket: Duplex): ClientHttp2Session {
   });
   session.once("connect", () => session.setLocalWindowSize(CONNECTION_WINDOW));
   return session;
+}
+
+/** How a TLS server is known, and how we are known to it. PEM. */
+export interface DialTls {
+  /** @default the system's authorities */
+  readonly ca?: string | Buffer;
+  readonly certificate?: string | Buffer;
+  readonly key?: string | Buffer;
+  /** Name that the server's certificate must have. @default the address's host */
+  readonly serverName?: string;
+}
+
+export interface DialOptions {
+  readonly tls?: DialTls;
+  /** Milliseconds. @default 10000 */
+  readonly timeout?: number;
+}
+
+/**
+ * A new connection to a gRPC server, by TLS for `https`.
+ *
+ * @throws Unavailable, with the system's or TLS's own words
+ */
+export function dial(address: URL, { tls = {}, timeout = 10_000 }: DialOptions = {}): Promise<ClientHttp2Session> {
+  const { ca, certificate, key, serverName } = tls;
+  return new Promise((resolve, reject) => {
+    const session = connect(address.origin, {
+      ...(ca !== undefined && { ca }),
+      ...(certificate !== undefined && { cert: certificate }),
+      ...(key !== undefined && { key }),
+      ...(serverName !== undefined && { servername: serverName }),
+      settings: SETTINGS,
+      maxSendHeaderBlockLength: MAX_HEADER_LIST_BYTES,
+      maxSessionMemory: SESSION_MEMORY,
+    });
+    const fail = (error: Error) => {
+      clearTimeout(timer);
+      session.destroy();
+      reject(new Unavailable(error.message === "" ? "the connection is refused" : error.message, { cause: error }));
+    };
+    const timer = setTimeout(() => fail(new Error(`no answer within ${timeout} ms`)), timeout);
+    session.once("error", fail);
+    session.once("connect", () => {
+      clearTimeout(timer);
+      session.off("error", fail);
+      session.setLocalWindowSize(CONNECTION_WINDOW);
+      resolve(session);
+    });
+  });
 }
 
 /** An HTTP server's connections stay half open when the client goes; of these nothing is left then. */

@@ -2,6 +2,7 @@ export * from "./boxship.ts";
 export * from "./busybox-tree.ts";
 export * from "./dockerd.ts";
 export * from "./engine-client.ts";
+export * from "./etcd.ts";
 export * from "./faulty-proxy.ts";
 export * from "./hung-mount.ts";
 export * from "./image-fixture.ts";

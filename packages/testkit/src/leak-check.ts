@@ -17,6 +17,7 @@ const programs = new Set([
   "containerd",
   "containerd-shim",
   "docker-proxy",
+  "etcd",
 ]);
 
 /** Names of ours: what tests make carries `boxship` in its path or name, or a short device prefix. */

@@ -289,10 +289,10 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
       );
       assert.deepEqual(shown((await store.range(prefixRange(at))).items), [`${at}b=2`, `${at}c=1`]);
       for (const use of [
-        store.lease(id),
-        store.keepLeaseAlive(id),
-        store.revokeLease(id),
-        write(store, ["a", "1", id]),
+        () => store.lease(id),
+        () => store.keepLeaseAlive(id),
+        () => store.revokeLease(id),
+        () => write(store, ["a", "1", id]),
       ])
         await assert.rejects(use, NotFound);
     });

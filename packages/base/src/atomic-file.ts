@@ -1,11 +1,18 @@
 import { randomBytes } from "node:crypto";
-import { open, rename, unlink } from "node:fs/promises";
+import { link, open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { ResourceExhausted, systemCode } from "./errors.ts";
 
 export interface AtomicFileOptions {
   /** @default 0o600 */
   readonly mode?: number;
+  /** What is replaced stays as `<path>.previous`, for the day on which the file cannot be read. @default false */
+  readonly keepPrevious?: boolean;
+}
+
+/** Where {@link writeFileAtomic} keeps what it replaced. */
+export function previousOf(path: string): string {
+  return `${path}.previous`;
 }
 
 /**
@@ -27,6 +34,7 @@ export async function writeFileAtomic(
       await file.writeFile(data);
       await file.sync();
     }
+    if (options.keepPrevious === true) await keepPrevious(path, temporary);
     await rename(temporary, path);
   } catch (error) {
     await unlink(temporary).catch(() => {});
@@ -39,6 +47,20 @@ export async function writeFileAtomic(
     });
   }
   await syncDirectory(dirname(path));
+}
+
+/** Both names are there at every moment. */
+async function keepPrevious(path: string, temporary: string): Promise<void> {
+  const second = `${temporary}.previous`;
+  try {
+    await link(path, second);
+    await rename(second, previousOf(path));
+    // A rename between two names of one file does nothing.
+    await unlink(second);
+  } catch (error) {
+    // No file yet, or a file system without second names.
+    if (!["ENOENT", "EPERM", "EOPNOTSUPP"].includes(systemCode(error) ?? "")) throw error;
+  }
 }
 
 /** Makes renames, creations and removals in `directory` durable. */

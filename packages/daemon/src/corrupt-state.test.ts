@@ -12,7 +12,8 @@ function stateFiles(root: string): readonly string[] {
     readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
       const path = join(directory, entry.name);
       if (entry.isDirectory()) return ["fs", "diff", "_data", "work", "merged"].includes(entry.name) ? [] : below(path);
-      return entry.isFile() && entry.name !== "lock" ? [path] : [];
+      // What is kept of a file before its last change is read only beside one that cannot be.
+      return entry.isFile() && entry.name !== "lock" && !entry.name.endsWith(".previous") ? [path] : [];
     });
   return below(root);
 }

@@ -233,9 +233,29 @@ test("a list of another version is refused, a damaged one put aside, an image th
   const text = await readFile(path, "utf8");
   await writeFile(path, text.replace(`"version":1`, `"version":2`));
   await assert.rejects(stores(t, s.root), FailedPrecondition);
+  await writeFile(path, text);
+  await rm(`${path}.previous`);
   await writeFile(path, text.slice(0, 50));
   assert.deepEqual((await stores(t, s.root)).images.list(), []);
   assert.equal(await readFile(`${path}.corrupt`, "utf8"), text.slice(0, 50));
+});
+
+test("a damaged list is taken as it was before its last change, also by the start after that", async (t) => {
+  const s = await stores(t);
+  await addImage(s, "one", "a:1");
+  await addImage(s, "two", "b:1");
+  await addImage(s, "three", "c:1");
+  const path = join(s.root, "images", "images.json");
+  await writeFile(path, "garbage");
+  const names = (images: ImageStore) => images.list().flatMap(({ repoTags }) => repoTags).sort();
+  assert.deepEqual(names((await stores(t, s.root)).images), ["a:1", "b:1"]);
+  const next = await stores(t, s.root);
+  assert.deepEqual(names(next.images), ["a:1", "b:1"]);
+  await addImage(next, "three", "c:1");
+  assert.deepEqual(names((await stores(t, s.root)).images), ["a:1", "b:1", "c:1"]);
+  await writeFile(path, "");
+  await writeFile(`${path}.previous`, "");
+  assert.deepEqual(names((await stores(t, s.root)).images), []);
 });
 
 test("kill -9 at any moment leaves only names with their whole content", async (t) => {

@@ -5,6 +5,7 @@ import {
   FailedPrecondition,
   InvalidArgument,
   type Logger,
+  previousOf,
   Semaphore,
   setAside,
   silentLogger,
@@ -63,15 +64,26 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
   return new FileImageStore(options, path, onlyReadable(state, documents), documents);
 }
 
+/** The list, or where it cannot be read as it was before its last change: better an image too few than none. */
 async function readState(path: string, logger: Logger): Promise<StoreState> {
+  const current = await readReadable(path, logger);
+  if (current !== undefined) return current;
+  const previous = await readReadable(previousOf(path), logger);
+  if (previous === undefined) return EMPTY_STATE;
+  logger.warn("the list of images is taken as it was before its last change", { path });
+  return previous;
+}
+
+/** @returns undefined when there is none, or none that can be read: that one is put aside */
+async function readReadable(path: string, logger: Logger): Promise<StoreState | undefined> {
   try {
     return decodeState(path, await readFile(path));
   } catch (error) {
-    if (systemCode(error) === "ENOENT") return EMPTY_STATE;
+    if (systemCode(error) === "ENOENT") return undefined;
     // Not one of another version: that is not ours to move.
     if (!(error instanceof InvalidArgument)) throw error;
     await setAside(path, "the list of images", error, logger);
-    return EMPTY_STATE;
+    return undefined;
   }
 }
 
@@ -116,7 +128,7 @@ class FileImageStore implements ImageStore {
       seal: (draft) => this.#withUses(draft),
       write: async (state) => {
         this.#usesWritten = true;
-        await writeFileAtomic(path, encodeState(state)).catch((error: unknown) => {
+        await writeFileAtomic(path, encodeState(state), { keepPrevious: true }).catch((error: unknown) => {
           this.#usesWritten = false;
           throw diskError(error, path);
         });

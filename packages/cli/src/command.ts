@@ -1,8 +1,5 @@
 import type { Context } from "./context.ts";
-import type { FlagSet, FlagValues } from "./flags/flag.ts";
-
-/** What an operand names, for shell completion. */
-export type OperandKind = "container" | "running-container" | "image" | "network" | "volume" | "file" | "none";
+import type { CompletionKind, FlagSet, FlagValues } from "./flags/flag.ts";
 
 export interface Invocation<S extends FlagSet> {
   readonly flags: FlagValues<S>;
@@ -25,8 +22,8 @@ export interface Command<S extends FlagSet = FlagSet> {
   readonly interspersed?: boolean;
   /** Every word is an operand, flags too. @default false */
   readonly raw?: boolean;
-  /** What operands name. @default "none" */
-  readonly completes?: OperandKind;
+  /** What operands name; of a list, the last for all that follow. @default "none" */
+  readonly completes?: CompletionKind | readonly CompletionKind[];
   /** @throws Failure with the exit status; anything else is an error of ours */
   run(context: Context, invocation: Invocation<S>): Promise<void>;
 }

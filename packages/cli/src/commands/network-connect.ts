@@ -17,7 +17,7 @@ export const command = defineCommand({
     "link-local-ip": commaList("Add a link-local address for the container"),
   },
   operands: { min: 2, max: 2 },
-  completes: "network",
+  completes: ["network", "container"],
   async run(context, { flags, operands: [network = "", Container = ""] }) {
     const bad = flags["driver-opt"].find((option) => !/^\s*[^=\s][^=]*=/.test(option));
     if (bad !== undefined) throw new Failure("invalid key/value pair format in driver options");

@@ -6,7 +6,7 @@ export const command = defineCommand({
   summary: "Disconnect a container from a network",
   flags: { force: bool("Force the container to disconnect from a network", { short: "f" }) },
   operands: { min: 2, max: 2 },
-  completes: "network",
+  completes: ["network", "container"],
   async run(context, { flags, operands: [network = "", Container = ""] }) {
     await context.api.call("POST", `/networks/${encodeURIComponent(network)}/disconnect`, {
       body: { Container, Force: flags.force },

@@ -1,4 +1,5 @@
 import { deepEqual, equal } from "node:assert/strict";
+import { createServer } from "node:http";
 import { test } from "node:test";
 import { runProgram, tempDir } from "@boxship/testkit";
 import { type CommandEntry, isGroup } from "../command.ts";
@@ -37,6 +38,38 @@ test("commands, flags and values", async () => {
 test("an engine that does not run is not missed", async () => {
   deepEqual(await ask("logs "), []);
   deepEqual(await ask("rmi "), []);
+});
+
+test("names of the engine's objects, also as values of flags", async () => {
+  await using directory = tempDir("cli-complete-names");
+  const answers: Record<string, unknown> = {
+    "/networks": [{ Name: "bridge" }, { Name: "host" }, { Name: "mine" }],
+    "/containers/json": [{ Names: ["/db"] }, { Names: ["/web"] }],
+    "/volumes": { Volumes: [{ Name: "data" }] },
+  };
+  const server = createServer((request, response) => {
+    const path = (request.url ?? "").replace(/^\/v[0-9.]+/, "").replace(/\?.*/, "");
+    response.setHeader("Content-Type", "application/json").end(JSON.stringify(answers[path] ?? {}));
+  });
+  const path = directory.join("engine.sock");
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  try {
+    const engine = { endpoint: { kind: "unix", path } } as unknown as Context;
+    const names = (...words: string[]) => complete(engine, commandTable, words);
+    deepEqual(await names("run", "--network", ""), ["bridge", "host", "mine", "container:"]);
+    deepEqual(await names("run", "--network=h"), ["--network=host"]);
+    deepEqual(await names("run", "--network", "=", "h"), ["host"], "as bash cuts it");
+    deepEqual(await names("run", "--network", "="), ["bridge", "host", "mine", "container:"]);
+    deepEqual(await names("run", "--rm="), []);
+    deepEqual(await names("run", "--pull=n"), ["--pull=never"]);
+    deepEqual(await names("run", "-v", ""), ["data"]);
+    deepEqual(await names("create", "--volumes-from", "w"), ["web"]);
+    deepEqual(await names("network", "connect", "m"), ["mine"]);
+    deepEqual(await names("network", "connect", "mine", ""), ["db", "web"]);
+    deepEqual(await names("logs", "d"), ["db"]);
+  } finally {
+    server.close();
+  }
 });
 
 test("the scripts are valid in their shells", async () => {

@@ -76,6 +76,8 @@ const networkFlag = (hidden: boolean) =>
   custom<readonly NetworkAttachment[]>("Connect a container to a network", {
     hint: "network",
     hidden,
+    completes: "network",
+    choices: ["container:"],
     initial: [],
     parse: (value, before) => [...before, parseNetwork(value)],
   });
@@ -137,7 +139,7 @@ const network = {
   expose: list("Expose a port or a range of ports"),
   ip: text("IPv4 address (e.g., 172.30.100.104)"),
   ip6: text("IPv6 address (e.g., 2001:db8::33)"),
-  link: list("Add link to another container", { check: checkLink }),
+  link: list("Add link to another container", { check: checkLink, completes: "running-container" }),
   "link-local-ip": list("Container IPv4/IPv6 link-local addresses"),
   "mac-address": text("Container MAC address (e.g., 92:d0:c6:0a:29:33)"),
   net: networkFlag(true),
@@ -160,9 +162,9 @@ const storage = {
   }),
   "storage-opt": list("Storage driver options for the container"),
   tmpfs: list("Mount a tmpfs directory"),
-  volume: list("Bind mount a volume", { short: "v" }),
+  volume: list("Bind mount a volume", { short: "v", completes: "volume" }),
   "volume-driver": text("Optional volume driver for the container"),
-  "volumes-from": list("Mount volumes from the specified container(s)"),
+  "volumes-from": list("Mount volumes from the specified container(s)", { completes: "container" }),
 } satisfies FlagSet;
 
 const health = {

@@ -2,6 +2,9 @@ import { FlagError } from "../failure.ts";
 import { parseDuration } from "../format/parse-duration.ts";
 import { parseBytes } from "../format/parse-size.ts";
 
+/** What a word of a command line names, for shell completion. */
+export type CompletionKind = "container" | "running-container" | "image" | "network" | "volume" | "file" | "none";
+
 /** One flag of a command. Flags are named by their key in a {@link FlagSet}. */
 export interface Flag<T> {
   readonly short?: string;
@@ -17,6 +20,8 @@ export interface Flag<T> {
   readonly shown?: string;
   /** What may stand as the value, for shell completion. */
   readonly choices?: readonly string[];
+  /** What the value names, for shell completion. @default "none" */
+  readonly completes?: CompletionKind;
   /** @param before the flag's value so far, for flags that may be repeated */
   parse(text: string, before: T): T;
 }
@@ -32,6 +37,7 @@ interface Common {
   readonly short?: string;
   readonly hidden?: boolean;
   readonly choices?: readonly string[];
+  readonly completes?: CompletionKind;
 }
 
 const TRUE: ReadonlySet<string> = new Set(["1", "t", "T", "TRUE", "true", "True"]);

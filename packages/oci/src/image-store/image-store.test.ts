@@ -247,7 +247,11 @@ test("a damaged list is taken as it was before its last change, also by the star
   await addImage(s, "three", "c:1");
   const path = join(s.root, "images", "images.json");
   await writeFile(path, "garbage");
-  const names = (images: ImageStore) => images.list().flatMap(({ repoTags }) => repoTags).sort();
+  const names = (images: ImageStore) =>
+    images
+      .list()
+      .flatMap(({ repoTags }) => repoTags)
+      .sort();
   assert.deepEqual(names((await stores(t, s.root)).images), ["a:1", "b:1"]);
   const next = await stores(t, s.root);
   assert.deepEqual(names(next.images), ["a:1", "b:1"]);

@@ -317,6 +317,32 @@ describe("docker buildx builds with the engine", { skip: buildx ? false : "build
     assert.match(await types("oci-mediatypes=false"), /docker\.distribution\.manifest\.v2\+json/);
   });
 
+  test("only what a file reads of a large context travels, links followed", async () => {
+    const directory = context("part", {
+      Dockerfile:
+        "FROM busybox AS all\nCOPY . /all/\nFROM busybox\nCOPY link/f *.txt /\nRUN --mount=source=tree,target=/t cat /t/deep/x\n",
+      "real/f": "f",
+      "a.txt": "a",
+      "tree/deep/x": "x",
+      large: "l".repeat(3_000_000),
+    });
+    symlinkSync("real", join(directory, "link"));
+    const build = ["build", "--progress", "plain", "-t", "part:1"];
+    const output = await ok([...build, directory]);
+    assert.doesNotMatch(output, /transferring[^\n]* [3-9]\.\d+MB/);
+    assert.match(await ok(["run", "--rm", "part:1", "ls", "/"]), /^a\.txt$[^]*^f$/m);
+    await ok([...build, "--target", "all", directory]);
+    assert.match(await ok(["run", "--rm", "part:1", "ls", "/all"]), /^large$/m);
+    const trigger = context("trigger", { Dockerfile: "FROM busybox\nONBUILD COPY large /large\n" });
+    await ok(["build", "-t", "trigger:1", trigger]);
+    writeFileSync(join(directory, "Triggered"), "FROM trigger:1\nCOPY a.txt /\n");
+    await ok([...build, "-f", join(directory, "Triggered"), directory]);
+    assert.match(await ok(["run", "--rm", "part:1", "ls", "/"]), /^a\.txt$[^]*^large$/m);
+    const copies = readdirSync(join(boxship.root, "build/buildkit/contexts"));
+    const sizes = copies.map((copy) => readdirSync(join(boxship.root, "build/buildkit/contexts", copy, "tree")));
+    assert.ok(sizes.some((names) => names.includes("a.txt") && !names.includes("large")));
+  });
+
   test("Ctrl-C in the middle leaves nothing", async () => {
     const directory = context("long", { Dockerfile: "FROM busybox\nRUN echo begun && sleep 61\n" });
     const client = spawn(dockerProgram() ?? "", ["build", "--progress", "plain", directory], {

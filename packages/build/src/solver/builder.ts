@@ -18,7 +18,7 @@ import { findImage, imageState, readPlatform } from "./base-image.ts";
 import { PROXY_ARGS, platformArgs } from "./build-args.ts";
 import { ContextSet, readOwnIgnore } from "./contexts.ts";
 import { layoutImage } from "./layout-image.ts";
-import { earlierStage, type Plan, planBuild } from "./plan.ts";
+import { contextPaths, earlierStage, type Plan, planBuild } from "./plan.ts";
 import { type BuilderParts, BuildSession } from "./session.ts";
 import { buildStage, checkImageName } from "./stage-run.ts";
 import type { StageState } from "./state.ts";
@@ -139,6 +139,7 @@ async function solve(session: BuildSession): Promise<StageState> {
     session.file = { ...session.file, stages };
   }
   const plan = planBuild(session.file, session.request.target, imageOf, isContext);
+  session.contexts.limit(contextPaths(plan.stages));
   for (const vertex of [...plan.globals, ...plan.vertices.values()]) session.announce(vertex);
   for (const { digest } of plan.globals) {
     session.emit({ kind: "started", vertex: digest, time: session.now() });

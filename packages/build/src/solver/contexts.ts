@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { posix } from "node:path";
 import { InvalidArgument, NotFound, systemCode, Unsupported } from "@boxship/base";
 import { descriptorPath, OpenFlag, openInRoot } from "@boxship/kernel";
 import { extractArchive } from "@boxship/oci";
@@ -24,6 +25,7 @@ export class ContextSet {
   readonly #open = new Map<string, Promise<OpenContext>>();
   /** Patterns that go before an ignore file in the context: those beside the Containerfile. */
   #mainIgnore: readonly string[] | undefined;
+  #limit: readonly string[] | undefined;
 
   constructor(session: BuildSession) {
     this.#session = session;
@@ -40,10 +42,22 @@ export class ContextSet {
     this.#open.set("main", Promise.resolve({ path, ignore }));
   }
 
-  main(): Promise<OpenContext> {
-    return this.#once("main", async () => {
+  /** Says what of the main context will be read: not more of it need be brought. Undefined: all, or nobody knows. */
+  limit(paths: readonly string[] | undefined): void {
+    this.#limit = paths?.map(cleaned);
+  }
+
+  /** @param paths that are read. @default all */
+  main(paths?: readonly string[]): Promise<OpenContext> {
+    const limit = this.#limit;
+    const isCovered = limit !== undefined && paths?.every((path) => limit.includes(cleaned(path))) === true;
+    return isCovered && !this.#open.has("main") ? this.#openMain("main, limited", limit) : this.#openMain("main");
+  }
+
+  #openMain(key: string, include?: readonly string[]): Promise<OpenContext> {
+    return this.#once(key, async () => {
       const { context } = this.#session.request;
-      const path = await openSource(this.#session, context, { exclude: this.#mainIgnore ?? [], include: undefined });
+      const path = await openSource(this.#session, context, { exclude: this.#mainIgnore ?? [], include });
       return { path, ignore: this.#mainIgnore ?? (await readIgnore(path)) };
     });
   }
@@ -77,6 +91,10 @@ export class ContextSet {
     }
     return opened;
   }
+}
+
+function cleaned(path: string): string {
+  return posix.resolve("/", path).slice(1);
 }
 
 async function readInside(root: string, path: string): Promise<Uint8Array | undefined> {

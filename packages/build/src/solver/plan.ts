@@ -67,6 +67,37 @@ function sourcesOf(stage: Stage): readonly string[] {
   });
 }
 
+/**
+ * What stages read of the main context; undefined when that is not known before they are built: names with variables,
+ * quotes, or patterns over directories.
+ */
+export function contextPaths(stages: readonly Stage[]): readonly string[] | undefined {
+  const paths = stages.flatMap(({ instructions }) =>
+    instructions.flatMap((instruction) => contextPathsOf(instruction)),
+  );
+  return paths.some((path) => path === undefined || /[$"'\\`]|\*\*/.test(path))
+    ? undefined
+    : (paths as readonly string[]);
+}
+
+function contextPathsOf(instruction: StageInstruction): readonly (string | undefined)[] {
+  switch (instruction.kind) {
+    case "copy":
+    case "add":
+      return instruction.from === undefined
+        ? instruction.sources.filter((source) => !/^[a-z+]+:\/\/|^git@/.test(source))
+        : [];
+    case "run":
+      return instruction.mounts.flatMap((text) => {
+        if (text.includes("$")) return [undefined];
+        const { type, from, source } = parseMount(text, instruction.place);
+        return type === "bind" && from === undefined ? [source ?? "/"] : [];
+      });
+    default:
+      return [];
+  }
+}
+
 function verticesOf(
   file: Containerfile,
   stages: readonly Stage[],

@@ -2,6 +2,7 @@ import type { MessagePort } from "node:worker_threads";
 import { Internal } from "@boxship/base/errors";
 import { serveTasks, type TaskContext } from "@boxship/base/worker-pool";
 import { FrameReader, frame } from "@boxship/grpc";
+import { postBytes } from "./post-bytes.ts";
 import type { FromWorker, ToWorker, TransferTask } from "./transfer.ts";
 import { TreeReceiver } from "./tree-receiver.ts";
 import { TreeSender } from "./tree-sender.ts";
@@ -40,7 +41,7 @@ async function receive({ directory, port }: TransferTask, context: TaskContext):
       ))
         receiver.accept(packet);
       post({ kind: "taken", bytes: message.bytes.length });
-      if (outgoing.length > 0) post({ kind: "bytes", bytes: Buffer.concat(outgoing.splice(0)) });
+      if (outgoing.length > 0) postBytes(port, outgoing.splice(0));
     }
     return receiver.done;
   });
@@ -62,10 +63,10 @@ async function send({ directory, port, prefix }: TransferTask, context: TaskCont
       pieces.push(framed);
     }
     if (pieces.length === 0) return;
-    const joined = Buffer.concat(pieces);
-    underWay += joined.length;
-    bytes += joined.length;
-    port.postMessage({ kind: "bytes", bytes: joined } satisfies FromWorker);
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    underWay += length;
+    bytes += length;
+    postBytes(port, pieces);
   };
   pump();
   await messages(port, (message) => {

@@ -2,6 +2,7 @@ import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { WorkerPool } from "@boxship/base/worker-pool";
 import { type ClientCall, frame, writeFully } from "@boxship/grpc";
 import { Packet, PacketType } from "../wire/fsutil.ts";
+import { postBytes } from "./post-bytes.ts";
 import type { ReceivedTree } from "./tree-receiver.ts";
 
 /** A synchronisation that a worker does; the connection's bytes come and go through `port`. */
@@ -70,14 +71,24 @@ export async function sendTree(call: TransferCall, options: TransferOptions): Pr
 async function transfer(kind: TransferTask["kind"], call: TransferCall, options: TransferOptions): Promise<unknown> {
   const { port1: near, port2: port } = new MessageChannel();
   const { stream } = call;
-  const cut = (): void => near.postMessage({ kind: "cut" } satisfies ToWorker, []);
+  const cut = (): void => {
+    flush();
+    near.postMessage({ kind: "cut" } satisfies ToWorker, []);
+  };
   let waiting = 0;
   let travelled = 0;
+  // A client sends a small piece for each packet: those that arrive together go to the worker together.
+  let gathered: Buffer[] = [];
+  const flush = (): void => {
+    const pieces = gathered;
+    gathered = [];
+    if (pieces.length > 0) postBytes(near, pieces);
+  };
   const onData = (piece: Buffer): void => {
     waiting += piece.length;
     travelled += piece.length;
     if (waiting > WINDOW_BYTES) stream.pause();
-    near.postMessage({ kind: "bytes", bytes: piece } satisfies ToWorker, []);
+    if (gathered.push(piece) === 1) setImmediate(flush);
     if (kind === "receive") options.onProgress?.(travelled);
   };
   const onMessage = (message: FromWorker): void => {

@@ -54,7 +54,9 @@ export class ContextStore {
   ): Promise<SyncedContext> {
     requireFiles(session);
     if (this.#clock.now() - this.#collected > COLLECT_MS) await this.collect();
-    const key = `${filter.name}:${session.sharedKey}`;
+    // A part of a directory has a copy of its own: else two builds of one directory would undo each other's.
+    const part = filter.follow === undefined ? "" : `:${filter.follow.join(":")}`;
+    const key = `${filter.name}:${session.sharedKey}${part}`;
     const slot = this.#claim(key);
     const path = join(this.#directory, slot, "tree");
     try {

@@ -149,7 +149,7 @@ async function sourceOf(
 ): Promise<CopySource> {
   const selection = { sources, exclude: instruction.exclude.map(expand) };
   if (instruction.from === undefined) {
-    const { path, ignore } = await session.contexts.main();
+    const { path, ignore } = await session.contexts.main(sources);
     return contextSource({ ...selection, ignore }, path);
   }
   const other = await findRoot(instruction.from);

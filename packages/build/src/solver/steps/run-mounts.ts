@@ -75,7 +75,7 @@ async function bindDigest(
   try {
     if ("context" in from) {
       const { path: root, ignore } =
-        from.context === undefined ? await session.contexts.main() : await session.contexts.named(from.context);
+        from.context === undefined ? await session.contexts.main(sources) : await session.contexts.named(from.context);
       const { digest } = await digestFiles({ root, ignore, sources }, { owners: false, names: true }, session.signal);
       return digest;
     }
@@ -175,7 +175,7 @@ async function treeOf(
   const { session, owned } = place;
   if ("layers" in from) return rootFor(session, from.layers, readOnly, owned);
   const { path, ignore } =
-    from.context === undefined ? await session.contexts.main() : await session.contexts.named(from.context);
+    from.context === undefined ? await session.contexts.main([source]) : await session.contexts.named(from.context);
   if (readOnly && ignore.length === 0) return path;
   const copy = await session.directory();
   const destination = posix.resolve("/", source);

@@ -2,6 +2,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { daemonFlags } from "@boxship/base/entry";
 import {
   busyboxTree,
   dockerCli,
@@ -38,7 +39,7 @@ export function engineProgram(flags: readonly string[] = []): readonly string[] 
   const bundle = join(repositoryRoot, "dist/current/boxship.cjs");
   if (!existsSync(bundle)) throw new Error("no bundle: run scripts/build.sh --bundle");
   // The real path: a build from which something runs stays on disk.
-  return [process.execPath, "--disable-warning=ExperimentalWarning", ...flags, realpathSync(bundle), "daemon-process"];
+  return [process.execPath, ...daemonFlags, ...flags, realpathSync(bundle), "daemon-process"];
 }
 
 /** What benchmarks share: brought up when it is first asked for, taken down at the end. */

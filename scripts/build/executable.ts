@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { daemonFlags } from "@boxship/base/entry";
 import type { Parts } from "./bundle.ts";
 
 /**
@@ -31,7 +32,7 @@ export async function buildExecutable(root: string, parts: Parts): Promise<void>
       output: join(work, "boxship"),
       disableExperimentalSEAWarning: true,
       useCodeCache: false,
-      execArgv: ["--disable-warning=ExperimentalWarning"],
+      execArgv: daemonFlags,
       execArgvExtension: "none",
       assets,
     };

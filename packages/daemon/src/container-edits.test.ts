@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
@@ -7,8 +7,15 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Boxship, startBoxship, type TempDir, tempDir } from "@boxship/testkit";
 
 interface Inspected {
-  readonly State: { readonly Pid: number };
-  readonly HostConfig: { readonly PortBindings: object; readonly Mounts?: readonly object[]; readonly Binds: string[] };
+  readonly Id: string;
+  readonly RestartCount: number;
+  readonly State: { readonly Pid: number; readonly Status: string };
+  readonly HostConfig: {
+    readonly Memory: number;
+    readonly PortBindings: object;
+    readonly Mounts?: readonly object[];
+    readonly Binds: string[];
+  };
   readonly NetworkSettings: { readonly Ports: Readonly<Record<string, readonly { HostPort: string }[] | null>> };
   readonly Mounts: readonly { readonly Type: string; readonly Destination: string; readonly RW: boolean }[];
 }
@@ -25,10 +32,46 @@ async function run(cmd: readonly string[], hostConfig: object = {}): Promise<str
   await engine.client.json("POST", `/containers/create?name=${name}`, {
     Image: "busybox",
     Cmd: cmd,
+    StopSignal: "SIGKILL",
     HostConfig: { NetworkMode: "none", ...hostConfig },
   });
   await engine.client.json("POST", `/containers/${name}/start`);
   return name;
+}
+
+/** A container whose mounts its process has locked, by what it did: the kernel takes none of them away from it. */
+async function runLocked(script: string, hostConfig: object = {}): Promise<string> {
+  const name = await run(["unshare", "-Urm", "sh", "-c", script], {
+    Privileged: true,
+    Binds: [`${files.join("shared")}:/data`],
+    ...hostConfig,
+  });
+  await untilLocked(name);
+  return name;
+}
+
+/** Until the process has a user namespace of its own. */
+async function untilLocked(name: string): Promise<void> {
+  const { Pid } = (await untilRunning(name)).State;
+  while (readlinkSync(`/proc/${Pid}/ns/user`) === readlinkSync("/proc/self/ns/user")) await delay(5);
+}
+
+async function untilRunning(name: string): Promise<Inspected> {
+  for (;;) {
+    const now = await inspect(name);
+    if (now.State.Status === "running") return now;
+    await delay(10);
+  }
+}
+
+/** What inspect says, and what is so, of one and the same process. */
+async function settled(name: string): Promise<{ readonly now: Inspected; readonly mounted: boolean }> {
+  for (;;) {
+    const now = await untilRunning(name);
+    const { output } = await shell(name, "grep -q ' /data ' /proc/mounts && echo yes").catch(() => ({ output: "" }));
+    const { State } = await inspect(name);
+    if (State.Status === "running" && State.Pid === now.State.Pid) return { now, mounted: output === "yes" };
+  }
 }
 
 /** What a shell in the container prints, and its status. */
@@ -51,6 +94,7 @@ const mount = (name: string, body: object) =>
   engine.client.call("POST", `/boxship/containers/${name}/mounts`, { body });
 const unmount = (name: string, target: string, more = "") =>
   engine.client.call("DELETE", `/boxship/containers/${name}/mounts?target=${target}${more}`);
+const recreate = (name: string, target: string) => unmount(name, target, "&recreate=1");
 const publish = (name: string, body: object) =>
   engine.client.call("POST", `/boxship/containers/${name}/ports`, { body });
 const unpublish = (name: string, query: string) =>
@@ -223,9 +267,75 @@ describe("containers are changed without being made anew", { timeout: 240_000 },
     await engine.client.json("DELETE", `/containers/${web}?force=1`);
   });
 
+  test("what the kernel refuses is done with a new process for who agrees, and everything else stays", async () => {
+    const name = await runLocked("[ -e /mark ] || echo first > /mark; exec sleep 10000", {
+      RestartPolicy: { Name: "always" },
+    });
+    const old = await inspect(name);
+    const refused = await unmount(name, "/data");
+    assert.equal(refused.status, 409, refused.text);
+    assert.match(refused.text, /cannot change while container .* runs.*--recreate/);
+    assert.deepEqual((await inspect(name)).State.Pid, old.State.Pid);
+    assert.deepEqual(await destinations(name), ["/data"]);
+    // Another change must not come in between, and what else is changed meanwhile is kept.
+    const [done, renamed] = await Promise.all([
+      recreate(name, "/data"),
+      engine.client.call("POST", `/containers/${name}/update`, { body: { Memory: 64 << 20 } }),
+    ]);
+    assert.deepEqual([done.status, renamed.status], [204, 200], done.text);
+    const made = await inspect(name);
+    assert.notEqual(made.State.Pid, old.State.Pid);
+    assert.equal(made.HostConfig.Memory, 64 << 20);
+    assert.deepEqual([made.Id, made.RestartCount, made.Mounts], [old.Id, 0, []]);
+    assert.equal((await shell(name, "cat /mark; ls /data")).output, "first");
+    await engine.client.json("DELETE", `/containers/${name}?force=1`);
+  });
+
+  test("a container that does not start with the change runs on as it was", async () => {
+    mkdirSync(files.join("programs"));
+    writeFileSync(files.join("programs/serve"), "#!/bin/sh\nexec unshare -Urm sleep 10000\n", { mode: 0o755 });
+    const name = await run(["/data/serve"], {
+      Privileged: true,
+      AutoRemove: true,
+      Binds: [`${files.join("programs")}:/data`],
+    });
+    await untilLocked(name);
+    const answer = await recreate(name, "/data");
+    assert.equal(answer.status, 409, answer.text);
+    assert.match(answer.text, /does not start with the change, and runs as before: .*serve/);
+    assert.deepEqual(await destinations(name), ["/data"]);
+    assert.equal((await shell(name, "test -e /data/serve")).status, 0);
+    await engine.client.json("DELETE", `/containers/${name}?force=1`);
+  });
+
+  test("kill -9 at each step of a change with a new process: it is done, or not begun", async () => {
+    const name = await runLocked("echo >> /starts; exec sleep 10000");
+    const { Id } = await inspect(name);
+    let done = 0;
+    for (let round = 0; round < 5; round++) {
+      const change = recreate(name, "/data").catch(() => undefined);
+      await delay(round * 28);
+      await freshEngine();
+      const answer = await change;
+      const { now, mounted } = await settled(name);
+      assert.equal(now.Id, Id);
+      assert.equal(mounted, now.Mounts.length === 1, `round ${round}`);
+      if (answer?.status === 204) assert.equal(mounted, false);
+      assert.notEqual((await shell(name, "wc -l < /starts")).output, "0");
+      if (mounted) continue;
+      done++;
+      const put = await mount(name, { Bind: `${files.join("shared")}:/data` });
+      assert.equal(put.status, 201, put.text);
+      await engine.client.json("POST", `/containers/${name}/restart?t=0`);
+      await untilLocked(name);
+    }
+    assert.ok(done > 0);
+    await engine.client.json("DELETE", `/containers/${name}?force=1`);
+  });
+
   test("kill -9 in the middle of changes: what inspect says is so", async () => {
     const name = await run(["httpd", "-f", "-p", "80", "-h", "/etc"], { NetworkMode: "bridge" });
-    for (let round = 0; round < 8; round++) {
+    for (let round = 0; round < 5; round++) {
       const change = [
         mount(name, { Bind: `${files.join("shared")}:/m${round}` }),
         publish(name, { Port: String(1000 + round) }),

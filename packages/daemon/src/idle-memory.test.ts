@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import { FakeClock } from "@boxship/base";
+import { daemonFlags } from "@boxship/base/entry";
 import { IdleMemory } from "./idle-memory.ts";
 
 test("memory is released once after each spell of work, and no timer runs while nothing is asked", async () => {
@@ -20,4 +22,25 @@ test("memory is released once after each spell of work, and no timer runs while 
   idle.work();
   await clock.advance(5000);
   assert.equal(released, 2);
+});
+
+test("what worker threads and the main one have used is given back, not kept for later", { timeout: 60_000 }, () => {
+  // In a process of its own, with the flags of the daemon. Each thread fills about 40 MB.
+  const script = `
+    const { releaseMemory } = await import(process.argv[1]);
+    const { Worker } = await import("node:worker_threads");
+    const fill = "const kept = []; for (let at = 0; at < 200_000; at++) kept.push({ at, text: String(at), list: [at] })";
+    await releaseMemory();
+    const before = process.memoryUsage.rss();
+    for (let round = 0; round < 2; round++) {
+      const workers = [1, 2, 3].map(() => new Worker(fill, { eval: true }));
+      await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once("exit", resolve))));
+    }
+    (0, eval)(fill);
+    await releaseMemory();
+    console.log(Math.round((process.memoryUsage.rss() - before) / 1e6));`;
+  const module = new URL("./idle-memory.ts", import.meta.url).href;
+  const args = [...daemonFlags, "--input-type=module", "--eval", script, "--", module];
+  const kept = Number(execFileSync(process.execPath, args, { encoding: "utf8" }));
+  assert.ok(kept < 30, `${kept} MB more than before`);
 });

@@ -42,15 +42,16 @@ export class IdleMemory implements Disposable {
   }
 }
 
-let collect: (() => void) | undefined;
+let collect: ((options: { readonly type: "major"; readonly flavor: "last-resort" }) => void) | undefined;
 
 /** Collects garbage, returns free memory to the kernel, and lets go of program text that can be mapped again. */
-async function releaseMemory(): Promise<void> {
+export async function releaseMemory(): Promise<void> {
   if (collect === undefined) {
     setFlagsFromString("--expose-gc");
-    collect = runInNewContext("gc") as () => void;
+    collect = runInNewContext("gc") as typeof collect;
   }
-  collect();
+  // An ordinary collection keeps the pages that it empties.
+  collect?.({ type: "major", flavor: "last-resort" });
   trimAllocator();
   await releaseFilePages();
 }

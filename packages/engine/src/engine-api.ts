@@ -9,7 +9,7 @@ import type {
   Resources,
   RestartPolicy,
 } from "./container/config.ts";
-import type { MountToAdd } from "./container/container-mounts.ts";
+import type { MountChangeOptions, MountToAdd } from "./container/container-mounts.ts";
 import type { PortChoice } from "./container/container-ports.ts";
 import type { ContainerRecord, MountPoint, PublishedPort } from "./container/record.ts";
 import type { ImagesApi, RegistryCredentials } from "./image-api.ts";
@@ -62,10 +62,17 @@ export interface ContainersApi {
   addPort(ref: string, port: string, binding: PortBinding): Promise<readonly PublishedPort[]>;
   /** Takes published ports back, at once if it runs. `NotFound` when none fits. */
   removePort(ref: string, choice: PortChoice): Promise<void>;
-  /** Adds a mount, at once if it runs; its writable layer stays as it is. `AlreadyExists` when the place is taken. */
-  addMount(ref: string, mount: MountToAdd): Promise<MountPoint>;
-  /** Takes a mount away, at once if it runs, with `volume` also its anonymous volume. `NotFound` */
-  removeMount(ref: string, destination: string, options?: { readonly volume?: boolean }): Promise<void>;
+  /**
+   * Adds a mount, at once if it runs; its writable layer stays as it is. With `recreate` it gets a new process where the
+   * kernel refuses that, and runs on as it was when it does not start so. `AlreadyExists` when the place is taken.
+   */
+  addMount(ref: string, mount: MountToAdd, options?: MountChangeOptions): Promise<MountPoint>;
+  /** Takes a mount away as {@link addMount} adds one, with `volume` also its anonymous volume. `NotFound` */
+  removeMount(
+    ref: string,
+    destination: string,
+    options?: MountChangeOptions & { readonly volume?: boolean },
+  ): Promise<void>;
   /** Removes all containers that do not run and pass the filter; what their writable layers took is given back. */
   prune(
     filter: (container: ContainerView) => boolean,

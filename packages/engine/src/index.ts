@@ -1,6 +1,6 @@
 export { type ParsedBind, parseBind } from "./container/bind-parse.ts";
 export * from "./container/config.ts";
-export type { MountToAdd } from "./container/container-mounts.ts";
+export type { MountChangeOptions, MountToAdd } from "./container/container-mounts.ts";
 export type { PortChoice } from "./container/container-ports.ts";
 export * from "./container/record.ts";
 export * from "./container/state.ts";

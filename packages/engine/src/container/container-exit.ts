@@ -1,6 +1,7 @@
 import type { ExitStatus } from "@boxship/runtime";
 import { type EngineContext, eventAttributes, liveOf } from "../context.ts";
 import { releaseRun } from "./container-cleanup.ts";
+import { editExited } from "./container-edit.ts";
 import { removeLocked } from "./container-remove.ts";
 import { scheduleRestart } from "./container-restart-due.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -23,17 +24,19 @@ export async function exitLocked(context: EngineContext, id: string, status: Exi
   context.logForwarding.end(id);
   const rotation = live.logRotation;
   delete live.logRotation;
-  const restarting = shouldRestart({
-    policy: record.hostConfig.restartPolicy ?? NO_RESTART,
-    exitCode: status.code,
-    stoppedByUser: record.stoppedByUser,
-    restartCount: record.restartCount,
-  });
+  const restarting =
+    record.edit !== undefined ||
+    shouldRestart({
+      policy: record.hostConfig.restartPolicy ?? NO_RESTART,
+      exitCode: status.code,
+      stoppedByUser: record.stoppedByUser,
+      restartCount: record.restartCount,
+    });
   // Addresses and ports are free before anybody hears of the end, so that the next container can have them.
   await context.network.removeSandbox(id).catch((error: unknown) => {
     context.logger.error("the network of an ended container stays for now", { container: record.name, error });
   });
-  const ended = endedRecord(record, status, restarting);
+  const ended = editExited(endedRecord(record, status, restarting));
   const saved = await context.containers.note(ended);
   if (status.oomKilled) context.events.publish("container", "oom", id, eventAttributes(ended));
   context.events.publish("container", "die", id, {
@@ -49,7 +52,7 @@ export async function exitLocked(context: EngineContext, id: string, status: Exi
     return;
   }
   // Until the end is on disk, the runtime's report is what the next daemon would know it by.
-  await releaseQuietly(context, ended, { keepReport: !saved });
+  await releaseQuietly(context, { ...ended, mounts: record.mounts }, { keepReport: !saved });
   if (!saved) {
     context.containers.whenSaved(id, () =>
       context.background.run(`clean-up of container ${record.name}`, () =>
@@ -57,7 +60,10 @@ export async function exitLocked(context: EngineContext, id: string, status: Exi
       ),
     );
   }
-  if (restarting) scheduleRestart(context, ended, status.finishedAt.getTime() - record.state.startedAt);
+  // Who changes its mounts starts it.
+  if (restarting && record.edit === undefined) {
+    scheduleRestart(context, ended, status.finishedAt.getTime() - record.state.startedAt);
+  }
 }
 
 async function releaseQuietly(

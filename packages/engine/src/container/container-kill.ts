@@ -1,6 +1,7 @@
 import { Conflict, InvalidArgument } from "@boxship/base";
 import { signalNumber } from "@boxship/kernel";
 import { type EngineContext, eventAttributes } from "../context.ts";
+import { withoutEdit } from "./container-edit.ts";
 import type { ContainerRecord } from "./record.ts";
 import { isAlive } from "./state.ts";
 
@@ -46,7 +47,7 @@ export async function killContainer(context: EngineContext, ref: string, signal 
     const patience = new AbortController();
     const end = context.waiters.wait(record, "next-exit", patience.signal).catch(() => {});
     const ends = number === SIGKILL || number === stopSignalOf(record);
-    await sendSignal(context, ends ? await markStopped(context, record) : record, number);
+    await sendSignal(context, ends ? await markStopped(context, withoutEdit(record)) : record, number);
     context.events.publish("container", "kill", id, { ...eventAttributes(record), signal: String(number) });
     return { end, patience };
   });
@@ -57,10 +58,9 @@ export async function killContainer(context: EngineContext, ref: string, signal 
 
 /** The end that follows is the user's wish: no restart policy brings it back. Durable before the signal is sent. */
 export async function markStopped(context: EngineContext, record: ContainerRecord): Promise<ContainerRecord> {
-  if (record.stoppedByUser) return record;
-  const marked: ContainerRecord = { ...record, stoppedByUser: true };
   // Only a policy looks at the mark; without one the write would be for nothing.
-  if ((record.hostConfig.restartPolicy?.name ?? "no") === "no") return record;
+  const policy = record.hostConfig.restartPolicy?.name ?? "no";
+  const marked = record.stoppedByUser || policy === "no" ? record : { ...record, stoppedByUser: true };
   await context.containers.note(marked);
   return marked;
 }

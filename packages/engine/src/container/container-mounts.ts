@@ -12,6 +12,8 @@ import { type EngineContext, eventAttributes } from "../context.ts";
 import { volumeResolver } from "../volume/volume-ensure.ts";
 import { cleanDestination, parseBind } from "./bind-parse.ts";
 import type { HostConfig, MountSpec } from "./config.ts";
+import { mountSetOf, withMountSet } from "./container-edit.ts";
+import { beginRecreation, finishRecreation, refuseEdited } from "./container-recreate.ts";
 import { resolveMounts } from "./mounts-resolve.ts";
 import type { ContainerRecord, MountPoint } from "./record.ts";
 import { mountKey, prepareSource } from "./start-rootfs.ts";
@@ -20,22 +22,35 @@ import { isAlive } from "./state.ts";
 
 /**
  * Mounts of a container that exists. A stopped one has them at its next start; into one that runs they are mounted at once.
+ * What the kernel refuses while the process runs is done by `container-recreate.ts` for a caller who agrees to that.
  *
  * Durable: the record names the place (`unsettledMount`) before the kernel is asked and takes it back with the result. After
- * a crash in between the record decides, and {@link settleMount} makes the container agree.
+ * a crash in between the record decides, and {@link settleMount} makes the container agree; where the kernel refuses that,
+ * the container decides.
  */
 
 /** One mount, as `-v` or as `--mount` writes it. */
 export type MountToAdd = { readonly bind: string } | { readonly mount: MountSpec };
 
+export interface MountChangeOptions {
+  /** Give the container a new process where the kernel refuses the change to the one that runs. @default false */
+  readonly recreate?: boolean;
+}
+
 /** Adds a mount. @throws AlreadyExists something is mounted there; InvalidArgument, NotFound */
-export async function addMount(context: EngineContext, ref: string, asked: MountToAdd): Promise<MountPoint> {
+export async function addMount(
+  context: EngineContext,
+  ref: string,
+  asked: MountToAdd,
+  options: MountChangeOptions = {},
+): Promise<MountPoint> {
   const { id } = context.containers.resolve(ref);
-  return await context.locks.run(id, async () => {
+  using pins = new DisposableStack();
+  await using undo = new AsyncDisposableStack();
+  const planned = await context.locks.run(id, async () => {
     const record = context.containers.resolve(id);
     refuseRemoved(record);
-    using pins = new DisposableStack();
-    await using undo = new AsyncDisposableStack();
+    refuseEdited(record);
     const hostConfig: HostConfig = "bind" in asked ? { binds: [asked.bind] } : { mounts: [asked.mount] };
     const request = { ...hostConfig, volumeDriver: record.hostConfig.volumeDriver ?? "" };
     const [point] = await resolveMounts(
@@ -45,16 +60,40 @@ export async function addMount(context: EngineContext, ref: string, asked: Mount
     if (point === undefined) throw new InvalidArgument("no mount was given");
     refuseTaken(record, point.destination);
     const added = withMount(record, point, asked);
-    if (isAlive(record.state)) {
-      await context.containers.save({ ...record, unsettledMount: point.destination });
-      undo.defer(() => context.containers.save(record));
-      await mountLive(context, record, point, undo);
+    if (isAlive(record.state) && !(await mountAtOnce(context, record, point, { ...options, undo }))) {
+      await beginRecreation(context, record, added);
+      return { point, begun: added };
     }
     await context.containers.save(added);
     undo.move();
     context.events.publish("container", "update", id, eventAttributes(added));
-    return point;
+    return { point, begun: undefined };
   });
+  if (planned.begun === undefined) return planned.point;
+  await finishRecreation(context, id);
+  undo.move();
+  context.events.publish("container", "update", id, eventAttributes(planned.begun));
+  return planned.point;
+}
+
+/** @returns false when the kernel refuses it and the container is to be made anew for it; nothing is left of it then */
+async function mountAtOnce(
+  context: EngineContext,
+  record: ContainerRecord,
+  point: MountPoint,
+  { recreate = false, undo: outer }: MountChangeOptions & { readonly undo: AsyncDisposableStack },
+): Promise<boolean> {
+  await using undo = new AsyncDisposableStack();
+  await context.containers.save({ ...record, unsettledMount: { destination: point.destination } });
+  undo.defer(() => context.containers.save(record));
+  try {
+    await mountLive(context, record, point, undo);
+  } catch (error) {
+    if (recreate && isRefusal(error)) return false;
+    throw liveFailure(record, point.destination, error);
+  }
+  outer.use(undo.move());
+  return true;
 }
 
 /** Takes a mount away. @param options.volume also its volume, when it is anonymous. @throws NotFound */
@@ -62,13 +101,14 @@ export async function removeMount(
   context: EngineContext,
   ref: string,
   path: string,
-  options: { readonly volume?: boolean } = {},
+  options: MountChangeOptions & { readonly volume?: boolean } = {},
 ): Promise<void> {
   const { id } = context.containers.resolve(ref);
   const destination = cleanDestination(path, path);
-  await context.locks.run(id, async () => {
+  const done = await context.locks.run(id, async () => {
     const record = context.containers.resolve(id);
     refuseRemoved(record);
+    refuseEdited(record);
     const point = record.mounts.find((candidate) => candidate.destination === destination);
     const isTmpfs = tmpfsKey(record.hostConfig, destination) !== undefined;
     if (point === undefined && !isTmpfs) {
@@ -78,28 +118,42 @@ export async function removeMount(
     }
     const removed = withoutMount(record, destination);
     if (isAlive(record.state)) {
-      await context.containers.save({ ...removed, unsettledMount: destination });
+      const unsettled = { destination, before: mountSetOf(record) };
+      await context.containers.save({ ...removed, unsettledMount: unsettled });
       try {
         await unmountFromContainer(record.state.pid, destination);
       } catch (error) {
-        await context.containers.save(record);
+        const begun = options.recreate === true && isRefusal(error);
+        if (begun) await beginRecreation(context, record, removed);
+        else await context.containers.save(record);
+        if (begun) return { point, removed, begun };
         throw liveFailure(record, destination, error);
       }
       if (point !== undefined) await release(context, removed, point);
     }
     await context.containers.save(removed);
-    context.events.publish("container", "update", id, eventAttributes(removed));
-    if (options.volume === true && point?.anonymous === true) await removeVolume(context, point);
+    return { point, removed, begun: false };
   });
+  if (done.begun) await finishRecreation(context, id);
+  context.events.publish("container", "update", id, eventAttributes(done.removed));
+  if (options.volume === true && done.point?.anonymous === true) await removeVolume(context, done.point);
 }
 
 /** After a crash: what was being mounted or taken away is there only if the record has it. The caller holds the lock. */
 export async function settleMount(context: EngineContext, record: ContainerRecord): Promise<ContainerRecord> {
-  const { unsettledMount: destination, ...settled } = record;
-  if (destination === undefined) return record;
+  const { unsettledMount, ...settled } = record;
+  if (unsettledMount === undefined) return record;
+  const { destination, before } = unsettledMount;
   const isThere = record.mounts.some((point) => point.destination === destination);
   if (isAlive(record.state) && !isThere && tmpfsKey(record.hostConfig, destination) === undefined) {
-    await unmountFromContainer(record.state.pid, destination);
+    try {
+      await unmountFromContainer(record.state.pid, destination);
+    } catch (error) {
+      if (before === undefined || !isRefusal(error)) throw error;
+      const kept = withMountSet(settled, before);
+      await context.containers.save(kept);
+      return kept;
+    }
   }
   await context.containers.save(settled);
   return settled;
@@ -116,47 +170,44 @@ async function mountLive(
   const rootfs = context.snapshotter.mergedDirectory(record.id);
   const source = await prepareSource(context, record, rootfs, point, undo);
   const { destination } = point;
-  try {
-    await mountIntoContainer({
-      pid,
-      destination,
-      rootfs,
-      content:
-        point.type === "tmpfs"
-          ? { type: "tmpfs", options: point.options ?? [] }
-          : {
-              type: "bind",
-              source,
-              readOnly: !point.readWrite,
-              readOnlyRecursive: isRecursivelyReadOnly(context, point),
-              recursive: point.nonRecursive !== true,
-              propagation: point.propagation,
-            },
-    });
-  } catch (error) {
-    throw liveFailure(record, destination, error);
-  }
+  await mountIntoContainer({
+    pid,
+    destination,
+    rootfs,
+    content:
+      point.type === "tmpfs"
+        ? { type: "tmpfs", options: point.options ?? [] }
+        : {
+            type: "bind",
+            source,
+            readOnly: !point.readWrite,
+            readOnlyRecursive: isRecursivelyReadOnly(context, point),
+            recursive: point.nonRecursive !== true,
+            propagation: point.propagation,
+          },
+  });
   undo.defer(() => unmountFromContainer(pid, destination));
 }
 
 /** Kernels and namespaces in which a mount cannot change while its container runs. */
 const REFUSALS: ReadonlySet<string> = new Set(["EPERM", "EINVAL", "ENOSYS", "EBUSY"]);
 
+function isRefusal(error: unknown): boolean {
+  // Errors of a worker come with their cause as text.
+  const code = systemCode(error) ?? "";
+  return REFUSALS.has(code) || REFUSALS.has(/: (E[A-Z]+)\b/.exec(asBoxshipError(error).message)?.[1] ?? "");
+}
+
 function liveFailure(record: ContainerRecord, destination: string, error: unknown): Error {
-  if (!REFUSALS.has(causeCode(error) ?? "")) return asBoxshipError(error);
+  if (!isRefusal(error)) return asBoxshipError(error);
   return new FailedPrecondition(
     `the mount at ${destination} cannot change while container ${record.name} runs: ${asBoxshipError(error).message}`,
     {
       subject: { kind: "mount", name: destination },
       cause: error,
-      remedy: `stop it, change its mounts, and start it again: boxship stop ${record.name}`,
+      remedy: "let it have a new process for that, with all else as it is: --recreate",
     },
   );
-}
-
-/** Errors of a worker come with their cause as text. */
-function causeCode(error: unknown): string | undefined {
-  return systemCode(error) ?? /\b(E[A-Z]{3,})\b/.exec(asBoxshipError(error).message)?.[1];
 }
 
 /** Lets go of what a mount showed, unless another one shows it, too. */

@@ -1,5 +1,6 @@
 import { errorMessage } from "@boxship/base";
 import { currentRecord, type EngineContext, liveOf } from "../context.ts";
+import { startRecreated } from "./container-recreate.ts";
 import { startLocked } from "./container-start.ts";
 import type { ContainerRecord } from "./record.ts";
 import { NO_RESTART, nextDelay, shouldRestart } from "./restart-policy.ts";
@@ -22,6 +23,7 @@ async function restartNow(context: EngineContext, id: string): Promise<void> {
   const record = context.containers.get(id);
   // A stop, a start or a removal came first.
   if (record?.state.status !== "restarting") return;
+  if (record.edit !== undefined) return await startRecreated(context, id);
   await context.containers.note({ ...record, restartCount: record.restartCount + 1 });
   try {
     await startLocked(context, id, { byUser: false });

@@ -9,6 +9,7 @@ import { startLogRotation } from "../log/log-rotation.ts";
 import { attachToRuntime } from "./container-attach.ts";
 import { findCheckpoint } from "./container-checkpoint.ts";
 import { releaseRun } from "./container-cleanup.ts";
+import { editFailed, withoutEdit } from "./container-edit.ts";
 import { removeLocked } from "./container-remove.ts";
 import { startHealth } from "./health-start.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -124,7 +125,7 @@ async function launch(
   live.pendingAttaches.clear();
   const startedAt = context.clock.now();
   const started: ContainerRecord = {
-    ...record,
+    ...withoutEdit(record),
     endpoints: network.endpoints,
     ports: network.ports,
     state: transition(record.name, record.state, { status: "running", pid, startedAt }),
@@ -166,7 +167,7 @@ async function recordFailure(context: EngineContext, before: ContainerRecord, th
   for (const pending of live.pendingAttaches) pending.fail();
   live.pendingAttaches.clear();
   const { state } = before;
-  const failed: ContainerRecord = {
+  const failed = editFailed({
     ...before,
     endpoints: before.endpoints.map(({ active: _active, ...endpoint }) => endpoint),
     ports: [],
@@ -181,9 +182,10 @@ async function recordFailure(context: EngineContext, before: ContainerRecord, th
             finishedAt: context.clock.now(),
             oomKilled: false,
           },
-  };
+  });
   await context.containers.note(failed);
   if (failed.state.status === "exited") context.waiters.exited(failed, false);
-  if (before.hostConfig.autoRemove === true && !isAlive(state)) await removeLocked(context, failed, { volumes: true });
+  const isOver = failed.state.status !== "restarting" && !isAlive(state);
+  if (before.hostConfig.autoRemove === true && isOver) await removeLocked(context, failed, { volumes: true });
   return error;
 }

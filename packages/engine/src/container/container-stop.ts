@@ -1,5 +1,6 @@
 import { sleep } from "@boxship/base";
 import { type EngineContext, eventAttributes, liveOf } from "../context.ts";
+import { withoutEdit } from "./container-edit.ts";
 import { markStopped, parseSignal, sendSignal, stopSignalOf } from "./container-kill.ts";
 import type { ContainerRecord } from "./record.ts";
 import { isAlive, transition } from "./state.ts";
@@ -15,6 +16,8 @@ export interface StopOptions {
   /** Seconds until SIGKILL; -1 waits for ever. */
   readonly timeout?: number;
   readonly signal?: string;
+  /** It gets other mounts and is started again at once; a restart that is due is left alone. */
+  readonly forEdit?: boolean;
 }
 
 /** Ends a container in order. @returns false when it was not running */
@@ -34,10 +37,12 @@ interface BegunStop {
 
 /** First half, under the lock: cancel a restart that is due, or send the stop signal. */
 async function beginStop(context: EngineContext, id: string, options: StopOptions): Promise<BegunStop | undefined> {
-  const record = context.containers.resolve(id);
+  const { forEdit = false } = options;
+  const found = context.containers.resolve(id);
+  const record = forEdit ? found : withoutEdit(found);
   const signal =
     options.signal === undefined || options.signal === "" ? stopSignalOf(record) : parseSignal(options.signal);
-  if (record.state.status === "restarting") {
+  if (record.state.status === "restarting" && !forEdit) {
     const live = liveOf(context, id);
     live.restart?.timer[Symbol.dispose]();
     delete live.restart;
@@ -50,7 +55,7 @@ async function beginStop(context: EngineContext, id: string, options: StopOption
   }
   if (!isAlive(record.state)) return undefined;
   const exited = context.waiters.wait(record, "next-exit");
-  const marked = await markStopped(context, record);
+  const marked = forEdit ? record : await markStopped(context, record);
   await sendSignal(context, marked, signal);
   context.events.publish("container", "kill", id, { ...eventAttributes(record), signal: String(signal) });
   return { record: marked, exited };

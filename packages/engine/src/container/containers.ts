@@ -42,7 +42,7 @@ export function containersApi(context: EngineContext): ContainersApi {
     remove: (ref, options) => removeContainer(context, ref, options),
     addPort: (ref, port, binding) => addPort(context, ref, port, binding),
     removePort: (ref, choice) => removePort(context, ref, choice),
-    addMount: (ref, mount) => addMount(context, ref, mount),
+    addMount: (ref, mount, options) => addMount(context, ref, mount, options),
     removeMount: (ref, destination, options) => removeMount(context, ref, destination, options),
     prune: (filter) => pruneContainers(context, filter),
     list: (options) => listContainers(context, options),

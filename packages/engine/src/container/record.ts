@@ -1,4 +1,4 @@
-import type { ContainerConfig, EndpointRequest, HostConfig } from "./config.ts";
+import type { ContainerConfig, EndpointRequest, HostConfig, MountSpec } from "./config.ts";
 import type { ContainerState } from "./state.ts";
 
 /** Format of the record on disk; a newer one is refused rather than misread. */
@@ -85,11 +85,34 @@ export interface ContainerRecord {
   readonly state: ContainerState;
   readonly restartCount: number;
   /** A mount at this place is being added or taken away while the container runs: see `container-mounts.ts`. */
-  readonly unsettledMount?: string;
+  readonly unsettledMount?: {
+    readonly destination: string;
+    /** One that is being taken away: what there was with it. */
+    readonly before?: MountSet;
+  };
+  /** A change of its mounts for which it gets a new process: see `container-recreate.ts`. */
+  readonly edit?: ContainerEdit;
   /** While it is being removed: its anonymous volumes go too. */
   readonly removeVolumes?: boolean;
   /** The user stopped it: `unless-stopped` and `always` stay away until it is started again. */
   readonly stoppedByUser: boolean;
+}
+
+/** What is mounted in a container, as it was resolved and as it was asked for. */
+export interface MountSet {
+  readonly mounts: readonly MountPoint[];
+  readonly hostConfig: {
+    readonly binds?: readonly string[];
+    readonly mounts?: readonly MountSpec[];
+    readonly tmpfs?: Readonly<Record<string, string>>;
+  };
+}
+
+/** A change of mounts that is under way. */
+export interface ContainerEdit {
+  /** `stopping`: the process still has the old ones, and `set` is the new; `starting`: the other way round. */
+  readonly phase: "stopping" | "starting";
+  readonly set: MountSet;
 }
 
 /** {@link ContainerConfig} after the image's defaults; every field decided. */

@@ -6,6 +6,7 @@ import { releaseMounts } from "./container-cleanup.ts";
 import { exitLocked } from "./container-exit.ts";
 import { settleMount } from "./container-mounts.ts";
 import { settlePorts } from "./container-ports.ts";
+import { finishRecreation } from "./container-recreate.ts";
 import { removeLocked } from "./container-remove.ts";
 import { scheduleRestart } from "./container-restart-due.ts";
 import { startLocked } from "./container-start.ts";
@@ -54,6 +55,7 @@ async function takeOver(context: EngineContext, record: ContainerRecord): Promis
       await settleMount(context, currentRecord(context, id));
       await settlePorts(context, record);
       await resume(context, record);
+      goOn(context, record);
       return;
     }
     case "created":
@@ -64,13 +66,21 @@ async function takeOver(context: EngineContext, record: ContainerRecord): Promis
     case "stopped":
       await context.logForwarding.finish(context, record);
       await exitLocked(context, id, found.exit);
+      goOn(context, record);
       return;
     case "absent":
       await context.logForwarding.finish(context, record);
       // After a reboot there is nothing left that could tell how it ended.
       await exitLocked(context, id, { code: 255, finishedAt: new Date(context.clock.now()), oomKilled: false });
+      goOn(context, record);
       return;
   }
+}
+
+/** A change of its mounts that was cut off. */
+function goOn(context: EngineContext, { id, name, edit }: ContainerRecord): void {
+  if (edit === undefined) return;
+  context.background.run(`change of the mounts of container ${name}`, () => finishRecreation(context, id));
 }
 
 async function resume(context: EngineContext, record: ContainerRecord): Promise<void> {

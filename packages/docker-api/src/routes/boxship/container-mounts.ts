@@ -23,11 +23,12 @@ export const containerMountAdd = defineRoute({
   path: "/boxship/containers/{id}/mounts",
   doc: {
     state: "works",
-    note: "extension: adds a mount to a container (`Bind` as in `HostConfig.Binds`, or `Mount` as in `HostConfig.Mounts`), at once if it runs; answers with the mount",
+    note: "extension: adds a mount to a container (`Bind` as in `HostConfig.Binds`, or `Mount` as in `HostConfig.Mounts`), at once if it runs; with `recreate=1` it gets a new process where the kernel refuses that; answers with the mount",
   },
+  query: (query) => ({ recreate: flag(query, "recreate") }),
   body: decode,
-  handle: async (call, { body }) => {
-    const [point] = encodeMountPoints([await call.engine.containers.addMount(call.param("id"), body)]);
+  handle: async (call, { query, body }) => {
+    const [point] = encodeMountPoints([await call.engine.containers.addMount(call.param("id"), body, query)]);
     return created(point);
   },
 });
@@ -37,15 +38,15 @@ export const containerMountRemove = defineRoute({
   path: "/boxship/containers/{id}/mounts",
   doc: {
     state: "works",
-    note: "extension: takes the mount at `target` away, at once if the container runs; with `v=1` also its anonymous volume",
+    note: "extension: takes the mount at `target` away, at once if the container runs; with `v=1` also its anonymous volume, `recreate=1` as for adding",
   },
   query: (query) => {
     const target = text(query, "target");
     if (target === undefined) throw new InvalidArgument("bad parameter: target cannot be empty");
-    return { target, volume: flag(query, "v") };
+    return { target, options: { volume: flag(query, "v"), recreate: flag(query, "recreate") } };
   },
-  handle: async (call, { query: { target, volume } }) => {
-    await call.engine.containers.removeMount(call.param("id"), target, { volume });
+  handle: async (call, { query: { target, options } }) => {
+    await call.engine.containers.removeMount(call.param("id"), target, options);
     return noContent;
   },
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { chmod, rm, writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -65,6 +65,36 @@ describe("what cannot be cleaned up at once", { timeout: 120_000, skip: referenc
   }
 
   const warnings = async () => (await engine.client.json<{ Warnings: string[] }>("GET", "/info")).Warnings;
+
+  test("a container whose end is not reported yet is not running for an exec", async () => {
+    const { Id: id } = await engine.client.json<{ Id: string }>("POST", "/containers/create", {
+      Image: IMAGE,
+      Cmd: ["sleep", "1000"],
+      HostConfig: { NetworkMode: "none" },
+    });
+    await engine.client.json("POST", `/containers/${id}/start`);
+    const exec = { Cmd: ["true"], AttachStdout: true };
+    const { Id: made } = await engine.client.json<{ Id: string }>("POST", `/containers/${id}/exec`, exec);
+    const { State } = await engine.client.json<{ State: { Pid: number } }>("GET", `/containers/${id}/json`);
+    const monitor = Number(readFileSync(`/run/boxship-${engine.name}/runtime/containers/${id}/conmon.pid`, "utf8"));
+    process.kill(monitor, "SIGSTOP");
+    try {
+      process.kill(State.Pid, "SIGKILL");
+      await until("the process has ended", () => !existsSync(`/proc/${State.Pid}/root/`));
+      const words = { message: `container ${id} is not running` };
+      for (const [path, body] of [
+        [`/containers/${id}/exec`, exec],
+        [`/exec/${made}/start`, {}],
+      ] as const) {
+        const { status, text } = await engine.client.call("POST", path, { body });
+        assert.deepEqual([status, JSON.parse(text)], [409, words]);
+      }
+    } finally {
+      process.kill(monitor, "SIGCONT");
+    }
+    assert.deepEqual(await engine.client.json("POST", `/containers/${id}/wait`), { StatusCode: 137 });
+    await engine.client.json("DELETE", `/containers/${id}`);
+  });
 
   test("a start that failed and left something is said so, and works once that is gone", async () => {
     const { id, bundle } = await failingStart({});

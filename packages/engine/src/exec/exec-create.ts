@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { Conflict, InvalidArgument } from "@boxship/base";
 import type { ContainerRecord } from "../container/record.ts";
 import { type EngineContext, eventAttributes, liveOf } from "../context.ts";
@@ -30,5 +31,8 @@ export function requireRunning({ id, name, state }: ContainerRecord): void {
   if (state.status === "restarting") {
     throw new Conflict(`container ${id} is restarting, wait until the container is running`, { subject });
   }
-  if (state.status !== "running") throw new Conflict(`container ${id} is not running`, { subject });
+  // A process that has just ended may not have been reported yet.
+  if (state.status !== "running" || !existsSync(`/proc/${state.pid}/root/`)) {
+    throw new Conflict(`container ${id} is not running`, { subject });
+  }
 }

@@ -183,6 +183,8 @@ export interface ImagesApi {
     archive: AsyncIterable<Uint8Array>,
     options: {
       readonly platform?: string;
+      /** Throws for a name that no image may be loaded under; then none of the archive is. */
+      readonly accept?: (name: string) => void;
       readonly onEvent: (event: LoadEvent) => void;
       readonly signal?: AbortSignal;
     },

@@ -82,6 +82,28 @@ test("what runtimes leave behind is swept when it is old and its process has gon
   unmount(directory.path);
 });
 
+test("what ended containers left goes while others of the same instance run and are made", async () => {
+  using directory = temporaryDirectory();
+  mount({ source: "x", target: directory.path, type: "tmpfs" });
+  using launcher = new LaunchNamespace({ hidden: [directory.path] });
+  const instance = join(directory.path, "instance");
+  launcher.run(() => {
+    mkdirSync(instance);
+    for (let number = 0; number < 50; number++) {
+      const container = join(instance, String(number));
+      mkdirSync(container);
+      writeFileSync(join(container, "cgroup.procs"), number === 7 ? `${process.pid}\n` : "4194303\n");
+      utimesSync(container, 1, 1);
+    }
+  });
+  launcher.sweep();
+  assert.deepEqual(
+    launcher.run(() => readdirSync(instance)),
+    ["7"],
+  );
+  unmount(directory.path);
+});
+
 const hybrid = detectCgroups().layout === "hybrid";
 
 test("crun works on a hybrid host", { skip: hybrid ? false : "this host is not hybrid" }, async () => {

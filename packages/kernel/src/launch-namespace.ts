@@ -88,19 +88,30 @@ function hide(path: string): void {
   });
 }
 
-function sweepDirectory(directory: string): void {
-  for (const name of readdirSync(directory)) {
-    const path = join(directory, name);
-    if (Date.now() - statSync(path).mtimeMs > YOUNG_MS && !holdsProcess(path)) {
-      rmSync(path, { recursive: true, force: true });
-    }
+/**
+ * Removes what is old and holds no process, at every depth: the directory of an instance is as young as its last container,
+ * and is held by any of them.
+ *
+ * @returns whether nothing is left in the directory but its own files
+ */
+function sweepDirectory(directory: string): boolean {
+  let isEmpty = true;
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    const path = join(directory, entry.name);
+    // Removing what is in it makes a directory young.
+    const isYoung = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) <= YOUNG_MS;
+    if (sweepDirectory(path) && !isYoung && !holdsProcess(path)) rmSync(path, { recursive: true, force: true });
+    else isEmpty = false;
   }
+  return isEmpty;
 }
 
-/** Whether any process is alive whose id stands in a `cgroup.procs` file at any depth. */
-function holdsProcess(path: string): boolean {
-  return readdirSync(path, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.name === "cgroup.procs" && entry.isFile())
-    .flatMap((entry) => readFileSync(join(entry.parentPath, entry.name), "utf8").split("\n"))
+/** Whether any process is alive whose id stands in the directory's `cgroup.procs`. */
+function holdsProcess(directory: string): boolean {
+  const file = join(directory, "cgroup.procs");
+  if (!existsSync(file)) return false;
+  return readFileSync(file, "utf8")
+    .split("\n")
     .some((pid) => pid !== "" && processExists(Number(pid)));
 }

@@ -9,6 +9,7 @@ export interface References {
   readonly containers: readonly string[];
   readonly volumes: readonly string[];
   readonly networks: readonly string[];
+  readonly images: readonly string[];
 }
 
 type Rule<T> = (value: T, role: Role) => void;
@@ -201,5 +202,6 @@ export function referencesOf(hostConfig: HostConfig): References {
     ],
     volumes: [...binds, ...mounted].filter((source) => source !== "" && !source.startsWith("/")),
     networks: network ? [] : [networkMode],
+    images: (hostConfig.mounts ?? []).flatMap((mount) => (mount.type === "image" ? [mount.source ?? ""] : [])),
   };
 }

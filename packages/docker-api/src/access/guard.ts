@@ -1,5 +1,5 @@
 import { NotFound } from "@boxship/base";
-import type { ContainerRecord, ContainerView, EngineApi, NetworkView, VolumeView } from "@boxship/engine";
+import type { ContainerRecord, ContainerView, EngineApi, ImageView, NetworkView, VolumeView } from "@boxship/engine";
 import { checkHostConfig, referencesOf } from "./confined-options.ts";
 import { denied } from "./denied.ts";
 import type { Role } from "./role.ts";
@@ -48,6 +48,22 @@ export class Guard {
     const view = await this.engine.networks.get(ref);
     if (this.sees(view.labels)) return view;
     throw new NotFound(`network ${ref} not found`, { subject: { kind: "network", name: ref } });
+  }
+
+  /**
+   * Images are shared; one that has the role's label with another value, as one that was committed from another's container
+   * has it, is that one's alone.
+   */
+  seesImage({ config: { labels } }: ImageView): boolean {
+    const { label } = this.role;
+    const value = label === undefined ? undefined : labels?.[label.key];
+    return value === undefined || value === label?.value;
+  }
+
+  async image(ref: string): Promise<ImageView> {
+    const view = await this.engine.images.get(ref);
+    if (this.seesImage(view)) return view;
+    throw new NotFound(`No such image: ${ref}`, { subject: { kind: "image", name: ref } });
   }
 
   async volume(name: string): Promise<VolumeView> {

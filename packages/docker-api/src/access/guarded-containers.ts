@@ -1,4 +1,4 @@
-import { NotFound } from "@boxship/base";
+import { AlreadyExists, NotFound } from "@boxship/base";
 import type { ContainersApi, CreateContainerRequest, EndpointRequest, ExecsApi, HostConfig } from "@boxship/engine";
 import { parseReference, repositoryName } from "@boxship/oci";
 import { checkHostConfig, checkResources, referencesOf } from "./confined-options.ts";
@@ -44,14 +44,20 @@ export function confinedContainers(guard: Guard): ContainersApi {
   const id = async (ref: string) => (await guard.confinedContainer(ref)).id;
   return only<ContainersApi>(guard.role, "containers", {
     ...readContainers(guard),
-    create: async (request) => containers.create(await confinedRequest(guard, request)),
+    create: async (request) => {
+      const confined = await confinedRequest(guard, request);
+      return await hidingOwner(guard, request.name, () => containers.create(confined));
+    },
     start: async (ref) => containers.start(await id(ref)),
     stop: async (ref, options) => containers.stop(await id(ref), options),
     restart: async (ref, options) => containers.restart(await id(ref), options),
     kill: async (ref, signal) => containers.kill(await id(ref), signal),
     pause: async (ref) => containers.pause(await id(ref)),
     unpause: async (ref) => containers.unpause(await id(ref)),
-    rename: async (ref, name) => containers.rename(await id(ref), name),
+    rename: async (ref, name) => {
+      const own = await id(ref);
+      await hidingOwner(guard, name, () => containers.rename(own, name));
+    },
     remove: async (ref, options) => containers.remove(await id(ref), options),
     prune: (filter) => containers.prune((view) => guard.isConfined(view) && filter(view)),
     attach: async (ref, options) => containers.attach(await id(ref), options),
@@ -73,6 +79,18 @@ export function confinedContainers(guard: Guard): ContainersApi {
   });
 }
 
+/** That a name is taken cannot be hidden; who has it can. */
+async function hidingOwner<T>(guard: Guard, name: string | undefined, task: () => Promise<T>): Promise<T> {
+  try {
+    return await task();
+  } catch (error) {
+    if (!(error instanceof AlreadyExists) || guard.role.label === undefined) throw error;
+    throw new AlreadyExists(`Conflict. The container name "/${name}" is already in use.`, {
+      subject: { kind: "container", name: name ?? "" },
+    });
+  }
+}
+
 const REQUEST_FIELDS: readonly string[] = ["name", "platform", "config", "hostConfig", "endpoints"];
 
 /** The request with the role's label, and with ids for whatever it refers to: names can be given to others later. */
@@ -85,6 +103,8 @@ async function confinedRequest(guard: Guard, request: CreateContainerRequest): P
   const references = referencesOf(hostConfig);
   for (const ref of references.containers) ids.set(ref, (await guard.confinedContainer(ref)).id);
   for (const name of references.volumes) await ownVolume(guard, name);
+  for (const ref of references.images) await checkImage(guard, ref);
+  await checkImage(guard, request.config.image);
   const endpoints = await confinedEndpoints(guard, request.endpoints);
   return {
     ...request,
@@ -92,6 +112,12 @@ async function confinedRequest(guard: Guard, request: CreateContainerRequest): P
     hostConfig: await withIds(guard, hostConfig, ids),
     ...(endpoints === undefined ? {} : { endpoints }),
   };
+}
+
+/** An image that the role may use; a missing one is the engine's to tell. */
+async function checkImage(guard: Guard, ref: string): Promise<void> {
+  const found = await guard.engine.images.get(ref).catch(() => undefined);
+  if (found !== undefined && !guard.seesImage(found)) await guard.image(ref);
 }
 
 /** A volume that is there and the role's, or that is made so. */

@@ -108,10 +108,13 @@ export function guardedImages(guard: Guard): ImagesApi {
   const { images } = guard.engine;
   const { role } = guard;
   const read: Partial<ImagesApi> = {
-    list: () => images.list(),
-    get: (ref) => images.get(ref),
-    history: (ref) => images.history(ref),
-    save: (refs, options) => images.save(refs, options),
+    list: async () => (await images.list()).filter((view) => guard.seesImage(view)),
+    get: (ref) => guard.image(ref),
+    history: async (ref) => images.history((await guard.image(ref)).id),
+    save: async (refs, options) => {
+      for (const ref of refs) await guard.image(ref);
+      return images.save(refs, options);
+    },
   };
   if (role.kind === "read-only") return only<ImagesApi>(role, "images", read);
   return only<ImagesApi>(role, "images", {
@@ -119,16 +122,22 @@ export function guardedImages(guard: Guard): ImagesApi {
     pull: (reference, options) => images.pull(reference, options),
     inspectRemote: (reference, options) => images.inspectRemote(reference, options),
     search: (term, options) => images.search(term, options),
-    push: (reference, options) => {
+    push: async (reference, options) => {
       requireOwnName(role, reference, "pushing");
       return images.push(reference, options);
     },
-    tag: (ref, target) => {
+    tag: async (ref, target) => {
       requireOwnName(role, target, "tagging an image as");
-      return images.tag(ref, target);
+      return images.tag((await guard.image(ref)).id, target);
     },
-    remove: (ref, { noPrune } = {}) => {
+    load: (archive, options) =>
+      images.load(archive, {
+        ...options,
+        accept: (name) => requireOwnName(role, name, "loading the image"),
+      }),
+    remove: async (ref, { noPrune } = {}) => {
       requireOwnName(role, ref, "removing the image");
+      await guard.image(ref);
       return images.remove(ref, noPrune === undefined ? {} : { noPrune });
     },
     import: (source, options) => {

@@ -41,7 +41,6 @@ test("nothing that changes anything is open to a read-only socket, and nothing t
     "/build",
     "/grpc",
     "/session",
-    "/images/load",
     "/boxship/shutdown",
     "/boxship/sockets",
     "/boxship/images/bootstrap",

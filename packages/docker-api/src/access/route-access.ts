@@ -59,6 +59,7 @@ const CONFINED: ReadonlySet<string> = new Set([
   "POST /exec/{id}/resize",
   "POST /exec/{id}/start",
   "POST /images/create",
+  "POST /images/load",
   "GET /images/search",
   "DELETE /images/{name*}",
   "POST /images/{name*}/push",

@@ -17,7 +17,7 @@ type LoadOptions = Parameters<ImagesApi["load"]>[1];
 export async function loadImages(
   context: EngineContext,
   archive: AsyncIterable<Uint8Array>,
-  { platform, onEvent, signal }: LoadOptions,
+  { platform, accept, onEvent, signal }: LoadOptions,
 ): Promise<void> {
   const { images, snapshotter } = context;
   using lease = images.content.lease();
@@ -34,6 +34,7 @@ export async function loadImages(
       onProgress: (layer, bytes) => onEvent({ kind: "progress", progress: progressOf(layer, bytes) }),
       signal,
     });
+    for (const tag of loaded.flatMap(({ tags }) => tags)) accept?.(familiarReference(tag));
     for (const image of loaded) await record(context, image, onEvent);
   } finally {
     // What the archive held besides, and all of it when it was refused.

@@ -4,3 +4,4 @@ export * from "./contract.ts";
 export { endFilesWorkers } from "./files/files.ts";
 export type * from "./remote/remote-build.ts";
 export { Builder } from "./solver/builder.ts";
+export type * from "./working/working-contract.ts";

@@ -1,3 +1,4 @@
+import { buildahTable, unknownWord } from "./buildah/table.ts";
 import type { CommandEntry, CommandGroup } from "./command.ts";
 
 // Commands are loaded when they are called: what is not used costs nothing.
@@ -548,6 +549,12 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: () => import("./commands/wait.ts"),
   },
   { name: "artifact", summary: "Manage files of any type in registries", children: artifact },
+  {
+    name: "buildah",
+    summary: "Make images step by step, in buildah's words",
+    children: buildahTable,
+    unknown: unknownWord,
+  },
   { name: "builder", summary: "Manage builds and their cache", children: builder },
   { name: "container", summary: "Manage containers", children: container },
   { name: "image", summary: "Manage images", children: image },

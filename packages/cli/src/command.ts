@@ -1,4 +1,5 @@
 import type { Context } from "./context.ts";
+import type { Failure } from "./failure.ts";
 import type { CompletionKind, FlagSet, FlagValues } from "./flags/flag.ts";
 
 export interface Invocation<S extends FlagSet> {
@@ -49,6 +50,8 @@ export interface CommandGroup {
   readonly aliases?: readonly string[];
   readonly summary: string;
   readonly children: readonly (CommandEntry | CommandGroup)[];
+  /** What is said of a word that is no command of the group's. @default in this program's own words */
+  readonly unknown?: (word: string) => Failure;
 }
 
 export function isGroup(entry: CommandEntry | CommandGroup): entry is CommandGroup {

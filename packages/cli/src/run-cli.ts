@@ -152,6 +152,7 @@ async function runEntry(context: Context, { word, rest, within, path }: Call): P
       { status: 125 },
     );
   }
+  if (entry.unknown !== undefined && find(next, entry.children) === undefined) throw entry.unknown(next);
   await runEntry(context, { word: next, rest: more, within: entry.children, path: `${name} ` });
 }
 

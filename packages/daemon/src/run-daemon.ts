@@ -129,6 +129,7 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
       buildkit,
     ),
     buildkit,
+    working: builder.working,
     sockets,
     shutdown: ({ reset }) => stop({ reason: "a client's request", reset }),
   });

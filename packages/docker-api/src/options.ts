@@ -4,6 +4,7 @@ import type { EngineApi } from "@boxship/engine";
 import type { AuditOptions } from "./access/audit.ts";
 import type { Role, RoleRequest } from "./access/role.ts";
 import type { BuildDoor } from "./build-door.ts";
+import type { WorkingDoor } from "./working-door.ts";
 
 /** What the program says of itself in `/version` and in the `Server` header. */
 export interface ApiServerInfo {
@@ -69,6 +70,8 @@ export interface DockerApiOptions {
   readonly instance?: InstanceInfo;
   /** Absent: building is refused. */
   readonly build?: BuildDoor;
+  /** Absent: there are no working containers here. */
+  readonly working?: WorkingDoor;
   /** Absent: clients are told that there is no BuildKit here. */
   readonly buildkit?: BuildkitConnections;
   /**

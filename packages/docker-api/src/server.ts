@@ -226,7 +226,8 @@ function cleanPath(encoded: string): string | undefined {
   }
 }
 
-const STREAM_PATH = /\/(?:containers\/\/?[^/]+\/attach(?:\/ws)?|exec\/[^/]+\/start|session|grpc)(?:\?|$)/;
+const STREAM_PATH =
+  /\/(?:containers\/\/?[^/]+\/attach(?:\/ws)?|(?:exec|boxship\/working-runs)\/[^/]+\/start|boxship\/build-streams\/[^/]+|session|grpc)(?:\?|$)/;
 
 /** Only these may leave HTTP; elsewhere an `Upgrade` header (curl's h2c, say) means nothing. */
 function wantsStream(request: IncomingMessage): boolean {

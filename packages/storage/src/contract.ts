@@ -55,7 +55,7 @@ export interface SnapshotStore extends AsyncDisposable {
   sweep(isReferenced: (chainId: string) => boolean): Promise<readonly LayerInfo[]>;
   /**
    * Unmounts and removes the containers that are not in `liveIds`: what a crash left over. A container `ID-suffix` (an
-   * image mounted into another container) belongs to the container `ID`.
+   * image mounted into another container) belongs to the container `ID`. Those that have another owner stay.
    */
   reconcile(liveIds: Iterable<string>): Promise<void>;
 }
@@ -94,6 +94,8 @@ export interface ContainerInfo {
   readonly id: string;
   readonly parentChainId: string | undefined;
   readonly mounted: boolean;
+  /** As {@link CreateContainerOptions.owner}. */
+  readonly owner?: string;
 }
 
 export interface CreateContainerOptions {
@@ -104,6 +106,8 @@ export interface CreateContainerOptions {
   readonly sizeLimit?: number;
   /** It need not outlive the process: nothing waits for the disk. @default false */
   readonly temporary?: boolean;
+  /** Who keeps a record of it, when that is not the engine: {@link SnapshotStore.reconcile} leaves it to them. */
+  readonly owner?: string;
 }
 
 export interface MountContainerOptions {

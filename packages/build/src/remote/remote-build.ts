@@ -41,6 +41,10 @@ export interface RemoteBuild {
   readonly cacheTo?: readonly RemoteCacheExport[];
   /** Keep the file system of a command that failed, as an image. */
   readonly keepFailed?: boolean;
+  /** One layer for all that the build adds to its base. */
+  readonly squash?: boolean;
+  /** Seconds since the epoch. */
+  readonly sourceDateEpoch?: number;
 }
 
 export type RemoteContext =

@@ -42,7 +42,7 @@ export async function remoteBuild(
   await mkdir(path, { recursive: true, mode: 0o700 });
   try {
     const files = new SentFiles(path, rest, options.signal);
-    const request = requestOf(head, files, write);
+    const request = requestOf(head as RemoteBuild, files, write);
     const result = await solver.build(request, (event) => void write({ event: jsonEvent(event) }), options.signal);
     const { imageId, descriptor, metadata, warnings } = result;
     await write({
@@ -67,9 +67,10 @@ function jsonEvent(event: object): unknown {
   return "data" in event && event.data instanceof Buffer ? { ...event, data: event.data.toString("base64") } : event;
 }
 
-async function readHead(
+/** Reads the JSON text at the beginning of a body, and gives what follows it. The caller knows what it has to be. */
+export async function readHead(
   body: AsyncIterable<Uint8Array>,
-): Promise<{ readonly head: RemoteBuild; readonly rest: AsyncIterable<Uint8Array> }> {
+): Promise<{ readonly head: unknown; readonly rest: AsyncIterable<Uint8Array> }> {
   const iterator = body[Symbol.asyncIterator]();
   let bytes = Buffer.alloc(0);
   const need = async (count: number) => {
@@ -90,14 +91,14 @@ async function readHead(
     for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value;
   }
   try {
-    return { head: JSON.parse(text) as RemoteBuild, rest: rest() };
+    return { head: JSON.parse(text) as unknown, rest: rest() };
   } catch (error) {
     throw new InvalidArgument("the build request is not JSON", { cause: error });
   }
 }
 
 /** The files that came along, unpacked when the first context is opened. */
-class SentFiles {
+export class SentFiles {
   readonly #path: string;
   readonly #stream: AsyncIterable<Uint8Array>;
   readonly #signal: AbortSignal;

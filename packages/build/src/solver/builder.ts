@@ -14,6 +14,7 @@ import type { BuildCache, BuildRequest, BuildResult, ContextSource, ProgressEven
 import { exportResult } from "../export/export-result.ts";
 import { readIgnoreFile } from "../files/ignore.ts";
 import { findStage, parseContainerfile, type Stage, type StageInstruction } from "../language/index.ts";
+import { WorkingContainers } from "../working/working-containers.ts";
 import { findImage, imageState, readPlatform } from "./base-image.ts";
 import { PROXY_ARGS, platformArgs } from "./build-args.ts";
 import { ContextSet, readOwnIgnore } from "./contexts.ts";
@@ -30,12 +31,15 @@ export class Builder implements Solver, AsyncDisposable {
   readonly cache: BuildCache;
   /** For files of builds that are under way; emptied when the builder is opened. */
   readonly workDirectory: string;
+  /** File systems that are changed by hand. */
+  readonly working: WorkingContainers;
   readonly #parts: BuilderParts;
-  readonly #keeping: Disposable;
+  readonly #keeping: DisposableStack;
   readonly #running = new Map<AbortController, Promise<unknown>>();
 
-  private constructor(parts: BuilderParts, keeping: Disposable) {
+  private constructor(parts: BuilderParts, working: WorkingContainers, keeping: DisposableStack) {
     this.#parts = parts;
+    this.working = working;
     this.#keeping = keeping;
     this.cache = buildCache(parts);
     this.workDirectory = join(parts.root, "work");
@@ -53,10 +57,13 @@ export class Builder implements Solver, AsyncDisposable {
     ]);
     const slots = new Semaphore(Math.max(2, availableParallelism()));
     const parts: BuilderParts = { engine, root, cache, mounts, slots };
-    const keeping = engine.images.keep(cache);
+    const working = await WorkingContainers.open(parts);
+    using keeping = new DisposableStack();
+    keeping.use(engine.images.keep(cache));
+    keeping.use(engine.images.keep(working));
     // Layers and blobs of builds that were cut off belong to nobody.
     engine.background.run("removing what interrupted builds left", () => engine.images.sweep());
-    return new Builder(parts, keeping);
+    return new Builder(parts, working, keeping.move());
   }
 
   build(request: BuildRequest, progress: (event: ProgressEvent) => void, signal?: AbortSignal): Promise<BuildResult> {
@@ -70,6 +77,7 @@ export class Builder implements Solver, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const controller of this.#running.keys()) controller.abort();
     await Promise.allSettled(this.#running.values());
+    await this.working[Symbol.asyncDispose]();
     await this.#parts.cache.flush();
     this.#keeping[Symbol.dispose]();
   }

@@ -19,13 +19,15 @@ interface At {
  * belongs to root.
  *
  * @param prefix of the names in the archive
+ * @param below where the rules find the directory
  */
 export async function* packContext(
   root: string,
   prefix: string,
   patterns: readonly string[],
+  below = "",
 ): AsyncGenerator<TarInput> {
-  yield* walk({ path: root, below: "", name: prefix, above: undefined }, new IgnoreRules(patterns), new Map());
+  yield* walk({ path: root, below, name: prefix, above: undefined }, new IgnoreRules(patterns), new Map());
 }
 
 async function* walk(at: At, rules: IgnoreRules, seen: Seen): AsyncGenerator<TarInput> {

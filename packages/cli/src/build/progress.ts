@@ -1,12 +1,21 @@
 import { stripVTControlCharacters, styleText } from "node:util";
 import { humanSize } from "../format/units.ts";
 
+/** A step, as it is announced. */
+export interface BuildVertex {
+  readonly digest: string;
+  readonly name: string;
+  readonly metadata?: boolean;
+  readonly step?: { readonly stage: string; readonly text: string };
+}
+
 /** An event of the builder, as `POST /boxship/build` sends it. */
 export interface BuildEvent {
   readonly kind: "vertex" | "started" | "completed" | "failed" | "log" | "status" | "warning";
-  readonly vertex: string | { readonly digest: string; readonly name: string; readonly metadata?: boolean };
+  readonly vertex: string | BuildVertex;
   readonly time?: number;
   readonly cached?: boolean;
+  readonly imageId?: string;
   readonly error?: string;
   readonly stream?: "stdout" | "stderr";
   /** Base64. */

@@ -1,198 +1,25 @@
-import { writeFile } from "node:fs/promises";
-import type { RemoteBuild } from "@boxship/build";
-import { parseCacheFrom, parseCacheTo } from "../build/caches.ts";
-import { type BuildOutput, parseOutput } from "../build/outputs.ts";
+import { BUILD_FLAGS, executeBuild } from "../build/execute-build.ts";
 import { type BuildProgress, plainProgress, quietProgress, rawProgress, TreeProgress } from "../build/progress.ts";
-import { type BuildSources, readSources } from "../build/read-sources.ts";
-import { BuildFailed, runBuild } from "../build/run-build.ts";
-import { readSecrets } from "../build/secrets.ts";
+import { BuildFailed } from "../build/run-build.ts";
 import { defineCommand } from "../command.ts";
-import { parseUlimit, type Ulimit } from "../container-options/limits.ts";
 import { type Context, print, warn } from "../context.ts";
-import { findAuth } from "../credentials/registry-auth.ts";
 import { FlagError } from "../failure.ts";
-import { bool, bytes, bytesOrUnlimited, commaList, custom, integer, keyValues, list, text } from "../flags/flag.ts";
-
-const FLAGS = {
-  "add-host": list("Add a custom host-to-IP mapping (format: host:ip)"),
-  allow: commaList('Allow extra privileged entitlement (e.g., "network.host", "security.insecure")'),
-  annotation: keyValues("Add annotation to the image"),
-  "build-arg": list("Set build-time variables"),
-  "build-context": keyValues("Additional build contexts (e.g., name=path)"),
-  "cache-from": list('External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")'),
-  "cache-to": list('Cache export destinations (e.g., "type=inline", "type=registry,ref=user/app:cache")'),
-  "cgroup-parent": text("Set the parent cgroup for the RUN instructions during build"),
-  "cpu-period": integer("Limit the CPU CFS (Completely Fair Scheduler) period"),
-  "cpu-quota": integer("Limit the CPU CFS (Completely Fair Scheduler) quota"),
-  "cpu-shares": integer("CPU shares (relative weight)", { short: "c" }),
-  "cpuset-cpus": text("CPUs in which to allow execution (0-3, 0,1)"),
-  "cpuset-mems": text("MEMs in which to allow execution (0-3, 0,1)"),
-  file: text('Name of the Dockerfile (default: "PATH/Dockerfile")', { short: "f" }),
-  "force-rm": bool("Always remove intermediate containers (there are none)", { hidden: true }),
-  iidfile: text("Write the image ID to a file"),
-  label: keyValues("Set metadata for an image"),
-  memory: bytes("Memory limit", { short: "m" }),
-  "memory-swap": bytesOrUnlimited("Swap limit equal to memory plus swap: '-1' to enable unlimited swap"),
-  "metadata-file": text("Write build result metadata to a file"),
-  network: text('Set the networking mode for the "RUN" instructions during build', { initial: "default" }),
-  "no-cache": bool("Do not use cache when building the image"),
-  "no-cache-filter": commaList("Do not cache specified stages"),
-  "on-error": text('What to do when a command fails: "shell" opens one in what it left', { choices: ["shell"] }),
-  output: list('Output destination (format: "type=local,dest=path")', { short: "o" }),
-  platform: commaList("Set target platform for build"),
-  progress: text('Set type of progress output ("auto", "plain", "tty", "quiet", "rawjson")', {
-    initial: "auto",
-    choices: ["auto", "plain", "tty", "quiet", "rawjson"],
-  }),
-  pull: bool("Always attempt to pull all referenced images"),
-  push: bool('Shorthand for "--output=type=registry"'),
-  quiet: bool("Suppress the build output and print image ID on success", { short: "q" }),
-  rm: bool("Remove intermediate containers after a successful build (there are none)", { hidden: true, initial: true }),
-  secret: list('Secret to expose to the build (format: "id=mysecret[,src=/local/secret]")'),
-  "shm-size": bytes("Shared memory size for build containers"),
-  tag: list('Name and optionally a tag (format: "name:tag")', { short: "t" }),
-  target: text("Set the target build stage to build"),
-  ulimit: custom<readonly Ulimit[]>("Ulimit options", {
-    hint: "ulimit",
-    initial: [],
-    parse: (value, before) => [...before, parseUlimit(value)],
-  }),
-};
 
 export const command = defineCommand({
   usage: "[OPTIONS] PATH | URL | -",
   summary: "Build an image from a Containerfile",
-  flags: FLAGS,
+  flags: BUILD_FLAGS,
   operands: { min: 1, max: 1 },
   completes: "file",
   async run(context, { flags, operands: [operand = "."] }) {
-    const own = await readSources(context, operand, flags.file);
-    const named = namedContexts(flags["build-context"]);
-    const imports = parseCacheFrom(flags["cache-from"]);
-    const exports = await parseCacheTo(flags["cache-to"]);
-    const directories = [...own.directories, ...named.directories, ...imports.directories];
-    const sources: BuildSources = { ...own, directories };
-    const outputs = outputsOf(flags.output, flags.tag, flags.push);
-    const build: RemoteBuild = {
-      file: sources.file,
-      ...(sources.filePath === undefined ? {} : { filePath: sources.filePath }),
-      context: sources.context,
-      contexts: named.contexts,
-      args: argsOf(flags["build-arg"], context.env),
-      labels: flags.label,
-      annotations: flags.annotation,
-      platforms: flags.platform,
-      noCache: flags["no-cache"] || flags["no-cache-filter"],
-      pull: flags.pull,
-      network: flags.network,
-      extraHosts: flags["add-host"],
-      ulimits: flags.ulimit.map(({ Name, Soft, Hard }) => ({ name: Name, soft: Soft, hard: Hard })),
-      resources: resourcesOf(flags),
-      entitlements: ["network.host", ...entitlementsOf(flags.allow)],
-      secrets: await readSecrets(flags.secret, context.env),
-      credentials: await credentialsOf(context),
-      outputs: outputs.map(({ remote }) => remote),
-      ...Object.assign({}, ...outputs.map(({ options }) => options)),
-      cacheFrom: imports.caches,
-      cacheTo: exports.map(({ remote }) => remote),
-      keepFailed: flags["on-error"] === "shell",
-      ...(flags.target === "" ? {} : { target: flags.target }),
-      ...(flags["shm-size"] === 0 ? {} : { shmSize: flags["shm-size"] }),
-      ...(flags["cgroup-parent"] === "" ? {} : { cgroupParent: flags["cgroup-parent"] }),
-    };
     const progress = progressOf(context, flags.quiet ? "quiet" : flags.progress);
-    const result = await runBuild(context, build, sources, outputs, exports, progress).catch((error: unknown) =>
+    const result = await executeBuild(context, flags, operand, { progress }).catch((error: unknown) =>
       explain(context, error, flags["on-error"]),
     );
     for (const { message } of result.warnings) warn(context, `WARNING: ${message}`);
-    const id = result.imageId ?? "";
-    if (flags.iidfile !== "") await writeFile(flags.iidfile, id);
-    if (flags["metadata-file"] !== "") {
-      await writeFile(flags["metadata-file"], `${JSON.stringify(result.metadata, undefined, 2)}\n`);
-    }
-    if (flags.quiet && id !== "") print(context, id);
+    if (flags.quiet && result.imageId !== undefined) print(context, result.imageId);
   },
 });
-
-function outputsOf(texts: readonly string[], tags: readonly string[], push: boolean): readonly BuildOutput[] {
-  if (texts.length === 0) return [{ remote: { kind: "image", names: tags, push }, directory: false }];
-  if (push) throw new FlagError("push and output cannot be used together");
-  return texts.map((output) => parseOutput(output, tags));
-}
-
-function argsOf(texts: readonly string[], env: NodeJS.ProcessEnv): Readonly<Record<string, string | null>> {
-  return Object.fromEntries(
-    texts.map((arg) => {
-      const equals = arg.indexOf("=");
-      return equals === -1 ? [arg, env[arg] ?? null] : [arg.slice(0, equals), arg.slice(equals + 1)];
-    }),
-  );
-}
-
-function entitlementsOf(texts: readonly string[]): readonly ("network.host" | "security.insecure")[] {
-  return texts.map((entitlement) => {
-    if (entitlement === "network.host" || entitlement === "security.insecure") return entitlement;
-    throw new FlagError(`invalid entitlement: ${entitlement}`);
-  });
-}
-
-function resourcesOf(flags: {
-  readonly memory: number;
-  readonly "memory-swap": number;
-  readonly "cpu-shares": number;
-  readonly "cpu-quota": number;
-  readonly "cpu-period": number;
-  readonly "cpuset-cpus": string;
-  readonly "cpuset-mems": string;
-}): Readonly<Record<string, string | number>> {
-  const all = {
-    memory: flags.memory,
-    memorySwap: flags["memory-swap"],
-    cpuShares: flags["cpu-shares"],
-    cpuQuota: flags["cpu-quota"],
-    cpuPeriod: flags["cpu-period"],
-    cpusetCpus: flags["cpuset-cpus"],
-    cpusetMems: flags["cpuset-mems"],
-  };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== 0 && value !== ""));
-}
-
-/** `name=path`, `name=docker-image://ref`, `name=https://….git`. */
-function namedContexts(given: Readonly<Record<string, string>>): {
-  readonly contexts: NonNullable<RemoteBuild["contexts"]>;
-  readonly directories: BuildSources["directories"];
-} {
-  const entries = Object.entries(given).map(([name, value]) => {
-    if (value.startsWith("docker-image://")) {
-      return [name, { kind: "image", reference: value.slice("docker-image://".length) }] as const;
-    }
-    if (/^https?:\/\/(?!.*\.git(?:#|$))/.test(value)) return [name, { kind: "http", url: value }] as const;
-    if (/^(?:https?|git|ssh):\/\//.test(value)) return [name, { kind: "git", url: value }] as const;
-    return [name, { kind: "files" }] as const;
-  });
-  const directories = entries.flatMap(([name, { kind }]) => {
-    return kind === "files" ? [{ path: given[name] ?? "", prefix: `named/${name}`, ignore: [] }] : [];
-  });
-  return { contexts: Object.fromEntries(entries), directories };
-}
-
-/** Everything that the user's configuration knows: which registries a file names is found out by the engine. */
-async function credentialsOf(context: Context): Promise<NonNullable<RemoteBuild["credentials"]>> {
-  const config = await context.config();
-  const servers = Object.keys({ ...config.content.auths, ...config.content.credHelpers });
-  const found: Record<string, { username?: string; password?: string; identityToken?: string }> = {};
-  for (const server of servers) {
-    const auth = await findAuth(config, server);
-    if (auth === undefined) continue;
-    const host = server.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
-    found[host === "index.docker.io" ? "docker.io" : host] = {
-      ...(auth.username === undefined ? {} : { username: auth.username }),
-      ...(auth.password === undefined ? {} : { password: auth.password }),
-      ...(auth.identitytoken === undefined ? {} : { identityToken: auth.identitytoken }),
-    };
-  }
-  return found;
-}
 
 function progressOf({ stderr }: Context, type: string): BuildProgress {
   switch (type) {

@@ -1,16 +1,11 @@
 import { defineCommand } from "../command.ts";
 import { contentTrust } from "../container-options/container-flags.ts";
 import { print } from "../context.ts";
-import { authHeaders } from "../credentials/registry-auth.ts";
 import { Failure } from "../failure.ts";
 import { bool, text } from "../flags/flag.ts";
 import { fullName, invalidReference, parseImageName } from "../format/image-name.ts";
 import { platformJson } from "../format/platform.ts";
-import { imagePath } from "../shared/container-path.ts";
-import { showProgress } from "../stream/progress.ts";
-
-/** Docker's daemon refuses a push that says nothing about an account. */
-const NO_ACCOUNT = { "X-Registry-Auth": Buffer.from("{}").toString("base64url") };
+import { pushImage } from "../shared/push-image.ts";
 
 export const command = defineCommand({
   usage: "[OPTIONS] NAME[:TAG]",
@@ -33,11 +28,8 @@ export const command = defineCommand({
     if (name.digest !== undefined) throw new Failure("cannot push a digest reference");
     if (bare && !flags["all-tags"] && !flags.quiet) print(context, "Using default tag: latest");
     const tag = flags["all-tags"] ? undefined : (name.tag ?? "latest");
-    const response = await context.api.open("POST", imagePath(name.repository, "/push"), {
-      query: { tag, platform: platformJson(flags.platform) },
-      headers: { ...NO_ACCOUNT, ...(await authHeaders(await context.config(), image)) },
-    });
-    await showProgress(response.body, { output: flags.quiet ? undefined : context.stdout });
+    const platform = platformJson(flags.platform);
+    await pushImage(context, name, { tag, platform, output: flags.quiet ? undefined : context.stdout });
     if (flags.quiet) print(context, flags["all-tags"] ? fullName(name).replace(/:latest$/, "") : fullName(name));
   },
 });

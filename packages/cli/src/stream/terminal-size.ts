@@ -2,9 +2,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { errorMessage } from "@boxship/base/errors";
 import type { Context } from "../context.ts";
 
+const PLACES = { container: "/containers", exec: "/exec", "working-run": "/boxship/working-runs" } as const;
+
 /** What has a terminal: a container, or a command that runs in one. */
 export interface ResizeTarget {
-  readonly kind: "container" | "exec";
+  readonly kind: keyof typeof PLACES;
   readonly id: string;
 }
 
@@ -22,8 +24,7 @@ export async function resizeTo(
   [h, w]: readonly [height: number, width: number],
 ): Promise<void> {
   if (h === 0 && w === 0) return;
-  const place = target.kind === "exec" ? "exec" : "containers";
-  await api.call("POST", `/${place}/${target.id}/resize`, { query: { h, w } });
+  await api.call("POST", `${PLACES[target.kind]}/${target.id}/resize`, { query: { h, w } });
 }
 
 /** Keeps a terminal in a container as large as the user's, until disposed. */

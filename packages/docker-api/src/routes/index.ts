@@ -18,6 +18,7 @@ import {
   volumeSnapshotList,
   volumeSnapshotRestore,
 } from "./boxship/volume-snapshots.ts";
+import { workingRoutes } from "./boxship/working-containers.ts";
 import { buildCancel } from "./build/build-cancel.ts";
 import { buildPrune } from "./build/build-prune.ts";
 import { builderGrpc, builderSession } from "./build/builder-connections.ts";
@@ -172,5 +173,6 @@ export const ROUTES: readonly Route[] = [
   distributionManifest,
   imageBootstrap,
   ...socketRoutes,
+  ...workingRoutes,
   ...REFUSED_ROUTES,
 ];

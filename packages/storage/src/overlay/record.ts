@@ -10,6 +10,8 @@ export interface ContainerRecord {
   readonly parentChainId: string | undefined;
   /** Most bytes of the writable layer. */
   readonly sizeLimit?: number;
+  /** Who keeps a record of it, when that is not the engine. */
+  readonly owner?: string;
 }
 
 const CHAIN_ID = /^(sha256):([0-9a-f]{64})$|^(sha512):([0-9a-f]{128})$/;
@@ -71,8 +73,13 @@ export function parseLayer(value: unknown, name: string): LayerInfo | undefined 
 }
 
 export function parseContainer(value: unknown, name: string): ContainerRecord | undefined {
-  const { id, parentChainId, sizeLimit } = fields(value);
+  const { id, parentChainId, sizeLimit, owner } = fields(value);
   if (id !== name || (parentChainId !== undefined && typeof parentChainId !== "string")) return undefined;
   if (sizeLimit !== undefined && typeof sizeLimit !== "number") return undefined;
-  return { id: name, parentChainId, ...(sizeLimit === undefined ? {} : { sizeLimit }) };
+  return {
+    id: name,
+    parentChainId,
+    ...(sizeLimit === undefined ? {} : { sizeLimit }),
+    ...(typeof owner === "string" ? { owner } : {}),
+  };
 }

@@ -210,12 +210,13 @@ export class Snapshotter implements SnapshotStore {
       });
     }
     if (parentChainId !== undefined) this.#table.directories(parentChainId);
-    const { sizeLimit, temporary = false } = options;
+    const { owner, sizeLimit, temporary = false } = options;
     const container: Container = {
       id,
       parentChainId,
       mounted: false,
       ...(sizeLimit === undefined ? {} : { sizeLimit }),
+      ...(owner === undefined ? {} : { owner }),
     };
     // Entered before the first wait: its layers cannot be removed from here on.
     this.#containers.set(id, container);
@@ -228,7 +229,7 @@ export class Snapshotter implements SnapshotStore {
   }
 
   async #makeContainer(container: Container, temporary: boolean): Promise<void> {
-    const { id, parentChainId, sizeLimit } = container;
+    const { id, parentChainId, sizeLimit, owner } = container;
     const path = join(this.#places.stages, `container-${randomBytes(8).toString("hex")}`);
     let made = path;
     try {
@@ -238,7 +239,7 @@ export class Snapshotter implements SnapshotStore {
       await makeWritableLayer(path, sizeLimit, root);
       {
         await using file = await open(join(path, RECORD_FILE), "wx", 0o600);
-        await file.writeFile(JSON.stringify({ id, parentChainId, sizeLimit }));
+        await file.writeFile(JSON.stringify({ id, parentChainId, sizeLimit, owner }));
         if (!temporary) await file.sync();
       }
       if (!temporary) await syncDirectory(path);
@@ -399,7 +400,7 @@ export class Snapshotter implements SnapshotStore {
   }
 
   listContainers(): readonly ContainerInfo[] {
-    return [...this.#containers.values()].map(({ id, parentChainId, mounted }) => ({ id, parentChainId, mounted }));
+    return [...this.#containers.values()].map((container) => ({ ...container }));
   }
 
   async sweep(isReferenced: (chainId: string) => boolean): Promise<readonly LayerInfo[]> {
@@ -417,9 +418,9 @@ export class Snapshotter implements SnapshotStore {
 
   async reconcile(liveIds: Iterable<string>): Promise<void> {
     const live = new Set(liveIds);
-    for (const { id } of this.listContainers()) {
-      const [owner = id] = id.split("-");
-      if (live.has(id) || live.has(owner)) continue;
+    for (const { id, owner } of this.listContainers()) {
+      const [container = id] = id.split("-");
+      if (owner !== undefined || live.has(id) || live.has(container)) continue;
       this.#logger.info("removing the file system of a container that is gone", { container: id });
       await this.removeContainer(id);
     }

@@ -24,6 +24,9 @@ export interface OtherRoot {
 
 export type FindRoot = (name: string) => Promise<OtherRoot | { readonly context: string }>;
 
+/** Also finds trees that change, where they are. */
+export type FindTree = (name: string) => Promise<Awaited<ReturnType<FindRoot>> | { readonly path: string }>;
+
 /** One place that files are copied from. */
 interface CopySource {
   readonly selection: Omit<Selection, "root">;
@@ -35,13 +38,23 @@ interface CopySource {
   readonly factKey: string | undefined;
 }
 
-/** `COPY`, and `ADD` of what lies in the context. */
-export async function copy(
+/** A `COPY` or `ADD` that has found its sources. */
+export interface PlannedCopy {
+  /** Of what is copied. */
+  readonly digests: readonly string[];
+  /** All that the result depends on. */
+  readonly key: readonly unknown[];
+  readonly history: Step["history"];
+  readonly write: (root: WorkingRoot) => Promise<void>;
+}
+
+/** Finds the sources of `COPY` and `ADD`, and what of them counts for the cache. */
+export async function planCopy(
   session: BuildSession,
   instruction: CopyInstruction,
   state: StageState,
-  findRoot: FindRoot,
-): Promise<Step> {
+  findRoot: FindTree,
+): Promise<PlannedCopy> {
   const expand = expander(state, instruction, session.file.escape);
   const sources = instruction.sources.map(expand);
   const destination = destinationOf(state, expand(instruction.destination));
@@ -64,23 +77,40 @@ export async function copy(
   if (instruction.heredocs.length > 0) parts.push(await heredocSource(session, instruction, state));
   const digests = await Promise.all(parts.map((part) => digestOf(session, part, instruction)));
   const options = { destination, chown, chmod, parents: instruction.parents, exclude: instruction.exclude };
-  const step: Step = {
+  return {
+    digests: [...digests, ...(adds?.keys ?? []).map((key) => keyOf(key))],
     key: [instruction.kind, digests, adds?.keys ?? [], options],
+    history: historyOf(instruction, chown, sources, expand(instruction.destination), digests),
+    write: async (root) => {
+      const write = { session, root, destination, chown, chmod, instruction, plural };
+      for (const part of parts) await copyPart(write, part);
+      for (const add of adds?.remote ?? []) await addRemote(write, add);
+    },
+  };
+}
+
+/** `COPY`, and `ADD` of what lies in the context. */
+export async function copy(
+  session: BuildSession,
+  instruction: CopyInstruction,
+  state: StageState,
+  findRoot: FindRoot,
+): Promise<Step> {
+  const { key, history, write } = await planCopy(session, instruction, state, findRoot);
+  return {
+    key,
     independent: instruction.link,
     makesLayer: true,
-    history: historyOf(instruction, chown, sources, expand(instruction.destination), digests),
+    history,
     apply: (before) => before,
     run: (done) => {
       const below = instruction.link ? [] : state.layers;
       return withRoot(session, below, async (root) => {
-        const write = { session, root, destination, chown, chmod, instruction, plural };
-        for (const part of parts) await copyPart(write, part);
-        for (const add of adds?.remote ?? []) await addRemote(write, add);
+        await write(root);
         return finishLayer(session, root, below, done);
       });
     },
   };
-  return step;
 }
 
 interface Write {
@@ -144,7 +174,7 @@ async function sourceOf(
   session: BuildSession,
   instruction: CopyInstruction,
   sources: readonly string[],
-  findRoot: FindRoot,
+  findRoot: FindTree,
   expand: (word: string) => string,
 ): Promise<CopySource> {
   const selection = { sources, exclude: instruction.exclude.map(expand) };
@@ -157,6 +187,7 @@ async function sourceOf(
     const { path, ignore } = await session.contexts.named(other.context);
     return contextSource({ ...selection, ignore }, path);
   }
+  if ("path" in other) return { ...contextSource(selection, other.path), rootOwned: false };
   return {
     selection,
     rootOwned: false,

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InvalidArgument } from "@boxship/base";
+import type { EngineContext } from "@boxship/engine";
 import {
   buildSpec,
   type ExitStatus,
@@ -33,7 +34,8 @@ export interface Command {
 
 /** The last of a command's output that is kept for the message of its failure, in bytes. */
 const KEPT_OUTPUT = 8 << 10;
-const DEFAULT_MOUNT_POINTS = ["/proc", "/dev", "/sys"];
+/** What every container gets mounted. */
+export const DEFAULT_MOUNT_POINTS = ["/proc", "/dev", "/sys"];
 
 /**
  * Runs a command in a container to its end. Nothing of it is left afterwards but what it wrote: no process, no network,
@@ -43,9 +45,11 @@ const DEFAULT_MOUNT_POINTS = ["/proc", "/dev", "/sys"];
  */
 export async function runCommand(session: BuildSession, root: WorkingRoot, command: Command): Promise<void> {
   await using owned = new AsyncDisposableStack();
-  const directory = await secretDirectory(session, owned);
+  const directory = await secretDirectory(session.parts.engine, owned);
   const opened = await openMounts(session, command.mounts, root.path, directory, owned);
-  const network = await joinNetwork(session, command, directory, owned);
+  const wish = { id: command.id, network: command.network, hostname: hostnameOf(session, command.id) };
+  const extraHosts = session.request.extraHosts ?? [];
+  const network = await joinNetwork(session.parts.engine, { ...wish, extraHosts }, directory, owned);
   const script = command.file === undefined ? [] : [await scriptMount(directory, command.file)];
   const mounts = [...network.mounts, ...opened.mounts, ...script];
   const points = [...DEFAULT_MOUNT_POINTS, ...mounts.map(({ destination }) => destination)];
@@ -65,21 +69,30 @@ async function scriptMount(directory: string, file: NonNullable<Command["file"]>
   return { destination: file.path, type: "bind", source, options: ["bind", "ro"] };
 }
 
-interface JoinedNetwork {
+export interface JoinedNetwork {
   /** Undefined: the host's. */
   readonly namespace: string | undefined;
   readonly mounts: readonly OciMount[];
 }
 
-async function joinNetwork(
-  session: BuildSession,
-  { id, network: mode }: Command,
+/** What a command's network is made for. */
+export interface NetworkWish {
+  readonly id: string;
+  /** `default`, `none`, `host`, or a network of the engine. */
+  readonly network: string;
+  readonly hostname: string;
+  /** `name:address`. */
+  readonly extraHosts: readonly string[];
+}
+
+/** Gives a command its network and the files that go with it. Both last as long as `owned`. */
+export async function joinNetwork(
+  { network }: EngineContext,
+  { id, network: mode, hostname, extraHosts: given }: NetworkWish,
   directory: string,
   owned: AsyncDisposableStack,
 ): Promise<JoinedNetwork> {
-  const { network } = session.parts.engine;
-  const extraHosts = (session.request.extraHosts ?? []).map(hostOf);
-  const hostname = hostnameOf(session, id);
+  const extraHosts = given.map(hostOf);
   const files = {
     resolvConf: join(directory, "resolv.conf"),
     hosts: join(directory, "hosts"),

@@ -2,6 +2,7 @@ import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { join, posix } from "node:path";
 import { FailedPrecondition, NotFound, systemCode } from "@boxship/base";
+import type { EngineContext } from "@boxship/engine";
 import { CurrentDirectory, descriptorPath, OpenFlag, openInRoot, readlinkat } from "@boxship/kernel";
 import { type OciMount, resolveUser } from "@boxship/runtime";
 import { copyFiles, digestFiles } from "../../files/files.ts";
@@ -323,8 +324,8 @@ async function forwardAgent(session: BuildSession, id: string, path: string): Pr
 }
 
 /** A directory for what one command is given, below the instance's run-time directory, which is in memory. */
-export async function secretDirectory(session: BuildSession, owned: AsyncDisposableStack): Promise<string> {
-  const parent = join(session.parts.engine.options.runDir, "build");
+export async function secretDirectory(engine: EngineContext, owned: AsyncDisposableStack): Promise<string> {
+  const parent = join(engine.options.runDir, "build");
   await mkdir(parent, { recursive: true, mode: 0o700 });
   const path = await mkdtemp(join(parent, "run-"));
   owned.defer(() => rm(path, { recursive: true, force: true }));

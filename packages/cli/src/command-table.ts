@@ -280,6 +280,11 @@ const network: readonly CommandEntry[] = [
 
 const registry: readonly CommandEntry[] = [
   {
+    name: "check",
+    summary: "Read everything in a registry that is not being served, and tell what is wrong",
+    load: () => import("./commands/registry-check.ts"),
+  },
+  {
     name: "gc",
     aliases: ["garbage-collect"],
     summary: "Remove what nothing needs from a registry that is not being served",
@@ -322,6 +327,11 @@ const system: readonly (CommandEntry | CommandGroup)[] = [
     name: "alias",
     summary: "Answer to Docker's name: its socket and its command, where there is no Docker",
     load: () => import("./commands/system-alias.ts"),
+  },
+  {
+    name: "check",
+    summary: "Read everything in the engine's store and its registry, and tell what is wrong",
+    load: () => import("./commands/system-check.ts"),
   },
   { name: "df", summary: "Show disk usage", load: () => import("./commands/system-df.ts") },
   {

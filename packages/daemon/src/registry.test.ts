@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { InvalidArgument } from "@boxship/base";
@@ -10,6 +10,11 @@ import { loopbackAddress } from "./registry.ts";
 async function registryOf(engine: Boxship): Promise<string> {
   const said = [...(await readFile(engine.log, "utf8")).matchAll(/"port":(\d+)\},"msg":"serving the images/g)];
   return `127.0.0.1:${said.at(-1)?.[1] ?? assert.fail(await readFile(engine.log, "utf8"))}`;
+}
+
+interface Checked {
+  readonly store: { readonly images: number; readonly problems: readonly { readonly problem: string }[] };
+  readonly registry?: { readonly manifests: number; readonly tags: number; readonly problems: readonly object[] };
 }
 
 async function skopeo(...args: readonly string[]): Promise<string> {
@@ -56,6 +61,11 @@ test("the engine's images are served, and what is pushed is there for run", asyn
   assert.equal(ended.StatusCode, 0);
   await client.json("DELETE", `/containers/${created.Id}`);
 
+  const check = (repair = "") => client.json<Checked>("POST", `/boxship/system/check${repair}`);
+  const clean = await check();
+  assert.deepEqual([clean.store.problems, clean.registry?.problems], [[], []]);
+  assert.deepEqual([clean.store.images, clean.registry?.manifests, clean.registry?.tags], [1, 1, 1]);
+
   // The engine forgets its images; what was pushed stays in the registry, through a crash and the sweeps.
   await client.json("DELETE", "/images/busybox");
   await client.json("DELETE", `/images/${name}?force=1`);
@@ -74,6 +84,33 @@ test("the engine's images are served, and what is pushed is there for run", asyn
   assert.equal(gone.status, 202);
   assert.equal((await fetch(`http://${again}/v2/team/app/manifests/v1`)).status, 404);
   assert.equal((await client.call("GET", `/images/${again}/team/app:v1/json`)).status, 404);
+});
+
+test("a store that was damaged is told of, and mended as far as it can be", async () => {
+  await using engine = await startBoxship();
+  const { client } = engine;
+  await client.call("POST", "/boxship/images/bootstrap?kind=busybox");
+  const check = (repair = "") => client.json<Checked>("POST", `/boxship/system/check${repair}`);
+  assert.deepEqual((await check()).store.problems, []);
+  const blobs = join(engine.root, "content", "blobs", "sha256");
+  const sized = await Promise.all(
+    (await blobsOf(engine)).map(async (name) => ({ name, size: (await stat(join(blobs, name))).size })),
+  );
+  const { name = "" } = sized.toSorted((a, b) => b.size - a.size)[0] ?? {};
+  const layer = `sha256:${name}`;
+  await appendFile(join(blobs, name), "x");
+  const told = (await check()).store.problems;
+  assert.deepEqual(
+    told.map(({ problem }) => problem),
+    ["blob is corrupt", `layer ${layer} is lost`],
+  );
+  assert.equal((await check("?repair=1")).store.problems.length, 2);
+  assert.deepEqual(
+    (await check()).store.problems.map(({ problem }) => problem),
+    [`layer ${layer} is lost`],
+  );
+  await client.call("POST", "/boxship/images/bootstrap?kind=busybox");
+  assert.deepEqual((await check()).store.problems, []);
 });
 
 test("only this machine may be served by the engine", () => {

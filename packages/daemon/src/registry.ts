@@ -13,19 +13,31 @@ export interface RegistryDoorOptions {
   readonly logger: Logger;
 }
 
+export interface RegistryDoor extends AsyncDisposable {
+  /** What the registry says of what it keeps; undefined where there is none. */
+  check(options: { readonly repair: boolean }): Promise<object | undefined>;
+}
+
 /**
  * Serves the engine's content as a registry on a loopback address, where the configuration asks for one.
  *
  * @throws InvalidArgument for an address that others can reach, FailedPrecondition for one that is taken
  */
-export async function openRegistryDoor(options: RegistryDoorOptions): Promise<AsyncDisposable> {
+export async function openRegistryDoor(options: RegistryDoorOptions): Promise<RegistryDoor> {
   const { engine, listen, logger } = options;
   const root = join(options.root, "registry");
   const address = listen === undefined ? undefined : loopbackAddress(listen);
-  if (address === undefined && !existsSync(join(root, "index.db"))) return new AsyncDisposableStack();
+  if (address === undefined && !existsSync(join(root, "index.db"))) {
+    return { check: () => Promise.resolve(undefined), [Symbol.asyncDispose]: () => Promise.resolve() };
+  }
   const { openEngineRegistry } = await import("@boxship/registry/engine");
   const registry = openEngineRegistry({ engine: engine.parts, root, logger });
-  if (address === undefined) return registry;
+  const door: RegistryDoor = {
+    // Where nothing was ever pushed there is nothing to look at.
+    check: async (request) => (existsSync(join(root, "index.db")) ? (await registry.open()).check(request) : undefined),
+    [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose](),
+  };
+  if (address === undefined) return door;
   try {
     registry.server.listen(address.port, address.host);
     await once(registry.server, "listening");
@@ -37,7 +49,7 @@ export async function openRegistryDoor(options: RegistryDoorOptions): Promise<As
     });
   }
   logger.info("serving the images as a registry", { address: registry.server.address() });
-  return registry;
+  return door;
 }
 
 /** @throws InvalidArgument */

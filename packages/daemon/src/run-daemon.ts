@@ -92,7 +92,7 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
   );
   // Before the builder, which sweeps: what was pushed must be known to be needed.
   const { root, registry } = options;
-  stack.use(await openRegistryDoor({ engine, root, listen: registry?.listen, logger }));
+  const registryDoor = stack.use(await openRegistryDoor({ engine, root, listen: registry?.listen, logger }));
   const builder = stack.use(await Builder.open(engine.parts));
   const buildkit = stack.use(
     openBuildkitDoor({
@@ -131,6 +131,7 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
     buildkit,
     working: builder.working,
     sockets,
+    checkRegistry: (request) => registryDoor.check(request),
     shutdown: ({ reset }) => stop({ reason: "a client's request", reset }),
   });
   stack.defer(() => api.close());

@@ -79,6 +79,8 @@ export interface DockerApiOptions {
    * all that it has. Absent: `POST /boxship/shutdown` is refused.
    */
   readonly shutdown?: (options: { readonly reset: boolean }) => void;
+  /** What the registry over the engine's content says of its own store. @default there is none */
+  readonly checkRegistry?: (options: { readonly repair: boolean }) => Promise<object | undefined>;
   /** What the clients may do. @default everything: they are root */
   readonly role?: Role;
   /** Where calls that may change something are written down. @default nowhere */

@@ -483,8 +483,29 @@ export interface EngineInfo {
   readonly warnings: readonly string[];
 }
 
+/** Something in the content store that is not as it should be. */
+export interface StoreProblem {
+  /** An image's name, or a digest. */
+  readonly about: string;
+  readonly problem: string;
+  /** What was, or could be, done about it; undefined: nothing here. */
+  readonly repair: string | undefined;
+}
+
+export interface StoreCheck {
+  readonly blobs: number;
+  readonly bytes: number;
+  readonly images: number;
+  /** Blobs that nothing needs. */
+  readonly orphans: number;
+  readonly orphanBytes: number;
+  readonly problems: readonly StoreProblem[];
+}
+
 export interface SystemApi {
   info(): Promise<EngineInfo>;
+  /** Reads everything in the content store; mends what can be mended where it should. */
+  check(options: { readonly repair: boolean }): Promise<StoreCheck>;
   /** Unpacked layer bytes in all, each counted once. */
   layersSize(): Promise<number>;
   /** Checks credentials against a registry. */

@@ -9,6 +9,7 @@ export {
 } from "./config-changes/shell-word.ts";
 export * from "./content-store/contract.ts";
 export { type FilesystemStoreOptions, openContentStore } from "./content-store/filesystem.ts";
+export { type BlobState, verifyBlob } from "./content-store/verify-blob.ts";
 export { compact, Field } from "./decode.ts";
 export { type Descriptor, encodeDescriptor, readDescriptor } from "./descriptor.ts";
 export * from "./digest.ts";

@@ -11,5 +11,6 @@ export {
   type SharedContent,
   type TlsTexts,
 } from "./open-registry.ts";
+export type { RegistryCheck, RegistryProblem } from "./store/check-registry.ts";
 export type { Collected, CollectOptions } from "./store/collect-garbage.ts";
 export { readTlsFiles, type TlsFiles, watchTlsFiles } from "./tls-files.ts";

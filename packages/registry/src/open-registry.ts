@@ -15,6 +15,7 @@ import { Webhooks } from "./notify/webhooks.ts";
 import { Quotas } from "./policy/quotas.ts";
 import { retainTags } from "./policy/retain-tags.ts";
 import { compileRetention } from "./policy/retention.ts";
+import { checkRegistry, type RegistryCheck } from "./store/check-registry.ts";
 import { type Collected, type CollectOptions, collectGarbage, type Swept } from "./store/collect-garbage.ts";
 import type { ImageSource, RegistryListener } from "./store/image-source.ts";
 import { RepositoryStore } from "./store/repository-store.ts";
@@ -68,6 +69,8 @@ export interface Registry extends AsyncDisposable {
    * but for what was pushed within `grace` milliseconds.
    */
   retain(options?: { readonly dryRun?: boolean; readonly grace?: number }): Promise<readonly RetiredTag[]>;
+  /** Reads all that is kept, and mends it where it should; see {@link checkRegistry}. */
+  check(options?: { readonly repair?: boolean }): Promise<RegistryCheck>;
   /** From now on, for new connections. @throws FailedPrecondition without TLS */
   setTls(tls: TlsTexts): void;
   /** Digests that its repositories need: what a sweep of shared content leaves alone. */
@@ -140,6 +143,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
       return collectGarbage({ index, content, clock, onRemoved, ...sweep, ...request });
     },
     retain: (request = {}) => retainTags({ index, outdated, clock, onRemoved, listener, ...request }),
+    check: (request = {}) => checkRegistry({ index, content, alone: shared === undefined, ...request }),
     setTls: ({ certificate, key }) => {
       if (!(server instanceof TlsServer)) throw new FailedPrecondition("this registry does not speak TLS");
       server.setSecureContext({ cert: certificate, key });

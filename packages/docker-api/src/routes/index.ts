@@ -7,6 +7,7 @@ import { containerPortAdd, containerPortRemove } from "./boxship/container-ports
 import { distributionManifest } from "./boxship/distribution-manifest.ts";
 import { imageBootstrap } from "./boxship/image-bootstrap.ts";
 import { socketRoutes } from "./boxship/sockets.ts";
+import { systemCheck } from "./boxship/system-check.ts";
 import { volumeClone } from "./boxship/volume-clone.ts";
 import { volumeExport } from "./boxship/volume-export.ts";
 import { volumeImport } from "./boxship/volume-import.ts";
@@ -166,6 +167,7 @@ export const ROUTES: readonly Route[] = [
   boxshipBuild,
   boxshipPing,
   boxshipShutdown,
+  systemCheck,
   containerMountAdd,
   containerMountRemove,
   containerPortAdd,

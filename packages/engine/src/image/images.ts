@@ -199,8 +199,7 @@ export class Images implements AsyncDisposable {
     for (const chainId of keepers.flatMap((keeper) => [...keeper.chains()])) chains.add(chainId);
     const removed = await this.#snapshotter.sweep((chainId) => chains.has(chainId));
     const { store } = this;
-    const blobs = new Set<string>();
-    for (const keeper of keepers) for (const digest of await keeper.blobs()) blobs.add(digest);
+    const blobs = await this.#keptBlobs(keepers);
     const isNeeded = (digest: Digest): boolean =>
       store.references().has(digest) || blobs.has(digest) || keepers.some((keeper) => keeper.isNew?.(digest) === true);
     for (let done = false; !done; ) {
@@ -208,6 +207,17 @@ export class Images implements AsyncDisposable {
       done = complete;
     }
     return removed.map(({ chainId }) => chainId);
+  }
+
+  async #keptBlobs(keepers: readonly ContentKeeper[]): Promise<ReadonlySet<string>> {
+    const blobs = new Set<string>();
+    for (const keeper of keepers) for (const digest of await keeper.blobs()) blobs.add(digest);
+    return blobs;
+  }
+
+  /** Every blob that an image or a keeper needs at the moment. */
+  async needed(): Promise<ReadonlySet<string>> {
+    return new Set<string>([...(await this.#keptBlobs([...this.#keepers])), ...this.store.references()]);
   }
 
   /** Checks credentials against a registry. @throws PermissionDenied */

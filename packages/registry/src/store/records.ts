@@ -9,6 +9,8 @@ export interface ManifestRecord {
   /** Blobs and manifests that it needs. */
   readonly needs: readonly Digest[];
   readonly subject?: Digest;
+  /** It is a copy of another registry's, and what it needs is fetched when it is asked for. */
+  readonly cached?: true;
   /** Milliseconds since the epoch. */
   readonly pushedAt: number;
 }

@@ -254,6 +254,7 @@ export class RepositoryStore {
       mediaType: manifest.mediaType,
       size: bytes.byteLength,
       needs: manifestNeeds(manifest).map((need) => need.digest),
+      cached: true,
       pushedAt: now,
     };
     using lease = this.content.lease();

@@ -22,6 +22,7 @@ export const floors: Readonly<Record<string, number>> = {
   build: 3,
   api: 4,
   apiserver: 4,
+  client: 4,
   cli: 8,
   daemon: 8,
 };

@@ -1,3 +1,4 @@
+export * from "./api-server.ts";
 export * from "./boxship.ts";
 export * from "./busybox-tree.ts";
 export * from "./dockerd.ts";

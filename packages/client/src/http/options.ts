@@ -1,0 +1,15 @@
+/** How a server is reached, how it is known, and who we are. */
+export interface ConnectionOptions {
+  /** `https://host:port`, maybe with a path before all others. */
+  readonly server: string;
+  /** PEM. @default the system's authorities */
+  readonly authority?: string;
+  /** PEM of a client certificate, and its key. */
+  readonly certificate?: string;
+  readonly key?: string;
+  readonly token?: string;
+  /** Name that the server's certificate must have. @default the address's host */
+  readonly serverName?: string;
+  /** Takes any server for the right one. @default false */
+  readonly insecure?: boolean;
+}

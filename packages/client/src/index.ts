@@ -1,0 +1,12 @@
+export { Backoff, type BackoffOptions } from "./backoff.ts";
+export { type KubeconfigChoice, type LoadedKubeconfig, loadKubeconfig } from "./config/load-kubeconfig.ts";
+export * from "./contract.ts";
+export { EventRecorder, type EventRecorderOptions, type EventType } from "./events/event-recorder.ts";
+export { type HttpClientOptions, openHttpClient } from "./http/http-client.ts";
+export type { ConnectionOptions } from "./http/options.ts";
+export { Informer, type InformerHandler, type InformerOptions } from "./informer/informer.ts";
+export { type Indexer, keyOf } from "./informer/object-index.ts";
+export { LeaderElection, type LeaderElectionOptions } from "./leader/leader-election.ts";
+export { RateLimiter, type RateLimiterOptions } from "./queue/rate-limiter.ts";
+export { type RunWorkersOptions, runWorkers } from "./queue/run-workers.ts";
+export { WorkQueue, type WorkQueueOptions } from "./queue/work-queue.ts";

@@ -17,7 +17,11 @@ import { findWorkers } from "./workers.ts";
 /** Parts of the program by name, as source text. `boxship` starts them all. */
 export type Parts = ReadonlyMap<string, string>;
 
-const mains = { cli: "packages/cli/src/main.ts", daemon: "packages/daemon/src/main.ts" };
+const mains = {
+  cli: "packages/cli/src/main.ts",
+  cluster: "packages/daemon/src/cluster/main.ts",
+  daemon: "packages/daemon/src/main.ts",
+};
 
 /** First lines of every part: where the other parts are. An executable sets this itself, before any part runs. */
 const prologue = `"use strict";
@@ -28,9 +32,11 @@ const boxshipPartUrl = require("node:url").pathToFileURL(__filename).href;`;
 const workerPrologue = `"use strict";
 if (require("node:sea").isSea()) globalThis[Symbol.for("boxship.bundle")] = { source: (part) => require("node:sea").getAsset(part, "utf8") };`;
 
-/** The daemon is another program: the command line does not pay for its code, nor it for the command line's. The executable decides by itself. */
+/** The daemon and a cluster are other programs: the command line does not pay for its code, nor it for the command line's. The executable decides by itself. */
 const dispatch = `if (process.argv[2] === "daemon-process") {
   require(globalThis[Symbol.for("boxship.bundle")].file("daemon"));
+} else if (process.argv[2] === "cluster-process") {
+  require(globalThis[Symbol.for("boxship.bundle")].file("cluster"));
 } else {
   require("./${mains.cli}");
 }`;
@@ -68,6 +74,7 @@ export async function bundleParts(root: string): Promise<Parts> {
     entries.push(["boxship", { stdin }, false]);
   }
   if (existsSync(join(root, mains.daemon))) entries.push(["daemon", { entryPoints: [mains.daemon] }, false]);
+  if (existsSync(join(root, mains.cluster))) entries.push(["cluster", { entryPoints: [mains.cluster] }, false]);
   for (const [name, file] of findWorkers(root)) entries.push([name, { entryPoints: [file] }, true]);
   const texts = entries.map(
     async ([name, entry, isWorker]) => [name, await bundleOne(root, name, entry, isWorker)] as const,

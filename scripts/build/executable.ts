@@ -11,7 +11,7 @@ import type { Parts } from "./bundle.ts";
 const main = `"use strict";
 const { getAsset } = require("node:sea");
 globalThis[Symbol.for("boxship.bundle")] = { source: (part) => getAsset(part, "utf8") };
-const part = process.argv[2] === "daemon-process" ? "daemon" : "boxship";
+const part = { "cluster-process": "cluster", "daemon-process": "daemon" }[process.argv[2]] ?? "boxship";
 const names = ["exports", "require", "module", "__filename", "__dirname"];
 const module_ = { exports: {} };
 require("node:vm").compileFunction(getAsset(part, "utf8"), names, { filename: part + ".cjs" })(

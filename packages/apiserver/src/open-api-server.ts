@@ -1,20 +1,26 @@
-import { createSecureServer, type Http2SecureServer } from "node:http2";
+import { createSecureServer, type Http2SecureServer, type Http2Session } from "node:http2";
+import type { Socket } from "node:net";
 import { builtinKinds, KindRegistry } from "@boxship/api";
 import { type Clock, type Logger, systemClock } from "@boxship/base";
 import type { Store } from "@boxship/store";
 import { certificateAuthenticator } from "./access/authenticate.ts";
 import { mastersAuthorizer } from "./access/authorize.ts";
 import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
+import { serviceAddresses } from "./admission/service-addresses.ts";
 import { bootstrapObjects } from "./bootstrap/bootstrap-objects.ts";
 import { ensureObjects } from "./bootstrap/ensure-objects.ts";
 import type { ClusterCertificates } from "./certificates/cluster-certificates.ts";
 import type { AdmissionPlugin, Authenticator, Authorizer } from "./contract.ts";
+import { CustomKinds } from "./crd/custom-kinds.ts";
 import { DiscoveryDocuments } from "./discovery/discovery-documents.ts";
 import { handleRequest, type Listening } from "./http/handle-request.ts";
 import { RequestMetrics } from "./http/request-metrics.ts";
 import type { Outgoing } from "./http/send-reply.ts";
+import { NamespaceCleaner } from "./lifecycle/namespace-cleaner.ts";
 import { OpenapiDocuments } from "./openapi/openapi-documents.ts";
 import type { Describe } from "./openapi/schema-document.ts";
+import { defaultRoles } from "./rbac/default-roles.ts";
+import { RbacAuthorizer } from "./rbac/rbac-authorizer.ts";
 import type { ServerContext } from "./server-context.ts";
 import { Compactor } from "./storage/compactor.ts";
 import { ObjectLeases } from "./storage/object-leases.ts";
@@ -48,6 +54,10 @@ export interface ApiServer extends AsyncDisposable {
   /** Speaks HTTP/2 and HTTP/1.1 over TLS; not listening yet. */
   readonly server: Http2SecureServer;
   readonly context: ServerContext;
+  /** Ends watches, and connections that nobody uses. */
+  stop(): void;
+  /** Ends whatever is still open. */
+  closeConnections(): void;
 }
 
 const SECRETS = "/registry/core/secrets/";
@@ -72,8 +82,8 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   const context: ServerContext = {
     objects,
     kinds,
-    admission: [namespaceLifecycle(() => context), ...(options.admission ?? [])],
-    authorizers: [mastersAuthorizer, ...(options.authorizers ?? [])],
+    admission: [namespaceLifecycle(() => context), serviceAddresses(() => context), ...(options.admission ?? [])],
+    authorizers: [mastersAuthorizer, ...(options.authorizers ?? []), new RbacAuthorizer(() => context)],
     clock,
     logger,
     ending: ending.signal,
@@ -81,10 +91,34 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   };
   const [namespaces, rest] = splitNamespaces(bootstrapObjects(options.serviceAddress, options.port));
   await ensureObjects(context, namespaces);
-  await ensureObjects(context, rest);
+  await ensureObjects(context, [...rest, ...defaultRoles()]);
+  stack.use(await CustomKinds.open(context, kinds));
+  stack.use(await NamespaceCleaner.open(context));
   const server = listener(options, context);
+  const sessions = new Set<Http2Session>();
+  const sockets = new Set<Socket>();
+  server.on("session", (session) => {
+    sessions.add(session);
+    session.on("close", () => sessions.delete(session));
+  });
+  server.on("secureConnection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
   const owned = stack.move();
-  return { server, context, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    server,
+    context,
+    stop() {
+      ending.abort();
+      for (const session of sessions) session.close();
+    },
+    closeConnections() {
+      for (const session of sessions) session.destroy();
+      for (const socket of sockets) socket.destroy();
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
 
 function splitNamespaces(objects: ReturnType<typeof bootstrapObjects>) {

@@ -55,6 +55,18 @@ export function daemonCommand(): readonly [string, ...string[]] {
   return [process.execPath, ...daemonFlags, main, daemonWord];
 }
 
+/** First argument of the process that serves a cluster. */
+const clusterWord = "cluster-process";
+
+/** The program and first arguments that serve the Kubernetes API of this very build; append the flags of `boxship up`. */
+export function clusterCommand(): readonly [string, ...string[]] {
+  const parts = bundle();
+  if (parts?.source !== undefined) return [process.execPath, clusterWord];
+  if (parts?.file !== undefined) return [process.execPath, ...nodeFlags, parts.file("boxship"), clusterWord];
+  const main = new URL("../../daemon/src/cluster/main.ts", import.meta.url).pathname;
+  return [process.execPath, ...nodeFlags, main, clusterWord];
+}
+
 /**
  * The program and first arguments that run the command line: in a checkout its launcher, because the bundle of today's
  * sources goes when they change.

@@ -441,6 +441,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: () => import("./commands/daemon.ts"),
   },
   {
+    name: "down",
+    summary: "Stop the Kubernetes API of this instance; what it holds stays",
+    load: () => import("./commands/down.ts"),
+  },
+  {
     name: "diff",
     summary: "Inspect changes to files or directories on a container's filesystem",
     load: () => import("./commands/diff.ts"),
@@ -542,6 +547,7 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     summary: "Unpause all processes within one or more containers",
     load: () => import("./commands/unpause.ts"),
   },
+  { name: "up", summary: "Start the Kubernetes API of this instance", load: () => import("./commands/up.ts") },
   {
     name: "update",
     summary: "Update configuration of one or more containers",

@@ -7,6 +7,7 @@ export * from "./etcd.ts";
 export * from "./faulty-proxy.ts";
 export * from "./hung-mount.ts";
 export * from "./image-fixture.ts";
+export * from "./kubectl.ts";
 export * from "./leak-check.ts";
 export * from "./log-receivers.ts";
 export * from "./process.ts";

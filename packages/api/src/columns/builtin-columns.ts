@@ -1,30 +1,18 @@
 import type { Column } from "../kind/kind.ts";
-import { ageOf } from "./age.ts";
+import { CLUSTER_COLUMNS } from "./cluster-columns.ts";
+import { AGE, NAME } from "./column.ts";
+import { NETWORK_COLUMNS } from "./network-columns.ts";
+import { POD_COLUMNS } from "./pod-columns.ts";
+import { WORKLOAD_COLUMNS } from "./workload-columns.ts";
 
-export const NAME: Column = {
-  name: "Name",
-  type: "string",
-  format: "name",
-  description: "Name must be unique within a namespace.",
-  priority: 0,
-  cell: ({ metadata }) => metadata.name ?? "",
+const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
+  ...CLUSTER_COLUMNS,
+  ...NETWORK_COLUMNS,
+  ...WORKLOAD_COLUMNS,
+  pods: POD_COLUMNS,
 };
 
-export const AGE: Column = {
-  name: "Age",
-  type: "string",
-  description: "CreationTimestamp is the time at which the object was created.",
-  priority: 0,
-  cell: ageOf,
-};
-
-const CREATED_AT: Column = {
-  name: "Created At",
-  type: "date",
-  description: "CreationTimestamp is the time at which the object was created.",
-  priority: 0,
-  cell: ({ metadata }) => metadata.creationTimestamp ?? null,
-};
+const PLAIN: readonly Column[] = [NAME, AGE];
 
 /** The columns of a built-in kind. */
 export function columnsOf({
@@ -36,7 +24,3 @@ export function columnsOf({
 }): readonly Column[] {
   return COLUMNS[group === "" ? resource : `${resource}.${group}`] ?? PLAIN;
 }
-
-const PLAIN: readonly Column[] = [NAME, CREATED_AT];
-
-const COLUMNS: Readonly<Record<string, readonly Column[]>> = {};

@@ -61,7 +61,7 @@ export interface KindHooks {
   /** What a new object gets or loses whoever makes it; status has been taken away. */
   prepareCreate?(object: KubeObject): void;
   /** What an update cannot change is put back. */
-  prepareUpdate?(object: KubeObject, old: KubeObject): void;
+  prepareUpdate?(object: KubeObject, old: KubeObject, subresource: string): void;
   /** Whether spec is what counts for generation. @default every kind with a spec but a few of upstream's */
   readonly tracksGeneration?: boolean;
   validate?(object: KubeObject): readonly FieldError[];

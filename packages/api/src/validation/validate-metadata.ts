@@ -94,20 +94,9 @@ function validateOwners({ ownerReferences = [] }: ObjectMeta): FieldError[] {
   return errors;
 }
 
-const BARE_FINALIZERS = new Set(["orphan", "foregroundDeletion", "kubernetes"]);
-
 function validateFinalizers({ finalizers = [] }: ObjectMeta): FieldError[] {
   const errors = finalizers.flatMap((name, index) => [
     ...checkName(qualifiedName, `metadata.finalizers[${index}]`, name),
-    ...(name.includes("/") || BARE_FINALIZERS.has(name)
-      ? []
-      : [
-          invalid(
-            `metadata.finalizers[${index}]`,
-            name,
-            "name is neither a standard finalizer name nor is it fully qualified",
-          ),
-        ]),
   ]);
   if (finalizers.includes("orphan") && finalizers.includes("foregroundDeletion")) {
     errors.push(

@@ -2,7 +2,7 @@ import { deepCopy, type KubeObject, parseApiVersion, statusOf } from "@boxship/a
 import { BoxshipError } from "@boxship/base";
 import type { ServerContext } from "../server-context.ts";
 import { commitCreate } from "../verbs/create-object.ts";
-import { SYSTEM_USER } from "./system-user.ts";
+import { systemRequest } from "./system-request.ts";
 
 /** Creates those of the objects that are missing, all at once; what is there stays as it is. */
 export async function ensureObjects(context: ServerContext, objects: readonly KubeObject[]): Promise<void> {
@@ -15,18 +15,7 @@ async function ensure(context: ServerContext, object: KubeObject): Promise<void>
   if (kind === undefined) return;
   const { name = "", namespace = "" } = object.metadata;
   if ((await context.objects.get(kind, namespace, name)) !== undefined) return;
-  const info = { group, version, resource: kind.resource, namespace, name: "", subresource: "" };
-  const request = {
-    kind,
-    info,
-    user: SYSTEM_USER,
-    query: new URLSearchParams(),
-    accept: { form: "object" as const, yaml: false, parameters: new Map() },
-    contentType: "application/json",
-    userAgent: "boxship",
-    body: async () => Buffer.alloc(0),
-    warn: () => {},
-  };
+  const request = systemRequest(kind, namespace, "");
   try {
     await commitCreate(context, request, object, {
       dryRun: false,

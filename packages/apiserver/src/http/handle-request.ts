@@ -1,6 +1,7 @@
 import { failure, noSuchRoute } from "@boxship/api";
 import { authenticate } from "../access/authenticate.ts";
 import { authorize } from "../access/authorize.ts";
+import { impersonate } from "../access/impersonate.ts";
 import type { Authenticator } from "../contract.ts";
 import type { DiscoveryDocuments } from "../discovery/discovery-documents.ts";
 import type { ServerContext } from "../server-context.ts";
@@ -41,10 +42,11 @@ export async function handleRequest(listening: Listening, request: Incoming, res
     if (info === undefined) throw failure("BadRequest", "the path cannot be decoded");
     about = { verb: info.verb, resource: info.resource?.resource ?? "" };
     const certificate = peerCertificate(request);
-    const user = await authenticate(listening.authenticators, {
+    const caller = await authenticate(listening.authenticators, {
       headers,
       ...(certificate === undefined ? {} : { certificate }),
     });
+    const user = await impersonate(listening.context.authorizers, caller, headers);
     await authorize(listening.context.authorizers, { ...info, user });
     reply =
       info.resource === undefined

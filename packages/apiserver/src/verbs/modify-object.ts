@@ -4,6 +4,7 @@ import {
   deepEqual,
   invalid,
   invalidObject,
+  type JsonObject,
   type KubeObject,
   notFound,
   validateObject,
@@ -113,12 +114,17 @@ async function tryModify(
   return dryRun ? unsaved(key, object, current.revision) : await context.objects.update(key, object, current.revision);
 }
 
-function bumpGeneration({ info }: ResourceRequest, object: KubeObject, old: KubeObject): void {
+function bumpGeneration({ kind, info }: ResourceRequest, object: KubeObject, old: KubeObject): void {
   const { generation } = old.metadata;
   if (generation === undefined || info.subresource === "status") return;
-  const { metadata: _, status: __, ...now } = object;
-  const { metadata: ___, status: ____, ...before } = old;
-  object.metadata.generation = deepEqual(now, before) ? generation : generation + 1;
+  const wanted = (one: KubeObject): JsonObject => {
+    const copy: JsonObject = { ...one };
+    delete copy["metadata"];
+    // Where it is no subresource, it is a field like any other.
+    if (!kind.custom || kind.subresources.has("status")) delete copy["status"];
+    return copy;
+  };
+  object.metadata.generation = deepEqual(wanted(object), wanted(old)) ? generation : generation + 1;
 }
 
 /** It was deleted before, and its last finalizer is gone. */

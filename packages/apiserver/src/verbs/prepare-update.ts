@@ -17,7 +17,7 @@ export function prepareUpdate({ kind, info }: ResourceRequest, object: KubeObjec
     keepAllBut(object, old, "status", METADATA_WITH_STATUS.has(`${kind.group}/${kind.resource}`));
   else if (info.subresource === "" && kind.subresources.has("status")) setOrDelete(object, "status", old["status"]);
   keepMetadata(object, old);
-  kind.hooks.prepareUpdate?.(object, old);
+  kind.hooks.prepareUpdate?.(object, old, info.subresource);
 }
 
 function keepAllBut(object: KubeObject, old: KubeObject, field: string, metadata: boolean): void {

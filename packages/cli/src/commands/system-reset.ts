@@ -1,12 +1,14 @@
 import { defineCommand } from "../command.ts";
 import { print } from "../context.ts";
 import { bool } from "../flags/flag.ts";
+import { stopCluster } from "../shared/cluster-process.ts";
 import { confirm } from "../shared/confirm.ts";
 import { shutDown } from "../shared/shut-down.ts";
 
 const WARNING = `WARNING! This will remove everything that this instance of the engine has:
   - all containers, running ones too
   - all images, networks and volumes
+  - its cluster, if it has one
   - its bridges, firewall table, mounts and control groups, and the engine itself
 
 Are you sure you want to continue?`;
@@ -17,6 +19,7 @@ export const command = defineCommand({
   flags: { force: bool("Do not prompt for confirmation", { short: "f" }) },
   async run(context, { flags }) {
     if (!flags.force) await confirm(context, WARNING, "system reset has been cancelled");
+    await stopCluster(context.instance);
     await shutDown(context, { reset: true });
     print(context, "The instance and all that it had are gone");
   },

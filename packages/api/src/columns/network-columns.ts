@@ -1,0 +1,96 @@
+import type { Column } from "../kind/kind.ts";
+import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
+import { AGE, at, joined, NAME, selectorText, text, wide } from "./column.ts";
+
+export const NETWORK_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
+  endpoints: [
+    NAME,
+    text("Endpoints", (object) =>
+      some(
+        listAt(object, "subsets").flatMap((subset) => {
+          const ports = listAt(subset, "ports").map((port) => textAt(port, "port"));
+          const addresses = listAt(subset, "addresses").map((one) => textAt(one, "ip"));
+          return ports.length === 0 ? addresses : ports.flatMap((port) => addresses.map((ip) => `${ip}:${port}`));
+        }),
+      ),
+    ),
+    AGE,
+  ],
+  "endpointslices.discovery.k8s.io": [
+    NAME,
+    text("AddressType", at("addressType")),
+    text("Ports", (object) =>
+      some(
+        listAt(object, "ports").map((port) => textAt(port, "port") || "*"),
+        "<unset>",
+      ),
+    ),
+    text("Endpoints", (object) =>
+      some(
+        listAt(object, "endpoints").flatMap((one) => listAt(one, "addresses").map((ip) => textAt(ip))),
+        "<unset>",
+      ),
+    ),
+    AGE,
+  ],
+  "ingressclasses.networking.k8s.io": [
+    NAME,
+    text("Controller", at("spec.controller")),
+    text("Parameters", (object) =>
+      textAt(object, "spec", "parameters", "name") === ""
+        ? "<none>"
+        : `${textAt(object, "spec", "parameters", "kind")}${textAt(object, "spec", "parameters", "apiGroup") === "" ? "" : `.${textAt(object, "spec", "parameters", "apiGroup")}`}/${textAt(object, "spec", "parameters", "name")}`,
+    ),
+    AGE,
+  ],
+  "ingresses.networking.k8s.io": [
+    NAME,
+    text(
+      "Class",
+      (object) =>
+        textAt(object, "spec", "ingressClassName") ||
+        (object.metadata.annotations?.["kubernetes.io/ingress.class"] ?? "<none>"),
+    ),
+    text("Hosts", (object) =>
+      some([...new Set(listAt(object, "spec", "rules").map((rule) => textAt(rule, "host") || "*"))], "*"),
+    ),
+    text("Address", (object) => balancer(object).join(",")),
+    text("Ports", (object) => (listAt(object, "spec", "tls").length > 0 ? "80, 443" : "80")),
+    AGE,
+  ],
+  services: [
+    NAME,
+    text("Type", at("spec.type")),
+    text("Cluster-IP", at("spec.clusterIP", "<none>")),
+    text("External-IP", externalAddress),
+    text("Port(s)", (object) =>
+      joined(
+        listAt(object, "spec", "ports").map((port) => {
+          const node = textAt(port, "nodePort");
+          const name = node === "" || node === "0" ? textAt(port, "port") : `${textAt(port, "port")}:${node}`;
+          return `${name}/${textAt(port, "protocol")}`;
+        }),
+      ),
+    ),
+    AGE,
+    wide("Selector", (object) => selectorText(valueAt(object, "spec", "selector"), true)),
+  ],
+};
+
+/** A few, and how many more there are. */
+function some(values: readonly string[], otherwise = "<none>"): string {
+  return values.length > 3
+    ? `${values.slice(0, 3).join(",")} + ${values.length - 3} more...`
+    : joined(values, otherwise);
+}
+
+const balancer = (object: KubeObject): string[] =>
+  listAt(object, "status", "loadBalancer", "ingress").map((one) => textAt(one, "ip") || textAt(one, "hostname"));
+
+function externalAddress(service: KubeObject): string {
+  const type = textAt(service, "spec", "type");
+  if (type === "ExternalName") return textAt(service, "spec", "externalName");
+  const external = listAt(service, "spec", "externalIPs").map((one) => textAt(one));
+  const all = [...(type === "LoadBalancer" ? balancer(service) : []), ...external];
+  return joined(all, type === "LoadBalancer" ? "<pending>" : "<none>");
+}

@@ -1,0 +1,179 @@
+import type { Column } from "../kind/kind.ts";
+import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
+import { age, humanDuration } from "./age.ts";
+import { AGE, at, CONTAINERS, count, joined, NAME, number, SELECTOR, selectorText, since, text } from "./column.ts";
+
+const replicasReady: Column = text(
+  "Ready",
+  (object) =>
+    `${Number(valueAt(object, "status", "readyReplicas") ?? 0)}/${Number(valueAt(object, "spec", "replicas") ?? 0)}`,
+);
+
+const REPLICAS: readonly Column[] = [
+  NAME,
+  number("Desired", count("spec.replicas")),
+  number("Current", count("status.replicas")),
+  number("Ready", count("status.readyReplicas")),
+  AGE,
+  ...CONTAINERS,
+];
+
+export const WORKLOAD_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
+  "controllerrevisions.apps": [
+    NAME,
+    text("Controller", ({ metadata }) => {
+      const owner = metadata.ownerReferences?.find(({ controller }) => controller === true);
+      return owner === undefined
+        ? "<none>"
+        : `${owner.kind.toLowerCase()}.${owner.apiVersion.split("/")[0] ?? ""}/${owner.name}`;
+    }),
+    number("Revision", count("revision")),
+    AGE,
+  ],
+  "cronjobs.batch": [
+    NAME,
+    text("Schedule", at("spec.schedule")),
+    text("Timezone", at("spec.timeZone", "<none>")),
+    text("Suspend", (object) => (valueAt(object, "spec", "suspend") === true ? "True" : "False")),
+    number("Active", (object) => listAt(object, "status", "active").length),
+    text("Last Schedule", (object, now) => {
+      const last = valueAt(object, "status", "lastScheduleTime");
+      return last === undefined ? "<none>" : age(last, now);
+    }),
+    AGE,
+  ],
+  "daemonsets.apps": [
+    NAME,
+    number("Desired", count("status.desiredNumberScheduled")),
+    number("Current", count("status.currentNumberScheduled")),
+    number("Ready", count("status.numberReady")),
+    number("Up-to-date", count("status.updatedNumberScheduled")),
+    number("Available", count("status.numberAvailable")),
+    text("Node Selector", (object) => selectorText(valueAt(object, "spec", "template", "spec", "nodeSelector"), true)),
+    AGE,
+    ...CONTAINERS,
+    SELECTOR,
+  ],
+  "deployments.apps": [
+    NAME,
+    replicasReady,
+    number("Up-to-date", count("status.updatedReplicas")),
+    number("Available", count("status.availableReplicas")),
+    AGE,
+    ...CONTAINERS,
+    SELECTOR,
+  ],
+  "horizontalpodautoscalers.autoscaling": [
+    NAME,
+    text(
+      "Reference",
+      (object) =>
+        `${textAt(object, "spec", "scaleTargetRef", "kind")}/${textAt(object, "spec", "scaleTargetRef", "name")}`,
+    ),
+    text("Targets", targets),
+    text("MinPods", (object) => textAt(object, "spec", "minReplicas") || "<unset>"),
+    number("MaxPods", count("spec.maxReplicas")),
+    number("Replicas", count("status.currentReplicas")),
+    AGE,
+  ],
+  "jobs.batch": [
+    NAME,
+    text("Status", jobStatus),
+    text("Completions", completions),
+    text("Duration", (object, now) => {
+      const start = textAt(object, "status", "startTime");
+      if (start === "") return "";
+      const end = textAt(object, "status", "completionTime");
+      return humanDuration((end === "" ? now : Date.parse(end)) - Date.parse(start));
+    }),
+    AGE,
+    ...CONTAINERS,
+    SELECTOR,
+  ],
+  "poddisruptionbudgets.policy": [
+    NAME,
+    text("Min Available", at("spec.minAvailable", "N/A")),
+    text("Max Unavailable", at("spec.maxUnavailable", "N/A")),
+    number("Allowed Disruptions", count("status.disruptionsAllowed")),
+    AGE,
+  ],
+  "replicasets.apps": [...REPLICAS, SELECTOR],
+  replicationcontrollers: [
+    ...REPLICAS,
+    { ...SELECTOR, cell: (object) => selectorText(valueAt(object, "spec", "selector"), true) },
+  ],
+  "statefulsets.apps": [NAME, replicasReady, AGE, ...CONTAINERS],
+  "leases.coordination.k8s.io": [NAME, text("Holder", at("spec.holderIdentity")), AGE],
+  podtemplates: [
+    NAME,
+    text("Containers", (object) =>
+      joined(
+        listAt(object, "template", "spec", "containers").map((one) => textAt(one, "name")),
+        "",
+      ),
+    ),
+    text("Images", (object) =>
+      joined(
+        listAt(object, "template", "spec", "containers").map((one) => textAt(one, "image")),
+        "",
+      ),
+    ),
+    text("Pod Labels", (object) => selectorText(valueAt(object, "template", "metadata", "labels"), true)),
+  ],
+  events: [
+    text("Last Seen", (object, now) =>
+      age(valueAt(object, "lastTimestamp") ?? valueAt(object, "firstTimestamp") ?? valueAt(object, "eventTime"), now),
+    ),
+    text("Type", at("type")),
+    text("Reason", at("reason")),
+    text(
+      "Object",
+      (object) =>
+        `${textAt(object, "involvedObject", "kind").toLowerCase()}/${textAt(object, "involvedObject", "name")}`,
+    ),
+    { ...text("Subobject", at("involvedObject.fieldPath")), priority: 1 },
+    {
+      ...text("Source", (object) => textAt(object, "source", "component") || textAt(object, "reportingComponent")),
+      priority: 1,
+    },
+    text("Message", (object) => textAt(object, "message").trim()),
+    { ...text("First Seen", since("firstTimestamp")), priority: 1 },
+    { ...text("Count", (object) => textAt(object, "count") || "1"), priority: 1 },
+    { ...NAME, priority: 1 },
+  ],
+};
+
+function jobStatus(job: KubeObject): string {
+  const has = (type: string): boolean =>
+    listAt(job, "status", "conditions").some((one) => textAt(one, "type") === type && textAt(one, "status") === "True");
+  if (has("Complete")) return "Complete";
+  if (has("Failed")) return "Failed";
+  if (job.metadata.deletionTimestamp !== undefined) return "Terminating";
+  if (has("Suspended")) return "Suspended";
+  if (has("FailureTarget")) return "FailureTarget";
+  return has("SuccessCriteriaMet") ? "SuccessCriteriaMet" : "Running";
+}
+
+function completions(job: KubeObject): string {
+  const done = Number(valueAt(job, "status", "succeeded") ?? 0);
+  const wanted = valueAt(job, "spec", "completions");
+  if (wanted !== undefined) return `${done}/${Number(wanted)}`;
+  const parallel = Number(valueAt(job, "spec", "parallelism") ?? 0);
+  return parallel > 1 ? `${done}/1 of ${parallel}` : `${done}/1`;
+}
+
+function targets(autoscaler: KubeObject): string {
+  const metrics = listAt(autoscaler, "spec", "metrics");
+  if (metrics.length === 0) return "<none>";
+  const texts = metrics.slice(0, 2).map((metric) => {
+    const name = textAt(metric, "resource", "name");
+    const goal = textAt(metric, "resource", "target", "averageUtilization");
+    const wanted = goal === "" ? textAt(metric, "resource", "target", "averageValue") || "<auto>" : `${goal}%`;
+    const current = listAt(autoscaler, "status", "currentMetrics").find(
+      (one) => textAt(one, "resource", "name") === name,
+    );
+    const now = textAt(current, "resource", "current", "averageUtilization");
+    return `${name === "" ? "" : `${name}: `}${now === "" ? "<unknown>" : `${now}%`}/${wanted}`;
+  });
+  return metrics.length > 2 ? `${texts.join(", ")} + ${metrics.length - 2} more...` : texts.join(", ");
+}

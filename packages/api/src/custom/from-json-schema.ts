@@ -1,0 +1,69 @@
+import { isObject, type Json, type JsonObject } from "../object/json.ts";
+import { listAt, textAt } from "../object/kube-object.ts";
+import { ANYTHING, type Schema, type ValueRules } from "../schema/schema.ts";
+
+/** `apiextensions/v1.JSONSchemaProps` as a schema. Unknown keywords are no part of it. */
+export function fromJsonSchema(props: Json | undefined): Schema {
+  if (!isObject(props)) return ANYTHING;
+  const { properties, additionalProperties, items } = props;
+  const type = textAt(props, "type");
+  const rules = rulesOf(props);
+  const listKeys = listAt(props, "x-kubernetes-list-map-keys").map((key) => textAt(key));
+  const required = listAt(props, "required").map((field) => textAt(field));
+  const listType = textAt(props, "x-kubernetes-list-type");
+  return {
+    ...(type === "" ? {} : { type: type as NonNullable<Schema["type"]> }),
+    ...optional("format", textAt(props, "format")),
+    ...optional("description", textAt(props, "description")),
+    ...(isObject(properties) ? { properties: propertiesOf(properties) } : {}),
+    ...(isObject(additionalProperties) ? { additional: fromJsonSchema(additionalProperties) } : {}),
+    ...(additionalProperties === true ? { additional: ANYTHING } : {}),
+    ...(items === undefined ? {} : { items: fromJsonSchema(items) }),
+    ...(required.length === 0 ? {} : { required }),
+    ...(props["default"] === undefined ? {} : { default: props["default"] }),
+    ...(props["nullable"] === true ? { nullable: true } : {}),
+    ...(props["x-kubernetes-int-or-string"] === true ? { intOrString: true } : {}),
+    ...(props["x-kubernetes-preserve-unknown-fields"] === true ? { preserveUnknown: true } : {}),
+    ...(props["x-kubernetes-embedded-resource"] === true ? { embedded: true } : {}),
+    ...(listType === "" ? {} : { listType: listType as NonNullable<Schema["listType"]> }),
+    ...(listKeys.length === 0 ? {} : { listKeys }),
+    ...(props["x-kubernetes-map-type"] === "atomic" ? { mapType: "atomic" as const } : {}),
+    ...(Object.keys(rules).length === 0 ? {} : { rules }),
+  };
+}
+
+const optional = (name: string, text: string): object => (text === "" ? {} : { [name]: text });
+
+function propertiesOf(properties: JsonObject): ReadonlyMap<string, Schema> {
+  return new Map(Object.entries(properties).map(([field, below]) => [field, fromJsonSchema(below)]));
+}
+
+const PLAIN = [
+  "enum",
+  "pattern",
+  "minLength",
+  "maxLength",
+  "minimum",
+  "maximum",
+  "exclusiveMinimum",
+  "exclusiveMaximum",
+  "multipleOf",
+  "minItems",
+  "maxItems",
+  "uniqueItems",
+  "minProperties",
+  "maxProperties",
+] as const;
+
+function rulesOf(props: JsonObject): ValueRules {
+  const rules: Record<string, unknown> = {};
+  for (const name of PLAIN) if (props[name] !== undefined) rules[name] = props[name];
+  for (const name of ["allOf", "anyOf", "oneOf"]) {
+    const list = props[name];
+    if (Array.isArray(list) && list.length > 0) rules[name] = list.map(fromJsonSchema);
+  }
+  // Only int-or-string writes its two types so: they are known already.
+  if (props["x-kubernetes-int-or-string"] === true) delete rules["anyOf"];
+  if (props["not"] !== undefined) rules["not"] = fromJsonSchema(props["not"]);
+  return rules;
+}

@@ -1,0 +1,76 @@
+import { isObject, type Json } from "../object/json.ts";
+import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
+import { type FieldError, forbiddenField, invalid, notSupported, required } from "../status/field-error.ts";
+import { checkName, dns1035Label, dnsSubdomain } from "../validation/names.ts";
+import { parseJsonPath } from "./json-path.ts";
+
+/** What is wrong with a CustomResourceDefinition. */
+export function validateDefinition(crd: KubeObject): readonly FieldError[] {
+  const [group, plural] = [textAt(crd, "spec", "group"), textAt(crd, "spec", "names", "plural")];
+  const errors: FieldError[] = [];
+  if (group !== "") errors.push(...checkName(dnsSubdomain, "spec.group", group));
+  if (group !== "" && !group.includes("."))
+    errors.push(invalid("spec.group", group, "should be a domain with at least one dot"));
+  if (plural !== "") errors.push(...checkName(dns1035Label, "spec.names.plural", plural));
+  if (crd.metadata.name !== `${plural}.${group}`) {
+    errors.push(invalid("metadata.name", crd.metadata.name, 'must be spec.names.plural+"."+spec.group'));
+  }
+  const scope = textAt(crd, "spec", "scope");
+  if (scope !== "" && scope !== "Cluster" && scope !== "Namespaced")
+    errors.push(notSupported("spec.scope", scope, ["Cluster", "Namespaced"]));
+  if (textAt(crd, "spec", "conversion", "strategy") === "Webhook") {
+    errors.push(forbiddenField("spec.conversion.strategy", "conversion by webhooks is not supported by this server"));
+  }
+  return [...errors, ...validateVersions(crd)];
+}
+
+function validateVersions(crd: KubeObject): readonly FieldError[] {
+  const versions = listAt(crd, "spec", "versions");
+  const errors: FieldError[] = [];
+  const stored = versions.filter((one) => valueAt(one, "storage") === true).length;
+  if (versions.length === 0) return [required("spec.versions", "must have at least one version")];
+  if (stored !== 1)
+    errors.push(invalid("spec.versions", [...versions], "must have exactly one version marked as storage version"));
+  for (const [index, version] of versions.entries()) {
+    const at = `spec.versions[${index}]`;
+    errors.push(...checkName(dns1035Label, `${at}.name`, textAt(version, "name")));
+    const schema = valueAt(version, "schema", "openAPIV3Schema");
+    if (schema === undefined) errors.push(required(`${at}.schema.openAPIV3Schema`, "schemas are required"));
+    else errors.push(...validateStructure(schema, `${at}.schema.openAPIV3Schema`, true));
+    for (const [place, column] of listAt(version, "additionalPrinterColumns").entries()) {
+      const path = textAt(column, "jsonPath");
+      if (parseJsonPath(path) === undefined)
+        errors.push(invalid(`${at}.additionalPrinterColumns[${place}].jsonPath`, path, "invalid JSON path"));
+    }
+  }
+  return errors;
+}
+
+const TYPES = ["array", "boolean", "integer", "number", "object", "string"];
+
+/** Structural: every value has a type, and lists and objects say what is in them. */
+function validateStructure(schema: Json, path: string, isRoot: boolean): readonly FieldError[] {
+  if (!isObject(schema)) return [];
+  const errors: FieldError[] = [];
+  const type = textAt(schema, "type");
+  const free = schema["x-kubernetes-int-or-string"] === true || schema["x-kubernetes-preserve-unknown-fields"] === true;
+  if (type === "" && !free) errors.push(required(`${path}.type`, "must not be empty for specified object fields"));
+  if (type !== "" && !TYPES.includes(type)) errors.push(notSupported(`${path}.type`, type, TYPES));
+  if (isRoot && type !== "" && type !== "object")
+    errors.push(invalid(`${path}.type`, type, "must be object at the root"));
+  const { properties, additionalProperties, items } = schema;
+  if (type === "array" && items === undefined) errors.push(required(`${path}.items`, "must be specified"));
+  if (isObject(properties) && additionalProperties !== undefined) {
+    errors.push(
+      forbiddenField(`${path}.additionalProperties`, "additionalProperties and properties are mutual exclusive"),
+    );
+  }
+  for (const [field, below] of Object.entries(isObject(properties) ? properties : {})) {
+    if (isRoot && field === "metadata") continue;
+    errors.push(...validateStructure(below ?? null, `${path}.properties[${field}]`, false));
+  }
+  if (isObject(additionalProperties))
+    errors.push(...validateStructure(additionalProperties, `${path}.additionalProperties`, false));
+  if (isObject(items)) errors.push(...validateStructure(items, `${path}.items`, false));
+  return errors;
+}

@@ -1,0 +1,348 @@
+import { validateDefinition } from "../custom/validate-definition.ts";
+import type { KindHooks } from "../kind/kind.ts";
+import { isObject, type JsonObject, setField } from "../object/json.ts";
+import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
+import { duplicate, type FieldError, forbiddenField, invalid, notSupported, required } from "../status/field-error.ts";
+import { immutable } from "../validation/validate-metadata.ts";
+import { oneOf, portNumber } from "./pod-template.ts";
+
+const TRACKED: KindHooks = { tracksGeneration: true };
+
+const CONFIG_KEY = /^[-._a-zA-Z0-9]+$/;
+const KEY_HELP =
+  "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
+/** Bytes of all values. */
+const LARGEST_DATA = 2 ** 20;
+
+function validateData(object: KubeObject, ...fields: readonly string[]): FieldError[] {
+  const errors: FieldError[] = [];
+  let size = 0;
+  for (const field of fields) {
+    for (const [key, value] of Object.entries((object[field] ?? {}) as JsonObject)) {
+      if (!CONFIG_KEY.test(key)) errors.push(invalid(`${field}[${key}]`, key, KEY_HELP));
+      size += textAt(value).length;
+    }
+  }
+  if (size > LARGEST_DATA * 1.4)
+    errors.push({
+      reason: "FieldValueTooLong",
+      field: "",
+      message: `Too long: may not be more than ${LARGEST_DATA} bytes`,
+    });
+  return errors;
+}
+
+function immutableData(object: KubeObject, old: KubeObject, ...fields: readonly string[]): FieldError[] {
+  if (old["immutable"] !== true) return [];
+  const why = "field is immutable when `immutable` is set";
+  const errors = object["immutable"] === true ? [] : [forbiddenField("immutable", why)];
+  const changed = fields.filter((field) => immutable(field, object[field], old[field]).length > 0);
+  return [...errors, ...changed.map((field) => forbiddenField(field, why))];
+}
+
+const secret: KindHooks = {
+  applyDefaults(object) {
+    const plain = object["stringData"];
+    if (!isObject(plain)) return;
+    const data = isObject(object["data"]) ? object["data"] : {};
+    for (const [key, value] of Object.entries(plain))
+      setField(data, key, Buffer.from(textAt(value)).toString("base64"));
+    object["data"] = data;
+    delete object["stringData"];
+  },
+  validate: (object) => [...validateData(object, "data"), ...secretKeys(object)],
+  validateUpdate: (object, old) => [
+    ...immutable("type", object["type"], old["type"]),
+    ...immutableData(object, old, "data"),
+  ],
+};
+
+const SECRET_KEYS: Readonly<Record<string, readonly string[]>> = {
+  "kubernetes.io/dockercfg": [".dockercfg"],
+  "kubernetes.io/dockerconfigjson": [".dockerconfigjson"],
+  "kubernetes.io/ssh-auth": ["ssh-privatekey"],
+  "kubernetes.io/tls": ["tls.crt", "tls.key"],
+};
+
+const secretKeys = (object: KubeObject): FieldError[] =>
+  (SECRET_KEYS[textAt(object, "type")] ?? [])
+    .filter((key) => valueAt(object, "data", key) === undefined)
+    .map((key) => required(`data[${key}]`));
+
+const namespace: KindHooks = {
+  prepareCreate(object) {
+    object["spec"] = { finalizers: ["kubernetes"] };
+    object["status"] = { phase: "Active" };
+  },
+  applyDefaults({ metadata }) {
+    if (metadata.name) metadata.labels = { ...metadata.labels, "kubernetes.io/metadata.name": metadata.name };
+  },
+  prepareUpdate(object, old, subresource) {
+    if (subresource !== "finalize") object["spec"] = old["spec"] ?? {};
+  },
+};
+
+const SERVICE_TYPES = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
+
+const service: KindHooks = {
+  applyDefaults(object) {
+    const own = object["spec"];
+    if (!isObject(own)) return;
+    for (const port of listAt(own, "ports")) {
+      if (isObject(port) && (port["targetPort"] === undefined || port["targetPort"] === 0 || port["targetPort"] === ""))
+        port["targetPort"] = port["port"] ?? 0;
+    }
+    const type = textAt(own, "type");
+    if (type === "LoadBalancer") own["allocateLoadBalancerNodePorts"] ??= true;
+    if (type === "LoadBalancer" || type === "NodePort") own["externalTrafficPolicy"] ??= "Cluster";
+    if (type === "ExternalName") delete own["internalTrafficPolicy"];
+    if (own["sessionAffinity"] === "ClientIP") own["sessionAffinityConfig"] ??= { clientIP: { timeoutSeconds: 10800 } };
+  },
+  prepareCreate(object) {
+    object["status"] = { loadBalancer: {} };
+  },
+  validate(object) {
+    const own = object["spec"];
+    const type = textAt(own, "type");
+    const errors: FieldError[] = [
+      ...oneOf(own, "type", "spec", SERVICE_TYPES),
+      ...oneOf(own, "sessionAffinity", "spec", ["ClientIP", "None"]),
+    ];
+    const ports = listAt(own, "ports");
+    if (ports.length === 0 && type !== "ExternalName" && textAt(own, "clusterIP") !== "None")
+      errors.push(required("spec.ports"));
+    if (type === "ExternalName" && textAt(own, "externalName") === "") errors.push(required("spec.externalName"));
+    const names = new Set<string>();
+    for (const [index, port] of ports.entries()) {
+      const at = `spec.ports[${index}]`;
+      const name = textAt(port, "name");
+      if (ports.length > 1 && name === "") errors.push(required(`${at}.name`));
+      else if (names.has(name)) errors.push(duplicate(`${at}.name`, name));
+      names.add(name);
+      errors.push(...portNumber(port, "port", at), ...oneOf(port, "protocol", at, ["SCTP", "TCP", "UDP"]));
+    }
+    return errors;
+  },
+  validateUpdate(object, old) {
+    const before = textAt(old, "spec", "clusterIP");
+    const isExternal = [object, old].some((one) => textAt(one, "spec", "type") === "ExternalName");
+    return before === "" || isExternal ? [] : immutable("spec.clusterIP", valueAt(object, "spec", "clusterIP"), before);
+  },
+};
+
+const claim: KindHooks = {
+  prepareCreate(object) {
+    object["status"] = { phase: "Pending" };
+  },
+  validate(object) {
+    const errors: FieldError[] = [];
+    if (listAt(object, "spec", "accessModes").length === 0)
+      errors.push(required("spec.accessModes", "at least 1 access mode is required"));
+    if (textAt(object, "spec", "resources", "requests", "storage") === "")
+      errors.push(required("spec.resources[storage]"));
+    return errors;
+  },
+  validateUpdate(object, old) {
+    const fixed = (one: KubeObject): JsonObject => {
+      const own: JsonObject = { ...(one["spec"] as JsonObject) };
+      for (const field of ["resources", "volumeAttributesClassName"]) delete own[field];
+      if (textAt(old, "spec", "volumeName") === "") delete own["volumeName"];
+      if (valueAt(old, "spec", "storageClassName") === undefined) delete own["storageClassName"];
+      return own;
+    };
+    return immutable("spec", fixed(object), fixed(old)).length === 0
+      ? []
+      : [
+          forbiddenField(
+            "spec",
+            "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims",
+          ),
+        ];
+  },
+};
+
+const volume: KindHooks = {
+  prepareCreate(object) {
+    object["status"] = { phase: "Pending" };
+  },
+  validate(object) {
+    const errors: FieldError[] = [];
+    if (listAt(object, "spec", "accessModes").length === 0) errors.push(required("spec.accessModes"));
+    if (textAt(object, "spec", "capacity", "storage") === "") errors.push(required("spec.capacity"));
+    return [
+      ...errors,
+      ...oneOf(object["spec"], "persistentVolumeReclaimPolicy", "spec", ["Delete", "Recycle", "Retain"]),
+    ];
+  },
+};
+
+const binding: KindHooks = {
+  applyDefaults(object) {
+    for (const subject of listAt(object, "subjects")) {
+      if (isObject(subject) && (subject["kind"] === "User" || subject["kind"] === "Group"))
+        subject["apiGroup"] ??= "rbac.authorization.k8s.io";
+    }
+  },
+  validate: (object) => [
+    ...oneOf(object["roleRef"], "kind", "roleRef", ["ClusterRole", "Role"]),
+    ...listAt(object, "subjects").flatMap((one, index) =>
+      oneOf(one, "kind", `subjects[${index}]`, ["Group", "ServiceAccount", "User"]),
+    ),
+  ],
+  validateUpdate: (object, old) =>
+    immutable("roleRef", object["roleRef"], old["roleRef"]).length === 0
+      ? []
+      : [invalid("roleRef", object["roleRef"], "cannot change roleRef")],
+};
+
+const role: KindHooks = {
+  validate: (object) =>
+    listAt(object, "rules").flatMap((rule, index) =>
+      listAt(rule, "verbs").length === 0
+        ? [required(`rules[${index}].verbs`, "verbs must contain at least one value")]
+        : [],
+    ),
+};
+
+const networkPolicy: KindHooks = {
+  tracksGeneration: true,
+  applyDefaults(object) {
+    const own = object["spec"];
+    if (isObject(own)) own["policyTypes"] ??= listAt(own, "egress").length > 0 ? ["Ingress", "Egress"] : ["Ingress"];
+  },
+};
+
+const ingress: KindHooks = {
+  tracksGeneration: true,
+  prepareCreate(object) {
+    object["status"] = { loadBalancer: {} };
+  },
+  validate(object) {
+    const rules = listAt(object, "spec", "rules");
+    const errors: FieldError[] = [];
+    if (rules.length === 0 && valueAt(object, "spec", "defaultBackend") === undefined) {
+      errors.push(invalid("spec", {}, "either `defaultBackend` or `rules` must be specified"));
+    }
+    for (const [index, rule] of rules.entries()) {
+      for (const [place, path] of listAt(rule, "http", "paths").entries()) {
+        const at = `spec.rules[${index}].http.paths[${place}]`;
+        const type = textAt(path, "pathType");
+        if (type !== "" && !["Exact", "ImplementationSpecific", "Prefix"].includes(type)) {
+          errors.push(notSupported(`${at}.pathType`, type, ["Exact", "ImplementationSpecific", "Prefix"]));
+        }
+        if (type !== "ImplementationSpecific" && !textAt(path, "path").startsWith("/")) {
+          errors.push(invalid(`${at}.path`, textAt(path, "path"), "must be an absolute path"));
+        }
+      }
+    }
+    return errors;
+  },
+};
+
+const autoscaler: KindHooks = {
+  applyDefaults(object) {
+    const own = object["spec"];
+    if (isObject(own) && listAt(own, "metrics").length === 0) {
+      own["metrics"] = [
+        { type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 80 } } },
+      ];
+    }
+  },
+  validate(object) {
+    const [least, most] = [
+      Number(valueAt(object, "spec", "minReplicas") ?? 1),
+      Number(valueAt(object, "spec", "maxReplicas") ?? 0),
+    ];
+    if (most < 1) return [invalid("spec.maxReplicas", most, "must be greater than 0")];
+    return most < least ? [invalid("spec.maxReplicas", most, "must be greater than or equal to `minReplicas`")] : [];
+  },
+};
+
+const priorityClass: KindHooks = {
+  tracksGeneration: true,
+  applyDefaults(object) {
+    object["value"] ??= 0;
+  },
+  validateUpdate: (object, old) => [
+    ...(immutable("value", object["value"], old["value"]).length === 0
+      ? []
+      : [forbiddenField("value", "may not be changed in an update.")]),
+    ...immutable("preemptionPolicy", object["preemptionPolicy"], old["preemptionPolicy"]),
+  ],
+};
+
+const storageClass: KindHooks = {
+  validateUpdate: (object, old) =>
+    ["parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"].flatMap((field) =>
+      immutable(field, object[field], old[field]).length === 0
+        ? []
+        : [forbiddenField(field, `updates to ${field} are forbidden.`)],
+    ),
+};
+
+const customResourceDefinition: KindHooks = {
+  tracksGeneration: true,
+  applyDefaults(object) {
+    const names = valueAt(object, "spec", "names");
+    if (!isObject(names)) return;
+    const kind = textAt(names, "kind");
+    names["singular"] ??= kind.toLowerCase();
+    names["listKind"] ??= `${kind}List`;
+  },
+  prepareCreate(object) {
+    const stored = listAt(object, "spec", "versions").find((one) => valueAt(one, "storage") === true);
+    object["status"] = { storedVersions: stored === undefined ? [] : [textAt(stored, "name")] };
+  },
+  validate: validateDefinition,
+  validateUpdate: (object, old) => [
+    ...immutable("spec.group", valueAt(object, "spec", "group"), valueAt(old, "spec", "group")),
+    ...immutable("spec.scope", valueAt(object, "spec", "scope"), valueAt(old, "spec", "scope")),
+    ...immutable(
+      "spec.names.plural",
+      valueAt(object, "spec", "names", "plural"),
+      valueAt(old, "spec", "names", "plural"),
+    ),
+    ...immutable("spec.names.kind", valueAt(object, "spec", "names", "kind"), valueAt(old, "spec", "names", "kind")),
+  ],
+};
+
+export const CLUSTER_HOOKS: Readonly<Record<string, KindHooks>> = {
+  configmaps: {
+    validate: (object) => validateData(object, "data", "binaryData"),
+    validateUpdate: (object, old) => immutableData(object, old, "data", "binaryData"),
+  },
+  secrets: secret,
+  namespaces: namespace,
+  services: service,
+  persistentvolumeclaims: claim,
+  persistentvolumes: volume,
+  "clusterrolebindings.rbac.authorization.k8s.io": binding,
+  "rolebindings.rbac.authorization.k8s.io": binding,
+  "clusterroles.rbac.authorization.k8s.io": role,
+  "roles.rbac.authorization.k8s.io": role,
+  "networkpolicies.networking.k8s.io": networkPolicy,
+  "ingresses.networking.k8s.io": ingress,
+  "ingressclasses.networking.k8s.io": TRACKED,
+  "horizontalpodautoscalers.autoscaling": autoscaler,
+  "priorityclasses.scheduling.k8s.io": priorityClass,
+  "storageclasses.storage.k8s.io": storageClass,
+  "poddisruptionbudgets.policy": {
+    tracksGeneration: true,
+    validate: (object) =>
+      valueAt(object, "spec", "minAvailable") !== undefined && valueAt(object, "spec", "maxUnavailable") !== undefined
+        ? [invalid("spec", object["spec"], "minAvailable and maxUnavailable cannot be both set")]
+        : [],
+  },
+  "customresourcedefinitions.apiextensions.k8s.io": customResourceDefinition,
+  "endpointslices.discovery.k8s.io": TRACKED,
+  "flowschemas.flowcontrol.apiserver.k8s.io": TRACKED,
+  "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": TRACKED,
+  "mutatingwebhookconfigurations.admissionregistration.k8s.io": TRACKED,
+  "validatingwebhookconfigurations.admissionregistration.k8s.io": TRACKED,
+  "validatingadmissionpolicies.admissionregistration.k8s.io": TRACKED,
+  "validatingadmissionpolicybindings.admissionregistration.k8s.io": TRACKED,
+  "mutatingadmissionpolicies.admissionregistration.k8s.io": TRACKED,
+  "mutatingadmissionpolicybindings.admissionregistration.k8s.io": TRACKED,
+  "resourceslices.resource.k8s.io": TRACKED,
+  "deviceclasses.resource.k8s.io": TRACKED,
+};

@@ -1,0 +1,19 @@
+import type { Kind } from "@boxship/api";
+import type { ResourceRequest } from "../server-context.ts";
+import { SYSTEM_USER } from "./system-user.ts";
+
+/** A request of the server to itself. */
+export function systemRequest(kind: Kind, namespace: string, name: string, subresource = ""): ResourceRequest {
+  const { group, version, resource } = kind;
+  return {
+    kind,
+    info: { group, version, resource, namespace, name, subresource },
+    user: SYSTEM_USER,
+    query: new URLSearchParams(),
+    accept: { form: "object", yaml: false, parameters: new Map() },
+    contentType: "application/json",
+    userAgent: "boxship",
+    body: async () => Buffer.alloc(0),
+    warn: () => {},
+  };
+}

@@ -1,0 +1,343 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { connect } from "node:http2";
+import { after, before, describe, test } from "node:test";
+import { type ApiUnderTest, type CallOptions, type Loose, startApi } from "../testing/api-under-test.ts";
+
+const CONFIG_MAPS = "/api/v1/namespaces/default/configmaps";
+
+describe("the API", () => {
+  let api: ApiUnderTest;
+  let count = 0;
+  const fresh = (): string => `thing-${count++}`;
+  const map = (name: string, data: Record<string, string> = {}, more: object = {}) => ({
+    metadata: { name, ...more },
+    data,
+  });
+  const call = (method: string, path: string, options?: CallOptions) => api.call(method, path, options);
+  before(async () => {
+    api = await startApi();
+  });
+  after(() => api?.[Symbol.asyncDispose]());
+
+  test("objects are created, read, changed and deleted", async () => {
+    const name = fresh();
+    const made = await call("POST", CONFIG_MAPS, { body: map(name, { a: "1" }) });
+    assert.equal(made.status, 201);
+    assert.equal((await call("POST", CONFIG_MAPS, { body: map(name) })).json["reason"], "AlreadyExists");
+    const path = `${CONFIG_MAPS}/${name}`;
+    const changed = await call("PUT", path, { body: { ...made.json, data: { a: "2" } } });
+    assert.equal(changed.json["data"]["a"], "2");
+    const late = await call("PUT", path, { body: { ...made.json, data: { a: "3" } } });
+    assert.deepEqual([late.status, late.json["reason"]], [409, "Conflict"]);
+    const same = await call("PUT", path, { body: changed.json });
+    assert.equal(
+      same.json["metadata"]["resourceVersion"],
+      changed.json["metadata"]["resourceVersion"],
+      "nothing changed",
+    );
+    const wrong = await call("DELETE", path, { body: { preconditions: { uid: "x" } } });
+    assert.equal(wrong.status, 409, wrong.text);
+    assert.equal((await call("DELETE", path)).json["status"], "Success");
+    assert.equal((await call("GET", path)).json["message"], `configmaps "${name}" not found`);
+  });
+
+  test("what is wrong is said in upstream's words", async () => {
+    const cases: readonly [method: string, path: string, body: unknown, code: number, message: RegExp][] = [
+      [
+        "POST",
+        CONFIG_MAPS,
+        map("Upper"),
+        422,
+        /^ConfigMap "Upper" is invalid: metadata.name: Invalid value: "Upper": a lowercase RFC 1123 subdomain/,
+      ],
+      [
+        "POST",
+        CONFIG_MAPS,
+        { data: { a: 1 }, metadata: { name: "x" } },
+        400,
+        /^ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal number into Go struct field ConfigMap.data.a of type string$/,
+      ],
+      [
+        "POST",
+        `${CONFIG_MAPS}?fieldValidation=Strict`,
+        { ...map("x"), dta: {} },
+        400,
+        /strict decoding error: unknown field "dta"$/,
+      ],
+      [
+        "POST",
+        `${CONFIG_MAPS}?fieldValidation=Strict`,
+        '{"metadata":{"name":"x"},"data":{"a":"1","a":"2"}}',
+        400,
+        /duplicate field "data.a"$/,
+      ],
+      ["POST", CONFIG_MAPS, "{", 400, /json/],
+      ["POST", CONFIG_MAPS, `${'{"a":'.repeat(5000)}1${"}".repeat(5000)}`, 400, /max depth/],
+      ["POST", CONFIG_MAPS, { kind: "Secret" }, 400, /cannot be handled as a ConfigMap/],
+      ["POST", "/api/v1/namespaces/nowhere/configmaps", map("x"), 404, /^namespaces "nowhere" not found$/],
+      [
+        "POST",
+        `${CONFIG_MAPS}?dryRun=Some`,
+        map("x"),
+        422,
+        /dryRun: Unsupported value: "Some": supported values: "All"/,
+      ],
+      ["GET", `${CONFIG_MAPS}?labelSelector=a%20in`, undefined, 400, /unable to parse/],
+      ["GET", `${CONFIG_MAPS}?fieldSelector=data.a=b`, undefined, 400, /^field label not supported: data.a$/],
+      [
+        "GET",
+        `${CONFIG_MAPS}?resourceVersionMatch=Exact`,
+        undefined,
+        422,
+        /forbidden unless resourceVersion is provided/,
+      ],
+      ["GET", `${CONFIG_MAPS}?continue=x`, undefined, 400, /continue key is not valid/],
+      ["PATCH", `${CONFIG_MAPS}/x`, {}, 415, /accepted media types include/],
+      ["PUT", CONFIG_MAPS, {}, 405, /does not allow this method/],
+      ["GET", "/apis/nothing.example/v1/things", undefined, 404, /could not find the requested resource/],
+      ["DELETE", "/api/v1/namespaces/default", undefined, 403, /this namespace may not be deleted/],
+      [
+        "POST",
+        "/apis/apps/v1/namespaces/default/deployments",
+        {
+          metadata: { name: "x" },
+          spec: {
+            selector: { matchLabels: { a: "b" } },
+            template: { metadata: { labels: { a: "c" } }, spec: { containers: [{ name: "x" }] } },
+          },
+        },
+        422,
+        /`selector` does not match template `labels`, spec.template.spec.containers\[0\].image: Required value\]$/,
+      ],
+    ];
+    for (const [method, path, body, code, message] of cases) {
+      const answer = await call(method, path, { body });
+      assert.equal(answer.status, code, `${method} ${path}: ${answer.text}`);
+      assert.match(answer.json["message"], message);
+      assert.deepEqual([answer.json["kind"], answer.json["code"]], ["Status", code]);
+    }
+  });
+
+  test("bodies of three megabytes and more, and of unknown types, are refused", async () => {
+    assert.equal((await call("POST", CONFIG_MAPS, { body: map(fresh(), { a: "x".repeat(3.2e6) }) })).status, 413);
+    for (const type of ["application/cbor", "application/apply-patch+cbor"]) {
+      assert.equal((await call("POST", CONFIG_MAPS, { body: "x", headers: { "content-type": type } })).status, 415);
+    }
+    const protobuf = { "content-type": "application/vnd.kubernetes.protobuf" };
+    assert.equal((await call("POST", CONFIG_MAPS, { body: "k8s\0\xff\xff", headers: protobuf })).status, 400);
+    assert.equal((await call("GET", CONFIG_MAPS, { headers: { accept: "application/cbor" } })).status, 406);
+    const bomb = `a: &a [x,x,x,x,x,x,x,x]\n${"bcdefgh"
+      .split("")
+      .map((one, at) => `${one}: &${one} [${Array(8).fill(`*${"abcdefg"[at]}`).join()}]`)
+      .join("\n")}\n`;
+    const yaml = await call("POST", CONFIG_MAPS, { body: bomb, headers: { "content-type": "application/yaml" } });
+    assert.deepEqual([yaml.status, /excessive aliasing/.test(yaml.json["message"])], [400, true]);
+  });
+
+  test("lists come in pages of one revision, whatever happens in between", async () => {
+    const namespace = fresh();
+    await call("POST", "/api/v1/namespaces", { body: { metadata: { name: namespace } } });
+    const path = `/api/v1/namespaces/${namespace}/configmaps`;
+    for (let at = 0; at < 7; at++) {
+      await call("POST", path, { body: map(`m-${at}`, {}, { labels: { odd: String(at % 2) } }) });
+    }
+    const first = (await call("GET", `${path}?limit=3`)).json;
+    assert.equal(first["metadata"]["remainingItemCount"], 4);
+    await call("DELETE", `${path}/m-4`);
+    await call("POST", path, { body: map("m-9") });
+    const next = async (token: string) => (await call("GET", `${path}?limit=3&continue=${token}`)).json;
+    const second = await next(first["metadata"]["continue"]);
+    const third = await next(second["metadata"]["continue"]);
+    const names = [first, second, third].flatMap((page) =>
+      page["items"].map((item: Loose) => item["metadata"]["name"]),
+    );
+    assert.deepEqual(names, ["m-0", "m-1", "m-2", "m-3", "m-4", "m-5", "m-6"]);
+    assert.equal(third["metadata"]["continue"], undefined);
+    assert.equal(second["metadata"]["resourceVersion"], first["metadata"]["resourceVersion"]);
+    const chosen = (await call("GET", `${path}?labelSelector=odd%3D1&fieldSelector=metadata.name!%3Dm-3`)).json;
+    assert.deepEqual(
+      chosen["items"].map((item: Loose) => item["metadata"]["name"]),
+      ["m-1", "m-5"],
+    );
+    const exact = `resourceVersion=${first["metadata"]["resourceVersion"]}&resourceVersionMatch=Exact`;
+    assert.equal((await call("GET", `${path}?${exact}`)).json["items"].length, 7);
+    assert.equal((await call("DELETE", `${path}?labelSelector=odd`)).status, 200);
+    assert.deepEqual(
+      (await call("GET", path)).json["items"].map((item: Loose) => item["metadata"]["name"]),
+      ["m-9"],
+    );
+  });
+
+  test("a watch tells what happens, once and in order, also from a revision of the past", async () => {
+    const [one, other] = [fresh(), fresh()];
+    const { resourceVersion } = (await call("GET", CONFIG_MAPS)).json["metadata"] as unknown as {
+      resourceVersion: string;
+    };
+    await call("POST", CONFIG_MAPS, { body: map(one, {}, { labels: { seen: "yes" } }) });
+    await call("POST", CONFIG_MAPS, { body: map(other) });
+    const label = (name: string, seen: string | null) =>
+      call("PATCH", `${CONFIG_MAPS}/${name}`, {
+        body: { metadata: { labels: { seen } } },
+        headers: { "content-type": "application/merge-patch+json" },
+      });
+    await label(other, "yes");
+    await label(one, null);
+    await call("DELETE", `${CONFIG_MAPS}/${other}`);
+    const events = async (query: string) =>
+      (await call("GET", `${CONFIG_MAPS}?watch=true&timeoutSeconds=1&${query}`)).text
+        .split("\n")
+        .filter((line) => line !== "")
+        .map(
+          (line) => JSON.parse(line) as { type: string; object: { metadata: { name?: string; annotations?: object } } },
+        );
+    const from = `resourceVersion=${resourceVersion}`;
+    const [all, chosen, initial] = await Promise.all([
+      events(from),
+      events(`${from}&labelSelector=seen%3Dyes`),
+      events("sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"),
+    ]);
+    const told = (list: typeof all) => list.map(({ type, object }) => `${type} ${object.metadata.name}`);
+    assert.deepEqual(told(all), [
+      `ADDED ${one}`,
+      `ADDED ${other}`,
+      `MODIFIED ${other}`,
+      `MODIFIED ${one}`,
+      `DELETED ${other}`,
+    ]);
+    assert.deepEqual(told(chosen), [`ADDED ${one}`, `ADDED ${other}`, `DELETED ${one}`, `DELETED ${other}`]);
+    assert.ok(told(initial).includes(`ADDED ${one}`));
+    assert.deepEqual(initial.at(-1)?.object.metadata.annotations, { "k8s.io/initial-events-end": "true" });
+  });
+
+  test("finalizers hold what is deleted, and namespaces go with all that is in them", async () => {
+    const name = fresh();
+    await call("POST", CONFIG_MAPS, { body: map(name, {}, { finalizers: ["example.com/hold"] }) });
+    const path = `${CONFIG_MAPS}/${name}`;
+    const marked = (await call("DELETE", path)).json;
+    assert.ok(marked["metadata"]["deletionTimestamp"]);
+    const merge = { "content-type": "application/merge-patch+json" };
+    const added = await call("PATCH", path, {
+      body: { metadata: { finalizers: ["example.com/hold", "example.com/b"] } },
+      headers: merge,
+    });
+    assert.equal(added.status, 422);
+    await call("PATCH", path, { body: { metadata: { finalizers: null } }, headers: merge });
+    assert.equal((await call("GET", path)).status, 404);
+  });
+
+  test("status and spec are written apart, and generation counts changes of the spec", async () => {
+    const name = fresh();
+    const path = "/apis/apps/v1/namespaces/default/deployments";
+    const template = { metadata: { labels: { a: "b" } }, spec: { containers: [{ name: "x", image: "x" }] } };
+    const body = {
+      metadata: { name },
+      spec: { selector: { matchLabels: { a: "b" } }, template },
+      status: { replicas: 9 },
+    };
+    const made = (await call("POST", path, { body })).json;
+    assert.deepEqual([made["metadata"]["generation"], made["status"]], [1, undefined]);
+    assert.deepEqual(made["spec"]["strategy"], {
+      type: "RollingUpdate",
+      rollingUpdate: { maxSurge: "25%", maxUnavailable: "25%" },
+    });
+    const status = { ...made, spec: { ...made["spec"], replicas: 5 }, status: { replicas: 3 } };
+    const reported = (await call("PUT", `${path}/${name}/status`, { body: status })).json;
+    assert.deepEqual(
+      [reported["status"]["replicas"], reported["spec"]["replicas"], reported["metadata"]["generation"]],
+      [3, 1, 1],
+    );
+    const scale = (await call("GET", `${path}/${name}/scale`)).json;
+    assert.deepEqual(scale["status"], { replicas: 3, selector: "a=b" });
+    const scaled = await call("PUT", `${path}/${name}/scale`, { body: { ...scale, spec: { replicas: 4 } } });
+    assert.equal(scaled.json["spec"]["replicas"], 4);
+    const now = (await call("GET", `${path}/${name}`)).json;
+    assert.deepEqual([now["metadata"]["generation"], now["status"]["replicas"]], [2, 3]);
+  });
+
+  test("names are generated, and dry runs leave nothing", async () => {
+    const made = (await call("POST", CONFIG_MAPS, { body: { metadata: { generateName: "gen-" } } })).json;
+    assert.match(made["metadata"]["name"], /^gen-[a-z0-9]{5}$/);
+    const name = fresh();
+    assert.equal((await call("POST", `${CONFIG_MAPS}?dryRun=All`, { body: map(name) })).status, 201);
+    assert.equal((await call("GET", `${CONFIG_MAPS}/${name}`)).status, 404);
+  });
+
+  test("secrets are sealed on the disk", async () => {
+    const name = fresh();
+    await call("POST", "/api/v1/namespaces/default/secrets", {
+      body: { metadata: { name }, stringData: { a: "very-secret-text" } },
+    });
+    const found = (await call("GET", `/api/v1/namespaces/default/secrets/${name}`)).json;
+    assert.equal(found["data"]["a"], Buffer.from("very-secret-text").toString("base64"));
+    const files = await Promise.all(
+      ["state.db", "state.db-wal"].map((file) => readFile(api.directory.join(file)).catch(() => Buffer.alloc(0))),
+    );
+    const disk = Buffer.concat(files);
+    assert.ok(disk.includes(name) && !disk.includes(found["data"]["a"]));
+  });
+
+  test("who is nobody sees health and version, and nothing else", async () => {
+    const anonymous = true;
+    for (const path of ["/healthz", "/livez", "/readyz?verbose", "/version"]) {
+      assert.equal((await call("GET", path, { anonymous })).status, 200, path);
+    }
+    for (const path of ["/", "/api", "/apis", "/openapi/v2", "/metrics", CONFIG_MAPS, "/api/v1/nothing"]) {
+      const answer = await call("GET", path, { anonymous });
+      assert.deepEqual([answer.status, answer.json["reason"]], [403, "Forbidden"], path);
+    }
+    assert.equal((await call("GET", "/api", { anonymous, headers: { authorization: "Bearer x" } })).status, 401);
+    const asOther = await call("GET", CONFIG_MAPS, { headers: { "impersonate-user": "ann" } });
+    assert.equal(
+      asOther.json["message"],
+      'configmaps is forbidden: User "ann" cannot list resource "configmaps" in API group "" in the namespace "default"',
+    );
+  });
+
+  test("roles and bindings decide, at once when they change", async () => {
+    const rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/default";
+    const headers = { "impersonate-user": "eve" };
+    assert.equal((await call("GET", CONFIG_MAPS, { headers })).status, 403);
+    const subjects = [{ kind: "User", name: "eve" }];
+    const roleRef = { kind: "ClusterRole", name: "view" };
+    await call("POST", `${rbac}/rolebindings`, { body: { metadata: { name: "eve" }, subjects, roleRef } });
+    assert.equal((await call("GET", CONFIG_MAPS, { headers })).status, 200);
+    assert.equal((await call("GET", "/api/v1/namespaces/default/secrets", { headers })).status, 403);
+    assert.equal((await call("POST", CONFIG_MAPS, { headers, body: map(fresh()) })).status, 403);
+    await call("DELETE", `${rbac}/rolebindings/eve`);
+    assert.equal((await call("GET", CONFIG_MAPS, { headers })).status, 403);
+  });
+
+  test("discovery has ETags, and documents of both forms agree", async () => {
+    const accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
+    const whole = await call("GET", "/apis", { headers: { accept } });
+    const etag = whole.headers["etag"] as string;
+    const again = await call("GET", "/apis", { headers: { accept, "if-none-match": etag } });
+    assert.deepEqual([again.status, again.text], [304, ""]);
+    const apps = whole.json["items"].find((group: Loose) => group["metadata"]["name"] === "apps");
+    const names = apps?.["versions"][0]?.["resources"].map((resource: Loose) => resource["resource"]) ?? [];
+    const plain = (await call("GET", "/apis/apps/v1")).json["resources"]
+      .map((one: Loose) => one["name"])
+      .filter((name: string) => !name.includes("/"));
+    assert.deepEqual(new Set(names), new Set(plain));
+    const open = (await call("GET", "/openapi/v3/apis/apps/v1")).json;
+    assert.ok(open["components"]["schemas"]["io.k8s.api.apps.v1.Deployment"]);
+  });
+
+  test("HTTP/2 is spoken on the same port", async () => {
+    const config = JSON.parse(readFileSync(api.kubeconfig, "utf8")) as {
+      clusters: [{ cluster: Record<string, string> }];
+    };
+    const ca = Buffer.from(config.clusters[0].cluster["certificate-authority-data"] ?? "", "base64");
+    const session = connect(api.url, { ca });
+    try {
+      const stream = session.request({ ":path": "/version" });
+      let text = "";
+      for await (const chunk of stream.setEncoding("utf8") as AsyncIterable<string>) text += chunk;
+      assert.equal((JSON.parse(text) as { minor: string }).minor, "36");
+    } finally {
+      session.close();
+    }
+  });
+});

@@ -1,0 +1,127 @@
+import { type Kind, statusOf } from "@boxship/api";
+import { asBoxshipError, type Timer } from "@boxship/base";
+import { systemRequest } from "../bootstrap/system-request.ts";
+import type { ServerContext } from "../server-context.ts";
+import type { Change } from "../storage/change.ts";
+import { objectKey } from "../storage/object-bytes.ts";
+import type { ChangeListener } from "../storage/resource-cache.ts";
+import { commitDelete } from "../verbs/delete-object.ts";
+import { modifyObject } from "../verbs/modify-object.ts";
+
+const AGAIN_MS = 1000;
+
+/**
+ * Empties namespaces that are being deleted, and lets them go when nothing is left in them. It looks at what is there
+ * each time: an interrupted cleaning is simply done again.
+ */
+export class NamespaceCleaner implements Disposable, ChangeListener {
+  readonly #context: ServerContext;
+  readonly #kind: Kind;
+  readonly #busy = new Set<string>();
+  readonly #timers = new Set<Timer>();
+  #listening: Disposable | undefined;
+  #disposed = false;
+
+  private constructor(context: ServerContext, kind: Kind) {
+    this.#context = context;
+    this.#kind = kind;
+  }
+
+  static async open(context: ServerContext): Promise<NamespaceCleaner> {
+    const kind = context.kinds.find("", "v1", "namespaces") as Kind;
+    const cleaner = new NamespaceCleaner(context, kind);
+    await cleaner.#start();
+    return cleaner;
+  }
+
+  async #start(): Promise<void> {
+    const cache = await this.#context.objects.freshCache(this.#kind);
+    this.#listening = cache.listen(this);
+    for (const object of cache.between("", "")) this.#look(object.bytes, object.key);
+  }
+
+  changed({ object, deleted, key }: Change): void {
+    if (!deleted) this.#look(object.bytes, key);
+  }
+
+  ended(): void {
+    if (!this.#disposed) this.#later(() => void this.#start());
+  }
+
+  #look(bytes: Buffer, key: string): void {
+    if (bytes.includes("deletionTimestamp")) void this.#clean(key.slice(objectKey(this.#kind).length));
+  }
+
+  async #clean(name: string): Promise<void> {
+    if (this.#busy.has(name) || this.#disposed) return;
+    this.#busy.add(name);
+    let left = true;
+    try {
+      left = !(await this.#cleanOnce(name));
+    } catch (error) {
+      if (!this.#disposed) this.#context.logger.warn(`namespace ${name} cannot be emptied yet`, { error });
+    }
+    this.#busy.delete(name);
+    if (left) this.#later(() => void this.#clean(name));
+  }
+
+  #later(what: () => void): void {
+    if (this.#disposed) return;
+    const timer = this.#context.clock.setTimeout(AGAIN_MS, () => {
+      this.#timers.delete(timer);
+      what();
+    });
+    this.#timers.add(timer);
+  }
+
+  /** @returns whether the namespace is gone, or need not go */
+  async #cleanOnce(name: string): Promise<boolean> {
+    const { objects, kinds } = this.#context;
+    const object = (await objects.get(this.#kind, "", name))?.parse();
+    if (object?.metadata.deletionTimestamp === undefined) return true;
+    const seen = new Set<string>();
+    let left = 0;
+    for (const kind of [...kinds.all()]) {
+      const resource = `${kind.group}/${kind.resource}`;
+      if (!kind.namespaced || !kind.verbs.has("delete") || seen.has(resource)) continue;
+      seen.add(resource);
+      left += await this.#empty(kind, name);
+    }
+    if (left > 0) return false;
+    const request = systemRequest(this.#kind, "", name, "finalize");
+    await modifyObject(this.#context, request, SYSTEM_WRITE, {
+      change: (old) => {
+        delete old.metadata.resourceVersion;
+        return { ...old, spec: {} };
+      },
+      track: () => {},
+    });
+    return true;
+  }
+
+  /** @returns how many objects are still there */
+  async #empty(kind: Kind, namespace: string): Promise<number> {
+    const cache = await this.#context.objects.freshCache(kind);
+    const prefix = objectKey(kind, namespace);
+    let left = 0;
+    for (const cached of [...cache.between(prefix, `${prefix}\u{10ffff}`)]) {
+      const name = cached.key.slice(prefix.length);
+      try {
+        const options = { dryRun: false, preconditions: {}, propagationPolicy: "Background" as const };
+        const { gone } = await commitDelete(this.#context, systemRequest(kind, namespace, name), name, options);
+        if (!gone) left++;
+      } catch (error) {
+        if (statusOf(asBoxshipError(error))?.reason !== "NotFound") throw error;
+      }
+    }
+    return left;
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    this.#listening?.[Symbol.dispose]();
+    for (const timer of this.#timers) timer[Symbol.dispose]();
+  }
+}
+
+const SYSTEM_WRITE = { dryRun: false, fieldManager: "boxship", fieldValidation: "Ignore", force: false } as const;

@@ -1,0 +1,116 @@
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { Agent, request } from "node:https";
+import type { AddressInfo } from "node:net";
+import { silentLogger, systemClock } from "@boxship/base";
+import { openSqliteStore } from "@boxship/store";
+import { type TempDir, tempDir } from "@boxship/testkit";
+import { clusterCertificates } from "../certificates/cluster-certificates.ts";
+import { kubeconfig } from "../certificates/kubeconfig.ts";
+import { type ApiServerOptions, openApiServer } from "../open-api-server.ts";
+import { EncryptedValues } from "../storage/encrypted-values.ts";
+
+/** JSON that a test looks into without asking first what it is. */
+export type Loose = ReturnType<typeof JSON.parse>;
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: NodeJS.Dict<string | string[]>;
+  readonly text: string;
+  readonly json: Loose;
+}
+
+export interface CallOptions {
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Without the administrator's certificate. */
+  readonly anonymous?: boolean;
+}
+
+/** A server of the API with everything real, on a port of its own. */
+export interface ApiUnderTest extends AsyncDisposable {
+  readonly url: string;
+  readonly port: number;
+  readonly directory: TempDir;
+  /** Path of the administrator's. */
+  readonly kubeconfig: string;
+  call(method: string, path: string, options?: CallOptions): Promise<Answer>;
+}
+
+const SERVICE_ADDRESS = "10.96.0.1";
+
+export async function startApi(options: Partial<ApiServerOptions> = {}, directory?: TempDir): Promise<ApiUnderTest> {
+  await using stack = new AsyncDisposableStack();
+  const temporary = directory ?? stack.use(tempDir());
+  const certificates = await clusterCertificates({
+    directory: temporary.join("pki"),
+    clock: systemClock,
+    serviceAddress: SERVICE_ADDRESS,
+  });
+  const store = stack.use(await openSqliteStore({ path: temporary.join("state.db") }));
+  const secrets = await EncryptedValues.open(temporary.join("keys"));
+  const api = stack.use(
+    await openApiServer({
+      store,
+      certificates,
+      secrets,
+      serviceAddress: SERVICE_ADDRESS,
+      port: 6443,
+      logger: silentLogger,
+      ...options,
+    }),
+  );
+  api.server.listen(0, "127.0.0.1");
+  await once(api.server, "listening");
+  const { port } = api.server.address() as AddressInfo;
+  stack.defer(() => {
+    api.stop();
+    api.closeConnections();
+    api.server.close();
+  });
+  const url = `https://127.0.0.1:${port}`;
+  const config = temporary.join("kubeconfig");
+  await writeFile(config, kubeconfig({ name: "test", server: url, certificates }), { mode: 0o600 });
+  const { authority, admin } = certificates;
+  const named = new Agent({ keepAlive: true, ca: authority, cert: admin.certificate, key: admin.key });
+  const nameless = new Agent({ ca: authority });
+  stack.defer(() => {
+    named.destroy();
+    nameless.destroy();
+  });
+  const owned = stack.move();
+  return {
+    url,
+    port,
+    directory: temporary,
+    kubeconfig: config,
+    call: (method, path, { body, headers = {}, anonymous = false } = {}) =>
+      call(`${url}${path}`, method, anonymous ? nameless : named, body, headers),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function call(
+  url: string,
+  method: string,
+  agent: Agent,
+  body: unknown,
+  headers: Readonly<Record<string, string>>,
+): Promise<Answer> {
+  const bytes = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
+  const type =
+    bytes === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(bytes) };
+  const sent = request(url, { method, agent, headers: { ...type, ...headers } });
+  sent.end(bytes);
+  const [response] = (await once(sent, "response")) as [import("node:http").IncomingMessage];
+  const chunks: Buffer[] = [];
+  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+  const text = Buffer.concat(chunks).toString();
+  let json: Loose;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    // Not everything is JSON.
+  }
+  return { status: response.statusCode ?? 0, headers: response.headers, text, json };
+}

@@ -1,0 +1,31 @@
+import { defineCommand } from "../command.ts";
+import { print } from "../context.ts";
+import { text } from "../flags/flag.ts";
+import { clusterPid, startCluster } from "../shared/cluster-process.ts";
+
+export const command = defineCommand({
+  usage: "[OPTIONS]",
+  summary: "Start the Kubernetes API of this instance",
+  flags: {
+    address: text("Address to listen at", { hint: "ip", initial: "127.0.0.1" }),
+    kubeconfig: text("Where the administrator's kubeconfig is written", { hint: "path" }),
+    port: text("Port to listen at; 0 for any that is free", { hint: "number", initial: "6443" }),
+  },
+  async run(context, { flags }) {
+    const running = clusterPid(context.instance);
+    if (running !== undefined) {
+      print(context, `The cluster is running already (process ${running})`);
+      return;
+    }
+    const more = flags.kubeconfig === "" ? [] : ["--kubeconfig", flags.kubeconfig];
+    const { server, kubeconfig } = await startCluster(context.instance, [
+      "--address",
+      flags.address,
+      "--port",
+      flags.port,
+      ...more,
+    ]);
+    print(context, `The Kubernetes API answers at ${server}`);
+    print(context, `Use it with: export KUBECONFIG=${kubeconfig}`);
+  },
+});

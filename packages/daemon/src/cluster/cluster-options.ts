@@ -1,0 +1,65 @@
+import { isIP } from "node:net";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { InvalidArgument } from "@boxship/base";
+import {
+  DEFAULT_INSTANCE,
+  INSTANCE_NAME_RULE,
+  instanceDirectories,
+  isInstanceName,
+} from "@boxship/base/instance-directories";
+
+/** What a cluster's process is started with. */
+export interface ClusterOptions {
+  readonly name: string;
+  /** Everything that is durable: below the instance's root. */
+  readonly directory: string;
+  readonly runDir: string;
+  /** An address of this host. @default 127.0.0.1 */
+  readonly address: string;
+  /** 0: any that is free. @default 6443 */
+  readonly port: number;
+  /** Where the administrator's kubeconfig is written. */
+  readonly kubeconfig: string;
+}
+
+/** @throws InvalidArgument naming the flag */
+export function parseClusterOptions(argv: readonly string[]): ClusterOptions {
+  const flags = parseFlags(argv);
+  const name = flags.name ?? DEFAULT_INSTANCE;
+  if (!isInstanceName(name)) {
+    throw new InvalidArgument(`invalid instance name "${name}"`, { remedy: INSTANCE_NAME_RULE });
+  }
+  const defaults = instanceDirectories(name, { env: process.env });
+  const directory = join(resolve(flags.root ?? defaults.root), "cluster");
+  const address = flags.address ?? "127.0.0.1";
+  if (isIP(address) === 0) throw new InvalidArgument(`--address ${JSON.stringify(address)} is no IP address`);
+  const port = Number(flags.port ?? 6443);
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    throw new InvalidArgument(`--port ${JSON.stringify(flags.port)} is no port`);
+  }
+  const isDefault = name === DEFAULT_INSTANCE && flags.root === undefined && process.geteuid?.() === 0;
+  const own = isDefault ? "/etc/boxship/admin.kubeconfig" : join(directory, "admin.kubeconfig");
+  return {
+    name,
+    directory,
+    runDir: resolve(flags["run-dir"] ?? defaults.runDir),
+    address,
+    port,
+    kubeconfig: resolve(flags.kubeconfig ?? own),
+  };
+}
+
+function parseFlags(argv: readonly string[]) {
+  try {
+    const option = { type: "string" } as const;
+    return parseArgs({
+      args: [...argv],
+      strict: true,
+      allowPositionals: false,
+      options: { name: option, root: option, "run-dir": option, address: option, port: option, kubeconfig: option },
+    }).values;
+  } catch (error) {
+    throw new InvalidArgument(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}

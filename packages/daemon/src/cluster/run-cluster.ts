@@ -1,0 +1,130 @@
+import { once } from "node:events";
+import { mkdir, rm } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
+import { clusterCertificates, EncryptedValues, kubeconfig, openApiServer } from "@boxship/apiserver";
+import {
+  asBoxshipError,
+  createLogger,
+  FailedPrecondition,
+  type Logger,
+  systemClock,
+  systemCode,
+  writeFileAtomic,
+} from "@boxship/base";
+import { tryLockFile } from "@boxship/kernel";
+import { openSqliteStore } from "@boxship/store";
+import { type ClusterOptions, parseClusterOptions } from "./cluster-options.ts";
+
+const SERVICE_ADDRESS = "10.96.0.1";
+/** How long requests in flight are waited for at the end. */
+const GRACE_MS = 5000;
+
+/**
+ * `boxship up`: serves the Kubernetes API until SIGTERM or SIGINT. When it is ready it says so to its parent, if that
+ * listens: `{ ready: true, server, kubeconfig }`, or `{ failed, remedy }`.
+ *
+ * @param argv flags, see {@link parseClusterOptions}
+ * @returns the exit status
+ */
+export async function runCluster(argv: readonly string[]): Promise<number> {
+  const logger = createLogger();
+  process.on("uncaughtException", (error) => {
+    logger.error(`unexpected: ${error.message}`, { stack: error.stack });
+    process.exit(1);
+  });
+  try {
+    await serve(parseClusterOptions(argv), logger);
+    return 0;
+  } catch (error) {
+    const { message, remedy, cause } = asBoxshipError(error);
+    logger.error(`cannot start: ${message}`, { remedy, cause });
+    await tell({ failed: message, ...(remedy === undefined ? {} : { remedy }) });
+    return 1;
+  }
+}
+
+async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
+  const started = performance.now();
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<string>();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop(signal));
+  process.on("SIGHUP", () => {});
+  await using stack = new AsyncDisposableStack();
+  await mkdir(options.directory, { recursive: true, mode: 0o700 });
+  await mkdir(options.runDir, { recursive: true, mode: 0o711 });
+  stack.use(claim(options));
+  const [store, certificates, secrets] = await Promise.all([
+    openSqliteStore({ path: join(options.directory, "state.db") }),
+    clusterCertificates({
+      directory: join(options.directory, "pki"),
+      clock: systemClock,
+      serviceAddress: SERVICE_ADDRESS,
+      names: [options.address],
+    }),
+    EncryptedValues.open(join(options.directory, "secrets.keys")),
+  ]);
+  stack.use(store);
+  const api = stack.use(
+    await openApiServer({ store, certificates, secrets, serviceAddress: SERVICE_ADDRESS, port: options.port, logger }),
+  );
+  const port = await listen(api.server, options);
+  const host = options.address.includes(":") ? `[${options.address}]` : options.address;
+  const server = `https://${options.address === "0.0.0.0" ? "127.0.0.1" : host}:${port}`;
+  await mkdir(dirname(options.kubeconfig), { recursive: true, mode: 0o755 });
+  await writeFileAtomic(options.kubeconfig, kubeconfig({ name: options.name, server, certificates }), { mode: 0o600 });
+  const pidFile = join(options.runDir, "cluster.pid");
+  await writeFileAtomic(pidFile, `${process.pid}\n`, { mode: 0o644 });
+  stack.defer(() => rm(pidFile, { force: true }));
+  logger.info("ready", { server, milliseconds: Math.round(performance.now() - started) });
+  await tell({ ready: true, server, kubeconfig: options.kubeconfig });
+  logger.info("stopping", { reason: await stopped });
+  const closed = new Promise((resolve) => api.server.close(resolve));
+  api.stop();
+  using grace = systemClock.setTimeout(GRACE_MS, () => api.closeConnections());
+  void grace;
+  await closed;
+}
+
+/** @throws FailedPrecondition where another process has it */
+function claim({ directory, name }: ClusterOptions): Disposable {
+  const lock = tryLockFile(join(directory, "lock"));
+  if (lock !== undefined) return lock;
+  throw new FailedPrecondition(`the cluster of ${directory} is already running`, {
+    subject: { kind: "cluster", name },
+    remedy: "stop it by 'boxship down', or choose another --root",
+  });
+}
+
+async function listen(
+  server: Awaited<ReturnType<typeof openApiServer>>["server"],
+  { address, port }: ClusterOptions,
+): Promise<number> {
+  server.listen(port, address);
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    const code = systemCode(error);
+    if (code !== "EADDRINUSE" && code !== "EADDRNOTAVAIL" && code !== "EACCES") throw error;
+    throw new FailedPrecondition(`the cluster cannot listen at ${address}:${port}`, {
+      cause: error,
+      subject: { kind: "address", name: `${address}:${port}` },
+      remedy: "choose another --port or --address",
+    });
+  }
+  return (server.address() as AddressInfo).port;
+}
+
+/** The parent may have gone already. */
+function tell(message: object): Promise<void> {
+  return new Promise((resolve) => {
+    const send = process.send?.bind(process);
+    if (send === undefined || !process.connected) {
+      resolve();
+      return;
+    }
+    send(message, () => {
+      if (process.connected) process.disconnect?.();
+      resolve();
+    });
+  });
+}

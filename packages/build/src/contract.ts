@@ -33,7 +33,7 @@ export interface BuildRequest {
   readonly args?: Readonly<Record<string, string | undefined>>;
   /** Further labels of the image. @default {} */
   readonly labels?: Readonly<Record<string, string>>;
-  /** `os/architecture[/variant]`. More than one makes an index, where the output takes one. @default [the host's] */
+  /** `os/architecture[/variant]`. More than one makes an index. @default [the host's] */
   readonly platforms?: readonly string[];
   /** Ignore the cache: everywhere, or in the stages of these names. @default false */
   readonly noCache?: boolean | readonly string[];
@@ -145,7 +145,15 @@ export interface BuildResources {
 
 export interface Attestations {
   /** @default none */
-  readonly provenance?: { readonly mode: "min" | "max"; readonly builderId?: string };
+  readonly provenance?: {
+    /** `max` adds arguments, labels and the Containerfile. */
+    readonly mode: "min" | "max";
+    readonly builderId?: string;
+    /** Of the predicate of SLSA. @default "v0.2" */
+    readonly version?: "v0.2" | "v1";
+    /** Only where the result leaves this machine as an index: archives in OCI layout, and pushes. @default false */
+    readonly inlineOnly?: boolean;
+  };
 }
 
 // ── What comes out ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -154,8 +162,10 @@ export interface Attestations {
 export type Output =
   /** Into the engine's store, under these names; `push` sends it to the names' registries, too. */
   | { readonly kind: "image"; readonly names: readonly string[]; readonly push?: boolean; readonly store?: boolean }
-  /** An archive: OCI layout, or `docker save`'s. */
-  | { readonly kind: "oci" | "docker"; readonly names: readonly string[]; readonly write: ByteSink }
+  /** An archive in OCI layout. */
+  | { readonly kind: "oci"; readonly names: readonly string[]; readonly write: ByteSink }
+  /** The archive of `docker save`. */
+  | { readonly kind: "docker"; readonly names: readonly string[]; readonly write: ByteSink }
   /** The files of the last stage as an archive. */
   | { readonly kind: "tar"; readonly write: ByteSink }
   /** The files of the last stage. The directory is there until the promise settles, and must not be changed. */

@@ -109,6 +109,7 @@ describe("docker buildx at BuildKit's services", { skip: buildx ? false : "build
       cgroupParent: "/x",
       history: "buildkit",
       annotations: { k: "v" },
+      attestations: { provenance: { mode: "min", version: "v0.2", inlineOnly: true } },
       cacheFrom: [{ kind: "registry", reference: "r/c" }],
       cacheTo: [],
       entitlements: ["security.insecure"],
@@ -406,7 +407,8 @@ describe("docker buildx at BuildKit's services", { skip: buildx ? false : "build
       [["--allow", "device"], /entitlement device is not supported/],
       [["--output", "type=image,compression=estargz"], /compression estargz is not supported/],
       [["--output", "type=image,nonsense=1"], /attribute nonsense of output moby is not supported/],
-      [["--sbom=true"], /Attestations are not supported/],
+      [["--sbom=true"], /attestation sbom is not supported/],
+      [["--attest", "type=provenance,reproducible=true"], /attribute reproducible of provenance is not supported/],
     ];
     for (const [args, words] of refusals)
       assert.match(await setup.fails(["buildx", "build", ...args, setup.context], { cwd: setup.directory }), words);

@@ -83,7 +83,7 @@ export function openBuildkitDoor(options: BuildkitDoorOptions): BuildkitDoor {
   const builds = new BuildService(control, bodies);
   const handlers: readonly Handler[] = [
     ...controlService(control),
-    ...bridgeService({ jobs, worker, attestations: false }),
+    ...bridgeService({ jobs, worker, attestations: true }),
     unary(Health.check, () => Promise.resolve({ status: 1 })),
     // Traces of clients are of no use here, and clients wait for the answer.
     unary(TraceExport.export, () => Promise.resolve({})),

@@ -44,9 +44,17 @@ function recordsOf({ journal }: BuildSession, places: ReadonlyMap<string, number
 
 /** Writes the cache of a build to where it is asked for. @returns what the client is told of it */
 export async function exportCaches(
-  session: BuildSession,
-  states: readonly StageState[],
+  built: readonly { readonly session: BuildSession; readonly state: StageState }[],
 ): Promise<Readonly<Record<string, unknown>>> {
+  const [first] = built;
+  if (first === undefined) return {};
+  const { session } = first;
+  // The platforms of one build are one cache.
+  for (const other of built.slice(1)) {
+    for (const [key, step] of other.session.journal.steps) session.journal.steps.set(key, step);
+    for (const [key, fact] of other.session.journal.facts) session.journal.facts.set(key, fact);
+  }
+  const states = built.map(({ state }) => state);
   let told: Readonly<Record<string, unknown>> = {};
   for (const [index, target] of (session.request.cacheTo ?? []).entries()) {
     if (target.kind === "inline") continue;

@@ -306,7 +306,7 @@ describe("docker buildx builds with the engine", { skip: buildx ? false : "build
     assert.match(missing, /importing cache manifest from [^\n]*\n#\d+ ERROR/);
     const types = async (options: string) => {
       const name = `${registry.host}/types:1`;
-      await ok(["build", "-o", `type=image,name=${name},push=true,${options}`, directory]);
+      await ok(["build", "--provenance=false", "-o", `type=image,name=${name},push=true,${options}`, directory]);
       const read = await runProgram(["skopeo", "inspect", "--raw", "--tls-verify=false", `docker://${name}`]);
       assert.equal(read.status, 0, read.stderr);
       return read.stdout;
@@ -341,6 +341,80 @@ describe("docker buildx builds with the engine", { skip: buildx ? false : "build
     const copies = readdirSync(join(boxship.root, "build/buildkit/contexts"));
     const sizes = copies.map((copy) => readdirSync(join(boxship.root, "build/buildkit/contexts", copy, "tree")));
     assert.ok(sizes.some((names) => names.includes("a.txt") && !names.includes("large")));
+  });
+
+  test("several platforms and statements about them become an index that other programs read", async () => {
+    await using registry = await startRegistry();
+    const directory = context("platforms", {
+      Dockerfile:
+        "FROM --platform=$BUILDPLATFORM busybox AS b\nARG TARGETARCH\nARG WHO\nRUN echo $TARGETARCH > /arch\n" +
+        'FROM scratch\nCOPY --from=b /arch /bin/busybox /\nCMD ["/busybox", "cat", "/arch"]\n',
+      "Run.Dockerfile": "FROM scratch\nCOPY Dockerfile /\nRUN true\n",
+    });
+    const name = `${registry.host}/multi:1`;
+    const platforms = ["--platform", "linux/amd64,linux/arm64"];
+    const build = ["build", "--build-arg", "WHO=me", directory];
+    const read = async (args: readonly string[]) => {
+      const { status, stdout, stderr } = await runProgram([
+        "skopeo",
+        ...args,
+        "--tls-verify=false",
+        `docker://${name}`,
+      ]);
+      assert.equal(status, 0, stderr);
+      return JSON.parse(stdout) as Readonly<Record<string, unknown>>;
+    };
+    const architectures = async () => {
+      const { manifests } = (await read(["inspect", "--raw"])) as {
+        readonly manifests: readonly { readonly platform: { readonly architecture: string } }[];
+      };
+      return manifests.map(({ platform }) => platform.architecture);
+    };
+    await ok([...build, ...platforms, "--provenance=mode=max", "--push", "-t", name]);
+    assert.deepEqual(await architectures(), ["amd64", "arm64", "unknown", "unknown"]);
+    const config = await read(["--override-arch", "arm64", "inspect", "--config"]);
+    assert.equal(config["architecture"], "arm64");
+    const inspected = await ok(["buildx", "imagetools", "inspect", name]);
+    assert.match(inspected, /Platform:\s+linux\/arm64/);
+    assert.match(inspected, /vnd\.docker\.reference\.type:\s+attestation-manifest/);
+    const provenance = await ok(["buildx", "imagetools", "inspect", name, "--format", "{{json .Provenance}}"]);
+    assert.match(provenance, /"build-arg:WHO":\s*"me"/);
+    assert.match(provenance, /"buildType":\s*"https:\/\/mobyproject.org\/buildkit@v1"/);
+    assert.match(provenance, /pkg:docker\/busybox@latest\?platform=linux%2Famd64/);
+    assert.equal(await ok(["run", "--rm", name]), "amd64\n");
+    await ok(["rmi", "-f", name]);
+    assert.match(await ok(["run", "--rm", name]), /^amd64\n/);
+    // A pull of what another platform runs.
+    await ok(["pull", "-q", "--platform", "linux/arm64", name]);
+    assert.equal((await ok(["image", "inspect", "-f", "{{.Architecture}}", name])).trim(), "arm64");
+    // Nothing is asked for: a statement in what leaves the machine, none in what stays.
+    await ok([...build, "--push", "-t", name]);
+    assert.deepEqual(await architectures(), ["amd64", "unknown"]);
+    await ok([...build, "--provenance=false", "--push", "-t", name]);
+    assert.ok("layers" in (await read(["inspect", "--raw"])));
+    await ok([...build, "--provenance=version=v1", "--push", "-t", name]);
+    assert.match(
+      await ok(["buildx", "imagetools", "inspect", name, "--format", "{{json .Provenance}}"]),
+      /"buildDefinition"/,
+    );
+    const archive = work.join("multi.tar");
+    await ok([...build, ...platforms, "-o", `type=oci,dest=${archive}`]);
+    const copied = await runProgram([
+      ...["skopeo", "copy", "-q", "--override-arch", "arm64", "--insecure-policy"],
+      ...[`oci-archive:${archive}`, `dir:${work.join("arm64")}`],
+    ]);
+    assert.equal(copied.status, 0, copied.stderr);
+    await ok([...build, ...platforms, "-o", work.join("by-platform")]);
+    assert.equal(readFileSync(work.join("by-platform/linux_arm64/arch"), "utf8"), "arm64\n");
+    for (const [args, words] of [
+      [["-o", `type=docker,dest=${archive}`], /cannot hold several platforms|exporting manifest lists/],
+      [["-o", `type=tar,dest=${archive}`], /type tar cannot hold several platforms/],
+    ] as const)
+      assert.match(await fails([...build, ...platforms, ...args]), words);
+    if (!existsSync("/proc/sys/fs/binfmt_misc/qemu-aarch64")) {
+      const other = ["build", "--platform", "linux/arm64", "-f", join(directory, "Run.Dockerfile"), directory];
+      assert.match(await fails(other), /RUN for linux\/arm64\/v8 does not work on linux\/amd64/);
+    }
   });
 
   test("Ctrl-C in the middle leaves nothing", async () => {

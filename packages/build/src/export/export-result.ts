@@ -1,31 +1,36 @@
-import { InvalidArgument } from "@boxship/base";
+import { InvalidArgument, Unsupported } from "@boxship/base";
 import { makeImage, newImageName, pushImage, unpackInto } from "@boxship/engine";
 import {
   type Descriptor,
   type Digest,
   exportTree,
   familiarReference,
-  formatPlatform,
   type Reference,
   saveImages,
   unpackStored,
 } from "@boxship/oci";
 import type { BuildResult, Output } from "../contract.ts";
+import { platformText } from "../solver/build-args.ts";
 import { keyOf } from "../solver/keys.ts";
 import type { BuildSession } from "../solver/session.ts";
 import { imageDocument, type StageState } from "../solver/state.ts";
 import { withRoot } from "../solver/working-layer.ts";
+import { exportIndex } from "./export-index.ts";
+import { type BuiltImage, isIndexOutput } from "./image-index.ts";
 import { inlineFields, writeImage } from "./image-manifest.ts";
 
 type OutputOf<Kind extends Output["kind"]> = Extract<Output, { readonly kind: Kind }>;
 
 /** Does what the request asks with the finished stage, and makes all of it durable. */
-export async function exportResult(session: BuildSession, state: StageState): Promise<BuildResult> {
-  await session.settle();
+export async function exportResult(built: readonly BuiltImage[]): Promise<BuildResult> {
+  const [first] = built;
+  if (first === undefined) throw new TypeError("nothing was built");
+  const { session } = first;
+  for (const one of built) await one.session.settle();
   const outputs = session.request.outputs ?? [{ kind: "image", names: [] }];
   let result: BuildResult = { metadata: {}, warnings: session.warnings };
   for (const [index, output] of outputs.entries()) {
-    const made = await observed(session, output, index, () => exportOne(session, state, output));
+    const made = await observed(session, output, index, () => exportOne(built, first, output));
     result = { ...result, ...made, metadata: { ...result.metadata, ...made.metadata } };
   }
   return { ...result, warnings: session.warnings };
@@ -56,26 +61,48 @@ async function observed<T>(session: BuildSession, { kind }: Output, index: numbe
   }
 }
 
-async function exportOne(session: BuildSession, state: StageState, output: Output): Promise<Partial<BuildResult>> {
+async function exportOne(
+  built: readonly BuiltImage[],
+  { session, state }: BuiltImage,
+  output: Output,
+): Promise<Partial<BuildResult>> {
+  refuseForm(built, output);
   switch (output.kind) {
     case "image":
+      if (isIndexOutput(built, output)) return exportIndex(built, output, namesOf(output.names));
       return exportImage(session, state, output);
     case "oci":
     case "docker":
+      if (output.kind === "oci" && isIndexOutput(built, output)) {
+        return exportIndex(built, output, namesOf(output.names));
+      }
       return exportArchive(session, state, output);
     case "tar":
       await withRoot(session, state.layers, ({ path }) => output.write(exportTree(path)), { readOnly: true });
       return {};
     case "local":
-      await exportLocal(session, state, output);
+      for (const one of built) await exportLocal(one.session, one.state, output);
       return {};
     case "none":
       return {};
   }
 }
 
+/** @throws Unsupported for what a form cannot hold */
+function refuseForm(built: readonly BuiltImage[], { kind }: Output): void {
+  const provenance = built[0]?.session.request.attestations?.provenance;
+  if (built.length > 1 && (kind === "docker" || kind === "tar")) {
+    throw new Unsupported(`an output of type ${kind} cannot hold several platforms`, {
+      remedy: "use type=oci, image, registry or local, or build for one platform",
+    });
+  }
+  if (provenance !== undefined && provenance.inlineOnly !== true && (kind === "tar" || kind === "local")) {
+    throw new Unsupported(`an output of type ${kind} has no provenance`, { remedy: "leave --provenance out" });
+  }
+}
+
 async function exportLocal(session: BuildSession, state: StageState, output: OutputOf<"local">): Promise<void> {
-  const platform = (session.request.platforms?.length ?? 0) > 1 ? { platform: formatPlatform(session.platform) } : {};
+  const platform = (session.request.platforms?.length ?? 0) > 1 ? { platform: platformText(session.platform) } : {};
   await withRoot(session, state.layers, ({ path }) => output.write({ path, ...platform }), { readOnly: true });
 }
 

@@ -11,6 +11,7 @@ import {
 } from "@boxship/oci";
 import { INLINE_FIELD } from "../cache/cache-document.ts";
 import { inlineCache } from "../cache/export-cache.ts";
+import type { BuildRequest } from "../contract.ts";
 import type { BuildSession } from "../solver/session.ts";
 import { imageDocument, type StageState } from "../solver/state.ts";
 
@@ -22,13 +23,17 @@ export interface WrittenImage {
 }
 
 /** Writes configuration and manifest of a stage. */
-export async function writeImage(session: BuildSession, state: StageState): Promise<WrittenImage> {
+export async function writeImage(
+  session: BuildSession,
+  state: StageState,
+  defaults: Pick<BuildRequest, "compression"> = {},
+): Promise<WrittenImage> {
   const { content } = session.parts.engine.images;
   const rootfs = { type: "layers" as const, diff_ids: state.layers.map(({ diffId }) => diffId) };
   const document: ImageConfig = { ...imageDocument(state, inlineFields(session, state)), rootfs };
   const config = await content.put(encodeImageConfig(document));
   session.lease.add(config.digest);
-  const layers = await Promise.all(state.layers.map((layer) => layerOf(session, layer)));
+  const layers = await Promise.all(state.layers.map((layer) => layerOf(session, layer, defaults)));
   const { annotations = {} } = session.request;
   const isDocker = session.request.mediaTypes === "docker";
   const mediaType = isDocker ? MediaType.DockerManifest : MediaType.OciManifest;
@@ -52,8 +57,12 @@ export function inlineFields(session: BuildSession, state: StageState): object {
   return cache === undefined ? {} : { [INLINE_FIELD]: cache };
 }
 
-async function layerOf(session: BuildSession, { descriptor }: StoredLayer): Promise<Descriptor> {
-  const { compression = "none", compressionLevel: level, forceCompression: force } = session.request;
+async function layerOf(
+  session: BuildSession,
+  { descriptor }: StoredLayer,
+  { compression: otherwise = "none" }: Pick<BuildRequest, "compression">,
+): Promise<Descriptor> {
+  const { compression = otherwise, compressionLevel: level, forceCompression: force } = session.request;
   const typeOf = session.request.mediaTypes === "docker" ? dockerLayerType : ociLayerType;
   const plain = { ...descriptor, mediaType: typeOf(descriptor.mediaType) };
   const { content: store } = session.parts.engine.images;

@@ -1,4 +1,4 @@
-import type { CacheExportOptions } from "../contract.ts";
+import type { Attestations, CacheExportOptions } from "../contract.ts";
 
 /**
  * A build as the command line asks for it: `POST /boxship/build`. The body begins with the length of a JSON text (four
@@ -37,6 +37,7 @@ export interface RemoteBuild {
   readonly compressionLevel?: number;
   readonly forceCompression?: boolean;
   readonly mediaTypes?: "oci" | "docker";
+  readonly attestations?: Attestations;
   readonly cacheFrom?: readonly RemoteCacheImport[];
   readonly cacheTo?: readonly RemoteCacheExport[];
   /** Keep the file system of a command that failed, as an image. */

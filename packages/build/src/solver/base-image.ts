@@ -18,7 +18,10 @@ import {
   type Reference,
   samePlatform,
   withDefaultTag,
+  withDigest,
 } from "@boxship/oci";
+import { subjectNames } from "../export/provenance.ts";
+import { platformText } from "./build-args.ts";
 import { keyOf } from "./keys.ts";
 import type { BuildSession } from "./session.ts";
 import { DEFAULT_PATH, envMap, type StageState, withVariable } from "./state.ts";
@@ -82,6 +85,12 @@ export async function findImage(
   const found = session.request.pull === true ? undefined : localImage(images, name, platform);
   const record = found ?? (await pullBase(session, name, platform, vertex));
   images.store.touch(record.id);
+  // An image that was named by its id may have no name.
+  const isNamed = !/^(?:sha256:)?[0-9a-f]{12,64}$/.test(name);
+  const reference = isNamed ? familiarReference(withDefaultTag(parseReference(name))) : record.repoTags[0];
+  for (const uri of subjectNames(reference === undefined ? [] : [reference], platformText(platform))) {
+    session.materials.set(uri === "_" ? record.id : uri, record.manifest.digest);
+  }
   return record;
 }
 
@@ -115,7 +124,12 @@ async function pullBase(session: BuildSession, name: string, platform: Platform,
     ...access,
     signal: session.signal,
   });
-  const record = await engine.images.record(reference, pulled);
+  // A name goes on meaning the image that runs here.
+  const isForeign = platformRank(hostPlatform(), platform) === undefined;
+  const isTaken = isForeign && engine.images.store.find(reference) !== undefined;
+  const record = isTaken
+    ? await engine.images.record(withDigest(reference, pulled.manifest.digest), pulled)
+    : await engine.images.record(reference, pulled);
   engine.events.publish("image", "pull", familiarReference(reference), { name: familiarReference(reference) });
   return record;
 }

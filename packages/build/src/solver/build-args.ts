@@ -23,6 +23,7 @@ export function platformArgs(target: Platform, stage: string): ReadonlyMap<strin
   ]);
 }
 
-function platformText({ os, architecture, variant }: Platform): string {
+/** A platform as BuildKit writes it, without the default variant of arm64. */
+export function platformText({ os, architecture, variant }: Platform): string {
   return `${os}/${architecture}${variant === undefined || variant === "" ? "" : `/${variant}`}`;
 }

@@ -12,6 +12,7 @@ import { LayersLost } from "../cache/imported-cache.ts";
 import { StepCache } from "../cache/step-cache.ts";
 import type { BuildCache, BuildRequest, BuildResult, ContextSource, ProgressEvent, Solver } from "../contract.ts";
 import { exportResult } from "../export/export-result.ts";
+import type { BuiltImage } from "../export/image-index.ts";
 import { readIgnoreFile } from "../files/ignore.ts";
 import { findStage, parseContainerfile, type Stage, type StageInstruction } from "../language/index.ts";
 import { WorkingContainers } from "../working/working-containers.ts";
@@ -90,39 +91,40 @@ async function build(
   signal: AbortSignal,
 ): Promise<BuildResult> {
   refuseUnsupported(request);
-  const platforms = request.platforms ?? [];
-  if (platforms.length > 1) {
-    throw new Unsupported("building for several platforms at once is not supported", {
-      remedy: "build for one platform at a time",
-    });
-  }
-  const [platform] = platforms.map(readPlatform);
-  const session = new BuildSession(parts, request, progress, signal, platform);
+  const platforms = (request.platforms ?? []).map(readPlatform);
+  await using owned = new AsyncDisposableStack();
+  const sessions = (platforms.length === 0 ? [undefined] : platforms).map((platform) =>
+    owned.use(new BuildSession(parts, request, progress, signal, platform)),
+  );
+  const built: BuiltImage[] = [];
   try {
-    await importCaches(session);
-    const state = withLabels(session, await solve(session));
-    warnOfUnusedArgs(session);
-    const result = await exportResult(session, state);
-    const told = await exportCaches(session, [state]);
-    return { ...result, metadata: { ...result.metadata, ...told } };
+    for (const session of sessions) built.push(await buildOne(session, built[0]?.session.contexts));
+    const result = await exportResult(built);
+    const told = await exportCaches(built);
+    const [first] = sessions;
+    if (first !== undefined) warnOfUnusedArgs(first);
+    const warnings = sessions.flatMap((session) => session.warnings);
+    return { ...result, warnings, metadata: { ...result.metadata, ...told } };
   } catch (error) {
     throw signal.aborted ? signal.reason : error;
-  } finally {
-    await session[Symbol.asyncDispose]();
   }
 }
 
-function refuseUnsupported({ squash, attestations = {} }: BuildRequest): void {
-  const refused = [
-    squash === true ? "squashing" : undefined,
-    attestations.provenance !== undefined ? "provenance attestations" : undefined,
-  ].find((what) => what !== undefined);
+/** One platform. @param contexts those of another platform of the same build, which are the same */
+async function buildOne(session: BuildSession, contexts: ContextSet | undefined): Promise<BuiltImage> {
+  await importCaches(session);
+  const state = withLabels(session, await solve(session, contexts));
+  return { session, state };
+}
+
+function refuseUnsupported({ squash }: BuildRequest): void {
+  const refused = [squash === true ? "squashing" : undefined].find((what) => what !== undefined);
   if (refused === undefined) return;
   throw new Unsupported(`${refused} is not supported by the builder`, { remedy: "leave it out" });
 }
 
-async function solve(session: BuildSession): Promise<StageState> {
-  session.contexts = new ContextSet(session);
+async function solve(session: BuildSession, contexts = new ContextSet(session)): Promise<StageState> {
+  session.contexts = contexts;
   await readFile(session);
   const globals = globalArgs(session);
   const images = new Map<Stage, string>();
@@ -377,5 +379,6 @@ async function readFile(session: BuildSession): Promise<void> {
 }
 
 function parse(session: BuildSession, bytes: Uint8Array, name: string) {
+  session.source = { name, bytes };
   return parseContainerfile(bytes, { name, include: (path) => session.contexts.file(path) });
 }

@@ -9,8 +9,10 @@ import { ImportedCache } from "../cache/imported-cache.ts";
 import type { StepCache, StepRecord } from "../cache/step-cache.ts";
 import type { BuildRequest, BuildWarning, ProgressEvent, Vertex } from "../contract.ts";
 import type { Containerfile } from "../language/index.ts";
+import { platformText } from "./build-args.ts";
 import type { ContextSet } from "./contexts.ts";
 import { openHistories } from "./history-cache.ts";
+import { keyOf } from "./keys.ts";
 
 /** What all builds share. */
 export interface BuilderParts {
@@ -40,6 +42,14 @@ export class BuildSession implements AsyncDisposable {
   /** Seconds since the epoch that no time in the result is later than. */
   readonly epoch: number | undefined;
   readonly warnings: BuildWarning[] = [];
+  /** Names the build in statements about it. */
+  readonly id = randomBytes(12).toString("hex");
+  /** Milliseconds since the epoch. */
+  readonly began: number;
+  /** What was built from, as package URLs, with digests; an empty one is not known. */
+  readonly materials = new Map<string, string>();
+  /** The Containerfile, once it is read. */
+  source: { readonly name: string; readonly bytes: Uint8Array } | undefined;
   /** Layers that are being made durable, and records that wait for it. */
   readonly commits = new Set<Promise<void>>();
   readonly owned = new AsyncDisposableStack();
@@ -49,6 +59,7 @@ export class BuildSession implements AsyncDisposable {
   readonly histories: readonly ImageRecord[];
   file!: Containerfile;
   contexts!: ContextSet;
+  readonly #isOneOfSeveral: boolean;
   readonly #report: (event: ProgressEvent) => void;
   readonly #announced = new Set<string>();
   readonly #stop = new AbortController();
@@ -63,8 +74,10 @@ export class BuildSession implements AsyncDisposable {
     this.parts = parts;
     this.request = request;
     this.#report = report;
+    this.began = parts.engine.clock.now();
     this.signal = AbortSignal.any([signal, this.#stop.signal]);
     this.platform = platform ?? hostPlatform();
+    this.#isOneOfSeveral = (request.platforms ?? []).length > 1;
     this.epoch = request.sourceDateEpoch ?? epochOf(request.args?.["SOURCE_DATE_EPOCH"]);
     this.lease = this.owned.use(parts.engine.images.content.lease());
     this.imported = new ImportedCache({
@@ -99,7 +112,7 @@ export class BuildSession implements AsyncDisposable {
   }
 
   emit(event: ProgressEvent): void {
-    this.#report(event);
+    this.#report(this.#isOneOfSeveral ? ofPlatform(event, platformText(this.platform)) : event);
   }
 
   warn(vertex: string, warning: BuildWarning): void {
@@ -146,6 +159,23 @@ export class BuildSession implements AsyncDisposable {
     await this.parts.cache.flush();
     await this.owned.disposeAsync();
   }
+}
+
+/** Steps of several platforms are told apart by it. */
+function ofPlatform(event: ProgressEvent, platform: string): ProgressEvent {
+  const digestOf = (digest: string) => `sha256:${keyOf(platform, digest)}`;
+  if (event.kind !== "vertex") return { ...event, vertex: digestOf(event.vertex) };
+  const { vertex } = event;
+  return {
+    kind: "vertex",
+    vertex: {
+      ...vertex,
+      digest: digestOf(vertex.digest),
+      inputs: vertex.inputs.map(digestOf),
+      platform,
+      ...(vertex.trigger === undefined ? {} : { trigger: digestOf(vertex.trigger) }),
+    },
+  };
 }
 
 function epochOf(text: string | undefined): number | undefined {

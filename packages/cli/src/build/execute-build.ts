@@ -16,6 +16,7 @@ import {
   list,
   text,
 } from "../flags/flag.ts";
+import { parseAttestations } from "./attestations.ts";
 import { parseCacheFrom, parseCacheTo } from "./caches.ts";
 import { type BuildOutput, parseOutput } from "./outputs.ts";
 import type { BuildProgress } from "./progress.ts";
@@ -28,6 +29,7 @@ export const BUILD_FLAGS = {
   "add-host": list("Add a custom host-to-IP mapping (format: host:ip)"),
   allow: commaList('Allow extra privileged entitlement (e.g., "network.host", "security.insecure")'),
   annotation: keyValues("Add annotation to the image"),
+  attest: list('Attestation parameters (format: "type=provenance,mode=max")'),
   "build-arg": list("Set build-time variables"),
   "build-context": keyValues("Additional build contexts (e.g., name=path)"),
   "cache-from": list('External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")'),
@@ -55,10 +57,12 @@ export const BUILD_FLAGS = {
     initial: "auto",
     choices: ["auto", "plain", "tty", "quiet", "rawjson"],
   }),
+  provenance: text('Shorthand for "--attest=type=provenance"'),
   pull: bool("Always attempt to pull all referenced images"),
   push: bool('Shorthand for "--output=type=registry"'),
   quiet: bool("Suppress the build output and print image ID on success", { short: "q" }),
   rm: bool("Remove intermediate containers after a successful build (there are none)", { hidden: true, initial: true }),
+  sbom: text('Shorthand for "--attest=type=sbom" (not supported)'),
   secret: list('Secret to expose to the build (format: "id=mysecret[,src=/local/secret]")'),
   "shm-size": bytes("Shared memory size for build containers"),
   squash: bool("Squash newly built layers into a single new layer"),
@@ -98,7 +102,9 @@ export async function executeBuild(
   const directories = [...own.directories, ...named.directories, ...imports.directories];
   const sources: BuildSources = { ...own, directories };
   const outputs = outputsOf(flags.output, flags.tag, flags.push);
+  const attestations = parseAttestations(flags);
   const build: RemoteBuild = {
+    ...(attestations === undefined ? {} : { attestations }),
     file: sources.file,
     ...(sources.filePath === undefined ? {} : { filePath: sources.filePath }),
     context: sources.context,

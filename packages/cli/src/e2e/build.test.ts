@@ -142,4 +142,21 @@ describe("boxship build", () => {
       assert.match(ran.stderr, words);
     }
   });
+
+  test("images of several platforms, with statements of how they were built, as an archive", async () => {
+    const path = context("platforms", { Containerfile: "FROM scratch\nARG TARGETARCH\nCOPY f /$TARGETARCH\n", f: "1" });
+    const archive = directory.join("platforms.tar");
+    const platforms = ["--platform", "linux/amd64,linux/arm64", "--provenance", "mode=max,version=v1"];
+    await ok(["build", ...platforms, "-t", "several:1", "-o", `type=oci,dest=${archive}`, path]);
+    const text = readFileSync(archive, "latin1");
+    assert.match(text, /"predicateType":"https:\/\/slsa\.dev\/provenance\/v1"/);
+    assert.equal(text.match(/attestation-manifest/g)?.length, 2);
+    await ok(["load", "-i", archive]);
+    assert.match(
+      (await ok(["image", "inspect", "several:1", "-f", "{{.Architecture}}"])).stdout,
+      /^(?:amd64|arm64)\n$/,
+    );
+    assert.match((await run(["build", "--sbom", "true", path])).stderr, /attestation of type sbom is not supported/);
+    assert.match((await run(["build", ...platforms, "-o", directory.join("l"), path])).stderr, /several platforms/);
+  });
 });

@@ -14,6 +14,17 @@ import { familiarName, familiarReference, formatReference, type Reference } from
 export interface SaveRequest {
   readonly store: ContentStore;
   readonly images: readonly ImageToSave[];
+  /** Indexes that go whole. @default [] */
+  readonly indexes?: readonly IndexToSave[];
+}
+
+export interface IndexToSave {
+  readonly index: Descriptor;
+  readonly tags: readonly Reference[];
+  /** Of its images. */
+  readonly manifests: readonly Descriptor[];
+  /** What else hangs on it. */
+  readonly blobs: readonly Descriptor[];
 }
 
 export interface ImageToSave {
@@ -55,8 +66,21 @@ export async function saveImages(request: SaveRequest): Promise<Readable> {
         blobs.set(part.digest, part);
       }
     }
+    const { indexes = [] } = request;
+    for (const whole of indexes) {
+      const inner = await Promise.all(whole.manifests.map((manifest) => readImage(store, { manifest, tags: [] })));
+      const documents = inner.flatMap(({ document }) => [document.config, ...document.layers]);
+      for (const part of [whole.index, ...whole.manifests, ...whole.blobs, ...documents]) {
+        lease.add(part.digest);
+        blobs.set(part.digest, part);
+      }
+    }
     for (const blob of blobs.values()) await requireBlob(store, blob);
-    const stream = Readable.from(writeArchive(store, [...blobs.values()], images), { objectMode: false });
+    const roots = [
+      ...images.map(({ manifest, tags }) => ({ root: manifest, tags })),
+      ...indexes.map(({ index, tags }) => ({ root: index, tags })),
+    ];
+    const stream = Readable.from(writeArchive(store, [...blobs.values()], images, roots), { objectMode: false });
     finished(stream, () => lease[Symbol.dispose]());
     return stream;
   } catch (error) {
@@ -85,13 +109,14 @@ async function* writeArchive(
   store: ContentStore,
   blobs: readonly Descriptor[],
   images: readonly Documents[],
+  roots: readonly Root[],
 ): AsyncGenerator<Buffer> {
   yield directory("blobs");
   const algorithms = [...new Set(blobs.map(({ digest }) => digestAlgorithm(digest)))].sort();
   for (const algorithm of algorithms) yield directory(`blobs/${algorithm}`);
   for (const blob of blobs.toSorted((a, b) => (a.digest < b.digest ? -1 : 1))) yield* writeBlob(store, blob);
-  yield* jsonFile("index.json", layoutIndex(images));
-  yield* jsonFile("manifest.json", dockerManifest(images));
+  yield* jsonFile("index.json", layoutIndex(roots));
+  if (images.length > 0) yield* jsonFile("manifest.json", dockerManifest(images));
   yield* jsonFile("oci-layout", { imageLayoutVersion: "1.0.0" });
   const repositories = legacyRepositories(images);
   if (Object.keys(repositories).length > 0) yield* jsonFile("repositories", repositories);
@@ -131,8 +156,14 @@ export function blobName(digest: Digest): string {
   return `blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`;
 }
 
-function layoutIndex(images: readonly Documents[]): unknown {
-  const manifests = images.flatMap(({ manifest: { mediaType, digest, size }, tags }) => {
+/** What a name in a layout stands for. */
+interface Root {
+  readonly root: Descriptor;
+  readonly tags: readonly Reference[];
+}
+
+function layoutIndex(roots: readonly Root[]): unknown {
+  const manifests = roots.flatMap(({ root: { mediaType, digest, size }, tags }) => {
     const plain = encodeDescriptor({ mediaType, digest, size });
     if (tags.length === 0) return [plain];
     return tags.map((name) => ({

@@ -266,6 +266,9 @@ function cacheImports(text: string | undefined): readonly CacheEntry[] {
 const cacheFrom = (text: string | undefined): readonly CacheEntry[] =>
   (list(text) ?? []).map((ref) => ({ type: "registry", attributes: { ref } }));
 
+/** What is said of provenance; times and steps are always as they are. */
+const PROVENANCE = new Set(["builder-id", "disabled", "enabled", "inline-only", "mode", "type", "version"]);
+
 function attestations(attests: Options): Attestations | undefined {
   const found: { provenance?: NonNullable<Attestations["provenance"]> } = {};
   for (const [kind, text] of Object.entries(attests)) {
@@ -273,10 +276,19 @@ function attestations(attests: Options): Attestations | undefined {
     if (values.get("disabled") === "true" || values.get("enabled") === "false") continue;
     if (kind !== "provenance")
       throw new Unsupported(`attestation ${kind} is not supported`, { remedy: `leave --${kind} out` });
+    const unknown = [...values.keys()].find((name) => !PROVENANCE.has(name));
+    if (unknown !== undefined) throw new Unsupported(`attribute ${unknown} of provenance is not supported`);
     const mode = values.get("mode") ?? "min";
     if (mode !== "min" && mode !== "max") throw new InvalidArgument(`invalid provenance mode '${mode}'`);
     const builderId = values.get("builder-id");
-    found.provenance = { mode, ...(builderId === undefined ? {} : { builderId }) };
+    const version = values.get("version") ?? "v0.2";
+    if (version !== "v0.2" && version !== "v1") throw new InvalidArgument(`invalid provenance version '${version}'`);
+    found.provenance = {
+      mode,
+      version,
+      ...(builderId === undefined ? {} : { builderId }),
+      ...(truth(values.get("inline-only")) ? { inlineOnly: true } : {}),
+    };
   }
   return found.provenance === undefined ? undefined : found;
 }

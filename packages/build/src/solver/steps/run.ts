@@ -5,6 +5,7 @@ import { makeImage } from "@boxship/engine";
 import { formatPlatform, hostPlatform } from "@boxship/oci";
 import { type RunInstruction, refuse } from "../../language/index.ts";
 import { PROXY_ARGS } from "../build-args.ts";
+import { canRun } from "../emulation.ts";
 import { CommandFailed } from "../failure.ts";
 import type { BuildSession } from "../session.ts";
 import { DEFAULT_SHELL, envMap, imageDocument, type StageState } from "../state.ts";
@@ -40,7 +41,7 @@ export async function run(
     run: (done) =>
       session.parts.slots.run(async () => {
         session.signal.throwIfAborted();
-        checkPlatform(session, instruction);
+        checkPlatform(instruction, state);
         const id = newWorkingId();
         return withRoot(
           session,
@@ -99,12 +100,16 @@ function checkEntitlements(session: BuildSession, { place, security }: RunInstru
   }
 }
 
-function checkPlatform(session: BuildSession, { place }: RunInstruction): void {
-  const host = hostPlatform();
-  if (session.platform.architecture === host.architecture && session.platform.os === host.os) return;
+function checkPlatform({ place }: RunInstruction, { base }: StageState): void {
+  const { os, architecture, variant } = base;
+  const platform = { os, architecture, ...(variant === undefined ? {} : { variant }) };
+  if (canRun(platform)) return;
   throw new Unsupported(
-    `${place.file}:${place.lines[0]}: RUN for ${formatPlatform(session.platform)} does not work on ${formatPlatform(host)}`,
-    { remedy: "build on a machine of that platform, or without RUN in the stages of that platform" },
+    `${place.file}:${place.lines[0]}: RUN for ${formatPlatform(platform)} does not work on ${formatPlatform(hostPlatform())}`,
+    {
+      remedy:
+        "build on a machine of that platform, register an emulator with binfmt_misc, or run it in a stage that is FROM --platform=$BUILDPLATFORM",
+    },
   );
 }
 

@@ -138,7 +138,8 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const owned = stack.move();
   return {
     server,
-    collectGarbage: (request = {}) => {
+    collectGarbage: async (request = {}) => {
+      if (request.dryRun !== true) await uploads.expire();
       const sweep = shared === undefined ? {} : { sweep: () => shared.sweep() };
       return collectGarbage({ index, content, clock, onRemoved, ...sweep, ...request });
     },

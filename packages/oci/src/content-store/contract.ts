@@ -84,6 +84,8 @@ export interface BlobReader extends AsyncDisposable {
   readonly size: number;
   /** Up to `length` bytes from `offset`; empty only at the end. */
   read(offset: number, length: number): Promise<Uint8Array>;
+  /** Fills `target` from `offset`, for whoever reads much and keeps nothing. @returns bytes; fewer only at the end */
+  readInto(target: Uint8Array, offset: number): Promise<number>;
   /** The blob from `offset` on, in pieces. */
   chunks(offset?: number): AsyncIterable<Uint8Array>;
 }

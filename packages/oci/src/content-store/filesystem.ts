@@ -88,6 +88,8 @@ class FilesystemStore implements ContentStore {
   readonly #paths: StorePaths;
   readonly #clock: Clock;
   readonly #syncs = new Semaphore(CONCURRENT_SYNCS);
+  /** Syncs of directories that have not begun yet. */
+  readonly #nextSync = new Map<string, Promise<void>>();
   /** Orders publishing and removing of one digest. */
   readonly #changes = new KeyedMutex();
   readonly #removing = new Map<Digest, Promise<unknown>>();
@@ -165,8 +167,20 @@ class FilesystemStore implements ContentStore {
     await this.#changes.run(blob.digest, async () => {
       // Replacing an equal blob is harmless, and leaves no moment in which it is missing.
       await rename(file.path, this.#paths.blob(blob.digest));
-      await this.#syncs.run(() => syncDirectory(directory));
+      await this.#syncDirectory(directory);
     });
+  }
+
+  /** One sync is enough for all who renamed before it began. */
+  #syncDirectory(directory: string): Promise<void> {
+    const waiting = this.#nextSync.get(directory);
+    if (waiting !== undefined) return waiting;
+    const sync = this.#syncs.run(() => {
+      this.#nextSync.delete(directory);
+      return syncDirectory(directory);
+    });
+    this.#nextSync.set(directory, sync);
+    return sync;
   }
 
   async *list(): AsyncIterable<BlobInfo> {
@@ -282,15 +296,19 @@ class FileReader implements BlobReader {
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
-    const wanted = Math.min(length, Math.max(0, this.size - offset));
-    const buffer = Buffer.allocUnsafeSlow(wanted);
+    const buffer = Buffer.allocUnsafeSlow(Math.min(length, Math.max(0, this.size - offset)));
+    return buffer.subarray(0, await this.readInto(buffer, offset));
+  }
+
+  async readInto(target: Uint8Array, offset: number): Promise<number> {
+    const wanted = Math.min(target.byteLength, Math.max(0, this.size - offset));
     let done = 0;
     while (done < wanted) {
-      const { bytesRead } = await this.#handle.read(buffer, done, wanted - done, offset + done);
+      const { bytesRead } = await this.#handle.read(target, done, wanted - done, offset + done);
       if (bytesRead === 0) break;
       done += bytesRead;
     }
-    return buffer.subarray(0, done);
+    return done;
   }
 
   async *chunks(offset = 0): AsyncIterable<Uint8Array> {

@@ -1,11 +1,15 @@
+import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { Digest } from "@boxship/oci";
+import { Internal, Unavailable } from "@boxship/base";
+import type { BlobReader, Digest } from "@boxship/oci";
 import { type Call, digestArgument } from "../http/call.ts";
 import type { FollowedBlob } from "../upstream/blob-downloads.ts";
 
 /** Blobs up to this size are read at once. */
-const SMALL = 256 * 1024;
+const SMALL = 64 * 1024;
+/** Larger ones are sent in pieces of this size. */
+const PIECE = 128 * 1024;
 
 /** One range of bytes of a `Range` header; undefined: the whole; "none": nothing of what is there. */
 export function byteRange(
@@ -62,7 +66,7 @@ export async function blobGet(call: Call): Promise<void> {
   }
   await call.tell({ action: "pull", digest, mediaType: headers["content-type"], size });
   if (length <= SMALL) response.end(await reader.read(start, length));
-  else await pipeline(Readable.from(limited(reader.chunks(start), length), { objectMode: true }), response);
+  else await pump(reader, start, length, response);
 }
 
 /** Passes a blob on while it arrives. @returns false where it is whole, and to be served as any other */
@@ -90,11 +94,26 @@ async function follow(call: Call, digest: Digest, coming: FollowedBlob): Promise
   return true;
 }
 
-async function* limited(chunks: AsyncIterable<Uint8Array>, length: number): AsyncGenerator<Uint8Array> {
-  let left = length;
-  for await (const chunk of chunks) {
-    yield chunk.byteLength > left ? chunk.subarray(0, left) : chunk;
-    left -= chunk.byteLength;
-    if (left <= 0) return;
+/** By one buffer, which is used again when what was in it is on its way: many may do this at once. */
+async function pump(reader: BlobReader, start: number, length: number, response: ServerResponse): Promise<void> {
+  const buffer = Buffer.allocUnsafeSlow(PIECE);
+  for (let done = 0; done < length; ) {
+    const wanted = buffer.subarray(0, Math.min(PIECE, length - done));
+    const size = await reader.readInto(wanted, start + done);
+    if (size === 0) throw new Internal(`blob ${reader.digest} is shorter than it was`);
+    await written(response, wanted.subarray(0, size));
+    done += size;
   }
+  response.end();
+}
+
+/** Resolves when the bytes are needed no more. @throws where the client is gone */
+function written(response: ServerResponse, bytes: Uint8Array): Promise<void> {
+  return new Promise((done, fail) => {
+    if (response.destroyed) {
+      fail(new Unavailable("the client is gone"));
+      return;
+    }
+    response.write(bytes, (error) => (error ? fail(error) : done()));
+  });
 }

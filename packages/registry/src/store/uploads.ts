@@ -18,6 +18,9 @@ interface Session {
   ingest: Ingest | undefined;
   busy: boolean;
   timer: Timer | undefined;
+  /** Whether it is written down: it is from its first piece on, or when nobody goes on with it for a while. */
+  recorded: boolean;
+  readonly startedAt: number;
 }
 
 export interface UploadsOptions {
@@ -44,9 +47,17 @@ export class Uploads implements AsyncDisposable {
   /** @returns the upload's id */
   async start(repository: string): Promise<string> {
     const id = randomUUID();
-    const record: UploadRecord = { repository, startedAt: this.#clock.now() };
-    await this.#index.transact({ success: [{ kind: "put", key: keys.upload(id), value: encodeRecord(record) }] });
-    this.#sessions.set(id, { repository, ingest: undefined, busy: false, timer: undefined });
+    const startedAt = this.#clock.now();
+    const session: Session = {
+      repository,
+      ingest: undefined,
+      busy: false,
+      timer: undefined,
+      recorded: false,
+      startedAt,
+    };
+    this.#sessions.set(id, session);
+    this.#restLater(id, session);
     return id;
   }
 
@@ -63,8 +74,9 @@ export class Uploads implements AsyncDisposable {
    * @throws NotFound, Conflict, InvalidArgument where `from` is somewhere else
    */
   append(repository: string, id: string, bytes: AsyncIterable<Uint8Array>, from?: number): Promise<number> {
-    return this.#within(repository, id, async (ingest) => {
+    return this.#within(repository, id, async (ingest, session) => {
       checkPlace(ingest, from);
+      await this.#record(id, session);
       await this.#write(ingest, repository, bytes, this.#repositories.room(repository));
       return ingest.offset;
     });
@@ -117,7 +129,8 @@ export class Uploads implements AsyncDisposable {
 
   /** Uploads that have begun and not ended. */
   async count(): Promise<number> {
-    return (await this.#index.range(prefixRange(keys.uploads), { countOnly: true })).count;
+    const { count } = await this.#index.range(prefixRange(keys.uploads), { countOnly: true });
+    return count + [...this.#sessions.values()].filter(({ recorded }) => !recorded).length;
   }
 
   /** @throws NotFound, Conflict */
@@ -129,9 +142,18 @@ export class Uploads implements AsyncDisposable {
     await this.#forget(id);
   }
 
+  async #record(id: string, session: Session): Promise<void> {
+    if (session.recorded) return;
+    const record: UploadRecord = { repository: session.repository, startedAt: session.startedAt };
+    await this.#index.transact({ success: [{ kind: "put", key: keys.upload(id), value: encodeRecord(record) }] });
+    session.recorded = true;
+  }
+
   async #forget(id: string): Promise<void> {
-    this.#sessions.get(id)?.timer?.[Symbol.dispose]();
+    const session = this.#sessions.get(id);
+    session?.timer?.[Symbol.dispose]();
     this.#sessions.delete(id);
+    if (session?.recorded === false) return;
     await this.#index.transact({ success: [{ kind: "delete", range: { start: keys.upload(id) } }] });
   }
 
@@ -146,6 +168,8 @@ export class Uploads implements AsyncDisposable {
           ingest: undefined,
           busy: false,
           timer: undefined,
+          recorded: true,
+          startedAt: record.startedAt,
         };
         this.#sessions.set(id, session);
       }
@@ -170,13 +194,19 @@ export class Uploads implements AsyncDisposable {
       return await work(session.ingest, session);
     } finally {
       session.busy = false;
-      session.timer = this.#clock.setTimeout(IDLE, () => void this.#rest(id, session));
+      this.#restLater(id, session);
     }
+  }
+
+  #restLater(id: string, session: Session): void {
+    session.timer = this.#clock.setTimeout(IDLE, () => void this.#rest(id, session).catch(() => {}));
   }
 
   /** Closes the file until the next piece comes. */
   async #rest(id: string, session: Session): Promise<void> {
     if (session.busy) return;
+    await this.#record(id, session);
+    if (session.busy || this.#sessions.get(id) !== session) return;
     const { ingest } = session;
     session.ingest = undefined;
     this.#sessions.delete(id);
@@ -201,6 +231,8 @@ export class Uploads implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const sessions = [...this.#sessions.values()];
+    // Clients go on after an orderly end.
+    for (const [id, session] of this.#sessions) await this.#record(id, session);
     this.#sessions.clear();
     for (const { timer, ingest } of sessions) {
       timer?.[Symbol.dispose]();

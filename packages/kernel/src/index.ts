@@ -1,5 +1,6 @@
 export * from "./background-syscall.ts";
 export * from "./cgroup/index.ts";
+export { type ForeignCompression, type ForeignDecoder, openForeignDecoder } from "./decompress.ts";
 export * from "./descriptor-passing.ts";
 export * from "./descriptor-stream.ts";
 export * from "./directory-entry.ts";

@@ -50,6 +50,8 @@ export interface RemoteBuild {
 
 export type RemoteContext =
   | { readonly kind: "files" | "empty" }
+  /** An archive, in whatever compression, in front of the tar: pieces, each after its length (four bytes, big endian); 0 ends it. */
+  | { readonly kind: "archive" }
   | { readonly kind: "git" | "http"; readonly url: string }
   | { readonly kind: "image"; readonly reference: string };
 

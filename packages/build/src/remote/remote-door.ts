@@ -15,6 +15,7 @@ import {
   type Output,
   type Solver,
 } from "../contract.ts";
+import { FramedArchive } from "./framed-archive.ts";
 import type {
   RemoteBuild,
   RemoteCacheExport,
@@ -41,8 +42,9 @@ export async function remoteBuild(
   const path = join(options.directory, randomBytes(8).toString("hex"));
   await mkdir(path, { recursive: true, mode: 0o700 });
   try {
-    const files = new SentFiles(path, rest, options.signal);
-    const request = requestOf(head as RemoteBuild, files, write);
+    const build = head as RemoteBuild;
+    const files = new SentFiles(path, rest, options.signal, build.context.kind === "archive");
+    const request = requestOf(build, files, write);
     const result = await solver.build(request, (event) => void write({ event: jsonEvent(event) }), options.signal);
     const { imageId, descriptor, metadata, warnings } = result;
     await write({
@@ -102,9 +104,12 @@ export class SentFiles {
   readonly #path: string;
   readonly #stream: AsyncIterable<Uint8Array>;
   readonly #signal: AbortSignal;
+  readonly #archive: boolean;
   #unpacked: Promise<void> | undefined;
 
-  constructor(path: string, stream: AsyncIterable<Uint8Array>, signal: AbortSignal) {
+  /** @param archive the main context's own archive comes first */
+  constructor(path: string, stream: AsyncIterable<Uint8Array>, signal: AbortSignal, archive = false) {
+    this.#archive = archive;
     this.#path = path;
     this.#stream = stream;
     this.#signal = signal;
@@ -128,8 +133,21 @@ export class SentFiles {
     };
   }
 
+  async #unpack(): Promise<void> {
+    let rest = this.#stream;
+    if (this.#archive) {
+      const archive = new FramedArchive(this.#stream);
+      await mkdir(join(this.#path, "main"));
+      await extractArchive(join(this.#path, "main"), "/", archive.pieces(), {}, this.#signal);
+      // What stands behind the end of the archive itself.
+      for await (const _piece of archive.pieces()) continue;
+      rest = archive.rest();
+    }
+    await extractArchive(this.#path, "/", rest, {}, this.#signal);
+  }
+
   async #open(directory: string): Promise<string> {
-    this.#unpacked ??= extractArchive(this.#path, "/", this.#stream, {}, this.#signal);
+    this.#unpacked ??= this.#unpack();
     await this.#unpacked;
     const path = join(this.#path, directory);
     await mkdir(path, { recursive: true });
@@ -140,6 +158,7 @@ export class SentFiles {
 function contextOf(context: RemoteContext, files: SentFiles, directory: string): ContextSource {
   switch (context.kind) {
     case "files":
+    case "archive":
       return files.source(directory);
     case "git":
     case "http":

@@ -18,6 +18,8 @@ export interface BuildSources {
     readonly prefix: string;
     readonly ignore: readonly string[];
   }[];
+  /** The main context itself, as it came. */
+  readonly archive?: AsyncIterable<Buffer>;
 }
 
 const FILES = ["Dockerfile", "dockerfile", "Containerfile"];
@@ -36,15 +38,12 @@ async function readOptional(path: string): Promise<Buffer | undefined> {
 
 /** Finds the Containerfile and the context that a command line names: a directory, `-`, or an address. */
 export async function readSources(context: Context, operand: string, filePath: string): Promise<BuildSources> {
-  if (operand === "-") return readStandardInput(context);
+  if (operand === "-") return readStandardInput(context, filePath);
   if (isRemote(operand)) {
     const kind = /^https?:\/\/(?!.*\.git(?:#|$))/.test(operand) ? "http" : "git";
-    return {
-      file: undefined,
-      ...(filePath === "" ? {} : { filePath }),
-      context: { kind, url: operand },
-      directories: [],
-    };
+    const remote = { context: { kind, url: operand }, directories: [] } as const;
+    if (filePath === "-") return { ...remote, file: await standardFile(context) };
+    return { ...remote, file: undefined, ...(filePath === "" ? {} : { filePath }) };
   }
   const directory = resolve(operand);
   if (!(await isDirectory(directory))) {
@@ -104,17 +103,50 @@ async function readContainerfile(
   });
 }
 
+async function standardFile({ stdin }: Context): Promise<NonNullable<BuildSources["file"]>> {
+  return { name: "Dockerfile", bytes: (await readAll(stdin)).toString("base64") };
+}
+
+/** First bytes of compressed files: gzip, zstd, bzip2, xz. */
+const COMPRESSED = ["1f8b", "28b52ffd", "425a68", "fd377a585a00"].map((hex) => Buffer.from(hex, "hex"));
+/** What it takes to see that something is an archive. */
+const HEAD = 512;
+
 /** A Containerfile alone; an archive on standard input is the context. */
-async function readStandardInput(context: Context): Promise<BuildSources> {
-  const bytes = await readAll(context.stdin);
-  const isArchive =
-    (bytes.length > 262 && bytes.subarray(257, 262).toString("latin1") === "ustar") ||
-    bytes.subarray(0, 2).equals(Buffer.from([0x1f, 0x8b])) ||
-    bytes.subarray(0, 4).equals(Buffer.from([0x28, 0xb5, 0x2f, 0xfd]));
-  if (isArchive) {
-    throw new Failure("an archive on standard input is not supported", {
-      remedy: "unpack it and name the directory, or pipe it into docker build",
+async function readStandardInput(context: Context, filePath: string): Promise<BuildSources> {
+  if (filePath === "-") {
+    throw new Failure("the context and the Containerfile cannot both come from standard input", {
+      remedy: "name one of them",
     });
   }
-  return { file: { name: "Dockerfile", bytes: bytes.toString("base64") }, context: { kind: "empty" }, directories: [] };
+  const pieces = context.stdin[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  let head = Buffer.alloc(0);
+  let ended = false;
+  while (!ended && head.length < HEAD) {
+    const next = await pieces.next();
+    if (next.done === true) ended = true;
+    else head = Buffer.concat([head, next.value]);
+  }
+  async function* whole(): AsyncGenerator<Buffer> {
+    yield head;
+    for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) yield next.value;
+  }
+  if (!isArchive(head)) {
+    const parts: Buffer[] = [];
+    for await (const piece of whole()) parts.push(piece);
+    const file = { name: "Dockerfile", bytes: Buffer.concat(parts).toString("base64") };
+    return { file, context: { kind: "empty" }, directories: [] };
+  }
+  return {
+    file: undefined,
+    ...(filePath === "" ? {} : { filePath }),
+    context: { kind: "archive" },
+    directories: [],
+    archive: whole(),
+  };
+}
+
+function isArchive(head: Buffer): boolean {
+  const isTar = head.subarray(257, 262).toString("latin1") === "ustar";
+  return isTar || COMPRESSED.some((magic) => head.subarray(0, magic.length).equals(magic));
 }

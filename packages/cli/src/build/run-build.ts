@@ -44,6 +44,7 @@ export async function runBuild(
   length.writeUInt32BE(head.length);
   async function* body(): AsyncGenerator<Buffer> {
     yield Buffer.concat([length, head]);
+    if (sources.archive !== undefined) yield* framed(sources.archive);
     yield* writeTar(members(sources));
   }
   const response = await context.api.open("POST", "/boxship/build", {
@@ -81,6 +82,17 @@ async function writeCache(
   if (writer === undefined) throw new Failure("the engine sends a cache that nobody asked for");
   if ("manifest" in message) await writer.finish(message.manifest);
   else await writer.write(message.blob, Buffer.from(message.data, "base64"));
+}
+
+/** Pieces with their lengths before them; a length of 0 ends them. */
+async function* framed(archive: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const lengthOf = (length: number) => {
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32BE(length);
+    return bytes;
+  };
+  for await (const piece of archive) if (piece.length > 0) yield Buffer.concat([lengthOf(piece.length), piece]);
+  yield lengthOf(0);
 }
 
 async function* members({ directories }: BuildSources): AsyncGenerator<TarInput> {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { type Boxship, type Ran, type RunOptions, startBoxship, tempDir } from "@boxship/testkit";
@@ -81,6 +82,39 @@ describe("boxship build", () => {
     await ok(["build", "-o", `type=oci,dest=${directory.join("oci.tar")}`, path]);
     const { stdout } = await ok(["load", "-i", directory.join("oci.tar")]);
     assert.match(stdout, /Loaded image/);
+  });
+
+  test("archives are contexts on standard input and are unpacked by ADD, whatever they are compressed with", async () => {
+    const path = context("archived", {
+      Dockerfile: "FROM busybox\nCOPY a.txt /a\nRUN cat /a\n",
+      other: "FROM busybox\nRUN echo the other\n",
+      "a.txt": "from an archive\n",
+    });
+    for (const flag of ["", "z", "j", "J", "--zstd"]) {
+      const words = flag.startsWith("--") ? ["-c", flag] : [`-c${flag}`];
+      const input = execFileSync("tar", ["-C", path, ...words, "-f", "-", "."]);
+      const { stderr } = await ok(["build", "--no-cache", "-"], { input });
+      assert.match(stderr, /from an archive/, flag);
+      if (flag === "J") assert.match((await ok(["build", "-f", "other", "-"], { input })).stderr, /the other/);
+    }
+    for (const [flag, name] of [
+      ["-cj", "a.tar.bz2"],
+      ["-cJ", "a.tar.xz"],
+    ] as const) {
+      execFileSync("tar", ["-C", path, flag, "-f", `${path}/${name}`, "a.txt"]);
+    }
+    writeFileSync(`${path}/adds`, "FROM busybox\nADD a.tar.bz2 /b/\nADD a.tar.xz /x/\nRUN cat /b/a.txt /x/a.txt\n");
+    const { stderr } = await ok(["build", "-f", `${path}/adds`, path]);
+    assert.equal(stderr.match(/ from an archive$/gm)?.length, 2);
+    const input = execFileSync("tar", ["-C", path, "-cJ", "-f", "-", "."]);
+    const cut = await run(["build", "-"], { input: input.subarray(0, input.length - 40) });
+    assert.match(cut.stderr, /the xz stream is truncated/);
+    const both = await run(["build", "-f", "-", "-"], { input: "FROM busybox\n" });
+    assert.match(both.stderr, /cannot both come from standard input/);
+    assert.match(
+      (await ok(["build", "-f", "-", path], { input: "FROM busybox\nCOPY a.txt /\nRUN cat a.txt\n" })).stderr,
+      /from an archive/,
+    );
   });
 
   test("a named context goes before an image of that name", async () => {

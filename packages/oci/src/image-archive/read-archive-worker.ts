@@ -29,7 +29,7 @@ serveTasks(async (task: ReadTask, context) => {
   const [bytes, files] = [task.bytes, task.files] as unknown as readonly [MessagePort, MessagePort];
   const reader = new ArchiveReader(files, context);
   try {
-    for await (const member of readTar(decompress(receiveBytes(bytes)))) await reader.take(member);
+    for await (const member of readTar(decompress(receiveBytes(bytes), { foreign: true }))) await reader.take(member);
     return await reader.result();
   } finally {
     files.close();

@@ -1,8 +1,15 @@
 import { type Duplex, pipeline, Readable } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { BoxshipError, InvalidArgument, ResourceExhausted, systemCode, Unsupported } from "@boxship/base/errors";
+import { type ForeignCompression, openForeignDecoder } from "@boxship/kernel";
 
 export type Compression = "gzip" | "zstd" | "none";
+
+/** Formats that archives of files come in, and layers do not. */
+const ARCHIVES: readonly (readonly [compression: ForeignCompression, magic: Buffer])[] = [
+  ["xz", Buffer.from("fd377a585a00", "hex")],
+  ["bzip2", Buffer.from("425a68", "hex")],
+];
 
 const FOREIGN: readonly (readonly [name: string, magic: Buffer])[] = [
   ["xz", Buffer.from("fd377a585a00", "hex")],
@@ -34,6 +41,8 @@ export function detectCompression(head: Uint8Array): Compression {
 export interface DecompressOptions {
   /** Most bytes of content; more is refused with `ResourceExhausted`. @default unlimited */
   readonly maxBytes?: number | undefined;
+  /** Take bzip2 and xz, too. Decoding them keeps the thread busy. @default false */
+  readonly foreign?: boolean;
 }
 
 // Large pieces: each costs a trip to the thread pool, where inflating overlaps with what the consumer does.
@@ -47,20 +56,38 @@ export async function* decompress(
   source: AsyncIterable<Buffer>,
   options: DecompressOptions = {},
 ): AsyncGenerator<Buffer> {
-  const { maxBytes = Number.POSITIVE_INFINITY } = options;
-  const { compression, whole } = await sniff(source);
+  const { maxBytes = Number.POSITIVE_INFINITY, foreign = false } = options;
   let size = 0;
-  for await (const piece of compression === "none" ? whole : decode(compression, whole)) {
+  for await (const piece of await content(source, foreign)) {
     size += piece.length;
     if (size > maxBytes) throw new ResourceExhausted(`the content exceeds the limit of ${maxBytes} bytes`);
     yield piece;
   }
 }
 
+async function content(source: AsyncIterable<Buffer>, foreign: boolean): Promise<AsyncIterable<Buffer>> {
+  const { head, whole } = await peek(source);
+  const [other] = ARCHIVES.find(([, magic]) => foreign && head.subarray(0, magic.length).equals(magic)) ?? [];
+  if (other !== undefined) return decodeForeign(other, whole);
+  const compression = detectCompression(head);
+  return compression === "none" ? whole : decode(compression, whole);
+}
+
+async function* decodeForeign(compression: ForeignCompression, source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  using decoder = openForeignDecoder(compression);
+  for await (const piece of source) yield* decoder.push(piece);
+  yield* decoder.finish();
+}
+
 /** Looks at the head of a stream without losing it. */
 export async function sniff(
   source: AsyncIterable<Buffer>,
 ): Promise<{ compression: Compression; whole: AsyncIterable<Buffer> }> {
+  const { head, whole } = await peek(source);
+  return { compression: detectCompression(head), whole };
+}
+
+async function peek(source: AsyncIterable<Buffer>): Promise<{ head: Buffer; whole: AsyncIterable<Buffer> }> {
   const iterator = source[Symbol.asyncIterator]();
   let head: Buffer = Buffer.alloc(0);
   while (head.length < MAGIC) {
@@ -68,7 +95,7 @@ export async function sniff(
     if (next.done) break;
     head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
   }
-  return { compression: detectCompression(head), whole: resume(head, iterator) };
+  return { head, whole: resume(head, iterator) };
 }
 
 async function* resume(head: Buffer, iterator: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {

@@ -75,7 +75,7 @@ async function extract(task: Extract_, context: TaskContext): Promise<void> {
   const checkpoint = () => context.throwIfCancelled();
   using applier = new TarApplier(task.root, { whiteouts: "plain", base, checkpoint, ...task.options });
   const parser = new TarParser(applier);
-  for await (const piece of decompress(receiveBytes(port(task)))) {
+  for await (const piece of decompress(receiveBytes(port(task)), { foreign: true })) {
     context.throwIfCancelled();
     parser.push(piece);
   }

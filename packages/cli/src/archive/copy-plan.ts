@@ -22,7 +22,8 @@ export interface CopyPlan {
 export function planCopy(source: CopyEnd, destination: CopyEnd): CopyPlan {
   if (destination.exists && destination.isDirectory) return { directory: destination.path };
   if (destination.exists && source.isDirectory) throw new Failure("cannot copy directory");
-  if (!destination.exists && !source.isDirectory && assertsDirectory(destination.path)) {
+  const asserted = destination.path === "" || assertsDirectory(destination.path);
+  if (!destination.exists && !source.isDirectory && asserted) {
     throw new Failure("no such directory");
   }
   const { directory, base } = splitPath(destination.path);

@@ -2,6 +2,7 @@ import { createReadStream, type Stats } from "node:fs";
 import { lstat, readdir, readlink, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { bytesOf, type TarEntryInit, type TarInput, tarEntry } from "@boxship/oci/tar";
+import { Failure } from "../failure.ts";
 import { type CopyPlan, renameEntry } from "./copy-plan.ts";
 import { splitPath } from "./paths.ts";
 
@@ -81,5 +82,6 @@ export async function sourceInfo(path: string, followLink: boolean) {
   const resolved =
     followLink && base !== "." ? await realpath(join(parent, base)) : `${parent === "/" ? "" : parent}/${base}`;
   const stats = await lstat(resolved);
+  if (path.endsWith("/") && !stats.isDirectory() && !stats.isSymbolicLink()) throw new Failure("not a directory");
   return { path: resolved, exists: true, isDirectory: stats.isDirectory() };
 }

@@ -17,6 +17,16 @@ async function statOrUndefined(path: string) {
   }
 }
 
+/** A path without links, or as it is where there is nothing. */
+async function realpathOrSame(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return path;
+    throw error;
+  }
+}
+
 /** Links that are followed before a path counts as a loop. */
 const MAX_LINKS = 10;
 
@@ -27,9 +37,15 @@ export async function destinationInfo(path: string): Promise<CopyEnd> {
     const stats = await statOrUndefined(current.replace(/\/\.?$/, "") || "/");
     if (stats === undefined) {
       const { directory } = splitPath(current);
-      const parent = await statOrUndefined(await realpath(directory));
-      if (!parent?.isDirectory()) throw new Failure(`${directory} is not a directory`);
+      const parent = await statOrUndefined(await realpathOrSame(directory));
+      if (parent === undefined) {
+        throw new Failure(`invalid output path: directory ${JSON.stringify(directory)} does not exist`);
+      }
+      if (!parent.isDirectory()) throw new Failure(`${directory} is not a directory`);
       return { path: current, exists: false, isDirectory: false };
+    }
+    if (path.endsWith("/") && !stats.isDirectory() && !stats.isSymbolicLink()) {
+      throw new Failure(`stat ${path}: not a directory`);
     }
     if (!stats.isSymbolicLink()) return { path: current, exists: true, isDirectory: stats.isDirectory() };
     const { directory } = splitPath(current);
@@ -101,17 +117,33 @@ class Unpacker {
         return link(target, place);
       }
       case "directory":
+        return;
       case "character":
       case "block":
       case "fifo":
-        throw new Failure(`cannot copy ${toText(entry.name)}: it is a ${entry.type} device`, {
-          remedy: "copy to - and unpack the archive with tar",
-        });
+        return makeNode(entry, entry.type, place);
     }
   }
 
   async finish(): Promise<void> {
     for (const set of this.#times.reverse()) await set();
+  }
+}
+
+const NODES = { character: "Character", block: "Block", fifo: "Fifo" } as const;
+
+/** Loaded when there is one: it is rare, and the command line starts without system calls of its own. */
+async function makeNode(entry: TarEntry, type: keyof typeof NODES, place: string): Promise<void> {
+  const { CurrentDirectory, FileType, makeDevice, mknodat } = await import("@boxship/kernel");
+  try {
+    const device = makeDevice(entry.deviceMajor, entry.deviceMinor);
+    mknodat(CurrentDirectory, place, FileType[NODES[type]] | 0o600, device);
+  } catch (error) {
+    if (systemCode(error) !== "EPERM") throw error;
+    throw new Failure(`cannot copy ${toText(entry.name)}: only root may make a ${type} device`, {
+      remedy: "copy to - and unpack the archive with tar, as root",
+      cause: error,
+    });
   }
 }
 

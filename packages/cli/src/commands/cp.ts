@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import { Readable } from "node:stream";
 import { systemCode } from "@boxship/base/errors";
 import { type TarInput, writeTar } from "@boxship/oci/tar";
-import { isNotFound } from "../api-client/api-error.ts";
+import { ApiError } from "../api-client/api-error.ts";
 import { type CopyEnd, planCopy } from "../archive/copy-plan.ts";
 import { packPath, sourceInfo } from "../archive/pack.ts";
 import { absolutePath, splitArgument, splitPath } from "../archive/paths.ts";
@@ -32,7 +32,7 @@ interface Copy {
 }
 
 export const command = defineCommand({
-  usage: "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|- | SRC_PATH|- CONTAINER:DEST_PATH",
+  usage: "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n\tboxship cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
   summary: "Copy files/folders between a container and the local filesystem",
   flags: {
     archive: bool("Archive mode (copy all uid/gid information)", { short: "a" }),
@@ -91,7 +91,8 @@ async function statInside({ api }: Context, container: string, path: string): Pr
     response.body.resume();
     return parseStat(response.headers["x-docker-container-path-stat"]);
   } catch (error) {
-    if (isNotFound(error)) return undefined;
+    // As Docker has it: what is wrong with the path is said when something is put there.
+    if (error instanceof ApiError) return undefined;
     throw error;
   }
 }
@@ -103,20 +104,20 @@ function linkTarget(path: string, { linkTarget: target }: PathStat): string {
 /** `docker cp CONTAINER:SOURCE TARGET`. */
 async function copyOut(context: Context, { container, inside, outside, flags }: Copy): Promise<void> {
   const target = outside === "-" ? outside : absolutePath(outside, process.cwd());
+  const destination = outside === "-" ? undefined : await destinationInfo(target);
   let path = inside;
   if (flags["follow-link"]) {
     const stat = await statInside(context, container, inside);
     if (stat !== undefined && isSymlink(stat)) path = linkTarget(inside, stat);
   }
   const response = await context.api.open("GET", containerPath(container, "/archive"), { query: { path } });
-  if (outside === "-") {
+  if (destination === undefined) {
     for await (const chunk of response.body) await writeAll(context.stdout, chunk as Buffer);
     return;
   }
   const stat = parseStat(response.headers["x-docker-container-path-stat"]);
   // The archive's first name is that of the link's target, the user's is that of the link.
   const source = { path, exists: true, isDirectory: isDirectory(stat) };
-  const destination = await destinationInfo(target);
   const plan = planCopy(source, destination);
   const renamed = splitPath(path).base !== splitPath(inside).base && plan.rename === undefined;
   const rename = { from: splitPath(path).base, to: splitPath(inside).base };

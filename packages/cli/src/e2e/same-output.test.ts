@@ -77,6 +77,15 @@ diff server
 cp server:/made -
 cp server:/nothere .
 cp nothere:/x .
+cp server:/etc/passwd plain
+cp server:/etc/passwd plain/
+cp server:/etc/passwd nodir/x
+cp server:/etc nodir/
+cp plain/ server:/z
+cp plain server:/etc/passwd/
+cp plain server:
+cp plain server:/no/such/place
+cp
 stop -t 5 server
 logs --tail 1 server
 ps -a --filter name=server --format '{{.Names}} {{.Status}}'

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { tempDir } from "@boxship/testkit";
@@ -223,6 +223,12 @@ describe("the life of a container through the docker command line", { timeout: 2
       assert.match(missing.stderr, /Could not find the file \/nothing in container|No such container:path/);
       const tar = await docker.run(["cp", `${name}:/tmp/renamed`, "-"]);
       assert.match(tar.stdout, /^renamed\0/);
+      chownSync(directory.join("tree/a"), 1234, 1235);
+      await docker.ok(["cp", "--archive", directory.join("tree/a"), `${name}:/tmp/owned`]);
+      assert.equal((await docker.ok(["exec", name, "stat", "-c", "%u:%g", "/tmp/owned"])).trim(), "1234:1235");
+      await docker.ok(["cp", `${name}:/`, directory.join("whole")]);
+      assert.ok(existsSync(directory.join("whole/tmp/tree/a")));
+      for (const own of ["proc", "sys"]) assert.deepEqual(readdirSync(directory.join("whole", own)), []);
       await docker.ok(["stop", name]);
       await docker.ok(["cp", directory.join("tree/a"), `${name}:/etc/after-stop`]);
       const exported = await docker.run(["export", name], { timeout: 30_000 });

@@ -6,6 +6,10 @@ import { type EngineContext, eventAttributes } from "../context.ts";
 import type { ContainersApi, PathStat } from "../engine-api.ts";
 import { type ContainerRoot, openContainerRoot } from "./container-root.ts";
 import type { ContainerRecord } from "./record.ts";
+import { isAlive } from "./state.ts";
+
+/** What is mounted there while a container runs is no part of its files. */
+const KERNELS_OWN = ["dev", "proc", "sys"];
 
 /** What is at a path of a container. @throws NotFound */
 export async function statPath(context: EngineContext, ref: string, path: string): Promise<PathStat> {
@@ -23,7 +27,7 @@ export async function getArchive(
   const record = context.containers.resolve(ref);
   const root = await openContainerRoot(context, record);
   try {
-    const { stat, stream } = await archivePath(root.path, path);
+    const { stat, stream } = await archivePath(root.path, path, isAlive(record.state) ? KERNELS_OWN : []);
     context.events.publish("container", "archive-path", record.id, eventAttributes(record));
     return { stat, stream: closing(context, stream, root) };
   } catch (error) {
@@ -46,7 +50,8 @@ export async function putArchive(
   const { noOverwriteDirNonDir, copyUidGid } = options;
   await extractArchive(root.path, path, archive, {
     ...(noOverwriteDirNonDir === undefined ? {} : { noOverwriteDirNonDir }),
-    ...(copyUidGid === true ? { owner: ownerOf(root, record) } : {}),
+    // Nobody's name is root's: then the files stay whose they are.
+    ...(copyUidGid === true && record.effective.user ? { owner: ownerOf(root, record) } : {}),
   });
   context.events.publish("container", "extract-to-dir", record.id, eventAttributes(record));
 }

@@ -34,7 +34,7 @@ serveTasks(async (task: ArchiveTask, context) => {
     case "changes":
       return findChanges(task.upper, task.lowers);
     case "pack-path":
-      await sendBytes(port(task), packPath(task.root, task.path));
+      await sendBytes(port(task), packPath(task));
       return undefined;
     case "pack-tree":
       await sendBytes(port(task), packTree(task.directory, task.options));
@@ -50,16 +50,18 @@ function port(task: { readonly port: unknown }): MessagePort {
   return task.port as MessagePort;
 }
 
-function* packPath(rootPath: string, text: string): Generator<Buffer> {
-  using root = openRoot(rootPath);
-  const where = parseContainerPath(text);
+function* packPath(task: Extract<ArchiveTask, { kind: "pack-path" }>): Generator<Buffer> {
+  using root = openRoot(task.root);
+  const where = parseContainerPath(task.path);
   using place = openPlace(root, where);
-  const packer = new TreePacker();
+  const prefix = where.base === "/" ? where.base : (`${where.base}/` as ByteString);
+  const hollow = where.path === "" ? task.hollow.map((name) => prefix + name) : [];
+  const packer = new TreePacker({ hollow: new Set(hollow) });
   const isDirectory = (fstat(place).mode & FileType.Mask) === FileType.Directory;
   if (isDirectory) {
     using directory = openat(place, ".", DIRECTORY);
     yield* packer.self(directory, where.base);
-    yield* packer.content(directory, where.base === "/" ? where.base : (`${where.base}/` as ByteString));
+    yield* packer.content(directory, prefix);
   } else {
     // The last component is not a link that was followed: those lead to directories only.
     const resolve = ResolveFlag.InRoot | ResolveFlag.NoMagiclinks;

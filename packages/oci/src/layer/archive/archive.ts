@@ -11,7 +11,13 @@ import type { PathStat } from "./container-path.ts";
 export type ArchiveTask =
   | { readonly kind: "stat"; readonly root: string; readonly path: string }
   | { readonly kind: "changes"; readonly upper: string; readonly lowers: readonly string[] }
-  | { readonly kind: "pack-path"; readonly root: string; readonly path: string; readonly port: MessagePort }
+  | {
+      readonly kind: "pack-path";
+      readonly root: string;
+      readonly path: string;
+      readonly hollow: readonly string[];
+      readonly port: MessagePort;
+    }
   | {
       readonly kind: "pack-tree";
       readonly directory: string;
@@ -51,14 +57,17 @@ export function statArchivePath(root: string, path: string): Promise<PathStat> {
  * A file or directory of a container as an archive, whose names start with the path's last component (`/` for the root,
  * `.` where the path ends in `/.`).
  *
+ * @param hollow directories of the root that come without what lies in them when the root itself is asked for: those
+ *   that hold no files, such as `proc`. @default none
  * @throws NotFound for a path that is not there
  */
 export async function archivePath(
   root: string,
   path: string,
+  hollow: readonly string[] = [],
 ): Promise<{ readonly stat: PathStat; readonly stream: Readable }> {
   const stat = await statArchivePath(root, path);
-  return { stat, stream: packed((port) => ({ kind: "pack-path", root, path, port })) };
+  return { stat, stream: packed((port) => ({ kind: "pack-path", root, path, hollow, port })) };
 }
 
 /**

@@ -36,6 +36,8 @@ export interface PackOptions {
    * @default none
    */
   readonly exclude?: ReadonlySet<string>;
+  /** Names in the archive of directories that are written without what lies in them. @default none */
+  readonly hollow?: ReadonlySet<string>;
 }
 
 const DIRECTORY = OpenFlag.ReadOnly | OpenFlag.Directory | OpenFlag.NoFollow;
@@ -119,6 +121,7 @@ export class TreePacker {
       case FileType.Directory: {
         using inner = openat(directory, path, DIRECTORY);
         yield* this.self(inner, name);
+        if (this.#options.hollow?.has(toText(name)) === true) return;
         yield* this.content(inner, name === "/" ? name : (`${name}/` as ByteString));
         return;
       }

@@ -19,6 +19,7 @@ export const floors: Readonly<Record<string, number>> = {
   "docker-api": 3,
   images: 3,
   registry: 3,
+  scan: 3,
   build: 3,
   api: 4,
   apiserver: 4,

@@ -2,6 +2,9 @@ export { artifactManifest, EMPTY, UNKNOWN_ARTIFACT } from "./artifact/manifest.t
 export { type PulledArtifact, pullArtifact, safeName } from "./artifact/pull-artifact.ts";
 export { type ArtifactFile, pushArtifact, pushBytes, pushEmpty, subjectOf } from "./artifact/push-artifact.ts";
 export { putReferrer } from "./artifact/put-referrer.ts";
+export { imageFromDirectory } from "./bundle/image-from-directory.ts";
+export { repackBundle } from "./bundle/repack-bundle.ts";
+export { unpackBundle } from "./bundle/unpack-bundle.ts";
 export { type ManifestFormat, parseFormat } from "./copy/convert-manifest.ts";
 export {
   type CopyRequest,
@@ -14,6 +17,7 @@ export {
 export { goJson } from "./copy/docker-manifest.ts";
 export { ociConfig } from "./copy/go-config.ts";
 export { type DeleteSurroundings, deleteImage } from "./inspect/delete-image.ts";
+export { type ImageFiles, openImageFiles } from "./inspect/image-files.ts";
 export { type InspectedImage, inspectImage } from "./inspect/inspect-image.ts";
 export { ManifestListFiles } from "./manifest-list/list-files.ts";
 export {

@@ -118,6 +118,39 @@ describe("images through the command line", { concurrency: 2 }, () => {
     assert.match((await run(["skopeo", "inspect", "docker-daemon:copied:1"])).stderr, /[Nn]o such image/);
   });
 
+  test("an image of a directory, the same bytes each time", async () => {
+    await using directory = tempDir("cli-from");
+    await ok("create", "--name", "source", "busybox");
+    await ok("export", "-o", directory.join("source.tar"), "source");
+    const unpacked = await runProgram([
+      "sh",
+      "-c",
+      'mkdir "$0/root" && tar -C "$0/root" -xf "$0/source.tar"',
+      directory.path,
+    ]);
+    assert.equal(unpacked.status, 0, unpacked.stderr);
+    const made = await ok(
+      "image",
+      "bootstrap",
+      "--from",
+      directory.join("root"),
+      "--cmd=echo",
+      "--cmd=from here",
+      "made-from:1",
+    );
+    assert.equal(made, "made-from:1");
+    await ok("image", "bootstrap", "--from", directory.join("root"), "--cmd=echo", "--cmd=from here", "made-from:2");
+    const id = (name: string) => ok("image", "inspect", "-f", "{{.Id}}", name);
+    assert.equal(await id("made-from:1"), await id("made-from:2"));
+    assert.equal(await output("made-from:1"), "from here");
+    const refused = await run(["image", "bootstrap", "alpine"]);
+    assert.match(refused.stderr, /cannot bootstrap "alpine": Alpine's packages need[^]*Hint: .*--from/);
+    assert.match(
+      (await run(["image", "bootstrap", "--from", directory.join("none"), "x"])).stderr,
+      /there is no directory/,
+    );
+  });
+
   test("a policy lets nothing be pulled or built on that its keys have not signed", async () => {
     await using registry = await startRegistry();
     await using directory = tempDir("cli-trust");

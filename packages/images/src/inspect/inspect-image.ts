@@ -19,6 +19,8 @@ import { openScratch } from "../transport/scratch.ts";
 export interface InspectedImage {
   /** Of what the name stands for: the index, where it is one. */
   readonly digest: Digest;
+  /** Of the image's own manifest. */
+  readonly manifestDigest: Digest;
   readonly manifest: ImageManifest;
   readonly config: ImageConfig;
   readonly configBytes: Buffer;
@@ -31,7 +33,7 @@ const INDEX_DEPTH = 4;
 /** The image behind a name, for one platform. @throws InvalidArgument if there is none for it */
 export async function inspectImage(source: ImageSource, platform: Platform = hostPlatform()): Promise<InspectedImage> {
   const top = await source.manifest();
-  const manifest = await imageManifest(source, top, platform);
+  const { manifest, digest: manifestDigest } = await imageManifest(source, top, platform);
   if (!isImageConfigMediaType(manifest.config.mediaType)) {
     const type = manifest.artifactType ?? manifest.config.mediaType;
     throw new InvalidArgument(`unsupported image-specific operation on artifact with type ${JSON.stringify(type)}`);
@@ -43,14 +45,25 @@ export async function inspectImage(source: ImageSource, platform: Platform = hos
   const name = `configuration of ${source.name}`;
   const field = Field.parse(name, configBytes, IMAGE_CONFIG_SIZE_LIMIT);
   const dockerVersion = field.get("docker_version").optional((version) => version.string()) ?? "";
-  return { digest: top.digest, manifest, config: decodeImageConfig(configBytes, name), configBytes, dockerVersion };
+  return {
+    digest: top.digest,
+    manifestDigest,
+    manifest,
+    config: decodeImageConfig(configBytes, name),
+    configBytes,
+    dockerVersion,
+  };
 }
 
-async function imageManifest(source: ImageSource, top: RawManifest, platform: Platform): Promise<ImageManifest> {
+async function imageManifest(
+  source: ImageSource,
+  top: RawManifest,
+  platform: Platform,
+): Promise<{ readonly manifest: ImageManifest; readonly digest: Digest }> {
   let raw = top;
   for (let depth = 0; depth <= INDEX_DEPTH; depth++) {
     const manifest = readRaw(raw, source.name);
-    if (manifest.kind === "manifest") return manifest;
+    if (manifest.kind === "manifest") return { manifest, digest: raw.digest };
     const entry = chooseInstance(manifest, platform);
     raw = { ...(await source.manifest(entry.digest)), mediaType: entry.mediaType };
   }

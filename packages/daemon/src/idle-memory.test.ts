@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { type AddressInfo, connect } from "node:net";
 import { test } from "node:test";
 import { FakeClock } from "@boxship/base";
 import { daemonFlags } from "@boxship/base/entry";
@@ -22,6 +25,31 @@ test("memory is released once after each spell of work, and no timer runs while 
   idle.work();
   await clock.advance(5000);
   assert.equal(released, 2);
+});
+
+test("connections that leave HTTP are work from their beginning to their end", async () => {
+  const clock = new FakeClock();
+  let released = 0;
+  using idle = new IdleMemory(clock, () => released++);
+  await using server = createServer().on("upgrade", (_request, socket) => {
+    socket.on("error", () => {}).write("HTTP/1.1 101 Switching Protocols\r\n\r\n");
+    socket.on("data", () => socket.end());
+  });
+  idle.watch(server);
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  await clock.advance(5000);
+  assert.equal(released, 1);
+  const { port } = server.address() as AddressInfo;
+  const client = connect(port, "127.0.0.1");
+  client.write("POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
+  await once(client, "data");
+  await clock.advance(5000);
+  assert.equal(released, 2);
+  client.end("x");
+  await once(client.resume(), "close");
+  while (clock.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+  await clock.advance(5000);
+  assert.equal(released, 3);
 });
 
 test("what worker threads and the main one have used is given back, not kept for later", { timeout: 60_000 }, () => {

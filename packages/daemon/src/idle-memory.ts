@@ -22,12 +22,16 @@ export class IdleMemory implements Disposable {
     this.#release = release;
   }
 
-  /** Counts every request of the server as work, from its beginning to its end. */
+  /** Counts every request of the server as work at its beginning and at its end, also of one that takes its connection over. */
   watch(server: Server): void {
     this.work();
     server.on("request", (_request, response) => {
       this.work();
       response.once("close", () => this.work());
+    });
+    server.on("upgrade", (_request, socket) => {
+      this.work();
+      socket.once("close", () => this.work());
     });
   }
 

@@ -79,6 +79,22 @@ export async function startBoxship(options: BoxshipOptions = {}): Promise<Boxshi
     program?.kill(signal);
     await program?.waitForEnd();
   };
+  const resetOnce = async (): Promise<void> => {
+    await start();
+    ending = true;
+    await client.json("POST", "/boxship/shutdown?reset=1");
+    await endedInTime(program, log);
+  };
+  /** What went wrong is told, but bridges and mounts do not stay for it: the next daemon takes them away. */
+  const reset = async (): Promise<void> => {
+    try {
+      await resetOnce();
+    } catch (error) {
+      await end("SIGKILL");
+      await resetOnce();
+      throw error;
+    }
+  };
   stack.defer(async () => {
     await removeTree(root);
     await removeTree(runDir);
@@ -86,12 +102,7 @@ export async function startBoxship(options: BoxshipOptions = {}): Promise<Boxshi
   stack.defer(async () => {
     try {
       // One that never came up holds nothing, and its own failure is what the test must see.
-      if (everReady) {
-        await start();
-        ending = true;
-        await client.json("POST", "/boxship/shutdown?reset=1");
-        await endedInTime(program, log);
-      }
+      if (everReady) await reset();
     } finally {
       await program?.[Symbol.asyncDispose]();
     }

@@ -30,6 +30,11 @@ async function removeControlGroup(name: string): Promise<void> {
   }
 }
 
+async function removeContainers(client: EngineClient): Promise<void> {
+  const all = await client.json<readonly { readonly Id: string }[]>("GET", "/containers/json?all=1").catch(() => []);
+  await Promise.all(all.map(({ Id }) => client.call("DELETE", `/containers/${Id}?force=1&v=1`).catch(() => undefined)));
+}
+
 export async function startDockerd(options: DockerdOptions = {}): Promise<Dockerd> {
   await using stack = new AsyncDisposableStack();
   const directory = stack.use(tempDir("dockerd"));
@@ -53,6 +58,8 @@ export async function startDockerd(options: DockerdOptions = {}): Promise<Docker
   const program = stack.use(await startProgram(command, { log }));
   const client = stack.use(new EngineClient(socketPath));
   await waitUntilReady(program, log, async () => (await client.call("GET", "/_ping")).status === 200, 60_000);
+  // Containers that run hold its directory and its bridge, and may outlive it: it is not given the time to end them.
+  stack.defer(() => removeContainers(client));
   const owned = stack.move();
   return {
     socketPath,

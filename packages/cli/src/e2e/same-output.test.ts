@@ -163,6 +163,27 @@ run --rm -h a.b busybox hostname
 run --rm -w /made/here busybox pwd
 run --rm -e A -e B=c busybox sh -c 'echo $A$B'
 run --rm --env-file /nonexistent busybox true
+run --name greedy --memory 6m --memory-swap 6m busybox tail /dev/zero
+inspect -f '{{.State.OOMKilled}} {{.State.ExitCode}}' greedy
+rm greedy
+run --rm --tmpfs /t:size=64k,mode=700 busybox sh -c 'stat -c %a /t; head -c 1m /dev/zero >/t/x 2>/dev/null || echo full'
+run --rm --shm-size 1m busybox df -k /dev/shm
+run --rm --pid host busybox sh -c 'test $$ -gt 1 && echo theirs'
+run --rm --uts host --hostname x busybox true
+run --rm --network container:first busybox true
+run --rm --network none --network-alias x busybox true
+run --rm --label-file /nonexistent busybox true
+run --rm -u nobody:nogroup busybox id
+run --rm -u nosuch busybox true
+run -d --name port -p 127.0.0.1::80/udp busybox sleep 60
+port port
+cp $DIR port:/copied
+exec port ls -d /copied
+logs -f first
+rm -f port
+events --since 0 --until 1 --filter type=nonsense
+images -a --format '{{.Repository}}'
+inspect --format '{{.NoSuchField}}' first
 run --cidfile $DIR/cid --rm busybox true
 run --cidfile $DIR/cid --rm busybox true
 commit -m message -a author -c 'CMD ["echo", "committed"]' first made:1

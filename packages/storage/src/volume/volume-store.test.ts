@@ -127,6 +127,28 @@ test("devices are mounted while somebody uses them", async () => {
   await again.remove("absent");
 });
 
+test("a file system that the kernel does not have is named, and NFS gets the address of its server", async () => {
+  using box = sandbox();
+  const store = await VolumeStore.open({ root: box.root });
+  await store.create({ name: "unknown", options: { type: "nosuchfs", device: "x" } });
+  await assert.rejects(store.mount("unknown", "c1"), {
+    code: "FailedPrecondition",
+    message: /failed to mount local volume: mount x:.*: no such device$/,
+    remedy: 'this kernel has no file system "nosuchfs": load its module, or use another type',
+  });
+  await store.create({
+    name: "shared",
+    options: { type: "nfs", device: ":/export", o: "addr=localhost,rw,nfsvers=4" },
+  });
+  // Whether the kernel has NFS or not, the server was not reached by its name, which the kernel does not take.
+  await assert.rejects(store.mount("shared", "c1"), {
+    code: "FailedPrecondition",
+    message: /mount :\/export:.*, data: addr=(127\.0\.0\.1|::1),nfsvers=4: /,
+  });
+  await store.remove("unknown");
+  await store.remove("shared");
+});
+
 test("an empty volume takes over what the image has, once", async () => {
   using box = sandbox();
   const store = await VolumeStore.open({ root: box.root });

@@ -437,7 +437,9 @@ async function mountDevice({ name, mount, mountpoint, directory }: Volume): Prom
     throw new FailedPrecondition(`error while mounting volume '${mountpoint}': ${failure}`, {
       cause: error,
       subject: { kind: "volume", name },
-      remedy: `check the volume's options: type=${type}, device=${device}, o=${data}`,
+      remedy: /\bENODEV$/.test(errorMessage(error))
+        ? `this kernel has no file system ${JSON.stringify(type)}: load its module, or use another type`
+        : `check the volume's options: type=${type}, device=${device}, o=${data}`,
     });
   }
 }

@@ -9,6 +9,7 @@ export * from "./event-loop.ts";
 export * from "./fd.ts";
 export * from "./file-data.ts";
 export * from "./file-lock.ts";
+export * from "./filesystem-of.ts";
 export * from "./host.ts";
 export * from "./inode.ts";
 export * from "./inotify.ts";

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import {
   BoxshipError,
@@ -7,14 +8,14 @@ import {
   ResourceExhausted,
   systemCode,
 } from "@boxship/base/errors";
-import { CurrentDirectory, readMountinfo, statx } from "@boxship/kernel";
+import { filesystemOf } from "@boxship/kernel";
 
 /** A failure of a file operation as one of the closed set; a full disk is named. */
 export function explainDiskError(error: unknown, directory: string): BoxshipError {
   if (error instanceof BoxshipError) return error;
   const code = systemCode(error);
   if (code === "ENOSPC" || code === "EDQUOT") {
-    const where = filesystemOf(directory);
+    const where = filesystemOf(nearest(directory));
     const what = code === "EDQUOT" ? "the disk quota is used up" : "no space left";
     return new ResourceExhausted(`${what} on ${where}`, {
       cause: error,
@@ -28,16 +29,7 @@ export function explainDiskError(error: unknown, directory: string): BoxshipErro
   return new Internal(`${directory}: ${errorMessage(error)}`, { cause: error });
 }
 
-/** The file system of a directory, for people: `/var (ext4 on /dev/sda2)`. */
-function filesystemOf(directory: string): string {
-  for (let path = directory; ; path = dirname(path)) {
-    try {
-      const { major, minor } = statx(CurrentDirectory, path).dev;
-      const mount = readMountinfo().findLast((entry) => entry.major === major && entry.minor === minor);
-      return mount === undefined ? directory : `${mount.mountPoint} (${mount.type} on ${mount.source})`;
-    } catch (error) {
-      // What could not be made is not there; its parent is on the same file system.
-      if (systemCode(error) !== "ENOENT" || path === dirname(path)) return directory;
-    }
-  }
+/** What could not be made is not there; its parent is on the same file system. */
+function nearest(path: string): string {
+  return existsSync(path) || path === dirname(path) ? path : nearest(dirname(path));
 }

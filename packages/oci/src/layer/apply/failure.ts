@@ -1,4 +1,4 @@
-import { readFileSync, statfsSync } from "node:fs";
+import { statfsSync } from "node:fs";
 import {
   BoxshipError,
   FailedPrecondition,
@@ -8,7 +8,7 @@ import {
   ResourceExhausted,
   systemCode,
 } from "@boxship/base/errors";
-import { statx } from "@boxship/kernel";
+import { filesystemOf } from "@boxship/kernel";
 
 /**
  * A failure while an entry is written, as one of the closed set, naming the entry.
@@ -65,20 +65,4 @@ function noInodesLeft(directory: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** The filesystem a directory lies on, for people: `/var (ext4 on /dev/sda2)`. */
-export function filesystemOf(directory: string): string {
-  try {
-    const { major, minor } = statx(-100, directory).dev;
-    for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n").reverse()) {
-      const [fields = "", tail = ""] = line.split(" - ");
-      const [, , device, , mountPoint = ""] = fields.split(" ");
-      const [type = "", source = ""] = tail.split(" ");
-      if (device === `${major}:${minor}`) return `${mountPoint} (${type} on ${source})`;
-    }
-  } catch {
-    // The plain path says enough.
-  }
-  return directory;
 }

@@ -7,6 +7,7 @@ import { commandLineBenchmark } from "./cases/command-line.ts";
 import { containerBenchmarks } from "./cases/containers.ts";
 import { doorBenchmarks } from "./cases/door.ts";
 import { footprintBenchmarks } from "./cases/footprint.ts";
+import { kubernetesBenchmarks } from "./cases/kubernetes-api.ts";
 import { logBenchmarks } from "./cases/logs.ts";
 import { networkBenchmarks } from "./cases/network.ts";
 import { pullBenchmarks } from "./cases/pull.ts";
@@ -19,6 +20,7 @@ const benchmarks: readonly Benchmark<Context>[] = [
   ...footprintBenchmarks,
   ...containerBenchmarks,
   ...doorBenchmarks,
+  ...kubernetesBenchmarks,
   ...logBenchmarks,
   ...networkBenchmarks,
   ...pullBenchmarks,

@@ -7,11 +7,12 @@ import { certificateAuthenticator } from "./access/authenticate.ts";
 import { mastersAuthorizer } from "./access/authorize.ts";
 import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
 import { serviceAddresses } from "./admission/service-addresses.ts";
+import { unservedWarning } from "./admission/unserved-warning.ts";
 import { bootstrapObjects } from "./bootstrap/bootstrap-objects.ts";
 import { ensureObjects } from "./bootstrap/ensure-objects.ts";
 import type { ClusterCertificates } from "./certificates/cluster-certificates.ts";
 import type { AdmissionPlugin, Authenticator, Authorizer } from "./contract.ts";
-import { CustomKinds } from "./crd/custom-kinds.ts";
+import { CustomKinds, celWarning } from "./crd/custom-kinds.ts";
 import { DiscoveryDocuments } from "./discovery/discovery-documents.ts";
 import { handleRequest, type Listening } from "./http/handle-request.ts";
 import { RequestMetrics } from "./http/request-metrics.ts";
@@ -20,6 +21,7 @@ import { NamespaceCleaner } from "./lifecycle/namespace-cleaner.ts";
 import { OpenapiDocuments } from "./openapi/openapi-documents.ts";
 import type { Describe } from "./openapi/schema-document.ts";
 import { defaultRoles } from "./rbac/default-roles.ts";
+import { preventEscalation } from "./rbac/prevent-escalation.ts";
 import { RbacAuthorizer } from "./rbac/rbac-authorizer.ts";
 import type { ServerContext } from "./server-context.ts";
 import { Compactor } from "./storage/compactor.ts";
@@ -79,11 +81,22 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   const kinds = new KindRegistry(builtinKinds());
   const ending = new AbortController();
   stack.defer(() => ending.abort());
+  const rbac = new RbacAuthorizer(() => context);
   const context: ServerContext = {
     objects,
     kinds,
-    admission: [namespaceLifecycle(() => context), serviceAddresses(() => context), ...(options.admission ?? [])],
-    authorizers: [mastersAuthorizer, ...(options.authorizers ?? []), new RbacAuthorizer(() => context)],
+    admission: [
+      namespaceLifecycle(() => context),
+      serviceAddresses(() => context),
+      preventEscalation(
+        () => context,
+        () => rbac,
+      ),
+      celWarning,
+      unservedWarning,
+      ...(options.admission ?? []),
+    ],
+    authorizers: [mastersAuthorizer, ...(options.authorizers ?? []), rbac],
     clock,
     logger,
     ending: ending.signal,

@@ -305,6 +305,17 @@ describe("the API", () => {
     assert.equal((await call("GET", CONFIG_MAPS, { headers })).status, 200);
     assert.equal((await call("GET", "/api/v1/namespaces/default/secrets", { headers })).status, 403);
     assert.equal((await call("POST", CONFIG_MAPS, { headers, body: map(fresh()) })).status, 403);
+    await call("PUT", `${rbac}/rolebindings/eve`, { body: { metadata: { name: "eve" }, subjects, roleRef } });
+    await call("POST", `${rbac}/rolebindings`, {
+      body: { metadata: { name: "eve-admin" }, subjects, roleRef: { kind: "ClusterRole", name: "admin" } },
+    });
+    const own = { rules: [{ verbs: ["get"], apiGroups: [""], resources: ["pods"] }], metadata: { name: "mine" } };
+    assert.equal((await call("POST", `${rbac}/roles`, { headers, body: own })).status, 201);
+    const more = { rules: [{ verbs: ["get"], apiGroups: ["*"], resources: ["*"] }], metadata: { name: "more" } };
+    assert.match((await call("POST", `${rbac}/roles`, { headers, body: more })).json["message"], /not currently held$/);
+    const all = { metadata: { name: "all" }, subjects, roleRef: { kind: "ClusterRole", name: "cluster-admin" } };
+    assert.equal((await call("POST", `${rbac}/rolebindings`, { headers, body: all })).status, 403);
+    await call("DELETE", `${rbac}/rolebindings/eve-admin`);
     await call("DELETE", `${rbac}/rolebindings/eve`);
     assert.equal((await call("GET", CONFIG_MAPS, { headers })).status, 403);
   });

@@ -45,6 +45,11 @@ export class RbacAuthorizer implements Authorizer {
     };
   }
 
+  /** What a binding gives. */
+  rulesOfBinding(binding: KubeObject, namespace: string): Promise<readonly Rule[]> {
+    return this.#rulesOf(binding, namespace);
+  }
+
   /** The rules of a user, with what gives them: everywhere, and in a namespace. */
   async *#rules(user: User, namespace: string): AsyncGenerator<{ readonly rule: Rule; readonly binding: string }> {
     const everywhere = await this.#all("clusterrolebindings");

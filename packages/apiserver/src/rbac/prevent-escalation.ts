@@ -1,0 +1,58 @@
+import { forbidden, listAt, textAt } from "@boxship/api";
+import { decide, MASTERS } from "../access/authorize.ts";
+import type { AdmissionPlugin, AdmissionRequest, Attributes, User } from "../contract.ts";
+import type { ServerContext } from "../server-context.ts";
+import type { RbacAuthorizer } from "./rbac-authorizer.ts";
+import type { Rule } from "./rule.ts";
+import { rulesCover } from "./rules-cover.ts";
+
+const GROUP = "rbac.authorization.k8s.io";
+
+/**
+ * Nobody gives more than they have: who writes a role needs its rules, or the verb `escalate`; who writes a binding
+ * needs the rules of its role, or the verb `bind`.
+ */
+export function preventEscalation(context: () => ServerContext, rbac: () => RbacAuthorizer): AdmissionPlugin {
+  return {
+    name: "RBACEscalation",
+    async validate(request) {
+      const { kind, object, operation, user } = request;
+      if (kind.group !== GROUP || object === null || (operation !== "CREATE" && operation !== "UPDATE")) return;
+      if (user.groups.includes(MASTERS)) return;
+      const isBinding = kind.resource.endsWith("bindings");
+      const wanted = isBinding
+        ? await rbac().rulesOfBinding(object, request.namespace)
+        : (listAt(object, "rules") as unknown as readonly Rule[]);
+      if (await mayAnyway(context(), request, isBinding)) return;
+      const own = await rbac().rulesFor(user, request.namespace);
+      if (rulesCover([...own.resourceRules, ...own.nonResourceRules], wanted)) return;
+      throw forbidden(kind, request.name, refusal(user));
+    },
+  };
+}
+
+async function mayAnyway(
+  { authorizers }: ServerContext,
+  request: AdmissionRequest,
+  isBinding: boolean,
+): Promise<boolean> {
+  const { kind, object, user, namespace } = request;
+  const roleKind = textAt(object ?? undefined, "roleRef", "kind") === "Role" ? "roles" : "clusterroles";
+  const attributes: Attributes = {
+    user,
+    verb: isBinding ? "bind" : "escalate",
+    path: "",
+    resource: {
+      group: GROUP,
+      version: kind.version,
+      resource: isBinding ? roleKind : kind.resource,
+      namespace,
+      name: isBinding ? textAt(object ?? undefined, "roleRef", "name") : request.name,
+      subresource: "",
+    },
+  };
+  return (await decide(authorizers, attributes)).allowed;
+}
+
+const refusal = ({ name, groups }: User): string =>
+  `user ${JSON.stringify(name)} (groups=${JSON.stringify(groups)}) is attempting to grant RBAC permissions not currently held`;

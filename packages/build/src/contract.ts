@@ -353,6 +353,26 @@ export interface BuildCache {
   prune(options?: PruneCacheOptions): Promise<{ readonly removed: readonly CacheRecord[]; readonly reclaimed: number }>;
 }
 
+/** Directories of `RUN --mount=type=cache`, by the ids that files give them; copies of private ones are not shown. */
+export interface CacheMountStore {
+  list(): Promise<readonly CacheMount[]>;
+  /** What one holds, as a plain tar. @throws NotFound */
+  export(id: string): AsyncIterable<Uint8Array>;
+  /** Puts an archive, plain or compressed, in the place of what one holds. @throws Conflict while a command has it */
+  import(id: string, archive: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void>;
+}
+
+export interface CacheMount {
+  readonly id: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly inUse: boolean;
+  /** Milliseconds since the epoch. */
+  readonly created: number;
+  readonly lastUsed: number;
+  readonly uses: number;
+}
+
 export interface CacheRecord {
   readonly id: string;
   readonly kind: "regular" | "source.local" | "source.git.checkout" | "source.http" | "exec.cachemount";

@@ -125,8 +125,23 @@ const container: readonly CommandEntry[] = [
   },
 ];
 
-const builder: readonly CommandEntry[] = [
+const builderCache: readonly CommandEntry[] = [
+  {
+    name: "export",
+    summary: "Export a cache mount's content as a tar archive",
+    load: () => import("./commands/builder-cache-export.ts"),
+  },
+  {
+    name: "import",
+    summary: "Put a tar archive in the place of what a cache mount holds",
+    load: () => import("./commands/builder-cache-import.ts"),
+  },
+  { name: "ls", summary: "List cache mounts", load: () => import("./commands/builder-cache-ls.ts") },
+];
+
+const builder: readonly (CommandEntry | CommandGroup)[] = [
   { name: "build", summary: "Build an image from a Containerfile", load: () => import("./commands/build.ts") },
+  { name: "cache", summary: "Keep cache mounts over machines", children: builderCache },
   { name: "du", summary: "Disk usage of the build cache", load: () => import("./commands/builder-du.ts") },
   { name: "prune", summary: "Remove build cache", load: () => import("./commands/builder-prune.ts") },
 ];

@@ -125,7 +125,10 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
     ...door,
     ...audit("engine"),
     build: bothBuilders(
-      classicDoor({ build: builder.build.bind(builder), cache: buildkit.cache }, builder.workDirectory),
+      classicDoor(
+        { build: builder.build.bind(builder), cache: buildkit.cache, mounts: builder.mounts },
+        builder.workDirectory,
+      ),
       buildkit,
     ),
     buildkit,

@@ -11,12 +11,30 @@ export interface BuildDoor {
   /** Ends the build of this id; none is no error. */
   cancel(buildId: string): void;
   list(): Promise<readonly BuildCacheRecord[]>;
+  readonly mounts: CacheMountDoor;
   /** Serves `POST /boxship/build`, whose body and messages are the builder's own. Throws only while nothing was written. */
   remote(
     body: AsyncIterable<Uint8Array>,
     write: (message: unknown) => Promise<void> | undefined,
     signal: AbortSignal,
   ): Promise<void>;
+}
+
+/** Directories that outlive builds, by their ids. */
+export interface CacheMountDoor {
+  list(): Promise<
+    readonly {
+      readonly id: string;
+      readonly size: number;
+      readonly inUse: boolean;
+      readonly created: number;
+      readonly lastUsed: number;
+      readonly uses: number;
+    }[]
+  >;
+  /** As a plain tar. */
+  export(id: string): AsyncIterable<Uint8Array>;
+  import(id: string, archive: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void>;
 }
 
 export interface ClassicBuildRequest {

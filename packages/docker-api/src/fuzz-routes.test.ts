@@ -71,6 +71,16 @@ const build: BuildDoor = {
   prune: () => Promise.resolve({ removed: [], reclaimed: 0 }),
   cancel: () => {},
   list: () => Promise.resolve([]),
+  mounts: {
+    list: () => Promise.resolve([]),
+    export: () => {
+      throw new NotFound("there is nothing");
+    },
+    import: async (_id, archive) => {
+      for await (const _ of archive);
+      await nothing();
+    },
+  },
 };
 
 /** The parameters that a route's decoder looks for, given that those which it wants are there. */

@@ -1,5 +1,5 @@
 import { chainIds } from "@boxship/oci";
-import type { BuildCache, CacheRecord, PruneCacheOptions } from "../contract.ts";
+import type { BuildCache, CacheMountStore, CacheRecord, PruneCacheOptions } from "../contract.ts";
 import type { BuilderParts } from "../solver/session.ts";
 import type { StepRecord } from "./step-cache.ts";
 
@@ -8,6 +8,26 @@ export function buildCache(parts: BuilderParts): BuildCache {
   return {
     list: () => listRecords(parts),
     prune: (options) => pruneRecords(parts, options ?? {}),
+  };
+}
+
+/** The cache mounts of a builder, as users see them. */
+export function cacheMountStore({ mounts }: Pick<BuilderParts, "mounts">): CacheMountStore {
+  return {
+    list: () =>
+      Promise.all(
+        mounts
+          .list()
+          .filter(({ copy }) => copy === 0)
+          .map(async ({ key, id, created, used, uses }) => {
+            const size = await mounts.size(key);
+            return { id, size, inUse: mounts.isInUse(key), created, lastUsed: used, uses };
+          }),
+      ),
+    export: (id) => mounts.export(id),
+    import: async (id, archive, signal) => {
+      await mounts.import(id, archive, signal);
+    },
   };
 }
 

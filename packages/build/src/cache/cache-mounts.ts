@@ -1,7 +1,17 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type Clock, KeyedMutex, type Logger, systemCode, writeFileAtomic } from "@boxship/base";
+import {
+  type Clock,
+  Conflict,
+  KeyedMutex,
+  type Logger,
+  NotFound,
+  syncDirectory,
+  systemCode,
+  writeFileAtomic,
+} from "@boxship/base";
+import { exportTree, extractArchive } from "@boxship/oci";
 import { measureTree } from "@boxship/storage";
 import { keyOf } from "../solver/keys.ts";
 
@@ -17,6 +27,8 @@ export interface CacheMountRecord {
   readonly created: number;
   readonly used: number;
   readonly uses: number;
+  /** It was brought from elsewhere, and nobody has had it since. @default false */
+  readonly imported?: boolean;
 }
 
 export interface CacheMountRequest {
@@ -29,6 +41,8 @@ export interface TakenCacheMount extends AsyncDisposable {
   readonly path: string;
   /** It was made just now and is empty. */
   readonly fresh: boolean;
+  /** It was imported, and its directory belongs to nobody yet. */
+  readonly imported: boolean;
 }
 
 const RECORD = "record.json";
@@ -131,10 +145,14 @@ export class CacheMounts {
     try {
       const known = this.#records.get(key);
       if (known === undefined) await this.#make(key, id, copy);
-      else this.#records.set(key, { ...known, used: this.#clock.now(), uses: known.uses + 1 });
+      else {
+        const { imported: _imported, ...rest } = known;
+        this.#records.set(key, { ...rest, used: this.#clock.now(), uses: known.uses + 1 });
+      }
       return {
         path: this.path(key),
         fresh: known === undefined,
+        imported: known?.imported === true,
         [Symbol.asyncDispose]: () => this.#giveBack(key),
       };
     } catch (error) {
@@ -159,6 +177,56 @@ export class CacheMounts {
     if (record !== undefined) await writeFileAtomic(join(this.#root, key, RECORD), JSON.stringify(record));
   }
 
+  /**
+   * What the mount of an id holds, as a plain tar. Nobody removes it meanwhile; a command that has it may change it.
+   *
+   * @throws NotFound
+   */
+  export(id: string): AsyncIterable<Uint8Array> {
+    const key = keyOf("cache mount", id, 0);
+    if (!this.#records.has(key)) throw noMount(id);
+    return this.#pack(key, id);
+  }
+
+  async *#pack(key: string, id: string): AsyncGenerator<Uint8Array> {
+    await using taken = await this.#use(key, id, 0);
+    yield* exportTree(taken.path);
+  }
+
+  /**
+   * Makes the mount of an id from an archive; what it held is gone. A failed import leaves what was there.
+   *
+   * @param archive plain, or compressed with gzip or zstd
+   * @throws Conflict while a command has it
+   */
+  async import(id: string, archive: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<CacheMountRecord> {
+    const key = keyOf("cache mount", id, 0);
+    const staged = join(this.#root, `.import-${randomBytes(6).toString("hex")}`);
+    await mkdir(join(staged, DATA), { recursive: true, mode: 0o755 });
+    try {
+      await extractArchive(join(staged, DATA), "/", archive, {}, signal);
+      return await this.#locks.run(`choose ${id}`, async () => {
+        if (this.#users.has(key)) {
+          throw new Conflict(`cache mount ${id} is in use`, {
+            subject: { kind: "cache mount", name: id },
+            remedy: "try again when the build has ended",
+          });
+        }
+        const now = this.#clock.now();
+        const record: CacheMountRecord = { key, id, copy: 0, created: now, used: now, uses: 0, imported: true };
+        await writeFileAtomic(join(staged, RECORD), JSON.stringify(record));
+        await this.remove(key);
+        await rename(staged, join(this.#root, key));
+        await syncDirectory(this.#root);
+        this.#records.set(key, record);
+        return record;
+      });
+    } catch (error) {
+      await rm(staged, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
   /** Removes one that nobody has. @returns false when somebody does, or there is none */
   async remove(key: string): Promise<boolean> {
     if (this.#users.has(key) || !this.#records.delete(key)) return false;
@@ -167,4 +235,11 @@ export class CacheMounts {
     await rm(gone, { recursive: true, force: true });
     return true;
   }
+}
+
+function noMount(id: string): NotFound {
+  return new NotFound(`there is no cache mount ${id}`, {
+    subject: { kind: "cache mount", name: id },
+    remedy: "boxship builder cache ls lists them",
+  });
 }

@@ -1,5 +1,5 @@
 import { asBoxshipError } from "@boxship/base";
-import { BuildError, type CacheRecord, type Solver } from "../contract.ts";
+import { BuildError, type CacheMountStore, type CacheRecord, type Solver } from "../contract.ts";
 import { remoteBuild } from "../remote/remote-door.ts";
 import { type ClassicBuild, decodeClassicBuild } from "./classic-request.ts";
 import { type ClassicMessage, ClassicStream } from "./classic-stream.ts";
@@ -20,6 +20,7 @@ export interface ClassicDoor {
   /** `POST /build/cancel`. Ends the build of that id; none is no error. */
   cancel(buildId: string): void;
   list(): Promise<readonly CacheRecord[]>;
+  readonly mounts: CacheMountStore;
   /** `POST /boxship/build`, as {@link RemoteBuild} says. Throws only before the first message. */
   remote(
     body: AsyncIterable<Uint8Array>,
@@ -33,13 +34,14 @@ export interface ClassicDoor {
  *
  * @param directory for files of builds that are under way
  */
-export function classicDoor(solver: Solver, directory: string): ClassicDoor {
+export function classicDoor(solver: Solver & { readonly mounts: CacheMountStore }, directory: string): ClassicDoor {
   const running = new Map<string, AbortController>();
   return {
     build: (request, write, signal) => classicBuild(solver, running, request, write, signal),
     prune: (options) => solver.cache.prune(options),
     cancel: (buildId) => running.get(buildId)?.abort(),
     list: () => solver.cache.list(),
+    mounts: solver.mounts,
     remote: (body, write, signal) => remoteBuild(solver, body, write, { directory, signal }),
   };
 }

@@ -4,13 +4,21 @@ import { join } from "node:path";
 import { NotFound, Semaphore, Unsupported } from "@boxship/base";
 import type { EngineContext } from "@boxship/engine";
 import { expandWord } from "@boxship/oci";
-import { buildCache } from "../cache/build-cache.ts";
+import { buildCache, cacheMountStore } from "../cache/build-cache.ts";
 import { CacheMounts } from "../cache/cache-mounts.ts";
 import { exportCaches } from "../cache/export-cache.ts";
 import { importCaches } from "../cache/import-cache.ts";
 import { LayersLost } from "../cache/imported-cache.ts";
 import { StepCache } from "../cache/step-cache.ts";
-import type { BuildCache, BuildRequest, BuildResult, ContextSource, ProgressEvent, Solver } from "../contract.ts";
+import type {
+  BuildCache,
+  BuildRequest,
+  BuildResult,
+  CacheMountStore,
+  ContextSource,
+  ProgressEvent,
+  Solver,
+} from "../contract.ts";
 import { exportResult } from "../export/export-result.ts";
 import type { BuiltImage } from "../export/image-index.ts";
 import { readIgnoreFile } from "../files/ignore.ts";
@@ -30,6 +38,7 @@ import { placed } from "./steps/metadata.ts";
 /** The builder of one engine. Disposing it ends the builds that run, and waits for them. */
 export class Builder implements Solver, AsyncDisposable {
   readonly cache: BuildCache;
+  readonly mounts: CacheMountStore;
   /** For files of builds that are under way; emptied when the builder is opened. */
   readonly workDirectory: string;
   /** File systems that are changed by hand. */
@@ -43,6 +52,7 @@ export class Builder implements Solver, AsyncDisposable {
     this.working = working;
     this.#keeping = keeping;
     this.cache = buildCache(parts);
+    this.mounts = cacheMountStore(parts);
     this.workDirectory = join(parts.root, "work");
   }
 

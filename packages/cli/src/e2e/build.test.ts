@@ -193,4 +193,30 @@ describe("boxship build", () => {
     assert.match((await run(["build", "--sbom", "true", path])).stderr, /attestation of type sbom is not supported/);
     assert.match((await run(["build", ...platforms, "-o", directory.join("l"), path])).stderr, /several platforms/);
   });
+
+  test("cache mounts are listed, leave as archives and come back, owners and all", async () => {
+    const file = (command: string) =>
+      `FROM busybox\nRUN --mount=type=cache,id=deps,target=/c,uid=7,mode=0750 ${command}\n`;
+    await ok([
+      "build",
+      context("fill", { Containerfile: file("echo kept > /c/file && chmod 640 /c/file && chown 7:8 /c/file") }),
+    ]);
+    const { stdout } = await ok(["builder", "cache", "ls"]);
+    assert.match(stdout, /^ID +SIZE +IN USE +USES +LAST USED\ndeps +\S+ +false +1 +\d{4}-/m);
+    const archive = directory.join("deps.tar");
+    await ok(["builder", "cache", "export", "-o", archive, "deps"]);
+    await ok(["builder", "prune", "-f", "--filter", "type=exec.cachemount"]);
+    assert.equal((await ok(["builder", "cache", "ls", "-q"])).stdout, "");
+    assert.match((await run(["builder", "cache", "export", "deps"])).stderr, /there is no cache mount deps/);
+    await ok(["builder", "cache", "import", "deps", archive]);
+    writeFileSync(directory.join("broken.tar"), Buffer.alloc(700, 1));
+    assert.notEqual((await run(["builder", "cache", "import", "deps", directory.join("broken.tar")])).status, 0);
+    const used = await ok([
+      "build",
+      "--progress",
+      "plain",
+      context("use", { Containerfile: file("stat -c '%u:%g %a %n' /c /c/file && cat /c/file") }),
+    ]);
+    assert.match(used.stderr, /7:0 750 \/c\n[^]*7:8 640 \/c\/file\n[^]*kept/);
+  });
 });

@@ -2,6 +2,7 @@ import type { Route } from "../http/route.ts";
 import { boxshipBuild } from "./boxship/boxship-build.ts";
 import { boxshipPing } from "./boxship/boxship-ping.ts";
 import { boxshipShutdown } from "./boxship/boxship-shutdown.ts";
+import { cacheMountExport, cacheMountImport, cacheMountList } from "./boxship/cache-mounts.ts";
 import { containerMountAdd, containerMountRemove } from "./boxship/container-mounts.ts";
 import { containerPortAdd, containerPortRemove } from "./boxship/container-ports.ts";
 import { distributionManifest } from "./boxship/distribution-manifest.ts";
@@ -158,6 +159,9 @@ export const ROUTES: readonly Route[] = [
   volumeClone,
   volumeRename,
   volumeLimit,
+  cacheMountExport,
+  cacheMountImport,
+  cacheMountList,
   volumeExport,
   volumeImport,
   volumeSnapshotList,

@@ -226,6 +226,7 @@ async function openCache(place: Place, { mount, target, from }: PlannedMount): P
   const request = { id: mount.id ?? target, sharing: mount.sharing ?? "shared" } as const;
   const taken = owned.use(await session.parts.mounts.take(request, session.signal));
   if (taken.fresh) await fillCache(place, mount, from, taken.path);
+  else if (taken.imported) await ownCache(place, mount, taken.path);
   return { mount: bindOf(taken.path, target, mount.readOnly) };
 }
 
@@ -235,6 +236,10 @@ async function fillCache(place: Place, mount: RunMount, from: PlannedMount["from
     const selection = { root: tree, sources: [mount.source ?? "/"] };
     await copyFiles({ selection, target: path, destination: "/" }, place.session.signal);
   }
+  await ownCache(place, mount, path);
+}
+
+async function ownCache(place: Place, mount: RunMount, path: string): Promise<void> {
   const { uid, gid } = ownerOf(place, mount);
   await chown(path, uid, gid);
   await chmod(path, mount.mode ?? 0o755);

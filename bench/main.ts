@@ -12,6 +12,7 @@ import { logBenchmarks } from "./cases/logs.ts";
 import { networkBenchmarks } from "./cases/network.ts";
 import { pullBenchmarks } from "./cases/pull.ts";
 import { pushBenchmarks } from "./cases/push.ts";
+import { registryBenchmarks } from "./cases/registry.ts";
 import { Context } from "./context.ts";
 import { type Benchmark, type Result, runBenchmark, table } from "./harness.ts";
 
@@ -25,6 +26,7 @@ const benchmarks: readonly Benchmark<Context>[] = [
   ...networkBenchmarks,
   ...pullBenchmarks,
   ...pushBenchmarks,
+  ...registryBenchmarks,
   ...buildBenchmarks,
   commandLineBenchmark,
 ];

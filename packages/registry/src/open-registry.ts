@@ -8,6 +8,7 @@ import { type Digest, openContentStore } from "@boxship/oci";
 import { openSqliteStore } from "@boxship/store";
 import { type Access, openAccess } from "./access/contract.ts";
 import type { BlobStore } from "./blobs/contract.ts";
+import { openS3Store } from "./blobs/s3/s3-store.ts";
 import type { RegistryFile } from "./config/registry-file.ts";
 import { Metrics } from "./http/metrics.ts";
 import { registryHandler } from "./http/registry-handler.ts";
@@ -85,6 +86,12 @@ export interface RetiredTag {
   readonly digest: Digest;
 }
 
+function openBlobs({ root, policy, clock = systemClock }: RegistryOptions): Promise<BlobStore> {
+  const s3 = policy?.storage?.s3;
+  if (s3 === undefined) return openContentStore({ root: join(root, "content"), clock });
+  return openS3Store({ ...s3, staging: root, clock });
+}
+
 /** @throws FailedPrecondition where another process has the same root open */
 export async function openRegistry(options: RegistryOptions): Promise<Registry> {
   const { root, access = openAccess, deletion = true, immutableTags = false, clock = systemClock, logger } = options;
@@ -98,7 +105,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     });
   }
   stack.use(lock);
-  const content = options.content ?? stack.use(await openContentStore({ root: join(root, "content"), clock }));
+  const content = options.content ?? stack.use(await openBlobs(options));
   const index = stack.use(await openSqliteStore({ path: join(root, "index.db"), clock }));
   const { shared, policy = {} } = options;
   const quotas = await Quotas.open(policy.quotas ?? [], index);

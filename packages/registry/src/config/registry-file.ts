@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { errorMessage, InvalidArgument } from "@boxship/base";
 import { load } from "js-yaml";
+import type { S3Options } from "../blobs/s3/s3-store.ts";
 import type { WebhookOptions } from "../notify/webhooks.ts";
 import type { QuotaRule } from "../policy/quotas.ts";
 import type { RetentionRule } from "../policy/retention.ts";
@@ -14,6 +15,8 @@ export interface RegistryFile {
   readonly retention?: readonly RetentionRule[];
   readonly webhooks?: readonly WebhookOptions[];
   readonly upstreams?: readonly UpstreamOptions[];
+  /** Where blobs are. */
+  readonly storage?: { readonly s3: S3Options };
 }
 
 /**
@@ -29,11 +32,12 @@ export function parseRegistryFile(source: string, file: string): RegistryFile {
   } catch (error) {
     throw new InvalidArgument(`${file} is not valid YAML: ${errorMessage(error)}`, { cause: error });
   }
-  const all = new Setting(parsed, "the file", file).fields("quotas", "retention", "webhooks", "upstreams");
+  const all = new Setting(parsed, "the file", file).fields("quotas", "retention", "webhooks", "upstreams", "storage");
   return compact({
     quotas: all.quotas.optional((list) => list.list(readQuota)),
     retention: all.retention.optional((list) => list.list(readRetention)),
     webhooks: all.webhooks.optional((list) => list.list(readWebhook)),
+    storage: all.storage.optional((storage) => ({ s3: readS3(storage.fields("s3").s3, file) })),
     upstreams: all.upstreams.optional((list) => list.list((each) => readUpstream(each, file))),
   });
 }
@@ -113,6 +117,25 @@ function readUpstream(setting: Setting, file: string): UpstreamOptions {
       ca: fields.caFile.optional(contentOf),
       fresh: fields.fresh.optional((time) => time.duration()),
       stale: fields.stale.optional((time) => time.duration()),
+    }),
+  };
+}
+
+function readS3(setting: Setting, file: string): S3Options {
+  const fields = setting.fields(
+    ...(["endpoint", "region", "accessKeyId", "secretAccessKey", "secretAccessKeyFile", "prefix"] as const),
+  );
+  const endpoint = fields.endpoint.text();
+  if (!/^https?:\/\/[^/]+\/.+/.test(endpoint)) fields.endpoint.fail("an address with the bucket: https://HOST/BUCKET");
+  const secret =
+    fields.secretAccessKeyFile.optional((path) => readBeside(path, file).trimEnd()) ?? fields.secretAccessKey.text();
+  return {
+    endpoint,
+    accessKeyId: fields.accessKeyId.text(),
+    secretAccessKey: secret,
+    ...compact({
+      region: fields.region.optional((text) => text.text()),
+      prefix: fields.prefix.optional((text) => text.text()),
     }),
   };
 }

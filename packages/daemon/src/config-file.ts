@@ -82,6 +82,12 @@ function fail(at: string, expected: string): never {
 const text: Check = (value, at) => {
   if (typeof value !== "string" || value === "") fail(at, "a text");
 };
+const path: Check = (value, at) => {
+  if (typeof value !== "string" || !value.startsWith("/")) fail(at, "an absolute path");
+};
+const size: Check = (value, at) => {
+  if (typeof value !== "string" || !/^(?:-1|\d+(?:\.\d+)? ?[kmgtp]?i?b?)$/i.test(value)) fail(at, "a size such as 20m");
+};
 const flag: Check = (value, at) => {
   if (typeof value !== "boolean") fail(at, "true or false");
 };
@@ -112,21 +118,33 @@ const fields =
     }
   };
 
+const mirror: Check = (value, at) => {
+  text(value, at);
+  const url = String(value).includes("://") ? String(value) : `https://${String(value)}`;
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) fail(at, "HOST[:PORT] or an http(s) address");
+};
+const registries: Check = (value, at) => {
+  map(fields({ mirrors: list(mirror), insecure: flag, blocked: flag }))(value, at);
+  for (const host of Object.keys(value as object)) {
+    if (/\s|:\/\//.test(host)) fail(`${at}.${host}`, "named as in an image's name, HOST[:PORT]");
+  }
+};
+
 const checkFile = fields({
-  root: text,
+  root: path,
   group: text,
   logLevel: text,
   defaultRuntime: text,
-  runtimes: map(text),
-  registries: map(fields({ mirrors: list(text), insecure: flag, blocked: flag })),
-  policy: text,
+  runtimes: map(path),
+  registries,
+  policy: path,
   registry: fields({ listen: text }),
   addressPools: list(fields({ base: text, size: count })),
-  cni: fields({ configurations: text, plugins: list(text) }),
-  cdi: fields({ directories: list(text) }),
-  log: fields({ maxSize: text, maxFile: count, journalSocket: text }),
-  sockets: map(fields({ role: text, label: text, mounts: list(text), images: list(text), path: text, group: text })),
-  audit: fields({ path: text, maxSize: count, maxFiles: count }),
+  cni: fields({ configurations: path, plugins: list(path) }),
+  cdi: fields({ directories: list(path) }),
+  log: fields({ maxSize: size, maxFile: count, journalSocket: path }),
+  sockets: map(fields({ role: text, label: text, mounts: list(text), images: list(text), path, group: text })),
+  audit: fields({ path, maxSize: count, maxFiles: count }),
 });
 
 /**

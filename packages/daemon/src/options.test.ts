@@ -35,10 +35,39 @@ test("what is not understood is refused by name", () => {
     [() => parseConfig("a: [1", "f"), /f is not valid YAML/],
     [() => parseConfig("rot: /x", "f"), /rot must be left out: it is not known here/],
     [() => parseConfig("registries: {a.b: {mirrors: x}}", "f"), /registries\.a\.b\.mirrors must be a list/],
+    [() => parseConfig("registries: {a.b: {mirrors: [ftp://x]}}", "f"), /mirrors\[0\] must be HOST\[:PORT\]/],
+    [() => parseConfig("registries: {a.b: {mirrors: [garbage here]}}", "f"), /mirrors\[0\] must be HOST\[:PORT\]/],
+    [() => parseConfig("registries: {a b: {insecure: true}}", "f"), /registries\.a b must be named as in an image's/],
+    [() => parseConfig("log: {maxSize: banana}", "f"), /log\.maxSize must be a size such as 20m/],
+    [() => parseConfig("root: rel", "f"), /root must be an absolute path/],
+    [() => parseConfig("runtimes: {mine: bin/runc}", "f"), /runtimes\.mine must be an absolute path/],
+    [() => parseConfig("audit: {path: rel}", "f"), /audit\.path must be an absolute path/],
     [() => parseConfig("addressPools: [{base: 10.0.0.0/8, size: 0}]", "f"), /addressPools\[0\]\.size/],
     [() => parseConfig("- 1", "f"), /the file must be a map/],
   ];
   for (const [act, message] of cases) {
     assert.throws(act, (error) => error instanceof InvalidArgument && message.test(error.message));
   }
+});
+
+test("a value of the wrong type is refused by the name of its key, whichever it is", () => {
+  const keys = [
+    ...["root", "group", "logLevel", "defaultRuntime", "policy"],
+    ...["runtimes.r", "registries.h.mirrors", "registries.h.insecure", "registries.h.blocked", "registry.listen"],
+    ...["addressPools", "cni.configurations", "cni.plugins", "cdi.directories"],
+    ...["sockets.s.role", "sockets.s.label", "sockets.s.mounts", "sockets.s.images", "sockets.s.path"],
+    ...["audit.path", "audit.maxSize", "audit.maxFiles", "log.maxSize", "log.maxFile", "log.journalSocket"],
+  ];
+  for (const key of keys) {
+    for (const wrong of [7.5, null, { odd: 1 }, [{ odd: 1 }]]) {
+      const value = key.split(".").reduceRight<unknown>((inner, name) => ({ [name]: inner }), wrong);
+      assert.throws(
+        () => parseConfig(JSON.stringify(value), "f"),
+        (error) => error instanceof InvalidArgument && error.message.includes(key),
+        `${key}: ${JSON.stringify(wrong)}`,
+      );
+    }
+  }
+  const good = `{log: {maxSize: "20m", maxFile: 3}, registries: {"a.b:5000": {mirrors: ["m.b:5000", "http://m.b"]}}}`;
+  assert.equal(parseConfig(good, "f").log?.maxFile, 3);
 });

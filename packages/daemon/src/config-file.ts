@@ -82,7 +82,7 @@ function fail(at: string, expected: string): never {
 const text: Check = (value, at) => {
   if (typeof value !== "string" || value === "") fail(at, "a text");
 };
-const path: Check = (value, at) => {
+const absolutePath: Check = (value, at) => {
   if (typeof value !== "string" || !value.startsWith("/")) fail(at, "an absolute path");
 };
 const size: Check = (value, at) => {
@@ -131,20 +131,22 @@ const registries: Check = (value, at) => {
 };
 
 const checkFile = fields({
-  root: path,
+  root: absolutePath,
   group: text,
   logLevel: text,
   defaultRuntime: text,
-  runtimes: map(path),
+  runtimes: map(absolutePath),
   registries,
-  policy: path,
+  policy: absolutePath,
   registry: fields({ listen: text }),
   addressPools: list(fields({ base: text, size: count })),
-  cni: fields({ configurations: path, plugins: list(path) }),
-  cdi: fields({ directories: list(path) }),
-  log: fields({ maxSize: size, maxFile: count, journalSocket: path }),
-  sockets: map(fields({ role: text, label: text, mounts: list(text), images: list(text), path, group: text })),
-  audit: fields({ path, maxSize: count, maxFiles: count }),
+  cni: fields({ configurations: absolutePath, plugins: list(absolutePath) }),
+  cdi: fields({ directories: list(absolutePath) }),
+  log: fields({ maxSize: size, maxFile: count, journalSocket: absolutePath }),
+  sockets: map(
+    fields({ role: text, label: text, mounts: list(text), images: list(text), path: absolutePath, group: text }),
+  ),
+  audit: fields({ path: absolutePath, maxSize: count, maxFiles: count }),
 });
 
 /**

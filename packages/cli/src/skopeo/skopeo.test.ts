@@ -275,3 +275,101 @@ test("what cannot be done is refused by name", async () => {
     match(stderr, message);
   }
 });
+
+test("delete takes a name out of a layout, with what no other name needs", async () => {
+  const layout = directory.join("deleted");
+  const copy = (name: string, tag: string) =>
+    skopeoInProcess(["copy", "-q", SRC, `docker://${registry.host}/${name}`, `oci:${layout}:${tag}`]);
+  for (const [name, tag] of [
+    ["lib/one:1", "a"],
+    ["lib/one:1", "b"],
+    ["lib/multi:1", "c"],
+  ] as const) {
+    equal((await copy(name, tag)).status, 0);
+  }
+  const blobs = () => readdirSync(`${layout}/blobs/sha256`).length;
+  equal(
+    (
+      await skopeoInProcess([
+        "--override-arch=arm64",
+        "copy",
+        "-q",
+        SRC,
+        `docker://${registry.host}/lib/multi:1`,
+        `oci:${layout}:d`,
+      ])
+    ).status,
+    0,
+  );
+  const all = blobs();
+  equal((await skopeoInProcess(["delete", `oci:${layout}:a`])).status, 0);
+  equal(blobs(), all);
+  equal((await skopeoInProcess(["delete", `oci:${layout}:d`])).status, 0);
+  // Its manifest, configuration and own layer; the layer that it shares stays.
+  equal(blobs(), all - 3);
+  equal((await runProgram(["skopeo", "inspect", `oci:${layout}:b`])).status, 0);
+  match((await skopeoInProcess(["delete", `oci:${layout}:a`])).stderr, /no descriptor found for reference/);
+  match((await skopeoInProcess(["delete", `dir:${layout}`])).stderr, /not implemented for dir: images/);
+});
+
+test("called by skopeo's name, the program is skopeo", () => {
+  const main = join(import.meta.dirname, "../main.ts");
+  const file = directory.join("manifest");
+  writeFileSync(file, "{}");
+  const args = ["--disable-warning=ExperimentalWarning", "--", main, "manifest-digest", file];
+  const { stdout, stderr } = spawnSync(process.execPath, args, { argv0: "skopeo", encoding: "utf8" });
+  equal(stdout, `sha256:${createHash("sha256").update("{}").digest("hex")}\n`, stderr);
+});
+
+test("certificates, retries, shared blobs and compression on the way", async () => {
+  const layouts = [directory.join("shared-one"), directory.join("shared-two")];
+  const blobs = directory.join("shared-blobs");
+  for (const layout of layouts) {
+    const copied = await skopeoInProcess([
+      "copy",
+      "-q",
+      SRC,
+      "--retry-times=2",
+      `--dest-shared-blob-dir=${blobs}`,
+      `docker://${registry.host}/lib/one:1`,
+      `oci:${layout}:x`,
+    ]);
+    equal(copied.status, 0, copied.stderr);
+  }
+  equal(readdirSync(`${blobs}/sha256`).length, 4);
+  const read = await runProgram(["skopeo", "inspect", `--shared-blob-dir=${blobs}`, `oci:${layouts[0]}:x`]);
+  equal(read.status, 0, read.stderr);
+  const plain = directory.join("plain-dir");
+  equal(
+    (
+      await skopeoInProcess([
+        "copy",
+        "-q",
+        SRC,
+        "--dest-decompress",
+        `docker://${registry.host}/lib/one:1`,
+        `dir:${plain}`,
+      ])
+    ).status,
+    0,
+  );
+  const packed = directory.join("packed-dir");
+  equal((await skopeoInProcess(["copy", "-q", "--dest-compress", `dir:${plain}`, `dir:${packed}`])).status, 0);
+  const layers = (await skopeoInProcess(["inspect", "--raw", `dir:${packed}`])).stdout;
+  equal(
+    (JSON.parse(layers) as { layers: { mediaType: string }[] }).layers.every(({ mediaType }) =>
+      mediaType.endsWith("tar+gzip"),
+    ),
+    true,
+  );
+  mkdirSync(directory.join("certs"));
+  writeFileSync(directory.join("certs/client.cert"), "x");
+  const refused = await skopeoInProcess([
+    "inspect",
+    `--cert-dir=${directory.join("certs")}`,
+    `docker://${registry.host}/lib/one:1`,
+  ]);
+  match(refused.stderr, /client certificates are not supported/);
+  const late = await skopeoInProcess(["--command-timeout=1ns", "inspect", TLS, `docker://${registry.host}/lib/one:1`]);
+  match(late.stderr, /deadline exceeded/);
+});

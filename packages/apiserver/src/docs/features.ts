@@ -1,0 +1,94 @@
+/** What is told of a feature. */
+export type State = "works" | "differs" | "refused";
+
+export interface Feature {
+  readonly name: string;
+  readonly state: State;
+  readonly note: string;
+}
+
+/** What the server can do besides its kinds. */
+export const FEATURES: readonly Feature[] = [
+  {
+    name: "get, list, watch, create, update, patch, delete, deletecollection",
+    state: "works",
+    note: "with preconditions, `dryRun`, `generateName`, finalizers, generation, status and spec apart",
+  },
+  {
+    name: "lists",
+    state: "works",
+    note: "`limit` and `continue` at one revision, `resourceVersion` and `resourceVersionMatch`, label and field selectors; tokens are our own",
+  },
+  {
+    name: "watches",
+    state: "works",
+    note: "bookmarks, `sendInitialEvents`, 410 after compaction (five minutes), tables and metadata as well as objects",
+  },
+  { name: "JSON, merge and strategic merge patches", state: "works", note: "" },
+  {
+    name: "server-side apply",
+    state: "differs",
+    note: "managed fields of other versions are not converted; more than ten updaters are not gathered into one entry",
+  },
+  {
+    name: "field validation",
+    state: "differs",
+    note: "strict, warn and ignore; unknown and duplicate fields; integers beyond 2^53 lose digits",
+  },
+  {
+    name: "tables and PartialObjectMetadata",
+    state: "works",
+    note: "columns as kubectl shows them for the kinds that have some of their own",
+  },
+  { name: "discovery, plain and aggregated", state: "works", note: "with ETags" },
+  { name: "OpenAPI v3", state: "differs", note: "without descriptions: `kubectl explain` shows fields and types" },
+  { name: "OpenAPI v2", state: "differs", note: "as JSON, not as protobuf" },
+  { name: "JSON, YAML", state: "works", note: "" },
+  {
+    name: "protobuf",
+    state: "differs",
+    note: "bodies of built-in kinds are read; answers are JSON, which clients list after it",
+  },
+  { name: "CBOR", state: "refused", note: "406 and 415, as for any type that is not offered" },
+  { name: "gzip", state: "works", note: "answers of 128 KiB and more, and packed bodies" },
+  { name: "client certificates, impersonation", state: "works", note: "" },
+  { name: "anonymous requests", state: "works", note: "health and version" },
+  {
+    name: "service-account tokens, OIDC, bootstrap tokens, webhook authentication",
+    state: "refused",
+    note: "401 for every token; `serviceaccounts/token` and token reviews say so",
+  },
+  {
+    name: "RBAC",
+    state: "works",
+    note: "with aggregation and without granting more than one has; default roles for people, not yet for controllers and nodes",
+  },
+  { name: "access and rules reviews, self subject reviews", state: "works", note: "" },
+  {
+    name: "custom resources",
+    state: "differs",
+    note: "structural schemas, defaults, pruning, columns, scale, status, selectable fields, several versions without conversion; rules in CEL are kept with a warning",
+  },
+  { name: "conversion webhooks", state: "refused", note: "such a definition is invalid" },
+  {
+    name: "admission webhooks and policies, quotas, limit ranges",
+    state: "differs",
+    note: "kept with a warning, without effect",
+  },
+  {
+    name: "API aggregation, priority and fairness, audit",
+    state: "differs",
+    note: "objects are kept with a warning, without effect; nothing is audited",
+  },
+  { name: "log, exec, attach, portforward, proxy", state: "refused", note: "there are no nodes yet" },
+  {
+    name: "controllers",
+    state: "differs",
+    note: "only namespaces and custom resource definitions are finished; nothing is collected, scaled or scheduled",
+  },
+  {
+    name: "secrets at rest",
+    state: "works",
+    note: "AES-256-GCM, bound to their place; a file may hold several keys, the first seals",
+  },
+];

@@ -18,7 +18,8 @@ interface Line {
   readonly escape: "\\" | "`";
 }
 
-const FLAGS: Readonly<Record<string, Readonly<Record<string, FlagKind>>>> = {
+/** Flags of each instruction that has any. */
+export const INSTRUCTION_FLAGS: Readonly<Record<string, Readonly<Record<string, FlagKind>>>> = {
   FROM: { platform: "value" },
   RUN: { mount: "values", network: "value", security: "value" },
   COPY: {
@@ -87,7 +88,13 @@ export function parseInstruction(raw: RawInstruction, escape: "\\" | "`"): Parse
     );
   }
   // A trigger's flags are its own.
-  const flags = readFlags(keyword, keyword === "ONBUILD" ? "" : raw.rest, FLAGS[keyword] ?? {}, escape, place);
+  const flags = readFlags(
+    keyword,
+    keyword === "ONBUILD" ? "" : raw.rest,
+    INSTRUCTION_FLAGS[keyword] ?? {},
+    escape,
+    place,
+  );
   const rest = keyword === "ONBUILD" ? raw.rest : flags.rest;
   const text = `${raw.written} ${raw.rest}`.trim();
   return parse({ keyword, place, text, rest, flags, raw, escape });

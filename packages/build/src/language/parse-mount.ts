@@ -5,7 +5,7 @@ const TYPES = ["bind", "cache", "tmpfs", "secret", "ssh"] as const;
 type MountType = (typeof TYPES)[number];
 
 /** The options of each type, under their first name. */
-const OPTIONS: Readonly<Record<MountType, readonly string[]>> = {
+export const MOUNT_OPTIONS: Readonly<Record<MountType, readonly string[]>> = {
   bind: ["target", "source", "from", "readonly", "readwrite"],
   cache: ["id", "target", "source", "from", "readonly", "readwrite", "sharing", "mode", "uid", "gid"],
   tmpfs: ["target", "size"],
@@ -93,15 +93,19 @@ function typeOf(text: string, place: Place): MountType {
 }
 
 function checkOption(type: MountType, name: string, place: Place): void {
-  if (OPTIONS[type].includes(name)) return;
-  if (Object.values(OPTIONS).some((options) => options.includes(name))) {
-    refuse(place, `unexpected key '${name}' for mount type '${type}'`, `${type} takes ${OPTIONS[type].join(", ")}`);
+  if (MOUNT_OPTIONS[type].includes(name)) return;
+  if (Object.values(MOUNT_OPTIONS).some((options) => options.includes(name))) {
+    refuse(
+      place,
+      `unexpected key '${name}' for mount type '${type}'`,
+      `${type} takes ${MOUNT_OPTIONS[type].join(", ")}`,
+    );
   }
-  const meant = closest(name, OPTIONS[type]);
+  const meant = closest(name, MOUNT_OPTIONS[type]);
   refuse(
     place,
     `unexpected key '${name}' in '${name}'`,
-    meant === undefined ? `${type} takes ${OPTIONS[type].join(", ")}` : `did you mean ${meant}?`,
+    meant === undefined ? `${type} takes ${MOUNT_OPTIONS[type].join(", ")}` : `did you mean ${meant}?`,
   );
 }
 

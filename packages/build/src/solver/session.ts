@@ -156,7 +156,12 @@ export class BuildSession implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.commits);
-    await this.parts.cache.flush();
+    try {
+      await this.parts.cache.flush();
+    } catch (error) {
+      // The records stay in memory, and are written with the next ones; a full disk keeps nothing else from being let go of.
+      this.parts.engine.logger.warn("the build cache could not be written", { error });
+    }
     await this.owned.disposeAsync();
   }
 }

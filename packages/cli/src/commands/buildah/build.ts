@@ -41,6 +41,7 @@ export const command = defineBuildah({
       runtime: "the engine chooses its runtime",
       "security-opt": "write RUN --security",
       "tls-verify": "configure the registry in config.yaml",
+      squash: "use boxship buildah commit --squash",
       unsetenv: "write ENV NAME=",
       userns: "user namespaces are the engine's own",
       volume: "write RUN --mount=type=bind",
@@ -73,6 +74,7 @@ export const command = defineBuildah({
       network: networkOf(flags.network) ?? "default",
       pull: flags.pull === "always",
       push: false,
+      squash: false,
       progress: "plain",
       "on-error": "",
     };

@@ -40,6 +40,11 @@ export interface Call extends RegistryParts {
   tell(event: Omit<RegistryEvent, "repository" | "user">): Promise<void>;
 }
 
+/** The body in pieces. Whoever stops in the middle can still be answered. */
+export function bodyOf(request: IncomingMessage): AsyncIterable<Uint8Array> {
+  return { [Symbol.asyncIterator]: () => request.iterator({ destroyOnReturn: false }) };
+}
+
 /** Answers with headers alone. */
 export function empty(call: Call, status: number, headers: Readonly<Record<string, string>> = {}): void {
   call.response.writeHead(status, { "content-length": "0", ...headers }).end();
@@ -64,9 +69,9 @@ export async function readBody(request: IncomingMessage, limit: number): Promise
     return new ResourceExhausted(`the body has more than ${limit} bytes`, { subject: { kind: "body", name: "body" } });
   };
   if (Number(request.headers["content-length"] ?? 0) > limit) throw tooLarge();
-  const pieces: Buffer[] = [];
+  const pieces: Uint8Array[] = [];
   let size = 0;
-  for await (const piece of request as AsyncIterable<Buffer>) {
+  for await (const piece of bodyOf(request)) {
     size += piece.byteLength;
     if (size > limit) throw tooLarge();
     pieces.push(piece);

@@ -1,6 +1,6 @@
 import { InvalidArgument } from "@boxship/base";
 import { isDigest } from "@boxship/oci";
-import { type Call, digestArgument, empty } from "../http/call.ts";
+import { bodyOf, type Call, digestArgument, empty } from "../http/call.ts";
 import { RepositoryStore } from "../store/repository-store.ts";
 import { finished, uploadAt } from "./upload-headers.ts";
 
@@ -32,7 +32,7 @@ export async function uploadStart(call: Call): Promise<void> {
     empty(call, 202, uploadAt(repository, id, 0));
     return;
   }
-  await uploads.finish(repository, id, request, digest);
+  await uploads.finish(repository, id, bodyOf(request), digest);
   await finished(call, digest);
 }
 

@@ -1,5 +1,13 @@
 import { randomUUID } from "node:crypto";
-import { type Clock, Conflict, InvalidArgument, NotFound, systemClock, type Timer } from "@boxship/base";
+import {
+  type Clock,
+  Conflict,
+  InvalidArgument,
+  NotFound,
+  ResourceExhausted,
+  systemClock,
+  type Timer,
+} from "@boxship/base";
 import { type Digest, digestAlgorithm, type Ingest } from "@boxship/oci";
 import { prefixRange, type Store } from "@boxship/store";
 import type { BlobStore } from "../blobs/contract.ts";
@@ -192,13 +200,24 @@ export class Uploads implements AsyncDisposable {
     try {
       session.ingest ??= await this.#content.ingest({ key: key(id) });
       return await work(session.ingest, session);
+    } catch (error) {
+      // There is no room to go on from it: what it took is given back.
+      if (error instanceof ResourceExhausted) await this.#giveUp(id, session);
+      throw error;
     } finally {
       session.busy = false;
       this.#restLater(id, session);
     }
   }
 
+  async #giveUp(id: string, session: Session): Promise<void> {
+    await session.ingest?.abort();
+    session.ingest = undefined;
+    await this.#forget(id).catch(() => {});
+  }
+
   #restLater(id: string, session: Session): void {
+    if (this.#sessions.get(id) !== session) return;
     session.timer = this.#clock.setTimeout(IDLE, () => void this.#rest(id, session).catch(() => {}));
   }
 
@@ -232,7 +251,7 @@ export class Uploads implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const sessions = [...this.#sessions.values()];
     // Clients go on after an orderly end.
-    for (const [id, session] of this.#sessions) await this.#record(id, session);
+    for (const [id, session] of this.#sessions) await this.#record(id, session).catch(() => {});
     this.#sessions.clear();
     for (const { timer, ingest } of sessions) {
       timer?.[Symbol.dispose]();

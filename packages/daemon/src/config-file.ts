@@ -54,6 +54,11 @@ export interface ConfigFile {
   readonly addressPools?: readonly { readonly base: string; readonly size: number }[];
   /** Where networks with the driver `cni` have their configurations and plugins. */
   readonly cni?: { readonly configurations?: string; readonly plugins?: readonly string[] };
+  /**
+   * A user namespace for containers, in Docker's words: `default`, `USER` or `USER:GROUP`, whose ranges in `/etc/subuid` and
+   * `/etc/subgid` are the containers' ids.
+   */
+  readonly usernsRemap?: string;
   /** Where device specifications (CDI) are looked for. */
   readonly cdi?: { readonly directories?: readonly string[] };
   /** Further sockets by name. */
@@ -141,6 +146,7 @@ const checkFile = fields({
   registry: fields({ listen: text }),
   addressPools: list(fields({ base: text, size: count })),
   cni: fields({ configurations: absolutePath, plugins: list(absolutePath) }),
+  usernsRemap: text,
   cdi: fields({ directories: list(absolutePath) }),
   log: fields({ maxSize: size, maxFile: count, journalSocket: absolutePath }),
   sockets: map(

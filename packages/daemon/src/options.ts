@@ -36,7 +36,7 @@ const LEVELS: readonly string[] = ["debug", "info", "warn", "error"] satisfies r
 
 /**
  * Reads flags, environment (`BOXSHIP_NAME`, `BOXSHIP_ROOT`, `BOXSHIP_RUN`, `BOXSHIP_LOG_LEVEL`, `BOXSHIP_GROUP`,
- * `BOXSHIP_CONFIG`, `BOXSHIP_ROOTLESS_NETWORK`) and the configuration file.
+ * `BOXSHIP_CONFIG`, `BOXSHIP_ROOTLESS_NETWORK`, `BOXSHIP_USERNS_REMAP`) and the configuration file.
  *
  * @throws InvalidArgument naming the flag, variable or line
  */
@@ -61,6 +61,7 @@ export function parseDaemonOptions(argv: readonly string[], env: NodeJS.ProcessE
   }
   const defaults = instanceDirectories(name, { env });
   const group = pick(flags.group, "BOXSHIP_GROUP") ?? config.group;
+  const usernsRemap = pick(flags["userns-remap"], "BOXSHIP_USERNS_REMAP") ?? config.usernsRemap;
   return {
     ...config,
     name,
@@ -71,6 +72,7 @@ export function parseDaemonOptions(argv: readonly string[], env: NodeJS.ProcessE
     insideRootless: flags["inside-rootless"] === true,
     reset: flags.reset === true,
     ...(group === undefined ? {} : { group }),
+    ...(usernsRemap === undefined ? {} : { usernsRemap }),
   };
 }
 
@@ -88,6 +90,7 @@ function parseFlags(argv: readonly string[]) {
         group: { type: "string" },
         config: { type: "string" },
         "rootless-network": { type: "string" },
+        "userns-remap": { type: "string" },
         "inside-rootless": { type: "boolean" },
         reset: { type: "boolean" },
       },

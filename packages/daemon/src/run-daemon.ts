@@ -1,11 +1,20 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { asBoxshipError, createLogger, type Logger, systemClock, systemCode, writeFileAtomic } from "@boxship/base";
+import {
+  asBoxshipError,
+  createLogger,
+  InvalidArgument,
+  type Logger,
+  systemClock,
+  systemCode,
+  writeFileAtomic,
+} from "@boxship/base";
 
 import { Builder, bothBuilders, classicDoor, openBuildkitDoor } from "@boxship/build";
 import { type AuditOptions, createDockerApiServer, type DockerApiOptions } from "@boxship/docker-api";
 import { Engine, type EngineOptions, VERSION } from "@boxship/engine";
+import type { IdMaps } from "@boxship/kernel";
 import { AuditLog } from "./audit-log.ts";
 import { claim, makeDirectory } from "./directories.ts";
 import { IdleMemory } from "./idle-memory.ts";
@@ -13,6 +22,7 @@ import { listenUnix } from "./listen-unix.ts";
 import { type DaemonOptions, parseDaemonOptions } from "./options.ts";
 import { peerOf } from "./peer-of.ts";
 import { openRegistryDoor } from "./registry.ts";
+import { remapIds } from "./remap-ids.ts";
 import { forceReset, removeInstance } from "./reset-instance.ts";
 import { prepareInside } from "./rootless/inside.ts";
 import { launchRootless } from "./rootless/launch.ts";
@@ -189,7 +199,17 @@ async function resetState(options: DaemonOptions, logger: Logger): Promise<void>
   await forceReset(options, logger);
 }
 
+/** Without root all containers are in the user's namespace anyway. @throws InvalidArgument, FailedPrecondition */
+function remapOf({ usernsRemap, insideRootless }: DaemonOptions): IdMaps | undefined {
+  if (usernsRemap === undefined) return undefined;
+  if (!insideRootless) return remapIds(usernsRemap);
+  throw new InvalidArgument(
+    "userns-remap is for an engine that runs as root: without root containers have your own ids",
+  );
+}
+
 function engineOptions(options: DaemonOptions, logger: Logger): EngineOptions {
+  const remap = remapOf(options);
   const { root, runDir, name, defaultRuntime, runtimes, registries, policy, addressPools, cni, cdi, log } = options;
   return {
     root,
@@ -205,5 +225,6 @@ function engineOptions(options: DaemonOptions, logger: Logger): EngineOptions {
     ...(cni === undefined ? {} : { cni }),
     ...(cdi?.directories === undefined ? {} : { cdiDirectories: cdi.directories }),
     ...(log === undefined ? {} : { log }),
+    ...(remap === undefined ? {} : { remap }),
   };
 }

@@ -12,6 +12,7 @@ import type { ExecTable } from "./exec/exec-table.ts";
 import type { Images } from "./image/images.ts";
 import type { LogForwarding } from "./log/log-forwarding.ts";
 import type { EngineOptions } from "./options.ts";
+import type { Remap } from "./remap/remap.ts";
 
 /** What every verb of the engine works with. One per engine; verbs are functions of it. */
 export interface EngineContext {
@@ -20,6 +21,8 @@ export interface EngineContext {
   readonly logger: Logger;
   readonly runtime: ContainerRuntime;
   readonly network: NetworkManager;
+  /** The user namespace of containers, where the configuration asks for one. */
+  readonly remap: Remap | undefined;
   readonly snapshotter: Snapshotter;
   readonly volumeStore: VolumeStore;
   readonly images: Images;

@@ -31,6 +31,7 @@ import { imagesApi } from "./image/images-api.ts";
 import { LogForwarding } from "./log/log-forwarding.ts";
 import { networksApi } from "./network/networks.ts";
 import type { EngineOptions } from "./options.ts";
+import { openRemap, type Remap } from "./remap/remap.ts";
 import { systemApi } from "./system/system.ts";
 import { volumesApi } from "./volume/volumes.ts";
 
@@ -113,9 +114,10 @@ export class Engine implements EngineApi, AsyncDisposable {
 async function openParts(options: EngineOptions, owned: AsyncDisposableStack): Promise<EngineContext> {
   const { root, runDir, name, clock, logger } = options;
   const { runtimes, defaultRuntime, addressPools, cni, outsidePorts, resolvConf } = options;
+  const remap = options.remap === undefined ? undefined : await openRemap(runDir, root, options.remap);
   // None needs another, so a start waits only for the slowest. When one fails, those that were opened are let go of.
   const opened = await Promise.allSettled([
-    openImages(options, owned),
+    openImages(options, owned, remap),
     ContainerStore.open(root, logger, clock).then((part) => owned.use(part)),
     VolumeStore.open({ root: join(root, "volumes"), logger }).then((part) => owned.use(part)),
     ContainerRuntime.open({
@@ -150,6 +152,7 @@ async function openParts(options: EngineOptions, owned: AsyncDisposableStack): P
     logger,
     runtime,
     network,
+    remap,
     snapshotter,
     volumeStore,
     images,
@@ -179,9 +182,11 @@ function allOf<Values extends readonly unknown[]>(results: Settled<Values>): Val
 async function openImages(
   options: EngineOptions,
   owned: AsyncDisposableStack,
+  remap: Remap | undefined,
 ): Promise<readonly [Snapshotter, Images]> {
   const { root, logger } = options;
-  const snapshotter = owned.use(await Snapshotter.open({ root: join(root, "snapshots"), logger }));
+  const mapping = remap === undefined ? {} : { mapping: { userNamespace: remap.filesPath, root: remap.root } };
+  const snapshotter = owned.use(await Snapshotter.open({ root: join(root, "snapshots"), logger, ...mapping }));
   return [snapshotter, owned.use(await Images.open(options, snapshotter))];
 }
 

@@ -1,4 +1,5 @@
 import type { Clock, Logger } from "@boxship/base";
+import type { IdMaps } from "@boxship/kernel";
 import type { OutsidePorts } from "@boxship/network";
 
 export interface EngineOptions {
@@ -30,6 +31,8 @@ export interface EngineOptions {
   readonly addressPools?: readonly { readonly base: string; readonly size: number }[];
   /** Where networks with the driver `cni` have their configurations and plugins. @default the places that are usual */
   readonly cni?: { readonly configurations?: string; readonly plugins?: readonly string[] };
+  /** The ids of the user namespace that containers are in. @default they are in the machine's */
+  readonly remap?: IdMaps;
   /** Where device specifications (CDI) are. @default "/etc/cdi" and "/var/run/cdi" */
   readonly cdiDirectories?: readonly string[];
   /** Defaults of container logs. @default 20 MB, 5 files, the host's journal */

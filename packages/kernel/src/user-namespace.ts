@@ -37,6 +37,18 @@ export function inUserNamespace(ranges: readonly IdRange[] = idRanges("uid")): b
   return !ranges.some(({ inside, outside, count }) => inside === 0 && outside === 0 && count === ALL_IDS);
 }
 
+/** What an id of the namespace is outside of it, or undefined when it does not exist in it. */
+export function idOutside(id: number, ranges: readonly IdRange[]): number | undefined {
+  const range = ranges.find(({ inside, count }) => id >= inside && id < inside + count);
+  return range === undefined ? undefined : range.outside + id - range.inside;
+}
+
+/** What an id outside is in the namespace, or undefined when it has none there. */
+export function idInside(id: number, ranges: readonly IdRange[]): number | undefined {
+  const range = ranges.find(({ outside, count }) => id >= outside && id < outside + count);
+  return range === undefined ? undefined : range.inside + id - range.outside;
+}
+
 /** Whether an id can be the owner of a file that this process makes. */
 export function hasId(id: number, ranges: readonly IdRange[]): boolean {
   return ranges.some(({ inside, count }) => id >= inside && id < inside + count);

@@ -111,6 +111,8 @@ export interface CreateSandboxOptions {
   readonly domainname?: string;
   readonly dns?: DnsSettings;
   readonly extraHosts?: readonly ExtraHost[];
+  /** Path of the user namespace that the sandbox's namespace belongs to. @default this process's */
+  readonly userNamespace?: string;
   /** `net.…` parameters, set in the namespace. */
   readonly sysctls?: Readonly<Record<string, string>>;
 }

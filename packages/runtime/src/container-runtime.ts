@@ -1,6 +1,13 @@
 import { mkdirSync } from "node:fs";
 import { FailedPrecondition, InvalidArgument, NotFound } from "@boxship/base";
-import { type Cgroup, type CgroupStats, ensureSharedMount, openCgroup, readMountinfo } from "@boxship/kernel";
+import {
+  type Cgroup,
+  type CgroupStats,
+  ensureSharedMount,
+  openCgroup,
+  PrivateNull,
+  readMountinfo,
+} from "@boxship/kernel";
 import { attachContainer } from "./container/attach.ts";
 import { attachesSettled } from "./container/attach-settled.ts";
 import { prepareCgroupParent } from "./container/cgroup-parent.ts";
@@ -83,6 +90,7 @@ export class ContainerRuntime implements ContainerRuntimeApi {
         launcher,
         follows,
         filters: new SeccompFilters(layout),
+        nulls: host.userNamespace ? undefined : new PrivateNull(),
         exits,
         conmons: new ConmonWatch(),
         criu: new Criu(),
@@ -253,6 +261,7 @@ export class ContainerRuntime implements ContainerRuntimeApi {
     this.#context.exits[Symbol.dispose]();
     this.#context.conmons[Symbol.dispose]();
     this.#context.launcher[Symbol.dispose]();
+    this.#context.nulls?.[Symbol.dispose]();
   }
 
   #runtime(name: string): RuntimeBinary {

@@ -50,6 +50,11 @@ export interface RuntimeDescription {
   readonly usable: boolean;
   /** Why it is not. */
   readonly reason?: string;
+  /**
+   * It gives the machine's /dev/null to the root of containers in a user namespace (crun before 1.24): not for these.
+   * @default false
+   */
+  readonly givesDevicesAway?: boolean;
 }
 
 export interface RuntimeInfo {

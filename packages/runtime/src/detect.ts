@@ -109,14 +109,29 @@ async function probe(candidate: { readonly name: string; readonly path: string }
   try {
     const key = `runtime ${path} ${on.host.cgroup.version} ${[...on.host.cgroup.controllers].sort().join(",")}`;
     const finding = await on.cache.finding(key, path, () => examine(candidate, on));
+    const givesDevicesAway = finding.kind === "crun" && isBefore(finding.version, FIRST_THAT_KEEPS_DEVICES);
     return {
-      description: { name, path, version: finding.version, usable: true },
-      binary: { name, path, kind: finding.kind, needsLauncher: finding.needsLauncher },
+      description: {
+        name,
+        path,
+        version: finding.version,
+        usable: true,
+        ...(givesDevicesAway ? { givesDevicesAway } : {}),
+      },
+      binary: { name, path, kind: finding.kind, needsLauncher: finding.needsLauncher, givesDevicesAway },
     };
   } catch (error) {
     on.options.logger.debug("runtime is not usable", { runtime: name, error });
     return { description: { name, path, version: "", usable: false, reason: errorMessage(error) } };
   }
+}
+
+/** The first crun that never changes the owner of a device. */
+const FIRST_THAT_KEEPS_DEVICES = [1, 24] as const;
+
+function isBefore(version: string, [major, minor]: readonly [number, number]): boolean {
+  const [, own = "0", part = "0"] = /^(\d+)\.(\d+)/.exec(version) ?? [];
+  return Number(own) < major || (Number(own) === major && Number(part) < minor);
 }
 
 async function examine(candidate: { readonly name: string; readonly path: string }, on: ProbeHost): Promise<Finding> {
@@ -125,7 +140,7 @@ async function examine(candidate: { readonly name: string; readonly path: string
   const words = version.stdout.toString().split(/\s+/);
   const kind = words[0] === "crun" || words[0] === "runc" ? words[0] : "other";
   const finding = { version: words[2] ?? "", kind } as const;
-  const binary: RuntimeBinary = { name, path, kind, needsLauncher: false };
+  const binary: RuntimeBinary = { name, path, kind, needsLauncher: false, givesDevicesAway: false };
   const complaint = await tryContainer(binary, on);
   if (complaint === undefined) return { ...finding, needsLauncher: false };
   if (!["hybrid", "none"].includes(on.host.cgroup.version)) throw new FailedPrecondition(complaint);

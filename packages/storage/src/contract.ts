@@ -115,6 +115,8 @@ export interface MountContainerOptions {
   readonly mountLabel?: string;
   /** @default false */
   readonly readOnly?: boolean;
+  /** With the owners that the store's mapping gives. @default false */
+  readonly mapped?: boolean;
 }
 
 /** What lies in a directory, without the directory itself. */

@@ -2,6 +2,7 @@ export * from "./contract.ts";
 export { parseLimit } from "./image/filesystem-image.ts";
 export type { ContainerMount } from "./mount/container-mount.ts";
 export { mountTarget, openMountTarget } from "./mount/mount-target.ts";
+export type { SnapshotMapping } from "./overlay/mapped-tree.ts";
 export { Snapshotter, type SnapshotterOptions } from "./overlay/snapshotter.ts";
 export { endStorageWorkers, measureTree, mountIntoContainer, unmountFromContainer } from "./storage-pool.ts";
 export { emptyDirectoryAway } from "./tree/empty-directory.ts";

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rmdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, rmdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { EngineClient } from "./engine-client.ts";
 import { startProgram, waitUntilReady } from "./process.ts";
@@ -10,6 +10,10 @@ export interface DockerdOptions {
    * @default true
    */
   readonly isolated?: boolean;
+  /** Shell commands that are run in its namespaces before it. @default none */
+  readonly prepare?: string;
+  /** Others than root may come through the directory of its state. @default false */
+  readonly passable?: boolean;
   /** More flags. */
   readonly flags?: readonly string[];
 }
@@ -40,6 +44,8 @@ export async function startDockerd(options: DockerdOptions = {}): Promise<Docker
   const directory = stack.use(tempDir("dockerd"));
   const group = basename(directory.path);
   stack.defer(() => removeControlGroup(group));
+  const { prepare = ":" } = options;
+  if (options.passable === true) await chmod(directory.path, 0o711);
   await mkdir(directory.join("exec"), { recursive: true });
   const socketPath = directory.join("docker.sock");
   const log = directory.join("log");
@@ -52,7 +58,7 @@ export async function startDockerd(options: DockerdOptions = {}): Promise<Docker
     `--config-file=${directory.join("config.json")}`,
     ...(options.flags ?? []),
   ];
-  const isolate = ["unshare", "--net", "--mount", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"];
+  const isolate = ["unshare", "--net", "--mount", "sh", "-c", `ip link set lo up && ${prepare} && exec "$@"`, "sh"];
   const command = [...(options.isolated === false ? [] : isolate), "dockerd", ...flags];
   await writeFile(directory.join("config.json"), "{}");
   const program = stack.use(await startProgram(command, { log }));

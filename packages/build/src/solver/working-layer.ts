@@ -25,19 +25,23 @@ export function newWorkingId(): string {
  * Gives a task a writable file system on top of layers, and takes it away afterwards.
  *
  * @param readOnly nothing will be written
+ * @param mapped for a container in the engine's user namespace
  */
 export async function withRoot<T>(
   session: BuildSession,
   layers: readonly StoredLayer[],
   task: (root: WorkingRoot) => Promise<T>,
-  options: { readonly readOnly?: boolean; readonly id?: string } = {},
+  options: { readonly readOnly?: boolean; readonly id?: string; readonly mapped?: boolean } = {},
 ): Promise<T> {
   const { snapshotter } = session.parts.engine;
   await ensureUnpacked(session, layers);
   const id = options.id ?? newWorkingId();
   await snapshotter.createContainer(id, chainOf(layers), { temporary: true });
   try {
-    const path = snapshotter.mountContainer(id, { readOnly: options.readOnly === true });
+    const path = snapshotter.mountContainer(id, {
+      readOnly: options.readOnly === true,
+      mapped: options.mapped === true,
+    });
     return await task({ id, path, touched: [] });
   } finally {
     if (snapshotter.listContainers().some((container) => container.id === id)) await snapshotter.removeContainer(id);

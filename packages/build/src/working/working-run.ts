@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { InvalidArgument } from "@boxship/base";
+import { InvalidArgument, Unsupported } from "@boxship/base";
 import { type EngineContext, StartFailed, type StreamSession } from "@boxship/engine";
 import {
   type AttachStreams,
@@ -53,6 +53,11 @@ export async function startCommand(
   signal: AbortSignal,
 ): Promise<RunningCommand> {
   const { engine } = builder;
+  if (engine.remap !== undefined) {
+    throw new Unsupported("commands in working containers cannot be in the user namespace of containers", {
+      remedy: "build from a Containerfile, or use an engine without usernsRemap",
+    });
+  }
   await using owned = new AsyncDisposableStack();
   const mounts = [...(record.settings.mounts ?? []), ...(command.mounts ?? [])];
   const points = [...DEFAULT_MOUNT_POINTS, ...NETWORK_FILES, ...mounts.map(({ target }) => target)];

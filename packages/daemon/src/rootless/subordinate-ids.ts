@@ -18,13 +18,14 @@ export interface User {
 const WANTED = 65_536;
 const FIRST_OF_ALL = 100_000;
 
-const FILES: Readonly<Record<IdKind, string>> = { uid: "/etc/subuid", gid: "/etc/subgid" };
+export const SUBORDINATE_FILES: Readonly<Record<IdKind, string>> = { uid: "/etc/subuid", gid: "/etc/subgid" };
 
-interface Line extends SubordinateRange {
+export interface SubordinateLine extends SubordinateRange {
   readonly owner: string;
 }
 
-function parseLines(text: string): readonly Line[] {
+/** The lines of subuid(5) and subgid(5); what is none is passed over. */
+export function subordinateLines(text: string): readonly SubordinateLine[] {
   return text.split("\n").flatMap((line) => {
     const [owner = "", first, count] = line.trim().split(":");
     const range = { owner, first: Number(first), count: Number(count) };
@@ -42,14 +43,14 @@ function parseLines(text: string): readonly Line[] {
 export function subordinateRanges(
   kind: IdKind,
   user: User,
-  text = readIfPresent(FILES[kind]) ?? "",
+  text = readIfPresent(SUBORDINATE_FILES[kind]) ?? "",
 ): readonly SubordinateRange[] {
-  const lines = parseLines(text);
+  const lines = subordinateLines(text);
   const own = lines.filter(({ owner }) => owner === user.name || owner === String(user.uid));
   if (own.length > 0) return own.map(({ first, count }) => ({ first, count }));
   const free = Math.max(FIRST_OF_ALL, ...lines.map(({ first, count }) => first + count));
   const range = `${free}-${free + WANTED - 1}`;
-  throw new FailedPrecondition(`user ${user.name} has no subordinate ${kind}s in ${FILES[kind]}`, {
+  throw new FailedPrecondition(`user ${user.name} has no subordinate ${kind}s in ${SUBORDINATE_FILES[kind]}`, {
     subject: { kind: "user", name: user.name },
     remedy: `let root run: usermod --add-subuids ${range} --add-subgids ${range} ${user.name}`,
   });

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { chmod } from "node:fs/promises";
 import { resolve } from "node:path";
 import {
   type BoxshipOptions,
@@ -89,6 +90,7 @@ async function pullBusybox(client: EngineClient): Promise<void> {
 export async function importBusybox(socketPath: string): Promise<void> {
   await using directory = tempDir("busybox");
   await busyboxTree(directory.path);
+  await chmod(directory.path, 0o755);
   const archive = directory.join("image.tar");
   await runProgram(["tar", "-C", directory.path, "--exclude=image.tar", "-cf", archive, "."]);
   const [docker] = await dockerClients(socketPath);

@@ -4,6 +4,7 @@ import { type CheckedRequest, checkRequest, parseSeccompProfile, resolveResource
 import { parseLimit } from "@boxship/storage";
 import type { EngineContext } from "../context.ts";
 import { planLog } from "../log/log-plan.ts";
+import { checkRemapped } from "../remap/remap.ts";
 import { checkConfig, checkNames } from "./check-config.ts";
 import type { ContainerConfig, CreateContainerRequest, HostConfig, Resources } from "./config.ts";
 import { wantedPorts } from "./port-bindings.ts";
@@ -32,6 +33,7 @@ export function checkHostConfig(request: CreateContainerRequest, context: Engine
   checkConfig(config);
   checkNames(hostConfig);
   storageLimit(hostConfig, context);
+  checkRemapped(context, hostConfig);
   if (hostConfig.volumeDriver !== undefined && !["", "local"].includes(hostConfig.volumeDriver)) {
     refuse("--volume-driver", `there is no volume driver "${hostConfig.volumeDriver}"; local is the one`);
   }

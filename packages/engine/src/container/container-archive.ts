@@ -4,7 +4,7 @@ import { archivePath, exportTree, extractArchive, statArchivePath } from "@boxsh
 import { resolveUser } from "@boxship/runtime";
 import { type EngineContext, eventAttributes } from "../context.ts";
 import type { ContainersApi, PathStat } from "../engine-api.ts";
-import { type ContainerRoot, openContainerRoot } from "./container-root.ts";
+import { type ContainerRoot, idsOf, openContainerRoot } from "./container-root.ts";
 import type { ContainerRecord } from "./record.ts";
 import { isAlive } from "./state.ts";
 
@@ -27,7 +27,8 @@ export async function getArchive(
   const record = context.containers.resolve(ref);
   const root = await openContainerRoot(context, record);
   try {
-    const { stat, stream } = await archivePath(root.path, path, isAlive(record.state) ? KERNELS_OWN : []);
+    const hollow = isAlive(record.state) ? KERNELS_OWN : [];
+    const { stat, stream } = await archivePath(root.path, path, { hollow, ...idsIn(root) });
     context.events.publish("container", "archive-path", record.id, eventAttributes(record));
     return { stat, stream: closing(context, stream, root) };
   } catch (error) {
@@ -52,8 +53,13 @@ export async function putArchive(
     ...(noOverwriteDirNonDir === undefined ? {} : { noOverwriteDirNonDir }),
     // Nobody's name is root's: then the files stay whose they are.
     ...(copyUidGid === true && record.effective.user ? { owner: ownerOf(root, record) } : {}),
+    ...idsIn(root),
   });
   context.events.publish("container", "extract-to-dir", record.id, eventAttributes(record));
+}
+
+function idsIn({ ids }: ContainerRoot): Pick<ContainerRoot, "ids"> {
+  return ids === undefined ? {} : { ids };
 }
 
 function ownerOf(root: ContainerRoot, record: ContainerRecord): { readonly uid: number; readonly gid: number } {
@@ -82,11 +88,11 @@ function refuseReadOnly(record: ContainerRecord, path: string): void {
 /** The container's whole file system as a tar archive, without its volumes. */
 export async function exportContainer(context: EngineContext, ref: string): Promise<Readable> {
   const record = context.containers.resolve(ref);
-  const { id } = record;
+  const { id, state } = record;
   const alreadyMounted = context.snapshotter.listContainers().some((entry) => entry.id === id && entry.mounted);
   const path = context.snapshotter.mountContainer(id);
   context.events.publish("container", "export", id, eventAttributes(record));
-  return closing(context, exportTree(path), {
+  return closing(context, exportTree(path, alreadyMounted && isAlive(state) ? idsOf(state.pid) : {}), {
     path,
     [Symbol.asyncDispose]: async () => {
       if (!alreadyMounted) await context.snapshotter.unmountContainer(id);

@@ -9,9 +9,11 @@ import {
   NotFound,
   syncDirectory,
   systemCode,
+  Unsupported,
 } from "@boxship/base";
 import { type EngineContext, eventAttributes } from "../context.ts";
 import type { CheckpointRef } from "../engine-api.ts";
+import { remapOf } from "../remap/remap.ts";
 import { markStopped } from "./container-kill.ts";
 import type { ContainerRecord } from "./record.ts";
 
@@ -43,7 +45,7 @@ export async function checkpointContainer(
   const target = placeOf(context, id, checkpoint);
   const ended = await context.locks.run(id, async () => {
     const record = context.containers.resolve(id);
-    refuseCheckpoint(record);
+    refuseCheckpoint(context, record);
     if (await exists(target)) {
       throw new AlreadyExists(`checkpoint with name ${checkpoint.name} already exists for container ${record.name}`, {
         subject: { kind: "checkpoint", name: checkpoint.name },
@@ -69,8 +71,14 @@ export async function checkpointContainer(
   await ended.exited;
 }
 
-function refuseCheckpoint({ name, state, effective }: ContainerRecord): void {
+function refuseCheckpoint(context: EngineContext, { name, state, effective, hostConfig }: ContainerRecord): void {
   const subject = { kind: "container", name };
+  if (remapOf(context, hostConfig) !== undefined) {
+    throw new Unsupported(`checkpoints of containers in a user namespace are not supported: ${name}`, {
+      subject,
+      remedy: "start it with --userns host",
+    });
+  }
   if (state.status === "paused") {
     throw new Conflict(`container ${name} is paused`, { subject, remedy: `unpause it first: boxship unpause ${name}` });
   }

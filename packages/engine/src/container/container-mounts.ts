@@ -9,6 +9,7 @@ import {
 } from "@boxship/base";
 import { mountIntoContainer, unmountFromContainer } from "@boxship/storage";
 import { type EngineContext, eventAttributes } from "../context.ts";
+import { remapOf } from "../remap/remap.ts";
 import { volumeResolver } from "../volume/volume-ensure.ts";
 import { cleanDestination, parseBind } from "./bind-parse.ts";
 import type { HostConfig, MountSpec } from "./config.ts";
@@ -168,7 +169,11 @@ async function mountLive(
   if (!isAlive(record.state)) return;
   const { pid } = record.state;
   const rootfs = context.snapshotter.mergedDirectory(record.id);
-  const source = await prepareSource(context, record, rootfs, point, undo);
+  const source = await prepareSource(
+    context,
+    { record, rootfs, remap: remapOf(context, record.hostConfig), point },
+    undo,
+  );
   const { destination } = point;
   await mountIntoContainer({
     pid,

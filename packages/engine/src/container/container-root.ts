@@ -1,5 +1,15 @@
-import { existsSync } from "node:fs";
-import { bindMount, type FileStatus, FileType, releaseMount } from "@boxship/kernel";
+import { existsSync, readFileSync } from "node:fs";
+import {
+  bindMount,
+  type FileStatus,
+  FileType,
+  type IdKind,
+  type IdMaps,
+  idRanges,
+  namespaceId,
+  namespacePath,
+  releaseMount,
+} from "@boxship/kernel";
 import { mountTarget } from "@boxship/storage";
 import { currentRecord, type EngineContext } from "../context.ts";
 import { releaseMounts } from "./container-cleanup.ts";
@@ -10,6 +20,8 @@ import { isAlive } from "./state.ts";
 /** A container's file tree as the container sees it, volumes included, for as long as it is not disposed. */
 export interface ContainerRoot extends AsyncDisposable {
   readonly path: string;
+  /** The container's user namespace, where owners of the tree are ids outside of it. */
+  readonly ids?: IdMaps;
 }
 
 /**
@@ -45,7 +57,14 @@ export async function openContainerRoot(context: EngineContext, record: Containe
 }
 
 function liveRoot(pid: number): ContainerRoot {
-  return { path: `/proc/${pid}/root`, [Symbol.asyncDispose]: async () => {} };
+  return { path: `/proc/${pid}/root`, ...idsOf(pid), [Symbol.asyncDispose]: async () => {} };
+}
+
+/** The user namespace of a process, if it is another than ours. */
+export function idsOf(pid: number): Pick<ContainerRoot, "ids"> {
+  if (namespaceId(namespacePath("user", pid)) === namespaceId(namespacePath("user"))) return {};
+  const read = (kind: IdKind) => idRanges(kind, readFileSync(`/proc/${pid}/${kind}_map`, "latin1"));
+  return { ids: { uids: read("uid"), gids: read("gid") } };
 }
 
 async function mountAll(context: EngineContext, record: ContainerRecord): Promise<ContainerRoot> {
@@ -64,7 +83,7 @@ async function mountAll(context: EngineContext, record: ContainerRecord): Promis
 
 /** {@link prepareRootfs} whose undoing is left to {@link releaseMounts}, which knows it all. */
 async function prepare(context: EngineContext, record: ContainerRecord): Promise<PreparedRootfs> {
-  return prepareRootfs(context, record, new AsyncDisposableStack());
+  return prepareRootfs(context, record, new AsyncDisposableStack(), undefined);
 }
 
 function isDirectory({ mode }: FileStatus): boolean {

@@ -6,6 +6,8 @@ import { StartFailed } from "../errors.ts";
 import { logPathOf } from "../log/log-path.ts";
 import { type LogPlan, planLog } from "../log/log-plan.ts";
 import { startLogRotation } from "../log/log-rotation.ts";
+import { checkRemapped, remapOf, remappedRuntime } from "../remap/remap.ts";
+import type { HostConfig } from "./config.ts";
 import { attachToRuntime } from "./container-attach.ts";
 import { findCheckpoint } from "./container-checkpoint.ts";
 import { releaseRun } from "./container-cleanup.ts";
@@ -97,11 +99,13 @@ async function launch(
   restoreFrom: string | undefined,
 ): Promise<ContainerRecord> {
   const { runtime, containers } = context;
+  // The configuration may be another one than when it was created.
+  checkRemapped(context, record.hostConfig);
   const { id, effective, hostConfig } = record;
   // The two touch nothing in common: namespaces and addresses here, mounts there.
   const [network, rootfs] = await allOrUndo([
     joinNetworks(context, record, undo),
-    prepareRootfs(context, record, undo),
+    prepareRootfs(context, record, undo, remapOf(context, hostConfig)),
   ]);
   const spec = await buildContainerSpec(context, record, { rootfs, network });
   const { starting } = liveOf(context, id);
@@ -117,7 +121,7 @@ async function launch(
     stdin: effective.openStdin === true,
     stdinOnce: effective.stdinOnce === true,
     ...(limits.kept ? { logPath, logSizeLimit: hardLimit(limits) } : {}),
-    ...(hostConfig.runtime === undefined || hostConfig.runtime === "" ? {} : { runtime: hostConfig.runtime }),
+    ...runtimeOf(context, hostConfig),
   });
   const live = liveOf(context, id);
   // Clients that attached before the start must be there before the first byte is written.
@@ -142,6 +146,12 @@ async function launch(
 
 /** Far more than is written between two looks at a log. */
 const HARD_LIMIT = 100 << 20;
+
+function runtimeOf(context: EngineContext, hostConfig: HostConfig): { readonly runtime?: string } {
+  const { runtime: asked = "" } = hostConfig;
+  if (remapOf(context, hostConfig) !== undefined) return { runtime: remappedRuntime(context, asked) };
+  return asked === "" ? {} : { runtime: asked };
+}
 
 /**
  * What the monitor itself keeps to, for when nobody rotates: it begins anew rather than fill the disk. A log that is

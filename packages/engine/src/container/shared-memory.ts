@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { systemCode } from "@boxship/base";
 import { isMountPoint, MountFlag, mount, releaseMount } from "@boxship/kernel";
 import type { EngineContext } from "../context.ts";
+import type { Remap } from "../remap/remap.ts";
 import type { HostConfig } from "./config.ts";
 import type { ContainerRecord } from "./record.ts";
 
@@ -20,13 +21,19 @@ export function sharedMemoryPath(context: EngineContext, id: string): string {
 const isShareable = ({ ipcMode }: HostConfig): boolean => ipcMode === "shareable";
 
 /** Mounts it for a container that is being started; `undo` takes it back. Without effect in other IPC modes. */
-export function mountSharedMemory(context: EngineContext, record: ContainerRecord, undo: AsyncDisposableStack): void {
+export function mountSharedMemory(
+  context: EngineContext,
+  record: ContainerRecord,
+  undo: AsyncDisposableStack,
+  remap: Remap | undefined,
+): void {
   if (!isShareable(record.hostConfig)) return;
   const target = sharedMemoryPath(context, record.id);
   mkdirSync(target, { recursive: true, mode: 0o700 });
   undo.defer(() => releaseSharedMemory(context, record));
   const flags = MountFlag.NoSuid | MountFlag.NoDev | MountFlag.NoExec;
-  const data = `mode=1777,size=${record.hostConfig.shmSize || DEFAULT_SIZE}`;
+  const { uid, gid } = remap?.root ?? { uid: 0, gid: 0 };
+  const data = `mode=1777,uid=${uid},gid=${gid},size=${record.hostConfig.shmSize || DEFAULT_SIZE}`;
   mount({ source: "shm", target, type: "tmpfs", flags, data });
 }
 

@@ -7,6 +7,7 @@ import type {
   PortMapping,
 } from "@boxship/network";
 import { currentRecord, type EngineContext } from "../context.ts";
+import { remapOf } from "../remap/remap.ts";
 import type { HostConfig } from "./config.ts";
 import { parseNetworkMode } from "./network-mode.ts";
 import { type WantedPort, wantedPorts } from "./port-bindings.ts";
@@ -17,6 +18,8 @@ import { isAlive } from "./state.ts";
 export interface JoinedNetwork {
   /** The network namespace, or undefined for the host's. */
   readonly namespace: string | undefined;
+  /** The user namespace that it belongs to, if that is not the machine's. */
+  readonly ownedBy?: string;
   /** Files for /etc/resolv.conf, /etc/hosts and /etc/hostname. */
   readonly files: { readonly resolvConf: string; readonly hosts: string; readonly hostname: string };
   readonly endpoints: readonly EndpointState[];
@@ -47,6 +50,8 @@ export async function joinNetworks(
     const endpoints = record.endpoints.map(({ active: _active, ...endpoint }) => endpoint);
     return { namespace: undefined, files, endpoints, ports: [] };
   }
+  const userNamespace = remapOf(context, hostConfig)?.path;
+  const owned = userNamespace === undefined ? {} : { ownedBy: userNamespace };
   const sandbox = await network
     .createSandbox(id, {
       hostname: effective.hostname,
@@ -54,6 +59,7 @@ export async function joinNetworks(
       dns: dnsSettings(hostConfig),
       extraHosts: extraHosts(hostConfig),
       sysctls: networkSysctls(hostConfig.sysctls),
+      ...(userNamespace === undefined ? {} : { userNamespace }),
     })
     .catch((error: unknown) => {
       // For a client of a start "not found" means the container.
@@ -63,7 +69,7 @@ export async function joinNetworks(
   const endpoints: EndpointState[] = [];
   for (const endpoint of record.endpoints) endpoints.push(await connectEndpoint(context, record, endpoint));
   const ports = effective.networkDisabled === true ? [] : await publishPorts(context, record);
-  return { namespace: sandbox.path, files, endpoints, ports };
+  return { namespace: sandbox.path, ...owned, files, endpoints, ports };
 }
 
 /** The resolver settings that the user gave. */
@@ -97,16 +103,19 @@ async function joinContainer(context: EngineContext, record: ContainerRecord, re
     });
   }
   const files = networkFiles(context.containers.directoryOf(other.id));
-  const path = sharedNamespace(context, other);
-  return { namespace: path, files, endpoints: [], ports: [] };
+  const { path, owner } = sharedNamespace(context, other);
+  return { namespace: path, ...(owner === undefined ? {} : { ownedBy: owner }), files, endpoints: [], ports: [] };
 }
 
 /** The namespace of a running container, which may itself be the host's or a third one's. */
-function sharedNamespace(context: EngineContext, other: ContainerRecord): string | undefined {
+function sharedNamespace(
+  context: EngineContext,
+  other: ContainerRecord,
+): { readonly path: string | undefined; readonly owner: string | undefined } {
   const mode = parseNetworkMode(other.hostConfig.networkMode);
-  if (mode.kind === "host") return undefined;
+  if (mode.kind === "host") return { path: undefined, owner: undefined };
   if (mode.kind === "container") return sharedNamespace(context, context.containers.resolve(mode.ref));
-  return context.network.getSandbox(other.id).path;
+  return { path: context.network.getSandbox(other.id).path, owner: remapOf(context, other.hostConfig)?.path };
 }
 
 /** Joins one network; what the network gave comes back in the endpoint. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DeadlineExceeded, FailedPrecondition, InvalidArgument, NotFound, systemCode } from "@boxship/base";
 import { descriptorPath, type FileStatus, FileType, openInRoot, statxInBackground } from "@boxship/kernel";
 import type { EngineContext } from "../context.ts";
+import { mapSource, type Remap } from "../remap/remap.ts";
 import type { ContainerRecord, MountPoint } from "./record.ts";
 import { mountSharedMemory } from "./shared-memory.ts";
 
@@ -22,19 +23,25 @@ export interface PreparedMount {
   readonly isFile: boolean;
 }
 
-/** Mounts the writable layer and readies volumes and bind sources; `undo` takes the mounts back. */
+/**
+ * Mounts the writable layer and readies volumes and bind sources; `undo` takes the mounts back.
+ *
+ * @param remap whose owners the files are to have. Without it they have those that are on the disk, which are the
+ *   container's own ids
+ */
 export async function prepareRootfs(
   context: EngineContext,
   record: ContainerRecord,
   undo: AsyncDisposableStack,
+  remap: Remap | undefined,
 ): Promise<PreparedRootfs> {
   const { id } = record;
-  const path = context.snapshotter.mountContainer(id);
+  const path = context.snapshotter.mountContainer(id, { mapped: remap !== undefined });
   undo.defer(() => context.snapshotter.unmountContainer(id));
-  mountSharedMemory(context, record, undo);
+  mountSharedMemory(context, record, undo, remap);
   const mounts: PreparedMount[] = [];
   for (const point of record.mounts) {
-    const source = await prepareSource(context, record, path, point, undo);
+    const source = await prepareSource(context, { record, rootfs: path, remap, point }, undo);
     const isFile = point.type === "bind" && !point.readWrite && (await typeOf(context, source)) !== FileType.Directory;
     mounts.push({ point, source, isFile });
   }
@@ -45,12 +52,19 @@ async function typeOf(context: EngineContext, path: string): Promise<number> {
   return (await sourceStatus(context, path)).mode & FileType.Mask;
 }
 
-/** Readies what one mount point shows; `undo` takes it back. @param rootfs the container's root, mounted */
+export interface PrepareSource {
+  readonly record: ContainerRecord;
+  /** The container's root, mounted. */
+  readonly rootfs: string;
+  /** As for {@link prepareRootfs}. */
+  readonly remap: Remap | undefined;
+  readonly point: MountPoint;
+}
+
+/** Readies what one mount point shows; `undo` takes it back. */
 export async function prepareSource(
   context: EngineContext,
-  record: ContainerRecord,
-  rootfs: string,
-  point: MountPoint,
+  { record, rootfs, remap, point }: PrepareSource,
   undo: AsyncDisposableStack,
 ): Promise<string> {
   switch (point.type) {
@@ -63,19 +77,31 @@ export async function prepareSource(
       const name = point.name ?? "";
       const source = await context.volumeStore.mount(name, record.id);
       undo.defer(() => context.volumeStore.unmount(name, record.id));
+      const mapped = (path: string) => withOwners(context, { record, remap, volume: name, path });
       if (point.copyUp === true) {
-        const copied = await context.volumeStore.copyUp(name, rootfs, point.destination);
+        const copied = await context.volumeStore.copyUp(name, rootfs, point.destination, mapped(source));
         if (copied)
           context.logger.debug("filled an empty volume from the image", { volume: name, container: record.id });
       }
-      return insideOf(source, point);
+      return mapped(insideOf(source, point));
     }
     case "image": {
-      const source = await context.images.mountReadOnly(point.name ?? "", `${record.id}-${mountKey(point)}`);
+      const key = `${record.id}-${mountKey(point)}`;
+      const source = await context.images.mountReadOnly(point.name ?? "", key, { mapped: remap !== undefined });
       undo.defer(() => context.images.unmount(`${record.id}-${mountKey(point)}`));
       return insideOf(source, point);
     }
   }
+}
+
+/** Content of a volume as a container's own ids see it; what is on a device of its own has the owners that it has. */
+function withOwners(
+  { volumeStore }: EngineContext,
+  given: Pick<PrepareSource, "record" | "remap"> & { readonly volume: string; readonly path: string },
+): string {
+  const { record, remap, volume, path } = given;
+  if (remap === undefined || volumeStore.get(volume).options["device"] !== undefined) return path;
+  return mapSource(remap, record.id, path);
 }
 
 /** A short name for the mount of an image at one place. */

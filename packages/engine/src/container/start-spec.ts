@@ -1,6 +1,7 @@
-import { writeFile } from "node:fs/promises";
+import { chown, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { Conflict, FailedPrecondition } from "@boxship/base";
+import type { IdRange } from "@boxship/kernel";
 import {
   applyEdits,
   buildSpec,
@@ -10,6 +11,7 @@ import {
   editsOfDrivers,
   type NamespaceChoice,
   NO_EDITS,
+  type OciIdMapping,
   type OciMount,
   type OciSpec,
   parseSeccompProfile,
@@ -17,6 +19,7 @@ import {
   type SpecRequest,
 } from "@boxship/runtime";
 import { currentRecord, type EngineContext } from "../context.ts";
+import { type Remap, remapOf } from "../remap/remap.ts";
 import type { HostConfig } from "./config.ts";
 import { type LinkedContainer, linkEnvironment } from "./link-environment.ts";
 import { DEFAULT_NETWORK } from "./network-mode.ts";
@@ -163,6 +166,9 @@ async function writeNetworkFiles(context: EngineContext, record: ContainerRecord
     writeFile(files.files.hosts, texts.hosts, { mode: 0o644 }),
     writeFile(files.files.hostname, texts.hostname, { mode: 0o644 }),
   ]);
+  const root = remapOf(context, hostConfig)?.root ?? { uid: 0, gid: 0 };
+  if (context.remap !== undefined)
+    await Promise.all(Object.values(files.files).map((file) => chown(file, root.uid, root.gid)));
 }
 
 /** The resolv.conf of a container on the host's network: the host's, but for what the user gave. */
@@ -258,7 +264,22 @@ function containerNamespaces(
     ipc: choice(hostConfig.ipcMode, "ipc"),
     uts: hostConfig.utsMode === "host" ? "host" : "private",
     ...(hostConfig.cgroupnsMode === undefined ? {} : { cgroup: hostConfig.cgroupnsMode }),
+    ...ociUserNamespace(remapOf(context, hostConfig), network.ownedBy),
   };
+}
+
+/** The user namespace of containers, as the runtime is told of it. @param owner of the network namespace that is joined */
+export function ociUserNamespace(
+  remap: Remap | undefined,
+  owner: string | undefined,
+): Pick<NonNullable<SpecRequest["namespaces"]>, "user"> {
+  if (remap === undefined) return {};
+  const { maps, path } = remap;
+  return { user: { uids: ociMap(maps.uids), gids: ociMap(maps.gids), path, ownsNetwork: owner === path } };
+}
+
+function ociMap(ranges: readonly IdRange[]): readonly OciIdMapping[] {
+  return ranges.map(({ inside, outside, count }) => ({ containerID: inside, hostID: outside, size: count }));
 }
 
 function runningPid(context: EngineContext, ref: string, type: string): number {

@@ -24,7 +24,7 @@ import {
   type RequestOptions,
   withDigest,
 } from "@boxship/oci";
-import type { Snapshotter } from "@boxship/storage";
+import type { MountContainerOptions, Snapshotter } from "@boxship/storage";
 import type { ImageRunConfig, RegistryCredentials } from "../engine-api.ts";
 import type { EngineOptions } from "../options.ts";
 import { admitImage } from "./admit-image.ts";
@@ -155,14 +155,18 @@ export class Images implements AsyncDisposable {
   }
 
   /** Mounts an image's files for a container to look at; the mount is named after `key`. */
-  async mountReadOnly(imageId: string, key: string): Promise<string> {
+  async mountReadOnly(
+    imageId: string,
+    key: string,
+    options: Pick<MountContainerOptions, "mapped"> = {},
+  ): Promise<string> {
     const record = this.store.list().find(({ id }) => id === imageId);
     if (record === undefined)
       throw new NotFound(`No such image: ${imageId}`, { subject: { kind: "image", name: imageId } });
     if (!this.#snapshotter.listContainers().some(({ id }) => id === key)) {
       await this.#snapshotter.createContainer(key, topChain(record));
     }
-    return this.#snapshotter.mountContainer(key, { readOnly: true });
+    return this.#snapshotter.mountContainer(key, { ...options, readOnly: true });
   }
 
   async unmount(key: string): Promise<void> {

@@ -38,7 +38,11 @@ export async function engineInfo(context: EngineContext): Promise<EngineInfo> {
     memory: totalmem(),
     hostname: hostname(),
     ipv4Forwarding: (await textOf("/proc/sys/net/ipv4/ip_forward")).trim() === "1",
-    securityOptions: ["name=seccomp,profile=builtin", ...(runtime.host.userNamespace ? ["name=rootless"] : [])],
+    securityOptions: [
+      "name=seccomp,profile=builtin",
+      ...(context.remap === undefined ? [] : ["name=userns"]),
+      ...(runtime.host.userNamespace ? ["name=rootless"] : []),
+    ],
     cdiDirectories: options.cdiDirectories ?? CDI_DIRECTORIES,
     discoveredDevices: (await cdiDevices(context)).names().map((id) => ({ source: "cdi", id })),
     addressPools: options.addressPools ?? [],

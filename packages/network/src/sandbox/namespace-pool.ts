@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "@boxship/base";
-import { bindMount, isMountPoint, setPropagation } from "@boxship/kernel";
+import { bindMount, createOwnedNetwork, descriptorPath, isMountPoint, setPropagation } from "@boxship/kernel";
 import type { NetworkThread } from "../worker/network-thread.ts";
 
 export interface NamespacePoolOptions {
@@ -40,13 +40,26 @@ export class NamespacePool {
     return readdirSync(this.directory).map((name) => join(this.directory, name));
   }
 
-  /** A namespace of the caller's own. */
-  async take(): Promise<string> {
+  /**
+   * A namespace of the caller's own.
+   *
+   * @param userNamespace path of the one that it shall belong to; those are not made ahead. @default this process's
+   */
+  async take(userNamespace?: string): Promise<string> {
+    if (userNamespace !== undefined) return this.#makeOwned(userNamespace);
     const ready = this.#ready.shift();
     this.fill();
     if (ready !== undefined) return ready;
     const [made] = await this.#options.thread.call("prepareNamespaces", { directory: this.directory, count: 1 });
     return made as string;
+  }
+
+  async #makeOwned(userNamespace: string): Promise<string> {
+    using namespace = await createOwnedNetwork(userNamespace);
+    return await this.#options.thread.call("adoptNamespace", {
+      directory: this.directory,
+      namespace: descriptorPath(namespace),
+    });
   }
 
   /** Makes what is missing, in the background. */

@@ -16,7 +16,7 @@ export async function createSandbox(
     if (context.sandboxes.has(id)) {
       throw new AlreadyExists(`sandbox ${id} already exists`, { subject: { kind: "sandbox", name: id } });
     }
-    const path = await context.pool.take();
+    const path = await context.pool.take(options.userNamespace);
     try {
       const sysctls = options.sysctls ?? {};
       if (Object.keys(sysctls).length > 0) await context.thread.call("writeSysctls", { namespace: path, sysctls });

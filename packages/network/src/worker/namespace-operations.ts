@@ -6,10 +6,13 @@ import {
   bindNamespace,
   bindSocket,
   createNamespace,
+  type Fd,
+  inNamespace,
   NetlinkSocket,
   Nftables,
   type NftCommand,
   type NftStatement,
+  openNamespace,
   portBytes,
   setLink,
   unbindNamespace,
@@ -33,15 +36,34 @@ const PROTOCOL = { udp: Buffer.of(17), tcp: Buffer.of(6) } as const;
  */
 export function prepareNamespaces(_context: WorkerContext, request: PrepareNamespaces): string[] {
   return Array.from({ length: request.count }, () => {
-    const path = join(request.directory, randomBytes(6).toString("hex"));
-    using namespace = createNamespace("net", () => {
-      using route = new NetlinkSocket();
-      setLink(route, "lo", { up: true });
-      setIPv6("default", false);
-    });
-    bindNamespace(namespace, path);
-    return path;
+    using namespace = createNamespace("net", prepareInside);
+    return keepNamespace(namespace, request.directory);
   });
+}
+
+export interface AdoptNamespace {
+  readonly directory: string;
+  /** A path that leads to it, such as one of a descriptor of this process. */
+  readonly namespace: string;
+}
+
+/** As {@link prepareNamespaces}, for a namespace that somebody else has made. */
+export function adoptNamespace(_context: WorkerContext, request: AdoptNamespace): string {
+  using namespace = openNamespace(request.namespace);
+  inNamespace(namespace, "net", prepareInside);
+  return keepNamespace(namespace, request.directory);
+}
+
+function prepareInside(): void {
+  using route = new NetlinkSocket();
+  setLink(route, "lo", { up: true });
+  setIPv6("default", false);
+}
+
+function keepNamespace(namespace: Fd, directory: string): string {
+  const path = join(directory, randomBytes(6).toString("hex"));
+  bindNamespace(namespace, path);
+  return path;
 }
 
 /**

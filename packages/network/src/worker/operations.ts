@@ -1,6 +1,12 @@
 import { attachEndpoint, detachEndpoint, removeLink, setDefaultRoutes } from "./endpoint-operations.ts";
 import { forgetFlows, listForwardDrops, runNft } from "./firewall-operations.ts";
-import { prepareNamespaces, releaseNamespace, reopenResolver, writeSysctls } from "./namespace-operations.ts";
+import {
+  adoptNamespace,
+  prepareNamespaces,
+  releaseNamespace,
+  reopenResolver,
+  writeSysctls,
+} from "./namespace-operations.ts";
 import { enableForwarding, ensureBridge, ensureParent, readHostState, routeLocalnet } from "./network-operations.ts";
 import { findPortOwner } from "./port-owner.ts";
 
@@ -16,6 +22,7 @@ export const operations = {
   listForwardDrops,
   reopenResolver,
   prepareNamespaces,
+  adoptNamespace,
   readHostState,
   releaseNamespace,
   removeLink,

@@ -1,6 +1,7 @@
 import type { Clock, Logger } from "@boxship/base";
 import {
   cgroupLayout,
+  type PrivateNull,
   type Process,
   type RunOptions,
   type RunResult,
@@ -26,6 +27,8 @@ export interface RuntimeBinary {
   readonly kind: "runc" | "crun" | "other";
   /** Works only where the cgroup v2 tree of a hybrid host is out of sight. */
   readonly needsLauncher: boolean;
+  /** Gives the standard streams of a process to its user, null devices too. */
+  readonly givesDevicesAway: boolean;
 }
 
 /** What the verbs of this package work with. */
@@ -37,6 +40,8 @@ export interface Context {
   /** Whether the launcher's namespace sees by itself what is mounted at a path, and below it, later. */
   readonly follows: (path: string) => boolean;
   readonly filters: SeccompFilters;
+  /** Null devices that may be given away. */
+  readonly nulls: PrivateNull | undefined;
   readonly exits: ExitWatch;
   readonly conmons: ConmonWatch;
   readonly criu: Criu;

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import {
@@ -11,6 +11,7 @@ import {
   systemCode,
 } from "@boxship/base";
 import type { CreateContainer } from "../contract.ts";
+import type { OciIdMapping, OciSpec } from "../spec/oci.ts";
 import { prepareCgroupParent } from "./cgroup-parent.ts";
 import { restoreFailure } from "./checkpoint.ts";
 import { type StartedConmon, startConmon } from "./conmon.ts";
@@ -53,6 +54,8 @@ export async function createContainer(
     writeFileSync(context.layout.bundleFile(id, "conmon.pid"), String(conmon.process.pid), { mode: 0o600 });
     const created = await within(context, container, conmon);
     if ("failure" in created) throw createError(context, container, created.failure);
+    // One that is restored runs already, and could have put other files there.
+    if (container.restoreFrom === undefined) giveStreams(created.pid, spec);
     filtered.learn();
     context.exits.expect(id);
     context.exits.check(id);
@@ -67,6 +70,31 @@ export async function createContainer(
     });
     throw error;
   }
+}
+
+/**
+ * Gives the pipes that are a process's standard streams to its user, if that is one of another user namespace: it could
+ * not open them again by name (`/dev/stdout`).
+ */
+function giveStreams(pid: number, { linux, process: { terminal, user } }: OciSpec): void {
+  const { uidMappings = [], gidMappings = [] } = linux;
+  if (terminal === true || uidMappings.length === 0) return;
+  const [uid, gid] = [outside(user.uid, uidMappings), outside(user.gid, gidMappings)];
+  if (uid === undefined || gid === undefined) return;
+  for (const descriptor of [0, 1, 2]) {
+    const path = `/proc/${pid}/fd/${descriptor}`;
+    try {
+      if (statSync(path).isFIFO()) chownSync(path, uid, gid);
+    } catch (error) {
+      // It has ended already.
+      if (systemCode(error) !== "ENOENT" && systemCode(error) !== "ESRCH") throw error;
+    }
+  }
+}
+
+function outside(id: number, maps: readonly OciIdMapping[]): number | undefined {
+  const range = maps.find(({ containerID, size }) => id >= containerID && id < containerID + size);
+  return range === undefined ? undefined : range.hostID + id - range.containerID;
 }
 
 /**

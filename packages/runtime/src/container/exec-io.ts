@@ -1,3 +1,4 @@
+import { fchownSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
@@ -7,6 +8,7 @@ import {
   listenConsoleSocket,
   makeRaw,
   openPseudoTerminal,
+  type PrivateNull,
   pipe,
   readableFrom,
   type SpawnOptions,
@@ -14,9 +16,15 @@ import {
   writableTo,
 } from "@boxship/kernel";
 import type { ExecRequest, TerminalSize } from "../contract.ts";
-import type { RuntimeBinary } from "./context.ts";
+import type { Context, RuntimeBinary } from "./context.ts";
 import { FrameStream } from "./frame-stream.ts";
 import type { Layout } from "./layout.ts";
+
+/** Outside of the user namespace. */
+export interface StreamOwner {
+  readonly uid: number;
+  readonly gid: number;
+}
 
 /** Our side of a running exec's standard streams. */
 export interface ExecStreams {
@@ -41,8 +49,15 @@ export interface ExecIo {
   dispose(): void;
 }
 
-export function openExecIo(layout: Layout, request: ExecRequest, runtime: RuntimeBinary): ExecIo {
-  if (!request.terminal) return pipeIo(request);
+/** @param owner of the process in a user namespace, who must be able to open its streams again by name */
+export function openExecIo(
+  context: Context,
+  request: ExecRequest,
+  runtime: RuntimeBinary,
+  owner: StreamOwner | undefined,
+): ExecIo {
+  const { layout } = context;
+  if (!request.terminal) return pipeIo(request, runtime.givesDevicesAway ? context.nulls : undefined, owner);
   // runc takes a console socket only when it does not wait for the process, and crun does not pass a size on.
   return runtime.kind === "crun" ? consoleIo(layout, request) : relayIo(request);
 }
@@ -53,26 +68,38 @@ async function textOf(output: Readable): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-function pipeIo(request: ExecRequest): ExecIo {
+/** @param nulls where null devices come from, if the machine's own would be given away */
+function pipeIo(request: ExecRequest, nulls: PrivateNull | undefined, owner: StreamOwner | undefined): ExecIo {
   const stderr = pipe();
   const stdout = request.detach ? undefined : pipe();
   const input = request.stdin && !request.detach ? pipe() : undefined;
   const stdin = input === undefined ? undefined : writableTo(input.writeEnd);
+  if (owner !== undefined) {
+    for (const end of [input?.readEnd, stdout?.writeEnd, stderr.writeEnd]) {
+      if (end !== undefined) fchownSync(end.number, owner.uid, owner.gid);
+    }
+  }
+  const nothing = input !== undefined && stdout !== undefined ? undefined : nulls?.open();
   const output = new FrameStream([
     ...(stdout === undefined ? [] : [{ stream: "stdout" as const, readable: readableFrom(stdout.readEnd) }]),
     { stream: "stderr" as const, readable: readableFrom(stderr.readEnd) },
   ]);
   return {
     args: [],
-    stdio: { 0: input?.readEnd ?? "null", 1: stdout?.writeEnd ?? "null", 2: stderr.writeEnd },
+    stdio: {
+      0: input?.readEnd ?? nothing ?? "null",
+      1: stdout?.writeEnd ?? nothing ?? "null",
+      2: stderr.writeEnd,
+    },
     launched: () => {
-      for (const fd of [input?.readEnd, stdout?.writeEnd, stderr.writeEnd]) fd?.close();
+      for (const fd of [input?.readEnd, stdout?.writeEnd, stderr.writeEnd, nothing]) fd?.close();
     },
     connect: async () => ({ stdin, output, resize: () => false }),
     complaint: () => textOf(output),
     dispose: () => {
       stdin?.destroy();
       output.destroy();
+      nothing?.close();
     },
   };
 }

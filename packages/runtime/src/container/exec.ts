@@ -1,10 +1,19 @@
-import { rmSync, writeFileSync } from "node:fs";
-import { AlreadyExists, type BoxshipError, FailedPrecondition } from "@boxship/base";
-import { type Process, type ExitStatus as ProcessExit, signalNumber } from "@boxship/kernel";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { AlreadyExists, type BoxshipError, FailedPrecondition, systemCode } from "@boxship/base";
+import {
+  type IdKind,
+  idOutside,
+  idRanges,
+  namespaceId,
+  namespacePath,
+  type Process,
+  type ExitStatus as ProcessExit,
+  signalNumber,
+} from "@boxship/kernel";
 import type { AttachStreams, ExecHandle, ExecRequest, ExitStatus } from "../contract.ts";
 import { serializeOci } from "../spec/serialize.ts";
 import { type Context, launch, RUNTIME_ENVIRONMENT, type RuntimeBinary, runtimeOptions } from "./context.ts";
-import { type ExecIo, type ExecStreams, openExecIo } from "./exec-io.ts";
+import { type ExecIo, type ExecStreams, openExecIo, type StreamOwner } from "./exec-io.ts";
 import type { ExecPids } from "./exec-pids.ts";
 import { exitFromCode } from "./exit-watch.ts";
 import type { FrameStream } from "./frame-stream.ts";
@@ -42,7 +51,7 @@ export async function execInContainer(
   };
   forget();
   const started = pids.expect(execId);
-  const io = openExecIo(layout, request, runtime);
+  const io = openExecIo(context, request, runtime, streamOwner(context, id, request));
   let child: Process;
   try {
     writeFileSync(layout.execFile(execId, "container"), id, { mode: 0o600 });
@@ -69,6 +78,23 @@ export async function execInContainer(
   const pid = await Promise.race([started, ended]);
   if (pid === undefined) throw await execFailure(id, request, io);
   return handleOf(context, request, { child, exited, pid, streams: await io.connect() });
+}
+
+/** Who a process is outside of the container's user namespace, if that is another than ours. */
+function streamOwner({ layout }: Context, id: string, { process }: ExecRequest): StreamOwner | undefined {
+  const pid = readPid(layout.bundleFile(id, "pid"));
+  if (pid === undefined) return undefined;
+  try {
+    if (namespaceId(namespacePath("user", pid)) === namespaceId(namespacePath("user"))) return undefined;
+    const outside = (kind: IdKind, own: number) =>
+      idOutside(own, idRanges(kind, readFileSync(`/proc/${pid}/${kind}_map`, "latin1")));
+    const [uid, gid] = [outside("uid", process.user.uid), outside("gid", process.user.gid)];
+    return uid === undefined || gid === undefined ? undefined : { uid, gid };
+  } catch (error) {
+    // The container has just ended, which the runtime will say.
+    if (systemCode(error) === "ENOENT" || systemCode(error) === "ESRCH") return undefined;
+    throw error;
+  }
 }
 
 function execArguments(

@@ -74,7 +74,7 @@ function defaultMounts(request: SpecRequest, host: MountFacts): readonly OciMoun
     sysMount(request),
     // Without groups of its own a container would be shown all of the host's.
     ...(host.cgroup.version === "none" ? [] : [cgroups]),
-    { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
+    mqueueMount(request),
     ...shmMount(request),
   ];
 }
@@ -92,10 +92,20 @@ function procMount({ namespaces }: SpecRequest, { userNamespace }: MountFacts): 
 function sysMount(request: SpecRequest): OciMount {
   const { user, network } = request.namespaces ?? {};
   const options = ["nosuid", "noexec", "nodev", ...(request.privileged ? [] : ["ro"])];
-  if (user !== undefined && network !== undefined && network !== "private") {
+  if (user !== undefined && network !== undefined && network !== "private" && user.ownsNetwork !== true) {
     return { destination: "/sys", type: "bind", source: "/sys", options: ["rbind", ...options] };
   }
   return { destination: "/sys", type: "sysfs", source: "sysfs", options };
+}
+
+/** Nor may it mount the message queues of an IPC namespace that is not its own. */
+function mqueueMount({ namespaces }: SpecRequest): OciMount {
+  const options = ["nosuid", "noexec", "nodev"];
+  const destination = "/dev/mqueue";
+  if (namespaces?.user !== undefined && namespaces.ipc === "host") {
+    return { destination, type: "bind", source: destination, options: ["rbind", ...options] };
+  }
+  return { destination, type: "mqueue", source: "mqueue", options };
 }
 
 function shmMount(request: SpecRequest): readonly OciMount[] {

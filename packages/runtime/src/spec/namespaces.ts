@@ -29,7 +29,7 @@ export function resolveNamespaces(request: NamespaceRequest, host: HostFacts): r
     if (request.user.uids.length === 0 || request.user.gids.length === 0) {
       throw new InvalidArgument("a user namespace needs at least one uid and one gid mapping");
     }
-    result.push({ type: "user" });
+    result.push({ type: "user", ...(request.user.path === undefined ? {} : { path: request.user.path }) });
   }
   return result;
 }

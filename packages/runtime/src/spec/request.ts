@@ -79,7 +79,14 @@ export interface NamespaceRequest {
   /** @default "private" on cgroup v2, "host" otherwise, as Docker */
   readonly cgroup?: NamespaceChoice;
   /** A user namespace with these mappings. @default the host's */
-  readonly user?: { readonly uids: readonly OciIdMapping[]; readonly gids: readonly OciIdMapping[] };
+  readonly user?: {
+    readonly uids: readonly OciIdMapping[];
+    readonly gids: readonly OciIdMapping[];
+    /** One that exists, with exactly these. @default a new one */
+    readonly path?: string;
+    /** The network namespace that is joined belongs to it. @default false */
+    readonly ownsNetwork?: boolean;
+  };
 }
 
 export interface DeviceRequest {

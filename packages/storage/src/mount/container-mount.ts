@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { FailedPrecondition, InvalidArgument, systemCode } from "@boxship/base/errors";
 import {
   attachMountOn,
@@ -7,6 +8,9 @@ import {
   type FilesystemOption,
   FileType,
   fstat,
+  type IdKind,
+  idOutside,
+  idRanges,
   inNamespace,
   MountAttribute,
   MountFlag,
@@ -48,18 +52,27 @@ export function attachContainerMount({ pid, destination, rootfs, content }: Cont
   using mounted = content.type === "tmpfs" ? tmpfs(content.options) : bind(content);
   const isDirectory = (fstat(mounted).mode & FileType.Mask) === FileType.Directory;
   using namespace = openContainer(pid);
+  const owner = rootOf(pid);
   const attach = () =>
     inNamespace(namespace, "mnt", () => {
-      using target = openMountTarget("/", destination, isDirectory);
+      using target = openMountTarget("/", destination, isDirectory, owner);
       attachMountOn(mounted, target);
     });
   try {
     attach();
   } catch (error) {
     if (systemCode(error) !== "EROFS") throw error;
-    openMountTarget(rootfs, destination, isDirectory).close();
+    openMountTarget(rootfs, destination, isDirectory, owner).close();
     attach();
   }
+}
+
+/** Root of a container that is in a user namespace, as it is called outside. */
+function rootOf(pid: number): { readonly uid: number; readonly gid: number } | undefined {
+  if (namespaceId(namespacePath("user", pid)) === namespaceId(namespacePath("user"))) return undefined;
+  const outside = (kind: IdKind) => idOutside(0, idRanges(kind, readFileSync(`/proc/${pid}/${kind}_map`, "latin1")));
+  const [uid, gid] = [outside("uid"), outside("gid")];
+  return uid === undefined || gid === undefined ? undefined : { uid, gid };
 }
 
 /** Takes the mount at a place away from a container; without effect when nothing is mounted there. For a worker thread. */

@@ -1,7 +1,7 @@
 import { readlinkSync } from "node:fs";
 import { posix } from "node:path";
 import { FailedPrecondition, systemCode } from "@boxship/base/errors";
-import { descriptorPath, type Fd, mkdirat, mknodat, openInRoot } from "@boxship/kernel";
+import { AtFlag, descriptorPath, type Fd, fchownat, mkdirat, mknodat, openInRoot } from "@boxship/kernel";
 
 const DIRECTORY_MODE = 0o755;
 const REGULAR_FILE = 0o100_755;
@@ -12,16 +12,23 @@ const REGULAR_FILE = 0o100_755;
  *
  * @param root an absolute path, itself trusted
  * @param isDirectory what to make
+ * @param owner of what is made. @default this process's
  */
-export function openMountTarget(root: string, destination: string, isDirectory: boolean): Fd {
+export function openMountTarget(
+  root: string,
+  destination: string,
+  isDirectory: boolean,
+  owner?: { readonly uid: number; readonly gid: number },
+): Fd {
   const found = openPlace(root, destination);
   if (found !== undefined) return found;
   const parent = posix.dirname(destination);
   {
-    using directory = openMountTarget(root, parent, true);
+    using directory = openMountTarget(root, parent, true, owner);
     makeIn(directory, posix.basename(destination), isDirectory);
   }
   const made = openPlace(root, destination);
+  if (made !== undefined && owner !== undefined) fchownat(made, "", owner.uid, owner.gid, AtFlag.EmptyPath);
   // A link that leads nowhere is the one thing that is neither there nor can be made.
   if (made === undefined) throw new FailedPrecondition(`${destination} is a link that leads nowhere`);
   return made;

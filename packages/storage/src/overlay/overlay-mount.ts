@@ -1,5 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, statfsSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { errorMessage, ResourceExhausted, systemCode, Unsupported } from "@boxship/base/errors";
 import {
   CurrentDirectory,
@@ -102,13 +102,15 @@ function mountByData({ lowers, upper, work, target, options }: OverlayMount): vo
 /**
  * Finds out how overlays can be mounted on the file system of `root`, by mounting one.
  *
+ * @param plain the same directory where files can be made, if that is another place
  * @throws Unsupported when they cannot be
  */
-export function probeOverlay(root: string): OverlayMethod {
-  const directory = mkdtempSync(join(root, "probe-"));
+export function probeOverlay(root: string, plain = root): OverlayMethod {
+  const made = mkdtempSync(join(plain, "probe-"));
+  const directory = join(root, basename(made));
   try {
     const [lower, upper, work, target] = ["lower", "upper", "work", "merged"].map((name) => join(directory, name));
-    for (const path of [lower, upper, work, target]) mkdirSync(path as string);
+    for (const name of ["lower", "upper", "work", "merged"]) mkdirSync(join(made, name));
     const request = {
       lowers: [lower as string],
       upper: upper as string,
@@ -127,7 +129,7 @@ export function probeOverlay(root: string): OverlayMethod {
     }
     throw unsupported(root, failures);
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    rmSync(made, { recursive: true, force: true });
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, renameSync, statSync } from "node:fs";
 import { mkdir, open, rename } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Logger, silentLogger, syncDirectory } from "@boxship/base";
 import {
   AlreadyExists,
@@ -11,8 +11,9 @@ import {
   Internal,
   NotFound,
   systemCode,
+  Unsupported,
 } from "@boxship/base/errors";
-import { findMounts, releaseMountsBelow } from "@boxship/kernel";
+import { detachMount, findMounts, releaseMountsBelow } from "@boxship/kernel";
 import type {
   ContainerInfo,
   CreateContainerOptions,
@@ -26,7 +27,8 @@ import { measureTree, syncFilesystem } from "../storage-pool.ts";
 import { explainDiskError } from "../tree/disk-error.ts";
 import { OverlayStage } from "./layer-stage.ts";
 import { LayerTable } from "./layer-table.ts";
-import { filesystemType, mountOverlay, type OverlayMethod, probeOverlay } from "./overlay-mount.ts";
+import { MappedTree, type SnapshotMapping } from "./mapped-tree.ts";
+import { filesystemType, mountOverlay, type OverlayMethod, type OverlayMount, probeOverlay } from "./overlay-mount.ts";
 import {
   type ContainerRecord,
   checkContainerId,
@@ -45,6 +47,8 @@ export interface SnapshotterOptions {
   readonly root: string;
   /** @default silent */
   readonly logger?: Logger;
+  /** For containers that are in a user namespace. @default none can be mounted for them */
+  readonly mapping?: SnapshotMapping;
 }
 
 interface Container extends ContainerRecord {
@@ -81,6 +85,7 @@ export class Snapshotter implements SnapshotStore {
   readonly #stages = new Set<OverlayStage>();
   readonly #usages = new Map<string, Promise<TreeUsage>>();
   readonly #logger: Logger;
+  #mapped: MappedTree | undefined;
 
   private constructor(options: SnapshotterOptions, places: Places, method: OverlayMethod) {
     const { root, logger = silentLogger } = options;
@@ -131,6 +136,7 @@ export class Snapshotter implements SnapshotStore {
     const snapshotter = new Snapshotter(options, places, probeOverlay(places.stages));
     snapshotter.#trash.empty();
     await snapshotter.#openWritableLayers();
+    if (options.mapping !== undefined) snapshotter.#openMapping(root, options.mapping);
     return snapshotter;
   }
 
@@ -145,6 +151,13 @@ export class Snapshotter implements SnapshotStore {
     }
   }
 
+  #openMapping(root: string, mapping: SnapshotMapping): void {
+    const mapped = new MappedTree(root, mapping);
+    for (const place of [root, this.#places.containers]) mapped.openWay(place);
+    probeOverlay(mapped.pathOf(this.#places.stages), this.#places.stages);
+    this.#mapped = mapped;
+  }
+
   /**
    * Gives the removal of files a moment; the next to open goes on with it. Mounts of containers stay: these outlive the
    * process.
@@ -154,6 +167,8 @@ export class Snapshotter implements SnapshotStore {
       if (!container.mounted) await closeWritableLayer(this.#directoryOf(container.id), container);
     }
     await this.#trash.close();
+    this.#mapped?.[Symbol.dispose]();
+    this.#mapped = undefined;
   }
 
   has(chainId: string): boolean {
@@ -271,15 +286,12 @@ export class Snapshotter implements SnapshotStore {
     const container = this.#container(id);
     const target = this.mergedDirectory(id);
     if (container.mounted) return target;
-    const lowers = this.lowerDirectories(id);
+    const own = this.lowerDirectories(id);
+    const lowers = own.length === 0 ? [this.#places.empty] : own;
+    const directories = { lowers, upper: this.upperDirectory(id), work: this.workDirectory(id) };
     try {
-      mountOverlay(this.#method, {
-        lowers: lowers.length === 0 ? [this.#places.empty] : lowers,
-        upper: this.upperDirectory(id),
-        work: this.workDirectory(id),
-        target,
-        options,
-      });
+      if (options.mapped === true) this.#mountMapped(container, { ...directories, target, options });
+      else mountOverlay(this.#method, { ...directories, target, options });
     } catch (error) {
       if (systemCode(error) === undefined) throw error;
       throw new Internal(`the file system of container ${id} cannot be mounted: ${errorMessage(error)}`, {
@@ -289,6 +301,26 @@ export class Snapshotter implements SnapshotStore {
     }
     container.mounted = true;
     return target;
+  }
+
+  #mountMapped({ id, sizeLimit }: Container, { lowers, upper, work, ...rest }: OverlayMount): void {
+    const mapped = this.#mapped;
+    if (mapped === undefined) throw new Unsupported("this engine has no user namespace for containers");
+    const directory = this.#directoryOf(id);
+    mapped.openWay(directory);
+    const below = lowers.map((path) => mapped.pathOf(path));
+    if (sizeLimit === undefined) {
+      mountOverlay(this.#method, { lowers: below, upper: mapped.pathOf(upper), work: mapped.pathOf(work), ...rest });
+      return;
+    }
+    const other = join(directory, "mapped");
+    mapped.mountOther(dirname(upper), other);
+    try {
+      mountOverlay(this.#method, { lowers: below, upper: join(other, "upper"), work: join(other, "work"), ...rest });
+    } finally {
+      // The overlay keeps what it needs of it.
+      detachMount(other);
+    }
   }
 
   async unmountContainer(id: string): Promise<void> {

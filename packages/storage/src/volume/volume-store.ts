@@ -353,9 +353,10 @@ export class VolumeStore implements AsyncDisposable {
    * attributes and times. All of it or, after a crash, none (volumes with a device: possibly a part).
    *
    * @param rootfs a container's mounted file system; no link in it leads out of it
+   * @param target where the volume is seen with the same owners as the container's files. @default its mountpoint
    * @returns whether anything was copied
    */
-  async copyUp(name: string, rootfs: string, path: string): Promise<boolean> {
+  async copyUp(name: string, rootfs: string, path: string, target?: string): Promise<boolean> {
     return await this.#locks.run(name, async () => {
       const volume = this.#volume(name);
       if ((await readdir(volume.mountpoint)).length > 0) return false;
@@ -364,7 +365,7 @@ export class VolumeStore implements AsyncDisposable {
       const marked = volume.mount === undefined;
       try {
         if (marked) await writeFile(marker, "");
-        const copied = await copyTreeAway({ root: rootfs, path, target: volume.mountpoint });
+        const copied = await copyTreeAway({ root: rootfs, path, target: target ?? volume.mountpoint });
         if (marked) await unlink(marker);
         return copied;
       } catch (error) {

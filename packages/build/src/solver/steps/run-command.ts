@@ -1,7 +1,15 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InvalidArgument } from "@boxship/base";
-import type { EngineContext } from "@boxship/engine";
+import {
+  checkRemapped,
+  type EngineContext,
+  mapSource,
+  ociUserNamespace,
+  type Remap,
+  releaseSources,
+  remappedRuntime,
+} from "@boxship/engine";
 import {
   buildSpec,
   type ExitStatus,
@@ -45,23 +53,37 @@ export const DEFAULT_MOUNT_POINTS = ["/proc", "/dev", "/sys"];
  */
 export async function runCommand(session: BuildSession, root: WorkingRoot, command: Command): Promise<void> {
   await using owned = new AsyncDisposableStack();
-  const directory = await secretDirectory(session.parts.engine, owned);
+  const { engine } = session.parts;
+  const { remap } = engine;
+  checkRemapped(engine, { privileged: command.insecure, networkMode: command.network });
+  const directory = await secretDirectory(engine, owned);
   const opened = await openMounts(session, command.mounts, root.path, directory, owned);
   const wish = { id: command.id, network: command.network, hostname: hostnameOf(session, command.id) };
   const extraHosts = session.request.extraHosts ?? [];
   const network = await joinNetwork(session.parts.engine, { ...wish, extraHosts }, directory, owned);
   const script = command.file === undefined ? [] : [await scriptMount(directory, command.file)];
-  const mounts = [...network.mounts, ...opened.mounts, ...script];
+  const mounts = withOwners(remap, command.id, [...network.mounts, ...opened.mounts, ...script]);
+  owned.defer(() => releaseSources(remap, command.id));
   const points = [...DEFAULT_MOUNT_POINTS, ...mounts.map(({ destination }) => destination)];
   const stubs = await findMountStubs(root.path, points);
   for (const { path, above } of stubs) root.touched.push(path, above);
   const cwd = command.state.config.WorkingDir || "/";
-  await makeDirectory(root.path, cwd);
+  await makeDirectory(root.path, cwd, remap?.root);
   const spec = specOf(session, root, command, { cwd, mounts, env: opened.env, namespace: network.namespace });
   const { status, output } = await execute(session, command, spec);
   await removeMountStubs(root.path, stubs);
   session.signal.throwIfAborted();
   if (status.code !== 0) throw new CommandFailed(command.args, status, output);
+}
+
+/** In a user namespace sources are shown with the owners that it knows. Other trees of layers are so already. */
+function withOwners(remap: Remap | undefined, id: string, mounts: readonly OciMount[]): readonly OciMount[] {
+  if (remap === undefined) return mounts;
+  return mounts.map((mount) =>
+    mount.type === "bind" && mount.source !== undefined
+      ? { ...mount, source: mapSource(remap, id, mount.source) }
+      : mount,
+  );
 }
 
 async function scriptMount(directory: string, file: NonNullable<Command["file"]>): Promise<OciMount> {
@@ -87,7 +109,7 @@ export interface NetworkWish {
 
 /** Gives a command its network and the files that go with it. Both last as long as `owned`. */
 export async function joinNetwork(
-  { network }: EngineContext,
+  { network, remap }: EngineContext,
   { id, network: mode, hostname, extraHosts: given }: NetworkWish,
   directory: string,
   owned: AsyncDisposableStack,
@@ -117,7 +139,11 @@ export async function joinNetwork(
   if (mode === "host") {
     return { namespace: undefined, mounts: await write(network.hostResolvConf(), network.hostHostsFile(extraHosts)) };
   }
-  const sandbox = await network.createSandbox(id, { hostname, extraHosts });
+  const sandbox = await network.createSandbox(id, {
+    hostname,
+    extraHosts,
+    ...(remap === undefined ? {} : { userNamespace: remap.path }),
+  });
   owned.defer(() => network.removeSandbox(id));
   if (mode !== "none") {
     const name = mode === "default" || mode === "" ? "bridge" : mode;
@@ -165,7 +191,10 @@ function specOf(session: BuildSession, root: WorkingRoot, command: Command, part
     privileged: command.insecure,
     rlimits: (request.ulimits ?? []).map(({ name, soft, hard }) => ({ type: name, soft, hard })),
     ...(request.shmSize === undefined || request.shmSize === 0 ? {} : { shmSize: request.shmSize }),
-    namespaces: { network: parts.namespace === undefined ? "host" : { path: parts.namespace } },
+    namespaces: {
+      network: parts.namespace === undefined ? "host" : { path: parts.namespace },
+      ...ociUserNamespace(engine.remap, engine.remap?.path),
+    },
     ...(request.resources === undefined ? {} : { resources: request.resources }),
     cgroupsPath: `${parent.startsWith("/") ? parent : `/${parent}`}/${command.id}`,
   };
@@ -177,13 +206,19 @@ async function execute(
   command: Command,
   spec: OciSpec,
 ): Promise<{ readonly status: ExitStatus; readonly output: string }> {
-  const { runtime } = session.parts.engine;
+  const { runtime, remap } = session.parts.engine;
   const { id, vertex } = command;
   await using owned = new AsyncDisposableStack();
   const exited = Promise.withResolvers<ExitStatus>();
   owned.use(runtime.onExit((other, status) => void (other === id && exited.resolve(status))));
   owned.defer(() => runtime.delete(id));
-  await runtime.create({ id, spec, terminal: false, stdin: false });
+  await runtime.create({
+    id,
+    spec,
+    terminal: false,
+    stdin: false,
+    ...(remap === undefined ? {} : { runtime: remappedRuntime(session.parts.engine) }),
+  });
   const streams = await runtime.attach(id, { stdin: false, stdout: true, stderr: true });
   owned.defer(() => streams.close());
   let output = Buffer.alloc(0);

@@ -117,7 +117,8 @@ export async function openMounts(
   const mounts: OciMount[] = [];
   const env: string[] = [];
   for (const [index, plan] of planned.entries()) {
-    const place: Place = { session, rootPath, directory: join(directory, `mount-${index}`), owned };
+    const mapped = session.parts.engine.remap !== undefined;
+    const place: Place = { session, rootPath, directory: join(directory, `mount-${index}`), owned, mapped };
     const opened = await openMount(place, plan);
     if (opened === undefined) continue;
     if (opened.mount !== undefined) mounts.push(opened.mount);
@@ -131,6 +132,8 @@ interface Place {
   readonly rootPath: string;
   readonly directory: string;
   readonly owned: AsyncDisposableStack;
+  /** The command is in the engine's user namespace. */
+  readonly mapped: boolean;
 }
 
 interface OpenMount {
@@ -162,7 +165,11 @@ function bindOf(source: string, destination: string, readOnly: boolean): OciMoun
 
 async function openBind(place: Place, { mount, target, from }: PlannedMount): Promise<OpenMount> {
   const source = mount.source ?? "/";
-  const tree = await treeOf(place, from ?? { context: undefined }, mount.readOnly, source);
+  const tree = await treeOf(place, from ?? { context: undefined }, {
+    readOnly: mount.readOnly,
+    source,
+    bound: true,
+  });
   return { mount: bindOf(insideOf(tree, source), target, mount.readOnly) };
 }
 
@@ -170,11 +177,10 @@ async function openBind(place: Place, { mount, target, from }: PlannedMount): Pr
 async function treeOf(
   place: Place,
   from: NonNullable<PlannedMount["from"]>,
-  readOnly: boolean,
-  source: string,
+  { readOnly, source, bound }: { readonly readOnly: boolean; readonly source: string; readonly bound: boolean },
 ): Promise<string> {
   const { session, owned } = place;
-  if ("layers" in from) return rootFor(session, from.layers, readOnly, owned);
+  if ("layers" in from) return rootFor(session, from.layers, { readOnly, mapped: place.mapped && bound }, owned);
   const { path, ignore } =
     from.context === undefined ? await session.contexts.main([source]) : await session.contexts.named(from.context);
   if (readOnly && ignore.length === 0) return path;
@@ -188,7 +194,7 @@ async function treeOf(
 async function rootFor(
   session: BuildSession,
   layers: StageState["layers"],
-  readOnly: boolean,
+  { readOnly, mapped }: { readonly readOnly: boolean; readonly mapped: boolean },
   owned: AsyncDisposableStack,
 ): Promise<string> {
   const ready = Promise.withResolvers<string>();
@@ -200,7 +206,7 @@ async function rootFor(
       ready.resolve(path);
       await released.promise;
     },
-    { readOnly },
+    { readOnly, mapped },
   );
   holding.catch((error: unknown) => ready.reject(error));
   owned.defer(async () => {
@@ -232,7 +238,7 @@ async function openCache(place: Place, { mount, target, from }: PlannedMount): P
 
 async function fillCache(place: Place, mount: RunMount, from: PlannedMount["from"], path: string): Promise<void> {
   if (from !== undefined) {
-    const tree = await treeOf(place, from, true, mount.source ?? "/");
+    const tree = await treeOf(place, from, { readOnly: true, source: mount.source ?? "/", bound: false });
     const selection = { root: tree, sources: [mount.source ?? "/"] };
     await copyFiles({ selection, target: path, destination: "/" }, place.session.signal);
   }

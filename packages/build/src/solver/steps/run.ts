@@ -69,7 +69,7 @@ export async function run(
             }
             return finishLayer(session, root, state.layers, done);
           },
-          { id },
+          { id, mapped: session.parts.engine.remap !== undefined },
         );
       }),
   };

@@ -29,7 +29,7 @@ export const containerCreate = defineRoute({
         state: "differs",
         note: "SELinux labels other than `label=disable` are refused: nothing here would enforce them",
       },
-      "HostConfig.UsernsMode": { state: "differs", note: "`host` or empty: containers are not remapped" },
+      "HostConfig.UsernsMode": { state: "works", note: "`host`, or empty for what the configuration says" },
       "HostConfig.Runtime": { state: "works", note: "`crun`, `runc`, and what the configuration names" },
       "HostConfig.Mounts.Type": { state: "differs", note: "`npipe` (Windows) and `cluster` (swarm) are refused" },
     },

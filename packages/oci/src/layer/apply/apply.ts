@@ -5,6 +5,8 @@ import {
   fsetxattr,
   fstat,
   ftruncate,
+  type IdMaps,
+  idOutside,
   inUserNamespace,
   linkat,
   makeDevice,
@@ -47,6 +49,8 @@ export interface ApplyOptions {
   readonly noOverwriteDirNonDir?: boolean;
   /** Owner of everything that is written. @default each entry's own */
   readonly owner?: Ownership;
+  /** A user namespace whose ids owners are. @default ours */
+  readonly ids?: IdMaps;
   /**
    * Directory below the root that names of entries and hard links start from, while symbolic links are resolved from the
    * root. @default the root
@@ -100,7 +104,9 @@ export class TarApplier implements TarHandler, Disposable {
     this.#root = openat(-100, directory, OpenFlag.ReadOnly | OpenFlag.Directory);
     const layered = options.whiteouts === "overlay";
     const marks = layered ? { markOpaque: (made: Fd) => this.#setOpaque(made) } : {};
-    this.#directories = new Directories(this.#root, { keepTimes: layered, ...marks });
+    const { ids } = options;
+    const owner = ids === undefined ? {} : { impliedOwner: outsideOwner({ uid: 0, gid: 0 }, ids) };
+    this.#directories = new Directories(this.#root, { keepTimes: layered, ...marks, ...owner });
   }
 
   /** Members so far. */
@@ -406,7 +412,9 @@ export class TarApplier implements TarHandler, Disposable {
   }
 
   #ownerOf(entry: TarEntry): Ownership {
-    return this.#options.owner ?? entry;
+    const owner = this.#options.owner ?? entry;
+    const { ids } = this.#options;
+    return ids === undefined ? owner : outsideOwner(owner, ids);
   }
 
   #change(entry: TarEntry, parent: OpenDirectory, chmod: boolean): MetadataChange {
@@ -424,4 +432,12 @@ export class TarApplier implements TarHandler, Disposable {
   #warn(message: string): void {
     if (this.#warnings.size < WARNINGS) this.#warnings.add(message);
   }
+}
+
+function outsideOwner({ uid, gid }: Ownership, { uids, gids }: IdMaps): Ownership {
+  const outside = (kind: string, id: number, found: number | undefined): number => {
+    if (found !== undefined) return found;
+    throw new InvalidArgument(`Container ID ${id} cannot be mapped to a host ID: the container has no such ${kind}`);
+  };
+  return { uid: outside("user", uid, idOutside(uid, uids)), gid: outside("group", gid, idOutside(gid, gids)) };
 }

@@ -1,8 +1,10 @@
 import { InvalidArgument, systemCode } from "@boxship/base/errors";
 import {
+  AtFlag,
   type Fd,
   type FileStatus,
   FileType,
+  fchownat,
   fstat,
   futimens,
   mkdirat,
@@ -47,6 +49,8 @@ export interface DirectoriesOptions {
   readonly keepTimes: boolean;
   /** Makes a directory hide what lies below it; given where whiteouts have a meaning. */
   readonly markOpaque?: (directory: Fd) => void;
+  /** Owner of directories that nobody lists. @default this process's */
+  readonly impliedOwner?: { readonly uid: number; readonly gid: number };
 }
 
 /**
@@ -185,7 +189,10 @@ export class Directories implements Disposable {
       return this.#openInPlace(path, parent, name, links);
     }
     this.#implied.add(path);
-    return openat(parent, name, DIRECTORY | OpenFlag.NoFollow);
+    const { impliedOwner: owner } = this.#options;
+    const made = openat(parent, name, DIRECTORY | OpenFlag.NoFollow);
+    if (owner !== undefined) fchownat(made, "", owner.uid, owner.gid, AtFlag.EmptyPath);
+    return made;
   }
 
   /** Something of the name is there already. A whiteout gives way: it is about the layers below. */

@@ -51,12 +51,13 @@ function port(task: { readonly port: unknown }): MessagePort {
 }
 
 function* packPath(task: Extract<ArchiveTask, { kind: "pack-path" }>): Generator<Buffer> {
+  const { hollow = [], ids } = task.options;
   using root = openRoot(task.root);
   const where = parseContainerPath(task.path);
   using place = openPlace(root, where);
   const prefix = where.base === "/" ? where.base : (`${where.base}/` as ByteString);
-  const hollow = where.path === "" ? task.hollow.map((name) => prefix + name) : [];
-  const packer = new TreePacker({ hollow: new Set(hollow) });
+  const left = where.path === "" ? hollow.map((name) => prefix + name) : [];
+  const packer = new TreePacker({ hollow: new Set(left), ...(ids === undefined ? {} : { ids }) });
   const isDirectory = (fstat(place).mode & FileType.Mask) === FileType.Directory;
   if (isDirectory) {
     using directory = openat(place, ".", DIRECTORY);

@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { MessageChannel } from "node:worker_threads";
 import { WorkerPool } from "@boxship/base/worker-pool";
+import type { IdMaps } from "@boxship/kernel";
 import type { Ownership } from "../apply/metadata.ts";
 import type { Change } from "../pack/changes.ts";
 import type { PackOptions } from "../pack/pack-tree.ts";
@@ -15,7 +16,7 @@ export type ArchiveTask =
       readonly kind: "pack-path";
       readonly root: string;
       readonly path: string;
-      readonly hollow: readonly string[];
+      readonly options: PackPathOptions;
       readonly port: MessagePort;
     }
   | {
@@ -32,11 +33,21 @@ export type ArchiveTask =
       readonly port: MessagePort;
     };
 
+export interface PackPathOptions extends Pick<PackOptions, "ids"> {
+  /**
+   * Directories of the root that come without what lies in them when the root itself is asked for: those that hold no
+   * files, such as `proc`. @default none
+   */
+  readonly hollow?: readonly string[];
+}
+
 export interface ExtractOptions {
   /** Refuse to put a file in the place of a directory and the reverse. @default false */
   readonly noOverwriteDirNonDir?: boolean;
   /** Owner of everything (`docker cp --archive` names the container's user). @default as the archive says */
   readonly owner?: Ownership;
+  /** A user namespace whose ids owners are. @default ours */
+  readonly ids?: IdMaps;
   /** The archive is of the whole tree: its entry for the root sets the root's own attributes. @default they stay */
   readonly wholeTree?: boolean;
 }
@@ -57,17 +68,15 @@ export function statArchivePath(root: string, path: string): Promise<PathStat> {
  * A file or directory of a container as an archive, whose names start with the path's last component (`/` for the root,
  * `.` where the path ends in `/.`).
  *
- * @param hollow directories of the root that come without what lies in them when the root itself is asked for: those
- *   that hold no files, such as `proc`. @default none
  * @throws NotFound for a path that is not there
  */
 export async function archivePath(
   root: string,
   path: string,
-  hollow: readonly string[] = [],
+  options: PackPathOptions = {},
 ): Promise<{ readonly stat: PathStat; readonly stream: Readable }> {
   const stat = await statArchivePath(root, path);
-  return { stat, stream: packed((port) => ({ kind: "pack-path", root, path, hollow, port })) };
+  return { stat, stream: packed((port) => ({ kind: "pack-path", root, path, options, port })) };
 }
 
 /**
@@ -79,8 +88,8 @@ export function packDirectory(directory: string, options: PackOptions = {}): Rea
 }
 
 /** A container's whole file system as an archive (`docker export`). */
-export function exportTree(directory: string): Readable {
-  return packDirectory(directory);
+export function exportTree(directory: string, options: PackOptions = {}): Readable {
+  return packDirectory(directory, options);
 }
 
 /** A container's writable layer as the archive of an image layer. */

@@ -8,6 +8,8 @@ import {
   fgetxattr,
   flistxattr,
   fstat,
+  type IdMaps,
+  idInside,
   lgetxattr,
   llistxattr,
   OpenFlag,
@@ -38,7 +40,12 @@ export interface PackOptions {
   readonly exclude?: ReadonlySet<string>;
   /** Names in the archive of directories that are written without what lies in them. @default none */
   readonly hollow?: ReadonlySet<string>;
+  /** A user namespace in whose ids owners are written; those it does not have are the overflow id's. @default ours */
+  readonly ids?: IdMaps;
 }
+
+/** What an owner without an id is shown as, everywhere in Linux. */
+const OVERFLOW_ID = 65_534;
 
 const DIRECTORY = OpenFlag.ReadOnly | OpenFlag.Directory | OpenFlag.NoFollow;
 // A device or fifo that takes a file's place must not be waited for.
@@ -200,6 +207,12 @@ export class TreePacker {
     return true;
   }
 
+  #ownerOf({ uid, gid }: FileStatus): { readonly uid: number; readonly gid: number } {
+    const { ids } = this.#options;
+    if (ids === undefined) return { uid, gid };
+    return { uid: idInside(uid, ids.uids) ?? OVERFLOW_ID, gid: idInside(gid, ids.gids) ?? OVERFLOW_ID };
+  }
+
   #describe(
     status: FileStatus,
     type: TarEntry["type"],
@@ -213,8 +226,7 @@ export class TreePacker {
       name,
       linkName: EMPTY,
       mode: status.mode & 0o7777,
-      uid: status.uid,
-      gid: status.gid,
+      ...this.#ownerOf(status),
       size: 0,
       mtime: late ? (this.#options.latestMtime as number) : Number(seconds),
       mtimeNanoseconds: late ? 0 : Number(status.mtime - seconds * SECOND),

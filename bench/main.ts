@@ -3,6 +3,7 @@ import { cpus, release, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { buildBenchmarks } from "./cases/build.ts";
+import { largeBuildBenchmarks } from "./cases/build-large.ts";
 import { commandLineBenchmark } from "./cases/command-line.ts";
 import { containerBenchmarks } from "./cases/containers.ts";
 import { doorBenchmarks } from "./cases/door.ts";
@@ -28,6 +29,7 @@ const benchmarks: readonly Benchmark<Context>[] = [
   ...pushBenchmarks,
   ...registryBenchmarks,
   ...buildBenchmarks,
+  ...largeBuildBenchmarks,
   commandLineBenchmark,
 ];
 

@@ -1,0 +1,83 @@
+import { readFileSync } from "node:fs";
+import { makeTar } from "@boxship/testkit";
+import type { Context, Engine } from "../context.ts";
+import type { Benchmark, Side } from "../harness.ts";
+import { timed } from "./pull.ts";
+
+const FILES = 50_000;
+const LAYER_BYTES = 4_000_000_000;
+const SAMPLE_MS = 20;
+
+async function build({ client }: Engine, archive: Buffer): Promise<void> {
+  const { status, text } = await client.call("POST", "/build?t=bench/large:1&rm=1&nocache=1", {
+    body: archive,
+    headers: { "content-type": "application/x-tar" },
+  });
+  if (status !== 200 || !text.includes("Successfully built")) throw new Error(`build: ${status} ${text.slice(-500)}`);
+}
+
+async function forget({ client }: Engine): Promise<void> {
+  await client.call("DELETE", "/images/bench/large:1?force=1");
+  await client.call("POST", "/build/prune?all=1");
+}
+
+const files: Benchmark<Context> = {
+  name: "build-context",
+  title: `build that copies a context of ${FILES} files`,
+  unit: "ms",
+  rounds: 3,
+  warmUp: 0,
+  targets: [{ side: "boxship", against: "docker", atMost: 1 }],
+  async prepare(context, stack) {
+    const content = "a line of a small file\n".repeat(10);
+    const archive = makeTar([
+      { name: "Dockerfile", content: `FROM ${await context.image()}\nCOPY . /c/\n` },
+      ...Array.from({ length: FILES / 100 }, (_, index) => ({ name: `d${index}`, type: "directory" as const })),
+      ...Array.from({ length: FILES }, (_, index) => ({ name: `d${Math.floor(index / 100)}/f${index}`, content })),
+    ]);
+    const engines = await context.engines();
+    return engines.map((engine): Side => {
+      stack.defer(() => forget(engine));
+      return { name: engine.name, before: () => forget(engine), measure: () => timed(() => build(engine, archive)) };
+    });
+  },
+};
+
+const memory: Benchmark<Context> = {
+  name: "build-memory",
+  title: `what the daemon's memory grows by at most while a layer of ${LAYER_BYTES / 1e9} GB is made`,
+  unit: "MB",
+  rounds: 1,
+  warmUp: 0,
+  targets: [{ side: "boxship", atMost: 100 }],
+  async prepare(context, stack) {
+    const command = `head -c ${LAYER_BYTES} /dev/zero > /large`;
+    const archive = makeTar([{ name: "Dockerfile", content: `FROM ${await context.image()}\nRUN ${command}\n` }]);
+    const engines = await context.engines();
+    return engines
+      .filter(({ name }) => name === "boxship")
+      .map((engine): Side => {
+        stack.defer(() => forget(engine));
+        return { name: engine.name, before: () => forget(engine), measure: () => growth(engine, archive) };
+      });
+  },
+};
+
+/** MB. */
+async function growth(engine: Engine, archive: Buffer): Promise<number> {
+  const resident = () =>
+    Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${engine.pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
+  const before = resident();
+  let peak = before;
+  const timer = setInterval(() => {
+    peak = Math.max(peak, resident());
+  }, SAMPLE_MS);
+  try {
+    await build(engine, archive);
+  } finally {
+    clearInterval(timer);
+  }
+  return peak - before;
+}
+
+export const largeBuildBenchmarks: readonly Benchmark<Context>[] = [files, memory];

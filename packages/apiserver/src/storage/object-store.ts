@@ -219,7 +219,7 @@ export class ObjectStore implements AsyncDisposable {
   }
 
   async #followOnce(signal: AbortSignal): Promise<void> {
-    await using watch = this.#options.store.watch({ start: "", end: "" }, { from: this.#told + 1, progress: 5000 });
+    await using watch = this.#options.store.watch({ start: "", end: "" }, { from: this.#told + 1 });
     const stop = () => void watch[Symbol.asyncDispose]();
     signal.addEventListener("abort", stop, { once: true });
     using _ = { [Symbol.dispose]: () => signal.removeEventListener("abort", stop) };

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { Worker } from "node:worker_threads";
 import { type Fd } from "./fd.ts";
 import { SocketType, socketPair } from "./pipe.ts";
 import { failOnLeaks, temporaryDirectory } from "./testing.ts";
@@ -72,4 +74,27 @@ test("messages keep their boundaries; nothing, the end and oversize are told apa
   assert.equal(receiveMessage(right, buffer), 0);
   assert.throws(() => sendMessage(right, buffer), { code: "EPIPE" });
   right.close();
+});
+
+test("many connect to a listener that is late", async () => {
+  using directory = temporaryDirectory();
+  const path = join(directory.path, "socket");
+  // Its queue takes two, and it looks at them only after a while.
+  const source = `
+    const { createServer } = require("node:net");
+    const { parentPort } = require("node:worker_threads");
+    let accepted = 0;
+    const server = createServer((socket) => {
+      socket.on("error", () => {}).resume();
+      if (++accepted === 20) server.close();
+    }).listen({ path: ${JSON.stringify(path)}, backlog: 1 }, () => {
+      parentPort.postMessage("listens");
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+    });`;
+  const worker = new Worker(source, { eval: true });
+  const ended = once(worker, "exit");
+  await once(worker, "message");
+  const clients = await Promise.all(Array.from({ length: 20 }, () => connectUnixSocket(path)));
+  for (const client of clients) client.close();
+  await ended;
 });

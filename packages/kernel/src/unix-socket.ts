@@ -60,27 +60,30 @@ function withAddress(path: string, call: (bytes: Buffer) => number, name: string
 }
 
 const FIRST_RETRY_MS = 1;
-const LAST_RETRY_MS = 128;
+const LONGEST_RETRY_MS = 32;
+/** A listener that has many come at once on a busy machine takes seconds. */
+const PATIENCE_MS = 10_000;
 
 /**
- * Connects to a listening unix socket. While the listener's queue is full the call is repeated for about a quarter of a
- * second. Throws ENOENT, ECONNREFUSED (nobody listens), EPROTOTYPE (another type), EAGAIN.
+ * Connects to a listening unix socket. While the listener's queue is full the call is repeated for about ten seconds.
+ * Throws ENOENT, ECONNREFUSED (nobody listens), EPROTOTYPE (another type), EAGAIN.
  *
  * @param type {@link SocketType}. @default Stream
  */
 export async function connectUnixSocket(path: string, type: number = SocketType.Stream): Promise<Fd> {
   const socket = newSocket(type);
   try {
-    for (let wait = FIRST_RETRY_MS; ; wait *= 2) {
+    for (let wait = FIRST_RETRY_MS, waited = 0; ; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
       try {
         withAddress(path, (bytes) => connectCall(socket.number, bytes, bytes.length), "connect");
         return socket;
       } catch (error) {
         const full = error instanceof SyscallError && error.errno === EAGAIN;
-        if (!full || wait > LAST_RETRY_MS) throw error;
+        if (!full || waited > PATIENCE_MS) throw error;
       }
       // A full queue of a unix socket does not make the connecting one writable later: there is nothing to watch.
       await delay(wait);
+      waited += wait;
     }
   } catch (error) {
     socket.close();

@@ -25,6 +25,11 @@ const EXTENSIONS: Readonly<Record<string, readonly string[]>> = {
   "/boxship/containers/{id}/ports": ["Port", "HostIp", "HostPort"],
   "/boxship/volumes/{name}/clone": ["Name", "Labels", "Snapshot"],
   "/containers/{id}/checkpoints": ["CheckpointID", "CheckpointDir", "Exit"],
+  // Passed on as they are: the builder decodes them, and its own test is beside that.
+  "/boxship/working-containers": ["from", "name", "settings"],
+  "/boxship/working-containers/{name}/config": ["env", "labels", "ports", "clear", "cmd"],
+  "/boxship/working-containers/{name}/commit": ["names", "squash", "timestamp"],
+  "/boxship/working-containers/{name}/runs": ["args", "env", "mounts", "terminal"],
   "/boxship/sockets": ["Name", "Role", "Label", "Mounts", "Images", "Path", "Group"],
 };
 

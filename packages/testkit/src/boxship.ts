@@ -90,6 +90,8 @@ export async function startBoxship(options: BoxshipOptions = {}): Promise<Boxshi
     try {
       await resetOnce();
     } catch (error) {
+      // Where the test failed, too, only one of the two is shown.
+      process.stderr.write(`${name} could not be removed at once: ${String(error)}\n${tailOf(log)}\n`);
       await end("SIGKILL");
       await resetOnce();
       throw error;

@@ -261,8 +261,11 @@ const isBinary = (text: string): boolean => text.includes("\0");
 /** Without what differs from one run to the next, and without our own name and line of advice. */
 function masked(text: string): string {
   if (isBinary(text)) return "an archive";
-  // Docker 28.2 shows a status that was meant for the shell; later ones do not.
-  let result = text.replaceAll("docker", "boxship").replace(/^Hint: .*\n|^exit status 1\n/gm, "");
+  // Docker 28.2 shows a status that was meant for the shell; later ones do not. What it logs of a copy that is refused
+  // depends on which end was quicker.
+  let result = text
+    .replaceAll("docker", "boxship")
+    .replace(/^Hint: .*\n|^exit status 1\n|^time=.*closed pipe"\n/gm, "");
   for (const [pattern, mask] of MASKS) result = result.replace(pattern, mask);
   return result;
 }

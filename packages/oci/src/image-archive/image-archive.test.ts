@@ -7,7 +7,7 @@ import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { after, before, describe, test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { InvalidArgument, NotFound, Unsupported } from "@boxship/base";
+import { InvalidArgument, NotFound } from "@boxship/base";
 import { makeTar, runProgram, type TarEntry } from "@boxship/testkit";
 import type { ImageRecord } from "../image-store/contract.ts";
 import { endMakeLayerWorkers } from "../layer/make/make-layer.ts";
@@ -301,7 +301,7 @@ describe("archives that are refused", () => {
       [],
     );
     await refused(Buffer.from("hello".repeat(1000)), /./);
-    await refused(Buffer.from("fd377a585a000000", "hex"), /xz/, Unsupported as never);
+    await refused(Buffer.from("fd377a585a000000", "hex"), /the xz stream is truncated/);
     await refused(makeTar([{ name: "manifest.json", content: "[]" }]), /no images/);
     await refused(makeTar([{ name: "manifest.json", content: "{" }]), /not JSON/);
   });

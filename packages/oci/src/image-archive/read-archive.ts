@@ -124,6 +124,7 @@ class BlobSink {
   #opening: Promise<void> = Promise.resolve();
   #ingest: Ingest | undefined;
   #failure: { readonly error: unknown } | undefined;
+  #ended = false;
 
   constructor(store: ContentStore, lease: Lease, reply: (message: ToReader) => void, fail: (error: unknown) => void) {
     this.#store = store;
@@ -133,6 +134,8 @@ class BlobSink {
   }
 
   handle(message: FromReader): void {
+    // What was posted before the failure and comes after it is nobody's any more.
+    if (this.#ended) return;
     try {
       if (message.kind === "written") this.#written(message.digest, message.size);
       else if (message.kind === "end") this.#reply({ path: undefined });
@@ -193,6 +196,7 @@ class BlobSink {
   }
 
   async abort(): Promise<void> {
+    this.#ended = true;
     await this.#opening;
     await Promise.all(this.#running);
     await this.#ingest?.abort();

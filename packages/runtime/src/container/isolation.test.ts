@@ -140,7 +140,12 @@ for (const name of INSTALLED_RUNTIMES) {
       assert.equal(status.code, 4);
     });
 
-    test("a user namespace maps root to another id", async () => {
+    test("a user namespace maps root to another id", async (context) => {
+      const { runtimes } = bed.runtime.info;
+      if (runtimes.some((each) => each.name === name && each.givesDevicesAway === true)) {
+        context.skip(`this ${name} would give the machine's /dev/null to that id`);
+        return;
+      }
       const { stdout } = await shell("id -u; cat /proc/self/uid_map", {
         namespaces: {
           user: {

@@ -1,3 +1,4 @@
+import { systemCode } from "@boxship/base";
 import { kill } from "@boxship/kernel";
 import { type EngineContext, eventAttributes, liveOf } from "../context.ts";
 import { createExec } from "../exec/exec-create.ts";
@@ -29,6 +30,15 @@ function probeCommand(record: ContainerRecord, { test = [] }: HealthConfig): rea
   return kind === "CMD-SHELL" ? [...(record.effective.shell ?? ["/bin/sh", "-c"]), ...rest] : rest;
 }
 
+/** It may have ended with its container, whose exit is still to be told. */
+function killIfThere(pid: number): void {
+  try {
+    kill(pid, SIGKILL);
+  } catch (error) {
+    if (systemCode(error) !== "ESRCH") throw error;
+  }
+}
+
 async function probe(
   context: EngineContext,
   record: ContainerRecord,
@@ -43,7 +53,7 @@ async function probe(
   const session = await startExec(context, id);
   const exec = context.execs.get(id);
   const stop = () => {
-    if (exec.state.status === "running") kill(exec.state.handle.pid, SIGKILL);
+    if (exec.state.status === "running") killIfThere(exec.state.handle.pid);
     session.close();
   };
   signal.addEventListener("abort", stop, { once: true });

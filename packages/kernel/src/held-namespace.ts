@@ -6,7 +6,7 @@ import type { Fd } from "./fd.ts";
 import { namespacePath, openNamespace } from "./namespace.ts";
 import { pipe } from "./pipe.ts";
 import { spawnProcess } from "./process.ts";
-import { signalNumber } from "./signals.ts";
+import { SIGKILL } from "./signals.ts";
 import type { IdRange } from "./user-namespace.ts";
 
 /**
@@ -70,7 +70,7 @@ async function whileHeld<T>(command: readonly string[], task: (pid: number) => T
     if (answered) return task(child.pid);
     throw new FailedPrecondition(`namespaces cannot be made: ${(await complaint).trim() || "unshare ended at once"}`);
   } finally {
-    child.kill(signalNumber("SIGKILL"));
+    child.kill(SIGKILL);
     feed.destroy();
     echo.destroy();
     await child.exited;

@@ -3,7 +3,7 @@ import { watchDescriptor } from "./event-loop.ts";
 import type { Descriptor, Fd } from "./fd.ts";
 import { descriptorNumber } from "./fd.ts";
 import { check, libc } from "./ffi.ts";
-import { pidfdSendSignal, signalName } from "./signals.ts";
+import { pidfdSendIfThere, signalName } from "./signals.ts";
 import { type SpawnedProcess, type SpawnOptions, spawnUnwatched } from "./spawn.ts";
 
 /** How a process ended: by itself with a code, or by a signal. */
@@ -89,20 +89,9 @@ export function watchProcess(started: SpawnedProcess): Process {
     pid,
     pidfd,
     exited: promise,
-    kill: (signal) => sendSignal(pidfd, signal),
+    kill: (signal) => !pidfd.closed && pidfdSendIfThere(pidfd, signal),
     unref: () => watch.unref(),
   };
-}
-
-function sendSignal(pidfd: Fd, signal: number): boolean {
-  if (pidfd.closed) return false;
-  try {
-    pidfdSendSignal(pidfd, signal);
-    return true;
-  } catch (error) {
-    if (error instanceof SyscallError && error.code === "ESRCH") return false;
-    throw error;
-  }
 }
 
 /** Starts a process and watches it. See {@link SpawnOptions}; throws when the file cannot be executed. */

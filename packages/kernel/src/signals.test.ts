@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { constants } from "node:os";
 import { test } from "node:test";
 import fc from "fast-check";
-import { pidfdOpen, pidfdSendSignal, processExists, signalName, signalNumber } from "./signals.ts";
+import { killIfThere, pidfdOpen, pidfdSendSignal, processExists, signalName, signalNumber } from "./signals.ts";
 
 test("names and numbers as users write them", () => {
   const cases: readonly (readonly [string, number])[] = [
@@ -28,6 +30,17 @@ test("every number has a name that leads back to it", () => {
   fc.assert(fc.property(fc.integer({ min: 1, max: 64 }), (number) => signalNumber(signalName(number)) === number));
   for (const [name, number] of Object.entries(constants.signals)) assert.equal(signalNumber(name), number);
   assert.equal(signalName(6), "SIGABRT");
+});
+
+test("a signal to a process that may have ended", async () => {
+  const child = spawn("sleep", ["1000"]);
+  const { pid } = child;
+  assert.ok(pid !== undefined);
+  const ended = once(child, "exit");
+  assert.equal(killIfThere(pid, 9), true);
+  assert.deepEqual(await ended, [null, "SIGKILL"]);
+  assert.equal(killIfThere(pid, 9), false);
+  assert.throws(() => killIfThere(process.pid, 1000), { code: "EINVAL" });
 });
 
 test("existence, and pidfds", () => {

@@ -6,6 +6,9 @@ import { check, libc, syscall } from "./ffi.ts";
 
 /** Signal names and numbers, and sending signals to processes. */
 
+/** `kill -9`. */
+export const SIGKILL = constants.signals.SIGKILL;
+
 // glibc takes the kernel's first two real-time signals for itself.
 const SIGRTMIN = 34;
 const SIGRTMAX = 64;
@@ -69,13 +72,26 @@ export function kill(pid: number, signal: number): void {
   check(killCall(pid, signal), "kill", String(pid));
 }
 
-/** Whether a process with this id exists (a zombie does). */
-export function processExists(pid: number): boolean {
+/** `kill(2)` of what may have ended meanwhile: false when it has. */
+export function killIfThere(pid: number, signal: number): boolean {
+  return unlessGone(() => kill(pid, signal));
+}
+
+function unlessGone(send: () => void): boolean {
   try {
-    kill(pid, 0);
+    send();
     return true;
   } catch (error) {
     if (error instanceof SyscallError && error.code === "ESRCH") return false;
+    throw error;
+  }
+}
+
+/** Whether a process with this id exists (a zombie does). */
+export function processExists(pid: number): boolean {
+  try {
+    return killIfThere(pid, 0);
+  } catch (error) {
     if (error instanceof SyscallError && error.code === "EPERM") return true;
     throw error;
   }
@@ -89,6 +105,11 @@ export function pidfdOpen(pid: number): Fd {
 /** `pidfd_send_signal(2)`. */
 export function pidfdSendSignal(pidfd: Descriptor, signal: number): void {
   syscall("pidfd_send_signal", [descriptorNumber(pidfd), signal, 0, 0], String(descriptorNumber(pidfd)));
+}
+
+/** `pidfd_send_signal(2)` to what may have ended meanwhile: false when it has. */
+export function pidfdSendIfThere(pidfd: Descriptor, signal: number): boolean {
+  return unlessGone(() => pidfdSendSignal(pidfd, signal));
 }
 
 /** `pidfd_getfd(2)`: a duplicate of another process's descriptor. Needs the right to ptrace it. */

@@ -6,14 +6,16 @@ import {
   ensureSharedMount,
   openCgroup,
   PrivateNull,
+  pidfdSendIfThere,
   readMountinfo,
+  SIGKILL,
 } from "@boxship/kernel";
 import { attachContainer } from "./container/attach.ts";
 import { attachesSettled } from "./container/attach-settled.ts";
 import { prepareCgroupParent } from "./container/cgroup-parent.ts";
 import { Criu, checkpointContainer } from "./container/checkpoint.ts";
 import { ConmonWatch } from "./container/conmon-end.ts";
-import { conmonOf, openProcess, sendQuietly } from "./container/conmon-process.ts";
+import { conmonOf, openProcess } from "./container/conmon-process.ts";
 import { type Context, type RuntimeBinary, runtimeCommand } from "./container/context.ts";
 import { createContainer } from "./container/create.ts";
 import { removeContainer } from "./container/delete.ts";
@@ -53,7 +55,6 @@ import { detectRuntimes } from "./detect.ts";
 import { type HostFacts, readHostFacts } from "./spec/host.ts";
 import type { OciResources } from "./spec/oci.ts";
 
-const SIGKILL = 9;
 const CREATE_TIMEOUT_MS = 120_000;
 
 /** See {@link ContainerRuntimeApi}, which says what each call promises. */
@@ -143,7 +144,7 @@ export class ContainerRuntime implements ContainerRuntimeApi {
     const pids = options.all ? await processesOf(this.#context, id, record) : first === undefined ? [] : [first];
     for (const pid of pids) {
       using process = openProcess(pid);
-      if (process !== undefined) sendQuietly(process, signal);
+      if (process !== undefined) pidfdSendIfThere(process, signal);
     }
     // What is frozen by cgroup v1 does not even die.
     if (signal === SIGKILL && group.frozen()) await group.thaw();
@@ -156,7 +157,7 @@ export class ContainerRuntime implements ContainerRuntimeApi {
   abandon(id: string): void {
     const conmon = conmonOf(this.#context, id);
     using process = conmon === undefined ? undefined : openProcess(conmon);
-    if (process !== undefined) sendQuietly(process, SIGKILL);
+    if (process !== undefined) pidfdSendIfThere(process, SIGKILL);
   }
 
   async pause(id: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { InvalidArgument, Unsupported } from "@boxship/base";
 import { type EngineContext, StartFailed, type StreamSession } from "@boxship/engine";
+import { SIGKILL } from "@boxship/kernel";
 import {
   type AttachStreams,
   buildSpec,
@@ -36,7 +37,6 @@ export interface RunningCommand {
   end(): void;
 }
 
-const SIGKILL = 9;
 const NETWORK_FILES = ["/etc/resolv.conf", "/etc/hostname", "/etc/hosts"];
 
 /**

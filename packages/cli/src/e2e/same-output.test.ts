@@ -244,7 +244,7 @@ const MASKS: readonly (readonly [RegExp, string])[] = [
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g, "TIME"],
   [/(Less than a|About an?|\d+) (second|minute|hour)s?( ago)?/g, "AGE"],
   [/\b\d\d:\d\d(:\d\d)?\b/g, "CLOCK"],
-  [/(0\.0\.0\.0|\[::\]|:::?):?\d{4,5}\b/g, "$1:PORT"],
+  [/(0\.0\.0\.0|127\.0\.0\.1|\[::\]|:::?):?\d{4,5}\b/g, "$1:PORT"],
   [/[a-z]+_[a-z]+\b(?= *$)/gm, "NAME"],
   [/\b\d+(\.\d+)?[kKMG]?i?B\b/g, "SIZE"],
   [/\d+\.\d\d%/g, "PERCENT"],

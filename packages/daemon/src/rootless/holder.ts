@@ -1,7 +1,7 @@
 import { readlinkSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { DeadlineExceeded, errorMessage, FailedPrecondition, systemCode } from "@boxship/base";
-import { type IdKind, type Process, pipe, readableFrom, runProcess, signalNumber, spawnProcess } from "@boxship/kernel";
+import { type IdKind, type Process, pipe, readableFrom, runProcess, SIGKILL, spawnProcess } from "@boxship/kernel";
 import { requireProgram, userNamespaceObstacle } from "./programs.ts";
 import { type RunningProcess, runningProcess } from "./running-process.ts";
 import { mapArguments, subordinateRanges, type User } from "./subordinate-ids.ts";
@@ -25,7 +25,7 @@ export async function startHolder(user: User): Promise<RunningProcess> {
     await mapIds("uid", mappers.uid, child.pid, mapArguments(user.uid, ranges.uid));
     await mapIds("gid", mappers.gid, child.pid, mapArguments(user.gid, ranges.gid));
   } catch (error) {
-    child.kill(signalNumber("SIGKILL"));
+    child.kill(SIGKILL);
     throw error;
   }
   const started = runningProcess(child.pid);

@@ -9,7 +9,7 @@ import {
   type Logger,
   systemCode,
 } from "@boxship/base";
-import { type Process, pipe, readableFrom, runProcess, signalNumber, spawnProcess } from "@boxship/kernel";
+import { type Process, pipe, readableFrom, runProcess, SIGKILL, spawnProcess } from "@boxship/kernel";
 import type { RootlessNetwork } from "../options.ts";
 import { type RunningProcess, runningProcess } from "./running-process.ts";
 
@@ -130,7 +130,7 @@ async function startSlirp(path: string, { pid }: RunningProcess): Promise<Outsid
   errors.writeEnd.close();
   const complaint = textOf(readableFrom(errors.readEnd.duplicate()));
   if (!(await becomesReady(child, readableFrom(ready.readEnd.duplicate())))) {
-    child.kill(signalNumber("SIGKILL"));
+    child.kill(SIGKILL);
     throw new Internal(lastLine(complaint.text()) ?? "it ended at once");
   }
   complaint.close();
@@ -152,7 +152,7 @@ async function becomesReady(child: Process, ready: ByteStream): Promise<boolean>
   try {
     return await promise;
   } catch (error) {
-    child.kill(signalNumber("SIGKILL"));
+    child.kill(SIGKILL);
     throw error;
   } finally {
     clearTimeout(timer);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { systemCode } from "@boxship/base";
-import { kill, signalNumber } from "@boxship/kernel";
+import { killIfThere, SIGKILL } from "@boxship/kernel";
 
 /** A process that outlives whoever started it, told from a later one of that number by when it began. */
 export interface RunningProcess {
@@ -30,10 +30,5 @@ export function stillRuns(process: RunningProcess | undefined): process is Runni
 
 /** Kills it if it still runs. */
 export function endRunning(process: RunningProcess | undefined): void {
-  if (!stillRuns(process)) return;
-  try {
-    kill(process.pid, signalNumber("SIGKILL"));
-  } catch (error) {
-    if (systemCode(error) !== "ESRCH") throw error;
-  }
+  if (stillRuns(process)) killIfThere(process.pid, SIGKILL);
 }

@@ -43,6 +43,21 @@ describe("bad luck, with a real engine", { timeout: 300_000 }, () => {
   });
   after(() => engine[Symbol.asyncDispose]());
 
+  test("probes that end with their containers", async () => {
+    const probed = { Test: ["CMD", "sleep", "1000"], Interval: 1_000_000 };
+    const round = async () => {
+      const body = { Image: IMAGE, Cmd: ["sleep", "1000"], Healthcheck: probed, NetworkMode: "none" };
+      const { Id: id } = await engine.client.json<{ Id: string }>("POST", "/containers/create", body);
+      await engine.client.json("POST", `/containers/${id}/start`);
+      const probes = async () =>
+        (await engine.client.json<{ ExecIDs: string[] | null }>("GET", `/containers/${id}/json`)).ExecIDs ?? [];
+      while ((await probes()).length === 0) await delay(5);
+      await engine.client.json("DELETE", `/containers/${id}?force=1`);
+    };
+    for (let count = 0; count < 4; count++) await Promise.all(Array.from({ length: 4 }, round));
+    assert.equal((await engine.client.call("GET", "/_ping")).status, 200);
+  });
+
   test("500 requests at once", async () => {
     const paths = [
       "/_ping",

@@ -1,5 +1,5 @@
 import { Conflict, InvalidArgument } from "@boxship/base";
-import { signalNumber } from "@boxship/kernel";
+import { SIGKILL, signalNumber } from "@boxship/kernel";
 import { type EngineContext, eventAttributes } from "../context.ts";
 import { withoutEdit } from "./container-edit.ts";
 import type { ContainerRecord } from "./record.ts";
@@ -24,7 +24,6 @@ export function stopSignalOf({ effective }: Pick<ContainerRecord, "effective">):
   }
 }
 
-const SIGKILL = 9;
 /** How long a kill waits to see the end of what it has killed. */
 const KILL_PATIENCE_MS = 10_000;
 

@@ -1,4 +1,5 @@
 import { sleep } from "@boxship/base";
+import { SIGKILL } from "@boxship/kernel";
 import { type EngineContext, eventAttributes, liveOf } from "../context.ts";
 import { withoutEdit } from "./container-edit.ts";
 import { markStopped, parseSignal, sendSignal, stopSignalOf } from "./container-kill.ts";
@@ -6,7 +7,6 @@ import type { ContainerRecord } from "./record.ts";
 import { isAlive, transition } from "./state.ts";
 
 const DEFAULT_TIMEOUT_S = 10;
-const SIGKILL = 9;
 /** How long the end may take to arrive after SIGKILL before the signal is sent again. */
 const KILL_PATIENCE_MS = 5_000;
 /** After so many signals it is the monitor that does not work. */

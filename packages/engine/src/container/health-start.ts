@@ -1,5 +1,4 @@
-import { systemCode } from "@boxship/base";
-import { kill } from "@boxship/kernel";
+import { killIfThere, SIGKILL } from "@boxship/kernel";
 import { type EngineContext, eventAttributes, liveOf } from "../context.ts";
 import { createExec } from "../exec/exec-create.ts";
 import { startExec } from "../exec/exec-start.ts";
@@ -8,7 +7,6 @@ import { HealthMonitor, hasHealthTest, type ProbeResult } from "./health-monitor
 import type { ContainerRecord } from "./record.ts";
 
 const KEPT_OUTPUT = 4096;
-const SIGKILL = 9;
 
 /** Begins to probe a container that has just started (or been found running). Without a health check: nothing. */
 export function startHealth(context: EngineContext, record: ContainerRecord): void {
@@ -30,15 +28,6 @@ function probeCommand(record: ContainerRecord, { test = [] }: HealthConfig): rea
   return kind === "CMD-SHELL" ? [...(record.effective.shell ?? ["/bin/sh", "-c"]), ...rest] : rest;
 }
 
-/** It may have ended with its container, whose exit is still to be told. */
-function killIfThere(pid: number): void {
-  try {
-    kill(pid, SIGKILL);
-  } catch (error) {
-    if (systemCode(error) !== "ESRCH") throw error;
-  }
-}
-
 async function probe(
   context: EngineContext,
   record: ContainerRecord,
@@ -53,7 +42,8 @@ async function probe(
   const session = await startExec(context, id);
   const exec = context.execs.get(id);
   const stop = () => {
-    if (exec.state.status === "running") killIfThere(exec.state.handle.pid);
+    // It may have ended with its container, whose exit is still to be told.
+    if (exec.state.status === "running") killIfThere(exec.state.handle.pid, SIGKILL);
     session.close();
   };
   signal.addEventListener("abort", stop, { once: true });

@@ -3,8 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { DeadlineExceeded, NotFound, systemCode, Unsupported } from "@boxship/base";
-import { SyscallError } from "../errno.ts";
-import { kill } from "../signals.ts";
+import { killIfThere, SIGKILL } from "../signals.ts";
 import type { Cgroup, CgroupTree } from "./contract.ts";
 import type { CgroupHost } from "./detect.ts";
 import { parsePairs, readNow } from "./files.ts";
@@ -158,7 +157,7 @@ class CgroupV1 implements Cgroup {
       // Frozen meanwhile, so that none forks between the list and the signal; a frozen process dies once thawed.
       const canFreeze = existsSync(this.#freezerFile());
       if (canFreeze) await this.#setFreezer("FROZEN");
-      for (const pid of await this.processes()) killQuietly(pid);
+      for (const pid of await this.processes()) killIfThere(pid, SIGKILL);
       if (canFreeze) await this.thaw();
       await delay(2 ** Math.min(round, 9));
     }
@@ -211,13 +210,5 @@ class CgroupV1 implements Cgroup {
       if (systemCode(error) === "ENOENT") throw new NotFound(`cgroup ${this.name} does not exist`, { cause: error });
       throw error;
     }
-  }
-}
-
-function killQuietly(pid: number): void {
-  try {
-    kill(pid, 9);
-  } catch (error) {
-    if (!(error instanceof SyscallError && error.code === "ESRCH")) throw error;
   }
 }

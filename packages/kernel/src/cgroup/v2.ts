@@ -3,9 +3,8 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { DeadlineExceeded, FailedPrecondition, NotFound, systemCode, Unsupported } from "@boxship/base";
-import { SyscallError } from "../errno.ts";
 import { InotifyMask, watchFile } from "../inotify.ts";
-import { kill } from "../signals.ts";
+import { killIfThere, SIGKILL } from "../signals.ts";
 import type { Cgroup, CgroupTree } from "./contract.ts";
 import type { CgroupHost } from "./detect.ts";
 import { parsePairs, readNow } from "./files.ts";
@@ -171,13 +170,7 @@ class CgroupV2 implements Cgroup {
   /** Before Linux 5.14: frozen, so that none forks between the list and the signal. */
   async #killOneByOne(): Promise<void> {
     await this.#write("cgroup.freeze", "1");
-    for (const pid of await this.processes()) {
-      try {
-        kill(pid, 9);
-      } catch (error) {
-        if (!(error instanceof SyscallError && error.code === "ESRCH")) throw error;
-      }
-    }
+    for (const pid of await this.processes()) killIfThere(pid, SIGKILL);
     await this.thaw();
   }
 

@@ -4,7 +4,16 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { FailedPrecondition, Internal, systemCode, Unavailable } from "@boxship/base";
-import { mount, type Process, pipe, readableFrom, releaseMountsBelow, spawnProcess } from "@boxship/kernel";
+import {
+  killIfThere,
+  mount,
+  type Process,
+  pipe,
+  readableFrom,
+  releaseMountsBelow,
+  signalNumber,
+  spawnProcess,
+} from "@boxship/kernel";
 import { bytesOf } from "../layer/tar/bytes.ts";
 import { tarEntry } from "../layer/tar/encoder.ts";
 import { newestList } from "./apt-lists.ts";
@@ -147,11 +156,7 @@ async function* output(
 
 /** mmdebstrap's helpers belong to its process group; the leader is not reaped yet, so that the group is still its own. */
 function signalGroup(child: Process, signal: "SIGTERM" | "SIGKILL"): void {
-  try {
-    process.kill(-child.pid, signal);
-  } catch (error) {
-    if (systemCode(error) !== "ESRCH") throw error;
-  }
+  killIfThere(-child.pid, signalNumber(signal));
 }
 
 function start(args: readonly string[], env: Readonly<Record<string, string | undefined>>) {

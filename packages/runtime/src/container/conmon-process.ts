@@ -1,12 +1,11 @@
 import { readFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { systemCode } from "@boxship/base";
-import { type Fd, pidfdOpen, pidfdSendSignal, SyscallError, waitForExit } from "@boxship/kernel";
+import { type Fd, pidfdOpen, pidfdSendIfThere, SIGKILL, SyscallError, waitForExit } from "@boxship/kernel";
 import type { Context } from "./context.ts";
 import type { Layout } from "./layout.ts";
 import { readPid } from "./record.ts";
 
-const SIGKILL = 9;
 const PATIENCE_MS = 2000;
 
 /** A pid that is surely this container's conmon and no later process of that number. */
@@ -65,18 +64,7 @@ export async function endProcess(context: Pick<Context, "clock">, pid: number, a
     await waitForExit(process, abort.signal);
   } catch (error) {
     if (!abort.signal.aborted) throw error;
-    sendQuietly(process, SIGKILL);
+    pidfdSendIfThere(process, SIGKILL);
     await waitForExit(process);
-  }
-}
-
-/** False when the process is gone. */
-export function sendQuietly(process: Fd, signal: number): boolean {
-  try {
-    pidfdSendSignal(process, signal);
-    return true;
-  } catch (error) {
-    if (error instanceof SyscallError && error.code === "ESRCH") return false;
-    throw error;
   }
 }

@@ -10,6 +10,7 @@ import {
   InvalidArgument,
   systemCode,
 } from "@boxship/base";
+import { SIGKILL } from "@boxship/kernel";
 import type { CreateContainer } from "../contract.ts";
 import type { OciIdMapping, OciSpec } from "../spec/oci.ts";
 import { prepareCgroupParent } from "./cgroup-parent.ts";
@@ -21,8 +22,6 @@ import { removeContainer } from "./delete.ts";
 import { checkId } from "./layout.ts";
 import { writeRecord } from "./record.ts";
 import { runtimeError } from "./runtime-error.ts";
-
-const SIGKILL = 9;
 
 /** Writes the bundle and starts conmon; when anything fails nothing is left. */
 export async function createContainer(

@@ -8,6 +8,7 @@ import {
   namespacePath,
   type Process,
   type ExitStatus as ProcessExit,
+  SIGKILL,
   signalNumber,
 } from "@boxship/kernel";
 import type { AttachStreams, ExecHandle, ExecRequest, ExitStatus } from "../contract.ts";
@@ -24,7 +25,6 @@ import { runtimeError } from "./runtime-error.ts";
 /** How long output may go on after the process ended when a child of it holds the pipe. */
 const LINGER_MS = 200;
 const SIGNAL_BASE = 128;
-const SIGKILL = 9;
 
 /**
  * Runs a process in a container by the runtime's own `exec` in the foreground, with our pipes or a terminal of ours as

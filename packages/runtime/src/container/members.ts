@@ -1,7 +1,7 @@
 import { readdirSync, readlinkSync, statSync } from "node:fs";
 import { DeadlineExceeded, sleep } from "@boxship/base";
-import { cgroupLayout, openCgroup, signalNumber } from "@boxship/kernel";
-import { openProcess, sendQuietly } from "./conmon-process.ts";
+import { cgroupLayout, openCgroup, pidfdSendIfThere, SIGKILL } from "@boxship/kernel";
+import { openProcess } from "./conmon-process.ts";
 import type { Context } from "./context.ts";
 import { type ContainerRecord, readPid } from "./record.ts";
 
@@ -28,7 +28,7 @@ export async function killProcessesOf(context: Access, id: string, record: Conta
       using process = openProcess(pid);
       // The number may be another's by now.
       if (process !== undefined && isMember(pid, identityOf(context, id, record))) {
-        sendQuietly(process, signalNumber("SIGKILL"));
+        pidfdSendIfThere(process, SIGKILL);
       }
     }
     await sleep(context.clock, 2 ** Math.min(round, 9));

@@ -1,9 +1,9 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errorMessage, sleep, systemCode } from "@boxship/base";
-import { signalNumber } from "@boxship/kernel";
+import { pidfdSendIfThere, SIGKILL } from "@boxship/kernel";
 import type { Reconciled } from "../contract.ts";
-import { endProcess, findConmons, openProcess, sendQuietly } from "./conmon-process.ts";
+import { endProcess, findConmons, openProcess } from "./conmon-process.ts";
 import type { Context } from "./context.ts";
 import { removeContainer } from "./delete.ts";
 import type { ExecPids } from "./exec-pids.ts";
@@ -108,7 +108,7 @@ async function endExecs(context: Context, pids: ExecPids): Promise<readonly numb
       record === undefined || container === undefined ? [] : await processesOf(context, container, record);
     if (pid !== undefined && members.includes(pid)) {
       using process = openProcess(pid);
-      if (process !== undefined && sendQuietly(process, signalNumber("SIGKILL"))) killed.push(pid);
+      if (process !== undefined && pidfdSendIfThere(process, SIGKILL)) killed.push(pid);
     }
     for (const file of EXEC_FILES) {
       await rm(layout.execFile(execId, file), { force: true });

@@ -3,8 +3,15 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { test } from "node:test";
-import { daemonCommand } from "@boxship/base";
-import { type Boxship, busyboxEntries, pushFixture, startBoxship, startRegistry, tempDir } from "@boxship/testkit";
+import {
+  type Boxship,
+  busyboxEntries,
+  daemonProgram,
+  pushFixture,
+  startBoxship,
+  startRegistry,
+  tempDir,
+} from "@boxship/testkit";
 
 /** Everything that the engine itself wrote: no layer's files, no volume's, no locks. */
 function stateFiles(root: string): readonly string[] {
@@ -101,7 +108,7 @@ test("a reset needs no state that can be read", { timeout: 120_000 }, async () =
   // Of a later version: nothing that this one may move or guess at.
   writeFileSync(join(engine.root, "network", "networks.json"), '{"version": 99, "networks": []}');
   await assert.rejects(engine.start(), /another version/);
-  const [file, ...args] = daemonCommand();
+  const [file, ...args] = daemonProgram();
   const flags = ["--name", engine.name, "--root", engine.root, "--reset"];
   const { status, stderr } = spawnSync(file, [...args, ...flags], { encoding: "utf8" });
   assert.equal(status, 0, stderr);

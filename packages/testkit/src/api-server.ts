@@ -1,9 +1,8 @@
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { clusterCertificates, EncryptedValues, kubeconfig, openApiServer } from "@boxship/apiserver";
-import { type Logger, silentLogger, systemClock } from "@boxship/base";
-import { openSqliteStore, type Store } from "@boxship/store";
+import type { Logger } from "@boxship/base";
+import type { Store } from "@boxship/store";
 import { tempDir } from "./temp-dir.ts";
 
 export interface ApiServerOptions {
@@ -35,6 +34,10 @@ async function freePort(): Promise<number> {
 }
 
 export async function startApiServer(options: ApiServerOptions = {}): Promise<TestApiServer> {
+  // Only now: most tests import the test kit and start no API server, and its modules are many.
+  const { clusterCertificates, EncryptedValues, kubeconfig, openApiServer } = await import("@boxship/apiserver");
+  const { silentLogger, systemClock } = await import("@boxship/base");
+  const { openSqliteStore } = await import("@boxship/store");
   const { logger = silentLogger } = options;
   await using stack = new AsyncDisposableStack();
   const directory = stack.use(tempDir("apiserver"));

@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { daemonCommand } from "@boxship/base/entry";
 import { EngineClient } from "./engine-client.ts";
 import { type Background, startProgram, waitUntilReady } from "./process.ts";
+import { daemonProgram } from "./program.ts";
 import { removeTree, tempDir } from "./temp-dir.ts";
 
 export interface BoxshipOptions {
@@ -14,7 +14,7 @@ export interface BoxshipOptions {
   readonly root?: string;
   /** More flags of the daemon. */
   readonly flags?: readonly string[];
-  /** What starts the daemon, `daemonCommand()` of another build. @default the sources of this checkout */
+  /** What starts the daemon. @default daemonProgram() */
   readonly program?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -57,7 +57,7 @@ export async function startBoxship(options: BoxshipOptions = {}): Promise<Boxshi
   const runDir = `/run/boxship-${name}`;
   const socketPath = `${runDir}/engine.sock`;
   const log = directory.join("daemon.log");
-  const command = [...(options.program ?? daemonCommand()), "--name", name, "--root", root, ...(options.flags ?? [])];
+  const command = [...(options.program ?? daemonProgram()), "--name", name, "--root", root, ...(options.flags ?? [])];
   const client = stack.use(new EngineClient(socketPath));
   let program: Background | undefined;
   let everReady = false;

@@ -11,6 +11,7 @@ export * from "./kubectl.ts";
 export * from "./leak-check.ts";
 export * from "./log-receivers.ts";
 export * from "./process.ts";
+export * from "./program.ts";
 export * from "./registry.ts";
 export * from "./rootless-boxship.ts";
 export * from "./rootless-user.ts";

@@ -1,6 +1,6 @@
-import { daemonCommand } from "@boxship/base/entry";
 import { EngineClient } from "./engine-client.ts";
 import { type Background, startProgram, waitUntilReady } from "./process.ts";
+import { daemonProgram } from "./program.ts";
 import { type RootlessUser, type RootlessUserOptions, rootlessUser } from "./rootless-user.ts";
 
 /** An engine that an ordinary user has started. Disposing removes its containers, its state and the user. */
@@ -26,7 +26,7 @@ export interface RootlessBoxship extends AsyncDisposable {
 export interface RootlessBoxshipOptions extends RootlessUserOptions {
   /** More flags of the daemon. */
   readonly flags?: readonly string[];
-  /** What starts the daemon, `daemonCommand()` of another build. @default the sources of this checkout */
+  /** What starts the daemon. @default daemonProgram() */
   readonly program?: readonly string[];
 }
 
@@ -36,7 +36,7 @@ export async function startRootlessBoxship(options: RootlessBoxshipOptions = {})
   const runDir = `${user.runtimeDir}/boxship`;
   const socketPath = `${runDir}/engine.sock`;
   const log = user.directory.join("daemon.log");
-  const command = user.command([...(options.program ?? daemonCommand()), ...(options.flags ?? [])]);
+  const command = user.command([...(options.program ?? daemonProgram()), ...(options.flags ?? [])]);
   const client = stack.use(new EngineClient(socketPath));
   let program: Background | undefined;
   let present = false;

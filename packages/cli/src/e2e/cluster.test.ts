@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
 import { existsSync, statSync } from "node:fs";
 import { test } from "node:test";
-import { programCommand } from "@boxship/base/entry";
-import { kubectl, type Ran, runProgram, tempDir } from "@boxship/testkit";
+import { cliProgram, kubectl, type Ran, runProgram, tempDir } from "@boxship/testkit";
 
 test("up starts a cluster, down ends it, and what it held is there after the next up", async (t) => {
   await using directory = tempDir();
   const root = directory.join("root");
   const env = { BOXSHIP_RUN: directory.join("run") };
   const boxship = async (...args: readonly string[]): Promise<Ran> => {
-    const ran = await runProgram([...programCommand(), "--name", "updown", "--root", root, ...args], { env });
+    const ran = await runProgram([...cliProgram(), "--name", "updown", "--root", root, ...args], { env });
     assert.equal(ran.status, 0, ran.stderr);
     return ran;
   };

@@ -1,12 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { resolve } from "node:path";
-import { type Ran, type RunOptions, runProgram } from "@boxship/testkit";
+import { cliProgram, type Ran, type RunOptions, runProgram } from "@boxship/testkit";
 
-const main = resolve(import.meta.dirname, "../main.ts");
-
-/** This checkout's command line. Without `--` Node takes --env-file for a flag of its own. */
-export const boxship: readonly string[] = [process.execPath, "--disable-warning=ExperimentalWarning", "--", main];
+/** This checkout's command line. */
+export const boxship: readonly string[] = cliProgram();
 
 /** Runs the command line on an engine's socket. */
 export function onSocket(path: string): (args: readonly string[], options?: RunOptions) => Promise<Ran> {

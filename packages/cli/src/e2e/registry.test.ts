@@ -2,11 +2,10 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, writeFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { test } from "node:test";
 import { runProgram, tempDir } from "@boxship/testkit";
+import { boxship } from "./programs.ts";
 
-const boxship = [process.execPath, "--disable-warning=ExperimentalWarning", resolve(import.meta.dirname, "../main.ts")];
 // bcrypt of "secret".
 const HASH = "$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a";
 

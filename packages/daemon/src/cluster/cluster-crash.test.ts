@@ -4,8 +4,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { type ClientHttp2Session, connect } from "node:http2";
 import { test } from "node:test";
-import { clusterCommand } from "@boxship/base/entry";
-import { tempDir } from "@boxship/testkit";
+import { clusterProgram, tempDir } from "@boxship/testkit";
 
 const ROUNDS = Number(process.env["BOXSHIP_CRASH_ROUNDS"] ?? 4);
 const WRITERS = 8;
@@ -25,7 +24,7 @@ interface Written {
 }
 
 async function start(root: string): Promise<{ readonly child: ChildProcess; readonly ready: Ready }> {
-  const [file, ...args] = clusterCommand();
+  const [file, ...args] = clusterProgram();
   const flags = ["--name", "crash", "--root", root, "--run-dir", `${root}/run`, "--port", "0"];
   const child = spawn(file, [...args, ...flags], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
   const [ready] = (await once(child, "message")) as [Ready & { readonly failed?: string }];
@@ -131,7 +130,7 @@ test("a second one is kept away, and a stop ends everything", async () => {
   await using directory = tempDir();
   const { child } = await start(directory.path);
   try {
-    const [file, ...args] = clusterCommand();
+    const [file, ...args] = clusterProgram();
     const flags = ["--name", "crash", "--root", directory.path, "--run-dir", `${directory.path}/run`, "--port", "0"];
     const second = spawn(file, [...args, ...flags], { stdio: ["ignore", "ignore", "ignore", "ipc"] });
     const exit = once(second, "exit");

@@ -4,15 +4,15 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "
 import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { daemonCommand } from "@boxship/base/entry";
 import {
   busyboxEntries,
+  cliProgram,
+  daemonProgram,
   dockerCli,
   FIRST_SUBORDINATE,
   makeTar,
   type RootlessBoxship,
   type RootlessUserOptions,
-  repositoryRoot,
   rootlessUser,
   runProgram,
   startRootlessBoxship,
@@ -450,12 +450,7 @@ describe("the processes beside the daemon", { timeout: 120_000 }, () => {
 
 test("the command line of an ordinary user starts the user's engine", async () => {
   await using user = await rootlessUser();
-  const program = [
-    process.execPath,
-    "--disable-warning=ExperimentalWarning",
-    `${repositoryRoot}/packages/cli/src/main.ts`,
-  ];
-  const boxship = (...args: string[]) => runProgram(user.command([...program, ...args]), { timeout: 60_000 });
+  const boxship = (...args: string[]) => runProgram(user.command([...cliProgram(), ...args]), { timeout: 60_000 });
   const info = await boxship("info", "--format", "{{json .SecurityOptions}} {{.DockerRootDir}}");
   try {
     assert.equal(info.status, 0, info.stderr);
@@ -477,7 +472,7 @@ test("the command line of an ordinary user starts the user's engine", async () =
 describe("what a machine may lack", () => {
   const failure = async (options: RootlessUserOptions, flags: readonly string[] = []): Promise<string> => {
     await using user = await rootlessUser(options);
-    const { status, stdout, stderr } = await runProgram(user.command([...daemonCommand(), ...flags]), {
+    const { status, stdout, stderr } = await runProgram(user.command([...daemonProgram(), ...flags]), {
       timeout: 30_000,
     });
     assert.equal(status, 1, stderr);
@@ -496,11 +491,7 @@ describe("what a machine may lack", () => {
 
   test("the command line says the same, with the remedy", async () => {
     await using user = await rootlessUser({ subordinateIds: false });
-    const main = `${repositoryRoot}/packages/cli/src/main.ts`;
-    const { status, stderr } = await runProgram(
-      user.command([process.execPath, "--disable-warning=ExperimentalWarning", main, "ps"]),
-      { timeout: 30_000 },
-    );
+    const { status, stderr } = await runProgram(user.command([...cliProgram(), "ps"]), { timeout: 30_000 });
     assert.equal(status, 1);
     assert.match(
       stderr,

@@ -4,10 +4,10 @@ import { once } from "node:events";
 import { chmodSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { after, before, describe, test } from "node:test";
-import { daemonCommand } from "@boxship/base/entry";
 import {
   type Boxship,
   type Dockerd,
+  daemonProgram,
   runProgram,
   startBoxship,
   startDockerd,
@@ -104,7 +104,7 @@ describe("a user namespace for containers", { timeout: 300_000 }, () => {
     const isolated = ["nsenter", `--mount=/proc/${holder.pid}/ns/mnt`, "--"];
     const flags = ["--userns-remap", USER];
     [boxship, dockerd] = await Promise.all([
-      startBoxship({ program: [...isolated, ...daemonCommand()], root: files.join("root"), flags }),
+      startBoxship({ program: [...isolated, ...daemonProgram()], root: files.join("root"), flags }),
       startDockerd({ prepare, passable: true, flags }),
     ]);
     await Promise.all([boxship, dockerd].map(({ socketPath }) => importBusybox(socketPath)));

@@ -4,6 +4,7 @@ export * from "./concurrency.ts";
 export * from "./duration.ts";
 export * from "./entry.ts";
 export * from "./errors.ts";
+export * from "./hide-credentials.ts";
 export * from "./log.ts";
 export * from "./programs.ts";
 export * from "./read-if-present.ts";

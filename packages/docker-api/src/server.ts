@@ -169,15 +169,22 @@ class ApiServer implements DockerApiServer {
     const clientIsGone = call.signal.aborted;
     sendError(call, error);
     if (clientIsGone || (call.response.statusCode !== 500 && !call.hijacked)) return;
-    const { method, url } = call.request;
+    const { method } = call.request;
+    const url = shownUrl(call.request.url);
     this.#context.logger.error("request failed", { request: call.id, method, url, error });
   }
 
   #log(call: ApiCall, started: number): void {
-    const { method, url } = call.request;
+    const { method } = call.request;
+    const url = shownUrl(call.request.url);
     const ms = Math.round((this.#context.clock.monotonic() - started) * 1000) / 1000;
     this.#context.logger.debug("request", { request: call.id, method, url, status: call.response.statusCode, ms });
   }
+}
+
+/** A request's address for the log: without what may hold credentials. */
+function shownUrl(url = ""): string {
+  return url.replace(/([?&](?:remote|fromSrc|buildargs)=)[^&]*/g, "$1…");
 }
 
 /** Calls `task` until it succeeds for the first time, and remembers that. */

@@ -1,4 +1,4 @@
-import { InvalidArgument, Unsupported } from "@boxship/base";
+import { hideCredentials, InvalidArgument, Unsupported } from "@boxship/base";
 import type { RegistryCredentials } from "@boxship/engine";
 import { newImageName } from "@boxship/engine";
 import { familiarReference } from "@boxship/oci";
@@ -91,9 +91,12 @@ function sourcesOf(
   if (remote === "") return { file, context: { kind: "tar", stream: body } };
   if (gitUrl(remote) !== undefined) return { file, context: { kind: "git", url: remote } };
   if (/^https?:\/\//i.test(remote)) return { file, context: { kind: "http", url: remote } };
-  throw new InvalidArgument(`remote context ${remote} is neither a git repository nor an http address`, {
-    remedy: "write it like https://host/name.git#branch:directory",
-  });
+  throw new InvalidArgument(
+    `remote context ${hideCredentials(remote)} is neither a git repository nor an http address`,
+    {
+      remedy: "write it like https://host/name.git#branch:directory",
+    },
+  );
 }
 
 const FALSE = new Set(["", "0", "no", "false", "none"]);

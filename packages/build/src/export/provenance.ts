@@ -1,3 +1,4 @@
+import { hideCredentials } from "@boxship/base";
 import { hostPlatform } from "@boxship/oci";
 import type { Attestations, ContextSource } from "../contract.ts";
 import { platformText } from "../solver/build-args.ts";
@@ -93,7 +94,7 @@ function slsa1({ session, mode, builderId, materials, times }: Parts): object {
 function configSource({ request }: BuildSession, name: "entryPoint" | "path"): object {
   const { file, context } = request;
   const path = file.kind === "bytes" ? file.name : (file.path ?? "Dockerfile");
-  return { ...("url" in context ? { uri: context.url } : {}), [name]: path };
+  return { ...("url" in context ? { uri: hideCredentials(context.url) } : {}), [name]: path };
 }
 
 function requestOf({ request, platform }: BuildSession, mode: Provenance["mode"]): object {

@@ -15,6 +15,7 @@ import {
   type Output,
   type Solver,
 } from "../contract.ts";
+import { madeInside } from "../files/directory-inside.ts";
 import { FramedArchive } from "./framed-archive.ts";
 import type {
   RemoteBuild,
@@ -149,9 +150,7 @@ export class SentFiles {
   async #open(directory: string): Promise<string> {
     this.#unpacked ??= this.#unpack();
     await this.#unpacked;
-    const path = join(this.#path, directory);
-    await mkdir(path, { recursive: true });
-    return path;
+    return madeInside(this.#path, directory);
   }
 }
 

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { posix } from "node:path";
 import { InvalidArgument, NotFound, systemCode, Unsupported } from "@boxship/base";
 import { descriptorPath, OpenFlag, openInRoot } from "@boxship/kernel";
@@ -15,6 +15,9 @@ export interface OpenContext {
   /** Patterns of its ignore file. */
   readonly ignore: readonly string[];
 }
+
+/** A Containerfile, an ignore file or an included one that is larger is none. */
+const MAX_FILE_BYTES = 4 << 20;
 
 const EVERYTHING: ContextNeed = { exclude: [], include: undefined };
 const IGNORE_FILES = [".containerignore", ".dockerignore"];
@@ -100,7 +103,12 @@ function cleaned(path: string): string {
 async function readInside(root: string, path: string): Promise<Uint8Array | undefined> {
   try {
     using file = openInRoot(root, path, OpenFlag.ReadOnly | OpenFlag.NonBlock);
-    return await readFile(descriptorPath(file));
+    const opened = descriptorPath(file);
+    const status = await stat(opened);
+    // A device may give bytes without end, and a queue waits for them.
+    if (!status.isFile()) return undefined;
+    if (status.size > MAX_FILE_BYTES) throw new InvalidArgument(`${path} is larger than ${MAX_FILE_BYTES} bytes`);
+    return await readFile(opened);
   } catch (error) {
     const code = systemCode(error);
     if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return undefined;

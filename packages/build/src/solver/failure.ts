@@ -1,4 +1,4 @@
-import { FailedPrecondition } from "@boxship/base";
+import { FailedPrecondition, hideCredentials } from "@boxship/base";
 import type { ExitStatus } from "@boxship/runtime";
 import { BuildError, type BuildFailure } from "../contract.ts";
 import type { Containerfile, Stage, StageInstruction } from "../language/index.ts";
@@ -37,7 +37,7 @@ export function buildError(
     file: place.file,
     lines: place.lines,
     excerpt: excerptOf(file, place.file, place.lines),
-    instruction: instruction.text,
+    instruction: hideCredentials(instruction.text),
     vertex,
     ...(command === undefined ? {} : { exitCode: command.exitCode, output: command.output }),
     ...(command?.imageId === undefined ? {} : { imageId: command.imageId }),
@@ -60,6 +60,6 @@ function excerptOf(file: Containerfile, name: string, lines: readonly [number, n
   const [first, last] = [Math.max(1, lines[0] - CONTEXT_LINES), Math.min(source.length, lines[1] + CONTEXT_LINES)];
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => {
     const line = first + index;
-    return { line, text: source[line - 1] ?? "", failed: line >= lines[0] && line <= lines[1] };
+    return { line, text: hideCredentials(source[line - 1] ?? ""), failed: line >= lines[0] && line <= lines[1] };
   });
 }

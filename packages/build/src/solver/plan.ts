@@ -1,3 +1,4 @@
+import { hideCredentials } from "@boxship/base";
 import type { Vertex } from "../contract.ts";
 import type { Containerfile, Stage, StageInstruction } from "../language/index.ts";
 import { findStage } from "../language/index.ts";
@@ -121,7 +122,8 @@ function verticesOf(
       const isMetadata = !FILE_KINDS.has(instruction.kind);
       if (!isMetadata) index++;
       const digest = `sha256:${keyOf("vertex", number, instruction.text)}`;
-      const text = instruction.kind === "from" ? `FROM ${imageOf(stage)}` : instruction.text;
+      const words = hideCredentials(instruction.text);
+      const text = instruction.kind === "from" ? `FROM ${imageOf(stage)}` : words;
       vertices.set(instruction, {
         digest,
         inputs: before === undefined ? [] : [before],
@@ -130,7 +132,7 @@ function verticesOf(
           stage: stage.name ?? String(stage.index),
           number,
           total,
-          text: instruction.text,
+          text: words,
           lines: instruction.place.lines,
         },
         ...(isMetadata ? { metadata: true } : {}),

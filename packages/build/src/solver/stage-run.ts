@@ -1,4 +1,4 @@
-import { errorMessage } from "@boxship/base";
+import { errorMessage, hideCredentials } from "@boxship/base";
 import { expandWord, type Platform } from "@boxship/oci";
 import { LayersLost } from "../cache/imported-cache.ts";
 import type { StepLayer, StepRecord } from "../cache/step-cache.ts";
@@ -180,7 +180,7 @@ function triggerVertex(
     digest: `sha256:${keyOf("trigger", stage.index, index, instruction.text)}`,
     inputs: [],
     trigger,
-    name: `[${stage.name ?? `stage-${stage.index}`}] ONBUILD ${instruction.text}`,
+    name: `[${stage.name ?? `stage-${stage.index}`}] ONBUILD ${hideCredentials(instruction.text)}`,
   };
   session.announce(vertex);
   return vertex;
@@ -238,8 +238,9 @@ function declareArgs(
         session.imported.find(key) ??
         pastStep(session, instruction, state, createdBy(session, state, history)));
   const created = known?.created ?? session.created();
-  session.journal.steps.set(key, { key, parent: state.key, text: instruction.text, created });
-  if (cache.get(key) === undefined) remember(session, { key, parent: state.key, text: instruction.text, created });
+  session.journal.steps.set(key, { key, parent: state.key, text: hideCredentials(instruction.text), created });
+  if (cache.get(key) === undefined)
+    remember(session, { key, parent: state.key, text: hideCredentials(instruction.text), created });
   else hit(session, key);
   return {
     state: { ...withHistory(session, state, history, created, false), key, args },
@@ -265,7 +266,7 @@ async function execute(
     return { state: { ...after(session, state, step, known.created, known.layer), key: stepKey }, cached: true };
   }
   const created = session.created();
-  const record = { key, parent: state.key, text: instruction.text, created };
+  const record = { key, parent: state.key, text: hideCredentials(instruction.text), created };
   const done = (layer: StepLayer | undefined) => remember(session, layer === undefined ? record : { ...record, layer });
   const layer = step.run === undefined ? undefined : await step.run(done);
   if (step.run === undefined) done(undefined);
@@ -302,7 +303,7 @@ function remembered(
 ): StepRecord | undefined {
   const past = pastStep(session, instruction, state, createdBy(session, step.apply(state), step.history));
   if (past === undefined) return undefined;
-  remember(session, { key, parent: state.key, text: instruction.text, ...past });
+  remember(session, { key, parent: state.key, text: hideCredentials(instruction.text), ...past });
   return session.parts.cache.get(key);
 }
 

@@ -1,7 +1,16 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { FailedPrecondition, findProgram, InvalidArgument, NotFound, systemCode, Unsupported } from "@boxship/base";
-import { CurrentDirectory, descriptorPath, OpenFlag, openInRoot, readlinkat, runProcess } from "@boxship/kernel";
+import {
+  FailedPrecondition,
+  findProgram,
+  hideCredentials,
+  InvalidArgument,
+  NotFound,
+  systemCode,
+  Unsupported,
+} from "@boxship/base";
+import { runProcess } from "@boxship/kernel";
+import { directoryInside } from "../files/directory-inside.ts";
 import type { BuildSession } from "../solver/session.ts";
 
 /** A repository as users write it: `https://host/name.git#reference:directory`. */
@@ -53,15 +62,16 @@ export async function openGitContext(
   options: GitOptions = {},
 ): Promise<{ readonly path: string; readonly commit: string }> {
   const url = gitUrl(text);
+  const shown = hideCredentials(text);
   if (url === undefined) {
-    throw new InvalidArgument(`${text} is not the address of a git repository`, {
+    throw new InvalidArgument(`${shown} is not the address of a git repository`, {
       remedy: "write it like https://host/name.git#branch:directory",
     });
   }
   const { remote, reference, directory } = url;
-  if (remote.startsWith("-") || reference.startsWith("-")) throw new InvalidArgument(`${text} is no git address`);
+  if (remote.startsWith("-") || reference.startsWith("-")) throw new InvalidArgument(`${shown} is no git address`);
   const path = await session.directory();
-  const git = runner(session, path, text);
+  const git = runner(session, path, shown);
   await git("init", "-q");
   await git("remote", "add", "origin", remote);
   await fetchReference(git, reference);
@@ -70,13 +80,18 @@ export async function openGitContext(
   const commit = (await git("rev-parse", "HEAD")).trim();
   if (options.commit !== undefined && !commit.startsWith(options.commit)) {
     throw new FailedPrecondition(`expected checksum to match ${options.commit}, got ${commit}`, {
-      subject: { kind: "git", name: text },
+      subject: { kind: "git", name: shown },
       remedy: "check the reference, and the commit that --checksum names",
     });
   }
-  if (options.keepGitDirectory !== true) await rm(join(path, ".git"), { recursive: true, force: true });
-  return { path: directory === "" ? path : insideOf(path, directory, text), commit };
+  // What is kept of it becomes part of an image: no other address than the one that may be shown.
+  if (options.keepGitDirectory === true) await git("remote", "set-url", "origin", hideCredentials(remote));
+  else await rm(join(path, ".git"), { recursive: true, force: true });
+  return { path: directory === "" ? path : insideOf(path, directory, shown), commit };
 }
+
+/** There is no such directory. */
+const NOWHERE = "/nonexistent";
 
 type Git = (...args: readonly string[]) => Promise<string>;
 
@@ -89,7 +104,10 @@ function runner(session: BuildSession, cwd: string, text: string): Git {
       cwd,
       env: {
         PATH: process.env["PATH"] ?? "/usr/bin:/bin",
-        HOME: cwd,
+        // No configuration but the one that is made here: a file of the repository must not become one.
+        HOME: NOWHERE,
+        XDG_CONFIG_HOME: NOWHERE,
+        GIT_CONFIG_GLOBAL: "/dev/null",
         GIT_TERMINAL_PROMPT: "0",
         GIT_CONFIG_NOSYSTEM: "1",
         GIT_ALLOW_PROTOCOL: "http:https:git:ssh",
@@ -98,7 +116,7 @@ function runner(session: BuildSession, cwd: string, text: string): Git {
       signal: session.signal,
     });
     if (code === 0) return stdout.toString();
-    const said = stderr.toString().trim().split("\n").at(-1) ?? "";
+    const said = hideCredentials(stderr.toString().trim().split("\n").at(-1) ?? "");
     throw new FailedPrecondition(`git ${args[0]} of ${text} failed: ${said}`, {
       subject: { kind: "git", name: text },
       remedy: "check the address and the reference, and whether the repository is public",
@@ -120,8 +138,7 @@ async function fetchReference(git: Git, reference: string): Promise<void> {
 
 function insideOf(root: string, directory: string, text: string): string {
   try {
-    using found = openInRoot(root, directory, OpenFlag.Path | OpenFlag.Directory);
-    return readlinkat(CurrentDirectory, descriptorPath(found)).toString();
+    return directoryInside(root, directory);
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
     throw new NotFound(`${text} has no directory ${directory}`, { cause: error });

@@ -1,4 +1,4 @@
-import { InvalidArgument, NotFound, Unavailable } from "@boxship/base";
+import { hideCredentials, InvalidArgument, NotFound, Unavailable } from "@boxship/base";
 import { HttpConnections, type HttpResponse, NetworkFailure, networkFailure } from "./http.ts";
 
 export interface OpenUrlOptions {
@@ -38,9 +38,9 @@ export async function openUrl(address: string, options: OpenUrlOptions = {}): Pr
       response.body.destroy();
       const next = parseHttpUrl(URL.canParse(location, url) ? new URL(location, url).href : location);
       if (hops === REDIRECT_LIMIT)
-        throw new InvalidArgument(`${address} leads to more than ${REDIRECT_LIMIT} redirects`);
+        throw new InvalidArgument(`${hideCredentials(address)} leads to more than ${REDIRECT_LIMIT} redirects`);
       if (url.protocol === "https:" && next.protocol === "http:") {
-        throw new InvalidArgument(`${address} redirects from https to ${next.href}`);
+        throw new InvalidArgument(`${hideCredentials(address)} redirects from https to ${hideCredentials(next.href)}`);
       }
       url = next;
     }
@@ -53,8 +53,9 @@ export async function openUrl(address: string, options: OpenUrlOptions = {}): Pr
 function parseHttpUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === "http:" || url?.protocol === "https:") return url;
-  throw new InvalidArgument(`${JSON.stringify(text)} is no http or https address`, {
-    subject: { kind: "address", name: text },
+  const shown = hideCredentials(text);
+  throw new InvalidArgument(`${JSON.stringify(shown)} is no http or https address`, {
+    subject: { kind: "address", name: shown },
   });
 }
 
@@ -73,9 +74,10 @@ async function send(
 
 function cutOff(url: URL, error: unknown): unknown {
   if (!(error instanceof NetworkFailure)) return error;
-  return new Unavailable(`${url.href} cannot be fetched: ${error.message}`, {
+  const shown = hideCredentials(url.href);
+  return new Unavailable(`${shown} cannot be fetched: ${error.message}`, {
     cause: error,
-    subject: { kind: "address", name: url.href },
+    subject: { kind: "address", name: shown },
     remedy: "check the address, and this machine's connection and proxy settings",
   });
 }
@@ -84,8 +86,9 @@ function opened(connections: HttpConnections, url: URL, response: HttpResponse):
   const { status, headers, body } = response;
   if (status !== 200) {
     body.destroy();
-    const answered = `${url.href} cannot be fetched: the server answered ${status}`;
-    const subject = { kind: "address", name: url.href };
+    const shown = hideCredentials(url.href);
+    const answered = `${shown} cannot be fetched: the server answered ${status}`;
+    const subject = { kind: "address", name: shown };
     throw status === 404 ? new NotFound(answered, { subject }) : new Unavailable(answered, { subject });
   }
   async function* pieces(): AsyncGenerator<Uint8Array> {

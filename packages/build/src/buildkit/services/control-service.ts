@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import { FailedPrecondition, NotFound, Unsupported } from "@boxship/base";
+import { FailedPrecondition, hideCredentials, NotFound, Unsupported } from "@boxship/base";
 import {
   type Handler,
   type Init,
@@ -152,7 +152,9 @@ async function frontendAttributes(
   job: BuildJob,
 ): Promise<{ readonly frontendAttributes?: Readonly<Record<string, string>> }> {
   const run = await job.returned;
-  return run === undefined ? {} : { frontendAttributes: run.frontendOptions };
+  if (run === undefined) return {};
+  const shown = Object.entries(run.frontendOptions).map(([name, value]) => [name, hideCredentials(value)] as const);
+  return { frontendAttributes: Object.fromEntries(shown) };
 }
 
 function steps({ status: log }: BuildJob) {

@@ -4,7 +4,7 @@ import { chmod, mkdir, utimes } from "node:fs/promises";
 import { basename, join, posix } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { FailedPrecondition, InvalidArgument, systemCode } from "@boxship/base";
+import { FailedPrecondition, hideCredentials, InvalidArgument, systemCode } from "@boxship/base";
 import { descriptorPath, OpenFlag, openInRoot } from "@boxship/kernel";
 import { extractArchive, openUrl } from "@boxship/oci";
 import type { Owner } from "../../files/directories.ts";
@@ -137,7 +137,7 @@ async function planDownload(session: BuildSession, instruction: CopyInstruction,
         return;
       }
       if (name === "" && target.destination.endsWith("/")) {
-        throw new InvalidArgument(`cannot determine filename from url: ${url}`, {
+        throw new InvalidArgument(`cannot determine filename from url: ${hideCredentials(url)}`, {
           remedy: "name the file in the destination",
         });
       }
@@ -157,8 +157,21 @@ async function planDownload(session: BuildSession, instruction: CopyInstruction,
 }
 
 function nameOf(url: string): string {
-  const path = new URL(url).pathname;
-  return path.endsWith("/") ? "" : decodeURIComponent(basename(path));
+  if (!URL.canParse(url))
+    throw new InvalidArgument(`${JSON.stringify(hideCredentials(url))} is no http or https address`);
+  // As Docker does: first the escapes, then the last part, so that no escaped slash leads elsewhere.
+  const path = unescaped(new URL(url).pathname);
+  const name = basename(path);
+  return path.endsWith("/") || name === "." || name === ".." || name.includes("\0") ? "" : name;
+}
+
+/** A path with its escapes replaced; as it is, when they are none. */
+function unescaped(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
 }
 
 async function download(session: BuildSession, url: string, path: string): Promise<Date | undefined> {
@@ -174,7 +187,7 @@ async function checkSum(path: string, wanted: string, url: string): Promise<void
   const found = `${algorithm}:${hash.digest("hex")}`;
   if (found === wanted) return;
   throw new FailedPrecondition(`digest mismatch ${found}: ${wanted}`, {
-    subject: { kind: "url", name: url },
+    subject: { kind: "url", name: hideCredentials(url) },
     remedy: "check the URL, and the checksum that its publisher names",
   });
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, posix } from "node:path";
-import { FailedPrecondition } from "@boxship/base";
+import { FailedPrecondition, hideCredentials } from "@boxship/base";
 import { expandWord } from "@boxship/oci";
 import { resolveUser } from "@boxship/runtime";
 import type { CopyRequest } from "../../files/copy-selection.ts";
@@ -274,6 +274,6 @@ function historyOf(
   const owner = chown === undefined ? "" : `--chown=${chown}`;
   return {
     classic: `${keyword} ${owner}${count}:${hash} in ${destination} `,
-    buildkit: `${keyword} ${flags}${sources.join(" ")} ${destination} # buildkit`,
+    buildkit: `${keyword} ${flags}${hideCredentials(sources.join(" "))} ${destination} # buildkit`,
   };
 }

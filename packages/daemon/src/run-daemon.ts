@@ -14,7 +14,7 @@ import {
 import { Builder, bothBuilders, classicDoor, openBuildkitDoor } from "@boxship/build";
 import { type AuditOptions, createDockerApiServer, type DockerApiOptions } from "@boxship/docker-api";
 import { Engine, type EngineOptions, VERSION } from "@boxship/engine";
-import type { IdMaps } from "@boxship/kernel";
+import { adoptOrphans, type IdMaps } from "@boxship/kernel";
 import { AuditLog } from "./audit-log.ts";
 import { claim, makeDirectory } from "./directories.ts";
 import { IdleMemory } from "./idle-memory.ts";
@@ -93,6 +93,7 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop({ reason: signal, reset: false }));
   // A terminal or a parent that goes away is no reason to end.
   process.on("SIGHUP", () => {});
+  stack.use(adoptOrphans());
 
   const engine = stack.use(
     await Engine.open({

@@ -1,11 +1,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import { readableFrom } from "./descriptor-stream.ts";
-import { pipe } from "./pipe.ts";
-import { reap, reapAny, setChildSubreaper, spawnProcess, waitForExit } from "./process.ts";
+import { reap, spawnProcess, waitForExit } from "./process.ts";
 import { pidfdOpen, processExists, signalNumber } from "./signals.ts";
 import { spawnUnwatched } from "./spawn.ts";
 import { failOnLeaks } from "./testing.ts";
@@ -61,22 +58,4 @@ test("waiting for a process can be given up", async () => {
   const waiting = waitForExit(pidfd, controller.signal);
   controller.abort(new Error("enough"));
   await assert.rejects(waiting, { message: "enough" });
-});
-
-test("a subreaper inherits orphans and reaps them", async () => {
-  setChildSubreaper(true);
-  try {
-    using output = pipe();
-    const args = ["-c", "sleep 0.05 & echo $!"];
-    const parent = spawnProcess({ file: "/bin/sh", args, stdio: { 1: output.writeEnd } });
-    output.writeEnd.close();
-    const orphan = Number(await text(readableFrom(output.readEnd)));
-    assert.deepEqual(await parent.exited, { code: 0, signal: undefined });
-    using pidfd = pidfdOpen(orphan);
-    await waitForExit(pidfd);
-    assert.deepEqual(reapAny(), { pid: orphan, status: { code: 0, signal: undefined } });
-    assert.equal(reapAny(), undefined);
-  } finally {
-    setChildSubreaper(false);
-  }
 });

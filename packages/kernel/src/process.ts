@@ -1,10 +1,9 @@
-import { SyscallError } from "./errno.ts";
 import { watchDescriptor } from "./event-loop.ts";
 import type { Descriptor, Fd } from "./fd.ts";
 import { descriptorNumber } from "./fd.ts";
 import { check, libc } from "./ffi.ts";
 import { pidfdSendIfThere, signalName } from "./signals.ts";
-import { type SpawnedProcess, type SpawnOptions, spawnUnwatched } from "./spawn.ts";
+import { ownChildren, type SpawnedProcess, type SpawnOptions, spawnUnwatched } from "./spawn.ts";
 
 /** How a process ended: by itself with a code, or by a signal. */
 export type ExitStatus =
@@ -28,7 +27,6 @@ export interface Process {
 
 const waitidCall = libc.bind<number>("waitid", ["i32", "i32", "u32", "pointer", "i32"]);
 
-const P_ALL = 0;
 const P_PIDFD = 3;
 const WNOHANG = 1;
 const WEXITED = 4;
@@ -54,20 +52,10 @@ function readStatus(info: Buffer): ExitStatus {
 export function reap(pidfd: Descriptor): ExitStatus | undefined {
   const info = Buffer.alloc(SIGINFO_SIZE);
   check(waitidCall(P_PIDFD, descriptorNumber(pidfd), info, WEXITED | WNOHANG), "waitid");
-  return info.readInt32LE(SI_PID) === 0 ? undefined : readStatus(info);
-}
-
-/** Reaps any one ended child of this process, or returns undefined when none has ended; for an init of its own. */
-export function reapAny(): { readonly pid: number; readonly status: ExitStatus } | undefined {
-  const info = Buffer.alloc(SIGINFO_SIZE);
-  try {
-    check(waitidCall(P_ALL, 0, info, WEXITED | WNOHANG), "waitid");
-  } catch (error) {
-    if (error instanceof SyscallError && error.code === "ECHILD") return undefined;
-    throw error;
-  }
   const pid = info.readInt32LE(SI_PID);
-  return pid === 0 ? undefined : { pid, status: readStatus(info) };
+  if (pid === 0) return undefined;
+  ownChildren.delete(pid);
+  return readStatus(info);
 }
 
 /** Watches a started process: takes the pidfd over, reaps the process when it ends. Main thread only. */
@@ -115,12 +103,4 @@ export function waitForExit(pidfd: Descriptor, signal?: AbortSignal): Promise<vo
     const watch = watchDescriptor(pidfd, { readable: true }, () => finish(resolve));
     signal?.addEventListener("abort", onAbort, { once: true });
   });
-}
-
-const prctlCall = libc.bind<number>("prctl", ["i32", "i32", "u64", "u64", "u64", "u64"]);
-const PR_SET_CHILD_SUBREAPER = 36;
-
-/** Makes orphaned descendants our children (or stops that). Whoever sets it reaps them, with {@link reapAny}. */
-export function setChildSubreaper(enabled: boolean): void {
-  check(prctlCall(PR_SET_CHILD_SUBREAPER, enabled ? 1n : 0n, 0n, 0n, 0n), "prctl");
 }

@@ -75,6 +75,9 @@ const SIGNAL_SET_SIZE = 128;
 const O_RDWR = 2;
 const HIGHEST_SAFE = 3;
 
+/** Children of ours that were not reaped yet, by process id. */
+export const ownChildren = new Set<number>();
+
 let attributes: Buffer | undefined;
 
 /** Attributes for every spawn of this thread: no signal blocked, none ignored (Node ignores SIGPIPE). */
@@ -129,6 +132,7 @@ export function spawnUnwatched(options: SpawnOptions): SpawnedProcess {
     const errno = call(pid, cString(file), actions.buffer, spawnAttributes(options), argv, envp);
     keepAlive(argvBytes, envBytes);
     ok(errno, "posix_spawn", options.cwd === undefined ? file : `${file} in ${options.cwd}`);
+    ownChildren.add(pid.readInt32LE(0));
     // The id cannot be taken by another process before the child is reaped, and only the pidfd's owner reaps it.
     return { pid: pid.readInt32LE(0), pidfd: pidfdOpen(pid.readInt32LE(0)) };
   } finally {

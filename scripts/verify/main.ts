@@ -4,7 +4,7 @@ import { docs } from "./docs.ts";
 import { generated, lengths, machine } from "./files.ts";
 import type { Check } from "./finding.ts";
 import { floorsCheck } from "./floors.ts";
-import { licencesCheck, lockFile } from "./packages.ts";
+import { dependencies, licencesCheck, lockFile } from "./packages.ts";
 import { bundle, format, lint, types } from "./tools.ts";
 
 const checks: readonly Check[] = [
@@ -17,6 +17,7 @@ const checks: readonly Check[] = [
   generated,
   lockFile,
   licencesCheck,
+  dependencies,
   machine,
   docs,
 ];

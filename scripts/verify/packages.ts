@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { missingPlatforms, readLock } from "../lib/npm-tree.ts";
 import type { Check, Finding } from "./finding.ts";
@@ -15,6 +15,42 @@ const exceptions: Readonly<Record<string, string>> = {
   "node_modules/ssh2": "MIT, written in the old form that npm does not read; below Testcontainers, for tests only",
 };
 
+interface Dependency {
+  readonly where: string;
+  readonly name: string;
+  readonly version: string;
+}
+
+/** What the workspace and its packages ask for that is not ours. */
+function foreignDependencies(root: string): Dependency[] {
+  return ["package.json", ...globSync("packages/*/package.json", { cwd: root })].flatMap((where) => {
+    const manifest = JSON.parse(readFileSync(join(root, where), "utf8")) as Record<string, Record<string, string>>;
+    return ["dependencies", "devDependencies", "optionalDependencies"]
+      .flatMap((kind) => Object.entries(manifest[kind] ?? {}))
+      .filter(([name]) => !name.startsWith("@boxship/"))
+      .map(([name, version]) => ({ where, name, version }));
+  });
+}
+
+const ledger = "docs/dependencies.md";
+
+/** The ledger has a word about each dependency, and about none that is gone. */
+export const dependencies: Check = {
+  name: "dependencies",
+  run(root) {
+    const asked = foreignDependencies(root);
+    const names = new Set(asked.map(({ name }) => name));
+    const text = readFileSync(join(root, ledger), "utf8");
+    const rows = [...text.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name = ""]) => name);
+    return [
+      ...asked
+        .filter(({ name }) => !text.includes(`\`${name}\``))
+        .map(({ where, name }) => ({ where, what: `'${name}' is not in ${ledger}` })),
+      ...rows.filter((name) => !names.has(name)).map((name) => ({ where: ledger, what: `nothing asks for '${name}'` })),
+    ];
+  },
+};
+
 /** The lock file works with any registry and on every platform, and versions are exact. */
 export const lockFile: Check = {
   name: "lock-file",
@@ -28,12 +64,8 @@ export const lockFile: Check = {
     for (const path of Object.keys(missingPlatforms(lock))) {
       at(`'${path}' is missing, and 'npm ci' refuses: run 'node scripts/lib/npm-tree.ts complete'`);
     }
-    const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Record<string, unknown>;
-    for (const kind of ["dependencies", "devDependencies", "optionalDependencies"]) {
-      for (const [name, version] of Object.entries((manifest[kind] ?? {}) as Record<string, string>)) {
-        if (!/^\d/.test(version))
-          findings.push({ where: "package.json", what: `'${name}': '${version}' is not exact` });
-      }
+    for (const { where, name, version } of foreignDependencies(root)) {
+      if (!/^\d/.test(version)) findings.push({ where, what: `'${name}': '${version}' is not exact` });
     }
     return findings;
   },

@@ -39,7 +39,8 @@ function home(env: NodeJS.ProcessEnv): string {
   return env["HOME"] || homedir();
 }
 
-async function read(path: string): Promise<ConfigContent> {
+/** A file of logins, of whichever tool; an empty one where there is none. */
+export async function readLogins(path: string): Promise<ConfigContent> {
   try {
     const content: unknown = JSON.parse(await readFile(path, "utf8"));
     return typeof content === "object" && content !== null ? content : {};
@@ -61,6 +62,6 @@ export async function loadConfig(env: NodeJS.ProcessEnv): Promise<ConfigFile> {
     env["XDG_RUNTIME_DIR"] && join(env["XDG_RUNTIME_DIR"], "containers/auth.json"),
     join(env["XDG_CONFIG_HOME"] || join(home(env), ".config"), "containers/auth.json"),
   ];
-  const more = await Promise.all(others.filter((file): file is string => Boolean(file)).map(read));
-  return { path, content: await read(path), more };
+  const more = await Promise.all(others.filter((file): file is string => Boolean(file)).map(readLogins));
+  return { path, content: await readLogins(path), more };
 }

@@ -1,10 +1,7 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { errorMessage, systemCode } from "@boxship/base/errors";
-import type { ConfigContent, ConfigFile } from "../credentials/config-file.ts";
-import { Failure } from "../failure.ts";
+import { type ConfigFile, readLogins } from "../credentials/config-file.ts";
 
 /** Where the tools around podman keep logins (containers-auth.json(5)). */
 export function authFilePath(env: NodeJS.ProcessEnv, given: string): string {
@@ -20,16 +17,5 @@ export function authFilePath(env: NodeJS.ProcessEnv, given: string): string {
 
 /** The file for logins; an empty one where there is none. */
 export async function loadAuthFile(path: string): Promise<ConfigFile> {
-  return { path, content: await read(path), more: [] };
-}
-
-async function read(path: string): Promise<ConfigContent> {
-  try {
-    const content: unknown = JSON.parse(await readFile(path, "utf8"));
-    return typeof content === "object" && content !== null ? content : {};
-  } catch (error) {
-    const code = systemCode(error);
-    if (code === "ENOENT" || code === "ENOTDIR") return {};
-    throw new Failure(`cannot read ${path}: ${errorMessage(error)}`, { cause: error, remedy: "repair or remove it" });
-  }
+  return { path, content: await readLogins(path), more: [] };
 }

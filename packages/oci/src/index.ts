@@ -8,6 +8,7 @@ export {
   type Variables,
 } from "./config-changes/shell-word.ts";
 export * from "./content-store/contract.ts";
+export { isDiskFull } from "./content-store/disk-error.ts";
 export { type FilesystemStoreOptions, openContentStore } from "./content-store/filesystem.ts";
 export { type BlobState, verifyBlob } from "./content-store/verify-blob.ts";
 export { compact, Field } from "./decode.ts";

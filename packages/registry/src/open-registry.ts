@@ -16,8 +16,15 @@ import { Webhooks } from "./notify/webhooks.ts";
 import { Quotas } from "./policy/quotas.ts";
 import { retainTags } from "./policy/retain-tags.ts";
 import { compileRetention } from "./policy/retention.ts";
+import { holdToPlace } from "./store/blob-place.ts";
 import { checkRegistry, type RegistryCheck } from "./store/check-registry.ts";
-import { type Collected, type CollectOptions, collectGarbage, type Swept } from "./store/collect-garbage.ts";
+import {
+  type Collected,
+  type CollectOptions,
+  collectGarbage,
+  type RemovalWatcher,
+  type Swept,
+} from "./store/collect-garbage.ts";
 import type { ImageSource, RegistryListener } from "./store/image-source.ts";
 import { RepositoryStore } from "./store/repository-store.ts";
 import { Uploads } from "./store/uploads.ts";
@@ -92,6 +99,13 @@ function openBlobs({ root, policy, clock = systemClock }: RegistryOptions): Prom
   return openS3Store({ ...s3, staging: root, clock });
 }
 
+/** A bucket may move to another host, but not be another one. */
+function placeOf({ storage }: RegistryFile): string {
+  if (storage === undefined) return "its own directory";
+  const { endpoint, prefix = "" } = storage.s3;
+  return `bucket ${new URL(endpoint).pathname.slice(1).replace(/\/$/, "")}, prefix ${JSON.stringify(prefix)}`;
+}
+
 /** @throws FailedPrecondition where another process has the same root open */
 export async function openRegistry(options: RegistryOptions): Promise<Registry> {
   const { root, access = openAccess, deletion = true, immutableTags = false, clock = systemClock, logger } = options;
@@ -108,6 +122,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const content = options.content ?? stack.use(await openBlobs(options));
   const index = stack.use(await openSqliteStore({ path: join(root, "index.db"), clock }));
   const { shared, policy = {} } = options;
+  if (options.content === undefined) await holdToPlace(index, placeOf(policy));
   const quotas = await Quotas.open(policy.quotas ?? [], index);
   const outdated = compileRetention(policy.retention ?? []);
   const repositories = new RepositoryStore({
@@ -122,7 +137,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   await uploads.expire();
   const webhooks = stack.use(new Webhooks({ webhooks: policy.webhooks ?? [], index, clock, logger }));
   const upstreams = stack.use(
-    new PullThrough({ upstreams: policy.upstreams ?? [], repositories, metrics: () => metrics, clock, logger }),
+    new PullThrough({ upstreams: policy.upstreams ?? [], repositories, index, metrics: () => metrics, clock, logger }),
   );
   const metrics: Metrics = new Metrics({
     webhooks: () => webhooks.waiting(),
@@ -141,17 +156,27 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   // Large blobs take as long as they take; a sender that stands still is ended.
   server.requestTimeout = 0;
   server.timeout = 120_000;
-  const onRemoved = (repository: string, size: number) => quotas.give(repository, size);
+  const watcher: RemovalWatcher = {
+    operations: (removed) => webhooks.operations({ action: "delete", user: "", ...removed }),
+    removed: (repository, size) => {
+      quotas.give(repository, size);
+      webhooks.wake();
+    },
+  };
+  const neededSince = (digest: Digest, since: number) => repositories.neededSince(digest, since);
   const owned = stack.move();
   return {
     server,
     collectGarbage: async (request = {}) => {
       if (request.dryRun !== true) await uploads.expire();
       const sweep = shared === undefined ? {} : { sweep: () => shared.sweep() };
-      return collectGarbage({ index, content, clock, onRemoved, ...sweep, ...request });
+      return collectGarbage({ index, content, clock, watcher, neededSince, ...sweep, ...request });
     },
-    retain: (request = {}) => retainTags({ index, outdated, clock, onRemoved, listener, ...request }),
-    check: (request = {}) => checkRegistry({ index, content, alone: shared === undefined, ...request }),
+    retain: (request = {}) => retainTags({ index, outdated, clock, watcher, neededSince, listener, ...request }),
+    check: (request = {}) => {
+      const onRemoved = (repository: string, size: number) => watcher.removed(repository, size);
+      return checkRegistry({ index, content, alone: shared === undefined, onRemoved, ...request });
+    },
     setTls: ({ certificate, key }) => {
       if (!(server instanceof TlsServer)) throw new FailedPrecondition("this registry does not speak TLS");
       server.setSecureContext({ cert: certificate, key });

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { runProgram, tempDir } from "@boxship/testkit";
-import { boxship } from "./programs.ts";
+import { runProgram, startBoxship, tempDir } from "@boxship/testkit";
+import { boxship, onSocket } from "./programs.ts";
 
 // bcrypt of "secret".
 const HASH = "$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a";
@@ -72,6 +72,56 @@ test("registry serve: users with rules push and pull, skopeo too; SIGTERM ends i
   const retain = await runProgram([...boxship, "registry", "retain", "--root", root, "--config", config, "--dry-run"]);
   assert.match(retain.stdout, /^private\/image:1 sha256:[0-9a-f]{64}\nWould remove 1 tags\n$/, retain.stderr);
   assert.ok(existsSync(`${root}/index.db`));
+
+  const check = (...more: string[]) => runProgram([...boxship, "registry", "check", "--root", root, ...more]);
+  const clean = await check();
+  const counts = "Registry: 2 repositories, 2 manifests, 2 tags, 2 blobs, \\S+";
+  assert.match(clean.stdout, new RegExp(`^${counts}\nEverything is as it should be\n$`), clean.stderr);
+  const blobs = `${root}/content/blobs/sha256`;
+  const smallest = readdirSync(blobs).toSorted(
+    (a, b) => statSync(`${blobs}/${a}`).size - statSync(`${blobs}/${b}`).size,
+  );
+  appendFileSync(`${blobs}/${smallest[0]}`, "x");
+  const told = await check();
+  assert.equal(told.status, 1);
+  assert.match(told.stdout, /^public\/image@sha256:[0-9a-f]{64}: blob is corrupt \(--repair: is removed\)$/m);
+  assert.match(
+    told.stdout,
+    /manifest needs sha256:\S+, which is not there \(cannot be mended here; pull or push it again\)/,
+  );
+  assert.match(told.stderr, /4 of 4 problems are there/);
+  const mended = await check("--repair");
+  assert.deepEqual([mended.status, /blob is corrupt \(is removed\)/.test(mended.stdout)], [1, true], mended.stderr);
+  assert.match(mended.stderr, /2 of 4 problems are there/);
+  const left = await check();
+  assert.match(left.stderr, /2 of 2 problems are there/, "nothing brings the blob back but a push");
+
+  writeFileSync(
+    config,
+    "storage: { s3: { endpoint: 'http://127.0.0.1:1/bucket', accessKeyId: a, secretAccessKey: b } }\n",
+  );
+  const elsewhere = await check("--repair", "--config", config);
+  assert.match(elsewhere.stderr, /has its blobs in its own directory, and was started with bucket bucket/);
+  assert.match((await check()).stdout, /^Registry: 2 repositories, 2 manifests/, "nothing was taken away");
+});
+
+test("system check: what is wrong with the engine's store is told, and mended where it can be", async () => {
+  await using directory = tempDir("system-check");
+  await using engine = await startBoxship();
+  const run = onSocket(engine.socketPath);
+  writeFileSync(directory.join("file"), "content");
+  await runProgram(["tar", "-C", directory.path, "-cf", directory.join("root.tar"), "file"]);
+  assert.equal((await run(["import", directory.join("root.tar"), "imported:1"])).status, 0);
+  const clean = await run(["system", "check"]);
+  assert.match(clean.stdout, /^Store: \d+ blobs, \S+, 1 images\nEverything is as it should be\n$/, clean.stderr);
+  const blobs = `${engine.root}/content/blobs/sha256`;
+  writeFileSync(`${blobs}/${"0".repeat(64)}`, "not what its name says");
+  const told = await run(["system", "check"]);
+  assert.deepEqual([told.status, /1 of 1 problems are there/.test(told.stderr)], [1, true], told.stdout);
+  assert.match(told.stdout, /^sha256:0{64}: blob is corrupt \(--repair: \S.*\)$/m);
+  const mended = await run(["system", "check", "--repair"]);
+  assert.deepEqual([mended.status, /^1 problems were mended$/m.test(mended.stdout)], [0, true], mended.stderr);
+  assert.equal((await run(["system", "check"])).stdout, clean.stdout);
 });
 
 test("registry serve refuses what cannot be", async () => {

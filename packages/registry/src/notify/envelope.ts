@@ -24,17 +24,20 @@ export const EVENTS_MEDIA_TYPE = "application/vnd.docker.distribution.events.v1+
 /** One process is one source. */
 const INSTANCE = randomUUID();
 
-/** An event as Docker's registry sends it to its notification endpoints. */
+/**
+ * An event as Docker's registry sends it to its notification endpoints.
+ *
+ * @param request undefined: nobody asked for it
+ */
 export function wireEvent(
   event: RegistryEvent,
-  request: IncomingMessage,
+  request: IncomingMessage | undefined,
   now: number,
 ): Readonly<Record<string, unknown>> {
   const { action, repository, digest, mediaType, size, tag, fromRepository, user } = event;
-  const { socket, headers, method } = request;
-  const host = headers.host ?? "";
+  const host = request?.headers.host ?? "";
   const place = mediaType === "application/octet-stream" ? "blobs" : "manifests";
-  const scheme = "encrypted" in socket ? "https" : "http";
+  const scheme = request !== undefined && "encrypted" in request.socket ? "https" : "http";
   return {
     id: randomUUID(),
     timestamp: new Date(now).toISOString(),
@@ -49,14 +52,18 @@ export function wireEvent(
       ...(fromRepository !== undefined && { fromRepository }),
       ...(tag !== undefined && { tag }),
     },
-    request: {
-      id: randomUUID(),
-      addr: `${socket.remoteAddress ?? ""}:${socket.remotePort ?? ""}`,
-      host,
-      method,
-      useragent: headers["user-agent"] ?? "",
-    },
+    request: request === undefined ? {} : wireRequest(request),
     actor: user === "" ? {} : { name: user },
-    source: { addr: `${hostname()}:${socket.localPort ?? 0}`, instanceID: INSTANCE },
+    source: { addr: `${hostname()}:${request?.socket.localPort ?? 0}`, instanceID: INSTANCE },
+  };
+}
+
+function wireRequest({ socket, headers, method }: IncomingMessage): Readonly<Record<string, unknown>> {
+  return {
+    id: randomUUID(),
+    addr: `${socket.remoteAddress ?? ""}:${socket.remotePort ?? ""}`,
+    host: headers.host ?? "",
+    method,
+    useragent: headers["user-agent"] ?? "",
   };
 }

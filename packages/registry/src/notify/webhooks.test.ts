@@ -4,8 +4,9 @@ import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { FakeClock } from "@boxship/base";
 import { startRegistry, tempDir } from "@boxship/testkit";
-import { listenForTest, pushBlob, pushImage } from "../testing/registry-under-test.ts";
+import { listenForTest, pushBlob, pushImage, sha256 } from "../testing/registry-under-test.ts";
 
 interface Received {
   readonly headers: IncomingHttpHeaders;
@@ -117,4 +118,32 @@ test("an event is signed, tried again until it is taken, and kept over a new sta
   }
   const metrics = await (await fetch(`http://${again.host}/metrics`)).text();
   assert.match(metrics, /boxship_registry_webhook_events\{webhook="absent"\} 4/);
+});
+
+test("what retention and collection remove is told, too, as nobody's request", async () => {
+  const clock = new FakeClock(1_800_000_000_000);
+  await using hook = await receiver();
+  const webhooks = [{ name: "all", url: hook.url, events: ["delete"] as const, repositories: ["team/*"] }];
+  const retention = [{ repositories: ["**"], keep: 1 }];
+  await using under = await listenForTest({ clock, policy: { webhooks, retention } });
+  const { url, registry } = under;
+  const first = await pushImage(url, "team/app", "v1");
+  await clock.advance(1000);
+  await pushImage(url, "team/app", "v2", { annotations: { second: "yes" } });
+  const alone = await pushBlob(url, "team/app", "of no manifest");
+  await pushBlob(url, "other/app", "nobody hears of this");
+  await clock.advance(3_600_000 * 2);
+  assert.equal((await registry.retain({ dryRun: true })).length, 1);
+  assert.deepEqual(
+    (await registry.retain()).map(({ tag }) => tag),
+    ["v1"],
+  );
+  await registry.collectGarbage();
+  const events = await hook.until(3);
+  const told = events.map(({ action, target, request, actor }) => {
+    return [action, target["repository"], target["tag"] ?? target["digest"], request, actor];
+  });
+  const gone = ["v1", first, alone].map((name) => ["delete", "team/app", name, {}, {}]);
+  assert.deepEqual(told, gone);
+  assert.equal((await fetch(`${url}/team/app/blobs/${sha256("layer of team/app")}`)).status, 200);
 });

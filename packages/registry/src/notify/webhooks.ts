@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { type Clock, errorMessage, type Logger, sleep } from "@boxship/base";
-import { prefixRange, type Store } from "@boxship/store";
+import { type Operation, prefixRange, type Store } from "@boxship/store";
 import { anyOf, repositoryPattern } from "../access/patterns.ts";
 import { eachKey } from "../store/index-walk.ts";
 import { decodeRecord, encodeRecord } from "../store/records.ts";
@@ -43,8 +43,8 @@ interface Waiting {
 
 /**
  * Tells others of what was done: Docker's notification envelopes, one event each, in their order, until one is answered
- * with success. Pushes, mounts and deletions are written down before they are acknowledged, so that none is lost; one may
- * be told twice.
+ * with success. Pushes, mounts and deletions are written down before they are acknowledged, and what is removed without a
+ * client's asking together with its removal, so that none is lost; one may be told twice.
  */
 export class Webhooks implements AsyncDisposable {
   readonly #parts: WebhooksParts;
@@ -64,17 +64,30 @@ export class Webhooks implements AsyncDisposable {
 
   /** Resolves when it is sure to be told. */
   async tell(event: RegistryEvent, request: IncomingMessage): Promise<void> {
-    const { index, clock } = this.#parts;
+    const success = this.operations(event, request);
+    if (success.length === 0) return;
+    await this.#parts.index.transact({ success });
+    this.wake();
+  }
+
+  /**
+   * What writes an event down, for the transaction that does what it tells of; {@link wake} is to follow.
+   *
+   * @param request undefined: nobody asked for it
+   */
+  operations(event: RegistryEvent, request?: IncomingMessage): readonly Operation[] {
     const hooks = this.#hooks.filter((hook) => hook.wants(event.action, event.repository));
-    if (hooks.length === 0) return;
-    const now = clock.now();
+    if (hooks.length === 0) return [];
+    const now = this.#parts.clock.now();
     const waiting: Waiting = { since: now, event: wireEvent(event, request, now) };
     const order = `${String(now).padStart(15, "0")}-${String(this.#sequence++).padStart(9, "0")}`;
     const value = encodeRecord(waiting);
-    await index.transact({
-      success: hooks.map(({ prefix }) => ({ kind: "put", key: prefix + order, value }) as const),
-    });
-    for (const hook of hooks) hook.wake();
+    return hooks.map(({ prefix }) => ({ kind: "put", key: prefix + order, value }) as const);
+  }
+
+  /** Sends what was written down. */
+  wake(): void {
+    for (const hook of this.#hooks) hook.wake();
   }
 
   /** Events that wait, by the webhook's name. */

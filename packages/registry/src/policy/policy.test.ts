@@ -50,6 +50,38 @@ test("many who push at once do not together exceed a quota", async () => {
   assert.equal(done.length, 5);
 });
 
+test("a quota counts what is there once, and what is coming, whatever happens at the same time", async () => {
+  const policy = { quotas: [{ repositories: ["q/*"], size: 50_000 }] };
+  await using under = await listenForTest({ policy });
+  const { url } = under;
+  const used = async () =>
+    Number(/quota_used_bytes\{.*\} (\d+)/.exec(await (await fetch(`http://${under.host}/metrics`)).text())?.[1]);
+  const bytes = randomBytes(1000);
+  await Promise.all(Array.from({ length: 8 }, () => pushBlob(url, "q/same", bytes)));
+  assert.equal(await used(), 1000, "one blob, however many pushed it");
+  await Promise.all(Array.from({ length: 8 }, () => pushImage(url, "q/image", "v1")));
+  const image = (await used()) - 1000;
+  await pushImage(url, "q/other", "v1");
+  assert.ok((await used()) < 1000 + 2 * image + 10);
+
+  const begin = async () => {
+    const begun = await fetch(`${url}/q/coming/blobs/uploads/`, { method: "POST" });
+    return new URL(begun.headers.get("location") ?? "", url);
+  };
+  const piece = async (at: URL, size: number) => (await fetch(at, { method: "PATCH", body: randomBytes(size) })).status;
+  const [one, two] = [await begin(), await begin()];
+  assert.deepEqual([await piece(one, 30_000), await piece(two, 30_000)], [202, 403], "together they are too much");
+  assert.equal(await piece(one, 10_000), 202);
+  assert.equal((await fetch(one, { method: "DELETE" })).status, 204);
+  const three = await begin();
+  assert.equal(await piece(three, 40_000), 202, "what was given up counts no more");
+  three.searchParams.set("digest", "sha256:".padEnd(71, "0"));
+  assert.equal((await fetch(three, { method: "PUT" })).status, 400);
+  await pushBlob(url, "q/coming", randomBytes(40_000));
+  await assert.rejects(pushBlob(url, "q/same", Buffer.concat([bytes, randomBytes(20_000)])), /403/);
+  await pushBlob(url, "q/same", bytes);
+});
+
 test("tags that no rule holds go, with what only they led to; a dry run only tells", async () => {
   const DAY = 86_400_000;
   const clock = new FakeClock(1_800_000_000_000);

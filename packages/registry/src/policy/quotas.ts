@@ -17,13 +17,22 @@ export interface QuotaRule {
 /** Above which part of a quota a push is warned. */
 const NEARLY = 0.9;
 
+interface CompiledRule {
+  readonly rule: QuotaRule;
+  readonly fits: (repository: string) => boolean;
+}
+
 /** What repositories have, in memory, as exact as the index: every change of it is told here. */
 export class Quotas {
-  readonly #rules: readonly { readonly rule: QuotaRule; readonly fits: (repository: string) => boolean }[];
-  readonly #used = new Map<string, number>();
+  readonly #rules: readonly CompiledRule[];
+  readonly #used: Usage;
+  /** Of uploads that have not ended. */
+  readonly #coming: Usage;
 
   private constructor(rules: readonly QuotaRule[]) {
     this.#rules = rules.map((rule) => ({ rule, fits: anyOf(rule.repositories.map(repositoryPattern)) }));
+    this.#used = new Usage(this.#rules);
+    this.#coming = new Usage(this.#rules);
   }
 
   /** @throws InvalidArgument for a pattern that is none */
@@ -32,31 +41,40 @@ export class Quotas {
     if (rules.length === 0) return quotas;
     for (const prefix of ["blob/", "manifest/"]) {
       for await (const item of eachItem(index, prefix)) {
-        quotas.#add(repositoryOfKey(item.key), (decodeRecord(item) as { readonly size: number }).size);
+        quotas.#used.add(repositoryOfKey(item.key), (decodeRecord(item) as { readonly size: number }).size);
       }
     }
     return quotas;
   }
 
-  /** Bytes that a repository may still take; Infinity without a rule. */
+  /** Bytes that a repository may still take, besides what is coming; Infinity without a rule. */
   room(repository: string): number {
-    return Math.min(Infinity, ...this.#about(repository).map(({ size, used }) => size - used));
+    const used = this.#used.about(repository);
+    const coming = this.#coming.about(repository);
+    const left = this.#rules.map(({ rule }, index) => rule.size - (used[index] ?? -Infinity) - (coming[index] ?? 0));
+    return Math.min(Infinity, ...left);
   }
 
   /** Takes room for what is pushed. @throws ResourceExhausted; then nothing was taken */
   take(repository: string, bytes: number): void {
     if (bytes > this.room(repository)) throw quotaExceeded(repository, this.room(repository), bytes);
-    this.#add(repository, bytes);
+    this.#used.add(repository, bytes);
   }
 
   give(repository: string, bytes: number): void {
-    this.#add(repository, -bytes);
+    this.#used.add(repository, -bytes);
+  }
+
+  /** More, or with a negative number less, has arrived of uploads that have not ended. */
+  expect(repository: string, bytes: number): void {
+    this.#coming.add(repository, bytes);
   }
 
   /** What whoever pushes should know; undefined: nothing. */
   warning(repository: string): string | undefined {
-    for (const { size, used } of this.#about(repository)) {
-      if (used <= size * NEARLY) continue;
+    for (const [index, used] of this.#used.about(repository).entries()) {
+      const size = this.#rules[index]?.rule.size ?? Infinity;
+      if (used === undefined || used <= size * NEARLY) continue;
       return `repository ${repository} has used ${Math.floor((used / size) * 100)} % of its quota`;
     }
     return undefined;
@@ -64,30 +82,45 @@ export class Quotas {
 
   /** What each rule allows, and how much of it is used most. */
   usage(): readonly { readonly repositories: string; readonly size: number; readonly used: number }[] {
-    return this.#rules.map(({ rule, fits }) => {
-      const sizes = [...this.#used].filter(([name]) => fits(name)).map(([, used]) => used);
-      const used = rule.each === true ? Math.max(0, ...sizes) : sizes.reduce((sum, size) => sum + size, 0);
-      return { repositories: rule.repositories.join(" "), size: rule.size, used };
+    return this.#rules.map(({ rule }, index) => {
+      return { repositories: rule.repositories.join(" "), size: rule.size, used: this.#used.most(index) };
+    });
+  }
+}
+
+/** Bytes of repositories, and of all together that a rule is about. */
+class Usage {
+  readonly #rules: readonly CompiledRule[];
+  readonly #repositories = new Map<string, number>();
+  readonly #totals: number[];
+
+  constructor(rules: readonly CompiledRule[]) {
+    this.#rules = rules;
+    this.#totals = rules.map(() => 0);
+  }
+
+  add(repository: string, bytes: number): void {
+    if (this.#rules.length === 0 || bytes === 0) return;
+    const left = (this.#repositories.get(repository) ?? 0) + bytes;
+    if (left === 0) this.#repositories.delete(repository);
+    else this.#repositories.set(repository, left);
+    for (const [index, { fits }] of this.#rules.entries()) {
+      if (fits(repository)) this.#totals[index] = (this.#totals[index] ?? 0) + bytes;
+    }
+  }
+
+  /** What counts by each rule; undefined where it is not about the repository. */
+  about(repository: string): readonly (number | undefined)[] {
+    return this.#rules.map(({ rule, fits }, index) => {
+      if (!fits(repository)) return undefined;
+      return rule.each === true ? (this.#repositories.get(repository) ?? 0) : this.#totals[index];
     });
   }
 
-  #about(repository: string): readonly { readonly size: number; readonly used: number }[] {
-    return this.#rules
-      .filter(({ fits }) => fits(repository))
-      .map(({ rule, fits }) => ({
-        size: rule.size,
-        used:
-          rule.each === true
-            ? (this.#used.get(repository) ?? 0)
-            : [...this.#used].reduce((sum, [name, used]) => (fits(name) ? sum + used : sum), 0),
-      }));
-  }
-
-  #add(repository: string, bytes: number): void {
-    if (this.#rules.length === 0) return;
-    const left = (this.#used.get(repository) ?? 0) + bytes;
-    if (left > 0) this.#used.set(repository, left);
-    else this.#used.delete(repository);
+  most(index: number): number {
+    const { rule, fits } = this.#rules[index] ?? {};
+    if (rule?.each !== true) return this.#totals[index] ?? 0;
+    return Math.max(0, ...[...this.#repositories].filter(([name]) => fits?.(name)).map(([, bytes]) => bytes));
   }
 }
 

@@ -1,7 +1,8 @@
 import type { Clock } from "@boxship/base";
+import type { Digest } from "@boxship/oci";
 import type { Store } from "@boxship/store";
 import type { RetiredTag } from "../open-registry.ts";
-import { removeUntagged } from "../store/collect-garbage.ts";
+import { type RemovalWatcher, removeUnchanged, removeUntagged } from "../store/collect-garbage.ts";
 import type { RegistryListener } from "../store/image-source.ts";
 import type { compileRetention } from "./retention.ts";
 
@@ -12,7 +13,8 @@ export interface RetainRequest {
   readonly outdated: ReturnType<typeof compileRetention>;
   readonly clock: Clock;
   readonly listener: RegistryListener | undefined;
-  readonly onRemoved: (repository: string, size: number) => void;
+  readonly watcher: RemovalWatcher;
+  readonly neededSince: (digest: Digest, since: number) => boolean;
   /** @default false */
   readonly dryRun?: boolean;
   /** @default one hour */
@@ -21,23 +23,21 @@ export interface RetainRequest {
 
 /** @returns the tags that went, or would go. One that is pushed at the same moment stays. */
 export async function retainTags(request: RetainRequest): Promise<readonly RetiredTag[]> {
-  const { index, outdated, clock, listener, onRemoved, dryRun = false, grace = GRACE } = request;
+  const { index, outdated, clock, listener, watcher, neededSince, dryRun = false, grace = GRACE } = request;
   const retired: RetiredTag[] = [];
   const now = clock.now();
-  for (const { repository, tag, digest, key, modRevision } of await outdated(index, now)) {
+  for (const item of await outdated(index, now)) {
+    const { repository, tag, digest } = item;
     if (!dryRun) {
-      const { succeeded } = await index.transact({
-        compare: [{ key, target: "modRevision", value: modRevision }],
-        success: [{ kind: "delete", range: { start: key } }],
-      });
-      if (!succeeded) continue;
+      if (!(await removeUnchanged(index, item, watcher.operations({ repository, tag })))) continue;
+      watcher.removed(repository, 0);
       await listener?.untagged({ repository, tag });
     }
     retired.push({ repository, tag, digest });
   }
   const touched = new Set(retired.map(({ repository }) => repository));
   if (!dryRun && touched.size > 0) {
-    await removeUntagged({ index, onRemoved, before: now - grace, within: (name) => touched.has(name) });
+    await removeUntagged({ index, watcher, neededSince, before: now - grace, within: (name) => touched.has(name) });
   }
   return retired;
 }

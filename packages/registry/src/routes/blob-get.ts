@@ -33,7 +33,9 @@ export async function blobGet(call: Call): Promise<void> {
   const { request, response, repositories, repository } = call;
   const digest = digestArgument(call.reference);
   const coming = await call.upstreams.blob(repository, digest);
-  if (coming === undefined) await repositories.blob(repository, digest);
+  // Who asks for the head alone wants to know whether to push it.
+  if (coming === undefined && request.method === "HEAD") await repositories.askForBlob(repository, digest);
+  else if (coming === undefined) await repositories.blob(repository, digest);
   else if (await follow(call, digest, coming)) return;
   const headers = {
     "content-type": "application/octet-stream",

@@ -9,7 +9,8 @@ const LONGEST = 3 * 1024 * 1024;
 export async function referrers(call: Call): Promise<void> {
   await call.allow("pull");
   const { repository, reference, query } = call;
-  const found = await call.repositories.referrers(repository, digestArgument(reference));
+  const { manifests: found, warning } = await call.upstreams.referrers(repository, digestArgument(reference));
+  if (warning !== undefined) call.response.setHeader("warning", `299 - ${JSON.stringify(warning)}`);
   const [wanted, last] = [query.get("artifactType"), query.get("last")];
   const after = last === null ? "" : digestArgument(last);
   const rest = found.filter(({ digest, artifactType }) => digest > after && (wanted ?? artifactType) === artifactType);

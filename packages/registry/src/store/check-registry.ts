@@ -1,6 +1,7 @@
 import { type BlobState, type Digest, decodeManifest, verifyBlob } from "@boxship/oci";
 import { type KeyValue, prefixRange, type Store } from "@boxship/store";
 import type { BlobStore } from "../blobs/contract.ts";
+import { removeUnchanged } from "./collect-garbage.ts";
 import { digestOfKey, eachItem, repositoryOfKey } from "./index-walk.ts";
 import { keys } from "./keys.ts";
 import { referrerOf } from "./manifest-needs.ts";
@@ -35,6 +36,8 @@ export interface CheckRequest {
   readonly alone: boolean;
   /** Mends what can be mended. @default false */
   readonly repair?: boolean;
+  /** Told of what a repository has no more, in bytes. */
+  readonly onRemoved?: (repository: string, size: number) => void;
 }
 
 /**
@@ -183,10 +186,9 @@ class Checker {
   async #remove(item: KeyValue, problem: Omit<RegistryProblem, "repair">): Promise<void> {
     this.#tell({ ...problem, repair: "is removed" });
     if (this.#request.repair !== true) return;
-    await this.#request.index.transact({
-      compare: [{ key: item.key, target: "modRevision", value: item.modRevision }],
-      success: [{ kind: "delete", range: { start: item.key } }],
-    });
+    if (!(await removeUnchanged(this.#request.index, item))) return;
+    const { size } = decodeRecord(item) as { readonly size?: number };
+    if (/^(blob|manifest)\//.test(item.key)) this.#request.onRemoved?.(problem.repository, size ?? 0);
   }
 
   #tell(problem: RegistryProblem): void {

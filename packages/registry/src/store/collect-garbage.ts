@@ -1,10 +1,10 @@
 import { type Clock, systemClock } from "@boxship/base";
 import type { Digest } from "@boxship/oci";
-import type { KeyValue, Store } from "@boxship/store";
+import type { KeyValue, Operation, Store } from "@boxship/store";
 import type { BlobStore } from "../blobs/contract.ts";
 import { digestOfKey, eachItem, repositoryOfKey } from "./index-walk.ts";
 import { keys } from "./keys.ts";
-import { type BlobRecord, decodeRecord, type ManifestRecord } from "./records.ts";
+import { type BlobRecord, decodeRecord, type ListedRecord, type ManifestRecord } from "./records.ts";
 
 /** How long a blob may wait for the manifest that needs it. */
 const GRACE = 60 * 60 * 1000;
@@ -12,6 +12,8 @@ const GRACE = 60 * 60 * 1000;
 export interface CollectOptions {
   readonly index: Store;
   readonly content: BlobStore;
+  /** Whether somebody has asked for a digest since a time, in milliseconds since the epoch: then it stays. */
+  readonly neededSince: (digest: Digest, since: number) => boolean;
   /** Removes what nobody needs from bytes that others use too. @default everything that no repository needs goes */
   readonly sweep?: () => Promise<Swept>;
   /** Milliseconds that something pushed stays although nothing needs it. @default one hour */
@@ -20,9 +22,20 @@ export interface CollectOptions {
   readonly untagged?: boolean;
   /** Only tells what would go. @default false */
   readonly dryRun?: boolean;
-  /** Told of what a repository has no more, in bytes. */
-  readonly onRemoved?: (repository: string, size: number) => void;
+  readonly watcher?: RemovalWatcher;
   readonly clock?: Clock;
+}
+
+/** Who is to know of what goes without a client's asking. */
+export interface RemovalWatcher {
+  /** What belongs into the transaction that removes it: of a tag, or of the digest of a manifest or blob. */
+  operations(removed: {
+    readonly repository: string;
+    readonly tag?: string;
+    readonly digest?: Digest;
+  }): readonly Operation[];
+  /** It is gone, and with it so many bytes of the repository. */
+  removed(repository: string, size: number): void;
 }
 
 export interface Swept {
@@ -41,8 +54,8 @@ export interface Collected {
 }
 
 /**
- * Removes what nothing needs, while everything goes on: what is young stays, what is looked up at the same moment is
- * leased, and a link goes only if it is still the one that was looked at.
+ * Removes what nothing needs, while everything goes on: what is young stays, as does what was asked for lately, because
+ * whoever finds a blob pushes a manifest that needs it; and a link goes only if it is still the one that was looked at.
  */
 export async function collectGarbage(options: CollectOptions): Promise<Collected> {
   const { index, content, grace = GRACE, untagged = false, dryRun = false, clock = systemClock } = options;
@@ -55,27 +68,44 @@ export async function collectGarbage(options: CollectOptions): Promise<Collected
     needed.set(repository, set.add(digest));
     for (const need of (decodeRecord(item) as ManifestRecord).needs) set.add(need);
   }
+  if (!dryRun) await removeListed(index, needed, before);
   const kept = new Set<Digest>([...needed.values()].flatMap((set) => [...set]));
   let links = 0;
   for await (const item of eachItem(index, "blob/")) {
     const { repository, digest } = split(item.key);
     const { pushedAt, size } = decodeRecord(item) as BlobRecord;
-    const idle = needed.get(repository)?.has(digest) !== true && pushedAt < before;
-    if (!idle || !(dryRun || (await removeUnchanged(index, item)))) {
+    const young = pushedAt >= before || options.neededSince(digest, before);
+    const idle = !young && needed.get(repository)?.has(digest) !== true;
+    const told = () => options.watcher?.operations({ repository, digest });
+    if (!idle || !(dryRun || (await removeUnchanged(index, item, told())))) {
       kept.add(digest);
       continue;
     }
     links++;
-    if (!dryRun) options.onRemoved?.(repository, size);
+    if (!dryRun) options.watcher?.removed(repository, size);
   }
+  const stays = (digest: Digest) => kept.has(digest) || options.neededSince(digest, before);
   if (dryRun) return { manifests, links, blobs: 0, freed: 0 };
-  return { manifests, links, ...(await (options.sweep ?? (() => sweepAll(content, kept, grace)))()) };
+  return { manifests, links, ...(await (options.sweep ?? (() => sweepAll(content, stays, grace)))()) };
 }
 
-async function sweepAll(content: BlobStore, kept: ReadonlySet<Digest>, minAgeMs: number): Promise<Swept> {
+/** What another registry told of manifests that are here no more. */
+async function removeListed(
+  index: Store,
+  needed: ReadonlyMap<string, ReadonlySet<Digest>>,
+  before: number,
+): Promise<void> {
+  for await (const item of eachItem(index, "listed/")) {
+    const { repository, digest } = split(item.key);
+    const idle = needed.get(repository)?.has(digest) !== true;
+    if (idle && (decodeRecord(item) as ListedRecord).pushedAt < before) await removeUnchanged(index, item);
+  }
+}
+
+async function sweepAll(content: BlobStore, stays: (digest: Digest) => boolean, minAgeMs: number): Promise<Swept> {
   let [blobs, freed] = [0, 0];
   for (let complete = false; !complete; ) {
-    const swept = await content.sweep((digest) => kept.has(digest), { minAgeMs });
+    const swept = await content.sweep(stays, { minAgeMs });
     blobs += swept.removed;
     freed += swept.freed;
     ({ complete } = swept);
@@ -85,14 +115,14 @@ async function sweepAll(content: BlobStore, kept: ReadonlySet<Digest>, minAgeMs:
 
 /** A manifest, its blob links and its tags stand in the same order, so that one pass of each is enough. */
 export async function removeUntagged(
-  options: Pick<CollectOptions, "index" | "dryRun" | "onRemoved"> & {
+  options: Pick<CollectOptions, "index" | "dryRun" | "watcher" | "neededSince"> & {
     /** Milliseconds since the epoch: what was pushed later stays. */
     readonly before: number;
     /** @default in all repositories */
     readonly within?: (repository: string) => boolean;
   },
 ): Promise<number> {
-  const { index, before, dryRun = false, onRemoved, within = () => true } = options;
+  const { index, before, dryRun = false, watcher, neededSince, within = () => true } = options;
   const led = new Set<string>();
   for await (const item of eachItem(index, "tag/")) {
     led.add(`${repositoryOfKey(item.key)}@${(decodeRecord(item) as { digest: Digest }).digest}`);
@@ -114,21 +144,33 @@ export async function removeUntagged(
   let removed = 0;
   for (const { item, name, record } of manifests) {
     const { repository, digest } = split(item.key);
-    if (led.has(name) || record.pushedAt >= before || !within(repository)) continue;
-    const referrer = record.subject === undefined ? [] : [keys.referrer(repository, record.subject, digest)];
-    if (!dryRun && !(await removeUnchanged(index, item, referrer))) continue;
+    const young = record.pushedAt >= before || neededSince(digest, before);
+    if (led.has(name) || young || !within(repository)) continue;
+    const { subject } = record;
+    const referrer = subject === undefined ? [] : [deletion(keys.referrer(repository, subject, digest))];
+    const also = () => [...referrer, ...(watcher?.operations({ repository, digest }) ?? [])];
+    if (!dryRun && !(await removeUnchanged(index, item, also()))) continue;
     removed++;
-    if (!dryRun) onRemoved?.(repository, record.size);
+    if (!dryRun) watcher?.removed(repository, record.size);
   }
   return removed;
 }
 
-async function removeUnchanged(index: Store, { key, modRevision }: KeyValue, also: string[] = []): Promise<boolean> {
+/** Removes what is still as it was read, and does something else with it. @returns whether it was */
+export async function removeUnchanged(
+  index: Store,
+  { key, modRevision }: Pick<KeyValue, "key" | "modRevision">,
+  also: readonly Operation[] = [],
+): Promise<boolean> {
   const { succeeded } = await index.transact({
     compare: [{ key, target: "modRevision", value: modRevision }],
-    success: [key, ...also].map((start) => ({ kind: "delete", range: { start } }) as const),
+    success: [deletion(key), ...also],
   });
   return succeeded;
+}
+
+function deletion(key: string): Operation {
+  return { kind: "delete", range: { start: key } };
 }
 
 function split(key: string): { readonly repository: string; readonly digest: Digest } {

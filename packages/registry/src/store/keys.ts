@@ -16,6 +16,8 @@ export const keys = {
   blob: (name: string, digest: Digest): string => `blob/${name}@${digest}`,
   referrers: (name: string, subject: Digest): string => `referrer/${name}@${subject}/`,
   referrer: (name: string, subject: Digest, digest: Digest): string => `referrer/${name}@${subject}/${digest}`,
+  /** What another registry told of as referrers. */
+  listed: (name: string, subject: Digest): string => `listed/${name}@${subject}`,
   uploads: "upload/",
   upload: (id: string): string => `upload/${id}`,
 };

@@ -34,6 +34,13 @@ export interface UploadRecord {
 /** A manifest that names another as its subject. */
 export type ReferrerRecord = Descriptor;
 
+/** Referrers as another registry told of them. */
+export interface ListedRecord {
+  readonly manifests: readonly ReferrerRecord[];
+  /** When, in milliseconds since the epoch. */
+  readonly pushedAt: number;
+}
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 

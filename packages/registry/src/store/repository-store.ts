@@ -81,6 +81,16 @@ export class RepositoryStore {
     return item === undefined ? undefined : (decodeRecord(item) as T);
   }
 
+  /**
+   * As {@link blob}, for whoever wants to know whether it must be pushed: what is found stays for the next hour.
+   *
+   * @throws NotFound
+   */
+  askForBlob(repository: string, digest: Digest): Promise<Pick<BlobRecord, "size">> {
+    this.#note([digest]);
+    return this.blob(repository, digest);
+  }
+
   /** Size of a blob that the repository may serve. @throws NotFound */
   async blob(repository: string, digest: Digest): Promise<Pick<BlobRecord, "size">> {
     const record = await this.#get<BlobRecord>(keys.blob(repository, digest));
@@ -92,39 +102,77 @@ export class RepositoryStore {
     });
   }
 
-  /** Whether a blob was pushed or mounted to the repository. */
-  async has(repository: string, digest: Digest): Promise<boolean> {
-    return (await this.#get(keys.blob(repository, digest))) !== undefined;
+  /** A blob that was pushed or mounted to the repository. */
+  own(repository: string, digest: Digest): Promise<Pick<BlobRecord, "size"> | undefined> {
+    return this.#get<BlobRecord>(keys.blob(repository, digest));
   }
 
-  /** Lets a repository serve a blob that is in the content store. @throws ResourceExhausted beyond its quota */
-  async linkBlob(repository: string, digest: Digest, size: number): Promise<void> {
+  /**
+   * Lets a repository serve a blob that is in the content store.
+   *
+   * @param taking called just before the blob counts against the quota
+   * @throws ResourceExhausted beyond its quota
+   */
+  async linkBlob(repository: string, digest: Digest, size: number, taking = () => {}): Promise<void> {
     const record: BlobRecord = { size, pushedAt: this.#clock.now() };
     const key = keys.blob(repository, digest);
-    const value = encodeRecord(record);
     this.#note([digest]);
-    await this.#within(repository, key, size, () => this.#index.transact({ success: [{ kind: "put", key, value }] }));
+    await this.#within(repository, key, size, () => this.#transact([], [put(key, record)], key), taking);
   }
 
-  /** Does what makes `key`, if that is not there, against the quota. */
-  async #within(repository: string, key: string, size: number, work: () => Promise<unknown>): Promise<void> {
+  /**
+   * Does what puts `key` against the quota.
+   *
+   * @param work tells whether the key is new
+   */
+  async #within(
+    repository: string,
+    key: string,
+    size: number,
+    work: () => Promise<boolean>,
+    taking = () => {},
+  ): Promise<void> {
     const quotas = this.#quotas;
-    if (quotas === undefined || (await this.#get(key)) !== undefined) {
+    if (quotas === undefined) {
       await work();
       return;
     }
-    quotas.take(repository, size);
+    // Room is taken before, and what others did with the same key meanwhile is set right afterwards.
+    const taken = (await this.#get(key)) === undefined ? size : 0;
+    taking();
+    quotas.take(repository, taken);
+    let used = 0;
     try {
-      await work();
-    } catch (error) {
-      quotas.give(repository, size);
-      throw error;
+      used = (await work()) ? size : 0;
+    } finally {
+      quotas.give(repository, taken - used);
     }
+  }
+
+  /** @returns whether `key`, which is one of those put, was not there. @throws what `failed` makes of conditions */
+  async #transact(
+    compare: readonly Compare[],
+    operations: readonly Operation[],
+    key: string,
+    failed?: () => Promise<Error>,
+  ): Promise<boolean> {
+    const { succeeded, results } = await this.#index.transact({
+      compare,
+      success: [{ kind: "range", range: { start: key }, options: { countOnly: true } }, ...operations],
+    });
+    if (!succeeded && failed !== undefined) throw await failed();
+    const [before] = results;
+    return before?.kind === "range" && before.count === 0;
   }
 
   /** Bytes that the repository may still take. */
   room(repository: string): number {
     return this.#quotas?.room(repository) ?? Infinity;
+  }
+
+  /** More, or with a negative number less, has arrived of uploads to it that have not ended. */
+  expect(repository: string, bytes: number): void {
+    this.#quotas?.expect(repository, bytes);
   }
 
   /** What whoever pushes to the repository should know. */
@@ -218,7 +266,6 @@ export class RepositoryStore {
     this.#note([...record.needs, digest]);
     await this.content.put(bytes, digest);
     await this.#adopt(repository, needs);
-    const put = (key: string, value: object): Operation => ({ kind: "put", key, value: encodeRecord(value) });
     const operations = [put(keys.repository(repository), {}), put(keys.manifest(repository, digest), record)];
     for (const tag of tags) operations.push(put(keys.tag(repository, tag), { digest, pushedAt: now }));
     if (subject !== undefined) {
@@ -230,9 +277,8 @@ export class RepositoryStore {
       return { key, target: "version", is: "greater", value: 0 };
     });
     for (const tag of tags) await this.#checkTagMayBe(repository, tag, digest);
-    await this.#within(repository, keys.manifest(repository, digest), bytes.byteLength, () =>
-      this.#commit(repository, there, operations),
-    );
+    const key = keys.manifest(repository, digest);
+    await this.#within(repository, key, bytes.byteLength, () => this.#commit(repository, there, operations, key));
     return { digest, ...record };
   }
 
@@ -261,12 +307,10 @@ export class RepositoryStore {
     lease.add(digest);
     this.#note([digest]);
     await this.content.put(bytes, digest);
-    const put = (key: string, value: object): Operation => ({ kind: "put", key, value: encodeRecord(value) });
     const success = [put(keys.repository(repository), {}), put(keys.manifest(repository, digest), record)];
     if (!isDigest(reference)) success.push(put(keys.tag(repository, checkTag(reference)), { digest, pushedAt: now }));
-    await this.#within(repository, keys.manifest(repository, digest), bytes.byteLength, () =>
-      this.#index.transact({ success }),
-    );
+    const key = keys.manifest(repository, digest);
+    await this.#within(repository, key, bytes.byteLength, () => this.#transact([], success, key));
     return { digest, ...record };
   }
 
@@ -310,15 +354,21 @@ export class RepositoryStore {
   }
 
   /** Conditions of one transaction are limited, so that a manifest of very many layers is looked at in parts first. */
-  async #commit(repository: string, there: readonly Compare[], operations: readonly Operation[]): Promise<void> {
+  async #commit(
+    repository: string,
+    there: readonly Compare[],
+    operations: readonly Operation[],
+    key: string,
+  ): Promise<boolean> {
     const LIMIT = 100;
-    for (let from = 0; from < there.length; from += LIMIT) {
-      const last = from + LIMIT >= there.length;
+    const last = Math.max(0, Math.ceil(there.length / LIMIT) - 1) * LIMIT;
+    for (let from = 0; from < last; from += LIMIT) {
       const compare = there.slice(from, from + LIMIT);
-      const { succeeded } = await this.#index.transact({ compare, ...(last && { success: operations }) });
+      const { succeeded } = await this.#index.transact({ compare });
       if (!succeeded) throw await this.#missing(repository, compare);
     }
-    if (there.length === 0) await this.#index.transact({ success: operations });
+    const compare = there.slice(last);
+    return this.#transact(compare, operations, key, () => this.#missing(repository, compare));
   }
 
   async #missing(repository: string, compare: readonly Compare[]): Promise<Error> {
@@ -393,8 +443,6 @@ export class RepositoryStore {
 
   /** Every digest that a repository has or needs: to be asked by sweeps of a store that others use too. */
   async kept(): Promise<ReadonlySet<Digest>> {
-    const before = this.#clock.now() - RECENT;
-    for (const [digest, at] of this.#needed) if (at < before) this.#needed.delete(digest);
     const kept = new Set<Digest>();
     for await (const { key } of eachKey(this.#index, "blob/")) kept.add(digestOfKey(key));
     for await (const item of eachItem(this.#index, "manifest/")) {
@@ -409,9 +457,22 @@ export class RepositoryStore {
     return this.#needed.has(digest);
   }
 
+  /** Whether somebody pushed, named or asked for a digest since then, so that a manifest may come that needs it. */
+  neededSince(digest: Digest, since: number): boolean {
+    return (this.#needed.get(digest) ?? -Infinity) >= since;
+  }
+
   #note(digests: readonly Digest[]): void {
     const now = this.#clock.now();
-    for (const digest of digests) this.#needed.set(digest, now);
+    for (const digest of digests) {
+      // The oldest stay in front.
+      this.#needed.delete(digest);
+      this.#needed.set(digest, now);
+    }
+    for (const [digest, at] of this.#needed) {
+      if (at >= now - RECENT) return;
+      this.#needed.delete(digest);
+    }
   }
 
   async #page(prefix: string, { limit, after }: PageRequest): Promise<Page> {
@@ -431,6 +492,10 @@ export class RepositoryStore {
   static checkName(name: string): string {
     return checkRepository(name);
   }
+}
+
+function put(key: string, value: object): Operation {
+  return { kind: "put", key, value: encodeRecord(value) };
 }
 
 function notPushed(kind: string, name: string): Unsupported {

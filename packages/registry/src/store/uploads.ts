@@ -44,6 +44,8 @@ export class Uploads implements AsyncDisposable {
   readonly #content: BlobStore;
   readonly #clock: Clock;
   readonly #sessions = new Map<string, Session>();
+  /** Bytes of uploads that have not ended, as far as they are known. */
+  readonly #held = new Map<string, number>();
 
   constructor({ index, repositories, clock = systemClock }: UploadsOptions) {
     this.#index = index;
@@ -85,7 +87,7 @@ export class Uploads implements AsyncDisposable {
     return this.#within(repository, id, async (ingest, session) => {
       checkPlace(ingest, from);
       await this.#record(id, session);
-      await this.#write(ingest, repository, bytes, this.#repositories.room(repository));
+      await this.#write(ingest, id, repository, bytes);
       return ingest.offset;
     });
   }
@@ -106,10 +108,10 @@ export class Uploads implements AsyncDisposable {
     using lease = this.#content.lease();
     lease.add(digest);
     // What is there already takes no more room.
-    const room = (await this.#repositories.has(repository, digest)) ? Infinity : this.#repositories.room(repository);
+    const present = (await this.#repositories.own(repository, digest))?.size;
     const size = await this.#within(repository, id, async (ingest, session) => {
       checkPlace(ingest, from);
-      await this.#write(ingest, repository, bytes, room);
+      await this.#write(ingest, id, repository, bytes, present);
       if (digestAlgorithm(digest) !== "sha256") {
         await ingest[Symbol.asyncDispose]();
         session.ingest = ingest = await this.#content.ingest({ key: key(id), digest });
@@ -118,21 +120,45 @@ export class Uploads implements AsyncDisposable {
       try {
         return (await ingest.commit(digest)).size;
       } catch (error) {
-        if (error instanceof InvalidArgument) await this.#forget(id);
+        if (error instanceof InvalidArgument) await this.#forget(id, repository);
         throw error;
       }
     });
-    await this.#repositories.linkBlob(repository, digest, size);
-    await this.#forget(id);
+    try {
+      await this.#repositories.linkBlob(repository, digest, size, () => this.#hold(id, repository, 0));
+    } finally {
+      await this.#forget(id, repository);
+    }
   }
 
-  /** @throws ResourceExhausted as soon as it is more than the repository may take */
-  async #write(ingest: Ingest, repository: string, bytes: AsyncIterable<Uint8Array>, room: number): Promise<void> {
+  /**
+   * @param free bytes that the upload may have in any case
+   * @throws ResourceExhausted as soon as it is more than the repository may take, beside all that is coming
+   */
+  async #write(
+    ingest: Ingest,
+    id: string,
+    repository: string,
+    bytes: AsyncIterable<Uint8Array>,
+    free = 0,
+  ): Promise<void> {
     for await (const piece of bytes) {
       const size = ingest.offset + piece.byteLength;
-      if (size > room) throw quotaExceeded(repository, room, size);
+      this.#hold(id, repository, size);
+      if (size > free && this.#repositories.room(repository) < 0) {
+        this.#hold(id, repository, 0);
+        throw quotaExceeded(repository, this.#repositories.room(repository), size);
+      }
       await ingest.write(piece);
     }
+  }
+
+  /** Counts what has arrived of an upload. */
+  #hold(id: string, repository: string, bytes: number): void {
+    const before = this.#held.get(id) ?? 0;
+    if (bytes === 0) this.#held.delete(id);
+    else this.#held.set(id, bytes);
+    this.#repositories.expect(repository, bytes - before);
   }
 
   /** Uploads that have begun and not ended. */
@@ -147,7 +173,7 @@ export class Uploads implements AsyncDisposable {
       session.ingest = undefined;
       await ingest.abort();
     });
-    await this.#forget(id);
+    await this.#forget(id, repository);
   }
 
   async #record(id: string, session: Session): Promise<void> {
@@ -157,7 +183,8 @@ export class Uploads implements AsyncDisposable {
     session.recorded = true;
   }
 
-  async #forget(id: string): Promise<void> {
+  async #forget(id: string, repository: string): Promise<void> {
+    this.#hold(id, repository, 0);
     const session = this.#sessions.get(id);
     session?.timer?.[Symbol.dispose]();
     this.#sessions.delete(id);
@@ -199,6 +226,7 @@ export class Uploads implements AsyncDisposable {
     session.timer?.[Symbol.dispose]();
     try {
       session.ingest ??= await this.#content.ingest({ key: key(id) });
+      this.#hold(id, repository, session.ingest.offset);
       return await work(session.ingest, session);
     } catch (error) {
       // There is no room to go on from it: what it took is given back.
@@ -213,7 +241,7 @@ export class Uploads implements AsyncDisposable {
   async #giveUp(id: string, session: Session): Promise<void> {
     await session.ingest?.abort();
     session.ingest = undefined;
-    await this.#forget(id).catch(() => {});
+    await this.#forget(id, session.repository).catch(() => {});
   }
 
   #restLater(id: string, session: Session): void {

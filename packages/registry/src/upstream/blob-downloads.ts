@@ -1,5 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { InvalidArgument, NotFound, Unavailable } from "@boxship/base";
+import { NotFound, Unavailable } from "@boxship/base";
 import { BlobProgress, type Digest } from "@boxship/oci";
 import type { RepositoryStore } from "../store/repository-store.ts";
 import type { Upstream } from "./upstream.ts";
@@ -99,13 +99,7 @@ class Download implements FollowedBlob {
           opened: (path: string) => download.#open(path),
         };
         const request = { reference, descriptor, store: repositories.content, signal, follow };
-        await upstream
-          .ask((client) => client.fetchBlob(request))
-          .catch((error: unknown) => {
-            // It is not whoever asks here that is wrong.
-            if (error instanceof InvalidArgument) throw new Unavailable(error.message, { cause: error });
-            throw error;
-          });
+        await upstream.ask((client) => client.fetchBlob(request));
       }
       await repositories.linkBlob(repository, digest, found.size);
     });

@@ -1,14 +1,26 @@
-import { type Clock, type Logger, NotFound, SingleFlight, Unsupported } from "@boxship/base";
-import { type Digest, isDigest } from "@boxship/oci";
+import {
+  type Clock,
+  Internal,
+  InvalidArgument,
+  type Logger,
+  NotFound,
+  SingleFlight,
+  Unavailable,
+  Unsupported,
+} from "@boxship/base";
+import { type Digest, type FetchedManifest, isDigest } from "@boxship/oci";
+import type { Store } from "@boxship/store";
 import type { Metrics } from "../http/metrics.ts";
 import { pageOf } from "../store/merge-pages.ts";
 import type { Page, PageRequest, RepositoryStore, StoredManifest } from "../store/repository-store.ts";
 import { BlobDownloads, type FollowedBlob } from "./blob-downloads.ts";
-import { isOutage, Upstream, type UpstreamOptions } from "./upstream.ts";
+import { CachedReferrers, type Referrers } from "./cached-referrers.ts";
+import { isOutage, staleWarning, Upstream, type UpstreamOptions } from "./upstream.ts";
 
 export interface PullThroughParts {
   readonly upstreams: readonly UpstreamOptions[];
   readonly repositories: RepositoryStore;
+  readonly index: Store;
   readonly metrics: () => Metrics;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -32,16 +44,18 @@ export class PullThrough implements AsyncDisposable {
   readonly #upstreams: readonly Upstream[];
   readonly #looking = new SingleFlight<Cached>();
   readonly #downloads: BlobDownloads;
+  readonly #referrers: CachedReferrers;
   readonly #checked = new Map<string, number>();
 
   constructor(parts: PullThroughParts) {
-    const { upstreams, clock, logger, repositories } = parts;
+    const { upstreams, clock, logger, repositories, index } = parts;
     this.#parts = parts;
     // The longest prefix first: the most particular one is meant.
     this.#upstreams = upstreams
       .map((options) => new Upstream(options, clock, logger))
       .toSorted((a, b) => b.options.prefix.length - a.options.prefix.length);
     this.#downloads = new BlobDownloads(repositories);
+    this.#referrers = new CachedReferrers(index, clock);
   }
 
   /** Undefined for a repository of our own. */
@@ -90,43 +104,62 @@ export class PullThrough implements AsyncDisposable {
       metrics.upstream(registry, "hit");
       return { manifest: present };
     }
+    let found: FetchedManifest | undefined;
     try {
-      const manifest = await upstream.ask(async (client) => {
-        const remote = upstream.reference(repository, reference);
-        if (present !== undefined) {
-          const { digest } = await client.resolve(remote);
-          if (digest === present.digest) return present;
-        }
-        const { bytes, mediaType, digest } = await client.manifest(remote);
-        return repositories.cacheManifest(
-          repository,
-          reference,
-          bytes,
-          mediaType === "" ? undefined : mediaType,
-          digest,
-        );
+      const remote = upstream.reference(repository, reference);
+      found = await upstream.ask(async (client) => {
+        if (present !== undefined && (await client.resolve(remote)).digest === present.digest) return undefined;
+        return client.manifest(remote);
       });
-      metrics.upstream(registry, manifest === present ? "hit" : "miss");
-      if (this.#checked.size >= MOST_CHECKED) this.#checked.clear();
-      this.#checked.set(key, clock.now());
-      if (!isDigest(reference)) await repositories.touchTag(repository, reference, manifest.digest);
-      return { manifest };
     } catch (error) {
-      if (error instanceof NotFound) {
-        this.#checked.delete(key);
-        if (present !== undefined) await repositories.deleteManifest(repository, reference);
-        throw error;
-      }
-      if (!isOutage(error)) throw error;
-      const age = clock.now() - ((await repositories.taggedAt(repository, reference)) ?? 0);
-      if (present === undefined || age > upstream.stale) {
-        metrics.upstream(registry, "failure");
-        throw error;
-      }
-      metrics.upstream(registry, "stale");
-      const minutes = Math.floor(age / 60_000);
-      return { manifest: present, warning: `${registry} does not answer; this is what it had ${minutes} minutes ago` };
+      return await this.#withoutAnswer(upstream, repository, reference, present, error);
     }
+    const manifest = found === undefined ? present : await this.#keep(repository, reference, found);
+    if (manifest === undefined) throw new Internal(`manifest ${reference} was neither found nor here`);
+    metrics.upstream(registry, manifest === present ? "hit" : "miss");
+    if (this.#checked.size >= MOST_CHECKED) this.#checked.clear();
+    this.#checked.set(key, clock.now());
+    if (!isDigest(reference)) await repositories.touchTag(repository, reference, manifest.digest);
+    return { manifest };
+  }
+
+  /** @throws Unavailable for what is no manifest, ResourceExhausted beyond the quota */
+  async #keep(repository: string, reference: string, found: FetchedManifest): Promise<StoredManifest> {
+    const mediaType = found.mediaType === "" ? undefined : found.mediaType;
+    const { bytes, digest } = found;
+    try {
+      return await this.#parts.repositories.cacheManifest(repository, reference, bytes, mediaType, digest);
+    } catch (error) {
+      // It is not whoever asks here that is wrong.
+      if (error instanceof InvalidArgument) throw new Unavailable(error.message, { cause: error });
+      throw error;
+    }
+  }
+
+  /** What is here, where the other registry cannot be asked. */
+  async #withoutAnswer(
+    upstream: Upstream,
+    repository: string,
+    reference: string,
+    present: StoredManifest | undefined,
+    error: unknown,
+  ): Promise<Cached> {
+    const { clock, repositories } = this.#parts;
+    const metrics = this.#parts.metrics();
+    const { registry } = upstream.options;
+    if (error instanceof NotFound) {
+      this.#checked.delete(`${repository}:${reference}`);
+      if (present !== undefined) await repositories.deleteManifest(repository, reference);
+      throw error;
+    }
+    if (!isOutage(error)) throw error;
+    const age = clock.now() - ((await repositories.taggedAt(repository, reference)) ?? 0);
+    if (present === undefined || age > upstream.stale) {
+      metrics.upstream(registry, "failure");
+      throw error;
+    }
+    metrics.upstream(registry, "stale");
+    return { manifest: present, warning: staleWarning(upstream, age) };
   }
 
   async #present(repository: string, reference: string): Promise<StoredManifest | undefined> {
@@ -145,7 +178,7 @@ export class PullThrough implements AsyncDisposable {
    */
   async blob(repository: string, digest: Digest): Promise<FollowedBlob | undefined> {
     const upstream = this.upstream(repository);
-    if (upstream === undefined || (await this.#parts.repositories.has(repository, digest))) return undefined;
+    if (upstream === undefined || (await this.#parts.repositories.own(repository, digest))) return undefined;
     this.#parts.metrics().upstream(upstream.options.registry, "miss");
     return this.#downloads.follow(upstream, repository, digest);
   }
@@ -161,6 +194,21 @@ export class PullThrough implements AsyncDisposable {
         throw error;
       });
     }
+  }
+
+  /**
+   * What is told of as referrers of a digest: there, and pushed here.
+   *
+   * @throws Unavailable where neither is known
+   */
+  async referrers(repository: string, subject: Digest): Promise<Referrers> {
+    const here = await this.#parts.repositories.referrers(repository, subject);
+    const upstream = this.upstream(repository);
+    if (upstream === undefined) return { manifests: here };
+    const { manifests, warning } = await this.#referrers.list(upstream, repository, subject);
+    const all = new Map([...manifests, ...here].map((record) => [record.digest, record]));
+    const ordered = [...all.values()].toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
+    return { manifests: ordered, ...(warning !== undefined && { warning }) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

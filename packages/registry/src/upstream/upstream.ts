@@ -1,9 +1,17 @@
-import { type Clock, DeadlineExceeded, type Logger, ResourceExhausted, Unavailable } from "@boxship/base";
+import {
+  type Clock,
+  DeadlineExceeded,
+  InvalidArgument,
+  type Logger,
+  ResourceExhausted,
+  Unavailable,
+} from "@boxship/base";
 import {
   type Credentials,
   createRegistryClient,
   credentialsFor,
   isDigest,
+  isDiskFull,
   type Reference,
   type RegistryClient,
 } from "@boxship/oci";
@@ -32,9 +40,18 @@ const LONGEST_PAUSE = 2 * MINUTE;
 const RETRY = { attempts: 2, budgetMs: 5000, baseMs: 100 };
 const IDLE = 15_000;
 
-/** Whether a registry did not answer, or not now; it says no to what it does not have or does not give. */
+/**
+ * Whether a registry did not answer, not now, or not what it should; it says no to what it does not have or does not give.
+ * That there is no room here is not its fault.
+ */
 export function isOutage(error: unknown): boolean {
-  return error instanceof Unavailable || error instanceof ResourceExhausted || error instanceof DeadlineExceeded;
+  if (error instanceof ResourceExhausted) return !isDiskFull(error);
+  return error instanceof Unavailable || error instanceof DeadlineExceeded;
+}
+
+/** What whoever gets something should know that is `age` milliseconds old. */
+export function staleWarning({ options: { registry } }: Upstream, age: number): string {
+  return `${registry} does not answer; this is what it had ${Math.floor(age / 60_000)} minutes ago`;
 }
 
 /** One other registry. After a failure it is left alone for a while, ever longer, so that nobody waits for it. */
@@ -95,6 +112,8 @@ export class Upstream implements AsyncDisposable {
     } catch (error) {
       if (isOutage(error)) this.#failed(error);
       else this.#pause = 0;
+      // It is not whoever asks here that is wrong.
+      if (error instanceof InvalidArgument) throw new Unavailable(error.message, { cause: error });
       throw error;
     }
   }

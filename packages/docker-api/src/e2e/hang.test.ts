@@ -99,50 +99,53 @@ describe("a container that hangs holds nobody else up", { timeout: 240_000, skip
     await rm(directory.join("pid"));
   });
 
-  test("mounts whose server does not answer, more of them than Node has threads", async () => {
-    const mounted = directory.join("mounted");
-    const hung = await hungMount(mounted);
-    try {
-      const starts = Array.from({ length: 6 }, async (_, index) => {
-        const id = await create({ Binds: [`${mounted}${index % 2 === 0 ? "" : "/below"}:/data`] });
-        return engine.client.call("POST", `/containers/${id}/start`);
-      });
-      await delay(500);
-      await othersWork();
-      for (const { status, text } of await Promise.all(starts)) {
-        assert.equal(status, 504, text);
-        assert.match(text, /the file system of .*mounted.* does not answer/);
+  // They wait for ten seconds to pass; none is in the way of another.
+  describe("at the same time", { concurrency: true }, () => {
+    test("mounts whose server does not answer, more of them than Node has threads", async () => {
+      const mounted = directory.join("mounted");
+      const hung = await hungMount(mounted);
+      try {
+        const starts = Array.from({ length: 6 }, async (_, index) => {
+          const id = await create({ Binds: [`${mounted}${index % 2 === 0 ? "" : "/below"}:/data`] });
+          return engine.client.call("POST", `/containers/${id}/start`);
+        });
+        await delay(500);
+        await othersWork();
+        for (const { status, text } of await Promise.all(starts)) {
+          assert.equal(status, 504, text);
+          assert.match(text, /the file system of .*mounted.* does not answer/);
+        }
+        await othersWork();
+      } finally {
+        hung[Symbol.dispose]();
       }
-      await othersWork();
-    } finally {
-      hung[Symbol.dispose]();
-    }
-  });
+    });
 
-  test("one that gets a mount that stops answering once it runs", async () => {
-    const shared = directory.join("shared");
-    const hung = await hungMount(`${shared}/late`);
-    const id = await create({ Mounts: [{ Type: "bind", Source: shared, Target: "/data" }] });
-    try {
+    test("one that gets a mount that stops answering once it runs", async () => {
+      const shared = directory.join("shared");
+      const hung = await hungMount(`${shared}/late`);
+      const id = await create({ Mounts: [{ Type: "bind", Source: shared, Target: "/data" }] });
+      try {
+        await engine.client.json("POST", `/containers/${id}/start`);
+        const stuck = docker.run(["exec", id, "ls", "/data/late"]);
+        await delay(300);
+        await othersWork();
+        await docker.ok(["rm", "-f", id]);
+        await stuck;
+      } finally {
+        hung[Symbol.dispose]();
+      }
+    });
+
+    test("a monitor that was stopped: the container can be ended and removed", async () => {
+      const id = await create({});
       await engine.client.json("POST", `/containers/${id}/start`);
-      const stuck = docker.run(["exec", id, "ls", "/data/late"]);
-      await delay(300);
+      const monitor = Number(readFileSync(`${bundleOf(id)}/conmon.pid`, "utf8"));
+      process.kill(monitor, "SIGSTOP");
+      const removed = engine.client.call("DELETE", `/containers/${id}?force=1`);
       await othersWork();
-      await docker.ok(["rm", "-f", id]);
-      await stuck;
-    } finally {
-      hung[Symbol.dispose]();
-    }
-  });
-
-  test("a monitor that was stopped: the container can be ended and removed", async () => {
-    const id = await create({});
-    await engine.client.json("POST", `/containers/${id}/start`);
-    const monitor = Number(readFileSync(`${bundleOf(id)}/conmon.pid`, "utf8"));
-    process.kill(monitor, "SIGSTOP");
-    const removed = engine.client.call("DELETE", `/containers/${id}?force=1`);
-    await othersWork();
-    assert.equal((await removed).status, 204);
-    await until(() => !existsSync(`/proc/${monitor}`));
+      assert.equal((await removed).status, 204);
+      await until(() => !existsSync(`/proc/${monitor}`));
+    });
   });
 });

@@ -464,6 +464,8 @@ export interface EngineInfo {
   readonly cgroupVersion: 1 | 2;
   /** Whether containers have control groups of their own; without them there are no limits. */
   readonly cgroups: boolean;
+  /** What their limits can be about. */
+  readonly limits: Readonly<Record<"memory" | "swap" | "cpu" | "cpuset" | "pids", boolean>>;
   readonly kernelVersion: string;
   readonly operatingSystem: string;
   readonly osVersion: string;

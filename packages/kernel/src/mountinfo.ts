@@ -80,6 +80,22 @@ export function readMountinfo(pid?: number): readonly MountEntry[] {
   return parseMountinfo(readFileSync(`/proc/${pid ?? "thread-self"}/mountinfo`, "utf8"));
 }
 
+/** The mounts that can be seen: a later one at the same place hides what it lies upon, with all that is mounted there. */
+export function uncoveredMounts(mounts: readonly MountEntry[]): readonly MountEntry[] {
+  const byId = new Map(mounts.map((entry) => [entry.id, entry]));
+  const parentOf = (entry: MountEntry) => (entry.parentId === entry.id ? undefined : byId.get(entry.parentId));
+  const liesUpon = (entry: MountEntry) => parentOf(entry)?.mountPoint === entry.mountPoint;
+  const covered = new Set(mounts.filter(liesUpon).map(({ parentId }) => parentId));
+  const isSeen = (entry: MountEntry): boolean => {
+    if (covered.has(entry.id)) return false;
+    for (let at: MountEntry | undefined = entry; at !== undefined; at = parentOf(at)) {
+      if (covered.has(at.parentId) && !liesUpon(at)) return false;
+    }
+    return true;
+  };
+  return mounts.filter(isSeen);
+}
+
 /**
  * The mounts at `prefix` and below it, deepest and latest first: the order in which they can be unmounted.
  *

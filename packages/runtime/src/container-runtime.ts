@@ -344,7 +344,7 @@ function followShared(roots: readonly string[]): (path: string) => boolean {
 function hostWarnings(host: HostFacts): readonly string[] {
   const warnings: string[] = [];
   if (host.cgroup.version === "none") {
-    warnings.push("control groups cannot be used without root here: containers have no limits, and cannot be paused");
+    warnings.push("running in rootless-mode without cgroups: containers have no limits, and cannot be paused");
   } else warnings.push(...lackingControllers(host));
   if (host.cgroup.controllers.has("memory") && !host.cgroup.swap) warnings.push("no swap limit support");
   if (!host.mayExceedLimits)

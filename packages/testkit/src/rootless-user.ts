@@ -1,4 +1,5 @@
 import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { type DelegatedGroup, delegatedGroup } from "./delegated-group.ts";
 import { repositoryRoot, runProgram } from "./run-program.ts";
 import { type TempDir, tempDir } from "./temp-dir.ts";
 
@@ -13,6 +14,8 @@ export interface RootlessUser extends AsyncDisposable {
   /** `XDG_RUNTIME_DIR`. */
   readonly runtimeDir: string;
   readonly directory: TempDir;
+  /** In which each of the user's programs has a control group that the user may divide. */
+  readonly group: DelegatedGroup | undefined;
   /** A command that runs another as the user; paths of this checkout are shown to the user elsewhere. */
   command(program: readonly string[]): string[];
 }
@@ -22,6 +25,8 @@ export interface RootlessUserOptions {
   readonly subordinateIds?: boolean;
   /** Whether the user may open `/dev/net/tun`, as udev lets everybody. @default true */
   readonly tun?: boolean;
+  /** Whether the user is given a control group. @default false */
+  readonly delegate?: boolean;
   /** @default the system's */
   readonly path?: string;
 }
@@ -30,10 +35,15 @@ const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 /** Beyond every id that a test user can have. */
 export const FIRST_SUBORDINATE = 100_000_000;
 
-/** $1 is the user's directory, $2 the checkout, $3 the id; the rest is the environment and the program. */
+/** $1 is the user's directory, $2 the checkout, $3 the id, $4 a control group or nothing; the rest is the environment and the program. */
 const script = `set -eu
-directory=$1 checkout=$2 id=$3
-shift 3
+directory=$1 checkout=$2 id=$3 group=$4
+shift 4
+if [ -n "$group" ]; then
+  mkdir "$group/start-$$"
+  chown "$id" "$group/start-$$" "$group/start-$$/cgroup.procs" "$group/start-$$/cgroup.subtree_control"
+  echo $$ >"$group/start-$$/cgroup.procs"
+fi
 for file in passwd group subuid subgid; do mount --bind "$directory/etc/$file" "/etc/$file"; done
 [ ! -e "$directory/dev/tun" ] || mount --bind "$directory/dev/tun" /dev/net/tun
 mount --bind "$checkout" "$directory/checkout"
@@ -64,6 +74,7 @@ export async function rootlessUser(options: RootlessUserOptions = {}): Promise<R
   const range = options.subordinateIds === false ? "" : `${name}:${FIRST_SUBORDINATE}:65536`;
   for (const file of ["subuid", "subgid"]) writeFileSync(directory.join("etc", file), `${range}\n`);
   if (options.tun !== false) await makeTun(directory.join("dev", "tun"));
+  const group = options.delegate === true ? delegatedGroup(name, uid) : undefined;
   const shown = (text: string) => text.replaceAll(repositoryRoot, directory.join("checkout"));
   const environment = [
     `HOME=${home}`,
@@ -77,10 +88,14 @@ export async function rootlessUser(options: RootlessUserOptions = {}): Promise<R
     home,
     runtimeDir,
     directory,
+    group,
     command: (program) => [
       ...["unshare", "--mount", "--propagation", "slave", "sh", "-c", script, "sh"],
-      ...[directory.path, repositoryRoot, String(uid), ...environment, ...program.map(shown)],
+      ...[directory.path, repositoryRoot, String(uid), group?.path ?? "", ...environment, ...program.map(shown)],
     ],
-    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await directory[Symbol.asyncDispose]();
+      await group?.[Symbol.asyncDispose]();
+    },
   };
 }

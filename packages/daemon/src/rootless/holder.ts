@@ -14,12 +14,15 @@ const PATIENCE_MS = 10_000;
  *
  * @throws FailedPrecondition naming what this machine lacks, and what to do
  */
-export async function startHolder(user: User): Promise<RunningProcess> {
+export async function startHolder(
+  user: User,
+  { cgroup = false }: { /** @default false */ readonly cgroup?: boolean } = {},
+): Promise<RunningProcess> {
   const mappers = { uid: requireProgram("newuidmap", "uidmap"), gid: requireProgram("newgidmap", "uidmap") };
   const ranges = { uid: subordinateRanges("uid", user), gid: subordinateRanges("gid", user) };
   const obstacle = userNamespaceObstacle();
   if (obstacle !== undefined) throw noNamespaces(obstacle.reason, obstacle.remedy);
-  const { child, complaint } = unshared();
+  const { child, complaint } = unshared(["--user", "--mount", "--net", ...(cgroup ? ["--cgroup"] : [])]);
   try {
     await hasOwnNamespaces(child, complaint);
     await mapIds("uid", mappers.uid, child.pid, mapArguments(user.uid, ranges.uid));
@@ -44,11 +47,11 @@ interface Unshared {
 }
 
 /** Mounts that the machine makes later are seen inside, too; never the other way round. */
-function unshared(): Unshared {
+function unshared(namespaces: readonly string[]): Unshared {
   using errors = pipe();
   const child = spawnProcess({
     file: requireProgram("unshare", "util-linux"),
-    args: ["--user", "--mount", "--net", "--propagation", "slave", "--", "sleep", "infinity"],
+    args: [...namespaces, "--propagation", "slave", "--", "sleep", "infinity"],
     stdio: { 2: errors.writeEnd },
     cwd: "/",
     setsid: true,

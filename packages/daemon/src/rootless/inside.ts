@@ -1,7 +1,17 @@
 import { realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, readIfPresent, systemCode } from "@boxship/base";
-import { bindMount, isMountPoint, NetlinkSocket, Nftables, NftBit, type NftTable, setLink } from "@boxship/kernel";
+import {
+  bindMount,
+  isMountPoint,
+  mount,
+  NetlinkSocket,
+  Nftables,
+  NftBit,
+  type NftTable,
+  readMountinfo,
+  setLink,
+} from "@boxship/kernel";
 import { OutsidePortsClient } from "@boxship/network";
 import { endRootlessProcesses, portsSocket, readRootlessState } from "./rootless-state.ts";
 
@@ -25,6 +35,7 @@ export function prepareInside(runDir: string, clock: Clock): Inside {
   }
   dropInvalid();
   const state = readRootlessState(runDir);
+  if (state?.cgroup !== undefined) showOwnGroups();
   const nameServer = state?.outside?.nameServer;
   const outsidePorts = new OutsidePortsClient(portsSocket(runDir), clock);
   return {
@@ -60,6 +71,16 @@ function dropInvalid(): void {
       ],
     },
   ]);
+}
+
+const CGROUPS = "/sys/fs/cgroup";
+
+/** Mounts the instance's control groups over the machine's, so that all of it is what a v2 machine gives to root. */
+function showOwnGroups(): void {
+  const upmost = readMountinfo().findLast(({ mountPoint }) => mountPoint === CGROUPS);
+  // The machine's has a root that lies above this namespace's.
+  if (upmost?.type === "cgroup2" && upmost.root === "/") return;
+  mount({ source: "cgroup2", target: CGROUPS, type: "cgroup2" });
 }
 
 /**

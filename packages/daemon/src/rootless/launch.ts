@@ -4,21 +4,24 @@ import { FailedPrecondition, Internal, type Logger, Unsupported } from "@boxship
 import { daemonCommand } from "@boxship/base/entry";
 import { Fd, spawnProcess, tryLockFile } from "@boxship/kernel";
 import type { DaemonOptions } from "../options.ts";
+import { claimDelegation, type DelegationOptions, enterEngineGroup, rejoinDelegation } from "./delegation.ts";
 import { startHolder } from "./holder.ts";
 import { checkTunDevice, connectOutside, outsidePrograms } from "./outside-network.ts";
 import { requireProgram } from "./programs.ts";
 import { endRootlessProcesses, type RootlessState, readRootlessState, writeRootlessState } from "./rootless-state.ts";
-import { type RunningProcess, runningProcess, stillRuns } from "./running-process.ts";
+import { endRunning, type RunningProcess, runningProcess, stillRuns } from "./running-process.ts";
 import { currentUser } from "./subordinate-ids.ts";
 
 /**
  * The start of an instance without root, on the machine's side: finds or makes the namespaces and the processes that
  * belong to them, and becomes the daemon inside.
  *
- *     holder     (user, mount, net)  a sleep that keeps the namespaces
+ *     holder     (user, mount, net, cgroup)  a sleep that keeps the namespaces
  *     pasta      connects the network namespace with the outside
- *     forwarder  (user, mount)       listens on the machine's side for published ports, connects inside
- *     daemon     (user, mount, net)  the same program that root runs
+ *     forwarder  (user, mount)               listens on the machine's side for published ports, connects inside
+ *     daemon     (user, mount, net, cgroup)  the same program that root runs
+ *
+ * The cgroup namespace is there only where the user was given control groups, see `delegation.ts`.
  *
  * @throws FailedPrecondition naming what this machine lacks, and what to do
  */
@@ -38,8 +41,8 @@ export async function launchRootless(options: DaemonOptions, argv: readonly stri
       remedy: "wait until it has started",
     });
   }
-  const holder = await preparedHolder(options, logger, nsenter);
-  const namespaces = ["--user", "--mount", "--net"];
+  const { holder, cgroup } = await preparedState(options, logger, nsenter);
+  const namespaces = ["--user", "--mount", "--net", ...(cgroup === undefined ? [] : ["--cgroup"])];
   const daemon = [...daemonCommand(), ...argv, "--inside-rootless", ...directoryFlags(options)];
   return replaceBy(nsenter, [...namespaces, `--target=${holder.pid}`, "--wd=/", "--", ...daemon]);
 }
@@ -55,31 +58,47 @@ function replaceBy(file: string, args: readonly string[]): never {
 }
 
 /** What an earlier start left is used again as far as it still runs. */
-async function preparedHolder(options: DaemonOptions, logger: Logger, nsenter: string): Promise<RunningProcess> {
-  const { runDir, rootlessNetwork } = options;
+async function preparedState(options: DaemonOptions, logger: Logger, nsenter: string): Promise<RootlessState> {
+  const { runDir, rootlessNetwork, name } = options;
   const programs = outsidePrograms(rootlessNetwork);
   if (programs.length > 0) checkTunDevice();
   const known = readRootlessState(runDir);
   const kept = known !== undefined && stillRuns(known.holder) ? known : undefined;
   if (known !== undefined && kept === undefined) endRootlessProcesses(known);
-  let state: RootlessState = kept ?? { holder: await startHolder(currentUser()) };
+  if (kept?.cgroup !== undefined) await rejoinDelegation(kept.cgroup, { name, logger });
+  let state: RootlessState = kept ?? (await newNamespaces({ name, logger }));
   try {
     // Written after each step: whatever is cut short, the next start and a reset find every process.
     await writeRootlessState(runDir, state);
     if (!stillRuns(state.outside?.process)) {
       const outside = await connectOutside(programs, state.holder, runDir, logger);
-      state = { holder: state.holder, ...(state.ports && { ports: state.ports }), ...(outside && { outside }) };
+      const { outside: _ended, ...rest } = state;
+      state = { ...rest, ...(outside && { outside }) };
       await writeRootlessState(runDir, state);
     }
     if (!stillRuns(state.ports)) {
       state = { ...state, ports: startForwarder(nsenter, state.holder, runDir) };
       await writeRootlessState(runDir, state);
     }
-    return state.holder;
+    return state;
   } catch (error) {
     if (kept === undefined) endRootlessProcesses(state);
     throw error;
   }
+}
+
+/** The root of a cgroup namespace is where its first process was; so that is moved on afterwards. */
+async function newNamespaces(options: DelegationOptions): Promise<RootlessState> {
+  const cgroup = await claimDelegation(options);
+  const holder = await startHolder(currentUser(), { cgroup: cgroup !== undefined });
+  if (cgroup === undefined) return { holder };
+  try {
+    await enterEngineGroup(cgroup, [holder.pid, process.pid]);
+  } catch (error) {
+    endRunning(holder);
+    throw error;
+  }
+  return { holder, cgroup };
 }
 
 /** Stays in the machine's network namespace; what it needs inside it enters on a thread. */

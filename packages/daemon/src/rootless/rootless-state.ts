@@ -7,6 +7,8 @@ import { endRunning, type RunningProcess } from "./running-process.ts";
 export interface RootlessState {
   /** Keeps the namespaces. */
   readonly holder: RunningProcess;
+  /** The instance's control group, a directory on the machine's side. Absent where none was given to the user. */
+  readonly cgroup?: string;
   readonly outside?: { readonly process: RunningProcess; readonly kind: string; readonly nameServer: string };
   /** Takes connections for published ports on the machine's side. */
   readonly ports?: RunningProcess;

@@ -79,6 +79,7 @@ export const INFO: EngineInfo = {
   monitorVersion: "2.1.6",
   cgroupVersion: 1,
   cgroups: true,
+  limits: { memory: true, swap: true, cpu: true, cpuset: true, pids: true },
   kernelVersion: "6.1.0",
   operatingSystem: "Debian GNU/Linux 12 (bookworm)",
   osVersion: "12",

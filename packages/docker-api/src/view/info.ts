@@ -137,15 +137,15 @@ const PLUGINS = {
   Log: ["fluentd", "gelf", "journald", "json-file", "local", "none", "syslog"],
 };
 
-function limits({ cgroups }: EngineInfo): Record<string, boolean> {
+function limits({ limits: { memory, swap, cpu, cpuset, pids } }: EngineInfo): Record<string, boolean> {
   return {
-    MemoryLimit: cgroups,
-    SwapLimit: cgroups,
-    CpuCfsPeriod: cgroups,
-    CpuCfsQuota: cgroups,
-    CPUShares: cgroups,
-    CPUSet: cgroups,
-    PidsLimit: cgroups,
+    MemoryLimit: memory,
+    SwapLimit: swap,
+    CpuCfsPeriod: cpu,
+    CpuCfsQuota: cpu,
+    CPUShares: cpu,
+    CPUSet: cpuset,
+    PidsLimit: pids,
   };
 }
 

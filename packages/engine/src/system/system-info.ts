@@ -30,6 +30,13 @@ export async function engineInfo(context: EngineContext): Promise<EngineInfo> {
     monitorVersion: runtime.info.conmonVersion,
     cgroupVersion: runtime.info.cgroup === "v2" ? 2 : 1,
     cgroups: runtime.info.cgroup !== "none",
+    limits: {
+      memory: runtime.host.cgroup.controllers.has("memory"),
+      swap: runtime.host.cgroup.swap,
+      cpu: runtime.host.cgroup.controllers.has("cpu"),
+      cpuset: runtime.host.cgroup.controllers.has("cpuset"),
+      pids: runtime.host.cgroup.controllers.has("pids"),
+    },
     kernelVersion: release(),
     operatingSystem: system.name,
     osVersion: system.version,

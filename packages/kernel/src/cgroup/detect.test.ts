@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
+import { temporaryDirectory } from "../testing.ts";
 import { detectCgroups } from "./detect.ts";
 
 const recorded = (layout: string) => {
@@ -63,4 +65,24 @@ test("where only what may be written counts, other trees are no cgroups at all",
   const host = detectCgroups({ mountinfo, cgroups, onlyWritable: true });
   assert.equal(host.layout, "none");
   assert.equal(host.controllers.size, 0);
+});
+
+test("a tree of a cgroup namespace that is mounted over the machine's hides all of it", () => {
+  using directory = temporaryDirectory();
+  const place = join(directory.path, "sys/fs/cgroup");
+  mkdirSync(place, { recursive: true });
+  writeFileSync(join(place, "cgroup.controllers"), "cpu memory pids\n");
+  const mountinfo = [
+    "88 80 254:0 / / rw,relatime master:1 - ext4 /dev/vda rw",
+    "89 88 0:27 / /sys rw,relatime - sysfs sysfs rw",
+    "91 89 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755",
+    "95 91 0:32 /../.. /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory",
+    "101 91 0:38 /.. /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw",
+    "90 91 0:38 / /sys/fs/cgroup rw,relatime - cgroup2 cgroup2 rw",
+  ].join("\n");
+  const cgroups = "#subsys_name\thierarchy\tnum_cgroups\tenabled\nmemory\t4\t1\t1\n";
+  const host = detectCgroups({ mountinfo, cgroups, root: directory.path, onlyWritable: true });
+  assert.equal(host.layout, "v2");
+  assert.equal(host.unified, place);
+  assert.deepEqual([...host.controllers], ["cpu", "memory", "pids"]);
 });

@@ -1,7 +1,7 @@
 import { accessSync, constants, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Unsupported } from "@boxship/base";
-import { type MountEntry, parseMountinfo } from "../mountinfo.ts";
+import { type MountEntry, parseMountinfo, uncoveredMounts } from "../mountinfo.ts";
 import { inUserNamespace } from "../user-namespace.ts";
 import type { CgroupLayout } from "./contract.ts";
 
@@ -52,7 +52,8 @@ function isWritable(directory: string): boolean {
 }
 
 function mountedCgroups(options: DetectOptions): CgroupHost {
-  const mounts = parseMountinfo(options.mountinfo ?? readFileSync("/proc/thread-self/mountinfo", "utf8"));
+  const text = options.mountinfo ?? readFileSync("/proc/thread-self/mountinfo", "utf8");
+  const mounts = uncoveredMounts(parseMountinfo(text));
   const known = knownControllers(options.cgroups ?? readControllers());
   const root = options.root ?? "/";
   const hierarchies = new Map<string, string>();

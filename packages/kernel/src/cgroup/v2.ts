@@ -15,7 +15,7 @@ import type { CgroupStats } from "./stats.ts";
 import { writeLimitsV2 } from "./write-v2.ts";
 
 /** Controllers that are switched on for our groups, where the host has them. */
-const WANTED: readonly string[] = ["cpu", "cpuset", "io", "memory", "pids"];
+const WANTED: readonly string[] = ["cpu", "cpuset", "hugetlb", "io", "memory", "pids"];
 
 /** Groups over the unified tree: one directory each. */
 export class CgroupTreeV2 implements CgroupTree {

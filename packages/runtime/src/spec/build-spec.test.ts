@@ -267,17 +267,33 @@ describe("facts of the host", () => {
 });
 
 describe("without root", () => {
-  test("limits that need control groups are refused by name, others are not", () => {
-    const refusal = (resources: SpecRequest["resources"]) => () =>
-      build({ ...(resources && { resources }) }, withoutRoot);
-    assert.throws(refusal({ memory: 64 << 20 }), {
-      code: "Unsupported",
-      message: /^memory limit capabilities cannot be had: /,
-    });
-    assert.throws(refusal({ nanoCpus: 1e9 }), { code: "Unsupported", message: /^CPU CFS quota cannot be had: / });
-    assert.throws(refusal({ pids: 10 }), { code: "Unsupported", message: /^pids limit cannot be had: / });
-    assert.throws(refusal({ deviceCgroupRules: ["c 1:3 rwm"] }), { code: "Unsupported" });
-    assert.deepEqual(build({ resources: { memory: 0, pids: -1 } }, withoutRoot).warnings, []);
+  test("limits that need control groups are discarded with Docker's warnings", () => {
+    const warnings = (resources: SpecRequest["resources"]) =>
+      build({ ...(resources && { resources }) }, withoutRoot).warnings;
+    assert.deepEqual(warnings({ memory: 64 << 20, nanoCpus: 1e9, pids: 10, deviceCgroupRules: ["c 1:3 rwm"] }), [
+      "your kernel does not support memory limit capabilities or the cgroup is not mounted. Limitation discarded.",
+      "your kernel does not support CPU CFS quota or the cgroup is not mounted. Quota discarded.",
+      "your kernel does not support CPU CFS period or the cgroup is not mounted. Period discarded.",
+      "your kernel does not support pids limit or the cgroup is not mounted. PIDs limit discarded.",
+      "your kernel does not support rules of the device cgroup or the cgroup is not mounted. Rules discarded.",
+    ]);
+    assert.deepEqual(warnings({ memory: 0, pids: -1 }), []);
+    assert.deepEqual(build({ resources: { memory: 64 << 20 } }, withoutRoot).spec.linux.resources, {});
+  });
+
+  test("with delegated control groups limits apply, but for rules of devices", () => {
+    const controllers = new Set(["memory", "pids", "freezer"]);
+    const delegated = { ...withoutRoot.cgroup, version: "v2" as const, controllers };
+    const { spec, warnings } = build(
+      { resources: { memory: 64 << 20, pids: 10, cpuShares: 5 } },
+      { ...withoutRoot, cgroup: delegated },
+    );
+    assert.deepEqual(spec.linux.resources, { memory: { limit: 64 << 20 }, pids: { limit: 10 } });
+    assert.deepEqual(warnings, [
+      "your kernel does not support CPU shares or the cgroup is not mounted. Shares discarded.",
+    ]);
+    assert.ok(spec.mounts.some(({ destination }) => destination === "/sys/fs/cgroup"));
+    assert.ok(spec.linux.namespaces.some(({ type }) => type === "cgroup"));
   });
 
   test("no cgroup tree is shown, and ping is for the groups that exist", () => {

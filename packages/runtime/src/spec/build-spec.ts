@@ -36,7 +36,8 @@ export function buildSpec(request: SpecRequest, host: HostFacts): BuiltSpec<OciS
     request.privileged ?? false,
     host.userNamespace,
   );
-  const rules = [...(request.resources?.deviceRules ?? []), ...devices.rules];
+  // The programs that are the device cgroup of v2 may only be loaded by root.
+  const rules = host.userNamespace ? undefined : [...(request.resources?.deviceRules ?? []), ...devices.rules];
   const resources = resolveResources(request.resources ?? {}, host, rules);
   const mounts = [...resolveMounts(request, host), ...devices.mounts];
   const init = request.init ? initMount(host) : undefined;

@@ -29,10 +29,7 @@ export interface HostFacts {
   /** The most descriptors that the kernel lets any process have. */
   readonly maxOpenFiles: number;
   readonly cgroup: HostCgroup;
-  /**
-   * The daemon is root only in a user namespace: limits that cannot be had are refused, not left out, since leaving them
-   * out is the rule there and no exception.
-   */
+  /** The daemon is root only in a user namespace: it makes no device nodes, and no rules for devices. */
   readonly userNamespace: boolean;
   /** The highest group id that exists here. */
   readonly highestGroup: number;

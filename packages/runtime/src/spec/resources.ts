@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { InvalidArgument, systemCode, Unsupported } from "@boxship/base";
+import { InvalidArgument, systemCode } from "@boxship/base";
 import { deviceNumbers } from "./devices.ts";
 import type { HostFacts } from "./host.ts";
 import type { OciDeviceRule, OciResources, OciThrottleDevice } from "./oci.ts";
@@ -13,7 +13,6 @@ const CPU_PERIOD = 100_000;
  * does it; without root it is refused. Also the argument of {@link ContainerRuntimeApi.update}.
  *
  * @throws InvalidArgument a value out of range, or values that exclude each other
- * @throws Unsupported a limit that cannot be had without root, by name
  */
 export function resolveResources(
   request: ResourceRequest,
@@ -23,7 +22,6 @@ export function resolveResources(
   validateResources(request, host);
   const warnings: string[] = [];
   const able = (wanted: boolean, possible: boolean, what: string, consequence: string): boolean => {
-    if (wanted && !possible && host.userNamespace) throw withoutCgroups(what);
     if (wanted && !possible) {
       warnings.push(`your kernel does not support ${what} or the cgroup is not mounted. ${consequence}`);
     }
@@ -58,12 +56,6 @@ export function resolveResources(
     },
     warnings,
   };
-}
-
-function withoutCgroups(what: string): Unsupported {
-  return new Unsupported(`${what} cannot be had: the engine runs without root and was given no control group for it`, {
-    remedy: "leave the limit out, or use an engine that root has started",
-  });
 }
 
 type Able = (wanted: boolean, possible: boolean, what: string, consequence: string) => boolean;

@@ -3,28 +3,25 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Boxship, startBoxship } from "@boxship/testkit";
+import { type Boxship, makeServicesImage, SERVICES_IMAGE, startBoxship } from "@boxship/testkit";
 
 /** Installing from the distribution's mirror takes its time. */
 const patience = 180_000;
 
 let engine: Boxship;
-let image = "";
 
 interface Inspected {
   readonly State: { readonly Running: boolean; readonly ExitCode: number };
   readonly NetworkSettings: { readonly Ports: Readonly<Record<string, readonly { readonly HostPort: string }[]>> };
 }
 
-/** Starts a container that installs its program first; the port is published where the host has one free. */
-async function startService(name: string, port: number, script: string): Promise<number> {
-  // Packages must not start their services by themselves: there is no init here.
-  const quiet = "printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d";
+/** Starts a service; its port is published where the host has one free. */
+async function startService(name: string, port: number, more: object): Promise<number> {
   const body = {
-    Image: image,
-    Cmd: ["sh", "-c", `set -e; export DEBIAN_FRONTEND=noninteractive; ${quiet}; apt-get update -q; ${script}`],
+    Image: SERVICES_IMAGE,
     ExposedPorts: { [`${port}/tcp`]: {} },
     HostConfig: { PortBindings: { [`${port}/tcp`]: [{ HostPort: "0" }] } },
+    ...more,
   };
   const { Id } = await engine.client.json<{ Id: string }>("POST", `/containers/create?name=${name}`, body);
   await engine.client.json("POST", `/containers/${Id}/start`);
@@ -51,7 +48,7 @@ async function untilItAnswers<T>(name: string, attempt: () => Promise<T>): Promi
         cause: answer,
       });
     }
-    await delay(500);
+    await delay(100);
   }
 }
 
@@ -70,20 +67,15 @@ async function execute(name: string, command: readonly string[]): Promise<string
 }
 
 describe("services from the distribution's packages", { timeout: 2 * patience }, () => {
+  // A Debian is bootstrapped, and its packages are installed in a container, each time that this test runs.
   before(async () => {
     engine = await startBoxship();
-    const { status, text } = await engine.client.call("POST", "/boxship/images/bootstrap?kind=debian");
-    assert.equal(status, 200, text);
-    assert.ok(!text.includes("errorDetail"), text.slice(-1000));
-    const images = await engine.client.json<{ RepoTags: readonly string[] }[]>("GET", "/images/json");
-    image = images[0]?.RepoTags[0] ?? "";
-    assert.notEqual(image, "");
+    await makeServicesImage(engine.client);
   });
   after(() => engine[Symbol.asyncDispose]());
 
   test("nginx answers through its published port", async () => {
-    const script = 'apt-get install -qy --no-install-recommends nginx-light && exec nginx -g "daemon off;"';
-    const port = await startService("web", 80, script);
+    const port = await startService("web", 80, { Cmd: ["nginx", "-g", "daemon off;"] });
     const page = await untilItAnswers("web", async () => {
       const response = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(5000) });
       assert.equal(response.status, 200);
@@ -93,14 +85,12 @@ describe("services from the distribution's packages", { timeout: 2 * patience },
   });
 
   test("PostgreSQL answers through its published port, and counts", async () => {
-    const script = `apt-get install -qy --no-install-recommends postgresql
-      cd /var/lib/postgresql && bin=$(dirname /usr/lib/postgresql/*/bin/postgres) && su postgres -c "
-        $bin/initdb -D fresh >/dev/null && exec $bin/postgres -D fresh -c listen_addresses='*'"`;
-    const port = await startService("database", 5432, script);
+    const script = "initdb -D /tmp/fresh >/dev/null && exec postgres -D /tmp/fresh -c listen_addresses='*'";
+    const port = await startService("database", 5432, { User: "postgres", Cmd: ["sh", "-c", script] });
     const answer = await untilItAnswers("database", () => askForTls(port));
     assert.match(answer, /^[NS]$/);
     const result = await untilItAnswers("database", async () => {
-      const text = await execute("database", ["su", "postgres", "-c", "psql -P pager=off -tAc 'select 6*7'"]);
+      const text = await execute("database", ["psql", "-P", "pager=off", "-tAc", "select 6*7"]);
       assert.match(text, /^\d+$/);
       return text;
     });

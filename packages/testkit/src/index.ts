@@ -16,5 +16,6 @@ export * from "./registry.ts";
 export * from "./rootless-boxship.ts";
 export * from "./rootless-user.ts";
 export * from "./run-program.ts";
+export * from "./services-image.ts";
 export * from "./tar-fixture.ts";
 export * from "./temp-dir.ts";

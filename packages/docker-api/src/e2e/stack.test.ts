@@ -3,9 +3,8 @@ import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { after, before, test } from "node:test";
-import { repositoryRoot, runProgram, type TempDir, tempDir } from "@boxship/testkit";
+import { loadServicesImage, repositoryRoot, runProgram, SERVICES_IMAGE, type TempDir, tempDir } from "@boxship/testkit";
 import { type EngineUnderTest, startEngineUnderTest } from "../testing/engine-under-test.ts";
-import { loadServicesImage, SERVICES_IMAGE } from "../testing/services-image.ts";
 
 /** A web server, a database and a cache of Debian, and a job that must have ended before the web server starts. */
 const PROJECT = `

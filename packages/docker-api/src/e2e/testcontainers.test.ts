@@ -6,9 +6,8 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
-import { makeTar } from "@boxship/testkit";
+import { loadServicesImage, makeTar, SERVICES_IMAGE } from "@boxship/testkit";
 import { type EngineUnderTest, startEngineUnderTest } from "../testing/engine-under-test.ts";
-import { loadServicesImage, SERVICES_IMAGE } from "../testing/services-image.ts";
 
 const REAPER_IMAGE = "e2e/reaper:1";
 

@@ -1,6 +1,7 @@
 /** A test run as users have it, in a process of its own: starts things, says what, and is killed in the middle. */
+
+import { SERVICES_IMAGE } from "@boxship/testkit";
 import { GenericContainer, Network, Wait } from "testcontainers";
-import { SERVICES_IMAGE } from "./services-image.ts";
 
 const network = await new Network().start();
 const cache = await new GenericContainer(SERVICES_IMAGE)

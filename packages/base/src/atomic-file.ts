@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { link, open, rename, unlink } from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { ResourceExhausted, systemCode } from "./errors.ts";
 
 export interface AtomicFileOptions {
@@ -8,6 +8,8 @@ export interface AtomicFileOptions {
   readonly mode?: number;
   /** What is replaced stays as `<path>.previous`, for the day on which the file cannot be read. @default false */
   readonly keepPrevious?: boolean;
+  /** Where the temporary file is made: a directory of the same file system. @default that of the file */
+  readonly temporaryDirectory?: string | undefined;
 }
 
 /** Where {@link writeFileAtomic} keeps what it replaced. */
@@ -17,7 +19,7 @@ export function previousOf(path: string): string {
 
 /**
  * Replaces `path` with `data` so that after a crash at any moment the file is either the old or the new one, whole:
- * temporary file in the same directory, fsync, rename, fsync of the directory. Durable once it resolves. The syncs run
+ * temporary file, fsync, rename, fsync of the directory. Durable once it resolves. The syncs run
  * on the thread pool, never on the event loop.
  *
  * @throws ResourceExhausted when the disk is full
@@ -27,7 +29,8 @@ export async function writeFileAtomic(
   data: string | Uint8Array,
   options: AtomicFileOptions = {},
 ): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+  const { temporaryDirectory = dirname(path) } = options;
+  const temporary = join(temporaryDirectory, `${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
   try {
     {
       await using file = await open(temporary, "wx", options.mode ?? 0o600);

@@ -44,13 +44,14 @@ export async function pullArtifact({ client, reference, directory }: PullArtifac
   }
   const files = namedFiles(manifest);
   await mkdir(directory, { recursive: true });
-  await using scratch = await openScratch(directory);
+  await using scratch = await openScratch({ directory });
   for (const [name, descriptor] of files) {
     await client.fetchBlob({ reference, descriptor, store: scratch.store });
     const target = join(directory, name);
     await mkdir(dirname(target), { recursive: true });
     // Two names may have the same content.
-    await placeFile(descriptor, await scratch.store.path(descriptor.digest), target, false);
+    const from = await scratch.store.path(descriptor.digest);
+    await placeFile({ descriptor, from, to: target, temporaryDirectory: scratch.path, owned: false });
   }
   return {
     digest,

@@ -12,7 +12,7 @@ import {
 } from "@boxship/oci";
 import { encodeInOrder } from "../copy/convert-manifest.ts";
 import type { ImageDestination } from "../transport/contract.ts";
-import { openScratch } from "../transport/scratch.ts";
+import { scratchFor } from "../transport/scratch.ts";
 
 export interface DirectoryImageRequest {
   readonly directory: string;
@@ -34,7 +34,7 @@ const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 export async function imageFromDirectory(request: DirectoryImageRequest): Promise<Digest> {
   const { directory, destination, config = {}, epoch = 0 } = request;
   await requireDirectory(directory);
-  await using scratch = await openScratch(destination.scratch);
+  await using scratch = await scratchFor(destination);
   const { store } = scratch;
   const options = { latestMtime: epoch };
   const built = await buildLayer({

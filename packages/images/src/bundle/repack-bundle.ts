@@ -18,7 +18,7 @@ import {
 import { encodeInOrder } from "../copy/convert-manifest.ts";
 import { readSmallFile, verifyFile } from "../transport/files.ts";
 import { layoutDestination, readManifestFile } from "../transport/layout.ts";
-import { openScratch } from "../transport/scratch.ts";
+import { scratchFor } from "../transport/scratch.ts";
 import { compareTrees, readTreeState } from "./tree-state.ts";
 import { readOrigin, writeOrigin } from "./unpack-bundle.ts";
 
@@ -55,9 +55,8 @@ export async function repackBundle(request: RepackBundleRequest): Promise<Digest
   const tree = await readTreeState(rootfs);
   const prefixes = [...masked, ...volumes].map((path) => path.replace(/^\/+|\/+$/g, ""));
   const { changed, removed } = compareTrees(origin.tree, tree, prefixes);
-  await using scratch = await openScratch(layout);
-  const destination = await layoutDestination({ path: layout, image });
-  await using _owned = destination;
+  await using destination = await layoutDestination({ path: layout, image });
+  await using scratch = await scratchFor(destination);
   let { layers } = base.manifest;
   let diffIds = base.config.rootfs.diff_ids;
   if (changed.size + removed.length > 0) {

@@ -15,7 +15,7 @@ import {
   platformRank,
 } from "@boxship/oci";
 import type { ImageDestination, ImageSource, RawManifest } from "../transport/contract.ts";
-import { openScratch } from "../transport/scratch.ts";
+import { scratchFor } from "../transport/scratch.ts";
 import { convertIndex, convertManifest, encodeInOrder, formatOf, type ManifestFormat } from "./convert-manifest.ts";
 import { copyConfig, copyLayer, type LayerCopy } from "./copy-layer.ts";
 
@@ -60,7 +60,7 @@ const INDEX_DEPTH = 4;
  * @throws FailedPrecondition if digests are to be preserved and cannot be; NotFound if no image is for the platform
  */
 export async function copyImage(request: CopyRequest): Promise<CopyResult> {
-  await using scratch = await openScratch(request.destination.scratch);
+  await using scratch = await scratchFor(request.destination);
   const result = await new Copy(request, scratch.store).run();
   await request.destination.commit();
   return result;

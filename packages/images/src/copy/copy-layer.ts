@@ -33,7 +33,7 @@ export async function copyLayer(copy: LayerCopy, layer: Descriptor): Promise<Des
   const form = copy.preserve ? "as they are" : (destination.layers ?? "as they are");
   if (form === "compressed" && plain) return compressed(copy, plainType(layer));
   if (form === "plain" && !plain) return decompressed(copy, layer);
-  await destination.put(layer, () => source.blob(layer, scratch));
+  await destination.put(layer, (options) => source.blob(layer, scratch, options));
   return layer;
 }
 
@@ -48,7 +48,7 @@ function isLayerType(mediaType: string): boolean {
 }
 
 async function keep({ source, destination, scratch }: LayerCopy, blob: Descriptor): Promise<Descriptor> {
-  await destination.put(blob, () => source.blob(blob, scratch));
+  await destination.put(blob, (options) => source.blob(blob, scratch, options));
   return blob;
 }
 

@@ -1,6 +1,6 @@
-import { randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { open, rename, rm, stat } from "node:fs/promises";
+import { open, rename, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { type ContentStore, type ReadArchive, readArchive, type TarInput, writeTar } from "@boxship/oci";
 import { fileError } from "./files.ts";
 import { openScratch, type Scratch } from "./scratch.ts";
@@ -31,18 +31,26 @@ async function read(source: string | AsyncIterable<Uint8Array>, scratch: Scratch
   return { archive, store, [Symbol.asyncDispose]: () => scratch[Symbol.asyncDispose]() };
 }
 
-/** Writes an archive so that it is there whole or not at all. @throws ResourceExhausted for a full disk */
-export async function writeArchiveFile(path: string, inputs: AsyncIterable<TarInput>): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+/**
+ * Writes an archive so that it is there whole or not at all.
+ *
+ * @param temporaryDirectory on the same file system
+ * @throws ResourceExhausted for a full disk
+ */
+export async function writeArchiveFile(
+  path: string,
+  temporaryDirectory: string,
+  inputs: AsyncIterable<TarInput>,
+): Promise<void> {
+  const temporary = join(temporaryDirectory, "archive.tar");
   try {
     {
-      await using file = await open(temporary, "wx", 0o644);
+      await using file = await open(temporary, "w", 0o644);
       for await (const piece of writeTar(inputs)) await file.writeFile(piece);
       await file.datasync();
     }
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
     throw fileError(error, path);
   }
 }

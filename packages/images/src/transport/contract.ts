@@ -22,14 +22,43 @@ export interface ImageSource extends AsyncDisposable {
   /** What the name stands for; with a digest, a manifest of its index. @throws NotFound */
   manifest(digest?: Digest): Promise<RawManifest>;
   /** A file that holds a blob, which may be fetched into `scratch` for it. @throws NotFound */
-  blob(descriptor: Descriptor, scratch: ContentStore): Promise<LocalBlob>;
+  blob(descriptor: Descriptor, scratch: ContentStore, options?: BlobOptions): Promise<LocalBlob>;
 }
 
 /** A blob in a file of this machine. */
 export interface LocalBlob {
   readonly path: string;
-  /** It was verified and synced, and may be moved away. */
+  /** It was verified, and may be moved away; nothing else does so before the scratch store is gone. */
   readonly owned: boolean;
+  /** Absent when all of it is there. */
+  readonly growing?: GrowingBlob;
+}
+
+/** A blob whose file grows. */
+export interface GrowingBlob {
+  /**
+   * Resolves when the file has so many bytes, which do not change any more; for all of them, when they were verified.
+   * Rejects when they will never come.
+   */
+  reached(bytes: number): Promise<void>;
+  /**
+   * Gives up on the rest; resolves when nothing is written any more.
+   *
+   * @returns why it would never have become whole, if that is known
+   */
+  stop(): Promise<unknown>;
+}
+
+export interface BlobOptions {
+  /** Hand out a file that still grows. @default false */
+  readonly mayGrow?: boolean;
+}
+
+export interface DestinationScratch {
+  /** On the same file system; it ends with the destination. */
+  readonly directory: string;
+  /** Files of it are moved to where they stay, and must be synced before. */
+  readonly moved: boolean;
 }
 
 /** How layers are kept at a place. */
@@ -47,13 +76,13 @@ export interface ImageDestination extends AsyncDisposable {
   readonly accepts?: readonly string[];
   /** @default "as they are" */
   readonly layers?: LayerForm;
-  /** Directory on the same file system, for files that are moved there. @default none */
-  readonly scratch?: string;
+  /** Where files that are on their way are best kept. @default in the system's directory for temporary files */
+  readonly scratch?: DestinationScratch;
   /**
    * Takes a blob, verified against its descriptor. Its content is only asked for when it is not there yet, and cannot be
-   * brought there from next door.
+   * brought there from next door. A file that is not owned must stay until {@link commit}.
    */
-  put(descriptor: Descriptor, content: () => Promise<LocalBlob>): Promise<"copied" | "present">;
+  put(descriptor: Descriptor, content: (options?: BlobOptions) => Promise<LocalBlob>): Promise<"copied" | "present">;
   /** @param top the one that the name stands for */
   putManifest(manifest: RawManifest, top: boolean): Promise<void>;
   commit(): Promise<void>;

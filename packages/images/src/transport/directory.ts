@@ -5,6 +5,7 @@ import { digestOf } from "@boxship/oci";
 import type { ImageDestination, ImageSource, LayerForm } from "./contract.ts";
 import { hasFile, hexOf, placeFile, putBytes, readSmallFile } from "./files.ts";
 import { readManifestFile } from "./layout.ts";
+import { isWorkspace, openWorkspace } from "./workspace.ts";
 
 const VERSION = "Directory Transport Version: 1.1\n";
 
@@ -24,34 +25,37 @@ export function directorySource(path: string): ImageSource {
 
 /** @param layers @default "as they are" */
 export async function directoryDestination(path: string, layers: LayerForm = "as they are"): Promise<ImageDestination> {
-  await prepare(path);
+  await mkdir(path, { recursive: true });
+  await using opening = new AsyncDisposableStack();
+  const workspace = opening.use(await openWorkspace(path));
+  await prepare(path, workspace.path);
+  opening.move();
   let top: Uint8Array | undefined;
   return {
     name: `dir:${path}`,
     layers,
-    scratch: path,
+    scratch: { directory: workspace.path, moved: true },
     async put(descriptor, content) {
       const target = join(path, hexOf(descriptor.digest));
       if (await hasFile(descriptor, target)) return "present";
       const { path: from, owned } = await content();
-      await placeFile(descriptor, from, target, owned);
+      await placeFile({ descriptor, from, to: target, owned, temporaryDirectory: workspace.path });
       return "copied";
     },
     async putManifest({ bytes, digest }, isTop) {
       if (isTop) top = bytes;
-      else await putBytes(join(path, `${hexOf(digest)}.manifest.json`), bytes);
+      else await putBytes(join(path, `${hexOf(digest)}.manifest.json`), bytes, workspace.path);
     },
     async commit() {
-      if (top !== undefined) await putBytes(join(path, "manifest.json"), top);
+      if (top !== undefined) await putBytes(join(path, "manifest.json"), top, workspace.path);
     },
-    async [Symbol.asyncDispose]() {},
+    [Symbol.asyncDispose]: () => workspace[Symbol.asyncDispose](),
   };
 }
 
 /** A directory with other things in it is left alone. */
-async function prepare(path: string): Promise<void> {
-  await mkdir(path, { recursive: true });
-  const names = await readdir(path);
+async function prepare(path: string, temporaryDirectory: string): Promise<void> {
+  const names = (await readdir(path)).filter((name) => !isWorkspace(name));
   if (names.length > 0) {
     const version = await readSmallFile(join(path, "version"), 1024).catch((error: unknown) => {
       if (error instanceof NotFound) return undefined;
@@ -67,5 +71,5 @@ async function prepare(path: string): Promise<void> {
       );
     }
   }
-  await putBytes(join(path, "version"), VERSION);
+  await putBytes(join(path, "version"), VERSION, temporaryDirectory);
 }

@@ -1,5 +1,5 @@
-import { mkdtemp, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { FailedPrecondition } from "@boxship/base";
 import {
   bytesOf,
@@ -9,6 +9,7 @@ import {
   digestHex,
   digestOf,
   formatReference,
+  IMAGE_CONFIG_SIZE_LIMIT,
   type ImageManifest,
   MediaType,
   type Reference,
@@ -18,9 +19,9 @@ import {
 } from "@boxship/oci";
 import { goJson } from "../copy/docker-manifest.ts";
 import { writeArchiveFile } from "./archive-file.ts";
+import { CollectedBlobs, memberOf } from "./collected-blobs.ts";
 import type { ImageDestination } from "./contract.ts";
-import { hasFile, hexOf, placeFile, readSmallFile } from "./files.ts";
-import { fileInput } from "./layout-archive.ts";
+import { openWorkspace } from "./workspace.ts";
 
 export interface DockerArchiveOptions {
   readonly path: string;
@@ -37,20 +38,15 @@ export async function dockerArchiveDestination({ path, tags }: DockerArchiveOpti
       subject: { kind: "file", name: path },
     });
   }
-  const directory = await mkdtemp(join(dirname(path), ".boxship-images-"));
+  const workspace = await openWorkspace(dirname(path));
+  const blobs = new CollectedBlobs();
   let top: ImageManifest | undefined;
   return {
     name,
     accepts: [MediaType.DockerManifest],
     layers: "plain",
-    scratch: directory,
-    async put(descriptor, content) {
-      const target = join(directory, hexOf(descriptor.digest));
-      if (await hasFile(descriptor, target)) return "present";
-      const { path: from, owned } = await content();
-      await placeFile(descriptor, from, target, owned);
-      return "copied";
-    },
+    scratch: { directory: workspace.path, moved: false },
+    put: (descriptor, content) => blobs.put(descriptor, content),
     async putManifest({ bytes, mediaType }) {
       const document = decodeManifest(bytes, { mediaType });
       if (document.kind === "index")
@@ -58,21 +54,21 @@ export async function dockerArchiveDestination({ path, tags }: DockerArchiveOpti
       top = document;
     },
     async commit() {
-      if (top !== undefined) await writeArchiveFile(path, members(directory, top, tags));
+      if (top !== undefined) await writeArchiveFile(path, workspace.path, members(blobs, top, tags));
     },
-    [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
+    [Symbol.asyncDispose]: () => workspace[Symbol.asyncDispose](),
   };
 }
 
 async function* members(
-  directory: string,
+  blobs: CollectedBlobs,
   manifest: ImageManifest,
   tags: readonly Reference[],
 ): AsyncGenerator<TarInput> {
-  const hex = manifest.layers.map(({ digest }) => digestHex(digest));
-  for (const layer of new Set(hex)) yield readOnly(await fileInput(join(directory, layer), `${layer}.tar`));
+  const layers = manifest.layers.map(({ digest }) => digest);
+  for (const layer of new Set(layers)) yield readOnly(blobs.member(layer, `${digestHex(layer)}.tar`));
   const config = `${digestHex(manifest.config.digest)}.json`;
-  const bytes = await readSmallFile(join(directory, digestHex(manifest.config.digest)), 8 * 1024 * 1024);
+  const bytes = Buffer.from(await blobs.read(manifest.config.digest, IMAGE_CONFIG_SIZE_LIMIT));
   yield member(config, bytes);
   const legacy = legacyLayers(bytes, manifest);
   for (const { id, layer, json } of legacy) {
@@ -90,14 +86,13 @@ async function* members(
   const names = tags.map(formatReference);
   yield member(
     "manifest.json",
-    goJson([{ Config: config, RepoTags: names, Layers: hex.map((layer) => `${layer}.tar`) }]),
+    goJson([{ Config: config, RepoTags: names, Layers: layers.map((layer) => `${digestHex(layer)}.tar`) }]),
   );
   yield member("repositories", goJson(repositories(tags, legacy.at(-1)?.id)));
 }
 
 function member(name: string, content: Uint8Array | string): TarInput {
-  const body = Buffer.from(content as Uint8Array);
-  return readOnly({ entry: tarEntry({ type: "file", name: bytesOf(name), size: body.length }), body });
+  return readOnly(memberOf(name, content));
 }
 
 function readOnly(input: TarInput): TarInput {

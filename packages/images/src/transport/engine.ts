@@ -1,11 +1,7 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { formatReference, parseReference, withDefaultTag, writeTar } from "@boxship/oci";
 import type { ImageDestination, ImageSource } from "./contract.ts";
-import { layoutDestination } from "./layout.ts";
-import { layoutArchiveSource, layoutFiles } from "./layout-archive.ts";
-import { readIndex, writeIndex } from "./layout-index.ts";
+import { LayoutMembers, layoutArchiveSource } from "./layout-archive.ts";
+import { EMPTY_INDEX } from "./layout-index.ts";
 
 /** An engine's store, by what every Docker Engine API has. */
 export interface EngineStore {
@@ -26,19 +22,17 @@ export async function engineSource(engine: EngineStore, image: string, name: str
 /** A name in the engine: its manifests stay what they are. */
 export async function engineDestination(engine: EngineStore, image: string, name: string): Promise<ImageDestination> {
   const reference = withDefaultTag(parseReference(image));
-  const directory = await mkdtemp(join(tmpdir(), ".boxship-images-"));
-  const layout = await layoutDestination({ path: directory, image: "", keepPlainLayers: true });
-  const { accepts: _accepts, ...rest } = layout;
+  const layout = new LayoutMembers();
   return {
-    ...rest,
     name,
+    put: (descriptor, content) => layout.blobs.put(descriptor, content),
+    putManifest: async (manifest, top) => layout.putManifest(manifest, top),
     async commit() {
-      await layout.commit();
-      const index = await readIndex(directory);
+      if (layout.top === undefined) return;
       const annotations = { [IMAGE_NAME]: formatReference(reference) };
-      await writeIndex(directory, { ...index, manifests: index.manifests.map((entry) => ({ ...entry, annotations })) });
-      await engine.load(writeTar(layoutFiles(directory)));
+      const index = { ...EMPTY_INDEX, manifests: [{ ...layout.top, annotations }] };
+      await engine.load(writeTar(layout.members(index)));
     },
-    [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
+    async [Symbol.asyncDispose]() {},
   };
 }

@@ -1,23 +1,26 @@
-import { createHash, randomBytes } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { randomBytes } from "node:crypto";
 import { copyFile, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { InvalidArgument, NotFound, ResourceExhausted, systemCode, writeFileAtomic } from "@boxship/base";
 import { type Descriptor, type Digest, digestAlgorithm, MANIFEST_SIZE_LIMIT } from "@boxship/oci";
+import { hashFile } from "./hash-file.ts";
 
 /** @throws InvalidArgument if a file is not what its descriptor says */
 export async function verifyFile(descriptor: Descriptor, file: string): Promise<void> {
-  const hash = createHash(digestAlgorithm(descriptor.digest));
-  let size = 0;
-  for await (const piece of createReadStream(file, { highWaterMark: 1 << 20 })) {
-    hash.update(piece as Buffer);
-    size += (piece as Buffer).length;
-  }
-  const digest = `${digestAlgorithm(descriptor.digest)}:${hash.digest("hex")}`;
-  if (digest === descriptor.digest && size === descriptor.size) return;
-  throw new InvalidArgument(
-    `blob ${descriptor.digest} is damaged: it has ${size} bytes and the digest ${digest} instead of ${descriptor.size} bytes`,
-    { subject: { kind: "blob", name: descriptor.digest } },
+  const algorithm = digestAlgorithm(descriptor.digest);
+  const { size, hex } = await hashFile({ path: file, algorithm });
+  const digest = `${algorithm}:${hex}`;
+  if (digest !== descriptor.digest || size !== descriptor.size) throw damaged(descriptor, { digest, size });
+}
+
+/** What is thrown for content that is not its descriptor's. */
+export function damaged(
+  { digest, size }: Descriptor,
+  actual: { readonly digest: string; readonly size: number },
+): InvalidArgument {
+  return new InvalidArgument(
+    `blob ${digest} is damaged: it has ${actual.size} bytes and the digest ${actual.digest} instead of ${size} bytes`,
+    { subject: { kind: "blob", name: digest } },
   );
 }
 
@@ -27,16 +30,25 @@ export async function hasFile(descriptor: Descriptor, file: string): Promise<boo
   return info?.isFile() === true && info.size === descriptor.size;
 }
 
+export interface PlaceFile {
+  readonly descriptor: Descriptor;
+  readonly from: string;
+  readonly to: string;
+  /** It was verified and synced, and may be moved. */
+  readonly owned: boolean;
+  /** On the same file system. */
+  readonly temporaryDirectory: string;
+}
+
 /**
  * Brings a blob's file to a path, verified and synced: moved where it may be, else copied.
  *
  * @throws InvalidArgument if it is damaged; ResourceExhausted for a full disk
  */
-export async function placeFile(descriptor: Descriptor, from: string, to: string, owned: boolean): Promise<void> {
+export async function placeFile({ descriptor, from, to, owned, temporaryDirectory }: PlaceFile): Promise<void> {
   await mkdir(dirname(to), { recursive: true });
-  // What is owned came through a content store, which has verified and synced it.
   if (owned && (await moved(from, to))) return;
-  const temporary = `${to}.${randomBytes(6).toString("hex")}.tmp`;
+  const temporary = join(temporaryDirectory, `${basename(to)}.${randomBytes(6).toString("hex")}`);
   try {
     await copyFile(from, temporary);
     await verifyFile(descriptor, temporary);
@@ -66,10 +78,10 @@ async function moved(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Writes a small file so that it is there whole or not at all. */
-export async function putBytes(path: string, bytes: Uint8Array | string): Promise<void> {
+/** Writes a small file so that it is there whole or not at all. @param temporaryDirectory @default that of the file */
+export async function putBytes(path: string, bytes: Uint8Array | string, temporaryDirectory?: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  await writeFileAtomic(path, bytes, { mode: 0o644 });
+  await writeFileAtomic(path, bytes, { mode: 0o644, temporaryDirectory });
 }
 
 /** A small file. @throws NotFound with Go's words; InvalidArgument if it is too large */

@@ -1,12 +1,30 @@
-import { createReadStream } from "node:fs";
-import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { InvalidArgument } from "@boxship/base";
-import { bytesOf, type ContentStore, type Digest, MANIFEST_SIZE_LIMIT, type TarInput, tarEntry } from "@boxship/oci";
+import {
+  bytesOf,
+  type ContentStore,
+  type Descriptor,
+  type Digest,
+  digestAlgorithm,
+  MANIFEST_SIZE_LIMIT,
+  MediaType,
+  type TarInput,
+  tarEntry,
+} from "@boxship/oci";
 import { openArchive, writeArchiveFile } from "./archive-file.ts";
+import { CollectedBlobs, memberOf } from "./collected-blobs.ts";
 import type { ImageDestination, ImageSource, RawManifest } from "./contract.ts";
-import { layoutDestination } from "./layout.ts";
-import { decodeIndex, findEntry } from "./layout-index.ts";
+import { hexOf } from "./files.ts";
+import {
+  decodeIndex,
+  EMPTY_INDEX,
+  encodeIndex,
+  findEntry,
+  LAYOUT,
+  type LayoutIndex,
+  withEntry,
+} from "./layout-index.ts";
+import { openWorkspace } from "./workspace.ts";
 
 /** A manifest of a content store. */
 export async function readStored(store: ContentStore, digest: Digest, mediaType: string): Promise<RawManifest> {
@@ -39,40 +57,47 @@ export async function layoutArchiveSource(
 
 /** An archive of an OCI image layout that is made anew. */
 export async function layoutArchiveDestination(path: string, image: string): Promise<ImageDestination> {
-  const directory = await mkdtemp(join(dirname(path), ".boxship-images-"));
-  const layout = await layoutDestination({ path: directory, image });
+  const workspace = await openWorkspace(dirname(path));
+  const layout = new LayoutMembers();
   return {
-    ...layout,
     name: image === "" ? `oci-archive:${path}` : `oci-archive:${path}:${image}`,
+    accepts: [MediaType.OciManifest, MediaType.OciIndex],
+    layers: "compressed",
+    scratch: { directory: workspace.path, moved: false },
+    put: (descriptor, content) => layout.blobs.put(descriptor, content),
+    putManifest: async (manifest, top) => layout.putManifest(manifest, top),
     async commit() {
-      await layout.commit();
-      await writeArchiveFile(path, layoutFiles(directory));
+      const { top } = layout;
+      if (top === undefined) return;
+      await writeArchiveFile(path, workspace.path, layout.members(withEntry(EMPTY_INDEX, top, image)));
     },
-    async [Symbol.asyncDispose]() {
-      await rm(directory, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: () => workspace[Symbol.asyncDispose](),
   };
 }
 
-/** A layout's files in order, with no times: the same images give the same archive. */
-export async function* layoutFiles(directory: string): AsyncGenerator<TarInput> {
-  const blobs = join(directory, "blobs");
-  yield { entry: tarEntry({ type: "directory", name: bytesOf("blobs") }) };
-  for (const algorithm of (await readdir(blobs)).sort()) {
-    yield { entry: tarEntry({ type: "directory", name: bytesOf(`blobs/${algorithm}`) }) };
-    for (const hex of (await readdir(join(blobs, algorithm))).sort()) {
-      yield await fileInput(join(blobs, algorithm, hex), `blobs/${algorithm}/${hex}`);
-    }
+/** A layout that becomes an archive. */
+export class LayoutMembers {
+  readonly blobs = new CollectedBlobs();
+  /** What the image's name stands for. */
+  top: Descriptor | undefined;
+
+  putManifest({ bytes, digest, mediaType }: RawManifest, top: boolean): void {
+    const descriptor = { mediaType, digest, size: bytes.byteLength };
+    this.blobs.putBytes(descriptor, bytes);
+    if (top) this.top = descriptor;
   }
-  yield await fileInput(join(directory, "index.json"), "index.json");
-  yield await fileInput(join(directory, "oci-layout"), "oci-layout");
-}
 
-/** A file as a member of an archive. */
-export async function fileInput(path: string, name: string): Promise<TarInput> {
-  const { size } = await stat(path);
-  return {
-    entry: tarEntry({ type: "file", name: bytesOf(name), size }),
-    body: createReadStream(path, { highWaterMark: 1 << 20 }),
-  };
+  /** The layout's files in order, with no times: the same images give the same archive. */
+  async *members(index: LayoutIndex): AsyncGenerator<TarInput> {
+    yield { entry: tarEntry({ type: "directory", name: bytesOf("blobs") }) };
+    let last = "";
+    for (const digest of this.blobs.digests) {
+      const algorithm = digestAlgorithm(digest);
+      if (algorithm !== last) yield { entry: tarEntry({ type: "directory", name: bytesOf(`blobs/${algorithm}`) }) };
+      last = algorithm;
+      yield this.blobs.member(digest, `blobs/${algorithm}/${hexOf(digest)}`);
+    }
+    yield memberOf("index.json", encodeIndex(index));
+    yield memberOf("oci-layout", LAYOUT);
+  }
 }

@@ -12,9 +12,10 @@ export interface LayoutIndex {
   readonly manifests: readonly Descriptor[];
 }
 
-const EMPTY: LayoutIndex = { document: { schemaVersion: 2 }, manifests: [] };
-/** As skopeo writes it. */
-const LAYOUT = '{"imageLayoutVersion": "1.0.0"}';
+/** Of a layout without images. */
+export const EMPTY_INDEX: LayoutIndex = { document: { schemaVersion: 2 }, manifests: [] };
+/** Content of `oci-layout`, as skopeo writes it. */
+export const LAYOUT = '{"imageLayoutVersion": "1.0.0"}';
 
 /** @throws InvalidArgument if it is malformed */
 export function decodeIndex(bytes: Uint8Array, name: string): LayoutIndex {
@@ -31,16 +32,21 @@ export async function readIndex(directory: string): Promise<LayoutIndex> {
   try {
     return decodeIndex(await readSmallFile(path), path);
   } catch (error) {
-    if (error instanceof NotFound && systemCode(error.cause) === "ENOENT") return EMPTY;
+    if (error instanceof NotFound && systemCode(error.cause) === "ENOENT") return EMPTY_INDEX;
     throw error;
   }
 }
 
-/** Writes index and marker so that they are the old or the new ones, whole. */
-export async function writeIndex(directory: string, { document, manifests }: LayoutIndex): Promise<void> {
-  const whole = { ...document, manifests: manifests.map(encodeIndexEntry) };
-  await writeFileAtomic(join(directory, "oci-layout"), LAYOUT, { mode: 0o644 });
-  await writeFileAtomic(join(directory, "index.json"), JSON.stringify(whole), { mode: 0o644 });
+/** Writes index and marker so that they are the old or the new ones, whole. @param temporaryDirectory @default `directory` */
+export async function writeIndex(directory: string, index: LayoutIndex, temporaryDirectory?: string): Promise<void> {
+  const options = { mode: 0o644, temporaryDirectory };
+  await writeFileAtomic(join(directory, "oci-layout"), LAYOUT, options);
+  await writeFileAtomic(join(directory, "index.json"), encodeIndex(index), options);
+}
+
+/** The document. */
+export function encodeIndex({ document, manifests }: LayoutIndex): string {
+  return JSON.stringify({ ...document, manifests: manifests.map(encodeIndexEntry) });
 }
 
 /** Members in the order that skopeo writes. */

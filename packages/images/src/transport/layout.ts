@@ -5,6 +5,7 @@ import { type Descriptor, type Digest, digestAlgorithm, digestOf, MediaType } fr
 import type { ImageDestination, ImageSource, RawManifest } from "./contract.ts";
 import { hasFile, hexOf, placeFile, putBytes, readSmallFile } from "./files.ts";
 import { findEntry, readIndex, withEntry, writeIndex } from "./layout-index.ts";
+import { openWorkspace } from "./workspace.ts";
 
 export interface LayoutOptions {
   readonly path: string;
@@ -50,28 +51,31 @@ export interface LayoutDestinationOptions extends LayoutOptions {
 
 /** A name in an OCI image layout, which is made where there is none. */
 export async function layoutDestination(options: LayoutDestinationOptions): Promise<ImageDestination> {
-  const { path, image, keepPlainLayers = false } = options;
+  const { path, image, sharedBlobs, keepPlainLayers = false } = options;
   await mkdir(join(path, "blobs"), { recursive: true });
+  if (sharedBlobs !== undefined) await mkdir(sharedBlobs, { recursive: true });
+  const workspace = await openWorkspace(sharedBlobs ?? path);
   let top: Descriptor | undefined;
   return {
     name: image === "" ? `oci:${path}` : `oci:${path}:${image}`,
     accepts: [MediaType.OciManifest, MediaType.OciIndex],
     layers: keepPlainLayers ? "as they are" : "compressed",
-    scratch: path,
+    scratch: { directory: workspace.path, moved: true },
     async put(descriptor, content) {
       const target = blobPath(options, descriptor.digest);
       if (await hasFile(descriptor, target)) return "present";
       const { path: from, owned } = await content();
-      await placeFile(descriptor, from, target, owned);
+      await placeFile({ descriptor, from, to: target, owned, temporaryDirectory: workspace.path });
       return "copied";
     },
     async putManifest({ bytes, digest, mediaType }, isTop) {
-      await putBytes(blobPath(options, digest), bytes);
+      await putBytes(blobPath(options, digest), bytes, workspace.path);
       if (isTop) top = { mediaType, digest, size: bytes.byteLength };
     },
     async commit() {
-      if (top !== undefined) await writeIndex(path, withEntry(await readIndex(path), top, image));
+      const temporaryDirectory = sharedBlobs === undefined ? workspace.path : undefined;
+      if (top !== undefined) await writeIndex(path, withEntry(await readIndex(path), top, image), temporaryDirectory);
     },
-    async [Symbol.asyncDispose]() {},
+    [Symbol.asyncDispose]: () => workspace[Symbol.asyncDispose](),
   };
 }

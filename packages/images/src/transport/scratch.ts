@@ -1,7 +1,6 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type ContentStore, openContentStore } from "@boxship/oci";
+import type { ImageDestination } from "./contract.ts";
+import { openWorkspace } from "./workspace.ts";
 
 /** A content store that is gone when it is disposed. */
 export interface Scratch extends AsyncDisposable {
@@ -9,21 +8,33 @@ export interface Scratch extends AsyncDisposable {
   readonly path: string;
 }
 
-/** @param directory where it is made, @default the system's directory for temporary files */
-export async function openScratch(directory: string = tmpdir()): Promise<Scratch> {
-  const path = await mkdtemp(join(directory, ".boxship-images-"));
+export interface ScratchOptions {
+  /** Where it is made. @default the system's directory for temporary files */
+  readonly directory?: string | undefined;
+  /** Its blobs are moved to where they must outlive a loss of power. @default false */
+  readonly durable?: boolean;
+}
+
+export async function openScratch({ directory, durable = false }: ScratchOptions = {}): Promise<Scratch> {
+  const workspace = await openWorkspace(directory);
+  const { path } = workspace;
   try {
-    const store = await openContentStore({ root: path });
+    const store = await openContentStore({ root: path, durable });
     return {
       store,
       path,
       async [Symbol.asyncDispose]() {
         await store[Symbol.asyncDispose]();
-        await rm(path, { recursive: true, force: true });
+        await workspace[Symbol.asyncDispose]();
       },
     };
   } catch (error) {
-    await rm(path, { recursive: true, force: true });
+    await workspace[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** The scratch store of a copy: on the destination's file system, if files are moved there. */
+export function scratchFor({ scratch }: ImageDestination): Promise<Scratch> {
+  return openScratch({ directory: scratch?.directory, durable: scratch?.moved ?? false });
 }

@@ -34,6 +34,8 @@ export interface FilesystemStoreOptions {
   readonly root: string;
   /** Unfinished ingests that nobody took up for this long are removed on open. @default 24 hours */
   readonly ingestMaxAgeMs?: number;
+  /** Blobs outlive a loss of power; false for a store that its process throws away. @default true */
+  readonly durable?: boolean;
   /** @default systemClock */
   readonly clock?: Clock;
 }
@@ -46,14 +48,14 @@ const CONCURRENT_SYNCS = 2;
 
 /** Opens the store in a directory, and clears away what crashed writers left behind. */
 export async function openContentStore(options: FilesystemStoreOptions): Promise<ContentStore> {
-  const { root, ingestMaxAgeMs = DAY_MS, clock = systemClock } = options;
+  const { root, ingestMaxAgeMs = DAY_MS, durable = true, clock = systemClock } = options;
   const paths = new StorePaths(root);
   await mkdir(join(paths.blobs, "sha256"), { recursive: true, mode: 0o711 });
   await mkdir(paths.ingests, { recursive: true, mode: 0o700 });
   const marker = join(root, "oci-layout");
   if (!(await exists(marker))) await writeFileAtomic(marker, `{"imageLayoutVersion":"1.0.0"}`, { mode: 0o644 });
   await clearIngests(paths, clock.now() - ingestMaxAgeMs);
-  return new FilesystemStore(paths, clock);
+  return new FilesystemStore(paths, durable, clock);
 }
 
 async function clearIngests(paths: StorePaths, before: number): Promise<void> {
@@ -86,6 +88,7 @@ function missing(digest: Digest): NotFound {
 
 class FilesystemStore implements ContentStore {
   readonly #paths: StorePaths;
+  readonly #durable: boolean;
   readonly #clock: Clock;
   readonly #syncs = new Semaphore(CONCURRENT_SYNCS);
   /** Syncs of directories that have not begun yet. */
@@ -97,8 +100,9 @@ class FilesystemStore implements ContentStore {
   /** Where the running sweep stopped. */
   #sweepAfter = "";
 
-  constructor(paths: StorePaths, clock: Clock) {
+  constructor(paths: StorePaths, durable: boolean, clock: Clock) {
     this.#paths = paths;
+    this.#durable = durable;
     this.#clock = clock;
   }
 
@@ -161,13 +165,13 @@ class FilesystemStore implements ContentStore {
   }
 
   async #publish(file: { readonly path: string; readonly handle: FileHandle }, blob: BlobInfo): Promise<void> {
-    await this.#syncs.run(() => file.handle.datasync());
+    if (this.#durable) await this.#syncs.run(() => file.handle.datasync());
     const directory = this.#paths.algorithm(blob.digest);
     await mkdir(directory, { recursive: true, mode: 0o711 });
     await this.#changes.run(blob.digest, async () => {
       // Replacing an equal blob is harmless, and leaves no moment in which it is missing.
       await rename(file.path, this.#paths.blob(blob.digest));
-      await this.#syncDirectory(directory);
+      if (this.#durable) await this.#syncDirectory(directory);
     });
   }
 

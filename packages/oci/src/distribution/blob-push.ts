@@ -18,12 +18,23 @@ import type { Retries } from "./retry.ts";
 import type { ApiRequest, Session } from "./session.ts";
 import type { Transfers, UploadReply } from "./transfer.ts";
 
+/** A file that is written while it is pushed. */
+export interface GrowingFile {
+  /**
+   * Resolves when the file has so many bytes, which do not change any more; for all of them, when they were verified.
+   * Rejects when they will never come.
+   */
+  reached(bytes: number): Promise<void>;
+}
+
 export interface BlobPushRequest {
   /** The repository; its tag does not matter. */
   readonly reference: Reference;
   readonly descriptor: Descriptor;
   /** Where its file is. */
   readonly store: Pick<ContentStore, "path">;
+  /** Asked when the content is needed: how far a file is that still grows. @default the file is whole */
+  readonly growing?: (() => Promise<GrowingFile | undefined>) | undefined;
   /** Repositories of the same registry that have the blob, as far as is known. @default [] */
   readonly mountFrom?: readonly Reference[] | undefined;
   /** Hears how many bytes were sent, about ten times a second. */
@@ -43,6 +54,8 @@ export interface BlobPusher {
   readonly chunkBytes: number;
 }
 
+/** A blob that still arrives is passed on in pieces of this many bytes, at most: each waits for its last byte. */
+const GROWING_CHUNK_BYTES = 16 * 1024 * 1024;
 /** Registries verify a blob before they answer, and some copy it to another store: they get so many times longer. */
 const PATIENCE = 10;
 
@@ -158,10 +171,13 @@ class Upload {
       this.#offset = 0;
     }
     const location = this.#location ?? "";
-    const { chunkBytes } = this.#pusher;
+    const growing = await this.#request.growing?.();
+    const limit = growing === undefined ? Infinity : GROWING_CHUNK_BYTES;
+    const chunkBytes = Math.min(this.#pusher.chunkBytes, limit);
     const isLast = this.#offset === descriptor.size || (this.#offset === 0 && descriptor.size <= chunkBytes);
-    if (isLast) return this.#finished(await this.#send("PUT", this.#closing(location), descriptor.size));
-    const end = Math.min(descriptor.size, this.#offset + chunkBytes);
+    const end = isLast ? descriptor.size : Math.min(descriptor.size, this.#offset + chunkBytes);
+    await growing?.reached(end);
+    if (isLast) return this.#finished(await this.#send("PUT", this.#closing(location), end));
     return this.#continue(await this.#send("PATCH", location, end), end);
   }
 

@@ -150,6 +150,10 @@ function sendFile({ path, start, end, onRead }: FileContent, outgoing: http.Clie
     onRead?.(read);
   });
   file.on("error", (error) => outgoing.destroy(error));
+  file.on("end", () => {
+    // The server would wait for the rest.
+    if (read < end - start) outgoing.destroy(new NetworkFailure("ESHORT", `${path} ends before ${end} bytes`));
+  });
   outgoing.on("response", (response) => {
     file.destroy();
     // A server that answers before it has everything closes the connection, which must not be used again.

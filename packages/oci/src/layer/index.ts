@@ -11,6 +11,7 @@ export {
 } from "./archive/archive.ts";
 export type { PathStat } from "./archive/container-path.ts";
 export * from "./blob-source.ts";
+export { BlobProgress } from "./blob-source.ts";
 export { type BuildLayerRequest, type BuiltLayer, buildLayer } from "./build-image.ts";
 export * from "./compression.ts";
 export {

@@ -15,7 +15,7 @@ import type { Descriptor, Digest } from "@boxship/oci";
  * - Providers and streams of the request are used only until the call settles; the caller owns them.
  */
 export interface Solver {
-  build(request: BuildRequest, progress: (event: ProgressEvent) => void, signal?: AbortSignal): Promise<BuildResult>;
+  build(request: BuildRequest, progress: ReportProgress, signal?: AbortSignal): Promise<BuildResult>;
   readonly cache: BuildCache;
 }
 
@@ -277,6 +277,9 @@ export type ProgressEvent =
       readonly completed?: number;
     }
   | { readonly kind: "warning"; readonly vertex: string; readonly warning: BuildWarning };
+
+/** Hears what happens. A promise for a log slows the command down whose output it is, until it resolves. */
+export type ReportProgress = (event: ProgressEvent) => Promise<void> | void;
 
 /** One step as the user sees it. */
 export interface Vertex {

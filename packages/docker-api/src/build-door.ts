@@ -4,7 +4,11 @@ export interface BuildDoor {
    * Serves `POST /build` of the classic builder: calls `write` with each object of the answer. Throws only while nothing
    * was written.
    */
-  build(request: ClassicBuildRequest, write: (message: unknown) => void, signal: AbortSignal): Promise<void>;
+  build(
+    request: ClassicBuildRequest,
+    write: (message: unknown) => Promise<void> | void,
+    signal: AbortSignal,
+  ): Promise<void>;
   prune(
     options: PruneBuildCache,
   ): Promise<{ readonly removed: readonly BuildCacheRecord[]; readonly reclaimed: number }>;

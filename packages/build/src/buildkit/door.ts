@@ -55,7 +55,7 @@ export interface BuildkitDoor extends AsyncDisposable {
   /** A client that calls. The connection belongs to the door from here on. */
   grpc(socket: Duplex): void;
   /** `POST /build` with `version=2`; see {@link wantsBuildkit}. Throws only before the first message. */
-  build(build: ClassicBuild, write: (message: unknown) => void, signal: AbortSignal): Promise<void>;
+  build(build: ClassicBuild, write: (message: unknown) => Promise<void> | void, signal: AbortSignal): Promise<void>;
   /** Ends the build that was begun with that id; none is no error. */
   cancel(buildId: string): void;
   /** The solver's cache and the directories that are kept for clients. */

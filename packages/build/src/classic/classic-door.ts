@@ -2,14 +2,14 @@ import { asBoxshipError } from "@boxship/base";
 import { BuildError, type CacheMountStore, type CacheRecord, type Solver } from "../contract.ts";
 import { remoteBuild } from "../remote/remote-door.ts";
 import { type ClassicBuild, decodeClassicBuild } from "./classic-request.ts";
-import { type ClassicMessage, ClassicStream } from "./classic-stream.ts";
+import { CLIPPED, type ClassicMessage, ClassicStream, type WriteMessage } from "./classic-stream.ts";
 
 /** What an HTTP server needs to serve Docker's classic builder. */
 export interface ClassicDoor {
   /**
    * Builds, and tells of it message by message. Throws only before the first message; what goes wrong later is a message.
    */
-  build(request: ClassicBuild, write: (message: unknown) => void, signal: AbortSignal): Promise<void>;
+  build(request: ClassicBuild, write: (message: unknown) => Promise<void> | void, signal: AbortSignal): Promise<void>;
   /** `POST /build/prune`. */
   prune(options: {
     readonly all: boolean;
@@ -50,41 +50,57 @@ async function classicBuild(
   solver: Solver,
   running: Map<string, AbortController>,
   build: ClassicBuild,
-  write: (message: ClassicMessage) => void,
+  write: WriteMessage,
   signal: AbortSignal,
 ): Promise<void> {
   const { request, quiet, buildId, tags } = decodeClassicBuild(build);
   const controller = new AbortController();
   if (buildId !== undefined) running.set(buildId, controller);
-  const held: ClassicMessage[] = [];
+  const held = new HeldMessages();
   let started = false;
   const say = (message: ClassicMessage) => {
     started = true;
-    write(message);
+    return write(message);
   };
-  const stream = new ClassicStream((message) => (quiet ? void held.push(message) : say(message)));
+  const stream = new ClassicStream((message) => (quiet ? held.push(message) : say(message)));
   try {
     const either = AbortSignal.any([signal, controller.signal]);
     const result = await solver.build(request, (event) => stream.push(event), either);
     const id = result.imageId ?? "";
     if (quiet) {
-      write({ stream: `${id}\n` });
+      void write({ stream: `${id}\n` });
       return;
     }
     const told = result.warnings.filter(({ rule }) => rule === "UnusedBuildArgs" || rule === "CacheImport");
-    for (const { message } of told) write({ stream: `[Warning] ${message}\n` });
-    write({ aux: { ID: id } });
-    write({ stream: `Successfully built ${id.replace(/^sha256:/, "").slice(0, 12)}\n` });
-    for (const tag of tags) write({ stream: `Successfully tagged ${tag}\n` });
+    for (const { message } of told) void write({ stream: `[Warning] ${message}\n` });
+    void write({ aux: { ID: id } });
+    void write({ stream: `Successfully built ${id.replace(/^sha256:/, "").slice(0, 12)}\n` });
+    for (const tag of tags) void write({ stream: `Successfully tagged ${tag}\n` });
   } catch (error) {
-    if (signal.aborted || (!started && held.length === 0)) throw error;
+    if (signal.aborted || (!started && held.all.length === 0)) throw error;
     const failure = error instanceof BuildError ? error.failure : undefined;
     stream.end(failure?.vertex);
-    for (const message of held) write(message);
+    for (const message of held.all) void write(message);
     const { message } = asBoxshipError(error);
     const code = failure?.exitCode === undefined ? {} : { code: failure.exitCode };
-    write({ errorDetail: { ...code, message }, error: message });
+    void write({ errorDetail: { ...code, message }, error: message });
   } finally {
     if (buildId !== undefined) running.delete(buildId);
+  }
+}
+
+/** Output that is kept for a quiet build's failure. */
+const HELD_BYTES = 2 << 20;
+
+/** What a quiet build shows when it fails. */
+class HeldMessages {
+  readonly all: ClassicMessage[] = [];
+  #bytes = 0;
+
+  push(message: ClassicMessage): void {
+    const before = this.#bytes;
+    this.#bytes += "stream" in message ? message.stream.length : 0;
+    if (this.#bytes <= HELD_BYTES) this.all.push(message);
+    else if (before <= HELD_BYTES) this.all.push({ stream: CLIPPED });
   }
 }

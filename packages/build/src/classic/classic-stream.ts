@@ -1,3 +1,4 @@
+import { StringDecoder } from "node:string_decoder";
 import type { ProgressEvent, Vertex } from "../contract.ts";
 
 /** An object of the stream that Docker's classic builder answers with. */
@@ -11,9 +12,20 @@ export type ClassicMessage =
     }
   | { readonly errorDetail: { readonly code?: number; readonly message: string }; readonly error: string };
 
+/** Output of a step that waits for its turn; what is more is left out. */
+const WAITING_BYTES = 2 << 20;
+
+/** In the place of output that is left out, in BuildKit's words. */
+export const CLIPPED = "\n[output clipped, log limit 2MiB reached]\n";
+
+export type WriteMessage = (message: ClassicMessage) => Promise<void> | void;
+
 interface Step {
   readonly vertex: Vertex;
   readonly messages: ClassicMessage[];
+  /** Bytes of output among the messages. */
+  waiting: number;
+  readonly decoders: { readonly stdout: StringDecoder; readonly stderr: StringDecoder };
   container: string | undefined;
   finished: boolean;
   triggers: number;
@@ -26,17 +38,18 @@ interface Step {
  * the same time wait for their turn.
  */
 export class ClassicStream {
-  readonly #write: (message: ClassicMessage) => void;
+  readonly #write: WriteMessage;
   readonly #byVertex = new Map<string, Step>();
   readonly #steps: Step[] = [];
   readonly #triggers = new Map<string, { readonly step: Step; readonly text: string }>();
   #turn = 0;
 
-  constructor(write: (message: ClassicMessage) => void) {
+  constructor(write: WriteMessage) {
     this.#write = write;
   }
 
-  push(event: ProgressEvent): void {
+  /** @returns a promise when the reader is behind */
+  push(event: ProgressEvent): Promise<void> | void {
     if (event.kind === "vertex") {
       this.#add(event.vertex);
       return;
@@ -53,12 +66,11 @@ export class ClassicStream {
         this.#start(step);
         return;
       case "log":
-        this.#log(step, event.stream, event.data);
-        return;
+        return this.#log(step, event.stream, event.data);
       case "status": {
         const { id, name, current, total } = event;
         const short = id.replace(/^sha256:/, "").slice(0, 12);
-        this.#say(step, { status: name, id: short, progressDetail: total === 0 ? {} : { current, total } });
+        void this.#say(step, { status: name, id: short, progressDetail: total === 0 ? {} : { current, total } });
         return;
       }
       case "warning":
@@ -81,7 +93,16 @@ export class ClassicStream {
       return;
     }
     if (vertex.step === undefined) return;
-    const step: Step = { vertex, messages: [], container: undefined, finished: false, triggers: 0, told: false };
+    const step: Step = {
+      vertex,
+      messages: [],
+      waiting: 0,
+      decoders: { stdout: new StringDecoder(), stderr: new StringDecoder() },
+      container: undefined,
+      finished: false,
+      triggers: 0,
+      told: false,
+    };
     this.#byVertex.set(vertex.digest, step);
     this.#steps.push(step);
     this.#steps.sort((a, b) => (a.vertex.step?.number ?? 0) - (b.vertex.step?.number ?? 0));
@@ -113,10 +134,20 @@ export class ClassicStream {
     this.#text(step, ` ---> Running in ${step.container}\n`);
   }
 
-  #log(step: Step, stream: "stdout" | "stderr", data: Buffer): void {
+  #log(step: Step, stream: "stdout" | "stderr", data: Buffer): Promise<void> | void {
     this.#runningIn(step);
-    const text = data.toString();
-    this.#text(step, stream === "stderr" ? `\u001b[91m${text}\u001b[0m` : text);
+    // A letter may be cut by the end of a piece.
+    const text = step.decoders[stream].write(data);
+    if (text === "") return;
+    if (this.#steps[this.#turn] !== step) {
+      if (step.waiting > WAITING_BYTES) return;
+      step.waiting += data.length;
+      if (step.waiting > WAITING_BYTES) {
+        this.#text(step, CLIPPED);
+        return;
+      }
+    }
+    return this.#say(step, { stream: stream === "stderr" ? `\u001b[91m${text}\u001b[0m` : text });
   }
 
   #complete(step: Step, cached: boolean, imageId: string | undefined): void {
@@ -137,12 +168,12 @@ export class ClassicStream {
   }
 
   #text(step: Step, stream: string): void {
-    this.#say(step, { stream });
+    void this.#say(step, { stream });
   }
 
-  #say(step: Step, message: ClassicMessage): void {
-    if (this.#steps[this.#turn] === step) this.#write(message);
-    else step.messages.push(message);
+  #say(step: Step, message: ClassicMessage): Promise<void> | void {
+    if (this.#steps[this.#turn] === step) return this.#write(message);
+    step.messages.push(message);
   }
 
   #advance(): void {
@@ -154,7 +185,7 @@ export class ClassicStream {
   }
 
   #flush(step: Step): void {
-    for (const message of step.messages.splice(0)) this.#write(message);
+    for (const message of step.messages.splice(0)) void this.#write(message);
   }
 
   /** Writes what waits for its turn: the build has failed, and what went wrong is in it perhaps. */

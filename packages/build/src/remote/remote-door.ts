@@ -46,7 +46,7 @@ export async function remoteBuild(
     const build = head as RemoteBuild;
     const files = new SentFiles(path, rest, options.signal, build.context.kind === "archive");
     const request = requestOf(build, files, write);
-    const result = await solver.build(request, (event) => void write({ event: jsonEvent(event) }), options.signal);
+    const result = await solver.build(request, (event) => write({ event: jsonEvent(event) }), options.signal);
     const { imageId, descriptor, metadata, warnings } = result;
     await write({
       result: {

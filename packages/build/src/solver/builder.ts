@@ -16,7 +16,7 @@ import type {
   BuildResult,
   CacheMountStore,
   ContextSource,
-  ProgressEvent,
+  ReportProgress,
   Solver,
 } from "../contract.ts";
 import { exportResult } from "../export/export-result.ts";
@@ -77,7 +77,7 @@ export class Builder implements Solver, AsyncDisposable {
     return new Builder(parts, working, keeping.move());
   }
 
-  build(request: BuildRequest, progress: (event: ProgressEvent) => void, signal?: AbortSignal): Promise<BuildResult> {
+  build(request: BuildRequest, progress: ReportProgress, signal?: AbortSignal): Promise<BuildResult> {
     const controller = new AbortController();
     const both = signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal]);
     const building = this.#parts.engine.images.writing(() => build(this.#parts, request, progress, both));
@@ -97,7 +97,7 @@ export class Builder implements Solver, AsyncDisposable {
 async function build(
   parts: BuilderParts,
   request: BuildRequest,
-  progress: (event: ProgressEvent) => void,
+  progress: ReportProgress,
   signal: AbortSignal,
 ): Promise<BuildResult> {
   refuseUnsupported(request);

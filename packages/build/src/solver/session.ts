@@ -7,7 +7,7 @@ import { hostPlatform, type ImageRecord, type Lease, type Platform } from "@boxs
 import type { CacheMounts } from "../cache/cache-mounts.ts";
 import { ImportedCache } from "../cache/imported-cache.ts";
 import type { StepCache, StepRecord } from "../cache/step-cache.ts";
-import type { BuildRequest, BuildWarning, ProgressEvent, Vertex } from "../contract.ts";
+import type { BuildRequest, BuildWarning, ProgressEvent, ReportProgress, Vertex } from "../contract.ts";
 import type { Containerfile } from "../language/index.ts";
 import { platformText } from "./build-args.ts";
 import type { ContextSet } from "./contexts.ts";
@@ -60,14 +60,14 @@ export class BuildSession implements AsyncDisposable {
   file!: Containerfile;
   contexts!: ContextSet;
   readonly #isOneOfSeveral: boolean;
-  readonly #report: (event: ProgressEvent) => void;
+  readonly #report: ReportProgress;
   readonly #announced = new Set<string>();
   readonly #stop = new AbortController();
 
   constructor(
     parts: BuilderParts,
     request: BuildRequest,
-    report: (event: ProgressEvent) => void,
+    report: ReportProgress,
     signal: AbortSignal,
     platform: Platform | undefined,
   ) {
@@ -112,7 +112,12 @@ export class BuildSession implements AsyncDisposable {
   }
 
   emit(event: ProgressEvent): void {
-    this.#report(this.#isOneOfSeveral ? ofPlatform(event, platformText(this.platform)) : event);
+    void this.tell(event);
+  }
+
+  /** The same; a promise when whoever hears of it is behind. */
+  tell(event: ProgressEvent): Promise<void> | void {
+    return this.#report(this.#isOneOfSeveral ? ofPlatform(event, platformText(this.platform)) : event);
   }
 
   warn(vertex: string, warning: BuildWarning): void {

@@ -224,7 +224,7 @@ describe("sources elsewhere", () => {
           },
         ],
       },
-      (event) => events.push(event.kind === "log" ? event.data.toString() : event),
+      (event) => void events.push(event.kind === "log" ? event.data.toString() : event),
     );
     const told = JSON.stringify([events, result]) + Buffer.concat(archive).toString("latin1");
     assert.match(told, /url = http:\/\/xxxxx:xxxxx@127/);

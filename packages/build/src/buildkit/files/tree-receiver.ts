@@ -11,7 +11,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { FailedPrecondition, InvalidArgument } from "@boxship/base/errors";
+import { FailedPrecondition, InvalidArgument, ResourceExhausted, systemCode } from "@boxship/base/errors";
 import { type ValueOf } from "@boxship/grpc";
 import {
   CurrentDirectory,
@@ -36,7 +36,11 @@ interface Wanted {
   readonly path: string;
   readonly stat: FileStat;
   descriptor: number | undefined;
+  received: number;
 }
+
+/** What a file may have grown by since it was listed. */
+const GROWTH_BYTES = 64 << 20;
 
 /** What a synchronisation did. */
 export interface ReceivedTree {
@@ -96,12 +100,14 @@ export class TreeReceiver {
   accept(bytes: Uint8Array): void {
     const packet = Packet.decode(bytes);
     switch (packet.type) {
-      case PacketType.stat:
-        if (packet.stat === undefined) this.#complete = true;
-        else this.#list(packet.stat);
+      case PacketType.stat: {
+        const { stat } = packet;
+        if (stat === undefined) this.#complete = true;
+        else told(stat.path, () => this.#list(stat));
         break;
+      }
       case PacketType.data:
-        this.#store(packet.id, packet.data);
+        told(this.#wanted.get(packet.id)?.stat.path ?? "", () => this.#store(packet.id, packet.data));
         break;
       case PacketType.finish:
         this.#done = true;
@@ -111,7 +117,7 @@ export class TreeReceiver {
       default:
         throw new InvalidArgument(`packet of kind ${packet.type} is not expected`);
     }
-    if (this.#complete && this.#wanted.size === 0 && !this.#finishing) this.#finish();
+    if (this.#complete && this.#wanted.size === 0 && !this.#finishing) told("", () => this.#finish());
   }
 
   /** Lets go of files that are open. */
@@ -152,8 +158,8 @@ export class TreeReceiver {
     const parent = slash < 0 ? "" : path.slice(0, slash);
     const directory = this.#listed.get(parent);
     const clean = name !== "" && name !== "." && name !== ".." && !name.includes("\0");
-    if (directory === undefined || !clean) throw new InvalidArgument(`path ${JSON.stringify(path)} is not acceptable`);
-    if (directory.has(name)) throw new InvalidArgument(`path ${JSON.stringify(path)} is listed twice`);
+    if (directory === undefined || !clean) throw new InvalidArgument(`path ${shown(path)} is not acceptable`);
+    if (directory.has(name)) throw new InvalidArgument(`path ${shown(path)} is listed twice`);
     return { directory, name, fresh: this.#fresh.has(parent) };
   }
 
@@ -173,26 +179,28 @@ export class TreeReceiver {
   #make(path: string, stat: FileStat, mode: number, id: number): void {
     const kind = fileKind(mode);
     if (kind === "file" && stat.linkname !== "") {
-      this.#links.push({ path, first: join(this.#root, this.#earlier(stat.linkname)) });
+      this.#links.push({ path, first: join(this.#root, this.#earlier(stat.linkname, stat.path)) });
       return;
     }
     if (kind === "file") {
-      this.#wanted.set(id, { path, stat, descriptor: undefined });
+      this.#wanted.set(id, { path, stat, descriptor: undefined, received: 0 });
       this.#send(Packet.encode({ type: PacketType.request, id }));
       return;
     }
-    if (kind === "symlink") symlinkSync(stat.linkname, path);
-    else mknodat(CurrentDirectory, path, mode, makeDevice(stat.devMajor, stat.devMinor));
+    if (kind === "symlink") {
+      if (stat.linkname.includes("\0")) throw new InvalidArgument(`link ${shown(stat.path)} leads to a zero byte`);
+      symlinkSync(stat.linkname, path);
+    } else mknodat(CurrentDirectory, path, mode, deviceOf(stat));
     applyMetadata(path, stat, mode);
     utimensat(CurrentDirectory, path, { mtime: stat.modTime });
   }
 
   /** The name that a hard link repeats; it was listed before. */
-  #earlier(path: string): string {
+  #earlier(path: string, from: string): string {
     const slash = path.lastIndexOf("/");
     const directory = this.#listed.get(slash < 0 ? "" : path.slice(0, slash));
-    if (directory?.has(path.slice(slash + 1)) !== true)
-      throw new InvalidArgument(`link to ${JSON.stringify(path)}, which was not listed`);
+    if (path === from || directory?.has(path.slice(slash + 1)) !== true)
+      throw new InvalidArgument(`link to ${shown(path)}, which was not listed`);
     return path;
   }
 
@@ -202,6 +210,12 @@ export class TreeReceiver {
     wanted.descriptor ??= openSync(wanted.path, "wx", 0o600);
     if (data.length > 0) {
       this.#bytes += data.length;
+      wanted.received += data.length;
+      // A file may grow while it is sent, but not without end.
+      if (wanted.received > Math.max(wanted.stat.size, 0) + GROWTH_BYTES)
+        throw new InvalidArgument(
+          `${shown(wanted.stat.path)} is larger than the ${wanted.stat.size} bytes that the client listed`,
+        );
       for (let rest = data; rest.length > 0; ) rest = rest.subarray(writeSync(wanted.descriptor, rest));
       return;
     }
@@ -227,6 +241,45 @@ export class TreeReceiver {
     for (const { path, time } of this.#directories) utimensat(CurrentDirectory, path, { mtime: time });
     this.#send(Packet.encode({ type: PacketType.finish }));
   }
+}
+
+/** What the client may be told of: mistakes in what it sent; what else the system says of this machine is not its fault. */
+const MISTAKES = new Set([
+  "ENAMETOOLONG",
+  "ENOENT",
+  "EINVAL",
+  "EPERM",
+  "E2BIG",
+  "ERANGE",
+  "ENOTSUP",
+  "EOPNOTSUPP",
+  "EEXIST",
+]);
+
+/** Does something with a file that the client has described. */
+function told(path: string, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    const code = systemCode(error) ?? "";
+    const remedy = "free space on the engine's disk";
+    if (code === "ENOSPC" || code === "EDQUOT")
+      throw new ResourceExhausted("no space left on device for the client's files", { cause: error, remedy });
+    if (!MISTAKES.has(code)) throw error;
+    const what = path === "" ? "the client's files" : shown(path);
+    throw new InvalidArgument(`${what} cannot be made here: ${code}`, { cause: error });
+  }
+}
+
+/** A path in a message, however long it is. */
+function shown(path: string): string {
+  return JSON.stringify(path.length > 200 ? `${path.slice(0, 200)}…` : path);
+}
+
+function deviceOf({ path, devMajor: major, devMinor: minor }: FileStat): bigint {
+  const isNumber = (number: number) => number >= 0 && number < 2 ** 32;
+  if (isNumber(major) && isNumber(minor)) return makeDevice(major, minor);
+  throw new InvalidArgument(`${shown(path)} is a device with numbers that there are not: ${major}:${minor}`);
 }
 
 function statusOf(path: string): FileStatus | undefined {

@@ -10,9 +10,18 @@ const GATHER_MS = 20;
 /** A message with more output than that goes out at once: clients take no more than 16 MiB in one. */
 const GATHER_BYTES = 256 << 10;
 
+/** Output of one step that is told, as BuildKit has it; of what is more, the end is told with the step's own end. */
+const LOG_BYTES = 2 << 20;
+const TAIL_BYTES = 16 << 10;
+const CLIPPED = Buffer.from("\n[output clipped, log limit 2MiB reached]\n");
+
 interface Known {
   readonly vertex: Vertex;
   started: number | undefined;
+  /** Bytes of its output. */
+  logged: number;
+  /** The end of the output that is left out. */
+  tail: Buffer;
 }
 
 /**
@@ -62,11 +71,13 @@ export class StatusLog {
         this.#update(event.vertex, event.time, {});
         break;
       case "completed":
+        this.#tellTail(event.vertex, event.time);
         this.#steps.completed++;
         if (event.cached) this.#steps.cached++;
         this.#update(event.vertex, event.time, { completed: timestamp(event.time), cached: event.cached });
         break;
       case "failed":
+        this.#tellTail(event.vertex, event.time);
         this.#update(event.vertex, event.time, { completed: timestamp(event.time), error: event.error });
         break;
       default:
@@ -76,15 +87,14 @@ export class StatusLog {
   }
 
   #detail(event: Extract<ProgressEvent, { kind: "log" | "status" | "warning" }>): void {
-    if (!this.#known.has(event.vertex)) return;
+    const known = this.#known.get(event.vertex);
+    if (known === undefined) return;
     if (event.kind === "log") {
-      this.#gathering.bytes += event.data.length;
-      this.#gathering.logs.push({
-        vertex: event.vertex,
-        timestamp: timestamp(event.time),
-        stream: event.stream === "stdout" ? 1 : 2,
-        message: event.data,
-      });
+      const before = known.logged;
+      known.logged += event.data.length;
+      if (known.logged <= LOG_BYTES) this.#log(event);
+      else known.tail = Buffer.concat([known.tail, event.data]).subarray(-TAIL_BYTES);
+      if (before <= LOG_BYTES && known.logged > LOG_BYTES) this.#log({ ...event, data: CLIPPED });
     } else if (event.kind === "status") {
       this.#gathering.statuses.push({
         id: event.id,
@@ -100,6 +110,25 @@ export class StatusLog {
       this.#steps.warnings++;
       this.#gathering.warnings.push(warningMessage(event.vertex, event.warning));
     }
+  }
+
+  #log({ vertex, time, stream, data }: Extract<ProgressEvent, { kind: "log" }>): void {
+    this.#gathering.bytes += data.length;
+    this.#gathering.logs.push({
+      vertex,
+      timestamp: timestamp(time),
+      stream: stream === "stdout" ? 1 : 2,
+      message: data,
+    });
+  }
+
+  /** How a step ended is in the last lines of its output. */
+  #tellTail(vertex: string, time: number): void {
+    const known = this.#known.get(vertex);
+    if (known === undefined || known.tail.length === 0) return;
+    const data = known.tail.subarray(known.tail.indexOf(10) + 1);
+    known.tail = Buffer.alloc(0);
+    this.#log({ kind: "log", vertex, time, stream: "stdout", data });
   }
 
   /** No more will happen. */
@@ -137,7 +166,7 @@ export class StatusLog {
     // Such steps are not among those that BuildKit's clients count.
     if (vertex.metadata === true) return;
     this.#steps.total++;
-    this.#known.set(vertex.digest, { vertex, started: undefined });
+    this.#known.set(vertex.digest, { vertex, started: undefined, logged: 0, tail: Buffer.alloc(0) });
     this.#byName.set(vertex.name, vertex.digest);
     this.#gathering.vertexes.push(wireVertex(vertex));
   }

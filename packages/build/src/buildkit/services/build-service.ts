@@ -6,6 +6,9 @@ import { readBuildkitBuild } from "./build-request.ts";
 import { type ControlOptions, solve } from "./control-service.ts";
 
 /** `POST /build` of clients that bring BuildKit's session, but let the engine drive the build: Docker before 23. */
+/** A promise when the client is behind. */
+type WriteAnswer = (message: unknown) => Promise<void> | void;
+
 export class BuildService {
   readonly #options: ControlOptions;
   readonly #bodies: BodyContexts;
@@ -22,7 +25,7 @@ export class BuildService {
   }
 
   /** Builds, and tells of it message by message. Throws only before the first message. */
-  async build(build: ClassicBuild, write: (message: unknown) => void, signal: AbortSignal): Promise<void> {
+  async build(build: ClassicBuild, write: WriteAnswer, signal: AbortSignal): Promise<void> {
     const { buildId, upload, request } = readBuildkitBuild(build.query);
     if (upload && buildId !== undefined) {
       await this.#bodies.offer(buildId, build.body);
@@ -40,24 +43,24 @@ export class BuildService {
       await telling;
       const id = exporterResponse["containerimage.config.digest"];
       if (id !== undefined) {
-        write({ id: "moby.image.id", aux: { ID: id } });
-        if (/^(?:1|t|true)$/i.test(build.query.get("q") ?? "")) write({ stream: `${id}\n` });
+        void write({ id: "moby.image.id", aux: { ID: id } });
+        if (/^(?:1|t|true)$/i.test(build.query.get("q") ?? "")) void write({ stream: `${id}\n` });
       }
     } catch (error) {
       if (signal.aborted) throw error;
       const { message } = asBoxshipError(error);
-      write({ errorDetail: { message }, error: message });
+      void write({ errorDetail: { message }, error: message });
     } finally {
       if (buildId !== undefined) this.#running.delete(buildId);
     }
   }
 
-  async #tell(ref: string, write: (message: unknown) => void, signal: AbortSignal): Promise<void> {
+  async #tell(ref: string, write: WriteAnswer, signal: AbortSignal): Promise<void> {
     const job = this.#options.jobs.find(ref);
     if (job === undefined) return;
     try {
       for await (const status of job.status.read(signal))
-        write({ id: "moby.buildkit.trace", aux: Buffer.from(StatusResponse.encode(status)).toString("base64") });
+        await write({ id: "moby.buildkit.trace", aux: Buffer.from(StatusResponse.encode(status)).toString("base64") });
     } catch {
       // The build says by itself why it ended.
     }

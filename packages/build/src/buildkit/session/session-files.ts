@@ -8,6 +8,9 @@ import type { ClientSession } from "./client-session.ts";
 /** A Containerfile or an ignore file that is larger is none. */
 const MAX_FILE_BYTES = 4 << 20;
 
+/** Files that are on the way to a few names; a client that lists more lists something else. */
+const MAX_LISTED = 10_000;
+
 /** Which files of a client's directory are meant. */
 export interface FileFilter {
   /** As the client names the directory: `context`, `dockerfile`, the name of a named context. */
@@ -72,6 +75,7 @@ export async function readSessionFiles(
         const { path, mode, size, linkname } = packet.stat;
         const kind = fileKind(unixMode(mode));
         const id = next++;
+        if (next > MAX_LISTED) throw new InvalidArgument(`the client lists more files than were asked for: ${next}`);
         if (kind === "symlink") links.set(path, linkname);
         if (kind !== "file") break;
         if (size > MAX_FILE_BYTES) throw new InvalidArgument(`${path} is larger than ${MAX_FILE_BYTES} bytes`);

@@ -227,7 +227,7 @@ async function execute(
       stream: "stdout" | "stderr";
       data: Buffer;
     }>) {
-      session.emit({ kind: "log", vertex, time: session.now(), stream, data });
+      await session.tell({ kind: "log", vertex, time: session.now(), stream, data });
       output = Buffer.concat([output, data]).subarray(-KEPT_OUTPUT);
     }
   })();

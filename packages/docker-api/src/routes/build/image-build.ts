@@ -26,7 +26,7 @@ export const imageBuild = defineRoute({
     try {
       await builder.build(
         { query, registryConfig, body: call.request },
-        (message) => void stream.write(message),
+        (message) => stream.write(message),
         call.signal,
       );
     } catch (error) {

@@ -1,4 +1,6 @@
 export * from "./access/authorize.ts";
+export { type AuthenticationFile, parseAuthenticationFile } from "./authentication/authentication-file.ts";
+export { type RemoteServer, readKubeconfig } from "./authentication/read-kubeconfig.ts";
 export * from "./certificates/cluster-certificates.ts";
 export * from "./certificates/issue-certificate.ts";
 export * from "./certificates/kubeconfig.ts";
@@ -8,3 +10,4 @@ export type { ResourceRequest, ServerContext } from "./server-context.ts";
 export { EncryptedValues } from "./storage/encrypted-values.ts";
 export { ObjectStore } from "./storage/object-store.ts";
 export { PLAIN_VALUES, type ValueCodec } from "./storage/value-codec.ts";
+export { SigningKeys } from "./tokens/signing-keys.ts";

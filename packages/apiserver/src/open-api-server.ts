@@ -8,6 +8,10 @@ import { mastersAuthorizer } from "./access/authorize.ts";
 import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
 import { serviceAddresses } from "./admission/service-addresses.ts";
 import { unservedWarning } from "./admission/unserved-warning.ts";
+import type { AuthenticationFile } from "./authentication/authentication-file.ts";
+import { OidcTokens } from "./authentication/oidc-tokens.ts";
+import type { RemoteServer } from "./authentication/read-kubeconfig.ts";
+import { WebhookTokens } from "./authentication/webhook-tokens.ts";
 import { bootstrapObjects } from "./bootstrap/bootstrap-objects.ts";
 import { ensureObjects } from "./bootstrap/ensure-objects.ts";
 import type { ClusterCertificates } from "./certificates/cluster-certificates.ts";
@@ -17,6 +21,7 @@ import { DiscoveryDocuments } from "./discovery/discovery-documents.ts";
 import { handleRequest, type Listening } from "./http/handle-request.ts";
 import { RequestMetrics } from "./http/request-metrics.ts";
 import type { Outgoing } from "./http/send-reply.ts";
+import { DefaultAccounts } from "./lifecycle/default-accounts.ts";
 import { NamespaceCleaner } from "./lifecycle/namespace-cleaner.ts";
 import { OpenapiDocuments } from "./openapi/openapi-documents.ts";
 import type { Describe } from "./openapi/schema-document.ts";
@@ -28,6 +33,11 @@ import { Compactor } from "./storage/compactor.ts";
 import { ObjectLeases } from "./storage/object-leases.ts";
 import { ObjectStore } from "./storage/object-store.ts";
 import { PLAIN_VALUES, type ValueCodec } from "./storage/value-codec.ts";
+import { BootstrapTokens } from "./tokens/bootstrap-tokens.ts";
+import { tokenDocument } from "./tokens/discovery-documents.ts";
+import { ServiceAccountTokens } from "./tokens/service-account-tokens.ts";
+import type { SigningKeys } from "./tokens/signing-keys.ts";
+import { bearerAuthenticator, type TokenAuthenticator, TokenAuthenticators } from "./tokens/token-authenticator.ts";
 
 export interface ApiServerOptions {
   /** Stays the caller's, and outlives the server. */
@@ -35,6 +45,16 @@ export interface ApiServerOptions {
   readonly certificates: ClusterCertificates;
   /** How secrets are kept. */
   readonly secrets: ValueCodec;
+  /** What service accounts' tokens are signed with. */
+  readonly signingKeys: SigningKeys;
+  /** Who issues them, a URL; also what they are for where nothing else is asked. @default the service's */
+  readonly tokenIssuer?: string;
+  /** How clients reach the server: what others are told who check tokens. @default `https://127.0.0.1:PORT` */
+  readonly url?: string;
+  /** Issuers of OpenID Connect whose tokens are accepted, and what nobody may ask for. @default none; anything */
+  readonly authentication?: AuthenticationFile;
+  /** Who is asked about tokens that nobody else knows. @default nobody */
+  readonly tokenWebhook?: RemoteServer;
   /** Of the service `kubernetes`. */
   readonly serviceAddress: string;
   /** Where the server will listen. */
@@ -82,7 +102,14 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   const ending = new AbortController();
   stack.defer(() => ending.abort());
   const rbac = new RbacAuthorizer(() => context);
+  const tokens = new ServiceAccountTokens({
+    context: () => context,
+    keys: options.signingKeys,
+    issuer: options.tokenIssuer ?? "https://kubernetes.default.svc.cluster.local",
+  });
   const context: ServerContext = {
+    tokens,
+    tokenAuthenticator: tokenAuthenticator(options, () => context, tokens, stack),
     objects,
     kinds,
     admission: [
@@ -107,6 +134,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   await ensureObjects(context, [...rest, ...defaultRoles()]);
   stack.use(await CustomKinds.open(context, kinds));
   stack.use(await NamespaceCleaner.open(context));
+  stack.use(await DefaultAccounts.open(context, options.certificates.authority));
   const server = listener(options, context);
   const sessions = new Set<Http2Session>();
   const sockets = new Set<Socket>();
@@ -141,19 +169,40 @@ function splitNamespaces(objects: ReturnType<typeof bootstrapObjects>) {
   ] as const;
 }
 
+function tokenAuthenticator(
+  { authentication, tokenWebhook, clock = systemClock }: ApiServerOptions,
+  context: () => ServerContext,
+  tokens: ServiceAccountTokens,
+  stack: AsyncDisposableStack,
+): TokenAuthenticator {
+  const own = [tokens.issuer];
+  return new TokenAuthenticators([
+    tokens,
+    new BootstrapTokens(context, own),
+    ...(authentication?.jwt ?? []).map((rule) => stack.use(new OidcTokens(rule, own, clock))),
+    ...(tokenWebhook === undefined ? [] : [stack.use(new WebhookTokens(tokenWebhook, clock))]),
+  ]);
+}
+
 function listener(options: ApiServerOptions, context: ServerContext): Http2SecureServer {
   const { certificates, store } = options;
   const metrics = new RequestMetrics();
   const openapi = new OpenapiDocuments(context.kinds, options.describe);
   const listening: Listening = {
     context,
-    authenticators: [certificateAuthenticator, ...(options.authenticators ?? [])],
+    authenticators: [
+      certificateAuthenticator,
+      bearerAuthenticator(context.tokenAuthenticator, [context.tokens.issuer]),
+      ...(options.authenticators ?? []),
+    ],
+    anonymous: options.authentication?.anonymous ?? { enabled: true },
     discovery: new DiscoveryDocuments(context.kinds),
     checks: [
       { name: "ping", check: () => {} },
       { name: "store", check: async () => void (await store.range({ start: "/registry" })) },
     ],
     openapi: (path, _, headers) => openapi.reply(path, headers["if-none-match"]),
+    tokenDocument: (path) => tokenDocument(path, context.tokens, options.url ?? `https://127.0.0.1:${options.port}`),
     metrics: () => metrics.reply(),
     measured: (...measured) => metrics.measured(...measured),
   };

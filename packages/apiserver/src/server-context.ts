@@ -4,6 +4,8 @@ import type { AdmissionPlugin, Authorizer, ResourceInfo, User } from "./contract
 import type { Accept } from "./http/accept.ts";
 import type { ObjectLeases } from "./storage/object-leases.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
+import type { ServiceAccountTokens } from "./tokens/service-account-tokens.ts";
+import type { TokenAuthenticator } from "./tokens/token-authenticator.ts";
 
 /** What every verb works with. */
 export interface ServerContext {
@@ -12,6 +14,10 @@ export interface ServerContext {
   /** In the order in which they are asked. */
   readonly admission: readonly AdmissionPlugin[];
   readonly authorizers: readonly Authorizer[];
+  /** Of service accounts. */
+  readonly tokens: ServiceAccountTokens;
+  /** Knows tokens of every kind. */
+  readonly tokenAuthenticator: TokenAuthenticator;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Aborted when the server ends: watches end with it. */

@@ -35,7 +35,9 @@ async function freePort(): Promise<number> {
 
 export async function startApiServer(options: ApiServerOptions = {}): Promise<TestApiServer> {
   // Only now: most tests import the test kit and start no API server, and its modules are many.
-  const { clusterCertificates, EncryptedValues, kubeconfig, openApiServer } = await import("@boxship/apiserver");
+  const { clusterCertificates, EncryptedValues, kubeconfig, openApiServer, SigningKeys } = await import(
+    "@boxship/apiserver"
+  );
   const { silentLogger, systemClock } = await import("@boxship/base");
   const { openSqliteStore } = await import("@boxship/store");
   const { logger = silentLogger } = options;
@@ -50,6 +52,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Te
     serviceAddress,
   });
   const secrets = await EncryptedValues.open(directory.join("secrets.key"));
+  const signingKeys = await SigningKeys.open(directory.join("tokens.keys"));
   const store = options.store ?? stack.use(await openSqliteStore({ path: directory.join("state.db") }));
   const file = directory.join("kubeconfig");
   await writeFile(file, kubeconfig({ name: "test", server: url, certificates }), { mode: 0o600 });
@@ -58,7 +61,8 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Te
 
   const start = async (): Promise<void> => {
     await using starting = new AsyncDisposableStack();
-    const opened = starting.use(await openApiServer({ store, certificates, secrets, serviceAddress, port, logger }));
+    const settings = { store, certificates, secrets, signingKeys, serviceAddress, port, logger };
+    const opened = starting.use(await openApiServer(settings));
     const { server } = opened;
     server.on("session", (session) => {
       sessions.add(session);

@@ -2,7 +2,7 @@ import { deepCopy, type KubeObject, parseApiVersion, statusOf } from "@boxship/a
 import { BoxshipError } from "@boxship/base";
 import type { ServerContext } from "../server-context.ts";
 import { commitCreate } from "../verbs/create-object.ts";
-import { systemRequest } from "./system-request.ts";
+import { SYSTEM_WRITE, systemRequest } from "./system-request.ts";
 
 /** Creates those of the objects that are missing, all at once; what is there stays as it is. */
 export async function ensureObjects(context: ServerContext, objects: readonly KubeObject[]): Promise<void> {
@@ -17,12 +17,7 @@ async function ensure(context: ServerContext, object: KubeObject): Promise<void>
   if ((await context.objects.get(kind, namespace, name)) !== undefined) return;
   const request = systemRequest(kind, namespace, "");
   try {
-    await commitCreate(context, request, object, {
-      dryRun: false,
-      fieldManager: "boxship",
-      fieldValidation: "Ignore",
-      force: false,
-    });
+    await commitCreate(context, request, object, SYSTEM_WRITE);
   } catch (error) {
     if (!(error instanceof BoxshipError) || statusOf(error)?.reason !== "AlreadyExists") throw error;
   }

@@ -17,3 +17,11 @@ export function systemRequest(kind: Kind, namespace: string, name: string, subre
     warn: () => {},
   };
 }
+
+/** How the server writes its own. */
+export const SYSTEM_WRITE = {
+  dryRun: false,
+  fieldManager: "boxship",
+  fieldValidation: "Ignore",
+  force: false,
+} as const;

@@ -11,7 +11,7 @@ import {
   timestamp,
 } from "@boxship/api";
 import { asBoxshipError, type Timer } from "@boxship/base";
-import { systemRequest } from "../bootstrap/system-request.ts";
+import { SYSTEM_WRITE, systemRequest } from "../bootstrap/system-request.ts";
 import type { AdmissionPlugin } from "../contract.ts";
 import type { ServerContext } from "../server-context.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
@@ -22,7 +22,6 @@ import { modifyObject } from "../verbs/modify-object.ts";
 
 const FINALIZER = "customresourcecleanup.apiextensions.k8s.io";
 const AGAIN_MS = 1000;
-const WRITE = { dryRun: false, fieldManager: "boxship", fieldValidation: "Ignore", force: false } as const;
 
 /** Says of a definition's rules in CEL that they are not evaluated. */
 export const celWarning: AdmissionPlugin = {
@@ -142,7 +141,7 @@ export class CustomKinds implements Disposable, ChangeListener {
   }
 
   async #modify(name: string, subresource: string, change: (object: KubeObject) => void): Promise<void> {
-    await modifyObject(this.#context, systemRequest(this.#kind, "", name, subresource), WRITE, {
+    await modifyObject(this.#context, systemRequest(this.#kind, "", name, subresource), SYSTEM_WRITE, {
       change(old) {
         delete old.metadata.resourceVersion;
         change(old);

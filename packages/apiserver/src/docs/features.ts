@@ -52,11 +52,16 @@ export const FEATURES: readonly Feature[] = [
   { name: "CBOR", state: "refused", note: "406 and 415, as for any type that is not offered" },
   { name: "gzip", state: "works", note: "answers of 128 KiB and more, and packed bodies" },
   { name: "client certificates, impersonation", state: "works", note: "" },
-  { name: "anonymous requests", state: "works", note: "health and version" },
+  { name: "anonymous requests", state: "works", note: "health and version; a file may say fewer paths, or none" },
   {
-    name: "service-account tokens, OIDC, bootstrap tokens, webhook authentication",
-    state: "refused",
-    note: "401 for every token; `serviceaccounts/token` and token reviews say so",
+    name: "service-account tokens",
+    state: "works",
+    note: "`serviceaccounts/token` bound to pods, secrets and nodes, audiences, expiry; ES256 with a key of the cluster's own, RSA where the file of keys has one; OIDC discovery of the keys; token reviews. Tokens in secrets of type `kubernetes.io/service-account-token` are not made",
+  },
+  {
+    name: "bootstrap tokens, OpenID Connect, webhook for tokens",
+    state: "differs",
+    note: "`boxship up --authentication-config` (expressions and `userValidationRules` are refused by name) and `--authentication-token-webhook-config-file`",
   },
   {
     name: "RBAC",
@@ -84,7 +89,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "controllers",
     state: "differs",
-    note: "only namespaces and custom resource definitions are finished; nothing is collected, scaled or scheduled",
+    note: "namespaces and custom resource definitions are finished, and every namespace has its default service account and `kube-root-ca.crt`; nothing is collected, scaled or scheduled",
   },
   {
     name: "secrets at rest",

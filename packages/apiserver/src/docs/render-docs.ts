@@ -44,7 +44,6 @@ function stateOf(kind: Kind): readonly [State, string] {
   const name = `${kind.group}/${kind.resource}`;
   const unserved = unservedKinds[name];
   if (unserved !== undefined) return ["differs", `kept with a warning: ${unserved}`];
-  if (name === "authentication.k8s.io/tokenreviews") return ["refused", "no tokens yet"];
   if (specialResource(kind) !== undefined) return ["works", "never kept"];
   if (name === "/componentstatuses") return ["differs", "there are none"];
   if (kind.hooks.validate === undefined) return ["differs", "checked by its schema and metadata alone"];
@@ -57,4 +56,4 @@ function verbsOf(kind: Kind): string {
   return below.length === 0 ? verbs : `${verbs}; ${below.join(", ")}`;
 }
 
-const REFUSED = new Set(["attach", "exec", "log", "portforward", "proxy", "token"]);
+const REFUSED = new Set(["attach", "exec", "log", "portforward", "proxy"]);

@@ -139,7 +139,7 @@ describe("the API", () => {
   test("lists come in pages of one revision, whatever happens in between", async () => {
     const namespace = fresh();
     await call("POST", "/api/v1/namespaces", { body: { metadata: { name: namespace } } });
-    const path = `/api/v1/namespaces/${namespace}/configmaps`;
+    const path = `/api/v1/namespaces/${namespace}/secrets`;
     for (let at = 0; at < 7; at++) {
       await call("POST", path, { body: map(`m-${at}`, {}, { labels: { odd: String(at % 2) } }) });
     }

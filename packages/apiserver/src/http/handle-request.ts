@@ -1,5 +1,5 @@
 import { failure, noSuchRoute } from "@boxship/api";
-import { authenticate } from "../access/authenticate.ts";
+import { type AnonymousPolicy, authenticate } from "../access/authenticate.ts";
 import { authorize } from "../access/authorize.ts";
 import { impersonate } from "../access/impersonate.ts";
 import type { Authenticator } from "../contract.ts";
@@ -20,9 +20,12 @@ import { type Outgoing, sendReply } from "./send-reply.ts";
 export interface Listening {
   readonly context: ServerContext;
   readonly authenticators: readonly Authenticator[];
+  readonly anonymous: AnonymousPolicy;
   readonly discovery: DiscoveryDocuments;
   readonly checks: readonly HealthCheck[];
   readonly openapi: (path: string, query: URLSearchParams, headers: Incoming["headers"]) => Reply | undefined;
+  /** What others need to check our tokens. */
+  readonly tokenDocument: (path: string) => Reply | undefined;
   readonly metrics: () => Reply;
   /** Called when a request has been answered. */
   readonly measured: (verb: string, resource: string, code: number, milliseconds: number) => void;
@@ -42,10 +45,12 @@ export async function handleRequest(listening: Listening, request: Incoming, res
     if (info === undefined) throw failure("BadRequest", "the path cannot be decoded");
     about = { verb: info.verb, resource: info.resource?.resource ?? "" };
     const certificate = peerCertificate(request);
-    const caller = await authenticate(listening.authenticators, {
-      headers,
-      ...(certificate === undefined ? {} : { certificate }),
-    });
+    const caller = await authenticate(
+      listening.authenticators,
+      { headers, ...(certificate === undefined ? {} : { certificate }) },
+      url.pathname,
+      listening.anonymous,
+    );
     const user = await impersonate(listening.context.authorizers, caller, headers);
     await authorize(listening.context.authorizers, { ...info, user });
     reply =
@@ -87,7 +92,7 @@ function parseUrl(target: string): URL | undefined {
 }
 
 async function otherReply(
-  { discovery, checks, openapi, metrics }: Listening,
+  { discovery, checks, openapi, tokenDocument, metrics }: Listening,
   { pathname, searchParams }: URL,
   method: string,
   headers: Incoming["headers"],
@@ -102,10 +107,11 @@ async function otherReply(
   if (path === "/api" || path.startsWith("/api/") || path === "/apis" || path.startsWith("/apis/")) {
     return discovery.reply(path, headers);
   }
-  return openapi(path, searchParams, headers) ?? textReply("404 page not found\n", 404);
+  return tokenDocument(path) ?? openapi(path, searchParams, headers) ?? textReply("404 page not found\n", 404);
 }
 
 const ROOT_PATHS = [
+  "/.well-known/openid-configuration",
   "/api",
   "/api/v1",
   "/apis",
@@ -114,6 +120,7 @@ const ROOT_PATHS = [
   "/metrics",
   "/openapi/v2",
   "/openapi/v3",
+  "/openid/v1/jwks",
   "/readyz",
   "/version",
 ];

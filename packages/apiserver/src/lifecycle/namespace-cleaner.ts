@@ -1,6 +1,6 @@
 import { type Kind, statusOf } from "@boxship/api";
 import { asBoxshipError, type Timer } from "@boxship/base";
-import { systemRequest } from "../bootstrap/system-request.ts";
+import { SYSTEM_WRITE, systemRequest } from "../bootstrap/system-request.ts";
 import type { ServerContext } from "../server-context.ts";
 import type { Change } from "../storage/change.ts";
 import { objectKey } from "../storage/object-bytes.ts";
@@ -123,5 +123,3 @@ export class NamespaceCleaner implements Disposable, ChangeListener {
     for (const timer of this.#timers) timer[Symbol.dispose]();
   }
 }
-
-const SYSTEM_WRITE = { dryRun: false, fieldManager: "boxship", fieldValidation: "Ignore", force: false } as const;

@@ -136,10 +136,27 @@ export function defaultRoles(): readonly KubeObject[] {
         urls("/healthz", "/healthz/*", "/livez", "/livez/*", "/metrics", "/metrics/slis", "/readyz", "/readyz/*"),
       ],
     }),
+    clusterRole("system:service-account-issuer-discovery", {
+      rules: [
+        urls(
+          "/.well-known/openid-configuration",
+          "/.well-known/openid-configuration/",
+          "/openid/v1/jwks",
+          "/openid/v1/jwks/",
+        ),
+      ],
+    }),
+    clusterRole("system:auth-delegator", {
+      rules: [
+        rule(["create"], "authentication.k8s.io", "tokenreviews"),
+        rule(["create"], "authorization.k8s.io", "subjectaccessreviews"),
+      ],
+    }),
     bind("cluster-admin", "Group", ["system:masters"]),
     bind("system:basic-user", "Group", [AUTHENTICATED]),
     bind("system:discovery", "Group", [AUTHENTICATED]),
     bind("system:public-info-viewer", "Group", [AUTHENTICATED, "system:unauthenticated"]),
     bind("system:monitoring", "Group", ["system:monitoring"]),
+    bind("system:service-account-issuer-discovery", "Group", ["system:serviceaccounts"]),
   ];
 }

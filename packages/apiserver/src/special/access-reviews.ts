@@ -1,6 +1,7 @@
 import {
   badRequest,
   invalidObject,
+  isObject,
   type JsonObject,
   type KubeObject,
   listAt,
@@ -15,7 +16,7 @@ import type { ResourceRequest, ServerContext } from "../server-context.ts";
 import { decodeObject } from "../verbs/decode-object.ts";
 import { readObjectBody } from "../verbs/read-object-body.ts";
 
-async function readReview(request: ResourceRequest): Promise<KubeObject> {
+export async function readReview(request: ResourceRequest): Promise<KubeObject> {
   const { body } = await readObjectBody(request);
   return decodeObject(request.kind, body, { fieldValidation: "Warn", warn: request.warn });
 }
@@ -48,7 +49,12 @@ function subjectOf({ kind }: ResourceRequest, review: KubeObject): User {
       required("spec.user", "at least one of user or group must be specified"),
     ]);
   }
-  return { name, groups };
+  return { name, groups, ...extraOf(review) };
+}
+
+function extraOf(review: KubeObject): Pick<User, "extra"> {
+  const extra = valueAt(review, "spec", "extra");
+  return isObject(extra) ? { extra: extra as unknown as NonNullable<User["extra"]> } : {};
 }
 
 async function answer(
@@ -109,12 +115,15 @@ export async function selfSubjectRulesReview({ authorizers }: ServerContext, req
 /** `kubectl auth whoami`. */
 export async function selfSubjectReview(_: ServerContext, request: ResourceRequest): Promise<Reply> {
   const review = await readReview(request);
-  const { name, uid, groups, extra } = request.user;
-  const userInfo = {
+  return jsonReply({ ...review, status: { userInfo: userInfo(request.user) } }, 201);
+}
+
+/** `authentication/v1.UserInfo` */
+export function userInfo({ name, uid, groups, extra }: User): JsonObject {
+  return {
     username: name,
     ...(uid === undefined ? {} : { uid }),
     groups: [...groups],
-    ...(extra === undefined ? {} : { extra }),
+    ...(extra === undefined ? {} : { extra: extra as unknown as JsonObject }),
   };
-  return jsonReply({ ...review, status: { userInfo: userInfo as unknown as JsonObject } }, 201);
 }

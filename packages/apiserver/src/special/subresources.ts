@@ -5,6 +5,7 @@ import { patchObject } from "../verbs/patch-object.ts";
 import { updateObject } from "../verbs/update-object.ts";
 import { createBinding } from "./create-binding.ts";
 import { createEviction } from "./create-eviction.ts";
+import { createToken } from "./create-token.ts";
 import { finalizeNamespace } from "./finalize-namespace.ts";
 import { getScale, patchScale, updateScale } from "./scale.ts";
 
@@ -22,6 +23,7 @@ const HANDLERS: Readonly<Record<string, Handlers>> = {
   resize: PART,
   scale: { get: getScale, update: updateScale, patch: patchScale },
   status: PART,
+  token: { create: createToken },
 };
 
 /** What needs a node. */

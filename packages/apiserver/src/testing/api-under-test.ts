@@ -9,6 +9,7 @@ import { clusterCertificates } from "../certificates/cluster-certificates.ts";
 import { kubeconfig } from "../certificates/kubeconfig.ts";
 import { type ApiServerOptions, openApiServer } from "../open-api-server.ts";
 import { EncryptedValues } from "../storage/encrypted-values.ts";
+import { SigningKeys } from "../tokens/signing-keys.ts";
 
 /** JSON that a test looks into without asking first what it is. */
 export type Loose = ReturnType<typeof JSON.parse>;
@@ -49,11 +50,13 @@ export async function startApi(options: Partial<ApiServerOptions> = {}, director
   });
   const store = stack.use(await openSqliteStore({ path: temporary.join("state.db") }));
   const secrets = await EncryptedValues.open(temporary.join("keys"));
+  const signingKeys = await SigningKeys.open(temporary.join("tokens.keys"));
   const api = stack.use(
     await openApiServer({
       store,
       certificates,
       secrets,
+      signingKeys,
       serviceAddress: SERVICE_ADDRESS,
       port: 6443,
       logger: silentLogger,

@@ -1,12 +1,18 @@
+import { resolve } from "node:path";
 import { defineCommand } from "../command.ts";
 import { print } from "../context.ts";
 import { text } from "../flags/flag.ts";
 import { clusterPid, startCluster } from "../shared/cluster-process.ts";
 
+/** Told to the process as absolute paths: it works elsewhere. */
+const PATHS = ["kubeconfig", "authentication-config", "authentication-token-webhook-config-file"] as const;
+
 export const command = defineCommand({
   usage: "[OPTIONS]",
   summary: "Start the Kubernetes API of this instance",
   flags: {
+    "authentication-config": text("Issuers of OpenID Connect, and what nobody may ask for", { hint: "path" }),
+    "authentication-token-webhook-config-file": text("Kubeconfig of who is asked about tokens", { hint: "path" }),
     address: text("Address to listen at", { hint: "ip", initial: "127.0.0.1" }),
     kubeconfig: text("Where the administrator's kubeconfig is written", { hint: "path" }),
     port: text("Port to listen at; 0 for any that is free", { hint: "number", initial: "6443" }),
@@ -17,7 +23,7 @@ export const command = defineCommand({
       print(context, `The cluster is running already (process ${running})`);
       return;
     }
-    const more = flags.kubeconfig === "" ? [] : ["--kubeconfig", flags.kubeconfig];
+    const more = PATHS.flatMap((flag) => (flags[flag] === "" ? [] : [`--${flag}`, resolve(flags[flag])]));
     const { server, kubeconfig } = await startCluster(context.instance, [
       "--address",
       flags.address,

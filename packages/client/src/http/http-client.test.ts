@@ -89,8 +89,9 @@ describe("the client over HTTPS", () => {
       }
       return events;
     })();
+    const ended = assert.rejects(watching, /enough/);
     await client.create(MAPS, map("ending"));
-    await assert.rejects(watching, /enough/);
+    await ended;
     await assert.rejects(client.get({ ...MAPS, name: "x" }, { signal: AbortSignal.abort(new Error("no")) }), /no/);
   });
 

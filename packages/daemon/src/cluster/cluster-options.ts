@@ -21,6 +21,10 @@ export interface ClusterOptions {
   readonly port: number;
   /** Where the administrator's kubeconfig is written. */
   readonly kubeconfig: string;
+  /** An `AuthenticationConfiguration`. @default none */
+  readonly authenticationFile?: string;
+  /** A kubeconfig of who is asked about tokens. @default nobody */
+  readonly tokenWebhook?: string;
 }
 
 /** @throws InvalidArgument naming the flag */
@@ -47,7 +51,13 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions {
     address,
     port,
     kubeconfig: resolve(flags.kubeconfig ?? own),
+    ...optional("authenticationFile", flags["authentication-config"]),
+    ...optional("tokenWebhook", flags["authentication-token-webhook-config-file"]),
   };
+}
+
+function optional(field: string, path: string | undefined): object {
+  return path === undefined ? {} : { [field]: resolve(path) };
 }
 
 function parseFlags(argv: readonly string[]) {
@@ -57,7 +67,16 @@ function parseFlags(argv: readonly string[]) {
       args: [...argv],
       strict: true,
       allowPositionals: false,
-      options: { name: option, root: option, "run-dir": option, address: option, port: option, kubeconfig: option },
+      options: {
+        name: option,
+        root: option,
+        "run-dir": option,
+        address: option,
+        port: option,
+        kubeconfig: option,
+        "authentication-config": option,
+        "authentication-token-webhook-config-file": option,
+      },
     }).values;
   } catch (error) {
     throw new InvalidArgument(error instanceof Error ? error.message : String(error), { cause: error });

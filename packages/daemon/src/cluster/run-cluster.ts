@@ -1,12 +1,22 @@
 import { once } from "node:events";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
-import { clusterCertificates, EncryptedValues, kubeconfig, openApiServer } from "@boxship/apiserver";
+import {
+  clusterCertificates,
+  EncryptedValues,
+  kubeconfig,
+  openApiServer,
+  parseAuthenticationFile,
+  readKubeconfig,
+  SigningKeys,
+} from "@boxship/apiserver";
 import {
   asBoxshipError,
   createLogger,
+  errorMessage,
   FailedPrecondition,
+  InvalidArgument,
   type Logger,
   systemClock,
   systemCode,
@@ -53,7 +63,8 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
   await mkdir(options.directory, { recursive: true, mode: 0o700 });
   await mkdir(options.runDir, { recursive: true, mode: 0o711 });
   stack.use(claim(options));
-  const [store, certificates, secrets] = await Promise.all([
+  const configured = await authentication(options);
+  const [store, certificates, secrets, signingKeys] = await Promise.all([
     openSqliteStore({ path: join(options.directory, "state.db") }),
     clusterCertificates({
       directory: join(options.directory, "pki"),
@@ -62,14 +73,24 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
       names: [options.address],
     }),
     EncryptedValues.open(join(options.directory, "secrets.keys")),
+    SigningKeys.open(join(options.directory, "tokens.keys")),
   ]);
   stack.use(store);
   const api = stack.use(
-    await openApiServer({ store, certificates, secrets, serviceAddress: SERVICE_ADDRESS, port: options.port, logger }),
+    await openApiServer({
+      store,
+      certificates,
+      secrets,
+      signingKeys,
+      ...configured,
+      url: urlOf(options, options.port),
+      serviceAddress: SERVICE_ADDRESS,
+      port: options.port,
+      logger,
+    }),
   );
   const port = await listen(api.server, options);
-  const host = options.address.includes(":") ? `[${options.address}]` : options.address;
-  const server = `https://${options.address === "0.0.0.0" ? "127.0.0.1" : host}:${port}`;
+  const server = urlOf(options, port);
   await mkdir(dirname(options.kubeconfig), { recursive: true, mode: 0o755 });
   await writeFileAtomic(options.kubeconfig, kubeconfig({ name: options.name, server, certificates }), { mode: 0o600 });
   const pidFile = join(options.runDir, "cluster.pid");
@@ -83,6 +104,29 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
   using grace = systemClock.setTimeout(GRACE_MS, () => api.closeConnections());
   void grace;
   await closed;
+}
+
+function urlOf({ address }: ClusterOptions, port: number): string {
+  const host = address.includes(":") ? `[${address}]` : address;
+  return `https://${address === "0.0.0.0" ? "127.0.0.1" : host}:${port}`;
+}
+
+/** @throws InvalidArgument for files that cannot be used */
+async function authentication({ authenticationFile, tokenWebhook }: ClusterOptions) {
+  return {
+    ...(authenticationFile === undefined
+      ? {}
+      : { authentication: parseAuthenticationFile(await readConfiguration(authenticationFile)) }),
+    ...(tokenWebhook === undefined ? {} : { tokenWebhook: await readKubeconfig(tokenWebhook) }),
+  };
+}
+
+async function readConfiguration(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw new InvalidArgument(`${path} cannot be read: ${errorMessage(cause)}`, { cause });
+  }
 }
 
 /** @throws FailedPrecondition where another process has it */

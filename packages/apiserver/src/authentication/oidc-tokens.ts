@@ -1,0 +1,134 @@
+import { createPublicKey, type KeyObject } from "node:crypto";
+import { isObject, type Json, type JsonObject, listAt, textAt } from "@boxship/api";
+import { asBoxshipError, type Clock, Unavailable } from "@boxship/base";
+import { AUTHENTICATED } from "../access/authenticate.ts";
+import { HttpsClient } from "../http/https-client.ts";
+import { isSignedBy, readToken, type UncheckedToken } from "../tokens/json-web-token.ts";
+import { type Identified, type TokenAuthenticator, unauthorized } from "../tokens/token-authenticator.ts";
+import type { ClaimMapping, JwtRule } from "./authentication-file.ts";
+
+const TIMEOUT_MS = 10_000;
+/** How often an issuer is asked for its keys at most. */
+const ASKED_EVERY_MS = 10_000;
+
+interface Key {
+  readonly id: string;
+  readonly open: KeyObject;
+  readonly algorithm: string;
+}
+
+/** Tokens of an OpenID Connect issuer. Its keys are fetched when the first token comes, and when a new key is named. */
+export class OidcTokens implements TokenAuthenticator, Disposable {
+  readonly #rule: JwtRule;
+  readonly #audiences: readonly string[];
+  readonly #clock: Clock;
+  readonly #client: HttpsClient;
+  #keys: readonly Key[] = [];
+  #asked = Number.NEGATIVE_INFINITY;
+  #asking: Promise<void> | undefined;
+
+  /** @param audiences of this server: what its users' tokens count for */
+  constructor(rule: JwtRule, audiences: readonly string[], clock: Clock) {
+    this.#rule = rule;
+    this.#audiences = audiences;
+    this.#clock = clock;
+    this.#client = new HttpsClient(rule.authority === undefined ? {} : { ca: rule.authority });
+  }
+
+  async authenticateToken(text: string, audiences: readonly string[]): Promise<Identified | undefined> {
+    const token = readToken(text);
+    if (token === undefined || token.claims["iss"] !== this.#rule.issuer) return undefined;
+    const common = audiences.filter((one) => this.#audiences.includes(one));
+    if (common.length === 0) throw unauthorized("oidc: the token is not for the audience that is asked for");
+    if (!(await this.#isSigned(token))) throw unauthorized("oidc: verify token: failed to verify signature");
+    this.#checkClaims(token.claims);
+    return { user: this.#userOf(token.claims), audiences: common };
+  }
+
+  async #isSigned(token: UncheckedToken): Promise<boolean> {
+    const fits = (): boolean =>
+      this.#keys.some(
+        ({ id, open, algorithm }) =>
+          (token.keyId === "" || id === token.keyId) &&
+          (algorithm === "" || algorithm === token.algorithm) &&
+          isSignedBy(token, open),
+      );
+    if (fits()) return true;
+    if (this.#keys.some(({ id }) => id === token.keyId)) return false;
+    if (this.#asking === undefined && this.#clock.monotonic() - this.#asked >= ASKED_EVERY_MS) {
+      this.#asked = this.#clock.monotonic();
+      this.#asking = this.#fetchKeys().finally(() => (this.#asking = undefined));
+    }
+    await this.#asking;
+    return fits();
+  }
+
+  async #fetchKeys(): Promise<void> {
+    const { issuer, discoveryUrl } = this.#rule;
+    const document = await this.#get(discoveryUrl ?? `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`);
+    if (textAt(document, "issuer") !== issuer) throw unauthorized("oidc: the issuer says that it is another one");
+    const jwks = await this.#get(textAt(document, "jwks_uri"));
+    this.#keys = listAt(jwks, "keys").flatMap(keyOf);
+  }
+
+  async #get(url: string): Promise<JsonObject> {
+    try {
+      if (!url.startsWith("https://")) throw new Unavailable(`${url} is not of https`);
+      const { status, text } = await this.#client.call(url, { timeoutMs: TIMEOUT_MS });
+      const value: unknown = JSON.parse(text);
+      if (status === 200 && isObject(value)) return value;
+      throw new Unavailable(`it answers with ${status}`);
+    } catch (error) {
+      throw unauthorized(`oidc: the issuer cannot be asked at ${url}: ${asBoxshipError(error).message}`);
+    }
+  }
+
+  #checkClaims(claims: JsonObject): void {
+    const now = this.#clock.now() / 1000;
+    const { exp, nbf, aud } = claims;
+    if (typeof exp !== "number" || exp <= now) throw unauthorized("oidc: verify token: token is expired");
+    if (typeof nbf === "number" && nbf > now) throw unauthorized("oidc: verify token: it is not valid yet");
+    const given = [aud ?? []].flat().map(String);
+    if (!this.#rule.audiences.some((one) => given.includes(one)))
+      throw unauthorized("oidc: verify token: expected another audience");
+    for (const { claim, value } of this.#rule.requiredClaims) {
+      if (claims[claim] !== value) throw unauthorized(`oidc: required claim ${claim} is not as it must be`);
+    }
+  }
+
+  #userOf(claims: JsonObject): Identified["user"] {
+    const { username, groups, uid } = this.#rule;
+    const name = claims[username.claim];
+    if (typeof name !== "string" || name === "") throw unauthorized(`oidc: claim ${username.claim} names nobody`);
+    const { email_verified: verified = true } = claims;
+    if (username.claim === "email" && verified !== true) throw unauthorized("oidc: email not verified");
+    const own = groups === undefined ? [] : groupsOf(claims[groups.claim], groups);
+    const id = uid === undefined ? undefined : claims[uid];
+    return {
+      name: username.prefix + name,
+      groups: [...own, AUTHENTICATED],
+      ...(typeof id === "string" ? { uid: id } : {}),
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#client[Symbol.dispose]();
+  }
+}
+
+function groupsOf(claim: Json | undefined, { claim: name, prefix }: ClaimMapping): readonly string[] {
+  const list = [claim ?? []].flat();
+  if (!list.every((one) => typeof one === "string")) throw unauthorized(`oidc: claim ${name} is no list of groups`);
+  return list.map((one) => prefix + one);
+}
+
+/** Of keys that can be read, and that sign. */
+function keyOf(jwk: Json): readonly Key[] {
+  if (!isObject(jwk) || (jwk["use"] !== undefined && jwk["use"] !== "sig")) return [];
+  try {
+    const open = createPublicKey({ key: jwk, format: "jwk" });
+    return [{ id: textAt(jwk, "kid"), open, algorithm: textAt(jwk, "alg") }];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,43 @@
+import type { Kind, KubeObject } from "@boxship/api";
+import type { ServerContext } from "../server-context.ts";
+
+interface Parsed {
+  readonly revision: number;
+  readonly objects: readonly KubeObject[];
+}
+
+/** All objects of a resource, parsed, as long as none of them has changed. */
+const parsed = new WeakMap<ServerContext["objects"], Map<string, Parsed>>();
+
+/** A built-in resource, whichever of its versions is kept. */
+export function builtinKind({ kinds }: Pick<ServerContext, "kinds">, group: string, resource: string): Kind {
+  return kinds.findResource(group, resource) as Kind;
+}
+
+/** An object as it is now. */
+export async function readObject(
+  context: Pick<ServerContext, "kinds" | "objects">,
+  group: string,
+  resource: string,
+  { name, namespace = "" }: { readonly name: string; readonly namespace?: string },
+): Promise<KubeObject | undefined> {
+  const found = await context.objects.get(builtinKind(context, group, resource), namespace, name);
+  return found?.parse();
+}
+
+/** All objects of a resource, in every namespace. Nobody changes them. */
+export async function allObjects(
+  context: Pick<ServerContext, "kinds" | "objects">,
+  group: string,
+  resource: string,
+): Promise<readonly KubeObject[]> {
+  const cache = await context.objects.cache(builtinKind(context, group, resource));
+  let known = parsed.get(context.objects);
+  if (known === undefined) parsed.set(context.objects, (known = new Map<string, Parsed>()));
+  const name = `${group}/${resource}`;
+  const before = known.get(name);
+  if (before?.revision === cache.lastChange) return before.objects;
+  const objects = [...cache.between("", "")].map((cached) => cached.parse());
+  known.set(name, { revision: cache.lastChange, objects });
+  return objects;
+}

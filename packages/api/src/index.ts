@@ -10,6 +10,7 @@ export * from "./kind/kind.ts";
 export * from "./kind/kind-registry.ts";
 export * from "./object/json.ts";
 export * from "./object/kube-object.ts";
+export * from "./object/quantity.ts";
 export * from "./patch/json-patch.ts";
 export * from "./patch/merge-patch.ts";
 export * from "./patch/strategic-merge-patch.ts";

@@ -5,9 +5,8 @@ import { type Clock, type Logger, systemClock } from "@boxship/base";
 import type { Store } from "@boxship/store";
 import { certificateAuthenticator } from "./access/authenticate.ts";
 import { mastersAuthorizer } from "./access/authorize.ts";
-import { namespaceLifecycle } from "./admission/namespace-lifecycle.ts";
-import { serviceAddresses } from "./admission/service-addresses.ts";
-import { unservedWarning } from "./admission/unserved-warning.ts";
+import { defaultPlugins } from "./admission/default-plugins.ts";
+import { QuotaBook } from "./admission/quota/quota-book.ts";
 import type { AuthenticationFile } from "./authentication/authentication-file.ts";
 import { OidcTokens } from "./authentication/oidc-tokens.ts";
 import type { RemoteServer } from "./authentication/read-kubeconfig.ts";
@@ -16,7 +15,7 @@ import { bootstrapObjects } from "./bootstrap/bootstrap-objects.ts";
 import { ensureObjects } from "./bootstrap/ensure-objects.ts";
 import type { ClusterCertificates } from "./certificates/cluster-certificates.ts";
 import type { AdmissionPlugin, Authenticator, Authorizer } from "./contract.ts";
-import { CustomKinds, celWarning } from "./crd/custom-kinds.ts";
+import { CustomKinds } from "./crd/custom-kinds.ts";
 import { DiscoveryDocuments } from "./discovery/discovery-documents.ts";
 import { handleRequest, type Listening } from "./http/handle-request.ts";
 import { RequestMetrics } from "./http/request-metrics.ts";
@@ -26,7 +25,6 @@ import { NamespaceCleaner } from "./lifecycle/namespace-cleaner.ts";
 import { OpenapiDocuments } from "./openapi/openapi-documents.ts";
 import type { Describe } from "./openapi/schema-document.ts";
 import { defaultRoles } from "./rbac/default-roles.ts";
-import { preventEscalation } from "./rbac/prevent-escalation.ts";
 import { RbacAuthorizer } from "./rbac/rbac-authorizer.ts";
 import type { ServerContext } from "./server-context.ts";
 import { Compactor } from "./storage/compactor.ts";
@@ -112,29 +110,24 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
     tokenAuthenticator: tokenAuthenticator(options, () => context, tokens, stack),
     objects,
     kinds,
-    admission: [
-      namespaceLifecycle(() => context),
-      serviceAddresses(() => context),
-      preventEscalation(
-        () => context,
-        () => rbac,
-      ),
-      celWarning,
-      unservedWarning,
-      ...(options.admission ?? []),
-    ],
+    admission: defaultPlugins(
+      { context: () => context, rbac: () => rbac, quotas: () => quotas },
+      options.admission ?? [],
+    ),
     authorizers: [mastersAuthorizer, ...(options.authorizers ?? []), rbac],
     clock,
     logger,
     ending: ending.signal,
     leases: new ObjectLeases(store, clock),
   };
+  const quotas = stack.use(new QuotaBook(context));
   const [namespaces, rest] = splitNamespaces(bootstrapObjects(options.serviceAddress, options.port));
   await ensureObjects(context, namespaces);
   await ensureObjects(context, [...rest, ...defaultRoles()]);
   stack.use(await CustomKinds.open(context, kinds));
   stack.use(await NamespaceCleaner.open(context));
   stack.use(await DefaultAccounts.open(context, options.certificates.authority));
+  await quotas.open();
   const server = listener(options, context);
   const sessions = new Set<Http2Session>();
   const sockets = new Set<Socket>();

@@ -1,7 +1,8 @@
 import { validateDefinition } from "../custom/validate-definition.ts";
 import type { KindHooks } from "../kind/kind.ts";
-import { isObject, type JsonObject, setField } from "../object/json.ts";
+import { isObject, type Json, type JsonObject, setField } from "../object/json.ts";
 import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
+import { parseQuantity } from "../object/quantity.ts";
 import { duplicate, type FieldError, forbiddenField, invalid, notSupported, required } from "../status/field-error.ts";
 import { immutable } from "../validation/validate-metadata.ts";
 import { oneOf, portNumber } from "./pod-template.ts";
@@ -129,6 +130,68 @@ const service: KindHooks = {
     return before === "" || isExternal ? [] : immutable("spec.clusterIP", valueAt(object, "spec", "clusterIP"), before);
   },
 };
+
+const LIMIT_TYPES = /^(Container|Pod|PersistentVolumeClaim|[^/]+\/[^/]+)$/;
+
+const limitRange: KindHooks = {
+  applyDefaults(object) {
+    for (const item of listAt(object, "spec", "limits")) {
+      if (!isObject(item) || item["type"] !== "Container") continue;
+      const own = (field: string): JsonObject => (isObject(item[field]) ? item[field] : {});
+      const given = { ...own("max"), ...own("default") };
+      const asked = { ...own("min"), ...given, ...own("defaultRequest") };
+      if (Object.keys(given).length > 0) item["default"] = given;
+      if (Object.keys(asked).length > 0) item["defaultRequest"] = asked;
+    }
+  },
+  validate: (object) =>
+    listAt(object, "spec", "limits").flatMap((item, index) => {
+      const at = `spec.limits[${index}]`;
+      const type = textAt(item, "type");
+      const errors = LIMIT_TYPES.test(type)
+        ? []
+        : [notSupported(`${at}.type`, type, ["Container", "PersistentVolumeClaim", "Pod"])];
+      return [...errors, ...limitErrors(item, at, type)];
+    }),
+};
+
+/** The least is not above the most, and what is given lies between. */
+function limitErrors(item: Json, at: string, type: string): readonly FieldError[] {
+  const errors: FieldError[] = [];
+  const ordered: readonly (readonly [string, string])[] = [
+    ["min", "max"],
+    ["min", "defaultRequest"],
+    ["defaultRequest", "default"],
+    ["defaultRequest", "max"],
+    ["default", "max"],
+    ["min", "default"],
+  ];
+  for (const [low, high] of ordered) {
+    const amounts = valueAt(item, low);
+    for (const [name, text] of Object.entries(isObject(amounts) ? amounts : {})) {
+      const [least, most] = [parseQuantity(textAt(text)), parseQuantity(textAt(item, high, name))];
+      if (least !== undefined && most !== undefined && least.nano > most.nano) {
+        const [is, than] = [NAMED[low] ?? low, NAMED[high] ?? high];
+        errors.push(
+          invalid(
+            `${at}.${low}[${name}]`,
+            textAt(text),
+            `${is} value ${textAt(text)} is greater than ${than} value ${textAt(item, high, name)}`,
+          ),
+        );
+      }
+    }
+  }
+  if (type === "Pod") {
+    for (const field of ["default", "defaultRequest"]) {
+      if (valueAt(item, field) !== undefined)
+        errors.push(forbiddenField(`${at}.${field}`, "may not be specified when `type` is 'Pod'"));
+    }
+  }
+  return errors;
+}
+
+const NAMED: Readonly<Record<string, string>> = { defaultRequest: "default request" };
 
 const claim: KindHooks = {
   prepareCreate(object) {
@@ -314,6 +377,7 @@ export const CLUSTER_HOOKS: Readonly<Record<string, KindHooks>> = {
   secrets: secret,
   namespaces: namespace,
   services: service,
+  limitranges: limitRange,
   persistentvolumeclaims: claim,
   persistentvolumes: volume,
   "clusterrolebindings.rbac.authorization.k8s.io": binding,

@@ -8,7 +8,8 @@ const NEVER_DELETED = new Set(["default", "kube-system", "kube-public"]);
 export function namespaceLifecycle(context: () => ServerContext): AdmissionPlugin {
   return {
     name: "NamespaceLifecycle",
-    async validate(request) {
+    // Before anything looks for what only a namespace has.
+    async mutate(request) {
       const { kind, operation, name } = request;
       const isNamespace = kind.group === "" && kind.resource === "namespaces";
       if (isNamespace && operation === "DELETE" && NEVER_DELETED.has(name)) {

@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto";
 import { failure, invalid, invalidObject, isObject, type Json, type JsonObject, listAt, textAt } from "@boxship/api";
 import type { AdmissionPlugin, AdmissionRequest } from "../contract.ts";
 import type { ServerContext } from "../server-context.ts";
+import { objectKey } from "../storage/object-bytes.ts";
 
 /** Of the addresses `10.96.0.1` to `10.96.255.254`. */
 const PREFIX = [10, 96] as const;
@@ -27,7 +28,7 @@ export function serviceAddresses(context: () => ServerContext): AdmissionPlugin 
         return;
       }
       keepOld(spec, request);
-      const used = await usedBy(context(), reserved, request.name);
+      const used = await usedBy(context(), reserved, request);
       const reserve = (value: string): void => {
         if (!request.dryRun) reserved.set(value, context().clock.monotonic());
       };
@@ -61,19 +62,23 @@ const wantsNodePorts = (spec: Json): boolean => ["LoadBalancer", "NodePort"].inc
 async function usedBy(
   { objects, kinds, clock }: ServerContext,
   reserved: Map<string, number>,
-  self: string,
+  { name: self, namespace, oldObject }: AdmissionRequest,
 ): Promise<Set<string>> {
   for (const [value, since] of reserved) if (clock.monotonic() - since > RESERVED_MS) reserved.delete(value);
   const used = new Set(reserved.keys());
   const services = kinds.find("", "v1", "services");
   if (services === undefined) return used;
   const cache = await objects.freshCache(services);
+  const own = objectKey(services, namespace, self);
   for (const cached of cache.between("", "")) {
-    if (self !== "" && cached.key.endsWith(`/${self}`)) continue;
+    if (self !== "" && cached.key === own) continue;
     used.add(textAt(cached.fields(services), "spec", "clusterIP"));
     if (!cached.bytes.includes('"nodePort"')) continue;
     for (const port of listAt(cached.parse(), "spec", "ports")) used.add(textAt(port, "nodePort"));
   }
+  // What was handed out to itself a moment ago is its own.
+  used.delete(textAt(oldObject ?? undefined, "spec", "clusterIP"));
+  for (const port of listAt(oldObject ?? undefined, "spec", "ports")) used.delete(textAt(port, "nodePort"));
   return used;
 }
 

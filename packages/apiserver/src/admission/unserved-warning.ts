@@ -9,8 +9,6 @@ const UNSERVED: Readonly<Record<string, string>> = {
   "apiregistration.k8s.io/apiservices": "other API servers are not asked",
   "flowcontrol.apiserver.k8s.io/flowschemas": "requests are not queued",
   "flowcontrol.apiserver.k8s.io/prioritylevelconfigurations": "requests are not queued",
-  "/limitranges": "limits are not enforced",
-  "/resourcequotas": "quotas are not enforced",
 };
 
 /** Says of objects that are kept without effect that they have none. */

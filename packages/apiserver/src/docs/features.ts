@@ -76,7 +76,12 @@ export const FEATURES: readonly Feature[] = [
   },
   { name: "conversion webhooks", state: "refused", note: "such a definition is invalid" },
   {
-    name: "admission webhooks and policies, quotas, limit ranges",
+    name: "admission plugins",
+    state: "differs",
+    note: "namespace lifecycle, limit ranges, service accounts, priority, default storage and ingress classes, default tolerations, the taint of new nodes, runtime classes, pod security (the checks of the newest version, whatever version a label names), growth of claims, approval and signing of certificates, quotas (counted again at every change); no protection of volumes that are in use before there are controllers",
+  },
+  {
+    name: "admission webhooks and policies",
     state: "differs",
     note: "kept with a warning, without effect",
   },

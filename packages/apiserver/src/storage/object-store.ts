@@ -45,6 +45,7 @@ export class ObjectStore implements AsyncDisposable {
   #waiters: Waiter[] = [];
   #told: number;
   #onTold: (revision: number) => void = () => {};
+  readonly #onChanged = new Set<(keys: readonly string[]) => void>();
 
   private constructor(options: ObjectStoreOptions, revision: number) {
     this.#options = options;
@@ -60,6 +61,12 @@ export class ObjectStore implements AsyncDisposable {
   /** Called with every revision that is told. */
   onTold(callback: (revision: number) => void): void {
     this.#onTold = callback;
+  }
+
+  /** Calls with the keys of all that has changed, of whichever resource. */
+  onChanged(callback: (keys: readonly string[]) => void): Disposable {
+    this.#onChanged.add(callback);
+    return { [Symbol.dispose]: () => void this.#onChanged.delete(callback) };
   }
 
   /** The newest revision that lists and watches know of. */
@@ -244,6 +251,10 @@ export class ObjectStore implements AsyncDisposable {
     }
     this.#told = Math.max(this.#told, revision);
     if (events.length > 0) this.#onTold(revision);
+    if (events.length > 0 && this.#onChanged.size > 0) {
+      const keys = events.map((event) => (event.kind === "put" ? event.item.key : event.key));
+      for (const callback of this.#onChanged) callback(keys);
+    }
     if (this.#waiters.length === 0) return;
     const due = this.#waiters.filter((waiter) => waiter.revision <= this.#told);
     this.#waiters = this.#waiters.filter((waiter) => waiter.revision > this.#told);

@@ -1,0 +1,42 @@
+import { forbidden, textAt } from "@boxship/api";
+import { decide } from "../access/authorize.ts";
+import type { AdmissionPlugin, AdmissionRequest } from "../contract.ts";
+import type { ServerContext } from "../server-context.ts";
+
+const GROUP = "certificates.k8s.io";
+
+/** Who approves a certificate, or signs it, needs the right to do so for its signer. */
+export function certificateRequests(context: () => ServerContext): AdmissionPlugin {
+  return {
+    name: "CertificateApproval",
+    async validate(request) {
+      const { kind, subresource, operation, oldObject, name } = request;
+      if (kind.group !== GROUP || kind.resource !== "certificatesigningrequests" || operation !== "UPDATE") return;
+      const signer = textAt(oldObject ?? undefined, "spec", "signerName");
+      if (subresource === "approval" && !(await may(context(), request, "approve", signer))) {
+        const words = `user not permitted to approve requests with signerName ${JSON.stringify(signer)}`;
+        throw forbidden(kind, name, words);
+      }
+      const signs =
+        textAt(request.object ?? undefined, "status", "certificate") !==
+        textAt(oldObject ?? undefined, "status", "certificate");
+      if (subresource === "status" && signs && !(await may(context(), request, "sign", signer))) {
+        const words = `user not permitted to sign requests with signerName ${JSON.stringify(signer)}`;
+        throw forbidden(kind, name, words);
+      }
+    },
+  };
+}
+
+async function may(
+  { authorizers }: ServerContext,
+  { user }: AdmissionRequest,
+  verb: string,
+  signer: string,
+): Promise<boolean> {
+  for (const name of [signer, `${signer.split("/")[0]}/*`]) {
+    const resource = { group: GROUP, version: "*", resource: "signers", namespace: "", name, subresource: "" };
+    if ((await decide(authorizers, { user, verb, path: "", resource })).allowed) return true;
+  }
+  return false;
+}

@@ -1,0 +1,52 @@
+import type { AdmissionPlugin } from "../contract.ts";
+import { celWarning } from "../crd/custom-kinds.ts";
+import { preventEscalation } from "../rbac/prevent-escalation.ts";
+import type { RbacAuthorizer } from "../rbac/rbac-authorizer.ts";
+import type { ServerContext } from "../server-context.ts";
+import { certificateRequests } from "./certificate-requests.ts";
+import { claimResize } from "./claim-resize.ts";
+import { defaultClasses } from "./default-classes.ts";
+import { defaultTolerations, newNodeTaint } from "./default-tolerations.ts";
+import { limitRanges } from "./limit-ranges.ts";
+import { namespaceLifecycle } from "./namespace-lifecycle.ts";
+import { podSecurity } from "./pod-security/pod-security.ts";
+import { priorities } from "./priorities.ts";
+import type { QuotaBook } from "./quota/quota-book.ts";
+import { resourceQuotas } from "./quota/resource-quota.ts";
+import { runtimeClasses } from "./runtime-classes.ts";
+import { serviceAccounts } from "./service-accounts.ts";
+import { serviceAddresses } from "./service-addresses.ts";
+import { unservedWarning } from "./unserved-warning.ts";
+
+/** What the plugins look into; all of it is there before the first request. */
+export interface PluginContext {
+  readonly context: () => ServerContext;
+  readonly rbac: () => RbacAuthorizer;
+  readonly quotas: () => QuotaBook;
+}
+
+/** What a default cluster has, in the order in which they are asked. Quotas are the last: they charge. */
+export function defaultPlugins(
+  { context, rbac, quotas }: PluginContext,
+  more: readonly AdmissionPlugin[],
+): readonly AdmissionPlugin[] {
+  return [
+    namespaceLifecycle(context),
+    limitRanges(context),
+    serviceAccounts(context),
+    newNodeTaint,
+    podSecurity(context),
+    priorities(context),
+    defaultTolerations,
+    ...defaultClasses(context),
+    claimResize(context),
+    runtimeClasses(context),
+    certificateRequests(context),
+    preventEscalation(context, rbac),
+    celWarning,
+    unservedWarning,
+    ...more,
+    serviceAddresses(context),
+    resourceQuotas(quotas),
+  ];
+}

@@ -1,0 +1,235 @@
+import {
+  addQuantities,
+  deepEqual,
+  formatQuantity,
+  isObject,
+  type Json,
+  type JsonObject,
+  type Kind,
+  type KubeObject,
+  parseQuantity,
+  type Quantity,
+  textAt,
+  ZERO,
+} from "@boxship/api";
+import type { Timer } from "@boxship/base";
+import type { ServerContext } from "../../server-context.ts";
+import { objectKey } from "../../storage/object-bytes.ts";
+import { allObjects, builtinKind } from "../../storage/read-objects.ts";
+import { isInScope, type Usage, usageOf } from "./usage.ts";
+
+/** How long an object may take from its admission until it is kept. */
+const PENDING_MS = 5000;
+const SETTLE_MS = 50;
+const AGAIN_MS = 1000;
+const TRIES = 50;
+
+interface Pending {
+  readonly quota: string;
+  /** Of the object that is about to be kept. */
+  readonly key: string;
+  readonly usage: Usage;
+  readonly until: number;
+}
+
+/** Amounts as a quota writes them. */
+export function amountsOf(value: Json | undefined): Map<string, Quantity> {
+  const amounts = new Map<string, Quantity>();
+  for (const [name, text] of Object.entries(isObject(value) ? value : {})) {
+    const quantity = parseQuantity(textAt(text));
+    if (quantity !== undefined) amounts.set(name, quantity);
+  }
+  return amounts;
+}
+
+/**
+ * Keeps the status of quotas: what is used is charged when an object is let in, and counted again whenever something in
+ * the namespace has changed. What is charged and not kept yet stays charged for a moment.
+ */
+export class QuotaBook implements Disposable {
+  readonly #context: ServerContext;
+  readonly #dirty = new Set<string>();
+  #pending: Pending[] = [];
+  #timer: Timer | undefined;
+  #listening: Disposable | undefined;
+  #disposed = false;
+
+  constructor(context: ServerContext) {
+    this.#context = context;
+  }
+
+  async open(): Promise<void> {
+    const all = await this.#quotas();
+    for (const { metadata } of all) this.#mark(metadata.namespace ?? "");
+    this.#listening = this.#context.objects.onChanged((keys) => void this.#changed(keys));
+  }
+
+  /** Those of a namespace. */
+  async quotasOf(namespace: string): Promise<readonly KubeObject[]> {
+    return (await this.#quotas()).filter(({ metadata }) => metadata.namespace === namespace);
+  }
+
+  /**
+   * Charges an object to a quota.
+   *
+   * @param decide of the quota as it is now, what is used after the charge; it throws where that is too much
+   */
+  async charge(
+    name: { readonly namespace: string; readonly name: string },
+    key: string,
+    usage: Usage,
+    decide: (quota: KubeObject) => ReadonlyMap<string, Quantity>,
+    dryRun: boolean,
+  ): Promise<void> {
+    const kind = builtinKind(this.#context, "", "resourcequotas");
+    for (let attempt = 1; attempt <= TRIES; attempt++) {
+      const current = await this.#context.objects.get(kind, name.namespace, name.name);
+      if (current === undefined) return;
+      const quota = current.parse();
+      if (!isCounted(quota)) quota["status"] = await this.#count(quota);
+      const used = decide(quota);
+      if (dryRun) return;
+      const until = this.#context.clock.monotonic() + PENDING_MS;
+      const pending = { quota: current.key, key, usage, until };
+      this.#pending.push(pending);
+      quota["status"] = statusOf(quota, used);
+      if ((await this.#context.objects.update(current.key, quota, current.revision)) !== undefined) return;
+      this.#pending = this.#pending.filter((one) => one !== pending);
+    }
+  }
+
+  async #quotas(): Promise<readonly KubeObject[]> {
+    return await allObjects(this.#context, "", "resourcequotas");
+  }
+
+  async #changed(keys: readonly string[]): Promise<void> {
+    // It is kept now, or has gone again: the count sees that by itself.
+    if (this.#pending.length > 0) this.#pending = this.#pending.filter(({ key }) => !keys.includes(key));
+    const all = await this.#quotas();
+    if (all.length === 0) return;
+    const namespaces = new Set(all.map(({ metadata }) => metadata.namespace ?? ""));
+    for (const key of keys) {
+      const namespace = key.split("/")[4] ?? "";
+      if (namespaces.has(namespace)) this.#mark(namespace);
+    }
+  }
+
+  #mark(namespace: string, later = SETTLE_MS): void {
+    this.#dirty.add(namespace);
+    if (this.#disposed) return;
+    this.#timer ??= this.#context.clock.setTimeout(later, () => {
+      this.#timer = undefined;
+      const namespaces = [...this.#dirty];
+      this.#dirty.clear();
+      for (const one of namespaces) {
+        this.#recount(one).catch((error: unknown) => {
+          if (this.#disposed) return;
+          this.#context.logger.warn(`the quotas of namespace ${one} cannot be counted yet`, { error });
+          this.#mark(one, AGAIN_MS);
+        });
+      }
+    });
+  }
+
+  async #recount(namespace: string): Promise<void> {
+    const kind = builtinKind(this.#context, "", "resourcequotas");
+    for (const { metadata } of await this.quotasOf(namespace)) {
+      for (let attempt = 1; attempt <= TRIES; attempt++) {
+        const current = await this.#context.objects.get(kind, namespace, metadata.name ?? "");
+        if (current === undefined) break;
+        const quota = current.parse();
+        const status = await this.#count(quota);
+        if (deepEqual(status, quota["status"])) break;
+        quota["status"] = status;
+        if ((await this.#context.objects.update(current.key, quota, current.revision)) !== undefined) break;
+      }
+    }
+    const now = this.#context.clock.monotonic();
+    this.#pending = this.#pending.filter(({ until }) => until > now);
+    // What is pending may never be kept: then it is counted once more without it.
+    if (this.#pending.length > 0) this.#mark(namespace, PENDING_MS);
+  }
+
+  /** The status of a quota by what is there. */
+  async #count(quota: KubeObject): Promise<JsonObject> {
+    const hard = amountsOf((quota["spec"] as JsonObject | undefined)?.["hard"]);
+    const used = new Map<string, Quantity>([...hard.keys()].map((name) => [name, ZERO]));
+    const namespace = quota.metadata.namespace ?? "";
+    const own = objectKey(builtinKind(this.#context, "", "resourcequotas"), namespace, quota.metadata.name);
+    const now = this.#context.clock.monotonic();
+    const waiting = this.#pending.filter((one) => one.quota === own && one.until > now);
+    for (const kind of this.#kindsOf([...hard.keys()])) {
+      const cache = await this.#context.objects.freshCache(kind);
+      const prefix = objectKey(kind, namespace);
+      for (const cached of cache.between(prefix, `${prefix}\u{10ffff}`)) {
+        const object = cached.parse();
+        if (isInScope(quota, kind, object)) addTo(used, usageOf(kind, object));
+      }
+      for (const { key, usage } of waiting) {
+        if (key.startsWith(prefix) && cache.get(key) === undefined) addTo(used, usage);
+      }
+    }
+    return statusOf(quota, used);
+  }
+
+  #kindsOf(names: readonly string[]): readonly Kind[] {
+    const found = new Map<string, Kind>();
+    for (const name of names) {
+      const [resource, group] = resourceOf(name);
+      const kind = this.#context.kinds.findResource(group, resource);
+      if (kind?.namespaced === true) found.set(`${group}/${resource}`, kind);
+    }
+    return [...found.values()];
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    this.#timer?.[Symbol.dispose]();
+    this.#listening?.[Symbol.dispose]();
+  }
+}
+
+function addTo(used: Map<string, Quantity>, usage: Usage): void {
+  for (const [name, amount] of usage) {
+    const before = used.get(name);
+    if (before !== undefined) used.set(name, addQuantities(before, amount));
+  }
+}
+
+/** Whether its status is of its limits as they are. */
+function isCounted(quota: KubeObject): boolean {
+  const { spec, status } = quota as KubeObject & { spec?: JsonObject; status?: JsonObject };
+  return deepEqual(spec?.["hard"], status?.["hard"]) && status?.["used"] !== undefined;
+}
+
+function statusOf(quota: KubeObject, used: ReadonlyMap<string, Quantity>): JsonObject {
+  const hard = (quota["spec"] as JsonObject | undefined)?.["hard"] ?? {};
+  const names = Object.keys(hard as JsonObject).toSorted();
+  return {
+    hard,
+    used: Object.fromEntries(names.map((name) => [name, formatQuantity(used.get(name) ?? ZERO)])),
+  };
+}
+
+/** Of which resource a name counts something. */
+function resourceOf(name: string): readonly [resource: string, group: string] {
+  if (name.startsWith("count/")) {
+    const [resource = "", ...group] = name.slice("count/".length).split(".");
+    return [resource, group.join(".")];
+  }
+  if (name.includes("storageclass.storage.k8s.io/") || name === "requests.storage")
+    return ["persistentvolumeclaims", ""];
+  if (name.startsWith("services.")) return ["services", ""];
+  if (
+    [
+      "configmaps",
+      "persistentvolumeclaims",
+      "replicationcontrollers",
+      "resourcequotas",
+      "secrets",
+      "services",
+    ].includes(name)
+  )
+    return [name, ""];
+  return ["pods", ""];
+}

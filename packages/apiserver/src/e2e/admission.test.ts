@@ -1,0 +1,367 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
+import { kubectl } from "@boxship/testkit";
+import { type Answer, type ApiUnderTest, type Loose, startApi } from "../testing/api-under-test.ts";
+
+describe("admission", () => {
+  let api: ApiUnderTest;
+  let count = 0;
+  const send = (method: string, path: string, body?: object): Promise<Answer> => api.call(method, path, { body });
+  const make = async (path: string, body: object): Promise<Loose> => {
+    const made = await send("POST", path, body);
+    assert.equal(made.status, 201, made.text);
+    return made.json;
+  };
+  const refused = async (path: string, body: object, code: number, words: string): Promise<void> => {
+    const answer = await send("POST", path, body);
+    assert.equal(answer.status, code, answer.text);
+    assert.ok(answer.json["message"].includes(words), `${answer.json["message"]}\nhas not\n${words}`);
+  };
+  /** A namespace of the test's own. */
+  const namespace = async (labels: Record<string, string> = {}): Promise<string> => {
+    const name = `ns-${count++}`;
+    await make("/api/v1/namespaces", { metadata: { name, labels } });
+    return `/api/v1/namespaces/${name}`;
+  };
+  const pod = (spec: object = {}, container: object = {}, name = `pod-${count++}`) => ({
+    metadata: { name },
+    spec: { containers: [{ name: "a", image: "a", ...container }], ...spec },
+  });
+  before(async () => {
+    api = await startApi();
+  });
+  after(() => api?.[Symbol.asyncDispose]());
+
+  test("pods run as an account that exists, with its token at hand", async () => {
+    const at = await namespace();
+    const made = await make(`${at}/pods`, pod());
+    assert.equal(made.spec.serviceAccountName, "default");
+    const [volume] = made.spec.volumes;
+    assert.match(volume.name, /^kube-api-access-[a-z0-9]{5}$/);
+    assert.deepEqual(
+      volume.projected.sources.map((source: object) => Object.keys(source)[0]),
+      ["serviceAccountToken", "configMap", "downwardAPI"],
+    );
+    assert.deepEqual(made.spec.containers[0].volumeMounts, [
+      { name: volume.name, readOnly: true, mountPath: "/var/run/secrets/kubernetes.io/serviceaccount" },
+    ]);
+    const bare = await make(`${at}/pods`, pod({ automountServiceAccountToken: false }));
+    assert.equal(bare.spec.volumes, undefined);
+    const accounts = {
+      metadata: { name: "shy" },
+      automountServiceAccountToken: false,
+      imagePullSecrets: [{ name: "p" }],
+    };
+    await make(`${at}/serviceaccounts`, accounts);
+    const shy = await make(`${at}/pods`, pod({ serviceAccountName: "shy" }));
+    assert.deepEqual([shy.spec.volumes, shy.spec.imagePullSecrets], [undefined, [{ name: "p" }]]);
+    const words = `error looking up service account ${at.split("/").at(-1)}/none: serviceaccounts "none" not found`;
+    await refused(`${at}/pods`, pod({ serviceAccountName: "none" }), 403, words);
+    await refused("/api/v1/namespaces/nowhere/pods", pod(), 404, 'namespaces "nowhere" not found');
+  });
+
+  test("limit ranges give what is missing, and refuse what is too much", async () => {
+    const at = await namespace();
+    await make(`${at}/limitranges`, {
+      metadata: { name: "limits" },
+      spec: {
+        limits: [
+          {
+            type: "Container",
+            max: { cpu: "2", memory: "1Gi" },
+            min: { cpu: "100m" },
+            defaultRequest: { cpu: "200m" },
+          },
+          { type: "Pod", max: { cpu: "3" } },
+          { type: "PersistentVolumeClaim", min: { storage: "1Gi" }, max: { storage: "2Gi" } },
+        ],
+      },
+    });
+    const made = await make(`${at}/pods`, pod());
+    assert.deepEqual(made.spec.containers[0].resources, {
+      requests: { cpu: "200m", memory: "1Gi" },
+      limits: { cpu: "2", memory: "1Gi" },
+    });
+    assert.match(
+      made.metadata.annotations["kubernetes.io/limit-ranger"],
+      /^LimitRanger plugin set: cpu, memory request for container a; cpu, memory limit for container a$/,
+    );
+    const limits = (cpu: string) => ({ resources: { limits: { cpu } } });
+    await refused(
+      `${at}/pods`,
+      pod({}, limits("4")),
+      403,
+      "[maximum cpu usage per Container is 2, but limit is 4, maximum cpu usage per Pod is 3, but limit is 4]",
+    );
+    await refused(
+      `${at}/pods`,
+      pod({}, limits("50m")),
+      403,
+      "minimum cpu usage per Container is 100m, but request is 50m",
+    );
+    const claim = (storage: string) => ({
+      metadata: { name: `c-${count++}` },
+      spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage } } },
+    });
+    await make(`${at}/persistentvolumeclaims`, claim("2Gi"));
+    await refused(
+      `${at}/persistentvolumeclaims`,
+      claim("3Gi"),
+      403,
+      "maximum storage usage per PersistentVolumeClaim is 2Gi, but request is 3Gi",
+    );
+    const wrong = {
+      metadata: { name: "w" },
+      spec: { limits: [{ type: "Container", min: { cpu: "2" }, max: { cpu: "1" } }] },
+    };
+    await refused(`${at}/limitranges`, wrong, 422, "min value 2 is greater than max value 1");
+  });
+
+  test("quotas count, hold under many writers at once, and give back what is deleted", async () => {
+    const at = await namespace();
+    const quotas = `${at}/resourcequotas`;
+    const hard = { pods: "5", "requests.cpu": "1", "count/configmaps": "3", "services.nodeports": "1" };
+    await make(quotas, { metadata: { name: "q" }, spec: { hard } });
+    const used = async (): Promise<Loose> => (await send("GET", `${quotas}/q`)).json["status"]?.used;
+    const until = async (wanted: Record<string, string>): Promise<void> => {
+      for (let tries = 0; ; tries++) {
+        const now = await used();
+        if (Object.entries(wanted).every(([name, value]) => now?.[name] === value)) return;
+        assert.ok(tries < 500, `used ${JSON.stringify(now)}, wanted ${JSON.stringify(wanted)}`);
+        await wait(20);
+      }
+    };
+    const asks = (cpu: string) => ({ resources: { requests: { cpu } } });
+    await refused(`${at}/pods`, pod(), 403, "failed quota: q: must specify requests.cpu for: a");
+    await make(`${at}/pods`, pod({}, asks("600m"), "one"));
+    const more = `exceeded quota: q, requested: requests.cpu=600m, used: requests.cpu=600m, limited: requests.cpu=1`;
+    await refused(`${at}/pods`, pod({}, asks("600m")), 403, more);
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, () => send("POST", `${at}/pods`, pod({}, asks("10m")))),
+    );
+    assert.equal(
+      answers.filter(({ status }) => status === 201).length,
+      4,
+      "of twelve at once as many as there is room for",
+    );
+    await until({ pods: "5", "requests.cpu": "640m", "count/configmaps": "1" });
+    await send("DELETE", `${at}/pods/one?gracePeriodSeconds=0`);
+    await until({ pods: "4", "requests.cpu": "40m" });
+    const dry = await send("POST", `${at}/pods?dryRun=All`, pod({}, asks("900m")));
+    assert.equal(dry.status, 201);
+    await make(`${at}/pods`, pod({}, asks("900m")));
+    await make(`${at}/services`, { metadata: { name: "s" }, spec: { type: "NodePort", ports: [{ port: 80 }] } });
+    const service = { metadata: { name: "t" }, spec: { ports: [{ port: 80 }] } };
+    const made = await make(`${at}/services`, service);
+    const changed = await send("PUT", `${at}/services/t`, { ...made, spec: { ...made.spec, type: "NodePort" } });
+    assert.deepEqual(
+      [changed.status, /exceeded quota: q, requested: services\.nodeports=1/.test(changed.text)],
+      [403, true],
+    );
+    await send("PATCH", `${quotas}/q`, undefined);
+    const grown = { metadata: { name: "q" }, spec: { hard: { ...hard, secrets: "1" } } };
+    await send("PUT", `${quotas}/q`, grown);
+    await make(`${at}/secrets`, { metadata: { name: "a" } });
+    await refused(
+      `${at}/secrets`,
+      { metadata: { name: "b" } },
+      403,
+      "exceeded quota: q, requested: secrets=1, used: secrets=1, limited: secrets=1",
+    );
+    await make(quotas, { metadata: { name: "b" }, spec: { hard: { pods: "0" }, scopes: ["BestEffort"] } });
+    await send("DELETE", `${quotas}/q`);
+    await make(`${at}/pods`, pod({}, asks("1")));
+    await refused(`${at}/pods`, pod(), 403, "exceeded quota: b, requested: pods=1, used: pods=0, limited: pods=0");
+  });
+
+  test("priorities, default classes, tolerations, taints, runtime classes", async () => {
+    const at = await namespace();
+    const classes = "/apis/scheduling.k8s.io/v1/priorityclasses";
+    await make(classes, { metadata: { name: "usual" }, value: 7, globalDefault: true, preemptionPolicy: "Never" });
+    const made = await make(`${at}/pods`, pod());
+    assert.deepEqual(
+      [made.spec.priority, made.spec.priorityClassName, made.spec.preemptionPolicy],
+      [7, "usual", "Never"],
+    );
+    assert.deepEqual(
+      made.spec.tolerations.map((one: Loose) => [one.key, one.tolerationSeconds]),
+      [
+        ["node.kubernetes.io/not-ready", 300],
+        ["node.kubernetes.io/unreachable", 300],
+      ],
+    );
+    const second = { metadata: { name: "other" }, value: 8, globalDefault: true };
+    await refused(classes, second, 403, "PriorityClass usual is already marked as default. Only one default can exist");
+    await refused(`${at}/pods`, pod({ priorityClassName: "x" }), 403, "no PriorityClass with name x was found");
+    await refused(
+      `${at}/pods`,
+      pod({ priority: 3 }),
+      403,
+      "the integer value of priority (3) must not be provided in pod spec",
+    );
+    await send("DELETE", `${classes}/usual`);
+    const storage = "/apis/storage.k8s.io/v1/storageclasses";
+    const marked = { "storageclass.kubernetes.io/is-default-class": "true" };
+    await make(storage, { metadata: { name: "fast", annotations: marked }, provisioner: "x" });
+    const claim = { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } };
+    const claims = `${at}/persistentvolumeclaims`;
+    assert.equal((await make(claims, { metadata: { name: "a" }, spec: claim })).spec.storageClassName, "fast");
+    const none = await make(claims, { metadata: { name: "b" }, spec: { ...claim, storageClassName: "" } });
+    assert.equal(none.spec.storageClassName, "");
+    const node = await make("/api/v1/nodes", { metadata: { name: "fresh" } });
+    assert.deepEqual(node.spec.taints, [{ key: "node.kubernetes.io/not-ready", effect: "NoSchedule" }]);
+    await make("/apis/node.k8s.io/v1/runtimeclasses", {
+      metadata: { name: "vm" },
+      handler: "vm",
+      overhead: { podFixed: { cpu: "1" } },
+      scheduling: { nodeSelector: { vm: "yes" } },
+    });
+    const heavy = await make(`${at}/pods`, pod({ runtimeClassName: "vm" }));
+    assert.deepEqual([heavy.spec.overhead, heavy.spec.nodeSelector], [{ cpu: "1" }, { vm: "yes" }]);
+    await refused(`${at}/pods`, pod({ runtimeClassName: "x" }), 403, 'pod rejected: RuntimeClass "x" not found');
+  });
+
+  test("pods are as safe as their namespace asks for, at all three levels", async () => {
+    const label = "pod-security.kubernetes.io";
+    const restricted = await namespace({ [`${label}/enforce`]: "restricted" });
+    const safe = {
+      allowPrivilegeEscalation: false,
+      runAsNonRoot: true,
+      capabilities: { drop: ["ALL"] },
+      seccompProfile: { type: "RuntimeDefault" },
+    };
+    await make(`${restricted}/pods`, pod({}, { securityContext: safe }));
+    await refused(
+      `${restricted}/pods`,
+      pod(),
+      403,
+      'is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false (container "a" must set securityContext.allowPrivilegeEscalation=false), unrestricted capabilities (container "a" must set securityContext.capabilities.drop=["ALL"]), runAsNonRoot != true (pod or container "a" must set securityContext.runAsNonRoot=true), seccompProfile (pod or container "a" must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")',
+    );
+    const path = { volumes: [{ name: "h", hostPath: { path: "/" } }] };
+    await refused(
+      `${restricted}/pods`,
+      pod(path, { securityContext: safe }),
+      403,
+      'hostPath volumes (volume "h"), restricted volume types (volume "h" uses restricted volume type "hostPath")',
+    );
+    const root = { securityContext: { ...safe, runAsUser: 0 } };
+    await refused(`${restricted}/pods`, pod({}, root), 403, 'runAsUser=0 (container "a" must not set runAsUser=0)');
+    const baseline = await namespace({ [`${label}/enforce`]: "baseline", [`${label}/warn`]: "restricted" });
+    const warned = await send("POST", `${baseline}/pods`, pod());
+    assert.equal(warned.status, 201);
+    assert.match(String(warned.headers["warning"]), /would violate PodSecurity \\"restricted:latest\\"/);
+    const cases: readonly [object, object, string][] = [
+      [{ hostNetwork: true, hostPID: true }, {}, "host namespaces (hostNetwork=true, hostPID=true)"],
+      [
+        {},
+        { securityContext: { privileged: true } },
+        'privileged (container "a" must not set securityContext.privileged=true)',
+      ],
+      [{}, { ports: [{ containerPort: 1, hostPort: 80 }] }, 'hostPort (container "a" uses hostPort 80)'],
+      [
+        {},
+        { securityContext: { capabilities: { add: ["SYS_ADMIN"] } } },
+        'non-default capabilities (container "a" must not include "SYS_ADMIN" in securityContext.capabilities.add)',
+      ],
+      [
+        {},
+        { securityContext: { procMount: "Unmasked" } },
+        'procMount (container "a" must not set securityContext.procMount to "Unmasked")',
+      ],
+      [
+        { securityContext: { seLinuxOptions: { type: "spc_t", user: "u" } } },
+        {},
+        'seLinuxOptions (pod set forbidden securityContext.seLinuxOptions: type "spc_t"; user may not be set)',
+      ],
+      [
+        { securityContext: { sysctls: [{ name: "kernel.msgmax", value: "1" }] } },
+        {},
+        "forbidden sysctls (kernel.msgmax)",
+      ],
+      [
+        { securityContext: { seccompProfile: { type: "Unconfined" } } },
+        {},
+        'seccompProfile (pod must not set securityContext.seccompProfile.type to "Unconfined")',
+      ],
+      [
+        { securityContext: { windowsOptions: { hostProcess: true } } },
+        {},
+        "hostProcess (pod must not set securityContext.windowsOptions.hostProcess=true)",
+      ],
+      [
+        {},
+        { livenessProbe: { tcpSocket: { host: "other", port: 1 } } },
+        'probe or lifecycle host (container "a" uses probe or lifecycle host "other")',
+      ],
+      [
+        { securityContext: { appArmorProfile: { type: "Unconfined" } } },
+        {},
+        'forbidden AppArmor profile (pod must not set AppArmor profile type to "Unconfined")',
+      ],
+    ];
+    for (const [spec, container, words] of cases)
+      await refused(`${baseline}/pods`, pod(spec, container), 403, `violates PodSecurity "baseline:latest": ${words}`);
+    const deployments = restricted.replace("/api/v1", "/apis/apps/v1");
+    const template = { metadata: { labels: { a: "b" } }, spec: pod().spec };
+    const deployment = { metadata: { name: "d" }, spec: { selector: { matchLabels: { a: "b" } }, template } };
+    const made = await send("POST", `${deployments}/deployments`, deployment);
+    assert.deepEqual([made.status, /would violate PodSecurity/.test(String(made.headers["warning"]))], [201, true]);
+    const open = await namespace();
+    await make(`${open}/pods`, pod({ hostNetwork: true }, {}, "old"));
+    const stricter = await api.call("PATCH", open, {
+      body: { metadata: { labels: { [`${label}/enforce`]: "baseline" } } },
+      headers: { "content-type": "application/merge-patch+json" },
+    });
+    assert.match(
+      String(stricter.headers["warning"]),
+      /violate the new PodSecurity enforce level \\"baseline:latest\\".*old: host namespaces/,
+    );
+    await refused(
+      "/api/v1/namespaces",
+      { metadata: { name: "bad", labels: { [`${label}/enforce`]: "high" } } },
+      422,
+      "must be one of privileged, baseline, restricted",
+    );
+  });
+
+  test("approving a certificate needs the right to do so for its signer", async () => {
+    const path = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+    const spec = { request: "eA==", signerName: "example.com/one", usages: ["client auth"] };
+    const made = await make(path, { metadata: { name: "c" }, spec });
+    await make("/apis/rbac.authorization.k8s.io/v1/clusterroles", {
+      metadata: { name: "approver" },
+      rules: [
+        { apiGroups: ["certificates.k8s.io"], resources: ["certificatesigningrequests/approval"], verbs: ["update"] },
+      ],
+    });
+    await make("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", {
+      metadata: { name: "approver" },
+      roleRef: { kind: "ClusterRole", name: "approver" },
+      subjects: [{ kind: "User", name: "ann" }],
+    });
+    const body = { ...made, status: { conditions: [{ type: "Approved", status: "True", reason: "x", message: "x" }] } };
+    const approve = (headers: Record<string, string>) => api.call("PUT", `${path}/c/approval`, { body, headers });
+    const answer = await approve({ "impersonate-user": "ann" });
+    assert.deepEqual(
+      [answer.status, /not permitted to approve requests with signerName/.test(answer.text)],
+      [403, true],
+    );
+    assert.equal((await approve({})).status, 200);
+  });
+
+  test("kubectl shows quotas, and says what was refused", async (t) => {
+    const run = kubectl(api.kubeconfig, api.directory.join("home"));
+    if (run === undefined) return t.skip("kubectl cannot be had here");
+    await run(["create", "namespace", "counted"]);
+    await run(["create", "quota", "small", "--hard=pods=1,count/deployments.apps=2", "-n", "counted"]);
+    assert.equal((await run(["run", "a", "--image=a", "-n", "counted"])).status, 0);
+    const over = await run(["run", "b", "--image=b", "-n", "counted"]);
+    assert.match(
+      over.stderr,
+      /pods "b" is forbidden: exceeded quota: small, requested: pods=1, used: pods=1, limited: pods=1/,
+    );
+    const described = await run(["describe", "quota", "small", "-n", "counted"]);
+    assert.match(described.stdout, /pods +1 +1/);
+  });
+});

@@ -46,21 +46,23 @@ export class OidcTokens implements TokenAuthenticator, Disposable {
   }
 
   async #isSigned(token: UncheckedToken): Promise<boolean> {
-    const fits = (): boolean =>
-      this.#keys.some(
-        ({ id, open, algorithm }) =>
-          (token.keyId === "" || id === token.keyId) &&
-          (algorithm === "" || algorithm === token.algorithm) &&
-          isSignedBy(token, open),
-      );
-    if (fits()) return true;
+    if (await this.#fits(token)) return true;
     if (this.#keys.some(({ id }) => id === token.keyId)) return false;
     if (this.#asking === undefined && this.#clock.monotonic() - this.#asked >= ASKED_EVERY_MS) {
       this.#asked = this.#clock.monotonic();
       this.#asking = this.#fetchKeys().finally(() => (this.#asking = undefined));
     }
     await this.#asking;
-    return fits();
+    return await this.#fits(token);
+  }
+
+  async #fits(token: UncheckedToken): Promise<boolean> {
+    for (const { id, open, algorithm } of this.#keys) {
+      if (token.keyId !== "" && id !== token.keyId) continue;
+      if (algorithm !== "" && algorithm !== token.algorithm) continue;
+      if (await isSignedBy(token, open)) return true;
+    }
+    return false;
   }
 
   async #fetchKeys(): Promise<void> {

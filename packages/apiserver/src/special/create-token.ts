@@ -41,7 +41,7 @@ export async function createToken(context: ServerContext, request: ResourceReque
   const seconds = Number(valueAt(value, "spec", "expirationSeconds") ?? DEFAULT_SECONDS);
   const reference = valueAt(value, "spec", "boundObjectRef");
   const bound = isObject(reference) ? await boundObject(context, request, reference) : undefined;
-  const issued = context.tokens.issue({ account, audiences, seconds, ...(bound === undefined ? {} : { bound }) });
+  const issued = await context.tokens.issue({ account, audiences, seconds, ...(bound === undefined ? {} : { bound }) });
   return jsonReply(
     {
       kind: "TokenRequest",

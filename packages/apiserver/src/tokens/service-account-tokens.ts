@@ -55,12 +55,12 @@ export class ServiceAccountTokens implements TokenAuthenticator {
     this.issuer = issuer;
   }
 
-  issue({ account, audiences, seconds, bound }: TokenOrder): IssuedToken {
+  async issue({ account, audiences, seconds, bound }: TokenOrder): Promise<IssuedToken> {
     const now = Math.floor(this.#context().clock.now() / 1000);
     const { namespace = "", name = "" } = account.metadata;
     const extended =
       bound?.kind === "Pod" && seconds === PROJECTED_SECONDS && audiences.every((one) => one === this.issuer);
-    const token = this.keys.sign({
+    const token = await this.keys.sign({
       aud: [...audiences],
       exp: now + (extended ? EXTENDED_SECONDS : seconds),
       iat: now,
@@ -80,7 +80,7 @@ export class ServiceAccountTokens implements TokenAuthenticator {
   }
 
   async authenticateToken(text: string, audiences: readonly string[]): Promise<Identified | undefined> {
-    const token = this.keys.check(text);
+    const token = await this.keys.check(text);
     if (token === undefined || token.claims["iss"] !== this.issuer) return undefined;
     const { claims } = token;
     const own = valueAt(claims, PRIVATE);

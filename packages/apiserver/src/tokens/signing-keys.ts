@@ -53,18 +53,19 @@ export class SigningKeys {
     });
   }
 
-  sign(claims: JsonObject): string {
+  sign(claims: JsonObject): Promise<string> {
     const { secret, id } = this.#keys[0] as Key;
     return signToken(secret, id, claims);
   }
 
   /** The token, if one of the keys has signed it. */
-  check(text: string): UncheckedToken | undefined {
+  async check(text: string): Promise<UncheckedToken | undefined> {
     const token = readToken(text);
     if (token === undefined) return undefined;
     const named = this.#keys.filter(({ id }) => id === token.keyId);
     const tried = token.keyId === "" ? this.#keys : named;
-    return tried.some(({ open }) => isSignedBy(token, open)) ? token : undefined;
+    for (const { open } of tried) if (await isSignedBy(token, open)) return token;
+    return undefined;
   }
 
   get algorithms(): string[] {

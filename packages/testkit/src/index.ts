@@ -10,6 +10,7 @@ export * from "./image-fixture.ts";
 export * from "./kubectl.ts";
 export * from "./leak-check.ts";
 export * from "./log-receivers.ts";
+export * from "./podman.ts";
 export * from "./process.ts";
 export * from "./program.ts";
 export * from "./registry.ts";

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { NotFound, Semaphore, Unsupported } from "@boxship/base";
+import { InvalidArgument, NotFound, Semaphore, Unsupported } from "@boxship/base";
 import type { EngineContext } from "@boxship/engine";
 import { expandWord } from "@boxship/oci";
 import { buildCache, cacheMountStore } from "../cache/build-cache.ts";
@@ -382,7 +382,7 @@ async function readFile(session: BuildSession): Promise<void> {
     return;
   }
   const name = file.path ?? "Dockerfile";
-  throw new NotFound(`Cannot locate specified Dockerfile: ${name}`, {
+  throw new InvalidArgument(`Cannot locate specified Dockerfile: ${name}`, {
     subject: { kind: "containerfile", name },
     remedy: "name it with --file, a path in the build context",
   });

@@ -18,6 +18,7 @@ import type { AdmissionPlugin, Authenticator, Authorizer } from "./contract.ts";
 import { CustomKinds } from "./crd/custom-kinds.ts";
 import { DiscoveryDocuments } from "./discovery/discovery-documents.ts";
 import { handleRequest, type Listening } from "./http/handle-request.ts";
+import { RemoteHooks } from "./http/remote-hooks.ts";
 import { RequestMetrics } from "./http/request-metrics.ts";
 import type { Outgoing } from "./http/send-reply.ts";
 import { DefaultAccounts } from "./lifecycle/default-accounts.ts";
@@ -111,7 +112,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
     objects,
     kinds,
     admission: defaultPlugins(
-      { context: () => context, rbac: () => rbac, quotas: () => quotas },
+      { context: () => context, rbac: () => rbac, quotas: () => quotas, hooks: () => hooks },
       options.admission ?? [],
     ),
     authorizers: [mastersAuthorizer, ...(options.authorizers ?? []), rbac],
@@ -120,6 +121,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
     ending: ending.signal,
     leases: new ObjectLeases(store, clock),
   };
+  const hooks = stack.use(new RemoteHooks(() => context));
   const quotas = stack.use(new QuotaBook(context));
   const [namespaces, rest] = splitNamespaces(bootstrapObjects(options.serviceAddress, options.port));
   await ensureObjects(context, namespaces);

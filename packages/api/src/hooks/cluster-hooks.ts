@@ -401,8 +401,6 @@ export const CLUSTER_HOOKS: Readonly<Record<string, KindHooks>> = {
   "endpointslices.discovery.k8s.io": TRACKED,
   "flowschemas.flowcontrol.apiserver.k8s.io": TRACKED,
   "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": TRACKED,
-  "mutatingwebhookconfigurations.admissionregistration.k8s.io": TRACKED,
-  "validatingwebhookconfigurations.admissionregistration.k8s.io": TRACKED,
   "validatingadmissionpolicies.admissionregistration.k8s.io": TRACKED,
   "validatingadmissionpolicybindings.admissionregistration.k8s.io": TRACKED,
   "mutatingadmissionpolicies.admissionregistration.k8s.io": TRACKED,

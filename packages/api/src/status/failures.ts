@@ -13,7 +13,7 @@ import {
   Unsupported,
 } from "@boxship/base";
 import { asCause, asText, type FieldError } from "./field-error.ts";
-import { failureStatus, type Status, type StatusDetails, type StatusReason } from "./status.ts";
+import { failureStatus, STATUS_CODES, type Status, type StatusDetails, type StatusReason } from "./status.ts";
 
 /** A resource of a group, as messages name it: `deployments.apps`, `pods`. */
 export interface GroupResource {
@@ -70,6 +70,14 @@ function classOf(reason: StatusReason): new (message: string, details?: { cause?
 export function failure(reason: StatusReason, message: string, details?: StatusDetails, cause?: unknown): BoxshipError {
   const error = new (classOf(reason))(message, cause === undefined ? {} : { cause });
   statuses.set(error, failureStatus(reason, message, details));
+  return error;
+}
+
+/** An error that is answered with a status that somebody else has made. */
+export function failureOf(status: Status): BoxshipError {
+  const known = Object.entries(STATUS_CODES).find(([, code]) => code === status.code)?.[0];
+  const error = new (classOf((known ?? "BadRequest") as StatusReason))(status.message ?? "");
+  statuses.set(error, status);
   return error;
 }
 

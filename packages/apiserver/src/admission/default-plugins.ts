@@ -1,5 +1,6 @@
 import type { AdmissionPlugin } from "../contract.ts";
 import { celWarning } from "../crd/custom-kinds.ts";
+import type { RemoteHooks } from "../http/remote-hooks.ts";
 import { preventEscalation } from "../rbac/prevent-escalation.ts";
 import type { RbacAuthorizer } from "../rbac/rbac-authorizer.ts";
 import type { ServerContext } from "../server-context.ts";
@@ -17,35 +18,42 @@ import { runtimeClasses } from "./runtime-classes.ts";
 import { serviceAccounts } from "./service-accounts.ts";
 import { serviceAddresses } from "./service-addresses.ts";
 import { unservedWarning } from "./unserved-warning.ts";
+import { mutatingWebhooks, validatingWebhooks } from "./webhooks/webhook-plugins.ts";
 
 /** What the plugins look into; all of it is there before the first request. */
 export interface PluginContext {
   readonly context: () => ServerContext;
   readonly rbac: () => RbacAuthorizer;
   readonly quotas: () => QuotaBook;
+  readonly hooks: () => RemoteHooks;
 }
 
 /** What a default cluster has, in the order in which they are asked. Quotas are the last: they charge. */
 export function defaultPlugins(
-  { context, rbac, quotas }: PluginContext,
+  { context, rbac, quotas, hooks }: PluginContext,
   more: readonly AdmissionPlugin[],
 ): readonly AdmissionPlugin[] {
-  return [
+  const before: readonly AdmissionPlugin[] = [
     namespaceLifecycle(context),
     limitRanges(context),
     serviceAccounts(context),
     newNodeTaint,
-    podSecurity(context),
     priorities(context),
     defaultTolerations,
     ...defaultClasses(context),
-    claimResize(context),
     runtimeClasses(context),
+  ];
+  return [
+    ...before,
+    podSecurity(context),
+    claimResize(context),
     certificateRequests(context),
     preventEscalation(context, rbac),
     celWarning,
     unservedWarning,
     ...more,
+    mutatingWebhooks(context, hooks, () => before),
+    validatingWebhooks(context, hooks),
     serviceAddresses(context),
     resourceQuotas(quotas),
   ];

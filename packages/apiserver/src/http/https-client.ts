@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
+import { isIP } from "node:net";
 import { DeadlineExceeded, errorMessage, ResourceExhausted, Unavailable } from "@boxship/base";
 
 export interface HttpsClientOptions {
@@ -42,7 +43,8 @@ export class HttpsClient implements Disposable {
       ...(ca === undefined ? {} : { ca }),
       ...(certificate === undefined ? {} : { cert: certificate }),
       ...(key === undefined ? {} : { key }),
-      ...(serverName === undefined ? {} : { servername: serverName }),
+      // An address is no name that TLS could ask for.
+      ...(serverName === undefined || isIP(serverName) !== 0 ? {} : { servername: serverName }),
       rejectUnauthorized: !insecure,
     });
   }

@@ -1,6 +1,7 @@
 import { type Kind, statusOf } from "@boxship/api";
 import { asBoxshipError, type Timer } from "@boxship/base";
 import { SYSTEM_WRITE, systemRequest } from "../bootstrap/system-request.ts";
+import { NAMESPACE_CONTROLLER } from "../bootstrap/system-user.ts";
 import type { ServerContext } from "../server-context.ts";
 import type { Change } from "../storage/change.ts";
 import { objectKey } from "../storage/object-bytes.ts";
@@ -108,7 +109,8 @@ export class NamespaceCleaner implements Disposable, ChangeListener {
       const name = cached.key.slice(prefix.length);
       try {
         const options = { dryRun: false, preconditions: {}, propagationPolicy: "Background" as const };
-        const { gone } = await commitDelete(this.#context, systemRequest(kind, namespace, name), name, options);
+        const request = { ...systemRequest(kind, namespace, name), user: NAMESPACE_CONTROLLER };
+        const { gone } = await commitDelete(this.#context, request, name, options);
         if (!gone) left++;
       } catch (error) {
         if (statusOf(asBoxshipError(error))?.reason !== "NotFound") throw error;

@@ -35,6 +35,8 @@ export interface ApiUnderTest extends AsyncDisposable {
   readonly directory: TempDir;
   /** Path of the administrator's. */
   readonly kubeconfig: string;
+  /** Ends the server, and begins it again on what it has kept. */
+  restart(): Promise<void>;
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
 }
 
@@ -51,26 +53,34 @@ export async function startApi(options: Partial<ApiServerOptions> = {}, director
   const store = stack.use(await openSqliteStore({ path: temporary.join("state.db") }));
   const secrets = await EncryptedValues.open(temporary.join("keys"));
   const signingKeys = await SigningKeys.open(temporary.join("tokens.keys"));
-  const api = stack.use(
-    await openApiServer({
-      store,
-      certificates,
-      secrets,
-      signingKeys,
-      serviceAddress: SERVICE_ADDRESS,
-      port: 6443,
-      logger: silentLogger,
-      ...options,
-    }),
-  );
-  api.server.listen(0, "127.0.0.1");
-  await once(api.server, "listening");
-  const { port } = api.server.address() as AddressInfo;
-  stack.defer(() => {
-    api.stop();
-    api.closeConnections();
-    api.server.close();
-  });
+  let running: AsyncDisposableStack | undefined;
+  const listen = async (at: number): Promise<number> => {
+    await using starting = new AsyncDisposableStack();
+    const api = starting.use(
+      await openApiServer({
+        store,
+        certificates,
+        secrets,
+        signingKeys,
+        serviceAddress: SERVICE_ADDRESS,
+        port: 6443,
+        logger: silentLogger,
+        ...options,
+      }),
+    );
+    starting.defer(async () => {
+      api.stop();
+      api.closeConnections();
+      api.server.close();
+      if (api.server.listening) await once(api.server, "close");
+    });
+    api.server.listen(at, "127.0.0.1");
+    await once(api.server, "listening");
+    running = starting.move();
+    return (api.server.address() as AddressInfo).port;
+  };
+  stack.defer(async () => await running?.disposeAsync());
+  const port = await listen(0);
   const url = `https://127.0.0.1:${port}`;
   const config = temporary.join("kubeconfig");
   await writeFile(config, kubeconfig({ name: "test", server: url, certificates }), { mode: 0o600 });
@@ -89,6 +99,11 @@ export async function startApi(options: Partial<ApiServerOptions> = {}, director
     kubeconfig: config,
     call: (method, path, { body, headers = {}, anonymous = false } = {}) =>
       call(`${url}${path}`, method, anonymous ? nameless : named, body, headers),
+    async restart() {
+      await running?.disposeAsync();
+      running = undefined;
+      await listen(port);
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -1,0 +1,99 @@
+import { applyJsonPatch, deepEqual, failure, type Json, type Kind, type KubeObject } from "@boxship/api";
+import { errorMessage } from "@boxship/base";
+import type { AdmissionPlugin, AdmissionRequest } from "../../contract.ts";
+import type { RemoteHooks } from "../../http/remote-hooks.ts";
+import type { ServerContext } from "../../server-context.ts";
+import { decodeObject } from "../../verbs/decode-object.ts";
+import { defaultObject } from "../../verbs/finish-object.ts";
+import { inVersion, isExempt, matches } from "../matching/match-rules.ts";
+import { askWebhook } from "./ask-webhook.ts";
+import { type Webhook, webhooksOf } from "./webhook.ts";
+
+/** Who mutates before webhooks do, and again what they have changed. */
+type Mutators = () => readonly AdmissionPlugin[];
+
+/**
+ * Webhooks that change what is written, one after another in the order of their configurations' names. Where one has
+ * changed it, what mutated before is asked again, and so are those webhooks that want to see the changes of later ones.
+ */
+export function mutatingWebhooks(
+  context: () => ServerContext,
+  hooks: () => RemoteHooks,
+  before: Mutators,
+): AdmissionPlugin {
+  return {
+    name: "MutatingAdmissionWebhook",
+    async mutate(request) {
+      if (isExempt(request)) return;
+      const webhooks = await webhooksOf(context(), "mutating");
+      if (webhooks.length === 0) return;
+      /** The object as each left it. */
+      const seen = new Map<string, string>();
+      const ask = async (webhook: Webhook): Promise<void> => {
+        const kind = await asked(context(), request, webhook);
+        if (kind === undefined) return;
+        await mutateBy(hooks(), webhook, request, kind);
+        seen.set(webhook.id, JSON.stringify(request.object));
+      };
+      const first = JSON.stringify(request.object);
+      for (const webhook of webhooks) await ask(webhook);
+      if (JSON.stringify(request.object) === first) return;
+      for (const plugin of before()) await plugin.mutate?.(request);
+      for (const webhook of webhooks) {
+        if (webhook.reinvoked && seen.has(webhook.id) && seen.get(webhook.id) !== JSON.stringify(request.object))
+          await ask(webhook);
+      }
+    },
+  };
+}
+
+async function asked(context: ServerContext, request: AdmissionRequest, webhook: Webhook): Promise<Kind | undefined> {
+  return await matches(context, request, webhook.matching);
+}
+
+async function mutateBy(hooks: RemoteHooks, webhook: Webhook, request: AdmissionRequest, kind: Kind): Promise<void> {
+  const verdict = await askWebhook(hooks, webhook, request, kind);
+  if (verdict?.patch === undefined || request.object === null) return;
+  replaceObject(request, kind, verdict.patch, `admission webhook "${webhook.name}"`);
+}
+
+/** Applies a patch to the object of a request, in place. @throws InternalError naming whose patch it is */
+export function replaceObject(request: AdmissionRequest, kind: Kind, patch: Json, whose: string): void {
+  const { object } = request;
+  if (object === null) return;
+  let patched: KubeObject;
+  try {
+    const seen = inVersion(object, kind) as KubeObject;
+    const result = { ...(applyJsonPatch(seen, patch) as KubeObject), apiVersion: object.apiVersion };
+    patched = decodeObject(request.kind, result, { fieldValidation: "Ignore", warn: () => {} });
+  } catch (error) {
+    throw failure("InternalError", `Internal error occurred: ${whose}: ${errorMessage(error)}`);
+  }
+  putInPlace(request, patched);
+}
+
+/** Makes the request's object another one. */
+export function putInPlace({ object, kind }: AdmissionRequest, changed: KubeObject): void {
+  if (object === null || deepEqual(object, changed)) return;
+  for (const field of Object.keys(object)) delete object[field];
+  Object.assign(object, changed);
+  defaultObject(kind, object);
+}
+
+/** Webhooks that only say yes or no: all at once. */
+export function validatingWebhooks(context: () => ServerContext, hooks: () => RemoteHooks): AdmissionPlugin {
+  return {
+    name: "ValidatingAdmissionWebhook",
+    async validate(request) {
+      if (isExempt(request)) return;
+      const webhooks = await webhooksOf(context(), "validating");
+      const results = await Promise.allSettled(
+        webhooks.map(async (webhook) => {
+          const kind = await asked(context(), request, webhook);
+          if (kind !== undefined) await askWebhook(hooks(), webhook, request, kind);
+        }),
+      );
+      for (const result of results) if (result.status === "rejected") throw result.reason;
+    },
+  };
+}

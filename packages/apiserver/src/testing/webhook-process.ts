@@ -1,0 +1,88 @@
+import { createServer, type ServerOptions } from "node:https";
+import type { AddressInfo } from "node:net";
+
+/**
+ * A webhook of admission and conversion in a process of its own. Its parent sends it `{ key, cert }`; it answers with
+ * `{ port }`, and then tells every review that it gets as `{ path, review }`. What it says depends on the path.
+ */
+
+interface Review {
+  request: {
+    uid: string;
+    name?: string;
+    object?: { metadata?: { labels?: Record<string, string>; name?: string } };
+    objects?: Record<string, unknown>[];
+    desiredAPIVersion?: string;
+  };
+}
+
+const patchOf = (operations: unknown[]) => ({
+  patchType: "JSONPatch",
+  patch: Buffer.from(JSON.stringify(operations)).toString("base64"),
+});
+
+function label(review: Review, name: string, value: string) {
+  const labels = { ...review.request.object?.metadata?.labels, [name]: value };
+  return patchOf([{ op: "add", path: "/metadata/labels", value: labels }]);
+}
+
+function convert(object: Record<string, unknown>, version: string) {
+  const spec = { ...(object["spec"] as Record<string, unknown>) };
+  if (version.endsWith("/v2") && "host" in spec) {
+    const [name, port] = String(spec["host"]).split(":");
+    delete spec["host"];
+    Object.assign(spec, { name, port });
+  } else if (version.endsWith("/v1") && "name" in spec) {
+    const host = `${String(spec["name"])}:${String(spec["port"])}`;
+    delete spec["name"];
+    delete spec["port"];
+    Object.assign(spec, { host });
+  }
+  return { ...object, apiVersion: version, spec };
+}
+
+const ANSWERS: Readonly<Record<string, (review: Review) => object | string | undefined>> = {
+  "/label-a": (review) => ({ allowed: true, ...label(review, "a", "1") }),
+  /** Says whether it has seen the label of the other. */
+  "/label-b": (review) => ({
+    allowed: true,
+    ...label(review, "b", review.request.object?.metadata?.labels?.["a"] === undefined ? "alone" : "after-a"),
+  }),
+  "/strip-resources": () => ({
+    allowed: true,
+    ...patchOf([{ op: "add", path: "/spec/containers/-", value: { name: "sidecar", image: "s" } }]),
+  }),
+  "/bad-patch": () => ({ allowed: true, ...patchOf([{ op: "remove", path: "/nothing/here" }]) }),
+  "/allow": () => ({ allowed: true, warnings: ["I was asked"] }),
+  "/deny": () => ({ allowed: false, status: { message: "not today", code: 403, reason: "Forbidden" } }),
+  "/deny-plainly": () => ({ allowed: false }),
+  "/stall": () => undefined,
+  "/garbage": () => "<html>",
+  "/other-uid": () => ({ allowed: true, uid: "x" }),
+};
+
+process.once("message", (options: ServerOptions) => {
+  const server = createServer(options, (request, response) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => void chunks.push(chunk));
+    request.on("end", () => {
+      const path = (request.url ?? "").split("?")[0] ?? "";
+      const review = JSON.parse(Buffer.concat(chunks).toString()) as Review;
+      process.send?.({ path, url: request.url, host: request.headers.host, review });
+      response.setHeader("content-type", "application/json");
+      if (path === "/convert" || path === "/convert-badly") {
+        const { uid, objects = [], desiredAPIVersion = "" } = review.request;
+        const convertedObjects = path === "/convert" ? objects.map((one) => convert(one, desiredAPIVersion)) : [];
+        const result = path === "/convert" ? { status: "Success" } : { status: "Failure", message: "cannot" };
+        response.end(JSON.stringify({ ...review, response: { uid, result, convertedObjects } }));
+        return;
+      }
+      const said = ANSWERS[path]?.(review);
+      if (said === undefined) return;
+      if (typeof said === "string") response.end(said);
+      else response.end(JSON.stringify({ ...review, response: { uid: review.request.uid, ...said } }));
+    });
+  });
+  server.listen(0, "127.0.0.1", () => process.send?.({ port: (server.address() as AddressInfo).port }));
+});
+process.on("disconnect", () => process.exit(0));

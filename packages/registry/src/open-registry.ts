@@ -12,6 +12,8 @@ import { openS3Store } from "./blobs/s3/s3-store.ts";
 import type { RegistryFile } from "./config/registry-file.ts";
 import { Metrics } from "./http/metrics.ts";
 import { registryHandler } from "./http/registry-handler.ts";
+import { HANDSHAKE_TIMEOUT, limitServer, SERVER_OPTIONS } from "./http/server-limits.ts";
+import { SlowClients } from "./http/slow-clients.ts";
 import { Webhooks } from "./notify/webhooks.ts";
 import { Quotas } from "./policy/quotas.ts";
 import { retainTags } from "./policy/retain-tags.ts";
@@ -99,6 +101,10 @@ function openBlobs({ root, policy, clock = systemClock }: RegistryOptions): Prom
   return openS3Store({ ...s3, staging: root, clock });
 }
 
+function tlsOptions({ certificate, key }: TlsTexts) {
+  return { ...SERVER_OPTIONS, cert: certificate, key, handshakeTimeout: HANDSHAKE_TIMEOUT };
+}
+
 /** A bucket may move to another host, but not be another one. */
 function placeOf({ storage }: RegistryFile): string {
   if (storage === undefined) return "its own directory";
@@ -144,18 +150,16 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     quotas: () => quotas.usage(),
     uploads: () => uploads.count(),
   });
+  const slowClients = stack.use(new SlowClients(clock));
   const listener = shared?.listener;
   const handler = registryHandler(
-    { repositories, uploads, access, deletion, listener, upstreams, webhooks, metrics },
+    { repositories, uploads, access, deletion, listener, upstreams, webhooks, metrics, slowClients },
     logger,
   );
   const answer = (...call: Parameters<typeof handler>) => void handler(...call);
   const { tls } = options;
-  const server =
-    tls === undefined ? createServer(answer) : createTlsServer({ cert: tls.certificate, key: tls.key }, answer);
-  // Large blobs take as long as they take; a sender that stands still is ended.
-  server.requestTimeout = 0;
-  server.timeout = 120_000;
+  const server = tls === undefined ? createServer(SERVER_OPTIONS, answer) : createTlsServer(tlsOptions(tls), answer);
+  limitServer(server);
   const watcher: RemovalWatcher = {
     operations: (removed) => webhooks.operations({ action: "delete", user: "", ...removed }),
     removed: (repository, size) => {

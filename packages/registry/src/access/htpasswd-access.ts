@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Clock, InvalidArgument, PermissionDenied, systemClock } from "@boxship/base";
 import { compare } from "bcryptjs";
+import { originOf } from "../http/origin.ts";
 import type { Access, Action } from "./contract.ts";
 import { ANONYMOUS, compileRules, type Rule } from "./rules.ts";
 import { type Grant, parseScope, Tokens } from "./tokens.ts";
@@ -65,8 +66,7 @@ export function htpasswdAccess(options: HtpasswdAccessOptions): Access {
     },
 
     challenge(request, action, repository) {
-      const scheme = "encrypted" in request.socket ? "https" : "http";
-      const realm = `${scheme}://${request.headers.host ?? "localhost"}/token`;
+      const realm = `${originOf(request)}/token`;
       const actions = action === "push" ? "pull,push" : action;
       const scope = repository === "" ? "" : `,scope="repository:${repository}:${actions}"`;
       return `Bearer realm="${realm}",service="${service}"${scope}`;

@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { errorMessage, type Logger } from "@boxship/base";
 import type { EngineContext } from "@boxship/engine";
+import { limitServer, SERVER_OPTIONS } from "../http/server-limits.ts";
 import { openRegistry, type Registry } from "../open-registry.ts";
 import { engineImages, engineListener } from "./engine-images.ts";
 
@@ -54,9 +55,8 @@ export function openEngineRegistry({ engine, root, logger }: EngineRegistryOptio
     blobs: async () => (existsSync(join(root, "index.db")) ? (await open()).kept() : []),
     isNew: (digest) => registry?.isNew(digest as Parameters<Registry["isNew"]>[0]) === true,
   });
-  const server = createServer((request, response) => void forward(open, request, response));
-  server.requestTimeout = 0;
-  server.timeout = 120_000;
+  const server = createServer(SERVER_OPTIONS, (request, response) => void forward(open, request, response));
+  limitServer(server);
   return {
     server,
     open,

@@ -9,6 +9,7 @@ import type { RepositoryStore } from "../store/repository-store.ts";
 import type { Uploads } from "../store/uploads.ts";
 import type { PullThrough } from "../upstream/pull-through.ts";
 import type { Metrics } from "./metrics.ts";
+import type { SlowClients } from "./slow-clients.ts";
 
 /** What routes work on. */
 export interface RegistryParts {
@@ -21,6 +22,7 @@ export interface RegistryParts {
   readonly upstreams: PullThrough;
   readonly webhooks: Webhooks;
   readonly metrics: Metrics;
+  readonly slowClients: SlowClients;
 }
 
 /** One request on its way through a route. */

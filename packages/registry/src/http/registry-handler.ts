@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { asBoxshipError, type Logger, Unsupported } from "@boxship/base";
 import type { Action } from "../access/contract.ts";
 import type { Call, RegistryParts } from "./call.ts";
@@ -15,7 +16,11 @@ interface Asked {
 export function registryHandler(parts: RegistryParts, logger: Logger) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     response.setHeader("docker-distribution-api-version", "registry/2.0");
-    const { url = "", method = "" } = request;
+    // What somebody pushed is never a page, whatever it looks like.
+    response.setHeader("x-content-type-options", "nosniff");
+    parts.slowClients.watch(request, response);
+    const { method = "" } = request;
+    const url = originForm(request.url ?? "");
     const place = url.indexOf("?");
     const [path, search] = place === -1 ? [url, ""] : [url.slice(0, place), url.slice(place + 1)];
     let asked: Asked | undefined;
@@ -23,9 +28,11 @@ export function registryHandler(parts: RegistryParts, logger: Logger) {
     const measure = measuring(parts, request, response, () => found?.name ?? "none");
     try {
       found = findRoute(path);
-      const route = found.methods[method];
+      // What can be fetched can be asked for without its content (RFC 9110, section 9.1).
+      const route = found.methods[method === "HEAD" ? "GET" : method];
       if (route === undefined) {
-        response.setHeader("allow", Object.keys(found.methods).join(", "));
+        const known = Object.keys(found.methods).flatMap((name) => (name === "GET" ? ["GET", "HEAD"] : name));
+        response.setHeader("allow", known.join(", "));
         throw new Unsupported(`${method} is not possible here`, { subject: { kind: "method", name: path } });
       }
       const query = new URLSearchParams(search);
@@ -39,6 +46,13 @@ export function registryHandler(parts: RegistryParts, logger: Logger) {
       measure();
     }
   };
+}
+
+/** Proxies may ask with the whole address (RFC 9112, section 3.2.2). */
+function originForm(target: string): string {
+  const [, rest] = /^https?:\/\/[^/?#]*(.*)$/is.exec(target) ?? [];
+  if (rest === undefined) return target;
+  return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
 /** A client that knows a repository by its own registry's name (OCI distribution spec 1.1, "Registry Proxying"). */
@@ -89,19 +103,23 @@ function makeCall(
   };
 }
 
+/** What of a connection has been counted already. */
+const counted = new WeakMap<Socket, { readonly read: number; readonly written: number }>();
+
 function measuring(
   { metrics }: RegistryParts,
-  request: IncomingMessage,
+  { socket, method = "" }: IncomingMessage,
   response: ServerResponse,
   route: () => string,
 ): () => void {
-  const { socket } = request;
-  const [read, written] = [socket.bytesRead, socket.bytesWritten];
   const ended = metrics.request();
   return () => {
-    ended(route(), request.method ?? "", response.statusCode);
-    metrics.transferred("in", socket.bytesRead - read);
-    metrics.transferred("out", socket.bytesWritten - written);
+    ended(route(), method, response.statusCode);
+    const { read, written } = counted.get(socket) ?? { read: 0, written: 0 };
+    const { bytesRead, bytesWritten } = socket;
+    counted.set(socket, { read: bytesRead, written: bytesWritten });
+    metrics.transferred("in", bytesRead - read);
+    metrics.transferred("out", bytesWritten - written);
   };
 }
 

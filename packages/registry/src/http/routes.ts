@@ -37,7 +37,7 @@ const WITHIN: readonly { readonly name: string; readonly pattern: RegExp; readon
   {
     name: "manifest",
     pattern: /^\/v2\/(.+)\/manifests\/([^/]+)$/,
-    methods: { GET: manifestGet, HEAD: manifestGet, PUT: manifestPut, DELETE: manifestDelete },
+    methods: { GET: manifestGet, PUT: manifestPut, DELETE: manifestDelete },
   },
   { name: "uploads", pattern: /^\/v2\/(.+)\/blobs\/uploads\/?()$/, methods: { POST: uploadStart } },
   {
@@ -48,20 +48,20 @@ const WITHIN: readonly { readonly name: string; readonly pattern: RegExp; readon
   {
     name: "blob",
     pattern: /^\/v2\/(.+)\/blobs\/([^/]+)$/,
-    methods: { GET: blobGet, HEAD: blobGet, DELETE: blobDelete },
+    methods: { GET: blobGet, DELETE: blobDelete },
   },
   { name: "tags", pattern: /^\/v2\/(.+)\/tags\/list()$/, methods: { GET: tagsList } },
   { name: "referrers", pattern: /^\/v2\/(.+)\/referrers\/([^/]+)$/, methods: { GET: referrers } },
 ];
 
 const WHOLE: Readonly<Record<string, Pick<Found, "name" | "methods">>> = {
-  "/v2": { name: "version", methods: { GET: version, HEAD: version } },
-  "/v2/": { name: "version", methods: { GET: version, HEAD: version } },
+  "/v2": { name: "version", methods: { GET: version } },
+  "/v2/": { name: "version", methods: { GET: version } },
   "/token": { name: "token", methods: { GET: tokenGet } },
   "/v2/_catalog": { name: "catalog", methods: { GET: catalog } },
   "/v1/search": { name: "search", methods: { GET: search } },
   "/metrics": { name: "metrics", methods: { GET: metricsGet } },
-  "/": { name: "page", methods: { GET: home, HEAD: home } },
+  "/": { name: "page", methods: { GET: home } },
   "/ui/": { name: "page", methods: { GET: repositoriesPage } },
   "/ui/repository": { name: "page", methods: { GET: repositoryPage } },
   "/ui/manifest": { name: "page", methods: { GET: manifestPage } },
@@ -76,7 +76,12 @@ export function findRoute(encoded: string): Found {
   for (const { name, pattern, methods } of WITHIN) {
     const match = pattern.exec(path);
     if (match === null) continue;
-    return { name, methods, repository: RepositoryStore.checkName(match[1] ?? ""), reference: match[2] ?? "" };
+    return {
+      name,
+      methods,
+      repository: RepositoryStore.checkName(match[1] ?? ""),
+      reference: match[2] ?? "",
+    };
   }
   throw unknownPath(path);
 }

@@ -18,6 +18,7 @@ const INVALID: Readonly<Record<string, string>> = {
   manifest: "MANIFEST_INVALID",
   "manifest blob": "MANIFEST_BLOB_UNKNOWN",
   repository: "NAME_INVALID",
+  size: "SIZE_INVALID",
   tag: "TAG_INVALID",
 };
 

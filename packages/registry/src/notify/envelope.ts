@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { hostname } from "node:os";
+import { originOf } from "../http/origin.ts";
 
 export type EventAction = "push" | "pull" | "mount" | "delete";
 
@@ -35,9 +36,7 @@ export function wireEvent(
   now: number,
 ): Readonly<Record<string, unknown>> {
   const { action, repository, digest, mediaType, size, tag, fromRepository, user } = event;
-  const host = request?.headers.host ?? "";
   const place = mediaType === "application/octet-stream" ? "blobs" : "manifests";
-  const scheme = request !== undefined && "encrypted" in request.socket ? "https" : "http";
   return {
     id: randomUUID(),
     timestamp: new Date(now).toISOString(),
@@ -47,7 +46,9 @@ export function wireEvent(
       ...(size !== undefined && { size, length: size }),
       ...(digest !== undefined && { digest }),
       // What is deleted is nowhere, and of no type.
-      ...(mediaType !== undefined && { url: `${scheme}://${host}/v2/${repository}/${place}/${digest}` }),
+      ...(mediaType !== undefined && {
+        url: `${request === undefined ? "" : originOf(request)}/v2/${repository}/${place}/${digest}`,
+      }),
       repository,
       ...(fromRepository !== undefined && { fromRepository }),
       ...(tag !== undefined && { tag }),

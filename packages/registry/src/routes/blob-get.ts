@@ -4,6 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { Internal, Unavailable } from "@boxship/base";
 import type { BlobReader, Digest } from "@boxship/oci";
 import { type Call, digestArgument } from "../http/call.ts";
+import { isKnown } from "../http/conditions.ts";
 import type { FollowedBlob } from "../upstream/blob-downloads.ts";
 
 /** Blobs up to this size are read at once. */
@@ -44,13 +45,14 @@ export async function blobGet(call: Call): Promise<void> {
     "accept-ranges": "bytes",
     "cache-control": "max-age=31536000",
   };
-  if (request.headers["if-none-match"] === headers.etag) {
+  if (isKnown(request.headers["if-none-match"], headers.etag)) {
     response.writeHead(304, headers).end();
     return;
   }
   await using reader = await repositories.content.open(digest);
   const { size } = reader;
-  const range = byteRange(request.headers.range, size);
+  // Ranges are of what is fetched (RFC 9110, section 14.2).
+  const range = request.method === "HEAD" ? undefined : byteRange(request.headers.range, size);
   if (range === "none") {
     response.writeHead(416, { "content-range": `bytes */${size}`, "content-length": "0" }).end();
     return;

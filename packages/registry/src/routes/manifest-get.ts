@@ -1,5 +1,6 @@
 import { isDigest, MediaType } from "@boxship/oci";
 import type { Call } from "../http/call.ts";
+import { isKnown } from "../http/conditions.ts";
 
 /** `GET|HEAD /v2/{name}/manifests/{reference}` */
 export async function manifestGet(call: Call): Promise<void> {
@@ -13,7 +14,7 @@ export async function manifestGet(call: Call): Promise<void> {
     "docker-content-digest": digest,
     etag: `"${digest}"`,
   };
-  if (call.request.headers["if-none-match"] === headers.etag) {
+  if (isKnown(call.request.headers["if-none-match"], headers.etag)) {
     call.response.writeHead(304, { etag: headers.etag, "docker-content-digest": digest }).end();
     return;
   }

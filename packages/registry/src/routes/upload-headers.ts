@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import { InvalidArgument } from "@boxship/base";
 import type { Digest } from "@boxship/oci";
 import { type Call, empty, warningOf } from "../http/call.ts";
@@ -22,13 +23,26 @@ export async function finished(call: Call, digest: Digest, fromRepository?: stri
   empty(call, 201, { ...warningOf(call), location, "docker-content-digest": digest });
 }
 
-/** The first byte that a piece says it has; undefined where it does not say. @throws InvalidArgument */
-export function rangeStart(header: string | undefined): number | undefined {
+/**
+ * The first byte that a piece says it has; undefined where it does not say.
+ *
+ * @throws InvalidArgument for no range, and for one of another length than the piece
+ */
+export function rangeStart({ headers }: IncomingMessage): number | undefined {
+  const { "content-range": header, "content-length": length } = headers;
   if (header === undefined) return undefined;
   const match = /^(?:bytes[ =])?(\d{1,15})-(\d{1,15})(?:\/.*)?$/.exec(header);
   const [start, end] = [Number(match?.[1]), Number(match?.[2])];
-  if (match !== null && start <= end + 1) return start;
-  throw new InvalidArgument(`invalid content range ${JSON.stringify(header)}`, {
-    subject: { kind: "upload range", name: header },
-  });
+  if (match === null || start > end + 1) {
+    throw new InvalidArgument(`invalid content range ${JSON.stringify(header)}`, {
+      subject: { kind: "upload range", name: header },
+    });
+  }
+  // There is no range for nothing: clients write what they like.
+  if (length !== undefined && length !== "0" && Number(length) !== end - start + 1) {
+    throw new InvalidArgument(`${length} bytes are not the range ${header}`, {
+      subject: { kind: "size", name: length },
+    });
+  }
+  return start;
 }

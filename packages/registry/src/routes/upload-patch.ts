@@ -5,11 +5,6 @@ import { rangeStart, uploadAt } from "./upload-headers.ts";
 export async function uploadPatch(call: Call): Promise<void> {
   await call.allow("push");
   const { repository, reference, uploads, request } = call;
-  const offset = await uploads.append(
-    repository,
-    reference,
-    bodyOf(request),
-    rangeStart(request.headers["content-range"]),
-  );
+  const offset = await uploads.append(repository, reference, bodyOf(request), rangeStart(request));
   empty(call, 202, uploadAt(repository, reference, offset));
 }

@@ -6,6 +6,6 @@ export async function uploadPut(call: Call): Promise<void> {
   await call.allow("push");
   const digest = digestArgument(call.query.get("digest"));
   const { repository, reference, request, uploads } = call;
-  await uploads.finish(repository, reference, bodyOf(request), digest, rangeStart(request.headers["content-range"]));
+  await uploads.finish(repository, reference, bodyOf(request), digest, rangeStart(request));
   await finished(call, digest);
 }

@@ -32,7 +32,13 @@ export async function uploadStart(call: Call): Promise<void> {
     empty(call, 202, uploadAt(repository, id, 0));
     return;
   }
-  await uploads.finish(repository, id, bodyOf(request), digest);
+  try {
+    await uploads.finish(repository, id, bodyOf(request), digest);
+  } catch (error) {
+    // The client does not know its name, and cannot go on with it.
+    await uploads.cancel(repository, id).catch(() => {});
+    throw error;
+  }
   await finished(call, digest);
 }
 

@@ -123,7 +123,6 @@ ${content}</body></html>
     "content-type": "text/html; charset=utf-8",
     "content-length": String(Buffer.byteLength(text)),
     "content-security-policy": POLICY,
-    "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
   });

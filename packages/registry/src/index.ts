@@ -1,6 +1,7 @@
 export { type AccessFile, parseAccessFile } from "./access/access-file.ts";
 export { type Access, type Action, openAccess } from "./access/contract.ts";
 export { type HtpasswdAccessOptions, htpasswdAccess } from "./access/htpasswd-access.ts";
+export { refreshKey } from "./access/refresh-tokens.ts";
 export type { Rule } from "./access/rules.ts";
 export { parseRegistryFile, type RegistryFile } from "./config/registry-file.ts";
 export {

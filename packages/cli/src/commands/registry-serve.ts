@@ -8,6 +8,7 @@ import {
   type Registry,
   type RegistryOptions,
   readTlsFiles,
+  refreshKey,
   type TlsFiles,
   watchTlsFiles,
 } from "@boxship/registry";
@@ -42,7 +43,7 @@ export const command = defineCommand({
     const logger = createLogger();
     await using registry = await openRegistry({
       root: flags.root,
-      ...readAccess(flags.htpasswd, flags["access-file"]),
+      ...readAccess(flags.htpasswd, flags["access-file"], flags.root),
       ...(tls !== undefined && { tls: readTlsFiles(tls) }),
       policy,
       deletion: !flags["no-delete"],
@@ -82,12 +83,13 @@ function tlsFiles(certificate: string, key: string): TlsFiles | undefined {
   return { certificate, key };
 }
 
-function readAccess(htpasswd: string, rules: string): Pick<RegistryOptions, "access"> {
+function readAccess(htpasswd: string, rules: string, root: string): Pick<RegistryOptions, "access"> {
   if (htpasswd === "" && rules === "") return {};
   const file = rules === "" ? undefined : parseAccessFile(readText(rules), rules);
   return {
     access: htpasswdAccess({
       htpasswd: htpasswd === "" ? "" : readText(htpasswd),
+      key: refreshKey(root),
       ...(file !== undefined && { rules: file.rules, groups: file.groups }),
     }),
   };

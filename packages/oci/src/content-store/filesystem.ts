@@ -27,6 +27,7 @@ import type {
   SweepResult,
 } from "./contract.ts";
 import { openIngest } from "./ingest.ts";
+import { Leases } from "./leases.ts";
 import { readIngestName, StorePaths } from "./paths.ts";
 
 export interface FilesystemStoreOptions {
@@ -96,7 +97,7 @@ class FilesystemStore implements ContentStore {
   /** Orders publishing and removing of one digest. */
   readonly #changes = new KeyedMutex();
   readonly #removing = new Map<Digest, Promise<unknown>>();
-  readonly #leases = new Map<Digest, number>();
+  readonly #leases = new Leases();
   /** Where the running sweep stopped. */
   #sweepAfter = "";
 
@@ -232,22 +233,7 @@ class FilesystemStore implements ContentStore {
   }
 
   lease(): Lease {
-    const held = new Set<Digest>();
-    return {
-      add: (digest) => {
-        if (held.has(digest)) return;
-        held.add(digest);
-        this.#leases.set(digest, (this.#leases.get(digest) ?? 0) + 1);
-      },
-      [Symbol.dispose]: () => {
-        for (const digest of held) {
-          const left = (this.#leases.get(digest) ?? 1) - 1;
-          if (left === 0) this.#leases.delete(digest);
-          else this.#leases.set(digest, left);
-        }
-        held.clear();
-      },
-    };
+    return this.#leases.lease();
   }
 
   async sweep(isReferenced: (digest: Digest) => boolean, options: SweepOptions = {}): Promise<SweepResult> {

@@ -10,6 +10,10 @@ export interface IssuedToken {
   readonly expires_in: number;
   /** RFC 3339. */
   readonly issued_at: string;
+  /** What is granted of what was asked for; only by `POST`. */
+  readonly scope?: string;
+  /** Good for further tokens; only where it was asked for. */
+  readonly refresh_token?: string;
 }
 
 /** Who may do what. */
@@ -28,9 +32,16 @@ export interface Access {
    * `GET /token`: for credentials, or none, a token that carries what its owner may do of what is asked for
    * (distribution's token authentication).
    *
+   * @param offline whether a refresh token is asked for, too
    * @throws PermissionDenied for wrong credentials
    */
-  issueToken?(request: IncomingMessage, scopes: readonly string[]): Promise<IssuedToken>;
+  issueToken?(request: IncomingMessage, scopes: readonly string[], offline: boolean): Promise<IssuedToken>;
+  /**
+   * `POST /token`: the same by OAuth 2, for a password or a refresh token in a form.
+   *
+   * @throws PermissionDenied for wrong credentials, InvalidArgument for a form that is none
+   */
+  exchangeToken?(form: URLSearchParams): Promise<IssuedToken>;
 }
 
 /** Everybody may do everything. */

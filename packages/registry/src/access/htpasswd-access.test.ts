@@ -72,7 +72,7 @@ test("a token carries what its owner may do of what was asked, for a while, and 
   ];
   const access = htpasswdAccess({ htpasswd, rules, clock });
   const issue = async (from: IncomingMessage, ...scopes: string[]) => {
-    const { token } = (await access.issueToken?.(from, scopes)) ?? assert.fail();
+    const { token } = (await access.issueToken?.(from, scopes, false)) ?? assert.fail();
     return { headers: { authorization: `Bearer ${token}` } } as IncomingMessage;
   };
   const may = (bearer: IncomingMessage, action: Action, repository: string, by: Access = access) =>

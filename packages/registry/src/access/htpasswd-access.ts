@@ -1,13 +1,23 @@
-import { createHash } from "node:crypto";
-import { type Clock, InvalidArgument, PermissionDenied, systemClock } from "@boxship/base";
+import { createHash, randomBytes } from "node:crypto";
+import {
+  type Clock,
+  InvalidArgument,
+  PermissionDenied,
+  ResourceExhausted,
+  Semaphore,
+  systemClock,
+} from "@boxship/base";
 import { compare } from "bcryptjs";
 import { originOf } from "../http/origin.ts";
 import type { Access, Action } from "./contract.ts";
+import { RefreshTokens } from "./refresh-tokens.ts";
 import { ANONYMOUS, compileRules, type Rule } from "./rules.ts";
-import { type Grant, parseScope, Tokens } from "./tokens.ts";
+import { formatScope, type Grant, parseScope, Tokens } from "./tokens.ts";
 
 /** How many passwords that were right are remembered, hashed, so that not each request costs a bcrypt. */
 const REMEMBERED = 1000;
+/** So many passwords may wait to be checked: each costs the processor as much as its hash was made to. */
+const MOST_CHECKS = 100;
 /** What an unknown user's password is compared with, so that guessing names takes as long as guessing passwords. */
 const NOBODY = "$2b$10$CwTycUXWue0Thq9StjUM0uJ8.S0F2vIe3w0a8L0y8u3n1m7Y3Z1Oi";
 
@@ -20,6 +30,8 @@ export interface HtpasswdAccessOptions {
   readonly groups?: Readonly<Record<string, readonly string[]>>;
   /** Name that tokens are issued for. @default "boxship" */
   readonly service?: string;
+  /** Signs refresh tokens; see {@link refreshKey}. @default one of this process */
+  readonly key?: Uint8Array;
   readonly clock?: Clock;
 }
 
@@ -36,7 +48,9 @@ export function htpasswdAccess(options: HtpasswdAccessOptions): Access {
     service = "boxship",
     clock = systemClock,
   } = options;
-  const passwords = new Passwords(readHtpasswd(options.htpasswd));
+  const hashes = readHtpasswd(options.htpasswd);
+  const passwords = new Passwords(hashes);
+  const refreshTokens = new RefreshTokens(options.key ?? randomBytes(32), service, hashes);
   const allows = compileRules(rules, groups);
   const tokens = new Tokens(service, clock);
 
@@ -72,16 +86,40 @@ export function htpasswdAccess(options: HtpasswdAccessOptions): Access {
       return `Bearer realm="${realm}",service="${service}"${scope}`;
     },
 
-    async issueToken(request, scopes) {
+    async issueToken(request, scopes, offline) {
       const user = await passwords.check(request.headers.authorization);
-      const asked = scopes.map(parseScope).filter((grant) => grant !== undefined);
-      const grants = asked.map(({ repository, actions }) => ({
-        repository,
-        actions: actions.filter((action) => allows(user, action, repository)),
-      }));
-      return tokens.issue(user, grants);
+      const token = await tokens.issue(user, grantsOf(user, scopes));
+      return offline && user !== ANONYMOUS ? { ...token, refresh_token: await refreshTokens.issue(user) } : token;
+    },
+
+    async exchangeToken(form) {
+      const user = await userOf(form);
+      const grants = grantsOf(user, (form.get("scope") ?? "").split(" "));
+      const granted = grants.filter(({ actions }) => actions.length > 0).map(formatScope);
+      const given = form.get("refresh_token");
+      const offline = form.get("access_type") === "offline";
+      const refresh = given ?? (offline ? await refreshTokens.issue(user) : undefined);
+      const token = { ...(await tokens.issue(user, grants)), scope: granted.join(" ") };
+      return refresh === undefined ? token : { ...token, refresh_token: refresh };
     },
   };
+
+  function grantsOf(user: string, scopes: readonly string[]): readonly Grant[] {
+    const asked = scopes.map(parseScope).filter((grant) => grant !== undefined);
+    return asked.map(({ repository, actions }) => ({
+      repository,
+      actions: actions.filter((action) => allows(user, action, repository)),
+    }));
+  }
+
+  async function userOf(form: URLSearchParams): Promise<string> {
+    const kind = form.get("grant_type") ?? "";
+    if (kind === "refresh_token") return refreshTokens.verify(form.get("refresh_token") ?? "");
+    if (kind === "password") return passwords.verify(form.get("username") ?? "", form.get("password") ?? "");
+    throw new InvalidArgument(`grant_type must be password or refresh_token, not ${JSON.stringify(kind)}`, {
+      subject: { kind: "grant_type", name: kind },
+    });
+  }
 }
 
 function includes(grants: readonly Grant[], action: Action, repository: string): boolean {
@@ -91,6 +129,8 @@ function includes(grants: readonly Grant[], action: Action, repository: string):
 class Passwords {
   readonly #hashes: ReadonlyMap<string, string>;
   readonly #known = new Set<string>();
+  readonly #slots = new Semaphore(2);
+  #checking = 0;
 
   constructor(hashes: ReadonlyMap<string, string>) {
     this.#hashes = hashes;
@@ -102,12 +142,27 @@ class Passwords {
     const [, encoded = ""] = /^Basic +([A-Za-z0-9+/]+=*)$/i.exec(header) ?? [];
     const credentials = Buffer.from(encoded, "base64").toString("utf8");
     const colon = credentials.indexOf(":");
-    const [user, password] = [credentials.slice(0, Math.max(0, colon)), credentials.slice(colon + 1)];
+    return this.verify(credentials.slice(0, Math.max(0, colon)), credentials.slice(colon + 1));
+  }
+
+  /** @returns the user @throws PermissionDenied, ResourceExhausted where too many are being checked */
+  async verify(user: string, password: string): Promise<string> {
     const hash = this.#hashes.get(user);
-    const proof = createHash("sha256").update(`${hash}\0${credentials}`).digest("base64");
+    const proof = createHash("sha256").update(`${hash}\0${user}:${password}`).digest("base64");
     if (hash !== undefined && this.#known.has(proof)) return user;
-    const right = await compare(password, hash ?? NOBODY);
-    if (!right || hash === undefined || colon === -1) throw refused("wrong user name or password");
+    if (this.#checking >= MOST_CHECKS) {
+      throw new ResourceExhausted("too many passwords are being checked", {
+        subject: { kind: "rate", name: "password" },
+        remedy: "try again later",
+      });
+    }
+    this.#checking++;
+    try {
+      const right = await this.#slots.run(() => compare(password, hash ?? NOBODY));
+      if (!right || hash === undefined) throw refused("wrong user name or password");
+    } finally {
+      this.#checking--;
+    }
     if (this.#known.size >= REMEMBERED) this.#known.clear();
     this.#known.add(proof);
     return user;

@@ -13,19 +13,28 @@ export interface Grant {
   readonly actions: readonly Action[];
 }
 
-/** Tokens of this process: a new start makes all of them worthless, and clients get others. */
+/**
+ * Tokens of this process: a new start makes all of them worthless, and clients get others. They last as long as they
+ * should whatever becomes of the machine's clock.
+ */
 export class Tokens {
   readonly #key = randomBytes(32);
   readonly #audience: string;
   readonly #clock: Clock;
+  readonly #start: number;
 
   constructor(audience: string, clock: Clock) {
     this.#audience = audience;
     this.#clock = clock;
+    this.#start = clock.now() - clock.monotonic();
+  }
+
+  #now(): number {
+    return this.#start + this.#clock.monotonic();
   }
 
   async issue(user: string, grants: readonly Grant[]): Promise<IssuedToken> {
-    const now = Math.floor(this.#clock.now() / 1000);
+    const now = Math.floor(this.#now() / 1000);
     const token = await new SignJWT({ grants })
       .setProtectedHeader({ alg: "HS256" })
       .setSubject(user)
@@ -33,7 +42,7 @@ export class Tokens {
       .setIssuedAt(now)
       .setExpirationTime(now + LIFE)
       .sign(this.#key);
-    const issued = new Date(now * 1000).toISOString();
+    const issued = new Date(Math.floor(this.#clock.now() / 1000) * 1000).toISOString();
     return { token, access_token: token, expires_in: LIFE, issued_at: issued };
   }
 
@@ -43,7 +52,7 @@ export class Tokens {
       const { payload } = await jwtVerify(token, this.#key, {
         algorithms: ["HS256"],
         audience: this.#audience,
-        currentDate: new Date(this.#clock.now()),
+        currentDate: new Date(this.#now()),
       });
       return { user: payload.sub ?? "", grants: payload["grants"] as readonly Grant[] };
     } catch (cause) {
@@ -53,6 +62,11 @@ export class Tokens {
       });
     }
   }
+}
+
+/** As {@link parseScope} reads it. */
+export function formatScope({ repository, actions }: Grant): string {
+  return `repository:${repository}:${actions.join(",")}`;
 }
 
 /** `repository:NAME:pull,push`; undefined for scopes of other kinds, which are granted to nobody. */

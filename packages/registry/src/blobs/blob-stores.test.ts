@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
-import { Unavailable } from "@boxship/base";
+import { createLogger, systemClock, Unavailable } from "@boxship/base";
+import { type EngineOptions, Images } from "@boxship/engine";
 import { openContentStore } from "@boxship/oci";
 import { tempDir } from "@boxship/testkit";
 import { parseRegistryFile } from "../config/registry-file.ts";
@@ -23,6 +24,27 @@ blobStoreSuite("a directory", async () => {
     },
     [Symbol.asyncDispose]: async () => {
       await store[Symbol.asyncDispose]();
+      await directory[Symbol.asyncDispose]();
+    },
+  };
+});
+
+blobStoreSuite("an engine's own", async () => {
+  const directory = tempDir("engine-content");
+  const options = { root: directory.path, clock: systemClock, logger: createLogger({ write: () => {} }) };
+  // Layers have nothing to do with blobs: whoever touches them here fails.
+  const untouched = new Proxy({}, { get: () => assert.fail() });
+  const open = () => Images.open(options as EngineOptions, untouched as Parameters<typeof Images.open>[1]);
+  let images = await open();
+  return {
+    store: images.content,
+    reopen: async () => {
+      await images[Symbol.asyncDispose]();
+      images = await open();
+      return images.content;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await images[Symbol.asyncDispose]();
       await directory[Symbol.asyncDispose]();
     },
   };
@@ -68,6 +90,16 @@ test("a registry keeps its blobs in a bucket, large ones in parts, and says when
   const part = await fetch(`${url}/app/blobs/${digest}`, { headers: { range: "bytes=33554430-33554439" } });
   assert.deepEqual(Buffer.from(await part.arrayBuffer()), large.subarray(33_554_430, 33_554_440));
   assert.deepEqual((await registry.check()).problems, []);
+  let failed = 0;
+  s3.fault = ({ method }) => (failed++ % 2 === 0 ? (method === "GET" && failed > 4 ? "cut" : "busy") : undefined);
+  const again = await fetch(`${url}/app/blobs/${digest}`);
+  assert.equal(sha256(Buffer.from(await again.arrayBuffer())), digest, "what fails once is tried again");
+  await pushBlob(url, "app", "pushed meanwhile");
+  assert.ok(failed > 4);
+  s3.fault = () => "busy";
+  await assert.rejects(pushBlob(url, "app", "not now"), /503/);
+  s3.fault = () => undefined;
+  await pushBlob(url, "app", "not now");
   await s3.stop();
   assert.equal((await fetch(`${url}/app/manifests/v1`)).status, 503);
 });

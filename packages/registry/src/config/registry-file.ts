@@ -127,13 +127,18 @@ function readS3(setting: Setting, file: string): S3Options {
   );
   const endpoint = fields.endpoint.text();
   if (!/^https?:\/\/[^/]+\/.+/.test(endpoint)) fields.endpoint.fail("an address with the bucket: https://HOST/BUCKET");
-  const secret =
-    fields.secretAccessKeyFile.optional((path) => readBeside(path, file).trimEnd()) ?? fields.secretAccessKey.text();
+  const accessKeyId = fields.accessKeyId.optional((text) => text.text());
+  const secretAccessKey =
+    fields.secretAccessKeyFile.optional((path) => readBeside(path, file).trimEnd()) ??
+    fields.secretAccessKey.optional((text) => text.text());
+  if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
+    fields.accessKeyId.fail("given together with a secretAccessKey, or both left to the environment");
+  }
   return {
     endpoint,
-    accessKeyId: fields.accessKeyId.text(),
-    secretAccessKey: secret,
     ...compact({
+      accessKeyId,
+      secretAccessKey,
       region: fields.region.optional((text) => text.text()),
       prefix: fields.prefix.optional((text) => text.text()),
     }),

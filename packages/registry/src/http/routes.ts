@@ -9,7 +9,7 @@ import { metricsGet } from "../routes/metrics-get.ts";
 import { referrers } from "../routes/referrers.ts";
 import { search } from "../routes/search.ts";
 import { tagsList } from "../routes/tags-list.ts";
-import { tokenGet } from "../routes/token-get.ts";
+import { tokenGet, tokenPost } from "../routes/token.ts";
 import { uploadCancel } from "../routes/upload-cancel.ts";
 import { uploadPatch } from "../routes/upload-patch.ts";
 import { uploadPut } from "../routes/upload-put.ts";
@@ -57,7 +57,7 @@ const WITHIN: readonly { readonly name: string; readonly pattern: RegExp; readon
 const WHOLE: Readonly<Record<string, Pick<Found, "name" | "methods">>> = {
   "/v2": { name: "version", methods: { GET: version } },
   "/v2/": { name: "version", methods: { GET: version } },
-  "/token": { name: "token", methods: { GET: tokenGet } },
+  "/token": { name: "token", methods: { GET: tokenGet, POST: tokenPost } },
   "/v2/_catalog": { name: "catalog", methods: { GET: catalog } },
   "/v1/search": { name: "search", methods: { GET: search } },
   "/metrics": { name: "metrics", methods: { GET: metricsGet } },

@@ -7,9 +7,14 @@ import type { S3Options } from "../blobs/s3/s3-store.ts";
 
 /** A bucket of a server that speaks the part of S3's API that a registry needs, and checks who asks. */
 export interface S3Server extends AsyncDisposable {
-  readonly options: S3Options;
+  readonly options: S3Options & { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** What goes wrong with a request. @default nothing */
+  fault: (request: IncomingMessage) => S3Fault | undefined;
   stop(): Promise<void>;
 }
+
+/** It says so, says nothing at all, or breaks off after some bytes of the object. */
+export type S3Fault = "busy" | "silent" | "cut";
 
 interface StoredObject {
   readonly bytes: Buffer;
@@ -28,7 +33,12 @@ const encode = (text: string) =>
 
 export async function startS3(): Promise<S3Server> {
   const bucket = new Bucket();
-  const server = createServer((request, response) => void bucket.answer(request, response));
+  const server = createServer((request, response) => {
+    const fault = s3.fault(request);
+    if (fault === "silent") return;
+    if (fault === "busy") response.writeHead(503).end("<Error><Code>ServiceUnavailable</Code></Error>");
+    else void bucket.answer(request, response, fault === "cut");
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -37,18 +47,20 @@ export async function startS3(): Promise<S3Server> {
     server.close();
   };
   const endpoint = `http://127.0.0.1:${port}/bucket`;
-  return {
+  const s3: S3Server = {
+    fault: () => undefined,
     options: { endpoint, region: REGION, accessKeyId: KEY.id, secretAccessKey: KEY.secret, prefix: "registry/" },
     stop,
     [Symbol.asyncDispose]: stop,
   };
+  return s3;
 }
 
 class Bucket {
   readonly #objects = new Map<string, StoredObject>();
   readonly #uploads = new Map<string, Map<number, Buffer>>();
 
-  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async answer(request: IncomingMessage, response: ServerResponse, cut: boolean): Promise<void> {
     const body = await buffer(request);
     const url = new URL(request.url ?? "", "http://bucket");
     if (!isSigned(request, url, body)) {
@@ -60,10 +72,10 @@ class Bucket {
     if (url.searchParams.has("uploads")) this.#begin(response);
     else if (upload !== null) this.#part(request, response, { key, upload, url, body });
     else if (key === "") this.#list(response, url);
-    else this.#object(request, response, key, body);
+    else this.#object(request, response, key, body, cut);
   }
 
-  #object(request: IncomingMessage, response: ServerResponse, key: string, body: Buffer): void {
+  #object(request: IncomingMessage, response: ServerResponse, key: string, body: Buffer, cut: boolean): void {
     const found = this.#objects.get(key);
     switch (request.method) {
       case "PUT":
@@ -84,7 +96,8 @@ class Bucket {
     const end = last === undefined || last === "" ? found.bytes.byteLength : Number(last) + 1;
     const part = found.bytes.subarray(Number(first ?? 0), end);
     response.writeHead(first === undefined ? 200 : 206, { "content-length": part.byteLength });
-    response.end(request.method === "HEAD" ? undefined : part);
+    if (cut) response.write(part.subarray(0, part.byteLength / 2), () => response.destroy());
+    else response.end(request.method === "HEAD" ? undefined : part);
   }
 
   #begin(response: ServerResponse): void {

@@ -2,18 +2,20 @@ import { Unavailable } from "@boxship/base";
 import type { BlobReader, Digest } from "@boxship/oci";
 
 const CHUNK = 256 * 1024;
+/** How often an object is asked for again where its bytes broke off without one more. */
+const ATTEMPTS = 3;
 
-/** Reads an object by one request for as long as it is read in its order. */
+/** Reads an object by one request for as long as it is read in its order, and it does not break off. */
 export class S3Reader implements BlobReader {
   readonly digest: Digest;
   readonly size: number;
-  readonly #body: (from: number) => Promise<Response>;
-  #stream: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  readonly #body: (from: number) => Promise<AsyncIterable<Uint8Array>>;
+  #stream: AsyncIterator<Uint8Array> | undefined;
   /** What arrived and was not asked for yet; it begins at {@link #at}. */
   #rest: Uint8Array = new Uint8Array();
   #at = 0;
 
-  constructor(digest: Digest, size: number, body: (from: number) => Promise<Response>) {
+  constructor(digest: Digest, size: number, body: (from: number) => Promise<AsyncIterable<Uint8Array>>) {
     this.digest = digest;
     this.size = size;
     this.#body = body;
@@ -26,51 +28,53 @@ export class S3Reader implements BlobReader {
 
   async readInto(target: Uint8Array, offset: number): Promise<number> {
     const wanted = Math.min(target.byteLength, Math.max(0, this.size - offset));
-    if (wanted === 0) return 0;
-    if (this.#stream === undefined || this.#at !== offset) await this.#seek(offset);
-    let done = 0;
-    while (done < wanted) {
-      if (this.#rest.byteLength === 0 && !(await this.#more())) break;
+    if (this.#at !== offset) await this.#end();
+    this.#at = offset;
+    for (let done = 0; done < wanted; ) {
+      if (this.#rest.byteLength === 0) await this.#more();
       const piece = this.#rest.subarray(0, wanted - done);
       target.set(piece, done);
       this.#rest = this.#rest.subarray(piece.byteLength);
       done += piece.byteLength;
+      this.#at += piece.byteLength;
     }
-    this.#at += done;
-    return done;
+    return wanted;
   }
 
   async *chunks(offset = 0): AsyncIterable<Uint8Array> {
     for (let at = offset; at < this.size; ) {
       const chunk = await this.read(at, CHUNK);
-      if (chunk.byteLength === 0) return;
       yield chunk;
       at += chunk.byteLength;
     }
   }
 
-  async #seek(offset: number): Promise<void> {
-    await this.#end();
-    const { body } = await this.#body(offset);
-    this.#stream = body?.getReader();
-    this.#rest = new Uint8Array();
-    this.#at = offset;
-  }
-
-  async #more(): Promise<boolean> {
-    try {
-      const { value, done } = (await this.#stream?.read()) ?? { value: undefined, done: true };
-      this.#rest = value ?? new Uint8Array();
-      return !done;
-    } catch (error) {
-      throw new Unavailable(`the object store broke off within blob ${this.digest}`, { cause: error });
+  /** At least one byte more. @throws Unavailable */
+  async #more(): Promise<void> {
+    let cause: unknown;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      try {
+        this.#stream ??= (await this.#body(this.#at))[Symbol.asyncIterator]();
+        const { value, done } = await this.#stream.next();
+        if (done !== true && value.byteLength > 0) {
+          this.#rest = value;
+          return;
+        }
+        if (done !== true) continue;
+      } catch (error) {
+        if (error instanceof Unavailable) throw error;
+        cause = error;
+      }
+      await this.#end();
     }
+    throw new Unavailable(`the object store broke off within blob ${this.digest}`, { cause });
   }
 
   async #end(): Promise<void> {
     const stream = this.#stream;
     this.#stream = undefined;
-    await stream?.cancel().catch(() => {});
+    this.#rest = new Uint8Array();
+    await stream?.return?.().catch(() => {});
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

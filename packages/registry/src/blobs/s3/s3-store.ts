@@ -5,8 +5,8 @@ import {
   KeyedMutex,
   NotFound,
   ResourceExhausted,
+  Semaphore,
   systemClock,
-  Unavailable,
 } from "@boxship/base";
 import {
   type BlobInfo,
@@ -19,22 +19,17 @@ import {
   type IngestRequest,
   isDigest,
   type Lease,
+  Leases,
   openContentStore,
   type ReadOptions,
   type SweepOptions,
   type SweepResult,
 } from "@boxship/oci";
-import type { S3mini } from "s3mini";
 import type { BlobStore } from "../contract.ts";
+import { type Bucket, type BucketOptions, openBucket } from "./bucket.ts";
 import { S3Reader } from "./s3-reader.ts";
 
-export interface S3Options {
-  /** With the bucket: `https://s3.example/bucket`. */
-  readonly endpoint: string;
-  /** @default "us-east-1" */
-  readonly region?: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
+export interface S3Options extends BucketOptions {
   /** Before each object's key: `registry/`. @default none */
   readonly prefix?: string;
 }
@@ -47,9 +42,9 @@ export interface S3StoreOptions extends S3Options {
 
 const READ_LIMIT = 64 * 1024 * 1024;
 /** Objects up to this size are stored by one request; larger ones in parts of it. */
-const PART = 32 * 1024 * 1024;
-const PAGE = 1000;
-const TYPE = "application/octet-stream";
+const PART = 16 * 1024 * 1024;
+/** So many of them are in memory at once. */
+const PARTS = 4;
 
 /**
  * Blobs as objects of an S3-compatible store. An upload is put together in a local directory, where it goes on after a cut
@@ -57,28 +52,26 @@ const TYPE = "application/octet-stream";
  * about to be.
  */
 export async function openS3Store(options: S3StoreOptions): Promise<BlobStore> {
-  const { endpoint, region = "us-east-1", accessKeyId, secretAccessKey, prefix = "", clock = systemClock } = options;
-  // Only who has a bucket pays for it.
-  const { S3mini: Client } = await import("s3mini");
+  const { prefix = "", clock = systemClock } = options;
   const staging = await openContentStore({ root: join(options.staging, "staging"), clock });
   // Whole ones that were not stored when a process ended were not acknowledged either.
   for await (const { digest } of staging.list()) await staging.delete(digest);
-  const client = new Client({ endpoint: endpoint.replace(/\/+$/, ""), region, accessKeyId, secretAccessKey });
-  return new S3Store(client, staging, prefix, clock);
+  return new S3Store(await openBucket(options), staging, prefix, clock);
 }
 
 class S3Store implements BlobStore {
-  readonly #client: S3mini;
+  readonly #bucket: Bucket;
   readonly #staging: ContentStore;
   readonly #prefix: string;
   readonly #clock: Clock;
   readonly #storing = new KeyedMutex();
-  readonly #leases = new Map<Digest, number>();
+  readonly #parts = new Semaphore(PARTS);
+  readonly #leases = new Leases();
   readonly #removing = new Map<Digest, Promise<unknown>>();
   #next: string | undefined;
 
-  constructor(client: S3mini, staging: ContentStore, prefix: string, clock: Clock) {
-    this.#client = client;
+  constructor(bucket: Bucket, staging: ContentStore, prefix: string, clock: Clock) {
+    this.#bucket = bucket;
     this.#staging = staging;
     this.#prefix = `${prefix}blobs/`;
     this.#clock = clock;
@@ -90,12 +83,8 @@ class S3Store implements BlobStore {
 
   async stat(digest: Digest): Promise<BlobInfo | undefined> {
     await this.#removing.get(digest);
-    try {
-      return { digest, size: await this.#client.getContentLength(this.#key(digest)) };
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw outage(error);
-    }
+    const size = await this.#bucket.size(this.#key(digest));
+    return size === undefined ? undefined : { digest, size };
   }
 
   async open(digest: Digest): Promise<BlobReader> {
@@ -103,10 +92,7 @@ class S3Store implements BlobStore {
     if (blob === undefined) {
       throw new NotFound(`blob ${digest} is not in the object store`, { subject: { kind: "blob", name: digest } });
     }
-    const body = async (from: number) => {
-      return reach(() => this.#client.getObjectRaw(this.#key(digest), false, from, blob.size));
-    };
-    return new S3Reader(digest, blob.size, body);
+    return new S3Reader(digest, blob.size, (from) => this.#bucket.body(this.#key(digest), from));
   }
 
   async read(digest: Digest, options: ReadOptions = {}): Promise<Uint8Array> {
@@ -116,7 +102,7 @@ class S3Store implements BlobStore {
     if (length > limit) {
       throw new ResourceExhausted(`blob ${digest} is too large to read: ${length} bytes where ${limit} are allowed`);
     }
-    return reader.read(offset, length);
+    return await reader.read(offset, length);
   }
 
   async put(bytes: Uint8Array, expected?: Digest): Promise<BlobInfo> {
@@ -128,7 +114,7 @@ class S3Store implements BlobStore {
     }
     await this.#removing.get(digest);
     // Again where it is there, too: that makes it young for sweeps of others.
-    await reach(() => this.#client.putObject(this.#key(digest), Buffer.from(bytes), TYPE));
+    await this.#bucket.put(this.#key(digest), bytes);
     return { digest, size: bytes.byteLength };
   }
 
@@ -169,20 +155,17 @@ class S3Store implements BlobStore {
     const key = this.#key(digest);
     await using reader = await this.#staging.open(digest);
     if (size <= PART) {
-      const bytes = Buffer.from(await reader.read(0, size));
-      await reach(() => this.#client.putObject(key, bytes, TYPE));
+      await this.#parts.run(async () => this.#bucket.put(key, await reader.read(0, size)));
       return;
     }
-    const upload = await reach(() => this.#client.getMultipartUploadId(key, TYPE));
+    const upload = await this.#bucket.parts(key);
     try {
-      const parts: Awaited<ReturnType<S3mini["uploadPart"]>>[] = [];
       for (let at = 0; at < size; at += PART) {
-        const bytes = Buffer.from(await reader.read(at, PART));
-        parts.push(await reach(() => this.#client.uploadPart(key, upload, bytes, parts.length + 1)));
+        await this.#parts.run(async () => upload.add(await reader.read(at, PART)));
       }
-      await reach(() => this.#client.completeMultipartUpload(key, upload, parts));
+      await upload.complete();
     } catch (error) {
-      await this.#client.abortMultipartUpload(key, upload).catch(() => {});
+      await upload.abort().catch(() => {});
       throw error;
     }
   }
@@ -197,44 +180,35 @@ class S3Store implements BlobStore {
   }
 
   async #page(token: string | undefined) {
-    const page = await reach(() => this.#client.listObjectsPaged("/", this.#prefix, PAGE, token));
-    const blobs = (page?.objects ?? []).flatMap(({ Key, Size, LastModified }) => {
-      const digest = Key.slice(this.#prefix.length).replace("/", ":");
-      return isDigest(digest) ? [{ digest, size: Size, changed: new Date(LastModified).getTime() }] : [];
+    const { objects, next } = await this.#bucket.list(this.#prefix, token);
+    const blobs = objects.flatMap(({ key, size, changed }) => {
+      const digest = key.slice(this.#prefix.length).replace("/", ":");
+      return isDigest(digest) ? [{ digest, size, changed }] : [];
     });
-    return { blobs, next: page?.nextContinuationToken };
+    return { blobs, next };
   }
 
   async delete(digest: Digest): Promise<boolean> {
-    if ((await this.stat(digest)) === undefined) return false;
-    const removal = reach(() => this.#client.deleteObject(this.#key(digest)));
+    const removal = this.#remove(this.#key(digest), this.#removing.get(digest));
     const settled = removal.catch(() => {});
+    // Nothing is awaited before: who looks from now on waits for the removal.
     this.#removing.set(digest, settled);
     try {
-      await removal;
-      return true;
+      return await removal;
     } finally {
       if (this.#removing.get(digest) === settled) this.#removing.delete(digest);
     }
   }
 
+  async #remove(key: string, before: Promise<unknown> | undefined): Promise<boolean> {
+    await before;
+    if ((await this.#bucket.size(key)) === undefined) return false;
+    await this.#bucket.remove(key);
+    return true;
+  }
+
   lease(): Lease {
-    const held = new Set<Digest>();
-    return {
-      add: (digest) => {
-        if (held.has(digest)) return;
-        held.add(digest);
-        this.#leases.set(digest, (this.#leases.get(digest) ?? 0) + 1);
-      },
-      [Symbol.dispose]: () => {
-        for (const digest of held) {
-          const left = (this.#leases.get(digest) ?? 1) - 1;
-          if (left === 0) this.#leases.delete(digest);
-          else this.#leases.set(digest, left);
-        }
-        held.clear();
-      },
-    };
+    return this.#leases.lease();
   }
 
   /** One page of the bucket's list at a time. */
@@ -253,29 +227,7 @@ class S3Store implements BlobStore {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#bucket[Symbol.dispose]();
     await this.#staging[Symbol.asyncDispose]();
   }
-}
-
-/** @throws Unavailable: it is not whoever asks the registry that is wrong */
-async function reach<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw outage(error);
-  }
-}
-
-function outage(error: unknown): Unavailable {
-  return new Unavailable(`the object store does not do it: ${error instanceof Error ? error.message : String(error)}`, {
-    cause: error,
-    subject: { kind: "object store", name: "s3" },
-  });
-}
-
-function isMissing(error: unknown): boolean {
-  for (let each = error; each instanceof Error; each = each.cause) {
-    if ("status" in each && each.status === 404) return true;
-  }
-  return false;
 }

@@ -180,7 +180,11 @@ function jsonList(text: string, place: Place): readonly string[] | undefined {
   }
   if (!Array.isArray(value)) return undefined;
   if (!value.every((item) => typeof item === "string")) {
-    refuse(place, "only string type is allowed in JSON array of strings", "put every argument into double quotes");
+    refuse(
+      place,
+      "when using JSON array syntax, arrays must be comprised of strings only",
+      "put every argument into double quotes",
+    );
   }
   return value;
 }
@@ -229,7 +233,7 @@ function oneOf<Name extends string, T extends string>(
   const given = flags.value(name);
   const value = values.find((known) => known === given);
   if (given !== undefined && value === undefined) {
-    refuse(place, `${name} mode "${given}" is not supported`, `use one of ${values.join(", ")}`);
+    refuse(place, `invalid ${name} mode "${given}"`, `use one of ${values.join(", ")}`);
   }
   return optional(name, value);
 }
@@ -241,7 +245,7 @@ function parseCopy(line: Line): StageInstruction {
   if (destination === undefined || words.length < 2) {
     refuse(
       place,
-      `${keyword} requires at least two arguments, but only ${words.length} were provided`,
+      `${keyword} requires at least two arguments, but only one was provided. Destination could not be determined`,
       "write the source, then the destination",
     );
   }

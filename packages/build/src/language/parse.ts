@@ -9,7 +9,7 @@ import type {
 } from "./instruction.ts";
 import { type RawInstruction, readInstructions } from "./lines.ts";
 import { type Parsed, parseInstruction } from "./parse-instruction.ts";
-import { type Place, refuse } from "./source.ts";
+import { type Place, refuse, showLines } from "./source.ts";
 
 export interface ParseOptions {
   /** The file's name for messages. */
@@ -28,10 +28,19 @@ const DEEPEST = 16;
  */
 export async function parseContainerfile(bytes: Uint8Array, options: ParseOptions): Promise<Containerfile> {
   const reader = new FileReader(options);
-  await reader.read(options.name, bytes, []);
+  try {
+    return await readWhole(reader, bytes, options.name);
+  } catch (error) {
+    showLines(error, reader.sources);
+    throw error;
+  }
+}
+
+async function readWhole(reader: FileReader, bytes: Uint8Array, name: string): Promise<Containerfile> {
+  await reader.read(name, bytes, []);
   const { directives } = reader;
   if (reader.stages.length === 0) {
-    const place: Place = { file: options.name, lines: [1, 1] };
+    const place: Place = { file: name, lines: [1, 1] };
     refuse(
       place,
       reader.instructions === 0 ? "the Containerfile cannot be empty" : "no build stage in current context",
@@ -73,6 +82,7 @@ class FileReader {
   }
 
   async read(name: string, bytes: Uint8Array, path: readonly string[]): Promise<void> {
+    this.sources.set(name, Buffer.from(bytes).toString("utf8").split(/\r?\n/));
     const file = readInstructions(name, bytes);
     this.directives ??= file.directives;
     this.sources.set(name, file.lines);

@@ -1,4 +1,4 @@
-import { type ErrorDetails, InvalidArgument } from "@boxship/base";
+import { type ErrorDetails, hideCredentials, InvalidArgument } from "@boxship/base";
 
 /** Lines in a file, from 1, both included. */
 export type LineRange = readonly [first: number, last: number];
@@ -10,10 +10,26 @@ export interface Place {
   readonly lines: LineRange;
 }
 
+/** Lines of a file, numbered from 1, with those that are meant marked. */
+export type Excerpt = readonly { readonly line: number; readonly text: string; readonly failed: boolean }[];
+
+const CONTEXT_LINES = 2;
+
+/** Some lines of a file with those around them. Credentials in addresses are hidden. */
+export function excerptOf(source: readonly string[], lines: LineRange): Excerpt {
+  const [first, last] = [Math.max(1, lines[0] - CONTEXT_LINES), Math.min(source.length, lines[1] + CONTEXT_LINES)];
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => {
+    const line = first + index;
+    return { line, text: hideCredentials(source[line - 1] ?? ""), failed: line >= lines[0] && line <= lines[1] };
+  });
+}
+
 /** A mistake in a Containerfile. The message says file and line; {@link what} is without them. */
 export class ContainerfileError extends InvalidArgument {
   readonly place: Place;
   readonly what: string;
+  /** Its lines, once {@link showLines} was called. */
+  excerpt: Excerpt = [];
 
   constructor(place: Place, what: string, details: ErrorDetails = {}) {
     super(`${place.file}:${place.lines[0]}: ${what}`, {
@@ -23,6 +39,12 @@ export class ContainerfileError extends InvalidArgument {
     this.place = place;
     this.what = what;
   }
+}
+
+/** Lets a mistake show its lines of the files that were read. */
+export function showLines(error: unknown, sources: ReadonlyMap<string, readonly string[]>): void {
+  if (!(error instanceof ContainerfileError) || error.excerpt.length > 0) return;
+  error.excerpt = excerptOf(sources.get(error.place.file) ?? [], error.place.lines);
 }
 
 /** Throws a {@link ContainerfileError}. */

@@ -4,18 +4,18 @@ import { join } from "node:path";
 import { asBoxshipError, InvalidArgument } from "@boxship/base";
 import { extractArchive } from "@boxship/oci";
 import { directoryStore } from "../cache/cache-store.ts";
-import {
-  BuildError,
-  type BuildRequest,
-  type CacheExport,
-  type CacheImport,
-  type CacheSink,
-  type CacheStore,
-  type ContextSource,
-  type Output,
-  type Solver,
+import type {
+  BuildRequest,
+  CacheExport,
+  CacheImport,
+  CacheSink,
+  CacheStore,
+  ContextSource,
+  Output,
+  Solver,
 } from "../contract.ts";
 import { madeInside } from "../files/directory-inside.ts";
+import { failureOf } from "../solver/failure.ts";
 import { FramedArchive } from "./framed-archive.ts";
 import type {
   RemoteBuild,
@@ -59,8 +59,9 @@ export async function remoteBuild(
   } catch (error) {
     if (options.signal.aborted) throw error;
     const { message, remedy } = asBoxshipError(error);
-    const failure = error instanceof BuildError ? { failure: error.failure } : {};
-    await write({ error: { message, ...(remedy === undefined ? {} : { remedy }), ...failure } });
+    const failure = failureOf(error);
+    const more = { ...(remedy === undefined ? {} : { remedy }), ...(failure === undefined ? {} : { failure }) };
+    await write({ error: { message, ...more } });
   } finally {
     await rm(path, { recursive: true, force: true });
   }

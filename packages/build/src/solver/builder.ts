@@ -22,7 +22,7 @@ import type {
 import { exportResult } from "../export/export-result.ts";
 import type { BuiltImage } from "../export/image-index.ts";
 import { readIgnoreFile } from "../files/ignore.ts";
-import { findStage, parseContainerfile, type Stage, type StageInstruction } from "../language/index.ts";
+import { findStage, parseContainerfile, type Stage, type StageInstruction, showLines } from "../language/index.ts";
 import { WorkingContainers } from "../working/working-containers.ts";
 import { findImage, imageState, readPlatform } from "./base-image.ts";
 import { PROXY_ARGS, platformArgs } from "./build-args.ts";
@@ -123,8 +123,13 @@ async function build(
 /** One platform. @param contexts those of another platform of the same build, which are the same */
 async function buildOne(session: BuildSession, contexts: ContextSet | undefined): Promise<BuiltImage> {
   await importCaches(session);
-  const state = withLabels(session, await solve(session, contexts));
-  return { session, state };
+  try {
+    const state = withLabels(session, await solve(session, contexts));
+    return { session, state };
+  } catch (error) {
+    if (session.file !== undefined) showLines(error, session.file.sources);
+    throw error;
+  }
 }
 
 function refuseUnsupported({ squash }: BuildRequest): void {

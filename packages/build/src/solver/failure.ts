@@ -1,7 +1,13 @@
 import { FailedPrecondition, hideCredentials } from "@boxship/base";
 import type { ExitStatus } from "@boxship/runtime";
 import { BuildError, type BuildFailure } from "../contract.ts";
-import type { Containerfile, Stage, StageInstruction } from "../language/index.ts";
+import {
+  type Containerfile,
+  ContainerfileError,
+  excerptOf,
+  type Stage,
+  type StageInstruction,
+} from "../language/index.ts";
 
 /** A command of a build has ended with another exit code than 0. */
 export class CommandFailed extends FailedPrecondition {
@@ -21,8 +27,6 @@ export class CommandFailed extends FailedPrecondition {
   }
 }
 
-const CONTEXT_LINES = 2;
-
 /** What went wrong with an instruction, with its lines of the file. */
 export function buildError(
   file: Containerfile,
@@ -36,7 +40,7 @@ export function buildError(
   const failure: BuildFailure = {
     file: place.file,
     lines: place.lines,
-    excerpt: excerptOf(file, place.file, place.lines),
+    excerpt: excerptOf(file.sources.get(place.file) ?? [], place.lines),
     instruction: hideCredentials(instruction.text),
     vertex,
     ...(command === undefined ? {} : { exitCode: command.exitCode, output: command.output }),
@@ -55,11 +59,10 @@ function remedyOf({ file, lines }: StageInstruction["place"], command: CommandFa
   return `look at ${file}:${lines[0]}, and at the output above`;
 }
 
-function excerptOf(file: Containerfile, name: string, lines: readonly [number, number]): BuildFailure["excerpt"] {
-  const source = file.sources.get(name) ?? [];
-  const [first, last] = [Math.max(1, lines[0] - CONTEXT_LINES), Math.min(source.length, lines[1] + CONTEXT_LINES)];
-  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => {
-    const line = first + index;
-    return { line, text: hideCredentials(source[line - 1] ?? ""), failed: line >= lines[0] && line <= lines[1] };
-  });
+/** Where a build failed, and what stands there; undefined when it is nothing in a file. */
+export function failureOf(error: unknown): BuildFailure | undefined {
+  if (error instanceof BuildError) return error.failure;
+  if (!(error instanceof ContainerfileError) || error.excerpt.length === 0) return undefined;
+  const { place, excerpt } = error;
+  return { file: place.file, lines: place.lines, excerpt, instruction: "" };
 }

@@ -1,10 +1,11 @@
 import { type ErrorDetail } from "@boxship/grpc";
-import { BuildError, type BuildFailure } from "../../contract.ts";
+import type { BuildFailure } from "../../contract.ts";
+import { failureOf } from "../../solver/failure.ts";
 
 /** What a failing build has to tell beside its message, so that clients show the lines of the file. */
 export function errorDetails(error: unknown): readonly ErrorDetail[] {
-  if (!(error instanceof BuildError)) return [];
-  const { failure } = error;
+  const failure = failureOf(error);
+  if (failure === undefined) return [];
   const [first, last] = failure.lines;
   const source = {
     info: { filename: failure.file, data: sourceText(failure).toString("base64"), language: "Dockerfile" },
@@ -24,7 +25,7 @@ export function errorDetails(error: unknown): readonly ErrorDetail[] {
 }
 
 /** The lines that are known, at their places. */
-function sourceText({ excerpt }: BuildFailure): Buffer {
+function sourceText({ excerpt }: Pick<BuildFailure, "excerpt">): Buffer {
   const lines: string[] = [];
   for (const { line, text } of excerpt) lines[line - 1] = text;
   return Buffer.from(Array.from(lines, (line) => line ?? "").join("\n"));

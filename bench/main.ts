@@ -6,6 +6,7 @@ import { buildBenchmarks } from "./cases/build.ts";
 import { largeBuildBenchmarks } from "./cases/build-large.ts";
 import { commandLineBenchmark } from "./cases/command-line.ts";
 import { containerBenchmarks } from "./cases/containers.ts";
+import { copyBenchmarks } from "./cases/copies.ts";
 import { doorBenchmarks } from "./cases/door.ts";
 import { footprintBenchmarks } from "./cases/footprint.ts";
 import { kubernetesBenchmarks } from "./cases/kubernetes-api.ts";
@@ -27,6 +28,7 @@ const benchmarks: readonly Benchmark<Context>[] = [
   ...networkBenchmarks,
   ...pullBenchmarks,
   ...pushBenchmarks,
+  ...copyBenchmarks,
   ...registryBenchmarks,
   ...buildBenchmarks,
   ...largeBuildBenchmarks,

@@ -4,24 +4,42 @@ import { type Context, type Engine, pull } from "../context.ts";
 import type { Benchmark, Side } from "../harness.ts";
 import { largeLayers, pushImage } from "../image.ts";
 
-const layers = 10;
-const bytes = 500e6;
+/** What an image is made of. */
+interface Size {
+  readonly name: string;
+  readonly layers: number;
+  readonly bytes: number;
+}
 
-const pushed = new WeakMap<Context, Promise<string>>();
+const large: Size = { name: "large", layers: 10, bytes: 500e6 };
+const many: Size = { name: "many", layers: 40, bytes: 40e6 };
 
-/** The image's name in the registry of the run. */
+const pushed = new WeakMap<Context, Map<string, Promise<string>>>();
+
+/** The name of an image of 10 layers and 500 MB in the registry of the run. */
 export function largeImage(context: Context): Promise<string> {
-  const known = pushed.get(context) ?? pushLarge(context);
-  pushed.set(context, known);
+  return imageOf(context, large);
+}
+
+/** The name of an image of 40 layers of 1 MB in the registry of the run. */
+export function manyLayers(context: Context): Promise<string> {
+  return imageOf(context, many);
+}
+
+function imageOf(context: Context, size: Size): Promise<string> {
+  const images = pushed.get(context) ?? new Map<string, Promise<string>>();
+  pushed.set(context, images);
+  const known = images.get(size.name) ?? pushSized(context, size);
+  images.set(size.name, known);
   return known;
 }
 
-async function pushLarge(context: Context): Promise<string> {
+async function pushSized(context: Context, { name, layers, bytes }: Size): Promise<string> {
   const host = await context.registry();
   const folders = await largeLayers(context.work, layers, bytes / layers);
-  await pushImage(`http://${host}/v2/bench/large`, "1", folders, context.work);
+  await pushImage(`http://${host}/v2/bench/${name}`, "1", folders, context.work);
   await Promise.all(folders.map((folder) => rm(folder, { recursive: true })));
-  return `${host}/bench/large:1`;
+  return `${host}/bench/${name}:1`;
 }
 
 export async function timed(work: () => Promise<unknown>): Promise<number> {
@@ -74,26 +92,36 @@ const loopBenchmark: Benchmark<Context> = {
   },
 };
 
-const pullBenchmark: Benchmark<Context> = {
-  name: "pull",
-  title: "pull of 10 layers, 500 MB, from a registry on localhost, cold",
-  unit: "ms",
-  rounds: 5,
-  warmUp: 1,
-  targets: [
-    { side: "boxship", against: "docker", atMost: 1 },
-    { side: "boxship", against: "containerd", atMost: 1 },
-  ],
-  async prepare(context, stack) {
-    const engines = await context.engines();
-    const image = await largeImage(context);
-    stack.defer(async () => {
-      for (const { client } of engines) await client.call("DELETE", `/images/${encodeURIComponent(image)}?force=1`);
-    });
-    const socket = engines.find(({ containerdSocket }) => containerdSocket !== undefined)?.containerdSocket;
-    const sides = engines.map((engine) => engineSide(engine, image));
-    return socket === undefined ? sides : [...sides, containerdSide(socket, image)];
-  },
-};
+function pullBenchmark(
+  name: string,
+  title: string,
+  imageFor: (context: Context) => Promise<string>,
+): Benchmark<Context> {
+  return {
+    name,
+    title,
+    unit: "ms",
+    rounds: 5,
+    warmUp: 1,
+    targets: [
+      { side: "boxship", against: "docker", atMost: 1 },
+      { side: "boxship", against: "containerd", atMost: 1 },
+    ],
+    async prepare(context, stack) {
+      const engines = await context.engines();
+      const image = await imageFor(context);
+      stack.defer(async () => {
+        for (const { client } of engines) await client.call("DELETE", `/images/${encodeURIComponent(image)}?force=1`);
+      });
+      const socket = engines.find(({ containerdSocket }) => containerdSocket !== undefined)?.containerdSocket;
+      const sides = engines.map((engine) => engineSide(engine, image));
+      return socket === undefined ? sides : [...sides, containerdSide(socket, image)];
+    },
+  };
+}
 
-export const pullBenchmarks: readonly Benchmark<Context>[] = [pullBenchmark, loopBenchmark];
+export const pullBenchmarks: readonly Benchmark<Context>[] = [
+  pullBenchmark("pull", "pull of 10 layers, 500 MB, from a registry on localhost, cold", largeImage),
+  pullBenchmark("pull-40", "pull of 40 layers of 1 MB from a registry on localhost, cold", manyLayers),
+  loopBenchmark,
+];

@@ -1,7 +1,7 @@
 import { startRegistry } from "@boxship/testkit";
 import { type Context, type Engine, pull } from "../context.ts";
 import type { Benchmark, Side } from "../harness.ts";
-import { largeImage, timed } from "./pull.ts";
+import { largeImage, manyLayers, timed } from "./pull.ts";
 
 /** Pushes and waits; the answer is a stream of progress whose last line may be the error. */
 async function push({ client }: Engine, repository: string, tag: string): Promise<void> {
@@ -36,8 +36,8 @@ function pushSide(
   };
 }
 
-async function enginesWithImage(context: Context, stack: AsyncDisposableStack) {
-  const image = await largeImage(context);
+async function enginesWithImage(context: Context, stack: AsyncDisposableStack, imageFor = largeImage) {
+  const image = await imageFor(context);
   const engines = await context.engines();
   for (const { client } of engines) {
     await pull(client, image);
@@ -46,18 +46,20 @@ async function enginesWithImage(context: Context, stack: AsyncDisposableStack) {
   return { image, engines };
 }
 
-const pushBenchmark: Benchmark<Context> = {
-  name: "push",
-  title: "push of 10 layers, 500 MB, to an empty registry on localhost",
-  unit: "ms",
-  rounds: 5,
-  warmUp: 1,
-  targets: [{ side: "boxship", against: "docker", atMost: 1 }],
-  async prepare(context, stack) {
-    const { image, engines } = await enginesWithImage(context, stack);
-    return engines.map((engine) => pushSide(engine, image, stack));
-  },
-};
+function pushBenchmark(name: string, title: string, imageFor: typeof largeImage): Benchmark<Context> {
+  return {
+    name,
+    title,
+    unit: "ms",
+    rounds: 5,
+    warmUp: 1,
+    targets: [{ side: "boxship", against: "docker", atMost: 1 }],
+    async prepare(context, stack) {
+      const { image, engines } = await enginesWithImage(context, stack, imageFor);
+      return engines.map((engine) => pushSide(engine, image, stack));
+    },
+  };
+}
 
 const loopBenchmark: Benchmark<Context> = {
   name: "push-loop",
@@ -77,4 +79,8 @@ const loopBenchmark: Benchmark<Context> = {
   },
 };
 
-export const pushBenchmarks: readonly Benchmark<Context>[] = [pushBenchmark, loopBenchmark];
+export const pushBenchmarks: readonly Benchmark<Context>[] = [
+  pushBenchmark("push", "push of 10 layers, 500 MB, to an empty registry on localhost", largeImage),
+  pushBenchmark("push-40", "push of 40 layers of 1 MB to an empty registry on localhost", manyLayers),
+  loopBenchmark,
+];

@@ -1,5 +1,6 @@
 export * from "./atomic-file.ts";
 export * from "./clock.ts";
+export * from "./compare-text.ts";
 export * from "./concurrency.ts";
 export * from "./duration.ts";
 export * from "./entry.ts";

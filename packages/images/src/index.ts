@@ -2,7 +2,8 @@ export { artifactManifest, EMPTY, UNKNOWN_ARTIFACT } from "./artifact/manifest.t
 export { type PulledArtifact, pullArtifact, safeName } from "./artifact/pull-artifact.ts";
 export { type ArtifactFile, pushArtifact, pushBytes, pushEmpty, subjectOf } from "./artifact/push-artifact.ts";
 export { putReferrer } from "./artifact/put-referrer.ts";
-export { imageFromDirectory } from "./bundle/image-from-directory.ts";
+export { type AlpineRequest, alpineArchitecture, alpineRoot, readApkKeys } from "./bootstrap/alpine-root.ts";
+export { imageFromDirectory, imageFromRoot } from "./bundle/image-from-directory.ts";
 export { repackBundle } from "./bundle/repack-bundle.ts";
 export { unpackBundle } from "./bundle/unpack-bundle.ts";
 export { type ManifestFormat, parseFormat } from "./copy/convert-manifest.ts";

@@ -1,5 +1,6 @@
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { Unsupported } from "@boxship/base/errors";
+import { InvalidArgument, Unsupported } from "@boxship/base/errors";
 import { serveTasks } from "@boxship/base/worker-pool";
 import { decompress } from "@boxship/oci";
 import { parseApkInstalled, parseDpkgStatus, parseOsRelease } from "./evidence/parse-distro.ts";
@@ -7,14 +8,13 @@ import { parseGoModules, parseJar, parseNpm, parsePython } from "./evidence/pars
 import { EvidenceCollector, type EvidenceFile } from "./evidence/read-layer.ts";
 import { parseRpmDatabase } from "./evidence/rpm-database.ts";
 import type { FoundPackage, Inventory } from "./package.ts";
-import type { InventoryTask } from "./take-inventory.ts";
+import type { InventoryTask, LayerFile } from "./take-inventory.ts";
 
 serveTasks(async ({ layers }: InventoryTask): Promise<Inventory> => {
   const collector = new EvidenceCollector();
-  for (const { digest, path } of layers) {
-    const parser = collector.layer(digest);
-    const source = createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>;
-    for await (const piece of decompress(source)) parser.push(piece);
+  for (const layer of layers) {
+    const parser = collector.layer(layer.digest);
+    for await (const piece of decompress(bytesOf(layer))) parser.push(piece);
     parser.finish();
   }
   const { files } = collector;
@@ -27,6 +27,26 @@ serveTasks(async ({ layers }: InventoryTask): Promise<Inventory> => {
     packages: [...packages.values()].toSorted((a, b) => compareText(keyOf(a), keyOf(b))),
   };
 });
+
+/** The bytes of a layer; fails at their end if they are not what the digest says. */
+async function* bytesOf({ digest, path, verified = true }: LayerFile): AsyncGenerator<Buffer> {
+  const source = createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>;
+  if (verified) {
+    yield* source;
+    return;
+  }
+  const algorithm = digest.slice(0, digest.indexOf(":"));
+  const hash = createHash(algorithm);
+  for await (const piece of source) {
+    hash.update(piece);
+    yield piece;
+  }
+  const actual = `${algorithm}:${hash.digest("hex")}`;
+  if (actual === digest) return;
+  throw new InvalidArgument(`layer ${digest} is damaged: its digest is ${actual}`, {
+    subject: { kind: "blob", name: digest },
+  });
+}
 
 function keyOf({ kind, name, version, architecture = "" }: FoundPackage): string {
   return `${kind} ${name} ${version} ${architecture}`;

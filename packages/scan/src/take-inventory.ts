@@ -5,6 +5,8 @@ export interface LayerFile {
   readonly digest: string;
   /** File of the blob. */
   readonly path: string;
+  /** Otherwise its digest is checked while it is read. @default true */
+  readonly verified?: boolean;
 }
 
 export interface InventoryTask {

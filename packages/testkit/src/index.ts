@@ -1,4 +1,5 @@
 export * from "./api-server.ts";
+export * from "./apk-fixture.ts";
 export * from "./boxship.ts";
 export * from "./busybox-tree.ts";
 export * from "./dockerd.ts";

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import {
+  ApkKeyFixture,
+  apkMirror,
+  apkRepository,
   type Boxship,
   makeTar,
   type Ran,
@@ -9,6 +12,7 @@ import {
   runProgram,
   startBoxship,
   startRegistry,
+  staticBusybox,
   type TempDir,
   tempDir,
 } from "@boxship/testkit";
@@ -143,12 +147,66 @@ describe("images through the command line", { concurrency: 2 }, () => {
     const id = (name: string) => ok("image", "inspect", "-f", "{{.Id}}", name);
     assert.equal(await id("made-from:1"), await id("made-from:2"));
     assert.equal(await output("made-from:1"), "from here");
-    const refused = await run(["image", "bootstrap", "alpine"]);
-    assert.match(refused.stderr, /cannot bootstrap "alpine": Alpine's packages need[^]*Hint: .*--from/);
+    const refused = await run(["image", "bootstrap", "arch"]);
+    assert.match(refused.stderr, /cannot bootstrap "arch"[^]*Hint: .*alpine.*--from/);
     assert.match(
       (await run(["image", "bootstrap", "--from", directory.join("none"), "x"])).stderr,
       /there is no directory/,
     );
+  });
+
+  test("Alpine's base system is made of a mirror's signed packages, and runs; Ubuntu's needs its keyring", async () => {
+    await using directory = tempDir("cli-alpine");
+    const key = new ApkKeyFixture("test.rsa.pub");
+    const other = new ApkKeyFixture("test.rsa.pub");
+    for (const [name, { content }] of Object.entries({ "test.rsa.pub": key, "other.pub": other }))
+      writeFileSync(directory.join(name), content);
+    const busybox = {
+      name: "busybox",
+      files: [
+        { name: "bin/busybox", content: readFileSync(staticBusybox()), mode: 0o755 },
+        { name: "bin/sh", type: "symlink" as const, link: "busybox" },
+      ],
+    };
+    const base = ["alpine-baselayout", "alpine-keys", "alpine-release", "apk-tools", "libc-utils", "jq"];
+    const files = new Map<string, Buffer>();
+    for (const [repository, packages] of [
+      ["main", [busybox, ...base.map((name) => ({ name }))]],
+      ["community", []],
+    ] as const) {
+      for (const [name, content] of apkRepository(packages, key))
+        for (const arch of ["x86_64", "aarch64"]) files.set(`/v3.22/${repository}/${arch}/${name}`, content);
+    }
+    await using mirror = await apkMirror(files);
+    const from = ["image", "bootstrap", "--mirror", mirror.address, "--release=v3.22"];
+    const made = await ok(...from, "--key", directory.join("test.rsa.pub"), "--package=jq", "alpine");
+    assert.equal(made, "alpine:v3.22");
+    const database = ["cat", "/lib/apk/db/installed"];
+    assert.match(await ok("run", "--rm", "--network=none", "alpine", "/bin/busybox", ...database), /P:jq\n/);
+    const id = () => ok("image", "inspect", "-f", "{{.Id}}", "alpine:latest");
+    const first = await id();
+    await ok(...from, "--key", directory.join("test.rsa.pub"), "--package=jq", "alpine");
+    assert.equal(await id(), first);
+    for (const [words, problem] of [
+      [[...from, "--key", directory.join("other.pub"), "alpine"], /not among the keys[^]*Hint: .*--key/],
+      [["image", "bootstrap", "--mirror", mirror.address, "debian"], /go with ubuntu and alpine only/],
+      [
+        ["image", "bootstrap", "--key", directory.join("none.gpg"), "ubuntu"],
+        /keyring .*none.gpg is not there[^]*Hint: /,
+      ],
+      [
+        ["image", "bootstrap", "--key", directory.join("test.rsa.pub"), "--mirror=http://127.0.0.1:1", "ubuntu"],
+        /cannot be reached[^]*Hint: .*--mirror/,
+      ],
+      [
+        ["image", "bootstrap", "--key", directory.join("test.rsa.pub"), "--mirror", mirror.address, "ubuntu"],
+        /has no release noble/,
+      ],
+    ] as const) {
+      const { status, stderr } = await run(words);
+      assert.equal(status, 1, words.join(" "));
+      assert.match(stderr, problem);
+    }
   });
 
   test("a policy lets nothing be pulled or built on that its keys have not signed", async () => {

@@ -9,6 +9,7 @@ import {
   type ImageRuntimeConfig,
   MediaType,
   packDirectory,
+  type RewriteOptions,
 } from "@boxship/oci";
 import { encodeInOrder } from "../copy/convert-manifest.ts";
 import type { ImageDestination } from "../transport/contract.ts";
@@ -25,6 +26,19 @@ export interface DirectoryImageRequest {
 
 const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+export interface RootImageRequest {
+  /** Everything in it, in order. */
+  readonly archive: AsyncIterable<Uint8Array>;
+  /** How the archive is changed on the way. */
+  readonly rewrite: RewriteOptions;
+  readonly destination: ImageDestination;
+  readonly config: ImageRuntimeConfig;
+  /** Seconds since the epoch: when the image was made. */
+  readonly epoch: number;
+  /** For the image's history. */
+  readonly createdBy: string;
+}
+
 /**
  * Makes an image of one layer from the files of a directory: owners, modes and attributes are kept, times are not later
  * than the epoch. The same directory gives the same image.
@@ -34,16 +48,22 @@ const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 export async function imageFromDirectory(request: DirectoryImageRequest): Promise<Digest> {
   const { directory, destination, config = {}, epoch = 0 } = request;
   await requireDirectory(directory);
+  return imageFromRoot({
+    archive: packDirectory(directory, { latestMtime: epoch }),
+    rewrite: { latestMtime: epoch },
+    destination,
+    config,
+    epoch,
+    createdBy: "boxship image bootstrap --from",
+  });
+}
+
+/** Makes an image of one layer from an archive of a root file system. @returns the digest of its manifest */
+export async function imageFromRoot(request: RootImageRequest): Promise<Digest> {
+  const { archive, rewrite, destination, config, epoch, createdBy } = request;
   await using scratch = await scratchFor(destination);
   const { store } = scratch;
-  const options = { latestMtime: epoch };
-  const built = await buildLayer({
-    archive: packDirectory(directory, options),
-    store,
-    lease: store.lease(),
-    rewrite: options,
-    compression: "none",
-  });
+  const built = await buildLayer({ archive, store, lease: store.lease(), rewrite, compression: "none" });
   const { os, architecture, variant } = hostPlatform();
   const created = new Date(epoch * 1000).toISOString().replace(".000Z", "Z");
   const stored = await store.put(
@@ -54,7 +74,7 @@ export async function imageFromDirectory(request: DirectoryImageRequest): Promis
       ...(variant !== undefined && { variant }),
       config: { Env: [PATH], ...config },
       rootfs: { type: "layers", diff_ids: [built.diffId] },
-      history: [{ created, created_by: "boxship image bootstrap --from" }],
+      history: [{ created, created_by: createdBy }],
     }),
   );
   const descriptor = { mediaType: MediaType.OciConfig, ...stored };

@@ -1,7 +1,7 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { AlreadyExists, systemCode } from "@boxship/base";
-import { type Digest, Field, hostPlatform } from "@boxship/oci";
+import { type Digest, Field } from "@boxship/oci";
 import { openImageFiles } from "../inspect/image-files.ts";
 import { putBytes, readSmallFile } from "../transport/files.ts";
 import { layoutSource } from "../transport/layout.ts";
@@ -38,7 +38,7 @@ export async function unpackBundle({ layout, image, bundle }: UnpackBundleReques
   const rootfs = join(bundle, "rootfs");
   await mkdir(rootfs, { recursive: true });
   await using source = await layoutSource({ path: layout, image });
-  await using files = await openImageFiles(source, hostPlatform());
+  await using files = await openImageFiles(source);
   for (const [index, { path }] of files.layers.entries()) {
     await applyLayer(path, files.config.rootfs.diff_ids[index] ?? files.digest, rootfs);
   }

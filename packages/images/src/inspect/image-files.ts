@@ -1,11 +1,4 @@
-import {
-  type Descriptor,
-  type Digest,
-  decodeImageConfig,
-  hostPlatform,
-  type ImageConfig,
-  type Platform,
-} from "@boxship/oci";
+import { type Digest, decodeImageConfig, hostPlatform, type ImageConfig, type Platform } from "@boxship/oci";
 import type { ImageSource } from "../transport/contract.ts";
 import { verifyFile } from "../transport/files.ts";
 import { openScratch } from "../transport/scratch.ts";
@@ -19,17 +12,35 @@ export interface ImageFiles extends AsyncDisposable {
   readonly manifest: Digest;
   readonly config: ImageConfig;
   /** The bottom first. */
-  readonly layers: readonly { readonly digest: Digest; readonly path: string }[];
+  readonly layers: readonly LayerFile[];
 }
 
-/** Brings the layers of an image here, each verified. @throws InvalidArgument if one is damaged */
-export async function openImageFiles(source: ImageSource, platform: Platform = hostPlatform()): Promise<ImageFiles> {
+export interface LayerFile {
+  readonly digest: Digest;
+  readonly path: string;
+  /** False for a file that somebody else keeps, and that was not read yet. */
+  readonly verified: boolean;
+}
+
+export interface ImageFilesOptions {
+  /** @default this machine's */
+  readonly platform?: Platform;
+  /** Read the layers to verify them; otherwise whoever reads them does so on the way. @default true */
+  readonly verify?: boolean;
+}
+
+/** Brings the layers of an image here. @throws InvalidArgument if one is damaged */
+export async function openImageFiles(source: ImageSource, options: ImageFilesOptions = {}): Promise<ImageFiles> {
+  const { platform = hostPlatform(), verify = true } = options;
   const { digest, manifestDigest, manifest, configBytes } = await inspectImage(source, platform);
   const scratch = await openScratch();
   try {
-    const layers = [];
-    for (const layer of manifest.layers)
-      layers.push({ digest: layer.digest, path: await fileOf(source, layer, scratch.store) });
+    const layers: LayerFile[] = [];
+    for (const layer of manifest.layers) {
+      const { path, owned } = await source.blob(layer, scratch.store);
+      if (verify && !owned) await verifyFile(layer, path);
+      layers.push({ digest: layer.digest, path, verified: verify || owned });
+    }
     const config = decodeImageConfig(configBytes);
     return {
       digest,
@@ -42,14 +53,4 @@ export async function openImageFiles(source: ImageSource, platform: Platform = h
     await scratch[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-async function fileOf(
-  source: ImageSource,
-  layer: Descriptor,
-  store: Parameters<ImageSource["blob"]>[1],
-): Promise<string> {
-  const { path, owned } = await source.blob(layer, store);
-  if (!owned) await verifyFile(layer, path);
-  return path;
 }

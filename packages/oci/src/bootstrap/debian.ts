@@ -23,6 +23,8 @@ import type { RootFilesystem } from "./root-filesystem.ts";
 
 export interface DebianRequest {
   readonly release: OsRelease;
+  /** Package sources in deb822 form. @default the machine's own, which must be of the release */
+  readonly sources?: string;
   /** Latest time of files, in seconds since the epoch. @default when the newest package list was made, else as it comes */
   readonly epoch?: number | undefined;
   readonly onProgress: (message: string) => void;
@@ -44,20 +46,12 @@ const OPTIONS = [
 
 const GRACE = 10_000;
 
-/** The base system of the machine's own distribution, from its own package sources, by mmdebstrap. Needs root. */
+/** The base system of the machine's own distribution, or that of other sources, by mmdebstrap. Needs root. */
 export async function debianRoot(request: DebianRequest): Promise<RootFilesystem> {
   const { release } = request;
-  if (release.codename === "" || (release.id !== "debian" && release.id !== "ubuntu")) {
-    throw new FailedPrecondition(
-      `a Debian image is made from the machine's package sources, and this is ${release.id}`,
-      {
-        remedy: "use the busybox image, or run on Debian or Ubuntu",
-      },
-    );
-  }
-  const sources = formatDeb822(await readAptSources(release.codename));
+  const sources = request.sources ?? (await ownSources(release));
   // The same packages then give the same image.
-  const epoch = request.epoch ?? (await newestList(release.codename));
+  const epoch = request.epoch ?? (request.sources === undefined ? await newestList(release.codename) : undefined);
   return {
     ...(epoch === undefined ? {} : { epoch }),
     archive: run({ ...request, epoch }, sources),
@@ -82,6 +76,15 @@ export async function debianRoot(request: DebianRequest): Promise<RootFilesystem
     config: { Cmd: ["bash"], Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"] },
     tags: [`${release.id}:${release.codename}`, `${release.id}:latest`],
   };
+}
+
+async function ownSources({ id, codename }: OsRelease): Promise<string> {
+  if (codename === "" || (id !== "debian" && id !== "ubuntu")) {
+    throw new FailedPrecondition(`a Debian image is made from the machine's package sources, and this is ${id}`, {
+      remedy: "use the busybox image, or run on Debian or Ubuntu",
+    });
+  }
+  return formatDeb822(await readAptSources(codename));
 }
 
 const POLICY = Buffer.from(

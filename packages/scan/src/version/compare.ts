@@ -1,5 +1,5 @@
+import { compareApk } from "@boxship/oci";
 import type { PackageKind } from "../package.ts";
-import { compareApk } from "./apk.ts";
 import { compareDpkg } from "./dpkg.ts";
 import { compareMaven } from "./maven.ts";
 import { comparePep440 } from "./pep440.ts";

@@ -1,4 +1,4 @@
-import { compareDigits } from "./text.ts";
+import { compareDigits } from "@boxship/base";
 
 interface DpkgVersion {
   readonly epoch: string;

@@ -1,4 +1,4 @@
-import { compareDigits, compareText } from "./text.ts";
+import { compareDigits, compareText } from "@boxship/base";
 
 /** In their order; what is not among them comes after the release. */
 const QUALIFIERS: readonly string[] = ["alpha", "beta", "milestone", "rc", "snapshot", "", "sp"];

@@ -1,4 +1,4 @@
-import { compareDigits, compareText } from "./text.ts";
+import { compareDigits, compareText } from "@boxship/base";
 
 function parse(text: string): readonly [epoch: string, version: string, release: string | undefined] {
   const colon = text.indexOf(":");

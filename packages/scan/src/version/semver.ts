@@ -1,4 +1,4 @@
-import { compareDigits, compareText } from "./text.ts";
+import { compareDigits, compareText } from "@boxship/base";
 
 /** Versions of npm packages and Go modules (semver.org 2.0.0); `v` before and parts left out are taken as usual. */
 export function compareSemver(a: string, b: string): number {

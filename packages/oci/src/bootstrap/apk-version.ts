@@ -1,4 +1,4 @@
-import { compareDigits, compareText } from "./text.ts";
+import { compareDigits, compareText } from "@boxship/base";
 
 const SUFFIXES: readonly string[] = ["alpha", "beta", "pre", "rc", "", "cvs", "svn", "git", "hg", "p"];
 

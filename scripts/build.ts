@@ -1,6 +1,5 @@
 /**
  * Bundles the program; `--bundle` stops there, without it the parts become one executable, `dist/boxship`.
- * `--check` bundles and writes nothing.
  */
 import { resolve } from "node:path";
 import { bundleParts, writeBundle } from "./build/bundle.ts";
@@ -10,7 +9,7 @@ const root = resolve(import.meta.dirname, "..");
 try {
   const parts = await bundleParts(root);
   if (process.argv.includes("--bundle")) writeBundle(root, parts);
-  else if (!process.argv.includes("--check")) await buildExecutable(root, parts);
+  else await buildExecutable(root, parts);
 } catch (error) {
   process.stderr.write(`build: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;

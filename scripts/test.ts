@@ -5,18 +5,22 @@
  * These tests share one machine and real time. A few files that fail are run once more, alone, and named: what fails then
  * has failed.
  */
-import { spawn } from "node:child_process";
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
-import { join, relative, resolve } from "node:path";
+import { existsSync, globSync, readFileSync, statSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { relative, resolve } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+import { parseArgs } from "node:util";
 import { findLeaks, takeInventory } from "@boxship/testkit";
 import { bundleParts, writeBundle } from "./build/bundle.ts";
-import type { FileResult } from "./file-results.ts";
 
 /** One test may not hang the run; those that need longer say so themselves. */
 const testTimeout = 2 * 60_000;
 /** More files than these do not fail by chance. */
 const mostAgain = 4;
+/** Many tests wait for a container or a clock, and leave their core to others meanwhile. */
+const filesPerCore = 1.5;
 /** How many of the longest files are named at the end. */
 const slowestTold = 10;
 /** What Node compiled and what it made of TypeScript, for all processes of this run and the next ones. */
@@ -42,62 +46,51 @@ function longestFirst(files: readonly string[]): readonly string[] {
 }
 
 interface TestRun {
-  readonly status: number;
+  readonly succeeded: boolean;
   /** Files in which something failed. */
   readonly failed: readonly string[];
   /** How long each file took, the longest first. */
   readonly seconds: readonly (readonly [file: string, seconds: number])[];
 }
 
-function readResults(path: string): Omit<TestRun, "status"> {
-  const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n") : [];
-  const results = lines.filter((line) => line !== "").map((line) => JSON.parse(line) as FileResult);
-  const failed = new Set(results.filter((result) => "failed" in result).map(({ file }) => file));
-  const seconds = results
-    .filter((result) => "seconds" in result)
-    .map((result) => [result.file, result.seconds] as const);
-  return { failed: [...failed], seconds: seconds.sort((a, b) => b[1] - a[1]) };
-}
-
-async function runTests(files: readonly string[], options: readonly string[], concurrency: number): Promise<TestRun> {
-  const directory = mkdtempSync(join(tmpdir(), "test-run-"));
-  try {
-    const results = join(directory, "results");
-    const reporters = ["--test-reporter=spec", "--test-reporter-destination=stdout"];
-    reporters.push(`--test-reporter=${join(import.meta.dirname, "file-results.ts")}`);
-    reporters.push(`--test-reporter-destination=${results}`);
-    const status = await runNode(files, [...options, ...reporters, `--test-concurrency=${concurrency}`]);
-    return { status, ...readResults(results) };
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
-}
-
-function runNode(files: readonly string[], options: readonly string[]): Promise<number> {
-  const args = [
-    "--disable-warning=ExperimentalWarning",
-    "--test",
-    `--test-timeout=${testTimeout}`,
-    ...options,
-    ...files,
-  ];
-  return new Promise((done, fail) => {
-    const child = spawn(process.execPath, args, { stdio: "inherit" });
-    const timer = setTimeout(() => {
-      process.stderr.write(`tests: not finished after ${runTimeout / 60_000} minutes, stopped\n`);
-      child.kill("SIGINT");
-    }, runTimeout);
-    child.on("error", fail);
-    child.on("exit", (code, signal) => {
-      clearTimeout(timer);
-      done(signal === null ? (code ?? 1) : 1);
-    });
+/** Runs the files in this order, as many at a time; `node --test` would sort them. */
+async function runTests(files: readonly string[], concurrency: number): Promise<TestRun> {
+  const stop = new AbortController();
+  const timer = setTimeout(() => {
+    process.stderr.write(`tests: not finished after ${runTimeout / 60_000} minutes, stopped\n`);
+    stop.abort();
+  }, runTimeout);
+  const failed = new Set<string>();
+  const seconds: (readonly [string, number])[] = [];
+  let succeeded = false;
+  const events = run({
+    files: files.map((file) => resolve(file)),
+    concurrency,
+    timeout: testTimeout,
+    execArgv: ["--disable-warning=ExperimentalWarning"],
+    signal: stop.signal,
+    ...(namePatterns.length === 0 ? {} : { testNamePatterns: [...namePatterns] }),
   });
+  events.on("test:fail", ({ file }) => void (file === undefined || failed.add(file)));
+  events.on("test:summary", ({ file, duration_ms, success }) => {
+    if (file === undefined) succeeded = success;
+    else seconds.push([file, duration_ms / 1000]);
+  });
+  try {
+    await pipeline(events, new spec(), process.stdout, { end: false });
+  } finally {
+    clearTimeout(timer);
+  }
+  return { succeeded, failed: [...failed], seconds: seconds.sort((one, other) => other[1] - one[1]) };
 }
 
 process.chdir(resolve(import.meta.dirname, ".."));
-const options = process.argv.slice(2).filter((arg) => arg.startsWith("-"));
-const files = longestFirst(testFiles(process.argv.slice(2).filter((arg) => !arg.startsWith("-"))));
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { "test-name-pattern": { type: "string", multiple: true, default: [] } },
+});
+const namePatterns = values["test-name-pattern"];
+const files = longestFirst(testFiles(positionals));
 if (files.length === 0) throw new Error("no test files there");
 
 const start = performance.now();
@@ -107,19 +100,22 @@ process.env["NODE_COMPILE_CACHE"] = compileCache;
 const before = await takeInventory();
 /** An attempt that failed may have left something behind, which is told and does not count. */
 let excused = false;
-let { status, failed, seconds: each } = await runTests(files, options, Math.max(2, availableParallelism()));
-if (status !== 0 && failed.length > 0 && failed.length <= mostAgain) {
-  process.stdout.write(`\nonce more, alone, what failed beside others:\n${failed.join("\n")}\n\n`);
-  const first = failed;
-  ({ status, failed } = await runTests(first, options, 1));
-  const passed = first.filter((file) => !failed.includes(file));
+const first = await runTests(files, Math.max(2, Math.ceil(availableParallelism() * filesPerCore)));
+let { succeeded } = first;
+if (!succeeded && first.failed.length > 0 && first.failed.length <= mostAgain) {
+  process.stdout.write(`\nonce more, alone, what failed beside others:\n${first.failed.join("\n")}\n\n`);
+  const again = await runTests(first.failed, 1);
+  ({ succeeded } = again);
+  const passed = first.failed.filter((file) => !again.failed.includes(file));
   excused = passed.length > 0;
   for (const file of passed) process.stdout.write(`failed beside others, and passed alone: ${file}\n`);
 }
 const leaks = await findLeaks(before);
 const seconds = Math.round((performance.now() - start) / 1000);
-const slowest = each.slice(0, slowestTold).map(([file, took]) => `${relative(".", file)} ${took.toFixed(1)} s`);
+const slowest = first.seconds
+  .slice(0, slowestTold)
+  .map(([file, took]) => `${relative(".", file)} ${took.toFixed(1)} s`);
 process.stdout.write(`the longest files: ${slowest.join(", ")}\n`);
 for (const leak of leaks) process.stdout.write(`left behind: ${leak}\n`);
 process.stdout.write(`${files.length} test files, ${seconds} s, ${leaks.length} things left behind\n`);
-process.exitCode = status !== 0 ? status : leaks.length > 0 && !excused ? 1 : 0;
+process.exitCode = succeeded && (leaks.length === 0 || excused) ? 0 : 1;

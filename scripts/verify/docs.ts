@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { bundleFindings } from "./bundle.ts";
 import { type Check, type Finding, filesUnder, lineOf, run } from "./finding.ts";
 
 interface Command {
@@ -50,9 +51,8 @@ export const docs: Check = {
   async run(root) {
     const files = [...filesUnder(root, "docs", [".md"]), "README.md", "CONTRIBUTING.md"];
     const scripts = npmScripts(root);
-    const built = await run(root, process.execPath, ["scripts/build.ts", "--bundle"]);
-    if (built.status !== 0) return [{ where: "scripts/build.ts", what: built.output.trimEnd() }];
-    const findings: Finding[] = [];
+    const findings: Finding[] = [...(await bundleFindings(root))];
+    if (findings.length > 0) return findings;
     const known = new Map<string, Promise<boolean>>();
     for (const file of files.filter((name) => existsSync(join(root, name)))) {
       const markdown = readFileSync(join(root, file), "utf8");

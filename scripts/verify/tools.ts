@@ -15,4 +15,3 @@ function tool(name: string, file: string, args: readonly string[]): Check {
 export const types = tool("types", "tsc", ["-p", "."]);
 export const lint = tool("lint", "oxlint", ["--type-aware", "packages", "scripts", "bench"]);
 export const format = tool("format", "biome", ["check", "--max-diagnostics=200", "."]);
-export const bundle = tool("bundle", "node", ["scripts/build.ts", "--check"]);

@@ -19,7 +19,7 @@ test("a mount, a device, a process and a directory that were not there before ar
     assert.equal((await runProgram(["mount", "-t", "tmpfs", "leak", directory.join("mount")])).status, 0);
     assert.equal((await runProgram(["ip", "link", "add", device, "type", "bridge"])).status, 0);
     stack.defer(() => runProgram(["ip", "link", "del", device]).then(() => {}));
-    leaks = await findLeaks(before, 0);
+    leaks = await findLeaks(before, { patience: 0 });
     const wanted = [`mount ${directory.join("mount")}`, `network device ${device}`, `temporary ${path}`];
     assert.deepEqual(
       wanted.filter((line) => !leaks.includes(line)),
@@ -28,7 +28,7 @@ test("a mount, a device, a process and a directory that were not there before ar
   }
   // Disposing the directory unmounts what is in it, and removes it.
   assert.equal(existsSync(path), false);
-  const after = await findLeaks(before, 1000);
+  const after = await findLeaks(before, { patience: 1000 });
   assert.deepEqual(
     after.filter((line) => line.includes(path) || line.includes(device)),
     [],

@@ -98,15 +98,23 @@ export async function takeInventory(): Promise<Inventory> {
   return new Set((await Promise.all(parts.map((part) => part()))).flat());
 }
 
+export interface FindLeaksOptions {
+  /** Milliseconds. @default 5000 */
+  readonly patience?: number;
+  /** Which lines count, where other tests run beside this one. @default all */
+  readonly only?: (line: string) => boolean;
+}
+
 /**
- * What is there now and was not in `before`, sorted. Things that go away by themselves within `patience` milliseconds
- * (a process that is just ending, a control group that is being emptied) are no leak.
+ * What is there now and was not in `before`, sorted. Things that go away by themselves within `patience` (a process that
+ * is just ending, a control group that is being emptied) are no leak.
  */
-export async function findLeaks(before: Inventory, patience = 5000): Promise<string[]> {
+export async function findLeaks(before: Inventory, options: FindLeaksOptions = {}): Promise<string[]> {
+  const { patience = 5000, only = () => true } = options;
   const deadline = performance.now() + patience;
   for (;;) {
     const now = await takeInventory();
-    const leaks = [...now].filter((line) => !before.has(line)).sort();
+    const leaks = [...now].filter((line) => !before.has(line) && only(line)).sort();
     if (leaks.length === 0 || performance.now() > deadline) return leaks;
     await delay(200);
   }

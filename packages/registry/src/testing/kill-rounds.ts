@@ -41,13 +41,19 @@ const CLIENTS = 6;
 export async function killRounds({ rounds, root, longest = 400 }: KillRounds): Promise<KillResult> {
   const acknowledged: Acknowledged = { tags: new Map(), blobs: new Set() };
   let [pulls, collections] = [0, 0];
+  const pulled = Promise.withResolvers<void>();
   for (let round = 0; round < rounds; round++) {
     const { child, url } = await serve(root);
     const ended = once(child, "exit");
     const clients = Array.from({ length: CLIENTS }, (_, number) =>
-      work(url, `r${round}/c${number}`, acknowledged, () => pulls++),
+      work(url, `r${round}/c${number}`, acknowledged, () => {
+        pulls++;
+        pulled.resolve();
+      }),
     );
     const collecting = collect(child, ended, () => collections++);
+    // However slow the machine is, something is acknowledged before the first kill.
+    if (round === 0) await Promise.race([pulled.promise, ...clients]);
     await delay(randomInt(30, longest));
     child.kill("SIGKILL");
     await ended;

@@ -95,6 +95,22 @@ test("containers without an image and read-only mounts work", async () => {
   await store.removeContainer("scratch");
 });
 
+test("containers that are removed while they are counted take no space", async () => {
+  using box = sandbox();
+  await using store = await Snapshotter.open({ root: box.root });
+  const ids = Array.from({ length: 20 }, (_, index) => `gone-${index}`);
+  for (const id of ids) await store.createContainer(id, undefined);
+  const usages = await Promise.all(
+    ids.map(async (id) => {
+      const removed = store.removeContainer(id);
+      const usage = store.usage(id);
+      await removed;
+      return await usage;
+    }),
+  );
+  assert.deepEqual(new Set(usages.map(({ size }) => size)), new Set([0]));
+});
+
 test("a writable layer with a limit takes no more, is read when nothing runs, and found again", async () => {
   using box = sandbox();
   const first = await Snapshotter.open({ root: box.root });

@@ -15,12 +15,25 @@ import type { TreeUsage } from "../contract.ts";
 const DIRECTORY = OpenFlag.ReadOnly | OpenFlag.Directory | OpenFlag.NoFollow;
 const UNIT = 512;
 
-/** Disk space of what lies in a directory, as `du` counts; other file systems mounted there too. Blocks: for worker threads. */
+/**
+ * Disk space of what lies in a directory, as `du` counts; other file systems mounted there too. What vanishes meanwhile,
+ * the directory itself too, takes no space. Blocks: for worker threads.
+ */
 export function treeUsage(directory: string): TreeUsage {
-  using root = openat(CurrentDirectory, directory, DIRECTORY);
   const counter = { size: 0, inodes: 0, seen: new Set<bigint>() };
-  addDirectory(root, counter);
+  unlessGone(() => {
+    using root = openat(CurrentDirectory, directory, DIRECTORY);
+    addDirectory(root, counter);
+  });
   return { size: counter.size, inodes: counter.inodes };
+}
+
+function unlessGone(count: () => void): void {
+  try {
+    count();
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw error;
+  }
 }
 
 interface Counter {
@@ -32,12 +45,7 @@ interface Counter {
 
 function addDirectory(directory: Fd, counter: Counter): void {
   for (const name of readdirSync(descriptorPath(directory), { encoding: "buffer" })) {
-    try {
-      addEntry(directory, name, counter);
-    } catch (error) {
-      // It may be in use: what vanishes meanwhile takes no space.
-      if (systemCode(error) !== "ENOENT") throw error;
-    }
+    unlessGone(() => addEntry(directory, name, counter));
   }
 }
 

@@ -41,8 +41,6 @@ const BUILD: Readonly<Record<string, Remark>> = {
   policy: refused("there are no policies of sources"),
   rm: differs("accepted: there are no intermediate containers"),
   "security-opt": refused("write RUN --security"),
-  squash: refused("use `boxship buildah commit --squash`, or a stage that copies from the others"),
-  ssh: refused("use buildx, which forwards agents"),
 };
 
 const OWN_FLAGS: Readonly<Record<string, string>> = {
@@ -100,9 +98,7 @@ function mounts(): string {
 function buildFlags(): string {
   const own = Object.keys(BUILD_FLAGS);
   // A flag that is refused in the table and has come meanwhile, or the reverse, is a table that is not true.
-  const wrong = Object.entries(BUILD).find(
-    ([name, { state }]) => state === "refused" && own.includes(name) && name !== "squash",
-  );
+  const wrong = Object.entries(BUILD).find(([name, { state }]) => state === "refused" && own.includes(name));
   if (wrong !== undefined) throw new Error(`build has --${wrong[0]}, and the table says that it has not`);
   const names = [...new Set([...own, ...Object.keys(BUILD)])].sort();
   return table(

@@ -83,8 +83,11 @@ export interface BuildRequest {
   readonly mediaTypes?: "oci" | "docker";
   /** Keep the file system that a failing command leaves, as an image without a name. @default false */
   readonly keepFailed?: boolean;
-  /** One layer for all that the build adds to its base. @default false */
-  readonly squash?: boolean;
+  /**
+   * One layer for all that the last stage adds to what it begins with (`new`), or for everything (`all`).
+   * @default each step that changes files has its own
+   */
+  readonly squash?: "new" | "all";
 }
 
 /** Where the Containerfile is. */
@@ -154,7 +157,25 @@ export interface Attestations {
     /** Only where the result leaves this machine as an index: archives in OCI layout, and pushes. @default false */
     readonly inlineOnly?: boolean;
   };
+  /** A bill of materials of each image, in SPDX. @default false */
+  readonly sbom?: boolean;
 }
+
+/**
+ * Says what is in an image, as an SPDX document. It is handed to the builder, which knows nothing of packages.
+ *
+ * @param image its layers, the bottom first, with the files that hold their blobs; `created` to the second, RFC 3339
+ */
+export type DescribeImage = (
+  image: {
+    readonly name: string;
+    /** Of its manifest. */
+    readonly digest: string;
+    readonly created: string;
+    readonly layers: readonly { readonly digest: string; readonly path: string }[];
+  },
+  signal: AbortSignal,
+) => Promise<object>;
 
 // ── What comes out ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -11,10 +11,11 @@ import {
   writeFileAtomic,
 } from "@boxship/base";
 
-import { Builder, bothBuilders, classicDoor, openBuildkitDoor } from "@boxship/build";
+import { Builder, bothBuilders, classicDoor, type DescribeImage, openBuildkitDoor } from "@boxship/build";
 import { type AuditOptions, createDockerApiServer, type DockerApiOptions } from "@boxship/docker-api";
 import { Engine, type EngineOptions, VERSION } from "@boxship/engine";
-import { adoptOrphans, type IdMaps } from "@boxship/kernel";
+import { adoptOrphans, capabilitySets, type IdMaps } from "@boxship/kernel";
+import { spdxDocument, takeInventory } from "@boxship/scan";
 import { AuditLog } from "./audit-log.ts";
 import { claim, makeDirectory } from "./directories.ts";
 import { IdleMemory } from "./idle-memory.ts";
@@ -98,13 +99,14 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
   const engine = stack.use(
     await Engine.open({
       ...engineOptions(options, logger),
+      ...(isConfined(logger) ? { confined: {} } : {}),
       ...(inside === undefined ? {} : { outsidePorts: inside.outsidePorts, resolvConf: inside.resolvConf }),
     }),
   );
   // Before the builder, which sweeps: what was pushed must be known to be needed.
   const { root, registry } = options;
   const registryDoor = stack.use(await openRegistryDoor({ engine, root, listen: registry?.listen, logger }));
-  const builder = stack.use(await Builder.open(engine.parts));
+  const builder = stack.use(await Builder.open(engine.parts, { describe: describeImage }));
   const buildkit = stack.use(
     openBuildkitDoor({
       solver: builder,
@@ -171,6 +173,17 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
   await builder[Symbol.asyncDispose]();
   await engine.reset();
   remove = true;
+}
+
+/** The bill of materials that `build --sbom` asks for. */
+const describeImage: DescribeImage = async ({ layers, ...subject }, signal) =>
+  spdxDocument(await takeInventory({ layers }, signal), { ...subject, toolVersion: VERSION });
+
+/** Root without the right to mount is root in an ordinary container. */
+function isConfined(logger: Logger): boolean {
+  if (capabilitySets().effective.has("CAP_SYS_ADMIN")) return false;
+  logger.info("this process may not mount: images can be built, pulled and pushed, containers cannot be run");
+  return true;
 }
 
 /** Removes an image unless it has a name, or a container or another image needs it. */

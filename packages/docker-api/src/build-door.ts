@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 /** The builder as this API sees it; the `build` package has it. */
 export interface BuildDoor {
   /**
@@ -22,6 +23,8 @@ export interface BuildDoor {
     write: (message: unknown) => Promise<void> | undefined,
     signal: AbortSignal,
   ): Promise<void>;
+  /** Serves `POST /boxship/build-streams/{token}`: who takes the connection; undefined for nobody. */
+  stream(token: string): ((stream: Duplex) => void) | undefined;
 }
 
 /** Directories that outlive builds, by their ids. */

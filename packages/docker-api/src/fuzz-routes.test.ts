@@ -76,6 +76,7 @@ const build: BuildDoor = {
   prune: () => Promise.resolve({ removed: [], reclaimed: 0 }),
   cancel: () => {},
   list: () => Promise.resolve([]),
+  stream: () => undefined,
   mounts: {
     list: () => Promise.resolve([]),
     export: () => {

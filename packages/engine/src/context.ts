@@ -1,8 +1,8 @@
 import type { Clock, KeyedMutex, Logger, Timer } from "@boxship/base";
 import { NotFound } from "@boxship/base";
-import type { NetworkManager } from "@boxship/network";
-import type { ContainerRuntime } from "@boxship/runtime";
 import type { Snapshotter, VolumeStore } from "@boxship/storage";
+import type { EngineNetwork } from "./confined/confined-network.ts";
+import type { EngineRuntime } from "./confined/confined-runtime.ts";
 import type { ContainerStore } from "./container/container-store.ts";
 import type { Waiters } from "./container/container-wait.ts";
 import { type LiveContainer, newLiveContainer } from "./container/live-container.ts";
@@ -19,8 +19,8 @@ export interface EngineContext {
   readonly options: EngineOptions;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly runtime: ContainerRuntime;
-  readonly network: NetworkManager;
+  readonly runtime: EngineRuntime;
+  readonly network: EngineNetwork;
   /** The user namespace of containers, where the configuration asks for one. */
   readonly remap: Remap | undefined;
   readonly snapshotter: Snapshotter;

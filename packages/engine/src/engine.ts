@@ -4,6 +4,8 @@ import { openCgroup } from "@boxship/kernel";
 import { NetworkManager } from "@boxship/network";
 import { ContainerRuntime } from "@boxship/runtime";
 import { Snapshotter, VolumeStore } from "@boxship/storage";
+import { confinedNetwork, type EngineNetwork } from "./confined/confined-network.ts";
+import { confinedRuntime, type EngineRuntime } from "./confined/confined-runtime.ts";
 import { handleExit } from "./container/container-exit.ts";
 import { removeContainer } from "./container/container-remove.ts";
 import { ContainerStore } from "./container/container-store.ts";
@@ -95,7 +97,7 @@ export class Engine implements EngineApi, AsyncDisposable {
       );
     }
     await network.destroy();
-    await openCgroup(`/${this.#context.options.name}`).delete();
+    if (this.#context.options.confined === undefined) await openCgroup(`/${this.#context.options.name}`).delete();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -112,37 +114,15 @@ export class Engine implements EngineApi, AsyncDisposable {
 }
 
 async function openParts(options: EngineOptions, owned: AsyncDisposableStack): Promise<EngineContext> {
-  const { root, runDir, name, clock, logger } = options;
-  const { runtimes, defaultRuntime, addressPools, cni, outsidePorts, resolvConf } = options;
+  const { root, runDir, clock, logger } = options;
   const remap = options.remap === undefined ? undefined : await openRemap(runDir, root, options.remap);
   // None needs another, so a start waits only for the slowest. When one fails, those that were opened are let go of.
   const opened = await Promise.allSettled([
     openImages(options, owned, remap),
     ContainerStore.open(root, logger, clock).then((part) => owned.use(part)),
     VolumeStore.open({ root: join(root, "volumes"), logger }).then((part) => owned.use(part)),
-    ContainerRuntime.open({
-      runDir: join(runDir, "runtime"),
-      cgroupParent: `/${name}`,
-      // The network's directory of namespaces makes itself a mount, too, and finds that it is one already.
-      mountRoots: [join(root, "snapshots"), join(root, "volumes"), join(runDir, "network", "netns")],
-      ...(runtimes === undefined ? {} : { moreRuntimes: pathsOf(runtimes) }),
-      ...(defaultRuntime === undefined ? {} : { defaultRuntime }),
-      logger,
-      clock,
-    }).then((part) => owned.use(part)),
-    NetworkManager.open({
-      root: join(root, "network"),
-      runDir: join(runDir, "network"),
-      name,
-      ...(addressPools === undefined ? {} : { addressPools }),
-      ...(cni?.configurations === undefined ? {} : { cniConfigurations: cni.configurations }),
-      ...(cni?.plugins === undefined ? {} : { cniPlugins: cni.plugins }),
-      // In a network namespace of our own nobody else chooses subnets.
-      ...(outsidePorts === undefined ? {} : { outsidePorts, subnetLock: join(runDir, "subnets.lock") }),
-      ...(resolvConf === undefined ? {} : { hostResolvConf: resolvConf }),
-      logger,
-      clock,
-    }).then((part) => owned.use(part)),
+    openRuntime(options).then((part) => owned.use(part)),
+    openNetwork(options).then((part) => owned.use(part)),
     EventLog.open(root, logger).then((part) => owned.use(part)),
   ]);
   const [[snapshotter, images], containers, volumeStore, runtime, network, eventLog] = allOf(opened);
@@ -169,6 +149,39 @@ async function openParts(options: EngineOptions, owned: AsyncDisposableStack): P
   };
 }
 
+async function openRuntime(options: EngineOptions): Promise<EngineRuntime> {
+  const { root, runDir, name, runtimes, defaultRuntime, confined, logger, clock } = options;
+  if (confined !== undefined) return confinedRuntime();
+  return ContainerRuntime.open({
+    runDir: join(runDir, "runtime"),
+    cgroupParent: `/${name}`,
+    // The network's directory of namespaces makes itself a mount, too, and finds that it is one already.
+    mountRoots: [join(root, "snapshots"), join(root, "volumes"), join(runDir, "network", "netns")],
+    ...(runtimes === undefined ? {} : { moreRuntimes: pathsOf(runtimes) }),
+    ...(defaultRuntime === undefined ? {} : { defaultRuntime }),
+    logger,
+    clock,
+  });
+}
+
+async function openNetwork(options: EngineOptions): Promise<EngineNetwork> {
+  const { root, runDir, name, addressPools, cni, outsidePorts, resolvConf, confined, logger, clock } = options;
+  if (confined !== undefined) return confinedNetwork(resolvConf);
+  return NetworkManager.open({
+    root: join(root, "network"),
+    runDir: join(runDir, "network"),
+    name,
+    ...(addressPools === undefined ? {} : { addressPools }),
+    ...(cni?.configurations === undefined ? {} : { cniConfigurations: cni.configurations }),
+    ...(cni?.plugins === undefined ? {} : { cniPlugins: cni.plugins }),
+    // In a network namespace of our own nobody else chooses subnets.
+    ...(outsidePorts === undefined ? {} : { outsidePorts, subnetLock: join(runDir, "subnets.lock") }),
+    ...(resolvConf === undefined ? {} : { hostResolvConf: resolvConf }),
+    logger,
+    clock,
+  });
+}
+
 type Settled<Values extends readonly unknown[]> = { [Index in keyof Values]: PromiseSettledResult<Values[Index]> };
 
 /** The values, or the first failure thrown. */
@@ -184,9 +197,10 @@ async function openImages(
   owned: AsyncDisposableStack,
   remap: Remap | undefined,
 ): Promise<readonly [Snapshotter, Images]> {
-  const { root, logger } = options;
+  const { root, logger, confined } = options;
+  const copies = confined !== undefined;
   const mapping = remap === undefined ? {} : { mapping: { userNamespace: remap.filesPath, root: remap.root } };
-  const snapshotter = owned.use(await Snapshotter.open({ root: join(root, "snapshots"), logger, ...mapping }));
+  const snapshotter = owned.use(await Snapshotter.open({ root: join(root, "snapshots"), logger, copies, ...mapping }));
   return [snapshotter, owned.use(await Images.open(options, snapshotter))];
 }
 

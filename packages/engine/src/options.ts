@@ -28,6 +28,13 @@ export interface EngineOptions {
   readonly outsidePorts?: OutsidePorts;
   /** The resolver configuration that containers get theirs from. @default "/etc/resolv.conf" */
   readonly resolvConf?: string;
+  /**
+   * The process may neither mount nor make namespaces, as root in an ordinary container: file systems are copies, and there
+   * are no containers and no networks, but images can be built, pulled and pushed.
+   *
+   * `namespaces`: whether commands of builds have user namespaces. @default it is tried
+   */
+  readonly confined?: { readonly namespaces?: boolean };
   readonly addressPools?: readonly { readonly base: string; readonly size: number }[];
   /** Where networks with the driver `cni` have their configurations and plugins. @default the places that are usual */
   readonly cni?: { readonly configurations?: string; readonly plugins?: readonly string[] };

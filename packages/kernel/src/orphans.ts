@@ -33,7 +33,8 @@ export function adoptOrphans(): Disposable {
   };
 }
 
-function setChildSubreaper(enabled: boolean): void {
+/** Makes orphaned descendants our children (or stops that). Whoever sets it reaps them. */
+export function setChildSubreaper(enabled: boolean): void {
   check(prctlCall(PR_SET_CHILD_SUBREAPER, enabled ? 1n : 0n, 0n, 0n, 0n), "prctl");
 }
 

@@ -99,7 +99,7 @@ function ok(errno: number, name: string, detail?: string): void {
 }
 
 /** A NULL-terminated array of strings. The second buffer must live as long as the first is used. */
-function stringArray(strings: readonly string[]): readonly [pointers: Buffer, bytes: Buffer] {
+export function stringArray(strings: readonly string[]): readonly [pointers: Buffer, bytes: Buffer] {
   const parts = strings.map(cString);
   const bytes = Buffer.concat(parts);
   const pointers = Buffer.alloc((strings.length + 1) * 8);

@@ -53,11 +53,3 @@ export function idInside(id: number, ranges: readonly IdRange[]): number | undef
 export function hasId(id: number, ranges: readonly IdRange[]): boolean {
   return ranges.some(({ inside, count }) => id >= inside && id < inside + count);
 }
-
-/**
- * The namespace of the attributes by which overlays are marked here: in a user namespace `trusted.` ones cannot be
- * written, and overlays are mounted with `userxattr`.
- */
-export function overlayXattrSpace(): "trusted" | "user" {
-  return inUserNamespace() ? "user" : "trusted";
-}

@@ -24,8 +24,16 @@ export interface SnapshotStore extends AsyncDisposable {
   /**
    * Makes a layer of what a container has written: unmounts and removes the container, and gives its files as the stage
    * of that layer on the container's chain. `NotFound` for the container.
+   *
+   * @param options.edited the writable layer was changed since it was unmounted. @default false
    */
-  layerFromContainer(id: string, chainId: string): Promise<LayerStage>;
+  layerFromContainer(id: string, chainId: string, options?: { readonly edited?: boolean }): Promise<LayerStage>;
+  /**
+   * Fills the writable layer of a container that was never mounted, so that it shows what is in a tree.
+   *
+   * @param tree a directory, such as where another container is mounted
+   */
+  writeDifference(id: string, tree: string): Promise<void>;
   /** Mounts the container's file system (idempotent) and returns where. */
   mountContainer(id: string, options?: MountContainerOptions): string;
   /** Takes the mount away; resolves when what was written through it is safe to be mounted again. Idempotent. */

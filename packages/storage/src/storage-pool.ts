@@ -4,10 +4,14 @@ import type { TreeUsage } from "./contract.ts";
 import type { ContainerMount } from "./mount/container-mount.ts";
 import type { CopyTreeRequest } from "./tree/copy-tree.ts";
 import { endRemovalWorkers } from "./tree/empty-directory.ts";
+import type { DifferenceRequest } from "./tree/write-difference.ts";
 
 export type StorageTask =
   | { readonly kind: "usage" | "sync"; readonly directory: string }
   | { readonly kind: "copy"; readonly request: CopyTreeRequest }
+  | { readonly kind: "assemble"; readonly lowers: readonly string[]; readonly target: string }
+  | { readonly kind: "remember"; readonly tree: string; readonly file: string }
+  | { readonly kind: "difference"; readonly request: DifferenceRequest }
   | { readonly kind: "mount"; readonly mount: Required<MountRequest> }
   | { readonly kind: "mount-image"; readonly image: string; readonly target: string }
   | { readonly kind: "attach"; readonly mount: ContainerMount }
@@ -33,6 +37,21 @@ export function syncFilesystem(directory: string): Promise<void> {
 /** Copies a tree off the event loop. @returns false when the source is absent or no directory */
 export function copyTreeAway(request: CopyTreeRequest): Promise<boolean> {
   return pool.run({ kind: "copy", request } satisfies StorageTask);
+}
+
+/** Copies what layers show, topmost first, into an empty directory, off the event loop. */
+export function assembleTreeAway(lowers: readonly string[], target: string): Promise<void> {
+  return pool.run({ kind: "assemble", lowers, target } satisfies StorageTask);
+}
+
+/** Writes down what is in a tree, for {@link writeDifferenceAway}. */
+export function rememberTreeAway(tree: string, file: string): Promise<void> {
+  return pool.run({ kind: "remember", tree, file } satisfies StorageTask);
+}
+
+/** Makes a layer of what a tree has other than the layers below, off the event loop. */
+export function writeDifferenceAway(request: DifferenceRequest): Promise<void> {
+  return pool.run({ kind: "difference", request } satisfies StorageTask);
 }
 
 /** Mounts off the event loop: a network file system may take its time. */

@@ -15,9 +15,12 @@ import {
 } from "@boxship/kernel";
 import { attachContainerMount, detachContainerMount } from "./mount/container-mount.ts";
 import type { StorageTask } from "./storage-pool.ts";
+import { assembleTree } from "./tree/assemble-tree.ts";
 import { copyTree } from "./tree/copy-tree.ts";
 import { explainDiskError } from "./tree/disk-error.ts";
+import { rememberTree } from "./tree/tree-memory.ts";
 import { treeUsage } from "./tree/usage.ts";
+import { writeDifference } from "./tree/write-difference.ts";
 
 serveTasks(async (task: StorageTask) => {
   try {
@@ -32,6 +35,9 @@ function directoryOf(task: StorageTask): string {
   if (task.kind === "mount-image") return task.target;
   if (task.kind === "attach") return task.mount.destination;
   if (task.kind === "detach") return task.destination;
+  if (task.kind === "assemble") return task.target;
+  if (task.kind === "remember") return task.tree;
+  if (task.kind === "difference") return task.request.target;
   return task.kind === "copy" ? task.request.target : task.directory;
 }
 
@@ -41,6 +47,15 @@ function run(task: StorageTask): unknown {
       return treeUsage(task.directory);
     case "copy":
       return copyTree(task.request);
+    case "assemble":
+      assembleTree(task.lowers, task.target);
+      return undefined;
+    case "remember":
+      rememberTree(task.tree, task.file, BigInt(Date.now()) * 1_000_000n);
+      return undefined;
+    case "difference":
+      writeDifference(task.request);
+      return undefined;
     case "mount":
       mountVolume(task.mount);
       return undefined;

@@ -407,7 +407,7 @@ describe("docker buildx at BuildKit's services", { skip: buildx ? false : "build
       [["--allow", "device"], /entitlement device is not supported/],
       [["--output", "type=image,compression=estargz"], /compression estargz is not supported/],
       [["--output", "type=image,nonsense=1"], /attribute nonsense of output moby is not supported/],
-      [["--sbom=true"], /attestation sbom is not supported/],
+      [["--sbom=generator=a/b"], /attribute generator of sbom is not supported/],
       [["--attest", "type=provenance,reproducible=true"], /attribute reproducible of provenance is not supported/],
     ];
     for (const [args, words] of refusals)

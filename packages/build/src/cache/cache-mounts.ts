@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type Clock,
@@ -72,6 +72,8 @@ export class CacheMounts {
     await mkdir(root, { recursive: true, mode: 0o700 });
     for (const name of await readdir(root)) {
       try {
+        // A command may have had it where it cannot be mounted.
+        await stat(join(root, name, DATA));
         const record = JSON.parse(await readFile(join(root, name, RECORD), "utf8")) as CacheMountRecord;
         mounts.#records.set(name, { ...record, key: name });
       } catch (error) {

@@ -44,7 +44,7 @@ function recordsOf({ journal }: BuildSession, places: ReadonlyMap<string, number
 
 /** Writes the cache of a build to where it is asked for. @returns what the client is told of it */
 export async function exportCaches(
-  built: readonly { readonly session: BuildSession; readonly state: StageState }[],
+  built: readonly { readonly session: BuildSession; readonly state: StageState; readonly steps?: StageState }[],
 ): Promise<Readonly<Record<string, unknown>>> {
   const [first] = built;
   if (first === undefined) return {};
@@ -54,7 +54,7 @@ export async function exportCaches(
     for (const [key, step] of other.session.journal.steps) session.journal.steps.set(key, step);
     for (const [key, fact] of other.session.journal.facts) session.journal.facts.set(key, fact);
   }
-  const states = built.map(({ state }) => state);
+  const states = built.map(({ state, steps }) => steps ?? state);
   let told: Readonly<Record<string, unknown>> = {};
   for (const [index, target] of (session.request.cacheTo ?? []).entries()) {
     if (target.kind === "inline") continue;

@@ -1,5 +1,7 @@
+import type { Duplex } from "node:stream";
 import { asBoxshipError } from "@boxship/base";
 import { BuildError, type CacheMountStore, type CacheRecord, type Solver } from "../contract.ts";
+import { AskedStreams } from "../remote/asked-streams.ts";
 import { remoteBuild } from "../remote/remote-door.ts";
 import { type ClassicBuild, decodeClassicBuild } from "./classic-request.ts";
 import { CLIPPED, type ClassicMessage, ClassicStream, type WriteMessage } from "./classic-stream.ts";
@@ -27,6 +29,8 @@ export interface ClassicDoor {
     write: (message: unknown) => Promise<void> | undefined,
     signal: AbortSignal,
   ): Promise<void>;
+  /** `POST /boxship/build-streams/{token}`: who takes the connection that a build asked for; undefined for nobody. */
+  stream(token: string): ((stream: Duplex) => void) | undefined;
 }
 
 /**
@@ -36,13 +40,15 @@ export interface ClassicDoor {
  */
 export function classicDoor(solver: Solver & { readonly mounts: CacheMountStore }, directory: string): ClassicDoor {
   const running = new Map<string, AbortController>();
+  const streams = new AskedStreams();
   return {
     build: (request, write, signal) => classicBuild(solver, running, request, write, signal),
     prune: (options) => solver.cache.prune(options),
     cancel: (buildId) => running.get(buildId)?.abort(),
     list: () => solver.cache.list(),
     mounts: solver.mounts,
-    remote: (body, write, signal) => remoteBuild(solver, body, write, { directory, signal }),
+    remote: (body, write, signal) => remoteBuild(solver, body, write, { directory, signal, streams }),
+    stream: (token) => streams.take(token),
   };
 }
 

@@ -41,7 +41,6 @@ export function decodeClassicBuild({ query, registryConfig, body }: ClassicBuild
     labels: stringMap(query, "labels"),
     noCache,
     pull: flag(query, "pull"),
-    squash: flag(query, "squash"),
     extraHosts: hostsOf(query),
     ulimits: ulimitsOf(query),
     resources: resourcesOf(query),
@@ -49,6 +48,7 @@ export function decodeClassicBuild({ query, registryConfig, body }: ClassicBuild
     history: "classic",
     credentials: (host) => Promise.resolve(credentials.get(host)),
     cacheFrom: cacheFrom.map((reference) => ({ kind: "image", reference })),
+    ...given("squash", flag(query, "squash") ? ("new" as const) : undefined),
     ...given("target", text("target")),
     ...given("network", text("networkmode")),
     ...given("cgroupParent", text("cgroupparent")),
@@ -71,9 +71,6 @@ function refuseUnsupported(query: URLSearchParams): void {
   const security = jsonOf(query, "securityopt");
   if (Array.isArray(security) && security.length > 0) {
     throw new Unsupported("security options are not supported on linux", { remedy: "leave --security-opt out" });
-  }
-  if (flag(query, "squash")) {
-    throw new Unsupported("squash is not supported", { remedy: "leave --squash out" });
   }
   const outputs = query.get("outputs") ?? "";
   if (outputs !== "" && outputs !== "[]" && outputs !== "null") {

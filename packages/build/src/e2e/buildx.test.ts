@@ -351,9 +351,11 @@ describe("docker buildx builds with the engine", { skip: buildx ? false : "build
     const directory = context("platforms", {
       Dockerfile:
         "FROM --platform=$BUILDPLATFORM busybox AS b\nARG TARGETARCH\nARG WHO\nRUN echo $TARGETARCH > /arch\n" +
-        'FROM scratch\nCOPY --from=b /arch /bin/busybox /\nCMD ["/busybox", "cat", "/arch"]\n',
+        'FROM scratch\nCOPY --from=b /arch /bin/busybox /\nCOPY node_modules /node_modules\nCMD ["/busybox", "cat", "/arch"]\n',
       "Run.Dockerfile": "FROM scratch\nCOPY Dockerfile /\nRUN true\n",
     });
+    mkdirSync(join(directory, "node_modules/left-pad"), { recursive: true });
+    writeFileSync(join(directory, "node_modules/left-pad/package.json"), '{"name":"left-pad","version":"1.3.0"}');
     const name = `${registry.host}/multi:1`;
     const platforms = ["--platform", "linux/amd64,linux/arm64"];
     const build = ["build", "--build-arg", "WHO=me", directory];
@@ -395,7 +397,13 @@ describe("docker buildx builds with the engine", { skip: buildx ? false : "build
     assert.deepEqual(await architectures(), ["amd64", "unknown"]);
     await ok([...build, "--provenance=false", "--push", "-t", name]);
     assert.ok("layers" in (await read(["inspect", "--raw"])));
-    await ok([...build, "--provenance=version=v1", "--push", "-t", name]);
+    await ok([...build, "--provenance=version=v1", "--sbom=true", "--push", "-t", name]);
+    const bill = await ok(["buildx", "imagetools", "inspect", name, "--format", "{{json .SBOM}}"]);
+    assert.equal(
+      (JSON.parse(bill) as { readonly SPDX: { readonly spdxVersion: string } }).SPDX.spdxVersion,
+      "SPDX-2.3",
+    );
+    assert.match(bill, /pkg:npm\/left-pad@1\.3\.0/);
     assert.match(
       await ok(["buildx", "imagetools", "inspect", name, "--format", "{{json .Provenance}}"]),
       /"buildDefinition"/,

@@ -71,7 +71,7 @@ describe("docker build, beside Docker's own classic builder", { concurrency: 2 }
   let engines: readonly [Engine, Engine];
 
   before(async () => {
-    [boxship, dockerd] = await Promise.all([startBoxship(), startDockerd()]);
+    [boxship, dockerd] = await Promise.all([startBoxship(), startDockerd({ flags: ["--experimental"] })]);
     engines = [engineOn(boxship.socketPath), engineOn(dockerd.socketPath)];
     await boxship.client.call("POST", "/boxship/images/bootstrap?kind=busybox");
     const image = await runProgram([
@@ -115,6 +115,35 @@ describe("docker build, beside Docker's own classic builder", { concurrency: 2 }
     const history = await ok(engine, "history", "--no-trunc", "--format", "{{.CreatedBy}}", `corpus/${name}`);
     return { output: masked(output), config, history: masked(history).replace(/(?:dir|file|multi):DIGEST/g, "SOURCE") };
   }
+
+  test("--squash joins what was added to the base", async () => {
+    await using directory = tempDir("squash");
+    writeFileSync(
+      directory.join("Dockerfile"),
+      "FROM busybox AS first\nRUN echo 1 > /one; mkdir /d; echo x > /d/x\nFROM first\nRUN rm -r /one /d/x; rm /bin/watch; echo 2 > /two\nENV A=1\nRUN chown 1:2 /two; echo 3 > /d/three\n",
+    );
+    const [ours, theirs] = await Promise.all(
+      engines.map(async (engine) => {
+        const output = await ok(engine, "build", "--squash", "-t", "squashed", directory.path);
+        const history = await ok(
+          engine,
+          "history",
+          "--no-trunc",
+          "--format",
+          "{{.CreatedBy}}|{{.Comment}}|{{.Size}}",
+          "squashed",
+        );
+        const [image] = JSON.parse(await ok(engine, "image", "inspect", "squashed")) as [
+          { readonly RootFS: { readonly Layers: readonly string[] } },
+        ];
+        const script = "stat -c '%n %a %u:%g' /one /two /d /d/* /bin/watch /bin/sh 2>&1; true";
+        const files = await ok(engine, "run", "--rm", "--network", "none", "squashed", "sh", "-c", script);
+        const own = masked(history).split("\n").slice(0, -2);
+        return { output: masked(output), history: own, layers: image.RootFS.Layers.length, files };
+      }),
+    );
+    assert.deepEqual(ours, theirs);
+  });
 
   for (const one of corpus()) {
     const why = BUILDKIT_ONLY.test(one.name) ? "only BuildKit has it" : DIFFERS[one.name];

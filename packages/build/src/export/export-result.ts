@@ -90,7 +90,10 @@ async function exportOne(
 
 /** @throws Unsupported for what a form cannot hold */
 function refuseForm(built: readonly BuiltImage[], { kind }: Output): void {
-  const provenance = built[0]?.session.request.attestations?.provenance;
+  const { provenance, sbom } = built[0]?.session.request.attestations ?? {};
+  if (sbom === true && kind !== "image" && kind !== "oci" && kind !== "none") {
+    throw new Unsupported(`an output of type ${kind} has no bill of materials`, { remedy: "leave --sbom out" });
+  }
   if (built.length > 1 && (kind === "docker" || kind === "tar")) {
     throw new Unsupported(`an output of type ${kind} cannot hold several platforms`, {
       remedy: "use type=oci, image, registry or local, or build for one platform",

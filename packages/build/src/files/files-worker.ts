@@ -1,5 +1,6 @@
 import { InvalidArgument } from "@boxship/base/errors";
 import { serveTasks } from "@boxship/base/worker-pool";
+import { placeMounts, takeBack } from "../confined/placed-mounts.ts";
 import { clampTimes } from "./clamp-times.ts";
 import { copySelection } from "./copy-selection.ts";
 import { digestSelection } from "./digest-selection.ts";
@@ -30,6 +31,11 @@ serveTasks((task: FilesTask, context) => {
       return undefined;
     case "clamp-times":
       clampTimes(task.directory, task.latest);
+      return undefined;
+    case "place":
+      return placeMounts(task.root, task.aside, task.mounts);
+    case "take-back":
+      takeBack(task.root, task.aside, task.placed);
       return undefined;
     default:
       throw new InvalidArgument(`there is no task ${JSON.stringify(task)}`);

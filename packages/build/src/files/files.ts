@@ -1,4 +1,5 @@
 import { WorkerPool } from "@boxship/base/worker-pool";
+import type { PlacedMount, Placement } from "../confined/placed-mounts.ts";
 import type { CopyRequest } from "./copy-selection.ts";
 import type { DigestOptions, SelectionDigest } from "./digest-selection.ts";
 import type { Owner } from "./directories.ts";
@@ -17,6 +18,18 @@ export type FilesTask =
       readonly upper: string;
       readonly lowers: readonly string[];
       readonly paths: readonly string[];
+    }
+  | {
+      readonly kind: "place";
+      readonly root: string;
+      readonly aside: string;
+      readonly mounts: readonly PlacedMount[];
+    }
+  | {
+      readonly kind: "take-back";
+      readonly root: string;
+      readonly aside: string;
+      readonly placed: readonly Placement[];
     }
   | { readonly kind: "clamp-times"; readonly directory: string; readonly latest: number };
 
@@ -63,6 +76,20 @@ export function dropUnchangedDirectories(
 /** Sets modification times that are later than `latest` (seconds since the epoch) to it. */
 export function clampFileTimes(directory: string, latest: number): Promise<void> {
   return pool.run({ kind: "clamp-times", directory, latest } satisfies FilesTask);
+}
+
+/** Puts things where they cannot be mounted. @param aside an empty directory on the root's file system */
+export function placeInRoot(
+  root: string,
+  aside: string,
+  mounts: readonly PlacedMount[],
+): Promise<readonly Placement[]> {
+  return pool.run({ kind: "place", root, aside, mounts } satisfies FilesTask);
+}
+
+/** Takes away what was placed. */
+export function takeFromRoot(root: string, aside: string, placed: readonly Placement[]): Promise<void> {
+  return pool.run({ kind: "take-back", root, aside, placed } satisfies FilesTask);
 }
 
 /** Ends the worker threads now instead of when they have been idle for a while. */

@@ -27,6 +27,8 @@ export interface RemoteBuild {
   readonly cgroupParent?: string;
   readonly resources?: Readonly<Record<string, string | number>>;
   readonly entitlements?: readonly ("network.host" | "security.insecure")[];
+  /** Ids of agents that the client has. */
+  readonly ssh?: readonly string[];
   /** Base64 by id. */
   readonly secrets?: Readonly<Record<string, string>>;
   readonly credentials?: Readonly<
@@ -42,8 +44,7 @@ export interface RemoteBuild {
   readonly cacheTo?: readonly RemoteCacheExport[];
   /** Keep the file system of a command that failed, as an image. */
   readonly keepFailed?: boolean;
-  /** One layer for all that the build adds to its base. */
-  readonly squash?: boolean;
+  readonly squash?: "new" | "all";
   /** Seconds since the epoch. */
   readonly sourceDateEpoch?: number;
 }
@@ -75,6 +76,8 @@ export type RemoteCacheExport =
 export type RemoteMessage =
   /** A `ProgressEvent`; the data of logs is base64. */
   | { readonly event: unknown }
+  /** A connection to this agent is wanted: `POST /boxship/build-streams/STREAM`, which becomes one. */
+  | { readonly agent: string; readonly stream: string }
   /** A piece of the archive that an output makes, base64. */
   | { readonly output: number; readonly data: string }
   /** A piece of a blob of a cache that is exported, base64. Pieces of a blob come one after the other. */

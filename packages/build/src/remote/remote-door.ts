@@ -16,6 +16,7 @@ import type {
 } from "../contract.ts";
 import { madeInside } from "../files/directory-inside.ts";
 import { failureOf } from "../solver/failure.ts";
+import type { AskedStreams } from "./asked-streams.ts";
 import { FramedArchive } from "./framed-archive.ts";
 import type {
   RemoteBuild,
@@ -37,7 +38,7 @@ export async function remoteBuild(
   solver: Solver,
   body: AsyncIterable<Uint8Array>,
   write: (message: RemoteMessage) => Promise<void> | undefined,
-  options: { readonly directory: string; readonly signal: AbortSignal },
+  options: { readonly directory: string; readonly signal: AbortSignal; readonly streams: AskedStreams },
 ): Promise<void> {
   const { head, rest } = await readHead(body);
   const path = join(options.directory, randomBytes(8).toString("hex"));
@@ -45,7 +46,7 @@ export async function remoteBuild(
   try {
     const build = head as RemoteBuild;
     const files = new SentFiles(path, rest, options.signal, build.context.kind === "archive");
-    const request = requestOf(build, files, write);
+    const request = requestOf(build, files, write, options.streams);
     const result = await solver.build(request, (event) => write({ event: jsonEvent(event) }), options.signal);
     const { imageId, descriptor, metadata, warnings } = result;
     await write({
@@ -174,6 +175,7 @@ function requestOf(
   head: RemoteBuild,
   files: SentFiles,
   write: (message: RemoteMessage) => Promise<void> | undefined,
+  streams: AskedStreams,
 ): BuildRequest {
   const {
     file,
@@ -181,6 +183,7 @@ function requestOf(
     context,
     contexts = {},
     secrets = {},
+    ssh = [],
     credentials = {},
     args = {},
     outputs = [],
@@ -210,6 +213,8 @@ function requestOf(
       const value = Object.hasOwn(secrets, id) ? secrets[id] : undefined;
       return Promise.resolve(value === undefined ? undefined : Buffer.from(value, "base64"));
     },
+    ssh: async (id, signal) =>
+      ssh.includes(id) ? streams.ask((stream) => write({ agent: id, stream }), signal) : undefined,
     credentials: (host) => Promise.resolve(Object.hasOwn(credentials, host) ? credentials[host] : undefined),
     outputs: outputs.map((output, index) => outputOf(output, index, write)),
     cacheFrom: cacheFrom.map((source, index) => importOf(source, index, files)),

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { InvalidArgument, NotFound, Semaphore, Unsupported } from "@boxship/base";
+import { InvalidArgument, NotFound, Semaphore } from "@boxship/base";
 import type { EngineContext } from "@boxship/engine";
 import { expandWord } from "@boxship/oci";
 import { buildCache, cacheMountStore } from "../cache/build-cache.ts";
@@ -16,6 +16,7 @@ import type {
   BuildResult,
   CacheMountStore,
   ContextSource,
+  DescribeImage,
   ReportProgress,
   Solver,
 } from "../contract.ts";
@@ -30,6 +31,7 @@ import { ContextSet, readOwnIgnore } from "./contexts.ts";
 import { layoutImage } from "./layout-image.ts";
 import { contextPaths, earlierStage, type Plan, planBuild } from "./plan.ts";
 import { type BuilderParts, BuildSession } from "./session.ts";
+import { squashLayers } from "./squash-layers.ts";
 import { buildStage, checkImageName } from "./stage-run.ts";
 import type { StageState } from "./state.ts";
 import type { FindRoot } from "./steps/copy.ts";
@@ -56,8 +58,12 @@ export class Builder implements Solver, AsyncDisposable {
     this.workDirectory = join(parts.root, "work");
   }
 
-  /** Opens the builder's state below the engine's; what builds left when their process ended is removed. */
-  static async open(engine: EngineContext): Promise<Builder> {
+  /**
+   * Opens the builder's state below the engine's; what builds left when their process ended is removed.
+   *
+   * @param options.describe for bills of materials. @default they are refused
+   */
+  static async open(engine: EngineContext, { describe }: { readonly describe?: DescribeImage } = {}): Promise<Builder> {
     const root = join(engine.options.root, "build");
     const { clock, logger } = engine;
     await rm(join(root, "work"), { recursive: true, force: true });
@@ -67,7 +73,7 @@ export class Builder implements Solver, AsyncDisposable {
       CacheMounts.open({ root: join(root, "mounts"), clock, logger }),
     ]);
     const slots = new Semaphore(Math.max(2, availableParallelism()));
-    const parts: BuilderParts = { engine, root, cache, mounts, slots };
+    const parts: BuilderParts = { engine, root, cache, mounts, slots, describe };
     const working = await WorkingContainers.open(parts);
     using keeping = new DisposableStack();
     keeping.use(engine.images.keep(cache));
@@ -100,7 +106,6 @@ async function build(
   progress: ReportProgress,
   signal: AbortSignal,
 ): Promise<BuildResult> {
-  refuseUnsupported(request);
   const platforms = (request.platforms ?? []).map(readPlatform);
   await using owned = new AsyncDisposableStack();
   const sessions = (platforms.length === 0 ? [undefined] : platforms).map((platform) =>
@@ -125,17 +130,13 @@ async function buildOne(session: BuildSession, contexts: ContextSet | undefined)
   await importCaches(session);
   try {
     const state = withLabels(session, await solve(session, contexts));
-    return { session, state };
+    const { squash } = session.request;
+    if (squash === undefined) return { session, state };
+    return { session, state: await squashLayers(session, state, squash), steps: state };
   } catch (error) {
     if (session.file !== undefined) showLines(error, session.file.sources);
     throw error;
   }
-}
-
-function refuseUnsupported({ squash }: BuildRequest): void {
-  const refused = [squash === true ? "squashing" : undefined].find((what) => what !== undefined);
-  if (refused === undefined) return;
-  throw new Unsupported(`${refused} is not supported by the builder`, { remedy: "leave it out" });
 }
 
 async function solve(session: BuildSession, contexts = new ContextSet(session)): Promise<StageState> {

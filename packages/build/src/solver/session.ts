@@ -7,7 +7,7 @@ import { hostPlatform, type ImageRecord, type Lease, type Platform } from "@boxs
 import type { CacheMounts } from "../cache/cache-mounts.ts";
 import { ImportedCache } from "../cache/imported-cache.ts";
 import type { StepCache, StepRecord } from "../cache/step-cache.ts";
-import type { BuildRequest, BuildWarning, ProgressEvent, ReportProgress, Vertex } from "../contract.ts";
+import type { BuildRequest, BuildWarning, DescribeImage, ProgressEvent, ReportProgress, Vertex } from "../contract.ts";
 import type { Containerfile } from "../language/index.ts";
 import { platformText } from "./build-args.ts";
 import type { ContextSet } from "./contexts.ts";
@@ -23,6 +23,7 @@ export interface BuilderParts {
   readonly mounts: CacheMounts;
   /** Commands that run at once, of all builds. */
   readonly slots: Semaphore;
+  readonly describe: DescribeImage | undefined;
 }
 
 /** What a build has found and made, for a cache that goes elsewhere. */

@@ -45,7 +45,7 @@ async function begin(session: BuildSession, stage: Stage, needs: StageNeeds): Pr
   const digest = vertex?.digest ?? "";
   return observed(session, stage.from, digest, async () => {
     const { state: start, triggers } = await baseOf(session, stage, needs, digest);
-    let state = start;
+    let state: StageState = { ...start, begun: begunWith(start) };
     const instructions = await Promise.all(triggers.map((trigger) => parseTrigger(trigger, needs.image)));
     const vertices = instructions.map((instruction, index) =>
       triggerVertex(session, stage, instruction, index, digest),
@@ -55,6 +55,12 @@ async function begin(session: BuildSession, stage: Stage, needs: StageNeeds): Pr
     }
     return { state, cached: true };
   });
+}
+
+function begunWith(start: StageState): NonNullable<StageState["begun"]> {
+  const { layers, history } = start;
+  const isNothing = layers.length === 0 && history.length === 0;
+  return { layers: layers.length, history: history.length, image: isNothing ? undefined : imageIdOf(start) };
 }
 
 /** What a stage begins with, and the triggers that are to be run on it. */

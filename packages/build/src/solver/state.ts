@@ -26,6 +26,8 @@ export interface StageState {
   readonly commandGiven: boolean;
   /** The image that it is, while nothing was done to it. */
   readonly image?: string;
+  /** What its stage began with: counts, and the id of that image unless it was nothing. */
+  readonly begun?: { readonly layers: number; readonly history: number; readonly image: string | undefined };
 }
 
 export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

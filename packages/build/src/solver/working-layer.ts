@@ -14,6 +14,8 @@ export interface WorkingRoot {
   readonly path: string;
   /** Directories whose entry in the layer says nothing when they are as below. */
   readonly touched: string[];
+  /** Its writable layer was filled without being mounted. @default false */
+  readonly filled?: boolean;
 }
 
 /** Makes an id like a container's. */
@@ -26,22 +28,26 @@ export function newWorkingId(): string {
  *
  * @param readOnly nothing will be written
  * @param mapped for a container in the engine's user namespace
+ * @param mounted false: it is only made, and its layer filled by the task
  */
 export async function withRoot<T>(
   session: BuildSession,
   layers: readonly StoredLayer[],
   task: (root: WorkingRoot) => Promise<T>,
-  options: { readonly readOnly?: boolean; readonly id?: string; readonly mapped?: boolean } = {},
+  options: {
+    readonly readOnly?: boolean;
+    readonly id?: string;
+    readonly mapped?: boolean;
+    readonly mounted?: boolean;
+  } = {},
 ): Promise<T> {
   const { snapshotter } = session.parts.engine;
   await ensureUnpacked(session, layers);
   const id = options.id ?? newWorkingId();
   await snapshotter.createContainer(id, chainOf(layers), { temporary: true });
   try {
-    const path = snapshotter.mountContainer(id, {
-      readOnly: options.readOnly === true,
-      mapped: options.mapped === true,
-    });
+    const { readOnly = false, mapped = false, mounted = true } = options;
+    const path = mounted ? snapshotter.mountContainer(id, { readOnly, mapped }) : snapshotter.upperDirectory(id);
     return await task({ id, path, touched: [] });
   } finally {
     if (snapshotter.listContainers().some((container) => container.id === id)) await snapshotter.removeContainer(id);
@@ -105,7 +111,9 @@ export async function finishLayer(
     onDurable(layer);
     return layer;
   }
-  const stage = await snapshotter.layerFromContainer(root.id, chainId);
+  const stage = await snapshotter.layerFromContainer(root.id, chainId, {
+    edited: root.filled === true || session.epoch !== undefined,
+  });
   stage.expose();
   session.later(stage.commit(size).then(() => onDurable(layer)));
   return layer;

@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { silentLogger, systemClock } from "@boxship/base";
-import { Engine } from "@boxship/engine";
+import { Engine, type EngineOptions } from "@boxship/engine";
+import { adoptOrphans } from "@boxship/kernel";
 import { tempDir } from "@boxship/testkit";
 import type { BuildRequest, BuildResult, ProgressEvent } from "../contract.ts";
 import { Builder } from "../solver/builder.ts";
@@ -38,7 +39,12 @@ export interface Built extends BuildResult {
   readonly done: readonly string[];
 }
 
-export async function openTestBuilder(): Promise<TestBuilder> {
+export interface TestBuilderOptions {
+  /** As in an unprivileged container. */
+  readonly confined?: EngineOptions["confined"];
+}
+
+export async function openTestBuilder({ confined }: TestBuilderOptions = {}): Promise<TestBuilder> {
   await using stack = new AsyncDisposableStack();
   const name = `bx${randomBytes(3).toString("hex")}`;
   const directory = stack.use(tempDir(`builder-${name}`));
@@ -47,7 +53,9 @@ export async function openTestBuilder(): Promise<TestBuilder> {
   await mkdir(root, { recursive: true });
   await mkdir(runDir, { recursive: true });
   stack.defer(() => rm(runDir, { recursive: true, force: true }));
-  const engine = stack.use(await Engine.open({ root, runDir, name, clock: systemClock, logger: silentLogger }));
+  const own = confined === undefined ? {} : { confined };
+  if (confined !== undefined) stack.use(adoptOrphans());
+  const engine = stack.use(await Engine.open({ root, runDir, name, ...own, clock: systemClock, logger: silentLogger }));
   stack.defer(() => engine.reset());
   await engine.images.bootstrap("busybox", () => {});
   const builder = stack.use(await Builder.open(engine.parts));

@@ -21,8 +21,9 @@ export function parseAttestations(flags: {
   let found: Attestations | undefined;
   for (const [type, fields] of asked) {
     if (fields.get("disabled") === "true") continue;
-    if (type !== "provenance") throw new FlagError(`an attestation of type ${type} is not supported`);
-    found = { provenance: provenanceOf(fields) };
+    if (type === "provenance") found = { ...found, provenance: provenanceOf(fields) };
+    else if (type === "sbom") found = { ...found, sbom: sbomOf(fields) };
+    else throw new FlagError(`an attestation of type ${type} is not supported`);
   }
   return found;
 }
@@ -42,6 +43,12 @@ function fieldsOf(flag: string, text: string): ReadonlyMap<string, string> {
       return [field.slice(0, equals), field.slice(equals + 1)];
     }),
   );
+}
+
+function sbomOf(fields: ReadonlyMap<string, string>): true {
+  for (const name of fields.keys())
+    if (!["type", "disabled"].includes(name)) throw new FlagError(`--sbom: unknown field ${name}`);
+  return true;
 }
 
 function provenanceOf(fields: ReadonlyMap<string, string>): NonNullable<Attestations["provenance"]> {

@@ -23,6 +23,7 @@ import type { BuildProgress } from "./progress.ts";
 import { type BuildSources, readSources } from "./read-sources.ts";
 import { type BuildAnswer, runBuild } from "./run-build.ts";
 import { readSecrets } from "./secrets.ts";
+import { readAgents } from "./ssh-agents.ts";
 
 /** Flags of `build`. */
 export const BUILD_FLAGS = {
@@ -62,9 +63,10 @@ export const BUILD_FLAGS = {
   push: bool('Shorthand for "--output=type=registry"'),
   quiet: bool("Suppress the build output and print image ID on success", { short: "q" }),
   rm: bool("Remove intermediate containers after a successful build (there are none)", { hidden: true, initial: true }),
-  sbom: text('Shorthand for "--attest=type=sbom" (not supported)'),
+  sbom: text('Shorthand for "--attest=type=sbom"'),
   secret: list('Secret to expose to the build (format: "id=mysecret[,src=/local/secret]")'),
   "shm-size": bytes("Shared memory size for build containers"),
+  ssh: list('SSH agent socket or keys to expose to the build (format: "default|<id>[=<socket>|<key>[,<key>]]")'),
   squash: bool("Squash newly built layers into a single new layer"),
   tag: list('Name and optionally a tag (format: "name:tag")', { short: "t" }),
   target: text("Set the target build stage to build"),
@@ -82,6 +84,8 @@ export interface ExecuteOptions {
   readonly progress: BuildProgress;
   /** Seconds since the epoch: every time in the result is at most this one. */
   readonly sourceDateEpoch?: number;
+  /** What `--squash` joins. @default "new" */
+  readonly squash?: NonNullable<RemoteBuild["squash"]>;
 }
 
 /**
@@ -102,6 +106,7 @@ export async function executeBuild(
   const directories = [...own.directories, ...named.directories, ...imports.directories];
   const sources: BuildSources = { ...own, directories };
   const outputs = outputsOf(flags.output, flags.tag, flags.push);
+  const agents = await readAgents(flags.ssh, context.env);
   const attestations = parseAttestations(flags);
   const build: RemoteBuild = {
     ...(attestations === undefined ? {} : { attestations }),
@@ -120,6 +125,7 @@ export async function executeBuild(
     ulimits: flags.ulimit.map(({ Name, Soft, Hard }) => ({ name: Name, soft: Soft, hard: Hard })),
     resources: resourcesOf(flags),
     entitlements: ["network.host", ...entitlementsOf(flags.allow)],
+    ...(agents.size === 0 ? {} : { ssh: [...agents.keys()] }),
     secrets: await readSecrets(flags.secret, context.env),
     credentials: await credentialsOf(context),
     outputs: outputs.map(({ remote }) => remote),
@@ -127,13 +133,17 @@ export async function executeBuild(
     cacheFrom: imports.caches,
     cacheTo: exports.map(({ remote }) => remote),
     keepFailed: flags["on-error"] === "shell",
-    squash: flags.squash,
+    ...(flags.squash ? { squash: options.squash ?? "new" } : {}),
     ...(options.sourceDateEpoch === undefined ? {} : { sourceDateEpoch: options.sourceDateEpoch }),
     ...(flags.target === "" ? {} : { target: flags.target }),
     ...(flags["shm-size"] === 0 ? {} : { shmSize: flags["shm-size"] }),
     ...(flags["cgroup-parent"] === "" ? {} : { cgroupParent: flags["cgroup-parent"] }),
   };
-  const result = await runBuild(context, build, sources, outputs, exports, options.progress);
+  const result = await runBuild(context, build, sources, outputs, {
+    caches: exports,
+    agents,
+    progress: options.progress,
+  });
   const id = result.imageId ?? "";
   if (flags.iidfile !== "") await writeFile(flags.iidfile, id);
   if (flags["metadata-file"] !== "") {

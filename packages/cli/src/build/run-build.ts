@@ -12,6 +12,7 @@ import { type BuildOutput, makeDestination, openDestination } from "./outputs.ts
 import { packContext } from "./pack-context.ts";
 import type { BuildEvent, BuildProgress } from "./progress.ts";
 import type { BuildSources } from "./read-sources.ts";
+import { type Agents, bringAgent } from "./ssh-agents.ts";
 
 export interface BuildAnswer {
   readonly imageId?: string;
@@ -30,14 +31,20 @@ export class BuildFailed extends Failure {
   }
 }
 
+/** What of this side a build needs, and where it is shown. */
+export interface BuildEnds {
+  readonly caches: readonly CacheTarget[];
+  readonly agents: Agents;
+  readonly progress: BuildProgress;
+}
+
 /** Sends a build and shows it until it ends. @throws BuildFailed */
 export async function runBuild(
   context: Context,
   build: RemoteBuild,
   sources: BuildSources,
   outputs: readonly BuildOutput[],
-  caches: readonly CacheTarget[],
-  progress: BuildProgress,
+  { caches, agents, progress }: BuildEnds,
 ): Promise<BuildAnswer> {
   const head = Buffer.from(JSON.stringify(build));
   const length = Buffer.alloc(4);
@@ -59,6 +66,7 @@ export async function runBuild(
     for await (const value of jsonValues(response.body)) {
       const message = value as RemoteMessage;
       if ("event" in message) progress.push(message.event as BuildEvent);
+      else if ("agent" in message) bringAgent(context, agents, message, owned);
       else if ("output" in message) await sinks.write(message.output, Buffer.from(message.data, "base64"));
       else if ("cache" in message) await writeCache(writers[message.cache], message);
       else if ("result" in message) answer = message.result;

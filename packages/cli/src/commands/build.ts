@@ -1,3 +1,4 @@
+import { programCommand } from "@boxship/base/entry";
 import { BUILD_FLAGS, executeBuild } from "../build/execute-build.ts";
 import { type BuildProgress, plainProgress, quietProgress, rawProgress, TreeProgress } from "../build/progress.ts";
 import { BuildFailed } from "../build/run-build.ts";
@@ -14,7 +15,7 @@ export const command = defineCommand({
   async run(context, { flags, operands: [operand = "."] }) {
     const progress = progressOf(context, flags.quiet ? "quiet" : flags.progress);
     const result = await executeBuild(context, flags, operand, { progress }).catch((error: unknown) =>
-      explain(context, error, flags["on-error"]),
+      explain(context, error, { onError: flags["on-error"], again: rerunLine(operand, flags.file) }),
     );
     for (const { message } of result.warnings) warn(context, `WARNING: ${message}`);
     if (flags.quiet && result.imageId !== undefined) print(context, result.imageId);
@@ -39,16 +40,36 @@ function progressOf({ stderr }: Context, type: string): BuildProgress {
 }
 
 /** Shows the lines of the file that failed and the last output; opens a shell where that was asked for. */
-async function explain(context: Context, error: unknown, onError: string): Promise<never> {
+async function explain(
+  context: Context,
+  error: unknown,
+  { onError, again }: { readonly onError: string; readonly again: string | undefined },
+): Promise<never> {
   if (!(error instanceof BuildFailed) || error.failure === undefined) throw error;
-  const { file, lines, excerpt, output = "", imageId } = error.failure;
+  const { file, lines, excerpt, output = "", imageId, exitCode } = error.failure;
   if (output !== "") warn(context, `------\n${output.trimEnd()}\n------`);
   warn(context, `${file}:${lines[0]}`);
   for (const { line, text: source, failed } of excerpt) {
     warn(context, `${String(line).padStart(4)} | ${failed ? ">>>" : "   "} ${source}`);
   }
   if (onError === "shell" && imageId !== undefined) await openShell(context, imageId);
+  else if (exitCode !== undefined && again !== undefined) {
+    warn(context, `Run it again, with a shell in what it left:\n  ${again}`);
+  }
   throw error;
+}
+
+/** The same command line, for a shell; undefined where standard input was part of it, which is gone. */
+function rerunLine(operand: string, file: string): string | undefined {
+  if (operand === "-" || file === "-") return undefined;
+  const words = process.argv.slice(2);
+  const own = words.indexOf("build") + 1;
+  const line = [...programCommand(), ...words.slice(0, own), "--on-error=shell", ...words.slice(own)];
+  return line.map(shellWord).join(" ");
+}
+
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** A shell in what a command left; the image goes afterwards. */

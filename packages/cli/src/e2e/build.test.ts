@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { type Boxship, type Ran, type RunOptions, startBoxship, tempDir } from "@boxship/testkit";
+import { type Boxship, type Ran, type RunOptions, runProgram, startBoxship, tempDir } from "@boxship/testkit";
 import { onSocket } from "./programs.ts";
 
 /** `boxship build` on a real engine. */
@@ -131,11 +132,57 @@ describe("boxship build", () => {
     assert.match(failed.stderr, /Dockerfile:2\n.*\n +2 \| >>> RUN echo said/);
     const shell = await run(["build", "--on-error", "shell", path], { input: "cat /left\n" });
     assert.deepEqual([shell.status, shell.stdout], [9, "left\n"]);
+    assert.doesNotMatch(shell.stderr, /Run it again/);
+    // What it says is pasted as it stands.
+    const spaced = context("failing again", { "My File": readFileSync(`${path}/Dockerfile`, "utf8") });
+    const words = ["build", "--build-arg", "A=it's", "-f", `${spaced}/My File`, spaced];
+    const [, line = ""] = /Run it again.*:\n {2}(.*)\n/.exec((await run(words)).stderr) ?? [];
+    const pasted = await runProgram(["sh", "-c", line], { input: "cat /left\n" });
+    assert.deepEqual([pasted.status, pasted.stdout], [9, "left\n"], pasted.stderr);
+    const piped = await run(["build", "-"], { input: "FROM busybox\nRUN exit 3\n" });
+    assert.equal(piped.status, 3);
+    assert.doesNotMatch(piped.stderr, /Run it again/);
     const wrong = context("wrong", { Dockerfile: "FROM busybox\nRUNN true\n" });
     assert.match(
       (await run(["build", wrong])).stderr,
       /Dockerfile:2: unknown instruction: RUNN\nHint: did you mean RUN\?/,
     );
+  });
+
+  test("agents and keys are in reach of a step, and of no other", async () => {
+    const key = directory.join("key");
+    execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", key]);
+    const libraries = (await runProgram(["ldd", "/usr/bin/ssh-add"])).stdout.match(/\/\S+/g) ?? [];
+    const path = context("ssh", {
+      Dockerfile: `FROM busybox\nCOPY root /\nRUN test -z "$SSH_AUTH_SOCK"\nRUN --mount=type=ssh,id=mine ssh-add -l; ls -l $SSH_AUTH_SOCK\nRUN ! test -e /run/buildkit\n`,
+      other: "FROM busybox\nCOPY root /\nRUN --mount=type=ssh,required ssh-add -l\n",
+    });
+    for (const file of ["/usr/bin/ssh-add", ...libraries]) cpSync(realpathSync(file), `${path}/root/${file}`);
+    const [, shown = ""] = execFileSync("ssh-keygen", ["-lf", key]).toString().split(" ");
+    const { stderr } = await ok(["build", "--ssh", `mine=${key}`, path]);
+    assert.ok(stderr.includes(shown), stderr);
+    const socket = directory.join("agent");
+    const agent = spawn("ssh-agent", ["-D", "-a", socket], { stdio: ["ignore", "pipe", "inherit"] });
+    try {
+      await once(agent.stdout, "data");
+      execFileSync("ssh-add", ["-q", key], { env: { ...process.env, SSH_AUTH_SOCK: socket } });
+      const words = ["build", "-f", `${path}/other`];
+      const plainly = await ok([...words, "--ssh", "default", path], { env: { SSH_AUTH_SOCK: socket } });
+      assert.ok(plainly.stderr.includes(shown), plainly.stderr);
+      const none = await run([...words, "--no-cache", path]);
+      assert.match(none.stderr, /unset ssh forward key default[^]*give an agent with --ssh default/);
+    } finally {
+      const ended = once(agent, "exit");
+      agent.kill();
+      await ended;
+    }
+    for (const [value, words] of [
+      ["default", /SSH_AUTH_SOCK is not set/],
+      [`a=${directory.join("nothing")}`, /cannot read .*nothing: ENOENT/],
+      [`a=${key}.pub`, /it is no private key/],
+    ] as const) {
+      assert.match((await run(["build", "--ssh", value, path], { env: { SSH_AUTH_SOCK: "" } })).stderr, words);
+    }
   });
 
   test("the cache is listed and pruned", async () => {
@@ -190,7 +237,21 @@ describe("boxship build", () => {
       (await ok(["image", "inspect", "several:1", "-f", "{{.Architecture}}"])).stdout,
       /^(?:amd64|arm64)\n$/,
     );
-    assert.match((await run(["build", "--sbom", "true", path])).stderr, /attestation of type sbom is not supported/);
+    for (const [args, words] of [
+      [["--attest", "type=other"], /attestation of type other is not supported/],
+      [["--sbom", "generator=a/b"], /unknown field generator/],
+      [["--sbom", "true", "-o", directory.join("l")], /output of type tar has no bill of materials/],
+      [["--sbom", "true", "--build-arg", "BUILDKIT_SBOM_SCAN_STAGE=1"], /only images are described/],
+    ] as const) {
+      assert.match((await run(["build", ...args, path])).stderr, words);
+    }
+    mkdirSync(`${path}/node_modules/left-pad`, { recursive: true });
+    writeFileSync(`${path}/node_modules/left-pad/package.json`, '{"name":"left-pad","version":"1.3.0"}');
+    writeFileSync(`${path}/Containerfile`, "FROM scratch\nCOPY node_modules /node_modules\n");
+    await ok(["build", "--sbom", "true", "-t", "billed:1", "-o", `type=oci,dest=${archive}`, path]);
+    const billed = readFileSync(archive, "latin1");
+    assert.match(billed, /"predicateType":"https:\/\/spdx\.dev\/Document".*"spdxVersion":"SPDX-2\.3"/);
+    assert.match(billed, /pkg:npm\/left-pad@1\.3\.0/);
     assert.match((await run(["build", ...platforms, "-o", directory.join("l"), path])).stderr, /several platforms/);
   });
 

@@ -87,6 +87,7 @@ containers --format '{{.ContainerName}}'
 rm yours
 bud -t built files
 bud -q files
+bud --squash -t squashed files
 bud -f files/failing files
 bud files/nosuch # the path is named otherwise
 rmi other:1 # its registry is localhost there
@@ -123,6 +124,9 @@ function lastWords(text: string): string {
   const lines = plain(text).trimEnd().split("\n");
   return lines.filter((line) => !line.startsWith("Hint: ")).at(-1) ?? "";
 }
+
+/** Images of builds: their history is worded otherwise. */
+const BUILT: ReadonlySet<string> = new Set(["built", "squashed"]);
 
 /** Errors whose cause is worded otherwise: that they are errors is the same. */
 const OWN_WORDS =
@@ -210,7 +214,7 @@ describe("buildah's words", { skip: program === "" ? "buildah is not here" : fal
   });
 
   test("images have the same files and say the same", async () => {
-    for (const name of ["first", "second", "third", "fourth", "built"]) {
+    for (const name of ["first", "second", "third", "fourth", "built", "squashed"]) {
       const [mine, reference] = [await inspected(ours, name), await inspected(other, name)];
       assert.deepEqual(mine, reference, name);
     }
@@ -231,17 +235,16 @@ describe("buildah's words", { skip: program === "" ? "buildah is not here" : fal
       .filter(
         (line) => !/^(?:dev|proc|sys|run|etc|v|etc\/(?:hosts|hostname|resolv\.conf)|run\/\.containerenv)? /.test(line),
       );
-    const times = ["x", "dd", "own", "ad/a"].filter((file) => existsSync(`${path}/${file}`) && name !== "built");
+    const times = ["x", "dd", "own", "ad/a"].filter((file) => existsSync(`${path}/${file}`) && !BUILT.has(name));
     const mtimes = times
       .filter((file) => file !== "x" && file !== "dd")
       .map((file) => `${file} ${mtimeOf(`${path}/${file}`)}`);
     const text = (await run(["inspect", "--type", "image", name])).stdout;
     const { OCIv1 } = JSON.parse(text) as { readonly OCIv1: Said };
     const { "io.buildah.version": _version, ...labels } = (OCIv1.config["Labels"] ?? {}) as Record<string, string>;
-    const created =
-      name === "built"
-        ? []
-        : (OCIv1.history ?? []).map(({ created_by, comment = "" }) => `${String(created_by)}|${String(comment)}`);
+    const created = BUILT.has(name)
+      ? []
+      : (OCIv1.history ?? []).map(({ created_by, comment = "" }) => `${String(created_by)}|${String(comment)}`);
     await run(["rm", container]);
     return { tree, mtimes, config: { ...OCIv1.config, Labels: labels }, created: created.slice(1).map(plain) };
   }

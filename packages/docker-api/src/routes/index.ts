@@ -2,6 +2,7 @@ import type { Route } from "../http/route.ts";
 import { boxshipBuild } from "./boxship/boxship-build.ts";
 import { boxshipPing } from "./boxship/boxship-ping.ts";
 import { boxshipShutdown } from "./boxship/boxship-shutdown.ts";
+import { buildStream } from "./boxship/build-stream.ts";
 import { cacheMountExport, cacheMountImport, cacheMountList } from "./boxship/cache-mounts.ts";
 import { containerMountAdd, containerMountRemove } from "./boxship/container-mounts.ts";
 import { containerPortAdd, containerPortRemove } from "./boxship/container-ports.ts";
@@ -169,6 +170,7 @@ export const ROUTES: readonly Route[] = [
   volumeSnapshotRestore,
   volumeSnapshotDelete,
   boxshipBuild,
+  buildStream,
   boxshipPing,
   boxshipShutdown,
   systemCheck,

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { InvalidArgument, NotFound } from "@boxship/base";
+import { refusedHere } from "../confined/confined-runtime.ts";
 import type { EngineContext } from "../context.ts";
 import { eventAttributes } from "../context.ts";
 import { checkLogPatterns } from "../log/log-attributes.ts";
@@ -21,6 +22,7 @@ export async function createContainer(
   context: EngineContext,
   request: CreateContainerRequest,
 ): Promise<{ readonly id: string; readonly warnings: readonly string[] }> {
+  if (context.options.confined !== undefined) throw refusedHere();
   const { containers } = context;
   const id = randomBytes(32).toString("hex");
   const name =

@@ -23,12 +23,13 @@ import type {
   SnapshotStore,
   TreeUsage,
 } from "../contract.ts";
-import { measureTree, syncFilesystem } from "../storage-pool.ts";
+import { measureTree, syncFilesystem, writeDifferenceAway } from "../storage-pool.ts";
 import { explainDiskError } from "../tree/disk-error.ts";
 import { OverlayStage } from "./layer-stage.ts";
 import { LayerTable } from "./layer-table.ts";
 import { MappedTree, type SnapshotMapping } from "./mapped-tree.ts";
 import { filesystemType, mountOverlay, type OverlayMethod, type OverlayMount, probeOverlay } from "./overlay-mount.ts";
+import { holdDirectories, PlainTrees } from "./plain-trees.ts";
 import {
   type ContainerRecord,
   checkContainerId,
@@ -49,10 +50,14 @@ export interface SnapshotterOptions {
   readonly logger?: Logger;
   /** For containers that are in a user namespace. @default none can be mounted for them */
   readonly mapping?: SnapshotMapping;
+  /** Put file systems together by copying: nothing can be mounted. Only temporary containers then. @default false */
+  readonly copies?: boolean;
 }
 
 interface Container extends ContainerRecord {
   mounted: boolean;
+  /** Where there are copies: nothing was written to it. */
+  readOnly?: boolean;
 }
 
 /** Directories below the root. */
@@ -66,7 +71,7 @@ interface Places {
 }
 
 /**
- * The snapshot store on overlayfs.
+ * The snapshot store on overlayfs, or on copies.
  *
  *     layers/sha256-…/     record.json  diff/
  *     containers/ID/       record.json  upper/  work/  merged/
@@ -77,7 +82,9 @@ interface Places {
 export class Snapshotter implements SnapshotStore {
   readonly filesystem: string;
   readonly #places: Places;
-  readonly #method: OverlayMethod;
+  /** Undefined: overlays are not mounted, {@link PlainTrees} stand for them. */
+  readonly #method: OverlayMethod | undefined;
+  readonly #plain: PlainTrees;
   readonly #table: LayerTable;
   readonly #containers: Map<string, Container>;
   readonly #trash: Trash;
@@ -87,13 +94,14 @@ export class Snapshotter implements SnapshotStore {
   readonly #logger: Logger;
   #mapped: MappedTree | undefined;
 
-  private constructor(options: SnapshotterOptions, places: Places, method: OverlayMethod) {
+  private constructor(options: SnapshotterOptions, places: Places, method: OverlayMethod | undefined) {
     const { root, logger = silentLogger } = options;
     this.#places = places;
     this.#method = method;
     this.#logger = logger;
     this.filesystem = filesystemType(root);
     this.#trash = new Trash(places.trash, logger);
+    this.#plain = new PlainTrees(places.stages, this.#trash);
     this.#gate = new SyncGate(() => syncFilesystem(root));
     const layers = readRecords(places.layers, parseLayer, logger);
     const containers = readRecords(places.containers, parseContainer, logger);
@@ -133,7 +141,11 @@ export class Snapshotter implements SnapshotStore {
     } catch (error) {
       throw explainDiskError(error, root);
     }
-    const snapshotter = new Snapshotter(options, places, probeOverlay(places.stages));
+    const snapshotter = new Snapshotter(
+      options,
+      places,
+      options.copies === true ? undefined : probeOverlay(places.stages),
+    );
     snapshotter.#trash.empty();
     await snapshotter.#openWritableLayers();
     if (options.mapping !== undefined) snapshotter.#openMapping(root, options.mapping);
@@ -226,6 +238,7 @@ export class Snapshotter implements SnapshotStore {
     }
     if (parentChainId !== undefined) this.#table.directories(parentChainId);
     const { owner, sizeLimit, temporary = false } = options;
+    if (this.#method === undefined && !temporary) throw noContainers();
     const container: Container = {
       id,
       parentChainId,
@@ -237,6 +250,9 @@ export class Snapshotter implements SnapshotStore {
     this.#containers.set(id, container);
     try {
       await this.#makeContainer(container, temporary);
+      if (this.#method === undefined) {
+        await this.#plain.fill(this.#directoryOf(id), parentChainId, this.lowerDirectories(id));
+      }
     } catch (error) {
       this.#containers.delete(id);
       throw explainDiskError(error, this.#places.containers);
@@ -268,12 +284,17 @@ export class Snapshotter implements SnapshotStore {
     }
   }
 
-  async layerFromContainer(id: string, chainId: string): Promise<LayerStage> {
+  async layerFromContainer(
+    id: string,
+    chainId: string,
+    { edited = false }: { readonly edited?: boolean } = {},
+  ): Promise<LayerStage> {
     const { parentChainId } = this.#container(id);
     await this.unmountContainer(id);
     const stage = await this.prepareLayer(chainId, parentChainId);
     try {
       await rename(this.upperDirectory(id), stage.directory);
+      if (this.#method === undefined && !edited) await this.#plain.keep(this.#directoryOf(id), chainId, true);
       await this.removeContainer(id);
       return stage;
     } catch (error) {
@@ -282,15 +303,26 @@ export class Snapshotter implements SnapshotStore {
     }
   }
 
+  async writeDifference(id: string, tree: string): Promise<void> {
+    using held = new DisposableStack();
+    const lowers = holdDirectories(this.lowerDirectories(id), held);
+    await writeDifferenceAway({ tree, lowers, target: this.upperDirectory(id) });
+  }
+
   mountContainer(id: string, options: MountContainerOptions = {}): string {
     const container = this.#container(id);
     const target = this.mergedDirectory(id);
     if (container.mounted) return target;
+    if (this.#method === undefined) {
+      container.readOnly = options.readOnly === true;
+      container.mounted = true;
+      return target;
+    }
     const own = this.lowerDirectories(id);
     const lowers = own.length === 0 ? [this.#places.empty] : own;
     const directories = { lowers, upper: this.upperDirectory(id), work: this.workDirectory(id) };
     try {
-      if (options.mapped === true) this.#mountMapped(container, { ...directories, target, options });
+      if (options.mapped === true) this.#mountMapped(this.#method, container, { ...directories, target, options });
       else mountOverlay(this.#method, { ...directories, target, options });
     } catch (error) {
       if (systemCode(error) === undefined) throw error;
@@ -303,20 +335,24 @@ export class Snapshotter implements SnapshotStore {
     return target;
   }
 
-  #mountMapped({ id, sizeLimit }: Container, { lowers, upper, work, ...rest }: OverlayMount): void {
+  #mountMapped(
+    method: OverlayMethod,
+    { id, sizeLimit }: Container,
+    { lowers, upper, work, ...rest }: OverlayMount,
+  ): void {
     const mapped = this.#mapped;
     if (mapped === undefined) throw new Unsupported("this engine has no user namespace for containers");
     const directory = this.#directoryOf(id);
     mapped.openWay(directory);
     const below = lowers.map((path) => mapped.pathOf(path));
     if (sizeLimit === undefined) {
-      mountOverlay(this.#method, { lowers: below, upper: mapped.pathOf(upper), work: mapped.pathOf(work), ...rest });
+      mountOverlay(method, { lowers: below, upper: mapped.pathOf(upper), work: mapped.pathOf(work), ...rest });
       return;
     }
     const other = join(directory, "mapped");
     mapped.mountOther(dirname(upper), other);
     try {
-      mountOverlay(this.#method, { lowers: below, upper: join(other, "upper"), work: join(other, "work"), ...rest });
+      mountOverlay(method, { lowers: below, upper: join(other, "upper"), work: join(other, "work"), ...rest });
     } finally {
       // The overlay keeps what it needs of it.
       detachMount(other);
@@ -326,17 +362,33 @@ export class Snapshotter implements SnapshotStore {
   async unmountContainer(id: string): Promise<void> {
     const container = this.#containers.get(id);
     if (container === undefined || !container.mounted) return;
+    if (this.#method === undefined) {
+      const lowers = this.lowerDirectories(id);
+      if (container.readOnly !== true) {
+        await this.#plain.settle(this.#directoryOf(id), this.upperDirectory(id), lowers);
+      }
+      container.mounted = false;
+      return;
+    }
     await releaseMountsBelow(this.mergedDirectory(id));
     container.mounted = false;
   }
 
   async removeContainer(id: string): Promise<void> {
     checkContainerId(id);
-    await this.unmountContainer(id);
     const container = this.#containers.get(id);
+    if (this.#method === undefined && container !== undefined) await this.#letGo(container);
+    else await this.unmountContainer(id);
     if (container !== undefined) await closeWritableLayer(this.#directoryOf(id), container);
     await this.#trash.take(this.#directoryOf(id));
     this.#containers.delete(id);
+  }
+
+  /** What was written to a copy goes with it; one that was only read serves the next. */
+  async #letGo(container: Container): Promise<void> {
+    const { id, parentChainId, readOnly = false } = container;
+    container.mounted = false;
+    if (readOnly && parentChainId !== undefined) await this.#plain.keep(this.#directoryOf(id), parentChainId, false);
   }
 
   upperDirectory(id: string): string {
@@ -442,10 +494,12 @@ export class Snapshotter implements SnapshotStore {
       const layer = this.#table
         .list()
         .find(({ chainId }) => !isReferenced(chainId) && this.#userOf(chainId) === undefined);
-      if (layer === undefined) return removed;
+      if (layer === undefined) break;
       await this.#dropLayer(layer.chainId);
       removed.push(layer);
     }
+    await this.#plain.sweep((chainId) => this.has(chainId));
+    return removed;
   }
 
   async reconcile(liveIds: Iterable<string>): Promise<void> {
@@ -469,6 +523,12 @@ export class Snapshotter implements SnapshotStore {
     }
     return container;
   }
+}
+
+function noContainers(): Unsupported {
+  return new Unsupported("an engine without the right to mount has no containers of its own: it only builds", {
+    remedy: "start it as root of the machine, or in a container with --privileged",
+  });
 }
 
 /** Moves something into the trash when nothing is running yet. */

@@ -270,10 +270,16 @@ const cacheFrom = (text: string | undefined): readonly CacheEntry[] =>
 const PROVENANCE = new Set(["builder-id", "disabled", "enabled", "inline-only", "mode", "type", "version"]);
 
 function attestations(attests: Options): Attestations | undefined {
-  const found: { provenance?: NonNullable<Attestations["provenance"]> } = {};
+  const found: { provenance?: NonNullable<Attestations["provenance"]>; sbom?: boolean } = {};
   for (const [kind, text] of Object.entries(attests)) {
     const values = new Map(parseCsv(text, `attest:${kind}`).map((pair) => split(pair)));
     if (values.get("disabled") === "true" || values.get("enabled") === "false") continue;
+    if (kind === "sbom") {
+      const [other] = [...values.keys()].filter((name) => !["", "disabled", "enabled", "type"].includes(name));
+      if (other !== undefined) throw new Unsupported(`attribute ${other} of sbom is not supported`);
+      found.sbom = true;
+      continue;
+    }
     if (kind !== "provenance")
       throw new Unsupported(`attestation ${kind} is not supported`, { remedy: `leave --${kind} out` });
     const unknown = [...values.keys()].find((name) => !PROVENANCE.has(name));
@@ -290,7 +296,7 @@ function attestations(attests: Options): Attestations | undefined {
       ...(truth(values.get("inline-only")) ? { inlineOnly: true } : {}),
     };
   }
-  return found.provenance === undefined ? undefined : found;
+  return found.provenance === undefined && found.sbom === undefined ? undefined : found;
 }
 
 function split(pair: string): readonly [string, string] {

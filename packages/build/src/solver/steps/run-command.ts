@@ -1,29 +1,17 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InvalidArgument } from "@boxship/base";
-import {
-  checkRemapped,
-  type EngineContext,
-  mapSource,
-  ociUserNamespace,
-  type Remap,
-  releaseSources,
-  remappedRuntime,
-} from "@boxship/engine";
-import {
-  buildSpec,
-  type ExitStatus,
-  type OciMount,
-  type OciSpec,
-  resolveUser,
-  type SpecRequest,
-} from "@boxship/runtime";
+import { checkRemapped, type EngineContext, mapSource, type Remap, releaseSources } from "@boxship/engine";
+import { type OciMount } from "@boxship/runtime";
+import { inRootExecutor } from "../../confined/in-root-executor.ts";
 import { findMountStubs, makeDirectory, removeMountStubs } from "../../files/files.ts";
 import type { RunInstruction } from "../../language/index.ts";
 import { CommandFailed } from "../failure.ts";
 import type { BuildSession } from "../session.ts";
-import { DEFAULT_PATH, envMap, type StageState } from "../state.ts";
+import type { StageState } from "../state.ts";
 import type { WorkingRoot } from "../working-layer.ts";
+import type { CommandExecutor } from "./command-executor.ts";
+import { containerExecutor, hostnameOf } from "./container-executor.ts";
 import { writeScript } from "./run.ts";
 import { openMounts, type PlannedMount, secretDirectory } from "./run-mounts.ts";
 
@@ -40,13 +28,16 @@ export interface Command {
   readonly file?: { readonly path: string; readonly content: string };
 }
 
-/** The last of a command's output that is kept for the message of its failure, in bytes. */
-const KEPT_OUTPUT = 8 << 10;
 /** What every container gets mounted. */
 export const DEFAULT_MOUNT_POINTS = ["/proc", "/dev", "/sys"];
 
+/** What commands of this engine are run by. */
+export function executorOf({ options }: EngineContext): CommandExecutor {
+  return options.confined !== undefined ? inRootExecutor : containerExecutor;
+}
+
 /**
- * Runs a command in a container to its end. Nothing of it is left afterwards but what it wrote: no process, no network,
+ * Runs a command on top of a root to its end. Nothing of it is left afterwards but what it wrote: no process, no network,
  * no mount, and no empty file that something was mounted on.
  *
  * @throws CommandFailed for another exit code than 0
@@ -55,10 +46,13 @@ export async function runCommand(session: BuildSession, root: WorkingRoot, comma
   await using owned = new AsyncDisposableStack();
   const { engine } = session.parts;
   const { remap } = engine;
+  const executor = executorOf(engine);
+  executor.check(session, command);
   checkRemapped(engine, { privileged: command.insecure, networkMode: command.network });
   const directory = await secretDirectory(engine, owned);
   const opened = await openMounts(session, command.mounts, root.path, directory, owned);
-  const wish = { id: command.id, network: command.network, hostname: hostnameOf(session, command.id) };
+  const joined = executor.ownNetworks ? command.network : "host";
+  const wish = { id: command.id, network: joined, hostname: hostnameOf(session, command.id) };
   const extraHosts = session.request.extraHosts ?? [];
   const network = await joinNetwork(session.parts.engine, { ...wish, extraHosts }, directory, owned);
   const script = command.file === undefined ? [] : [await scriptMount(directory, command.file)];
@@ -69,8 +63,8 @@ export async function runCommand(session: BuildSession, root: WorkingRoot, comma
   for (const { path, above } of stubs) root.touched.push(path, above);
   const cwd = command.state.config.WorkingDir || "/";
   await makeDirectory(root.path, cwd, remap?.root);
-  const spec = specOf(session, root, command, { cwd, mounts, env: opened.env, namespace: network.namespace });
-  const { status, output } = await execute(session, command, spec);
+  const parts = { cwd, mounts, env: opened.env, namespace: network.namespace };
+  const { status, output } = await executor.run(session, root, command, parts);
   await removeMountStubs(root.path, stubs);
   session.signal.throwIfAborted();
   if (status.code !== 0) throw new CommandFailed(command.args, status, output);
@@ -160,87 +154,4 @@ function hostOf(entry: string): { readonly name: string; readonly address: strin
     });
   }
   return { name, address };
-}
-
-interface SpecParts {
-  readonly cwd: string;
-  readonly mounts: readonly OciMount[];
-  readonly env: readonly string[];
-  readonly namespace: string | undefined;
-}
-
-function specOf(session: BuildSession, root: WorkingRoot, command: Command, parts: SpecParts): OciSpec {
-  const { engine } = session.parts;
-  const { request } = session;
-  const user = resolveUser(root.path, command.state.config.User ?? "");
-  const env = [...command.env, ...parts.env];
-  const has = envMap(env);
-  const parent = request.cgroupParent || `/${engine.options.name}`;
-  const spec: SpecRequest = {
-    args: command.args,
-    env: [
-      ...(has.has("PATH") ? [] : [`PATH=${DEFAULT_PATH}`]),
-      ...(has.has("HOME") ? [] : [`HOME=${user.home}`]),
-      ...env,
-    ],
-    cwd: parts.cwd,
-    user,
-    hostname: hostnameOf(session, command.id),
-    rootfs: root.path,
-    mounts: parts.mounts,
-    privileged: command.insecure,
-    rlimits: (request.ulimits ?? []).map(({ name, soft, hard }) => ({ type: name, soft, hard })),
-    ...(request.shmSize === undefined || request.shmSize === 0 ? {} : { shmSize: request.shmSize }),
-    namespaces: {
-      network: parts.namespace === undefined ? "host" : { path: parts.namespace },
-      ...ociUserNamespace(engine.remap, engine.remap?.path),
-    },
-    ...(request.resources === undefined ? {} : { resources: request.resources }),
-    cgroupsPath: `${parent.startsWith("/") ? parent : `/${parent}`}/${command.id}`,
-  };
-  return buildSpec(spec, engine.runtime.host).spec;
-}
-
-async function execute(
-  session: BuildSession,
-  command: Command,
-  spec: OciSpec,
-): Promise<{ readonly status: ExitStatus; readonly output: string }> {
-  const { runtime, remap } = session.parts.engine;
-  const { id, vertex } = command;
-  await using owned = new AsyncDisposableStack();
-  const exited = Promise.withResolvers<ExitStatus>();
-  owned.use(runtime.onExit((other, status) => void (other === id && exited.resolve(status))));
-  owned.defer(() => runtime.delete(id));
-  await runtime.create({
-    id,
-    spec,
-    terminal: false,
-    stdin: false,
-    ...(remap === undefined ? {} : { runtime: remappedRuntime(session.parts.engine) }),
-  });
-  const streams = await runtime.attach(id, { stdin: false, stdout: true, stderr: true });
-  owned.defer(() => streams.close());
-  let output = Buffer.alloc(0);
-  const reading = (async () => {
-    for await (const { stream, data } of streams.output as AsyncIterable<{
-      stream: "stdout" | "stderr";
-      data: Buffer;
-    }>) {
-      await session.tell({ kind: "log", vertex, time: session.now(), stream, data });
-      output = Buffer.concat([output, data]).subarray(-KEPT_OUTPUT);
-    }
-  })();
-  const onAbort = () => void runtime.kill(id, 9, { all: true }).catch((error: unknown) => exited.reject(error));
-  session.signal.addEventListener("abort", onAbort, { once: true });
-  owned.defer(() => session.signal.removeEventListener("abort", onAbort));
-  session.signal.throwIfAborted();
-  await runtime.start(id);
-  const [status] = await Promise.all([exited.promise, reading]);
-  return { status, output: output.toString() };
-}
-
-/** As Docker's builders call their containers. */
-function hostnameOf(session: BuildSession, id: string): string {
-  return session.request.history === "buildkit" ? "buildkitsandbox" : id.slice(0, 12);
 }

@@ -229,7 +229,10 @@ function insideOf(root: string, path: string): string {
 
 async function openCache(place: Place, { mount, target, from }: PlannedMount): Promise<OpenMount> {
   const { session, owned } = place;
-  const request = { id: mount.id ?? target, sharing: mount.sharing ?? "shared" } as const;
+  const { sharing = "shared" } = mount;
+  // One that is moved instead of mounted can be in one place only.
+  const alone = session.parts.engine.options.confined !== undefined && sharing === "shared";
+  const request = { id: mount.id ?? target, sharing: alone ? "locked" : sharing } as const;
   const taken = owned.use(await session.parts.mounts.take(request, session.signal));
   if (taken.fresh) await fillCache(place, mount, from, taken.path);
   else if (taken.imported) await ownCache(place, mount, taken.path);

@@ -41,7 +41,6 @@ export const command = defineBuildah({
       runtime: "the engine chooses its runtime",
       "security-opt": "write RUN --security",
       "tls-verify": "configure the registry in config.yaml",
-      squash: "use boxship buildah commit --squash",
       unsetenv: "write ENV NAME=",
       userns: "user namespaces are the engine's own",
       volume: "write RUN --mount=type=bind",
@@ -56,6 +55,7 @@ export const command = defineBuildah({
     jobs: integer("Stages that do not need each other are always built at the same time", { initial: 1 }),
     layers: withoutMeaning(bool("Steps are always cached; --no-cache does not use them")),
     pull: { ...pullFlag, bare: "true" },
+    squash: bool("Squash all layers, those of the base image too, into one"),
     "skip-unused-stages": withoutMeaning(bool("Stages that are not needed are not built", { initial: true })),
     timestamp: integer("Set created timestamp to the specified epoch seconds to allow for deterministic builds"),
   },
@@ -74,15 +74,16 @@ export const command = defineBuildah({
       network: networkOf(flags.network) ?? "default",
       pull: flags.pull === "always",
       push: false,
-      squash: false,
       progress: "plain",
       "on-error": "",
     };
     const progress = stepProgress(context, flags.quiet);
     const epoch = changed.has("timestamp") ? { sourceDateEpoch: flags.timestamp } : {};
-    const result = await executeBuild(context, own, directory, { progress, ...epoch }).catch((error: unknown) => {
-      throw explained(error);
-    });
+    const result = await executeBuild(context, own, directory, { progress, squash: "all", ...epoch }).catch(
+      (error: unknown) => {
+        throw explained(error);
+      },
+    );
     const id = bareId(result.imageId ?? "");
     if (!flags.quiet) {
       print(context, `${progress.prefix()}COMMIT${tags.length === 0 ? "" : ` ${flags.tag[0] ?? ""}`}`);

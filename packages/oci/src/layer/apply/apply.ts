@@ -8,8 +8,10 @@ import {
   type IdMaps,
   idOutside,
   inUserNamespace,
+  isWhiteout,
   linkat,
   makeDevice,
+  makeWhiteout,
   mkdirat,
   mknodat,
   OpenFlag,
@@ -24,7 +26,7 @@ import {
 import { type ByteString, quote, toText } from "../tar/bytes.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import type { TarHandler } from "../tar/parser.ts";
-import { Directories, isWhiteout, type OpenDirectory } from "./directories.ts";
+import { Directories, type OpenDirectory } from "./directories.ts";
 import { explainFailure } from "./failure.ts";
 import {
   applyToDescriptor,
@@ -260,7 +262,7 @@ export class TarApplier implements TarHandler, Disposable {
     }
     const name = systemPath(target);
     try {
-      mknodat(parent.fd, name, FileType.Character, 0n);
+      makeWhiteout(parent.fd, name);
     } catch (error) {
       if (systemCode(error) !== "EEXIST") throw error;
       // Whiteouts are about the layers below: what this layer brings itself stays, in whatever order they come.

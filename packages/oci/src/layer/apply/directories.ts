@@ -7,6 +7,7 @@ import {
   fchownat,
   fstat,
   futimens,
+  isWhiteout,
   mkdirat,
   OpenFlag,
   openat,
@@ -244,9 +245,4 @@ function close(directory: OpenDirectory): void {
 
 function isAbsent(error: unknown): boolean {
   return systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR";
-}
-
-/** Whether a status is that of an overlay whiteout: a character device 0:0. */
-export function isWhiteout(status: FileStatus): boolean {
-  return (status.mode & FileType.Mask) === FileType.Character && status.rdev.major === 0 && status.rdev.minor === 0;
 }

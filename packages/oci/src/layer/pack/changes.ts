@@ -3,17 +3,19 @@ import { systemCode } from "@boxship/base/errors";
 import {
   CurrentDirectory,
   descriptorPath,
+  enterStack,
   type Fd,
   type FileStatus,
   FileType,
+  isOpaque,
+  isWhiteout,
+  lookUp,
   OpenFlag,
   openat,
   statx,
 } from "@boxship/kernel";
-import { isWhiteout } from "../apply/directories.ts";
 import { systemPath } from "../apply/names.ts";
 import { type ByteString, toText } from "../tar/bytes.ts";
-import { isOpaque } from "./pack-tree.ts";
 
 export type ChangeKind = "modified" | "added" | "deleted";
 
@@ -68,7 +70,8 @@ function compareDirectory(comparison: Comparison): void {
   for (const layer of below) {
     const hidden = readdirSync(descriptorPath(layer), { encoding: "latin1" as "utf8" }) as ByteString[];
     for (const name of hidden) {
-      if (!present.has(name) && lookUp(below, name) !== undefined) changes.set(`${path}/${toText(name)}`, "deleted");
+      if (!present.has(name) && lookUp(below, systemPath(name)) !== undefined)
+        changes.set(`${path}/${toText(name)}`, "deleted");
     }
   }
 }
@@ -77,7 +80,7 @@ function compareEntry(comparison: Comparison, name: ByteString): void {
   const { changes, directory, below } = comparison;
   const path = `${comparison.path}/${toText(name)}`;
   const status = statx(directory, systemPath(name));
-  const before = lookUp(below, name);
+  const before = lookUp(below, systemPath(name))?.status;
   const record = (kind: ChangeKind) => {
     changes.set(path, kind);
     const isRoot = comparison.path === "";
@@ -92,7 +95,7 @@ function compareEntry(comparison: Comparison, name: ByteString): void {
   if ((status.mode & FileType.Mask) !== FileType.Directory) return;
   using open = new DisposableStack();
   const inner = open.use(openat(directory, systemPath(name), DIRECTORY));
-  const innerBelow = directoriesBelow(below, name, open);
+  const innerBelow = enterStack(below, systemPath(name), open);
   compareDirectory({ changes, path, directory: inner, below: innerBelow, opaque: isOpaque(inner) });
 }
 
@@ -100,34 +103,4 @@ function compareEntry(comparison: Comparison, name: ByteString): void {
 function isSameDirectory(before: FileStatus, now: FileStatus): boolean {
   const bothDirectories = (before.mode & FileType.Mask) === FileType.Directory && before.mode === now.mode;
   return bothDirectories && before.uid === now.uid && before.gid === now.gid && before.mtime === now.mtime;
-}
-
-/** What the layers below show under a name, or undefined. */
-function lookUp(below: readonly Fd[], name: ByteString): FileStatus | undefined {
-  for (const layer of below) {
-    try {
-      const status = statx(layer, systemPath(name));
-      return isWhiteout(status) ? undefined : status;
-    } catch (error) {
-      if (systemCode(error) !== "ENOENT") throw error;
-    }
-  }
-  return undefined;
-}
-
-/** The directories of a name in the layers below, down to the first that hides the rest. */
-function directoriesBelow(below: readonly Fd[], name: ByteString, open: DisposableStack): Fd[] {
-  const found: Fd[] = [];
-  for (const layer of below) {
-    try {
-      const directory = open.use(openat(layer, systemPath(name), DIRECTORY));
-      found.push(directory);
-      if (isOpaque(directory)) break;
-    } catch (error) {
-      const code = systemCode(error);
-      if (code === "ENOTDIR" || code === "ELOOP" || code === "ENXIO") break;
-      if (code !== "ENOENT") throw error;
-    }
-  }
-  return found;
 }

@@ -10,6 +10,8 @@ import {
   fstat,
   type IdMaps,
   idInside,
+  isOpaque,
+  isWhiteout,
   lgetxattr,
   llistxattr,
   OpenFlag,
@@ -21,7 +23,6 @@ import {
   seekHole,
   statx,
 } from "@boxship/kernel";
-import { isWhiteout } from "../apply/directories.ts";
 import { OPAQUE_WHITEOUT, systemPath, WHITEOUT_PREFIX } from "../apply/names.ts";
 import { type ByteString, byteSlice, bytesOf, toText } from "../tar/bytes.ts";
 import { tarEntry } from "../tar/encoder.ts";
@@ -263,11 +264,6 @@ function attributes(
     found.set(bytesOf(name), value);
   }
   return found;
-}
-
-/** Whether a directory hides what lies below it in an overlay. */
-export function isOpaque(directory: Fd): boolean {
-  return ["trusted", "user"].some((space) => fgetxattr(directory, `${space}.overlay.opaque`)?.toString() === "y");
 }
 
 /** The data of a file with holes that are worth it, or undefined. */

@@ -146,5 +146,9 @@ export const registryBenchmarks: readonly Benchmark<Context>[] = [
   pulling("registry-manifest", "a manifest", 3000, pushManifest),
   pushing("registry-push-4k", "4 KB", 500, 4096),
   pushing("registry-push-1m", "1 MB", 100, 1 << 20),
+  pulling("registry-pull-500m", "50 MB", 10, (server) => pushBlobs(server, 10, 50_000_000)),
+  pushing("registry-push-500m", "50 MB", 10, 50_000_000),
+  pulling("registry-pull-40", "20 kB (the layers of an image)", 40, (server) => pushBlobs(server, 40, 20_000)),
+  pushing("registry-push-40", "20 kB (the layers of an image)", 40, 20_000),
   memory,
 ];

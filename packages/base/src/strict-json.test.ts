@@ -1,7 +1,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
 import { assert as check, jsonValue, property } from "fast-check";
-import { duplicateKey } from "./strict-json.ts";
+import { duplicateKey, isDeeper } from "./strict-json.ts";
 
 test("a key that an object has twice is found, wherever it is", () => {
   for (const [json, key] of [
@@ -19,4 +19,20 @@ test("a key that an object has twice is found, wherever it is", () => {
 
 test("what a program writes has none", () => {
   check(property(jsonValue(), (value) => deepEqual(duplicateKey(JSON.stringify(value)), undefined)));
+});
+
+test("strings end where they end, with any number of backslashes", () => {
+  for (let count = 0; count < 6; count++) {
+    const value = JSON.stringify("\\".repeat(count));
+    equal(duplicateKey(`{"a":${value},"b":${value},"a":1}`), "a");
+    equal(duplicateKey(`{"a":${value},"b":"\\"a\\":"}`), undefined);
+  }
+  equal(duplicateKey('{"a":1,"a'), undefined);
+});
+
+test("how deep a document is nested is told without parsing it", () => {
+  const deep = (depth: number) => Buffer.from("[".repeat(depth) + "]".repeat(depth));
+  deepEqual([isDeeper(deep(10), 10), isDeeper(deep(11), 10)], [false, true]);
+  equal(isDeeper(Buffer.from(JSON.stringify({ a: '[[[["[[[', "[[[": [1] })), 2), false);
+  check(property(jsonValue({ maxDepth: 5 }), (value) => equal(isDeeper(Buffer.from(JSON.stringify(value)), 6), false)));
 });

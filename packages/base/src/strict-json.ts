@@ -3,19 +3,83 @@
  * with one says different things to different programs. The text must be valid.
  */
 export function duplicateKey(json: string): string | undefined {
-  const open: (Set<string> | undefined)[] = [];
-  const tokens = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g;
-  for (let match = tokens.exec(json); match !== null; match = tokens.exec(json)) {
-    const [token, colon] = match;
-    if (token === "{") open.push(new Set());
-    else if (token === "[") open.push(undefined);
-    else if (token === "}" || token === "]") open.pop();
-    else if (colon !== undefined) {
-      const key = JSON.parse(token.slice(0, token.length - colon.length)) as string;
-      const keys = open.at(-1);
-      if (keys?.has(key) === true) return key;
-      keys?.add(key);
+  const open: (OpenObject | undefined)[] = [];
+  for (let at = 0; at < json.length; at++) {
+    const code = json.charCodeAt(at);
+    if (code === OBJECT) open.push({ first: undefined, keys: undefined });
+    else if (code === ARRAY) open.push(undefined);
+    else if (code === OBJECT_END || code === ARRAY_END) open.pop();
+    if (code !== QUOTE) continue;
+    const end = endOfString(json, at);
+    const object = open.at(-1);
+    if (object !== undefined && isKey(json, end)) {
+      const key = textOf(json.slice(at, end));
+      if (hasAlready(object, key)) return key;
     }
+    at = end - 1;
   }
   return undefined;
+}
+
+/** Whether arrays and objects stand within one another more than `limit` deep; what is no JSON may be either. */
+export function isDeeper(json: Uint8Array, limit: number): boolean {
+  let depth = 0;
+  for (let at = 0; at < json.length; at++) {
+    const code = json[at];
+    if (code === OBJECT || code === ARRAY) {
+      if (++depth > limit) return true;
+    } else if (code === OBJECT_END || code === ARRAY_END) depth--;
+    else if (code === QUOTE) {
+      for (at++; at < json.length && json[at] !== QUOTE; at++) if (json[at] === BACKSLASH) at++;
+    }
+  }
+  return false;
+}
+
+const QUOTE = 0x22;
+const ARRAY = 0x5b;
+const BACKSLASH = 0x5c;
+const ARRAY_END = 0x5d;
+const OBJECT = 0x7b;
+const OBJECT_END = 0x7d;
+
+/** Most objects that an attacker can fit in have one key: they need no set. */
+interface OpenObject {
+  first: string | undefined;
+  keys: Set<string> | undefined;
+}
+
+function hasAlready(object: OpenObject, key: string): boolean {
+  if (object.first === undefined) {
+    object.first = key;
+    return false;
+  }
+  object.keys ??= new Set([object.first]);
+  if (object.keys.has(key)) return true;
+  object.keys.add(key);
+  return false;
+}
+
+/** Behind the quote that ends the string which begins at `start`. */
+function endOfString(json: string, start: number): number {
+  let at = json.indexOf('"', start + 1);
+  while (at !== -1) {
+    let before = at - 1;
+    while (json.charCodeAt(before) === BACKSLASH) before--;
+    // Each two are one character, so that an odd one is the quote's.
+    if ((at - before) % 2 === 1) return at + 1;
+    at = json.indexOf('"', at + 1);
+  }
+  return json.length;
+}
+
+function isKey(json: string, end: number): boolean {
+  let at = end;
+  while (json.charCodeAt(at) <= 0x20) at++;
+  return json.charAt(at) === ":";
+}
+
+function textOf(literal: string): string {
+  if (!literal.includes("\\")) return literal.slice(1, -1);
+  return JSON.parse(literal) as string;
 }

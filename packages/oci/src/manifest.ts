@@ -1,4 +1,4 @@
-import { duplicateKey, InvalidArgument, NotFound, Unsupported } from "@boxship/base";
+import { duplicateKey, InvalidArgument, isDeeper, NotFound, Unsupported } from "@boxship/base";
 import { compact, Field } from "./decode.ts";
 import { type Descriptor, encodeDescriptor, readDescriptor, readMediaType } from "./descriptor.ts";
 import { isIndexMediaType, isManifestMediaType, isSchema1MediaType, MediaType } from "./media-types.ts";
@@ -38,6 +38,9 @@ export interface ManifestSource {
   readonly name?: string;
 }
 
+/** No manifest is; what is costs a parser far more than its size. */
+const DEEPEST = 100;
+
 /**
  * Reads a manifest or an index.
  *
@@ -49,6 +52,9 @@ export interface ManifestSource {
  */
 export function decodeManifest(bytes: Uint8Array, source: ManifestSource = {}): Manifest {
   const name = source.name ?? "image manifest";
+  if (bytes.byteLength <= MANIFEST_SIZE_LIMIT && isDeeper(bytes, DEEPEST)) {
+    throw new InvalidArgument(`${name} is malformed: it is nested more than ${DEEPEST} deep`);
+  }
   const document = Field.parse(name, bytes, MANIFEST_SIZE_LIMIT);
   const twice = duplicateKey(Buffer.from(bytes).toString());
   if (twice !== undefined) throw document.fail(`it has ${JSON.stringify(twice)} twice`);

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
 import { test } from "node:test";
+import {
+  createRegistryClient,
+  credentialsFor,
+  decodeManifest,
+  type FetchedManifest,
+  openContentStore,
+  parseReference,
+} from "@boxship/oci";
 import {
   dockerProgram,
   pushFixture,
@@ -14,7 +23,7 @@ import {
 } from "@boxship/testkit";
 import { hashSync } from "bcryptjs";
 import { htpasswdAccess } from "./access/htpasswd-access.ts";
-import { listenForTest } from "./testing/registry-under-test.ts";
+import { listenForTest, type RegistryUnderTest } from "./testing/registry-under-test.ts";
 
 const { username, password } = REGISTRY_USER;
 const credentials = `${username}:${password}`;
@@ -106,6 +115,48 @@ function curl(directory: TempDir): Client {
   };
 }
 
+/** Ours, as the engine uses it. */
+async function boxship(directory: TempDir, host: string, stack: AsyncDisposableStack): Promise<Client> {
+  const store = stack.use(await openContentStore({ root: directory.join("boxship") }));
+  const credentialSource = credentialsFor(host, { kind: "password", username, password });
+  const client = stack.use(createRegistryClient({ credentials: credentialSource }));
+  const images = new Map<string, FetchedManifest>();
+  const blobsOf = ({ bytes }: FetchedManifest) => {
+    const manifest = decodeManifest(bytes);
+    return manifest.kind === "manifest" ? [manifest.config, ...manifest.layers] : assert.fail();
+  };
+  const ran = async (work: () => Promise<unknown>): Promise<Ran> => {
+    await work();
+    return { status: 0, stdout: "", stderr: "" };
+  };
+  return {
+    pull: (image) =>
+      ran(async () => {
+        const reference = parseReference(image);
+        const manifest = await client.manifest(reference);
+        images.set(image, manifest);
+        await Promise.all(blobsOf(manifest).map((descriptor) => client.fetchBlob({ reference, descriptor, store })));
+      }),
+    push: (image, as) =>
+      ran(async () => {
+        const [reference, manifest] = [parseReference(as), images.get(image) ?? assert.fail()];
+        await Promise.all(blobsOf(manifest).map((descriptor) => client.pushBlob({ reference, descriptor, store })));
+        await client.putManifest(reference, manifest);
+      }),
+  };
+}
+
+/** When each kind of program spoke to a registry, by the beginning of what it calls itself. */
+function watchClients({ registry }: RegistryUnderTest): () => readonly (readonly [start: number, end: number])[] {
+  const spoken = new Map<string, readonly [number, number]>();
+  registry.server.on("request", ({ headers }: IncomingMessage) => {
+    const [agent = ""] = (headers["user-agent"] ?? "").split("/");
+    const now = performance.now();
+    spoken.set(agent.toLowerCase(), [spoken.get(agent.toLowerCase())?.[0] ?? now, now]);
+  });
+  return () => [...spoken.values()];
+}
+
 test("clients of every kind push the same image at once, and pull each other's", { timeout: 300_000 }, async () => {
   const access = htpasswdAccess({ htpasswd: `${username}:${hashSync(password, 4)}` });
   await using under = await listenForTest({ access });
@@ -128,12 +179,19 @@ test("clients of every kind push the same image at once, and pull each other's",
   for (const [name, program] of Object.entries(dockers)) {
     if (existsSync(program)) clients.set(name, await docker(program, dockerd.socketPath, directory.join(name), host));
   }
+  await using stack = new AsyncDisposableStack();
+  clients.set("boxship", await boxship(directory, host, stack));
+  const spoken = watchClients(under);
   await Promise.all(
     [...clients].map(async ([name, client]) => {
       await must(client.pull(seed));
       await must(client.push(seed, `${host}/mixed/${name}:v1`));
     }),
   );
+  const times = spoken();
+  assert.ok(times.length >= 5, "each says who it is");
+  const alone = times.filter(([start, end]) => times.filter(([from, to]) => from <= end && to >= start).length === 1);
+  assert.ok(alone.length < times.length / 2, "most speak while another one does");
   const names = [...clients.keys()];
   await Promise.all(
     [...clients.values()].map(async (client, index) => {

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { asBoxshipError, type Logger, Unsupported } from "@boxship/base";
 import type { Action } from "../access/contract.ts";
+import { errorPage } from "../ui/pages.ts";
 import type { Call, RegistryParts } from "./call.ts";
 import { type Found, findRoute } from "./routes.ts";
 import { wireError } from "./wire-error.ts";
@@ -40,8 +41,8 @@ export function registryHandler(parts: RegistryParts, logger: Logger) {
       const call = makeCall(parts, request, response, named, query, (next) => (asked = next));
       await route(call);
     } catch (error) {
-      const basic = found?.name === "page";
-      refuse(request, response, error, challengeOf(parts, request, asked, basic), logger);
+      const page = found?.name === "page";
+      refuse(request, response, error, { challenge: challengeOf(parts, request, asked, page), page }, logger);
     } finally {
       measure();
     }
@@ -142,7 +143,7 @@ function refuse(
   request: IncomingMessage,
   response: ServerResponse,
   error: unknown,
-  challenge: Challenge,
+  { challenge, page }: { readonly challenge: Challenge; readonly page: boolean },
   logger: Logger,
 ): void {
   // The client went away in the middle; nobody is there to hear it.
@@ -157,6 +158,10 @@ function refuse(
   if (authenticate !== undefined) response.setHeader("www-authenticate", authenticate);
   const range =
     body.errors[0]?.code === "BLOB_UPLOAD_INVALID" && status === 416 ? offsetOf(body.errors[0]?.detail) : {};
+  if (page && request.headers.accept?.includes("text/html") === true) {
+    errorPage(response, status, body.errors[0]?.message ?? "");
+    return;
+  }
   const text = JSON.stringify(body);
   // What was not read of the body would be taken for the next request.
   const close = request.complete ? {} : { connection: "close" };

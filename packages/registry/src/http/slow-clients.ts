@@ -3,8 +3,8 @@ import type { Clock, Timer } from "@boxship/base";
 
 /** In each window of so many milliseconds … */
 const WINDOW = 5 * 60_000;
-/** … a client that is waited for moves so many bytes, or is ended: about 440 a second. */
-const LEAST = 128 * 1024;
+/** … a client that is waited for moves so many bytes, or is ended: about 870 a second, and a piece of a large blob. */
+const LEAST = 256 * 1024;
 
 interface Exchange {
   readonly request: IncomingMessage;

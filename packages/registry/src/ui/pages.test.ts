@@ -66,6 +66,9 @@ test("lists, searches and pages show what one may pull, and no more", async () =
   const [page, foreign] = [`http://${under.host}/ui/`, `http://${under.host}/ui/repository?name=secret/a`];
   assert.doesNotMatch(await (await fetch(page, bob)).text(), /secret/);
   assert.equal((await fetch(foreign, bob)).status, 404);
+  const shown = await fetch(foreign, { headers: { ...bob.headers, accept: "text/html,*/*" } });
+  assert.deepEqual([shown.status, shown.headers.get("content-type")], [404, "text/html; charset=utf-8"]);
+  assert.match(await shown.text(), /<h1>Not Found<\/h1>\n<p>repository secret\/a is not known to this registry<\/p>/);
   const nobody = await fetch(page);
   assert.deepEqual(
     [nobody.status, nobody.headers.get("www-authenticate")],

@@ -1,3 +1,4 @@
+import { type ServerResponse, STATUS_CODES } from "node:http";
 import { NotFound } from "@boxship/base";
 import { type Descriptor, decodeManifest, MANIFEST_SIZE_LIMIT } from "@boxship/oci";
 import type { Call } from "../http/call.ts";
@@ -14,6 +15,7 @@ const STYLE = `:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-
 body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8884; overflow-wrap: anywhere }
+thead th, td:nth-child(3) { white-space: nowrap }
 code { font-size: .9em }
 form { margin: 1rem 0 }
 `;
@@ -63,7 +65,7 @@ export async function repositoryPage(call: Call): Promise<void> {
   send(
     call,
     name,
-    html`<table><thead><tr><th>Tag</th><th>Manifest</th></tr></thead><tbody>${rows}</tbody></table>
+    html`<table><thead><tr><th scope="col">Tag</th><th scope="col">Manifest</th></tr></thead><tbody>${rows}</tbody></table>
 ${nextPage(next)}`,
   );
 }
@@ -83,13 +85,18 @@ export async function manifestPage(call: Call): Promise<void> {
     call,
     `${name} ${call.query.get("reference") ?? ""}`,
     html`<p><a href="${link("/ui/repository", { name })}">${name}</a></p>
-<table><tbody><tr><th>Digest</th><td><code>${found.digest}</code></td></tr>
-<tr><th>Type</th><td>${found.mediaType}</td></tr><tr><th>Size</th><td>${humanSize(total)}</td></tr>
-${annotations.map(([key, value]) => html`<tr><th>${key}</th><td>${value}</td></tr>`)}</tbody></table>
+<table><tbody><tr><th scope="row">Digest</th><td><code>${found.digest}</code></td></tr>
+<tr><th scope="row">Type</th><td>${found.mediaType}</td></tr><tr><th scope="row">Size</th><td>${humanSize(total)}</td></tr>
+${annotations.map(([key, value]) => html`<tr><th scope="row">${key}</th><td>${value}</td></tr>`)}</tbody></table>
 <h2>${manifest.kind === "index" ? "Manifests" : "Configuration and layers"}</h2>
 ${table(name, parts, manifest.kind === "index")}
 ${about.length === 0 ? undefined : html`<h2>Referrers</h2>${table(name, about, true)}`}`,
   );
+}
+
+/** Why there is no page, for whoever sees it in a browser. */
+export function errorPage(response: ServerResponse, status: number, message: string): void {
+  send({ response }, STATUS_CODES[status] ?? String(status), html`<p>${message}</p>`, status);
 }
 
 function table(name: string, parts: readonly Descriptor[], linked: boolean): Html {
@@ -112,21 +119,21 @@ async function readable(call: Call): Promise<string> {
   throw new NotFound(`repository ${name} is not known to this registry`, { subject: { kind: "repository", name } });
 }
 
-function send(call: Call, title: string, content: Html): void {
+function send({ response }: Pick<Call, "response">, title: string, content: Html, status = 200): void {
   const { text } = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${title}</title><link rel="stylesheet" href="/ui/style.css"></head>
-<body><nav><a href="/ui/">Repositories</a></nav><h1>${title}</h1>
-${content}</body></html>
+<body><nav><a href="/ui/">Repositories</a></nav><main><h1>${title}</h1>
+${content}</main></body></html>
 `;
-  call.response.writeHead(200, {
+  response.writeHead(status, {
     "content-type": "text/html; charset=utf-8",
     "content-length": String(Buffer.byteLength(text)),
     "content-security-policy": POLICY,
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
   });
-  call.response.end(text);
+  response.end(text);
 }
 
 function nextPage(to: string | undefined): Html | undefined {

@@ -7,6 +7,7 @@ export * from "./entry.ts";
 export * from "./errors.ts";
 export * from "./hide-credentials.ts";
 export * from "./log.ts";
+export * from "./loopback-door.ts";
 export * from "./programs.ts";
 export * from "./read-if-present.ts";
 export * from "./set-aside.ts";

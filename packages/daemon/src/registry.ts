@@ -1,8 +1,10 @@
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { errorMessage, FailedPrecondition, InvalidArgument, type Logger } from "@boxship/base";
 import type { Engine } from "@boxship/engine";
+import type { OutsidePorts } from "@boxship/network";
 
 export interface RegistryDoorOptions {
   readonly engine: Engine;
@@ -11,6 +13,8 @@ export interface RegistryDoorOptions {
   /** `HOST:PORT`; undefined: nothing is served, and what was pushed earlier is kept. */
   readonly listen: string | undefined;
   readonly logger: Logger;
+  /** For an engine whose loopback is not the machine's. @default none is needed */
+  readonly outsidePorts?: OutsidePorts;
 }
 
 export interface RegistryDoor extends AsyncDisposable {
@@ -48,8 +52,27 @@ export async function openRegistryDoor(options: RegistryDoorOptions): Promise<Re
       remedy: "choose another port as registry.listen in the configuration",
     });
   }
+  await publishOutside(registry.server.address() as AddressInfo, options);
   logger.info("serving the images as a registry", { address: registry.server.address() });
   return door;
+}
+
+/** Clients are on the machine's loopback. @throws FailedPrecondition for a port that is taken there */
+async function publishOutside(
+  { address, port }: AddressInfo,
+  { outsidePorts, listen }: RegistryDoorOptions,
+): Promise<void> {
+  try {
+    await outsidePorts?.publish(
+      { protocol: "tcp", hostIP: address, hostPort: port, containerPort: port },
+      { address, port },
+    );
+  } catch (error) {
+    throw new FailedPrecondition(`the registry cannot listen at ${listen}: ${errorMessage(error)}`, {
+      cause: error,
+      remedy: "choose another port as registry.listen in the configuration",
+    });
+  }
 }
 
 /** @throws InvalidArgument */

@@ -105,7 +105,15 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
   );
   // Before the builder, which sweeps: what was pushed must be known to be needed.
   const { root, registry } = options;
-  const registryDoor = stack.use(await openRegistryDoor({ engine, root, listen: registry?.listen, logger }));
+  const registryDoor = stack.use(
+    await openRegistryDoor({
+      engine,
+      root,
+      listen: registry?.listen,
+      logger,
+      ...(inside === undefined ? {} : { outsidePorts: inside.outsidePorts }),
+    }),
+  );
   const builder = stack.use(await Builder.open(engine.parts, { describe: describeImage }));
   const buildkit = stack.use(
     openBuildkitDoor({

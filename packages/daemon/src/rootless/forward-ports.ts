@@ -1,10 +1,11 @@
-import { asBoxshipError, createLogger, InvalidArgument } from "@boxship/base";
+import { asBoxshipError, createLogger, InvalidArgument, serveLoopback } from "@boxship/base";
 import { namespacePath } from "@boxship/kernel";
 import { forwardPorts } from "@boxship/network";
-import { portsSocket } from "./rootless-state.ts";
+import { loopbackSocket, portsSocket } from "./rootless-state.ts";
 
 /**
- * The forwarder of published ports of an instance without root, see `launch.ts`; runs until it is killed.
+ * What an instance without root has on the machine's side: the forwarder of published ports, and the way to the machine's
+ * loopback. See `launch.ts`; runs until it is killed.
  *
  * @param argv the instance's run directory, and the process whose network namespace the containers are connected to
  */
@@ -18,7 +19,8 @@ export async function runPortForwarder([runDir, holder]: readonly string[]): Pro
       namespace: namespacePath("net", pid),
       logger,
     });
-    void forwarder;
+    using loopback = await serveLoopback(loopbackSocket(runDir));
+    void [forwarder, loopback];
     await new Promise((resolve) => process.once("SIGTERM", resolve));
     return 0;
   } catch (error) {

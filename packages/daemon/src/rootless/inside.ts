@@ -13,7 +13,7 @@ import {
   setLink,
 } from "@boxship/kernel";
 import { OutsidePortsClient } from "@boxship/network";
-import { endRootlessProcesses, portsSocket, readRootlessState } from "./rootless-state.ts";
+import { endRootlessProcesses, loopbackSocket, portsSocket, readRootlessState } from "./rootless-state.ts";
 
 const TABLE: NftTable = { family: "inet", name: "boxship-outside" };
 const RESOLV_CONF = "/etc/resolv.conf";
@@ -34,6 +34,8 @@ export function prepareInside(runDir: string, clock: Clock): Inside {
     setLink(route, "lo", { up: true });
   }
   dropInvalid();
+  // Read wherever registries and addresses are connected to, in worker threads too.
+  process.env["BOXSHIP_LOOPBACK_DOOR"] = loopbackSocket(runDir);
   const state = readRootlessState(runDir);
   if (state?.cgroup !== undefined) showOwnGroups();
   const nameServer = state?.outside?.nameServer;

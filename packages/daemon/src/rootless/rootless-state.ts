@@ -21,6 +21,11 @@ export function portsSocket(runDir: string): string {
   return join(runDir, "ports.sock");
 }
 
+/** Where the forwarder connects to the machine's loopback. */
+export function loopbackSocket(runDir: string): string {
+  return join(runDir, "loopback.sock");
+}
+
 export function readRootlessState(runDir: string): RootlessState | undefined {
   try {
     return JSON.parse(readFileSync(join(runDir, FILE), "utf8")) as RootlessState;

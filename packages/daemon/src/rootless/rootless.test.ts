@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { once } from "node:events";
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import {
@@ -15,7 +17,10 @@ import {
   type RootlessUserOptions,
   rootlessUser,
   runProgram,
+  startRegistry,
   startRootlessBoxship,
+  type TempDir,
+  tempDir,
 } from "@boxship/testkit";
 
 /** The processes of a user that still run. */
@@ -60,6 +65,7 @@ const page = (port: number, host = "127.0.0.1"): Promise<string> =>
 
 describe("an engine that an ordinary user starts", { timeout: 240_000 }, () => {
   let engine: RootlessBoxship;
+  let configuration: TempDir;
   let cli: NonNullable<ReturnType<typeof dockerCli>>;
 
   const docker = async (...args: string[]): Promise<string> => {
@@ -74,7 +80,10 @@ describe("an engine that an ordinary user starts", { timeout: 240_000 }, () => {
   };
 
   before(async () => {
-    engine = await startRootlessBoxship();
+    configuration = tempDir("rootless-config");
+    writeFileSync(configuration.join("config.yaml"), "registry: { listen: '127.0.0.1:0' }\n");
+    chmodSync(configuration.path, 0o755);
+    engine = await startRootlessBoxship({ flags: ["--config", configuration.join("config.yaml")] });
     const client = dockerCli(engine.socketPath);
     assert.ok(client !== undefined, "the test setup installs a docker client");
     cli = client;
@@ -82,7 +91,10 @@ describe("an engine that an ordinary user starts", { timeout: 240_000 }, () => {
     writeFileSync(archive, makeTar(await busyboxEntries()));
     await docker("import", archive, "busybox");
   });
-  after(async () => engine?.[Symbol.asyncDispose]());
+  after(async () => {
+    await engine?.[Symbol.asyncDispose]();
+    await configuration?.[Symbol.asyncDispose]();
+  });
 
   test("its socket, processes and files are the user's", async () => {
     const { uid } = engine.user;
@@ -326,6 +338,38 @@ describe("an engine that an ordinary user starts", { timeout: 240_000 }, () => {
     await docker("rmi", "second", "first");
     await docker("load", "-i", archive);
     assert.equal(await docker("run", "--rm", "second", "sh", "-c", "ls /var/a"), "new");
+  });
+
+  test("a registry on the machine's loopback: push, pull, FROM and ADD", async () => {
+    await using registry = await startRegistry();
+    const name = `${registry.host}/team/tool:1`;
+    await docker("tag", "busybox", name);
+    await docker("push", name);
+    await docker("rmi", name);
+    await docker("pull", name);
+    await docker("rmi", name);
+    const context = tempDir("rootless-context");
+    await using _context = context;
+    const served = createHttpServer((_request, response) => response.end("by address")).listen(0, "127.0.0.1");
+    await once(served, "listening");
+    const { port } = served.address() as AddressInfo;
+    writeFileSync(
+      context.join("Dockerfile"),
+      `FROM ${name}\nADD http://127.0.0.1:${port}/file /file\nRUN grep address /file\n`,
+    );
+    await docker("build", "-t", "built", context.path);
+    served.close();
+    served.closeAllConnections();
+    assert.equal(await docker("run", "--rm", "built", "cat", "/file"), "by address");
+    await registry[Symbol.asyncDispose]();
+    assert.match(await refused("pull", name), /ECONNREFUSED/);
+  });
+
+  test("its own registry is on the machine's loopback", async () => {
+    const port = /"port":(\d+)\},"msg":"serving the images/.exec(readFileSync(engine.log, "utf8"))?.[1];
+    const answer = await fetch(`http://127.0.0.1:${port}/v2/_catalog`);
+    const { repositories } = (await answer.json()) as { repositories: string[] };
+    assert.ok(repositories.includes("library/busybox"), String(repositories));
   });
 
   test("an owner beyond the user's ids is an error that names it", async () => {

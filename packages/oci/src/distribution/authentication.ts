@@ -1,4 +1,4 @@
-import { type Clock, PermissionDenied, SingleFlight } from "@boxship/base";
+import { type Clock, isLoopbackHost, PermissionDenied, SingleFlight } from "@boxship/base";
 import { abortable } from "../abortable.ts";
 import { Field } from "../decode.ts";
 import type { Reference } from "../reference.ts";
@@ -6,7 +6,7 @@ import { type Challenge, parseChallenges } from "./challenge.ts";
 import type { CredentialSource, Credentials } from "./credentials.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { type Reply, replyError } from "./failures.ts";
-import { type HttpRequest, isLoopbackHost } from "./http.ts";
+import type { HttpRequest } from "./http.ts";
 
 /** What may be done with a repository: `repository:library/nginx:pull`. */
 export type Scope = string;

@@ -1,6 +1,6 @@
-import { InvalidArgument, PermissionDenied } from "@boxship/base";
+import { InvalidArgument, isLoopbackHost, PermissionDenied } from "@boxship/base";
 import { DEFAULT_DOMAIN } from "../reference.ts";
-import { isLoopbackHost, type TlsOptions } from "./http.ts";
+import type { TlsOptions } from "./http.ts";
 
 /** How one registry is reached; keys of {@link RegistriesConfig} are its host with optional port, as in references. */
 export interface RegistryConfig {

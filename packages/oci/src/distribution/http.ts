@@ -1,6 +1,8 @@
 import { createReadStream } from "node:fs";
 import http, { type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import https from "node:https";
+import type { Duplex } from "node:stream";
+import { connectLoopback, isLoopbackHost } from "@boxship/base";
 
 /**
  * One HTTP exchange, without redirects, retries or authentication.
@@ -60,11 +62,6 @@ export class NetworkFailure extends Error {
   }
 }
 
-export function isLoopbackHost(hostname: string): boolean {
-  const bare = hostname.replace(/^\[|\]$/g, "");
-  return bare === "localhost" || bare === "::1" || /^127\.\d+\.\d+\.\d+$/.test(bare);
-}
-
 /** Connections that are kept open between requests. Idle ones do not keep the process alive. */
 export class HttpConnections implements Disposable {
   readonly #agents = new Map<string, http.Agent>();
@@ -115,9 +112,7 @@ export class HttpConnections implements Disposable {
     const key = JSON.stringify([url.protocol, local, tls.verify ?? true, tls.ca ?? ""]);
     let agent = this.#agents.get(key);
     if (agent === undefined) {
-      // A proxy cannot reach what is on this machine's loopback.
-      const options = { keepAlive: true, ...(local ? {} : { proxyEnv: process.env }) };
-      agent = url.protocol === "https:" ? new https.Agent({ ...options, ...trust(tls) }) : new http.Agent(options);
+      agent = url.protocol === "https:" ? secureAgent(local, trust(tls)) : plainAgent(local);
       this.#agents.set(key, agent);
     }
     return agent;
@@ -127,6 +122,69 @@ export class HttpConnections implements Disposable {
     for (const agent of this.#agents.values()) agent.destroy();
     this.#agents.clear();
   }
+}
+
+/** Where an engine in a network namespace of its own gets at the machine's loopback; worker threads inherit it. */
+const LOOPBACK_DOOR = "BOXSHIP_LOOPBACK_DOOR";
+
+type Callback = (error: Error | null, socket: Duplex) => void;
+
+function plainAgent(local: boolean): http.Agent {
+  const door = process.env[LOOPBACK_DOOR];
+  // A proxy cannot reach what is on this machine's loopback.
+  if (!local) return new http.Agent({ keepAlive: true, proxyEnv: process.env });
+  return door === undefined ? new http.Agent({ keepAlive: true }) : new DoorAgent(door, { keepAlive: true });
+}
+
+function secureAgent(local: boolean, options: https.AgentOptions): https.Agent {
+  const door = process.env[LOOPBACK_DOOR];
+  if (!local) return new https.Agent({ keepAlive: true, proxyEnv: process.env, ...options });
+  const own = { keepAlive: true, ...options };
+  return door === undefined ? new https.Agent(own) : new SecureDoorAgent(door, own);
+}
+
+class DoorAgent extends http.Agent {
+  readonly #door: string;
+
+  constructor(door: string, options: http.AgentOptions) {
+    super(options);
+    this.#door = door;
+  }
+
+  override createConnection(options: http.ClientRequestArgs, callback?: Callback): undefined {
+    connectBy(callback, () => throughDoor(this.#door, options));
+  }
+}
+
+class SecureDoorAgent extends https.Agent {
+  readonly #door: string;
+
+  constructor(door: string, options: https.AgentOptions) {
+    super(options);
+    this.#door = door;
+  }
+
+  override createConnection(options: https.RequestOptions, callback?: Callback): undefined {
+    connectBy(callback, async () => {
+      // It goes to tls.connect, whose options have a socket.
+      const socket = await throughDoor(this.#door, options);
+      const secured = super.createConnection(Object.assign({}, options, { socket }));
+      if (!secured) throw new NetworkFailure("EUNKNOWN", "TLS could not be begun");
+      return secured;
+    });
+  }
+}
+
+function connectBy(callback: Callback | undefined, connection: () => Promise<Duplex>): void {
+  connection().then(
+    (socket) => callback?.(null, socket),
+    // Node takes an error without a socket, which its types do not know.
+    (error: Error) => callback?.(error, undefined as unknown as Duplex),
+  );
+}
+
+function throughDoor(door: string, { host, port }: http.ClientRequestArgs): Promise<Duplex> {
+  return connectLoopback(door, { host: host ?? "", port: Number(port) });
 }
 
 function isFile(content: HttpRequest["body"]): content is FileContent {

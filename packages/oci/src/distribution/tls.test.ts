@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { InvalidArgument, Unavailable } from "@boxship/base";
+import { InvalidArgument, serveLoopback, Unavailable } from "@boxship/base";
 import { startRegistry, type TestRegistry } from "@boxship/testkit";
 import { parseReference } from "../reference.ts";
 import { createRegistryClient } from "./client.ts";
@@ -89,4 +89,15 @@ test("endpoints follow from the configuration", () => {
   for (const mirror of ["", "http://", "a b", "ftp://x", "host:port"]) {
     assert.throws(() => registryEndpoints("a.io", { "a.io": { mirrors: [mirror] } }), InvalidArgument);
   }
+});
+
+test("through the door of another network namespace's loopback", async (t) => {
+  using _door = await serveLoopback(join(directory, "door"));
+  t.after(() => delete process.env["BOXSHIP_LOOPBACK_DOOR"]);
+  process.env["BOXSHIP_LOOPBACK_DOOR"] = join(directory, "door");
+  assert.match(String(await ask({ [registry.host]: { insecure: false, ca } })), /manifest unknown/);
+  const untrusted = await ask({ [registry.host]: { insecure: false } });
+  assert.match(String(untrusted), /cannot be reached: .*certificate/);
+  process.env["BOXSHIP_LOOPBACK_DOOR"] = join(directory, "nosuch");
+  assert.match(String(await ask({ [registry.host]: { insecure: false, ca } })), /cannot be reached: .*ENOENT/);
 });

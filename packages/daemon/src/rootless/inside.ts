@@ -12,10 +12,12 @@ import {
   readMountinfo,
   setLink,
 } from "@boxship/kernel";
-import { OutsidePortsClient } from "@boxship/network";
+import { clientNameChains, OutsidePortsClient, routeClientNames } from "@boxship/network";
 import { endRootlessProcesses, loopbackSocket, portsSocket, readRootlessState } from "./rootless-state.ts";
 
 const TABLE: NftTable = { family: "inet", name: "boxship-outside" };
+/** The kernel's number of `lo`, in every network namespace. */
+const LOOPBACK_INDEX = 1;
 const RESOLV_CONF = "/etc/resolv.conf";
 
 /** What the daemon inside the namespaces of an instance without root has of them. */
@@ -32,8 +34,9 @@ export function prepareInside(runDir: string, clock: Clock): Inside {
   {
     using route = new NetlinkSocket();
     setLink(route, "lo", { up: true });
+    routeClientNames(route, LOOPBACK_INDEX);
   }
-  dropInvalid();
+  replaceTable();
   // Read wherever registries and addresses are connected to, in worker threads too.
   process.env["BOXSHIP_LOOPBACK_DOOR"] = loopbackSocket(runDir);
   const state = readRootlessState(runDir);
@@ -51,10 +54,10 @@ export function prepareInside(runDir: string, clock: Clock): Inside {
 }
 
 /**
- * Drops what connection tracking cannot make sense of. Early versions of pasta send a segment without any flag now and
+ * Keeps clients' names ({@link clientNameChains}), and drops what connection tracking cannot make sense of. Early versions of pasta send a segment without any flag now and
  * then: it is not translated back to its container, and our own TCP would answer it with a reset of the connection.
  */
-function dropInvalid(): void {
+function replaceTable(): void {
   using nftables = new Nftables();
   const chain = "input";
   nftables.run([
@@ -62,6 +65,7 @@ function dropInvalid(): void {
     { verb: "add-table", table: TABLE },
     { verb: "delete-table", table: TABLE },
     { verb: "add-table", table: TABLE },
+    ...clientNameChains(TABLE),
     { verb: "add-chain", table: TABLE, chain, base: { type: "filter", hook: "input", priority: -10 } },
     {
       verb: "add-rule",

@@ -57,6 +57,39 @@ async function eventually<T>(look: () => Promise<T> | T, wanted: (value: T) => b
   }
 }
 
+/** Another host, as far as this machine can tell. */
+interface NetworkClient extends AsyncDisposable {
+  readonly address: string;
+  /** This machine, as it is seen there. */
+  readonly machine: string;
+  /** What a program prints there; nothing when it fails. */
+  run(program: readonly string[]): Promise<string>;
+}
+
+async function networkClient(): Promise<NetworkClient> {
+  const name = `bxc${process.pid}`;
+  const [machine, address] = ["198.51.100.1", "198.51.100.2"];
+  const ip = async (...args: string[]) => {
+    const { status, stderr } = await runProgram(["ip", ...args]);
+    assert.equal(status, 0, `ip ${args.join(" ")}: ${stderr}`);
+  };
+  await ip("netns", "add", name);
+  await ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name);
+  await ip("address", "add", `${machine}/30`, "dev", name);
+  await ip("link", "set", name, "up");
+  await ip("-n", name, "address", "add", `${address}/30`, "dev", "eth0");
+  await ip("-n", name, "link", "set", "eth0", "up");
+  return {
+    address,
+    machine,
+    async run(program) {
+      const { status, stdout } = await runProgram(["ip", "netns", "exec", name, ...program]);
+      return status === 0 ? stdout : "";
+    },
+    [Symbol.asyncDispose]: () => ip("netns", "delete", name),
+  };
+}
+
 const page = (port: number, host = "127.0.0.1"): Promise<string> =>
   fetch(`http://${host}:${port}/`).then(
     (answer) => answer.text(),
@@ -260,6 +293,30 @@ describe("an engine that an ordinary user starts", { timeout: 240_000 }, () => {
     assert.equal(await Promise.race([answer, delay(1000, "nothing")]), "<ping>");
     socket.close();
     await docker("rm", "-f", "echo");
+  });
+
+  test("containers see their clients' addresses and ports, over TCP and UDP", async () => {
+    // Nothing sends from an address of a documentation range by itself: a link of the test's own has it.
+    await using client = await networkClient();
+    const port = await freePort();
+    const say =
+      "use IO::Socket::INET; $s = IO::Socket::INET->new(LocalPort => 7, Proto => 'tcp', Listen => 9) or die $!; " +
+      "$u = IO::Socket::INET->new(LocalPort => 7, Proto => 'udp') or die $!; " +
+      "if (!fork) { while ($u->recv($m, 99)) { $u->send($u->peerhost . ' ' . $u->peerport) } } " +
+      "while ($c = $s->accept) { print $c $c->peerhost . ' ' . $c->peerport; close $c }";
+    const publish = ["-p", `${port}:7`, "-p", `${port}:7/udp`, "-v", "/:/machine:ro"];
+    await docker("run", "-d", "--name", "seen", ...publish, "busybox", "chroot", "/machine", "perl", "-e", say);
+    for (const protocol of ["tcp", "udp"]) {
+      const ask =
+        `use IO::Socket::INET; $c = IO::Socket::INET->new(PeerAddr => '${client.machine}', PeerPort => ${port}, ` +
+        `Proto => '${protocol}') or exit 1; $c->send('x'); alarm 2; $c->recv($m, 99); exit 1 if $m eq ''; ` +
+        "print $m, ' = ', $c->sockhost, ' ', $c->sockport";
+      const said = await eventually(() => client.run(["perl", "-e", ask]), Boolean);
+      const [seen, own] = said.split(" = ");
+      assert.equal(seen, own, protocol);
+      assert.match(said, new RegExp(`^${client.address} `), protocol);
+    }
+    await docker("rm", "-f", "seen");
   });
 
   test("containers of a network find each other by name", async () => {

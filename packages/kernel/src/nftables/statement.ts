@@ -34,6 +34,8 @@ export type NftStatement =
       readonly protocol: "tcp" | "udp";
       readonly value: Uint8Array;
     }
+  /** Marks the packet, or its connection. */
+  | { readonly kind: "set-mark"; readonly of: "meta mark" | "ct mark"; readonly value: Uint8Array }
   | { readonly kind: "verdict"; readonly verdict: NftVerdict }
   | { readonly kind: "jump"; readonly chain: string };
 
@@ -46,9 +48,10 @@ interface Loader {
 }
 
 const PAYLOAD_BASE: Readonly<Record<Base, number>> = { network: 1, transport: 2 };
-const META_KEY = { iifname: 6, oifname: 7, nfproto: 15, l4proto: 16 } as const;
-const CT_KEY = { state: 0, status: 2 } as const;
+const META_KEY = { mark: 3, iifname: 6, oifname: 7, nfproto: 15, l4proto: 16 } as const;
+const CT_KEY = { state: 0, status: 2, mark: 3 } as const;
 const FIB_ADDRESS_TYPE = 3;
+const FIB_SOURCE = 1;
 const FIB_DESTINATION = 2;
 const FIB_INPUT_LINK = 8;
 
@@ -68,6 +71,8 @@ const SELECTORS = {
   "th dport": payload("transport", 2, 2),
   "ct state": tracking(CT_KEY.state),
   "ct status": tracking(CT_KEY.status),
+  "ct mark": tracking(CT_KEY.mark),
+  "fib saddr type": addressType(FIB_SOURCE),
   "fib daddr type": addressType(FIB_DESTINATION),
   "fib daddr . iif type": addressType(FIB_DESTINATION | FIB_INPUT_LINK),
 } as const satisfies Record<string, Loader>;
@@ -119,6 +124,8 @@ function writeStatement(writer: NetlinkWriter, statement: NftStatement): void {
       return expression(writer, "masq", () => {});
     case "set-port":
       return writePort(writer, statement);
+    case "set-mark":
+      return writeMark(writer, statement);
     case "verdict":
       return decide(writer, VERDICT_CODE[statement.verdict]);
     case "jump":
@@ -138,6 +145,15 @@ function writeTranslation(
   expression(writer, "nat", (data) => {
     data.u32Be(1, NAT_DESTINATION).u32Be(2, NAT_FAMILY[family]).u32Be(3, FIRST_REGISTER).u32Be(5, portRegister);
   });
+}
+
+function writeMark(writer: NetlinkWriter, { of, value }: Extract<NftStatement, { kind: "set-mark" }>): void {
+  expression(writer, "immediate", (data) => {
+    data.u32Be(1, FIRST_REGISTER).nested(2, (nested) => nested.bytes(DATA_VALUE, value));
+  });
+  // The number of the attribute that names the register differs.
+  if (of === "meta mark") expression(writer, "meta", (data) => data.u32Be(2, META_KEY.mark).u32Be(3, FIRST_REGISTER));
+  else expression(writer, "ct", (data) => data.u32Be(2, CT_KEY.mark).u32Be(4, FIRST_REGISTER));
 }
 
 function writePort(

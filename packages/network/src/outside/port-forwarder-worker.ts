@@ -3,6 +3,7 @@ import { Internal } from "@boxship/base";
 import { openNamespace, setns } from "@boxship/kernel";
 import { proxyTcp } from "../ports/proxy-tcp.ts";
 import { proxyUdp } from "../ports/proxy-udp.ts";
+import { dialTcpAsClient, dialUdpAsClient } from "./client-name.ts";
 import type { PortTarget } from "./contract.ts";
 
 /** The thread that lives in the network namespace of the targets; done commands are replied to in order. */
@@ -28,7 +29,8 @@ interface Port extends Disposable {
 
 function openPort({ protocol, family, fd, target }: Extract<ForwarderCommand, { operation: "listen" }>): Port {
   const port: { target: PortTarget | undefined } = { target };
-  const proxy = protocol === "tcp" ? proxyTcp(fd, () => port.target) : proxyUdp(fd, family, () => port.target);
+  const lead = () => port.target;
+  const proxy = protocol === "tcp" ? proxyTcp(fd, lead, dialTcpAsClient) : proxyUdp(fd, family, lead, dialUdpAsClient);
   return Object.assign(port, proxy);
 }
 

@@ -1,5 +1,11 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import type { PortTarget } from "../outside/contract.ts";
 import type { ProxyTarget } from "./reservation.ts";
+
+/** A socket that sends to the target on behalf of a client. */
+export type DialUdp = (to: PortTarget, client: RemoteInfo) => Socket;
+
+const dialPlain: DialUdp = ({ address }) => createSocket(address.includes(":") ? "udp6" : "udp4");
 
 /** As the kernel's own tracking does for flows that go both ways. */
 const IDLE = 120_000;
@@ -15,7 +21,7 @@ interface Flow {
  * Passes datagrams that a bound socket receives on to the target, and the answers back; each client has a socket of
  * its own towards the target until it has been silent for two minutes. Takes the descriptor over.
  */
-export function proxyUdp(fd: number, family: 4 | 6, target: ProxyTarget): Disposable {
+export function proxyUdp(fd: number, family: 4 | 6, target: ProxyTarget, dial = dialPlain): Disposable {
   const flows = new Map<string, Flow>();
   const server = createSocket(`udp${family}`);
   let timer: NodeJS.Timeout | undefined;
@@ -28,7 +34,7 @@ export function proxyUdp(fd: number, family: 4 | 6, target: ProxyTarget): Dispos
   };
   server.on("message", (data, client) => {
     const key = `${client.address} ${client.port}`;
-    const flow = flows.get(key) ?? openFlow(server, flows, key, client, target);
+    const flow = flows.get(key) ?? openFlow({ server, flows, target, dial }, key, client);
     if (flow === undefined) return;
     flow.lastUsed = performance.now();
     watch();
@@ -47,16 +53,17 @@ export function proxyUdp(fd: number, family: 4 | 6, target: ProxyTarget): Dispos
   };
 }
 
-function openFlow(
-  server: Socket,
-  flows: Map<string, Flow>,
-  key: string,
-  client: RemoteInfo,
-  target: ProxyTarget,
-): Flow | undefined {
+interface Proxy {
+  readonly server: Socket;
+  readonly flows: Map<string, Flow>;
+  readonly target: ProxyTarget;
+  readonly dial: DialUdp;
+}
+
+function openFlow({ server, flows, target, dial }: Proxy, key: string, client: RemoteInfo): Flow | undefined {
   const to = target();
   if (to === undefined || flows.size >= MOST_CLIENTS) return undefined;
-  const socket = createSocket(to.address.includes(":") ? "udp6" : "udp4");
+  const socket = dial(to, client);
   const flow: Flow = { socket, to, lastUsed: performance.now() };
   flows.set(key, flow);
   const forget = (): void => {

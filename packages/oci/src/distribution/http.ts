@@ -152,7 +152,7 @@ class DoorAgent extends http.Agent {
   }
 
   override createConnection(options: http.ClientRequestArgs, callback?: Callback): undefined {
-    connectBy(callback, () => throughDoor(this.#door, options));
+    void connectBy(callback, () => throughDoor(this.#door, options));
   }
 }
 
@@ -165,7 +165,7 @@ class SecureDoorAgent extends https.Agent {
   }
 
   override createConnection(options: https.RequestOptions, callback?: Callback): undefined {
-    connectBy(callback, async () => {
+    void connectBy(callback, async () => {
       // It goes to tls.connect, whose options have a socket.
       const socket = await throughDoor(this.#door, options);
       const secured = super.createConnection(Object.assign({}, options, { socket }));
@@ -175,12 +175,16 @@ class SecureDoorAgent extends https.Agent {
   }
 }
 
-function connectBy(callback: Callback | undefined, connection: () => Promise<Duplex>): void {
-  connection().then(
-    (socket) => callback?.(null, socket),
+async function connectBy(callback: Callback | undefined, connection: () => Promise<Duplex>): Promise<void> {
+  let socket: Duplex;
+  try {
+    socket = await connection();
+  } catch (error) {
     // Node takes an error without a socket, which its types do not know.
-    (error: Error) => callback?.(error, undefined as unknown as Duplex),
-  );
+    callback?.(error instanceof Error ? error : new Error(String(error)), undefined as unknown as Duplex);
+    return;
+  }
+  callback?.(null, socket);
 }
 
 function throughDoor(door: string, { host, port }: http.ClientRequestArgs): Promise<Duplex> {

@@ -1,4 +1,4 @@
-import { readlinkSync } from "node:fs";
+import { readdirSync, readlinkSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { DeadlineExceeded, errorMessage, FailedPrecondition, systemCode } from "@boxship/base";
 import { type IdKind, type Process, pipe, readableFrom, runProcess, SIGKILL, spawnProcess } from "@boxship/kernel";
@@ -22,7 +22,11 @@ export async function startHolder(
   const ranges = { uid: subordinateRanges("uid", user), gid: subordinateRanges("gid", user) };
   const obstacle = userNamespaceObstacle();
   if (obstacle !== undefined) throw noNamespaces(obstacle.reason, obstacle.remedy);
-  const { child, complaint } = unshared(["--user", "--mount", "--net", ...(cgroup ? ["--cgroup"] : [])]);
+  // Mounts that the machine makes later are seen inside, too; never the other way round.
+  const { child, complaint } = started(requireProgram("unshare", "util-linux"), [
+    ...["--user", "--mount", "--net", ...(cgroup ? ["--cgroup"] : [])],
+    ...["--propagation", "slave", "--", "sleep", "infinity"],
+  ]);
   try {
     await hasOwnNamespaces(child, complaint);
     await mapIds("uid", mappers.uid, child.pid, mapArguments(user.uid, ranges.uid));
@@ -31,27 +35,81 @@ export async function startHolder(
     child.kill(SIGKILL);
     throw error;
   }
-  const started = runningProcess(child.pid);
-  if (started === undefined) throw noNamespaces("the process that holds them ended at once");
+  const running = runningProcess(child.pid);
+  if (running === undefined) throw noNamespaces("the process that holds them ended at once");
   child.unref();
-  return started;
+  return running;
+}
+
+const KINDS = ["user", "mnt", "net", "cgroup"] as const;
+type Kind = (typeof KINDS)[number];
+
+/** The kernel's names of the namespaces that a holder keeps. */
+export type HeldNamespaces = Readonly<Record<Kind, string>>;
+
+/** Undefined for a process that is gone, or somebody else's. */
+export function namespacesOf(pid: number): HeldNamespaces | undefined {
+  const [user, mnt, net, cgroup] = KINDS.map((kind) => link(`/proc/${pid}/ns/${kind}`));
+  if (user === undefined || mnt === undefined || net === undefined || cgroup === undefined) return undefined;
+  return { user, mnt, net, cgroup };
+}
+
+/**
+ * Processes in each of the namespaces, which live on without their holder as long as there are some: monitors of
+ * containers, the forwarder of ports. Looks at every process of the machine.
+ *
+ * @returns undefined when one of the namespaces is gone
+ */
+export function survivorsIn(held: HeldNamespaces): Readonly<Record<Kind, number>> | undefined {
+  const found: Partial<Record<Kind, number>> = {};
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  for (const pid of pids) {
+    for (const kind of KINDS) {
+      if (found[kind] === undefined && link(`/proc/${pid}/ns/${kind}`) === held[kind]) found[kind] = Number(pid);
+    }
+  }
+  const { user, mnt, net, cgroup } = found;
+  if (user === undefined || mnt === undefined || net === undefined || cgroup === undefined) return undefined;
+  return { user, mnt, net, cgroup };
+}
+
+/** Starts another holder for namespaces that have lost theirs. @param survivors processes in them */
+export async function startHolderIn(
+  survivors: Readonly<Record<Kind, number>>,
+  { cgroup }: { readonly cgroup: boolean },
+): Promise<RunningProcess> {
+  const place = (kind: Kind) => `/proc/${survivors[kind]}/ns/${kind}`;
+  const { child, complaint } = started(requireProgram("nsenter", "util-linux"), [
+    ...[`--user=${place("user")}`, `--mount=${place("mnt")}`, `--net=${place("net")}`],
+    ...(cgroup ? [`--cgroup=${place("cgroup")}`] : []),
+    ...["--wd=/", "--", "sleep", "infinity"],
+  ]);
+  try {
+    await hasOwnNamespaces(child, complaint);
+  } catch (error) {
+    child.kill(SIGKILL);
+    throw error;
+  }
+  const running = runningProcess(child.pid);
+  if (running === undefined) throw noNamespaces("the process that holds them ended at once");
+  child.unref();
+  return running;
 }
 
 function noNamespaces(reason: string, remedy = "start the engine as root"): FailedPrecondition {
   return new FailedPrecondition(`this machine does not let users make user namespaces: ${reason}`, { remedy });
 }
 
-interface Unshared {
+interface Started {
   readonly child: Process;
   readonly complaint: Promise<string>;
 }
 
-/** Mounts that the machine makes later are seen inside, too; never the other way round. */
-function unshared(namespaces: readonly string[]): Unshared {
+function started(file: string, args: readonly string[]): Started {
   using errors = pipe();
   const child = spawnProcess({
-    file: requireProgram("unshare", "util-linux"),
-    args: [...namespaces, "--propagation", "slave", "--", "sleep", "infinity"],
+    file,
+    args,
     stdio: { 2: errors.writeEnd },
     cwd: "/",
     setsid: true,
@@ -77,7 +135,7 @@ async function hasOwnNamespaces(child: Process, complaint: Promise<string>): Pro
     if (performance.now() > deadline) throw new DeadlineExceeded("new namespaces were not made in time");
     await delay(1);
   }
-  throw noNamespaces((await complaint).trim().replace(/^unshare: /, "") || "unshare ended without a word");
+  throw noNamespaces((await complaint).trim().replace(/^(?:unshare|nsenter): /, "") || "it ended without a word");
 }
 
 function isElsewhere(pid: number): boolean {

@@ -5,7 +5,7 @@ import { daemonCommand } from "@boxship/base/entry";
 import { Fd, spawnProcess, tryLockFile } from "@boxship/kernel";
 import type { DaemonOptions } from "../options.ts";
 import { claimDelegation, type DelegationOptions, enterEngineGroup, rejoinDelegation } from "./delegation.ts";
-import { startHolder } from "./holder.ts";
+import { namespacesOf, startHolder, startHolderIn, survivorsIn } from "./holder.ts";
 import { checkTunDevice, connectOutside, outsidePrograms } from "./outside-network.ts";
 import { requireProgram } from "./programs.ts";
 import { endRootlessProcesses, type RootlessState, readRootlessState, writeRootlessState } from "./rootless-state.ts";
@@ -63,9 +63,8 @@ async function preparedState(options: DaemonOptions, logger: Logger, nsenter: st
   const programs = outsidePrograms(rootlessNetwork);
   if (programs.length > 0) checkTunDevice();
   const known = readRootlessState(runDir);
-  const kept = known !== undefined && stillRuns(known.holder) ? known : undefined;
+  const kept = known === undefined ? undefined : await keptNamespaces(known, { name, logger });
   if (known !== undefined && kept === undefined) endRootlessProcesses(known);
-  if (kept?.cgroup !== undefined) await rejoinDelegation(kept.cgroup, { name, logger });
   let state: RootlessState = kept ?? (await newNamespaces({ name, logger }));
   try {
     // Written after each step: whatever is cut short, the next start and a reset find every process.
@@ -87,18 +86,32 @@ async function preparedState(options: DaemonOptions, logger: Logger, nsenter: st
   }
 }
 
+/** What an earlier start made, with another holder where that was killed and containers keep the namespaces. */
+async function keptNamespaces(known: RootlessState, options: DelegationOptions): Promise<RootlessState | undefined> {
+  const { holder, namespaces, cgroup } = known;
+  const holds = stillRuns(holder);
+  const survivors = holds || namespaces === undefined ? undefined : survivorsIn(namespaces);
+  if (!holds && survivors === undefined) return undefined;
+  if (cgroup !== undefined) await rejoinDelegation(cgroup, options);
+  if (survivors === undefined) return known;
+  options.logger.warn("the process that held the namespaces is gone; another takes its place");
+  return { ...known, holder: await startHolderIn(survivors, { cgroup: cgroup !== undefined }) };
+}
+
 /** The root of a cgroup namespace is where its first process was; so that is moved on afterwards. */
 async function newNamespaces(options: DelegationOptions): Promise<RootlessState> {
   const cgroup = await claimDelegation(options);
   const holder = await startHolder(currentUser(), { cgroup: cgroup !== undefined });
-  if (cgroup === undefined) return { holder };
+  const namespaces = namespacesOf(holder.pid);
+  const state = { holder, ...(namespaces && { namespaces }) };
+  if (cgroup === undefined) return state;
   try {
     await enterEngineGroup(cgroup, [holder.pid, process.pid]);
   } catch (error) {
     endRunning(holder);
     throw error;
   }
-  return { holder, cgroup };
+  return { ...state, cgroup };
 }
 
 /** Stays in the machine's network namespace; what it needs inside it enters on a thread. */

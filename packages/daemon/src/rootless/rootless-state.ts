@@ -1,12 +1,15 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemCode, writeFileAtomic } from "@boxship/base";
+import type { HeldNamespaces } from "./holder.ts";
 import { endRunning, type RunningProcess } from "./running-process.ts";
 
 /** The processes of an instance without root that outlive its daemon; kept in its run directory. */
 export interface RootlessState {
   /** Keeps the namespaces. */
   readonly holder: RunningProcess;
+  /** What they are, for when the holder is killed while others are in them. */
+  readonly namespaces?: HeldNamespaces;
   /** The instance's control group, a directory on the machine's side. Absent where none was given to the user. */
   readonly cgroup?: string;
   readonly outside?: { readonly process: RunningProcess; readonly kind: string; readonly nameServer: string };

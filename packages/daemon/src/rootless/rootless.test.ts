@@ -8,36 +8,17 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import {
   busyboxEntries,
-  cliProgram,
-  daemonProgram,
   dockerCli,
   FIRST_SUBORDINATE,
   makeTar,
   type RootlessBoxship,
-  type RootlessUserOptions,
-  rootlessUser,
-  runProgram,
   startRegistry,
   startRootlessBoxship,
   type TempDir,
   tempDir,
 } from "@boxship/testkit";
-
-/** The processes of a user that still run. */
-function processesOf(uid: number): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        return new RegExp(`^State:\\s+[^Z][^]*^Uid:\\s+${uid}\\s`, "m").test(
-          readFileSync(`/proc/${pid}/status`, "utf8"),
-        );
-      } catch {
-        return false; // it has ended
-      }
-    });
-}
+import { networkClient } from "./testing/network-client.ts";
+import { eventually, processesOf } from "./testing/observe.ts";
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0);
@@ -47,47 +28,6 @@ async function freePort(): Promise<number> {
   const address = server.address();
   await new Promise((closed) => server.close(closed));
   return typeof address === "object" && address !== null ? address.port : 0;
-}
-
-async function eventually<T>(look: () => Promise<T> | T, wanted: (value: T) => boolean): Promise<T> {
-  for (let attempt = 0; ; attempt++) {
-    const value = await look();
-    if (wanted(value) || attempt > 100) return value;
-    await delay(50);
-  }
-}
-
-/** Another host, as far as this machine can tell. */
-interface NetworkClient extends AsyncDisposable {
-  readonly address: string;
-  /** This machine, as it is seen there. */
-  readonly machine: string;
-  /** What a program prints there; nothing when it fails. */
-  run(program: readonly string[]): Promise<string>;
-}
-
-async function networkClient(): Promise<NetworkClient> {
-  const name = `bxc${process.pid}`;
-  const [machine, address] = ["198.51.100.1", "198.51.100.2"];
-  const ip = async (...args: string[]) => {
-    const { status, stderr } = await runProgram(["ip", ...args]);
-    assert.equal(status, 0, `ip ${args.join(" ")}: ${stderr}`);
-  };
-  await ip("netns", "add", name);
-  await ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name);
-  await ip("address", "add", `${machine}/30`, "dev", name);
-  await ip("link", "set", name, "up");
-  await ip("-n", name, "address", "add", `${address}/30`, "dev", "eth0");
-  await ip("-n", name, "link", "set", "eth0", "up");
-  return {
-    address,
-    machine,
-    async run(program) {
-      const { status, stdout } = await runProgram(["ip", "netns", "exec", name, ...program]);
-      return status === 0 ? stdout : "";
-    },
-    [Symbol.asyncDispose]: () => ip("netns", "delete", name),
-  };
 }
 
 const page = (port: number, host = "127.0.0.1"): Promise<string> =>
@@ -461,6 +401,17 @@ describe("an engine that an ordinary user starts", { timeout: 240_000 }, () => {
     assert.equal(await docker("inspect", "--format", "{{.State.Pid}} {{.State.Running}}", "lasting"), `${pid} true`);
     assert.equal(await page(port), "still\n");
     assert.equal(await docker("exec", "lasting", "echo", "here"), "here");
+    // The same when whoever held the namespaces is gone, too: the container's monitor has kept them.
+    const { holder } = JSON.parse(readFileSync(`${engine.runDir}/rootless.json`, "utf8")) as {
+      holder: { pid: number };
+    };
+    process.kill(holder.pid, "SIGKILL");
+    await engine.crash();
+    assert.equal(await page(port), "still\n");
+    await engine.start();
+    assert.equal(await docker("inspect", "--format", "{{.State.Pid}} {{.State.Running}}", "lasting"), `${pid} true`);
+    assert.equal(await page(port), "still\n");
+    assert.equal(await docker("exec", "lasting", "echo", "here"), "here");
     await docker("restart", "-t", "0", "lasting");
     assert.equal(
       await eventually(
@@ -512,100 +463,5 @@ describe("an engine that an ordinary user starts", { timeout: 240_000 }, () => {
     );
     assert.deepEqual(existsSync(engine.root) ? readdirSync(engine.root) : [], []);
     assert.deepEqual(existsSync(engine.runDir) ? readdirSync(engine.runDir) : [], []);
-  });
-});
-
-describe("the processes beside the daemon", { timeout: 120_000 }, () => {
-  interface Helpers {
-    readonly holder: { readonly pid: number };
-    readonly outside?: { readonly kind: string; readonly process: { readonly pid: number } };
-    readonly ports: { readonly pid: number };
-  }
-  const helpersOf = ({ runDir }: RootlessBoxship) =>
-    JSON.parse(readFileSync(`${runDir}/rootless.json`, "utf8")) as Helpers;
-
-  for (const kind of ["pasta", "slirp4netns"]) {
-    test(`${kind} leads outside, and what has died is started again`, async () => {
-      await using engine = await startRootlessBoxship({ flags: ["--rootless-network", kind] });
-      const first = helpersOf(engine);
-      assert.equal(first.outside?.kind, kind, readFileSync(engine.log, "utf8"));
-      const resolvers = readFileSync(`/proc/${engine.pid}/root/etc/resolv.conf`, "utf8");
-      assert.match(resolvers, kind === "pasta" ? /^nameserver 169\.254\.1\.1$/m : /^nameserver 10\.0\.2\.3$/m);
-      const links = readFileSync(`/proc/${engine.pid}/net/route`, "utf8");
-      assert.match(links, /^\S+\t00000000\t/m, "there is a default route");
-      for (const pid of [first.outside?.process.pid ?? 0, first.ports.pid]) process.kill(pid, "SIGKILL");
-      await engine.crash();
-      await engine.start();
-      const second = helpersOf(engine);
-      assert.equal(second.holder.pid, first.holder.pid);
-      assert.notEqual(second.ports.pid, first.ports.pid);
-      assert.notEqual(second.outside?.process.pid, first.outside?.process.pid);
-      // When the holder is gone so are the namespaces: all is made again.
-      process.kill(second.holder.pid, "SIGKILL");
-      await engine.crash();
-      await engine.start();
-      assert.notEqual(helpersOf(engine).holder.pid, first.holder.pid);
-      const left = processesOf(engine.user.uid);
-      assert.ok(!left.includes(second.ports.pid) && !left.includes(second.outside?.process.pid ?? 0), String(left));
-    });
-  }
-});
-
-test("the command line of an ordinary user starts the user's engine", async () => {
-  await using user = await rootlessUser();
-  const boxship = (...args: string[]) => runProgram(user.command([...cliProgram(), ...args]), { timeout: 60_000 });
-  const info = await boxship("info", "--format", "{{json .SecurityOptions}} {{.DockerRootDir}}");
-  try {
-    assert.equal(info.status, 0, info.stderr);
-    assert.match(info.stdout, /name=rootless/);
-    assert.ok(info.stdout.trim().endsWith(` ${user.home}/.local/share/boxship`), info.stdout);
-  } finally {
-    const reset = await boxship("system", "reset", "--force");
-    assert.equal(reset.status, 0, reset.stderr);
-  }
-  assert.deepEqual(
-    await eventually(
-      () => processesOf(user.uid),
-      (pids) => pids.length === 0,
-    ),
-    [],
-  );
-});
-
-describe("what a machine may lack", () => {
-  const failure = async (options: RootlessUserOptions, flags: readonly string[] = []): Promise<string> => {
-    await using user = await rootlessUser(options);
-    const { status, stdout, stderr } = await runProgram(user.command([...daemonProgram(), ...flags]), {
-      timeout: 30_000,
-    });
-    assert.equal(status, 1, stderr);
-    const lines = `${stdout}${stderr}`.trim().split("\n");
-    const { msg, remedy } = JSON.parse(lines.at(-1) ?? "") as { msg: string; remedy: string };
-    return `${msg} / ${remedy}`;
-  };
-
-  test("subordinate ids: the command that gives them", async () => {
-    const text = await failure({ subordinateIds: false });
-    assert.match(
-      text,
-      /^cannot start: user bx\d+ has no subordinate uids in \/etc\/subuid \/ let root run: usermod --add-subuids 100000-165535/,
-    );
-  });
-
-  test("the command line says the same, with the remedy", async () => {
-    await using user = await rootlessUser({ subordinateIds: false });
-    const { status, stderr } = await runProgram(user.command([...cliProgram(), "ps"]), { timeout: 30_000 });
-    assert.equal(status, 1);
-    assert.match(
-      stderr,
-      /^the engine could not be started: user bx\d+ has no subordinate uids in \/etc\/subuid\nHint: let root run: usermod /,
-    );
-  });
-
-  test("programs: their packages", async () => {
-    assert.match(
-      await failure({ path: "/nonexistent" }, ["--rootless-network", "nonsense"]),
-      /invalid network "nonsense"/,
-    );
   });
 });

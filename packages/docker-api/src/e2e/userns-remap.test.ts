@@ -77,6 +77,12 @@ const SAME: readonly (readonly [name: string, script: string])[] = [
     `echo in > $FILES/in; printf '*\n!in\n' > $FILES/.dockerignore; printf 'FROM IMAGE\\nRUN cat /proc/self/uid_map; id -u; touch /made; mkdir -p /w/x\\nWORKDIR /w/y\\nRUN stat -c %%u:%%g . /made && touch z\\nCOPY --chown=5:6 in /in\\nUSER 1000\\nRUN id -u\\n' > $FILES/Dockerfile
      docker build --no-cache -q -t built $FILES > /dev/null && docker run --rm built stat -c '%n %u:%g' /made /w/x /w/y /w/y/z /in; docker rmi -f built > /dev/null`,
   ],
+  [
+    "builds by BuildKit's door",
+    `mkdir -p $FILES/kit; cd $FILES/kit; echo in > in; printf 'FROM IMAGE\\nRUN id -u; touch /made; mkdir -p /w/x; awk "{print \\$2}" /proc/self/uid_map > /map; chown 1000:1001 /w/x\\nWORKDIR /w/y\\nRUN touch z\\nCOPY in /plain\\nCOPY --chown=5:6 in /in\\nUSER 1000\\nRUN id -u > /tmp/id\\n' > Dockerfile
+     DOCKER_BUILDKIT=1 docker build --no-cache -q -t kit . > /dev/null && docker run --rm kit stat -c '%n %u:%g' /made /w/x /w/y /w/y/z /plain /in /tmp/id
+     docker run --rm kit cat /map; docker rmi -f kit > /dev/null`,
+  ],
 ];
 
 describe("a user namespace for containers", { timeout: 300_000 }, () => {
@@ -167,6 +173,27 @@ describe("a user namespace for containers", { timeout: 300_000 }, () => {
     const { stderr } = await ours.run(["run", "--rm", "--runtime", "crun", IMAGE, "true"]);
     const crun = (await runProgram(["crun", "--version"])).stdout;
     if (/^crun version 1\.(?:\d|1\d|2[0-3])\b/.test(crun)) assert.match(stderr, /gives \/dev\/null of the machine/);
+  });
+
+  test("where files cannot have other owners, or ids cannot pass, the daemon does not start and says why", async () => {
+    const inside = ["nsenter", `--mount=/proc/${holder?.pid}/ns/mnt`, "--"];
+    const fails = async (root: string, expected: RegExp) => {
+      const program = [...inside, ...daemonProgram()];
+      await assert.rejects(startBoxship({ program, root, flags: ["--userns-remap", USER] }), expected);
+    };
+    // A file system of this kernel that knows no mapped mounts.
+    const place = files.join("ram");
+    mkdirSync(place);
+    const { status, stderr } = await runProgram([...inside, "mount", "-t", "ramfs", "-o", "mode=711", "ram", place]);
+    assert.equal(status, 0, stderr);
+    await fails(
+      `${place}/root`,
+      /use ext4, xfs or btrfs.*the file system of .*\/ram\/.* cannot be mounted with other ids: EINVAL/s,
+    );
+    const closed = files.join("closed");
+    mkdirSync(closed, { mode: 0o700 });
+    await fails(`${closed}/root`, /a subdirectory in your graphroot path \(.*closed\) restricts access/);
+    await assert.rejects(startBoxship({ flags: ["--userns-remap", "root"] }), /root cannot be remapped with itself/);
   });
 
   test("copies out have the container's own ids, and files are root's in the machine's namespace", async () => {

@@ -77,13 +77,15 @@ export function routeClientNames(socket: NetlinkSocket, loopback: number): void 
   }
 }
 
-/** A machine without IPv6 needs none of its rules. */
+/** There already; or a machine without IPv6, in the kernel, or on the link. */
+const TOLERATED: readonly string[] = ["EEXIST", "EAFNOSUPPORT", "EOPNOTSUPP", "EACCES", "ENODEV"];
+
 function unlessThere(add: () => void): void {
   try {
     add();
   } catch (error) {
     const code = error instanceof SyscallError ? error.code : "";
-    if (!["EEXIST", "EAFNOSUPPORT", "EOPNOTSUPP"].includes(code)) throw error;
+    if (!TOLERATED.includes(code)) throw error;
   }
 }
 

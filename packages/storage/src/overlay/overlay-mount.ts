@@ -136,8 +136,11 @@ export function probeOverlay(root: string, plain = root): OverlayMethod {
 function unsupported(root: string, failures: readonly unknown[]): Unsupported {
   const [first] = failures;
   const type = filesystemType(root);
+  const user = overlayXattrSpace() === "user";
   const remedies: Readonly<Record<string, string>> = {
-    EPERM: "run as root; inside a container it needs to be privileged",
+    EPERM: user
+      ? "Linux 5.11 and later let users mount overlays; fuse-overlayfs is not used: start the engine as root"
+      : "run as root; inside a container it needs to be privileged",
     ENODEV: "load the kernel's overlay module: modprobe overlay",
   };
   const remedy =

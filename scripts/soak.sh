@@ -1,7 +1,8 @@
 #!/bin/sh
 # soak.sh [--containers N] [--parallel N]: creates, runs and removes containers, and fails when the engine grows; before
 # that, a registry is killed a hundred times while it is pushed to, pulled from and collected, and must lose nothing, and
-# the engine fifty times while it builds; ten images of real size are built from the distribution's packages.
+# the engine fifty times while it builds; ten images of real size are built from the distribution's packages, and one in a
+# container of Docker.
 #
 # It runs in a network and a mount namespace of its own, as the benchmarks do.
 set -eu
@@ -12,7 +13,8 @@ parts=$PWD/.cache/parts/root
 PATH="$PWD/node_modules/.bin:$parts/usr/bin:$parts/usr/sbin:$PATH:/usr/sbin:/sbin"
 export PATH
 BOXSHIP_KILL_ROUNDS=100 node --disable-warning=ExperimentalWarning --test packages/registry/src/crash.test.ts
-BOXSHIP_REAL_IMAGES=1 node --disable-warning=ExperimentalWarning --test packages/build/src/e2e/real-images.test.ts
+BOXSHIP_REAL_IMAGES=1 node --disable-warning=ExperimentalWarning --test packages/build/src/e2e/real-images.test.ts \
+  packages/cli/src/e2e/unprivileged.test.ts
 BOXSHIP_TEST_KILLS=50 node --disable-warning=ExperimentalWarning --test packages/build/src/e2e/crash.test.ts
 exec unshare --net --mount sh -c 'ip link set lo up && exec "$@"' sh \
   node --disable-warning=ExperimentalWarning bench/soak.ts "$@"

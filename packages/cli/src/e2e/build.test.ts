@@ -2,9 +2,19 @@ import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { type Boxship, type Ran, type RunOptions, runProgram, startBoxship, tempDir } from "@boxship/testkit";
-import { onSocket } from "./programs.ts";
+import {
+  type Boxship,
+  type Ran,
+  type RunOptions,
+  runProgram,
+  startBoxship,
+  startRegistry,
+  tempDir,
+} from "@boxship/testkit";
+import { boxship, onSocket, onTerminal } from "./programs.ts";
 
 /** `boxship build` on a real engine. */
 describe("boxship build", () => {
@@ -183,6 +193,80 @@ describe("boxship build", () => {
     ] as const) {
       assert.match((await run(["build", "--ssh", value, path], { env: { SSH_AUTH_SOCK: "" } })).stderr, words);
     }
+  });
+
+  test("results go to registries, archives and the engine, as the output says", async () => {
+    await using registry = await startRegistry();
+    const path = context("outputs", { Dockerfile: "FROM busybox\nRUN echo made > /made\nCMD cat /made\n" });
+    const made = async (image: string) => (await ok(["run", "--rm", "--network", "none", image])).stdout;
+    const name = `${registry.host}/made`;
+    await ok(["build", "-t", `${name}:1`, "-o", "type=registry", path]);
+    await ok(["build", "-o", `type=image,name=${name}:2,push=true`, path]);
+    for (const tag of ["1", "2"]) {
+      await ok(["rmi", "-f", `${name}:${tag}`]);
+      assert.equal(await made(`${name}:${tag}`), "made\n", "it is pulled");
+    }
+    await ok(["build", "-t", "stored:1", "-o", "type=image", path]);
+    assert.equal(await made("stored:1"), "made\n");
+    const [archive, files] = [directory.join("docker.tar"), directory.join("files.tar")];
+    await ok(["build", "-t", "loaded:1", "-o", `type=docker,dest=${archive}`, path]);
+    assert.match((await ok(["load", "-i", archive])).stdout, /loaded:1/);
+    assert.equal(await made("loaded:1"), "made\n");
+    await ok(["build", "-t", "docker:1", "-o", "type=docker", path]);
+    assert.equal(await made("docker:1"), "made\n");
+    await ok(["build", "-o", `type=tar,dest=${files}`, path]);
+    assert.equal(execFileSync("tar", ["-xOf", files, "made"]).toString(), "made\n");
+    execFileSync("sh", [
+      "-c",
+      `${[...boxship, "--host", `unix://${engine.socketPath}`].join(" ")} build -q -o - "$1" | tar -tf - | grep -qx made`,
+      "sh",
+      path,
+    ]);
+    assert.match((await run(["build", "-o", "type=image,push=true", path])).stderr, /without a name cannot be pushed/);
+  });
+
+  test("a Containerfile on standard input goes with a context at an address", async () => {
+    const path = context("remote", { "a.txt": "from far\n", Dockerfile: "FROM busybox\nRUN exit 1\n" });
+    const archive = execFileSync("tar", ["-C", path, "-czf", "-", "."]);
+    const server = createServer((_request, response) => response.end(archive));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    try {
+      const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/context.tar.gz`;
+      const input = "FROM busybox\nCOPY a.txt /\nRUN cat a.txt\n";
+      assert.match((await ok(["build", "-f", "-", address], { input })).stderr, /from far/);
+      assert.equal((await run(["build", address])).status, 1, "its own file is another");
+    } finally {
+      server.close();
+    }
+  });
+
+  test("progress is a live tree on a terminal, and events on request", async () => {
+    const path = context("progress", {
+      Dockerfile:
+        "FROM busybox AS a\nRUN echo one; sleep 1; echo two\nFROM busybox\nCOPY --from=a /bin/sh /copied\nRUN echo three\n",
+    });
+    const { stderr } = await ok(["build", "--no-cache", "--progress", "rawjson", path]);
+    const events = stderr
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+    const kinds = new Set(events.map(({ kind }) => kind));
+    for (const kind of ["vertex", "started", "log", "completed"]) assert.ok(kinds.has(kind), kind);
+    const logs = events.flatMap(({ kind, data }) =>
+      kind === "log" ? [Buffer.from(String(data), "base64").toString()] : [],
+    );
+    assert.deepEqual(logs.join(""), "one\ntwo\nthree\n");
+    const terminal = onTerminal([...boxship, "--host", `unix://${engine.socketPath}`, "build", "--no-cache", path]);
+    const { status, output } = await terminal.end();
+    assert.equal(status, 0, output);
+    assert.match(output, /\[\+\] Building \d+\.\ds \(\d+\/\d+\)/);
+    // Lines are drawn anew in their place; the running command's output is below it.
+    assert.match(output.replaceAll("\u001b", "ESC"), /ESC\[\d+A[^]*ESC\[J/);
+    assert.match(output, /RUN echo one; sleep 1[^]*one/);
+    const last = output.slice(output.lastIndexOf("[+] Building"));
+    assert.match(last, /RUN echo three/);
+    assert.ok(!(await ok(["build", "--progress", "plain", path])).stderr.includes("\u001b"));
   });
 
   test("the cache is listed and pruned", async () => {

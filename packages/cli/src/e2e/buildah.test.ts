@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { type Boxship, type Ran, repositoryRoot, runProgram, startBoxship, tempDir } from "@boxship/testkit";
-import { boxship } from "./programs.ts";
+import { boxship, onTerminal } from "./programs.ts";
 
 const places = [resolve(repositoryRoot, ".cache/parts/root/usr/bin/buildah"), "/usr/bin/buildah"];
 const program = places.find((path) => existsSync(path)) ?? "";
@@ -73,6 +73,13 @@ commit -q mine first
 commit -q --squash mine second
 commit -q --omit-history --timestamp 1000000000 mine third
 commit -q --unsetenv A mine fourth
+run --user 0 mine sh -c 'echo named:x:55:66::/:/bin/sh > /etc/passwd; echo team:x:77: > /etc/group'
+copy -q --chown named:team mine a /named
+copy -q --chown nosuch:team mine a /nobody # worded otherwise
+run --user 0 mine stat -c %u:%g /named
+run --user 0 --mount type=bind,source=$PWD/d,destination=/m,ro mine cat /m/b
+run --user 0 --mount type=tmpfs,destination=/m mine sh -c 'echo x > /m/x; cat /m/x'
+run --user 0 --mount type=nosuch,destination=/m mine true # worded otherwise
 commit nosuch
 commit
 inspect --format '{{.FromImage}} {{.Container}} {{.OCIv1.Config.Env}} {{.OCIv1.Config.WorkingDir}}' mine
@@ -291,6 +298,22 @@ describe("buildah's words", { skip: program === "" ? "buildah is not here" : fal
     assert.match(stdout, /^[0-9a-f]{64}\n$/);
     const kept = await ours(["run", "--rm", "--network", "none", "above", "cat", "/kept"], {}, []);
     assert.equal(kept.stdout, "kept\n");
+  });
+
+  test("by buildah's name it has buildah's words, and commands get a terminal on one", async () => {
+    const own = { ...process.env, BOXSHIP_HOST: `unix://${engine.socketPath}` };
+    const [program_ = "", ...flags] = boxship;
+    const called = (...args: readonly string[]) =>
+      spawnSync(program_, [...flags, ...args], { argv0: "buildah", encoding: "utf8", env: own });
+    const made = called("from", "busybox");
+    assert.equal(made.status, 0, made.stderr);
+    const name = made.stdout.trim();
+    assert.equal(called("nosuch").status, 125);
+    const line = [...boxship, "--host", `unix://${engine.socketPath}`, "buildah", "run", name, "sh", "-c"];
+    const { status, output } = await onTerminal([...line, "test -t 0 && echo terminal; stty size; exit 4"]).end();
+    assert.equal(status, 4, output);
+    assert.match(output, /terminal\r\n\d+ \d+\r\n/);
+    assert.equal(called("rm", name).status, 0);
   });
 
   test("an ignore file is honoured", async () => {

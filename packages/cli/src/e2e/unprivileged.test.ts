@@ -7,11 +7,14 @@ import {
   repositoryRoot,
   runProgram,
   startBoxship,
+  startDockerd,
   startRegistry,
   type TestRegistry,
   tempDir,
 } from "@boxship/testkit";
 import { boxship, onSocket } from "./programs.ts";
+
+const SOAK = process.env["BOXSHIP_REAL_IMAGES"] === undefined ? "npm run soak starts another engine for it" : false;
 
 /** `boxship build` in ordinary containers: default rights, default seccomp profile, nobody's socket. */
 describe("a build inside an unprivileged container", () => {
@@ -92,6 +95,36 @@ RUN test -e /proc/self/exe && readlink /proc/self/exe > /proc-seen || echo none 
     assert.equal(RootFS.Layers.length, 5);
     const refused = await run(building([], "run --rm tools true"));
     assert.match(refused.stderr, /it only builds, pulls and pushes/);
+  });
+
+  test("in a container of Docker it writes an archive", { skip: SOAK }, async () => {
+    await using dockerd = await startDockerd();
+    const image = directory.join("tools.tar");
+    await ok(["save", "-o", image, "tools"]);
+    const docker = (...words: readonly string[]) =>
+      runProgram(["docker", "-H", `unix://${dockerd.socketPath}`, ...words]);
+    assert.equal((await docker("load", "-i", image)).status, 0);
+    writeFileSync(
+      directory.join("src/alone"),
+      "FROM busybox\nCOPY file /d/ctx\nRUN echo 2 > /d/two && rm /bin/watch\n",
+    );
+    const program_ = boxship.join(" ");
+    const words = `image bootstrap busybox && ${program_} build -o type=oci,dest=/w/out/docker.tar -t docker:1 -f /w/src/alone /w/src`;
+    const [, ...flags] = building([], words);
+    const ran = await docker("run", ...flags.map((word) => (word === "host" ? "none" : word)));
+    assert.equal(ran.status, 0, ran.stderr);
+    await ok(["load", "-i", directory.join("out/docker.tar")]);
+    const shown = await ok([
+      "run",
+      "--rm",
+      "--network",
+      "none",
+      "docker:1",
+      "sh",
+      "-c",
+      "cat /d/ctx /d/two; ls /bin/watch 2>&1; true",
+    ]);
+    assert.equal(shown, "from the context\n2\nls: /bin/watch: No such file or directory\n");
   });
 
   test("with user namespaces it has mounts, and writes an archive", async () => {

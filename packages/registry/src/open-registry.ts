@@ -167,16 +167,15 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
       webhooks.wake();
     },
   };
-  const neededSince = (digest: Digest, since: number) => repositories.neededSince(digest, since);
   const owned = stack.move();
   return {
     server,
     collectGarbage: async (request = {}) => {
       if (request.dryRun !== true) await uploads.expire();
       const sweep = shared === undefined ? {} : { sweep: () => shared.sweep() };
-      return collectGarbage({ index, content, clock, watcher, neededSince, ...sweep, ...request });
+      return collectGarbage({ index, content, clock, watcher, repositories, ...sweep, ...request });
     },
-    retain: (request = {}) => retainTags({ index, outdated, clock, watcher, neededSince, listener, ...request }),
+    retain: (request = {}) => retainTags({ index, outdated, clock, watcher, repositories, listener, ...request }),
     check: (request = {}) => {
       const onRemoved = (repository: string, size: number) => watcher.removed(repository, size);
       return checkRegistry({ index, content, alone: shared === undefined, onRemoved, ...request });

@@ -1,8 +1,7 @@
 import type { Clock } from "@boxship/base";
-import type { Digest } from "@boxship/oci";
 import type { Store } from "@boxship/store";
 import type { RetiredTag } from "../open-registry.ts";
-import { type RemovalWatcher, removeUnchanged, removeUntagged } from "../store/collect-garbage.ts";
+import { type CollectOptions, type RemovalWatcher, removeUnchanged, removeUntagged } from "../store/collect-garbage.ts";
 import type { RegistryListener } from "../store/image-source.ts";
 import type { compileRetention } from "./retention.ts";
 
@@ -14,7 +13,7 @@ export interface RetainRequest {
   readonly clock: Clock;
   readonly listener: RegistryListener | undefined;
   readonly watcher: RemovalWatcher;
-  readonly neededSince: (digest: Digest, since: number) => boolean;
+  readonly repositories: CollectOptions["repositories"];
   /** @default false */
   readonly dryRun?: boolean;
   /** @default one hour */
@@ -23,7 +22,7 @@ export interface RetainRequest {
 
 /** @returns the tags that went, or would go. One that is pushed at the same moment stays. */
 export async function retainTags(request: RetainRequest): Promise<readonly RetiredTag[]> {
-  const { index, outdated, clock, listener, watcher, neededSince, dryRun = false, grace = GRACE } = request;
+  const { index, outdated, clock, listener, watcher, repositories, dryRun = false, grace = GRACE } = request;
   const retired: RetiredTag[] = [];
   const now = clock.now();
   for (const item of await outdated(index, now)) {
@@ -37,7 +36,7 @@ export async function retainTags(request: RetainRequest): Promise<readonly Retir
   }
   const touched = new Set(retired.map(({ repository }) => repository));
   if (!dryRun && touched.size > 0) {
-    await removeUntagged({ index, watcher, neededSince, before: now - grace, within: (name) => touched.has(name) });
+    await removeUntagged({ index, watcher, repositories, before: now - grace, within: (name) => touched.has(name) });
   }
   return retired;
 }

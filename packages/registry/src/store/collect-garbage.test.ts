@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { FakeClock } from "@boxship/base";
 import { type ContentStore, openContentStore } from "@boxship/oci";
 import { tempDir } from "@boxship/testkit";
@@ -65,4 +66,26 @@ test("what comes to be needed after the sweep has looked is not taken by it", as
   await under.registry.collectGarbage();
   assert.equal(await (await fetch(`${url}/again/blobs/${digest}`)).text(), "old bytes");
   assert.deepEqual((await under.registry.check()).problems, []);
+});
+
+test("what is found while it is collected can be named, and what cannot be named is not found", async () => {
+  const clock = new FakeClock(1_800_000_000_000);
+  await using under = await listenForTest({ clock });
+  const { url, registry } = under;
+  const type = "application/vnd.oci.image.manifest.v1+json";
+  for (let round = 0; round < 20; round++) {
+    const blob = await pushBlob(url, "app", `config ${round}`);
+    await clock.advance(2 * HOUR);
+    const config = { mediaType: "application/vnd.example", digest: blob, size: 9 };
+    const body = JSON.stringify({ schemaVersion: 2, mediaType: type, config, layers: [] });
+    const look = async () => {
+      await setTimeout(round % 5);
+      const { status } = await fetch(`${url}/app/blobs/${blob}`, { method: "HEAD" });
+      const headers = { "content-type": type };
+      const put = await fetch(`${url}/app/manifests/v${round}`, { method: "PUT", body, headers });
+      assert.equal(put.status, status === 200 ? 201 : 400);
+    };
+    await Promise.all([registry.collectGarbage(), look()]);
+  }
+  assert.deepEqual((await registry.check()).problems, []);
 });

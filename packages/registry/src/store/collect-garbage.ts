@@ -5,6 +5,7 @@ import type { BlobStore } from "../blobs/contract.ts";
 import { digestOfKey, eachItem, repositoryOfKey } from "./index-walk.ts";
 import { keys } from "./keys.ts";
 import { type BlobRecord, decodeRecord, type ListedRecord, type ManifestRecord } from "./records.ts";
+import type { RepositoryStore } from "./repository-store.ts";
 
 /** How long a blob may wait for the manifest that needs it. */
 const GRACE = 60 * 60 * 1000;
@@ -12,8 +13,8 @@ const GRACE = 60 * 60 * 1000;
 export interface CollectOptions {
   readonly index: Store;
   readonly content: BlobStore;
-  /** Whether somebody has asked for a digest since a time, in milliseconds since the epoch: then it stays. */
-  readonly neededSince: (digest: Digest, since: number) => boolean;
+  /** Knows what was asked for lately, which stays. */
+  readonly repositories: Pick<RepositoryStore, "neededSince" | "unlessNeeded">;
   /** Removes what nobody needs from bytes that others use too. @default everything that no repository needs goes */
   readonly sweep?: () => Promise<Swept>;
   /** Milliseconds that something pushed stays although nothing needs it. @default one hour */
@@ -58,7 +59,15 @@ export interface Collected {
  * whoever finds a blob pushes a manifest that needs it; and a link goes only if it is still the one that was looked at.
  */
 export async function collectGarbage(options: CollectOptions): Promise<Collected> {
-  const { index, content, grace = GRACE, untagged = false, dryRun = false, clock = systemClock } = options;
+  const {
+    index,
+    content,
+    repositories,
+    grace = GRACE,
+    untagged = false,
+    dryRun = false,
+    clock = systemClock,
+  } = options;
   const before = clock.now() - grace;
   const manifests = untagged ? await removeUntagged({ ...options, before }) : 0;
   const needed = new Map<string, Set<Digest>>();
@@ -74,17 +83,17 @@ export async function collectGarbage(options: CollectOptions): Promise<Collected
   for await (const item of eachItem(index, "blob/")) {
     const { repository, digest } = split(item.key);
     const { pushedAt, size } = decodeRecord(item) as BlobRecord;
-    const young = pushedAt >= before || options.neededSince(digest, before);
+    const young = pushedAt >= before || repositories.neededSince(digest, before);
     const idle = !young && needed.get(repository)?.has(digest) !== true;
-    const told = () => options.watcher?.operations({ repository, digest });
-    if (!idle || !(dryRun || (await removeUnchanged(index, item, told())))) {
+    const remove = () => removeUnchanged(index, item, options.watcher?.operations({ repository, digest }));
+    if (!idle || !(dryRun || (await repositories.unlessNeeded(digest, before, remove)))) {
       kept.add(digest);
       continue;
     }
     links++;
     if (!dryRun) options.watcher?.removed(repository, size);
   }
-  const stays = (digest: Digest) => kept.has(digest) || options.neededSince(digest, before);
+  const stays = (digest: Digest) => kept.has(digest) || repositories.neededSince(digest, before);
   if (dryRun) return { manifests, links, blobs: 0, freed: 0 };
   return { manifests, links, ...(await (options.sweep ?? (() => sweepAll(content, stays, grace)))()) };
 }
@@ -115,14 +124,14 @@ async function sweepAll(content: BlobStore, stays: (digest: Digest) => boolean, 
 
 /** A manifest, its blob links and its tags stand in the same order, so that one pass of each is enough. */
 export async function removeUntagged(
-  options: Pick<CollectOptions, "index" | "dryRun" | "watcher" | "neededSince"> & {
+  options: Pick<CollectOptions, "index" | "dryRun" | "watcher" | "repositories"> & {
     /** Milliseconds since the epoch: what was pushed later stays. */
     readonly before: number;
     /** @default in all repositories */
     readonly within?: (repository: string) => boolean;
   },
 ): Promise<number> {
-  const { index, before, dryRun = false, watcher, neededSince, within = () => true } = options;
+  const { index, before, dryRun = false, watcher, repositories, within = () => true } = options;
   const led = new Set<string>();
   for await (const item of eachItem(index, "tag/")) {
     led.add(`${repositoryOfKey(item.key)}@${(decodeRecord(item) as { digest: Digest }).digest}`);
@@ -144,12 +153,13 @@ export async function removeUntagged(
   let removed = 0;
   for (const { item, name, record } of manifests) {
     const { repository, digest } = split(item.key);
-    const young = record.pushedAt >= before || neededSince(digest, before);
+    const young = record.pushedAt >= before || repositories.neededSince(digest, before);
     if (led.has(name) || young || !within(repository)) continue;
     const { subject } = record;
     const referrer = subject === undefined ? [] : [deletion(keys.referrer(repository, subject, digest))];
-    const also = () => [...referrer, ...(watcher?.operations({ repository, digest }) ?? [])];
-    if (!dryRun && !(await removeUnchanged(index, item, also()))) continue;
+    const remove = () =>
+      removeUnchanged(index, item, [...referrer, ...(watcher?.operations({ repository, digest }) ?? [])]);
+    if (!dryRun && !(await repositories.unlessNeeded(digest, before, remove))) continue;
     removed++;
     if (!dryRun) watcher?.removed(repository, record.size);
   }

@@ -1,4 +1,4 @@
-import { type Clock, Conflict, InvalidArgument, NotFound, systemClock, Unsupported } from "@boxship/base";
+import { type Clock, Conflict, InvalidArgument, KeyedMutex, NotFound, systemClock, Unsupported } from "@boxship/base";
 import { type Digest, decodeManifest, digestAlgorithm, digestOf, isDigest } from "@boxship/oci";
 import { type Compare, keyAfter, type Operation, prefixRange, type Store } from "@boxship/store";
 import type { BlobStore } from "../blobs/contract.ts";
@@ -63,6 +63,7 @@ export class RepositoryStore {
   readonly #source: ImageSource | undefined;
   /** When digests were last needed anew, so that a sweep that has looked already does not take them. */
   readonly #needed = new Map<Digest, number>();
+  readonly #removals = new KeyedMutex();
   readonly #clock: Clock;
   readonly #immutableTags: boolean;
   readonly #quotas: Quotas | undefined;
@@ -86,8 +87,10 @@ export class RepositoryStore {
    *
    * @throws NotFound
    */
-  askForBlob(repository: string, digest: Digest): Promise<Pick<BlobRecord, "size">> {
+  async askForBlob(repository: string, digest: Digest): Promise<Pick<BlobRecord, "size">> {
     this.#note([digest]);
+    // What is just being removed is not found.
+    await this.#removals.run(digest, () => Promise.resolve());
     return this.blob(repository, digest);
   }
 
@@ -460,6 +463,11 @@ export class RepositoryStore {
   /** Whether somebody pushed, named or asked for a digest since then, so that a manifest may come that needs it. */
   neededSince(digest: Digest, since: number): boolean {
     return (this.#needed.get(digest) ?? -Infinity) >= since;
+  }
+
+  /** Removes what has to do with a digest, unless that is {@link neededSince} a time. @returns whether it did */
+  unlessNeeded(digest: Digest, since: number, remove: () => Promise<boolean>): Promise<boolean> {
+    return this.#removals.run(digest, async () => !this.neededSince(digest, since) && (await remove()));
   }
 
   #note(digests: readonly Digest[]): void {

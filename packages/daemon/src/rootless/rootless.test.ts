@@ -283,6 +283,38 @@ describe("an engine that an ordinary user starts", { timeout: 240_000 }, () => {
     await docker("network", "rm", "inner");
   });
 
+  test("Compose: two services, health, a volume, a published port, limits with a warning", async () => {
+    const port = await freePort();
+    const file = engine.user.directory.join("compose.yaml");
+    writeFileSync(
+      file,
+      `name: stack
+services:
+  web:
+    image: busybox
+    command: sh -c "echo stacked > /data/index.html; exec httpd -f -p 80 -h /data"
+    ports: ["127.0.0.1:${port}:80"]
+    volumes: ["data:/data"]
+    mem_limit: 64m
+    healthcheck: { test: ["CMD", "test", "-s", "/data/index.html"], interval: 1s }
+  ask:
+    image: busybox
+    command: sh -c "printf 'GET / HTTP/1.0\\\\r\\\\n\\\\r\\\\n' | nc web 80"
+    depends_on: { web: { condition: service_healthy } }
+volumes: { data: {} }
+`,
+    );
+    const compose = ["compose", "-f", file];
+    const up = await cli([...compose, "up", "-d"], { timeout: 60_000 });
+    assert.equal(up.status, 0, up.stderr);
+    assert.match(up.stderr, /memory limit capabilities .* Limitation discarded/);
+    assert.equal(await page(port), "stacked\n");
+    const logs = () => docker(...compose, "logs", "--no-log-prefix", "ask");
+    assert.match(await eventually(logs, (text) => text.includes("stacked")), /^stacked$/m);
+    await docker(...compose, "down", "-v", "-t", "0");
+    assert.equal(await docker("volume", "ls", "-q"), "");
+  });
+
   test("volumes belong to whom the container says", async () => {
     await docker("volume", "create", "data");
     assert.equal(

@@ -33,13 +33,16 @@ export interface Inventory {
 
 /** The package as a URL (package-url specification). */
 export function packageUrl(found: FoundPackage, distribution: Distribution | undefined): string {
-  const { kind, version } = found;
+  const { kind } = found;
+  // Only rpm's has its epoch beside the version, not in it.
+  const [, epoch, version = found.version] = (kind === "rpm" && /^(\d+):(.*)$/.exec(found.version)) || [];
   const name = purlName(found, distribution);
   const qualifiers = new Map<string, string>();
   if (found.architecture !== undefined) qualifiers.set("arch", found.architecture);
   if (distribution !== undefined && (kind === "deb" || kind === "apk" || kind === "rpm")) {
     qualifiers.set("distro", `${distribution.id}-${distribution.version}`);
   }
+  if (epoch !== undefined) qualifiers.set("epoch", epoch);
   const query = [...qualifiers].map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join("&");
   return `pkg:${kind}/${name}@${encodePart(version)}${query === "" ? "" : `?${query}`}`;
 }

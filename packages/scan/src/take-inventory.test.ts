@@ -1,9 +1,11 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, test } from "node:test";
-import { gzipSync, zstdCompressSync } from "node:zlib";
+import { gunzipSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { makeTar, type TarEntry, tempDir } from "@boxship/testkit";
 import { packageUrl } from "./package.ts";
 import { endScanWorkers, takeInventory } from "./take-inventory.ts";
@@ -122,7 +124,7 @@ test("packages of distributions and languages are found by what the layers have 
       "pkg:maven/org.example/lib@1.5",
       "pkg:npm/%40scope/tool@1.2.3",
       "pkg:pypi/some-thing@1.0",
-      "pkg:rpm/debian/bash@1:5.1.8-6.el9?arch=x86_64&distro=debian-12",
+      "pkg:rpm/debian/bash@5.1.8-6.el9?arch=x86_64&distro=debian-12&epoch=1",
     ],
   );
   const [deb] = found.packages.filter(({ kind }) => kind === "deb");
@@ -164,6 +166,33 @@ test("rpm's older databases are refused by name, and so are damaged layers", asy
     () => takeInventory({ layers: [{ digest: "sha256:x", path: directory.join("x") }] }),
     /truncated|corrupt/,
   );
+});
+
+test("a database that rpm 4.18 itself made is read as rpm -qa lists it", async () => {
+  const database = gunzipSync(readFileSync(join(import.meta.dirname, "testdata/rpm-4.18.sqlite.gz")));
+  const { packages } = await inventory([{ name: "usr/lib/sysimage/rpm/rpmdb.sqlite", content: database }]);
+  deepEqual(
+    packages.map(({ name, version, architecture, license, source }) => [name, version, architecture, license, source]),
+    ["demo-tool", "demo-tool-sub"].map((name) => [
+      name,
+      "1:2.5~rc1-3",
+      "noarch",
+      "MIT and Apache-2.0",
+      { name: "demo-tool", version: "1:2.5~rc1-3" },
+    ]),
+  );
+});
+
+test("layers are checked against their digests where nobody did before", async () => {
+  await using directory = tempDir("scan");
+  const bytes = gzipSync(makeTar([file("etc/os-release", "ID=debian\n")]));
+  const path = directory.join("layer");
+  writeFileSync(path, bytes);
+  const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+  const { distribution } = await takeInventory({ layers: [{ digest, path, verified: false }] });
+  equal(distribution?.id, "debian");
+  const other = `sha256:${"0".repeat(64)}`;
+  await rejects(() => takeInventory({ layers: [{ digest: other, path, verified: false }] }), /is damaged: its digest/);
 });
 
 test("this machine's own packages and programs are found as its tools list them", async () => {

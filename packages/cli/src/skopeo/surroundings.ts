@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { errorMessage, InvalidArgument, Unsupported } from "@boxship/base/errors";
@@ -60,6 +61,9 @@ function engineStore(api: ApiClient): EngineStore {
   };
 }
 
+/** More of them wait for the network, not for a processor. */
+const MOST_TRANSFER_THREADS = 4;
+
 /** A client with the credentials and certificates that flags name. */
 export function registryClient(
   env: NodeJS.ProcessEnv,
@@ -72,6 +76,8 @@ export function registryClient(
   return createRegistryClient({
     registries: registry === undefined ? {} : { [registry]: own },
     credentials: credentials(env, flags, registry),
+    // Nothing is unpacked beside it.
+    transferThreads: Math.min(availableParallelism(), MOST_TRANSFER_THREADS),
   });
 }
 

@@ -42,6 +42,11 @@ export interface RegistryClientOptions {
   readonly foreignLayers?: boolean;
   /** Blobs that are larger are uploaded in pieces of this many bytes. @default 64 MiB */
   readonly uploadChunkBytes?: number;
+  /**
+   * Threads that send, receive and hash blobs.
+   * @default 1, which fills one processor with what a fast network brings, and leaves the others to unpack
+   */
+  readonly transferThreads?: number;
   /** @default systemClock */
   readonly clock?: Clock;
   /** @default silentLogger */
@@ -134,12 +139,13 @@ class Client implements RegistryClient {
   readonly #options: RegistryClientOptions;
   readonly #connections = new HttpConnections();
   readonly #session: Session;
-  readonly #transfers = new Transfers();
+  readonly #transfers: Transfers;
   /** Sessions with credentials of a caller, whose tokens must not serve others. */
   readonly #sessions = new WeakMap<CredentialSource, Session>();
 
   constructor(options: RegistryClientOptions) {
     this.#options = options;
+    this.#transfers = new Transfers(options.transferThreads ?? 1);
     this.#session = this.#newSession(options.credentials ?? anonymous);
   }
 

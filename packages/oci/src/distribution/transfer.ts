@@ -58,17 +58,20 @@ export interface TransferOptions {
   readonly onProgress?: ((written: number) => void) | undefined;
 }
 
-/** @default one worker: it fills one processor with what a fast network brings, and leaves the others to unpack */
-const WORKERS = 1;
 const TRANSFERS_PER_WORKER = 64;
 
 export class Transfers implements AsyncDisposable {
-  readonly #pool = new WorkerPool({
-    name: "transfer",
-    source: new URL("./transfer-worker.ts", import.meta.url),
-    workers: WORKERS,
-    tasksPerWorker: TRANSFERS_PER_WORKER,
-  });
+  readonly #pool: WorkerPool;
+
+  /** @param workers threads among which blobs are shared */
+  constructor(workers: number) {
+    this.#pool = new WorkerPool({
+      name: "transfer",
+      source: new URL("./transfer-worker.ts", import.meta.url),
+      workers,
+      tasksPerWorker: TRANSFERS_PER_WORKER,
+    });
+  }
 
   /**
    * Runs one exchange whose successful body goes to a file.

@@ -35,7 +35,7 @@ export function sarifDocument(vulnerabilities: readonly Vulnerability[], subject
           },
           locations: [
             {
-              physicalLocation: { artifactLocation: { uri: found.path.replace(/^\//, "") } },
+              physicalLocation: { artifactLocation: { uri: relativeUri(found.path) } },
               logicalLocations: [{ fullyQualifiedName: `${subject.name}:${found.path}`, kind: "package" }],
             },
           ],
@@ -44,4 +44,9 @@ export function sarifDocument(vulnerabilities: readonly Vulnerability[], subject
       },
     ],
   };
+}
+
+/** A path as the reference of RFC 3986 that it is in SARIF. */
+function relativeUri(path: string): string {
+  return path.replace(/^\//, "").split("/").map(encodeURIComponent).join("/");
 }

@@ -11,34 +11,52 @@ export interface ZipMember {
 }
 
 const END = 0x06054b50;
-const END_64 = 0x07064b50;
+const END_64 = 0x06064b50;
+const LOCATOR_64 = 0x07064b50;
+/** Kind of an extra field that has what does not fit into 32 bits. */
+const EXTRA_64 = 1;
+const TOO_LARGE = 0xffffffff;
 const ENTRY = 0x02014b50;
 const LOCAL = 0x04034b50;
 
 const malformed = (why: string) => new InvalidArgument(`the zip archive is malformed: ${why}`);
 
 /**
- * The members of a zip archive in memory (APPNOTE.TXT 6.3), by its central directory.
+ * The members of a zip archive in memory (APPNOTE.TXT 6.3), by its central directory, in the 64-bit format as well: the
+ * databases of large ecosystems have more members than the old one can count.
  *
- * @throws InvalidArgument if it is malformed; Unsupported for archives of more than 4 GiB
+ * @throws InvalidArgument if it is malformed
  */
 export function* readZip(bytes: Buffer): Generator<ZipMember> {
   const end = findEnd(bytes);
-  if (bytes.length >= 20 && end >= 20 && bytes.readUInt32LE(end - 20) === END_64) {
-    throw new Unsupported("zip archives in the 64-bit format are not supported", {
-      remedy: "unpack it into a directory",
-    });
-  }
-  const count = bytes.readUInt16LE(end + 10);
-  let at = bytes.readUInt32LE(end + 16);
-  for (let index = 0; index < count; index++) {
+  const directory = directory64(bytes, end) ?? {
+    count: bytes.readUInt16LE(end + 10),
+    start: bytes.readUInt32LE(end + 16),
+  };
+  let at = directory.start;
+  for (let index = 0; index < directory.count; index++) {
     if (at + 46 > end || bytes.readUInt32LE(at) !== ENTRY) throw malformed("its directory ends early");
-    const [names, extra, comment] = [28, 30, 32].map((offset) => bytes.readUInt16LE(at + offset));
-    const next = at + 46 + (names ?? 0) + (extra ?? 0) + (comment ?? 0);
+    const [names = 0, extra = 0, comment = 0] = [28, 30, 32].map((offset) => bytes.readUInt16LE(at + offset));
+    const next = at + 46 + names + extra + comment;
     if (next > end) throw malformed("its directory ends early");
-    yield member(bytes, at, bytes.toString("utf8", at + 46, at + 46 + (names ?? 0)));
+    const more = bytes.subarray(at + 46 + names, at + 46 + names + extra);
+    yield member(bytes, at, bytes.toString("utf8", at + 46, at + 46 + names), more);
     at = next;
   }
+}
+
+/** Where the directory is by the record of the 64-bit format, if there is one. */
+function directory64(bytes: Buffer, end: number): { readonly count: number; readonly start: number } | undefined {
+  if (end < 20 || bytes.readUInt32LE(end - 20) !== LOCATOR_64) return undefined;
+  const at = offset64(bytes, end - 12);
+  if (at + 56 > end || bytes.readUInt32LE(at) !== END_64) throw malformed("its directory is not where it should be");
+  return { count: offset64(bytes, at + 32), start: offset64(bytes, at + 48) };
+}
+
+function offset64(bytes: Buffer, at: number): number {
+  const value = bytes.readBigUInt64LE(at);
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed("it says more than there can be");
+  return Number(value);
 }
 
 function findEnd(bytes: Buffer): number {
@@ -48,13 +66,29 @@ function findEnd(bytes: Buffer): number {
   throw malformed("it has no directory");
 }
 
-function member(bytes: Buffer, at: number, name: string): ZipMember {
+/** Sizes and offset of a member: those that do not fit are in an extra field, in this order. */
+function placeOf(bytes: Buffer, at: number, extra: Buffer) {
+  const read = (offset: number) => bytes.readUInt32LE(at + offset);
+  const values = { size: read(24), packed: read(20), local: read(42) };
+  for (let place = 0; place + 4 <= extra.length; ) {
+    const length = extra.readUInt16LE(place + 2);
+    if (extra.readUInt16LE(place) === EXTRA_64) {
+      let field = place + 4;
+      for (const name of ["size", "packed", "local"] as const) {
+        if (values[name] !== TOO_LARGE) continue;
+        if (field + 8 > Math.min(extra.length, place + 4 + length)) throw malformed("a 64-bit field is cut");
+        values[name] = offset64(extra, field);
+        field += 8;
+      }
+    }
+    place += 4 + length;
+  }
+  return values;
+}
+
+function member(bytes: Buffer, at: number, name: string, extra: Buffer): ZipMember {
   const [method, flags] = [bytes.readUInt16LE(at + 10), bytes.readUInt16LE(at + 8)];
-  const [packed, size, local] = [20, 24, 42].map((offset) => bytes.readUInt32LE(at + offset)) as [
-    number,
-    number,
-    number,
-  ];
+  const { size, packed, local } = placeOf(bytes, at, extra);
   return {
     name,
     size,

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { BoxshipError } from "@boxship/base";
 import { tempDir } from "@boxship/testkit";
-import { assert as check, jsonValue, property, string, uint8Array } from "fast-check";
+import { assert as check, constantFrom, jsonValue, property, string, uint8Array } from "fast-check";
 import { parseApkInstalled, parseDpkgStatus, parseOsRelease } from "../evidence/parse-distro.ts";
 import { parseGoModules, parseJar, parseNpm, parsePython } from "../evidence/parse-language.ts";
 import { readHeader } from "../evidence/rpm-database.ts";
@@ -84,7 +84,8 @@ test("what a database says of an image's packages, from a directory and from a z
   mkdirSync(directory.join("plain", "deeper"), { recursive: true });
   for (const [name, text] of Object.entries(texts)) writeFileSync(directory.join("plain", "deeper", name), text);
   writeFileSync(directory.join("all.zip"), makeZip(texts));
-  for (const database of [directory.join("plain"), directory.join("all.zip")]) {
+  writeFileSync(directory.join("wide.zip"), makeZip(texts, true));
+  for (const database of ["plain", "all.zip", "wide.zip"].map((name) => directory.join(name))) {
     const found = await findVulnerabilities({ database, inventory: debian });
     deepEqual(
       found.map(({ id, severity, fixed, found: { name } }) => [id, severity, fixed, name]),
@@ -192,9 +193,9 @@ test("no input makes a reader throw anything else than its own errors", () => {
       readHeader(Buffer.from(bytes), place);
     }),
   );
-  const zip = makeZip({ a: "content", b: "more" });
+  const zips = [false, true].map((wide) => makeZip({ a: "content", b: "more" }, wide));
   check(
-    property(uint8Array({ minLength: 1, maxLength: 6 }), (changes) => {
+    property(uint8Array({ minLength: 1, maxLength: 6 }), constantFrom(...zips), (changes, zip) => {
       const damaged = Buffer.from(zip);
       for (const [index, change] of changes.entries()) damaged[(change * 7 + index * 31) % damaged.length] = change;
       try {

@@ -15,8 +15,8 @@ import { engineProgram } from "./context.ts";
  * not grow with the layer: a small one goes along the same paths before.
  */
 
-/** MB that a large layer may take beyond a small one. */
-const MOST_GROWTH = 64;
+/** MB that a large layer may take beyond a small one: pieces that V8 has not collected yet, of however many there were. */
+const MOST_GROWTH = 128;
 const SMALL = 64;
 const PIECE = 16 * 1024 * 1024;
 

@@ -1,13 +1,22 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { silentLogger } from "@boxship/base";
-import { artifactManifest, pushEmpty } from "@boxship/images";
+import { artifactManifest, pushBytes, pushEmpty } from "@boxship/images";
 import { createRegistryClient, type Descriptor, digestOf, parseReference } from "@boxship/oci";
 import { openRegistry } from "@boxship/registry";
-import { pushFixture, runProgram, startRegistry, type TempDir, type TestRegistry, tempDir } from "@boxship/testkit";
+import {
+  makeTar,
+  pushFixture,
+  runProgram,
+  startRegistry,
+  type TempDir,
+  type TestRegistry,
+  tempDir,
+} from "@boxship/testkit";
 import { commandInProcess } from "../testing/in-process.ts";
 import { command as attach } from "./artifact-attach.ts";
 import { command as list } from "./artifact-ls.ts";
@@ -116,10 +125,44 @@ describe("artifacts and manifest lists in registries", () => {
       directory.join("bom.json"),
     ]);
     match(missing.stderr, /manifest for .*team\/none:1 not found/);
-    mkdirSync(directory.join("folder"));
-    const folder = await commandInProcess(push, [`${host}/team/x:1`, directory.join("folder")]);
-    match(folder.stderr, /directories are not supported/);
+    const device = await commandInProcess(push, [`${host}/team/x:1`, "/dev/null"]);
+    match(device.stderr, /neither a file nor a directory/);
     match((await commandInProcess(push, [`${host}/team/x:1`, directory.join("absent")])).stderr, /no such file/);
+  });
+
+  test("directories are pushed as archives that are unpacked where they are pulled, and nowhere else", async () => {
+    const [host = ""] = hosts;
+    const folder = directory.join("folder");
+    mkdirSync(`${folder}/sub`, { recursive: true });
+    writeFileSync(`${folder}/sub/script`, "#!/bin/sh\n", { mode: 0o755 });
+    writeFileSync(`${folder}/ünï`, "x");
+    symlinkSync("sub/script", `${folder}/link`);
+    const name = `${host}/team/folder:1`;
+    const pushed = await commandInProcess(push, [name, folder, directory.join("notes.txt")]);
+    equal(pushed.status, 0, pushed.stderr);
+    const raw = await runProgram(["skopeo", "inspect", "--raw", "--tls-verify=false", `docker://${name}`]);
+    const [layer] = (JSON.parse(raw.stdout) as { layers: Descriptor[] }).layers;
+    equal(layer?.mediaType, "application/vnd.oci.image.layer.v1.tar+gzip");
+    equal(layer.annotations?.["io.deis.oras.content.unpack"], "true");
+    const target = directory.join("folder-pulled");
+    const pulled = await commandInProcess(pull, ["-o", target, name]);
+    equal(pulled.status, 0, pulled.stderr);
+    const compared = await runProgram(["diff", "-r", "--no-dereference", folder, `${target}/folder`]);
+    deepEqual([compared.status, compared.stdout], [0, ""]);
+    equal(statSync(`${target}/folder/sub/script`).mode & 0o777, 0o755);
+    equal(readFileSync(`${target}/notes.txt`, "utf8"), "notes\n");
+    // Its archive holds the name of another.
+    await using client = createRegistryClient();
+    const reference = parseReference(`${host}/team/sly:1`);
+    const archive = gzipSync(makeTar([{ name: "notes.txt", content: "changed" }]));
+    const part = { ...layer, digest: digestOf(archive), size: archive.length };
+    await pushBytes(client, reference, part, archive);
+    await pushEmpty(client, reference);
+    const manifest = artifactManifest({ artifactType: "x/y", layers: [part], annotations: {} });
+    await client.putManifest(reference, manifest);
+    const sly = await commandInProcess(pull, ["-o", target, `${host}/team/sly:1`]);
+    match(sly.stderr, /the archive of "folder" in the artifact holds "notes.txt"/);
+    equal(readFileSync(`${target}/notes.txt`, "utf8"), "notes\n");
   });
 
   test("a list of images of several platforms is created, annotated and pushed", async () => {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { errorMessage, InvalidArgument } from "@boxship/base/errors";
+import { errorMessage, InvalidArgument, Unsupported } from "@boxship/base/errors";
 import type { Context } from "../context.ts";
 import { print } from "../context.ts";
 import { Failure } from "../failure.ts";
@@ -34,6 +34,14 @@ const COMMANDS: ReadonlyMap<string, SkopeoCommand> = new Map([
   ["sync", sync],
 ]);
 
+/** skopeo's words that have no place here, and why. */
+const REFUSED: ReadonlyMap<string, string> = new Map([
+  ["generate-sigstore-key", "use boxship key generate"],
+  ["layers", "use boxship skopeo copy to a directory"],
+  ["standalone-sign", "signatures with GPG keys are not supported; use boxship sign"],
+  ["standalone-verify", "signatures with GPG keys are not supported; use boxship verify"],
+]);
+
 /** skopeo's whole grammar. @param args words after `skopeo` */
 export async function runSkopeo(context: Context, args: readonly string[]): Promise<void> {
   const log = createLog(context, args.includes("--debug"));
@@ -62,6 +70,13 @@ async function dispatch(context: Context, args: readonly string[]): Promise<void
     return;
   }
   const command = COMMANDS.get(word);
+  const instead = REFUSED.get(word);
+  if (instead !== undefined) throw new Unsupported(`skopeo ${word} is not supported: ${instead}`);
+  if (global["registries.d"] !== "") {
+    throw new Unsupported("--registries.d is not supported: signatures are always looked for beside the image", {
+      remedy: "leave it out",
+    });
+  }
   if (command === undefined) {
     throw new InvalidArgument(`Unrecognized command \`skopeo ${word}\`\nTry 'skopeo --help' for more information`);
   }

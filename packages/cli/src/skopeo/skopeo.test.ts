@@ -255,6 +255,8 @@ test("what cannot be done is refused by name", async () => {
   const to = `dir:${directory.join("refused")}`;
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [["copy", SRC, "--sign-by=ABC", source, to], /GPG keys are not supported/],
+    [["standalone-sign", "m", "r", "k"], /standalone-sign is not supported: .*boxship sign/],
+    [["--registries.d=/etc", "inspect", source], /--registries.d is not supported/],
     [["copy", SRC, "--encryption-key=jwe:x", source, to], /encrypted images are not supported/],
     [["copy", SRC, "--format=v2s1", source, to], /v2s1 is not supported/],
     [["copy", SRC, "--dest-compress-format=zstd", source, to], /zstd is not supported/],

@@ -1,17 +1,22 @@
+import { createReadStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname, isAbsolute, join, normalize, sep } from "node:path";
 import { InvalidArgument } from "@boxship/base";
 import {
   type Descriptor,
   decodeManifest,
+  decompress,
+  extractArchive,
   familiarReference,
   type ImageManifest,
   type Reference,
   type RegistryClient,
+  rewriteTar,
 } from "@boxship/oci";
+import { type TarEntry, toBuffer } from "@boxship/oci/tar";
 import { placeFile } from "../transport/files.ts";
 import { openScratch } from "../transport/scratch.ts";
-import { TITLE } from "./push-artifact.ts";
+import { TITLE, UNPACK } from "./push-artifact.ts";
 
 export interface PullArtifactRequest {
   readonly client: RegistryClient;
@@ -47,6 +52,10 @@ export async function pullArtifact({ client, reference, directory }: PullArtifac
   await using scratch = await openScratch({ directory });
   for (const [name, descriptor] of files) {
     await client.fetchBlob({ reference, descriptor, store: scratch.store });
+    if (descriptor.annotations?.[UNPACK] === "true") {
+      await unpack(await scratch.store.path(descriptor.digest), directory, name);
+      continue;
+    }
     const target = join(directory, name);
     await mkdir(dirname(target), { recursive: true });
     // Two names may have the same content.
@@ -59,6 +68,23 @@ export async function pullArtifact({ client, reference, directory }: PullArtifac
     files: [...files.keys()],
     skipped: manifest.layers.filter(({ annotations }) => annotations?.[TITLE] === undefined),
   };
+}
+
+/** Unpacks the archive of a directory, with our own rights. @throws InvalidArgument for what is not in the directory */
+async function unpack(file: string, directory: string, name: string): Promise<void> {
+  const source = createReadStream(file, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>;
+  const keep = (entry: TarEntry) => {
+    const path = toBuffer(entry.name)
+      .toString()
+      .replace(/^(?:\.\/)+|\/+$/g, "");
+    if (path === name || path.startsWith(`${name}/`)) return true;
+    throw new InvalidArgument(`the archive of ${JSON.stringify(name)} in the artifact holds ${JSON.stringify(path)}`, {
+      subject: { kind: "file", name: path },
+    });
+  };
+  const archive = rewriteTar(decompress(source), { keep }, { entries: 0, size: 0 });
+  const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  await extractArchive(directory, "/", archive, { owner });
 }
 
 function namedFiles({ layers }: ImageManifest): ReadonlyMap<string, Descriptor> {

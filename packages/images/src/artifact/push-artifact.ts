@@ -1,9 +1,18 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { InvalidArgument, Unsupported } from "@boxship/base";
-import { type Descriptor, decodeManifest, familiarReference, type Reference, type RegistryClient } from "@boxship/oci";
+import {
+  archivePath,
+  buildLayer,
+  type Descriptor,
+  decodeManifest,
+  familiarReference,
+  MediaType,
+  type Reference,
+  type RegistryClient,
+} from "@boxship/oci";
 import { fileError } from "../transport/files.ts";
 import { openScratch } from "../transport/scratch.ts";
 import { artifactManifest, EMPTY, EMPTY_CONTENT, UNKNOWN_ARTIFACT } from "./manifest.ts";
@@ -11,6 +20,9 @@ import { putReferrer } from "./put-referrer.ts";
 
 /** Name of a file in an artifact, as oras and others write it. */
 export const TITLE = "org.opencontainers.image.title";
+/** That a part is the archive of a directory, and the digest of what is in it, as oras writes them. */
+export const UNPACK = "io.deis.oras.content.unpack";
+const UNPACKED_DIGEST = "io.deis.oras.content.digest";
 const CREATED = "org.opencontainers.image.created";
 /** What oras says of a file whose type nobody names. */
 const DEFAULT_FILE_TYPE = "application/vnd.oci.image.layer.v1.tar";
@@ -37,7 +49,7 @@ export interface PushArtifactRequest {
   readonly created?: string | undefined;
 }
 
-/** Pushes files as an artifact. @returns its descriptor @throws NotFound for a file or a subject that is not there */
+/** Pushes files and directories as an artifact. @returns its descriptor @throws NotFound for a file or a subject that is not there */
 export async function pushArtifact(request: PushArtifactRequest): Promise<Descriptor> {
   const { client, reference, attach = false, artifactType, created } = request;
   if (attach && artifactType === undefined) throw new InvalidArgument("what is attached needs an artifact type");
@@ -72,17 +84,33 @@ async function pushFile(
   const info = await stat(path).catch((error: unknown) => {
     throw fileError(error, path);
   });
-  if (!info.isFile()) {
-    throw new Unsupported(`${path} is no file: directories are not supported`, {
-      remedy: "make an archive of it and push that",
-    });
-  }
+  if (info.isDirectory()) return pushDirectory(client, reference, file);
+  if (!info.isFile()) throw new Unsupported(`${path} is neither a file nor a directory`);
   const hash = createHash("sha256");
   for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(piece as Buffer);
   const digest = `sha256:${hash.digest("hex")}` as const;
   const descriptor: Descriptor = { mediaType, digest, size: info.size, annotations: { [TITLE]: title } };
   await client.pushBlob({ reference, descriptor, store: { path: () => Promise.resolve(path) } });
   return descriptor;
+}
+
+/** A directory becomes a compressed archive, whose names begin with its own, and which says that it is to be unpacked. */
+async function pushDirectory(
+  client: RegistryClient,
+  reference: Reference,
+  { path, mediaType = MediaType.OciLayerGzip, title }: ArtifactFile,
+): Promise<Descriptor> {
+  const absolute = resolve(path);
+  const name = basename(absolute);
+  if (title !== undefined && title !== name) throw new Unsupported(`a directory keeps its name: ${name}`);
+  await using scratch = await openScratch();
+  const { store } = scratch;
+  const { stream } = await archivePath(dirname(absolute), name);
+  const { descriptor, diffId } = await buildLayer({ archive: stream, store, lease: store.lease() });
+  const annotations = { [TITLE]: name, [UNPACKED_DIGEST]: diffId, [UNPACK]: "true" };
+  const layer = { ...descriptor, mediaType, annotations };
+  await client.pushBlob({ reference, descriptor: layer, store });
+  return layer;
 }
 
 /** The empty content, which every artifact without configuration has. */

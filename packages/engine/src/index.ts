@@ -14,6 +14,7 @@ export { pushImage } from "./image/image-push.ts";
 export { type ContentKeeper, Images, topChain } from "./image/images.ts";
 export { type ImageToMake, makeImage } from "./image/make-image.ts";
 export { newImageName } from "./image/new-image-name.ts";
+export { pushIndex } from "./image/push-index.ts";
 export { unpackInto } from "./image/unpack-into.ts";
 export * from "./options.ts";
 export { checkRemapped, mapSource, type Remap, releaseSources, remappedRuntime } from "./remap/remap.ts";

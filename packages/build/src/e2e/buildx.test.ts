@@ -359,18 +359,18 @@ describe("docker buildx builds with the engine", { skip: buildx ? false : "build
     const name = `${registry.host}/multi:1`;
     const platforms = ["--platform", "linux/amd64,linux/arm64"];
     const build = ["build", "--build-arg", "WHO=me", directory];
-    const read = async (args: readonly string[]) => {
+    const read = async (args: readonly string[], image = name) => {
       const { status, stdout, stderr } = await runProgram([
         "skopeo",
         ...args,
         "--tls-verify=false",
-        `docker://${name}`,
+        `docker://${image}`,
       ]);
       assert.equal(status, 0, stderr);
       return JSON.parse(stdout) as Readonly<Record<string, unknown>>;
     };
-    const architectures = async () => {
-      const { manifests } = (await read(["inspect", "--raw"])) as {
+    const architectures = async (image = name) => {
+      const { manifests } = (await read(["inspect", "--raw"], image)) as {
         readonly manifests: readonly { readonly platform: { readonly architecture: string } }[];
       };
       return manifests.map(({ platform }) => platform.architecture);
@@ -408,6 +408,18 @@ describe("docker buildx builds with the engine", { skip: buildx ? false : "build
       await ok(["buildx", "imagetools", "inspect", name, "--format", "{{json .Provenance}}"]),
       /"buildDefinition"/,
     );
+    // What is in the engine is pushed whole, or one platform of it.
+    const stored = `${registry.host}/multi:stored`;
+    await ok([...build, ...platforms, "--provenance=mode=max", "-t", stored]);
+    await ok(["push", "-q", stored]);
+    assert.deepEqual(await architectures(stored), ["amd64", "arm64", "unknown", "unknown"]);
+    assert.match(
+      await ok(["buildx", "imagetools", "inspect", stored, "--format", "{{json .Provenance}}"]),
+      /build-arg:WHO/,
+    );
+    await ok(["push", "-q", "--platform", "linux/arm64", stored]);
+    assert.equal((await read(["inspect", "--config"], stored))["architecture"], "arm64");
+    assert.match(await fails(["push", "--platform", "linux/s390x", stored]), /does not match the specified platform/);
     const archive = work.join("multi.tar");
     await ok([...build, ...platforms, "-o", `type=oci,dest=${archive}`]);
     const copied = await runProgram([

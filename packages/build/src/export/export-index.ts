@@ -1,10 +1,9 @@
 import { InvalidArgument } from "@boxship/base";
-import { unpackInto } from "@boxship/engine";
+import { pushIndex, unpackInto } from "@boxship/engine";
 import {
   familiarReference,
   hostPlatform,
   platformRank,
-  pushImage,
   type Reference,
   saveImages,
   unpackStored,
@@ -35,7 +34,7 @@ export async function exportIndex(
     return described(index, output.names);
   }
   await storeImages(index, tags);
-  if (output.push === true) for (const tag of tags) await pushIndex(index, tag);
+  if (output.push === true) for (const tag of tags) await pushBuilt(index, tag);
   return described(index, output.names);
 }
 
@@ -85,30 +84,16 @@ async function storeImages(index: WrittenIndex, tags: readonly Reference[]): Pro
   }
 }
 
-/** Manifests first, by digest; the index, which the tag stands for, at last. */
-async function pushIndex({ descriptor, images, attestations }: WrittenIndex, tag: Reference): Promise<void> {
-  const [first] = images;
+async function pushBuilt(index: WrittenIndex, tag: Reference): Promise<void> {
+  const [first] = index.images;
   if (first === undefined) return;
   const { session } = first;
   const { engine } = session.parts;
-  const { client, content: store } = engine.images;
-  const options = { ...(await registryCredentials(session, tag)), signal: session.signal };
-  for (const { manifest } of images) {
-    const reference = withDigest(tag, manifest.digest);
-    await pushImage({ ...options, client, store, reference, manifest, lease: session.lease });
-  }
-  for (const { manifest, blobs } of attestations) {
-    for (const blob of blobs) await client.pushBlob({ ...options, reference: tag, descriptor: blob, store });
-    const bytes = await store.read(manifest.digest);
-    const { digest, mediaType } = manifest;
-    await client.putManifest(withDigest(tag, digest), { bytes, digest, mediaType }, options);
-  }
-  const { digest, mediaType } = descriptor;
-  await client.putManifest(tag, { bytes: await store.read(digest), digest, mediaType }, options);
-  const names = {
-    manifest: first.manifest,
-    indexes: [descriptor, ...attestations.flatMap((one) => [one.manifest, ...one.blobs])],
-  };
+  const { blobs } = partsOf(index);
+  const access = { ...(await registryCredentials(session, tag)), lease: session.lease, signal: session.signal };
+  await pushIndex(engine, index.descriptor, tag, access);
+  const { digest } = index.descriptor;
+  const names = { manifest: first.manifest, indexes: [index.descriptor, ...blobs] };
   const size = engine.images.filesSize(first.state.layers.map(({ diffId }) => diffId));
   await engine.images.store.add({ ...names, size, digests: [withDigest(tag, digest)] });
   engine.events.publish("image", "push", familiarReference(tag), { name: familiarReference(tag) });

@@ -310,9 +310,9 @@ describe("buildah's words", { skip: program === "" ? "buildah is not here" : fal
     const name = made.stdout.trim();
     assert.equal(called("nosuch").status, 125);
     const line = [...boxship, "--host", `unix://${engine.socketPath}`, "buildah", "run", name, "sh", "-c"];
-    const { status, output } = await onTerminal([...line, "test -t 0 && echo terminal; stty size; exit 4"]).end();
+    const { status, output } = await onTerminal([...line, "test -t 0 && test -t 1 && echo terminal; exit 4"]).end();
     assert.equal(status, 4, output);
-    assert.match(output, /terminal\r\n\d+ \d+\r\n/);
+    assert.match(output, /^terminal\r\n/);
     assert.equal(called("rm", name).status, 0);
   });
 

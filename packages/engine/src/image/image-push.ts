@@ -1,5 +1,6 @@
 import { NotFound } from "@boxship/base";
 import {
+  configPlatform,
   type Digest,
   familiarName,
   familiarReference,
@@ -7,6 +8,7 @@ import {
   layerCompression,
   type PushLayerEvent,
   parseReference,
+  platformRank,
   pushImage as pushToRegistry,
   type Reference,
   repositoryName,
@@ -14,7 +16,8 @@ import {
 } from "@boxship/oci";
 import type { EngineContext } from "../context.ts";
 import type { ImagesApi, Progress } from "../engine-api.ts";
-import { requirePlatform } from "./image-platform.ts";
+import { platformAsked, requirePlatform } from "./image-platform.ts";
+import { indexesOf, pushIndex, type WholeIndex, wholeIndex } from "./push-index.ts";
 import { registryReference, requestCredentials } from "./registry-reference.ts";
 
 type PushOptions = Parameters<ImagesApi["push"]>[1];
@@ -33,8 +36,9 @@ export async function pushImage(context: EngineContext, text: string, options: P
   const status = `The push refers to repository [${repositoryName(reference)}]`;
   options.onEvent({ kind: "progress", progress: { status } });
   const targets = targetsOf(context, reference);
-  for (const { record } of targets) requirePlatform(record, text, options.platform);
-  for (const target of targets) await pushOne(context, target, options);
+  const chosen: Target[] = [];
+  for (const target of targets) chosen.push(await ofPlatform(context, target, text, options.platform));
+  for (const target of chosen) await pushOne(context, target, options);
 }
 
 function targetsOf(context: EngineContext, reference: Reference): readonly Target[] {
@@ -52,8 +56,70 @@ function targetsOf(context: EngineContext, reference: Reference): readonly Targe
   });
 }
 
-async function pushOne(context: EngineContext, { name, record }: Target, options: PushOptions): Promise<void> {
-  const { images, events } = context;
+/** The image of a platform: that of the name, or one that is in the same index. @throws NotFound */
+async function ofPlatform(
+  context: EngineContext,
+  target: Target,
+  text: string,
+  platform: string | undefined,
+): Promise<Target> {
+  const wanted = platformAsked(platform);
+  if (wanted === undefined) return target;
+  const runs = ({ config }: ImageRecord) => platformRank(wanted, configPlatform(config)) !== undefined;
+  if (runs(target.record)) return target;
+  const indexes = await indexesOf(context, target.record);
+  const beside = new Set(indexes.flatMap(({ manifests }) => manifests.map(({ digest }) => digest)));
+  const record = context.images.store.list().find((other) => beside.has(other.manifest.digest) && runs(other));
+  if (record === undefined) requirePlatform(target.record, text, platform);
+  return record === undefined ? target : { ...target, record };
+}
+
+/** All that a name stands for and that is here: the whole index, or one image. */
+async function pushOne(context: EngineContext, target: Target, options: PushOptions): Promise<void> {
+  const index =
+    options.platform === undefined || options.platform === "" ? await wholeIndex(context, target.record) : undefined;
+  if (index === undefined) await pushAlone(context, target, options);
+  else await pushWhole(context, target, index, options);
+}
+
+async function pushWhole(
+  context: EngineContext,
+  { name, record }: Target,
+  index: WholeIndex,
+  { onEvent, signal, credentials }: PushOptions,
+): Promise<void> {
+  const { images } = context;
+  using lease = images.content.lease();
+  for (const { digest } of [index.descriptor, ...index.manifests]) lease.add(digest);
+  await pushIndex(context, index.descriptor, name, {
+    lease,
+    mountFrom: (digest) => mountCandidates(images.store.list(), name, digest),
+    onProgress: (event) => onEvent({ kind: "progress", progress: progressOf(event, record.config.rootfs.diff_ids) }),
+    ...requestCredentials(name, credentials),
+    signal,
+  });
+  const { digest, size } = index.descriptor;
+  if (images.store.get(record.id) !== undefined) {
+    const { manifest, indexes } = record;
+    await images.store.add({ manifest, indexes, size: record.size, digests: [withDigest(name, digest)] });
+  }
+  tellPushed(context, name, { digest, size }, onEvent);
+}
+
+function tellPushed(
+  { events }: EngineContext,
+  name: Reference,
+  { digest, size }: Pick<ImageRecord["manifest"], "digest" | "size">,
+  onEvent: PushOptions["onEvent"],
+): void {
+  const tag = name.tag ?? digest;
+  onEvent({ kind: "progress", progress: { status: `${tag}: digest: ${digest} size: ${size}` } });
+  onEvent({ kind: "pushed", tag, digest, size });
+  events.publish("image", "push", familiarReference(name), { name: familiarName(name) });
+}
+
+async function pushAlone(context: EngineContext, { name, record }: Target, options: PushOptions): Promise<void> {
+  const { images } = context;
   const { onEvent, signal, credentials } = options;
   using lease = images.content.lease();
   const { manifest } = await pushToRegistry({
@@ -73,10 +139,7 @@ async function pushOne(context: EngineContext, { name, record }: Target, options
   // It may have been removed meanwhile, and stays removed.
   if (images.store.get(record.id) !== undefined)
     await images.store.add({ manifest, size: record.size, digests: [withDigest(name, digest)], ...replaced });
-  const tag = name.tag ?? digest;
-  onEvent({ kind: "progress", progress: { status: `${tag}: digest: ${digest} size: ${size}` } });
-  onEvent({ kind: "pushed", tag, digest, size });
-  events.publish("image", "push", familiarReference(name), { name: familiarName(name) });
+  tellPushed(context, name, { digest, size }, onEvent);
 }
 
 /**

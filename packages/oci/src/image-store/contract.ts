@@ -69,6 +69,8 @@ export interface ImageRecord {
   /** Full references with tag. Sorted as {@link repoTags}. */
   readonly tags: readonly Reference[];
   readonly manifest: Descriptor;
+  /** Indexes through which the manifest was found, and what else was kept with it. */
+  readonly indexes: readonly Descriptor[];
   readonly layers: ImageManifest["layers"];
   readonly config: ImageConfig;
   /** Bytes of the files in all layers. */

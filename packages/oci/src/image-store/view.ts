@@ -82,6 +82,7 @@ function makeRecord(stored: StoredManifest, documents: Documents, names: readonl
     repoDigests: sorted.filter(([, name]) => name.digest !== undefined).map(([text]) => text),
     tags: withTag.map(([, name]) => name),
     manifest: stored.descriptor,
+    indexes: stored.indexes,
     layers: manifest.layers,
     config,
     size: stored.size,

@@ -348,7 +348,7 @@ describe("docker buildx at BuildKit's services", { skip: buildx ? false : "build
     await aborted;
     const [code] = (await ended) as [number];
     assert.equal(code, 130);
-    assert.ok(performance.now() - began < 5000);
+    assert.ok(performance.now() - began < 20_000);
     // The copy of the context is free again.
     setup.solver.during = () => Promise.resolve();
     await setup.docker(["buildx", "build", setup.context]);

@@ -11,6 +11,7 @@ import {
   type Dockerd,
   dockerCli,
   dockerProgram,
+  type EngineClient,
   makeTar,
   type Ran,
   REGISTRY_USER,
@@ -37,12 +38,13 @@ const DIFFERS: Readonly<Record<string, string>> = {
 
 interface Engine {
   readonly socketPath: string;
+  readonly client: EngineClient;
   readonly docker: (...args: readonly string[]) => Promise<Ran>;
 }
 
-function engineOn(socketPath: string): Engine {
+function engineOn({ socketPath, client }: Boxship | Dockerd): Engine {
   const env = { DOCKER_HOST: `unix://${socketPath}`, DOCKER_BUILDKIT: "0" };
-  return { socketPath, docker: (...args) => runProgram(["/usr/bin/docker", ...args], { env }) };
+  return { socketPath, client, docker: (...args) => runProgram(["/usr/bin/docker", ...args], { env }) };
 }
 
 async function ok(engine: Engine, ...args: readonly string[]): Promise<string> {
@@ -72,7 +74,7 @@ describe("docker build, beside Docker's own classic builder", { concurrency: 2 }
 
   before(async () => {
     [boxship, dockerd] = await Promise.all([startBoxship(), startDockerd({ flags: ["--experimental"] })]);
-    engines = [engineOn(boxship.socketPath), engineOn(dockerd.socketPath)];
+    engines = [engineOn(boxship), engineOn(dockerd)];
     await boxship.client.call("POST", "/boxship/images/bootstrap?kind=busybox");
     const image = await runProgram([
       "sh",
@@ -96,9 +98,11 @@ describe("docker build, beside Docker's own classic builder", { concurrency: 2 }
       `${directory}/Containerfile`,
       directory,
     );
-    const [inspected] = JSON.parse(await ok(engine, "image", "inspect", `corpus/${name}`)) as {
-      readonly Config: Readonly<Record<string, unknown>>;
-    }[];
+    const image = `/v1.41/images/corpus/${name}`;
+    const inspected = await engine.client.json<{ readonly Config: Readonly<Record<string, unknown>> }>(
+      "GET",
+      `${image}/json`,
+    );
     const fields = [
       "User",
       "ExposedPorts",
@@ -111,9 +115,10 @@ describe("docker build, beside Docker's own classic builder", { concurrency: 2 }
       "StopSignal",
     ];
     const more = ["Healthcheck", "Shell", "OnBuild"];
-    const config = Object.fromEntries([...fields, ...more].map((key) => [key, emptyIsNull(inspected?.Config[key])]));
-    const history = await ok(engine, "history", "--no-trunc", "--format", "{{.CreatedBy}}", `corpus/${name}`);
-    return { output: masked(output), config, history: masked(history).replace(/(?:dir|file|multi):DIGEST/g, "SOURCE") };
+    const config = Object.fromEntries([...fields, ...more].map((key) => [key, emptyIsNull(inspected.Config[key])]));
+    const steps = await engine.client.json<readonly { readonly CreatedBy: string }[]>("GET", `${image}/history`);
+    const history = masked(steps.map(({ CreatedBy }) => CreatedBy).join("\n"));
+    return { output: masked(output), config, history: history.replace(/(?:dir|file|multi):DIGEST/g, "SOURCE") };
   }
 
   test("--squash joins what was added to the base", async () => {
@@ -154,10 +159,14 @@ describe("docker build, beside Docker's own classic builder", { concurrency: 2 }
   }
 
   test("Docker 28's client with DOCKER_BUILDKIT=0", { skip: dockerProgram() ? false : "not here" }, async () => {
-    const current = engines.map(({ socketPath }): Engine => {
+    const current = engines.map(({ socketPath, client }): Engine => {
       const docker = dockerCli(socketPath);
       const env = { DOCKER_BUILDKIT: "0" };
-      return { socketPath, docker: (...args) => docker?.(args, { env }) ?? Promise.reject(new Error("no client")) };
+      return {
+        socketPath,
+        client,
+        docker: (...args) => docker?.(args, { env }) ?? Promise.reject(new Error("no client")),
+      };
     });
     for (const one of corpus().filter(({ name }) => /^(?:multi-stage|onbuild|healthcheck|ignore)$/.test(name))) {
       const [ours, theirs] = await Promise.all(current.map((engine) => built(engine, one, "--no-cache")));
@@ -219,9 +228,9 @@ describe("docker build, beside Docker's own classic builder", { concurrency: 2 }
     await using served = await serve(archive);
     const docker = new Docker({ socketPath: boxship.socketPath });
     const { username, password } = REGISTRY_USER;
-    await ok(engineOn(boxship.socketPath), "tag", "busybox", base);
+    await ok(engineOn(boxship), "tag", "busybox", base);
     await told(await docker.getImage(base).push({ authconfig: { username, password, serveraddress: registry.host } }));
-    await ok(engineOn(boxship.socketPath), "rmi", base);
+    await ok(engineOn(boxship), "rmi", base);
     const build = async (body: Buffer, options: object) =>
       told(await docker.buildImage(Readable.from([body]), options));
     assert.match(

@@ -1,10 +1,17 @@
 export * from "./apply/apply-configuration.ts";
 export type { ManagerKey } from "./apply/managers.ts";
+export { mergeTyped } from "./apply/merge-typed.ts";
 export { trackChanges } from "./apply/track-changes.ts";
+export { Budget, BudgetExceeded, Interruption } from "./cel/evaluate.ts";
+export type { Library } from "./cel/functions.ts";
+export { CALL_BUDGET, compile, type Program, typesOf } from "./cel/program.ts";
+export { CelError } from "./cel/syntax.ts";
+export { fromJson, Opaque, toJson, type Value } from "./cel/values.ts";
 export * from "./columns/age.ts";
 export { AGE, NAME } from "./columns/column.ts";
 export * from "./custom/custom-kinds-of.ts";
 export * from "./custom/json-path.ts";
+export { compilationText } from "./custom/validate-rule-texts.ts";
 export * from "./kind/builtin-kinds.ts";
 export * from "./kind/kind.ts";
 export * from "./kind/kind-registry.ts";

@@ -1,6 +1,6 @@
 import { isObject, type Json, type JsonObject } from "../object/json.ts";
-import { listAt, textAt } from "../object/kube-object.ts";
-import { ANYTHING, type Schema, type ValueRules } from "../schema/schema.ts";
+import { listAt, textAt, valueAt } from "../object/kube-object.ts";
+import { ANYTHING, type CelRule, type Schema, type ValueRules } from "../schema/schema.ts";
 
 /** `apiextensions/v1.JSONSchemaProps` as a schema. Unknown keywords are no part of it. */
 export function fromJsonSchema(props: Json | undefined): Schema {
@@ -29,6 +29,23 @@ export function fromJsonSchema(props: Json | undefined): Schema {
     ...(listKeys.length === 0 ? {} : { listKeys }),
     ...(props["x-kubernetes-map-type"] === "atomic" ? { mapType: "atomic" as const } : {}),
     ...(Object.keys(rules).length === 0 ? {} : { rules }),
+    ...celRules(listAt(props, "x-kubernetes-validations")),
+  };
+}
+
+function celRules(rules: readonly Json[]): Pick<Schema, "celRules"> {
+  if (rules.length === 0) return {};
+  return {
+    celRules: rules.map(
+      (rule): CelRule => ({
+        rule: textAt(rule, "rule"),
+        ...optional("message", textAt(rule, "message")),
+        ...optional("messageExpression", textAt(rule, "messageExpression")),
+        ...optional("reason", textAt(rule, "reason")),
+        ...optional("fieldPath", textAt(rule, "fieldPath")),
+        ...(valueAt(rule, "optionalOldSelf") === true ? { optionalOldSelf: true } : {}),
+      }),
+    ),
   };
 }
 

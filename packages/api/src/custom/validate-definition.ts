@@ -3,6 +3,7 @@ import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.
 import { type FieldError, forbiddenField, invalid, notSupported, required } from "../status/field-error.ts";
 import { checkName, dns1035Label, dnsSubdomain } from "../validation/names.ts";
 import { parseJsonPath } from "./json-path.ts";
+import { validateRuleTexts } from "./validate-rule-texts.ts";
 
 /** What is wrong with a CustomResourceDefinition. */
 export function validateDefinition(crd: KubeObject): readonly FieldError[] {
@@ -36,7 +37,12 @@ function validateVersions(crd: KubeObject): readonly FieldError[] {
     errors.push(...checkName(dns1035Label, `${at}.name`, textAt(version, "name")));
     const schema = valueAt(version, "schema", "openAPIV3Schema");
     if (schema === undefined) errors.push(required(`${at}.schema.openAPIV3Schema`, "schemas are required"));
-    else errors.push(...validateStructure(schema, `${at}.schema.openAPIV3Schema`, true));
+    else {
+      const structure = validateStructure(schema, `${at}.schema.openAPIV3Schema`, true);
+      errors.push(...structure);
+      // Rules are about types: without those nothing can be said of them.
+      if (structure.length === 0) errors.push(...validateRuleTexts(schema, `${at}.schema.openAPIV3Schema`));
+    }
     for (const [place, column] of listAt(version, "additionalPrinterColumns").entries()) {
       const path = textAt(column, "jsonPath");
       if (parseJsonPath(path) === undefined)

@@ -96,7 +96,8 @@ class Walker {
 
   #mismatch(schema: Schema, found: Json, path: string): Json {
     this.mismatches.push({ path, wanted: typeName(schema), found });
-    return null;
+    // What stays as it is, is for validation to refuse.
+    return this.#dropEmpty ? null : found;
   }
 }
 

@@ -33,6 +33,20 @@ export interface Schema {
   readonly definition?: string;
   readonly description?: string;
   readonly rules?: ValueRules;
+  /** Rules in CEL, `x-kubernetes-validations`. */
+  readonly celRules?: readonly CelRule[];
+}
+
+/** `apiextensions/v1.ValidationRule` */
+export interface CelRule {
+  readonly rule: string;
+  readonly message?: string;
+  readonly messageExpression?: string;
+  readonly reason?: string;
+  /** Where the error is said, below where the rule is. */
+  readonly fieldPath?: string;
+  /** `oldSelf` is an optional value, and the rule holds for new objects, too. */
+  readonly optionalOldSelf?: boolean;
 }
 
 /** What a value must be beyond its type: only custom kinds have these. */

@@ -1,3 +1,4 @@
+import { hasRules, validateCelRules } from "../custom/validate-cel-rules.ts";
 import type { Kind } from "../kind/kind.ts";
 import type { KubeObject } from "../object/kube-object.ts";
 import { invalidObject } from "../status/failures.ts";
@@ -9,9 +10,28 @@ import { validateSchema } from "./validate-schema.ts";
 /** All that is wrong with a defaulted object by itself. @throws Invalid */
 export function validateObject(kind: Kind, object: KubeObject, subresource = ""): void {
   const errors = validateMetadata(kind, object);
-  if (kind.custom) errors.push(...validateSchema(kind.schema, object));
-  else if (subresource !== "status") errors.push(...validateBuiltin(kind, object));
+  if (kind.custom) {
+    errors.push(...validateSchema(kind.schema, object));
+    if (errors.length > 0 && hasRules(kind.schema)) errors.push(RULES_NOT_CHECKED);
+  } else if (subresource !== "status") errors.push(...validateBuiltin(kind, object));
   throwAny(kind, object, errors);
+}
+
+const RULES_NOT_CHECKED: FieldError = {
+  reason: "FieldValueInvalid",
+  field: "<nil>",
+  message:
+    "Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation",
+};
+
+/**
+ * What the rules of a custom kind's schema find wrong. Objects that are wrong otherwise are not asked about.
+ *
+ * @param old undefined for a new one
+ * @throws Invalid
+ */
+export function validateObjectRules(kind: Kind, object: KubeObject, old: KubeObject | undefined): void {
+  if (kind.custom) throwAny(kind, object, validateCelRules(kind.schema, object, old));
 }
 
 /** Required fields are looked at below the object's own, which metadata's are checked apart from. */

@@ -1,5 +1,4 @@
 import type { AdmissionPlugin } from "../contract.ts";
-import { celWarning } from "../crd/custom-kinds.ts";
 import type { RemoteHooks } from "../http/remote-hooks.ts";
 import { preventEscalation } from "../rbac/prevent-escalation.ts";
 import type { RbacAuthorizer } from "../rbac/rbac-authorizer.ts";
@@ -11,6 +10,9 @@ import { defaultTolerations, newNodeTaint } from "./default-tolerations.ts";
 import { limitRanges } from "./limit-ranges.ts";
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
 import { podSecurity } from "./pod-security/pod-security.ts";
+import { expressionCheck } from "./policies/check-expressions.ts";
+import { mutatingPolicies } from "./policies/mutating-policies.ts";
+import { validatingPolicies } from "./policies/validating-policies.ts";
 import { priorities } from "./priorities.ts";
 import type { QuotaBook } from "./quota/quota-book.ts";
 import { resourceQuotas } from "./quota/resource-quota.ts";
@@ -42,6 +44,7 @@ export function defaultPlugins(
     defaultTolerations,
     ...defaultClasses(context),
     runtimeClasses(context),
+    mutatingPolicies(context),
   ];
   return [
     ...before,
@@ -49,10 +52,11 @@ export function defaultPlugins(
     claimResize(context),
     certificateRequests(context),
     preventEscalation(context, rbac),
-    celWarning,
+    expressionCheck,
     unservedWarning,
     ...more,
     mutatingWebhooks(context, hooks, () => before),
+    validatingPolicies(context),
     validatingWebhooks(context, hooks),
     serviceAddresses(context),
     resourceQuotas(quotas),

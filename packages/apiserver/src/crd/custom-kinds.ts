@@ -12,7 +12,6 @@ import {
 } from "@boxship/api";
 import { asBoxshipError, type Timer } from "@boxship/base";
 import { SYSTEM_WRITE, systemRequest } from "../bootstrap/system-request.ts";
-import type { AdmissionPlugin } from "../contract.ts";
 import type { ServerContext } from "../server-context.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
 import type { Change } from "../storage/change.ts";
@@ -22,18 +21,6 @@ import { modifyObject } from "../verbs/modify-object.ts";
 
 const FINALIZER = "customresourcecleanup.apiextensions.k8s.io";
 const AGAIN_MS = 1000;
-
-/** Says of a definition's rules in CEL that they are not evaluated. */
-export const celWarning: AdmissionPlugin = {
-  name: "CustomResourceRules",
-  validate({ kind, object, operation, warn }) {
-    if (kind.group !== "apiextensions.k8s.io" || object === null || (operation !== "CREATE" && operation !== "UPDATE"))
-      return;
-    if (JSON.stringify(object["spec"]).includes('"x-kubernetes-validations"')) {
-      warn("x-kubernetes-validations: rules in CEL are kept and not evaluated by this server");
-    }
-  },
-};
 
 /** Serves what CustomResourceDefinitions define, as soon as they are there, and empties what they defined when they go. */
 export class CustomKinds implements Disposable, ChangeListener {

@@ -72,7 +72,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "custom resources",
     state: "differs",
-    note: "structural schemas, defaults, pruning, columns, scale, status, selectable fields, several versions without conversion; rules in CEL are kept with a warning",
+    note: "structural schemas, defaults, pruning, columns, scale, status, selectable fields, several versions without conversion; rules in CEL with transitions, messages and a budget at run time, whose cost is not estimated when a definition is made",
   },
   { name: "conversion webhooks", state: "refused", note: "such a definition is invalid" },
   {
@@ -83,12 +83,17 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "admission webhooks",
     state: "differs",
-    note: "by URL and by service (ready endpoints, else its address); the scale subresource is shown as the object that is scaled, and evictions and bindings are not shown; `matchConditions` are kept with a warning",
+    note: "by URL and by service (ready endpoints, else its address); the scale subresource is shown as the object that is scaled, and evictions and bindings are not shown",
   },
   {
     name: "admission policies",
     state: "differs",
-    note: "kept with a warning, without effect",
+    note: "validating and mutating, with parameters, variables, match conditions and `authorizer`; `auditAnnotations` are kept without effect, and status has no type checking",
+  },
+  {
+    name: "CEL",
+    state: "differs",
+    note: "our own (ADR 0020): the language with optional values and two-variable comprehensions, strings, lists, sets, and Kubernetes' libraries quantity, url, ip, cidr, regex, format, semver, authorizer, jsonpatch; budgets count steps, characters and items, not exactly upstream's units",
   },
   {
     name: "API aggregation, priority and fairness, audit",

@@ -1,4 +1,11 @@
-import { alreadyExists, badRequest, type KubeObject, statusOf, validateObject } from "@boxship/api";
+import {
+  alreadyExists,
+  badRequest,
+  type KubeObject,
+  statusOf,
+  validateObject,
+  validateObjectRules,
+} from "@boxship/api";
 import { BoxshipError } from "@boxship/base";
 import type { Reply } from "../http/reply.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
@@ -74,6 +81,7 @@ async function keep(
   await admission.mutate();
   defaultObject(kind, object);
   validateObject(kind, object);
+  validateObjectRules(kind, object, undefined);
   await admission.validate();
   track(object);
   if (!dryRun) return await context.objects.create(kind, object, await context.leases?.leaseFor(kind));

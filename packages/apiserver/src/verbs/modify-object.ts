@@ -8,6 +8,7 @@ import {
   type KubeObject,
   notFound,
   validateObject,
+  validateObjectRules,
   validateObjectUpdate,
 } from "@boxship/api";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
@@ -106,6 +107,7 @@ async function tryModify(
   bumpGeneration(request, object, old);
   validateObject(kind, object, info.subresource);
   validateObjectUpdate(kind, object, old, info.subresource);
+  validateObjectRules(kind, object, old);
   await admission.validate();
   modification.track(object, old);
   const key = objectKey(kind, info.namespace, info.name);

@@ -1,11 +1,11 @@
-import { applyJsonPatch, deepEqual, failure, type Json, type Kind, type KubeObject } from "@boxship/api";
-import { errorMessage } from "@boxship/base";
+import { failure, type Kind } from "@boxship/api";
 import type { AdmissionPlugin, AdmissionRequest } from "../../contract.ts";
 import type { RemoteHooks } from "../../http/remote-hooks.ts";
 import type { ServerContext } from "../../server-context.ts";
-import { decodeObject } from "../../verbs/decode-object.ts";
-import { defaultObject } from "../../verbs/finish-object.ts";
-import { inVersion, isExempt, matches } from "../matching/match-rules.ts";
+import { isExempt, matches } from "../matching/match-rules.ts";
+import { conditionsHold } from "../policies/match-conditions.ts";
+import { RequestScope } from "../policies/request-scope.ts";
+import { replaceObject } from "../replace-object.ts";
 import { askWebhook } from "./ask-webhook.ts";
 import { type Webhook, webhooksOf } from "./webhook.ts";
 
@@ -47,37 +47,24 @@ export function mutatingWebhooks(
   };
 }
 
+/** @returns the version in which the webhook is to see the write; undefined where it is not asked */
 async function asked(context: ServerContext, request: AdmissionRequest, webhook: Webhook): Promise<Kind | undefined> {
-  return await matches(context, request, webhook.matching);
+  const kind = await matches(context, request, webhook.matching);
+  if (kind === undefined || webhook.conditions.length === 0) return kind;
+  const conditions = await conditionsHold(webhook.conditions, await RequestScope.of(context, request, kind));
+  if ("failed" in conditions && !webhook.ignoresFailure) {
+    throw failure(
+      "Forbidden",
+      `${request.kind.resource} ${JSON.stringify(request.object?.metadata.name ?? request.name)} is forbidden: webhook "${webhook.name}": ${conditions.failed}`,
+    );
+  }
+  return conditions.hold ? kind : undefined;
 }
 
 async function mutateBy(hooks: RemoteHooks, webhook: Webhook, request: AdmissionRequest, kind: Kind): Promise<void> {
   const verdict = await askWebhook(hooks, webhook, request, kind);
   if (verdict?.patch === undefined || request.object === null) return;
   replaceObject(request, kind, verdict.patch, `admission webhook "${webhook.name}"`);
-}
-
-/** Applies a patch to the object of a request, in place. @throws InternalError naming whose patch it is */
-export function replaceObject(request: AdmissionRequest, kind: Kind, patch: Json, whose: string): void {
-  const { object } = request;
-  if (object === null) return;
-  let patched: KubeObject;
-  try {
-    const seen = inVersion(object, kind) as KubeObject;
-    const result = { ...(applyJsonPatch(seen, patch) as KubeObject), apiVersion: object.apiVersion };
-    patched = decodeObject(request.kind, result, { fieldValidation: "Ignore", warn: () => {} });
-  } catch (error) {
-    throw failure("InternalError", `Internal error occurred: ${whose}: ${errorMessage(error)}`);
-  }
-  putInPlace(request, patched);
-}
-
-/** Makes the request's object another one. */
-export function putInPlace({ object, kind }: AdmissionRequest, changed: KubeObject): void {
-  if (object === null || deepEqual(object, changed)) return;
-  for (const field of Object.keys(object)) delete object[field];
-  Object.assign(object, changed);
-  defaultObject(kind, object);
 }
 
 /** Webhooks that only say yes or no: all at once. */

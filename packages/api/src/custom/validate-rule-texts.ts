@@ -1,0 +1,80 @@
+import { CelError } from "../cel/syntax.ts";
+import { isObject, type Json } from "../object/json.ts";
+import type { CelRule, Schema } from "../schema/schema.ts";
+import { type FieldError, forbiddenField, invalid, notSupported, required } from "../status/field-error.ts";
+import { fromJsonSchema } from "./from-json-schema.ts";
+import { compileRule } from "./validate-cel-rules.ts";
+
+const REASONS = ["FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"];
+
+/** An error of an expression, with the line and the place in it. */
+export function compilationText(text: string, { at, message }: CelError): string {
+  const before = text.slice(0, at).split("\n");
+  const column = before.at(-1)?.length ?? 0;
+  const line = text.split("\n")[before.length - 1] ?? "";
+  return `compilation failed: ERROR: <input>:${before.length}:${column + 1}: ${message}\n | ${line}\n | ${".".repeat(column)}^`;
+}
+
+/** What is wrong with the rules in CEL of a definition's schema. */
+export function validateRuleTexts(props: Json | undefined, path: string): readonly FieldError[] {
+  return walk(props, path, { isRoot: true, hasOld: true });
+}
+
+interface Where {
+  readonly isRoot: boolean;
+  /** Whether what is here can be compared with what was: not in lists without keys. */
+  readonly hasOld: boolean;
+}
+
+function walk(props: Json | undefined, path: string, where: Where): readonly FieldError[] {
+  if (!isObject(props)) return [];
+  const errors: FieldError[] = [];
+  const rules = props["x-kubernetes-validations"];
+  if (Array.isArray(rules) && rules.length > 0) {
+    const schema = fromJsonSchema(props);
+    for (const index of rules.keys())
+      errors.push(...checkRule(schema, index, `${path}.x-kubernetes-validations[${index}]`, where));
+  }
+  const { properties, additionalProperties, items } = props;
+  for (const [field, below] of Object.entries(isObject(properties) ? properties : {}))
+    errors.push(...walk(below, `${path}.properties[${field}]`, { ...where, isRoot: false }));
+  errors.push(...walk(additionalProperties, `${path}.additionalProperties`, { ...where, isRoot: false }));
+  const isMap = props["x-kubernetes-list-type"] === "map";
+  errors.push(...walk(items, `${path}.items`, { isRoot: false, hasOld: where.hasOld && isMap }));
+  return errors;
+}
+
+function withoutMessage({ rule, optionalOldSelf = false }: CelRule): CelRule {
+  return { rule, optionalOldSelf };
+}
+
+function checkRule(schema: Schema, index: number, path: string, { isRoot, hasOld }: Where): readonly FieldError[] {
+  const rule = schema.celRules?.[index];
+  if (rule === undefined) return [];
+  if (rule.rule.trim() === "") return [required(`${path}.rule`, "rule is not specified")];
+  const errors: FieldError[] = [];
+  if (rule.message?.includes("\n"))
+    errors.push(invalid(`${path}.message`, rule.message, "message must not contain line breaks"));
+  if (rule.reason !== undefined && !REASONS.includes(rule.reason))
+    errors.push(notSupported(`${path}.reason`, rule.reason, REASONS));
+  try {
+    const { isTransition } = compileRule(schema, withoutMessage(rule), isRoot);
+    if (isTransition && !hasOld)
+      errors.push(
+        invalid(`${path}.rule`, rule.rule, "oldSelf cannot be used on the uncorrelatable portion of the schema"),
+      );
+    if (!isTransition && rule.optionalOldSelf)
+      errors.push(forbiddenField(`${path}.optionalOldSelf`, "may not be set if oldSelf is not used in rule"));
+  } catch (error) {
+    if (!(error instanceof CelError)) throw error;
+    return [...errors, invalid(`${path}.rule`, rule.rule, compilationText(rule.rule, error))];
+  }
+  try {
+    compileRule(schema, rule, isRoot);
+  } catch (error) {
+    if (!(error instanceof CelError)) throw error;
+    const text = rule.messageExpression ?? "";
+    errors.push(invalid(`${path}.messageExpression`, text, compilationText(text, error)));
+  }
+  return errors;
+}

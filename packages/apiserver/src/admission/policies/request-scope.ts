@@ -1,0 +1,149 @@
+import {
+  Budget,
+  compile,
+  fromJson,
+  type JsonObject,
+  type Kind,
+  type KubeObject,
+  type Program,
+  typesOf,
+  type Value,
+} from "@boxship/api";
+import type { AdmissionRequest } from "../../contract.ts";
+import type { ServerContext } from "../../server-context.ts";
+import { userInfo } from "../../special/access-reviews.ts";
+import { inVersion, namespaceOf } from "../matching/match-rules.ts";
+import { AUTHORIZER_LIBRARY, Decisions } from "./authorizer-library.ts";
+
+/** What all expressions of one policy or webhook may cost, as upstream has it. */
+const POLICY_BUDGET = 10_000_000;
+const MOST_PROGRAMS = 2000;
+const programs = new Map<string, Program>();
+
+const VARIABLES = typesOf({
+  object: "dyn",
+  oldObject: "dyn",
+  request: "dyn",
+  params: "dyn",
+  namespaceObject: "dyn",
+  variables: "dyn",
+  authorizer: "dyn",
+  "authorizer.requestResource": "dyn",
+});
+
+/** Messages that mutations make. */
+export const MUTATION_MESSAGES = ["JSONPatch", "Object"];
+
+/** An expression of admission, compiled once. @throws CelError */
+export function admissionProgram(text: string): Program {
+  let program = programs.get(text);
+  if (program === undefined) {
+    program = compile(text, { variables: VARIABLES, library: AUTHORIZER_LIBRARY, messages: MUTATION_MESSAGES });
+    if (programs.size >= MOST_PROGRAMS) programs.clear();
+    programs.set(text, program);
+  }
+  return program;
+}
+
+/** What the expressions about one request see. */
+export class RequestScope {
+  readonly #values: ReadonlyMap<string, Value>;
+  readonly #decisions: Decisions;
+  readonly #budget = new Budget(POLICY_BUDGET);
+  /** By name; evaluated when they are first asked for. */
+  readonly #variables: ReadonlyMap<string, string>;
+  readonly #evaluated = new Map<string, Value>();
+
+  private constructor(
+    values: ReadonlyMap<string, Value>,
+    decisions: Decisions,
+    variables: ReadonlyMap<string, string>,
+  ) {
+    this.#values = values;
+    this.#decisions = decisions;
+    this.#variables = variables;
+  }
+
+  /** @param variables expressions by the names that others use them by */
+  static async of(
+    context: ServerContext,
+    request: AdmissionRequest,
+    kind: Kind,
+    more: { readonly params?: KubeObject | null; readonly variables?: ReadonlyMap<string, string> } = {},
+  ): Promise<RequestScope> {
+    const { user, subresource, name, namespace } = request;
+    const decisions = new Decisions(context);
+    const { group, version, resource } = request.kind;
+    const values = new Map<string, Value>([
+      ["object", fromJson(inVersion(request.object, kind))],
+      ["oldObject", fromJson(inVersion(request.oldObject, kind))],
+      ["request", fromJson(requestValue(request, kind))],
+      ["params", fromJson(more.params)],
+      ["namespaceObject", kind.namespaced ? fromJson((await namespaceOf(context, request)) ?? null) : null],
+      ["authorizer", decisions.authorizer(user)],
+      [
+        "authorizer.requestResource",
+        decisions.resource(user, { group, version, resource, namespace, name, subresource }),
+      ],
+    ]);
+    return new RequestScope(values, decisions, more.variables ?? new Map<string, string>());
+  }
+
+  /** @throws CelError, BudgetExceeded */
+  async evaluate(text: string): Promise<Value> {
+    const program = admissionProgram(text);
+    return await this.#decisions.run(() => program.evaluate((name) => this.#value(name), this.#budget));
+  }
+
+  #value(name: string): Value | undefined {
+    return name === "variables" ? new LazyVariables((own) => this.#variable(own)) : this.#values.get(name);
+  }
+
+  #variable(name: string): Value | undefined {
+    const known = this.#evaluated.get(name);
+    if (known !== undefined) return known;
+    const text = this.#variables.get(name);
+    if (text === undefined) return undefined;
+    const value = admissionProgram(text).evaluate((own) => this.#value(own), this.#budget);
+    this.#evaluated.set(name, value);
+    return value;
+  }
+}
+
+/** A map whose values are made when they are asked for. */
+class LazyVariables extends Map<Value, Value> {
+  readonly #valueOf: (name: string) => Value | undefined;
+
+  constructor(valueOf: (name: string) => Value | undefined) {
+    super();
+    this.#valueOf = valueOf;
+  }
+
+  override get(name: Value): Value | undefined {
+    return typeof name === "string" ? this.#valueOf(name) : undefined;
+  }
+
+  override has(name: Value): boolean {
+    return this.get(name) !== undefined;
+  }
+}
+
+function requestValue(request: AdmissionRequest, kind: Kind): JsonObject {
+  const { namespace, name, operation, user, dryRun, subresource, options } = request;
+  const type = (one: Kind): JsonObject => ({ group: one.group, version: one.version, kind: one.kind });
+  const resource = (one: Kind): JsonObject => ({ group: one.group, version: one.version, resource: one.resource });
+  return {
+    kind: type(kind),
+    resource: resource(kind),
+    subResource: subresource,
+    requestKind: type(request.kind),
+    requestResource: resource(request.kind),
+    requestSubResource: subresource,
+    name: name || (request.object?.metadata.name ?? ""),
+    namespace,
+    operation,
+    userInfo: userInfo(user),
+    dryRun,
+    options,
+  };
+}

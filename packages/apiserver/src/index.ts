@@ -1,4 +1,6 @@
 export * from "./access/authorize.ts";
+export { AuditLog } from "./audit/audit-log.ts";
+export { AuditPolicy } from "./audit/audit-policy.ts";
 export { type AuthenticationFile, parseAuthenticationFile } from "./authentication/authentication-file.ts";
 export { type RemoteServer, readKubeconfig } from "./authentication/read-kubeconfig.ts";
 export * from "./certificates/cluster-certificates.ts";

@@ -7,6 +7,7 @@ import { certificateAuthenticator } from "./access/authenticate.ts";
 import { mastersAuthorizer } from "./access/authorize.ts";
 import { defaultPlugins } from "./admission/default-plugins.ts";
 import { QuotaBook } from "./admission/quota/quota-book.ts";
+import type { AuditLog } from "./audit/audit-log.ts";
 import type { AuthenticationFile } from "./authentication/authentication-file.ts";
 import { OidcTokens } from "./authentication/oidc-tokens.ts";
 import type { RemoteServer } from "./authentication/read-kubeconfig.ts";
@@ -54,6 +55,8 @@ export interface ApiServerOptions {
   readonly authentication?: AuthenticationFile;
   /** Who is asked about tokens that nobody else knows. @default nobody */
   readonly tokenWebhook?: RemoteServer;
+  /** Who asked for what; stays the caller's. @default it is not written down */
+  readonly audit?: AuditLog;
   /** Of the service `kubernetes`. */
   readonly serviceAddress: string;
   /** Where the server will listen. */
@@ -190,6 +193,7 @@ function listener(options: ApiServerOptions, context: ServerContext): Http2Secur
       bearerAuthenticator(context.tokenAuthenticator, [context.tokens.issuer]),
       ...(options.authenticators ?? []),
     ],
+    ...(options.audit === undefined ? {} : { audit: options.audit }),
     anonymous: options.authentication?.anonymous ?? { enabled: true },
     discovery: new DiscoveryDocuments(context.kinds),
     checks: [

@@ -96,9 +96,14 @@ export const FEATURES: readonly Feature[] = [
     note: "our own (ADR 0020): the language with optional values and two-variable comprehensions, strings, lists, sets, and Kubernetes' libraries quantity, url, ip, cidr, regex, format, semver, authorizer, jsonpatch; budgets count steps, characters and items, not exactly upstream's units",
   },
   {
-    name: "API aggregation, priority and fairness, audit",
+    name: "audit log",
     state: "differs",
-    note: "objects are kept with a warning, without effect; nothing is audited",
+    note: "`boxship up --audit-policy-file`: a file of JSON lines, set aside after 100 MB; bodies of secrets and tokens are never in it, whatever the policy says; no webhook, no annotations",
+  },
+  {
+    name: "API aggregation, priority and fairness",
+    state: "differs",
+    note: "objects are kept with a warning, without effect",
   },
   { name: "log, exec, attach, portforward, proxy", state: "refused", note: "there are no nodes yet" },
   {

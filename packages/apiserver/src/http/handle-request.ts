@@ -2,7 +2,8 @@ import { failure, noSuchRoute } from "@boxship/api";
 import { type AnonymousPolicy, authenticate } from "../access/authenticate.ts";
 import { authorize } from "../access/authorize.ts";
 import { impersonate } from "../access/impersonate.ts";
-import type { Authenticator } from "../contract.ts";
+import type { AuditedExchange, AuditLog } from "../audit/audit-log.ts";
+import type { Authenticator, RequestInfo, User } from "../contract.ts";
 import type { DiscoveryDocuments } from "../discovery/discovery-documents.ts";
 import type { ServerContext } from "../server-context.ts";
 import { dispatchResource } from "../verbs/dispatch.ts";
@@ -27,6 +28,8 @@ export interface Listening {
   /** What others need to check our tokens. */
   readonly tokenDocument: (path: string) => Reply | undefined;
   readonly metrics: () => Reply;
+  /** Writes down who asks for what. @default nobody does */
+  readonly audit?: AuditLog;
   /** Called when a request has been answered. */
   readonly measured: (verb: string, resource: string, code: number, milliseconds: number) => void;
 }
@@ -39,9 +42,21 @@ export async function handleRequest(listening: Listening, request: Incoming, res
   const url = parseUrl(request.url ?? "/");
   let reply: Reply;
   let about = { verb: method, resource: "" };
+  let exchange: AuditedExchange | undefined;
+  const begin = (info: RequestInfo, user?: User, impersonated?: User): void => {
+    exchange ??= listening.audit?.begin({
+      info,
+      uri: request.url ?? "",
+      user,
+      ...(impersonated === undefined || impersonated === user ? {} : { impersonated }),
+      address: request.socket.remoteAddress ?? "",
+      userAgent: headers["user-agent"] ?? "",
+    });
+  };
+  let info: RequestInfo | undefined;
   try {
     if (url === undefined) throw failure("BadRequest", "the path cannot be decoded");
-    const info = requestInfo(method, url.pathname, url.searchParams);
+    info = requestInfo(method, url.pathname, url.searchParams);
     if (info === undefined) throw failure("BadRequest", "the path cannot be decoded");
     about = { verb: info.verb, resource: info.resource?.resource ?? "" };
     const certificate = peerCertificate(request);
@@ -51,7 +66,11 @@ export async function handleRequest(listening: Listening, request: Incoming, res
       url.pathname,
       listening.anonymous,
     );
-    const user = await impersonate(listening.context.authorizers, caller, headers);
+    const user = await impersonate(listening.context.authorizers, caller, headers).catch((error: unknown) => {
+      if (info !== undefined) begin(info, caller);
+      throw error;
+    });
+    begin(info, caller, user);
     await authorize(listening.context.authorizers, { ...info, user });
     reply =
       info.resource === undefined
@@ -62,20 +81,28 @@ export async function handleRequest(listening: Listening, request: Incoming, res
             accept: negotiate(headers.accept),
             contentType: mediaType(headers["content-type"]),
             userAgent: headers["user-agent"] ?? "",
-            body: () => readBody(request),
+            body: async () => {
+              const body = await readBody(request);
+              exchange?.received(body);
+              return body;
+            },
             warn: (message) => void warnings.push(message),
           });
   } catch (error) {
+    if (info !== undefined) begin(info);
     reply = errorReply(error);
     if ("status" in reply && reply.status >= 500)
       listening.context.logger.error("a request failed", { error, path: url?.pathname });
   }
-  if ("stream" in reply) await reply.stream(response);
-  else {
+  if ("stream" in reply) {
+    exchange?.started();
+    await reply.stream(response);
+  } else {
     const gzip = /\bgzip\b/.test(headers["accept-encoding"] ?? "");
     const yaml = /\bapplication\/yaml\b/.test(headers.accept ?? "") && reply.status < 300 && wantsYaml(headers.accept);
     await sendReply(response, reply, { head: method === "HEAD", gzip, yaml, warnings });
   }
+  exchange?.answered(reply);
   listening.measured(about.verb, about.resource, "status" in reply ? reply.status : 200, performance.now() - started);
 }
 

@@ -5,12 +5,20 @@ import { text } from "../flags/flag.ts";
 import { clusterPid, startCluster } from "../shared/cluster-process.ts";
 
 /** Told to the process as absolute paths: it works elsewhere. */
-const PATHS = ["kubeconfig", "authentication-config", "authentication-token-webhook-config-file"] as const;
+const PATHS = [
+  "kubeconfig",
+  "audit-log-path",
+  "audit-policy-file",
+  "authentication-config",
+  "authentication-token-webhook-config-file",
+] as const;
 
 export const command = defineCommand({
   usage: "[OPTIONS]",
   summary: "Start the Kubernetes API of this instance",
   flags: {
+    "audit-log-path": text("Where audit events go (default: beside the cluster's state)", { hint: "path" }),
+    "audit-policy-file": text("What is audited", { hint: "path" }),
     "authentication-config": text("Issuers of OpenID Connect, and what nobody may ask for", { hint: "path" }),
     "authentication-token-webhook-config-file": text("Kubeconfig of who is asked about tokens", { hint: "path" }),
     address: text("Address to listen at", { hint: "ip", initial: "127.0.0.1" }),

@@ -23,6 +23,10 @@ export interface ClusterOptions {
   readonly kubeconfig: string;
   /** An `AuthenticationConfiguration`. @default none */
   readonly authenticationFile?: string;
+  /** An audit policy. @default nothing is audited */
+  readonly auditPolicy?: string;
+  /** Where audit events go. @default `audit.log` beside the cluster's state */
+  readonly auditLog: string;
   /** A kubeconfig of who is asked about tokens. @default nobody */
   readonly tokenWebhook?: string;
 }
@@ -51,6 +55,8 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions {
     address,
     port,
     kubeconfig: resolve(flags.kubeconfig ?? own),
+    ...optional("auditPolicy", flags["audit-policy-file"]),
+    auditLog: resolve(flags["audit-log-path"] ?? join(directory, "audit.log")),
     ...optional("authenticationFile", flags["authentication-config"]),
     ...optional("tokenWebhook", flags["authentication-token-webhook-config-file"]),
   };
@@ -74,6 +80,8 @@ function parseFlags(argv: readonly string[]) {
         address: option,
         port: option,
         kubeconfig: option,
+        "audit-policy-file": option,
+        "audit-log-path": option,
         "authentication-config": option,
         "authentication-token-webhook-config-file": option,
       },

@@ -3,6 +3,8 @@ import { mkdir, readFile, rm } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import {
+  AuditLog,
+  AuditPolicy,
   clusterCertificates,
   EncryptedValues,
   kubeconfig,
@@ -76,6 +78,8 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
     SigningKeys.open(join(options.directory, "tokens.keys")),
   ]);
   stack.use(store);
+  const audit = await auditLog(options, logger);
+  if (audit !== undefined) stack.use(audit);
   const api = stack.use(
     await openApiServer({
       store,
@@ -83,6 +87,7 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
       secrets,
       signingKeys,
       ...configured,
+      ...(audit === undefined ? {} : { audit }),
       url: urlOf(options, options.port),
       serviceAddress: SERVICE_ADDRESS,
       port: options.port,
@@ -119,6 +124,16 @@ async function authentication({ authenticationFile, tokenWebhook }: ClusterOptio
       : { authentication: parseAuthenticationFile(await readConfiguration(authenticationFile)) }),
     ...(tokenWebhook === undefined ? {} : { tokenWebhook: await readKubeconfig(tokenWebhook) }),
   };
+}
+
+/** @throws InvalidArgument for a policy that is none */
+async function auditLog(
+  { auditPolicy, auditLog: path }: ClusterOptions,
+  logger: Logger,
+): Promise<AuditLog | undefined> {
+  if (auditPolicy === undefined) return undefined;
+  const policy = AuditPolicy.parse(await readConfiguration(auditPolicy));
+  return await AuditLog.open({ policy, path, clock: systemClock, logger });
 }
 
 async function readConfiguration(path: string): Promise<string> {

@@ -1,0 +1,172 @@
+import { randomUUID } from "node:crypto";
+import { type FileHandle, open, rename } from "node:fs/promises";
+import type { JsonObject } from "@boxship/api";
+import type { Clock, Logger } from "@boxship/base";
+import type { RequestInfo, User } from "../contract.ts";
+import type { Reply } from "../http/reply.ts";
+import { userInfo } from "../special/access-reviews.ts";
+import type { AuditPolicy, AuditStage } from "./audit-policy.ts";
+
+/** A longer file is set aside, in the place of the one that was set aside before. */
+const LONGEST_FILE = 100 * 1024 * 1024;
+
+export interface AuditLogOptions {
+  readonly policy: AuditPolicy;
+  /** Appended to, a line of JSON an event. */
+  readonly path: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What is known of a request when it begins. */
+export interface AuditedRequest {
+  readonly info: RequestInfo;
+  readonly uri: string;
+  /** Undefined where nobody could be made out. */
+  readonly user: User | undefined;
+  readonly impersonated?: User;
+  readonly address: string;
+  readonly userAgent: string;
+}
+
+/** Writes down who asked for what, as the policy says, with mode 0600. */
+export class AuditLog implements AsyncDisposable {
+  readonly #options: AuditLogOptions;
+  #file: FileHandle;
+  #size: number;
+  #writing: Promise<void> = Promise.resolve();
+
+  private constructor(options: AuditLogOptions, file: FileHandle, size: number) {
+    this.#options = options;
+    this.#file = file;
+    this.#size = size;
+  }
+
+  static async open(options: AuditLogOptions): Promise<AuditLog> {
+    const file = await open(options.path, "a", 0o600);
+    return new AuditLog(options, file, (await file.stat()).size);
+  }
+
+  /** @returns undefined where the policy wants nothing of it */
+  begin(request: AuditedRequest): AuditedExchange | undefined {
+    const { level, omitted } = this.#options.policy.decide(request.info, request.user);
+    if (level === "None") return undefined;
+    const { clock } = this.#options;
+    const write = (event: JsonObject, stage: AuditStage): void => {
+      if (omitted.has(stage)) return;
+      this.#write({ ...event, stage, stageTimestamp: stamp(clock) });
+    };
+    return new AuditedExchange(request, { level, write, received: stamp(clock) });
+  }
+
+  #write(event: JsonObject): void {
+    const line = `${JSON.stringify(event)}\n`;
+    this.#writing = this.#writing.then(async () => {
+      try {
+        if (this.#size > LONGEST_FILE) await this.#setAside();
+        await this.#file.appendFile(line);
+        this.#size += Buffer.byteLength(line);
+      } catch (error) {
+        this.#options.logger.error("an audit event could not be written", { error });
+      }
+    });
+  }
+
+  async #setAside(): Promise<void> {
+    const { path } = this.#options;
+    await rename(path, `${path}.1`);
+    const next = await open(path, "a", 0o600);
+    await this.#file.close();
+    [this.#file, this.#size] = [next, 0];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writing;
+    await this.#file.close();
+  }
+}
+
+const stamp = (clock: Clock): string => new Date(clock.now()).toISOString().replace("Z", "000Z");
+
+interface Exchange {
+  readonly level: string;
+  readonly received: string;
+  write(event: JsonObject, stage: AuditStage): void;
+}
+
+/** One request, from its beginning to its end. */
+export class AuditedExchange {
+  readonly #exchange: Exchange;
+  readonly #event: JsonObject;
+
+  constructor(request: AuditedRequest, exchange: Exchange) {
+    this.#exchange = exchange;
+    this.#event = eventOf(request, exchange);
+    exchange.write(this.#event, "RequestReceived");
+  }
+
+  /** The body that was sent. */
+  received(body: Buffer): void {
+    const { level } = this.#exchange;
+    const object = level === "Request" || level === "RequestResponse" ? parsed(body) : undefined;
+    if (object !== undefined) this.#event["requestObject"] = object;
+  }
+
+  /** A watch has begun. */
+  started(): void {
+    this.#exchange.write({ ...this.#event, responseStatus: { metadata: {}, code: 200 } }, "ResponseStarted");
+  }
+
+  answered(reply: Reply): void {
+    const status = "status" in reply ? reply.status : 200;
+    const isText = "status" in reply && reply.contentType === "application/json";
+    const object =
+      isText && (status >= 400 || this.#exchange.level === "RequestResponse")
+        ? parsed(Buffer.concat(reply.body))
+        : undefined;
+    const { status: word, reason, message } = status >= 400 && object !== undefined ? object : {};
+    const event: JsonObject = {
+      ...this.#event,
+      responseStatus: {
+        metadata: {},
+        ...(word === undefined ? {} : { status: word }),
+        ...(message === undefined ? {} : { message }),
+        ...(reason === undefined ? {} : { reason }),
+        code: status,
+      },
+    };
+    if (object !== undefined && this.#exchange.level === "RequestResponse") event["responseObject"] = object;
+    this.#exchange.write(event, "ResponseComplete");
+  }
+}
+
+function parsed(bytes: Uint8Array): JsonObject | undefined {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString()) as JsonObject;
+  } catch {
+    return undefined;
+  }
+}
+
+function eventOf(request: AuditedRequest, { level, received }: Exchange): JsonObject {
+  const { info, uri, user, impersonated, address, userAgent } = request;
+  return {
+    kind: "Event",
+    apiVersion: "audit.k8s.io/v1",
+    level,
+    auditID: randomUUID(),
+    requestURI: uri,
+    verb: info.verb,
+    user: user === undefined ? {} : userInfo(user),
+    ...(impersonated === undefined ? {} : { impersonatedUser: userInfo(impersonated) }),
+    sourceIPs: [address],
+    userAgent,
+    ...(info.resource === undefined ? {} : { objectRef: referenceOf(info.resource) }),
+    requestReceivedTimestamp: received,
+  };
+}
+
+function referenceOf({ group, version, resource, namespace, name, subresource }: NonNullable<RequestInfo["resource"]>) {
+  const entries = { resource, namespace, name, apiGroup: group, apiVersion: version, subresource };
+  return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== "")) as JsonObject;
+}

@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { readFile, stat } from "node:fs/promises";
+import { test } from "node:test";
+import { InvalidArgument, silentLogger, systemClock } from "@boxship/base";
+import { tempDir } from "@boxship/testkit";
+import { type Loose, startApi } from "../testing/api-under-test.ts";
+import { AuditLog } from "./audit-log.ts";
+import { AuditPolicy } from "./audit-policy.ts";
+
+const POLICY = `
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: None
+  nonResourceURLs: ["/livez*"]
+- level: RequestResponse
+  verbs: [create, patch]
+  resources: [{ group: "", resources: [configmaps, secrets, serviceaccounts/token] }]
+- level: Request
+  users: [ann]
+  namespaces: [default]
+- level: Metadata
+  resources: [{ group: "" }]
+`;
+
+test("requests are written down as the policy says, and no secret with them", async () => {
+  await using directory = tempDir();
+  const path = directory.join("audit.log");
+  const policy = AuditPolicy.parse(POLICY);
+  {
+    await using audit = await AuditLog.open({ policy, path, clock: systemClock, logger: silentLogger });
+    await using api = await startApi({ audit });
+    const core = "/api/v1/namespaces/default";
+    await api.call("GET", "/livez");
+    await api.call("GET", "/version");
+    await api.call("POST", `${core}/configmaps`, { body: { metadata: { name: "a" }, data: { x: "plain" } } });
+    await api.call("POST", `${core}/secrets`, { body: { metadata: { name: "s" }, stringData: { x: "hidden" } } });
+    await api.call("POST", `${core}/serviceaccounts/default/token`, { body: {} });
+    await api.call("GET", `${core}/pods`, { headers: { "impersonate-user": "ann" } });
+    await api.call("GET", `${core}/pods`, { anonymous: true, headers: { authorization: "Bearer wrong-token" } });
+    await api.call("GET", `${core}/configmaps?watch=1&timeoutSeconds=1`);
+  }
+  const text = await readFile(path, "utf8");
+  const events: Loose[] = text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const seen = events.map((one) => [one.stage, one.level, one.verb, one.objectRef?.resource, one.responseStatus.code]);
+  assert.deepEqual(seen, [
+    ["ResponseComplete", "RequestResponse", "create", "configmaps", 201],
+    ["ResponseComplete", "Metadata", "create", "secrets", 201],
+    ["ResponseComplete", "Metadata", "create", "serviceaccounts", 201],
+    ["ResponseComplete", "Metadata", "list", "pods", 403],
+    ["ResponseComplete", "Metadata", "list", "pods", 401],
+    ["ResponseStarted", "Metadata", "watch", "configmaps", 200],
+    ["ResponseComplete", "Metadata", "watch", "configmaps", 200],
+  ]);
+  const [made, , , refused] = events;
+  assert.deepEqual([made.requestObject.data, made.responseObject.data], [{ x: "plain" }, { x: "plain" }]);
+  assert.deepEqual(
+    [made.user.username, made.objectRef, made.sourceIPs, made.apiVersion],
+    [
+      "kubernetes-admin",
+      { resource: "configmaps", namespace: "default", apiVersion: "v1" },
+      ["127.0.0.1"],
+      "audit.k8s.io/v1",
+    ],
+  );
+  assert.deepEqual([refused.impersonatedUser.username, refused.responseStatus.reason], ["ann", "Forbidden"]);
+  assert.doesNotMatch(text, /hidden|aGlkZGVu|eyJ|wrong-token/);
+  assert.equal((await stat(path)).mode & 0o777, 0o600);
+});
+
+test("policies that are none are refused", () => {
+  const head = "apiVersion: audit.k8s.io/v1\nkind: Policy\n";
+  for (const text of [
+    "kind: Policy",
+    head,
+    `${head}rules: [{level: All}]`,
+    `${head}rules: [{level: None, other: 1}]`,
+    `${head}omitStages: [X]\nrules: [{level: None}]`,
+    "{",
+  ])
+    assert.throws(() => AuditPolicy.parse(text), InvalidArgument, text);
+});

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { containerView, noSuchContainer, scriptedEngine } from "./testing/scripted-engine.ts";
-import { readToEnd, serve } from "./testing/serve.ts";
+import { readToEnd, readUntil, serve } from "./testing/serve.ts";
 
 const json = (text: string): unknown => JSON.parse(text);
 
@@ -127,9 +127,38 @@ test("what is not HTTP, and a head that is too large, get an answer and are cut"
   );
   garbage.destroy();
   const large = await served.connect();
-  large.write(`GET /_ping HTTP/1.1\r\nHost: x\r\nX-Large: ${"x".repeat(70_000)}\r\n\r\n`);
+  // In two parts: the second is small enough to be sent although nobody reads it any more.
+  const [most, rest] = [1_000_000, 60_000].map((size) => "x".repeat(size));
+  await new Promise((sent) => large.write(`GET /_ping HTTP/1.1\r\nHost: x\r\nX-Large: ${most}`, sent));
+  large.write(`${rest}\r\n\r\n`);
   assert.match((await readToEnd(large)).toString(), /^HTTP\/1\.1 431 /);
   large.destroy();
+});
+
+test("odd but lawful requests: a whole address, many long headers, a tunnel, a stream's name in the query", async () => {
+  await using served = await serve(scriptedEngine());
+  const ask = async (head: string) => {
+    const socket = await served.connect();
+    socket.write(`${head}\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    const answer = (await readToEnd(socket)).toString();
+    socket.destroy();
+    return [/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1], answer.split("\r\n\r\n")[1]];
+  };
+  assert.deepEqual(await ask("GET http://engine:2375/v1.41/_ping HTTP/1.1"), ["200", "OK"]);
+  assert.deepEqual(await ask(`GET /_ping HTTP/1.1\r\nX-Registry-Config: ${"x".repeat(500_000)}`), ["200", "OK"]);
+  assert.deepEqual(await ask("CONNECT other:443 HTTP/1.1"), ["404", '{"message":"page not found"}\n']);
+  const named = "GET /_ping?x=/containers/a/attach HTTP/1.1\r\nUpgrade: tcp\r\nConnection: Upgrade";
+  assert.deepEqual(await ask(named), ["200", "OK"]);
+});
+
+test("what is not HTTP behind a request does not get into its answer", async () => {
+  await using served = await serve(scriptedEngine());
+  const socket = await served.connect();
+  socket.write("GET /events HTTP/1.1\r\nHost: x\r\n\r\n");
+  await readUntil(socket, "\r\n\r\n");
+  socket.write("\u0016\u0003\u0001\r\n\r\n");
+  assert.equal((await readToEnd(socket)).toString(), "");
+  socket.destroy();
 });
 
 test("an Upgrade header means nothing where there is no stream", async () => {

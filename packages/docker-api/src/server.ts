@@ -14,8 +14,8 @@ import type { DockerApiOptions } from "./options.ts";
 import { ROUTES } from "./routes/index.ts";
 import { hostDefaults } from "./view/host-defaults.ts";
 
-/** Room for a registry's identity token in `X-Registry-Auth`. */
-const MAX_HEADER_BYTES = 64 << 10;
+/** As much as Docker's takes: `X-Registry-Config` holds tokens for every registry, and build arguments are in the query. */
+const MAX_HEADER_BYTES = 1 << 20;
 const HEADERS_TIMEOUT_MS = 60_000;
 /** How long answers may take to finish once {@link DockerApiServer.close} was called. */
 const CLOSE_GRACE_MS = 2_000;
@@ -44,6 +44,8 @@ class ApiServer implements DockerApiServer {
   readonly server: Server;
   readonly #context: ApiContext;
   readonly #calls = new Set<ApiCall>();
+  /** The last answer that was begun on a connection. */
+  readonly #answers = new WeakMap<Duplex, ServerResponse>();
   readonly #commonHeaders: readonly (readonly [string, string])[];
   #sequence = 0;
   #closing: Promise<void> | undefined;
@@ -73,7 +75,8 @@ class ApiServer implements DockerApiServer {
       (request, response) => this.#serve(request, response, false),
     );
     this.server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
-    this.server.on("clientError", refuseMalformed);
+    this.server.on("connect", (_request, socket) => socket.end(answerBytes("404 Not Found", "page not found")));
+    this.server.on("clientError", (error, socket) => refuseMalformed(error, socket, this.#answers.get(socket)));
   }
 
   get active(): number {
@@ -117,6 +120,7 @@ class ApiServer implements DockerApiServer {
 
   #serve(request: IncomingMessage, response: ServerResponse, upgraded: boolean): void {
     const started = this.#context.clock.monotonic();
+    this.#answers.set(request.socket, response);
     for (const [name, value] of this.#commonHeaders) response.setHeader(name, value);
     const target = targetOf(request);
     if ("refused" in target) {
@@ -211,8 +215,7 @@ const PAGE_NOT_FOUND = { refused: { status: 404, json: { message: "page not foun
 function targetOf(request: IncomingMessage): Target {
   const url = request.url ?? "/";
   const mark = url.indexOf("?");
-  const encoded = mark < 0 ? url : url.slice(0, mark);
-  const path = cleanPath(encoded);
+  const path = cleanPath(pathOf(url));
   if (path === undefined) return { refused: { status: 400, json: { message: "malformed escape in the path" } } };
   const prefix = pathVersion(path);
   if (prefix.kind === "refused") return { refused: { status: 400, json: { message: prefix.message } } };
@@ -221,6 +224,13 @@ function targetOf(request: IncomingMessage): Target {
   const match = router.find(request.method ?? "GET", prefix.kind === "ok" ? prefix.rest : path);
   if (match === undefined || version < match.route.minVersion) return PAGE_NOT_FOUND;
   return { match, version, query: mark < 0 ? NO_QUERY : new URLSearchParams(url.slice(mark + 1)) };
+}
+
+/** The path as it was sent, also of an address with a host, as proxies are asked for one (RFC 9112, 3.2.2). */
+function pathOf(url: string): string {
+  const mark = url.indexOf("?");
+  const address = mark < 0 ? url : url.slice(0, mark);
+  return address.startsWith("/") ? address : address.replace(/^https?:\/\/[^/]*/i, "");
 }
 
 /** Without escapes and doubled slashes (names are written with a leading one in many answers); undefined when broken. */
@@ -234,11 +244,11 @@ function cleanPath(encoded: string): string | undefined {
 }
 
 const STREAM_PATH =
-  /\/(?:containers\/\/?[^/]+\/attach(?:\/ws)?|(?:exec|boxship\/working-runs)\/[^/]+\/start|boxship\/build-streams\/[^/]+|session|grpc)(?:\?|$)/;
+  /^(?:\/v[^/]*)?\/+(?:containers\/\/?[^/]+\/attach(?:\/ws)?|(?:exec|boxship\/working-runs)\/[^/]+\/start|boxship\/build-streams\/[^/]+|session|grpc)$/;
 
 /** Only these may leave HTTP; elsewhere an `Upgrade` header (curl's h2c, say) means nothing. */
 function wantsStream(request: IncomingMessage): boolean {
-  return STREAM_PATH.test(request.url ?? "");
+  return STREAM_PATH.test(pathOf(request.url ?? ""));
 }
 
 const MALFORMED: Readonly<Record<string, string>> = {
@@ -246,15 +256,17 @@ const MALFORMED: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
 };
 
-/** What is not HTTP gets an answer in Docker's shape, and the connection is closed. */
-function refuseMalformed(error: Error & { readonly code?: string }, socket: Duplex): void {
-  if (!socket.writable || error.code === "ECONNRESET") {
+/** What is not HTTP gets an answer in Docker's shape, unless it came in the middle of one; the connection is closed. */
+function refuseMalformed(error: Error & { readonly code?: string }, socket: Duplex, answer?: ServerResponse): void {
+  if (!socket.writable || error.code === "ECONNRESET" || (answer?.headersSent && !answer.writableFinished)) {
     socket.destroy();
     return;
   }
-  const status = MALFORMED[error.code ?? ""] ?? "400 Bad Request";
-  const body = `${JSON.stringify({ message: `malformed request: ${error.message}` })}\n`;
-  socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
+  socket.end(answerBytes(MALFORMED[error.code ?? ""] ?? "400 Bad Request", `malformed request: ${error.message}`));
+}
+
+/** An error where there is no request to answer. */
+function answerBytes(status: string, message: string): string {
+  const body = `${JSON.stringify({ message })}\n`;
+  return `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`;
 }

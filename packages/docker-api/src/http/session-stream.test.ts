@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import type { Socket } from "node:net";
 import { text as readText } from "node:stream/consumers";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -173,6 +174,71 @@ test("attach over a WebSocket: raw, both ways, closed with 1000", async () => {
   const [code] = (await once(socket, "close")) as [number];
   assert.deepEqual([received, code], [["hello", "end"], 1000]);
   assert.equal((await served.call("GET", "/containers/web/attach/ws")).status, 400);
+});
+
+/** A client's frame: the mask is zero, which masks nothing. */
+function webFrame(kind: number, text: string, { last = true, masked = true } = {}): Buffer {
+  const data = Buffer.from(text, "latin1");
+  const start = [(last ? 0x80 : 0) | kind, (masked ? 0x80 : 0) | data.length, ...(masked ? [0, 0, 0, 0] : [])];
+  return Buffer.concat([Buffer.from(start), data]);
+}
+
+test("WebSocket frames: fragments and bytes of any kind arrive; what is no frame closes that stream alone", async () => {
+  const received: Buffer[] = [];
+  const attach = () =>
+    Promise.resolve(
+      scriptedSession(async function* ({ stdin }) {
+        for await (const chunk of stdin) received.push(chunk as Buffer);
+        yield* [] as OutputFrame[];
+      }).session,
+    );
+  await using served = await serve(scriptedEngine({ containers: { attach } }));
+  const open = async (): Promise<Socket> => {
+    const socket = await served.connect();
+    socket.write(
+      "GET /containers/web/attach/ws?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n" +
+        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    );
+    assert.match(await readUntil(socket, "\r\n\r\n"), /^HTTP\/1\.1 101 /);
+    return socket;
+  };
+  const good = await open();
+  const fragments = [
+    webFrame(1, "a\xff", { last: false }),
+    webFrame(9, ""),
+    webFrame(0, "", { last: false }),
+    webFrame(0, "b"),
+  ];
+  good.write(Buffer.concat(fragments));
+  while (received.length === 0) await delay(5);
+  assert.equal(Buffer.concat(received).toString("latin1"), "a\xffb");
+  const bad = [
+    webFrame(1, "x", { masked: false }),
+    webFrame(3, "x"),
+    webFrame(0, "x"),
+    webFrame(9, "x", { last: false }),
+    Buffer.from([0xc1, 0x80, 0, 0, 0, 0]),
+    Buffer.from([0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+    Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0]),
+    Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0, 5]),
+    Buffer.concat([
+      webFrame(2, "", { last: false }),
+      ...Array.from({ length: 70_000 }, () => webFrame(0, "", { last: false })),
+    ]),
+  ];
+  for (const bytes of bad) {
+    const socket = await open();
+    socket.on("error", () => {});
+    socket.write(bytes);
+    // A close frame with the reason.
+    const [answer] = (await once(socket, "data")) as [Buffer];
+    assert.equal(answer[0], 0x88);
+    socket.destroy();
+  }
+  good.write(webFrame(1, "c"));
+  while (received.length < 2) await delay(5);
+  good.destroy();
+  while (served.api.active > 0) await delay(5);
 });
 
 test("closing the server ends attached streams", async () => {

@@ -255,6 +255,19 @@ test("images: filters and versions", async () => {
   });
 });
 
+test("volumes: names are regular expressions found anywhere", async () => {
+  const view = { driver: "local", mountpoint: "/v", created: 0, labels: {}, options: {}, anonymous: false };
+  const list = () => Promise.resolve(["web-data", "web-logs", "db.data"].map((name) => ({ ...view, name })));
+  await using served = await serve(scriptedEngine({ volumes: { list } }));
+  const names = async (name: readonly string[]) => {
+    const { text } = await served.call("GET", `/volumes?filters=${encode({ name })}`);
+    return (JSON.parse(text) as { Volumes: { Name: string }[] }).Volumes.map(({ Name }) => Name);
+  };
+  assert.deepEqual(await names(["data"]), ["web-data", "db.data"]);
+  assert.deepEqual(await names(["^web-(?:logs|x)$", "b[.]d"]), ["web-logs", "db.data"]);
+  assert.deepEqual(await names(["^data"]), []);
+});
+
 test("networks: filters and shape", async () => {
   await using served = await serve(engine);
   const names = async (filters: object) => {

@@ -4,6 +4,9 @@ import type { ProcessInfo } from "@boxship/runtime";
 import type { EngineContext } from "../context.ts";
 import { isAlive } from "./state.ts";
 
+/** Most bytes of the output of ps(1), which lists the whole machine. */
+const LARGEST_TABLE = 64 << 20;
+
 export interface ProcessTable {
   readonly titles: readonly string[];
   readonly rows: readonly (readonly string[])[];
@@ -56,9 +59,10 @@ function cpuTime(ms: number): string {
 }
 
 async function hostPs(args: string): Promise<string> {
+  if (args.includes("\0")) throw new InvalidArgument("the arguments of ps hold a NUL byte");
   const words = args.split(/\s+/).filter((word) => word !== "");
   try {
-    const result = await runProcess({ file: "ps", args: words });
+    const result = await runProcess({ file: "ps", args: words, maxOutput: LARGEST_TABLE });
     if (result.code === 0) return result.stdout.toString();
     throw new InvalidArgument(`ps: ${result.stderr.toString().trim()}`, { subject: { kind: "option", name: args } });
   } catch (error) {

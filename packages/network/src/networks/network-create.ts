@@ -36,6 +36,8 @@ async function makeNetwork(context: ManagerContext, plan: NetworkPlan): Promise<
   return await withSubnetLock(context, async () => {
     const host = await context.thread.call("readHostState", undefined);
     const network = new LiveNetwork(buildNetwork(context, plan, host));
+    const { driver } = network.settings;
+    if (driver === "macvlan" || driver === "ipvlan") await context.thread.call("requireLinkKind", driver);
     await raiseNetwork(context, network, host);
     return network;
   });

@@ -128,6 +128,23 @@ function createParent(host: NetlinkSocket, name: string, create: ParentKind): vo
   }
 }
 
+/**
+ * Asks for a link without a parent, which no kernel makes: one that has the kind says that the parent is missing.
+ *
+ * @throws Unsupported when this kernel has no such links
+ */
+export function requireLinkKind({ host }: WorkerContext, kind: "macvlan" | "ipvlan"): void {
+  try {
+    createLink(host, { kind: { kind, parent: 0 } });
+  } catch (cause) {
+    if (systemCode(cause) !== "EOPNOTSUPP") return;
+    throw new Unsupported(`this kernel has no ${kind} links`, {
+      cause,
+      remedy: `load its module (modprobe ${kind}), or use another driver`,
+    });
+  }
+}
+
 /** A link that leads nowhere: where the kernel has no dummies, a bridge without ports. */
 function createDummy(host: NetlinkSocket, name: string): void {
   try {

@@ -7,7 +7,14 @@ import {
   reopenResolver,
   writeSysctls,
 } from "./namespace-operations.ts";
-import { enableForwarding, ensureBridge, ensureParent, readHostState, routeLocalnet } from "./network-operations.ts";
+import {
+  enableForwarding,
+  ensureBridge,
+  ensureParent,
+  readHostState,
+  requireLinkKind,
+  routeLocalnet,
+} from "./network-operations.ts";
 import { findPortOwner } from "./port-owner.ts";
 
 /** Everything the worker thread can do; synchronous functions of a context and one structured-clonable argument. */
@@ -26,6 +33,7 @@ export const operations = {
   readHostState,
   releaseNamespace,
   removeLink,
+  requireLinkKind,
   routeLocalnet,
   runNft,
   setDefaultRoutes,

@@ -1,4 +1,5 @@
 import { Filters } from "../../http/filters.ts";
+import { compilePattern } from "../../http/pattern.ts";
 import { defineRoute, ok } from "../../http/route.ts";
 import { encodeVolume } from "../../view/volume.ts";
 import { usedVolumes } from "./used-volumes.ts";
@@ -10,10 +11,12 @@ export const volumeList = defineRoute({
   query: (query) => Filters.from(query, ["dangling", "driver", "label", "label!", "name"]),
   handle: async ({ engine }, { query: filters }) => {
     const dangling = filters.flag("dangling");
+    // Regular expressions, as with Docker.
+    const names = await Promise.all(filters.get("name").map(compilePattern));
     const used = dangling === undefined ? undefined : await usedVolumes(engine);
     const volumes = (await engine.volumes.list()).filter(
       (volume) =>
-        filters.any("name", (name) => volume.name.includes(name)) &&
+        (names.length === 0 || names.some((matches) => matches(volume.name))) &&
         filters.any("driver", (driver) => volume.driver === driver) &&
         filters.labels(volume.labels) &&
         (used === undefined || used.has(volume.name) !== dangling),

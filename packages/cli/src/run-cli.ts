@@ -9,6 +9,7 @@ import { Failure, FlagError } from "./failure.ts";
 import { globalFlags } from "./flags/global-flags.ts";
 import { HelpRequested, parseFlags } from "./flags/parse-flags.ts";
 import { parseHost, resolveInstance } from "./instance.ts";
+import { REFUSED_WORDS } from "./refused-words.ts";
 
 /** Exit status that shells give a program that wrote to a closed pipe. */
 const BROKEN_PIPE = 141;
@@ -130,6 +131,8 @@ async function runEntry(context: Context, { word, rest, within, path }: Call): P
   const entry = find(word, within);
   const parent = `boxship ${path}`.trimEnd();
   if (entry === undefined) {
+    const refused = path === "" ? REFUSED_WORDS.get(word) : undefined;
+    if (refused !== undefined) throw new Failure(`boxship ${word}: ${refused.why}`, { remedy: refused.remedy });
     throw new Failure(
       `boxship: unknown command: ${parent} ${word}\n\n${path === "" ? "" : `Usage:  ${parent}\n\n`}Run '${parent} --help' for more information`,
     );

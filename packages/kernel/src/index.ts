@@ -29,6 +29,7 @@ export * from "./orphans.ts";
 export * from "./overlay-stack.ts";
 export * from "./packet-stream.ts";
 export * from "./peer-credentials.ts";
+export * from "./pending-connections.ts";
 export * from "./pipe.ts";
 export * from "./private-null.ts";
 export * from "./process.ts";

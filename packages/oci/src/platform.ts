@@ -65,6 +65,8 @@ export function hostPlatform(): Platform {
 }
 
 const KNOWN_OS: readonly string[] = ["linux", "windows", "darwin", "freebsd", "netbsd", "openbsd", "solaris", "aix"];
+const KNOWN_ARCHITECTURES: readonly string[] =
+  "386 amd64 arm arm64 loong64 mips mipsle mips64 mips64le ppc64 ppc64le riscv64 s390x wasm".split(" ");
 const COMPONENT = /^[A-Za-z0-9_.-]+$/;
 
 /**
@@ -84,7 +86,12 @@ export function parsePlatform(text: string): Platform {
   if (second === undefined) {
     const isOs = KNOWN_OS.includes(first.toLowerCase()) || first.toLowerCase() === "macos";
     const host = hostPlatform();
-    return normalizePlatform(isOs ? { ...host, os: first } : { os: host.os, architecture: first });
+    const alone = normalizePlatform(isOs ? { ...host, os: first } : { os: host.os, architecture: first });
+    if (isOs || KNOWN_ARCHITECTURES.includes(alone.architecture)) return alone;
+    throw new InvalidArgument(`${JSON.stringify(text)}: unknown operating system or architecture`, {
+      subject: { kind: "platform", name: text },
+      remedy: "write it as os/architecture, for example linux/arm64",
+    });
   }
   return normalizePlatform({ os: first, architecture: second, ...(variant === undefined ? {} : { variant }) });
 }

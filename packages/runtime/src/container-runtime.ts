@@ -11,7 +11,7 @@ import {
   SIGKILL,
 } from "@boxship/kernel";
 import { attachContainer } from "./container/attach.ts";
-import { attachesSettled } from "./container/attach-settled.ts";
+import { AttachQueue } from "./container/attach-queue.ts";
 import { prepareCgroupParent } from "./container/cgroup-parent.ts";
 import { Criu, checkpointContainer } from "./container/checkpoint.ts";
 import { ConmonWatch } from "./container/conmon-end.ts";
@@ -65,8 +65,7 @@ export class ContainerRuntime implements ContainerRuntimeApi {
   readonly #execs: ExecPids;
   readonly #control: ControlFifo;
   readonly #turnstile = new Turnstile();
-  /** How many clients are attached. */
-  readonly #attached = new Map<string, number>();
+  readonly #attachQueue = new AttachQueue();
 
   /** @throws FailedPrecondition conmon or a usable OCI runtime is missing, with the package to install */
   static async open(options: RuntimeOptions): Promise<ContainerRuntime> {
@@ -129,7 +128,6 @@ export class ContainerRuntime implements ContainerRuntimeApi {
 
   async start(id: string): Promise<void> {
     const record = this.#record(id);
-    await attachesSettled(this.#context, id, this.#attached.get(id) ?? 0);
     await namingFullDisk(
       this.#context.layout.runDir,
       startContainer(this.#context, id, record, this.#runtime(record.runtime)),
@@ -196,19 +194,8 @@ export class ContainerRuntime implements ContainerRuntimeApi {
     const record = this.#record(id);
     // conmon may still take connections while it ends.
     if (this.#context.exits.ended(id) !== undefined) throw notRunning(id);
-    const streams = await attachContainer(this.#context.layout, id, record, options);
-    let counted = true;
-    const leave = (): void => {
-      if (counted) this.#countAttached(id, -1);
-      counted = false;
-    };
-    this.#countAttached(id, 1);
-    streams.output.once("end", leave).once("close", leave);
-    const close = (): void => {
-      streams.close();
-      leave();
-    };
-    return { ...streams, close };
+    const attach = () => attachContainer(this.#context.layout, id, record, options);
+    return this.#attachQueue.pass(this.#context, id, attach);
   }
 
   resize(id: string, size: TerminalSize): void {
@@ -229,6 +216,7 @@ export class ContainerRuntime implements ContainerRuntimeApi {
 
   async delete(id: string): Promise<void> {
     await removeContainer(this.#context, id);
+    this.#attachQueue.forget(id);
   }
 
   async reopenLog(id: string): Promise<void> {
@@ -272,12 +260,6 @@ export class ContainerRuntime implements ContainerRuntimeApi {
     const subject = { kind: "runtime", name };
     if (reason !== undefined) throw new FailedPrecondition(`runtime ${name} cannot be used: ${reason}`, { subject });
     throw new InvalidArgument(`unknown or invalid runtime name: ${name}`, { subject });
-  }
-
-  #countAttached(id: string, change: number): void {
-    const count = (this.#attached.get(id) ?? 0) + change;
-    if (count > 0) this.#attached.set(id, count);
-    else this.#attached.delete(id);
   }
 
   /** crun writes a limit of -1 as it stands, which the kernel does not take: such limits are taken away here. */

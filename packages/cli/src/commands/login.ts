@@ -44,8 +44,11 @@ export const command = defineCommand({
       },
     );
     const token = answer.IdentityToken;
-    const helper = await storeAuth(config, { ...auth, ...(token && { password: "", identitytoken: token }) });
-    if (helper === undefined) {
+    const { helper, changed } = await storeAuth(config, {
+      ...auth,
+      ...(token && { password: "", identitytoken: token }),
+    });
+    if (helper === undefined && changed) {
       warn(
         context,
         `\nWARNING! Your credentials are stored unencrypted in '${config.path}'.\nConfigure a credential helper to remove this warning.\n`,

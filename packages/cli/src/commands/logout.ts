@@ -11,6 +11,6 @@ export const command = defineCommand({
   async run(context, { operands: [given] }) {
     const server = serverAddress(given);
     print(context, `Removing login credentials for ${server}`);
-    if (!(await eraseAuth(await context.config(), server))) print(context, `Not logged in to ${server}`);
+    await eraseAuth(await context.config(), server);
   },
 });

@@ -23,10 +23,9 @@ export const command = defineCommand({
     await using client = registryAccess(context, access, target.domain);
     const pushed = await pushList(client, list, target, parseReference);
     for (const { descriptor } of list.images) {
-      print(
-        context,
-        `Pushed ref ${formatReference({ ...target, digest: descriptor.digest }).replace(/:[^:/@]+@/, "@")}`,
-      );
+      const { digest } = descriptor;
+      const pushedAs = formatReference({ ...target, digest }).replace(/:[^:/@]+@/, "@");
+      print(context, `Pushed ref ${pushedAs} with digest: ${digest}`);
     }
     print(context, pushed.digest);
     if (flags.purge) await lists.remove(target);

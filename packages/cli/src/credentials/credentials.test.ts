@@ -47,10 +47,9 @@ test("storing and erasing keeps what else is in the file, private and whole", as
     ".docker/config.json": { psFormat: "{{.ID}}", auths: { "x.example": basic("a:b") }, other: { k: 1 } },
   });
   const path = directory.join(".docker/config.json");
-  equal(
-    await storeAuth(await load(directory), { username: "u", password: "p", serveraddress: "y.example" }),
-    undefined,
-  );
+  const auth = { username: "u", password: "p", serveraddress: "y.example" };
+  deepEqual(await storeAuth(await load(directory), auth), { changed: true });
+  deepEqual(await storeAuth(await load(directory), auth), { changed: false });
   const stored = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
   deepEqual(stored, {
     psFormat: "{{.ID}}",
@@ -90,7 +89,7 @@ test("credential helpers", async () => {
   try {
     equal(await findAuth(await load(directory), "h.example"), undefined);
     const auth = { username: "u", password: "s", serveraddress: "h.example" };
-    equal(await storeAuth(await load(directory), auth), "keeper");
+    deepEqual(await storeAuth(await load(directory), auth), { helper: "keeper", changed: true });
     equal(readFileSync(directory.join(".docker/config.json"), "utf8").includes('"s"'), false);
     deepEqual(await findAuth(await load(directory), "h.example"), auth);
     equal(await eraseAuth(await load(directory), "h.example"), true);

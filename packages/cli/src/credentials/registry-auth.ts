@@ -90,17 +90,24 @@ async function writeConfig(path: string, content: object): Promise<void> {
   }
 }
 
-/** Keeps credentials: in the helper that the file names, otherwise in the file. Returns the helper's name, if any. */
-export async function storeAuth(config: ConfigFile, auth: RegistryAuth): Promise<string | undefined> {
+/** Where credentials are kept: in the helper that the file names, otherwise in the file. */
+export interface StoredWhere {
+  readonly helper?: string;
+  /** They were not there yet. */
+  readonly changed: boolean;
+}
+
+export async function storeAuth(config: ConfigFile, auth: RegistryAuth): Promise<StoredWhere> {
   const { serveraddress: server } = auth;
   const helper = helperFor(config.content, server);
   const auths: Record<string, StoredAuth> = { ...config.content.auths };
   if (helper === undefined) {
     const pair = Buffer.from(`${auth.username ?? ""}:${auth.identitytoken ? "" : (auth.password ?? "")}`);
-    auths[server] = {
-      auth: pair.toString("base64"),
-      ...(auth.identitytoken && { identitytoken: auth.identitytoken }),
-    };
+    const before = auths[server];
+    const { identitytoken } = auth;
+    const kept: StoredAuth = { auth: pair.toString("base64"), ...(identitytoken && { identitytoken }) };
+    if (before?.auth === kept.auth && before?.identitytoken === kept.identitytoken) return { changed: false };
+    auths[server] = kept;
   } else {
     const token = auth.identitytoken;
     const Username = token ? "<token>" : (auth.username ?? "");
@@ -108,7 +115,7 @@ export async function storeAuth(config: ConfigFile, auth: RegistryAuth): Promise
     auths[server] = {};
   }
   await writeConfig(config.path, { ...config.content, auths });
-  return helper;
+  return { ...(helper === undefined ? {} : { helper }), changed: true };
 }
 
 /** Forgets a server's credentials; false when there were none. */

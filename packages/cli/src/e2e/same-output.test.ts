@@ -55,6 +55,8 @@ exec -i web cat < in
 exec -e A=b -w /tmp -u 1:1 web sh -c 'echo $A; pwd; id -u'
 exec web sh -c 'exit 7'
 exec web /nonexistent
+exec -u nosuch web true
+exec -w /nosuch web true
 exec nothere true
 exec first true
 pause web
@@ -182,6 +184,15 @@ exec port ls -d /copied
 logs -f first
 rm -f port
 events --since 0 --until 1 --filter type=nonsense
+run -it --rm busybox true
+run -t --rm busybox tty
+network create -d nonsense net
+network create -d macvlan -o parent=nothere0 net
+network create --subnet 10.99.0.0/33 net
+pull --platform nonsense 127.0.0.1:1/nothere
+images --filter nonsense=1
+logout nothere.example
+system df -v
 images -a --format '{{.Repository}}'
 inspect --format '{{.NoSuchField}}' first
 run --cidfile $DIR/cid --rm busybox true

@@ -1,7 +1,8 @@
 import type { ListedContainer } from "./container-row.ts";
+import { shortId } from "./image-name.ts";
 import type { ListedImage } from "./image-row.ts";
 import type { RowType } from "./row.ts";
-import { humanSize } from "./units.ts";
+import { humanDuration, humanSize } from "./units.ts";
 import type { ListedVolume } from "./volume-row.ts";
 
 /** What `GET /system/df` says. */
@@ -10,7 +11,20 @@ export interface DiskUsage {
   readonly Images: readonly ListedImage[] | null;
   readonly Containers: readonly ListedContainer[] | null;
   readonly Volumes: readonly ListedVolume[] | null;
-  readonly BuildCache?: readonly { readonly Size: number; readonly InUse: boolean; readonly Shared: boolean }[] | null;
+  readonly BuildCache?: readonly ListedCache[] | null;
+}
+
+/** A record of the build cache as the engine lists it. */
+export interface ListedCache {
+  readonly ID: string;
+  readonly Type: string;
+  readonly Description: string;
+  readonly Size: number;
+  readonly InUse: boolean;
+  readonly Shared: boolean;
+  readonly CreatedAt: string;
+  readonly LastUsedAt: string | null;
+  readonly UsageCount: number;
 }
 
 /** One line of the summary. */
@@ -65,7 +79,7 @@ function volumeLine({ Volumes }: DiskUsage): UsageLine {
   };
 }
 
-function cacheLine({ BuildCache }: DiskUsage): UsageLine {
+export function cacheLine({ BuildCache }: DiskUsage): UsageLine {
   const own = (BuildCache ?? []).filter(({ Shared }) => !Shared);
   const size = sum(own.map(({ Size }) => Size));
   const used = sum(own.filter(({ InUse }) => InUse).map(({ Size }) => Size));
@@ -91,3 +105,26 @@ export const usageRow: RowType<UsageLine> = {
     Type: { header: "TYPE", value: ({ type }) => type },
   },
 };
+
+export const cacheRow: RowType<ListedCache> = {
+  goName: "formatter.buildCacheContext",
+  columns: {
+    CacheType: { header: "CACHE TYPE", value: ({ Type }) => Type },
+    CreatedSince: { header: "CREATED", value: ({ CreatedAt }, { now }) => since(CreatedAt, now) },
+    Description: { header: "DESCRIPTION", value: ({ Description }) => Description },
+    ID: {
+      header: "CACHE ID",
+      value: ({ ID, InUse }, { truncate }) => `${truncate ? shortId(ID) : ID}${InUse ? "*" : ""}`,
+    },
+    InUse: { header: "IN USE", value: ({ InUse }) => String(InUse) },
+    LastUsedSince: {
+      header: "LAST USED",
+      value: ({ LastUsedAt }, { now }) => (LastUsedAt === null ? "" : since(LastUsedAt, now)),
+    },
+    Shared: { header: "SHARED", value: ({ Shared }) => String(Shared) },
+    Size: { header: "SIZE", value: ({ Size }) => humanSize(Size, 3) },
+    UsageCount: { header: "USAGE", value: ({ UsageCount }) => String(UsageCount) },
+  },
+};
+
+const since = (time: string, now: number): string => `${humanDuration(now - Date.parse(time))} ago`;

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { text as readText } from "node:stream/consumers";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { FailedPrecondition } from "@boxship/base";
+import { FailedPrecondition, InvalidArgument } from "@boxship/base";
 import { type OutputFrame, StartFailed } from "@boxship/engine";
 import { WebSocket } from "ws";
 import { noSuchContainer, scriptedEngine, scriptedSession } from "../testing/scripted-engine.ts";
@@ -103,19 +103,27 @@ test("an error before the stream is an ordinary answer, with and without an upgr
 });
 
 test("a command that cannot be started is told in the stream; other failures have a status", async () => {
-  const failures = [new StartFailed('exec "nope" failed', 127), new FailedPrecondition("container is paused")];
+  const failures = [
+    new StartFailed('exec "nope" failed', 127),
+    new InvalidArgument("no such user"),
+    new FailedPrecondition("container is paused"),
+    new InvalidArgument("no such user"),
+  ];
   await using served = await serve(
     scriptedEngine({ execs: { start: () => Promise.reject(failures.shift() ?? new Error()) } }),
   );
-  const run = async () => {
+  const run = async (upgrade = UPGRADE) => {
     const socket = await served.connect();
-    socket.write(head("/v1.41/exec/e1/start", `${UPGRADE}Content-Type: application/json\r\n`, "{}"));
+    socket.write(head("/v1.41/exec/e1/start", `${upgrade}Content-Type: application/json\r\n`, "{}"));
     const bytes = await readToEnd(socket);
     socket.destroy();
     return bytes.toString("latin1");
   };
   assert.match(await run(), /^HTTP\/1\.1 101 [^]*exec "nope" failed: executable file not found in \$PATH\r\n$/);
+  assert.match(await run(), /^HTTP\/1\.1 101 [^]*no such user\r\n$/);
   assert.match(await run(), /^HTTP\/1\.1 409 [^]*"container is paused"/);
+  // Who does not ask for an upgrade can read a status.
+  assert.match(await run("Connection: close\r\n"), /^HTTP\/1\.1 400 [^]*"no such user"/);
 });
 
 test("a reader that is behind stops the process's output, and nothing is lost", async () => {

@@ -12,7 +12,7 @@ import {
 } from "./message.ts";
 
 /** Families of `socket(AF_NETLINK, …)`. */
-export const NetlinkProtocol = { Route: 0, Netfilter: 12 } as const;
+export const NetlinkProtocol = { Route: 0, SocketDiagnosis: 4, Netfilter: 12 } as const;
 
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;

@@ -31,12 +31,14 @@ export function planNetwork(options: CreateNetworkOptions): NetworkPlan {
   const driver = DRIVERS.find((candidate) => candidate === (options.driver ?? "bridge"));
   if (driver === undefined) {
     throw new NotFound(`plugin ${JSON.stringify(options.driver)} not found: there is no such network driver`, {
-      subject,
+      subject: { kind: "network driver", name: options.driver ?? "" },
       remedy: `use one of ${DRIVERS.join(", ")}`,
     });
   }
   if (ipam.driver !== undefined && ipam.driver !== "" && ipam.driver !== "default") {
-    throw new NotFound(`plugin ${JSON.stringify(ipam.driver)} not found: there is no such IPAM driver`, { subject });
+    throw new NotFound(`plugin ${JSON.stringify(ipam.driver)} not found: there is no such IPAM driver`, {
+      subject: { kind: "IPAM driver", name: ipam.driver },
+    });
   }
   const [option] = Object.keys(ipam.options ?? {});
   if (option !== undefined) throw new InvalidArgument(`the default IPAM driver has no option ${option}`, { subject });

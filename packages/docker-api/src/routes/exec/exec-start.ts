@@ -1,4 +1,4 @@
-import { InvalidArgument } from "@boxship/base";
+import { BoxshipError, InvalidArgument } from "@boxship/base";
 import { StartFailed, type StreamSession } from "@boxship/engine";
 import type { ApiCall } from "../../http/call.ts";
 import { messageOf } from "../../http/error-mapper.ts";
@@ -32,7 +32,7 @@ async function startAttached(call: ApiCall, id: string, { tty = false, consoleSi
   try {
     session = await call.engine.execs.start(id, { tty, ...(isKnownSize(consoleSize) ? { consoleSize } : {}) });
   } catch (error) {
-    if (!(error instanceof StartFailed)) throw error;
+    if (!belongsInStream(call, error)) throw error;
     reportInStream(call, error, tty);
     return;
   }
@@ -44,11 +44,20 @@ async function startAttached(call: ApiCall, id: string, { tty = false, consoleSi
   await pumpSession(session, socket, call.signal);
 }
 
+/** The exec or its container is not there, or not in a state for it: then nothing was begun. */
+const OF_STATE: ReadonlySet<string> = new Set(["NotFound", "Conflict", "FailedPrecondition"]);
+
 /**
  * A command that cannot be started is told in the stream, and its status (126, 127) by an inspect of the exec: that is
- * where clients look for both.
+ * where clients look for both. Those that ask for an upgrade show nothing of any other answer; without one, who the user
+ * is or where the command should run is refused with a status.
  */
-function reportInStream(call: ApiCall, error: StartFailed, tty: boolean): void {
+function belongsInStream(call: ApiCall, error: unknown): error is BoxshipError {
+  if (error instanceof StartFailed) return true;
+  return call.upgraded && error instanceof BoxshipError && !OF_STATE.has(error.code);
+}
+
+function reportInStream(call: ApiCall, error: BoxshipError, tty: boolean): void {
   const socket = call.hijack(streamType(tty, call.version));
   const line = Buffer.from(`${messageOf(error)}\r\n`);
   if (!tty) socket.write(frameHeader("stdout", line.length));

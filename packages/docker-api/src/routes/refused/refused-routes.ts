@@ -67,7 +67,7 @@ const REFUSALS: readonly Refusal[] = [
     subject: "swarm mode",
     reason: "nodes join a Boxship cluster, which speaks the Kubernetes API",
   },
-  { verbs: PLUGIN_VERBS, subject: "managed plugins", reason: "drivers are built into the engine" },
+  { verbs: PLUGIN_VERBS, subject: "the management of plugins", reason: "drivers are built into the engine" },
 ];
 
 function refuse([method, path, minVersion = 24]: Verb, note: string, error: () => Error): Route {

@@ -26,7 +26,12 @@ export function delegatedGroup(name: string, uid: number): DelegatedGroup {
   return {
     path,
     controllers: words(join(path, "cgroup.controllers")),
-    [Symbol.asyncDispose]: () => tree.open(`/${name}`).delete(),
+    async [Symbol.asyncDispose]() {
+      const group = tree.open(`/${name}`);
+      // What was killed a moment ago may take another to be gone.
+      await group.killAll();
+      await group.delete();
+    },
   };
 }
 

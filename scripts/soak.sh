@@ -3,7 +3,7 @@
 # that, a registry is killed a hundred times while it is pushed to, pulled from and collected, and must lose nothing, and
 # the engine fifty times while it builds; ten images of real size are built from the distribution's packages, and one in a
 # container of Docker; a layer of 4 GB goes along every path between registries, layouts and archives, and no command may
-# need more memory for it than for a small one (20 GB of disk).
+# need more memory for it than for a small one (20 GB of disk); contexts of 200,000 files come through every door.
 #
 # It runs in a network and a mount namespace of its own, as the benchmarks do.
 set -eu
@@ -16,6 +16,8 @@ export PATH
 BOXSHIP_KILL_ROUNDS=100 node --disable-warning=ExperimentalWarning --test packages/registry/src/crash.test.ts
 BOXSHIP_REAL_IMAGES=1 node --disable-warning=ExperimentalWarning --test packages/build/src/e2e/real-images.test.ts \
   packages/cli/src/e2e/unprivileged.test.ts
+BOXSHIP_TEST_FILES=200000 node --disable-warning=ExperimentalWarning --test --test-name-pattern='200000 files' \
+  packages/cli/src/e2e/build-contexts.test.ts
 BOXSHIP_TEST_KILLS=50 node --disable-warning=ExperimentalWarning --test packages/build/src/e2e/crash.test.ts
 node --disable-warning=ExperimentalWarning bench/soak-large.ts
 exec unshare --net --mount sh -c 'ip link set lo up && exec "$@"' sh \

@@ -60,6 +60,17 @@ const stringCodec: Codec<string> = {
   read: (reader) => reader.string(),
   write: (writer, value) => void writer.string(value),
 };
+/** Bytes that need not be text, each as one char: names of files. */
+const latin1Codec: Codec<string> = {
+  wireType: WireType.LengthDelimited,
+  isDefault: (value) => value === "",
+  initial: () => "",
+  read: (reader) => {
+    const { buffer, byteOffset, length } = reader.bytes();
+    return Buffer.from(buffer, byteOffset, length).toString("latin1");
+  },
+  write: (writer, value) => void writer.bytes(Buffer.from(value, "latin1")),
+};
 const NO_BYTES = new Uint8Array(0);
 const bytesCodec: Codec<Uint8Array> = {
   wireType: WireType.LengthDelimited,
@@ -218,6 +229,8 @@ const nested = <Value>(id: number, type: MessageType<Value>): Field<Value | unde
 /** The kinds of field; each takes the field's number. */
 export const field = {
   string: single(stringCodec),
+  /** A string on the wire that need not be UTF-8: each char is one byte. */
+  latin1: single(latin1Codec),
   bytes: single(bytesCodec),
   bool: single(boolCodec),
   /** Enumerations, too. */

@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { Readable } from "node:stream";
+import { errorMessage } from "@boxship/base/errors";
+import { Failure } from "../failure.ts";
 import type { Endpoint } from "../instance.ts";
 import { type ResponseHead, ResponseParser } from "./response-parser.ts";
 
@@ -51,8 +53,8 @@ export class Connection implements Disposable {
   async send(request: WireRequest, onFree: () => void): Promise<WireResponse> {
     const answer = receive(this.socket, request.method === "HEAD", onFree);
     // The engine may refuse, and close, before it has read everything: its answer counts, not our broken pipe.
-    const sent = this.#write(request);
-    sent.catch(() => {});
+    // What cannot be read here ends the exchange: without the rest of the body no answer would come.
+    this.#write(request).catch((error: unknown) => this.socket.destroy(unreadable(error)));
     return answer;
   }
 
@@ -78,6 +80,11 @@ export class Connection implements Disposable {
     }
     socket.write("0\r\n\r\n");
   }
+}
+
+function unreadable(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  return new Failure(`cannot read what is to be sent: ${errorMessage(error)}`, { cause: error });
 }
 
 /** Room for more, or nobody left to write to. */

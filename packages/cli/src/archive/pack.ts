@@ -1,13 +1,13 @@
 import { createReadStream, type Stats } from "node:fs";
 import { lstat, readdir, readlink, realpath } from "node:fs/promises";
 import { join } from "node:path";
-import { bytesOf, type TarEntryInit, type TarInput, tarEntry } from "@boxship/oci/tar";
+import { type ByteString, bytesOf, type TarEntryInit, type TarInput, tarEntry } from "@boxship/oci/tar";
 import { Failure } from "../failure.ts";
 import { type CopyPlan, renameEntry } from "./copy-plan.ts";
 import { splitPath } from "./paths.ts";
 
 /** Files that are archived already, by device and inode: the next name of one is a link to the first. */
-export type Seen = Map<string, string>;
+export type Seen = Map<string, ByteString>;
 
 function entryType(stats: Stats): TarEntryInit["type"] | undefined {
   if (stats.isFile()) return "file";
@@ -29,8 +29,8 @@ function deviceNumbers(rdev: number) {
 
 /** One member; undefined for a socket. */
 export async function describeEntry(
-  path: string,
-  name: string,
+  path: string | Buffer,
+  name: ByteString,
   stats: Stats,
   seen: Seen,
 ): Promise<TarInput | undefined> {
@@ -38,14 +38,16 @@ export async function describeEntry(
   // A socket means nothing without the process that listens on it.
   if (type === undefined) return undefined;
   const common = {
-    name: bytesOf(name),
+    name,
     mode: stats.mode & 0o7777,
     uid: stats.uid,
     gid: stats.gid,
     mtime: Math.floor(stats.mtimeMs / 1000),
   };
   if (type === "symlink") {
-    return { entry: tarEntry({ ...common, type, linkName: bytesOf(await readlink(path)) }) };
+    return {
+      entry: tarEntry({ ...common, type, linkName: (await readlink(path, { encoding: "latin1" })) as ByteString }),
+    };
   }
   if (type === "character" || type === "block") {
     return { entry: tarEntry({ ...common, type, ...deviceNumbers(stats.rdev) }) };
@@ -53,7 +55,7 @@ export async function describeEntry(
   if (type !== "file") return { entry: tarEntry({ ...common, type }) };
   const identity = `${stats.dev}:${stats.ino}`;
   const first = seen.get(identity);
-  if (first !== undefined) return { entry: tarEntry({ ...common, type: "link", linkName: bytesOf(first) }) };
+  if (first !== undefined) return { entry: tarEntry({ ...common, type: "link", linkName: first }) };
   if (stats.nlink > 1) seen.set(identity, name);
   const { size } = stats;
   const entry = tarEntry({ ...common, type, size });
@@ -63,7 +65,7 @@ export async function describeEntry(
 
 async function* walk(path: string, name: string, plan: CopyPlan, seen: Seen): AsyncGenerator<TarInput> {
   const stats = await lstat(path);
-  const input = await describeEntry(path, renameEntry(name, plan), stats, seen);
+  const input = await describeEntry(path, bytesOf(renameEntry(name, plan)), stats, seen);
   if (input !== undefined) yield input;
   if (!stats.isDirectory()) return;
   for (const child of (await readdir(path)).toSorted()) yield* walk(join(path, child), `${name}/${child}`, plan, seen);

@@ -1,16 +1,18 @@
 import { lstat, readdir } from "node:fs/promises";
-import { join } from "node:path";
 import { IgnoreRules, type ParentMatch } from "@boxship/build/ignore";
-import type { TarInput } from "@boxship/oci/tar";
+import { type ByteString, byteSlice, bytesOf, type TarInput } from "@boxship/oci/tar";
 import { describeEntry, type Seen } from "../archive/pack.ts";
+
+const SLASH = Buffer.from("/");
 
 /** Where a walk is. */
 interface At {
-  readonly path: string;
-  /** Below the context's root. */
+  /** Names are bytes, and need not be text. */
+  readonly path: Buffer;
+  /** Below the context's root; as text, for the rules. */
   readonly below: string;
   /** In the archive. */
-  readonly name: string;
+  readonly name: ByteString;
   readonly above: ParentMatch | undefined;
 }
 
@@ -27,14 +29,18 @@ export async function* packContext(
   patterns: readonly string[],
   below = "",
 ): AsyncGenerator<TarInput> {
-  yield* walk({ path: root, below, name: prefix, above: undefined }, new IgnoreRules(patterns), new Map());
+  yield* walk(
+    { path: Buffer.from(root), below, name: bytesOf(prefix), above: undefined },
+    new IgnoreRules(patterns),
+    new Map(),
+  );
 }
 
 async function* walk(at: At, rules: IgnoreRules, seen: Seen): AsyncGenerator<TarInput> {
-  for (const child of (await readdir(at.path)).toSorted()) {
-    const path = join(at.path, child);
-    const below = at.below === "" ? child : `${at.below}/${child}`;
-    const name = `${at.name}/${child}`;
+  for (const child of (await readdir(at.path, { encoding: "buffer" })).toSorted(Buffer.compare)) {
+    const path = Buffer.concat([at.path, SLASH, child]);
+    const below = at.below === "" ? child.toString() : `${at.below}/${child.toString()}`;
+    const name = `${at.name}/${byteSlice(child, 0, child.length)}` as ByteString;
     const { ignored, matches } = rules.match(below, at.above);
     const stats = await lstat(path);
     const isDirectory = stats.isDirectory();

@@ -4,7 +4,7 @@ import { basename, join, relative, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { systemCode } from "@boxship/base/errors";
 import { IgnoreRules, readIgnoreFile } from "@boxship/build/ignore";
-import { type TarInput, writeTar } from "@boxship/oci/tar";
+import { bytesOf, type TarInput, writeTar } from "@boxship/oci/tar";
 import { describeEntry } from "../archive/pack.ts";
 import { packContext } from "../build/pack-context.ts";
 import { print } from "../context.ts";
@@ -141,7 +141,7 @@ async function* members(
   for (const { path, prefix, isDirectory } of sources) {
     const below = relative(root, path);
     if (patterns.length > 0 && !isDirectory && rules.ignores(below)) continue;
-    const entry = await describeEntry(path, `main/${prefix}`, await lstat(path), new Map());
+    const entry = await describeEntry(path, bytesOf(`main/${prefix}`), await lstat(path), new Map());
     if (entry !== undefined) yield { ...entry, entry: { ...entry.entry, uid: 0, gid: 0 } };
     if (isDirectory) yield* packContext(path, `main/${prefix}`, patterns, below);
   }

@@ -10,7 +10,6 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
-import { join } from "node:path";
 import { FailedPrecondition, InvalidArgument, ResourceExhausted, systemCode } from "@boxship/base/errors";
 import { type ValueOf } from "@boxship/grpc";
 import {
@@ -28,16 +27,19 @@ import {
 } from "@boxship/kernel";
 import { Packet, PacketType, type Stat } from "../wire/fsutil.ts";
 import { fileKind, unixMode } from "./file-mode.ts";
+import { type FilePath, latin1Text, pathIn } from "./latin1.ts";
 
 type FileStat = ValueOf<typeof Stat>;
 
 /** A file whose data was asked for. */
 interface Wanted {
-  readonly path: string;
+  readonly path: FilePath;
   readonly stat: FileStat;
   descriptor: number | undefined;
   received: number;
 }
+
+const REMOVE = { recursive: true, force: true } as const;
 
 /** What a file may have grown by since it was listed. */
 const GROWTH_BYTES = 64 << 20;
@@ -69,9 +71,9 @@ export class TreeReceiver {
   readonly #listed = new Map<string, Set<string>>([["", new Set()]]);
   /** Directories that were made just now: nothing can be in them. */
   readonly #fresh = new Set<string>();
-  readonly #directories: { readonly path: string; readonly time: bigint }[] = [];
+  readonly #directories: { readonly path: FilePath; readonly time: bigint }[] = [];
   /** Hard links; made at the end, when what they repeat is there. */
-  readonly #links: { readonly path: string; readonly first: string }[] = [];
+  readonly #links: { readonly path: FilePath; readonly first: FilePath }[] = [];
   readonly #wanted = new Map<number, Wanted>();
   #next = 0;
   #complete = false;
@@ -131,7 +133,7 @@ export class TreeReceiver {
     const id = this.#next++;
     const { directory, name, fresh } = this.#place(stat.path);
     directory.add(name);
-    const path = join(this.#root, stat.path);
+    const path = pathIn(this.#root, stat.path);
     const mode = unixMode(stat.mode);
     const kind = fileKind(mode);
     if (kind === "directory") this.#listed.set(stat.path, new Set());
@@ -164,7 +166,7 @@ export class TreeReceiver {
   }
 
   /** @returns whether it was not there */
-  #makeDirectory(path: string, stat: FileStat, mode: number, before: FileStatus | undefined): boolean {
+  #makeDirectory(path: FilePath, stat: FileStat, mode: number, before: FileStatus | undefined): boolean {
     const made = before === undefined || fileKind(before.mode) !== "directory";
     if (made) {
       if (before !== undefined) unlinkSync(path);
@@ -176,10 +178,10 @@ export class TreeReceiver {
     return made;
   }
 
-  #make(path: string, stat: FileStat, mode: number, id: number): void {
+  #make(path: FilePath, stat: FileStat, mode: number, id: number): void {
     const kind = fileKind(mode);
     if (kind === "file" && stat.linkname !== "") {
-      this.#links.push({ path, first: join(this.#root, this.#earlier(stat.linkname, stat.path)) });
+      this.#links.push({ path, first: pathIn(this.#root, this.#earlier(stat.linkname, stat.path)) });
       return;
     }
     if (kind === "file") {
@@ -189,7 +191,7 @@ export class TreeReceiver {
     }
     if (kind === "symlink") {
       if (stat.linkname.includes("\0")) throw new InvalidArgument(`link ${shown(stat.path)} leads to a zero byte`);
-      symlinkSync(stat.linkname, path);
+      symlinkSync(Buffer.from(stat.linkname, "latin1"), path);
     } else mknodat(CurrentDirectory, path, mode, deviceOf(stat));
     applyMetadata(path, stat, mode);
     utimensat(CurrentDirectory, path, { mtime: stat.modTime });
@@ -234,9 +236,10 @@ export class TreeReceiver {
     this.#finishing = true;
     for (const { path, first } of this.#links) linkSync(first, path);
     for (const [path, names] of this.#listed) {
-      const directory = join(this.#root, path);
-      for (const name of readdirSync(directory))
-        if (!names.has(name)) rmSync(join(directory, name), { recursive: true, force: true });
+      const directory = pathIn(this.#root, path);
+      for (const name of readdirSync(directory, "latin1")) {
+        if (!names.has(name)) rmSync(pathIn(this.#root, path === "" ? name : `${path}/${name}`), REMOVE);
+      }
     }
     for (const { path, time } of this.#directories) utimensat(CurrentDirectory, path, { mtime: time });
     this.#send(Packet.encode({ type: PacketType.finish }));
@@ -273,7 +276,7 @@ function told(path: string, work: () => void): void {
 
 /** A path in a message, however long it is. */
 function shown(path: string): string {
-  return JSON.stringify(path.length > 200 ? `${path.slice(0, 200)}…` : path);
+  return JSON.stringify(path.length > 200 ? `${latin1Text(path.slice(0, 200))}…` : latin1Text(path));
 }
 
 function deviceOf({ path, devMajor: major, devMinor: minor }: FileStat): bigint {
@@ -282,7 +285,7 @@ function deviceOf({ path, devMajor: major, devMinor: minor }: FileStat): bigint 
   throw new InvalidArgument(`${shown(path)} is a device with numbers that there are not: ${major}:${minor}`);
 }
 
-function statusOf(path: string): FileStatus | undefined {
+function statusOf(path: FilePath): FileStatus | undefined {
   try {
     return statx(CurrentDirectory, path);
   } catch (error) {
@@ -292,7 +295,7 @@ function statusOf(path: string): FileStatus | undefined {
   }
 }
 
-function isSame(path: string, before: FileStatus, stat: FileStat, mode: number): boolean {
+function isSame(path: FilePath, before: FileStatus, stat: FileStat, mode: number): boolean {
   if (before.mode !== mode && fileKind(mode) !== "symlink") return false;
   if (before.uid !== stat.uid || before.gid !== stat.gid) return false;
   switch (fileKind(mode)) {
@@ -300,13 +303,13 @@ function isSame(path: string, before: FileStatus, stat: FileStat, mode: number):
       // A hard link's time is that of its first name; two names of one file here may be two files by now.
       return stat.linkname === "" && before.links === 1 && before.size === stat.size && before.mtime === stat.modTime;
     case "symlink":
-      return fileKind(before.mode) === "symlink" && readlinkSync(path) === stat.linkname;
+      return fileKind(before.mode) === "symlink" && readlinkSync(path, "latin1") === stat.linkname;
     default:
       return before.rdev.major === stat.devMajor && before.rdev.minor === stat.devMinor;
   }
 }
 
-function applyMetadata(path: string, stat: FileStat, mode: number, descriptor?: number): void {
+function applyMetadata(path: FilePath, stat: FileStat, mode: number, descriptor?: number): void {
   if (stat.uid !== 0 || stat.gid !== 0) fchownat(CurrentDirectory, path, stat.uid, stat.gid);
   if (descriptor !== undefined) fchmod(descriptor, mode & 0o7777);
   else if (fileKind(mode) !== "symlink") fchmodat(CurrentDirectory, path, mode & 0o7777);

@@ -1,9 +1,9 @@
 import { closeSync, openSync, readdirSync, readlinkSync, readSync } from "node:fs";
-import { join } from "node:path";
 import { FailedPrecondition, InvalidArgument } from "@boxship/base/errors";
 import { CurrentDirectory, type FileStatus, lgetxattr, llistxattr, statx } from "@boxship/kernel";
 import { Packet, PacketType } from "../wire/fsutil.ts";
 import { fileKind, goMode } from "./file-mode.ts";
+import { type FilePath, pathIn } from "./latin1.ts";
 
 /** How much of a file is in one packet. */
 const PIECE_BYTES = 32 << 10;
@@ -13,8 +13,8 @@ const PIECE_BYTES = 32 << 10;
  * Synchronous: it runs in a worker, and gives packets one at a time, at the pace of who takes them.
  */
 export class TreeSender {
-  readonly #files = new Map<number, string>();
-  readonly #requested: string[] = [];
+  readonly #files = new Map<number, FilePath>();
+  readonly #requested: FilePath[] = [];
   readonly #ids: number[] = [];
   readonly #listing: Generator<Uint8Array>;
   #sending: { readonly id: number; readonly descriptor: number } | undefined;
@@ -96,7 +96,7 @@ export class TreeSender {
   }
 
   *#walk(
-    directory: string,
+    directory: FilePath,
     prefix: string,
     counter: { next: number },
     links: Map<string, string>,
@@ -104,8 +104,8 @@ export class TreeSender {
     // The receiver wants a directory's entries in byte order.
     const names = readdirSync(directory, "buffer").sort((a, b) => Buffer.compare(a, b));
     for (const bytes of names) {
-      const name = bytes.toString("utf8");
-      const path = join(directory, name);
+      const name = bytes.toString("latin1");
+      const path = pathIn(directory, name);
       const status = statx(CurrentDirectory, path);
       const kind = fileKind(status.mode);
       if (kind === "socket") continue;
@@ -117,7 +117,7 @@ export class TreeSender {
     }
   }
 
-  #stat(path: string, name: string, status: FileStatus, counter: { next: number }, link: string): Uint8Array {
+  #stat(path: FilePath, name: string, status: FileStatus, counter: { next: number }, link: string): Uint8Array {
     const kind = fileKind(status.mode);
     const id = counter.next++;
     if (kind === "file") this.#files.set(id, path);
@@ -130,7 +130,7 @@ export class TreeSender {
         gid: status.gid,
         size: kind === "file" ? status.size : 0,
         modTime: status.mtime,
-        linkname: kind === "symlink" ? readlinkSync(path) : link,
+        linkname: kind === "symlink" ? readlinkSync(path, "latin1") : link,
         devMajor: kind === "special" ? status.rdev.major : 0,
         devMinor: kind === "special" ? status.rdev.minor : 0,
         xattrs: kind === "symlink" ? {} : attributesOf(path),
@@ -139,7 +139,7 @@ export class TreeSender {
   }
 }
 
-function attributesOf(path: string): Record<string, Uint8Array> {
+function attributesOf(path: FilePath): Record<string, Uint8Array> {
   const attributes: Record<string, Uint8Array> = {};
   for (const name of llistxattr(path)) {
     const value = lgetxattr(path, name);

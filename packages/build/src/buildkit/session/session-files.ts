@@ -1,6 +1,7 @@
 import { FailedPrecondition, InvalidArgument, Unsupported } from "@boxship/base";
 import { type Metadata } from "@boxship/grpc";
 import { fileKind, unixMode } from "../files/file-mode.ts";
+import { latin1Text } from "../files/latin1.ts";
 import { PacketType } from "../wire/fsutil.ts";
 import { FileSync } from "../wire/session.ts";
 import type { ClientSession } from "./client-session.ts";
@@ -72,7 +73,8 @@ export async function readSessionFiles(
           listed = true;
           break;
         }
-        const { path, mode, size, linkname } = packet.stat;
+        const { mode, size } = packet.stat;
+        const [path, linkname] = [latin1Text(packet.stat.path), latin1Text(packet.stat.linkname)];
         const kind = fileKind(unixMode(mode));
         const id = next++;
         if (next > MAX_LISTED) throw new InvalidArgument(`the client lists more files than were asked for: ${next}`);

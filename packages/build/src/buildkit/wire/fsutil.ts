@@ -2,7 +2,8 @@ import { field, message } from "@boxship/grpc";
 
 /** One file, as both sides of a synchronisation describe it. */
 export const Stat = message("Stat", {
-  path: field.string(1),
+  /** Names are bytes: each char is one. */
+  path: field.latin1(1),
   /** Go's `os.FileMode`: permissions below, kinds in the upper bits. */
   mode: field.uint32(2),
   uid: field.uint32(3),
@@ -11,7 +12,7 @@ export const Stat = message("Stat", {
   /** Nanoseconds since the epoch. */
   modTime: field.big(6),
   /** Target of a symbolic link, or the first name of a hard link. */
-  linkname: field.string(7),
+  linkname: field.latin1(7),
   devMajor: field.int64(8),
   devMinor: field.int64(9),
   xattrs: field.bytesMap(10),

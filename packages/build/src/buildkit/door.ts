@@ -69,7 +69,7 @@ export function openBuildkitDoor(options: BuildkitDoorOptions): BuildkitDoor {
   const { solver, directory, clock, logger } = options;
   const sessions = new SessionManager();
   const contexts = new ContextStore({ directory: join(directory, "contexts"), clock });
-  const history = new HistoryStore({ directory: join(directory, "history"), clock });
+  const history = new HistoryStore({ directory: join(directory, "history"), clock, logger });
   const cache = new WholeCache(solver.cache, contexts);
   const jobs = new JobRegistry();
   const worker = () => workerRecord(options);

@@ -72,7 +72,7 @@ async function run(
     limits: session.request.ulimits ?? [],
     mounts: mounts === undefined ? undefined : [...host, ...mounts],
   };
-  return await execute(session, command, request, isolation);
+  return await execute(session, command, request, isolation, parts.secrets);
 }
 
 async function execute(
@@ -80,10 +80,11 @@ async function execute(
   command: Command,
   request: InRootRequest,
   isolation: Isolation,
+  secrets: readonly Buffer[],
 ): Promise<CommandResult> {
   using stdout = pipe();
   using stderr = pipe();
-  const output = new OutputTail(session, command.vertex);
+  const output = new OutputTail(session, command.vertex, secrets);
   session.signal.throwIfAborted();
   const network = command.network === "none" ? { network: "none" as const } : {};
   const { child, failure } = await startInRoot(
@@ -107,6 +108,7 @@ async function execute(
     // They may hold the outputs open.
     await killStrays();
     await reading;
+    await output.end();
     const failed = await failure;
     if (failed !== undefined) {
       if (failed.exitCode !== undefined) throw new StartError(failed.message, failed.exitCode);

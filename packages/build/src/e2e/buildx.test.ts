@@ -168,6 +168,18 @@ describe("docker buildx builds with the engine", { skip: buildx ? false : "build
       Dockerfile: "FROM busybox\nRUN --mount=type=secret,id=none,required=true true\n",
     });
     assert.match(await fails(["build", required]), /secret/);
+    // A command may tell what it was told.
+    const telling = context("telling", {
+      Dockerfile:
+        "FROM busybox\nRUN --mount=type=secret,id=s,env=TOKEN set -x; cat /run/secrets/s; echo $TOKEN >&2; exit 3\n",
+    });
+    const secret = ["--secret", `id=s,src=${work.join("secret")}`];
+    const told = await fails(["build", "--progress", "plain", ...secret, telling]);
+    assert.match(told, /\*\*\*/);
+    assert.ok(!told.includes(SECRET));
+    const provenance = ["--provenance=mode=max", "-o", `type=oci,dest=${work.join("secrets.tar")}`];
+    await ok(["build", ...provenance, ...secret, directory]);
+    assert.ok(!readFileSync(work.join("secrets.tar")).includes(SECRET));
     // Layers, records, caches, history and logs: all that the engine has.
     for (const place of [boxship.root, boxship.runDir, dirname(boxship.log)]) {
       const found = await runProgram(["grep", "-rlaF", "--devices=skip", "--exclude-dir=netns", SECRET, place]);

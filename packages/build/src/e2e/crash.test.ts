@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -63,10 +73,16 @@ test("a build that fills the disk fails, leaves nothing, and the next one works"
   await using boxship = await startBoxship({ root: join(disk, "root") });
   const env = { DOCKER_HOST: `unix://${boxship.socketPath}`, DOCKER_BUILDKIT: "0" };
   await boxship.client.call("POST", "/boxship/images/bootstrap?kind=busybox");
+  mkdirSync(directory.join("context"), { recursive: true });
   const build = async (file: string, ...flags: readonly string[]) => {
-    mkdirSync(directory.join("context"), { recursive: true });
     writeFileSync(directory.join("context/Dockerfile"), file);
     return await runProgram(["/usr/bin/docker", "build", ...flags, directory.join("context")], { env });
+  };
+  const current = dockerCli(boxship.socketPath);
+  const hasBuildx = current !== undefined && (await current(["buildx", "version"])).status === 0;
+  const buildx = (file: string) => {
+    writeFileSync(directory.join("context/Dockerfile"), file);
+    return current?.(["buildx", "build", "--progress=plain", directory.join("context")]) ?? Promise.reject(new Error());
   };
   const small = "FROM busybox\nRUN echo small > /small\n";
   // Once with a command that fails, once with one whose layer does not fit.
@@ -75,6 +91,24 @@ test("a build that fills the disk fails, leaves nothing, and the next one works"
     assert.notEqual(full.status, 0, full.stdout);
     assert.match(full.stdout + full.stderr, /returned a non-zero code|[Nn]o space left/);
     assert.deepEqual(leftovers(boxship.root, boxship.runDir), []);
+    if (!hasBuildx) continue;
+    const through = await buildx(`${small}RUN ${line}\n`);
+    assert.notEqual(through.status, 0);
+    assert.match(through.stderr, /failed to solve: (?:process .* did not complete|.*no space left)/i);
+    assert.deepEqual(leftovers(boxship.root, boxship.runDir), []);
+  }
+  if (hasBuildx) {
+    // A context that does not fit leaves nothing of it; a disk without a byte fails no build that needs none.
+    writeFileSync(directory.join("context/large"), Buffer.alloc(26 << 20));
+    const full = await buildx("FROM busybox\nCOPY large /\n");
+    rmSync(directory.join("context/large"));
+    assert.match(full.stderr, /failed to solve: no space left on device for the client's files/);
+    assert.deepEqual(readdirSync(join(boxship.root, "build/buildkit/contexts")), []);
+    fill(join(disk, "filling"));
+    const failed = await buildx("FROM busybox\nRUN true\n");
+    assert.match(failed.stderr, /failed to solve: .*no space left/i);
+    assert.doesNotMatch(failed.stderr, /buildkit\/history/);
+    rmSync(join(disk, "filling"));
   }
   const next = await build(`${small}RUN cat /small\n`);
   assert.equal(next.status, 0, next.stdout + next.stderr);
@@ -84,6 +118,21 @@ test("a build that fills the disk fails, leaves nothing, and the next one works"
   assert.equal((await build(`${small}RUN cat /small; echo again\n`)).status, 0);
   checkBlobs(join(boxship.root, "content"), 2);
 });
+
+/** Writes until nothing more fits. */
+function fill(path: string): void {
+  const file = openSync(path, "w");
+  try {
+    for (let size = 1 << 20; size > 0; )
+      try {
+        writeSync(file, Buffer.alloc(size));
+      } catch {
+        size = size === 1 << 20 ? 4096 : 0;
+      }
+  } finally {
+    closeSync(file);
+  }
+}
 
 /** Mounts, file systems, work files and namespaces of builds. */
 function leftovers(root: string, runDir: string): readonly string[] {

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { cpSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { dirname } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
   type Boxship,
@@ -152,6 +153,23 @@ describe("boxship build", () => {
     const piped = await run(["build", "-"], { input: "FROM busybox\nRUN exit 3\n" });
     assert.equal(piped.status, 3);
     assert.doesNotMatch(piped.stderr, /Run it again/);
+    const secret = `s3cr3t-${process.pid}-${Math.random().toString(36).slice(2)}`;
+    writeFileSync(directory.join("told"), secret);
+    const leak = "set -x; test -n $T; cat /s; echo $T > /dev/null; exit 4";
+    const telling = context("telling", {
+      Dockerfile: `FROM busybox\nRUN --mount=type=secret,id=s,target=/s,env=T ${leak}\n`,
+    });
+    const from = ["--on-error", "shell", "--secret", `id=s,src=${directory.join("told")}`, telling];
+    const told = await run(["build", ...from], {
+      input: "env; cat /s; ls -A /run/secrets /run 2>&1; grep -r s3cr3t- /s /run /tmp; true\n",
+    });
+    assert.equal(told.status, 4, told.stderr);
+    assert.match(told.stderr, /\*\*\*/);
+    assert.ok(!(told.stdout + told.stderr).includes(secret));
+    for (const place of [engine.root, engine.runDir, dirname(engine.log)])
+      assert.throws(() => execFileSync("grep", ["-rlaF", "--devices=skip", "--exclude-dir=netns", secret, place]), {
+        status: 1,
+      });
     const wrong = context("wrong", { Dockerfile: "FROM busybox\nRUNN true\n" });
     assert.match(
       (await run(["build", wrong])).stderr,

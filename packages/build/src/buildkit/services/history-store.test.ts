@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { FakeClock } from "@boxship/base";
+import { FakeClock, silentLogger } from "@boxship/base";
 import { tempDir } from "@boxship/testkit";
 import { StatusResponse } from "../wire/control.ts";
 import { type HistoryEvent, HistoryStore } from "./history-store.ts";
@@ -9,7 +9,7 @@ import { type HistoryEvent, HistoryStore } from "./history-store.ts";
 test("builds are remembered over a restart, the oldest are forgotten, pinned ones stay", async () => {
   await using directory = tempDir("history");
   const clock = new FakeClock();
-  const history = new HistoryStore({ directory: directory.path, clock });
+  const history = new HistoryStore({ directory: directory.path, clock, logger: silentLogger });
   const events: HistoryEvent[] = [];
   using _listening = history.listen((event) => events.push(event));
   const message = StatusResponse.encode({ vertexes: [{ digest: "d", name: "n" }] });
@@ -21,7 +21,7 @@ test("builds are remembered over a restart, the oldest are forgotten, pinned one
   }
   assert.equal(events[0]?.type, 0);
   assert.equal(events[1]?.record?.numTotalSteps, 0);
-  const again = new HistoryStore({ directory: directory.path, clock });
+  const again = new HistoryStore({ directory: directory.path, clock, logger: silentLogger });
   const past = (await again.list({ activeOnly: false, ref: "" })).map(({ record }) => record?.ref);
   assert.equal(past.length, 51);
   assert.equal(past[0], "build0");
@@ -34,7 +34,7 @@ test("builds are remembered over a restart, the oldest are forgotten, pinned one
 
 test("references that are no names of files are told of, not kept; broken records are passed over", async () => {
   await using directory = tempDir("history");
-  const history = new HistoryStore({ directory: directory.path, clock: new FakeClock() });
+  const history = new HistoryStore({ directory: directory.path, clock: new FakeClock(), logger: silentLogger });
   history.begin({ ref: "../../escape", exporters: [] });
   assert.equal((await history.list({ activeOnly: true, ref: "" })).length, 1);
   await history.complete("../../escape", {}, []);

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type Clock, writeFileAtomic } from "@boxship/base";
+import { type Clock, type Logger, writeFileAtomic } from "@boxship/base";
 import { FrameReader, frame, type Init, milliseconds, timestamp, type ValueOf } from "@boxship/grpc";
 import { BuildHistoryEvent, BuildHistoryRecord, HistoryEventType, StatusResponse } from "../wire/control.ts";
 
@@ -19,12 +19,14 @@ const MAX_LOG_BYTES = 4 << 20;
 export class HistoryStore {
   readonly #directory: string;
   readonly #clock: Clock;
+  readonly #logger: Logger;
   readonly #listeners = new Set<(event: HistoryEvent) => void>();
   readonly #active = new Map<string, HistoryRecord>();
 
-  constructor(options: { readonly directory: string; readonly clock: Clock }) {
+  constructor(options: { readonly directory: string; readonly clock: Clock; readonly logger: Logger }) {
     this.#directory = options.directory;
     this.#clock = options.clock;
+    this.#logger = options.logger;
   }
 
   /** A build begins. */
@@ -40,13 +42,21 @@ export class HistoryStore {
     if (started === undefined) return;
     const record = { ...started, ...more, completedAt: timestamp(this.#clock.now()) };
     this.#active.delete(ref);
-    if (isSafe(ref)) {
+    if (isSafe(ref)) await this.#write(ref, record, messages);
+    this.#tell({ type: HistoryEventType.complete, record });
+  }
+
+  /** A disk that is full keeps nothing from being built, nor what went wrong from being told. */
+  async #write(ref: string, record: HistoryRecord, messages: readonly Uint8Array[]): Promise<void> {
+    try {
       await mkdir(this.#directory, { recursive: true, mode: 0o700 });
       await writeFileAtomic(this.#path(ref, "status"), Buffer.concat(withinLimit(messages)));
       await writeFileAtomic(this.#path(ref, "record"), BuildHistoryRecord.encode(record));
       await this.#forgetOldest();
+    } catch (error) {
+      await rm(this.#path(ref, "status"), { force: true }).catch(() => {});
+      this.#logger.warn("a build could not be remembered", { ref, error });
     }
-    this.#tell({ type: HistoryEventType.complete, record });
   }
 
   /** Builds under way, or of the past; newest last. */

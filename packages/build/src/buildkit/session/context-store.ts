@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type Clock, writeFileAtomic } from "@boxship/base";
+import { type Clock, ResourceExhausted, writeFileAtomic } from "@boxship/base";
 import type { CacheRecord } from "../../contract.ts";
 import { receiveTree } from "../files/transfer.ts";
 import { FileSync } from "../wire/session.ts";
@@ -80,8 +80,20 @@ export class ContextStore {
         },
       };
     } catch (error) {
-      this.#busy.delete(slot);
+      await this.#giveUp(slot, error);
       throw error;
+    }
+  }
+
+  /** What came of a directory is of use the next time, but not where it fills the disk, or where nobody would see it. */
+  async #giveUp(slot: string, error: unknown): Promise<void> {
+    try {
+      if (error instanceof ResourceExhausted || (await this.#read(slot)) === undefined)
+        await rm(join(this.#directory, slot), { recursive: true, force: true });
+    } catch {
+      // The next collection takes what is left.
+    } finally {
+      this.#busy.delete(slot);
     }
   }
 

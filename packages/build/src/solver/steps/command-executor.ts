@@ -1,6 +1,7 @@
 import type { ExitStatus, OciMount } from "@boxship/runtime";
 import type { BuildSession } from "../session.ts";
 import type { WorkingRoot } from "../working-layer.ts";
+import { SecretMask } from "./mask-secrets.ts";
 import type { Command } from "./run-command.ts";
 
 /**
@@ -28,6 +29,8 @@ export interface CommandParts {
   readonly env: readonly string[];
   /** Its network's; undefined for the network of this process. */
   readonly namespace: string | undefined;
+  /** What its output must not show. */
+  readonly secrets: readonly Buffer[];
 }
 
 export interface CommandResult {
@@ -38,19 +41,31 @@ export interface CommandResult {
 /** The last of a command's output that is kept for the message of its failure, in bytes. */
 const KEPT_OUTPUT = 8 << 10;
 
-/** Tells of output as it comes, and keeps the end of it. */
+/** Tells of output as it comes, without the secrets in it, and keeps the end of it. */
 export class OutputTail {
   readonly #session: BuildSession;
   readonly #vertex: string;
+  readonly #masks: { readonly stdout: SecretMask; readonly stderr: SecretMask };
   #kept = Buffer.alloc(0);
 
-  constructor(session: BuildSession, vertex: string) {
+  constructor(session: BuildSession, vertex: string, secrets: readonly Buffer[]) {
     this.#session = session;
     this.#vertex = vertex;
+    this.#masks = { stdout: new SecretMask(secrets), stderr: new SecretMask(secrets) };
   }
 
   /** Settles when more of it can be taken. */
-  async push(stream: "stdout" | "stderr", data: Buffer): Promise<void> {
+  push(stream: "stdout" | "stderr", data: Buffer): Promise<void> {
+    return this.#tell(stream, this.#masks[stream].push(data));
+  }
+
+  /** There is no more. */
+  async end(): Promise<void> {
+    for (const stream of ["stdout", "stderr"] as const) await this.#tell(stream, this.#masks[stream].end());
+  }
+
+  async #tell(stream: "stdout" | "stderr", data: Buffer): Promise<void> {
+    if (data.length === 0) return;
     await this.#session.tell({ kind: "log", vertex: this.#vertex, time: this.#session.now(), stream, data });
     this.#kept = Buffer.concat([this.#kept, data]).subarray(-KEPT_OUTPUT);
   }

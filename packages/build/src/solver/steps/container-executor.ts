@@ -17,7 +17,8 @@ import type { Command } from "./run-command.ts";
 export const containerExecutor: CommandExecutor = {
   ownNetworks: true,
   check: () => {},
-  run: (session, root, command, parts) => execute(session, command, specOf(session, root, command, parts)),
+  run: (session, root, command, parts) =>
+    execute(session, command, specOf(session, root, command, parts), parts.secrets),
 };
 
 /** The whole environment of a command. */
@@ -57,7 +58,12 @@ function specOf(session: BuildSession, root: WorkingRoot, command: Command, part
   return buildSpec(spec, engine.runtime.host).spec;
 }
 
-async function execute(session: BuildSession, command: Command, spec: OciSpec): Promise<CommandResult> {
+async function execute(
+  session: BuildSession,
+  command: Command,
+  spec: OciSpec,
+  secrets: readonly Buffer[],
+): Promise<CommandResult> {
   const { runtime, remap } = session.parts.engine;
   const { id, vertex } = command;
   await using owned = new AsyncDisposableStack();
@@ -73,7 +79,7 @@ async function execute(session: BuildSession, command: Command, spec: OciSpec): 
   });
   const streams = await runtime.attach(id, { stdin: false, stdout: true, stderr: true });
   owned.defer(() => streams.close());
-  const output = new OutputTail(session, vertex);
+  const output = new OutputTail(session, vertex, secrets);
   const reading = (async () => {
     for await (const { stream, data } of streams.output as AsyncIterable<{
       stream: "stdout" | "stderr";
@@ -81,6 +87,7 @@ async function execute(session: BuildSession, command: Command, spec: OciSpec): 
     }>) {
       await output.push(stream, data);
     }
+    await output.end();
   })();
   const onAbort = () => void runtime.kill(id, 9, { all: true }).catch((error: unknown) => exited.reject(error));
   session.signal.addEventListener("abort", onAbort, { once: true });

@@ -63,7 +63,7 @@ export async function runCommand(session: BuildSession, root: WorkingRoot, comma
   for (const { path, above } of stubs) root.touched.push(path, above);
   const cwd = command.state.config.WorkingDir || "/";
   await makeDirectory(root.path, cwd, remap?.root);
-  const parts = { cwd, mounts, env: opened.env, namespace: network.namespace };
+  const parts = { cwd, mounts, env: opened.env, namespace: network.namespace, secrets: opened.secrets };
   const { status, output } = await executor.run(session, root, command, parts);
   await removeMountStubs(root.path, stubs);
   session.signal.throwIfAborted();

@@ -27,6 +27,8 @@ export interface PlannedMount {
 export interface OpenMounts {
   readonly mounts: readonly OciMount[];
   readonly env: readonly string[];
+  /** Values that its output must not show. */
+  readonly secrets: readonly Buffer[];
 }
 
 /** Reads the mounts of a `RUN` and finds out what they stand for. */
@@ -116,6 +118,7 @@ export async function openMounts(
 ): Promise<OpenMounts> {
   const mounts: OciMount[] = [];
   const env: string[] = [];
+  const secrets: Buffer[] = [];
   for (const [index, plan] of planned.entries()) {
     const mapped = session.parts.engine.remap !== undefined;
     const place: Place = { session, rootPath, directory: join(directory, `mount-${index}`), owned, mapped };
@@ -123,8 +126,9 @@ export async function openMounts(
     if (opened === undefined) continue;
     if (opened.mount !== undefined) mounts.push(opened.mount);
     env.push(...(opened.env ?? []));
+    if (opened.secret !== undefined) secrets.push(opened.secret);
   }
-  return { mounts, env };
+  return { mounts, env, secrets };
 }
 
 interface Place {
@@ -139,6 +143,7 @@ interface Place {
 interface OpenMount {
   readonly mount?: OciMount;
   readonly env?: readonly string[];
+  readonly secret?: Buffer;
 }
 
 function openMount(place: Place, plan: PlannedMount): Promise<OpenMount | undefined> {
@@ -274,14 +279,14 @@ async function openSecret(place: Place, { mount, target }: PlannedMount): Promis
     });
   }
   const env = mount.env === undefined ? [] : [`${mount.env}=${value.toString()}`];
-  if (mount.env !== undefined && mount.target === undefined) return { env };
+  if (mount.env !== undefined && mount.target === undefined) return { env, secret: value };
   await mkdir(directory, { mode: 0o700 });
   const path = join(directory, "secret");
   await writeFile(path, value, { mode: 0o400, flag: "wx" });
   const { uid, gid } = ownerOf(place, mount);
   await chown(path, uid, gid);
   await chmod(path, mount.mode ?? 0o400);
-  return { mount: bindOf(path, target, true), env };
+  return { mount: bindOf(path, target, true), env, secret: value };
 }
 
 async function openSsh(place: Place, { mount, target }: PlannedMount): Promise<OpenMount | undefined> {

@@ -167,4 +167,42 @@ function buildBenchmark({ name, title, noCache, changes, targets = [] }: Kind): 
   };
 }
 
-export const buildBenchmarks: readonly Benchmark<Context>[] = KINDS.map(buildBenchmark);
+/** The same through Docker's own client, its start included: by the classic builder, and by BuildKit's services. */
+const CLIENTS = [
+  { suffix: "classic", title: "through the docker command, classic builder", buildkit: "0" },
+  { suffix: "buildkit", title: "through the docker command, BuildKit", buildkit: "1" },
+] as const;
+
+function clientBenchmark(kind: Kind, { suffix, title, buildkit }: (typeof CLIENTS)[number]): Benchmark<Context> {
+  return {
+    name: `${kind.name}-${suffix}`,
+    title: `${kind.title}, ${title}`,
+    unit: "ms",
+    rounds: 7,
+    warmUp: 1,
+    targets: [{ side: "boxship", against: "docker", atMost: 1 }],
+    async prepare(context, stack) {
+      const source = await makeContext(context);
+      const flags = kind.noCache ? ["--no-cache"] : [];
+      return (await context.engines()).map((engine): Side => {
+        stack.defer(async () => void (await engine.client.call("DELETE", "/images/bench/built:1?force=1")));
+        const env = { DOCKER_HOST: `unix://${engine.client.socketPath}`, DOCKER_BUILDKIT: buildkit };
+        const command = ["/usr/bin/docker", "build", "-q", "-t", "bench/built:1", ...flags, source.directory];
+        return {
+          name: engine.name,
+          before: kind.changes ? source.change : () => Promise.resolve(),
+          measure: () =>
+            timed(async () => {
+              const { status, stderr } = await runProgram(command, { env });
+              if (status !== 0) throw new Error(`docker build: ${stderr.slice(-500)}`);
+            }),
+        };
+      });
+    },
+  };
+}
+
+export const buildBenchmarks: readonly Benchmark<Context>[] = [
+  ...KINDS.map(buildBenchmark),
+  ...CLIENTS.flatMap((client) => KINDS.map((kind) => clientBenchmark(kind, client))),
+];

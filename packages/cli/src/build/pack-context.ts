@@ -37,7 +37,7 @@ export async function* packContext(
 }
 
 async function* walk(at: At, rules: IgnoreRules, seen: Seen): AsyncGenerator<TarInput> {
-  for (const child of (await readdir(at.path, { encoding: "buffer" })).toSorted(Buffer.compare)) {
+  for (const child of (await readdir(at.path, { encoding: "buffer" })).toSorted((a, b) => Buffer.compare(a, b))) {
     const path = Buffer.concat([at.path, SLASH, child]);
     const below = at.below === "" ? child.toString() : `${at.below}/${child.toString()}`;
     const name = `${at.name}/${byteSlice(child, 0, child.length)}` as ByteString;

@@ -156,9 +156,9 @@ describe("contexts through every door", () => {
     }
     writeFileSync(join(directory, "Dockerfile"), "FROM busybox\nCOPY . /c/\nRUN find /c -type f | wc -l > /count\n");
     for (const [name, build] of Object.entries(doors)) {
-      const before = performance.now();
+      const began = performance.now();
       const { status, stderr } = await build(directory, "many:1");
-      t.diagnostic(`${name}: ${Math.round(performance.now() - before)} ms`);
+      t.diagnostic(`${name}: ${Math.round(performance.now() - began)} ms`);
       assert.equal(status, 0, `${name}: ${stderr}`);
       const ran = await boxship(["run", "--rm", "--network", "none", "many:1", "cat", "/count"]);
       assert.equal(ran.stdout, `${FILES + 1}\n`);

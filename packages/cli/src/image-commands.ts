@@ -10,7 +10,7 @@ export const image: readonly CommandEntry[] = [
   },
   {
     name: "bootstrap",
-    summary: "Make a base image on the spot from this machine's distribution packages, without a registry",
+    summary: "Make a base image on the spot from packages, of this machine or of a mirror, without a registry",
     load: () => import("./commands/image-bootstrap.ts"),
   },
   { name: "history", summary: "Show the history of an image", load: () => import("./commands/history.ts") },

@@ -79,9 +79,11 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
   stack.defer(() => (remove ? removeInstance(options) : undefined));
 
   const inside = options.insideRootless ? stack.use(prepareInside(options.runDir, systemClock)) : undefined;
+  let started = false;
   let idle = false;
   stack.defer(() => {
-    if (remove || idle) inside?.end();
+    // A start that fails leaves what containers of an earlier one need, and nothing else.
+    if (remove || idle || (!started && inside?.isUsed() === false)) inside?.end();
   });
 
   if (options.reset) {
@@ -168,6 +170,7 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
   const pidFile = join(options.runDir, "daemon.pid");
   await writeFileAtomic(pidFile, `${process.pid}\n`, { mode: 0o644 });
   stack.defer(() => rm(pidFile, { force: true }));
+  started = true;
   logger.info("ready", { socket, root: options.root, milliseconds: Math.round(performance.now() - startedAt) });
 
   const { reason, reset } = await stopped;

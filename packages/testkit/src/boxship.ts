@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { EngineClient } from "./engine-client.ts";
 import { type Background, startProgram, waitUntilReady } from "./process.ts";
 import { daemonProgram } from "./program.ts";
+import { runProgram } from "./run-program.ts";
 import { removeTree, tempDir } from "./temp-dir.ts";
 
 export interface BoxshipOptions {
@@ -57,7 +58,8 @@ export async function startBoxship(options: BoxshipOptions = {}): Promise<Boxshi
   const runDir = `/run/boxship-${name}`;
   const socketPath = `${runDir}/engine.sock`;
   const log = directory.join("daemon.log");
-  const command = [...(options.program ?? daemonProgram()), "--name", name, "--root", root, ...(options.flags ?? [])];
+  const instance = [...(options.program ?? daemonProgram()), "--name", name, "--root", root];
+  const command = [...instance, ...(options.flags ?? [])];
   const client = stack.use(new EngineClient(socketPath));
   let program: Background | undefined;
   let everReady = false;
@@ -103,8 +105,9 @@ export async function startBoxship(options: BoxshipOptions = {}): Promise<Boxshi
   });
   stack.defer(async () => {
     try {
-      // One that never came up holds nothing, and its own failure is what the test must see.
       if (everReady) await reset();
+      // One that never came up may have a bridge all the same; its own failure is what the test must see.
+      else await runProgram([...instance, "--reset"]);
     } finally {
       await program?.[Symbol.asyncDispose]();
     }

@@ -27,10 +27,14 @@ export interface Dockerd extends AsyncDisposable {
   readonly containerdSocket: string;
 }
 
-/** Removes the (empty) control group of that name from every hierarchy. */
+/** Removes the control group of that name, and the (empty) ones in it, from every hierarchy. */
 async function removeControlGroup(name: string): Promise<void> {
   for (const hierarchy of ["", ...(await readdir("/sys/fs/cgroup"))]) {
-    await rmdir(join("/sys/fs/cgroup", hierarchy, name)).catch(() => {});
+    const group = join("/sys/fs/cgroup", hierarchy, name);
+    const inside = await readdir(group, { withFileTypes: true, recursive: true }).catch(() => []);
+    const groups = inside.filter((entry) => entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
+    // The deepest first.
+    for (const path of [...groups.sort().reverse(), group]) await rmdir(path).catch(() => {});
   }
 }
 

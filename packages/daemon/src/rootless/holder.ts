@@ -73,6 +73,13 @@ export function survivorsIn(held: HeldNamespaces): Readonly<Record<Kind, number>
   return { user, mnt, net, cgroup };
 }
 
+/** Every process of this one's user namespace, itself included. */
+export function processesBeside(): readonly number[] {
+  const own = readlinkSync("/proc/self/ns/user");
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  return pids.filter((pid) => link(`/proc/${pid}/ns/user`) === own).map(Number);
+}
+
 /** Starts another holder for namespaces that have lost theirs. @param survivors processes in them */
 export async function startHolderIn(
   survivors: Readonly<Record<Kind, number>>,

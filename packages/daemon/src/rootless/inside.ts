@@ -13,7 +13,14 @@ import {
   setLink,
 } from "@boxship/kernel";
 import { clientNameChains, OutsidePortsClient, routeClientNames } from "@boxship/network";
-import { endRootlessProcesses, loopbackSocket, portsSocket, readRootlessState } from "./rootless-state.ts";
+import { processesBeside } from "./holder.ts";
+import {
+  endRootlessProcesses,
+  loopbackSocket,
+  portsSocket,
+  type RootlessState,
+  readRootlessState,
+} from "./rootless-state.ts";
 
 const TABLE: NftTable = { family: "inet", name: "boxship-outside" };
 /** The kernel's number of `lo`, in every network namespace. */
@@ -25,12 +32,33 @@ export interface Inside extends Disposable {
   readonly outsidePorts: OutsidePortsClient;
   /** Where names are resolved by servers that can be reached from inside. */
   readonly resolvConf: string;
+  /** Whether more than this daemon and what keeps the namespaces runs in them: monitors of containers. */
+  isUsed(): boolean;
   /** Ends the processes that keep the namespaces; those go with this process then. */
   end(): void;
 }
 
 /** Does what the namespaces still need; idempotent. */
 export function prepareInside(runDir: string, clock: Clock): Inside {
+  const state = readRootlessState(runDir);
+  const keepers = {
+    isUsed() {
+      const pids = [state?.holder, state?.outside?.process, state?.ports].map((running) => running?.pid);
+      return processesBeside().some((pid) => pid !== process.pid && !pids.includes(pid));
+    },
+    end() {
+      if (state !== undefined) endRootlessProcesses(state);
+    },
+  };
+  try {
+    return { ...keepers, ...prepared(runDir, clock, state) };
+  } catch (error) {
+    if (!keepers.isUsed()) keepers.end();
+    throw error;
+  }
+}
+
+function prepared(runDir: string, clock: Clock, state: RootlessState | undefined): Omit<Inside, "isUsed" | "end"> {
   {
     using route = new NetlinkSocket();
     setLink(route, "lo", { up: true });
@@ -39,23 +67,20 @@ export function prepareInside(runDir: string, clock: Clock): Inside {
   replaceTable();
   // Read wherever registries and addresses are connected to, in worker threads too.
   process.env["BOXSHIP_LOOPBACK_DOOR"] = loopbackSocket(runDir);
-  const state = readRootlessState(runDir);
   if (state?.cgroup !== undefined) showOwnGroups();
   const nameServer = state?.outside?.nameServer;
   const outsidePorts = new OutsidePortsClient(portsSocket(runDir), clock);
   return {
     outsidePorts,
     resolvConf: nameServer === undefined ? RESOLV_CONF : resolveBy(nameServer, join(runDir, "resolv.conf")),
-    end() {
-      if (state !== undefined) endRootlessProcesses(state);
-    },
     [Symbol.dispose]: () => outsidePorts[Symbol.dispose](),
   };
 }
 
 /**
- * Keeps clients' names ({@link clientNameChains}), and drops what connection tracking cannot make sense of. Early versions of pasta send a segment without any flag now and
- * then: it is not translated back to its container, and our own TCP would answer it with a reset of the connection.
+ * Keeps clients' names ({@link clientNameChains}), and drops what connection tracking cannot make sense of. Early versions
+ * of pasta send a segment without any flag now and then: it is not translated back to its container, and our own TCP would
+ * answer it with a reset of the connection.
  */
 function replaceTable(): void {
   using nftables = new Nftables();

@@ -84,6 +84,11 @@ describe("what a machine may lack", () => {
       timeout: 30_000,
     });
     assert.equal(status, 1, stderr);
+    const left = await eventually(
+      () => processesOf(user.uid),
+      (pids) => pids.length === 0,
+    );
+    assert.deepEqual(left, [], "nothing of a start that fails runs on");
     const lines = `${stdout}${stderr}`.trim().split("\n");
     const { msg, remedy } = JSON.parse(lines.at(-1) ?? "") as { msg: string; remedy: string };
     return `${msg} / ${remedy}`;

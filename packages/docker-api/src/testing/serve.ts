@@ -70,7 +70,9 @@ export async function serve(
 
 function send(options: RequestOptions, body: unknown): Promise<Answer> {
   const bytes = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
-  const type = bytes === undefined ? {} : { "Content-Type": "application/json" };
+  // Node would send the body of a DELETE without its length.
+  const type =
+    bytes === undefined ? {} : { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(bytes) };
   return new Promise((resolve, reject) => {
     const outgoing = request({ ...options, headers: { ...type, ...options.headers } }, (response) => {
       const chunks: Buffer[] = [];

@@ -14,7 +14,7 @@ export interface RegistryUnderTest extends AsyncDisposable {
   readonly auth: "none";
   /** `http://host/v2` */
   readonly url: string;
-  /** Ends it and starts it again, on another port. */
+  /** Ends it and starts it again, on another port; what comes of it owns what this one had. */
   restart(): Promise<RegistryUnderTest>;
 }
 
@@ -44,7 +44,12 @@ export async function listenForTest(options: Partial<RegistryOptions> = {}, root
     restart: async () => {
       await end();
       await registry[Symbol.asyncDispose]();
-      return listenForTest(options, directory);
+      const next = await listenForTest(options, directory);
+      const dispose = async () => {
+        await next[Symbol.asyncDispose]();
+        await owned.disposeAsync();
+      };
+      return { ...next, [Symbol.asyncDispose]: dispose };
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -46,11 +46,7 @@ export async function readSources(context: Context, operand: string, filePath: s
     return { ...remote, file: undefined, ...(filePath === "" ? {} : { filePath }) };
   }
   const directory = resolve(operand);
-  if (!(await isDirectory(directory))) {
-    throw new Failure(`unable to prepare context: path "${operand}" not found`, {
-      remedy: "name a directory, an address, or - for standard input",
-    });
-  }
+  await requireDirectory(operand, directory);
   const { name, bytes, path } = await readContainerfile(context, directory, filePath);
   const own = path === undefined ? undefined : await firstOf(IGNORES.map((suffix) => `${path}${suffix}`));
   const ignore = own ?? (await firstOf(IGNORES.map((file) => join(directory, file))));
@@ -67,13 +63,17 @@ function isRemote(operand: string): boolean {
   return /^(?:https?|git|ssh):\/\/|^[\w.-]+@[\w.-]+:|^github\.com\//.test(operand);
 }
 
-async function isDirectory(path: string): Promise<boolean> {
+async function requireDirectory(operand: string, path: string): Promise<void> {
+  let why = `path ${JSON.stringify(operand)} not found`;
   try {
-    return (await stat(path)).isDirectory();
+    if ((await stat(path)).isDirectory()) return;
+    why = `context must be a directory: ${path}`;
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
-    return false;
   }
+  throw new Failure(`unable to prepare context: ${why}`, {
+    remedy: "name a directory, an address, or - for standard input",
+  });
 }
 
 async function firstOf(paths: readonly string[]): Promise<Buffer | undefined> {

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { lstatSync, mkdirSync, mkdtempSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -23,10 +32,12 @@ export async function double(value: number): Promise<string> {
   "packages/cli/src/main.ts": `import { execFileSync } from "node:child_process";
 import { daemonCommand } from "@boxship/base/entry";
 import { double } from "../../tool/src/double.ts";
-void double(21).then((answer) => {
+void double(21).then(async (answer) => {
   const [file, ...args] = daemonCommand();
-  console.log("cli", answer, execFileSync(file, [...args, "--name", "x"], { encoding: "utf8" }).trim());
+  const { S3Client } = await import("@aws-sdk/client-s3");
+  console.log("cli", answer, S3Client.name, execFileSync(file, [...args, "--name", "x"], { encoding: "utf8" }).trim());
 });`,
+  "packages/registry/package.json": "{}",
   "packages/daemon/src/main.ts": `import { double } from "../../tool/src/double.ts";
 void double(4).then((answer) => console.log("daemon", answer, process.argv.slice(2).join(" ")));`,
 };
@@ -48,10 +59,16 @@ describe("the build", () => {
   after(() => rmSync(root, { recursive: true }));
 
   test("a bundle runs the command line, the daemon and the workers", async () => {
-    const directory = writeBundle(root, await bundleParts(root));
+    const parts = await bundleParts(root);
+    assert.doesNotMatch(parts.get("cli") ?? "", /@smithy/, "large libraries are parts of their own");
+    assert.match(parts.get("s3-client") ?? "", /S3Client/);
+    const directory = writeBundle(root, parts);
     const output = execFileSync(process.execPath, [join(root, "dist/current/boxship.cjs")], { encoding: "utf8" });
-    assert.equal(output, "cli 42 daemon 8 daemon-process --name x\n");
+    assert.equal(output, "cli 42 S3Client daemon 8 daemon-process --name x\n");
     assert.equal(join(root, "dist", readlinkSync(join(root, "dist/current"))), directory);
+    assert.ok(readFileSync(join(directory, "cli.cache")).length > 0);
+    writeFileSync(join(directory, "cli.cache"), "of another Node");
+    assert.equal(execFileSync(process.execPath, [join(directory, "boxship.cjs")], { encoding: "utf8" }), output);
   });
 
   test("the same sources are the same build; others leave it in place", async () => {
@@ -67,7 +84,7 @@ describe("the build", () => {
   test("a single executable runs them too", async () => {
     await buildExecutable(root, await bundleParts(root));
     const output = execFileSync(join(root, "dist/boxship"), { encoding: "utf8", cwd: "/" });
-    assert.equal(output, "cli 42 daemon 8 daemon-process --name x\n");
+    assert.equal(output, "cli 42 S3Client daemon 8 daemon-process --name x\n");
   });
 
   test("workers of a pool are found, and files that no bundle would hold are refused", () => {

@@ -11,10 +11,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { nodeFlags } from "@boxship/base/entry";
 import { type BuildOptions, build } from "esbuild";
+import { writeCodeCache } from "./code-cache.ts";
+import { lateParts, latePartsPlugin } from "./late-parts.ts";
+import { bundleLauncher } from "./launcher.ts";
 import { findWorkers } from "./workers.ts";
 
-/** Parts of the program by name, as source text. `boxship` starts them all. */
+/** Parts of the program by name, as source text. `boxship` starts the command line, the daemon or a cluster. */
 export type Parts = ReadonlyMap<string, string>;
 
 const mains = {
@@ -32,15 +36,6 @@ const boxshipPartUrl = require("node:url").pathToFileURL(__filename).href;`;
 const workerPrologue = `"use strict";
 if (require("node:sea").isSea()) globalThis[Symbol.for("boxship.bundle")] = { source: (part) => require("node:sea").getAsset(part, "utf8") };`;
 
-/** The daemon and a cluster are other programs: the command line does not pay for its code, nor it for the command line's. The executable decides by itself. */
-const dispatch = `if (process.argv[2] === "daemon-process") {
-  require(globalThis[Symbol.for("boxship.bundle")].file("daemon"));
-} else if (process.argv[2] === "cluster-process") {
-  require(globalThis[Symbol.for("boxship.bundle")].file("cluster"));
-} else {
-  require("./${mains.cli}");
-}`;
-
 function options(root: string): BuildOptions {
   return {
     absWorkingDir: root,
@@ -55,6 +50,7 @@ function options(root: string): BuildOptions {
     legalComments: "none",
     define: { "import.meta.url": "boxshipPartUrl", "import.meta.main": "true" },
     logLevel: "silent",
+    plugins: [latePartsPlugin],
   };
 }
 
@@ -70,16 +66,16 @@ async function bundleOne(root: string, name: string, entry: BuildOptions, isWork
 export async function bundleParts(root: string): Promise<Parts> {
   const entries: [string, BuildOptions, boolean][] = [];
   if (existsSync(join(root, mains.cli))) {
-    const stdin = { contents: dispatch, resolveDir: root, sourcefile: "boxship.cjs", loader: "js" as const };
-    entries.push(["boxship", { stdin }, false]);
+    entries.push(["cli", { entryPoints: [mains.cli] }, false]);
   }
   if (existsSync(join(root, mains.daemon))) entries.push(["daemon", { entryPoints: [mains.daemon] }, false]);
   if (existsSync(join(root, mains.cluster))) entries.push(["cluster", { entryPoints: [mains.cluster] }, false]);
   for (const [name, file] of findWorkers(root)) entries.push([name, { entryPoints: [file] }, true]);
+  for (const [name, entry] of lateParts(root)) entries.push([name, entry, false]);
   const texts = entries.map(
     async ([name, entry, isWorker]) => [name, await bundleOne(root, name, entry, isWorker)] as const,
   );
-  return new Map(await Promise.all(texts));
+  return new Map([["boxship", bundleLauncher], ...(await Promise.all(texts))]);
 }
 
 /** Builds that stay on disk although nothing runs from them. */
@@ -97,6 +93,7 @@ export function writeBundle(root: string, parts: Parts): string {
   const [target, fresh] = [join(dist, name), join(dist, `new-${process.pid}`)];
   mkdirSync(fresh, { recursive: true });
   for (const [part, text] of parts) writeFileSync(join(fresh, `${part}.cjs`), text);
+  writeCodeCache(fresh, nodeFlags);
   try {
     renameSync(fresh, target);
   } catch {

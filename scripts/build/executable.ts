@@ -3,20 +3,8 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } f
 import { join } from "node:path";
 import { daemonFlags } from "@boxship/base/entry";
 import type { Parts } from "./bundle.ts";
-
-/**
- * The executable's own main: it hands out parts from its assets. Parts are compiled from text when they are needed,
- * under their own names, so that stack traces name them.
- */
-const main = `"use strict";
-const { getAsset } = require("node:sea");
-globalThis[Symbol.for("boxship.bundle")] = { source: (part) => getAsset(part, "utf8") };
-const part = { "cluster-process": "cluster", "daemon-process": "daemon" }[process.argv[2]] ?? "boxship";
-const names = ["exports", "require", "module", "__filename", "__dirname"];
-const module_ = { exports: {} };
-require("node:vm").compileFunction(getAsset(part, "utf8"), names, { filename: part + ".cjs" })(
-  module_.exports, require, module_, __filename, __dirname);
-`;
+import { codeCacheName, writeCodeCache } from "./code-cache.ts";
+import { executableLauncher } from "./launcher.ts";
 
 /** Makes `dist/boxship`: Node, the parts, and the flags that Node runs with. */
 export async function buildExecutable(root: string, parts: Parts): Promise<void> {
@@ -26,7 +14,9 @@ export async function buildExecutable(root: string, parts: Parts): Promise<void>
   try {
     const assets: Record<string, string> = {};
     for (const [part, text] of parts) writeFileSync((assets[part] = join(work, `${part}.cjs`)), text);
-    writeFileSync(join(work, "main.cjs"), main);
+    const cache = writeCodeCache(work, daemonFlags);
+    if (cache !== undefined) assets[codeCacheName] = cache;
+    writeFileSync(join(work, "main.cjs"), executableLauncher);
     const config = {
       main: join(work, "main.cjs"),
       output: join(work, "boxship"),

@@ -6,8 +6,8 @@ import { Worker, type WorkerOptions } from "node:worker_threads";
  * How the program finds its own parts, in its three shapes:
  *
  * - **checkout**: TypeScript is run as it is; a part is the `.ts` file beside its user.
- * - **bundle**: `scripts/build.ts` writes `boxship.cjs`, `daemon.cjs` and one `<worker>.cjs` per worker into one
- *   directory. Each begins with a line that sets {@link Bundle} for its own thread.
+ * - **bundle**: `scripts/build.ts` writes `boxship.cjs`, which starts `cli.cjs`, `daemon.cjs` or `cluster.cjs`, and one
+ *   `<worker>.cjs` per worker into one directory. Each begins with a line that sets {@link Bundle} for its own thread.
  * - **executable**: the same files are assets of a single executable, and are evaluated from memory.
  */
 interface Bundle {
@@ -22,7 +22,7 @@ function bundle(): Bundle | undefined {
 }
 
 /** Flags that every Node process of ours runs with. */
-const nodeFlags = ["--disable-warning=ExperimentalWarning"];
+export const nodeFlags: readonly string[] = ["--disable-warning=ExperimentalWarning"];
 
 /**
  * Flags that the daemon runs with. Its worker threads come and go, and what V8 keeps of each that ended, for threads to

@@ -1,0 +1,42 @@
+/**
+ * The program's first lines, in both of its forms: they find the parts and run one of them. The daemon and a cluster are
+ * other programs than the command line, so that none pays for another's code.
+ */
+
+/** Text of a function that runs a part's text, with what V8 had compiled of it before, if that is there. */
+export const runPart = `function runPart(file, text, cachedData) {
+  const { Script } = require("node:vm");
+  const { dirname } = require("node:path");
+  // One line, so that the lines of stack traces are the part's own.
+  const wrapped = "(function (exports, require, module, __filename, __dirname) {" + text + "\\n})";
+  const script = new Script(wrapped, { filename: file, cachedData });
+  const part = { exports: {} };
+  script.runInThisContext()(part.exports, require, part, file, dirname(file));
+  return script;
+}`;
+
+const choosePart = `({ "cluster-process": "cluster", "daemon-process": "daemon" })[process.argv[2]] ?? "cli"`;
+
+/** `boxship.cjs`, beside the files of the parts. The command line's code cache is beside it, or it has none. */
+export const bundleLauncher = `"use strict";
+const file = (part) => __dirname + "/" + part + ".cjs";
+globalThis[Symbol.for("boxship.bundle")] = { file };
+const part = ${choosePart};
+if (part === "cli") {
+  const { existsSync, readFileSync } = require("node:fs");
+  const cache = __dirname + "/cli.cache";
+  runPart(file(part), readFileSync(file(part), "utf8"), existsSync(cache) ? readFileSync(cache) : undefined);
+} else require(file(part));
+${runPart}
+`;
+
+/** The executable's main: it hands out parts from its assets, under their own names, so that stack traces name them. */
+export const executableLauncher = `"use strict";
+const { getAsset, getAssetKeys, getRawAsset } = require("node:sea");
+globalThis[Symbol.for("boxship.bundle")] = { source: (part) => getAsset(part, "utf8") };
+const part = ${choosePart};
+const cache = part + ".cache";
+const cached = getAssetKeys().includes(cache) ? Buffer.from(getRawAsset(cache)) : undefined;
+runPart(part + ".cjs", getAsset(part, "utf8"), cached);
+${runPart}
+`;

@@ -32,6 +32,7 @@ import type { ServerContext } from "./server-context.ts";
 import { Compactor } from "./storage/compactor.ts";
 import { ObjectLeases } from "./storage/object-leases.ts";
 import { ObjectStore } from "./storage/object-store.ts";
+import { SECRETS } from "./storage/sealed-collections.ts";
 import { PLAIN_VALUES, type ValueCodec } from "./storage/value-codec.ts";
 import { BootstrapTokens } from "./tokens/bootstrap-tokens.ts";
 import { tokenDocument } from "./tokens/discovery-documents.ts";
@@ -45,6 +46,8 @@ export interface ApiServerOptions {
   readonly certificates: ClusterCertificates;
   /** How secrets are kept. */
   readonly secrets: ValueCodec;
+  /** Makes a new key for them, and seals all by it; tells how many. @default keys cannot be rotated */
+  readonly rotateKeys?: () => Promise<number>;
   /** What service accounts' tokens are signed with. */
   readonly signingKeys: SigningKeys;
   /** Who issues them, a URL; also what they are for where nothing else is asked. @default the service's */
@@ -83,8 +86,6 @@ export interface ApiServer extends AsyncDisposable {
   /** Ends whatever is still open. */
   closeConnections(): void;
 }
-
-const SECRETS = "/registry/core/secrets/";
 
 /** Opens the API, and makes what every cluster has from its first start. */
 export async function openApiServer(options: ApiServerOptions): Promise<ApiServer> {
@@ -204,6 +205,7 @@ function listener(options: ApiServerOptions, context: ServerContext): Http2Secur
     tokenDocument: (path) => tokenDocument(path, context.tokens, options.url ?? `https://127.0.0.1:${options.port}`),
     metrics: () => metrics.reply(),
     measured: (...measured) => metrics.measured(...measured),
+    ...(options.rotateKeys === undefined ? {} : { rotateKeys: options.rotateKeys }),
   };
   const server = createSecureServer({
     allowHTTP1: true,

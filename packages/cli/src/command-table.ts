@@ -237,6 +237,34 @@ const systemSocket: readonly CommandEntry[] = [
   },
 ];
 
+const store: readonly CommandEntry[] = [
+  {
+    name: "check",
+    summary: "Read all of the cluster's state, and tell what is wrong",
+    load: () => import("./commands/store-check.ts"),
+  },
+  {
+    name: "migrate",
+    summary: "Move the state of a cluster that is down into another store",
+    load: () => import("./commands/store-migrate.ts"),
+  },
+  {
+    name: "restore",
+    summary: "Make the state of a cluster that is down what a snapshot holds",
+    load: () => import("./commands/store-restore.ts"),
+  },
+  {
+    name: "rotate-keys",
+    summary: "Make a new key for secrets at rest, and seal all of them by it",
+    load: () => import("./commands/store-rotate-keys.ts"),
+  },
+  {
+    name: "snapshot",
+    summary: "Write a copy of the cluster's state at one moment",
+    load: () => import("./commands/store-snapshot.ts"),
+  },
+];
+
 const system: readonly (CommandEntry | CommandGroup)[] = [
   {
     name: "alias",
@@ -494,6 +522,7 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
   { name: "manifest", summary: "Manage image manifests and manifest lists", children: manifest },
   { name: "network", summary: "Manage networks", children: network },
   { name: "registry", summary: "Serve a registry of images", children: registry },
+  { name: "store", summary: "Save, move and check the state of the Kubernetes API", children: store },
   { name: "system", summary: "Manage the engine as a whole", children: system },
   { name: "umoci", summary: "Unpack images of OCI layouts into bundles, and back", children: umoci },
   { name: "volume", summary: "Manage volumes", children: volume },

@@ -113,4 +113,6 @@ export interface ApiClient extends AsyncDisposable {
   deleteCollection(collection: Collection, options?: DeleteOptions & ListOptions): Promise<void>;
   /** Any path, e.g. `/version`. */
   getRaw(path: string, options?: CallOptions): Promise<Json>;
+  /** A path that is no resource's. */
+  postRaw(path: string, body: Json, options?: CallOptions): Promise<Json>;
 }

@@ -1,5 +1,6 @@
 export { Backoff, type BackoffOptions } from "./backoff.ts";
 export { type KubeconfigChoice, type LoadedKubeconfig, loadKubeconfig } from "./config/load-kubeconfig.ts";
+export { mergeKubeconfig } from "./config/merge-kubeconfig.ts";
 export * from "./contract.ts";
 export { EventRecorder, type EventRecorderOptions, type EventType } from "./events/event-recorder.ts";
 export { type HttpClientOptions, openHttpClient } from "./http/http-client.ts";

@@ -17,6 +17,7 @@ import { Engine, type EngineOptions, VERSION } from "@boxship/engine";
 import { adoptOrphans, capabilitySets, type IdMaps } from "@boxship/kernel";
 import { spdxDocument, takeInventory } from "@boxship/scan";
 import { AuditLog } from "./audit-log.ts";
+import { restartCluster } from "./cluster/restart-cluster.ts";
 import { claim, makeDirectory } from "./directories.ts";
 import { IdleMemory } from "./idle-memory.ts";
 import { listenUnix } from "./listen-unix.ts";
@@ -171,6 +172,8 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
   await writeFileAtomic(pidFile, `${process.pid}\n`, { mode: 0o644 });
   stack.defer(() => rm(pidFile, { force: true }));
   started = true;
+  // Without root it would be in the namespaces of the containers, where nobody reaches it.
+  if (inside === undefined) await restartCluster(options, logger);
   logger.info("ready", { socket, root: options.root, milliseconds: Math.round(performance.now() - startedAt) });
 
   const { reason, reset } = await stopped;

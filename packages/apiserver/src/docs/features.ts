@@ -114,6 +114,11 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "secrets at rest",
     state: "works",
-    note: "AES-256-GCM, bound to their place; a file may hold several keys, the first seals",
+    note: "AES-256-GCM, bound to their place; `boxship store rotate-keys` makes a new key and seals all by it while the cluster is served, and keeps the one before",
+  },
+  {
+    name: "the store",
+    state: "works",
+    note: "SQLite, or etcd 3.4 and later by `boxship up --store etcd --etcd-endpoints … --etcd-ca … --etcd-cert … --etcd-key …`; `boxship store snapshot`, `restore`, `check` and `migrate`. After a restore or a migration resource versions go on beyond all that were before, and who watches from before is told to list again (410). The engine starts a cluster that is meant to be up again after a reboot or a crash; not without root",
   },
 ];

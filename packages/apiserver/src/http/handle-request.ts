@@ -30,6 +30,8 @@ export interface Listening {
   readonly metrics: () => Reply;
   /** Writes down who asks for what. @default nobody does */
   readonly audit?: AuditLog;
+  /** Seals secrets by a new key. @default nobody can ask for it */
+  readonly rotateKeys?: () => Promise<number>;
   /** Called when a request has been answered. */
   readonly measured: (verb: string, resource: string, code: number, milliseconds: number) => void;
 }
@@ -119,11 +121,14 @@ function parseUrl(target: string): URL | undefined {
 }
 
 async function otherReply(
-  { discovery, checks, openapi, tokenDocument, metrics }: Listening,
+  { discovery, checks, openapi, tokenDocument, metrics, rotateKeys }: Listening,
   { pathname, searchParams }: URL,
   method: string,
   headers: Incoming["headers"],
 ): Promise<Reply> {
+  if (method === "POST" && pathname === ROTATE_KEYS_PATH && rotateKeys !== undefined) {
+    return jsonReply({ sealed: await rotateKeys() });
+  }
   if (method !== "GET" && method !== "HEAD") throw noSuchRoute();
   const health = await healthReply(pathname, searchParams, checks);
   if (health !== undefined) return health;
@@ -136,6 +141,9 @@ async function otherReply(
   }
   return tokenDocument(path) ?? openapi(path, searchParams, headers) ?? textReply("404 page not found\n", 404);
 }
+
+/** Ours: `boxship store rotate-keys`. */
+const ROTATE_KEYS_PATH = "/boxship/rotate-keys";
 
 const ROOT_PATHS = [
   "/.well-known/openid-configuration",

@@ -15,20 +15,24 @@ interface Key {
   readonly secret: Buffer;
 }
 
+const keyOf = (secret: Buffer): Key => ({
+  id: Buffer.from(hkdfSync("sha256", secret, "", "boxship value key id", KEY_ID_BYTES)),
+  secret,
+});
+
 /**
  * Values sealed by AES-256-GCM, bound to their keys so that none can be put in another's place: a byte that marks them,
  * the id of the key, a nonce, the text, the tag. The first key seals; all open. Values that were kept as they are, too,
  * are read.
  */
 export class EncryptedValues implements ValueCodec {
-  readonly #keys: readonly Key[];
+  #keys: readonly Key[];
+  readonly #path: string | undefined;
 
   /** @param secrets 32 bytes each, the newest first */
-  constructor(secrets: readonly Buffer[]) {
-    this.#keys = secrets.map((secret) => ({
-      id: Buffer.from(hkdfSync("sha256", secret, "", "boxship value key id", KEY_ID_BYTES)),
-      secret,
-    }));
+  constructor(secrets: readonly Buffer[], path?: string) {
+    this.#keys = secrets.map(keyOf);
+    this.#path = path;
   }
 
   /**
@@ -54,7 +58,30 @@ export class EncryptedValues implements ValueCodec {
         remedy: "put the file back as it was: without its keys, secrets cannot be read",
       });
     }
-    return new EncryptedValues(secrets);
+    return new EncryptedValues(secrets, path);
+  }
+
+  /** Makes a new key, which seals from now on; those that were there open as before. Durable before it is used. */
+  async addKey(): Promise<void> {
+    await this.#keep([keyOf(randomBytes(32)), ...this.#keys]);
+  }
+
+  /** Forgets all keys but the newest ones. */
+  async forgetKeys(kept: number): Promise<void> {
+    await this.#keep(this.#keys.slice(0, kept));
+  }
+
+  async #keep(keys: readonly Key[]): Promise<void> {
+    if (this.#path === undefined) throw new Internal("keys that are in no file cannot be changed");
+    await writeFileAtomic(this.#path, keys.map(({ secret }) => `${secret.toString("base64")}\n`).join(""), {
+      mode: 0o600,
+    });
+    this.#keys = keys;
+  }
+
+  /** Whether a value is sealed, by the newest key. */
+  isNewest(value: Uint8Array): boolean {
+    return value[0] === SEALED && (this.#keys[0] as Key).id.equals(value.subarray(1, 1 + KEY_ID_BYTES));
   }
 
   seal(key: string, value: Uint8Array): Uint8Array {

@@ -1,8 +1,10 @@
 import { resolve } from "node:path";
 import { defineCommand } from "../command.ts";
 import { print } from "../context.ts";
-import { text } from "../flags/flag.ts";
+import { bool, text } from "../flags/flag.ts";
 import { clusterPid, startCluster } from "../shared/cluster-process.ts";
+import { mergeIntoHome } from "../shared/merge-into-home.ts";
+import { storeArguments, storeFlags } from "../shared/store-flags.ts";
 
 /** Told to the process as absolute paths: it works elsewhere. */
 const PATHS = [
@@ -23,6 +25,8 @@ export const command = defineCommand({
     "authentication-token-webhook-config-file": text("Kubeconfig of who is asked about tokens", { hint: "path" }),
     address: text("Address to listen at", { hint: "ip", initial: "127.0.0.1" }),
     kubeconfig: text("Where the administrator's kubeconfig is written", { hint: "path" }),
+    "merge-kubeconfig": bool("Also put the cluster into ~/.kube/config, as its current context"),
+    ...storeFlags,
     port: text("Port to listen at; 0 for any that is free", { hint: "number", initial: "6443" }),
   },
   async run(context, { flags }) {
@@ -38,8 +42,12 @@ export const command = defineCommand({
       "--port",
       flags.port,
       ...more,
+      ...storeArguments(flags),
     ]);
     print(context, `The Kubernetes API answers at ${server}`);
-    print(context, `Use it with: export KUBECONFIG=${kubeconfig}`);
+    if (flags["merge-kubeconfig"]) {
+      const path = await mergeIntoHome(context, kubeconfig);
+      print(context, `It is the current context of ${path}`);
+    } else print(context, `Use it with: export KUBECONFIG=${kubeconfig}`);
   },
 });

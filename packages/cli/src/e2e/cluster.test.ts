@@ -1,31 +1,153 @@
 import assert from "node:assert/strict";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { cliProgram, kubectl, type Ran, runProgram, tempDir } from "@boxship/testkit";
+import { setTimeout as delay } from "node:timers/promises";
+import { cliProgram, etcdProgram, kubectl, type Ran, runProgram, startEtcd, tempDir } from "@boxship/testkit";
 
-test("up starts a cluster, down ends it, and what it held is there after the next up", async (t) => {
-  await using directory = tempDir();
+const OTHERS = `apiVersion: v1
+kind: Config
+clusters: [{name: other, cluster: {server: "https://other:6443"}}]
+users: [{name: other, user: {token: abc}}]
+contexts: [{name: other, context: {cluster: other, user: other}}]
+current-context: other
+`;
+
+async function eventually(condition: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; !(await condition()); tries++) {
+    assert.ok(tries < 300, "it does not happen");
+    await delay(100);
+  }
+}
+
+/** An instance, and clients that know it by the user's own kubeconfig. */
+function instance(name: string, directory: ReturnType<typeof tempDir>) {
+  const home = directory.join("home");
+  mkdirSync(directory.join("home/.kube"), { recursive: true });
   const root = directory.join("root");
-  const env = { BOXSHIP_RUN: directory.join("run") };
-  const boxship = async (...args: readonly string[]): Promise<Ran> => {
-    const ran = await runProgram([...cliProgram(), "--name", "updown", "--root", root, ...args], { env });
-    assert.equal(ran.status, 0, ran.stderr);
-    return ran;
+  const env = { BOXSHIP_RUN: directory.join("run"), HOME: home };
+  const tried = (...args: readonly string[]): Promise<Ran> =>
+    runProgram([...cliProgram(), "--name", name, "--root", root, ...args], { env });
+  return {
+    root,
+    config: `${home}/.kube/config`,
+    tried,
+    boxship: async (...args: readonly string[]): Promise<string> => {
+      const { status, stdout, stderr } = await tried(...args);
+      assert.equal(status, 0, `${args.join(" ")}: ${stderr}`);
+      return stdout;
+    },
+    kube: async (...args: readonly string[]): Promise<string> => {
+      const run = kubectl(`${home}/.kube/config`, home);
+      assert.ok(run !== undefined);
+      const { status, stdout, stderr } = await run(args);
+      assert.equal(status, 0, stderr);
+      return stdout;
+    },
+    pid: () => Number(readFileSync(directory.join("run/cluster.pid"), "utf8")),
   };
-  await using _down = { [Symbol.asyncDispose]: async () => void (await boxship("down")) };
-  const started = await boxship("up", "--port", "0");
-  const config = /KUBECONFIG=(?<path>\S+)/.exec(started.stdout)?.groups?.["path"] ?? "";
-  assert.equal(statSync(config).mode & 0o777, 0o600);
-  assert.match((await boxship("up")).stdout, /^The cluster is running already \(process \d+\)\n$/);
-  const run = kubectl(config, directory.join("home"));
-  if (run === undefined) t.diagnostic("kubectl cannot be had here");
-  assert.equal((await run?.(["create", "configmap", "kept"]))?.status ?? 0, 0);
-  assert.equal((await boxship("down")).stdout, "The cluster is stopped\n");
-  assert.equal(existsSync(directory.join("run", "cluster.pid")), false);
-  assert.equal((await boxship("down")).stdout, "The cluster is not running\n");
-  await boxship("up", "--port", "0");
-  assert.equal(
-    (await run?.(["get", "configmap", "kept", "-o", "name"]))?.stdout ?? "configmap/kept\n",
-    "configmap/kept\n",
+}
+
+const skip =
+  kubectl("", "") === undefined || etcdProgram() === undefined ? "kubectl or etcd cannot be had here" : false;
+
+test("the state is saved and brought back, its keys change, and a killed cluster comes back with the engine", {
+  skip,
+  timeout: 300_000,
+}, async () => {
+  await using directory = tempDir();
+  const { boxship, tried, kube, config, root, pid } = instance("saved", directory);
+  writeFileSync(config, OTHERS, { mode: 0o640 });
+  await using _reset = { [Symbol.asyncDispose]: async () => void (await tried("system", "reset", "--force")) };
+  assert.match(
+    await boxship("up", "--port", "0", "--merge-kubeconfig"),
+    /It is the current context of .*\/\.kube\/config/,
   );
+  assert.equal(statSync(config).mode & 0o777, 0o640);
+  assert.equal(statSync(`${root}/cluster/admin.kubeconfig`).mode & 0o777, 0o600);
+  assert.match(await boxship("up"), /^The cluster is running already \(process \d+\)\n$/);
+  assert.equal(await kube("config", "get-contexts", "-o", "name"), "other\nsaved\n");
+  await kube("create", "configmap", "kept", "--from-literal=a=1");
+  await kube("create", "secret", "generic", "hidden", "--from-literal=word=swordfish");
+
+  const snapshot = directory.join("snapshot");
+  assert.match(
+    await boxship("store", "snapshot", snapshot),
+    /holds the \d+ keys of revision \d+\nSecrets in it are sealed/,
+  );
+  assert.match((await tried("store", "snapshot", snapshot)).stderr, /exists already/);
+  assert.match(await boxship("store", "check"), /^The state in SQLite is sound: \d+ objects\n$/);
+  assert.match((await tried("store", "restore", snapshot)).stderr, /the cluster is running/);
+  assert.match((await tried("store", "migrate", "--to", "etcd")).stderr, /the cluster is running/);
+
+  const keys = () => readFileSync(`${root}/cluster/secrets.keys`, "utf8").trim().split("\n");
+  const [first] = keys();
+  assert.match(await boxship("store", "rotate-keys"), /^1 secrets are sealed by a new key/);
+  assert.equal(keys()[1], first);
+  await boxship("store", "rotate-keys");
+  assert.equal(keys().includes(first ?? ""), false);
+  assert.equal(keys().length, 2);
+  const word = "{.data.word}";
+  assert.equal(await kube("get", "secret", "hidden", "-o", `jsonpath=${word}`), "c3dvcmRmaXNo");
+  await kube("delete", "secret", "hidden");
+  await kube("create", "configmap", "later");
+
+  // As a reboot: the process is gone, and nobody has said down. The engine starts it again, where clients know it.
+  process.kill(pid(), "SIGKILL");
+  await boxship("ps");
+  await eventually(
+    async () => (await kubectl(config, directory.join("home"))?.(["get", "configmap", "later"]))?.status === 0,
+  );
+
+  assert.equal(await boxship("down"), "The cluster is stopped\n");
+  assert.equal(existsSync(directory.join("run", "cluster.pid")), false);
+  assert.equal(await boxship("down"), "The cluster is not running\n");
+  assert.match(
+    await boxship("store", "restore", snapshot),
+    /^The state is that of revision \d+; changes go on at \d+\n/,
+  );
+  await boxship("up", "--port", "0", "--merge-kubeconfig");
+  assert.equal(await kube("get", "configmaps", "-o", "name"), "configmap/kept\nconfigmap/kube-root-ca.crt\n");
+  // Sealed by a key that was forgotten since.
+  assert.match((await tried("store", "check")).stderr, /the state in SQLite is damaged: 1 problems/);
+});
+
+test("the state moves to etcd and back, and etcd may go away for a while", { skip, timeout: 300_000 }, async () => {
+  await using directory = tempDir();
+  await using etcd = await startEtcd();
+  const { boxship, tried, kube } = instance("moved", directory);
+  const endpoints = etcd.endpoints.join(",");
+  await using _down = { [Symbol.asyncDispose]: async () => void (await tried("down")) };
+  await boxship("up", "--port", "0", "--merge-kubeconfig");
+  await kube("create", "secret", "generic", "hidden", "--from-literal=word=swordfish");
+  await boxship("down");
+  assert.match((await tried("up", "--store", "etcd")).stderr, /needs its addresses/);
+  const other = await tried("up", "--store", "etcd", "--etcd-endpoints", endpoints);
+  assert.match(other.stderr, /the cluster's state is in SQLite[^]*boxship store migrate --to etcd/);
+  assert.match(
+    await boxship("store", "migrate", "--to", "etcd", "--etcd-endpoints", endpoints),
+    /^\d+ keys of revision \d+ are in etcd at http:\/\/127\.0\.0\.1:\d+ now, at revision \d+\n/,
+  );
+  await boxship("up", "--port", "0", "--merge-kubeconfig");
+  assert.equal(await kube("get", "secret", "hidden", "-o", "name"), "secret/hidden\n");
+  await kube("create", "configmap", "there");
+  assert.match(await boxship("store", "check"), /^The state in etcd at .* is sound: \d+ objects\n$/);
+  await boxship("store", "snapshot", directory.join("snapshot"));
+
+  const [member] = etcd.members;
+  member?.kill("SIGKILL");
+  await member?.ended();
+  await member?.start();
+  await kube("create", "configmap", "after");
+
+  await boxship("down");
+  assert.match(
+    (await tried("store", "restore", directory.join("snapshot"))).stderr,
+    /everything in etcd would be replaced/,
+  );
+  await boxship("store", "restore", "--force", directory.join("snapshot"));
+  assert.match((await tried("store", "migrate", "--to", "sqlite")).stderr, /holds \d+ keys already/);
+  await boxship("store", "migrate", "--to", "sqlite", "--force");
+  await boxship("up", "--port", "0", "--merge-kubeconfig");
+  const names = "configmap/kube-root-ca.crt\nconfigmap/there\nsecret/hidden\n";
+  assert.equal(await kube("get", "configmaps,secrets", "-o", "name"), names);
 });

@@ -2,9 +2,11 @@ import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { removeClusterRecord } from "@boxship/base/cluster-record";
 import { clusterCommand } from "@boxship/base/entry";
 import { Failure } from "../failure.ts";
 import type { Instance } from "../instance.ts";
+import { stateDirectory } from "./cluster-state.ts";
 
 /** How long a cluster may take to end. */
 const STOP_TIMEOUT_MS = 30_000;
@@ -69,6 +71,8 @@ export function clusterPid({ runDir }: Instance): number | undefined {
 
 /** Ends the cluster of an instance, and waits until it has. @returns whether there was one */
 export async function stopCluster(instance: Instance): Promise<boolean> {
+  // Nobody starts it again.
+  await removeClusterRecord(stateDirectory(instance));
   const pid = clusterPid(instance);
   if (pid === undefined) return false;
   process.kill(pid, "SIGTERM");

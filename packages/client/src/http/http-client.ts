@@ -138,6 +138,10 @@ class HttpClient implements ApiClient {
     return await this.#call({ method: "GET", path, ...options });
   }
 
+  async postRaw(path: string, body: Json, options: CallOptions = {}): Promise<Json> {
+    return await this.#write("POST", path, body, options);
+  }
+
   /** Asks, and again where the server asks to come back later. */
   async #call(request: HttpRequest): Promise<Json> {
     const late = AbortSignal.timeout(this.#timeout);

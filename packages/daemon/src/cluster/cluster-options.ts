@@ -8,6 +8,7 @@ import {
   instanceDirectories,
   isInstanceName,
 } from "@boxship/base/instance-directories";
+import { parseStoreChoice, type StoreChoice } from "@boxship/store";
 
 /** What a cluster's process is started with. */
 export interface ClusterOptions {
@@ -29,6 +30,10 @@ export interface ClusterOptions {
   readonly auditLog: string;
   /** A kubeconfig of who is asked about tokens. @default nobody */
   readonly tokenWebhook?: string;
+  /** Where the state is. @default where it was before; at first in SQLite */
+  readonly store?: StoreChoice;
+  /** The flags, to start it again by. */
+  readonly argv: readonly string[];
 }
 
 /** @throws InvalidArgument naming the flag */
@@ -46,6 +51,13 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions {
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new InvalidArgument(`--port ${JSON.stringify(flags.port)} is no port`);
   }
+  const store = parseStoreChoice({
+    store: flags.store,
+    endpoints: flags["etcd-endpoints"]?.split(",").filter((endpoint) => endpoint !== ""),
+    ca: flags["etcd-ca"],
+    cert: flags["etcd-cert"],
+    key: flags["etcd-key"],
+  });
   const isDefault = name === DEFAULT_INSTANCE && flags.root === undefined && process.geteuid?.() === 0;
   const own = isDefault ? "/etc/boxship/admin.kubeconfig" : join(directory, "admin.kubeconfig");
   return {
@@ -59,6 +71,8 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions {
     auditLog: resolve(flags["audit-log-path"] ?? join(directory, "audit.log")),
     ...optional("authenticationFile", flags["authentication-config"]),
     ...optional("tokenWebhook", flags["authentication-token-webhook-config-file"]),
+    ...(store === undefined ? {} : { store }),
+    argv,
   };
 }
 
@@ -84,6 +98,11 @@ function parseFlags(argv: readonly string[]) {
         "audit-log-path": option,
         "authentication-config": option,
         "authentication-token-webhook-config-file": option,
+        store: option,
+        "etcd-endpoints": option,
+        "etcd-ca": option,
+        "etcd-cert": option,
+        "etcd-key": option,
       },
     }).values;
   } catch (error) {

@@ -11,6 +11,7 @@ import {
   openApiServer,
   parseAuthenticationFile,
   readKubeconfig,
+  rotateKeys,
   SigningKeys,
 } from "@boxship/apiserver";
 import {
@@ -25,8 +26,9 @@ import {
   writeFileAtomic,
 } from "@boxship/base";
 import { tryLockFile } from "@boxship/kernel";
-import { openSqliteStore } from "@boxship/store";
 import { type ClusterOptions, parseClusterOptions } from "./cluster-options.ts";
+import { openClusterStore } from "./cluster-store.ts";
+import { writeUpRecord } from "./up-record.ts";
 
 const SERVICE_ADDRESS = "10.96.0.1";
 /** How long requests in flight are waited for at the end. */
@@ -67,7 +69,7 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
   stack.use(claim(options));
   const configured = await authentication(options);
   const [store, certificates, secrets, signingKeys] = await Promise.all([
-    openSqliteStore({ path: join(options.directory, "state.db") }),
+    openClusterStore(options),
     clusterCertificates({
       directory: join(options.directory, "pki"),
       clock: systemClock,
@@ -85,6 +87,7 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
       store,
       certificates,
       secrets,
+      rotateKeys: () => rotateKeys(store, secrets),
       signingKeys,
       ...configured,
       ...(audit === undefined ? {} : { audit }),
@@ -101,6 +104,7 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
   const pidFile = join(options.runDir, "cluster.pid");
   await writeFileAtomic(pidFile, `${process.pid}\n`, { mode: 0o644 });
   stack.defer(() => rm(pidFile, { force: true }));
+  await writeUpRecord(options, { server, port });
   logger.info("ready", { server, milliseconds: Math.round(performance.now() - started) });
   await tell({ ready: true, server, kubeconfig: options.kubeconfig });
   logger.info("stopping", { reason: await stopped });

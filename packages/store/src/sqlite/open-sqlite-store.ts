@@ -19,10 +19,12 @@ import type {
   WatchEvent,
   WatchOptions,
 } from "../contract.ts";
+import type { RaisableStore } from "../copy-store.ts";
 import { checkRange } from "../key-range.ts";
 import { LeaseTimers } from "../lease-timers.ts";
 import { WatchHub } from "../watch-hub.ts";
 import { BatchClient } from "./batch.ts";
+import { readerOf, type SqliteReader, startReader } from "./open-sqlite-reader.ts";
 import type { HistoryPage, HistoryRow, Opened, ReadRequest, WriteReply, WriteRequest } from "./protocol.ts";
 import { readKey } from "./reader.ts";
 import { Statements } from "./rows.ts";
@@ -38,12 +40,7 @@ export interface SqliteStoreOptions {
 }
 
 /** A store in one file of this host. */
-export interface SqliteStore extends Store {
-  /** Writes a copy of one moment, which is a store itself, while everything goes on. @throws AlreadyExists */
-  backup(path: string): Promise<void>;
-  /** What is wrong with the file, a line each; empty: nothing. */
-  check(): Promise<readonly string[]>;
-}
+export interface SqliteStore extends Store, RaisableStore, Pick<SqliteReader, "backup" | "check"> {}
 
 /**
  * Opens the store, and makes it where it is missing. One thread writes, whatever waits in one commit; another reads
@@ -60,8 +57,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
   const writer = stack.use(new BatchClient(write, "store"));
   const opened = await writer.send<Opened>({ kind: "open" });
   const database = stack.adopt(openForReading(path), (open) => open.close());
-  const read = startWorker("store-reader", new URL("./reader-worker.ts", import.meta.url), { workerData: { path } });
-  const reader = stack.use(new BatchClient(read, "store"));
+  const reader = stack.use(startReader(path));
   return new OpenStore({ writer, reader, database, opened, clock, owned: stack.move() });
 }
 
@@ -206,6 +202,11 @@ class OpenStore implements SqliteStore {
     await this.#writer.send<WriteReply>({ kind: "compact", revision }, () => this.#hub.compacted(revision));
   }
 
+  async raiseRevision(revision: number): Promise<void> {
+    if (!Number.isSafeInteger(revision)) throw new InvalidArgument(`${revision} is no revision`);
+    await this.#writer.send<WriteReply>({ kind: "raise", revision }, (reply) => this.#hub.tell(reply.revision, []));
+  }
+
   async status(): Promise<StoreStatus> {
     const value = (name: string): number => this.#statements.row(`PRAGMA ${name}`)?.[0] as number;
     const [pages, free, size] = [value("page_count"), value("freelist_count"), value("page_size")];
@@ -213,13 +214,12 @@ class OpenStore implements SqliteStore {
     return { revision, compactRevision, size: pages * size, sizeInUse: (pages - free) * size };
   }
 
-  async backup(path: string): Promise<void> {
-    await this.#read({ kind: "backup", path });
+  backup(path: string): Promise<void> {
+    return readerOf(this.#reader).backup(path);
   }
 
-  async check(): Promise<readonly string[]> {
-    const lines = await this.#read<readonly string[]>({ kind: "check" });
-    return lines.filter((line) => line !== "ok");
+  check(): Promise<readonly string[]> {
+    return readerOf(this.#reader).check();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -10,7 +10,8 @@ export type WriteRequest =
     }
   | { readonly kind: "grant"; readonly id: number; readonly ttl: number }
   | { readonly kind: "revoke"; readonly id: number }
-  | { readonly kind: "compact"; readonly revision: number };
+  | { readonly kind: "compact"; readonly revision: number }
+  | { readonly kind: "raise"; readonly revision: number };
 
 /** A change as the thread that writes tells it: a put's value stays with the one who sent it. */
 export type WrittenEvent =

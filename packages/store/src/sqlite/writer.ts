@@ -20,6 +20,8 @@ const STEP = 500;
 /** Free pages that are given back to the file system in one step, and how many may stay for what comes next. */
 const VACUUM = { step: 500, spare: 1000 } as const;
 
+const RAISED_KEY = "/boxship/raised";
+
 interface LiveRow {
   readonly id: number;
   readonly revision: number;
@@ -79,7 +81,18 @@ export class Writer {
         this.#statements.get("UPDATE mark SET value = ? WHERE name = 'compacted'").run(this.#compacted);
         this.#sweeping = true;
         return this.#unchanged();
+      case "raise":
+        return this.#raise(request.revision);
     }
+  }
+
+  /** The deletion of a key that never was: a revision without a change of anything. */
+  #raise(revision: number): WriteReply {
+    if (revision > this.#revision) {
+      this.#record(keyBytes(RAISED_KEY), revision, 0, 0, 0, true, EMPTY);
+      this.#revision = revision;
+    }
+    return this.#unchanged();
   }
 
   #unchanged(): WriteReply {

@@ -1,0 +1,2 @@
+/** Whose values are encrypted. */
+export const SECRETS = "/registry/core/secrets/";

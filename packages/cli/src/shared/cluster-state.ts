@@ -1,0 +1,26 @@
+import { mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { clusterDirectory } from "@boxship/base/cluster-record";
+import { instanceDirectories } from "@boxship/base/instance-directories";
+import { tryLockFile } from "@boxship/kernel";
+import { readStoreChoice, type StoreChoice } from "@boxship/store";
+import { Failure } from "../failure.ts";
+import type { Instance } from "../instance.ts";
+
+/** Where the cluster of an instance keeps its state. */
+export function stateDirectory({ name, root }: Instance): string {
+  return clusterDirectory(resolve(root ?? instanceDirectories(name, { env: process.env }).root));
+}
+
+/** The store that the state is in. */
+export async function currentStore(directory: string): Promise<StoreChoice> {
+  return (await readStoreChoice(directory)) ?? { kind: "sqlite" };
+}
+
+/** Keeps the cluster from starting. @throws Failure where it runs */
+export function holdCluster(directory: string): Disposable {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const lock = tryLockFile(join(directory, "lock"));
+  if (lock !== undefined) return lock;
+  throw new Failure("the cluster is running", { remedy: "stop it first: boxship down" });
+}

@@ -2,6 +2,7 @@ export * from "./apply/apply-configuration.ts";
 export type { ManagerKey } from "./apply/managers.ts";
 export { mergeTyped } from "./apply/merge-typed.ts";
 export { trackChanges } from "./apply/track-changes.ts";
+export type { InVersion } from "./apply/versioned-changes.ts";
 export { Budget, BudgetExceeded, Interruption } from "./cel/evaluate.ts";
 export type { Library } from "./cel/functions.ts";
 export { CALL_BUDGET, compile, type Program, typesOf } from "./cel/program.ts";

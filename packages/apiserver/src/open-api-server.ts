@@ -16,6 +16,8 @@ import { bootstrapObjects } from "./bootstrap/bootstrap-objects.ts";
 import { ensureObjects } from "./bootstrap/ensure-objects.ts";
 import type { ClusterCertificates } from "./certificates/cluster-certificates.ts";
 import type { AdmissionPlugin, Authenticator, Authorizer } from "./contract.ts";
+import { askConverter } from "./conversion/ask-converter.ts";
+import { Versions } from "./conversion/versions.ts";
 import { CustomKinds } from "./crd/custom-kinds.ts";
 import { DiscoveryDocuments } from "./discovery/discovery-documents.ts";
 import { handleRequest, type Listening } from "./http/handle-request.ts";
@@ -97,6 +99,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
       clock,
       logger,
       codecFor: (collection) => (collection === SECRETS ? options.secrets : PLAIN_VALUES),
+      versions: new Versions((...asked) => askConverter(hooks, ...asked)),
     }),
   );
   const compactor = stack.use(new Compactor(store, clock, logger));

@@ -1,15 +1,17 @@
 import type { Kind } from "../kind/kind.ts";
-import { deepEqual, isObject } from "../object/json.ts";
-import type { KubeObject } from "../object/kube-object.ts";
+import { deepEqual } from "../object/json.ts";
+import { apiVersionOf, type KubeObject } from "../object/kube-object.ts";
 import { failure } from "../status/failures.ts";
 import type { StatusCause } from "../status/status.ts";
 import { compareFields } from "./compare-fields.ts";
 import { FieldSet } from "./field-set.ts";
 import { fieldsOf } from "./fields-of.ts";
+import { manageable } from "./manageable.ts";
 import { isSameManager, type Manager, type ManagerKey, readManagers, writeManagers } from "./managers.ts";
 import { mergeTyped } from "./merge-typed.ts";
-import { removeFields } from "./remove-fields.ts";
-import { manageable, setManagedFields } from "./track-changes.ts";
+import { prune, pruneAcrossVersions } from "./prune.ts";
+import { setManagedFields } from "./track-changes.ts";
+import { type InVersion, VersionedChanges } from "./versioned-changes.ts";
 
 export interface ApplyRequest {
   readonly kind: Kind;
@@ -21,6 +23,8 @@ export interface ApplyRequest {
   readonly time: string;
   /** Takes fields from other managers. */
   readonly force: boolean;
+  /** How managers of other versions see objects. @default as those of this one */
+  readonly inVersion?: InVersion;
 }
 
 /**
@@ -30,46 +34,63 @@ export interface ApplyRequest {
  * @returns a new object
  * @throws Conflict where other managers have set fields to other values
  */
-export function applyConfiguration(request: ApplyRequest): KubeObject {
-  const { kind, live, configuration, who, time, force } = request;
+export async function applyConfiguration(request: ApplyRequest): Promise<KubeObject> {
+  const { kind, live, configuration, who, time, force, inVersion } = request;
   const managers = readManagers(live?.metadata.managedFields);
   const before = managers.find((one) => isSameManager(one, who));
   const others = managers.filter((one) => !isSameManager(one, who));
   const applied = fieldsOf(kind.schema, manageable(configuration));
   const merged = mergeTyped(kind.schema, live, configuration) as KubeObject;
-  const gone = before?.fields.difference(applied) ?? new FieldSet();
-  const kept = others.reduce((all, { fields }) => all.union(fields), applied);
-  const pruned = gone.isEmpty ? merged : prune(kind, merged, gone, kept);
-  const { set, removed } = compareFields(kind.schema, live === undefined ? {} : manageable(live), manageable(pruned), {
+  const mine: Manager = { ...who, time, fields: applied };
+  const pruned = await pruneMerged(request, merged, before, [...others, mine]);
+  const own = compareFields(kind.schema, live === undefined ? {} : manageable(live), manageable(pruned), {
     builtin: !kind.custom,
   });
-  const left = settle(others, set, force).map((one) => ({ ...one, fields: one.fields.difference(removed) }));
+  const changes = new VersionedChanges(kind, live, pruned, own, inVersion);
+  const left = (await settle(others, changes, force)).filter(({ fields }) => !fields.isEmpty);
   const unchanged =
-    before !== undefined && set.isEmpty && removed.isEmpty && deepEqual(before.fields.toJson(), applied.toJson());
-  const mine: Manager = { ...who, time: unchanged ? before.time : time, fields: applied };
-  setManagedFields(pruned, writeManagers([...left, mine]));
+    before !== undefined &&
+    before.apiVersion === who.apiVersion &&
+    own.set.isEmpty &&
+    own.removed.isEmpty &&
+    deepEqual(before.fields.toJson(), applied.toJson());
+  setManagedFields(pruned, writeManagers([...left, { ...mine, time: unchanged ? before.time : time }]));
   return pruned;
 }
 
-function prune(kind: Kind, merged: KubeObject, gone: FieldSet, kept: FieldSet): KubeObject {
-  const left = removeFields(kind.schema, manageable(merged), gone, kept);
-  const rest = isObject(left) ? left : {};
-  const { metadata: managed } = rest;
-  const own = { ...merged.metadata };
-  for (const field of ["annotations", "finalizers", "labels", "ownerReferences"] as const) delete own[field];
-  const { apiVersion, kind: name } = merged;
-  return { ...rest, apiVersion, kind: name, metadata: { ...own, ...(isObject(managed) ? managed : {}) } };
+/** Takes away what the applier had applied before and nobody has any more. */
+async function pruneMerged(
+  { kind, who, inVersion }: ApplyRequest,
+  merged: KubeObject,
+  before: Manager | undefined,
+  managers: readonly Manager[],
+): Promise<KubeObject> {
+  if (before === undefined) return merged;
+  if (inVersion !== undefined && [before, ...managers].some((one) => one.apiVersion !== who.apiVersion))
+    return await pruneAcrossVersions(merged, before, managers, apiVersionOf(kind), inVersion);
+  const applied = managers.at(-1)?.fields ?? new FieldSet();
+  const gone = before.fields.difference(applied);
+  const kept = managers.reduce((all, { fields }) => all.union(fields), new FieldSet());
+  return gone.isEmpty ? merged : prune(kind.schema, merged, gone, kept);
 }
 
 /** Takes fields that change from their managers, or refuses. */
-function settle(others: readonly Manager[], changed: FieldSet, force: boolean): readonly Manager[] {
-  const conflicts = others.flatMap((manager) => {
-    const fields = manager.fields.intersection(changed);
-    return fields.isEmpty ? [] : [{ manager, fields }];
-  });
-  if (conflicts.length === 0) return others;
-  if (!force) throw conflictOf(conflicts);
-  return others.map((one) => ({ ...one, fields: one.fields.difference(changed) }));
+async function settle(
+  others: readonly Manager[],
+  changes: VersionedChanges,
+  force: boolean,
+): Promise<readonly Manager[]> {
+  const left: Manager[] = [];
+  const conflicts: { readonly manager: Manager; readonly fields: FieldSet }[] = [];
+  for (const manager of others) {
+    const theirs = await changes.in(manager.apiVersion);
+    if (theirs === undefined) continue;
+    const fields = manager.fields.intersection(theirs.set);
+    if (!fields.isEmpty) conflicts.push({ manager, fields });
+    left.push({ ...manager, fields: manager.fields.difference(theirs.set).difference(theirs.removed) });
+  }
+  if (conflicts.length > 0 && !force) throw conflictOf(conflicts);
+  return left;
 }
 
 function conflictOf(conflicts: readonly { readonly manager: Manager; readonly fields: FieldSet }[]): Error {

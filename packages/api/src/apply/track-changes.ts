@@ -1,40 +1,20 @@
 import type { Kind } from "../kind/kind.ts";
-import type { JsonObject } from "../object/json.ts";
-import { type KubeObject, type ManagedFieldsEntry, type ObjectMeta } from "../object/kube-object.ts";
+import type { KubeObject, ManagedFieldsEntry } from "../object/kube-object.ts";
 import { compareFields } from "./compare-fields.ts";
 import { FieldSet } from "./field-set.ts";
+import { manageable } from "./manageable.ts";
 import { isSameManager, type Manager, type ManagerKey, readManagers, writeManagers } from "./managers.ts";
-
-/** Metadata that nobody manages. */
-const SERVERS_OWN = [
-  "creationTimestamp",
-  "deletionGracePeriodSeconds",
-  "deletionTimestamp",
-  "generation",
-  "managedFields",
-  "name",
-  "namespace",
-  "resourceVersion",
-  "selfLink",
-  "uid",
-] as const;
-
-/** What an object has that somebody can manage. */
-export function manageable(object: KubeObject): JsonObject {
-  const { apiVersion: _, kind: __, metadata, ...rest } = object;
-  const own: ObjectMeta = { ...metadata };
-  for (const field of SERVERS_OWN) delete own[field];
-  return Object.keys(own).length === 0 ? rest : { metadata: own, ...rest };
-}
+import { type InVersion, VersionedChanges } from "./versioned-changes.ts";
 
 /** Notes that a manager has made an object out of an old one, in the object's managedFields. */
-export function trackChanges(
+export async function trackChanges(
   kind: Kind,
   object: KubeObject,
   old: KubeObject | undefined,
   who: ManagerKey,
   time: string,
-): void {
+  inVersion?: InVersion,
+): Promise<void> {
   const entries = managedFieldsOf(object, old);
   const { set, removed } = compareFields(kind.schema, old === undefined ? {} : manageable(old), manageable(object), {
     builtin: !kind.custom,
@@ -44,11 +24,16 @@ export function trackChanges(
     return;
   }
   const managers = readManagers(entries);
-  const others = managers
-    .filter((one) => !isSameManager(one, who))
-    .map((one) => withFields(one, one.fields.difference(set).difference(removed)));
+  const changes = new VersionedChanges(kind, old, object, { set, removed }, inVersion);
+  const others: Manager[] = [];
+  for (const one of managers) {
+    if (isSameManager(one, who)) continue;
+    const theirs = await changes.in(one.apiVersion);
+    if (theirs !== undefined)
+      others.push({ ...one, fields: one.fields.difference(theirs.set).difference(theirs.removed) });
+  }
   const before = managers.find((one) => isSameManager(one, who));
-  const fields = (before?.fields.difference(removed) ?? empty()).union(set);
+  const fields = (before?.fields.difference(removed) ?? new FieldSet()).union(set);
   setManagedFields(object, writeManagers([...others, { ...who, time, fields }]));
 }
 
@@ -61,10 +46,6 @@ function managedFieldsOf(
   if (managedFields?.every((one) => one.operation === undefined)) return [];
   return managedFields ?? old?.metadata.managedFields;
 }
-
-const withFields = (manager: Manager, fields: FieldSet): Manager => ({ ...manager, fields });
-
-const empty = (): FieldSet => new FieldSet();
 
 export function setManagedFields({ metadata }: KubeObject, entries: readonly ManagedFieldsEntry[]): void {
   if (entries.length === 0) delete metadata.managedFields;

@@ -1,10 +1,10 @@
 import { age } from "../columns/age.ts";
 import { AGE, NAME } from "../columns/column.ts";
-import type { Column, Kind, ScalePaths, Verb } from "../kind/kind.ts";
+import type { Column, Conversion, Kind, ScalePaths, Verb } from "../kind/kind.ts";
 import { isObject, type Json, type JsonObject } from "../object/json.ts";
-import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
+import { apiVersionOf, type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
 import { definition } from "../schema/definitions.ts";
-import type { Schema } from "../schema/schema.ts";
+import { ANYTHING, type Schema } from "../schema/schema.ts";
 import { fromJsonSchema } from "./from-json-schema.ts";
 import { parseJsonPath } from "./json-path.ts";
 
@@ -19,24 +19,49 @@ const VERBS: ReadonlySet<Verb> = new Set<Verb>([
   "watch",
 ]);
 
-/** The kinds that a CustomResourceDefinition defines: one for each served version. */
-export function customKindsOf(crd: KubeObject): readonly Kind[] {
+/** The kinds that a CustomResourceDefinition defines: one for each version, or for each that is served. */
+export function customKindsOf(crd: KubeObject, which: "all" | "served"): readonly Kind[] {
   const versions = listAt(crd, "spec", "versions");
-  const stored = textAt(
-    versions.find((one) => valueAt(one, "storage") === true),
-    "name",
+  const stored = versions.find((one) => valueAt(one, "storage") === true);
+  const schemas = new Map(
+    versions.map((one) => [
+      apiVersionOf({ group: textAt(crd, "spec", "group"), version: textAt(one, "name") }),
+      schemaOf(valueAt(one, "schema", "openAPIV3Schema")),
+    ]),
   );
-  return versions.filter((one) => valueAt(one, "served") === true).map((version) => kindOf(crd, version, stored));
+  const shared = { storageVersion: textAt(stored, "name"), conversion: conversionOf(crd, schemas) };
+  return versions
+    .filter((one) => which === "all" || valueAt(one, "served") === true)
+    .map((version) => kindOf(crd, version, shared));
 }
 
-function kindOf(crd: KubeObject, version: Json, storageVersion: string): Kind {
+function conversionOf(crd: KubeObject, schemas: ReadonlyMap<string, Schema>): Conversion {
+  const conversion = valueAt(crd, "spec", "conversion");
+  if (textAt(conversion, "strategy") !== "Webhook")
+    return { schemas, convert: (object, apiVersion) => ({ ...object, apiVersion }) };
+  return {
+    schemas,
+    webhook: {
+      clientConfig: valueAt(conversion, "webhook", "clientConfig") ?? {},
+      reviewVersions: listAt(conversion, "webhook", "conversionReviewVersions").map((one) => textAt(one)),
+    },
+  };
+}
+
+interface Shared {
+  readonly storageVersion: string;
+  readonly conversion: Conversion;
+}
+
+function kindOf(crd: KubeObject, version: Json, { storageVersion, conversion }: Shared): Kind {
+  const group = textAt(crd, "spec", "group");
   const name = (field: string): string => textAt(crd, "spec", "names", field);
   const scale = scaleOf(valueAt(version, "subresources", "scale"));
   const subresources = new Set<string>();
   if (valueAt(version, "subresources", "status") !== undefined) subresources.add("status");
   if (scale !== undefined) subresources.add("scale");
   return {
-    group: textAt(crd, "spec", "group"),
+    group,
     version: textAt(version, "name"),
     kind: name("kind"),
     listKind: name("listKind") || `${name("kind")}List`,
@@ -47,8 +72,10 @@ function kindOf(crd: KubeObject, version: Json, storageVersion: string): Kind {
     shortNames: listAt(crd, "spec", "names", "shortNames").map((one) => textAt(one)),
     categories: listAt(crd, "spec", "names", "categories").map((one) => textAt(one)),
     subresources,
+    storageGroup: group,
     storageVersion,
-    schema: schemaOf(valueAt(version, "schema", "openAPIV3Schema")),
+    conversion,
+    schema: conversion.schemas.get(apiVersionOf({ group, version: textAt(version, "name") })) ?? ANYTHING,
     custom: true,
     columns: columnsOf(listAt(version, "additionalPrinterColumns")),
     selectableFields: listAt(version, "selectableFields").map((one) => textAt(one, "jsonPath").replace(/^\./, "")),

@@ -1,7 +1,10 @@
+import { oneOf } from "../hooks/pod-template.ts";
 import { isObject, type Json } from "../object/json.ts";
 import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
 import { type FieldError, forbiddenField, invalid, notSupported, required } from "../status/field-error.ts";
 import { checkName, dns1035Label, dnsSubdomain } from "../validation/names.ts";
+
+import { validateWebhookClient } from "../validation/webhook-client.ts";
 import { parseJsonPath } from "./json-path.ts";
 import { validateRuleTexts } from "./validate-rule-texts.ts";
 
@@ -19,10 +22,48 @@ export function validateDefinition(crd: KubeObject): readonly FieldError[] {
   const scope = textAt(crd, "spec", "scope");
   if (scope !== "" && scope !== "Cluster" && scope !== "Namespaced")
     errors.push(notSupported("spec.scope", scope, ["Cluster", "Namespaced"]));
-  if (textAt(crd, "spec", "conversion", "strategy") === "Webhook") {
-    errors.push(forbiddenField("spec.conversion.strategy", "conversion by webhooks is not supported by this server"));
+  return [...errors, ...validateConversion(valueAt(crd, "spec", "conversion")), ...validateVersions(crd)];
+}
+
+/** What an update would take away from objects that are kept. */
+export function validateDefinitionUpdate(crd: KubeObject): readonly FieldError[] {
+  const names = new Set(listAt(crd, "spec", "versions").map((one) => textAt(one, "name")));
+  return listAt(crd, "status", "storedVersions").flatMap((one, index) => {
+    const version = textAt(one);
+    if (names.has(version)) return [];
+    const why = `missing from spec.versions; ${version} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${version} and removes ${version} from status.storedVersions`;
+    return [invalid(`status.storedVersions[${index}]`, version, why)];
+  });
+}
+
+const REVIEWS = ["v1", "v1beta1"];
+
+/** In upstream's words, which are about the fields of its own types. */
+function validateConversion(conversion: Json | undefined): readonly FieldError[] {
+  const strategy = textAt(conversion, "strategy");
+  const webhook = valueAt(conversion, "webhook");
+  const [client, reviews] = ["spec.conversion.webhookClientConfig", "spec.conversion.conversionReviewVersions"];
+  if (strategy !== "Webhook") {
+    const errors = oneOf(conversion, "strategy", "spec.conversion", ["None", "Webhook"]);
+    const why = "should not be set when strategy is not set to Webhook";
+    return webhook === undefined ? errors : [...errors, forbiddenField(client, why)];
   }
-  return [...errors, ...validateVersions(crd)];
+  const config = valueAt(webhook, "clientConfig");
+  const versions = listAt(webhook, "conversionReviewVersions").map((one) => textAt(one));
+  const errors = [
+    ...(config === undefined
+      ? [required(client, "required when strategy is set to Webhook")]
+      : validateWebhookClient(config, client)),
+  ];
+  if (versions.length === 0) return [...errors, required(reviews)];
+  for (const [index, version] of versions.entries()) {
+    const at = `${reviews}[${index}]`;
+    if (versions.indexOf(version) !== index) errors.push(invalid(at, version, "duplicate version"));
+    else errors.push(...checkName(dns1035Label, at, version));
+  }
+  if (!versions.some((one) => REVIEWS.includes(one)))
+    errors.push(invalid(reviews, versions, `must include at least one of ${REVIEWS.join(", ")}`));
+  return errors;
 }
 
 function validateVersions(crd: KubeObject): readonly FieldError[] {
@@ -30,6 +71,9 @@ function validateVersions(crd: KubeObject): readonly FieldError[] {
   const errors: FieldError[] = [];
   const stored = versions.filter((one) => valueAt(one, "storage") === true).length;
   if (versions.length === 0) return [required("spec.versions", "must have at least one version")];
+  const names = versions.map((one) => textAt(one, "name"));
+  if (new Set(names).size < names.length)
+    errors.push(invalid("spec.versions", [...versions], "must contain unique version names"));
   if (stored !== 1)
     errors.push(invalid("spec.versions", [...versions], "must have exactly one version marked as storage version"));
   for (const [index, version] of versions.entries()) {

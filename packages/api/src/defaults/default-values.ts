@@ -45,6 +45,7 @@ export const DEFAULTS: Readonly<Record<string, Readonly<Record<string, Json>>>> 
     revisionHistoryLimit: 10,
     updateStrategy: { type: "RollingUpdate" },
   },
+  "autoscaling.v1.HorizontalPodAutoscalerSpec": { minReplicas: 1 },
   "autoscaling.v2.HorizontalPodAutoscalerSpec": { minReplicas: 1 },
   "batch.v1.CronJobSpec": {
     concurrencyPolicy: "Allow",

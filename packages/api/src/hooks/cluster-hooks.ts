@@ -1,4 +1,4 @@
-import { validateDefinition } from "../custom/validate-definition.ts";
+import { validateDefinition, validateDefinitionUpdate } from "../custom/validate-definition.ts";
 import type { KindHooks } from "../kind/kind.ts";
 import { isObject, type Json, type JsonObject, setField } from "../object/json.ts";
 import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
@@ -302,7 +302,11 @@ const ingress: KindHooks = {
   },
 };
 
+/** In `autoscaling/v1`: what it is to scale by is filled in by the conversion. */
+export const oldAutoscaler: KindHooks = { validate: (object) => validateReplicas(object) };
+
 const autoscaler: KindHooks = {
+  ...oldAutoscaler,
   applyDefaults(object) {
     const own = object["spec"];
     if (isObject(own) && listAt(own, "metrics").length === 0) {
@@ -311,15 +315,16 @@ const autoscaler: KindHooks = {
       ];
     }
   },
-  validate(object) {
-    const [least, most] = [
-      Number(valueAt(object, "spec", "minReplicas") ?? 1),
-      Number(valueAt(object, "spec", "maxReplicas") ?? 0),
-    ];
-    if (most < 1) return [invalid("spec.maxReplicas", most, "must be greater than 0")];
-    return most < least ? [invalid("spec.maxReplicas", most, "must be greater than or equal to `minReplicas`")] : [];
-  },
 };
+
+function validateReplicas(object: KubeObject): readonly FieldError[] {
+  const [least, most] = [
+    Number(valueAt(object, "spec", "minReplicas") ?? 1),
+    Number(valueAt(object, "spec", "maxReplicas") ?? 0),
+  ];
+  if (most < 1) return [invalid("spec.maxReplicas", most, "must be greater than 0")];
+  return most < least ? [invalid("spec.maxReplicas", most, "must be greater than or equal to `minReplicas`")] : [];
+}
 
 const priorityClass: KindHooks = {
   tracksGeneration: true,
@@ -366,6 +371,7 @@ const customResourceDefinition: KindHooks = {
       valueAt(old, "spec", "names", "plural"),
     ),
     ...immutable("spec.names.kind", valueAt(object, "spec", "names", "kind"), valueAt(old, "spec", "names", "kind")),
+    ...validateDefinitionUpdate(object),
   ],
 };
 

@@ -1,10 +1,11 @@
 import { Internal } from "@boxship/base";
 import { columnsOf } from "../columns/builtin-columns.ts";
+import { conversionOf } from "../conversion/builtin-conversions.ts";
 import { hooksOf } from "../hooks/builtin-hooks.ts";
 import { definition } from "../schema/definitions.ts";
 import type { Schema } from "../schema/schema.ts";
 import { RESOURCES } from "../tables/resources.ts";
-import type { Column, Kind, KindHooks, ScalePaths, Verb } from "./kind.ts";
+import type { Column, Conversion, Kind, KindHooks, ScalePaths, Verb } from "./kind.ts";
 import { SELECTABLE_FIELDS } from "./selectable-fields.ts";
 
 const ALL: readonly Verb[] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
@@ -46,6 +47,8 @@ class BuiltinKind implements Kind {
   readonly subresources: ReadonlySet<string>;
   readonly custom = false;
   readonly scale?: ScalePaths;
+  readonly storageGroup: string;
+  readonly storageVersion: string;
   readonly #definition: string;
 
   constructor(line: string) {
@@ -67,11 +70,14 @@ class BuiltinKind implements Kind {
     this.categories = list("categories");
     this.subresources = new Set(list("subresources"));
     if (this.subresources.has("scale")) this.scale = SCALE;
+    const [storageGroup = "", storageVersion = ""] = (more.get("stored") ?? `${group}/${version}`).split("/");
+    this.storageGroup = storageGroup === "core" ? "" : storageGroup;
+    this.storageVersion = storageVersion;
     this.#definition = name;
   }
 
-  get storageVersion(): string {
-    return this.version;
+  get conversion(): Conversion | undefined {
+    return conversionOf(this);
   }
 
   get schema(): Schema {

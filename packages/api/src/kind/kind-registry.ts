@@ -1,5 +1,9 @@
 import type { Kind } from "./kind.ts";
 
+/** Whether its version is the one that is kept. */
+export const isStored = ({ group, version, storageGroup, storageVersion }: Kind): boolean =>
+  group === storageGroup && version === storageVersion;
+
 /**
  * The kinds that are served now: the built-in ones, and whatever CRDs add and take away. A group's versions are in the
  * order of preference.
@@ -26,10 +30,15 @@ export class KindRegistry {
     return this.#byKind.get(`${group}/${version}/${kind}`);
   }
 
-  /** Any served version of a resource. */
+  /** A resource in the version that is kept, or, where that is not served, in any other. */
   findResource(group: string, resource: string): Kind | undefined {
-    for (const kind of this.#byResource.values()) if (kind.group === group && kind.resource === resource) return kind;
-    return undefined;
+    let found: Kind | undefined;
+    for (const kind of this.#byResource.values()) {
+      if (kind.group !== group || kind.resource !== resource) continue;
+      if (isStored(kind)) return kind;
+      found ??= kind;
+    }
+    return found;
   }
 
   all(): IterableIterator<Kind> {

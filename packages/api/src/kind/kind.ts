@@ -19,8 +19,11 @@ export interface Kind {
   readonly categories: readonly string[];
   /** Names below an object's path: `status`, `scale`, … */
   readonly subresources: ReadonlySet<string>;
-  /** The version that is kept; others are converted from it. */
+  /** The group and version in which objects are kept; others are converted from it. */
+  readonly storageGroup: string;
   readonly storageVersion: string;
+  /** Absent: objects are kept as they are shown. */
+  readonly conversion?: Conversion;
   readonly schema: Schema;
   readonly custom: boolean;
   /** Without Name and Age at the end of most: as tables have them, in their order. */
@@ -33,6 +36,22 @@ export interface Kind {
 }
 
 export type Verb = "create" | "delete" | "deletecollection" | "get" | "list" | "patch" | "update" | "watch";
+
+/** How objects that were kept in another version, or by another schema, become a kind's. */
+export interface Conversion {
+  /** By apiVersion, of versions that are not served, too. */
+  readonly schemas: ReadonlyMap<string, Schema>;
+  /** Makes a new object in another version; absent where a webhook does it. */
+  readonly convert?: (object: KubeObject, apiVersion: string) => KubeObject;
+  readonly webhook?: ConversionWebhook;
+}
+
+/** Who converts a custom kind's objects, `apiextensions/v1.WebhookConversion`. */
+export interface ConversionWebhook {
+  readonly clientConfig: Json;
+  /** Of ConversionReview, the preferred one first. */
+  readonly reviewVersions: readonly string[];
+}
 
 /** A column of a table, `meta/v1.TableColumnDefinition`, and how its cells are made. */
 export interface Column {

@@ -39,6 +39,8 @@ authorization.k8s.io v1 localsubjectaccessreviews LocalSubjectAccessReview names
 authorization.k8s.io v1 selfsubjectaccessreviews SelfSubjectAccessReview cluster create authorization.v1.SelfSubjectAccessReview
 authorization.k8s.io v1 selfsubjectrulesreviews SelfSubjectRulesReview cluster create authorization.v1.SelfSubjectRulesReview
 authorization.k8s.io v1 subjectaccessreviews SubjectAccessReview cluster create authorization.v1.SubjectAccessReview
+events.k8s.io v1 events Event namespaced all events.v1.Event short=ev stored=core/v1
+autoscaling v1 horizontalpodautoscalers HorizontalPodAutoscaler namespaced all autoscaling.v1.HorizontalPodAutoscaler short=hpa categories=all subresources=status stored=autoscaling/v2
 autoscaling v2 horizontalpodautoscalers HorizontalPodAutoscaler namespaced all autoscaling.v2.HorizontalPodAutoscaler short=hpa categories=all subresources=status
 batch v1 cronjobs CronJob namespaced all batch.v1.CronJob short=cj categories=all subresources=status
 batch v1 jobs Job namespaced all batch.v1.Job categories=all subresources=status

@@ -1,6 +1,7 @@
 import {
   customKindsOf,
   deepEqual,
+  isStored,
   type JsonObject,
   type Kind,
   type KindRegistry,
@@ -27,7 +28,7 @@ export class CustomKinds implements Disposable, ChangeListener {
   readonly #context: ServerContext;
   readonly #registry: KindRegistry;
   readonly #kind: Kind;
-  readonly #served = new Map<string, readonly Kind[]>();
+  readonly #served = new Map<string, { readonly spec: string; readonly kinds: readonly Kind[] }>();
   readonly #timers = new Set<Timer>();
   #listening: Disposable | undefined;
   #disposed = false;
@@ -60,7 +61,7 @@ export class CustomKinds implements Disposable, ChangeListener {
   }
 
   #forget(key: string): void {
-    const gone = this.#served.get(key) ?? [];
+    const gone = this.#served.get(key)?.kinds ?? [];
     this.#served.delete(key);
     this.#registry.remove((kind) => gone.includes(kind));
   }
@@ -71,22 +72,27 @@ export class CustomKinds implements Disposable, ChangeListener {
     // A built-in resource is nobody else's.
     if ([...this.#registry.all()].some((kind) => !kind.custom && kind.group === group && kind.resource === plural))
       return;
-    this.#forget(object.key);
-    const kinds = customKindsOf(crd);
-    this.#served.set(object.key, kinds);
-    this.#registry.put(...kinds);
-    void this.#settle(crd, kinds);
+    const spec = JSON.stringify(crd["spec"]);
+    const known = this.#served.get(object.key);
+    // What is said of it in its status changes nothing of what it defines.
+    if (known === undefined || known.spec !== spec) {
+      this.#forget(object.key);
+      const kinds = customKindsOf(crd, "served");
+      this.#served.set(object.key, { spec, kinds });
+      this.#registry.put(...kinds);
+    }
+    void this.#settle(crd);
   }
 
   /** Says in the definition that it is served; or, when it is going, removes what was made of it. */
-  async #settle(crd: KubeObject, kinds: readonly Kind[]): Promise<void> {
+  async #settle(crd: KubeObject): Promise<void> {
     try {
       if (crd.metadata.deletionTimestamp === undefined) await this.#establish(crd);
-      else if (!(await this.#clean(crd, kinds))) this.#later(() => this.#settle(crd, kinds));
+      else if (!(await this.#clean(crd))) this.#later(() => this.#settle(crd));
     } catch (error) {
       if (statusOf(asBoxshipError(error))?.reason === "NotFound" || this.#disposed) return;
       this.#context.logger.warn(`custom resource definition ${crd.metadata.name} cannot be settled yet`, { error });
-      this.#later(() => this.#settle(crd, kinds));
+      this.#later(() => this.#settle(crd));
     }
   }
 
@@ -106,8 +112,10 @@ export class CustomKinds implements Disposable, ChangeListener {
   }
 
   /** @returns whether nothing is left */
-  async #clean({ metadata }: KubeObject, kinds: readonly Kind[]): Promise<boolean> {
-    const [kind] = kinds;
+  async #clean(crd: KubeObject): Promise<boolean> {
+    const { metadata } = crd;
+    // In the version that is kept, served or not: nobody has to convert what is only to go.
+    const kind = customKindsOf(crd, "all").find(isStored);
     if (kind !== undefined && (await this.#empty(kind)) > 0) return false;
     await this.#modify(metadata.name ?? "", "", (old) => {
       old.metadata.finalizers = (old.metadata.finalizers ?? []).filter((one) => one !== FINALIZER);

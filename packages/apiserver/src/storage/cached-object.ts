@@ -1,5 +1,11 @@
 import { type Kind, type KubeObject, type Labels, valueAt } from "@boxship/api";
-import { parseObject } from "./object-bytes.ts";
+import { apiVersionIn, parseObject } from "./object-bytes.ts";
+
+interface Selected {
+  readonly paths: readonly string[];
+  readonly labels: Labels | undefined;
+  readonly fields: KubeObject;
+}
 
 /** An object as lists and watches have it: bytes, and what selectors look at once somebody has asked for it. */
 export class CachedObject {
@@ -8,12 +14,24 @@ export class CachedObject {
   readonly bytes: Buffer;
   /** The revision that last changed it. */
   readonly revision: number;
-  #selected: { readonly labels: Labels | undefined; readonly fields: KubeObject } | undefined;
+  readonly #keptAs: string | undefined;
+  #selected: Selected | undefined;
 
-  constructor(key: string, bytes: Buffer, revision: number) {
+  /** @param keptAs the apiVersion in which it lies in the store, @default its own */
+  constructor(key: string, bytes: Buffer, revision: number, keptAs?: string) {
     this.key = key;
     this.bytes = bytes;
     this.revision = revision;
+    this.#keptAs = keptAs;
+  }
+
+  get apiVersion(): string {
+    return apiVersionIn(this.bytes);
+  }
+
+  /** The apiVersion in which it lies in the store. */
+  get keptAs(): string {
+    return this.#keptAs ?? this.apiVersion;
   }
 
   /** A copy that the caller may change. */
@@ -30,13 +48,13 @@ export class CachedObject {
     return this.#select(kind).fields;
   }
 
-  #select({ selectableFields }: Kind) {
-    if (this.#selected !== undefined) return this.#selected;
+  #select({ selectableFields }: Kind): Selected {
+    if (this.#selected?.paths === selectableFields) return this.#selected;
     const object = this.parse();
     const { name, namespace, labels } = object.metadata;
     const fields = { metadata: { name, namespace } } as KubeObject;
     for (const path of selectableFields) copyField(object, fields, path.split("."));
-    this.#selected = { labels, fields };
+    this.#selected = { paths: selectableFields, labels, fields };
     return this.#selected;
   }
 }

@@ -31,6 +31,14 @@ export function withRevision(stored: Uint8Array, revision: number): Buffer {
   return whole;
 }
 
+const API_VERSION = Buffer.from('{"apiVersion":"');
+
+/** The apiVersion that an object's JSON begins with; empty where it begins otherwise. */
+export function apiVersionIn(bytes: Buffer): string {
+  if (bytes.compare(API_VERSION, 0, API_VERSION.length, 0, API_VERSION.length) !== 0) return "";
+  return bytes.toString("latin1", API_VERSION.length, bytes.indexOf('"', API_VERSION.length));
+}
+
 export function parseObject(bytes: Buffer): KubeObject {
   return JSON.parse(bytes.toString("utf8")) as KubeObject;
 }
@@ -38,7 +46,7 @@ export function parseObject(bytes: Buffer): KubeObject {
 const ROOT = "/registry/";
 
 /** Where a resource's objects are: all of them, those of a namespace, or one. */
-export function objectKey({ group, resource, namespaced }: Kind, namespace = "", name = ""): string {
+export function objectKey({ storageGroup: group, resource, namespaced }: Kind, namespace = "", name = ""): string {
   const collection = `${ROOT}${group === "" ? "core" : group}/${resource}/`;
   if (!namespaced) return `${collection}${name}`;
   return namespace === "" ? collection : `${collection}${namespace}/${name}`;

@@ -1,6 +1,7 @@
-import { alreadyExists, failure, type Kind, type KubeObject } from "@boxship/api";
+import { alreadyExists, failure, isStored, type Kind, type KubeObject } from "@boxship/api";
 import { type Clock, type Logger, sleep } from "@boxship/base";
 import { Compacted, type KeyValue, prefixRange, type Store, type WatchBatch, type WatchEvent } from "@boxship/store";
+import type { Versions } from "../conversion/versions.ts";
 import { CachedObject } from "./cached-object.ts";
 import { collectionOf, encodeObject, objectKey, withRevision } from "./object-bytes.ts";
 import { ResourceCache } from "./resource-cache.ts";
@@ -13,6 +14,7 @@ export interface ObjectStoreOptions {
   readonly logger: Logger;
   /** How a resource's values are kept. */
   codecFor(collection: string): ValueCodec;
+  readonly versions: Versions;
 }
 
 /** Objects of one page are loaded at a time. */
@@ -69,6 +71,10 @@ export class ObjectStore implements AsyncDisposable {
     return { [Symbol.dispose]: () => void this.#onChanged.delete(callback) };
   }
 
+  get versions(): Versions {
+    return this.#options.versions;
+  }
+
   /** The newest revision that lists and watches know of. */
   get told(): number {
     return this.#told;
@@ -77,7 +83,7 @@ export class ObjectStore implements AsyncDisposable {
   async get(kind: Kind, namespace: string, name: string): Promise<CachedObject | undefined> {
     const key = objectKey(kind, namespace, name);
     const { items } = await this.#options.store.range({ start: key });
-    return items[0] === undefined ? undefined : this.#cached(items[0]);
+    return items[0] === undefined ? undefined : await this.versions.presentOne(kind, this.#cached(items[0]));
   }
 
   /**
@@ -87,24 +93,31 @@ export class ObjectStore implements AsyncDisposable {
   async create(kind: Kind, object: KubeObject, lease = 0): Promise<CachedObject> {
     const { name = "", namespace } = object.metadata;
     const key = objectKey(kind, namespace, name);
-    const value = encodeObject(object);
+    const value = encodeObject(await this.versions.toStored(kind, object));
     const sealed = this.#codec(key).seal(key, value);
     const { succeeded, revision } = await this.#options.store.transact({
       compare: [{ key, target: "createRevision", value: 0 }],
       success: [{ kind: "put", key, value: sealed, lease }],
     });
     if (!succeeded) throw alreadyExists(kind, name);
-    return new CachedObject(key, withRevision(value, revision), revision);
+    return await this.#written(kind, new CachedObject(key, withRevision(value, revision), revision));
   }
 
   /** @returns undefined where the object is no longer the one of `expected` */
-  async update(key: string, object: KubeObject, expected: number): Promise<CachedObject | undefined> {
-    const value = encodeObject(object);
+  async update(kind: Kind, object: KubeObject, expected: number): Promise<CachedObject | undefined> {
+    const key = objectKey(kind, object.metadata.namespace, object.metadata.name);
+    const value = encodeObject(await this.versions.toStored(kind, object));
     const { succeeded, revision } = await this.#options.store.transact({
       compare: [{ key, target: "modRevision", value: expected }],
       success: [{ kind: "put", key, value: this.#codec(key).seal(key, value) }],
     });
-    return succeeded ? new CachedObject(key, withRevision(value, revision), revision) : undefined;
+    if (!succeeded) return undefined;
+    return await this.#written(kind, new CachedObject(key, withRevision(value, revision), revision));
+  }
+
+  /** What a client has written is shown to it as it lies in the store. */
+  async #written(kind: Kind, object: CachedObject): Promise<CachedObject> {
+    return isStored(kind) ? object : await this.versions.presentOne(kind, object);
   }
 
   /** @returns the deletion's revision; undefined where the object is no longer the one of `expected` */

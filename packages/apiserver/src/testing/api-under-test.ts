@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
 import type { AddressInfo } from "node:net";
 import { silentLogger, systemClock } from "@boxship/base";
@@ -38,6 +39,8 @@ export interface ApiUnderTest extends AsyncDisposable {
   /** Ends the server, and begins it again on what it has kept. */
   restart(): Promise<void>;
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
+  /** The answer to a GET as it comes; the caller ends it. */
+  stream(path: string): Promise<IncomingMessage>;
 }
 
 const SERVICE_ADDRESS = "10.96.0.1";
@@ -99,6 +102,12 @@ export async function startApi(options: Partial<ApiServerOptions> = {}, director
     kubeconfig: config,
     call: (method, path, { body, headers = {}, anonymous = false } = {}) =>
       call(`${url}${path}`, method, anonymous ? nameless : named, body, headers),
+    async stream(path) {
+      const sent = request(`${url}${path}`, { agent: named });
+      sent.end();
+      const [response] = (await once(sent, "response")) as [IncomingMessage];
+      return response;
+    },
     async restart() {
       await running?.disposeAsync();
       running = undefined;
@@ -120,7 +129,7 @@ async function call(
     bytes === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(bytes) };
   const sent = request(url, { method, agent, headers: { ...type, ...headers } });
   sent.end(bytes);
-  const [response] = (await once(sent, "response")) as [import("node:http").IncomingMessage];
+  const [response] = (await once(sent, "response")) as [IncomingMessage];
   const chunks: Buffer[] = [];
   for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
   const text = Buffer.concat(chunks).toString();

@@ -61,6 +61,30 @@ const ANSWERS: Readonly<Record<string, (review: Review) => object | string | und
   "/other-uid": () => ({ allowed: true, uid: "x" }),
 };
 
+interface Conversion {
+  uid: string;
+  result: { status: string; message?: string };
+  convertedObjects: Record<string, unknown>[];
+}
+
+/** What is wrong with an answer by the path that was asked; `/convert` is right. */
+const CONVERSIONS: Readonly<Record<string, (good: Conversion) => unknown>> = {
+  "/convert-badly": (good) => ({ ...good, result: { status: "Failure", message: "cannot" }, convertedObjects: [] }),
+  "/convert-nothing": (good) => ({ ...good, convertedObjects: [] }),
+  "/convert-uid": (good) => ({
+    ...good,
+    convertedObjects: good.convertedObjects.map((one) => ({
+      ...one,
+      metadata: { ...(one["metadata"] as object), uid: "other" },
+    })),
+  }),
+  "/convert-other-version": (good) => ({
+    ...good,
+    convertedObjects: good.convertedObjects.map((one) => ({ ...one, apiVersion: "example.com/v9" })),
+  }),
+  "/convert-for-others": (good) => ({ ...good, uid: "x" }),
+};
+
 process.once("message", (options: ServerOptions) => {
   const server = createServer(options, (request, response) => {
     const chunks: Buffer[] = [];
@@ -70,11 +94,12 @@ process.once("message", (options: ServerOptions) => {
       const review = JSON.parse(Buffer.concat(chunks).toString()) as Review;
       process.send?.({ path, url: request.url, host: request.headers.host, review });
       response.setHeader("content-type", "application/json");
-      if (path === "/convert" || path === "/convert-badly") {
+      if (path.startsWith("/convert")) {
         const { uid, objects = [], desiredAPIVersion = "" } = review.request;
-        const convertedObjects = path === "/convert" ? objects.map((one) => convert(one, desiredAPIVersion)) : [];
-        const result = path === "/convert" ? { status: "Success" } : { status: "Failure", message: "cannot" };
-        response.end(JSON.stringify({ ...review, response: { uid, result, convertedObjects } }));
+        const converted = objects.map((one) => convert(one, desiredAPIVersion));
+        const good = { uid, result: { status: "Success" }, convertedObjects: converted };
+        const answer = CONVERSIONS[path];
+        response.end(JSON.stringify({ ...review, response: answer === undefined ? good : answer(good) }));
         return;
       }
       const said = ANSWERS[path]?.(review);

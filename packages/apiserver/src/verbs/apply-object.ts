@@ -14,7 +14,7 @@ import type { Reply } from "../http/reply.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
 import { checkName, commitCreate } from "./create-object.ts";
 import { decodeObject } from "./decode-object.ts";
-import { managerOf } from "./managed-fields.ts";
+import { inVersionOf, managerOf } from "./managed-fields.ts";
 import { modifyObject } from "./modify-object.ts";
 import { objectReply } from "./render.ts";
 import { type WriteOptions, writeOptions } from "./write-options.ts";
@@ -57,9 +57,9 @@ async function readConfiguration(request: ResourceRequest, { fieldValidation }: 
 function update(context: ServerContext, request: ResourceRequest, configuration: KubeObject, options: WriteOptions) {
   let managed: KubeObject["metadata"]["managedFields"];
   return modifyObject(context, request, options, {
-    change(live) {
+    async change(live) {
       const { resourceVersion, uid } = configuration.metadata;
-      const object = apply(context, request, live, configuration, options);
+      const object = await apply(context, request, live, configuration, options);
       managed = object.metadata.managedFields;
       delete object.metadata.resourceVersion;
       if (resourceVersion !== undefined) object.metadata.resourceVersion = resourceVersion;
@@ -72,31 +72,38 @@ function update(context: ServerContext, request: ResourceRequest, configuration:
   });
 }
 
-function create(context: ServerContext, request: ResourceRequest, configuration: KubeObject, options: WriteOptions) {
+async function create(
+  context: ServerContext,
+  request: ResourceRequest,
+  configuration: KubeObject,
+  options: WriteOptions,
+) {
   if (configuration.metadata.uid !== undefined) {
     throw badRequest("uid mismatch: the provided object specified a uid, and no existing object was found");
   }
-  const object = apply(context, request, undefined, configuration, options);
+  const object = await apply(context, request, undefined, configuration, options);
   const { managedFields } = object.metadata;
   const collection = { ...request, info: { ...request.info, name: "" } };
-  return commitCreate(context, collection, object, options, (made) => {
+  return await commitCreate(context, collection, object, options, (made) => {
     if (managedFields !== undefined) made.metadata.managedFields = managedFields;
   });
 }
 
 function apply(
-  { clock }: ServerContext,
+  context: ServerContext,
   request: ResourceRequest,
   live: KubeObject | undefined,
   configuration: KubeObject,
   options: WriteOptions,
-): KubeObject {
+): Promise<KubeObject> {
+  const inVersion = inVersionOf(context, request);
   return applyConfiguration({
+    ...(inVersion === undefined ? {} : { inVersion }),
     kind: request.kind,
     live,
     configuration: deepCopy(configuration),
     who: managerOf(request, options, "Apply"),
-    time: timestamp(clock.now()),
+    time: timestamp(context.clock.now()),
     force: options.force,
   });
 }

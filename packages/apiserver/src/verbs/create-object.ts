@@ -42,7 +42,7 @@ export async function commitCreate(
   request: ResourceRequest,
   object: KubeObject,
   options: WriteOptions,
-  track: (object: KubeObject) => void = (made) => trackCreate(context, request, made, options),
+  track: (object: KubeObject) => void | Promise<void> = (made) => trackCreate(context, request, made, options),
 ): Promise<CachedObject> {
   const { metadata } = object;
   const generated = !metadata.name && metadata.generateName ? metadata.generateName : undefined;
@@ -71,7 +71,7 @@ async function keep(
   request: ResourceRequest,
   object: KubeObject,
   options: WriteOptions,
-  track: (object: KubeObject) => void,
+  track: (object: KubeObject) => void | Promise<void>,
 ): Promise<CachedObject> {
   const { kind } = request;
   defaultObject(kind, object);
@@ -83,7 +83,7 @@ async function keep(
   validateObject(kind, object);
   validateObjectRules(kind, object, undefined);
   await admission.validate();
-  track(object);
+  await track(object);
   if (!dryRun) return await context.objects.create(kind, object, await context.leases?.leaseFor(kind));
   const key = objectKey(kind, object.metadata.namespace, name);
   if ((await context.objects.get(kind, request.info.namespace, name)) !== undefined) throw alreadyExists(kind, name);

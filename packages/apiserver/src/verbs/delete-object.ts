@@ -130,7 +130,7 @@ async function tryDelete(
   } else if (finalizers.length === (old.metadata.finalizers?.length ?? 0)) return { object: current, gone: false };
   if (heldBySpec) marked["status"] = { ...(marked["status"] as object), phase: "Terminating" };
   if (options.dryRun) return { object: unsaved(key, marked, current.revision), gone: false };
-  const object = await objects.update(key, marked, current.revision);
+  const object = await objects.update(kind, marked, current.revision);
   return object === undefined ? undefined : { object, gone: false };
 }
 

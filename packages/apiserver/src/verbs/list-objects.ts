@@ -44,12 +44,8 @@ async function newestPage({ objects }: ServerContext, request: ResourceRequest, 
   if (options.revision !== undefined) await objects.waitFor(options.revision);
   // Upstream's caches, too, answer "any" with everything.
   const limit = options.revision === 0 ? 0 : options.limit;
-  return take(
-    cache.between(...bounds(request)),
-    { ...options, limit },
-    request,
-    Math.max(objects.told, cache.lastChange),
-  );
+  const revision = Math.max(objects.told, cache.lastChange);
+  return await take(objects, cache.between(...bounds(request)), { ...options, limit }, request, revision);
 }
 
 function bounds({ kind, info }: ResourceRequest): [start: string, end: string] {
@@ -57,9 +53,30 @@ function bounds({ kind, info }: ResourceRequest): [start: string, end: string] {
   return [start, end];
 }
 
-function take(found: Iterable<CachedObject>, options: ListOptions, request: ResourceRequest, revision: number): Page {
+async function take(
+  { versions }: ServerContext["objects"],
+  all: Iterable<CachedObject>,
+  options: ListOptions,
+  request: ResourceRequest,
+  revision: number,
+): Promise<Page> {
   const matches = matcherOf(request, options);
-  const { limit } = options;
+  if (matches === undefined) {
+    const page = pageOf(all, undefined, options, request, revision);
+    return { ...page, objects: await versions.present(request.kind, page.objects) };
+  }
+  // What selectors look at may be different in the version that is asked for.
+  const found = request.kind.conversion === undefined ? all : await versions.present(request.kind, [...all]);
+  return pageOf(found, matches, options, request, revision);
+}
+
+function pageOf(
+  found: Iterable<CachedObject>,
+  matches: ReturnType<typeof matcherOf>,
+  { limit }: ListOptions,
+  request: ResourceRequest,
+  revision: number,
+): Page {
   const objects: CachedObject[] = [];
   let left = 0;
   for (const object of found) {
@@ -92,7 +109,7 @@ async function pageAt(
   const start = after === "" || key < first ? first : key;
   const cache = await objects.cache(request.kind);
   await objects.waitFor(revision);
-  if (cache.lastChange <= revision) return take(cache.between(start, end), options, request, revision);
+  if (cache.lastChange <= revision) return await take(objects, cache.between(start, end), options, request, revision);
   try {
     return await storedPage(objects, request, options, { start, end, revision });
   } catch (error) {
@@ -115,7 +132,8 @@ async function storedPage(
   for (let from = start; ; ) {
     const limit = matches === undefined ? Math.min(wanted - taken.length, PAGE_FROM_STORE) : PAGE_FROM_STORE;
     const page = await objects.readAt({ start: from, end }, { revision, limit });
-    for (const [index, object] of page.objects.entries()) {
+    const presented = await objects.versions.present(request.kind, page.objects);
+    for (const [index, object] of presented.entries()) {
       if (matches !== undefined && !matches(object)) continue;
       taken.push(object);
       const rest = page.more || index < page.objects.length - 1;

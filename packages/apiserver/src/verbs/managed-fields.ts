@@ -1,4 +1,12 @@
-import { apiVersionOf, deepEqual, type KubeObject, type ManagerKey, timestamp, trackChanges } from "@boxship/api";
+import {
+  apiVersionOf,
+  deepEqual,
+  type InVersion,
+  type KubeObject,
+  type ManagerKey,
+  timestamp,
+  trackChanges,
+} from "@boxship/api";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
 import type { WriteOptions } from "./write-options.ts";
 
@@ -12,25 +20,37 @@ export function managerOf(
 }
 
 /** Notes who has set the fields of a new object. */
-export function trackCreate(
+export async function trackCreate(
   { clock }: ServerContext,
   request: ResourceRequest,
   object: KubeObject,
   options: WriteOptions,
-): void {
+): Promise<void> {
   delete object.metadata.managedFields;
-  trackChanges(request.kind, object, undefined, managerOf(request, options, "Update"), timestamp(clock.now()));
+  await trackChanges(request.kind, object, undefined, managerOf(request, options, "Update"), timestamp(clock.now()));
 }
 
 /** Notes who has changed which fields. */
-export function trackUpdate(
-  { clock }: ServerContext,
+export async function trackUpdate(
+  context: ServerContext,
   request: ResourceRequest,
   object: KubeObject,
   old: KubeObject,
   options: WriteOptions,
-): void {
-  trackChanges(request.kind, object, old, managerOf(request, options, "Update"), timestamp(clock.now()));
+): Promise<void> {
+  const who = managerOf(request, options, "Update");
+  const time = timestamp(context.clock.now());
+  await trackChanges(request.kind, object, old, who, time, inVersionOf(context, request));
+}
+
+/** How managers of a kind's other versions see its objects. */
+export function inVersionOf({ objects }: ServerContext, { kind }: ResourceRequest): InVersion | undefined {
+  const { conversion } = kind;
+  if (conversion === undefined) return undefined;
+  return async (object, apiVersion) => {
+    const schema = conversion.schemas.get(apiVersion);
+    return schema && { schema, object: await objects.versions.convert(kind, object, apiVersion) };
+  };
 }
 
 /** Whether two objects differ in nothing but when who set what. */

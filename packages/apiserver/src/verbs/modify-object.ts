@@ -28,7 +28,7 @@ export interface Modification {
   /** The new object, from the one that is there; called again when that has changed. Its argument is a copy. */
   change(old: KubeObject): KubeObject | Promise<KubeObject>;
   /** Notes who has set what; the last step before the object is kept. */
-  track(object: KubeObject, old: KubeObject): void;
+  track(object: KubeObject, old: KubeObject): void | Promise<void>;
 }
 
 /**
@@ -109,11 +109,12 @@ async function tryModify(
   validateObjectUpdate(kind, object, old, info.subresource);
   validateObjectRules(kind, object, old);
   await admission.validate();
-  modification.track(object, old);
+  await modification.track(object, old);
   const key = objectKey(kind, info.namespace, info.name);
   if (mayGoNow(object)) return await removeNow(context, key, object, current, dryRun);
-  if (sameButTimes(object, old)) return current;
-  return dryRun ? unsaved(key, object, current.revision) : await context.objects.update(key, object, current.revision);
+  // What lies in the store in an old version is written anew: so objects are brought to the one that is kept now.
+  if (sameButTimes(object, old) && !context.objects.versions.isOutdated(kind, current)) return current;
+  return dryRun ? unsaved(key, object, current.revision) : await context.objects.update(kind, object, current.revision);
 }
 
 function bumpGeneration({ kind, info }: ResourceRequest, object: KubeObject, old: KubeObject): void {

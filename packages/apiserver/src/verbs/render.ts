@@ -4,7 +4,7 @@ import { JSON_TYPE } from "../http/reply.ts";
 import type { ResourceRequest } from "../server-context.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
 
-/** How a client sees objects: in its version, and whole, as metadata or as rows of a table. */
+/** How a client sees objects, which are in its version already: whole, as metadata or as rows of a table. */
 export interface View {
   /** Equal for views that show the same. */
   readonly id: string;
@@ -19,7 +19,7 @@ export interface View {
 export function viewOf({ kind, accept, query }: ResourceRequest): View {
   switch (accept.form) {
     case "object":
-      return kind.version === kind.storageVersion ? new StoredView(kind) : new ConvertedView(kind);
+      return new ObjectView(kind);
     case "metadata":
       return new MetadataView();
     case "table":
@@ -51,9 +51,9 @@ export function listReply(
   return { status: 200, contentType: JSON_TYPE, body };
 }
 
-/** Objects as they are kept: their bytes are the answer. */
-class StoredView implements View {
-  readonly id: string = "stored";
+/** Objects as they are: their bytes are the answer. */
+class ObjectView implements View {
+  readonly id: string = "object";
   readonly #kind: Kind;
 
   constructor(kind: Kind) {
@@ -70,26 +70,6 @@ class StoredView implements View {
 
   item(object: CachedObject): Uint8Array {
     return object.bytes;
-  }
-}
-
-/** Objects of another version than they are kept in. */
-class ConvertedView extends StoredView {
-  override readonly id: string;
-  readonly #apiVersion: string;
-
-  constructor(kind: Kind) {
-    super(kind);
-    this.#apiVersion = apiVersionOf(kind);
-    this.id = `version ${this.#apiVersion}`;
-  }
-
-  override bytes(object: CachedObject): Uint8Array {
-    return Buffer.from(JSON.stringify({ ...object.parse(), apiVersion: this.#apiVersion }));
-  }
-
-  override item(object: CachedObject): Uint8Array {
-    return this.bytes(object);
   }
 }
 

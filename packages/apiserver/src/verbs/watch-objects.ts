@@ -9,8 +9,9 @@ import { objectKey } from "../storage/object-bytes.ts";
 import { replaceRevision } from "../storage/object-store.ts";
 import type { ResourceCache } from "../storage/resource-cache.ts";
 import { type ListOptions, listOptions, matcherOf } from "./list-options.ts";
+import { PresentedChanges } from "./presented-changes.ts";
 import { viewOf } from "./render.ts";
-import { WatchStream } from "./watch-stream.ts";
+import { type WatchFeed, WatchStream } from "./watch-stream.ts";
 
 /** Seconds after which a watch ends that named no time itself. */
 const SHORTEST_SECONDS = 1800;
@@ -72,7 +73,8 @@ async function run(
   context.ending.addEventListener("abort", stop, { once: true });
   using _ = { [Symbol.dispose]: () => context.ending.removeEventListener("abort", stop) };
   try {
-    await tell(context, request, options, cache, stream);
+    const feed = kind.conversion === undefined ? stream : new PresentedChanges(context.objects.versions, kind, stream);
+    await tell(context, request, options, cache, feed);
   } catch (error) {
     stream.fail(error instanceof Compacted ? failureStatus("Expired", error.message) : toStatus(error));
   }
@@ -83,7 +85,7 @@ async function tell(
   request: ResourceRequest,
   options: ListOptions,
   cache: ResourceCache,
-  stream: WatchStream,
+  stream: WatchFeed,
 ): Promise<void> {
   const { revision } = options;
   const fresh = options.sendInitialEvents ?? (revision === undefined || revision === 0);
@@ -94,7 +96,7 @@ async function tell(
   }
   // From here to where it listens nothing is awaited: no change comes in between.
   if (fresh) {
-    for (const object of cache.between(stream.prefix, `${stream.prefix}\u{10ffff}`)) stream.initial(object);
+    stream.initial([...cache.between(stream.prefix, `${stream.prefix}\u{10ffff}`)]);
     from = Math.max(objects.told, cache.lastChange);
     if (options.sendInitialEvents && options.bookmarks) stream.bookmark(from, true);
   } else if (revision === undefined || revision === 0) from = objects.told;
@@ -121,7 +123,7 @@ async function catchUp(
   objects: ServerContext["objects"],
   { kind }: ResourceRequest,
   cache: ResourceCache,
-  stream: WatchStream,
+  stream: WatchFeed,
   revision: number,
 ): Promise<number> {
   await using watch = objects.history(kind, revision + 1);

@@ -23,8 +23,23 @@ type EventType = "ADDED" | "MODIFIED" | "DELETED";
 /** Events as bytes, made once for all watches that see the same. */
 const serialized = new WeakMap<Change, Map<string, Buffer>>();
 
+/** What a watch is told, in its order. */
+export interface WatchFeed extends ChangeListener {
+  /** Of the keys that it is about. */
+  readonly prefix: string;
+  readonly isOver: boolean;
+  /** Resolves when it is over. */
+  readonly over: Promise<void>;
+  /** Objects that are there when the watch begins. */
+  initial(objects: readonly CachedObject[]): void;
+  /** Changes up to this revision have been told, or are no news. */
+  skipUpTo(revision: number): void;
+  /** Tells how far the watch is without a change. */
+  bookmark(revision: number, endsInitial: boolean): void;
+}
+
 /** One watch's answer: a JSON object a line. What is told in one turn of the event loop is sent at once. */
-export class WatchStream implements ChangeListener {
+export class WatchStream implements WatchFeed {
   readonly prefix: string;
   /** Resolves when it is over. */
   readonly over: Promise<void>;
@@ -54,10 +69,11 @@ export class WatchStream implements ChangeListener {
     this.#skipped = Math.max(this.#skipped, revision);
   }
 
-  /** An object that is there when the watch begins. */
-  initial(object: CachedObject): void {
+  /** Objects that are there when the watch begins. */
+  initial(objects: readonly CachedObject[]): void {
     const { matches, view } = this.#options;
-    if (matches === undefined || matches(object)) this.#write(eventBytes("ADDED", view.bytes(object)));
+    for (const object of objects)
+      if (matches === undefined || matches(object)) this.#write(eventBytes("ADDED", view.bytes(object)));
   }
 
   changed(change: Change): void {

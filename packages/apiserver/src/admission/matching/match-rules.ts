@@ -67,7 +67,7 @@ function kindFor(context: ServerContext, request: AdmissionRequest, { rules, equ
   if (rules.some((rule) => ruleHolds(rule, request, kind))) return kind;
   if (!equivalent) return undefined;
   for (const other of context.kinds.all()) {
-    if (other.group !== kind.group || other.resource !== kind.resource || other.version === kind.version) continue;
+    if (other.storageGroup !== kind.storageGroup || other.resource !== kind.resource || other === kind) continue;
     if (rules.some((rule) => ruleHolds(rule, request, other))) return other;
   }
   return undefined;
@@ -110,7 +110,13 @@ export async function namespaceOf(
   return await readObject(context, "", "namespaces", { name: namespace });
 }
 
-/** An object in another version of its kind, where that differs in nothing else. */
-export function inVersion(object: KubeObject | null, kind: Kind): KubeObject | null {
-  return object === null ? null : { ...object, apiVersion: apiVersionOf(kind) };
+/** An object of a request in another version of its kind. */
+export async function inVersion<T extends KubeObject | null>(
+  { objects }: ServerContext,
+  request: AdmissionRequest,
+  object: T,
+  kind: Kind,
+): Promise<T> {
+  if (object === null) return object;
+  return (await objects.versions.convert(request.kind, object, apiVersionOf(kind))) as T;
 }

@@ -68,7 +68,7 @@ async function mutateBy(context: ServerContext, request: AdmissionRequest, bound
       // Each sees what those before it have changed.
       const scope = await RequestScope.of(context, request, kind, about);
       try {
-        await mutate(request, bound, mutation, scope);
+        await mutate(context, request, bound, mutation, scope);
       } catch (error) {
         const isOwn = error instanceof CelError || error instanceof BudgetExceeded || error instanceof TypeError;
         if (!isOwn && !ignores) throw error;
@@ -79,6 +79,7 @@ async function mutateBy(context: ServerContext, request: AdmissionRequest, bound
 }
 
 async function mutate(
+  context: ServerContext,
   request: AdmissionRequest,
   { kind, policy }: Bound,
   mutation: Json,
@@ -89,7 +90,7 @@ async function mutate(
   if (textAt(mutation, "patchType") === "JSONPatch") {
     const patch = toJson(await scope.evaluate(textAt(mutation, "jsonPatch", "expression")));
     if (!Array.isArray(patch)) throw new CelError("the expression gives no list of JSONPatch", 0);
-    replaceObject(request, kind, patch, `policy '${policy.metadata.name}'`);
+    await replaceObject(context, request, kind, patch, `policy '${policy.metadata.name}'`);
     return;
   }
   const applied = toJson(await scope.evaluate(textAt(mutation, "applyConfiguration", "expression")));
@@ -97,6 +98,6 @@ async function mutate(
   for (const field of ["apiVersion", "kind"]) {
     if (applied[field] !== undefined) throw new CelError(`${field} may not be set by an apply configuration`, 0);
   }
-  const merged = mergeTyped(kind.schema, inVersion(object, kind) ?? object, applied) as KubeObject;
-  putInPlace(request, { ...merged, apiVersion: object.apiVersion });
+  const seen = await inVersion(context, request, object, kind);
+  await putInPlace(context, request, mergeTyped(kind.schema, seen, applied) as KubeObject);
 }

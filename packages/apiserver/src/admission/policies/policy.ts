@@ -107,7 +107,7 @@ async function findParams(
   }
   const selector = parseLabelSelector(selectorText(valueAt(reference, "selector") ?? {}));
   const cache = await objects.cache(kind);
-  return [...cache.between("", "")]
+  return (await objects.versions.present(kind, [...cache.between("", "")]))
     .map((cached) => cached.parse())
     .filter(({ metadata }) => (metadata.namespace ?? "") === namespace && matchesLabels(selector, metadata.labels));
 }

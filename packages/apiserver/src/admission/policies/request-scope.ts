@@ -75,8 +75,8 @@ export class RequestScope {
     const decisions = new Decisions(context);
     const { group, version, resource } = request.kind;
     const values = new Map<string, Value>([
-      ["object", fromJson(inVersion(request.object, kind))],
-      ["oldObject", fromJson(inVersion(request.oldObject, kind))],
+      ["object", fromJson(await inVersion(context, request, request.object, kind))],
+      ["oldObject", fromJson(await inVersion(context, request, request.oldObject, kind))],
       ["request", fromJson(requestValue(request, kind))],
       ["params", fromJson(more.params)],
       ["namespaceObject", kind.namespaced ? fromJson((await namespaceOf(context, request)) ?? null) : null],

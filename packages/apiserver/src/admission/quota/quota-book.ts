@@ -93,7 +93,7 @@ export class QuotaBook implements Disposable {
       const pending = { quota: current.key, key, usage, until };
       this.#pending.push(pending);
       quota["status"] = statusOf(quota, used);
-      if ((await this.#context.objects.update(current.key, quota, current.revision)) !== undefined) return;
+      if ((await this.#context.objects.update(kind, quota, current.revision)) !== undefined) return;
       this.#pending = this.#pending.filter((one) => one !== pending);
     }
   }
@@ -141,7 +141,7 @@ export class QuotaBook implements Disposable {
         const status = await this.#count(quota);
         if (deepEqual(status, quota["status"])) break;
         quota["status"] = status;
-        if ((await this.#context.objects.update(current.key, quota, current.revision)) !== undefined) break;
+        if ((await this.#context.objects.update(kind, quota, current.revision)) !== undefined) break;
       }
     }
     const now = this.#context.clock.monotonic();

@@ -14,6 +14,7 @@ import {
 import { errorMessage, InvalidArgument, Unavailable } from "@boxship/base";
 import type { AdmissionRequest } from "../../contract.ts";
 import type { RemoteHooks } from "../../http/remote-hooks.ts";
+import type { ServerContext } from "../../server-context.ts";
 import { userInfo } from "../../special/access-reviews.ts";
 import { inVersion } from "../matching/match-rules.ts";
 import type { Webhook } from "./webhook.ts";
@@ -32,6 +33,7 @@ export interface Verdict {
  * @throws what it refuses with; InternalError where it cannot be asked
  */
 export async function askWebhook(
+  context: ServerContext,
   hooks: RemoteHooks,
   webhook: Webhook,
   request: AdmissionRequest,
@@ -47,7 +49,7 @@ export async function askWebhook(
     const url = withTimeout(address.url, webhook.timeoutMs);
     shown = withTimeout(address.shown, webhook.timeoutMs);
     const uid = randomUUID();
-    const review = JSON.stringify(reviewOf(request, kind, uid));
+    const review = JSON.stringify(await reviewOf(context, request, kind, uid));
     const answer = await hooks.call({ ...address, url }, webhook.clientConfig, review, webhook.timeoutMs);
     response = responseOf(answer.status, answer.text, uid);
   } catch (error) {
@@ -78,7 +80,12 @@ function withTimeout(url: string, timeoutMs: number): string {
   return whole.toString();
 }
 
-function reviewOf(request: AdmissionRequest, kind: Kind, uid: string): JsonObject {
+async function reviewOf(
+  context: ServerContext,
+  request: AdmissionRequest,
+  kind: Kind,
+  uid: string,
+): Promise<JsonObject> {
   const { object, oldObject, namespace, name, operation, user, dryRun, subresource, options } = request;
   const type = (one: Kind): JsonObject => ({ group: one.group, version: one.version, kind: one.kind });
   const resource = (one: Kind): JsonObject => ({ group: one.group, version: one.version, resource: one.resource });
@@ -96,8 +103,8 @@ function reviewOf(request: AdmissionRequest, kind: Kind, uid: string): JsonObjec
       ...(namespace === "" ? {} : { namespace }),
       operation,
       userInfo: userInfo(user),
-      object: inVersion(object, kind),
-      oldObject: inVersion(oldObject, kind),
+      object: await inVersion(context, request, object, kind),
+      oldObject: await inVersion(context, request, oldObject, kind),
       dryRun,
       options: options ?? optionsOf(operation),
     },

@@ -32,7 +32,7 @@ export function mutatingWebhooks(
       const ask = async (webhook: Webhook): Promise<void> => {
         const kind = await asked(context(), request, webhook);
         if (kind === undefined) return;
-        await mutateBy(hooks(), webhook, request, kind);
+        await mutateBy(context(), hooks(), webhook, request, kind);
         seen.set(webhook.id, JSON.stringify(request.object));
       };
       const first = JSON.stringify(request.object);
@@ -61,10 +61,16 @@ async function asked(context: ServerContext, request: AdmissionRequest, webhook:
   return conditions.hold ? kind : undefined;
 }
 
-async function mutateBy(hooks: RemoteHooks, webhook: Webhook, request: AdmissionRequest, kind: Kind): Promise<void> {
-  const verdict = await askWebhook(hooks, webhook, request, kind);
+async function mutateBy(
+  context: ServerContext,
+  hooks: RemoteHooks,
+  webhook: Webhook,
+  request: AdmissionRequest,
+  kind: Kind,
+): Promise<void> {
+  const verdict = await askWebhook(context, hooks, webhook, request, kind);
   if (verdict?.patch === undefined || request.object === null) return;
-  replaceObject(request, kind, verdict.patch, `admission webhook "${webhook.name}"`);
+  await replaceObject(context, request, kind, verdict.patch, `admission webhook "${webhook.name}"`);
 }
 
 /** Webhooks that only say yes or no: all at once. */
@@ -77,7 +83,7 @@ export function validatingWebhooks(context: () => ServerContext, hooks: () => Re
       const results = await Promise.allSettled(
         webhooks.map(async (webhook) => {
           const kind = await asked(context(), request, webhook);
-          if (kind !== undefined) await askWebhook(hooks(), webhook, request, kind);
+          if (kind !== undefined) await askWebhook(context(), hooks(), webhook, request, kind);
         }),
       );
       for (const result of results) if (result.status === "rejected") throw result.reason;

@@ -1,7 +1,8 @@
 #!/bin/sh
 # soak.sh [--containers N] [--parallel N]: creates, runs and removes containers, and fails when the engine grows; before
 # that, a registry is killed a hundred times while it is pushed to, pulled from and collected, and must lose nothing, and
-# the engine fifty times while it builds; ten images of real size are built from the distribution's packages, and one in a
+# the engine fifty times while it builds; the store of a cluster and its API a hundred times while clients write, in SQLite
+# and in etcd, and what they saw must be explained by one history; ten images of real size are built from the distribution's packages, and one in a
 # container of Docker; a layer of 4 GB goes along every path between registries, layouts and archives, and no command may
 # need more memory for it than for a small one (20 GB of disk); contexts of 200,000 files come through every door.
 #
@@ -14,6 +15,8 @@ parts=$PWD/.cache/parts/root
 PATH="$PWD/node_modules/.bin:$parts/usr/bin:$parts/usr/sbin:$PATH:/usr/sbin:/sbin"
 export PATH
 BOXSHIP_KILL_ROUNDS=100 node --disable-warning=ExperimentalWarning --test packages/registry/src/crash.test.ts
+BOXSHIP_HISTORY_ROUNDS=100 BOXSHIP_CRASH_ROUNDS=100 node --disable-warning=ExperimentalWarning --test \
+  packages/store/src/history.test.ts packages/daemon/src/cluster/cluster-crash.test.ts
 BOXSHIP_REAL_IMAGES=1 node --disable-warning=ExperimentalWarning --test packages/build/src/e2e/real-images.test.ts \
   packages/cli/src/e2e/unprivileged.test.ts
 BOXSHIP_TEST_FILES=200000 node --disable-warning=ExperimentalWarning --test --test-name-pattern='200000 files' \

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -178,38 +177,4 @@ test("files that are no store, or one of a later program, are refused", async ()
   await assert.rejects(openSqliteStore({ path: directory.join("later.db") }), (error: unknown) => {
     return error instanceof FailedPrecondition && /later version/.test(error.message);
   });
-});
-
-test("after kill -9, everything that was acknowledged is there, and no revision is used twice", {
-  timeout: 120_000,
-}, async () => {
-  await using directory = tempDir("store");
-  const path = directory.join("state.db");
-  const writer = new URL("../testing/crash-writer.ts", import.meta.url).pathname;
-  const acknowledged = new Map<string, number>();
-  let newest = 0;
-  for (let round = 0; round < 15; round++) {
-    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", writer, path, `${round}`], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    let output = "";
-    child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
-    await once(child.stdout, "data");
-    await delay(Math.random() * 150);
-    child.kill("SIGKILL");
-    await once(child, "close");
-    const lines = output.split("\n").slice(0, -1);
-    assert.ok(lines.length > 0);
-    for (const line of lines) {
-      const [key = "", revision] = line.split(" ");
-      assert.ok(Number(revision) > newest || acknowledged.size === 0, `${line} after ${newest}`);
-      acknowledged.set(key, Number(revision));
-    }
-    await using store = await openSqliteStore({ path });
-    const found = await store.range(prefixRange("/crash/"), { keysOnly: true });
-    const there = new Map(found.items.map(({ key, modRevision }) => [key, modRevision]));
-    for (const [key, revision] of acknowledged) assert.equal(there.get(key), revision, key);
-    assert.deepEqual(await store.check(), []);
-    newest = found.revision;
-  }
 });

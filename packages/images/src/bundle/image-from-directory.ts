@@ -13,7 +13,7 @@ import {
 } from "@boxship/oci";
 import { encodeInOrder } from "../copy/convert-manifest.ts";
 import type { ImageDestination } from "../transport/contract.ts";
-import { scratchFor } from "../transport/scratch.ts";
+import { inScratch, scratchFor } from "../transport/scratch.ts";
 
 export interface DirectoryImageRequest {
   readonly directory: string;
@@ -79,7 +79,7 @@ export async function imageFromRoot(request: RootImageRequest): Promise<Digest> 
   );
   const descriptor = { mediaType: MediaType.OciConfig, ...stored };
   for (const blob of [built.descriptor, descriptor]) {
-    await destination.put(blob, async () => ({ path: await store.path(blob.digest), owned: true }));
+    await destination.put(blob, inScratch(store, blob.digest));
   }
   const mediaType = MediaType.OciManifest;
   const bytes = encodeInOrder({ kind: "manifest", mediaType, config: descriptor, layers: [built.descriptor] });

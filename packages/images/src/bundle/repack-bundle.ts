@@ -18,7 +18,7 @@ import {
 import { encodeInOrder } from "../copy/convert-manifest.ts";
 import { readSmallFile, verifyFile } from "../transport/files.ts";
 import { layoutDestination, readManifestFile } from "../transport/layout.ts";
-import { scratchFor } from "../transport/scratch.ts";
+import { inScratch, scratchFor } from "../transport/scratch.ts";
 import { compareTrees, readTreeState } from "./tree-state.ts";
 import { readOrigin, writeOrigin } from "./unpack-bundle.ts";
 
@@ -68,7 +68,7 @@ export async function repackBundle(request: RepackBundleRequest): Promise<Digest
       rewrite: { keep: ({ name }) => changed.has(name.replace(/\/$/, "")), append: removed.map(whiteout) },
     });
     const { descriptor } = built;
-    await destination.put(descriptor, async () => ({ path: await store.path(descriptor.digest), owned: true }));
+    await destination.put(descriptor, inScratch(store, descriptor.digest));
     layers = [...layers, descriptor];
     diffIds = [...diffIds, built.diffId];
   }
@@ -79,10 +79,7 @@ export async function repackBundle(request: RepackBundleRequest): Promise<Digest
     ...(history !== undefined && { history: [...(base.config.history ?? []), history] }),
   });
   const stored = await scratch.store.put(config);
-  await destination.put({ mediaType: MediaType.OciConfig, ...stored }, async () => ({
-    path: await scratch.store.path(stored.digest),
-    owned: true,
-  }));
+  await destination.put({ mediaType: MediaType.OciConfig, ...stored }, inScratch(scratch.store, stored.digest));
   const mediaType = MediaType.OciManifest;
   const bytes = encodeInOrder({
     ...base.manifest,

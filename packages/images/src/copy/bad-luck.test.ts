@@ -8,7 +8,6 @@ import { after, before, test } from "node:test";
 import { mount } from "@boxship/kernel";
 import { createRegistryClient, type RegistryClientOptions } from "@boxship/oci";
 import {
-  type FaultPlan,
   faultyProxy,
   pushFixture,
   runProgram,
@@ -38,6 +37,7 @@ before(async () => {
   const layer = (bytes: number) => ({ entries: [{ name: "data", content: randomBytes(bytes) }] });
   await Promise.all([
     pushFixture(registry, "big:1", { layers: [layer(3_000_000), layer(1000)] }),
+    pushFixture(registry, "larger:1", { layers: [layer(6_000_000), layer(1000)] }),
     pushFixture(registry, "old:1", { layers: [layer(1000)] }),
   ]);
 });
@@ -68,11 +68,6 @@ const rawOf = async (name: string) => {
 };
 
 const temporary = (root: string) => readdirSync(root).filter((name) => name.startsWith(".boxship-images-"));
-const isBigLayer =
-  (fault: ReturnType<FaultPlan>): FaultPlan =>
-  ({ method, path, earlier }) =>
-    method === "GET" && path.includes("/blobs/") && earlier === 0 ? fault : undefined;
-
 /** One place of each kind below a directory. */
 const places = (root: string) => [
   `oci:${root}/layout:new`,
@@ -178,34 +173,58 @@ test("a full disk is said, leaves nothing half, and what comes later goes throug
   }
 });
 
-test("a layer is passed on from registry to registry while it arrives, also over cut lines", async () => {
-  await using from = await faultyProxy(registry, isBigLayer({ kind: "cut", after: 1_000_000 }));
-  let cuts = 0;
-  await using to = await faultyProxy(second, ({ method }) =>
-    method === "PATCH" && cuts++ === 1 ? { kind: "cut", after: 0 } : undefined,
-  );
-  const uploadChunkBytes = 300_000;
-  await copy(`docker://${from.host}/big:1`, `docker://${to.host}/followed:1`, { uploadChunkBytes });
-  const raw = await rawOf(`docker://${second.host}/followed:1`);
-  equal(raw, await rawOf(`docker://${registry.host}/big:1`));
-  ok(to.requests.filter(({ method }) => method === "PATCH").length >= 10);
-  ok(from.requests.some(({ headers }) => /^bytes=\d{5}/.test(headers.range ?? "")));
-  const { layers } = JSON.parse(raw) as { layers: { digest: string; size: number }[] };
-  for (const { digest, size } of layers) {
-    const body = await fetch(`http://${second.host}/v2/followed/blobs/${digest}`);
-    equal((await body.arrayBuffer()).byteLength, size);
-  }
-});
+const layersOf = (raw: string) => (JSON.parse(raw) as { layers: { digest: string; size: number }[] }).layers;
+const ranged = ({ headers }: { headers: { range?: string } }) => /^bytes=\d{5}/.test(headers.range ?? "");
+
+for (const ranges of [true, false]) {
+  test(`a layer is passed on while it arrives, over cut lines, from a registry with${ranges ? "" : "out"} ranges`, async () => {
+    await using from = await faultyProxy(registry, ({ method, path, earlier }) => {
+      if (method !== "GET" || !path.includes(large)) return undefined;
+      if (earlier === 0) return { kind: "cut", after: 4_000_000 };
+      return ranges ? undefined : { kind: "ignore-range" };
+    });
+    let cuts = 0;
+    await using to = await faultyProxy(second, ({ method }) =>
+      method === "PATCH" && cuts++ === 0 ? { kind: "cut", after: 0 } : undefined,
+    );
+    const wanted = await rawOf(`docker://${registry.host}/larger:1`);
+    const large = layersOf(wanted)[0]?.digest ?? "";
+    const name = `passed-${ranges}`;
+    await copy(`docker://${from.host}/larger:1`, `docker://${to.host}/${name}:1`, { uploadChunkBytes: 300_000 });
+    equal(await rawOf(`docker://${second.host}/${name}:1`), wanted);
+    equal(to.requests.filter(({ method }) => method === "PATCH").length, 2);
+    ok(from.requests.some(ranged));
+    for (const { digest, size } of layersOf(wanted)) {
+      const body = await fetch(`http://${second.host}/v2/${name}/blobs/${digest}`);
+      equal((await body.arrayBuffer()).byteLength, size);
+    }
+  });
+}
+
+const LIES = [
+  { fault: { kind: "corrupt", at: 10 }, error: { code: "InvalidArgument", message: /wrong content/ } },
+  { fault: { kind: "resize", by: 5 }, error: { code: "InvalidArgument", message: /wrong content/ } },
+  { fault: { kind: "truncate", after: 0 }, error: { code: "Unavailable", message: /cannot be reached/ } },
+  { fault: { kind: "status", status: 403 }, error: { code: "PermissionDenied" } },
+  { fault: { kind: "status", status: 500 }, error: { code: "Unavailable", message: /500/ } },
+] as const;
 
 test("a layer that turns out to be another on its way from registry to registry never gets there", async () => {
-  await using from = await faultyProxy(registry, ({ method, path }) =>
-    method === "GET" && path.includes("/blobs/") ? { kind: "corrupt", at: 10 } : undefined,
-  );
-  await using to = await faultyProxy(second, () => undefined);
-  const copying = copy(`docker://${from.host}/big:1`, `docker://${to.host}/corrupt:1`, { uploadChunkBytes: 300_000 });
-  await rejects(copying, { code: "InvalidArgument", message: /wrong content/ });
-  equal(to.requests.filter(({ method }) => method === "PUT").length, 0);
-  await rejects(rawOf(`docker://${second.host}/corrupt:1`), /manifest unknown|name unknown|NAME_UNKNOWN/);
+  for (const [index, { fault, error }] of LIES.entries()) {
+    // Both sizes: one goes by memory, and one passes through.
+    for (const name of ["big", "larger"]) {
+      await using from = await faultyProxy(registry, ({ method, path }) =>
+        method === "GET" && path.includes("/blobs/") ? fault : undefined,
+      );
+      await using to = await faultyProxy(second, () => undefined);
+      const target = `${to.host}/lies/${name}-${index}:1`;
+      await rejects(copy(`docker://${from.host}/${name}:1`, `docker://${target}`), error, `${name}: ${fault.kind}`);
+      const [layer] = layersOf(await rawOf(`docker://${registry.host}/${name}:1`));
+      const blob = `http://${second.host}/v2/lies/${name}-${index}/blobs/${layer?.digest}`;
+      equal((await fetch(blob, { method: "HEAD" })).status, 404, `${name}: ${fault.kind}`);
+      await rejects(rawOf(`docker://${second.host}/${target}`));
+    }
+  }
 });
 
 test("what the registry has in another repository is mounted, not sent", async () => {

@@ -11,6 +11,7 @@ import {
 } from "@boxship/oci";
 import type { ImageDestination, ImageSource, LocalBlob } from "../transport/contract.ts";
 import { readSmallFile, verifyFile } from "../transport/files.ts";
+import { inScratch } from "../transport/scratch.ts";
 import { encodeOciConfig } from "./go-config.ts";
 import { decompressInto } from "./layer-forms.ts";
 
@@ -26,15 +27,14 @@ export interface LayerCopy {
 /** Copies one layer in the form that the destination keeps. @returns what it is there */
 export async function copyLayer(copy: LayerCopy, layer: Descriptor): Promise<Descriptor> {
   copy.signal?.throwIfAborted();
-  const { source, destination, scratch } = copy;
+  const { source, destination } = copy;
   if (!isLayerType(layer.mediaType)) return keep(copy, layer);
   if (isForeignLayer(layer.mediaType) && (layer.urls?.length ?? 0) > 0) return layer;
   const plain = source.plainLayers === true || layerCompression(layer.mediaType) === "none";
   const form = copy.preserve ? "as they are" : (destination.layers ?? "as they are");
   if (form === "compressed" && plain) return compressed(copy, plainType(layer));
   if (form === "plain" && !plain) return decompressed(copy, layer);
-  await destination.put(layer, (options) => source.blob(layer, scratch, options));
-  return layer;
+  return keep(copy, layer);
 }
 
 /** Artifacts have layers of any kind. */
@@ -48,7 +48,7 @@ function isLayerType(mediaType: string): boolean {
 }
 
 async function keep({ source, destination, scratch }: LayerCopy, blob: Descriptor): Promise<Descriptor> {
-  await destination.put(blob, (options) => source.blob(blob, scratch, options));
+  await destination.put(blob, { file: () => source.blob(blob, scratch), origin: source.origin?.(blob) });
   return blob;
 }
 
@@ -66,7 +66,7 @@ async function compressed(copy: LayerCopy, layer: Descriptor): Promise<Descripto
     stat: scratch.stat.bind(scratch),
   };
   const made = await compressLayer(layer, { store, lease: scratch.lease(), signal: copy.signal });
-  await destination.put(made, async () => ({ path: await scratch.path(made.digest), owned: true }));
+  await destination.put(made, inScratch(scratch, made.digest));
   return made;
 }
 
@@ -78,7 +78,7 @@ async function decompressed(copy: LayerCopy, layer: Descriptor): Promise<Descrip
   // Docker's manifests of archives say gzip of plain layers, and always have.
   const kept = mediaType.includes("docker") ? MediaType.DockerLayerGzip : mediaType;
   const made = { ...layer, mediaType: kept, digest, size };
-  await destination.put(made, async () => ({ path: await scratch.path(digest), owned: true }));
+  await destination.put(made, inScratch(scratch, digest));
   return made;
 }
 
@@ -99,6 +99,6 @@ export async function copyConfig(copy: LayerCopy, original: Descriptor, wanted: 
   const bytes = await readSmallFile(path, IMAGE_CONFIG_SIZE_LIMIT);
   const made = await scratch.put(encodeOciConfig(decodeImageConfig(bytes)));
   const config = { ...wanted, ...made };
-  await destination.put(config, async () => ({ path: await scratch.path(made.digest), owned: true }));
+  await destination.put(config, inScratch(scratch, made.digest));
   return config;
 }

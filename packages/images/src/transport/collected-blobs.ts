@@ -1,19 +1,16 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { bytesOf, type Descriptor, type Digest, digestAlgorithm, type TarInput, tarEntry } from "@boxship/oci";
-import type { BlobOptions, LocalBlob } from "./contract.ts";
+import type { BlobContent, LocalBlob } from "./contract.ts";
 import { damaged, readSmallFile } from "./files.ts";
 
 /** Blobs that become members of an archive: where their files are, which are not copied before. */
 export class CollectedBlobs {
   readonly #blobs = new Map<Digest, { readonly descriptor: Descriptor; readonly content: LocalBlob | Uint8Array }>();
 
-  async put(
-    descriptor: Descriptor,
-    content: (options?: BlobOptions) => Promise<LocalBlob>,
-  ): Promise<"copied" | "present"> {
+  async put(descriptor: Descriptor, { file }: BlobContent): Promise<"copied" | "present"> {
     if (this.#blobs.has(descriptor.digest)) return "present";
-    this.#blobs.set(descriptor.digest, { descriptor, content: await content() });
+    this.#blobs.set(descriptor.digest, { descriptor, content: await file() });
     return "copied";
   }
 

@@ -1,4 +1,4 @@
-import type { ContentStore, Descriptor, Digest } from "@boxship/oci";
+import type { BlobOrigin, ContentStore, Descriptor, Digest } from "@boxship/oci";
 
 /** A manifest or index as it is kept, with the digest of its bytes. */
 export interface RawManifest {
@@ -22,7 +22,9 @@ export interface ImageSource extends AsyncDisposable {
   /** What the name stands for; with a digest, a manifest of its index. @throws NotFound */
   manifest(digest?: Digest): Promise<RawManifest>;
   /** A file that holds a blob, which may be fetched into `scratch` for it. @throws NotFound */
-  blob(descriptor: Descriptor, scratch: ContentStore, options?: BlobOptions): Promise<LocalBlob>;
+  blob(descriptor: Descriptor, scratch: ContentStore): Promise<LocalBlob>;
+  /** The blob where it is, if that is a registry: for those who need no file of it. @default in files of this machine */
+  origin?(descriptor: Descriptor): BlobOrigin;
 }
 
 /** A blob in a file of this machine. */
@@ -30,28 +32,13 @@ export interface LocalBlob {
   readonly path: string;
   /** It was verified, and may be moved away; nothing else does so before the scratch store is gone. */
   readonly owned: boolean;
-  /** Absent when all of it is there. */
-  readonly growing?: GrowingBlob;
 }
 
-/** A blob whose file grows. */
-export interface GrowingBlob {
-  /**
-   * Resolves when the file has so many bytes, which do not change any more; for all of them, when they were verified.
-   * Rejects when they will never come.
-   */
-  reached(bytes: number): Promise<void>;
-  /**
-   * Gives up on the rest; resolves when nothing is written any more.
-   *
-   * @returns why it would never have become whole, if that is known
-   */
-  stop(): Promise<unknown>;
-}
-
-export interface BlobOptions {
-  /** Hand out a file that still grows. @default false */
-  readonly mayGrow?: boolean;
+/** A blob that a place may ask for, in either form. */
+export interface BlobContent {
+  readonly file: () => Promise<LocalBlob>;
+  /** Absent when it is in a file already. */
+  readonly origin?: BlobOrigin | undefined;
 }
 
 export interface DestinationScratch {
@@ -82,7 +69,7 @@ export interface ImageDestination extends AsyncDisposable {
    * Takes a blob, verified against its descriptor. Its content is only asked for when it is not there yet, and cannot be
    * brought there from next door. A file that is not owned must stay until {@link commit}.
    */
-  put(descriptor: Descriptor, content: (options?: BlobOptions) => Promise<LocalBlob>): Promise<"copied" | "present">;
+  put(descriptor: Descriptor, content: BlobContent): Promise<"copied" | "present">;
   /** @param top the one that the name stands for */
   putManifest(manifest: RawManifest, top: boolean): Promise<void>;
   commit(): Promise<void>;

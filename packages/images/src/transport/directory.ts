@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { FailedPrecondition, NotFound } from "@boxship/base";
 import { digestOf } from "@boxship/oci";
 import type { ImageDestination, ImageSource, LayerForm } from "./contract.ts";
-import { hasFile, hexOf, placeFile, putBytes, readSmallFile } from "./files.ts";
+import { hasFile, hexOf, placeContent, putBytes, readSmallFile } from "./files.ts";
 import { readManifestFile } from "./layout.ts";
 import { isWorkspace, openWorkspace } from "./workspace.ts";
 
@@ -38,8 +38,7 @@ export async function directoryDestination(path: string, layers: LayerForm = "as
     async put(descriptor, content) {
       const target = join(path, hexOf(descriptor.digest));
       if (await hasFile(descriptor, target)) return "present";
-      const { path: from, owned } = await content();
-      await placeFile({ descriptor, from, to: target, owned, temporaryDirectory: workspace.path });
+      await placeContent({ descriptor, content, to: target, temporaryDirectory: workspace.path });
       return "copied";
     },
     async putManifest({ bytes, digest }, isTop) {

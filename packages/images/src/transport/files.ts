@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import { copyFile, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { InvalidArgument, NotFound, ResourceExhausted, systemCode, writeFileAtomic } from "@boxship/base";
-import { type Descriptor, type Digest, digestAlgorithm, MANIFEST_SIZE_LIMIT } from "@boxship/oci";
+import { type Descriptor, type Digest, digestAlgorithm, MANIFEST_SIZE_LIMIT, SMALL_BLOB_BYTES } from "@boxship/oci";
+import type { BlobContent } from "./contract.ts";
 import { hashFile } from "./hash-file.ts";
 
 /** @throws InvalidArgument if a file is not what its descriptor says */
@@ -61,6 +62,21 @@ export async function placeFile({ descriptor, from, to, owned, temporaryDirector
   } catch (error) {
     await rm(temporary, { force: true });
     throw fileError(error, to);
+  }
+}
+
+export interface PlaceContent extends Pick<PlaceFile, "descriptor" | "to" | "temporaryDirectory"> {
+  readonly content: BlobContent;
+}
+
+/** Brings a blob to a path, as {@link placeFile} does; a small one of a registry by way of memory. */
+export async function placeContent({ content, ...place }: PlaceContent): Promise<void> {
+  const { descriptor, to, temporaryDirectory } = place;
+  if (content.origin !== undefined && descriptor.size <= SMALL_BLOB_BYTES) {
+    await putBytes(to, await content.origin.read(), temporaryDirectory);
+  } else {
+    const { path: from, owned } = await content.file();
+    await placeFile({ ...place, from, owned });
   }
 }
 

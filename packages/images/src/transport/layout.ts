@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { InvalidArgument } from "@boxship/base";
 import { type Descriptor, type Digest, digestAlgorithm, digestOf, MediaType } from "@boxship/oci";
 import type { ImageDestination, ImageSource, RawManifest } from "./contract.ts";
-import { hasFile, hexOf, placeFile, putBytes, readSmallFile } from "./files.ts";
+import { hasFile, hexOf, placeContent, putBytes, readSmallFile } from "./files.ts";
 import { findEntry, readIndex, withEntry, writeIndex } from "./layout-index.ts";
 import { openWorkspace } from "./workspace.ts";
 
@@ -64,8 +64,7 @@ export async function layoutDestination(options: LayoutDestinationOptions): Prom
     async put(descriptor, content) {
       const target = blobPath(options, descriptor.digest);
       if (await hasFile(descriptor, target)) return "present";
-      const { path: from, owned } = await content();
-      await placeFile({ descriptor, from, to: target, owned, temporaryDirectory: workspace.path });
+      await placeContent({ descriptor, content, to: target, temporaryDirectory: workspace.path });
       return "copied";
     },
     async putManifest({ bytes, digest, mediaType }, isTop) {

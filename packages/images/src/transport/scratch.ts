@@ -1,5 +1,5 @@
-import { type ContentStore, openContentStore } from "@boxship/oci";
-import type { ImageDestination } from "./contract.ts";
+import { type ContentStore, type Digest, openContentStore } from "@boxship/oci";
+import type { BlobContent, ImageDestination } from "./contract.ts";
 import { openWorkspace } from "./workspace.ts";
 
 /** A content store that is gone when it is disposed. */
@@ -32,6 +32,11 @@ export async function openScratch({ directory, durable = false }: ScratchOptions
     await workspace[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** What was made for the destination. */
+export function inScratch(scratch: ContentStore, digest: Digest): BlobContent {
+  return { file: async () => ({ path: await scratch.path(digest), owned: true }) };
 }
 
 /** The scratch store of a copy: on the destination's file system, if files are moved there. */

@@ -8,7 +8,7 @@ import { isForeignLayer } from "../media-types.ts";
 import { familiarName, type Reference, withDigest } from "../reference.ts";
 import { repositoryScope } from "./authentication.ts";
 import type { Endpoint } from "./endpoints.ts";
-import { connectionError, isTransientFailure, isTransientStatus, replyError } from "./failures.ts";
+import { connectionError, isTransientFailure, isTransientStatus, replyError, wrongContent } from "./failures.ts";
 import { NetworkFailure } from "./http.ts";
 import type { Retries } from "./retry.ts";
 import type { ApiRequest, Session } from "./session.ts";
@@ -197,12 +197,8 @@ class Download {
   }
 
   #wrongContent(endpoint: Endpoint, reply: TransferReply): InvalidArgument {
-    const { digest } = this.#request.descriptor;
     const what = reply.failure?.message ?? `what was sent has the digest ${reply.digest ?? "of another range"}`;
-    return new InvalidArgument(`${endpoint.host} sent wrong content for blob ${digest}: ${what}`, {
-      subject: { kind: "blob", name: digest },
-      remedy: "try again; if it happens again, the image is damaged in the registry or on the way",
-    });
+    return wrongContent(endpoint.host, this.#request.descriptor.digest, what);
   }
 
   /** One try by way of authorization and redirects. */

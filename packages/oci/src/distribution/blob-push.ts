@@ -3,6 +3,7 @@ import type { ContentStore } from "../content-store/contract.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { familiarName, type Reference, withDigest } from "../reference.ts";
 import { repositoryScope, type Scope } from "./authentication.ts";
+import type { BlobOrigin } from "./blob-origin.ts";
 import type { Endpoint } from "./endpoints.ts";
 import {
   type Asked,
@@ -13,34 +14,34 @@ import {
   registryWords,
   replyError,
 } from "./failures.ts";
-import { NetworkFailure } from "./http.ts";
+import { type HttpRequest, NetworkFailure } from "./http.ts";
 import type { Retries } from "./retry.ts";
-import type { ApiRequest, Session } from "./session.ts";
+import type { ApiRequest, Exchange, Session } from "./session.ts";
+import { noReply } from "./small-reply.ts";
 import type { Transfers, UploadReply } from "./transfer.ts";
 
-/** A file that is written while it is pushed. */
-export interface GrowingFile {
-  /**
-   * Resolves when the file has so many bytes, which do not change any more; for all of them, when they were verified.
-   * Rejects when they will never come.
-   */
-  reached(bytes: number): Promise<void>;
-}
-
-export interface BlobPushRequest {
+interface BlobPush {
   /** The repository; its tag does not matter. */
   readonly reference: Reference;
   readonly descriptor: Descriptor;
-  /** Where its file is. */
-  readonly store: Pick<ContentStore, "path">;
-  /** Asked when the content is needed: how far a file is that still grows. @default the file is whole */
-  readonly growing?: (() => Promise<GrowingFile | undefined>) | undefined;
   /** Repositories of the same registry that have the blob, as far as is known. @default [] */
   readonly mountFrom?: readonly Reference[] | undefined;
   /** Hears how many bytes were sent, about ten times a second. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+export interface StoredBlobPush extends BlobPush {
+  /** Where its file is. */
+  readonly store: Pick<ContentStore, "path">;
+}
+
+export interface RelayedBlobPush extends BlobPush {
+  /** Another registry: nothing is written to a file on the way. */
+  readonly origin: BlobOrigin;
+}
+
+export type BlobPushRequest = StoredBlobPush | RelayedBlobPush;
 
 export type BlobPushResult =
   | { readonly kind: "exists" }
@@ -54,10 +55,16 @@ export interface BlobPusher {
   readonly chunkBytes: number;
 }
 
-/** A blob that still arrives is passed on in pieces of this many bytes, at most: each waits for its last byte. */
-const GROWING_CHUNK_BYTES = 16 * 1024 * 1024;
+/** Smaller blobs are read before they are passed on: no thread has to be started for them. */
+export const SMALL_BLOB_BYTES = 4 * 1024 * 1024;
 /** Registries verify a blob before they answer, and some copy it to another store: they get so many times longer. */
 const PATIENCE = 10;
+
+/** An answer to a part of the content. */
+interface Sent extends UploadReply {
+  /** Why the other registry did not send all of it. */
+  readonly error?: Error;
+}
 
 /**
  * Brings a blob into a repository: not at all when it is there, by a mount from a repository next door, or by an upload
@@ -93,6 +100,8 @@ class Upload {
   #offset = 0;
   /** The most that it ever had: only more than that is progress. */
   #furthest = 0;
+  /** A small blob of another registry. */
+  #content: Promise<Uint8Array> | undefined;
 
   constructor(pusher: BlobPusher, request: BlobPushRequest, endpoint: Endpoint) {
     const { reference, descriptor } = request;
@@ -171,12 +180,11 @@ class Upload {
       this.#offset = 0;
     }
     const location = this.#location ?? "";
-    const growing = await this.#request.growing?.();
-    const limit = growing === undefined ? Infinity : GROWING_CHUNK_BYTES;
-    const chunkBytes = Math.min(this.#pusher.chunkBytes, limit);
+    const { chunkBytes } = this.#pusher;
     const isLast = this.#offset === descriptor.size || (this.#offset === 0 && descriptor.size <= chunkBytes);
-    const end = isLast ? descriptor.size : Math.min(descriptor.size, this.#offset + chunkBytes);
-    await growing?.reached(end);
+    // What is passed on comes in one piece: each would have to be asked for.
+    const piece = "origin" in this.#request ? descriptor.size : chunkBytes;
+    const end = isLast ? descriptor.size : Math.min(descriptor.size, this.#offset + piece);
     if (isLast) return this.#finished(await this.#send("PUT", this.#closing(location), end));
     return this.#continue(await this.#send("PATCH", location, end), end);
   }
@@ -188,30 +196,52 @@ class Upload {
   }
 
   /** Sends the bytes from the offset to `end`. */
-  async #send(method: "PUT" | "PATCH", url: string, end: number): Promise<UploadReply> {
-    const { session, transfers } = this.#pusher;
-    const { store, descriptor, signal, onProgress } = this.#request;
-    const start = this.#offset;
+  async #send(method: "PUT" | "PATCH", url: string, end: number): Promise<Sent> {
     const headers: Record<string, string> = { "content-type": "application/octet-stream" };
-    if (method === "PATCH") headers["content-range"] = `${start}-${end - 1}`;
-    const path = await store.path(descriptor.digest);
+    if (method === "PATCH") headers["content-range"] = `${this.#offset}-${end - 1}`;
+    const request = this.#blob(method, url, { headers });
+    const exchange = await this.#exchangeTo(end);
     try {
-      return await session.perform<UploadReply>(
+      return await this.#pusher.session.perform<Sent>(
         this.#endpoint,
-        this.#blob(method, url, { headers }),
-        (http) => {
-          const patient = { ...http, idleTimeoutMs: http.idleTimeoutMs * PATIENCE };
-          return transfers.send({ kind: "upload", http: patient, path, start, end }, { signal, onProgress });
-        },
-        signal,
+        request,
+        (http, signal) => exchange({ ...http, idleTimeoutMs: http.idleTimeoutMs * PATIENCE }, signal),
+        this.#request.signal,
       );
     } catch (error) {
       if (!(error instanceof NetworkFailure)) throw error;
-      return { status: 0, headers: {}, body: new Uint8Array(), failure: { code: error.code, message: error.message } };
+      return noReply(error);
     }
   }
 
-  async #finished(reply: UploadReply): Promise<boolean> {
+  /** How the bytes from the offset to `end` are sent. */
+  async #exchangeTo(end: number): Promise<Exchange<Sent>> {
+    const { session, transfers } = this.#pusher;
+    const { descriptor, onProgress } = this.#request;
+    const start = this.#offset;
+    if ("store" in this.#request) {
+      const path = await this.#request.store.path(descriptor.digest);
+      return (http, signal) => transfers.send({ kind: "upload", http, path, start, end }, { signal, onProgress });
+    }
+    const { origin } = this.#request;
+    if (start < end && descriptor.size > SMALL_BLOB_BYTES) return (http, signal) => this.#relay(origin, http, signal);
+    const content = start === end ? new Uint8Array() : await (this.#content ??= origin.read());
+    return (http, signal) => session.exchange({ ...http, body: content.subarray(start, end) }, signal);
+  }
+
+  async #relay(origin: BlobOrigin, to: HttpRequest, signal: AbortSignal | undefined): Promise<Sent> {
+    const { size, digest } = this.#request.descriptor;
+    const offset = this.#offset;
+    const { reply, error } = await origin.relay(
+      (from) => this.#pusher.transfers.relay({ kind: "relay", from, to, offset, size, digest }, signal),
+      signal,
+    );
+    // Where the source cannot go on from there, the upload begins again.
+    const sent = reply.upload ?? { status: 404, headers: {}, body: new Uint8Array() };
+    return error === undefined || reply.upload === undefined ? sent : { ...sent, failure: reply.failure, error };
+  }
+
+  async #finished(reply: Sent): Promise<boolean> {
     if (isSuccess(reply)) {
       this.#request.onProgress?.(this.#request.descriptor.size);
       return true;
@@ -219,7 +249,7 @@ class Upload {
     return this.#recover(reply);
   }
 
-  async #continue(reply: UploadReply, end: number): Promise<boolean> {
+  async #continue(reply: Sent, end: number): Promise<boolean> {
     if (!isSuccess(reply)) return this.#recover(reply);
     const next = arrived(reply) ?? end;
     if (next > this.#request.descriptor.size || next < this.#offset) return this.#restart();
@@ -243,7 +273,7 @@ class Upload {
   }
 
   /** After an exchange that failed: finds out how far the upload is, or starts over. */
-  async #recover(reply: UploadReply): Promise<boolean> {
+  async #recover(reply: Sent): Promise<boolean> {
     const { failure, status, headers } = reply;
     const isLost = status === 404 || status === 416;
     const isTransient =
@@ -273,8 +303,9 @@ class Upload {
     }
   }
 
-  #failure(reply: UploadReply): Error {
-    const { failure } = reply;
+  #failure(reply: Sent): Error {
+    const { failure, error } = reply;
+    if (error !== undefined) return error;
     const { host } = this.#endpoint;
     const { reference, descriptor } = this.#request;
     if (failure !== undefined) {

@@ -17,15 +17,17 @@ import { MANIFEST_MEDIA_TYPES } from "../media-types.ts";
 import { familiarReference, type Reference, withDigest } from "../reference.ts";
 import { repositoryScope } from "./authentication.ts";
 import { type BlobRequest, fetchBlob } from "./blob-fetch.ts";
+import { type BlobOrigin, relayFrom } from "./blob-origin.ts";
 import { type BlobPushRequest, type BlobPushResult, pushBlob } from "./blob-push.ts";
 import { anonymous, type CredentialSource } from "./credentials.ts";
 import type { Endpoint, RegistriesConfig } from "./endpoints.ts";
-import type { Reply } from "./failures.ts";
-import { HttpConnections } from "./http.ts";
+import { connectionError, type Reply, wrongContent } from "./failures.ts";
+import { HttpConnections, NetworkFailure } from "./http.ts";
 import { listReferrers } from "./referrers.ts";
 import type { RetryPolicy } from "./retry.ts";
 import { type FoundRepository, type Search, searchRepositories } from "./search.ts";
 import { type ApiRequest, Session } from "./session.ts";
+import { shortfall } from "./small-reply.ts";
 import { listTags } from "./tags.ts";
 import { Transfers } from "./transfer.ts";
 
@@ -110,7 +112,9 @@ export interface RegistryClient extends AsyncDisposable {
   readBlob(reference: Reference, descriptor: Descriptor, options?: RequestOptions): Promise<Uint8Array>;
   /** Brings a blob into a content store; goes on where an earlier call stopped. */
   fetchBlob(request: BlobRequest & RequestOptions): Promise<BlobInfo>;
-  /** Brings a blob of a content store into a repository. */
+  /** A blob that {@link pushBlob}, also of another client, is to pass on. Nothing is asked for yet. */
+  blobOrigin(reference: Reference, descriptor: Descriptor, options?: Pick<RequestOptions, "credentials">): BlobOrigin;
+  /** Brings a blob into a repository. */
   pushBlob(request: BlobPushRequest & RequestOptions): Promise<BlobPushResult>;
   /** Stores a manifest or index under the tag of the reference, or without one under its digest. */
   putManifest(reference: Reference, manifest: ManifestToPut, options?: RequestOptions): Promise<StoredManifest>;
@@ -219,18 +223,35 @@ class Client implements RegistryClient {
     const session = this.#sessionFor(options);
     const { digest, size } = descriptor;
     return session.anywhere(reference, options.signal, async (endpoint) => {
-      const { body } = await session.ask(endpoint, blobRequest("GET", reference, digest), options.signal);
-      if (body.byteLength === size && digestOf(body, digestAlgorithm(digest)) === digest) return body;
-      throw new InvalidArgument(`${endpoint.host} sent wrong content for blob ${digest}`, {
-        subject: { kind: "blob", name: digest },
-        remedy: "try again; if it happens again, the image is damaged in the registry or on the way",
-      });
+      const retries = session.retries(endpoint);
+      for (;;) {
+        const { body } = await session.ask(endpoint, blobRequest("GET", reference, digest), options.signal);
+        if (body.byteLength === size && digestOf(body, digestAlgorithm(digest)) === digest) return body;
+        const short = shortfall(body.byteLength, size);
+        if (short === undefined || body.byteLength > size) throw wrongContent(endpoint.host, digest, short?.message);
+        // Without a length, the end of a body looks like that of the connection.
+        if (await retries.next(undefined, options.signal)) continue;
+        throw connectionError(endpoint.host, new NetworkFailure(short.code, short.message), reference);
+      }
     });
   }
 
   fetchBlob(request: BlobRequest & RequestOptions): Promise<BlobInfo> {
     const { foreignLayers = false } = this.#options;
     return fetchBlob({ session: this.#sessionFor(request), transfers: this.#transfers, foreignLayers }, request);
+  }
+
+  blobOrigin(
+    reference: Reference,
+    descriptor: Descriptor,
+    options: Pick<RequestOptions, "credentials"> = {},
+  ): BlobOrigin {
+    const session = this.#sessionFor(options);
+    const request = blobRequest("GET", reference, descriptor.digest);
+    return {
+      read: () => this.readBlob(reference, descriptor, options),
+      relay: (exchange, signal) => relayFrom(session, { reference, descriptor, request }, exchange, signal),
+    };
   }
 
   pushBlob(request: BlobPushRequest & RequestOptions): Promise<BlobPushResult> {

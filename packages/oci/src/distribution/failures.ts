@@ -7,6 +7,7 @@ import {
   ResourceExhausted,
   Unavailable,
 } from "@boxship/base";
+import type { Digest } from "../digest.ts";
 import { familiarName, familiarReference, type Reference } from "../reference.ts";
 import type { NetworkFailure } from "./http.ts";
 
@@ -121,6 +122,14 @@ function rateRemedy(host: string, reply: Reply): string {
   const wait = reply.headers["retry-after"];
   const when = wait !== undefined && /^\d+$/.test(wait) ? `wait ${wait} s` : "wait some minutes";
   return `${when}, log in to ${host} for a higher limit, or configure a mirror`;
+}
+
+/** Content that is not what its digest says. @param why what was wrong with it */
+export function wrongContent(host: string, digest: Digest, why?: string): InvalidArgument {
+  return new InvalidArgument(`${host} sent wrong content for blob ${digest}${why === undefined ? "" : `: ${why}`}`, {
+    subject: { kind: "blob", name: digest },
+    remedy: "try again; if it happens again, the image is damaged in the registry or on the way",
+  });
 }
 
 /** A connection that failed. */

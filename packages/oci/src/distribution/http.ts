@@ -15,7 +15,7 @@ export interface HttpRequest {
   readonly method: HttpMethod;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array | FileContent | undefined;
+  readonly body?: string | Uint8Array | FileContent | StreamedContent | undefined;
   readonly tls: TlsOptions;
   /** Give up when nothing arrives for so long, in milliseconds. */
   readonly idleTimeoutMs: number;
@@ -31,6 +31,13 @@ export interface FileContent {
   readonly end: number;
   /** Called with the bytes that were read so far, for each piece; only in the same thread. */
   readonly onRead?: (bytes: number) => void;
+}
+
+/** Content that somebody else writes into the request, once; only in the same thread. */
+export interface StreamedContent {
+  readonly length: number;
+  /** Writes so many bytes, ends the request, and stops when it closes. */
+  readonly pump: (outgoing: http.ClientRequest) => void;
 }
 
 /** How a server proves who it is. */
@@ -76,7 +83,7 @@ export class HttpConnections implements Disposable {
       return await this.#sendOnce(request, signal);
     } catch (error) {
       // The server may close an idle connection at the moment it is used again.
-      if (error instanceof StaleConnection) return this.#sendOnce(request, signal);
+      if (error instanceof StaleConnection && !isStreamed(request.body)) return this.#sendOnce(request, signal);
       throw error;
     }
   }
@@ -102,7 +109,8 @@ export class HttpConnections implements Disposable {
       if (signal?.aborted) reject(signal.reason);
       else reject(networkFailure(error, outgoing.reusedSocket));
     });
-    if (isFile(content)) sendFile(content, outgoing);
+    if (isStreamed(content)) content.pump(outgoing);
+    else if (isFile(content)) sendFile(content, outgoing);
     else outgoing.end(content);
     return promise;
   }
@@ -195,7 +203,12 @@ function isFile(content: HttpRequest["body"]): content is FileContent {
   return typeof content === "object" && "path" in content;
 }
 
+function isStreamed(content: HttpRequest["body"]): content is StreamedContent {
+  return typeof content === "object" && "pump" in content;
+}
+
 function lengthOf(content: NonNullable<HttpRequest["body"]>): number {
+  if (isStreamed(content)) return content.length;
   return isFile(content) ? content.end - content.start : Buffer.byteLength(content);
 }
 

@@ -66,7 +66,7 @@ export class Session {
   constructor(options: SessionOptions) {
     this.options = options;
     const { credentials, clock, idleTimeoutMs } = options;
-    const send = (request: HttpRequest) => this.#read(request, undefined);
+    const send = (request: HttpRequest) => this.exchange(request, undefined);
     this.#authenticator = new Authenticator({ credentials, clock, send, idleTimeoutMs, clientId: "boxship" });
   }
 
@@ -120,7 +120,7 @@ export class Session {
     for (;;) {
       let reply: Reply;
       try {
-        reply = await this.perform(endpoint, request, (http, s) => this.#read(http, s), signal);
+        reply = await this.perform(endpoint, request, (http, s) => this.exchange(http, s), signal);
       } catch (error) {
         if (!(error instanceof NetworkFailure)) throw error;
         if (isTransientFailure(error) && (await retries.next(undefined, signal))) continue;
@@ -213,7 +213,7 @@ export class Session {
       const headers = { "user-agent": userAgent };
       try {
         const url = `${origin}${endpoint.prefix}/v2/`;
-        await this.#read({ method: "GET", url, headers, tls: endpoint.tls, idleTimeoutMs }, undefined);
+        await this.exchange({ method: "GET", url, headers, tls: endpoint.tls, idleTimeoutMs }, undefined);
         return origin;
       } catch (error) {
         failure = error;
@@ -222,7 +222,8 @@ export class Session {
     throw failure;
   }
 
-  async #read(request: HttpRequest, signal: AbortSignal | undefined): Promise<Reply> {
+  /** The exchange of requests and answers that are small. */
+  async exchange(request: HttpRequest, signal: AbortSignal | undefined): Promise<Reply> {
     const response = await this.options.connections.send(request, signal);
     const body = await readBody(response, REPLY_LIMIT);
     return { status: response.status, headers: response.headers, body };

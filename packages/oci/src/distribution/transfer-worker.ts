@@ -5,10 +5,11 @@ import { diskError } from "../content-store/disk-error.ts";
 import { Digester } from "../digest.ts";
 import { BlobProgress } from "../layer/blob-source.ts";
 import { yieldToMainThread } from "../thread-priority.ts";
-import { HttpConnections, type HttpResponse, NetworkFailure, networkFailure, readBody } from "./http.ts";
+import { HttpConnections, type HttpResponse, NetworkFailure } from "./http.ts";
+import { relay } from "./relay.ts";
+import { describeFailure, type ExchangeFailure, noReply, shortfall, smallReply, startOfBody } from "./small-reply.ts";
 import type { TransferReply, TransferRequest, TransferTask, UploadReply, UploadRequest } from "./transfer.ts";
 
-const ERROR_BODY_LIMIT = 64 * 1024;
 const REHASH_SIZE = 1024 * 1024;
 const PROGRESS_EVERY_MS = 100;
 
@@ -26,6 +27,7 @@ serveTasks(async (request: TransferTask, context) => {
   else abort();
   try {
     if (request.kind === "upload") return await upload(request, context, controller.signal);
+    if (request.kind === "relay") return await relay(connections, request, controller.signal);
     return await transfer(request, context, controller.signal);
   } finally {
     // Ends the wait, which would keep the flag's memory.
@@ -46,18 +48,7 @@ async function upload(request: UploadRequest, context: TaskContext, signal: Abor
     const response = await connections.send({ ...http, body: { path, start, end, onRead } }, signal);
     return await smallReply(response);
   } catch (error) {
-    return { status: 0, headers: {}, body: new Uint8Array(), failure: describe(error) };
-  }
-}
-
-async function smallReply(response: HttpResponse): Promise<UploadReply> {
-  const { status, headers } = response;
-  try {
-    return { status, headers, body: await readBody(response, ERROR_BODY_LIMIT) };
-  } catch {
-    // The status says enough when its explanation is cut or endless.
-    response.body.destroy();
-    return { status, headers, body: new Uint8Array() };
+    return noReply(error);
   }
 }
 
@@ -69,7 +60,7 @@ async function transfer(request: TransferRequest, context: TaskContext, signal: 
     const headers = offset === 0 ? http.headers : { ...http.headers, range: `bytes=${offset}-` };
     response = await connections.send({ ...http, headers }, signal);
   } catch (error) {
-    return { status: 0, headers: {}, body: new Uint8Array(), written: offset, failure: describe(error) };
+    return { ...noReply(error), written: offset };
   }
   if (response.status === 200 || response.status === 206) return receive(request, response, context);
   return { ...(await smallReply(response)), written: offset };
@@ -85,33 +76,10 @@ function nothingLeft(request: TransferRequest): TransferReply {
   }
 }
 
-function describe(error: unknown): { code: string; message: string } {
-  const { code, message } = networkFailure(error);
-  return { code, message };
-}
-
-/** Where a successful answer's first byte belongs, or what is wrong with it. */
-function startOf(request: TransferRequest, response: HttpResponse): number | { code: string; message: string } {
-  const start = response.status === 206 ? rangeStart(request, response) : 0;
-  if (start === undefined) return { code: "ERANGE", message: "the server sent another range than was asked for" };
-  const announced = response.headers["content-length"];
-  if (announced !== undefined && Number(announced) !== request.size - start) {
-    const message = `the server announced ${start + Number(announced)} bytes instead of ${request.size}`;
-    return { code: "ESIZE", message };
-  }
-  return start;
-}
-
-function rangeStart(request: TransferRequest, response: HttpResponse): number | undefined {
-  const match = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(response.headers["content-range"] ?? "");
-  if (match === null || Number(match[1]) !== request.offset) return undefined;
-  return match[3] === "*" || Number(match[3]) === request.size ? request.offset : undefined;
-}
-
 async function receive(request: TransferRequest, response: HttpResponse, context: TaskContext): Promise<TransferReply> {
   const { status, headers } = response;
   const body = new Uint8Array();
-  const start = startOf(request, response);
+  const start = startOfBody(request, response);
   if (typeof start !== "number") {
     response.body.destroy();
     return { status, headers, body, written: request.offset, failure: start };
@@ -132,15 +100,15 @@ async function drain(
   file: HashedFile,
   response: HttpResponse,
   context: TaskContext,
-): Promise<{ code: string; message: string } | undefined> {
+): Promise<ExchangeFailure | undefined> {
   let reported = performance.now();
-  const { promise, resolve, reject } = Promise.withResolvers<{ code: string; message: string } | undefined>();
+  const { promise, resolve, reject } = Promise.withResolvers<ExchangeFailure | undefined>();
   response.body.on("data", (chunk: Buffer) => {
     try {
       file.append(chunk);
     } catch (error) {
       response.body.destroy();
-      if (error instanceof NetworkFailure) resolve(describe(error));
+      if (error instanceof NetworkFailure) resolve(describeFailure(error));
       else reject(error);
       return;
     }
@@ -149,8 +117,8 @@ async function drain(
     reported = now;
     context.progress({ written: file.written });
   });
-  response.body.on("end", () => resolve(file.shortfall()));
-  response.body.on("error", (error) => resolve(describe(error)));
+  response.body.on("end", () => resolve(shortfall(file.written, file.size)));
+  response.body.on("error", (error) => resolve(describeFailure(error)));
   response.body.on("close", () => resolve({ code: "ECONNRESET", message: "the connection was cut" }));
   return promise;
 }
@@ -180,6 +148,11 @@ class HashedFile {
     }
   }
 
+  /** Bytes that it is to have. */
+  get size(): number {
+    return this.#size;
+  }
+
   get written(): number {
     return this.#digester.size;
   }
@@ -197,11 +170,6 @@ class HashedFile {
     }
     this.#digester.update(chunk);
     if (this.written > this.#final) this.#follow?.advance(this.written);
-  }
-
-  shortfall(): { code: string; message: string } | undefined {
-    if (this.written === this.#size) return undefined;
-    return { code: "ECONNRESET", message: `the connection ended after ${this.written} of ${this.#size} bytes` };
   }
 
   digest() {

@@ -2,6 +2,7 @@ import { WorkerPool } from "@boxship/base";
 import type { Digest, DigestAlgorithm } from "../digest.ts";
 import type { Reply } from "./failures.ts";
 import type { HttpRequest } from "./http.ts";
+import type { ExchangeFailure } from "./small-reply.ts";
 
 /**
  * Downloads and uploads of blobs, in worker threads: what arrives is hashed and written there, and the main thread only
@@ -27,7 +28,7 @@ export interface TransferReply extends Reply {
   /** Of the whole file, when it reached its size. */
   readonly digest?: Digest;
   /** Why it ended early. */
-  readonly failure?: { readonly code: string; readonly message: string };
+  readonly failure?: ExchangeFailure;
 }
 
 /** An exchange whose body is part of a file. */
@@ -43,10 +44,31 @@ export interface UploadRequest {
 
 export interface UploadReply extends Reply {
   /** Why there is no answer. */
-  readonly failure?: { readonly code: string; readonly message: string };
+  readonly failure?: ExchangeFailure;
 }
 
-export type TransferTask = TransferRequest | UploadRequest;
+/** A download whose content goes on to another server at once; the download answers first. */
+export interface RelayRequest {
+  readonly kind: "relay";
+  readonly from: HttpRequest;
+  /** Without a body. */
+  readonly to: HttpRequest;
+  /** Bytes that are there already: the rest is sent. */
+  readonly offset: number;
+  readonly size: number;
+  /** What all of it must be; a rest is left to the receiver to judge. */
+  readonly digest: Digest;
+}
+
+/** What the server said that the content came from, or was to come from. */
+export interface RelayReply extends Reply {
+  /** What the server said that it went to; absent when nothing was sent. */
+  readonly upload?: UploadReply;
+  /** Why no more of it came, or that it was not what it should be. */
+  readonly failure?: ExchangeFailure;
+}
+
+export type TransferTask = TransferRequest | UploadRequest | RelayRequest;
 
 /** What a transfer reports meanwhile. */
 export interface TransferProgress {
@@ -93,6 +115,11 @@ export class Transfers implements AsyncDisposable {
       signal,
       onProgress: onProgress && ((message) => onProgress((message as TransferProgress).written)),
     });
+  }
+
+  /** Runs two exchanges, the body of one being that of the other. Resolves for all answers and failures. */
+  relay(request: RelayRequest, signal: AbortSignal | undefined): Promise<RelayReply> {
+    return this.#pool.run<RelayReply>(request, { signal });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

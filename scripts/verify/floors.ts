@@ -24,6 +24,7 @@ export const floors: Readonly<Record<string, number>> = {
   api: 4,
   apiserver: 4,
   client: 4,
+  controllers: 5,
   cli: 8,
   daemon: 8,
 };

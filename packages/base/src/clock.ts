@@ -94,6 +94,13 @@ export class FakeClock implements Clock {
     return this.#pending.size;
   }
 
+  /** When the next timer fires, on this clock; undefined when none waits. */
+  get nextAt(): number | undefined {
+    let next: number | undefined;
+    for (const { at } of this.#pending.values()) if (next === undefined || at < next) next = at;
+    return next;
+  }
+
   /** Moves time forward, firing due timers in order and letting promises settle after each. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;

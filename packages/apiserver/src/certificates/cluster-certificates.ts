@@ -23,6 +23,8 @@ export interface ClusterCertificates {
   readonly server: KeyPair;
   /** Of `kubernetes-admin` in system:masters. */
   readonly admin: KeyPair;
+  /** Of `system:kube-controller-manager` in system:masters. */
+  readonly controllers: KeyPair;
 }
 
 /** A certificate is made anew when it has less time left. */
@@ -30,7 +32,7 @@ const RENEWED_BEFORE_MS = 30 * 24 * 3600 * 1000;
 
 /**
  * The cluster's certificates: made at the first start; the server's again when the host's names or addresses are no
- * longer those that it names, and both when they near their end.
+ * longer those that it names, and all when they near their end.
  */
 export async function clusterCertificates(options: CertificatesOptions): Promise<ClusterCertificates> {
   const { directory, clock } = options;
@@ -50,7 +52,12 @@ export async function clusterCertificates(options: CertificatesOptions): Promise
     organizations: [MASTERS],
     usage: "client",
   });
-  return { authority: authority.certificate, server, admin };
+  const controllers = await keepOr(options, authority, "controllers", () => true, {
+    commonName: "system:kube-controller-manager",
+    organizations: [MASTERS],
+    usage: "client",
+  });
+  return { authority: authority.certificate, server, admin, controllers };
 }
 
 async function keepOr(

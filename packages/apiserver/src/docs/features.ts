@@ -113,7 +113,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "controllers",
     state: "differs",
-    note: "namespaces and custom resource definitions are finished, and every namespace has its default service account and `kube-root-ca.crt`; nothing is collected, scaled or scheduled",
+    note: "namespaces and custom resource definitions are finished, and every namespace has its default service account and `kube-root-ca.crt`; for the others see `docs/controllers.md`; nothing is scheduled",
   },
   {
     name: "secrets at rest",

@@ -9,6 +9,7 @@ const METADATA_WITH_STATUS = new Set([
   "/persistentvolumes",
   "/pods",
   "/services",
+  "apps/deployments",
 ]);
 
 /** Puts back what this update cannot change: metadata of the server's, and what belongs to another subresource. */

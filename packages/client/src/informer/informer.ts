@@ -45,7 +45,10 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
   readonly #handlers = new Set<InformerHandler<T>>();
   readonly #ending = new AbortController();
   readonly #settleSynced: () => void;
+  /** Who waits for something to become true of what is known. */
+  readonly #waiting = new Set<() => void>();
   #hasSynced = false;
+  #version = "";
   #running: Promise<void> | undefined;
 
   constructor(options: InformerOptions<T>) {
@@ -59,6 +62,27 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
 
   get hasSynced(): boolean {
     return this.#hasSynced;
+  }
+
+  /** The newest version that is known of; empty before the first list. */
+  get version(): string {
+    return this.#version;
+  }
+
+  /** Resolves when the condition holds for what is known, looked at after each change, or when the informer ends. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!this.#ending.signal.aborted && !condition()) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#waiting.add(resolve);
+      await promise;
+    }
+  }
+
+  #reached(version: string): string {
+    this.#version = version;
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
+    return version;
   }
 
   start(): this {
@@ -92,10 +116,10 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
     let version: string | undefined;
     while (!signal.aborted) {
       try {
-        version ??= await this.#list();
+        version ??= this.#reached(await this.#list());
         backoff.reset();
         for await (const event of this.#watch(version)) {
-          version = event.type === "BOOKMARK" ? event.resourceVersion : this.#take(event);
+          version = this.#reached(event.type === "BOOKMARK" ? event.resourceVersion : this.#take(event));
         }
       } catch (error) {
         if (signal.aborted) return;
@@ -183,6 +207,7 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ending.abort(new DOMException("the informer has ended", "AbortError"));
+    this.#reached(this.#version);
     await this.#running;
   }
 }

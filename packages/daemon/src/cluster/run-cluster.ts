@@ -26,6 +26,7 @@ import {
   writeFileAtomic,
 } from "@boxship/base";
 import { tryLockFile } from "@boxship/kernel";
+import { startControllers } from "./cluster-controllers.ts";
 import { type ClusterOptions, parseClusterOptions } from "./cluster-options.ts";
 import { openClusterStore } from "./cluster-store.ts";
 import { writeUpRecord } from "./up-record.ts";
@@ -105,14 +106,21 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
   await writeFileAtomic(pidFile, `${process.pid}\n`, { mode: 0o644 });
   stack.defer(() => rm(pidFile, { force: true }));
   await writeUpRecord(options, { server, port });
+  await using controllers = startControllers({ server: loopbackOf(options, port), certificates, logger });
   logger.info("ready", { server, milliseconds: Math.round(performance.now() - started) });
   await tell({ ready: true, server, kubeconfig: options.kubeconfig });
   logger.info("stopping", { reason: await stopped });
+  await controllers[Symbol.asyncDispose]();
   const closed = new Promise((resolve) => api.server.close(resolve));
   api.stop();
   using grace = systemClock.setTimeout(GRACE_MS, () => api.closeConnections());
   void grace;
   await closed;
+}
+
+/** How the process reaches itself. */
+function loopbackOf(options: ClusterOptions, port: number): string {
+  return urlOf({ ...options, address: options.address === "::" ? "::1" : options.address }, port);
 }
 
 function urlOf({ address }: ClusterOptions, port: number): string {

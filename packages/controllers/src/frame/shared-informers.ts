@@ -1,0 +1,89 @@
+import type { KubeObject } from "@boxship/api";
+import type { Clock, Logger } from "@boxship/base";
+import { type ApiClient, type Indexer, Informer, type Resource } from "@boxship/client";
+import { controllerOf } from "../shared/owners.ts";
+
+export interface SharedInformersOptions {
+  readonly client: ApiClient;
+  readonly logger: Logger;
+  /** For waits after failures. */
+  readonly clock?: Clock;
+}
+
+/** One name for a resource, whatever its version: `deployments.apps`, `pods`. */
+export function resourceName({ group, resource }: Resource): string {
+  return group === "" ? resource : `${resource}.${group}`;
+}
+
+/** By the uid of what controls them, by their namespace, and those that nobody controls by theirs. */
+const INDEXERS: Readonly<Record<string, Indexer<KubeObject>>> = {
+  controller: (object) => {
+    const uid = controllerOf(object)?.uid;
+    return uid === undefined ? [] : [uid];
+  },
+  namespace: ({ metadata: { namespace = "" } }) => [namespace],
+  orphan: (object) => (controllerOf(object) === undefined ? [object.metadata.namespace ?? ""] : []),
+};
+
+const POD_INDEXERS: Readonly<Record<string, Indexer<KubeObject>>> = {
+  ...INDEXERS,
+  node: ({ spec }) => {
+    const { nodeName } = (spec ?? {}) as { readonly nodeName?: string };
+    return nodeName === undefined || nodeName === "" ? [] : [nodeName];
+  },
+};
+
+/** One informer for each resource, whoever asks for it. They have the indexes
+ * `controller`, `namespace`, `orphan`, and pods `node`. */
+export class SharedInformers implements AsyncDisposable {
+  readonly #options: SharedInformersOptions;
+  readonly #informers = new Map<string, Informer<KubeObject>>();
+  #started = false;
+
+  constructor(options: SharedInformersOptions) {
+    this.#options = options;
+  }
+
+  /** The informer of a resource; a new one is started when the others are. */
+  of<T extends KubeObject>(resource: Resource): Informer<T> {
+    const name = resourceName(resource);
+    let informer = this.#informers.get(name);
+    if (informer === undefined) {
+      const indexers = name === "pods" ? POD_INDEXERS : INDEXERS;
+      const { group, version, resource: plural } = resource;
+      informer = new Informer({ ...this.#options, collection: { group, version, resource: plural }, indexers });
+      this.#informers.set(name, informer);
+      if (this.#started) informer.start();
+    }
+    // Every object of the collection is of the kind that the caller asks for.
+    return informer as unknown as Informer<T>;
+  }
+
+  /** The informer of a resource that somebody has asked for before. */
+  find(resource: Resource): Informer<KubeObject> | undefined {
+    return this.#informers.get(resourceName(resource));
+  }
+
+  all(): IterableIterator<[name: string, informer: Informer<KubeObject>]> {
+    return this.#informers.entries();
+  }
+
+  /** Starts all, and resolves when all know what is there. */
+  async start(): Promise<void> {
+    this.#started = true;
+    for (const informer of this.#informers.values()) informer.start();
+    await Promise.all([...this.#informers.values()].map(({ synced }) => synced));
+  }
+
+  /** Ends the informer of a resource that is no longer served. */
+  async end(resource: Resource): Promise<void> {
+    const name = resourceName(resource);
+    const informer = this.#informers.get(name);
+    this.#informers.delete(name);
+    await informer?.[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#informers.values()].map((informer) => informer[Symbol.asyncDispose]()));
+  }
+}

@@ -1,0 +1,16 @@
+import type { ControllerDefinition } from "./contract.ts";
+import { deploymentController } from "./deployment/deployment-controller.ts";
+import { garbageCollector } from "./garbage/garbage-collector.ts";
+import { replicaSetController, replicationController } from "./replicaset/replica-set-controller.ts";
+
+export * from "./contract.ts";
+export { type Controllers, type RunControllersOptions, runControllers } from "./frame/run-controllers.ts";
+export type { SharedInformers } from "./frame/shared-informers.ts";
+
+/** All that a cluster runs. */
+export const DEFINITIONS: readonly ControllerDefinition[] = [
+  garbageCollector,
+  replicaSetController,
+  replicationController,
+  deploymentController,
+];

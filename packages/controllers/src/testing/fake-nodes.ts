@@ -1,0 +1,124 @@
+import { deepCopy, timestamp } from "@boxship/api";
+import { keyOf } from "@boxship/client";
+import type { ControllerContext, ControllerDefinition, Reconcile } from "../contract.ts";
+import { conditionOf, isFinished, isTerminating, millisecondsOf } from "../shared/pods.ts";
+import { PODS, refOf } from "../shared/resources.ts";
+import { writeStatus } from "../shared/write-status.ts";
+import type { ContainerStatus, Pod, PodStatus } from "../types/pod.ts";
+
+export interface FakeNodesOptions {
+  /** Pods are put on them in turn. @default node-1 to node-3 */
+  readonly nodes?: readonly string[];
+  /** Seconds from a pod's binding until it is ready. @default 1 */
+  readonly startsAfter?: number;
+}
+
+/**
+ * In place of a scheduler and of nodes: binds pods and writes their status as a kubelet does, and nothing runs. The
+ * image says what becomes of a pod: `exit-0`, `exit-3` (ends so after five seconds), `never-ready`; all others run.
+ */
+export function fakeNodes(options: FakeNodesOptions = {}): ControllerDefinition {
+  const { nodes = ["node-1", "node-2", "node-3"], startsAfter = 1 } = options;
+  let turn = 0;
+  return {
+    name: "nodes",
+    open(context): Reconcile {
+      const { informers, queue } = context;
+      const pods = informers.of<Pod>(PODS);
+      const add = (pod: Pod): void => queue.add(keyOf(pod));
+      pods.handle({ added: add, updated: add });
+      return async (key) => {
+        const pod = pods.get(key);
+        if (pod === undefined || (pod.spec?.schedulingGates ?? []).length > 0) return;
+        if (isTerminating(pod)) await end(context, pod);
+        else if ((pod.spec?.nodeName ?? "") === "") await bind(context, pod, nodes[turn++ % nodes.length] ?? "node-1");
+        else if (!isFinished(pod)) await go(context, pod, startsAfter);
+      };
+    },
+  };
+}
+
+async function bind({ client }: ControllerContext, pod: Pod, node: string): Promise<void> {
+  const { name = "", namespace = "" } = pod.metadata;
+  const binding = {
+    apiVersion: "v1",
+    kind: "Binding",
+    metadata: { name, namespace },
+    target: { apiVersion: "v1", kind: "Node", name: node },
+  };
+  await client.create({ ...PODS, namespace }, binding, { subresource: "binding" });
+}
+
+/** Ends within a second, its grace period or not, and is gone unless somebody holds it. */
+async function end({ client, clock }: ControllerContext, pod: Pod): Promise<void> {
+  if (!isFinished(pod) && (pod.metadata.finalizers ?? []).length > 0 && (pod.spec?.nodeName ?? "") !== "") {
+    await writeStatus(client, refOf(PODS, pod), pod, ended(pod, 143, clock.now()));
+    return;
+  }
+  if (pod.metadata.deletionGracePeriodSeconds === 0) return;
+  await client.delete(refOf(PODS, pod), { gracePeriodSeconds: 0 });
+}
+
+async function go({ client, clock, queue }: ControllerContext, pod: Pod, startsAfter: number): Promise<void> {
+  const now = clock.now();
+  const ref = refOf(PODS, pod);
+  const bound = conditionOf(pod.status, "PodScheduled")?.lastTransitionTime ?? pod.metadata.creationTimestamp;
+  const image = pod.spec?.containers?.[0]?.image ?? "";
+  const exit = /^exit-(\d+)/.exec(image);
+  const started = millisecondsOf(bound) + startsAfter * 1000;
+  if (now < started) {
+    queue.addAfter(keyOf(pod), started - now);
+    return;
+  }
+  if (pod.status?.phase !== "Running") {
+    await writeStatus(client, ref, pod, running(pod, image !== "never-ready", now));
+    if (exit !== null) queue.addAfter(keyOf(pod), 5000);
+    return;
+  }
+  if (exit === null) return;
+  const over = millisecondsOf(pod.status.startTime) + 5000;
+  if (now < over) queue.addAfter(keyOf(pod), over - now);
+  else await writeStatus(client, ref, pod, ended(pod, Number(exit[1]), now));
+}
+
+function running(pod: Pod, ready: boolean, now: number): PodStatus {
+  const time = timestamp(now);
+  const ip = `10.0.${(now / 1000) % 200}.${(millisecondsOf(pod.metadata.creationTimestamp) + (pod.metadata.name ?? "").length) % 250}`;
+  return {
+    ...deepCopy(pod.status ?? {}),
+    phase: "Running",
+    startTime: time,
+    podIP: ip,
+    podIPs: [{ ip }],
+    conditions: [
+      ...(pod.status?.conditions ?? []).filter(({ type }) => type !== "Ready"),
+      { type: "Ready", status: ready ? "True" : "False", lastTransitionTime: time, lastProbeTime: null },
+    ],
+    containerStatuses: statuses(pod, { running: { startedAt: time } }, ready),
+  };
+}
+
+function ended(pod: Pod, exitCode: number, now: number): PodStatus {
+  const time = timestamp(now);
+  const terminated = { exitCode, reason: exitCode === 0 ? "Completed" : "Error", finishedAt: time, startedAt: time };
+  return {
+    ...deepCopy(pod.status ?? {}),
+    phase: exitCode === 0 ? "Succeeded" : "Failed",
+    conditions: [
+      ...(pod.status?.conditions ?? []).filter(({ type }) => type !== "Ready"),
+      { type: "Ready", status: "False", lastTransitionTime: time, lastProbeTime: null },
+    ],
+    containerStatuses: statuses(pod, { terminated }, false),
+  };
+}
+
+function statuses(pod: Pod, state: NonNullable<ContainerStatus["state"]>, ready: boolean): ContainerStatus[] {
+  return (pod.spec?.containers ?? []).map(({ name, image = "" }) => ({
+    name,
+    image,
+    imageID: "",
+    ready,
+    restartCount: 0,
+    state,
+  }));
+}

@@ -1,0 +1,216 @@
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { type KubeObject, parseApiVersion } from "@boxship/api";
+import { clusterCertificates, EncryptedValues, kubeconfig, openApiServer, SigningKeys } from "@boxship/apiserver";
+import { type Clock, errorMessage, FakeClock, silentLogger, systemClock } from "@boxship/base";
+import { type ApiClient, EventRecorder, loadKubeconfig, type ObjectRef, openHttpClient } from "@boxship/client";
+import { openSqliteStore } from "@boxship/store";
+import { tempDir } from "@boxship/testkit";
+import type { ControllerDefinition } from "../contract.ts";
+import { ObservedClient } from "../frame/observed-client.ts";
+import { RunningController } from "../frame/running-controller.ts";
+import { SharedInformers } from "../frame/shared-informers.ts";
+import { History, RecordingClient } from "./history.ts";
+
+/** A Monday, 2024-01-01T00:00:00Z. */
+const START = 1_704_067_200_000;
+const SERVICE_ADDRESS = "10.96.0.1";
+/** Looks that may be needed until nothing is left to do. */
+const MOST_STEPS = 20_000;
+
+/** Controllers at the real API server, on a clock that only {@link World.advance} moves, one key at a time. */
+export interface World extends AsyncDisposable {
+  readonly client: ApiClient;
+  readonly clock: FakeClock;
+  readonly history: History;
+  readonly kubeconfig: string;
+  readonly home: string;
+  /** Works until nothing is left to do at this time. */
+  settle(): Promise<void>;
+  /** Moves the clock, and settles at each time at which something is due. */
+  advance(seconds: number): Promise<void>;
+  create(object: KubeObject): Promise<KubeObject>;
+  /** All that is kept, by its name in a path, e.g. `pods`. */
+  list<T extends KubeObject>(apiVersion: string, resource: string, namespace?: string): Promise<readonly T[]>;
+}
+
+export interface WorldOptions {
+  readonly definitions: readonly ControllerDefinition[];
+  /** Of those, whose writes the history does not tell. @default none */
+  readonly untold?: readonly string[];
+}
+
+export async function startWorld({ definitions, untold = [] }: WorldOptions): Promise<World> {
+  await using stack = new AsyncDisposableStack();
+  const directory = stack.use(tempDir("controllers"));
+  const clock = new FakeClock(START);
+  const server = await serve(stack, directory, clock);
+  const client = stack.use(openHttpClient((await loadKubeconfig(server.kubeconfig)).connection));
+  const history = new History(() => clock.now());
+  const informers = new SharedInformers({ client, logger: silentLogger });
+  const observed = new ObservedClient(client, informers);
+  const recorders: EventRecorder[] = [];
+  const running = definitions.map((definition) => {
+    const recorder = new EventRecorder({ client, component: definition.name, logger: silentLogger, clock });
+    recorders.push(recorder);
+    const told = !untold.includes(definition.name);
+    return new RunningController({
+      definition,
+      client: told ? new RecordingClient(observed, client, history, definition.name) : observed,
+      informers,
+      events: told ? history.events(definition.name, recorder) : recorder,
+      clock,
+      logger: silentLogger,
+    });
+  });
+  stack.defer(async () => {
+    for (const one of running) one[Symbol.dispose]();
+    await informers[Symbol.asyncDispose]();
+    await Promise.all(recorders.map((one) => one[Symbol.asyncDispose]()));
+  });
+  await informers.start();
+
+  /** Every cache knows what the store has. */
+  const caughtUp = async (): Promise<void> => {
+    await Promise.all(recorders.map((one) => one.flush()));
+    const newest = await server.newest();
+    for (const [name, informer] of [...informers.all()]) {
+      await informer.synced;
+      const revision = newest.get(name) ?? 0;
+      await informer.until(() => Number(informer.version) >= revision);
+    }
+  };
+
+  const settle = async (): Promise<void> => {
+    await caughtUp();
+    for (let steps = 0; ; steps++) {
+      if (steps > MOST_STEPS) throw new Error(`there is no end to it:\n${history.lines.slice(-20).join("\n")}`);
+      const next = running.find(({ waiting }) => waiting > 0);
+      if (next === undefined) return;
+      const done = await next.step();
+      if (done?.error !== undefined) history.wrote(next.name, `${done.key} failed: ${errorMessage(done.error)}`);
+      await caughtUp();
+    }
+  };
+
+  const owned = stack.move();
+  return {
+    client,
+    clock,
+    history,
+    kubeconfig: server.kubeconfig,
+    home: directory.join("home"),
+    settle,
+    async advance(seconds) {
+      await settle();
+      const end = clock.now() + seconds * 1000;
+      for (let next = clock.nextAt; next !== undefined && next <= end; next = clock.nextAt) {
+        await clock.advance(next - clock.now());
+        await settle();
+      }
+      await clock.advance(end - clock.now());
+    },
+    async create(object) {
+      return await client.create(collectionOf(object), object);
+    },
+    async list<T extends KubeObject>(apiVersion: string, resource: string, namespace = "default") {
+      const { group = "", version = "" } = parseApiVersion(apiVersion) ?? {};
+      return (await client.list<T>({ group, version, resource, namespace })).items;
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Where an object of a built-in kind belongs; its kind's plural ends as most do. */
+export function collectionOf({ apiVersion, kind, metadata }: KubeObject): Omit<ObjectRef, "name"> {
+  const { group = "", version = "" } = parseApiVersion(apiVersion) ?? {};
+  const lower = kind.toLowerCase();
+  const resource = lower.endsWith("s")
+    ? lower === "endpoints"
+      ? lower
+      : `${lower}es`
+    : lower.replace(/y$/, "ie").concat("s");
+  return { group, version, resource, ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }) };
+}
+
+interface Server {
+  readonly kubeconfig: string;
+  /** The newest revision of each resource, of all that was written before the call. */
+  newest(): Promise<ReadonlyMap<string, number>>;
+}
+
+async function serve(
+  stack: AsyncDisposableStack,
+  directory: ReturnType<typeof tempDir>,
+  clock: FakeClock,
+): Promise<Server> {
+  const store = stack.use(await openSqliteStore({ path: directory.join("state.db") }));
+  const certificates = await clusterCertificates({
+    directory: directory.join("pki"),
+    clock: systemClock,
+    serviceAddress: SERVICE_ADDRESS,
+  });
+  // The server tells the time of the world; what it does now and then is none of the world's.
+  const serverClock: Clock = {
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+    setTimeout: (ms, callback) => systemClock.setTimeout(ms, callback),
+  };
+  const newest = new Map<string, number>();
+  const watch = stack.use(store.watch({ start: "/registry/", end: "/registry0" }));
+  await watch.ready;
+  const waiting: { readonly revision: number; readonly resolve: () => void }[] = [];
+  let seen = 0;
+  const tell = (): void => {
+    for (const one of waiting.splice(0)) {
+      if (one.revision <= seen) one.resolve();
+      else waiting.push(one);
+    }
+  };
+  const watching = (async () => {
+    for await (const { revision, events } of watch) {
+      for (const event of events) {
+        const [, , group = "", resource = ""] = (event.kind === "put" ? event.item.key : event.key).split("/");
+        newest.set(group === "core" ? resource : `${resource}.${group}`, revision);
+      }
+      seen = revision;
+      tell();
+    }
+  })();
+  stack.defer(() => watching);
+  stack.defer(() => watch[Symbol.asyncDispose]());
+  const api = stack.use(
+    await openApiServer({
+      store,
+      certificates,
+      secrets: await EncryptedValues.open(directory.join("secrets.key")),
+      signingKeys: await SigningKeys.open(directory.join("tokens.keys")),
+      serviceAddress: SERVICE_ADDRESS,
+      port: 6443,
+      clock: serverClock,
+      logger: silentLogger,
+    }),
+  );
+  stack.defer(async () => {
+    api.stop();
+    api.closeConnections();
+    api.server.close();
+    if (api.server.listening) await once(api.server, "close");
+  });
+  api.server.listen(0, "127.0.0.1");
+  await once(api.server, "listening");
+  const url = `https://127.0.0.1:${(api.server.address() as AddressInfo).port}`;
+  const file = directory.join("kubeconfig");
+  await writeFile(file, kubeconfig({ name: "test", server: url, certificates }), { mode: 0o600 });
+  return {
+    kubeconfig: file,
+    async newest() {
+      const { revision } = await store.range({ start: "/registry/", end: "/registry0" }, { limit: 1 });
+      const told = new Promise<void>((resolve) => waiting.push({ revision, resolve }));
+      tell();
+      await told;
+      return newest;
+    },
+  };
+}

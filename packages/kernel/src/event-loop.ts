@@ -75,8 +75,8 @@ interface Entry {
   readonly id: number;
   readonly number: number;
   readonly callback: (ready: Readiness) => void;
-  /** Known to epoll: waits for something. */
-  armed: boolean;
+  /** What epoll was asked for; 0 when it does not know the descriptor. */
+  mask: number;
   referenced: boolean;
   keepsAlive: boolean;
 }
@@ -114,7 +114,7 @@ class EventLoop {
     // Ids are never used twice, so that an event for a watch that is gone cannot reach its successor.
     const id = this.#nextId++;
     const number = descriptorNumber(descriptor);
-    const entry: Entry = { id, number, callback, armed: false, referenced: true, keepsAlive: false };
+    const entry: Entry = { id, number, callback, mask: 0, referenced: true, keepsAlive: false };
     this.#change(entry, eventMask(interest));
     this.#entries.set(id, entry);
     return {
@@ -130,17 +130,14 @@ class EventLoop {
   }
 
   #change(entry: Entry, mask: number): void {
-    const { armed, number, id } = entry;
-    const arm = mask !== 0;
+    if (mask === entry.mask) return;
+    const event = Buffer.alloc(EVENT_SIZE);
+    event.writeUInt32LE(mask, 0);
+    event.writeBigUInt64LE(BigInt(entry.id), DATA_OFFSET);
     // A hang-up would be reported for ever to a watch that waits for nothing, so such a watch leaves epoll.
-    if (arm || armed) {
-      const event = Buffer.alloc(EVENT_SIZE);
-      event.writeUInt32LE(mask, 0);
-      event.writeBigUInt64LE(BigInt(id), DATA_OFFSET);
-      const operation = !arm ? EPOLL_CTL_DEL : armed ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-      check(epollControl(this.#epoll, operation, number, event), "epoll_ctl", String(number));
-    }
-    entry.armed = arm;
+    const operation = mask === 0 ? EPOLL_CTL_DEL : entry.mask === 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    check(epollControl(this.#epoll, operation, entry.number, event), "epoll_ctl", String(entry.number));
+    entry.mask = mask;
     this.#countAlive(entry);
   }
 
@@ -150,7 +147,7 @@ class EventLoop {
   }
 
   #countAlive(entry: Entry): void {
-    const keepsAlive = entry.armed && entry.referenced;
+    const keepsAlive = entry.mask !== 0 && entry.referenced;
     if (entry.keepsAlive === keepsAlive) return;
     entry.keepsAlive = keepsAlive;
     this.#keepingAlive += keepsAlive ? 1 : -1;

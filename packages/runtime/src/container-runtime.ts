@@ -16,6 +16,7 @@ import { prepareCgroupParent } from "./container/cgroup-parent.ts";
 import { Criu, checkpointContainer } from "./container/checkpoint.ts";
 import { ConmonWatch } from "./container/conmon-end.ts";
 import { conmonOf, openProcess } from "./container/conmon-process.ts";
+import { ContainerInputs } from "./container/container-input.ts";
 import { type Context, type RuntimeBinary, runtimeCommand } from "./container/context.ts";
 import { createContainer } from "./container/create.ts";
 import { removeContainer } from "./container/delete.ts";
@@ -93,6 +94,7 @@ export class ContainerRuntime implements ContainerRuntimeApi {
         nulls: host.userNamespace ? undefined : new PrivateNull(),
         exits,
         conmons: new ConmonWatch(),
+        inputs: new ContainerInputs(),
         criu: new Criu(),
         createTimeout: options.createTimeout ?? CREATE_TIMEOUT_MS,
         logger: options.logger,
@@ -194,7 +196,7 @@ export class ContainerRuntime implements ContainerRuntimeApi {
     const record = this.#record(id);
     // conmon may still take connections while it ends.
     if (this.#context.exits.ended(id) !== undefined) throw notRunning(id);
-    const attach = () => attachContainer(this.#context.layout, id, record, options);
+    const attach = () => attachContainer(this.#context, id, record, options);
     return this.#attachQueue.pass(this.#context, id, attach);
   }
 

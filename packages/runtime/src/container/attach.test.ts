@@ -140,6 +140,49 @@ for (const name of INSTALLED_RUNTIMES) {
       await runtime.delete(request.id);
     });
 
+    test("what a process is slow to take waits for it, and the end of one client's input is everybody's", async () => {
+      const { runtime } = bed;
+      const request = bed.container(["sh", "-c", "read line; echo $line; read line; wc -c"], {
+        stdin: true,
+        stdinOnce: true,
+      });
+      await runtime.create(request);
+      const [first, second] = [await runtime.attach(request.id, ALL), await runtime.attach(request.id, ALL)];
+      await runtime.start(request.id);
+      const outputs = [collect(first), readUntil(second, "one")];
+      second.stdin?.write("one\n");
+      await outputs[1];
+      const finished = new Promise((resolve) => first.stdin?.end(`go\n${"x".repeat(3_000_000)}`, () => resolve(true)));
+      assert.equal((await collect(second)).stdout, "3000000\n");
+      assert.deepEqual(await outputs[0], { stdout: "one\n3000000\n", stderr: "" });
+      assert.equal(await finished, true);
+      await runtime.delete(request.id);
+    });
+
+    test("a client that leaves ends an input that is for one client, and one that talks to nobody fails nothing", async () => {
+      const { runtime } = bed;
+      const request = bed.container(["sh", "-c", "read line; exec <&-; echo closed; sleep 1000"], {
+        stdin: true,
+        stdinOnce: true,
+      });
+      await runtime.create(request);
+      const streams = await runtime.attach(request.id, ALL);
+      await runtime.start(request.id);
+      streams.stdin?.write("line\n");
+      await readUntil(streams, "closed");
+      await new Promise((resolve) => streams.stdin?.write("to nobody\n", resolve));
+      assert.equal((await runtime.state(request.id)).status, "running");
+      await runtime.delete(request.id);
+      const reader = bed.container(["cat"], { stdin: true, stdinOnce: true });
+      await runtime.create(reader);
+      const leaver = await runtime.attach(reader.id, ALL);
+      const exit = exitOf(runtime, reader.id);
+      await runtime.start(reader.id);
+      leaver.close();
+      assert.equal((await exit).code, 0);
+      await runtime.delete(reader.id);
+    });
+
     test("a reader that does not read holds up the container, and nothing is lost", async () => {
       const { runtime } = bed;
       const request = bed.container(["sh", "-c", "head -c 4000000 /dev/zero; echo end >&2"]);

@@ -2,6 +2,7 @@ import { type Readable, Transform, Writable } from "node:stream";
 import { FailedPrecondition, systemCode } from "@boxship/base";
 import { connectPacketStream, type PacketStream } from "@boxship/kernel";
 import type { AttachOptions, AttachStreams, StreamFrame } from "../contract.ts";
+import type { Context } from "./context.ts";
 import type { Layout } from "./layout.ts";
 import type { ContainerRecord } from "./record.ts";
 
@@ -17,12 +18,14 @@ const LARGEST_INPUT = 32 * 1024 - 1;
  * container's output, as a pipe would.
  */
 export async function attachContainer(
-  layout: Layout,
+  { layout, inputs }: Context,
   id: string,
   record: ContainerRecord,
   options: AttachOptions,
 ): Promise<AttachStreams> {
   const socket = await connect(layout, id);
+  const wanted = options.stdin && record.stdin;
+  const pipe = wanted && !record.terminal ? inputs.open(layout, id) : undefined;
   // Without this an attacher that only watches would end the container's input by going away.
   const quiet = record.stdin && record.stdinOnce && !record.terminal && !options.stdin;
   const output = socket.pipe(new FrameFilter(options));
@@ -35,14 +38,22 @@ export async function attachContainer(
     output.end();
     if (quiet) drain(socket);
     else socket.destroy();
+    pipe?.destroy();
+    // conmon takes a client that leaves for the end of its input.
+    if (wanted && record.stdinOnce) inputs.close(id);
   };
   socket.on("error", () => close());
   // conmon ends its side only when the container is over: nobody is left to take input.
   socket.on("end", () => socket.destroy());
-  socket.on("close", () => output.end());
+  socket.on("close", () => {
+    output.end();
+    pipe?.destroy();
+  });
   output.on("close", close);
-  if (!options.stdin || !record.stdin) return { output: asReadable(output), close };
-  return { stdin: inputOf(socket, record), output: asReadable(output), close };
+  if (!wanted) return { output: asReadable(output), close };
+  const end = () => inputs.close(id);
+  const stdin = pipe === undefined ? inputOf(socket, record) : pipedInput(pipe, socket, record, end);
+  return { stdin, output: asReadable(output), close };
 }
 
 async function connect(layout: Layout, id: string): Promise<PacketStream> {
@@ -82,6 +93,27 @@ class FrameFilter extends Transform {
       this.push({ stream, data: packet.subarray(1) } satisfies StreamFrame);
     done();
   }
+}
+
+/** @param end closes it for the other clients as well */
+function pipedInput(pipe: Writable, socket: PacketStream, record: ContainerRecord, end: () => void): Writable {
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      if (pipe.destroyed) done();
+      // Where nobody reads any more the rest has nowhere to go, as in conmon.
+      else pipe.write(chunk, () => done());
+    },
+    final(done) {
+      if (!record.stdinOnce) {
+        pipe.destroy();
+        done();
+        return;
+      }
+      end();
+      if (socket.destroyed) done();
+      else socket.end(done);
+    },
+  });
 }
 
 /** Cuts input into packets that conmon takes whole. Ending it ends conmon's side only where the container has an end. */

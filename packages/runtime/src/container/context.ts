@@ -14,6 +14,7 @@ import type { OciSpec } from "../spec/oci.ts";
 import { serializeOci } from "../spec/serialize.ts";
 import type { Criu } from "./checkpoint.ts";
 import type { ConmonWatch } from "./conmon-end.ts";
+import type { ContainerInputs } from "./container-input.ts";
 import type { ExitWatch } from "./exit-watch.ts";
 import type { Launcher } from "./launcher.ts";
 import type { Layout } from "./layout.ts";
@@ -44,6 +45,7 @@ export interface Context {
   readonly nulls: PrivateNull | undefined;
   readonly exits: ExitWatch;
   readonly conmons: ConmonWatch;
+  readonly inputs: ContainerInputs;
   readonly criu: Criu;
   /** Milliseconds that a runtime may take to create a container, or for another of its commands. */
   readonly createTimeout: number;

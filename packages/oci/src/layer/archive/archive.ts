@@ -5,7 +5,7 @@ import type { IdMaps } from "@boxship/kernel";
 import type { Ownership } from "../apply/metadata.ts";
 import type { Change } from "../pack/changes.ts";
 import type { PackOptions } from "../pack/pack-tree.ts";
-import { receiveBytes, sendBytes } from "./byte-channel.ts";
+import { blocksOf, receiveBytes, sendBytes } from "./byte-channel.ts";
 import type { PathStat } from "./container-path.ts";
 
 /** What the worker is asked. Those with a port send or receive an archive over it. */
@@ -106,6 +106,8 @@ export function findLayerChanges(upper: string, lowers: readonly string[]): Prom
  * Unpacks an archive, plain or compressed, into an existing directory of a container. Links are resolved as inside the
  * container; nothing is written outside its root.
  *
+ * @param archive what a `Readable` hands out is emptied once it is taken; when a failure ends the call early the stream is
+ *   left as it is, paused
  * @throws NotFound, or InvalidArgument when the path is no directory or the archive is corrupt or climbs out of the path
  */
 export async function extractArchive(
@@ -120,10 +122,8 @@ export async function extractArchive(
   const extracted = pool.run<void>(task, { signal, transfer: [port2] });
   const onAbort = () => port1.close();
   signal?.addEventListener("abort", onAbort, { once: true });
-  // A request that is refused half-way must still be answered, so its stream is left alone; a failure of the stream
-  // reaches the worker, which then fails with it.
-  const source = archive instanceof Readable ? archive.iterator({ destroyOnReturn: false }) : archive;
-  sendBytes(port1, source).catch(() => {});
+  // A failure of the stream reaches the worker, which then fails with it.
+  sendBytes(port1, archive instanceof Readable ? blocksOf(archive) : archive).catch(() => {});
   try {
     await extracted;
   } finally {

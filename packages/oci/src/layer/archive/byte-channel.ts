@@ -1,3 +1,4 @@
+import { finished, type Readable } from "node:stream";
 import type { MessagePort } from "node:worker_threads";
 import { Internal } from "@boxship/base/errors";
 import { type PostedError, postableError, postedError } from "@boxship/base/worker-pool";
@@ -47,6 +48,63 @@ export async function sendBytes(
     // Posted messages are still delivered.
     port.close();
   }
+}
+
+/** A message between threads costs as much as copying some ten kilobytes. */
+const BLOCK = 256 << 10;
+const BLOCKS_READY = 2;
+
+/**
+ * A stream's bytes in large blocks, each a buffer of its own. The stream's pieces are emptied: nobody else may have them.
+ * Leaving the loop early leaves the stream as it is, paused:
+ * a request that is refused half-way must still be answered.
+ */
+export async function* blocksOf(source: Readable): AsyncGenerator<Buffer<ArrayBuffer>> {
+  const ready: Buffer<ArrayBuffer>[] = [];
+  const end: { reached: boolean; error?: unknown } = { reached: false };
+  let block = Buffer.allocUnsafeSlow(BLOCK);
+  let filled = 0;
+  let wake = () => {};
+  const onData = (piece: Buffer) => {
+    for (let at = 0; at < piece.length; ) {
+      const taken = piece.copy(block, filled, at);
+      at += taken;
+      filled += taken;
+      if (filled < BLOCK) continue;
+      ready.push(block);
+      block = Buffer.allocUnsafeSlow(BLOCK);
+      filled = 0;
+    }
+    release(piece);
+    if (ready.length >= BLOCKS_READY) source.pause();
+    if (ready.length > 0) wake();
+  };
+  const forget = finished(source, { writable: false }, (error) => {
+    Object.assign(end, { reached: true, error });
+    wake();
+  });
+  source.on("data", onData);
+  try {
+    for (;;) {
+      const next = ready.shift();
+      if (next !== undefined) {
+        source.resume();
+        yield next;
+      } else if (end.error) throw end.error;
+      else if (end.reached) break;
+      else await new Promise<void>((resolve) => (wake = resolve));
+    }
+    if (filled > 0) yield Buffer.from(new Uint8Array(block.subarray(0, filled)).buffer);
+  } finally {
+    forget();
+    source.off("data", onData);
+    source.pause();
+  }
+}
+
+/** Frees a piece's memory now: gigabytes of pieces make V8 look for garbage all the time. */
+function release({ buffer, byteLength }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 /** The same bytes in a buffer of their own that can be given away. */

@@ -11,6 +11,7 @@ export * from "./image-fixture.ts";
 export * from "./kubectl.ts";
 export * from "./leak-check.ts";
 export * from "./log-receivers.ts";
+export * from "./many-crds.ts";
 export * from "./podman.ts";
 export * from "./process.ts";
 export * from "./program.ts";

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { kubectl } from "@boxship/testkit";
+import { kubectl, manyCrd } from "@boxship/testkit";
 import { startApi } from "../testing/api-under-test.ts";
-import { manyCrd } from "../testing/many-crds.ts";
 
 const COUNT = 300;
 const CLIENTS = 4;

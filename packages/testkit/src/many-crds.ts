@@ -1,7 +1,5 @@
-import type { JsonObject, KubeObject } from "@boxship/api";
-
 /** Properties as operators have them: nested, described, with lists, maps, defaults, bounds and rules. */
-function properties(depth: number): JsonObject {
+function properties(depth: number): object {
   const text = { type: "string", description: "What this field is for, in about as many words as people write." };
   return {
     name: { ...text, minLength: 1, maxLength: 253, pattern: "^[a-z0-9.-]+$" },
@@ -20,7 +18,7 @@ function properties(depth: number): JsonObject {
 }
 
 /** A definition of the size of an operator's: about 10 KiB. @param index from 0; ten of them share a group */
-export function manyCrd(index: number): KubeObject {
+export function manyCrd(index: number): object {
   const group = `g${Math.floor(index / 10)}.many.example.com`;
   const plural = `widgets${index}`;
   return {

@@ -1,7 +1,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
 import { assert as check, jsonValue, property } from "fast-check";
-import { duplicateKey, isDeeper } from "./strict-json.ts";
+import { duplicateKey, exceededLimit } from "./strict-json.ts";
 
 test("a key that an object has twice is found, wherever it is", () => {
   for (const [json, key] of [
@@ -30,8 +30,25 @@ test("strings end where they end, with any number of backslashes", () => {
   equal(duplicateKey('{"a":1,"a'), undefined);
 });
 
+test("how many values a document has is told without parsing it", () => {
+  const count = (value: unknown): number =>
+    1 +
+    (typeof value === "object" && value !== null ? Object.values(value).reduce((sum, one) => sum + count(one), 0) : 0);
+  const exceeded = (value: unknown, values: number) =>
+    exceededLimit(Buffer.from(JSON.stringify(value)), { depth: Infinity, values });
+  check(
+    property(jsonValue(), (value) => {
+      const values = count(value);
+      equal(exceeded(value, 2 * values), undefined);
+      if (values > 1) equal(exceeded(value, Math.floor(values / 2) - 1), "values");
+    }),
+  );
+  equal(exceeded([",,,,,", "[[[["], 4), undefined);
+});
+
 test("how deep a document is nested is told without parsing it", () => {
   const deep = (depth: number) => Buffer.from("[".repeat(depth) + "]".repeat(depth));
+  const isDeeper = (json: Buffer, depth: number) => exceededLimit(json, { depth, values: Infinity }) === "depth";
   deepEqual([isDeeper(deep(10), 10), isDeeper(deep(11), 10)], [false, true]);
   equal(isDeeper(Buffer.from(JSON.stringify({ a: '[[[["[[[', "[[[": [1] })), 2), false);
   check(property(jsonValue({ maxDepth: 5 }), (value) => equal(isDeeper(Buffer.from(JSON.stringify(value)), 6), false)));

@@ -21,22 +21,38 @@ export function duplicateKey(json: string): string | undefined {
   return undefined;
 }
 
-/** Whether arrays and objects stand within one another more than `limit` deep; what is no JSON may be either. */
-export function isDeeper(json: Uint8Array, limit: number): boolean {
+export interface JsonLimits {
+  /** How many arrays and objects stand within one another. */
+  readonly depth: number;
+  /** How many values there are, those that hold others included. */
+  readonly values: number;
+}
+
+/**
+ * Which limit a JSON text exceeds: what it costs to read one depends on them more than on its size. A text that is no
+ * JSON may exceed any or none.
+ */
+export function exceededLimit(json: Uint8Array, limits: JsonLimits): keyof JsonLimits | undefined {
   let depth = 0;
+  // Each value but the first follows a comma, or begins what it is in.
+  let values = 1;
   for (let at = 0; at < json.length; at++) {
     const code = json[at];
     if (code === OBJECT || code === ARRAY) {
-      if (++depth > limit) return true;
+      if (++depth > limits.depth) return "depth";
+      values++;
     } else if (code === OBJECT_END || code === ARRAY_END) depth--;
+    else if (code === COMMA) values++;
     else if (code === QUOTE) {
       for (at++; at < json.length && json[at] !== QUOTE; at++) if (json[at] === BACKSLASH) at++;
     }
+    if (values > limits.values) return "values";
   }
-  return false;
+  return undefined;
 }
 
 const QUOTE = 0x22;
+const COMMA = 0x2c;
 const ARRAY = 0x5b;
 const BACKSLASH = 0x5c;
 const ARRAY_END = 0x5d;

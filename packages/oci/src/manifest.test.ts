@@ -97,6 +97,10 @@ test("what is too large or no JSON is refused", () => {
   const large = Buffer.alloc(4 * 1024 * 1024 + 1, " ");
   assert.throws(() => decodeManifest(large), /too large/);
   assert.throws(() => decodeManifest(Buffer.from("{")), /is not JSON/);
+  const annotated = (count: number) =>
+    bytes({ ...MANIFEST, annotations: Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, "v"])) });
+  assert.equal(decodeManifest(annotated(25_000)).kind, "manifest");
+  assert.throws(() => decodeManifest(annotated(250_000)), /has more than 30000 values/);
   assert.throws(() => decodeManifest(Buffer.from([0x22, 0xff, 0x22])), /is not JSON/);
 });
 

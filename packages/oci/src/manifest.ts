@@ -1,4 +1,4 @@
-import { duplicateKey, InvalidArgument, isDeeper, NotFound, Unsupported } from "@boxship/base";
+import { duplicateKey, exceededLimit, InvalidArgument, NotFound, Unsupported } from "@boxship/base";
 import { compact, Field } from "./decode.ts";
 import { type Descriptor, encodeDescriptor, readDescriptor, readMediaType } from "./descriptor.ts";
 import { isIndexMediaType, isManifestMediaType, isSchema1MediaType, MediaType } from "./media-types.ts";
@@ -38,8 +38,8 @@ export interface ManifestSource {
   readonly name?: string;
 }
 
-/** No manifest is; what is costs a parser far more than its size. */
-const DEEPEST = 100;
+/** No manifest needs more; what does costs a parser far more than its size: a part of a second, in which nothing else runs. */
+const LIMITS = { depth: 100, values: 30_000 };
 
 /**
  * Reads a manifest or an index.
@@ -52,8 +52,11 @@ const DEEPEST = 100;
  */
 export function decodeManifest(bytes: Uint8Array, source: ManifestSource = {}): Manifest {
   const name = source.name ?? "image manifest";
-  if (bytes.byteLength <= MANIFEST_SIZE_LIMIT && isDeeper(bytes, DEEPEST)) {
-    throw new InvalidArgument(`${name} is malformed: it is nested more than ${DEEPEST} deep`);
+  const exceeded = bytes.byteLength <= MANIFEST_SIZE_LIMIT ? exceededLimit(bytes, LIMITS) : undefined;
+  if (exceeded !== undefined) {
+    const what =
+      exceeded === "depth" ? `is nested more than ${LIMITS.depth} deep` : `has more than ${LIMITS.values} values`;
+    throw new InvalidArgument(`${name} is malformed: it ${what}`);
   }
   const document = Field.parse(name, bytes, MANIFEST_SIZE_LIMIT);
   const twice = duplicateKey(Buffer.from(bytes).toString());

@@ -58,17 +58,21 @@ const MALFORMED: typeof POLICIES = [
 test("policies let the same images through as with skopeo, and the same files are refused", async () => {
   const verdicts: Record<string, readonly boolean[]> = {};
   const expected: Record<string, readonly boolean[]> = {};
+  const words: string[] = [];
   const policy = directory.join("policy.json");
   for (const [name, document] of [...POLICIES, ...MALFORMED]) {
     const text = typeof document === "string" ? document : JSON.stringify(document);
     writeFileSync(policy, text.replaceAll("REG", registry.host));
-    const judge = async (run: (args: readonly string[]) => Promise<{ readonly status: number | null }>) => {
+    const judge = async (
+      run: (args: readonly string[]) => Promise<{ readonly status: number | null; readonly stderr: string }>,
+    ) => {
       const images = POLICIES.some(([known]) => known === name) ? ["team/app:1", "team/app:2", "other:1"] : ["other:1"];
       const copies = images.map(async (image, index) => {
         const to = directory.join(`copy-${index}`);
         const source = `docker://${registry.host}/${image}`;
         const flags = [`--policy=${policy}`, "copy", "-q", "--src-tls-verify=false"];
-        const { status } = await run([...flags, source, `dir:${to}`]);
+        const { status, stderr } = await run([...flags, source, `dir:${to}`]);
+        words.push(`${name}, ${image}: ${status} ${stderr}`);
         rmSync(to, { recursive: true, force: true });
         return status === 0;
       });
@@ -77,7 +81,7 @@ test("policies let the same images through as with skopeo, and the same files ar
     expected[name] = await judge((args) => runProgram(["skopeo", ...args]));
     verdicts[name] = await judge(skopeoInProcess);
   }
-  deepEqual(verdicts, expected);
+  deepEqual(verdicts, expected, words.join("\n"));
   // Without a file skopeo refuses everything; `--insecure-policy` lets everything through, for both.
   writeFileSync(policy, JSON.stringify({ default: [NONE] }));
   const source = `docker://${registry.host}/other:1`;

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -25,6 +26,11 @@ export async function openWorkspace(directory: string = tmpdir()): Promise<Works
     const lock = lockIn(path);
     // Somebody who clears away was faster than our lock.
     if (lock === undefined) continue;
+    // Or was at it between our opening of the lock and taking it: then it is the lock of what is gone.
+    if (!existsSync(join(path, LOCK))) {
+      lock[Symbol.dispose]();
+      continue;
+    }
     return {
       path,
       async [Symbol.asyncDispose]() {

@@ -23,6 +23,8 @@ export * from "./patch/json-patch.ts";
 export * from "./patch/merge-patch.ts";
 export * from "./patch/strategic-merge-patch.ts";
 export * from "./protobuf/decode-protobuf.ts";
+export * from "./protobuf/encode-protobuf.ts";
+export * from "./protobuf/message-names.ts";
 export * from "./schema/apply-defaults.ts";
 export * from "./schema/decode.ts";
 export { definition, definitionNames } from "./schema/definitions.ts";

@@ -1,42 +1,11 @@
 import { isObject, type Json, type JsonObject, setField } from "../object/json.ts";
 import { definition, definitionNames } from "../schema/definitions.ts";
 import { badRequest } from "../status/failures.ts";
-import table from "../tables/protobuf.json" with { type: "json" };
+import { MAGIC, type MessageField, messageOf } from "./messages.ts";
 import { type WireField, WireReader } from "./wire-reader.ts";
 import { dropsEmpty, keepsZero } from "./zero-values.ts";
 
-/**
- * Field numbers of built-in messages, a line each: `number:name:type`. Types: `s` string, `b` boolean, `i` integer, `d`
- * double, `y` bytes, `#x` the message x, `[]x` repeated, `{}x` a map with text as keys. `*` for a name: its fields
- * stand in the message around it.
- */
-const lines: Readonly<Record<string, string>> = table;
-
-interface Field {
-  readonly name: string;
-  readonly kind: "one" | "list" | "map";
-  readonly type: string;
-}
-
-const MAGIC = Buffer.from("k8s\0");
 const DEEPEST = 100;
-
-const messages = new Map<string, ReadonlyMap<number, Field>>();
-
-function fieldsOf(message: string): ReadonlyMap<number, Field> {
-  let fields = messages.get(message);
-  if (fields !== undefined) return fields;
-  const words = (lines[message] ?? "").split(" ").filter((word) => word !== "");
-  fields = new Map(
-    words.map((word) => {
-      const [number = "", name = "", type = ""] = word.split(":");
-      const kind = type.startsWith("[]") ? "list" : type.startsWith("{}") ? "map" : "one";
-      return [Number(number), { name, kind, type: kind === "one" ? type : type.slice(2) } satisfies Field];
-    }),
-  );
-  messages.set(message, fields);
-  return fields;
-}
 
 /**
  * A body in Kubernetes' protobuf encoding (`k8s\0` and a `runtime.Unknown`) as the JSON object that it stands for.
@@ -68,10 +37,10 @@ function typeMeta(bytes: Buffer): JsonObject {
 
 function decodeMessage(message: string, bytes: Buffer, depth: number): JsonObject {
   if (depth > DEEPEST) throw badRequest("exceeded max depth");
-  const fields = fieldsOf(message);
+  const { byNumber } = messageOf(message);
   const object: JsonObject = {};
   for (const wire of new WireReader(bytes).fields()) {
-    const field = fields.get(wire.number);
+    const field = byNumber.get(wire.number);
     if (field === undefined) continue;
     if (field.kind === "map") addEntry(object, field, wire, depth);
     else addValue(message, object, field, decodeValue(field.type, wire, depth));
@@ -79,7 +48,7 @@ function decodeMessage(message: string, bytes: Buffer, depth: number): JsonObjec
   return object;
 }
 
-function addValue(message: string, object: JsonObject, { name, kind }: Field, value: Json | undefined): void {
+function addValue(message: string, object: JsonObject, { name, kind }: MessageField, value: Json | undefined): void {
   if (value === undefined) return;
   if (name === "*") {
     if (isObject(value)) for (const [below, item] of Object.entries(value)) setField(object, below, item ?? null);
@@ -90,8 +59,11 @@ function addValue(message: string, object: JsonObject, { name, kind }: Field, va
   } else if (!isDropped(message, name, value)) object[name] = value;
 }
 
+/** Nothing is in what it says that there is. */
+const SUBRESOURCES = "apiextensions.v1.CustomResourceSubresources";
+
 function isDropped(message: string, name: string, value: Json): boolean {
-  if (isObject(value)) return Object.keys(value).length === 0 && dropsEmpty(name);
+  if (isObject(value)) return Object.keys(value).length === 0 && dropsEmpty(name) && message !== SUBRESOURCES;
   return (value === "" || value === 0 || value === false) && !keepsZero(name) && !isRequired(message, name);
 }
 
@@ -100,7 +72,7 @@ const known = new Set(definitionNames());
 const isRequired = (message: string, name: string): boolean =>
   known.has(message) && definition(message).required?.includes(name) === true;
 
-function addEntry(object: JsonObject, { name, type }: Field, wire: WireField, depth: number): void {
+function addEntry(object: JsonObject, { name, type }: MessageField, wire: WireField, depth: number): void {
   if (wire.type !== "bytes") return;
   let key = "";
   let value: Json | undefined;
@@ -156,6 +128,11 @@ function decodeNamed(message: string, bytes: Buffer, depth: number): Json | unde
     case "apiextensions.v1.JSONSchemaPropsOrBool":
     case "apiextensions.v1.JSONSchemaPropsOrStringArray":
       return schemaOr(decodeMessage(message, bytes, depth));
+    case "authentication.v1.ExtraValue":
+    case "authorization.v1.ExtraValue":
+    case "certificates.v1.ExtraValue":
+    case "meta.v1.Verbs":
+      return decodeMessage(message, bytes, depth)["items"] ?? [];
     default:
       return decodeMessage(message, bytes, depth);
   }

@@ -3,7 +3,7 @@ import { type FileHandle, open, rename } from "node:fs/promises";
 import type { JsonObject } from "@boxship/api";
 import type { Clock, Logger } from "@boxship/base";
 import type { RequestInfo, User } from "../contract.ts";
-import type { Reply } from "../http/reply.ts";
+import type { BytesReply, Reply } from "../http/reply.ts";
 import { userInfo } from "../special/access-reviews.ts";
 import type { AuditPolicy, AuditStage } from "./audit-policy.ts";
 
@@ -119,11 +119,8 @@ export class AuditedExchange {
 
   answered(reply: Reply): void {
     const status = "status" in reply ? reply.status : 200;
-    const isText = "status" in reply && reply.contentType === "application/json";
-    const object =
-      isText && (status >= 400 || this.#exchange.level === "RequestResponse")
-        ? parsed(Buffer.concat(reply.body))
-        : undefined;
+    const isWanted = status >= 400 || this.#exchange.level === "RequestResponse";
+    const object = "status" in reply && isWanted ? parsed(jsonOf(reply)) : undefined;
     const { status: word, reason, message } = status >= 400 && object !== undefined ? object : {};
     const event: JsonObject = {
       ...this.#event,
@@ -138,6 +135,11 @@ export class AuditedExchange {
     if (object !== undefined && this.#exchange.level === "RequestResponse") event["responseObject"] = object;
     this.#exchange.write(event, "ResponseComplete");
   }
+}
+
+function jsonOf(reply: BytesReply): Uint8Array {
+  if (reply.json !== undefined) return Buffer.concat(reply.json());
+  return reply.contentType === "application/json" ? Buffer.concat(reply.body) : Buffer.alloc(0);
 }
 
 function parsed(bytes: Uint8Array): JsonObject | undefined {

@@ -10,7 +10,7 @@ export function systemRequest(kind: Kind, namespace: string, name: string, subre
     info: { group, version, resource, namespace, name, subresource },
     user: SYSTEM_USER,
     query: new URLSearchParams(),
-    accept: { form: "object", yaml: false, parameters: new Map() },
+    accept: { form: "object", encoding: "json", parameters: new Map() },
     contentType: "application/json",
     userAgent: "boxship",
     body: async () => Buffer.alloc(0),

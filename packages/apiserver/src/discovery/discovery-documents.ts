@@ -50,7 +50,7 @@ export class DiscoveryDocuments {
   }
 
   #root(root: string, headers: Headers): BytesReply {
-    const { parameters } = negotiate(headers.accept, isAggregated);
+    const { parameters } = negotiate(headers.accept, { isForm: isAggregated });
     if (parameters.get("as") === "APIGroupDiscoveryList") return this.#aggregate(root, headers["if-none-match"]);
     if (root === "apis") {
       const groups = this.#groups.filter(({ group }) => group !== "").map(apiGroup);

@@ -46,8 +46,8 @@ export const FEATURES: readonly Feature[] = [
   { name: "JSON, YAML", state: "works", note: "" },
   {
     name: "protobuf",
-    state: "differs",
-    note: "bodies of built-in kinds are read; answers are JSON, which clients list after it",
+    state: "works",
+    note: "of built-in kinds, bodies and answers: objects, lists, watches, metadata of any kind, failures; tables and custom kinds are JSON",
   },
   { name: "CBOR", state: "refused", note: "406 and 415, as for any type that is not offered" },
   { name: "gzip", state: "works", note: "answers of 128 KiB and more, and packed bodies" },

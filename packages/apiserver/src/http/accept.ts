@@ -4,7 +4,7 @@ import { failure } from "@boxship/api";
 export interface Accept {
   /** The form of objects: as they are, as tables, or their metadata alone. */
   readonly form: "object" | "table" | "metadata";
-  readonly yaml: boolean;
+  readonly encoding: "json" | "yaml" | "protobuf";
   /** Parameters of the chosen type, e.g. `g`, `v` and `as` of discovery documents. */
   readonly parameters: ReadonlyMap<string, string>;
 }
@@ -16,31 +16,43 @@ interface MediaType {
 }
 
 const JSON_TYPES = new Set(["application/json", "application/*", "*/*"]);
+export const PROTOBUF = "application/vnd.kubernetes.protobuf";
 const OFFERED = ["application/json", "application/yaml"];
 
+export interface Offer {
+  /** Whether a form that parameters ask for (`as=Table;g=meta.k8s.io;v=v1`) is to be had here. */
+  readonly isForm?: (as: string, parameters: ReadonlyMap<string, string>) => boolean;
+  /** What can be had as protobuf: of custom kinds the metadata alone, and tables never. @default nothing */
+  readonly protobuf?: "objects" | "metadata";
+}
+
 /**
- * The first form of an Accept header that we speak. JSON stands for every type that is not named; protobuf and CBOR are
- * not offered, and clients that list them list JSON after them.
+ * The first form of an Accept header that we speak. JSON stands for every type that is not named; CBOR is not offered.
  *
- * @param isForm whether a form that parameters ask for (`as=Table;g=meta.k8s.io;v=v1`) is to be had here
  * @throws NotAcceptable
  */
-export function negotiate(header: string | undefined, isForm = isObjectForm): Accept {
-  if (header === undefined || header.trim() === "") return { form: "object", yaml: false, parameters: new Map() };
+export function negotiate(header: string | undefined, { isForm = isObjectForm, protobuf }: Offer = {}): Accept {
+  if (header === undefined || header.trim() === "")
+    return { form: "object", encoding: "json", parameters: new Map<string, string>() };
   const types = header.split(",").map(parseMediaType);
   types.sort((a, b) => b.quality - a.quality);
   for (const { type, parameters } of types) {
-    const yaml = type === "application/yaml";
-    if (!yaml && !JSON_TYPES.has(type)) continue;
+    const encoding = encodingOf(type);
+    if (encoding === undefined || (encoding === "protobuf" && protobuf === undefined)) continue;
     const as = parameters.get("as");
     if (as !== undefined && !isForm(as, parameters)) continue;
-    return {
-      form: as === "Table" ? "table" : as?.startsWith("PartialObject") ? "metadata" : "object",
-      yaml,
-      parameters,
-    };
+    const form = as === "Table" ? "table" : as?.startsWith("PartialObject") ? "metadata" : "object";
+    if (encoding === "protobuf" && (form === "table" || (form === "object" && protobuf !== "objects"))) continue;
+    return { form, encoding, parameters };
   }
-  throw failure("NotAcceptable", `only the following media types are accepted: ${OFFERED.join(", ")}`);
+  const offered = protobuf === undefined ? OFFERED : [...OFFERED, PROTOBUF];
+  throw failure("NotAcceptable", `only the following media types are accepted: ${offered.join(", ")}`);
+}
+
+function encodingOf(type: string): Accept["encoding"] | undefined {
+  if (type === PROTOBUF) return "protobuf";
+  if (type === "application/yaml") return "yaml";
+  return JSON_TYPES.has(type) ? "json" : undefined;
 }
 
 function isObjectForm(as: string, parameters: ReadonlyMap<string, string>): boolean {

@@ -8,7 +8,7 @@ import type { DiscoveryDocuments } from "../discovery/discovery-documents.ts";
 import type { ServerContext } from "../server-context.ts";
 import { dispatchResource } from "../verbs/dispatch.ts";
 import { KUBERNETES_VERSION } from "../version.ts";
-import { negotiate } from "./accept.ts";
+import { type Accept, negotiate } from "./accept.ts";
 import { type HealthCheck, healthReply } from "./health.ts";
 import { mediaType } from "./parse-body.ts";
 import { peerCertificate } from "./peer-certificate.ts";
@@ -80,7 +80,7 @@ export async function handleRequest(listening: Listening, request: Incoming, res
         : await dispatchResource(listening.context, info, info.resource, {
             user,
             query: url.searchParams,
-            accept: negotiate(headers.accept),
+            acceptHeader: headers.accept,
             contentType: mediaType(headers["content-type"]),
             userAgent: headers["user-agent"] ?? "",
             body: async () => {
@@ -101,15 +101,22 @@ export async function handleRequest(listening: Listening, request: Incoming, res
     await reply.stream(response);
   } else {
     const gzip = /\bgzip\b/.test(headers["accept-encoding"] ?? "");
-    const yaml = /\bapplication\/yaml\b/.test(headers.accept ?? "") && reply.status < 300 && wantsYaml(headers.accept);
-    await sendReply(response, reply, { head: method === "HEAD", gzip, yaml, warnings });
+    const encoding = encodingFor(headers.accept, reply.status);
+    await sendReply(response, reply, { head: method === "HEAD", gzip, encoding, warnings });
   }
   exchange?.answered(reply);
   listening.measured(about.verb, about.resource, "status" in reply ? reply.status : 200, performance.now() - started);
 }
 
-function wantsYaml(accept: string | undefined): boolean {
-  return negotiate(accept, () => true).yaml;
+/** What a single object is turned into on its way; errors are never told in YAML. */
+function encodingFor(accept: string | undefined, status: number): Accept["encoding"] {
+  if (accept === undefined || !/\b(?:yaml|protobuf)\b/.test(accept)) return "json";
+  try {
+    const { encoding } = negotiate(accept, { isForm: () => true, protobuf: "objects" });
+    return encoding === "yaml" && status >= 300 ? "json" : encoding;
+  } catch {
+    return "json";
+  }
 }
 
 function parseUrl(target: string): URL | undefined {

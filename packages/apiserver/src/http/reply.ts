@@ -10,6 +10,8 @@ export interface BytesReply {
   /** Sent one after another. */
   readonly body: readonly Uint8Array[];
   readonly headers?: Readonly<Record<string, string>>;
+  /** The same as JSON, for the audit log, where the body is something else. */
+  readonly json?: () => readonly Uint8Array[];
   /** The body is JSON that is turned into YAML where the client asked for that. @default true for JSON */
   readonly mayBeYaml?: boolean;
 }

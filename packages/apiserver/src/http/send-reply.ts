@@ -1,6 +1,8 @@
 import type { ServerResponse } from "node:http";
 import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
+import { encodeProtobuf, type JsonObject, messageFor } from "@boxship/api";
+import { type Accept, PROTOBUF } from "./accept.ts";
 import type { BytesReply } from "./reply.ts";
 
 /** Of HTTP/1.1 or, with the same methods, of HTTP/2. */
@@ -14,7 +16,8 @@ const pack = promisify(gzip);
 export interface SendOptions {
   readonly head: boolean;
   readonly gzip: boolean;
-  readonly yaml: boolean;
+  /** What JSON is turned into, where that can be. */
+  readonly encoding: Accept["encoding"];
   readonly warnings: readonly string[];
 }
 
@@ -26,10 +29,12 @@ export async function sendReply(response: Outgoing, reply: BytesReply, options: 
   };
   if (options.warnings.length > 0) headers["warning"] = options.warnings.map(warningHeader);
   let { body } = reply;
-  if (options.yaml && reply.contentType === "application/json" && reply.mayBeYaml !== false) {
-    const { toYaml } = await import("./to-yaml.ts");
-    body = [toYaml(body)];
-    headers["content-type"] = "application/yaml";
+  if (options.encoding !== "json" && reply.contentType === "application/json" && reply.mayBeYaml !== false) {
+    const other = await encoded(body, options.encoding);
+    if (other !== undefined) {
+      body = [other];
+      headers["content-type"] = options.encoding === "yaml" ? "application/yaml" : PROTOBUF;
+    }
   }
   let size = body.reduce((sum, part) => sum + part.length, 0);
   if (options.gzip && size >= PACKED_FROM && headers["content-encoding"] === undefined) {
@@ -46,6 +51,14 @@ export async function sendReply(response: Outgoing, reply: BytesReply, options: 
     return;
   }
   writeParts(response, body);
+}
+
+/** @returns undefined for what has no other form */
+async function encoded(body: readonly Uint8Array[], encoding: "yaml" | "protobuf"): Promise<Buffer | undefined> {
+  if (encoding === "yaml") return (await import("./to-yaml.ts")).toYaml(body);
+  const object = JSON.parse(Buffer.concat(body).toString()) as JsonObject;
+  const message = messageFor(object);
+  return message === undefined ? undefined : encodeProtobuf(message, object);
 }
 
 /** Many small parts become few large ones. */

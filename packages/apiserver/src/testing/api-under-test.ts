@@ -18,6 +18,7 @@ export type Loose = ReturnType<typeof JSON.parse>;
 export interface Answer {
   readonly status: number;
   readonly headers: NodeJS.Dict<string | string[]>;
+  readonly bytes: Buffer;
   readonly text: string;
   readonly json: Loose;
 }
@@ -40,7 +41,7 @@ export interface ApiUnderTest extends AsyncDisposable {
   restart(): Promise<void>;
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
   /** The answer to a GET as it comes; the caller ends it. */
-  stream(path: string): Promise<IncomingMessage>;
+  stream(path: string, headers?: Readonly<Record<string, string>>): Promise<IncomingMessage>;
 }
 
 const SERVICE_ADDRESS = "10.96.0.1";
@@ -102,8 +103,8 @@ export async function startApi(options: Partial<ApiServerOptions> = {}, director
     kubeconfig: config,
     call: (method, path, { body, headers = {}, anonymous = false } = {}) =>
       call(`${url}${path}`, method, anonymous ? nameless : named, body, headers),
-    async stream(path) {
-      const sent = request(`${url}${path}`, { agent: named });
+    async stream(path, headers = {}) {
+      const sent = request(`${url}${path}`, { agent: named, headers });
       sent.end();
       const [response] = (await once(sent, "response")) as [IncomingMessage];
       return response;
@@ -124,7 +125,8 @@ async function call(
   body: unknown,
   headers: Readonly<Record<string, string>>,
 ): Promise<Answer> {
-  const bytes = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
+  const isText = body === undefined || typeof body === "string" || body instanceof Uint8Array;
+  const bytes = isText ? body : JSON.stringify(body);
   const type =
     bytes === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(bytes) };
   const sent = request(url, { method, agent, headers: { ...type, ...headers } });
@@ -132,12 +134,13 @@ async function call(
   const [response] = (await once(sent, "response")) as [IncomingMessage];
   const chunks: Buffer[] = [];
   for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
-  const text = Buffer.concat(chunks).toString();
+  const whole = Buffer.concat(chunks);
+  const text = whole.toString();
   let json: Loose;
   try {
     json = JSON.parse(text);
   } catch {
     // Not everything is JSON.
   }
-  return { status: response.statusCode ?? 0, headers: response.headers, text, json };
+  return { status: response.statusCode ?? 0, headers: response.headers, bytes: whole, text, json };
 }

@@ -1,5 +1,6 @@
 import { methodNotAllowed, noSuchRoute, type Verb } from "@boxship/api";
 import type { RequestInfo, ResourceInfo } from "../contract.ts";
+import { negotiate } from "../http/accept.ts";
 import type { Reply } from "../http/reply.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
 import { specialResource } from "../special/special-resources.ts";
@@ -32,12 +33,18 @@ export async function dispatchResource(
   context: ServerContext,
   { verb }: RequestInfo,
   info: ResourceInfo,
-  rest: Omit<ResourceRequest, "kind" | "info">,
+  {
+    acceptHeader,
+    ...rest
+  }: Omit<ResourceRequest, "kind" | "info" | "accept"> & {
+    readonly acceptHeader: string | undefined;
+  },
 ): Promise<Reply> {
   const kind = context.kinds.find(info.group, info.version, info.resource);
   if (kind === undefined) throw noSuchRoute();
   if (!kind.namespaced && info.namespace !== "" && info.resource !== "namespaces") throw noSuchRoute();
-  const request: ResourceRequest = { ...rest, kind, info };
+  const accept = negotiate(acceptHeader, { protobuf: kind.custom ? "metadata" : "objects" });
+  const request: ResourceRequest = { ...rest, kind, info, accept };
   if (info.subresource !== "") {
     const handler = subresourceHandler(kind, info.subresource, verb);
     return await handler(context, request);

@@ -1,9 +1,8 @@
 import { decodeProtobuf, failure, type Json, type Kind } from "@boxship/api";
+import { PROTOBUF } from "../http/accept.ts";
 import { parseBody } from "../http/parse-body.ts";
 import type { ResourceRequest } from "../server-context.ts";
 import { duplicateFields } from "./duplicate-fields.ts";
-
-export const PROTOBUF = "application/vnd.kubernetes.protobuf";
 
 export interface ObjectBody {
   readonly body: Json;

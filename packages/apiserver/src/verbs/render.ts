@@ -1,23 +1,36 @@
-import { apiVersionOf, type Column, type Json, type Kind, type KubeObject } from "@boxship/api";
+import { apiVersionOf, type Column, type Json, type Kind, type KubeObject, type Status } from "@boxship/api";
 import type { BytesReply } from "../http/reply.ts";
 import { JSON_TYPE } from "../http/reply.ts";
 import type { ResourceRequest } from "../server-context.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
+import { ProtobufView } from "./protobuf-view.ts";
+
+export type EventType = "ADDED" | "BOOKMARK" | "DELETED" | "ERROR" | "MODIFIED";
 
 /** How a client sees objects, which are in its version already: whole, as metadata or as rows of a table. */
 export interface View {
   /** Equal for views that show the same. */
   readonly id: string;
-  /** JSON of one object by itself. */
-  bytes(object: CachedObject): Uint8Array;
-  /** The beginning of a list, up to where its first object stands. */
-  listHead(metadata: Readonly<Record<string, Json>>): string;
-  /** JSON of one object within a list. */
-  item(object: CachedObject): Uint8Array;
+  readonly contentType: string;
+  /** Of watches. */
+  readonly streamType: string;
+  /** A list's bytes in parts. */
+  list(objects: readonly CachedObject[], metadata: ListMetadata): Promise<readonly Uint8Array[]>;
+  /** What a watch is told of an object. */
+  event(type: EventType, object: CachedObject): Buffer;
+  /** What a watch is told that is no object of its kind: bookmarks are of that kind, failures are a Status. */
+  note(type: EventType, object: KubeObject | Status): Buffer;
 }
 
+export type ListMetadata = Readonly<Record<string, Json>>;
+
 export function viewOf({ kind, accept, query }: ResourceRequest): View {
-  switch (accept.form) {
+  if (accept.encoding === "protobuf") return new ProtobufView(kind, accept.form === "metadata");
+  return jsonView(kind, accept.form, query);
+}
+
+function jsonView(kind: Kind, form: ResourceRequest["accept"]["form"], query: URLSearchParams): JsonView {
+  switch (form) {
     case "object":
       return new ObjectView(kind);
     case "metadata":
@@ -31,32 +44,79 @@ const LIST_END = Buffer.from("]}\n");
 const COMMA = Buffer.from(",");
 const NEWLINE = Buffer.from("\n");
 
-/** One object. */
-export function objectReply(request: ResourceRequest, object: CachedObject, status: number): BytesReply {
-  return { status, contentType: JSON_TYPE, body: [viewOf(request).bytes(object), NEWLINE] };
+/** One object: JSON, which is turned into whatever else the client wants on its way. */
+export function objectReply(
+  { kind, accept, query }: ResourceRequest,
+  object: CachedObject,
+  status: number,
+): BytesReply {
+  const view = jsonView(kind, accept.form, query);
+  return { status, contentType: JSON_TYPE, body: [view.bytes(object), NEWLINE] };
 }
 
-export function listReply(
+export async function listReply(
   request: ResourceRequest,
   objects: readonly CachedObject[],
-  metadata: Readonly<Record<string, Json>>,
-): BytesReply {
+  metadata: ListMetadata,
+): Promise<BytesReply> {
   const view = viewOf(request);
-  const body: Uint8Array[] = [Buffer.from(view.listHead(metadata))];
-  for (const [index, object] of objects.entries()) {
-    if (index > 0) body.push(COMMA);
-    body.push(view.item(object));
+  const body = await view.list(objects, metadata);
+  const reply: BytesReply = { status: 200, contentType: view.contentType, body };
+  if (view.contentType === JSON_TYPE) return reply;
+  const { kind, accept, query } = request;
+  return { ...reply, json: () => jsonView(kind, accept.form, query).parts(objects, metadata) };
+}
+
+/** What views of JSON share: only their objects and the beginnings of their lists are different. */
+abstract class JsonView implements View {
+  abstract readonly id: string;
+  readonly contentType = JSON_TYPE;
+  readonly streamType = JSON_TYPE;
+
+  /** JSON of one object by itself. */
+  abstract bytes(object: CachedObject): Uint8Array;
+  /** The beginning of a list, up to where its first object stands. */
+  abstract listHead(metadata: ListMetadata): string;
+
+  /** JSON of one object within a list. */
+  item(object: CachedObject): Uint8Array {
+    return this.bytes(object);
   }
-  body.push(LIST_END);
-  return { status: 200, contentType: JSON_TYPE, body };
+
+  parts(objects: readonly CachedObject[], metadata: ListMetadata): readonly Uint8Array[] {
+    const parts: Uint8Array[] = [Buffer.from(this.listHead(metadata))];
+    for (const [index, object] of objects.entries()) {
+      if (index > 0) parts.push(COMMA);
+      parts.push(this.item(object));
+    }
+    parts.push(LIST_END);
+    return parts;
+  }
+
+  list(objects: readonly CachedObject[], metadata: ListMetadata): Promise<readonly Uint8Array[]> {
+    return Promise.resolve(this.parts(objects, metadata));
+  }
+
+  event(type: EventType, object: CachedObject): Buffer {
+    return eventBytes(type, this.bytes(object));
+  }
+
+  note(type: EventType, object: KubeObject | Status): Buffer {
+    return eventBytes(type, Buffer.from(JSON.stringify(object)));
+  }
+}
+
+function eventBytes(type: EventType, object: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), object, Buffer.from("}\n")]);
 }
 
 /** Objects as they are: their bytes are the answer. */
-class ObjectView implements View {
+class ObjectView extends JsonView {
   readonly id: string = "object";
   readonly #kind: Kind;
 
   constructor(kind: Kind) {
+    super();
     this.#kind = kind;
   }
 
@@ -64,12 +124,8 @@ class ObjectView implements View {
     return object.bytes;
   }
 
-  listHead(metadata: Readonly<Record<string, Json>>): string {
+  listHead(metadata: ListMetadata): string {
     return listHead(this.#kind.listKind, apiVersionOf(this.#kind), metadata);
-  }
-
-  item(object: CachedObject): Uint8Array {
-    return object.bytes;
   }
 }
 
@@ -77,30 +133,27 @@ const META = "meta.k8s.io/v1";
 
 const partial = ({ metadata }: KubeObject) => ({ kind: "PartialObjectMetadata", apiVersion: META, metadata });
 
-class MetadataView implements View {
+class MetadataView extends JsonView {
   readonly id: string = "metadata";
 
   bytes(object: CachedObject): Uint8Array {
     return Buffer.from(JSON.stringify(partial(object.parse())));
   }
 
-  listHead(metadata: Readonly<Record<string, Json>>): string {
+  listHead(metadata: ListMetadata): string {
     return listHead("PartialObjectMetadataList", META, metadata);
-  }
-
-  item(object: CachedObject): Uint8Array {
-    return this.bytes(object);
   }
 }
 
 /** Rows with cells for people to read. */
-class TableView implements View {
+class TableView extends JsonView {
   readonly id: string;
   readonly #columns: readonly Column[];
   readonly #include: string;
   readonly #definitions: string;
 
   constructor({ columns }: Kind, include: string) {
+    super();
     this.id = `table ${include}`;
     this.#columns = columns;
     this.#include = include;
@@ -120,11 +173,11 @@ class TableView implements View {
     return Buffer.from(`${head}${this.#row(parsed)}]}`);
   }
 
-  listHead(metadata: Readonly<Record<string, Json>>): string {
+  listHead(metadata: ListMetadata): string {
     return `{"kind":"Table","apiVersion":"${META}","metadata":${JSON.stringify(metadata)},"columnDefinitions":${this.#definitions},"rows":[`;
   }
 
-  item(object: CachedObject): Uint8Array {
+  override item(object: CachedObject): Uint8Array {
     return Buffer.from(this.#row(object.parse()));
   }
 
@@ -136,6 +189,6 @@ class TableView implements View {
   }
 }
 
-function listHead(kind: string, apiVersion: string, metadata: Readonly<Record<string, Json>>): string {
+function listHead(kind: string, apiVersion: string, metadata: ListMetadata): string {
   return `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(metadata)},"items":[`;
 }

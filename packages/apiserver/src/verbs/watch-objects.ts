@@ -1,6 +1,6 @@
 import { badRequest, failureStatus, tooOld, toStatus } from "@boxship/api";
 import { Compacted, type WatchEvent } from "@boxship/store";
-import { JSON_TYPE, type StreamReply } from "../http/reply.ts";
+import { type StreamReply } from "../http/reply.ts";
 import type { Outgoing } from "../http/send-reply.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
 import { CachedObject } from "../storage/cached-object.ts";
@@ -19,7 +19,7 @@ const BOOKMARK_MS = 60_000;
 
 /** `GET` of a collection with `watch`: what happens in it from a revision on, without gaps. */
 export async function watchObjects(context: ServerContext, request: ResourceRequest): Promise<StreamReply> {
-  if (request.accept.yaml) throw badRequest("watches are to be had as JSON only");
+  if (request.accept.encoding === "yaml") throw badRequest("watches are to be had as JSON and protobuf only");
   const options = listOptions(request, true);
   const cache = await beginning(context, request, options);
   const { revision } = options;
@@ -56,13 +56,14 @@ async function run(
   cache: ResourceCache,
   response: Outgoing,
 ): Promise<void> {
-  response.writeHead(200, { "content-type": JSON_TYPE, "cache-control": "no-cache, private" });
   const { kind, info } = request;
+  const view = viewOf(request);
+  response.writeHead(200, { "content-type": view.streamType, "cache-control": "no-cache, private" });
   const matches = matcherOf(request, options);
   const stream = new WatchStream({
     response,
     kind,
-    view: viewOf(request),
+    view,
     prefix: objectKey(kind, info.namespace),
     ...(matches === undefined ? {} : { matches }),
   });

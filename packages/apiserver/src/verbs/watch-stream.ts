@@ -4,7 +4,7 @@ import type { Outgoing } from "../http/send-reply.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
 import type { Change } from "../storage/change.ts";
 import type { ChangeListener } from "../storage/resource-cache.ts";
-import type { View } from "./render.ts";
+import type { EventType, View } from "./render.ts";
 
 export interface WatchStreamOptions {
   readonly response: Outgoing;
@@ -18,7 +18,7 @@ export interface WatchStreamOptions {
 /** A client that has not taken so many bytes is too slow: it is let go of, and lists again. */
 const MOST_WAITING = 16 * 2 ** 20;
 
-type EventType = "ADDED" | "MODIFIED" | "DELETED";
+type ChangeType = Extract<EventType, "ADDED" | "DELETED" | "MODIFIED">;
 
 /** Events as bytes, made once for all watches that see the same. */
 const serialized = new WeakMap<Change, Map<string, Buffer>>();
@@ -73,7 +73,7 @@ export class WatchStream implements WatchFeed {
   initial(objects: readonly CachedObject[]): void {
     const { matches, view } = this.#options;
     for (const object of objects)
-      if (matches === undefined || matches(object)) this.#write(eventBytes("ADDED", view.bytes(object)));
+      if (matches === undefined || matches(object)) this.#write(view.event("ADDED", object));
   }
 
   changed(change: Change): void {
@@ -83,7 +83,7 @@ export class WatchStream implements WatchFeed {
   }
 
   /** To a watch with selectors, objects come and go as they begin and cease to match. */
-  #typeOf({ object, previous, deleted }: Change): EventType | undefined {
+  #typeOf({ object, previous, deleted }: Change): ChangeType | undefined {
     const { matches } = this.#options;
     const before = previous !== undefined && (matches === undefined || matches(previous));
     if (deleted) return before ? "DELETED" : undefined;
@@ -92,13 +92,13 @@ export class WatchStream implements WatchFeed {
     return before ? "DELETED" : undefined;
   }
 
-  #bytesOf(change: Change, type: EventType): Buffer {
+  #bytesOf(change: Change, type: ChangeType): Buffer {
     const { view } = this.#options;
     let forms = serialized.get(change);
     if (forms === undefined) serialized.set(change, (forms = new Map()));
     const id = `${type} ${view.id}`;
     let bytes = forms.get(id);
-    if (bytes === undefined) forms.set(id, (bytes = eventBytes(type, view.bytes(change.object))));
+    if (bytes === undefined) forms.set(id, (bytes = view.event(type, change.object)));
     return bytes;
   }
 
@@ -109,14 +109,14 @@ export class WatchStream implements WatchFeed {
     const object = {
       kind: kind.kind,
       apiVersion: apiVersionOf(kind),
-      metadata: { resourceVersion: String(revision), creationTimestamp: null, ...annotations },
+      metadata: { resourceVersion: String(revision), ...annotations },
     };
-    this.#write(eventBytes("BOOKMARK", Buffer.from(JSON.stringify(object))));
+    this.#write(this.#options.view.note("BOOKMARK", object));
   }
 
   fail(status: Status): void {
     if (this.#isOver) return;
-    this.#write(eventBytes("ERROR", Buffer.from(JSON.stringify(status))));
+    this.#write(this.#options.view.note("ERROR", status));
     this.end();
   }
 
@@ -153,8 +153,4 @@ export class WatchStream implements WatchFeed {
     this.#pending = [];
     this.#finish();
   }
-}
-
-function eventBytes(type: EventType | "BOOKMARK" | "ERROR", object: Uint8Array): Buffer {
-  return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), object, Buffer.from("}\n")]);
 }

@@ -1,6 +1,9 @@
 import type { ControllerDefinition } from "./contract.ts";
+import { cronJobController } from "./cronjob/cron-job-controller.ts";
 import { deploymentController } from "./deployment/deployment-controller.ts";
 import { garbageCollector } from "./garbage/garbage-collector.ts";
+import { jobController } from "./job/job-controller.ts";
+import { ttlAfterFinishedController } from "./job/ttl-controller.ts";
 import { replicaSetController, replicationController } from "./replicaset/replica-set-controller.ts";
 
 export * from "./contract.ts";
@@ -13,4 +16,7 @@ export const DEFINITIONS: readonly ControllerDefinition[] = [
   replicaSetController,
   replicationController,
   deploymentController,
+  jobController,
+  ttlAfterFinishedController,
+  cronJobController,
 ];

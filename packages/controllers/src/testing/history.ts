@@ -48,6 +48,7 @@ export class History {
   #stable(text: string): string {
     let stable = text;
     for (const [name, alias] of this.#names) if (text.includes(name)) stable = stable.replaceAll(name, alias);
+    stable = stable.replace(/"resourceVersion":"\d+"/g, '"resourceVersion":"<n>"');
     return stable.replace(/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g, "<uid>");
   }
 

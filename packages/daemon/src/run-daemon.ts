@@ -106,6 +106,7 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
       ...(inside === undefined ? {} : { outsidePorts: inside.outsidePorts, resolvConf: inside.resolvConf }),
     }),
   );
+  stack.defer(() => (started || remove ? undefined : engine.withdraw()));
   // Before the builder, which sweeps: what was pushed must be known to be needed.
   const { root, registry } = options;
   const registryDoor = stack.use(

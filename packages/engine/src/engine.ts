@@ -70,13 +70,15 @@ export class Engine implements EngineApi, AsyncDisposable {
   /** Opens the instance: one engine per `root` at a time (the caller sees to that). */
   static async open(options: EngineOptions): Promise<Engine> {
     await using owned = new AsyncDisposableStack();
-    const context = await openParts(options, owned);
+    const start = { failed: true };
+    const context = await openParts(options, owned, start);
     owned.use(
       context.runtime.onExit((id, status) =>
         context.background.run(`handling the exit of ${id}`, () => handleExit(context, id, status)),
       ),
     );
     await restoreContainers(context);
+    start.failed = false;
     return new Engine(context, owned.move());
   }
 
@@ -100,6 +102,11 @@ export class Engine implements EngineApi, AsyncDisposable {
     if (this.#context.options.confined === undefined) await openCgroup(`/${this.#context.options.name}`).delete();
   }
 
+  /** For a program that cannot start after all: leaves no networks in the kernel that no container needs. */
+  async withdraw(): Promise<void> {
+    await this.#context.network.withdraw();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const { background, live, stuckRemovals } = this.#context;
     for (const { health, restart } of live.values()) {
@@ -113,7 +120,11 @@ export class Engine implements EngineApi, AsyncDisposable {
   }
 }
 
-async function openParts(options: EngineOptions, owned: AsyncDisposableStack): Promise<EngineContext> {
+async function openParts(
+  options: EngineOptions,
+  owned: AsyncDisposableStack,
+  start: { readonly failed: boolean },
+): Promise<EngineContext> {
   const { root, runDir, clock, logger } = options;
   const remap = options.remap === undefined ? undefined : await openRemap(runDir, root, options.remap);
   // None needs another, so a start waits only for the slowest. When one fails, those that were opened are let go of.
@@ -122,7 +133,11 @@ async function openParts(options: EngineOptions, owned: AsyncDisposableStack): P
     ContainerStore.open(root, logger, clock).then((part) => owned.use(part)),
     VolumeStore.open({ root: join(root, "volumes"), logger }).then((part) => owned.use(part)),
     openRuntime(options).then((part) => owned.use(part)),
-    openNetwork(options).then((part) => owned.use(part)),
+    openNetwork(options).then((part) => {
+      owned.use(part);
+      owned.defer(() => (start.failed ? part.withdraw() : undefined));
+      return part;
+    }),
     EventLog.open(root, logger).then((part) => owned.use(part)),
   ]);
   const [[snapshotter, images], containers, volumeStore, runtime, network, eventLog] = allOf(opened);

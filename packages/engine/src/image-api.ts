@@ -130,6 +130,8 @@ export interface ImagesApi {
     reference: string,
     options: {
       readonly platform?: string;
+      /** A name without a tag means every tag of the repository; the result is that of the last. @default `latest` */
+      readonly allTags?: boolean;
       readonly credentials?: RegistryCredentials;
       readonly onProgress: (progress: Progress) => void;
       readonly signal?: AbortSignal;

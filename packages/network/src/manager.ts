@@ -240,6 +240,17 @@ export class NetworkManager implements AsyncDisposable {
     await context.attachments.clear();
   }
 
+  /**
+   * Takes what {@link open} made out of the kernel when no container has a sandbox: for a program that cannot start after
+   * all. The records stay. Dispose the manager next.
+   */
+  async withdraw(): Promise<void> {
+    const context = this.#context;
+    if (context.sandboxes.size > 0) return;
+    for (const network of context.networks.values()) await lowerNetwork(context, network);
+    await context.firewall.remove();
+  }
+
   /** Lets go of sockets and threads; containers keep their networks, and {@link open} finds them again. */
   async [Symbol.asyncDispose](): Promise<void> {
     const { sandboxes, pool, thread, lingering } = this.#context;

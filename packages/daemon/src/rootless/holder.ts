@@ -23,22 +23,14 @@ export async function startHolder(
   const obstacle = userNamespaceObstacle();
   if (obstacle !== undefined) throw noNamespaces(obstacle.reason, obstacle.remedy);
   // Mounts that the machine makes later are seen inside, too; never the other way round.
-  const { child, complaint } = started(requireProgram("unshare", "util-linux"), [
+  const process = started(requireProgram("unshare", "util-linux"), [
     ...["--user", "--mount", "--net", ...(cgroup ? ["--cgroup"] : [])],
     ...["--propagation", "slave", "--", "sleep", "infinity"],
   ]);
-  try {
-    await hasOwnNamespaces(child, complaint);
-    await mapIds("uid", mappers.uid, child.pid, mapArguments(user.uid, ranges.uid));
-    await mapIds("gid", mappers.gid, child.pid, mapArguments(user.gid, ranges.gid));
-  } catch (error) {
-    child.kill(SIGKILL);
-    throw error;
-  }
-  const running = runningProcess(child.pid);
-  if (running === undefined) throw noNamespaces("the process that holds them ended at once");
-  child.unref();
-  return running;
+  return holding(process, async ({ pid }) => {
+    await mapIds("uid", mappers.uid, pid, mapArguments(user.uid, ranges.uid));
+    await mapIds("gid", mappers.gid, pid, mapArguments(user.gid, ranges.gid));
+  });
 }
 
 const KINDS = ["user", "mnt", "net", "cgroup"] as const;
@@ -86,13 +78,22 @@ export async function startHolderIn(
   { cgroup }: { readonly cgroup: boolean },
 ): Promise<RunningProcess> {
   const place = (kind: Kind) => `/proc/${survivors[kind]}/ns/${kind}`;
-  const { child, complaint } = started(requireProgram("nsenter", "util-linux"), [
+  const process = started(requireProgram("nsenter", "util-linux"), [
     ...[`--user=${place("user")}`, `--mount=${place("mnt")}`, `--net=${place("net")}`],
     ...(cgroup ? [`--cgroup=${place("cgroup")}`] : []),
     ...["--wd=/", "--", "sleep", "infinity"],
   ]);
+  return holding(process);
+}
+
+/** The process once it has its namespaces and they are prepared; ended when that fails. */
+async function holding(
+  { child, complaint }: Started,
+  prepare?: (child: Process) => Promise<void>,
+): Promise<RunningProcess> {
   try {
     await hasOwnNamespaces(child, complaint);
+    await prepare?.(child);
   } catch (error) {
     child.kill(SIGKILL);
     throw error;

@@ -138,6 +138,8 @@ describe("an engine that an ordinary user starts", { timeout: 240_000 }, () => {
         new RegExp(`WARNING: your kernel does not support ${what} or the cgroup is not mounted`, "i"),
       );
     }
+    const shown = "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.NanoCpus}}";
+    assert.equal(await docker("inspect", "-f", shown, "unpaused"), "0 -1 0");
     assert.match(await refused("pause", "unpaused"), /processes cannot be frozen/);
     await docker("rm", "-f", "unpaused");
   });

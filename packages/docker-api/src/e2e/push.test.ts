@@ -60,6 +60,19 @@ describe("pushing through the docker command line", { timeout: 240_000 }, () => 
       assert.equal(missing.status, 1);
       assert.match(missing.stderr, /An image does not exist locally with the tag/);
       await docker.ok(["rmi", `${repository}:a`, `${repository}:b`]);
+      const pulled = await docker.ok(["pull", "--all-tags", repository]);
+      for (const tag of ["a", "b"]) assert.match(pulled, new RegExp(`^${tag}: Pulling from many`, "m"));
+      assert.match(pulled, /^Status: Downloaded newer image for [^:]+:\d+\/many\/app\d+$/m);
+      assert.match(
+        await docker.ok(["pull", "-a", repository]),
+        /^Status: Image is up to date for [^:]+:\d+\/many\/app\d+$/m,
+      );
+      assert.match(
+        (await docker.run(["pull", "-a", `${repository}x`])).stderr,
+        /repository .*x not found|not found|name unknown/,
+      );
+      assert.equal((await docker.ok(["images", "-q", repository])).split("\n").length, 2);
+      await docker.ok(["rmi", `${repository}:a`, `${repository}:b`]);
     }),
   );
 

@@ -39,6 +39,7 @@ export function confinedNetwork(resolvConf = "/etc/resolv.conf"): EngineNetwork 
     warnings: () => Promise.resolve([]),
     warm: () => {},
     destroy: nothing,
+    withdraw: nothing,
     [Symbol.asyncDispose]: nothing,
   };
 }

@@ -7,8 +7,9 @@ import { eventAttributes } from "../context.ts";
 import { checkLogPatterns } from "../log/log-attributes.ts";
 import { volumeResolver } from "../volume/volume-ensure.ts";
 import { checkHostConfig, storageLimit } from "./check-host-config.ts";
-import type { CreateContainerRequest } from "./config.ts";
+import type { CreateContainerRequest, HostConfig } from "./config.ts";
 import { generateContainerName, parseContainerName } from "./container-name.ts";
+import { withoutDiscarded } from "./discarded-limits.ts";
 import { effectiveConfig } from "./effective-config.ts";
 import { resolveMounts } from "./mounts-resolve.ts";
 import { checkNetworkOptions, DEFAULT_NETWORK, parseNetworkMode, plannedEndpoints } from "./network-mode.ts";
@@ -79,7 +80,7 @@ export async function createContainer(
     platform: image.platform,
     config: request.config,
     effective,
-    hostConfig: request.hostConfig,
+    hostConfig: enforced(request.hostConfig, context),
     mounts,
     endpoints: endpoints.map((endpoint) => ({
       networkId: endpoint.id,
@@ -95,6 +96,11 @@ export async function createContainer(
   undo.move();
   context.events.publish("container", "create", id, eventAttributes(record));
   return { id, warnings };
+}
+
+function enforced(hostConfig: HostConfig, { runtime }: EngineContext): HostConfig {
+  const { resources } = hostConfig;
+  return resources === undefined ? hostConfig : { ...hostConfig, resources: withoutDiscarded(resources, runtime.host) };
 }
 
 /** For a client that creates a container "not found" means the image, which it would go and pull. */

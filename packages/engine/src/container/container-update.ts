@@ -2,6 +2,7 @@ import { resolveResources } from "@boxship/runtime";
 import { type EngineContext, eventAttributes } from "../context.ts";
 import { checkResources } from "./check-host-config.ts";
 import type { Resources, RestartPolicy } from "./config.ts";
+import { withoutDiscarded } from "./discarded-limits.ts";
 import type { ContainerRecord } from "./record.ts";
 import { resourceRequest } from "./resource-request.ts";
 import { checkRestartPolicy } from "./restart-policy.ts";
@@ -21,8 +22,9 @@ export async function updateContainer(
   const { id } = context.containers.resolve(ref);
   return context.locks.run(id, async () => {
     const record = context.containers.resolve(id);
-    const resources = { ...record.hostConfig.resources, ...change.resources };
-    const warnings = checkResources(context, resources);
+    const wanted = { ...record.hostConfig.resources, ...change.resources };
+    const warnings = checkResources(context, wanted);
+    const resources = withoutDiscarded(wanted, context.runtime.host);
     const { restartPolicy } = change;
     if (restartPolicy !== undefined) checkRestartPolicy(restartPolicy, record.hostConfig.autoRemove === true);
     const hostConfig = { ...record.hostConfig, resources, ...(restartPolicy === undefined ? {} : { restartPolicy }) };

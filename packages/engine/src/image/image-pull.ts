@@ -1,7 +1,5 @@
+import { NotFound } from "@boxship/base";
 import {
-  type Credentials,
-  candidateReferences,
-  credentialsFor,
   familiarName,
   familiarReference,
   formatPlatform,
@@ -9,14 +7,18 @@ import {
   parsePlatform,
   pullImage as pullFromRegistry,
   type Reference,
+  type RequestOptions,
   withDefaultTag,
 } from "@boxship/oci";
 import type { EngineContext } from "../context.ts";
 import type { Progress, RegistryCredentials } from "../engine-api.ts";
+import { registryReference, requestCredentials } from "./registry-reference.ts";
 import { unpackInto } from "./unpack-into.ts";
 
 export interface PullOptions {
   readonly platform?: string;
+  /** A name without a tag means every tag of the repository. @default `latest` */
+  readonly allTags?: boolean;
   readonly credentials?: RegistryCredentials;
   readonly onProgress: (progress: Progress) => void;
   readonly signal?: AbortSignal;
@@ -30,43 +32,52 @@ export interface PullResult {
 
 /** Brings an image from its registry, unpacked and named. Interrupted, it leaves only blobs that the next try uses. */
 export async function pullImage(context: EngineContext, text: string, options: PullOptions): Promise<PullResult> {
+  const asked = registryReference(text);
+  const { domain, path } = asked;
+  const named = options.allTags === true ? asked : withDefaultTag(asked);
+  const wanted =
+    named.tag !== undefined || named.digest !== undefined
+      ? [named]
+      : (await context.images.client.tags(named, accessOf(named, options))).map((tag) => ({ domain, path, tag }));
+  const results: PullResult[] = [];
+  for (const reference of wanted) results.push(await pullOne(context, reference, options));
+  const last = results.at(-1);
+  const name = familiarReference(named);
+  if (last === undefined) {
+    throw new NotFound(`repository ${name} has no tags`, { subject: { kind: "image", name } });
+  }
+  const upToDate = results.every((result) => result.upToDate);
+  options.onProgress({
+    status: upToDate ? `Status: Image is up to date for ${name}` : `Status: Downloaded newer image for ${name}`,
+  });
+  context.events.publish("image", "pull", name, { name: familiarName(named) });
+  return { ...last, upToDate };
+}
+
+function accessOf(reference: Reference, { credentials, signal }: PullOptions): RequestOptions {
+  return { ...requestCredentials(reference, credentials), ...(signal === undefined ? {} : { signal }) };
+}
+
+async function pullOne(context: EngineContext, reference: Reference, options: PullOptions): Promise<PullResult> {
   const { images } = context;
-  const [reference] = candidateReferences(text);
-  if (reference === undefined) throw new TypeError(`no candidates for ${text}`);
-  const wanted = withDefaultTag(reference);
   using lease = images.content.lease();
-  const { platform, signal, onProgress, credentials } = options;
-  const access =
-    credentials === undefined ? {} : { credentials: credentialsFor(wanted.domain, toCredentials(credentials)) };
+  const { platform, onProgress } = options;
+  const access = accessOf(reference, options);
   const pulled = await pullFromRegistry({
     client: images.client,
     store: images.content,
-    reference: wanted,
+    reference,
     ...(platform === undefined || platform === "" ? {} : { platform: parsePlatform(platform) }),
     lease,
     isUnpacked: (chainId) => context.snapshotter.has(chainId),
     unpackLayer: (layer) => unpackInto(context, layer),
     onProgress: (event) => report(event, onProgress),
-    admit: images.admit({ ...access, signal }),
+    admit: images.admit(access),
     ...access,
-    ...(signal === undefined ? {} : { signal }),
   });
-  const before = images.find(familiarReference(wanted))?.id;
-  await images.record(wanted, pulled);
-  const upToDate = before === pulled.id;
-  const name = familiarReference(wanted);
-  onProgress({
-    status: upToDate ? `Status: Image is up to date for ${name}` : `Status: Downloaded newer image for ${name}`,
-  });
-  context.events.publish("image", "pull", name, { name: familiarName(wanted) });
-  return { id: pulled.id, digest: pulled.root.digest, upToDate };
-}
-
-export function toCredentials(credentials: RegistryCredentials): Credentials {
-  const { username = "", password = "", identityToken, registryToken } = credentials;
-  if (registryToken !== undefined && registryToken !== "") return { kind: "registry-token", token: registryToken };
-  if (identityToken !== undefined && identityToken !== "") return { kind: "identity-token", token: identityToken };
-  return { kind: "password", username, password };
+  const before = images.find(familiarReference(reference))?.id;
+  await images.record(reference, pulled);
+  return { id: pulled.id, digest: pulled.root.digest, upToDate: before === pulled.id };
 }
 
 function shortDigest(digest: string): string {

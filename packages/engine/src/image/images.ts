@@ -29,7 +29,7 @@ import type { ImageRunConfig, RegistryCredentials } from "../engine-api.ts";
 import type { EngineOptions } from "../options.ts";
 import { admitImage } from "./admit-image.ts";
 import { runConfigOf } from "./image-config.ts";
-import { toCredentials } from "./image-pull.ts";
+import { toCredentials } from "./registry-reference.ts";
 
 /** What a container needs of its image. */
 export interface ContainerImage {

@@ -1,6 +1,11 @@
-import { type CredentialSource, candidateReferences, credentialsFor, type Reference } from "@boxship/oci";
+import {
+  type CredentialSource,
+  type Credentials,
+  candidateReferences,
+  credentialsFor,
+  type Reference,
+} from "@boxship/oci";
 import type { RegistryCredentials } from "../engine-api.ts";
-import { toCredentials } from "./image-pull.ts";
 
 /** The reference that a text means to a registry. @throws InvalidArgument */
 export function registryReference(text: string): Reference {
@@ -15,4 +20,11 @@ export function requestCredentials(
   credentials: RegistryCredentials | undefined,
 ): { readonly credentials?: CredentialSource } {
   return credentials === undefined ? {} : { credentials: credentialsFor(reference.domain, toCredentials(credentials)) };
+}
+
+export function toCredentials(credentials: RegistryCredentials): Credentials {
+  const { username = "", password = "", identityToken, registryToken } = credentials;
+  if (registryToken !== undefined && registryToken !== "") return { kind: "registry-token", token: registryToken };
+  if (identityToken !== undefined && identityToken !== "") return { kind: "identity-token", token: identityToken };
+  return { kind: "password", username, password };
 }

@@ -70,11 +70,12 @@ function memoryResources(request: ResourceRequest, host: HostFacts, able: Able):
   const limits = able(memory > 0, supported, "memory limit capabilities", "Limitation discarded.");
   const swap = request.memorySwap ?? 0;
   const wanted = swap !== 0 ? swap : memory > 0 ? twice(memory) : 0;
-  // Twice the limit is only a default: where swap is not counted it needs no words.
+  const counted = supported && host.cgroup.swap;
+  // Twice the limit is only a default, and no limit holds anyway: where swap is not counted neither needs words.
   const swaps =
     swap === 0
-      ? limits && host.cgroup.swap
-      : able(true, supported && host.cgroup.swap, "swap limit capabilities", "Memory limited without swap.");
+      ? limits && counted
+      : able(swap !== -1 || counted, counted, "swap limit capabilities", "Memory limited without swap.");
   const reserves = able(memoryReservation > 0, supported, "memory soft limit capabilities", "Limitation discarded.");
   const swappable = able(
     swappiness !== -1,

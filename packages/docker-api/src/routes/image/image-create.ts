@@ -19,7 +19,8 @@ function createQuery(query: URLSearchParams, version: number): CreateQuery {
   const platform = version < 32 ? undefined : text(query, "platform");
   const image = text(query, "fromImage");
   if (image !== undefined) {
-    const reference = withTag(image, text(query, "tag"));
+    // "pull -a" of old clients ends the name with a colon.
+    const reference = withTag(image.replace(/:$/, ""), text(query, "tag"));
     return { kind: "pull", reference, ...(platform === undefined ? {} : { platform }) };
   }
   const source = text(query, "fromSrc");
@@ -45,7 +46,7 @@ export function newName(query: URLSearchParams): string | undefined {
   return repository === undefined ? undefined : withTag(repository, text(query, "tag"));
 }
 
-/** `tag` may be a digest; without one, and with no tag in the name, it is `latest`, as clients rely on. */
+/** `tag` may be a digest. */
 export function withTag(image: string, tag: string | undefined): string {
   if (tag === undefined) return image;
   return tag.includes(":") ? `${image}@${tag}` : `${image.replace(/:[^:/]+$/, "")}:${tag}`;
@@ -56,7 +57,7 @@ export const imageCreate = defineRoute({
   path: "/images/create",
   doc: {
     state: "differs",
-    note: "a pull takes one tag, without a tag `latest`; an import takes archives that are plain or compressed with gzip or zstd",
+    note: "an import takes archives that are plain or compressed with gzip or zstd",
   },
   query: createQuery,
   handle: async (call, { query }) => {
@@ -79,6 +80,7 @@ async function pull(
 ): Promise<void> {
   const credentials = credentialsFromHeader(call.request.headers["x-registry-auth"]);
   await call.engine.images.pull(reference, {
+    allTags: true,
     ...(platform === undefined ? {} : { platform }),
     ...(credentials === undefined ? {} : { credentials }),
     onProgress: (progress) => stream.push(progress),

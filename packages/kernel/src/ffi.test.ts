@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
-import { check, cString, libc, readErrno, syscall } from "./ffi.ts";
+import { check, cString, libc, readErrno, syscall, withErrno } from "./ffi.ts";
 import { syscallNumber } from "./syscall-numbers.ts";
 
 const accessCall = libc.bind<number>("access", ["i32", "pointer", "i32"]);
@@ -30,6 +30,27 @@ test("numbers below 424 differ per architecture, later ones do not", () => {
 test("cString refuses an embedded NUL and keeps bytes", () => {
   assert.deepEqual(cString(Buffer.of(0xff)), Buffer.of(0xff, 0));
   assert.throws(() => cString("a\0"), { code: "EINVAL" });
+});
+
+test("a failure that seems to be EAGAIN is asked for again", () => {
+  const failing = (...errnos: number[]) => {
+    const left = [...errnos];
+    const result = withErrno(
+      () => -1,
+      [],
+      () => left.shift() ?? 0,
+    );
+    return [result, readErrno(), left.length];
+  };
+  assert.deepEqual(failing(11, 2), [-1, 2, 0]);
+  assert.deepEqual(failing(11, 11), [-1, 11, 0]);
+  assert.deepEqual(failing(2, 11), [-1, 2, 1]);
+  let calls = 0;
+  const second = () => (++calls === 1 ? -1n : 5n);
+  assert.equal(
+    withErrno(second, [], () => 11),
+    5n,
+  );
 });
 
 /** Runs in this thread and in workers: calls that fail in two ways, with garbage in between. */

@@ -9,10 +9,10 @@ import { type SyscallName, syscallNumber } from "./syscall-numbers.ts";
  *
  * Pointers are passed as `Buffer`s (valid for the length of the call) or as `bigint` addresses.
  *
- * errno is read by a second call directly after the failing one. Nothing of ours runs between the two, but the engine
- * may: a garbage collection there makes system calls of its own. Successful ones leave errno alone, and V8's do not fail
- * in practice: none of four million failures was misread on four threads under allocation pressure, and `ffi.test.ts`
- * repeats that in small. Calls whose results are numbers
+ * errno is read by a second call directly after the failing one. Nothing of ours runs between the two, but V8 may: a
+ * collection of garbage, or a function that returns and is handed to the compiler's threads. Of the system calls made there
+ * only a contended lock's fails, with EAGAIN (seen about once in 100,000 failures of code that is not compiled yet). A
+ * call that seems to have failed so is therefore made once more, see {@link withErrno}. Calls whose results are numbers
  * (`i32`) are preferred over `i64`, because making a `bigint` can start a collection.
  */
 
@@ -50,25 +50,43 @@ export class NativeLibrary {
         return: result,
         arguments: arguments_,
       } as FunctionSignature) as unknown as NativeFunction<Result>;
-      return resolved(...values);
+      return withErrno(resolved, values);
     };
   }
 }
 
 export const libc = new NativeLibrary(null);
 
-const errnoLocation = libc.bind<bigint>("__errno_location", ["pointer"]);
-let errnoAddress = 0n;
+const EAGAIN = 11;
 
-/** The calling thread's errno. Only meaningful directly after a call that failed. */
+let lastErrno = 0;
+// Per thread, as this module is. Looked up before any call fails.
+const errnoAddress = libc.bind<bigint>("__errno_location", ["pointer"])();
+
+/** What errno was after this thread's last call that returned -1. */
 export function readErrno(): number {
-  // The address is per thread, and this module is instantiated once per thread.
-  if (errnoAddress === 0n) errnoAddress = errnoLocation();
-  return getInt32(errnoAddress, 0);
+  return lastErrno;
 }
 
-// The first lookup must not happen between a failing call and its errno.
-errnoAddress = errnoLocation();
+/**
+ * Makes a call and keeps its errno when it returns -1. With EAGAIN it is made again: a call that failed did nothing, and
+ * errno may be that of a lock of V8.
+ *
+ * @param read how errno is read. @default this thread's
+ */
+export function withErrno<Result extends number | bigint | void>(
+  call: NativeFunction<Result>,
+  values: readonly Argument[],
+  read = () => getInt32(errnoAddress, 0),
+): Result {
+  const result = call(...values);
+  if (result !== -1 && result !== -1n) return result;
+  lastErrno = read();
+  if (lastErrno !== EAGAIN) return result;
+  const again = call(...values);
+  if (again === -1 || again === -1n) lastErrno = read();
+  return again;
+}
 
 /**
  * Returns a system call's result, or throws a {@link SyscallError} when it is -1.

@@ -5,7 +5,7 @@ export { mountTarget, openMountTarget } from "./mount/mount-target.ts";
 export type { SnapshotMapping } from "./overlay/mapped-tree.ts";
 export { Snapshotter, type SnapshotterOptions } from "./overlay/snapshotter.ts";
 export { endStorageWorkers, measureTree, mountIntoContainer, unmountFromContainer } from "./storage-pool.ts";
-export { emptyDirectoryAway } from "./tree/empty-directory.ts";
+export { emptyDirectoryAway, removeTreeAway } from "./tree/empty-directory.ts";
 export type { VolumeInfo } from "./volume/volume-record.ts";
 export type { VolumeSnapshot } from "./volume/volume-snapshots.ts";
 export { type CreateVolumeRequest, VolumeStore, type VolumeStoreOptions } from "./volume/volume-store.ts";

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type Clock,
@@ -12,7 +12,7 @@ import {
   writeFileAtomic,
 } from "@boxship/base";
 import { exportTree, extractArchive } from "@boxship/oci";
-import { measureTree } from "@boxship/storage";
+import { measureTree, removeTreeAway } from "@boxship/storage";
 import { keyOf } from "../solver/keys.ts";
 
 /** A directory that outlives builds: `RUN --mount=type=cache`. */
@@ -79,7 +79,7 @@ export class CacheMounts {
       } catch (error) {
         if (systemCode(error) !== "ENOENT" && !(error instanceof SyntaxError)) throw error;
         logger.info("removing a cache mount that was not finished", { path: join(root, name) });
-        await rm(join(root, name), { recursive: true, force: true });
+        await removeTreeAway(join(root, name));
       }
     }
     return mounts;
@@ -224,7 +224,7 @@ export class CacheMounts {
         return record;
       });
     } catch (error) {
-      await rm(staged, { recursive: true, force: true });
+      await removeTreeAway(staged);
       throw error;
     }
   }
@@ -234,7 +234,7 @@ export class CacheMounts {
     if (this.#users.has(key) || !this.#records.delete(key)) return false;
     const gone = join(this.#root, `.gone-${randomBytes(6).toString("hex")}`);
     await rename(join(this.#root, key), gone);
-    await rm(gone, { recursive: true, force: true });
+    await removeTreeAway(gone);
     return true;
   }
 }

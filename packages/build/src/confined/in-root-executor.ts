@@ -4,6 +4,7 @@ import { dirname, join, posix } from "node:path";
 import { Internal, Unsupported } from "@boxship/base";
 import { descriptorPath, OpenFlag, openInRoot, pipe, readableFrom, SIGKILL, signalNumber } from "@boxship/kernel";
 import { type OciMount, resolveUser, StartError } from "@boxship/runtime";
+import { removeTreeAway } from "@boxship/storage";
 import { makeDirectory, placeInRoot, takeFromRoot } from "../files/files.ts";
 import type { BuildSession } from "../solver/session.ts";
 import {
@@ -135,7 +136,7 @@ function inRootMount({ type, source, destination, options = [] }: OciMount): InR
 async function place(root: WorkingRoot, mounts: readonly OciMount[], owned: AsyncDisposableStack): Promise<void> {
   const aside = join(dirname(root.path), "aside");
   await mkdir(aside, { mode: 0o700 });
-  owned.defer(() => rm(aside, { recursive: true, force: true }));
+  owned.defer(() => removeTreeAway(aside));
   const own: PlacedMount[] = [
     { kind: "directory", target: "/proc", mode: 0o555 },
     { kind: "directory", target: "/sys", mode: 0o555 },

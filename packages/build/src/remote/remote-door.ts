@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { asBoxshipError, InvalidArgument } from "@boxship/base";
 import { extractArchive } from "@boxship/oci";
+import { removeTreeAway } from "@boxship/storage";
 import { directoryStore } from "../cache/cache-store.ts";
 import type {
   BuildRequest,
@@ -64,7 +65,7 @@ export async function remoteBuild(
     const more = { ...(remedy === undefined ? {} : { remedy }), ...(failure === undefined ? {} : { failure }) };
     await write({ error: { message, ...more } });
   } finally {
-    await rm(path, { recursive: true, force: true });
+    await removeTreeAway(path);
   }
 }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { InvalidArgument, NotFound, Semaphore } from "@boxship/base";
 import type { EngineContext } from "@boxship/engine";
 import { expandWord } from "@boxship/oci";
+import { removeTreeAway } from "@boxship/storage";
 import { buildCache, cacheMountStore } from "../cache/build-cache.ts";
 import { CacheMounts } from "../cache/cache-mounts.ts";
 import { exportCaches } from "../cache/export-cache.ts";
@@ -66,7 +67,7 @@ export class Builder implements Solver, AsyncDisposable {
   static async open(engine: EngineContext, { describe }: { readonly describe?: DescribeImage } = {}): Promise<Builder> {
     const root = join(engine.options.root, "build");
     const { clock, logger } = engine;
-    await rm(join(root, "work"), { recursive: true, force: true });
+    await removeTreeAway(join(root, "work"));
     await rm(join(engine.options.runDir, "build"), { recursive: true, force: true });
     const [cache, mounts] = await Promise.all([
       StepCache.open({ root: join(root, "cache"), clock, logger }),

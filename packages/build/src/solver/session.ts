@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Semaphore } from "@boxship/base";
 import type { EngineContext } from "@boxship/engine";
 import { hostPlatform, type ImageRecord, type Lease, type Platform } from "@boxship/oci";
+import { removeTreeAway } from "@boxship/storage";
 import type { CacheMounts } from "../cache/cache-mounts.ts";
 import { ImportedCache } from "../cache/imported-cache.ts";
 import type { StepCache, StepRecord } from "../cache/step-cache.ts";
@@ -143,7 +144,7 @@ export class BuildSession implements AsyncDisposable {
   async directory(): Promise<string> {
     const path = join(this.parts.root, "work", randomBytes(8).toString("hex"));
     await mkdir(path, { recursive: true, mode: 0o700 });
-    this.owned.defer(() => rm(path, { recursive: true, force: true }));
+    this.owned.defer(() => removeTreeAway(path));
     return path;
   }
 

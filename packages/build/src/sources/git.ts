@@ -1,4 +1,3 @@
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
   FailedPrecondition,
@@ -10,6 +9,7 @@ import {
   Unsupported,
 } from "@boxship/base";
 import { runProcess } from "@boxship/kernel";
+import { removeTreeAway } from "@boxship/storage";
 import { directoryInside } from "../files/directory-inside.ts";
 import type { BuildSession } from "../solver/session.ts";
 
@@ -86,7 +86,7 @@ export async function openGitContext(
   }
   // What is kept of it becomes part of an image: no other address than the one that may be shown.
   if (options.keepGitDirectory === true) await git("remote", "set-url", "origin", hideCredentials(remote));
-  else await rm(join(path, ".git"), { recursive: true, force: true });
+  else await removeTreeAway(join(path, ".git"));
   return { path: directory === "" ? path : insideOf(path, directory, shown), commit };
 }
 

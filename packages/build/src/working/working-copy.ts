@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { removeTreeAway } from "@boxship/storage";
 import type { CopyInstruction } from "../language/index.ts";
 import { SentFiles } from "../remote/remote-door.ts";
 import { keyOf } from "../solver/keys.ts";
@@ -33,7 +34,7 @@ export async function copyIntoWorking(
   await using owned = new AsyncDisposableStack();
   const directory = join(builder.root, "work", randomBytes(8).toString("hex"));
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  owned.defer(() => rm(directory, { recursive: true, force: true }));
+  owned.defer(() => removeTreeAway(directory));
   const context = new SentFiles(directory, files, signal).source("main");
   const session = owned.use(workingSession(builder, signal, { context }));
   const find = async (name: string) => {

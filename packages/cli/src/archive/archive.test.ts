@@ -41,7 +41,7 @@ const nothing = (path: string): CopyEnd => ({ path, exists: false, isDirectory: 
 test("where a copy lands", () => {
   const landing = (source: CopyEnd, destination: CopyEnd, entry: string): string => {
     const plan = planCopy(source, destination);
-    return `${plan.directory}/${renameEntry(entry, plan)}`;
+    return `${plan.directory}/${renameEntry(bytesOf(entry), plan)}`;
   };
   equal(landing(file("/s/f"), directory("/d"), "f"), "/d/f");
   equal(landing(file("/s/f"), file("/d/g"), "f"), "/d/g");
@@ -61,11 +61,20 @@ test("a tree comes out as it went in", async () => {
   linkSync(work.join("src/a"), work.join("src/b"));
   symlinkSync("a", work.join("src/link"));
   writeFileSync(work.join("src/sub/é"), Buffer.alloc(300_000, 7));
+  // Names are bytes.
+  const odd = (path: string) => Buffer.from(work.join(path), "latin1");
+  mkdirSync(odd("src/\xff"));
+  writeFileSync(odd("src/\xff/\xfe"), "odd");
+  linkSync(odd("src/\xff/\xfe"), odd("src/\xff/\xfe2"));
+  symlinkSync(Buffer.from([0xfd]), odd("src/\xff/link"));
   utimesSync(work.join("src/sub"), 1000, 1000);
   const source = await sourceInfo(work.join("src"), false);
   const plan = planCopy(source, await destinationInfo(work.join("copy")));
   const written = await unpackInto(writeTar(packPath(source.path, plan)), { directory: work.path });
-  equal(written, 300_007);
+  equal(written, 300_010);
+  equal(readFileSync(odd("copy/\xff/\xfe2"), "utf8"), "odd");
+  equal(lstatSync(odd("copy/\xff/\xfe")).nlink, 2);
+  deepEqual(readlinkSync(odd("copy/\xff/link"), { encoding: "buffer" }), Buffer.from([0xfd]));
   equal(readFileSync(work.join("copy/b"), "utf8"), "content");
   equal(lstatSync(work.join("copy/a")).ino, lstatSync(work.join("copy/b")).ino);
   equal(lstatSync(work.join("copy/a")).mode & 0o777, 0o640);

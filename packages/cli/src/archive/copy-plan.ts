@@ -1,3 +1,4 @@
+import { type ByteString, bytesOf } from "@boxship/oci/tar";
 import { Failure } from "../failure.ts";
 import { assertsDirectory, splitPath } from "./paths.ts";
 
@@ -31,13 +32,11 @@ export function planCopy(source: CopyEnd, destination: CopyEnd): CopyPlan {
 }
 
 /** The name of an entry under its new first component. */
-export function renameEntry(name: string, { rename }: CopyPlan): string {
+export function renameEntry(name: ByteString, { rename }: CopyPlan): ByteString {
   if (rename === undefined) return name;
-  const from = rename.from === "/" ? "" : rename.from;
-  const rest = name.startsWith(from) ? name.slice(from.length) : name;
-  return from === ""
-    ? `${rename.to}/${rest.replace(/^\/+/, "")}`.replace(/\/$/, "")
-    : name.startsWith(from)
-      ? rename.to + rest
-      : name;
+  const from = rename.from === "/" ? "" : bytesOf(rename.from);
+  const to = bytesOf(rename.to);
+  if (!name.startsWith(from)) return name;
+  const rest = name.slice(from.length);
+  return (from === "" ? `${to}/${rest.replace(/^\/+/, "")}`.replace(/\/$/, "") : to + rest) as ByteString;
 }

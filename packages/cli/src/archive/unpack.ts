@@ -1,14 +1,14 @@
 import { createWriteStream } from "node:fs";
 import { chmod, link, lstat, mkdir, readlink, realpath, rm, symlink, utimes } from "node:fs/promises";
-import { dirname, join, resolve, sep } from "node:path";
+import { resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { systemCode } from "@boxship/base/errors";
-import { readTar, type TarEntry, type TarMember, toText } from "@boxship/oci/tar";
+import { type ByteString, readTar, type TarEntry, type TarMember, toText } from "@boxship/oci/tar";
 import { Failure } from "../failure.ts";
 import { type CopyEnd, type CopyPlan, renameEntry } from "./copy-plan.ts";
 import { splitPath } from "./paths.ts";
 
-async function statOrUndefined(path: string) {
+async function statOrUndefined(path: string | Buffer) {
   try {
     return await lstat(path);
   } catch (error) {
@@ -54,38 +54,40 @@ export async function destinationInfo(path: string): Promise<CopyEnd> {
   throw new Failure(`too many symlinks in ${path}`);
 }
 
+const bytes = (name: string): Buffer => Buffer.from(name, "latin1");
+
 /** Unpacks archives below one directory, and never outside of it, whatever names and links they hold. */
 class Unpacker {
-  readonly #root: string;
+  /** Without a slash at its end: empty for the root. */
+  readonly #root: ByteString;
   readonly #plan: CopyPlan;
   readonly #times: (() => Promise<void>)[] = [];
   /** Bytes of files written so far. */
   written = 0;
 
-  constructor(root: string, plan: CopyPlan) {
-    this.#root = root;
+  constructor(root: Buffer, plan: CopyPlan) {
+    this.#root = root.toString("latin1").replace(/\/$/, "") as ByteString;
     this.#plan = plan;
   }
 
   /** The place of a name: below the root, and its parent really there, not by way of a link. */
-  async #place(name: string): Promise<string> {
+  async #place(name: ByteString): Promise<Buffer> {
     const parts = renameEntry(name, this.#plan)
       .split("/")
       .filter((part) => part !== "" && part !== ".");
-    if (parts.includes(".."))
-      throw new Failure(`refusing to unpack ${JSON.stringify(name)}: it leads out of the destination`);
-    const place = join(this.#root, ...parts);
-    if (place === this.#root) return place;
-    await mkdir(dirname(place), { recursive: true });
-    const parent = await realpath(dirname(place));
-    if (parent !== this.#root && !parent.startsWith(this.#root === sep ? sep : this.#root + sep)) {
-      throw new Failure(`refusing to unpack ${JSON.stringify(name)}: a link leads out of the destination`);
-    }
-    return place;
+    const refuse = (why: string) => new Failure(`refusing to unpack ${JSON.stringify(toText(name))}: ${why}`);
+    if (parts.includes("..")) throw refuse("it leads out of the destination");
+    if (parts.length === 0) return bytes(this.#root === "" ? "/" : this.#root);
+    const above = bytes([this.#root, ...parts.slice(0, -1)].join("/") || "/");
+    await mkdir(above, { recursive: true });
+    const parent = (await realpath(above, { encoding: "buffer" })).toString("latin1");
+    if (parent !== this.#root && !parent.startsWith(`${this.#root}/`))
+      throw refuse("a link leads out of the destination");
+    return bytes([this.#root, ...parts].join("/"));
   }
 
   async add({ entry, body }: TarMember): Promise<void> {
-    const place = await this.#place(toText(entry.name));
+    const place = await this.#place(entry.name);
     const before = await statOrUndefined(place);
     if (entry.type === "directory") {
       if (before !== undefined && !before.isDirectory()) throw overwrite("non-directory", place, "directory");
@@ -103,17 +105,18 @@ class Unpacker {
     else await utimes(place, time, time);
   }
 
-  async #create(entry: TarEntry, place: string, body: TarMember["body"]): Promise<void> {
+  async #create(entry: TarEntry, place: Buffer, body: TarMember["body"]): Promise<void> {
     switch (entry.type) {
       case "file":
         await pipeline(body, createWriteStream(place, { flags: "wx", mode: 0o600 }));
         this.written += entry.size;
         return;
       case "symlink":
-        return symlink(toText(entry.linkName), place);
+        return symlink(bytes(entry.linkName), place);
       case "link": {
-        const target = await this.#place(toText(entry.linkName));
-        if ((await lstat(target)).isSymbolicLink()) throw new Failure(`refusing to link to ${target}: it is a symlink`);
+        const target = await this.#place(entry.linkName);
+        if ((await lstat(target)).isSymbolicLink())
+          throw new Failure(`refusing to link to ${target.toString()}: it is a symlink`);
         return link(target, place);
       }
       case "directory":
@@ -133,7 +136,7 @@ class Unpacker {
 const NODES = { character: "Character", block: "Block", fifo: "Fifo" } as const;
 
 /** Loaded when there is one: it is rare, and the command line starts without system calls of its own. */
-async function makeNode(entry: TarEntry, type: keyof typeof NODES, place: string): Promise<void> {
+async function makeNode(entry: TarEntry, type: keyof typeof NODES, place: Buffer): Promise<void> {
   const { CurrentDirectory, FileType, makeDevice, mknodat } = await import("@boxship/kernel");
   try {
     const device = makeDevice(entry.deviceMajor, entry.deviceMinor);
@@ -147,8 +150,8 @@ async function makeNode(entry: TarEntry, type: keyof typeof NODES, place: string
   }
 }
 
-function overwrite(what: string, place: string, by: string): Failure {
-  return new Failure(`cannot overwrite ${what} ${JSON.stringify(place)} with ${by}`);
+function overwrite(what: string, place: Buffer, by: string): Failure {
+  return new Failure(`cannot overwrite ${what} ${JSON.stringify(place.toString())} with ${by}`);
 }
 
 /**
@@ -161,7 +164,7 @@ export async function unpackInto(
   archive: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   plan: CopyPlan,
 ): Promise<number> {
-  const unpacker = new Unpacker(await realpath(plan.directory), plan);
+  const unpacker = new Unpacker(await realpath(plan.directory, { encoding: "buffer" }), plan);
   for await (const member of readTar(archive)) await unpacker.add(member);
   await unpacker.finish();
   return unpacker.written;

@@ -1,9 +1,7 @@
-import { lstat, readdir } from "node:fs/promises";
+import { lstatSync } from "node:fs";
 import { IgnoreRules, type ParentMatch } from "@boxship/build/ignore";
-import { type ByteString, byteSlice, bytesOf, type TarInput } from "@boxship/oci/tar";
-import { describeEntry, type Seen } from "../archive/pack.ts";
-
-const SLASH = Buffer.from("/");
+import { type ByteString, bytesOf, type TarInput } from "@boxship/oci/tar";
+import { childrenOf, describeEntry, nameBelow, type Seen } from "../archive/pack.ts";
 
 /** Where a walk is. */
 interface At {
@@ -37,12 +35,11 @@ export async function* packContext(
 }
 
 async function* walk(at: At, rules: IgnoreRules, seen: Seen): AsyncGenerator<TarInput> {
-  for (const child of (await readdir(at.path, { encoding: "buffer" })).toSorted((a, b) => Buffer.compare(a, b))) {
-    const path = Buffer.concat([at.path, SLASH, child]);
+  for (const { child, path } of await childrenOf(at.path)) {
     const below = at.below === "" ? child.toString() : `${at.below}/${child.toString()}`;
-    const name = `${at.name}/${byteSlice(child, 0, child.length)}` as ByteString;
+    const name = nameBelow(at.name, child);
     const { ignored, matches } = rules.match(below, at.above);
-    const stats = await lstat(path);
+    const stats = lstatSync(path);
     const isDirectory = stats.isDirectory();
     if (ignored && (!isDirectory || rules.hidesAllBelow(below))) continue;
     const input = ignored ? undefined : await describeEntry(path, name, stats, seen);

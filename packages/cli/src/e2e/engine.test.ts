@@ -192,6 +192,13 @@ describe("the command line on the engine", { concurrency: 3 }, () => {
     assert.equal(await ok("exec", "long", "ls", "/tmp/in"), "sub\n");
     await ok("cp", "long:/tmp/in", directory.join("out"));
     assert.equal(readFileSync(directory.join("out/sub/f"), "utf8"), "content");
+    // Names are bytes.
+    const odd = (path: string) => Buffer.from(directory.join(path), "latin1");
+    mkdirSync(odd("odd/\xff"), { recursive: true });
+    writeFileSync(odd("odd/\xff/\xfe"), "odd");
+    await ok("cp", directory.join("odd"), "long:/tmp/odd");
+    await ok("cp", "long:/tmp/odd", directory.join("again"));
+    assert.equal(readFileSync(odd("again/\xff/\xfe"), "utf8"), "odd");
     await ok("cp", "long:/etc/passwd", directory.join("renamed"));
     assert.match(readFileSync(directory.join("renamed"), "utf8"), /^root:/);
     const listed = await runProgram(["sh", "-c", `${command("cp", "long:/tmp/in", "-").join(" ")} | tar -t`]);

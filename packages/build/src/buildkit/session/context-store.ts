@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, ResourceExhausted, writeFileAtomic } from "@boxship/base";
+import { removeTreeAway } from "@boxship/storage";
 import type { CacheRecord } from "../../contract.ts";
 import { receiveTree } from "../files/transfer.ts";
 import { FileSync } from "../wire/session.ts";
@@ -89,7 +90,7 @@ export class ContextStore {
   async #giveUp(slot: string, error: unknown): Promise<void> {
     try {
       if (error instanceof ResourceExhausted || (await this.#read(slot)) === undefined)
-        await rm(join(this.#directory, slot), { recursive: true, force: true });
+        await removeTreeAway(join(this.#directory, slot));
     } catch {
       // The next collection takes what is left.
     } finally {
@@ -109,7 +110,7 @@ export class ContextStore {
     if (this.#busy.has(id) || id.includes("/") || id.startsWith(".")) return false;
     this.#busy.add(id);
     try {
-      await rm(join(this.#directory, id), { recursive: true, force: true });
+      await removeTreeAway(join(this.#directory, id));
       return true;
     } finally {
       this.#busy.delete(id);

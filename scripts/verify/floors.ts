@@ -25,6 +25,7 @@ export const floors: Readonly<Record<string, number>> = {
   apiserver: 4,
   client: 4,
   controllers: 5,
+  scheduler: 5,
   cli: 8,
   daemon: 8,
 };

@@ -25,6 +25,8 @@ export interface ClusterCertificates {
   readonly admin: KeyPair;
   /** Of `system:kube-controller-manager` in system:masters. */
   readonly controllers: KeyPair;
+  /** Of `system:kube-scheduler`. */
+  readonly scheduler: KeyPair;
 }
 
 /** A certificate is made anew when it has less time left. */
@@ -57,7 +59,11 @@ export async function clusterCertificates(options: CertificatesOptions): Promise
     organizations: [MASTERS],
     usage: "client",
   });
-  return { authority: authority.certificate, server, admin, controllers };
+  const scheduler = await keepOr(options, authority, "scheduler", () => true, {
+    commonName: "system:kube-scheduler",
+    usage: "client",
+  });
+  return { authority: authority.certificate, server, admin, controllers, scheduler };
 }
 
 async function keepOr(

@@ -61,6 +61,17 @@ const ADMINISTERED: readonly Rule[] = [
   rule([...WRITE, ...READ], "rbac.authorization.k8s.io", "rolebindings roles"),
 ];
 
+/** What placing pods takes. */
+const SCHEDULED: readonly Rule[] = [
+  rule(["create", "patch", "update"], "", "events"),
+  rule(READ, "", "namespaces nodes pods persistentvolumeclaims persistentvolumes"),
+  rule(["delete"], "", "pods"),
+  rule(["create"], "", "pods/binding"),
+  rule(["patch", "update"], "", "pods/status persistentvolumeclaims persistentvolumes"),
+  rule(READ, "policy", "poddisruptionbudgets"),
+  rule(READ, "storage.k8s.io", "csinodes storageclasses"),
+];
+
 const HEALTH_URLS = ["/healthz", "/livez", "/readyz", "/version", "/version/"];
 
 const urls = (...nonResourceURLs: readonly string[]): Rule => ({ nonResourceURLs, verbs: ["get"] });
@@ -152,6 +163,8 @@ export function defaultRoles(): readonly KubeObject[] {
         rule(["create"], "authorization.k8s.io", "subjectaccessreviews"),
       ],
     }),
+    clusterRole("system:kube-scheduler", { rules: SCHEDULED }),
+    bind("system:kube-scheduler", "User", ["system:kube-scheduler"]),
     bind("cluster-admin", "Group", ["system:masters"]),
     bind("system:basic-user", "Group", [AUTHENTICATED]),
     bind("system:discovery", "Group", [AUTHENTICATED]),

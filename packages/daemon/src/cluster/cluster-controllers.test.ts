@@ -26,7 +26,29 @@ async function replicas(client: ApiClient, many: number): Promise<void> {
   assert.equal((await client.list(PODS)).items.length, many);
 }
 
-test("a cluster runs the controllers, and they go on where a killed one left off", async () => {
+const NODES = { group: "", version: "v1", resource: "nodes" };
+
+/** A node that is ready for four pods. */
+async function addNode(client: ApiClient, name: string): Promise<void> {
+  const node = { apiVersion: "v1", kind: "Node", metadata: { name } };
+  const made = await client.create(NODES, node);
+  await client.patch({ ...NODES, name }, "merge", { spec: { taints: null } });
+  const status = { allocatable: { cpu: "4", memory: "4Gi", pods: "4" } };
+  await client.patch({ ...NODES, name }, "merge", { status }, { subresource: "status" });
+  assert.equal(made.metadata.name, name);
+}
+
+/** Waits until so many pods have a node. */
+async function placed(client: ApiClient, many: number): Promise<void> {
+  const names = new Set<string>();
+  for await (const event of client.watch(PODS)) {
+    if (event.type === "BOOKMARK") continue;
+    if (valueAt(event.object, "spec", "nodeName") !== undefined) names.add(event.object.metadata.name ?? "");
+    if (names.size === many) break;
+  }
+}
+
+test("a cluster runs controllers and the scheduler, and what a killed one left is gone on with", async () => {
   await using directory = tempDir();
   let running = await start(directory.path);
   try {
@@ -47,6 +69,10 @@ test("a cluster runs the controllers, and they go on where a killed one left off
     await running.client[Symbol.asyncDispose]();
     running = await start(directory.path);
     await replicas(running.client, 5);
+    await addNode(running.client, "one");
+    await placed(running.client, 4);
+    await addNode(running.client, "two");
+    await placed(running.client, 5);
   } finally {
     await running.client[Symbol.asyncDispose]();
     running.child.kill("SIGTERM");

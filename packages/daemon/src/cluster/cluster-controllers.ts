@@ -2,6 +2,7 @@ import type { ClusterCertificates } from "@boxship/apiserver";
 import type { Logger } from "@boxship/base";
 import { openHttpClient } from "@boxship/client";
 import { DEFINITIONS, runControllers } from "@boxship/controllers";
+import { Scheduler } from "@boxship/scheduler";
 
 export interface StartControllersOptions {
   /** How the process reaches its own API server. */
@@ -10,16 +11,17 @@ export interface StartControllersOptions {
   readonly logger: Logger;
 }
 
-/** The controllers beside the server. The lock on the cluster's state sees to it that there is one of each: nobody is elected. */
+/**
+ * What moves the cluster, beside the server: the controllers and the scheduler. The lock on the cluster's state sees to it
+ * that there is one of each: nobody is elected.
+ */
 export function startControllers({ server, certificates, logger }: StartControllersOptions): AsyncDisposable {
-  const { authority, controllers } = certificates;
-  const { certificate, key } = controllers;
-  const client = openHttpClient({ server, authority, certificate, key, userAgent: "kube-controller-manager" });
-  const running = runControllers({ client, definitions: DEFINITIONS, logger });
-  return {
-    async [Symbol.asyncDispose]() {
-      await running[Symbol.asyncDispose]();
-      await client[Symbol.asyncDispose]();
-    },
-  };
+  const { authority, controllers, scheduler } = certificates;
+  const stack = new AsyncDisposableStack();
+  const open = ({ certificate, key }: typeof controllers, userAgent: string) =>
+    stack.use(openHttpClient({ server, authority, certificate, key, userAgent }));
+  const client = open(controllers, "kube-controller-manager");
+  stack.use(runControllers({ client, definitions: DEFINITIONS, logger }));
+  stack.use(new Scheduler({ client: open(scheduler, "kube-scheduler"), logger }));
+  return stack;
 }

@@ -1,0 +1,178 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { type KubeObject, listAt, textAt } from "@boxship/api";
+import { silentLogger as logger } from "@boxship/base";
+import { type ApiClient, type Collection, loadKubeconfig, openHttpClient } from "@boxship/client";
+import { startApiServer, type TestApiServer } from "@boxship/testkit";
+import { Scheduler } from "../scheduler.ts";
+import { node, type PodParts, pod } from "../testing/objects.ts";
+
+const NODES: Collection = { group: "", version: "v1", resource: "nodes" };
+const PODS: Collection = { group: "", version: "v1", resource: "pods", namespace: "default" };
+
+describe("a scheduler at a server", () => {
+  let server: TestApiServer;
+  let client: ApiClient;
+  before(async () => {
+    server = await startApiServer();
+    client = openHttpClient((await loadKubeconfig(server.kubeconfig)).connection);
+    for (const [name, value] of [["urgent", 1000]] as const) {
+      await client.create(
+        { group: "scheduling.k8s.io", version: "v1", resource: "priorityclasses" },
+        { apiVersion: "scheduling.k8s.io/v1", kind: "PriorityClass", metadata: { name }, value },
+      );
+    }
+  });
+  after(async () => {
+    await client?.[Symbol.asyncDispose]();
+    await server?.[Symbol.asyncDispose]();
+  });
+
+  const addNode = async (object: KubeObject): Promise<void> => {
+    const { status, ...rest } = object;
+    const { metadata } = await client.create(NODES, rest);
+    // As the node's life begins elsewhere: with a taint that says that it is not ready.
+    const made = await client.update({ ...NODES, name: metadata.name ?? "" }, { ...rest, metadata });
+    await client.update(
+      { ...NODES, name: object.metadata.name ?? "" },
+      { ...made, status: status ?? {} },
+      { subresource: "status" },
+    );
+  };
+
+  const addPod = async (name: string, parts: PodParts = {}): Promise<void> => {
+    const { metadata, ...object } = pod(name, parts);
+    await client.create(PODS, { ...object, metadata: { name, labels: metadata.labels ?? {} } });
+  };
+
+  /** Waits until a pod is as it should be. */
+  const untilPod = async (name: string, holds: (one: KubeObject) => boolean): Promise<KubeObject> => {
+    const deadline = performance.now() + 30_000;
+    for (;;) {
+      const found = await client.get({ ...PODS, name });
+      if (holds(found)) return found;
+      assert.ok(performance.now() < deadline, JSON.stringify(found, null, 1));
+      await delay(20);
+    }
+  };
+
+  const nodeOf = (one: KubeObject): string => textAt(one, "spec", "nodeName");
+  const conditionOf = (one: KubeObject, type: string): string[] => {
+    const condition = listAt(one, "status", "conditions").find((each) => textAt(each, "type") === type);
+    return ["status", "reason", "message"].map((field) => textAt(condition, field));
+  };
+
+  const eventsAbout = async (name: string, reason: string): Promise<string[]> => {
+    const { items } = await client.list(
+      { group: "", version: "v1", resource: "events", namespace: "default" },
+      { fieldSelector: `involvedObject.name=${name},reason=${reason}` },
+    );
+    return items.map((one) => textAt(one, "message"));
+  };
+
+  const clear = async (): Promise<void> => {
+    for (const { metadata } of (await client.list(PODS)).items) {
+      await client.delete({ ...PODS, name: metadata.name ?? "" }, { gracePeriodSeconds: 0 });
+    }
+    for (const { metadata } of (await client.list(NODES)).items) {
+      await client.delete({ ...NODES, name: metadata.name ?? "" });
+    }
+  };
+
+  test("places pods, says why not, and tries again when a node comes", async () => {
+    await addPod("early", { cpu: "1" });
+    await using scheduler = new Scheduler({ client, logger });
+    await scheduler.ready;
+    const without = await untilPod("early", (one) => conditionOf(one, "PodScheduled")[0] === "False");
+    assert.deepEqual(conditionOf(without, "PodScheduled"), [
+      "False",
+      "Unschedulable",
+      "no nodes available to schedule pods",
+    ]);
+    await addNode(node("a", { cpu: "2" }));
+    const placed = await untilPod("early", (one) => nodeOf(one) !== "");
+    assert.equal(nodeOf(placed), "a");
+    assert.equal(conditionOf(placed, "PodScheduled")[0], "True");
+    await addPod("large", { cpu: "1500m" });
+    const large = await untilPod("large", (one) => conditionOf(one, "PodScheduled")[0] === "False");
+    assert.equal(
+      conditionOf(large, "PodScheduled")[2],
+      "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: " +
+        "1 No preemption victims found for incoming pod.",
+    );
+    await client.delete({ ...PODS, name: "early" }, { gracePeriodSeconds: 0 });
+    assert.equal(nodeOf(await untilPod("large", (one) => nodeOf(one) !== "")), "a");
+    assert.deepEqual(await eventsAbout("large", "Scheduled"), ["Successfully assigned default/large to a"]);
+    await clear();
+  });
+
+  test("makes room for what is more important, and says to whom", async () => {
+    await addNode(node("a", { cpu: "1" }));
+    await addNode(node("b", { cpu: "1", labels: { other: "" } }));
+    await using scheduler = new Scheduler({ client, logger });
+    await scheduler.ready;
+    await addPod("low", { cpu: "1", spec: { nodeSelector: { "kubernetes.io/hostname": "a" } } });
+    const low = await untilPod("low", (one) => nodeOf(one) === "a");
+    const finalizer = ["example.com/slow"];
+    await client.patch({ ...PODS, name: "low" }, "merge", { metadata: { finalizers: finalizer } });
+    await addPod("high", {
+      cpu: "1",
+      spec: { priorityClassName: "urgent", nodeSelector: { "kubernetes.io/hostname": "a" } },
+    });
+    const going = await untilPod("low", (one) => one.metadata.deletionTimestamp !== undefined);
+    assert.deepEqual(conditionOf(going, "DisruptionTarget"), [
+      "True",
+      "PreemptionByScheduler",
+      "default-scheduler: preempting to accommodate a higher priority pod",
+    ]);
+    const promised = await untilPod("high", (one) => textAt(one, "status", "nominatedNodeName") !== "");
+    assert.equal(textAt(promised, "status", "nominatedNodeName"), "a");
+    await client.patch({ ...PODS, name: "low" }, "merge", { metadata: { finalizers: null } });
+    await client.delete({ ...PODS, name: "low" }, { gracePeriodSeconds: 0 }).catch(() => {});
+    assert.equal(nodeOf(await untilPod("high", (one) => nodeOf(one) !== "")), "a");
+    assert.deepEqual(await eventsAbout("low", "Preempted"), [`Preempted by pod ${promised.metadata.uid} on node a`]);
+    assert.notEqual(low.metadata.uid, "");
+    await clear();
+  });
+
+  test("leaves pods with gates and of other schedulers alone, and knows after a restart what is where", async () => {
+    await addNode(node("a", { cpu: "2" }));
+    await addPod("gated", { spec: { schedulingGates: [{ name: "example.com/gate" }] } });
+    await addPod("others", { spec: { schedulerName: "mine" } });
+    {
+      await using scheduler = new Scheduler({ client, logger });
+      await scheduler.ready;
+      await addPod("one", { cpu: "1500m" });
+      await untilPod("one", (one) => nodeOf(one) === "a");
+      assert.equal(scheduler.waiting.gated, 1);
+    }
+    await addPod("two", { cpu: "1" });
+    await using scheduler = new Scheduler({ client, logger });
+    await scheduler.ready;
+    await untilPod("two", (one) => conditionOf(one, "PodScheduled")[1] === "Unschedulable");
+    await client.patch({ ...PODS, name: "gated" }, "json", [{ op: "remove", path: "/spec/schedulingGates/0" }]);
+    await untilPod("gated", (one) => nodeOf(one) === "a");
+    assert.equal(nodeOf(await client.get({ ...PODS, name: "others" })), "");
+    await clear();
+  });
+
+  test("two hundred pods at once fill nodes evenly, and none too full", async () => {
+    for (const name of ["a", "b", "c", "d"]) await addNode(node(name, { cpu: "5" }));
+    await using scheduler = new Scheduler({ client, logger });
+    await scheduler.ready;
+    await Promise.all(Array.from({ length: 210 }, (_, index) => addPod(`p${index}`, { cpu: "100m" })));
+    const deadline = performance.now() + 60_000;
+    for (;;) {
+      const { items } = await client.list(PODS);
+      const placed = items.map(nodeOf).filter((name) => name !== "");
+      if (placed.length === 200 && scheduler.waiting.active + scheduler.waiting.backoff === 0) {
+        for (const name of ["a", "b", "c", "d"]) assert.equal(placed.filter((one) => one === name).length, 50, name);
+        break;
+      }
+      assert.ok(performance.now() < deadline, `${placed.length} are placed`);
+      await delay(50);
+    }
+    await clear();
+  });
+});

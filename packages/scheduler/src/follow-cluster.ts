@@ -1,0 +1,116 @@
+import { type KubeObject, textAt } from "@boxship/api";
+import type { Informer } from "@boxship/client";
+import type { ClusterState } from "./cluster/cluster-state.ts";
+import type { NodeAspect } from "./plugin.ts";
+import { hasEnded, type PodInfo, podInfoOf } from "./pod/pod-info.ts";
+import { nodeSpecOf, nodeStatusOf } from "./pod/types.ts";
+import type { PromisedPlaces } from "./preemption/promised-places.ts";
+import type { SchedulingQueue } from "./queue/scheduling-queue.ts";
+
+export interface FollowOptions {
+  readonly cluster: ClusterState;
+  readonly queue: SchedulingQueue;
+  readonly promises: PromisedPlaces;
+  /** Whether a pod is one that this scheduler places. */
+  readonly isOurs: (pod: PodInfo) => boolean;
+  readonly pods: Informer<KubeObject>;
+  readonly nodes: Informer<KubeObject>;
+  readonly namespaces: Informer<KubeObject>;
+}
+
+/** Keeps the scheduler's picture of the cluster, and its queue, as the server's objects are. */
+export function followCluster(options: FollowOptions): Disposable {
+  const { cluster, pods, nodes, namespaces } = options;
+  const stack = new DisposableStack();
+  stack.use(
+    namespaces.handle({
+      added: ({ metadata: { name = "", labels = {} } }) => cluster.setNamespace(name, labels),
+      updated: ({ metadata: { name = "", labels = {} } }, before) => {
+        if (!isEqual(labels, before.metadata.labels ?? {})) cluster.setNamespace(name, labels);
+      },
+      deleted: ({ metadata: { name = "" } }) => cluster.setNamespace(name, undefined),
+    }),
+  );
+  stack.use(
+    nodes.handle({
+      added: (node) => addNode(node, options),
+      updated: (node, before) => updateNode(node, before, options),
+      deleted: ({ metadata: { name = "" } }) => cluster.removeNode(name),
+    }),
+  );
+  stack.use(
+    pods.handle({
+      added: (pod) => takePod(podInfoOf(pod), options),
+      updated: (pod) => takePod(podInfoOf(pod), options),
+      deleted: (pod) => dropPod(podInfoOf(pod), options),
+    }),
+  );
+  return stack;
+}
+
+const isEqual = (left: unknown, right: unknown): boolean => JSON.stringify(left) === JSON.stringify(right);
+
+function addNode(object: KubeObject, { cluster, queue }: FollowOptions): void {
+  cluster.setNode(object);
+  const node = cluster.node(object.metadata.name ?? "");
+  if (node !== undefined) queue.changed({ kind: "nodeAdded", node });
+}
+
+function updateNode(object: KubeObject, before: KubeObject, { cluster, queue }: FollowOptions): void {
+  const what = new Set<NodeAspect>();
+  const [spec, old] = [nodeSpecOf(object), nodeSpecOf(before)];
+  if (!isEqual(object.metadata.labels, before.metadata.labels)) what.add("labels");
+  if (!isEqual([spec.taints, spec.unschedulable], [old.taints, old.unschedulable])) what.add("taints");
+  if (!isEqual(nodeStatusOf(object).allocatable, nodeStatusOf(before).allocatable)) what.add("allocatable");
+  const hasOtherImages = !isEqual(nodeStatusOf(object).images, nodeStatusOf(before).images);
+  // Nodes report that they live every few seconds.
+  if (what.size === 0 && !hasOtherImages) return;
+  cluster.setNode(object);
+  const node = cluster.node(object.metadata.name ?? "");
+  if (node !== undefined && what.size > 0) queue.changed({ kind: "nodeChanged", node, what });
+}
+
+function takePod(pod: PodInfo, options: FollowOptions): void {
+  const { cluster, queue, promises } = options;
+  if (hasEnded(pod.pod)) {
+    dropPod(pod, options);
+    return;
+  }
+  const { nodeName = "" } = pod.spec;
+  if (nodeName !== "") {
+    placePod(pod, nodeName, options);
+    return;
+  }
+  // It has been placed, and the server has not been told yet.
+  if (cluster.podAt(pod.key)?.uid === pod.uid) return;
+  cluster.removePod(pod.key);
+  if (!options.isOurs(pod) || pod.isTerminating) {
+    queue.delete(pod.key);
+    promises.delete(pod.uid);
+    return;
+  }
+  const promised = textAt(pod.pod, "status", "nominatedNodeName");
+  if (promised !== "") promises.set(pod, promised);
+  queue.put(pod);
+}
+
+function placePod(pod: PodInfo, nodeName: string, { cluster, queue, promises }: FollowOptions): void {
+  const before = cluster.podAt(pod.key);
+  cluster.setPod(pod, nodeName);
+  promises.delete(pod.uid);
+  queue.delete(pod.key);
+  if (before === undefined || !isEqual(before.labels, pod.labels)) queue.changed({ kind: "podPlaced", pod });
+  else if (asksForLess(before, pod) || before.isTerminating !== pod.isTerminating)
+    queue.changed({ kind: "podGone", pod });
+}
+
+const asksForLess = ({ requests: { asked: before } }: PodInfo, { requests: { asked: now } }: PodInfo): boolean =>
+  now.cpu < before.cpu || now.memory < before.memory;
+
+function dropPod(pod: PodInfo, { cluster, queue, promises }: FollowOptions): void {
+  queue.delete(pod.key);
+  promises.delete(pod.uid);
+  if (cluster.podAt(pod.key)?.uid !== pod.uid) return;
+  cluster.removePod(pod.key);
+  queue.changed({ kind: "podGone", pod });
+}

@@ -1,0 +1,4 @@
+export type { Change, NodeAspect, NodeFilter, Plugin, Rejection } from "./plugin.ts";
+export { reject, rejectFinally } from "./plugin.ts";
+export { defaultProfile, type Profile } from "./profile.ts";
+export { Scheduler, type SchedulerOptions } from "./scheduler.ts";

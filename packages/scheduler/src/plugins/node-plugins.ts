@@ -1,0 +1,112 @@
+import { isNodeChange, type Plugin, reject, rejectFinally } from "../plugin.ts";
+import { findUntolerated, tolerates } from "../pod/selectors.ts";
+import type { Taint } from "../pod/types.ts";
+import { normalizeToMost } from "./normalize.ts";
+
+/** Concerns that compare one pod with one node and nothing else. */
+
+const NOT_NAMED = rejectFinally("node(s) didn't match the requested node name");
+
+export const nodeName: Plugin = {
+  name: "NodeName",
+  filter({ spec: { nodeName: name = "" } }) {
+    return name === "" ? undefined : (node) => (node.name === name ? undefined : NOT_NAMED);
+  },
+  mayHelp: (_, change) => change.kind === "nodeAdded",
+};
+
+const UNSCHEDULABLE = rejectFinally("node(s) were unschedulable");
+const CORDON: Taint = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" };
+
+export const nodeUnschedulable: Plugin = {
+  name: "NodeUnschedulable",
+  filter({ spec: { tolerations = [] } }) {
+    if (tolerations.some((toleration) => tolerates(toleration, CORDON))) return undefined;
+    return (node) => (node.spec.unschedulable === true ? UNSCHEDULABLE : undefined);
+  },
+  mayHelp: (_, change) => isNodeChange(change, "taints") && change.node.spec.unschedulable !== true,
+};
+
+const UNTOLERATED = rejectFinally("node(s) had untolerated taint(s)");
+
+export const taintToleration: Plugin = {
+  name: "TaintToleration",
+  filter({ spec: { tolerations = [] } }) {
+    return ({ spec: { taints } }) =>
+      taints === undefined || findUntolerated(taints, tolerations, ["NoSchedule", "NoExecute"]) === undefined
+        ? undefined
+        : UNTOLERATED;
+  },
+  score({ spec: { tolerations = [] } }, _, nodes) {
+    const soft = tolerations.filter(({ effect = "" }) => effect === "" || effect === "PreferNoSchedule");
+    const count = (taints: readonly Taint[] = []): number =>
+      taints.filter(
+        (taint) => taint.effect === "PreferNoSchedule" && !soft.some((toleration) => tolerates(toleration, taint)),
+      ).length;
+    const scores = Float64Array.from(nodes, ({ spec }) => count(spec.taints));
+    return scores.some((score) => score > 0) ? normalizeToMost(scores, true) : undefined;
+  },
+  mayHelp: ({ spec: { tolerations = [] } }, change) =>
+    isNodeChange(change, "taints") &&
+    findUntolerated(change.node.spec.taints ?? [], tolerations, ["NoSchedule", "NoExecute"]) === undefined,
+};
+
+const NOT_AFFINE = rejectFinally("node(s) didn't match Pod's node affinity/selector");
+
+export const nodeAffinity: Plugin = {
+  name: "NodeAffinity",
+  filter({ requiredNode }) {
+    return requiredNode === undefined ? undefined : (node) => (requiredNode(node) ? undefined : NOT_AFFINE);
+  },
+  score({ preferredNodes }, _, nodes) {
+    if (preferredNodes.length === 0) return undefined;
+    const weigh = (node: (typeof nodes)[number]): number =>
+      preferredNodes.reduce((sum, { match, weight }) => sum + (match(node) ? weight : 0), 0);
+    return normalizeToMost(Float64Array.from(nodes, weigh));
+  },
+  mayHelp: ({ requiredNode }, change) => isNodeChange(change, "labels") && (requiredNode?.(change.node) ?? true),
+};
+
+const NO_PORTS = reject("node(s) didn't have free ports for the requested pod ports");
+
+export const nodePorts: Plugin = {
+  name: "NodePorts",
+  filter({ hostPorts }) {
+    if (hostPorts.length === 0) return undefined;
+    return (node) => (hostPorts.some((port) => node.hasPort(port)) ? NO_PORTS : undefined);
+  },
+  mayHelp: (_, change) => change.kind === "nodeAdded" || (change.kind === "podGone" && change.pod.hostPorts.length > 0),
+};
+
+/** Sizes, per container of the pod, below and above which an image does not count for more or less. */
+const IMAGE_BYTES = { least: 23 * 1024 * 1024, most: 1000 * 1024 * 1024 } as const;
+
+/** The name with a tag, as nodes tell it. */
+function withTag(image: string): string {
+  return image.lastIndexOf(":") <= image.lastIndexOf("/") ? `${image}:latest` : image;
+}
+
+export const imageLocality: Plugin = {
+  name: "ImageLocality",
+  score({ spec: { containers, initContainers = [] } }, cluster, nodes) {
+    const all = [...initContainers, ...containers].map(({ image = "" }) => withTag(image));
+    const known = all.filter((image) => cluster.nodesWithImage(image) > 0);
+    if (known.length === 0) return undefined;
+    const most = IMAGE_BYTES.most * all.length;
+    const shares = known.map((image) => [image, cluster.nodesWithImage(image) / cluster.nodes.length] as const);
+    return Float64Array.from(nodes, ({ images }) => {
+      // An image that is on few nodes counts for less: the pods are not to heap up there.
+      const sum = shares.reduce((bytes, [image, share]) => bytes + Math.floor((images.get(image) ?? 0) * share), 0);
+      const bounded = Math.min(Math.max(sum, IMAGE_BYTES.least), most);
+      return Math.floor((100 * (bounded - IMAGE_BYTES.least)) / (most - IMAGE_BYTES.least));
+    });
+  },
+};
+
+export const schedulingGates: Plugin = {
+  name: "SchedulingGates",
+  gate({ spec: { schedulingGates: gates = [] } }) {
+    if (gates.length === 0) return undefined;
+    return `Scheduling is blocked due to non-empty scheduling gates`;
+  },
+};

@@ -14,12 +14,11 @@ import {
 import { Builder, bothBuilders, classicDoor, type DescribeImage, openBuildkitDoor } from "@boxship/build";
 import { type AuditOptions, createDockerApiServer, type DockerApiOptions } from "@boxship/docker-api";
 import { Engine, type EngineOptions, VERSION } from "@boxship/engine";
-import { adoptOrphans, capabilitySets, type IdMaps } from "@boxship/kernel";
+import { adoptOrphans, capabilitySets, IdleMemory, type IdMaps } from "@boxship/kernel";
 import { spdxDocument, takeInventory } from "@boxship/scan";
 import { AuditLog } from "./audit-log.ts";
 import { restartCluster } from "./cluster/restart-cluster.ts";
 import { claim, makeDirectory } from "./directories.ts";
-import { IdleMemory } from "./idle-memory.ts";
 import { listenUnix } from "./listen-unix.ts";
 import { type DaemonOptions, parseDaemonOptions } from "./options.ts";
 import { peerOf } from "./peer-of.ts";

@@ -14,6 +14,7 @@ export * from "./filesystem-of.ts";
 export * from "./held-namespace.ts";
 export * from "./host.ts";
 export * from "./id-mapped-mount.ts";
+export * from "./idle-memory.ts";
 export * from "./inode.ts";
 export * from "./inotify.ts";
 export * from "./launch-namespace.ts";

@@ -8,11 +8,25 @@ import { libc } from "./ffi.ts";
 const mallocTrim = libc.bind<number>("malloc_trim", ["i32", "u64"]);
 const madvise = libc.bind<number>("madvise", ["i32", "u64", "u64", "i32"]);
 
+const mallopt = libc.bind<number>("mallopt", ["i32", "i32", "i32"]);
+
 const MADV_DONTNEED = 4;
+/** Options of mallopt(3). */
+const M_TRIM_THRESHOLD = -1;
+const M_ARENA_MAX = -8;
 
 /** Returns the C library's free memory; see malloc_trim(3). */
 export function trimAllocator(): void {
   mallocTrim(0n);
+}
+
+/**
+ * Lets the C library keep no more than a megabyte of free memory, and no heap for each thread: for a server whose buffers
+ * come and go. To be called before its threads are started.
+ */
+export function keepAllocatorSmall(): void {
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }
 
 /** A part of the address space, from `start` up to `end`. */

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { createLogger, errorMessage, type Logger } from "@boxship/base";
+import { createLogger, errorMessage, type Logger, systemClock } from "@boxship/base";
+import { IdleMemory, keepAllocatorSmall, releaseMemory } from "@boxship/kernel";
 import {
   htpasswdAccess,
   openRegistry,
@@ -41,6 +42,7 @@ export const command = defineCommand({
     const tls = tlsFiles(flags["tls-cert"], flags["tls-key"]);
     const policy = readRegistryFile(flags.config);
     const logger = createLogger();
+    keepAllocatorSmall();
     await using registry = await openRegistry({
       root: flags.root,
       ...readAccess(flags.htpasswd, flags["access-file"], flags.root),
@@ -52,10 +54,14 @@ export const command = defineCommand({
     });
     using _renewals = tls === undefined ? undefined : watchTlsFiles(tls, logger, (texts) => registry.setTls(texts));
     const { server } = registry;
+    using idle = new IdleMemory(systemClock);
+    idle.watch(server);
     server.listen(port, host);
     await once(server, "listening");
     const { address, port: actual } = server.address() as AddressInfo;
     const shown = address.includes(":") ? `[${address}]:${actual}` : `${address}:${actual}`;
+    // What was only needed to get here.
+    await releaseMemory();
     print(context, `Serving at ${tls === undefined ? "http" : "https"}://${shown}`);
 
     const seconds = changed.has("gc-interval") ? flags["gc-interval"] / 1e9 : HOUR;

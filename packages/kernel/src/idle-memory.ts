@@ -2,13 +2,13 @@ import type { Server } from "node:http";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { Clock, Timer } from "@boxship/base";
-import { releaseFilePages, trimAllocator } from "@boxship/kernel";
+import { releaseFilePages, trimAllocator } from "./release-memory.ts";
 
 /** How long nothing may have been asked before memory is given back, in milliseconds. */
 const QUIET = 5000;
 
 /**
- * Gives memory back once after each spell of work: the engine runs all day and is asked now and then, and what a pull
+ * Gives memory back once after each spell of work: a server runs all day and is asked now and then, and what a pull
  * needed is no use to it afterwards. Nothing is done, and no timer runs, while nobody asks.
  */
 export class IdleMemory implements Disposable {

@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { nodeFlags } from "@boxship/base/entry";
 import { type BuildOptions, build } from "esbuild";
 import { writeCodeCache } from "./code-cache.ts";
+import { descriptionsPart, kubernetesDescriptions } from "./descriptions.ts";
 import { lateParts, latePartsPlugin } from "./late-parts.ts";
 import { bundleLauncher } from "./launcher.ts";
 import { findWorkers } from "./workers.ts";
@@ -75,7 +76,12 @@ export async function bundleParts(root: string): Promise<Parts> {
   const texts = entries.map(
     async ([name, entry, isWorker]) => [name, await bundleOne(root, name, entry, isWorker)] as const,
   );
-  return new Map([["boxship", bundleLauncher], ...(await Promise.all(texts))]);
+  const words = existsSync(join(root, mains.cluster)) ? kubernetesDescriptions(root) : undefined;
+  return new Map([
+    ["boxship", bundleLauncher],
+    ...(await Promise.all(texts)),
+    ...(words === undefined ? [] : [[descriptionsPart, words] as const]),
+  ]);
 }
 
 /** Builds that stay on disk although nothing runs from them. */

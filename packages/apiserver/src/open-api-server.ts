@@ -26,8 +26,8 @@ import { RequestMetrics } from "./http/request-metrics.ts";
 import type { Outgoing } from "./http/send-reply.ts";
 import { DefaultAccounts } from "./lifecycle/default-accounts.ts";
 import { NamespaceCleaner } from "./lifecycle/namespace-cleaner.ts";
+import { builtDescriptions } from "./openapi/descriptions.ts";
 import { OpenapiDocuments } from "./openapi/openapi-documents.ts";
-import type { Describe } from "./openapi/schema-document.ts";
 import { defaultRoles } from "./rbac/default-roles.ts";
 import { RbacAuthorizer } from "./rbac/rbac-authorizer.ts";
 import type { ServerContext } from "./server-context.ts";
@@ -72,8 +72,6 @@ export interface ApiServerOptions {
   readonly authorizers?: readonly Authorizer[];
   /** Asked after the built-in ones. @default none */
   readonly admission?: readonly AdmissionPlugin[];
-  /** What definitions and fields are for: the words of `kubectl explain`. @default no words */
-  readonly describe?: Describe;
   readonly clock?: Clock;
   readonly logger: Logger;
 }
@@ -189,7 +187,7 @@ function tokenAuthenticator(
 function listener(options: ApiServerOptions, context: ServerContext): Http2SecureServer {
   const { certificates, store } = options;
   const metrics = new RequestMetrics();
-  const openapi = new OpenapiDocuments(context.kinds, options.describe);
+  const openapi = new OpenapiDocuments(context.kinds, builtDescriptions);
   const listening: Listening = {
     context,
     authenticators: [

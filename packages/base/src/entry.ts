@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Worker, type WorkerOptions } from "node:worker_threads";
 
@@ -41,6 +42,13 @@ export function startWorker(name: string, source: URL, options: WorkerOptions = 
   const text = parts?.source?.(name);
   if (text !== undefined) return new Worker(text, { name, ...options, eval: true });
   return new Worker(parts?.file?.(name) ?? source, { name, ...options });
+}
+
+/** The text of a part that is no code; undefined where the program has no such part, as in a checkout that runs as it is. */
+export async function partText(part: string): Promise<string | undefined> {
+  const parts = bundle();
+  const file = parts?.file?.(part);
+  return file === undefined ? parts?.source?.(part) : await readFile(file, "utf8").catch(() => undefined);
 }
 
 /** First argument of the daemon in every shape. People type `daemon`, which is a command of the command line. */

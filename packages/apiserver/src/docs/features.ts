@@ -41,7 +41,11 @@ export const FEATURES: readonly Feature[] = [
     note: "columns as kubectl shows them for the kinds that have some of their own",
   },
   { name: "discovery, plain and aggregated", state: "works", note: "with ETags" },
-  { name: "OpenAPI v3", state: "differs", note: "without descriptions: `kubectl explain` shows fields and types" },
+  {
+    name: "OpenAPI v3",
+    state: "differs",
+    note: "with upstream's words for `kubectl explain`; their line breaks are lost, a field that is of another definition has that one's words, and values of enumerations are not listed",
+  },
   { name: "OpenAPI v2", state: "differs", note: "as JSON, not as protobuf" },
   { name: "JSON, YAML", state: "works", note: "" },
   {

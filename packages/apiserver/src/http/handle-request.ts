@@ -24,7 +24,7 @@ export interface Listening {
   readonly anonymous: AnonymousPolicy;
   readonly discovery: DiscoveryDocuments;
   readonly checks: readonly HealthCheck[];
-  readonly openapi: (path: string, query: URLSearchParams, headers: Incoming["headers"]) => Reply | undefined;
+  readonly openapi: (path: string, query: URLSearchParams, headers: Incoming["headers"]) => Promise<Reply | undefined>;
   /** What others need to check our tokens. */
   readonly tokenDocument: (path: string) => Reply | undefined;
   readonly metrics: () => Reply;
@@ -146,7 +146,7 @@ async function otherReply(
   if (path === "/api" || path.startsWith("/api/") || path === "/apis" || path.startsWith("/apis/")) {
     return discovery.reply(path, headers);
   }
-  return tokenDocument(path) ?? openapi(path, searchParams, headers) ?? textReply("404 page not found\n", 404);
+  return tokenDocument(path) ?? (await openapi(path, searchParams, headers)) ?? textReply("404 page not found\n", 404);
 }
 
 /** Ours: `boxship store rotate-keys`. */

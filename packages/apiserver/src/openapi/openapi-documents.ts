@@ -14,37 +14,40 @@ interface Document {
 
 const INFO = { title: "Kubernetes", version: KUBERNETES_VERSION.gitVersion };
 const V2 = "v2";
+/** Goes up when documents of the same kinds are made otherwise: clients keep what they have by its hash. */
+const FORM = 2;
 
 /** `/openapi/v2` and `/openapi/v3`. Documents are made when somebody asks, and kept as bytes until a kind changes. */
 export class OpenapiDocuments {
   readonly #kinds: KindRegistry;
-  readonly #describe: Describe;
-  readonly #documents = new Map<string, Document>();
+  readonly #describe: () => Promise<Describe | undefined>;
+  readonly #documents = new Map<string, Promise<Document>>();
   #generation = -1;
 
-  constructor(kinds: KindRegistry, describe: Describe = () => undefined) {
+  /** @param describe is asked for words each time that a document is made */
+  constructor(kinds: KindRegistry, describe: () => Promise<Describe | undefined>) {
     this.#kinds = kinds;
     this.#describe = describe;
   }
 
   /** @returns undefined for paths that are none of its */
-  reply(path: string, known: string | undefined): BytesReply | undefined {
+  async reply(path: string, known: string | undefined): Promise<BytesReply | undefined> {
     if (this.#generation !== this.#kinds.generation) {
       this.#generation = this.#kinds.generation;
       this.#documents.clear();
     }
-    if (path === "/openapi/v2") return documentReply(this.#document(V2), known);
+    if (path === "/openapi/v2") return documentReply(await this.#document(V2), known);
     if (path === "/openapi/v3") return this.#index();
     const name = /^\/openapi\/v3\/(?<name>api\/[^/]+|apis\/[^/]+\/[^/]+)$/.exec(path)?.groups?.["name"];
     if (name === undefined || !this.#versions().has(name)) return undefined;
-    return documentReply(this.#document(name), known);
+    return documentReply(await this.#document(name), known);
   }
 
   #index(): BytesReply {
     const paths: JsonObject = {};
     for (const [name, { kinds }] of this.#versions()) {
       // Of what the document is made from: documents themselves are made when they are asked for.
-      const hash = hashOf(JSON.stringify([KUBERNETES_VERSION.gitVersion, name, kinds.map(fingerprint)]));
+      const hash = hashOf(JSON.stringify([KUBERNETES_VERSION, FORM, name, kinds.map(fingerprint)]));
       paths[name] = { serverRelativeURL: `/openapi/v3/${name}?hash=${hash}` };
     }
     return jsonReply({ paths });
@@ -59,26 +62,31 @@ export class OpenapiDocuments {
     return found;
   }
 
-  #document(name: string): Document {
+  #document(name: string): Promise<Document> {
     let document = this.#documents.get(name);
-    if (document === undefined) {
-      const bytes = Buffer.from(`${JSON.stringify(name === V2 ? this.#v2() : this.#v3(name))}\n`);
-      document = { bytes, hash: hashOf(bytes) };
-      this.#documents.set(name, document);
-    }
+    if (document !== undefined) return document;
+    document = this.#make(name);
+    this.#documents.set(name, document);
+    document.catch(() => this.#documents.delete(name));
     return document;
   }
 
-  #v3(name: string): JsonObject {
-    const schemas = new SchemaDocument("#/components/schemas/", this.#describe);
+  async #make(name: string): Promise<Document> {
+    const describe = (await this.#describe()) ?? (() => undefined);
+    const bytes = Buffer.from(`${JSON.stringify(name === V2 ? this.#v2(describe) : this.#v3(name, describe))}\n`);
+    return { bytes, hash: hashOf(bytes) };
+  }
+
+  #v3(name: string, describe: Describe): JsonObject {
+    const schemas = new SchemaDocument("#/components/schemas/", describe);
     const paths: JsonObject = {};
     for (const kind of this.#versions().get(name)?.kinds ?? [])
       Object.assign(paths, pathsOf(kind, addKind(schemas, kind), 3));
     return { openapi: "3.0.0", info: INFO, paths, components: { schemas: schemas.schemas } };
   }
 
-  #v2(): JsonObject {
-    const schemas = new SchemaDocument("#/definitions/", this.#describe);
+  #v2(describe: Describe): JsonObject {
+    const schemas = new SchemaDocument("#/definitions/", describe);
     const paths: JsonObject = {};
     for (const kind of this.#kinds.all()) Object.assign(paths, pathsOf(kind, addKind(schemas, kind), 2));
     return { swagger: "2.0", info: INFO, paths, definitions: schemas.schemas };

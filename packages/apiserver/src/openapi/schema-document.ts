@@ -63,7 +63,11 @@ export class SchemaDocument {
   }
 
   #field(schema: Schema, owner: string | undefined, field: string): JsonObject {
-    const description = owner === undefined ? undefined : this.#describe(owner, field);
+    // Where a field has no words of its own, its definition's say what it is.
+    const description =
+      owner === undefined
+        ? undefined
+        : (this.#describe(owner, field) ?? (schema.definition && this.#describe(schema.definition)));
     const own = description === undefined ? {} : { description };
     if (schema.definition === undefined) return { ...own, ...this.shape(schema) };
     const reference = this.reference(schema.definition);

@@ -66,6 +66,14 @@ test("the state is saved and brought back, its keys change, and a killed cluster
   assert.equal(statSync(`${root}/cluster/admin.kubeconfig`).mode & 0o777, 0o600);
   assert.match(await boxship("up"), /^The cluster is running already \(process \d+\)\n$/);
   assert.equal(await kube("config", "get-contexts", "-o", "name"), "other\nsaved\n");
+  assert.match(
+    await kube("explain", "pod.spec.containers"),
+    /A single application container that you want to run within a pod/,
+  );
+  assert.match(
+    await kube("explain", "hpa", "--recursive"),
+    /HorizontalPodAutoscaler is the configuration for a horizontal pod\n/,
+  );
   await kube("create", "configmap", "kept", "--from-literal=a=1");
   await kube("create", "secret", "generic", "hidden", "--from-literal=word=swordfish");
 

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { realpathSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { type ClientHttp2Session, connect } from "node:http2";
 import { join } from "node:path";
@@ -21,7 +22,8 @@ export interface Cluster extends AsyncDisposable {
 
 /** A cluster of the built bundle, and connections of its administrator. @param store flags that say where its state is */
 export async function startCluster(root: string, store: readonly string[] = []): Promise<Cluster> {
-  const bundle = join(repositoryRoot, "dist/current/boxship.cjs");
+  // The real path: a build from which something runs stays on disk.
+  const bundle = realpathSync(join(repositoryRoot, "dist/current/boxship.cjs"));
   const flags = ["--name", "bench", "--root", root, "--run-dir", join(root, "run"), "--port", "0", ...store];
   const started = performance.now();
   const child = spawn(

@@ -27,6 +27,8 @@ export interface Credentials {
 export interface CertificateSubject {
   readonly commonName: string;
   readonly organizations: readonly string[];
+  /** Of one who says in headers who asks. @default false */
+  readonly isFrontProxy?: boolean;
 }
 
 export interface Authenticator {

@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { createSecureServer, type Http2SecureServer, type Http2Session } from "node:http2";
 import type { Socket } from "node:net";
 import { builtinKinds, KindRegistry } from "@boxship/api";
@@ -5,8 +6,11 @@ import { type Clock, type Logger, systemClock } from "@boxship/base";
 import type { Store } from "@boxship/store";
 import { certificateAuthenticator } from "./access/authenticate.ts";
 import { mastersAuthorizer } from "./access/authorize.ts";
+import { requestHeaderAuthenticator } from "./access/request-header-authenticator.ts";
 import { defaultPlugins } from "./admission/default-plugins.ts";
 import { QuotaBook } from "./admission/quota/quota-book.ts";
+import { ensureAuthenticationConfig } from "./aggregation/authentication-config.ts";
+import { ExtensionServers } from "./aggregation/extension-servers.ts";
 import type { AuditLog } from "./audit/audit-log.ts";
 import type { AuthenticationFile } from "./authentication/authentication-file.ts";
 import { OidcTokens } from "./authentication/oidc-tokens.ts";
@@ -135,7 +139,10 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   stack.use(await NamespaceCleaner.open(context));
   stack.use(await DefaultAccounts.open(context, options.certificates.authority));
   await quotas.open();
-  const server = listener(options, context);
+  const { frontProxy } = options.certificates;
+  await ensureAuthenticationConfig(context, options.certificates);
+  const extensions = stack.use(await ExtensionServers.open({ context, hooks, client: frontProxy.client }));
+  const server = listener(options, context, extensions);
   const sessions = new Set<Http2Session>();
   const sockets = new Set<Socket>();
   server.on("session", (session) => {
@@ -184,7 +191,7 @@ function tokenAuthenticator(
   ]);
 }
 
-function listener(options: ApiServerOptions, context: ServerContext): Http2SecureServer {
+function listener(options: ApiServerOptions, context: ServerContext, extensions: ExtensionServers): Http2SecureServer {
   const { certificates, store } = options;
   const metrics = new RequestMetrics();
   const openapi = new OpenapiDocuments(context.kinds, builtDescriptions);
@@ -192,12 +199,15 @@ function listener(options: ApiServerOptions, context: ServerContext): Http2Secur
     context,
     authenticators: [
       certificateAuthenticator,
+      requestHeaderAuthenticator,
       bearerAuthenticator(context.tokenAuthenticator, [context.tokens.issuer]),
       ...(options.authenticators ?? []),
     ],
     ...(options.audit === undefined ? {} : { audit: options.audit }),
     anonymous: options.authentication?.anonymous ?? { enabled: true },
-    discovery: new DiscoveryDocuments(context.kinds),
+    discovery: new DiscoveryDocuments(context.kinds, extensions),
+    extensions,
+    frontProxy: new X509Certificate(certificates.frontProxy.authority).publicKey,
     checks: [
       { name: "ping", check: () => {} },
       { name: "store", check: async () => void (await store.range({ start: "/registry" })) },
@@ -212,7 +222,7 @@ function listener(options: ApiServerOptions, context: ServerContext): Http2Secur
     allowHTTP1: true,
     key: certificates.server.key,
     cert: certificates.server.certificate,
-    ca: certificates.authority,
+    ca: [certificates.authority, certificates.frontProxy.authority],
     requestCert: true,
     rejectUnauthorized: false,
     minVersion: "TLSv1.2",

@@ -13,6 +13,7 @@ export class KindRegistry {
   readonly #byKind = new Map<string, Kind>();
   /** Goes up with every change: what discovery documents are made from. */
   #generation = 0;
+  #served: { readonly generation: number; readonly versions: ReadonlySet<string> } | undefined;
 
   constructor(kinds: readonly Kind[]) {
     for (const kind of kinds) this.#put(kind);
@@ -20,6 +21,15 @@ export class KindRegistry {
 
   get generation(): number {
     return this.#generation;
+  }
+
+  /** Whether there is any kind of a group in a version. */
+  serves(group: string, version: string): boolean {
+    if (this.#served?.generation !== this.#generation) {
+      const versions = new Set([...this.#byResource.values()].map((kind) => `${kind.group}/${kind.version}`));
+      this.#served = { generation: this.#generation, versions };
+    }
+    return this.#served.versions.has(`${group}/${version}`);
   }
 
   find(group: string, version: string, resource: string): Kind | undefined {

@@ -6,7 +6,7 @@ export const AUTHENTICATED = "system:authenticated";
 /** Client certificates: the common name is the user, organizations are groups. */
 export const certificateAuthenticator: Authenticator = {
   async authenticate({ certificate }) {
-    if (certificate === undefined) return undefined;
+    if (certificate === undefined || certificate.isFrontProxy === true) return undefined;
     return { name: certificate.commonName, groups: [...certificate.organizations, AUTHENTICATED] };
   },
 };

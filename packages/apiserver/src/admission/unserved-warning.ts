@@ -2,7 +2,6 @@ import type { AdmissionPlugin } from "../contract.ts";
 
 /** Kinds that are kept and that nothing acts on yet. */
 const UNSERVED: Readonly<Record<string, string>> = {
-  "apiregistration.k8s.io/apiservices": "other API servers are not asked",
   "flowcontrol.apiserver.k8s.io/flowschemas": "requests are not queued",
   "flowcontrol.apiserver.k8s.io/prioritylevelconfigurations": "requests are not queued",
 };

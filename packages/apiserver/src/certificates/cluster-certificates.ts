@@ -27,7 +27,19 @@ export interface ClusterCertificates {
   readonly controllers: KeyPair;
   /** Of `system:kube-scheduler`. */
   readonly scheduler: KeyPair;
+  /** Vouches for those who may say in headers who asks, and for nobody else. */
+  readonly frontProxy: FrontProxy;
 }
+
+export interface FrontProxy {
+  /** PEM. */
+  readonly authority: string;
+  /** What we are known by to servers behind us. */
+  readonly client: KeyPair;
+}
+
+/** The common name of a front proxy. */
+export const FRONT_PROXY_CLIENT = "front-proxy-client";
 
 /** A certificate is made anew when it has less time left. */
 const RENEWED_BEFORE_MS = 30 * 24 * 3600 * 1000;
@@ -63,7 +75,26 @@ export async function clusterCertificates(options: CertificatesOptions): Promise
     commonName: "system:kube-scheduler",
     usage: "client",
   });
-  return { authority: authority.certificate, server, admin, controllers, scheduler };
+  return {
+    authority: authority.certificate,
+    server,
+    admin,
+    controllers,
+    scheduler,
+    frontProxy: await frontProxy(options),
+  };
+}
+
+async function frontProxy(options: CertificatesOptions): Promise<FrontProxy> {
+  const { directory, clock } = options;
+  const authority =
+    (await readPair(directory, "front-proxy-ca")) ??
+    (await writePair(directory, "front-proxy-ca", await makeAuthority("boxship-front-proxy-ca", clock.now())));
+  const client = await keepOr(options, authority, "front-proxy-client", () => true, {
+    commonName: FRONT_PROXY_CLIENT,
+    usage: "client",
+  });
+  return { authority: authority.certificate, client };
 }
 
 async function keepOr(

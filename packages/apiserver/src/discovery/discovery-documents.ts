@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { apiVersionOf, type JsonObject, type Kind, type KindRegistry, noSuchRoute } from "@boxship/api";
+import type { ExtensionServers } from "../aggregation/extension-servers.ts";
 import { negotiate } from "../http/accept.ts";
 import { type BytesReply, JSON_TYPE, jsonReply } from "../http/reply.ts";
+import { extensionResources } from "./extension-resources.ts";
 import { type GroupVersions, groupsOf, type VersionKinds } from "./groups.ts";
 import { subresourcesOf } from "./subresources.ts";
 
@@ -21,12 +23,14 @@ interface Headers {
 /** What is served here, in the many small documents of old and in the aggregated ones. Made when somebody asks. */
 export class DiscoveryDocuments {
   readonly #kinds: KindRegistry;
-  #generation = -1;
+  readonly #extensions: Pick<ExtensionServers, "generation" | "all">;
+  #generation = "";
   #groups: readonly GroupVersions[] = [];
   readonly #aggregated = new Map<string, BytesReply>();
 
-  constructor(kinds: KindRegistry) {
+  constructor(kinds: KindRegistry, extensions: Pick<ExtensionServers, "generation" | "all">) {
     this.#kinds = kinds;
+    this.#extensions = extensions;
   }
 
   /** @param path begins with `/api` @throws NotFound for groups and versions that are not served */
@@ -43,9 +47,10 @@ export class DiscoveryDocuments {
   }
 
   #refresh(): void {
-    if (this.#generation === this.#kinds.generation) return;
-    this.#generation = this.#kinds.generation;
-    this.#groups = groupsOf(this.#kinds);
+    const generation = `${this.#kinds.generation} ${this.#extensions.generation}`;
+    if (this.#generation === generation) return;
+    this.#generation = generation;
+    this.#groups = groupsOf(this.#kinds, this.#extensions.all());
     this.#aggregated.clear();
   }
 
@@ -119,7 +124,11 @@ function apiResources(kind: Kind): JsonObject[] {
 
 const verbsOf = ({ verbs }: Kind): string[] => [...verbs].sort();
 
-function aggregatedVersion({ version, kinds }: VersionKinds): JsonObject {
+function aggregatedVersion({ version, kinds, extension }: VersionKinds): JsonObject {
+  if (extension !== undefined) {
+    const freshness = extension.available ? "Current" : "Stale";
+    return { version, resources: extensionResources(extension), freshness };
+  }
   return { version, resources: kinds.map(aggregatedResource), freshness: "Current" };
 }
 

@@ -1,4 +1,5 @@
 import type { Kind, KindRegistry } from "@boxship/api";
+import type { Extension } from "../aggregation/extension.ts";
 
 export interface GroupVersions {
   readonly group: string;
@@ -10,6 +11,8 @@ export interface VersionKinds {
   readonly version: string;
   /** In the order of their plurals. */
   readonly kinds: readonly Kind[];
+  /** Who serves it, where that is not this server. */
+  readonly extension?: Extension;
 }
 
 /** Upstream's order of its own groups, which clients resolve short names by; custom ones follow by name. */
@@ -37,13 +40,28 @@ const ORDER = [
   "flowcontrol.apiserver.k8s.io",
 ];
 
+/** Of groups of custom resources, among those that others serve. */
+const CUSTOM_PRIORITY = 1000;
+
 /** All groups with their versions and kinds, in the order of discovery documents. */
-export function groupsOf(kinds: KindRegistry): readonly GroupVersions[] {
+export function groupsOf(kinds: KindRegistry, extensions: readonly Extension[] = []): readonly GroupVersions[] {
   const groups = Map.groupBy(kinds.all(), ({ group }) => group);
+  const others = Map.groupBy(extensions, ({ group }) => group);
   const rank = (group: string): number => (ORDER.includes(group) ? ORDER.indexOf(group) : ORDER.length);
-  return [...groups]
-    .sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1))
-    .map(([group, own]) => ({ group, versions: versionsOf(own) }));
+  const priority = (group: string): number =>
+    Math.max(groups.has(group) ? CUSTOM_PRIORITY : 0, ...(others.get(group) ?? []).map((one) => one.groupPriority));
+  return [...new Set([...groups.keys(), ...others.keys()])]
+    .sort((a, b) => rank(a) - rank(b) || priority(b) - priority(a) || (a < b ? -1 : 1))
+    .map((group) => ({
+      group,
+      versions: [...versionsOf(groups.get(group) ?? []), ...extensionVersions(others.get(group) ?? [])],
+    }));
+}
+
+function extensionVersions(extensions: readonly Extension[]): readonly VersionKinds[] {
+  return extensions
+    .toSorted((a, b) => b.versionPriority - a.versionPriority || compareVersions(a.version, b.version))
+    .map((extension) => ({ version: extension.version, kinds: [], extension }));
 }
 
 function versionsOf(kinds: readonly Kind[]): readonly VersionKinds[] {

@@ -109,7 +109,12 @@ export const FEATURES: readonly Feature[] = [
     note: "`boxship up --audit-policy-file`: a file of JSON lines, set aside after 100 MB; bodies of secrets and tokens are never in it, whatever the policy says; no webhook, no annotations",
   },
   {
-    name: "API aggregation, priority and fairness",
+    name: "API aggregation",
+    state: "differs",
+    note: "other servers' versions are asked by their service, with a front proxy's certificate and the names of who asks, looked at every 30 s, and merged into discovery; versions that are served here are never theirs; their OpenAPI is not merged, and there are no APIServices for what is served here",
+  },
+  {
+    name: "priority and fairness",
     state: "differs",
     note: "objects are kept with a warning, without effect",
   },

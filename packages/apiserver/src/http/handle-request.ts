@@ -1,7 +1,9 @@
+import type { KeyObject } from "node:crypto";
 import { failure, noSuchRoute } from "@boxship/api";
 import { type AnonymousPolicy, authenticate } from "../access/authenticate.ts";
 import { authorize } from "../access/authorize.ts";
 import { impersonate } from "../access/impersonate.ts";
+import type { ExtensionServers } from "../aggregation/extension-servers.ts";
 import type { AuditedExchange, AuditLog } from "../audit/audit-log.ts";
 import type { Authenticator, RequestInfo, User } from "../contract.ts";
 import type { DiscoveryDocuments } from "../discovery/discovery-documents.ts";
@@ -23,6 +25,10 @@ export interface Listening {
   readonly authenticators: readonly Authenticator[];
   readonly anonymous: AnonymousPolicy;
   readonly discovery: DiscoveryDocuments;
+  /** Versions that others serve. */
+  readonly extensions: ExtensionServers;
+  /** Of the authority of front proxies. @default there are none */
+  readonly frontProxy?: KeyObject;
   readonly checks: readonly HealthCheck[];
   readonly openapi: (path: string, query: URLSearchParams, headers: Incoming["headers"]) => Promise<Reply | undefined>;
   /** What others need to check our tokens. */
@@ -61,7 +67,7 @@ export async function handleRequest(listening: Listening, request: Incoming, res
     info = requestInfo(method, url.pathname, url.searchParams);
     if (info === undefined) throw failure("BadRequest", "the path cannot be decoded");
     about = { verb: info.verb, resource: info.resource?.resource ?? "" };
-    const certificate = peerCertificate(request);
+    const certificate = peerCertificate(request, listening.frontProxy);
     const caller = await authenticate(
       listening.authenticators,
       { headers, ...(certificate === undefined ? {} : { certificate }) },
@@ -75,7 +81,8 @@ export async function handleRequest(listening: Listening, request: Incoming, res
     begin(info, caller, user);
     await authorize(listening.context.authorizers, { ...info, user });
     reply =
-      info.resource === undefined
+      (await listening.extensions.reply(url.pathname, info, url.searchParams, user, request)) ??
+      (info.resource === undefined
         ? await otherReply(listening, url, method, headers)
         : await dispatchResource(listening.context, info, info.resource, {
             user,
@@ -89,7 +96,7 @@ export async function handleRequest(listening: Listening, request: Incoming, res
               return body;
             },
             warn: (message) => void warnings.push(message),
-          });
+          }));
   } catch (error) {
     if (info !== undefined) begin(info);
     reply = errorReply(error);

@@ -1,3 +1,4 @@
+import type { KeyObject } from "node:crypto";
 import type { TLSSocket } from "node:tls";
 import { failure } from "@boxship/api";
 import type { CertificateSubject } from "../contract.ts";
@@ -8,21 +9,22 @@ const seen = new WeakMap<object, CertificateSubject | "none" | "refused">();
 /**
  * Whom the client's certificate names; undefined without one.
  *
+ * @param frontProxy of the authority of those who say in headers who asks
  * @throws Unauthorized for one that our authority has not signed, or whose time is not now
  */
-export function peerCertificate(request: Incoming): CertificateSubject | undefined {
+export function peerCertificate(request: Incoming, frontProxy?: KeyObject): CertificateSubject | undefined {
   const holder = "stream" in request ? request.stream.session : request.socket;
   if (holder === undefined || holder === null) return undefined;
   let found = seen.get(holder);
   if (found === undefined) {
-    found = read(("stream" in request ? request.stream.session?.socket : request.socket) as TLSSocket);
+    found = read(("stream" in request ? request.stream.session?.socket : request.socket) as TLSSocket, frontProxy);
     seen.set(holder, found);
   }
   if (found === "refused") throw failure("Unauthorized", "Unauthorized");
   return found === "none" ? undefined : found;
 }
 
-function read(socket: TLSSocket): CertificateSubject | "none" | "refused" {
+function read(socket: TLSSocket, frontProxy: KeyObject | undefined): CertificateSubject | "none" | "refused" {
   // A plain socket has no certificates.
   if (typeof socket.getPeerCertificate !== "function") return "none";
   const { subject, ext_key_usage: usages } = socket.getPeerCertificate();
@@ -32,7 +34,8 @@ function read(socket: TLSSocket): CertificateSubject | "none" | "refused" {
   const { CN: name, O: organizations = [] } = subject as { CN?: string | string[]; O?: string | string[] };
   const commonName = Array.isArray(name) ? name[0] : name;
   if (commonName === undefined) return "refused";
-  return { commonName, organizations: [organizations].flat() };
+  const isFrontProxy = frontProxy !== undefined && socket.getPeerX509Certificate()?.verify(frontProxy) === true;
+  return { commonName, organizations: [organizations].flat(), ...(isFrontProxy ? { isFrontProxy } : {}) };
 }
 
 const CLIENT_AUTHENTICATION = "1.3.6.1.5.5.7.3.2";

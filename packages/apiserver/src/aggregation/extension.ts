@@ -1,0 +1,51 @@
+import { Agent } from "node:https";
+import { isIP } from "node:net";
+import { isObject, type JsonObject, type KubeObject, textAt, valueAt } from "@boxship/api";
+import type { KeyPair } from "../certificates/issue-certificate.ts";
+
+/** An APIService whose version another server serves. */
+export interface Extension {
+  /** Of the APIService. */
+  readonly name: string;
+  readonly group: string;
+  readonly version: string;
+  readonly groupPriority: number;
+  readonly versionPriority: number;
+  /** `clientConfig` as webhooks have it. */
+  readonly service: JsonObject;
+  readonly agent: Agent;
+  /** The object that it was made from. */
+  readonly text: string;
+  available: boolean;
+  /** What it serves, as its APIResourceList says; of the last time that it answered. */
+  resources: readonly JsonObject[];
+}
+
+/** @returns undefined for one whose version is served here */
+export function extensionOf(object: KubeObject, client: KeyPair | undefined): Extension | undefined {
+  const spec = valueAt(object, "spec");
+  const service = valueAt(spec, "service");
+  if (!isObject(service)) return undefined;
+  const [name, namespace] = [textAt(service, "name"), textAt(service, "namespace")];
+  const serverName = `${name}.${namespace}.svc`;
+  const bundle = textAt(spec, "caBundle");
+  return {
+    name: object.metadata.name ?? "",
+    group: textAt(spec, "group"),
+    version: textAt(spec, "version"),
+    groupPriority: Number(valueAt(spec, "groupPriorityMinimum") ?? 0),
+    versionPriority: Number(valueAt(spec, "versionPriority") ?? 0),
+    service: { service: { name, namespace, port: Number(valueAt(service, "port") ?? 443) } },
+    agent: new Agent({
+      keepAlive: true,
+      maxSockets: 256,
+      ...(bundle === "" ? {} : { ca: Buffer.from(bundle, "base64").toString() }),
+      ...(client === undefined ? {} : { cert: client.certificate, key: client.key }),
+      ...(isIP(serverName) === 0 ? { servername: serverName } : {}),
+      rejectUnauthorized: valueAt(spec, "insecureSkipTLSVerify") !== true,
+    }),
+    text: JSON.stringify(spec),
+    available: false,
+    resources: [],
+  };
+}

@@ -1,10 +1,12 @@
 import type { ControllerDefinition } from "./contract.ts";
 import { cronJobController } from "./cronjob/cron-job-controller.ts";
+import { daemonSetController } from "./daemonset/daemon-set-controller.ts";
 import { deploymentController } from "./deployment/deployment-controller.ts";
 import { garbageCollector } from "./garbage/garbage-collector.ts";
 import { jobController } from "./job/job-controller.ts";
 import { ttlAfterFinishedController } from "./job/ttl-controller.ts";
 import { replicaSetController, replicationController } from "./replicaset/replica-set-controller.ts";
+import { statefulSetController } from "./statefulset/stateful-set-controller.ts";
 
 export * from "./contract.ts";
 export { type Controllers, type RunControllersOptions, runControllers } from "./frame/run-controllers.ts";
@@ -16,6 +18,8 @@ export const DEFINITIONS: readonly ControllerDefinition[] = [
   replicaSetController,
   replicationController,
   deploymentController,
+  statefulSetController,
+  daemonSetController,
   jobController,
   ttlAfterFinishedController,
   cronJobController,

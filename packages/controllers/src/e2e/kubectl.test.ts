@@ -14,7 +14,7 @@ describe("kubectl", { skip: kubernetesProgram("kubectl") === undefined && "kubec
   before(async () => {
     const server = stack.use(await startApiServer());
     const client = stack.use(openHttpClient((await loadKubeconfig(server.kubeconfig)).connection));
-    const definitions = [...DEFINITIONS, fakeNodes({ startsAfter: 0 })];
+    const definitions = [...DEFINITIONS, fakeNodes({ startsAfter: 0, runsFor: 0 })];
     await stack.use(runControllers({ client, definitions, logger: silentLogger })).ready;
     run = kubectl(server.kubeconfig, stack.use(tempDir("kubectl")).path) as typeof run;
   });
@@ -63,5 +63,50 @@ describe("kubectl", { skip: kubernetesProgram("kubectl") === undefined && "kubec
     assert.match(await k("get rs -o name"), /^replicaset.apps\/stays-\w+\n$/);
     await k("delete rs -l app=stays --timeout=60s");
     await k("wait --for=delete pod -l app=stays --timeout=60s");
+  });
+
+  test("jobs and cron jobs: create, wait, from a cron job, suspend", async () => {
+    await k("create job once --image=exit-0");
+    await k("wait --for=condition=complete job/once --timeout=60s");
+    assert.match(await k("get job once"), /\nonce +Complete +1\/1 +/);
+    assert.match(await k("describe job once"), /Completed +.*job-controller +Job completed/);
+    await k("create cronjob tick --image=exit-0 --schedule=@yearly");
+    await k("create job now --from=cronjob/tick");
+    await k("wait --for=condition=complete job/now --timeout=60s");
+    await k("delete job once now --timeout=60s");
+    await k("delete cronjob tick");
+    assert.equal(await k("get jobs,pods -o name"), "");
+  });
+
+  test("stateful and daemon sets: rollout status, history, undo", async () => {
+    const spec = (kind: string, more: string): string => `
+apiVersion: apps/v1
+kind: ${kind}
+metadata: { name: set }
+spec:
+  selector: { matchLabels: { app: set } }
+  template: { metadata: { labels: { app: set } }, spec: { containers: [{ name: c, image: "one" }] } }
+${more}`;
+    await k("apply -f -", "{ apiVersion: v1, kind: Node, metadata: { name: node-1 } }");
+    await k("taint node node-1 node.kubernetes.io/not-ready:NoSchedule-");
+    for (const [kind, more] of [
+      ["StatefulSet", "  serviceName: set\n  replicas: 2\n"],
+      ["DaemonSet", ""],
+    ] as const) {
+      const name = `${kind.toLowerCase()}/set`;
+      const image = (): Promise<string> => k(`get ${name} -o jsonpath={.spec.template.spec.containers[0].image}`);
+      await k("apply -f -", spec(kind, more));
+      await k(`rollout status ${name} --timeout=60s`);
+      await k(`set image ${name} c=two`);
+      await k(`rollout status ${name} --timeout=60s`);
+      assert.match(await k(`rollout history ${name}`), /REVISION +CHANGE-CAUSE\n1 +<none>\n2 +<none>\n/);
+      assert.match(await k(`rollout history ${name} --revision=1`), /Image:\tone/);
+      await k(`rollout undo ${name}`);
+      await k(`rollout status ${name} --timeout=60s`);
+      assert.equal(await image(), "one");
+      assert.match(await k(`rollout history ${name}`), /\n2 +<none>\n3 +<none>\n/);
+      await k(`delete ${name} --cascade=foreground --timeout=60s`);
+    }
+    assert.equal(await k("get pods,controllerrevisions -o name"), "");
   });
 });

@@ -1,6 +1,7 @@
 import { deepCopy, timestamp } from "@boxship/api";
 import { keyOf } from "@boxship/client";
 import type { ControllerContext, ControllerDefinition, Reconcile } from "../contract.ts";
+import { nodeOf } from "../daemonset/daemon-pods.ts";
 import { conditionOf, isFinished, isTerminating, millisecondsOf } from "../shared/pods.ts";
 import { PODS, refOf } from "../shared/resources.ts";
 import { writeStatus } from "../shared/write-status.ts";
@@ -11,14 +12,16 @@ export interface FakeNodesOptions {
   readonly nodes?: readonly string[];
   /** Seconds from a pod's binding until it is ready. @default 1 */
   readonly startsAfter?: number;
+  /** Seconds from a pod's start until it ends, if it does. @default 5 */
+  readonly runsFor?: number;
 }
 
 /**
  * In place of a scheduler and of nodes: binds pods and writes their status as a kubelet does, and nothing runs. The
- * image says what becomes of a pod: `exit-0`, `exit-3` (ends so after five seconds), `never-ready`; all others run.
+ * image says what becomes of a pod: `exit-0`, `exit-3` (ends so after its time), `never-ready`; all others run.
  */
 export function fakeNodes(options: FakeNodesOptions = {}): ControllerDefinition {
-  const { nodes = ["node-1", "node-2", "node-3"], startsAfter = 1 } = options;
+  const { nodes = ["node-1", "node-2", "node-3"], startsAfter = 1, runsFor = 5 } = options;
   let turn = 0;
   return {
     name: "nodes",
@@ -31,8 +34,9 @@ export function fakeNodes(options: FakeNodesOptions = {}): ControllerDefinition 
         const pod = pods.get(key);
         if (pod === undefined || (pod.spec?.schedulingGates ?? []).length > 0) return;
         if (isTerminating(pod)) await end(context, pod);
-        else if ((pod.spec?.nodeName ?? "") === "") await bind(context, pod, nodes[turn++ % nodes.length] ?? "node-1");
-        else if (!isFinished(pod)) await go(context, pod, startsAfter);
+        else if ((pod.spec?.nodeName ?? "") === "")
+          await bind(context, pod, nodeOf(pod) || (nodes[turn++ % nodes.length] ?? ""));
+        else if (!isFinished(pod)) await go(context, pod, { startsAfter, runsFor });
       };
     },
   };
@@ -59,7 +63,11 @@ async function end({ client, clock }: ControllerContext, pod: Pod): Promise<void
   await client.delete(refOf(PODS, pod), { gracePeriodSeconds: 0 });
 }
 
-async function go({ client, clock, queue }: ControllerContext, pod: Pod, startsAfter: number): Promise<void> {
+async function go(
+  { client, clock, queue }: ControllerContext,
+  pod: Pod,
+  { startsAfter, runsFor }: Required<Omit<FakeNodesOptions, "nodes">>,
+): Promise<void> {
   const now = clock.now();
   const ref = refOf(PODS, pod);
   const bound = conditionOf(pod.status, "PodScheduled")?.lastTransitionTime ?? pod.metadata.creationTimestamp;
@@ -72,11 +80,11 @@ async function go({ client, clock, queue }: ControllerContext, pod: Pod, startsA
   }
   if (pod.status?.phase !== "Running") {
     await writeStatus(client, ref, pod, running(pod, image !== "never-ready", now));
-    if (exit !== null) queue.addAfter(keyOf(pod), 5000);
+    if (exit !== null) queue.addAfter(keyOf(pod), runsFor * 1000);
     return;
   }
   if (exit === null) return;
-  const over = millisecondsOf(pod.status.startTime) + 5000;
+  const over = millisecondsOf(pod.status.startTime) + runsFor * 1000;
   if (now < over) queue.addAfter(keyOf(pod), over - now);
   else await writeStatus(client, ref, pod, ended(pod, Number(exit[1]), now));
 }

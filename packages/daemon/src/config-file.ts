@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { errorMessage, InvalidArgument, systemCode } from "@boxship/base";
 import { parseRole } from "@boxship/docker-api";
@@ -14,6 +15,8 @@ export interface RegistryOptions {
   readonly insecure?: boolean;
   /** Nothing is pulled from it. */
   readonly blocked?: boolean;
+  /** PEM file with certificates that are trusted for it besides the machine's. */
+  readonly ca?: string;
 }
 
 /** A further socket, limited to a role. */
@@ -129,7 +132,7 @@ const mirror: Check = (value, at) => {
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) fail(at, "HOST[:PORT] or an http(s) address");
 };
 const registries: Check = (value, at) => {
-  map(fields({ mirrors: list(mirror), insecure: flag, blocked: flag }))(value, at);
+  map(fields({ mirrors: list(mirror), insecure: flag, blocked: flag, ca: absolutePath }))(value, at);
   for (const host of Object.keys(value as object)) {
     if (/\s|:\/\//.test(host)) fail(`${at}.${host}`, "named as in an image's name, HOST[:PORT]");
   }
@@ -171,6 +174,31 @@ export function readConfigFile(path: string | undefined): ConfigFile {
     throw new InvalidArgument(`cannot read the configuration file ${file}: ${errorMessage(error)}`, { cause: error });
   }
   return parseConfig(source, file);
+}
+
+/**
+ * The registries with their certificates instead of the names of the files.
+ *
+ * @throws InvalidArgument naming the file that cannot be read or has none
+ */
+export function withCertificates(
+  configured: Readonly<Record<string, RegistryOptions>>,
+): Readonly<Record<string, RegistryOptions>> {
+  const read = ([host, { ca: file, ...options }]: readonly [string, RegistryOptions]) =>
+    [host, file === undefined ? options : { ...options, ca: readCertificates(`registries.${host}.ca`, file) }] as const;
+  return Object.fromEntries(Object.entries(configured).map(read));
+}
+
+function readCertificates(at: string, file: string): string {
+  try {
+    const certificates = readFileSync(file, "utf8");
+    const pem = certificates.match(/-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs) ?? [];
+    // The constructor throws for what is none.
+    if (pem.map((each) => new X509Certificate(each)).length > 0) return certificates;
+  } catch (error) {
+    throw new InvalidArgument(`configuration: ${at} cannot be used: ${file}: ${errorMessage(error)}`, { cause: error });
+  }
+  return fail(at, `a file with PEM certificates, which ${file} is not`);
 }
 
 /** @throws InvalidArgument */

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { InvalidArgument } from "@boxship/base";
-import { parseConfig } from "./config-file.ts";
+import { parseConfig, withCertificates } from "./config-file.ts";
 import { parseDaemonOptions } from "./options.ts";
 
 test("defaults, and directories that follow the instance's name", () => {
@@ -50,10 +50,55 @@ test("what is not understood is refused by name", () => {
   }
 });
 
+test("every key is in the documentation", () => {
+  const text = readFileSync(join(import.meta.dirname, "../../../docs/configuration.md"), "utf8");
+  const keys = (source: string, at: string): string[] => {
+    try {
+      parseConfig(source, "f");
+      return [];
+    } catch (error) {
+      const known = /\(known: (.*)\)$/.exec((error as Error).message)?.[1]?.split(", ") ?? [];
+      assert.ok(known.length > 0, at);
+      return known;
+    }
+  };
+  const nested = ["registries.HOST", "registry", "cni", "cdi", "log", "sockets.NAME", "audit"];
+  for (const at of ["", ...nested]) {
+    const path = [...at.split(".").filter(Boolean), "nosuch"];
+    const source = JSON.stringify(path.reduceRight<unknown>((inner, name) => ({ [name]: inner }), 1));
+    for (const key of keys(source, at)) {
+      const full = at === "" ? key : `${at}.${key}`;
+      assert.ok(text.includes(`\`${full}`), full);
+    }
+  }
+});
+
+test("certificates of registries are read when the engine starts", () => {
+  const directory = mkdtempSync(join(tmpdir(), "boxship-config-"));
+  try {
+    const ca = join(directory, "ca.pem");
+    assert.throws(() => withCertificates({ "a.b": { ca } }), /registries\.a\.b\.ca cannot be used: .*ENOENT/);
+    writeFileSync(ca, "garbage");
+    assert.throws(() => withCertificates({ "a.b": { ca } }), /registries\.a\.b\.ca must be a file with PEM/);
+    writeFileSync(ca, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    assert.throws(() => withCertificates({ "a.b": { ca } }), /registries\.a\.b\.ca cannot be used/);
+    assert.deepEqual(withCertificates({ "a.b": { insecure: true } }), { "a.b": { insecure: true } });
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
 test("a value of the wrong type is refused by the name of its key, whichever it is", () => {
   const keys = [
     ...["root", "group", "logLevel", "defaultRuntime", "policy"],
-    ...["runtimes.r", "registries.h.mirrors", "registries.h.insecure", "registries.h.blocked", "registry.listen"],
+    ...[
+      "runtimes.r",
+      "registries.h.mirrors",
+      "registries.h.insecure",
+      "registries.h.blocked",
+      "registries.h.ca",
+      "registry.listen",
+    ],
     ...["addressPools", "cni.configurations", "cni.plugins", "cdi.directories"],
     ...["sockets.s.role", "sockets.s.label", "sockets.s.mounts", "sockets.s.images", "sockets.s.path"],
     ...["audit.path", "audit.maxSize", "audit.maxFiles", "log.maxSize", "log.maxFile", "log.journalSocket"],

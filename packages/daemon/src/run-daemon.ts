@@ -18,6 +18,7 @@ import { adoptOrphans, capabilitySets, IdleMemory, type IdMaps } from "@boxship/
 import { spdxDocument, takeInventory } from "@boxship/scan";
 import { AuditLog } from "./audit-log.ts";
 import { restartCluster } from "./cluster/restart-cluster.ts";
+import { withCertificates } from "./config-file.ts";
 import { claim, makeDirectory } from "./directories.ts";
 import { listenUnix } from "./listen-unix.ts";
 import { type DaemonOptions, parseDaemonOptions } from "./options.ts";
@@ -247,7 +248,7 @@ function engineOptions(options: DaemonOptions, logger: Logger): EngineOptions {
     logger,
     ...(defaultRuntime === undefined ? {} : { defaultRuntime }),
     ...(runtimes === undefined ? {} : { runtimes }),
-    ...(registries === undefined ? {} : { registries }),
+    ...(registries === undefined ? {} : { registries: withCertificates(registries) }),
     ...(policy === undefined ? {} : { policy }),
     ...(addressPools === undefined ? {} : { addressPools }),
     ...(cni === undefined ? {} : { cni }),

@@ -17,7 +17,16 @@ export interface EngineOptions {
   readonly runtimes?: Readonly<Record<string, string>>;
   /** By registry host. */
   readonly registries?: Readonly<
-    Record<string, { readonly mirrors?: readonly string[]; readonly insecure?: boolean; readonly blocked?: boolean }>
+    Record<
+      string,
+      {
+        readonly mirrors?: readonly string[];
+        readonly insecure?: boolean;
+        readonly blocked?: boolean;
+        /** PEM certificates that are trusted besides the machine's. */
+        readonly ca?: string;
+      }
+    >
   >;
   /**
    * File that says which images may be pulled, in the format of containers-policy.json(5).

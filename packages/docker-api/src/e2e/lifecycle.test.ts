@@ -61,6 +61,11 @@ describe("the life of a container through the docker command line", { timeout: 2
       );
       await docker.ok(["start", name]);
       assert.equal(await state(docker, name, "{{.State.Status}}"), "running");
+      const ended = await state(docker, name, "{{.State.FinishedAt}}");
+      assert.doesNotMatch(ended, /^0001/);
+      await docker.ok(["pause", name]);
+      await docker.ok(["unpause", name]);
+      assert.equal(await state(docker, name, "{{.State.FinishedAt}}"), ended);
       await docker.ok(["restart", "-t", "1", name]);
       const waiting = docker.ok(["wait", name]);
       await delay(300);

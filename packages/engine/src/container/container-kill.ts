@@ -69,6 +69,5 @@ export async function sendSignal(context: EngineContext, record: ContainerRecord
   await context.runtime.kill(record.id, signal);
   if (record.state.status !== "paused") return;
   await context.runtime.resume(record.id);
-  const { pid, startedAt } = record.state;
-  await context.containers.note({ ...record, state: { status: "running", pid, startedAt } });
+  await context.containers.note({ ...record, state: { ...record.state, status: "running" } });
 }

@@ -15,8 +15,7 @@ export async function pauseContainer(context: EngineContext, ref: string): Promi
     if (record.state.status === "restarting") throw conflict(record, "restarting, wait until the container is running");
     if (record.state.status !== "running") throw conflict(record, "not running");
     await context.runtime.pause(id);
-    const { pid, startedAt } = record.state;
-    await context.containers.save({ ...record, state: { status: "paused", pid, startedAt } });
+    await context.containers.save({ ...record, state: { ...record.state, status: "paused" } });
     context.events.publish("container", "pause", id, eventAttributes(record));
   });
 }
@@ -28,8 +27,7 @@ export async function unpauseContainer(context: EngineContext, ref: string): Pro
     const record = context.containers.resolve(id);
     if (record.state.status !== "paused") throw conflict(record, "not paused");
     await context.runtime.resume(id);
-    const { pid, startedAt } = record.state;
-    await context.containers.save({ ...record, state: { status: "running", pid, startedAt } });
+    await context.containers.save({ ...record, state: { ...record.state, status: "running" } });
     context.events.publish("container", "unpause", id, eventAttributes(record));
   });
 }

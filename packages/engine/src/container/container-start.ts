@@ -18,7 +18,7 @@ import type { ContainerRecord } from "./record.ts";
 import { joinNetworks } from "./start-network.ts";
 import { prepareRootfs } from "./start-rootfs.ts";
 import { buildContainerSpec } from "./start-spec.ts";
-import { isAlive, transition } from "./state.ts";
+import { type ContainerState, isAlive, transition } from "./state.ts";
 
 /** Starts a container. @returns false when it was running already */
 export async function startContainer(context: EngineContext, ref: string, from?: CheckpointRef): Promise<boolean> {
@@ -132,7 +132,12 @@ async function launch(
     ...withoutEdit(record),
     endpoints: network.endpoints,
     ports: network.ports,
-    state: transition(record.name, record.state, { status: "running", pid, startedAt }),
+    state: transition(record.name, record.state, {
+      status: "running",
+      pid,
+      startedAt,
+      ...finishedBefore(record.state),
+    }),
   };
   // Durable first: an exit that comes right after the start finds a running record.
   await containers.save(started);
@@ -142,6 +147,10 @@ async function launch(
   if (restoreFrom === undefined) await runtime.start(id);
   if (limits.kept && limits.maxSize > 0) live.logRotation = startLogRotation(context, id, limits);
   return started;
+}
+
+function finishedBefore(state: ContainerState): { readonly finishedAt?: number } {
+  return "finishedAt" in state && state.finishedAt !== undefined ? { finishedAt: state.finishedAt } : {};
 }
 
 /** Far more than is written between two looks at a log. */

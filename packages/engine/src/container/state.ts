@@ -17,12 +17,20 @@ import { FailedPrecondition } from "@boxship/base";
  */
 export type ContainerState =
   | { readonly status: "created"; readonly error?: string; readonly exitCode: number }
-  | { readonly status: "running"; readonly pid: number; readonly startedAt: number }
-  | { readonly status: "paused"; readonly pid: number; readonly startedAt: number }
+  | ({ readonly status: "running" } & Alive)
+  | ({ readonly status: "paused" } & Alive)
   | ({ readonly status: "restarting" } & Ended)
   | ({ readonly status: "exited" } & Ended)
   | ({ readonly status: "removing" } & Partial<Ended>)
   | ({ readonly status: "dead" } & Partial<Ended>);
+
+/** A run that goes on. Times are milliseconds since the epoch. */
+export interface Alive {
+  readonly pid: number;
+  readonly startedAt: number;
+  /** The end of the run before. */
+  readonly finishedAt?: number;
+}
 
 /** How the last run ended. Times are milliseconds since the epoch. */
 export interface Ended {

@@ -143,7 +143,7 @@ export function connectionError(host: string, failure: NetworkFailure, reference
 
 function connectionRemedy(host: string, code: string): string {
   if (/CERT|SELF_SIGNED|ISSUER|ALTNAME/.test(code)) {
-    return `add the certificate of ${host} to its "ca" under registries, or mark it "insecure" for tests`;
+    return `name a file with the certificate of its authority as "ca" of ${host} under registries, add it to this machine's certificates, or mark the registry "insecure" for tests`;
   }
   if (/SSL|EPROTO|TLS/.test(code)) {
     return `${host} does not speak TLS as expected; if it is plain HTTP, mark it "insecure" under registries`;

@@ -240,13 +240,23 @@ function sendFile({ path, start, end, onRead }: FileContent, outgoing: http.Clie
 
 function trust(tls: TlsOptions): https.AgentOptions {
   if (tls.verify === false) return { rejectUnauthorized: false };
-  return tls.ca === undefined ? {} : { ca: [...systemCertificates(), tls.ca] };
+  const certificates = trustMachine();
+  return tls.ca === undefined ? {} : { ca: [...certificates, tls.ca] };
 }
 
-function systemCertificates(): readonly string[] {
-  // Loading the tls module is only paid for by those who configure a certificate.
+let trusted: readonly string[] | undefined;
+
+/**
+ * What the machine's administrator trusts counts besides what Node brings along, as for any other program. Once in a
+ * thread: it takes some 30 ms.
+ */
+function trustMachine(): readonly string[] {
+  if (trusted !== undefined) return trusted;
   const tls = process.getBuiltinModule("node:tls");
-  return tls.getCACertificates("default");
+  trusted = [...new Set([...tls.getCACertificates("default"), ...tls.getCACertificates("system")])];
+  // A list of its own would be parsed for each connection, this one is parsed once.
+  tls.setDefaultCACertificates(trusted);
+  return trusted;
 }
 
 class StaleConnection extends NetworkFailure {}

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { promisify } from "node:util";
 import { InvalidArgument, serveLoopback, Unavailable } from "@boxship/base";
 import { startRegistry, type TestRegistry } from "@boxship/testkit";
 import { parseReference } from "../reference.ts";
@@ -52,11 +53,23 @@ test("a certificate is verified where the registry is not insecure", async () =>
   const error = await ask({ [registry.host]: { insecure: false } });
   assert.ok(error instanceof Unavailable);
   assert.match(error.message, /cannot be reached: .*certificate/);
-  assert.match(error.remedy ?? "", /add the certificate of .* to its "ca"/);
+  assert.match(error.remedy ?? "", /as "ca" of 127\.0\.0\.1:\d+ under registries/);
 });
 
 test("a configured certificate is trusted", async () => {
   assert.match(String(await ask({ [registry.host]: { insecure: false, ca } })), /manifest unknown/);
+});
+
+test("what the machine trusts is trusted", async () => {
+  const code = `
+    import { createRegistryClient, parseReference } from "@boxship/oci";
+    await using client = createRegistryClient({ registries: { "${registry.host}": { insecure: false } } });
+    await client.manifest(parseReference("${registry.host}/app:v1")).catch((error) => console.log(error.message));`;
+  const { NODE_EXTRA_CA_CERTS: _, ...others } = process.env;
+  const env = { ...others, SSL_CERT_FILE: join(directory, "cert.pem") };
+  const flags = ["--disable-warning=ExperimentalWarning", "--input-type=module", "-e", code];
+  const { stdout } = await promisify(execFile)(process.execPath, flags, { env, cwd: import.meta.dirname });
+  assert.match(stdout, /manifest unknown/);
 });
 
 test("a registry without TLS is not spoken to unless it is insecure", async () => {

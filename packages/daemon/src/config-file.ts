@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { errorMessage, InvalidArgument, systemCode } from "@boxship/base";
 import { parseRole } from "@boxship/docker-api";
+import { STORAGE_DRIVERS, type StorageDriver } from "@boxship/storage";
 import { load } from "js-yaml";
 import { loopbackAddress } from "./registry.ts";
 
@@ -62,6 +63,8 @@ export interface ConfigFile {
    * `/etc/subgid` are the containers' ids.
    */
   readonly usernsRemap?: string;
+  /** What mounts the file systems of containers: `overlay2` or `fuse-overlayfs`. */
+  readonly storageDriver?: StorageDriver;
   /** Where device specifications (CDI) are looked for. */
   readonly cdi?: { readonly directories?: readonly string[] };
   /** Further sockets by name. */
@@ -101,6 +104,9 @@ const flag: Check = (value, at) => {
 };
 const count: Check = (value, at) => {
   if (typeof value !== "number" || !Number.isInteger(value) || value < 1) fail(at, "a whole number above 0");
+};
+const storageDriver: Check = (value, at) => {
+  if (!STORAGE_DRIVERS.some((known) => known === value)) fail(at, STORAGE_DRIVERS.join(" or "));
 };
 const list =
   (item: Check): Check =>
@@ -150,6 +156,7 @@ const checkFile = fields({
   addressPools: list(fields({ base: text, size: count })),
   cni: fields({ configurations: absolutePath, plugins: list(absolutePath) }),
   usernsRemap: text,
+  storageDriver,
   cdi: fields({ directories: list(absolutePath) }),
   log: fields({ maxSize: size, maxFile: count, journalSocket: absolutePath }),
   sockets: map(

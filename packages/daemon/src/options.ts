@@ -7,6 +7,7 @@ import {
   instanceDirectories,
   isInstanceName,
 } from "@boxship/base/instance-directories";
+import { STORAGE_DRIVERS, type StorageDriver } from "@boxship/storage";
 import { type ConfigFile, readConfigFile } from "./config-file.ts";
 
 /** Everything a daemon is started with; flags over environment over file. */
@@ -62,6 +63,7 @@ export function parseDaemonOptions(argv: readonly string[], env: NodeJS.ProcessE
   const defaults = instanceDirectories(name, { env });
   const group = pick(flags.group, "BOXSHIP_GROUP") ?? config.group;
   const usernsRemap = pick(flags["userns-remap"], "BOXSHIP_USERNS_REMAP") ?? config.usernsRemap;
+  const storageDriver = pick(flags["storage-driver"], "BOXSHIP_STORAGE_DRIVER");
   return {
     ...config,
     name,
@@ -73,7 +75,14 @@ export function parseDaemonOptions(argv: readonly string[], env: NodeJS.ProcessE
     reset: flags.reset === true,
     ...(group === undefined ? {} : { group }),
     ...(usernsRemap === undefined ? {} : { usernsRemap }),
+    ...(storageDriver === undefined ? {} : { storageDriver: storageDriverOf(storageDriver) }),
   };
+}
+
+function storageDriverOf(name: string): StorageDriver {
+  const driver = STORAGE_DRIVERS.find((known) => known === name);
+  if (driver !== undefined) return driver;
+  throw new InvalidArgument(`invalid storage driver "${name}"`, { remedy: `choose ${STORAGE_DRIVERS.join(" or ")}` });
 }
 
 function parseFlags(argv: readonly string[]) {
@@ -91,6 +100,7 @@ function parseFlags(argv: readonly string[]) {
         config: { type: "string" },
         "rootless-network": { type: "string" },
         "userns-remap": { type: "string" },
+        "storage-driver": { type: "string" },
         "inside-rootless": { type: "boolean" },
         reset: { type: "boolean" },
       },

@@ -239,7 +239,20 @@ function remapOf({ usernsRemap, insideRootless }: DaemonOptions): IdMaps | undef
 
 function engineOptions(options: DaemonOptions, logger: Logger): EngineOptions {
   const remap = remapOf(options);
-  const { root, runDir, name, defaultRuntime, runtimes, registries, policy, addressPools, cni, cdi, log } = options;
+  const {
+    root,
+    runDir,
+    name,
+    defaultRuntime,
+    runtimes,
+    registries,
+    policy,
+    addressPools,
+    cni,
+    cdi,
+    log,
+    storageDriver,
+  } = options;
   return {
     root,
     runDir,
@@ -254,6 +267,7 @@ function engineOptions(options: DaemonOptions, logger: Logger): EngineOptions {
     ...(cni === undefined ? {} : { cni }),
     ...(cdi?.directories === undefined ? {} : { cdiDirectories: cdi.directories }),
     ...(log === undefined ? {} : { log }),
+    ...(storageDriver === undefined ? {} : { storageDriver }),
     ...(remap === undefined ? {} : { remap }),
   };
 }

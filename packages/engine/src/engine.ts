@@ -212,10 +212,12 @@ async function openImages(
   owned: AsyncDisposableStack,
   remap: Remap | undefined,
 ): Promise<readonly [Snapshotter, Images]> {
-  const { root, logger, confined } = options;
+  const { root, logger, confined, storageDriver: driver = "overlay2" } = options;
   const copies = confined !== undefined;
   const mapping = remap === undefined ? {} : { mapping: { userNamespace: remap.filesPath, root: remap.root } };
-  const snapshotter = owned.use(await Snapshotter.open({ root: join(root, "snapshots"), logger, copies, ...mapping }));
+  const snapshotter = owned.use(
+    await Snapshotter.open({ root: join(root, "snapshots"), logger, copies, driver, ...mapping }),
+  );
   return [snapshotter, owned.use(await Images.open(options, snapshotter))];
 }
 

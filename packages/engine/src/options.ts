@@ -1,6 +1,7 @@
 import type { Clock, Logger } from "@boxship/base";
 import type { IdMaps } from "@boxship/kernel";
 import type { OutsidePorts } from "@boxship/network";
+import type { StorageDriver } from "@boxship/storage";
 
 export interface EngineOptions {
   /** Durable state. */
@@ -47,6 +48,8 @@ export interface EngineOptions {
   readonly addressPools?: readonly { readonly base: string; readonly size: number }[];
   /** Where networks with the driver `cni` have their configurations and plugins. @default the places that are usual */
   readonly cni?: { readonly configurations?: string; readonly plugins?: readonly string[] };
+  /** What mounts the file systems of containers. @default overlay2 */
+  readonly storageDriver?: StorageDriver;
   /** The ids of the user namespace that containers are in. @default they are in the machine's */
   readonly remap?: IdMaps;
   /** Where device specifications (CDI) are. @default "/etc/cdi" and "/var/run/cdi" */

@@ -45,10 +45,15 @@ export function makeWhiteout(directory: Descriptor, name: SystemPath): void {
   }
 }
 
+const OPAQUE_MARKS = ["trusted.overlay.opaque", "user.overlay.opaque", "user.fuseoverlayfs.opaque"];
+
 /** Whether a directory hides what lies below it. */
 export function isOpaque(directory: Fd): boolean {
-  return ["trusted", "user"].some((space) => fgetxattr(directory, `${space}.overlay.opaque`)?.toString() === "y");
+  return OPAQUE_MARKS.some((mark) => fgetxattr(directory, mark)?.toString() === "y");
 }
+
+/** Files by which fuse-overlayfs marks an opaque directory in addition, and which it does not show. */
+export const FUSE_OPAQUE_FILES: ReadonlySet<string> = new Set([".wh..wh..opq", ".wh..opq"]);
 
 /** Where a name is found. */
 export interface Found {

@@ -3,6 +3,7 @@ export { parseLimit } from "./image/filesystem-image.ts";
 export type { ContainerMount } from "./mount/container-mount.ts";
 export { mountTarget, openMountTarget } from "./mount/mount-target.ts";
 export type { SnapshotMapping } from "./overlay/mapped-tree.ts";
+export { STORAGE_DRIVERS, type StorageDriver } from "./overlay/overlay-mount.ts";
 export { Snapshotter, type SnapshotterOptions } from "./overlay/snapshotter.ts";
 export { endStorageWorkers, measureTree, mountIntoContainer, unmountFromContainer } from "./storage-pool.ts";
 export { emptyDirectoryAway, removeTreeAway } from "./tree/empty-directory.ts";

@@ -25,6 +25,8 @@ export interface RootlessUserOptions {
   readonly subordinateIds?: boolean;
   /** Whether the user may open `/dev/net/tun`, as udev lets everybody. @default true */
   readonly tun?: boolean;
+  /** Whether the user may open `/dev/fuse`, likewise. @default true */
+  readonly fuse?: boolean;
   /** Whether the user is given a control group. @default false */
   readonly delegate?: boolean;
   /** @default the system's */
@@ -46,11 +48,12 @@ if [ -n "$group" ]; then
 fi
 for file in passwd group subuid subgid; do mount --bind "$directory/etc/$file" "/etc/$file"; done
 [ ! -e "$directory/dev/tun" ] || mount --bind "$directory/dev/tun" /dev/net/tun
+[ ! -e "$directory/dev/fuse" ] || [ ! -e /dev/fuse ] || mount --bind "$directory/dev/fuse" /dev/fuse
 mount --bind "$checkout" "$directory/checkout"
 exec setpriv --reuid "$id" --regid "$id" --clear-groups --inh-caps=-all env -i "$@"`;
 
-async function makeTun(path: string): Promise<void> {
-  const { status, stderr } = await runProgram(["mknod", "-m", "666", path, "c", "10", "200"]);
+async function makeDevice(path: string, minor: string): Promise<void> {
+  const { status, stderr } = await runProgram(["mknod", "-m", "666", path, "c", "10", minor]);
   if (status !== 0) throw new Error(`cannot make ${path}: ${stderr}`);
 }
 
@@ -73,7 +76,8 @@ export async function rootlessUser(options: RootlessUserOptions = {}): Promise<R
   add("group", `${name}:x:${uid}:`);
   const range = options.subordinateIds === false ? "" : `${name}:${FIRST_SUBORDINATE}:65536`;
   for (const file of ["subuid", "subgid"]) writeFileSync(directory.join("etc", file), `${range}\n`);
-  if (options.tun !== false) await makeTun(directory.join("dev", "tun"));
+  if (options.tun !== false) await makeDevice(directory.join("dev", "tun"), "200");
+  if (options.fuse !== false) await makeDevice(directory.join("dev", "fuse"), "229");
   const group = options.delegate === true ? delegatedGroup(name, uid) : undefined;
   const shown = (text: string) => text.replaceAll(repositoryRoot, directory.join("checkout"));
   const environment = [

@@ -17,6 +17,7 @@ export const command = defineCommand({
     "log-level": text("Least severe messages that are logged", { choices: ["debug", "info", "warn", "error"] }),
     name: text("Instance of the engine"),
     root: text("Durable state of the instance"),
+    "storage-driver": text("What mounts the file systems of containers: overlay2 or fuse-overlayfs"),
     "userns-remap": text("User namespace of containers: default, USER or USER:GROUP"),
     "rootless-network": text("What connects an engine without root with the outside", {
       choices: ["auto", "pasta", "slirp4netns", "none"],
@@ -59,7 +60,7 @@ function replaceByDaemon(
     env: context.env,
   });
   const own = changed.has("run-dir") ? { ...instance, runDir: flags["run-dir"] ?? instance.runDir } : instance;
-  const more = ["config", "group", "log-level", "rootless-network", "userns-remap"].flatMap((flag) =>
+  const more = ["config", "group", "log-level", "rootless-network", "storage-driver", "userns-remap"].flatMap((flag) =>
     changed.has(flag) ? [`--${flag}`, flags[flag] ?? ""] : [],
   );
   const [file, ...args] = daemonCommand();

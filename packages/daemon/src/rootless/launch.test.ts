@@ -117,7 +117,7 @@ describe("what a machine may lack", () => {
     for (const part of ["lower", "upper", "work"]) mkdirSync(layers.join(part));
     const [lower, upper, work] = ["lower", "upper", "work"].map((part) => layers.join(part));
     const data = `lowerdir=${lower},upperdir=${upper},workdir=${work}`;
-    const text = await failure({}, [], async ({ home, uid }) => {
+    const text = await failure({ fuse: false }, [], async ({ home, uid }) => {
       const mounted = await runProgram(["mount", "-t", "overlay", "-o", data, "over", home]);
       assert.equal(mounted.status, 0, mounted.stderr);
       chownSync(home, uid, uid);

@@ -30,7 +30,7 @@ export async function containerView(
     sandboxId: alive ? id : "",
     sandboxPath: alive ? sandboxPath(context, id) : "",
     ...(health === undefined ? {} : { health }),
-    graph: { name: "overlay2", data: graphData(context, id) },
+    graph: { name: context.snapshotter.driver, data: graphData(context, id) },
     ...(size ? { size: await sizes(context, record) } : {}),
   };
 }

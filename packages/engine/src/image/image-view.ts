@@ -25,7 +25,7 @@ export function imageView(context: EngineContext, record: ImageRecord): ImageVie
     history: imageHistory(context, record),
     containers,
     lastTagged: record.added,
-    graph: { name: "overlay2", data: graphData(context, record) },
+    graph: { name: context.snapshotter.driver, data: graphData(context, record) },
   };
 }
 

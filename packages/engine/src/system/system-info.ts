@@ -23,7 +23,7 @@ export async function engineInfo(context: EngineContext): Promise<EngineInfo> {
     version: VERSION,
     containers: { total: records.length, running, paused, stopped: records.length - alive },
     images: images.count(),
-    storageDriver: "overlay2",
+    storageDriver: context.snapshotter.driver,
     storageStatus: [["Backing Filesystem", context.snapshotter.filesystem]],
     runtimes: runtime.info.runtimes.filter(({ usable }) => usable),
     defaultRuntime: runtime.info.default,

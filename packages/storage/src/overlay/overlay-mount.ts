@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync, statfsSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { basename, join } from "node:path";
-import { errorMessage, ResourceExhausted, systemCode, Unsupported } from "@boxship/base/errors";
+import { BoxshipError, errorMessage, ResourceExhausted, systemCode, Unsupported } from "@boxship/base/errors";
 import {
   CurrentDirectory,
   descriptorPath,
@@ -15,6 +15,7 @@ import {
   overlayXattrSpace,
 } from "@boxship/kernel";
 import type { MountContainerOptions } from "../contract.ts";
+import { mountFuseOverlay } from "./fuse-overlay.ts";
 
 export interface OverlayMount {
   /** Topmost first; at least one. */
@@ -25,8 +26,12 @@ export interface OverlayMount {
   readonly options: MountContainerOptions;
 }
 
-/** How overlays are mounted: option by option (Linux 6.7), or as one page of options. */
-export type OverlayMethod = "descriptors" | "data";
+/** How overlays are mounted: by the kernel, option by option (Linux 6.7) or as one page of options, or by fuse-overlayfs. */
+export type OverlayMethod = "descriptors" | "data" | "fuse";
+
+/** What mounts overlays, in Docker's words. `overlay2` is the kernel, and fuse-overlayfs where it does not let a user. */
+export const STORAGE_DRIVERS = ["overlay2", "fuse-overlayfs"] as const;
+export type StorageDriver = (typeof STORAGE_DRIVERS)[number];
 
 /** The kernel's limit, OVL_MAX_STACK. */
 const MOST_LAYERS = 500;
@@ -55,7 +60,8 @@ function fixedOptions(): readonly PlainOption[] {
 export function mountOverlay(method: OverlayMethod, request: OverlayMount): void {
   const { lowers } = request;
   if (lowers.length > MOST_LAYERS) throw tooMany(lowers.length, MOST_LAYERS);
-  if (method === "descriptors") mountByOptions(request);
+  if (method === "fuse") mountFuseOverlay(request);
+  else if (method === "descriptors") mountByOptions(request);
   else mountByData(request);
 }
 
@@ -102,10 +108,9 @@ function mountByData({ lowers, upper, work, target, options }: OverlayMount): vo
 /**
  * Finds out how overlays can be mounted on the file system of `root`, by mounting one.
  *
- * @param plain the same directory where files can be made, if that is another place
  * @throws Unsupported when they cannot be
  */
-export function probeOverlay(root: string, plain = root): OverlayMethod {
+export function probeOverlay(root: string, { plain = root, driver = "overlay2" }: ProbeOptions = {}): OverlayMethod {
   const made = mkdtempSync(join(plain, "probe-"));
   const directory = join(root, basename(made));
   try {
@@ -118,10 +123,15 @@ export function probeOverlay(root: string, plain = root): OverlayMethod {
       target: target as string,
     };
     const failures: unknown[] = [];
-    for (const method of ["descriptors", "data"] as const) {
+    for (const method of methodsOf(driver)) {
       try {
         mountOverlay(method, { ...request, options: {} });
-        detachMount(request.target);
+        try {
+          // Where a program serves it only this tells that it does.
+          readdirSync(request.target);
+        } finally {
+          detachMount(request.target);
+        }
         return method;
       } catch (error) {
         failures.push(error);
@@ -133,18 +143,32 @@ export function probeOverlay(root: string, plain = root): OverlayMethod {
   }
 }
 
+function methodsOf(driver: StorageDriver): readonly OverlayMethod[] {
+  if (driver === "fuse-overlayfs") return ["fuse"];
+  return overlayXattrSpace() === "user" ? ["descriptors", "data", "fuse"] : ["descriptors", "data"];
+}
+
+export interface ProbeOptions {
+  /** The same directory where files can be made. @default the directory itself */
+  readonly plain?: string;
+  /** @default overlay2 */
+  readonly driver?: StorageDriver;
+}
+
 function unsupported(root: string, failures: readonly unknown[]): Unsupported {
-  const [first] = failures;
+  // What fuse-overlayfs says after the kernel is of no use where it is not meant to be there.
+  const [first, second = first] = failures;
   const type = filesystemType(root);
   const user = overlayXattrSpace() === "user";
   const remedies: Readonly<Record<string, string>> = {
     EPERM: user
-      ? "Linux 5.11 and later let users mount overlays; fuse-overlayfs is not used: start the engine as root"
+      ? "Linux 5.11 and later let users mount overlays; elsewhere install fuse-overlayfs, or start the engine as root"
       : "run as root; inside a container it needs to be privileged",
     ENODEV: "load the kernel's overlay module: modprobe overlay",
   };
+  const own = first instanceof BoxshipError ? first.remedy : undefined;
   const remedy =
-    remedies[systemCode(failures.at(-1)) ?? ""] ?? "use --root with a directory on ext4, xfs, btrfs or tmpfs";
+    own ?? remedies[systemCode(second) ?? ""] ?? "use --root with a directory on ext4, xfs, btrfs or tmpfs";
   return new Unsupported(`overlay file systems cannot be mounted on ${root} (${type}): ${errorMessage(first)}`, {
     cause: first,
     subject: { kind: "filesystem", name: root },

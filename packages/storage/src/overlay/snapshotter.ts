@@ -28,7 +28,14 @@ import { explainDiskError } from "../tree/disk-error.ts";
 import { OverlayStage } from "./layer-stage.ts";
 import { LayerTable } from "./layer-table.ts";
 import { MappedTree, type SnapshotMapping } from "./mapped-tree.ts";
-import { filesystemType, mountOverlay, type OverlayMethod, type OverlayMount, probeOverlay } from "./overlay-mount.ts";
+import {
+  filesystemType,
+  mountOverlay,
+  type OverlayMethod,
+  type OverlayMount,
+  probeOverlay,
+  type StorageDriver,
+} from "./overlay-mount.ts";
 import { holdDirectories, PlainTrees } from "./plain-trees.ts";
 import {
   type ContainerRecord,
@@ -52,6 +59,8 @@ export interface SnapshotterOptions {
   readonly mapping?: SnapshotMapping;
   /** Put file systems together by copying: nothing can be mounted. Only temporary containers then. @default false */
   readonly copies?: boolean;
+  /** @default overlay2 */
+  readonly driver?: StorageDriver;
 }
 
 interface Container extends ContainerRecord {
@@ -144,7 +153,7 @@ export class Snapshotter implements SnapshotStore {
     const snapshotter = new Snapshotter(
       options,
       places,
-      options.copies === true ? undefined : probeOverlay(places.stages),
+      options.copies === true ? undefined : probeOverlay(places.stages, { driver: options.driver ?? "overlay2" }),
     );
     snapshotter.#trash.empty();
     await snapshotter.#openWritableLayers();
@@ -166,7 +175,7 @@ export class Snapshotter implements SnapshotStore {
   #openMapping(root: string, mapping: SnapshotMapping): void {
     const mapped = new MappedTree(root, mapping);
     for (const place of [root, this.#places.containers]) mapped.openWay(place);
-    probeOverlay(mapped.pathOf(this.#places.stages), this.#places.stages);
+    probeOverlay(mapped.pathOf(this.#places.stages), { plain: this.#places.stages });
     this.#mapped = mapped;
   }
 
@@ -181,6 +190,11 @@ export class Snapshotter implements SnapshotStore {
     await this.#trash.close();
     this.#mapped?.[Symbol.dispose]();
     this.#mapped = undefined;
+  }
+
+  /** What mounts the file systems of containers. */
+  get driver(): StorageDriver {
+    return this.#method === "fuse" ? "fuse-overlayfs" : "overlay2";
   }
 
   has(chainId: string): boolean {

@@ -7,6 +7,7 @@ import {
   type Fd,
   type FileStatus,
   FileType,
+  FUSE_OPAQUE_FILES,
   isOpaque,
   isWhiteout,
   lookUp,
@@ -57,6 +58,7 @@ function compareDirectory(comparison: Comparison): void {
   const { changes, path, directory, below, opaque } = comparison;
   const names = readdirSync(descriptorPath(directory), { encoding: "latin1" as "utf8" }) as ByteString[];
   for (const name of names) {
+    if (FUSE_OPAQUE_FILES.has(name)) continue;
     try {
       compareEntry(comparison, name);
     } catch (error) {

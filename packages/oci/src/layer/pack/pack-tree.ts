@@ -5,6 +5,7 @@ import {
   type Fd,
   type FileStatus,
   FileType,
+  FUSE_OPAQUE_FILES,
   fgetxattr,
   flistxattr,
   fstat,
@@ -81,7 +82,10 @@ export class TreePacker {
    * @param prefix put before each name: empty, or with a slash at its end
    */
   *content(directory: Fd, prefix: ByteString): Generator<Buffer> {
-    for (const name of sortedNames(directory)) yield* this.#member(directory, name, prefix);
+    for (const name of sortedNames(directory)) {
+      if (this.#options.whiteouts === true && FUSE_OPAQUE_FILES.has(name)) continue;
+      yield* this.#member(directory, name, prefix);
+    }
   }
 
   /** Writes the entry of an open directory itself, under a name. */
@@ -241,6 +245,8 @@ export class TreePacker {
   }
 }
 
+const OVERLAYS = ["trusted.overlay.", "user.overlay.", "user.fuseoverlayfs."];
+
 function sortedNames(directory: Fd): ByteString[] {
   const names = readdirSync(descriptorPath(directory), { encoding: "latin1" as "utf8" });
   return (names as ByteString[]).sort();
@@ -256,8 +262,7 @@ function attributes(
 ): ReadonlyMap<ByteString, Buffer> | undefined {
   let found: Map<ByteString, Buffer> | undefined;
   for (const name of names) {
-    if (name === "security.selinux" || name.startsWith("trusted.overlay.") || name.startsWith("user.overlay."))
-      continue;
+    if (name === "security.selinux" || OVERLAYS.some((space) => name.startsWith(space))) continue;
     const value = read(name);
     if (value === undefined) continue;
     found ??= new Map();

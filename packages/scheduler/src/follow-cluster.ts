@@ -16,6 +16,10 @@ export interface FollowOptions {
   readonly pods: Informer<KubeObject>;
   readonly nodes: Informer<KubeObject>;
   readonly namespaces: Informer<KubeObject>;
+  readonly claims: Informer<KubeObject>;
+  readonly volumes: Informer<KubeObject>;
+  readonly classes: Informer<KubeObject>;
+  readonly drivers: Informer<KubeObject>;
 }
 
 /** Keeps the scheduler's picture of the cluster, and its queue, as the server's objects are. */
@@ -38,6 +42,7 @@ export function followCluster(options: FollowOptions): Disposable {
       deleted: ({ metadata: { name = "" } }) => cluster.removeNode(name),
     }),
   );
+  followVolumes(options, stack);
   stack.use(
     pods.handle({
       added: (pod) => takePod(podInfoOf(pod), options),
@@ -46,6 +51,41 @@ export function followCluster(options: FollowOptions): Disposable {
     }),
   );
   return stack;
+}
+
+function followVolumes({ cluster, queue, ...informers }: FollowOptions, stack: DisposableStack): void {
+  const state = cluster.volumes;
+  const follow = (
+    informer: Informer<KubeObject>,
+    set: (object: KubeObject) => void,
+    remove: (object: KubeObject) => void,
+  ): void => {
+    const changed = (change: (object: KubeObject) => void) => (object: KubeObject) => {
+      change(object);
+      queue.changed({ kind: "volumes" });
+    };
+    stack.use(informer.handle({ added: changed(set), updated: changed(set), deleted: changed(remove) }));
+  };
+  follow(
+    informers.claims,
+    (claim) => state.setClaim(claim),
+    (claim) => state.removeClaim(claim),
+  );
+  follow(
+    informers.volumes,
+    (volume) => state.setVolume(volume),
+    (volume) => state.removeVolume(volume),
+  );
+  follow(
+    informers.classes,
+    (one) => state.setClass(one),
+    (one) => state.removeClass(one),
+  );
+  follow(
+    informers.drivers,
+    (one) => state.setDrivers(one),
+    (one) => state.removeDrivers(one),
+  );
 }
 
 const isEqual = (left: unknown, right: unknown): boolean => JSON.stringify(left) === JSON.stringify(right);

@@ -1,4 +1,3 @@
-import type { KubeObject } from "@boxship/api";
 import type { ClusterState } from "./cluster/cluster-state.ts";
 import type { NodeInfo } from "./cluster/node-info.ts";
 import type { PodInfo } from "./pod/pod-info.ts";
@@ -52,13 +51,6 @@ export interface Plugin {
   score?(pod: PodInfo, cluster: ClusterState, nodes: readonly NodeInfo[]): Float64Array | undefined;
   /** May a pod that this plugin kept out fit after this change? @default never */
   mayHelp?(pod: PodInfo, change: Change): boolean;
-}
-
-/** Runs before a pod is bound, and may wait and write. */
-export interface BindPreparation {
-  readonly name: string;
-  /** @throws what keeps the pod from being bound */
-  prepare(pod: KubeObject, nodeName: string, signal: AbortSignal): Promise<void>;
 }
 
 /** Whether a change is about nodes: a new one, or one with other properties. */

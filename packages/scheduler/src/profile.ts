@@ -12,6 +12,8 @@ import {
 import { podTopologySpread } from "./plugins/pod-topology-spread.ts";
 import { nodeResourcesBalancedAllocation, nodeResourcesFit } from "./plugins/resource-plugins.ts";
 
+import { nodeVolumeLimits, volumeBinding, volumeRestrictions, volumeZone } from "./plugins/volume-plugins.ts";
+
 /** How pods that name a scheduler are placed. */
 export interface Profile {
   /** What pods say in `spec.schedulerName`. */
@@ -35,6 +37,10 @@ export const defaultProfile: Profile = {
     nodeAffinity,
     nodePorts,
     nodeResourcesFit,
+    volumeRestrictions,
+    nodeVolumeLimits,
+    volumeBinding,
+    volumeZone,
     podTopologySpread,
     interPodAffinity,
     nodeResourcesBalancedAllocation,

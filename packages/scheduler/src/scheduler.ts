@@ -14,6 +14,9 @@ import { PromisedPlaces } from "./preemption/promised-places.ts";
 import { defaultProfile, type Profile } from "./profile.ts";
 import { type QueuedPod, SchedulingQueue } from "./queue/scheduling-queue.ts";
 import { podRef, Reporter } from "./report.ts";
+import { bindClaims } from "./volumes/bind-claims.ts";
+import { planVolumes } from "./volumes/plan-volumes.ts";
+import type { ClaimPlan } from "./volumes/volume-state.ts";
 
 export interface SchedulerOptions {
   /** Stays the caller's. */
@@ -55,6 +58,7 @@ export class Scheduler implements AsyncDisposable {
   readonly #following: Disposable;
   /** What was begun and has not ended. */
   readonly #pending = new Set<Promise<void>>();
+  readonly #ending = new AbortController();
   #bindings = 0;
   #isScheduled = false;
   #isReady = false;
@@ -81,8 +85,13 @@ export class Scheduler implements AsyncDisposable {
       informer("", "v1", "namespaces"),
       informer("", "v1", "pods"),
     ];
+    const [claims, volumes] = [informer("", "v1", "persistentvolumeclaims"), informer("", "v1", "persistentvolumes")];
+    const [classes, drivers] = [
+      informer("storage.k8s.io", "v1", "storageclasses"),
+      informer("storage.k8s.io", "v1", "csinodes"),
+    ];
     this.#budgets = informer("policy", "v1", "poddisruptionbudgets");
-    this.#informers = [nodes, namespaces, this.#budgets, pods];
+    this.#informers = [nodes, namespaces, claims, volumes, classes, drivers, this.#budgets, pods];
     const isOurs = (pod: PodInfo): boolean => this.#profileOf(pod) !== undefined;
     this.#following = followCluster({
       cluster: this.#cluster,
@@ -92,6 +101,10 @@ export class Scheduler implements AsyncDisposable {
       pods,
       nodes,
       namespaces,
+      claims,
+      volumes,
+      classes,
+      drivers,
     });
     this.ready = this.#begin();
   }
@@ -145,9 +158,11 @@ export class Scheduler implements AsyncDisposable {
     if (profile === undefined) return;
     const found = this.#finder.find(profile, pod, this.#promises.nodeOf(pod.uid));
     if ("node" in found) {
+      const plans = planVolumes(pod, found.node, this.#cluster);
+      this.#cluster.volumes.promise(plans);
       this.#cluster.setPod(pod, found.node.name);
       this.#promises.delete(pod.uid);
-      this.#later(() => this.#bind(queued, found.node));
+      this.#later(() => this.#bind(queued, found.node, plans));
       // Others may want to be near to it.
       this.#queue.changed({ kind: "podPlaced", pod });
       return;
@@ -189,8 +204,18 @@ export class Scheduler implements AsyncDisposable {
     );
   }
 
-  async #bind(queued: QueuedPod, node: NodeInfo): Promise<void> {
+  async #bind(queued: QueuedPod, node: NodeInfo, plans: readonly ClaimPlan[]): Promise<void> {
     const { pod } = queued;
+    try {
+      if (plans.length > 0) await this.#bindClaims(plans);
+    } catch (error) {
+      this.#cluster.volumes.takeBack(plans);
+      this.#takeBack(queued);
+      if (this.#ended) return;
+      this.#queue.putFailed(queued);
+      await this.#reporter.failed(pod, `running PreBind plugin "VolumeBinding": ${errorMessage(error)}`);
+      return;
+    }
     this.#bindings++;
     try {
       await this.#writeBinding(pod, node.name);
@@ -205,6 +230,13 @@ export class Scheduler implements AsyncDisposable {
       this.#bindings--;
       this.#wake();
     }
+  }
+
+  async #bindClaims(plans: readonly ClaimPlan[]): Promise<void> {
+    const { volumes } = this.#cluster;
+    const { signal } = this.#ending;
+    await bindClaims(plans, { client: this.#options.client, volumes, clock: this.#clock, signal });
+    volumes.takeBack(plans);
   }
 
   async #writeBinding({ pod }: PodInfo, nodeName: string): Promise<void> {
@@ -238,6 +270,7 @@ export class Scheduler implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ended = true;
+    this.#ending.abort(new DOMException("the scheduler has ended", "AbortError"));
     this.#following[Symbol.dispose]();
     this.#queue[Symbol.dispose]();
     await Promise.all(this.#informers.map((informer) => informer[Symbol.asyncDispose]()));

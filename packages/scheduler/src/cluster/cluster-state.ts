@@ -1,6 +1,7 @@
 import type { KubeObject } from "@boxship/api";
 import type { PodInfo } from "../pod/pod-info.ts";
 import type { Labels } from "../pod/selectors.ts";
+import { VolumeState } from "../volumes/volume-state.ts";
 import { NodeInfo } from "./node-info.ts";
 import { addTo, type Countable, type DomainCounts, type PodCount, PodCounts, type Wish } from "./pod-counts.ts";
 
@@ -22,6 +23,7 @@ function countLabel(topology: Topology, value: string | undefined, amount: numbe
  * is synchronous: a decision sees one state, and what would be is tried by changing it and changing it back.
  */
 export class ClusterState {
+  readonly volumes = new VolumeState();
   readonly #nodes = new Map<string, NodeInfo>();
   readonly #namespaces = new Map<string, Labels>();
   readonly #counts = new PodCounts(this.#nodes, this.#namespaces);
@@ -168,11 +170,13 @@ export class ClusterState {
   #put(pod: PodInfo, node: NodeInfo): void {
     node.add(pod);
     this.#counts.add(pod, node);
+    this.volumes.countUse(pod, 1);
   }
 
   #take(pod: PodInfo, node: NodeInfo): void {
     node.remove(pod);
     this.#counts.remove(pod, node);
+    this.volumes.countUse(pod, -1);
   }
 
   #stray(pod: PodInfo, nodeName: string): void {

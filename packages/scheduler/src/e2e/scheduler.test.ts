@@ -63,12 +63,14 @@ describe("a scheduler at a server", () => {
     return ["status", "reason", "message"].map((field) => textAt(condition, field));
   };
 
-  const eventsAbout = async (name: string, reason: string): Promise<string[]> => {
-    const { items } = await client.list(
-      { group: "", version: "v1", resource: "events", namespace: "default" },
-      { fieldSelector: `involvedObject.name=${name},reason=${reason}` },
-    );
-    return items.map((one) => textAt(one, "message"));
+  /** Waits for an event about a pod. */
+  const eventAbout = async (name: string, reason: string): Promise<string> => {
+    const events: Collection = { group: "", version: "v1", resource: "events", namespace: "default" };
+    const fieldSelector = `involvedObject.name=${name},reason=${reason}`;
+    for await (const event of client.watch(events, { fieldSelector, timeoutSeconds: 30 })) {
+      if (event.type === "ADDED") return textAt(event.object, "message");
+    }
+    return "there is none";
   };
 
   const clear = async (): Promise<void> => {
@@ -103,7 +105,7 @@ describe("a scheduler at a server", () => {
     );
     await client.delete({ ...PODS, name: "early" }, { gracePeriodSeconds: 0 });
     assert.equal(nodeOf(await untilPod("large", (one) => nodeOf(one) !== "")), "a");
-    assert.deepEqual(await eventsAbout("large", "Scheduled"), ["Successfully assigned default/large to a"]);
+    assert.equal(await eventAbout("large", "Scheduled"), "Successfully assigned default/large to a");
     await clear();
   });
 
@@ -131,7 +133,7 @@ describe("a scheduler at a server", () => {
     await client.patch({ ...PODS, name: "low" }, "merge", { metadata: { finalizers: null } });
     await client.delete({ ...PODS, name: "low" }, { gracePeriodSeconds: 0 }).catch(() => {});
     assert.equal(nodeOf(await untilPod("high", (one) => nodeOf(one) !== "")), "a");
-    assert.deepEqual(await eventsAbout("low", "Preempted"), [`Preempted by pod ${promised.metadata.uid} on node a`]);
+    assert.equal(await eventAbout("low", "Preempted"), `Preempted by pod ${promised.metadata.uid} on node a`);
     assert.notEqual(low.metadata.uid, "");
     await clear();
   });
@@ -154,6 +156,65 @@ describe("a scheduler at a server", () => {
     await client.patch({ ...PODS, name: "gated" }, "json", [{ op: "remove", path: "/spec/schedulingGates/0" }]);
     await untilPod("gated", (one) => nodeOf(one) === "a");
     assert.equal(nodeOf(await client.get({ ...PODS, name: "others" })), "");
+    await clear();
+  });
+
+  test("says which volume a claim gets and where one is to be made, and waits for both", async () => {
+    const claims: Collection = { group: "", version: "v1", resource: "persistentvolumeclaims", namespace: "default" };
+    const volumes: Collection = { group: "", version: "v1", resource: "persistentvolumes" };
+    const bound = { metadata: { annotations: { "pv.kubernetes.io/bind-completed": "yes" } } };
+    await addNode(node("a"));
+    for (const [name, provisioner] of [
+      ["by-hand", "kubernetes.io/no-provisioner"],
+      ["made", "example.com/disks"],
+    ] as const) {
+      await client.create(
+        { group: "storage.k8s.io", version: "v1", resource: "storageclasses" },
+        {
+          apiVersion: "storage.k8s.io/v1",
+          kind: "StorageClass",
+          metadata: { name },
+          provisioner,
+          volumeBindingMode: "WaitForFirstConsumer",
+        },
+      );
+      await client.create(claims, {
+        apiVersion: "v1",
+        kind: "PersistentVolumeClaim",
+        metadata: { name },
+        spec: { storageClassName: name, accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
+      });
+    }
+    await client.create(volumes, {
+      apiVersion: "v1",
+      kind: "PersistentVolume",
+      metadata: { name: "disk" },
+      spec: {
+        storageClassName: "by-hand",
+        capacity: { storage: "1Gi" },
+        accessModes: ["ReadWriteOnce"],
+        hostPath: { path: "/disk" },
+      },
+    });
+    await using scheduler = new Scheduler({ client, logger });
+    await scheduler.ready;
+    const used = ["by-hand", "made"].map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
+    await addPod("p", { spec: { volumes: used } });
+    const told = async (): Promise<boolean> => {
+      const volume = await client.get({ ...volumes, name: "disk" });
+      const claim = await client.get({ ...claims, name: "made" });
+      const selected = claim.metadata.annotations?.["volume.kubernetes.io/selected-node"];
+      return textAt(volume, "spec", "claimRef", "name") === "by-hand" && selected === "a";
+    };
+    const deadline = performance.now() + 30_000;
+    while (!(await told())) {
+      assert.ok(performance.now() < deadline);
+      await delay(20);
+    }
+    await client.patch({ ...claims, name: "by-hand" }, "merge", { ...bound, spec: { volumeName: "disk" } });
+    assert.equal(nodeOf(await client.get({ ...PODS, name: "p" })), "", "the other claim is not bound yet");
+    await client.patch({ ...claims, name: "made" }, "merge", { ...bound, spec: { volumeName: "new" } });
+    await untilPod("p", (one) => nodeOf(one) === "a");
     await clear();
   });
 

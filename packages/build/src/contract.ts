@@ -353,6 +353,8 @@ export interface BuildFailure {
   /** Of a `RUN`: its exit code and the end of its output. */
   readonly exitCode?: number;
   readonly output?: string;
+  /** Whether a shell in what the command left can be had here: not from an engine that runs no containers. */
+  readonly shell?: boolean;
   /** What the command left, where {@link BuildRequest.keepFailed} asks for it. */
   readonly imageId?: string;
   /** The vertex that failed. */

@@ -3,7 +3,7 @@ import { connect, createServer } from "node:net";
 import { dirname, join, posix } from "node:path";
 import { Internal, Unsupported } from "@boxship/base";
 import { descriptorPath, OpenFlag, openInRoot, pipe, readableFrom, SIGKILL, signalNumber } from "@boxship/kernel";
-import { type OciMount, resolveUser, StartError } from "@boxship/runtime";
+import { DEFAULT_CAPABILITIES, type OciMount, resolveUser, StartError } from "@boxship/runtime";
 import { removeTreeAway } from "@boxship/storage";
 import { makeDirectory, placeInRoot, takeFromRoot } from "../files/files.ts";
 import type { BuildSession } from "../solver/session.ts";
@@ -71,6 +71,7 @@ async function run(
     args: command.args,
     env: environmentOf(command, parts, user),
     limits: session.request.ulimits ?? [],
+    capabilities: DEFAULT_CAPABILITIES,
     mounts: mounts === undefined ? undefined : [...host, ...mounts],
   };
   return await execute(session, command, request, isolation, parts.secrets);

@@ -10,6 +10,8 @@ export interface InRootRequest {
   /** `NAME=value`. */
   readonly env: readonly string[];
   readonly limits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+  /** Those that stay where it has a user namespace of its own. */
+  readonly capabilities: readonly string[];
   /** What to mount first, in this order, in a mount namespace of its own; undefined where there is none. */
   readonly mounts: readonly InRootMount[] | undefined;
 }

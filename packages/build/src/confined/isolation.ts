@@ -140,7 +140,7 @@ async function tryNamespaces(engine: EngineContext): Promise<Isolation> {
 
 function trial(root: string): InRootRequest {
   const mounts = HOST_MOUNTS.map((path) => ({ source: path, target: path, readOnly: false }));
-  const nobody = { uid: 0, groups: [0], env: [], limits: [] };
+  const nobody = { uid: 0, groups: [0], env: [], limits: [], capabilities: [] };
   return { root, cwd: "/", args: ["/nothing"], mounts, ...nobody };
 }
 

@@ -26,7 +26,6 @@ import {
   umask,
   writeAll,
 } from "@boxship/kernel";
-import { DEFAULT_CAPABILITIES } from "@boxship/runtime";
 import { makeDirectories } from "../files/directories.ts";
 import { openTree } from "../files/selection.ts";
 import {
@@ -65,7 +64,7 @@ export function runInRoot(): number {
   }
 }
 
-function become({ root, cwd, uid, groups, args, env, limits, mounts }: InRootRequest): never {
+function become({ root, cwd, uid, groups, args, env, limits, capabilities, mounts }: InRootRequest): never {
   umask(0o022);
   // What the command leaves behind is its child until it ends, and the daemon's from then on.
   setChildSubreaper(true);
@@ -73,8 +72,7 @@ function become({ root, cwd, uid, groups, args, env, limits, mounts }: InRootReq
   for (const { name, soft, hard } of limits) setResourceLimit(resourceName(name), { soft, hard });
   changeRoot(root);
   process.chdir(cwd);
-  const kept = new Set(DEFAULT_CAPABILITIES as readonly CapabilityName[]);
-  if (mounts !== undefined) limitCapabilities(kept);
+  if (mounts !== undefined) limitCapabilities(new Set(capabilities as readonly CapabilityName[]));
   const [gid = 0] = groups;
   process.setgroups?.([...groups]);
   process.setgid?.(gid);

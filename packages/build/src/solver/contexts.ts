@@ -2,9 +2,9 @@ import { readFile, stat } from "node:fs/promises";
 import { posix } from "node:path";
 import { InvalidArgument, NotFound, systemCode, Unsupported } from "@boxship/base";
 import { descriptorPath, OpenFlag, openInRoot } from "@boxship/kernel";
-import { extractArchive } from "@boxship/oci";
 import type { ContextNeed, ContextSource } from "../contract.ts";
 import { readIgnoreFile } from "../files/ignore.ts";
+import { unpackContext } from "../sources/archive.ts";
 import { openGitContext } from "../sources/git.ts";
 import { openHttpContext } from "../sources/http.ts";
 import type { BuildSession } from "./session.ts";
@@ -160,11 +160,4 @@ async function openSource(session: BuildSession, source: ContextSource, need: Co
     default:
       throw new InvalidArgument(`there is no context source ${JSON.stringify(source)}`);
   }
-}
-
-/** Unpacks an archive of a context. Nothing in it can be written outside of the directory. */
-export async function unpackContext(session: BuildSession, stream: AsyncIterable<Uint8Array>): Promise<string> {
-  const path = await session.directory();
-  await extractArchive(path, "/", stream, {}, session.signal);
-  return path;
 }

@@ -33,7 +33,7 @@ export function buildError(
   instruction: StageInstruction | Stage["from"],
   vertex: string,
   error: Error,
-  words: "classic" | "buildkit",
+  { words, shell }: { readonly words: "classic" | "buildkit"; readonly shell: boolean },
 ): BuildError {
   const { place } = instruction;
   const command = error instanceof CommandFailed ? error : undefined;
@@ -43,7 +43,7 @@ export function buildError(
     excerpt: excerptOf(file.sources.get(place.file) ?? [], place.lines),
     instruction: hideCredentials(instruction.text),
     vertex,
-    ...(command === undefined ? {} : { exitCode: command.exitCode, output: command.output }),
+    ...(command === undefined ? {} : { exitCode: command.exitCode, output: command.output, shell }),
     ...(command?.imageId === undefined ? {} : { imageId: command.imageId }),
   };
   const message =

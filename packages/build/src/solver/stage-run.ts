@@ -154,7 +154,8 @@ function explained(
 ): unknown {
   if (!(error instanceof Error) || !("code" in error) || error instanceof TypeError) return error;
   if (error.name === "BuildError" || error.name === "Internal" || error.name === "ContainerfileError") return error;
-  return buildError(session.file, instruction, vertex, error, session.request.history ?? "classic");
+  const shell = session.parts.engine.options.confined === undefined;
+  return buildError(session.file, instruction, vertex, error, { words: session.request.history ?? "classic", shell });
 }
 
 async function perform(

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { resolveUser } from "@boxship/runtime";
 import { removeTreeAway } from "@boxship/storage";
 import type { CopyInstruction } from "../language/index.ts";
 import { SentFiles } from "../remote/remote-door.ts";
@@ -41,10 +42,18 @@ export async function copyIntoWorking(
     const found = await tree(name);
     return "path" in found ? owned.use(found) : found;
   };
-  const planned = await planCopy(session, instructionOf(record, request), stateOf(record), find);
+  const numbered = { ...request, ...ownerOf(root, request) };
+  const planned = await planCopy(session, instructionOf(record, numbered), stateOf(record), find);
   await planned.write({ id: record.id, path: root, touched: [] });
   const digest = keyOf(planned.digests);
   return { digest, history: `/bin/sh -c #(nop) ${request.kind.toUpperCase()} file:${digest}` };
+}
+
+/** In buildah's words a user's name alone brings the group of its entry; in a Containerfile, the group of that name. */
+function ownerOf(root: string, { chown = "" }: WorkingCopy): Pick<WorkingCopy, "chown"> {
+  if (chown === "" || /:|^\d+$/.test(chown)) return {};
+  const { uid, gid } = resolveUser(root, chown);
+  return { chown: `${uid}:${gid}` };
 }
 
 function instructionOf(record: WorkingRecord, request: WorkingCopy): CopyInstruction {

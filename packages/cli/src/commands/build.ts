@@ -39,6 +39,9 @@ function progressOf({ stderr }: Context, type: string): BuildProgress {
   }
 }
 
+const NO_SHELL =
+  "There is no shell in what it left: in this container only builds are run. Let a RUN before it show what you need to see.";
+
 /** Shows the lines of the file that failed and the last output; opens a shell where that was asked for. */
 async function explain(
   context: Context,
@@ -46,13 +49,14 @@ async function explain(
   { onError, again }: { readonly onError: string; readonly again: string | undefined },
 ): Promise<never> {
   if (!(error instanceof BuildFailed) || error.failure === undefined) throw error;
-  const { file, lines, excerpt, output = "", imageId, exitCode } = error.failure;
+  const { file, lines, excerpt, output = "", imageId, exitCode, shell } = error.failure;
   if (output !== "") warn(context, `------\n${output.trimEnd()}\n------`);
   warn(context, `${file}:${lines[0]}`);
   for (const { line, text: source, failed } of excerpt) {
     warn(context, `${String(line).padStart(4)} | ${failed ? ">>>" : "   "} ${source}`);
   }
   if (onError === "shell" && imageId !== undefined) await openShell(context, imageId);
+  else if (shell === false) warn(context, NO_SHELL);
   else if (exitCode !== undefined && again !== undefined) {
     warn(context, `Run it again, with a shell in what it left:\n  ${again}`);
   }

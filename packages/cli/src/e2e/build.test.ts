@@ -96,6 +96,33 @@ describe("boxship build", () => {
     assert.match(stdout, /Loaded image/);
   });
 
+  test("--squash joins what the last stage adds, and what was removed is nowhere", async () => {
+    const path = context("squash", {
+      Dockerfile: "FROM busybox\nCOPY a.txt /gone\nRUN mv /gone /kept && rm /bin/watch\nRUN chown 1:2 /kept\nENV A=1\n",
+      "a.txt": "a",
+    });
+    await ok(["build", "--squash", "-t", "squashed", path]);
+    const layers = async (name: string) =>
+      (await ok(["image", "inspect", "-f", "{{json .RootFS.Layers}}", name])).stdout.split(",").length;
+    assert.equal(await layers("squashed"), (await layers("busybox")) + 1);
+    await ok(["save", "-o", directory.join("squashed.tar"), "squashed"]);
+    const script = `for l in $(tar -xOf ${directory.join("squashed.tar")} manifest.json | grep -o '[a-z0-9/]*' | grep -E 'sha256/|layer.tar'); do tar -xOf ${directory.join("squashed.tar")} $l | tar -t 2>/dev/null; done; true`;
+    const { stdout } = await runProgram(["sh", "-c", script]);
+    assert.match(stdout, /^(?:\.\/)?kept$/m);
+    assert.doesNotMatch(stdout, /gone/);
+    const shown = await ok([
+      "run",
+      "--rm",
+      "--network",
+      "none",
+      "squashed",
+      "sh",
+      "-c",
+      "stat -c '%u:%g %s' /kept; ls /bin/watch; echo $A",
+    ]);
+    assert.equal(shown.stdout, "1:2 1\n1\n");
+  });
+
   test("archives are contexts on standard input and are unpacked by ADD, whatever they are compressed with", async () => {
     const path = context("archived", {
       Dockerfile: "FROM busybox\nCOPY a.txt /a\nRUN cat /a\n",

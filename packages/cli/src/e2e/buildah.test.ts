@@ -75,8 +75,11 @@ commit -q --omit-history --timestamp 1000000000 mine third
 commit -q --unsetenv A mine fourth
 run --user 0 mine sh -c 'echo named:x:55:66::/:/bin/sh > /etc/passwd; echo team:x:77: > /etc/group'
 copy -q --chown named:team mine a /named
+copy -q --chown named mine a /by-name
+copy -q --chown 55 mine a /by-number
+copy -q --chown 8 mine a /unknown
 copy -q --chown nosuch:team mine a /nobody # worded otherwise
-run --user 0 mine stat -c %u:%g /named
+run --user 0 mine stat -c %u:%g /named /by-name /by-number /unknown
 run --user 0 --mount type=bind,source=$PWD/d,destination=/m,ro mine cat /m/b
 run --user 0 --mount type=tmpfs,destination=/m mine sh -c 'echo x > /m/x; cat /m/x'
 run --user 0 --mount type=nosuch,destination=/m mine true # worded otherwise

@@ -93,6 +93,16 @@ RUN test -e /proc/self/exe && readlink /proc/self/exe > /proc-seen || echo none 
     assert.equal(lines.at(-1), "none", "there is no /proc without user namespaces");
     const [{ RootFS }] = JSON.parse(await ok(["image", "inspect", name])) as [{ RootFS: { Layers: string[] } }];
     assert.equal(RootFS.Layers.length, 5);
+    writeFileSync(
+      directory.join("src/failing"),
+      `FROM ${registry.host}/busybox\nRUN --mount=type=secret,id=l cat /run/secrets/l; exit 3\n`,
+    );
+    writeFileSync(directory.join("long"), "a-long-secret-value");
+    const failed = await run(building([], "build -f /w/src/failing --secret id=l,src=/w/long /w/src"));
+    assert.equal(failed.status, 3, failed.stderr);
+    assert.match(failed.stderr, /\*\*\*/);
+    assert.doesNotMatch(failed.stderr, /a-long-secret|Run it again/);
+    assert.match(failed.stderr, /no shell in what it left/);
     const refused = await run(building([], "run --rm tools true"));
     assert.match(refused.stderr, /it only builds, pulls and pushes/);
   });

@@ -12,8 +12,8 @@ import { copyFiles, makeDirectory } from "../../files/files.ts";
 import { IgnoreRules } from "../../files/ignore.ts";
 import { isGlob } from "../../files/pattern.ts";
 import { type CopyInstruction, refuse } from "../../language/index.ts";
+import { looksLikeArchive } from "../../sources/archive.ts";
 import { gitUrl, openGitContext } from "../../sources/git.ts";
-import { looksLikeArchive } from "../../sources/http.ts";
 import { keyOf } from "../keys.ts";
 import type { BuildSession } from "../session.ts";
 

@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InvalidArgument } from "@boxship/base";
 import { checkRemapped, type EngineContext, mapSource, type Remap, releaseSources } from "@boxship/engine";
@@ -12,7 +12,6 @@ import type { StageState } from "../state.ts";
 import type { WorkingRoot } from "../working-layer.ts";
 import type { CommandExecutor } from "./command-executor.ts";
 import { containerExecutor, hostnameOf } from "./container-executor.ts";
-import { writeScript } from "./run.ts";
 import { openMounts, type PlannedMount, secretDirectory } from "./run-mounts.ts";
 
 export interface Command {
@@ -80,8 +79,11 @@ function withOwners(remap: Remap | undefined, id: string, mounts: readonly OciMo
   );
 }
 
+/** Writes a script where it can be mounted from. */
 async function scriptMount(directory: string, file: NonNullable<Command["file"]>): Promise<OciMount> {
-  const source = await writeScript(directory, file.content);
+  const source = join(directory, "script");
+  await writeFile(source, file.content);
+  await chmod(source, 0o755);
   return { destination: file.path, type: "bind", source, options: ["bind", "ro"] };
 }
 

@@ -1,5 +1,3 @@
-import { chmod, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { PermissionDenied, Unsupported } from "@boxship/base";
 import { makeImage } from "@boxship/engine";
 import { formatPlatform, hostPlatform } from "@boxship/oci";
@@ -154,12 +152,4 @@ function scriptOf({ command, heredocs, place }: RunInstruction, state: StageStat
   const bodies = heredocs.map(({ name, content }) => `${content}${name}\n`).join("");
   const line = `${command.line}\n${bodies}`;
   return { args: [...shell, line], shown: [...shell, line] };
-}
-
-/** Writes a script where it can be mounted from. */
-export async function writeScript(directory: string, content: string): Promise<string> {
-  const path = join(directory, "script");
-  await writeFile(path, content);
-  await chmod(path, 0o755);
-  return path;
 }

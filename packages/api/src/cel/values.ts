@@ -1,3 +1,4 @@
+import { isBigInteger, toInteger } from "../object/big-integer.ts";
 import { isObject, type Json, type JsonObject } from "../object/json.ts";
 import { CelError } from "./syntax.ts";
 
@@ -178,6 +179,7 @@ export function compare(left: Value, right: Value): number | undefined {
 /** A value of JSON without a schema: whole numbers are integers. */
 export function fromJson(value: Json | undefined): Value {
   if (value === undefined || value === null) return null;
+  if (isBigInteger(value)) return value.value;
   if (typeof value === "number") return Number.isSafeInteger(value) ? BigInt(value) : value;
   if (Array.isArray(value)) return value.map(fromJson);
   if (!isObject(value)) return value;
@@ -190,7 +192,7 @@ export function fromJson(value: Json | undefined): Value {
 export function toJson(value: Value): Json {
   if (value === null || typeof value === "boolean" || typeof value === "string" || typeof value === "number")
     return value;
-  if (typeof value === "bigint") return Number(value);
+  if (typeof value === "bigint") return toInteger(value);
   if (value instanceof Uint) return Number(value.value);
   if (Array.isArray(value)) return value.map((one: Value) => toJson(one));
   if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");

@@ -1,4 +1,6 @@
-/** A value as JSON has it. Fields that are absent and fields that are undefined are the same. */
+import { isBigInteger } from "./big-integer.ts";
+
+/** A value as JSON has it. Integers that no number has exactly are {@link BigInteger}s. Fields that are absent and fields that are undefined are the same. */
 export type Json = null | boolean | number | string | Json[] | JsonObject;
 
 export interface JsonObject {
@@ -6,7 +8,7 @@ export interface JsonObject {
 }
 
 export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isBigInteger(value);
 }
 
 /** Sets a field whatever its name is: `__proto__` is one like any other. */
@@ -22,6 +24,7 @@ export function getField(object: JsonObject, field: string): Json | undefined {
 
 export function deepEqual(left: Json | undefined, right: Json | undefined): boolean {
   if (left === right) return true;
+  if (isBigInteger(left)) return isBigInteger(right) && left.value === right.value;
   if (Array.isArray(left)) {
     if (!Array.isArray(right) || left.length !== right.length) return false;
     return left.every((item, index) => deepEqual(item, right[index]));

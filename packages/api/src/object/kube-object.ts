@@ -1,3 +1,4 @@
+import { isBigInteger } from "./big-integer.ts";
 import { isObject, type Json, type JsonObject } from "./json.ts";
 
 /** What every stored object has: its type, its metadata, and fields that its kind's schema describes. */
@@ -77,6 +78,7 @@ export function valueAt(value: Json | undefined, ...path: readonly string[]): Js
 /** A scalar at a path as text; empty where there is none. */
 export function textAt(value: Json | undefined, ...path: readonly string[]): string {
   const found = valueAt(value, ...path);
+  if (isBigInteger(found)) return String(found);
   return found === undefined || found === null || typeof found === "object" ? "" : String(found);
 }
 

@@ -1,3 +1,4 @@
+import { parseJson, toInteger } from "../object/big-integer.ts";
 import { isObject, type Json, type JsonObject, setField } from "../object/json.ts";
 import { definition, definitionNames } from "../schema/definitions.ts";
 import { badRequest } from "../status/failures.ts";
@@ -96,7 +97,7 @@ function decodeValue(type: string, wire: WireField, depth: number): Json | undef
     case "b":
       return wire.type === "varint" ? wire.bits !== 0n : undefined;
     case "i":
-      return wire.type === "varint" ? Number(BigInt.asIntN(64, wire.bits)) : undefined;
+      return wire.type === "varint" ? toInteger(BigInt.asIntN(64, wire.bits)) : undefined;
     default:
       return wire.type === "fixed64" ? toDouble(wire.bits) : undefined;
   }
@@ -161,7 +162,7 @@ const text = (bytes: Buffer, number: number): string => raw(bytes, number).toStr
 function embeddedJson(bytes: Buffer): Json | undefined {
   if (bytes.length === 0) return undefined;
   try {
-    return JSON.parse(bytes.toString("utf8")) as Json;
+    return parseJson(bytes.toString("utf8"));
   } catch {
     throw badRequest("an embedded object is no JSON");
   }

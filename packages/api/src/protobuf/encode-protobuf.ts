@@ -1,3 +1,4 @@
+import { isBigInteger } from "../object/big-integer.ts";
 import { isObject, type Json, type JsonObject } from "../object/json.ts";
 import { textAt } from "../object/kube-object.ts";
 import { BackwardWriter } from "./backward-writer.ts";
@@ -121,7 +122,7 @@ function writeValue(writer: BackwardWriter, { number, type, message }: MessageFi
       writer.tag(number, 0);
       return;
     case "i":
-      writer.integer(Number(value));
+      writer.integer(isBigInteger(value) ? value.value : Number(value));
       writer.tag(number, 0);
       return;
     default:

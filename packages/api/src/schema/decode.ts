@@ -1,3 +1,4 @@
+import { isBigInteger, isInteger } from "../object/big-integer.ts";
 import { getField, isObject, type Json, type JsonObject, setField } from "../object/json.ts";
 import type { Schema } from "./schema.ts";
 
@@ -44,7 +45,7 @@ class Walker {
     if (depth > DEEPEST) return this.#mismatch(schema, value, path);
     if (value === null) return null;
     if (schema.intOrString) {
-      return typeof value === "string" || Number.isInteger(value) ? value : this.#mismatch(schema, value, path);
+      return typeof value === "string" || isInteger(value) ? value : this.#mismatch(schema, value, path);
     }
     switch (schema.type) {
       case undefined:
@@ -61,7 +62,7 @@ class Walker {
       case "boolean":
         return typeof value === "boolean" ? value : this.#mismatch(schema, value, path);
       case "number":
-        return typeof value === "number" ? value : this.#mismatch(schema, value, path);
+        return typeof value === "number" || isBigInteger(value) ? value : this.#mismatch(schema, value, path);
       case "integer":
         return fitsInteger(schema, value) ? value : this.#mismatch(schema, value, path);
     }
@@ -102,8 +103,10 @@ class Walker {
 }
 
 function fitsInteger({ format }: Schema, value: Json): boolean {
+  if (isBigInteger(value)) return format !== "int32";
   if (!Number.isInteger(value)) return false;
-  return format !== "int32" || ((value as number) >= -(2 ** 31) && (value as number) < 2 ** 31);
+  const most = format === "int32" ? 2 ** 31 : 2 ** 63;
+  return (value as number) >= -most && (value as number) < most;
 }
 
 /** A type as Go has it. */

@@ -1,4 +1,5 @@
 import { RE2JS } from "re2js";
+import { isBigInteger, isInteger } from "../object/big-integer.ts";
 import { deepEqual, getField, isObject, type Json } from "../object/json.ts";
 import type { Schema, ValueRules } from "../schema/schema.ts";
 import {
@@ -71,7 +72,7 @@ function checkList(schema: Schema, value: Json[], path: string, errors: FieldErr
 }
 
 function hasType({ type, intOrString }: Schema, value: Json): boolean {
-  if (intOrString) return typeof value === "string" || Number.isInteger(value);
+  if (intOrString) return typeof value === "string" || isInteger(value);
   switch (type) {
     case undefined:
       return true;
@@ -80,15 +81,14 @@ function hasType({ type, intOrString }: Schema, value: Json): boolean {
     case "array":
       return Array.isArray(value);
     case "integer":
-      return Number.isInteger(value);
+      return isInteger(value);
     default:
-      return typeof value === type;
+      return typeof value === type || (type === "number" && isBigInteger(value));
   }
 }
 
 function wrongType({ type, intOrString }: Schema, value: Json, path: string): FieldError {
-  const found =
-    value === null ? "null" : Array.isArray(value) ? "array" : Number.isInteger(value) ? "integer" : typeof value;
+  const found = value === null ? "null" : Array.isArray(value) ? "array" : isInteger(value) ? "integer" : typeof value;
   return typeInvalid(
     path,
     found,
@@ -108,7 +108,7 @@ function checkRules(rules: ValueRules, value: Json, path: string, errors: FieldE
     );
   }
   if (typeof value === "string") checkText(rules, value, path, errors, bad);
-  if (typeof value === "number") checkNumber(rules, value, bad);
+  if (typeof value === "number" || isBigInteger(value)) checkNumber(rules, Number(value), bad);
   if (Array.isArray(value)) {
     if (rules.minItems !== undefined && value.length < rules.minItems)
       bad(`should have at least ${rules.minItems} items`);

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type FileHandle, open, rename } from "node:fs/promises";
-import type { JsonObject } from "@boxship/api";
+import { type JsonObject, parseJson } from "@boxship/api";
 import type { Clock, Logger } from "@boxship/base";
 import type { RequestInfo, User } from "../contract.ts";
 import type { BytesReply, Reply } from "../http/reply.ts";
@@ -144,7 +144,7 @@ function jsonOf(reply: BytesReply): Uint8Array {
 
 function parsed(bytes: Uint8Array): JsonObject | undefined {
   try {
-    return JSON.parse(Buffer.from(bytes).toString()) as JsonObject;
+    return parseJson(Buffer.from(bytes).toString()) as JsonObject;
   } catch {
     return undefined;
   }

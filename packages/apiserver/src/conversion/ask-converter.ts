@@ -11,6 +11,7 @@ import {
   type Kind,
   type KubeObject,
   parseApiVersion,
+  parseJson,
   textAt,
   validateAnnotations,
   validateLabels,
@@ -97,7 +98,7 @@ async function ask(hooks: RemoteHooks, webhook: ConversionWebhook, request: Json
 
 function parsed(text: string): Json {
   try {
-    return JSON.parse(text) as Json;
+    return parseJson(text);
   } catch {
     throw new Error("the answer is no JSON");
   }

@@ -32,8 +32,8 @@ export const FEATURES: readonly Feature[] = [
   },
   {
     name: "field validation",
-    state: "differs",
-    note: "strict, warn and ignore; unknown and duplicate fields; integers beyond 2^53 lose digits",
+    state: "works",
+    note: "strict, warn and ignore; unknown and duplicate fields; integers of 64 bits are kept exactly, or, in YAML beyond 2^53, refused",
   },
   {
     name: "tables and PartialObjectMetadata",

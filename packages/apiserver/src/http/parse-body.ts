@@ -1,4 +1,4 @@
-import { badRequest, failure, type Json } from "@boxship/api";
+import { badRequest, failure, type Json, parseJson } from "@boxship/api";
 import { errorMessage } from "@boxship/base";
 
 /** Shorter texts cannot be deep enough to harm. */
@@ -25,7 +25,7 @@ export async function parseBody(body: Buffer, type: string): Promise<Json> {
   }
   const text = body.toString("utf8");
   try {
-    const value = JSON.parse(text) as Json;
+    const value = parseJson(text);
     checkDepth(text);
     return value;
   } catch (error) {

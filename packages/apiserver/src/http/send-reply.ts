@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
-import { encodeProtobuf, type JsonObject, messageFor } from "@boxship/api";
+import { encodeProtobuf, type JsonObject, messageFor, parseJson } from "@boxship/api";
 import { type Accept, PROTOBUF } from "./accept.ts";
 import type { BytesReply } from "./reply.ts";
 
@@ -56,7 +56,7 @@ export async function sendReply(response: Outgoing, reply: BytesReply, options: 
 /** @returns undefined for what has no other form */
 async function encoded(body: readonly Uint8Array[], encoding: "yaml" | "protobuf"): Promise<Buffer | undefined> {
   if (encoding === "yaml") return (await import("./to-yaml.ts")).toYaml(body);
-  const object = JSON.parse(Buffer.concat(body).toString()) as JsonObject;
+  const object = parseJson(Buffer.concat(body).toString()) as JsonObject;
   const message = messageFor(object);
   return message === undefined ? undefined : encodeProtobuf(message, object);
 }

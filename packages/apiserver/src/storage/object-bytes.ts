@@ -1,4 +1,4 @@
-import type { Kind, KubeObject } from "@boxship/api";
+import { type Kind, type KubeObject, parseJson } from "@boxship/api";
 import { Internal } from "@boxship/base";
 
 /**
@@ -40,7 +40,7 @@ export function apiVersionIn(bytes: Buffer): string {
 }
 
 export function parseObject(bytes: Buffer): KubeObject {
-  return JSON.parse(bytes.toString("utf8")) as KubeObject;
+  return parseJson(bytes.toString("utf8")) as KubeObject;
 }
 
 const ROOT = "/registry/";

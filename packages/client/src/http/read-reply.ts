@@ -2,14 +2,14 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
-import { failure, isObject, type Json, STATUS_CODES, type Status, type StatusReason } from "@boxship/api";
+import { failure, isObject, type Json, parseJson, STATUS_CODES, type Status, type StatusReason } from "@boxship/api";
 import { type BoxshipError, errorMessage, Unavailable } from "@boxship/base";
 import type { HttpReply } from "./connection.ts";
 
 /** A reply's body as JSON. @throws what the server answered, as an error of the closed set */
 export async function readJson(reply: HttpReply): Promise<Json> {
   const text = await readText(reply);
-  if (reply.status >= 200 && reply.status < 300) return JSON.parse(text) as Json;
+  if (reply.status >= 200 && reply.status < 300) return parseJson(text);
   throw statusError(parsed(text), reply.status, text);
 }
 
@@ -31,13 +31,13 @@ async function readText({ stream, headers }: HttpReply): Promise<string> {
 /** The lines of a reply, as JSON, as they come. */
 export async function* readLines(stream: Readable): AsyncGenerator<Json> {
   for await (const line of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (line !== "") yield JSON.parse(line) as Json;
+    if (line !== "") yield parseJson(line);
   }
 }
 
 function parsed(text: string): Json {
   try {
-    return JSON.parse(text) as Json;
+    return parseJson(text);
   } catch {
     return null;
   }

@@ -7,6 +7,7 @@ import {
   type JsonObject,
   type Kind,
   parseApiVersion,
+  parseJson,
   type Status,
   textAt,
   valueAt,
@@ -147,7 +148,7 @@ function verdictOf(webhook: Webhook, response: JsonObject): Verdict {
   if (patchType !== "JSONPatch")
     throw bad(`webhook returned response.patch with patchType ${JSON.stringify(patchType ?? "")}`);
   try {
-    return { patch: JSON.parse(Buffer.from(textAt(patch), "base64").toString()) as Json };
+    return { patch: parseJson(Buffer.from(textAt(patch), "base64").toString()) };
   } catch {
     throw bad("webhook returned a patch that is no JSON");
   }

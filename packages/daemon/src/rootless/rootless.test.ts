@@ -12,6 +12,7 @@ import {
   FIRST_SUBORDINATE,
   makeTar,
   type RootlessBoxship,
+  runProgram,
   startRegistry,
   startRootlessBoxship,
   type TempDir,
@@ -315,6 +316,20 @@ volumes: { data: {} }
     assert.match(await eventually(logs, (text) => text.includes("stacked")), /^stacked$/m);
     await docker(...compose, "down", "-v", "-t", "0");
     assert.equal(await docker("volume", "ls", "-q"), "");
+    // 1.29 speaks a version of years ago, and knows neither a name nor conditions without a version of the file.
+    writeFileSync(file, readFileSync(file, "utf8").replace("name: stack", 'version: "2.4"'));
+    const old = (...words: string[]) =>
+      runProgram(["/usr/bin/docker-compose", "-p", "stack", "-f", file, ...words], {
+        timeout: 60_000,
+        env: { DOCKER_HOST: `unix://${engine.socketPath}` },
+      });
+    const started = await old("up", "-d");
+    assert.equal(started.status, 0, started.stderr);
+    assert.equal(await page(port), "stacked\n");
+    assert.match((await old("ps")).stdout, /stack_web_1 .* Up \(healthy\) +127\.0\.0\.1:\d+->80\/tcp/);
+    const ended = await old("down", "-v", "-t", "0");
+    assert.equal(ended.status, 0, ended.stderr);
+    assert.equal(await docker("ps", "-aq"), "");
   });
 
   test("volumes belong to whom the container says", async () => {

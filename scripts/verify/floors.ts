@@ -26,6 +26,7 @@ export const floors: Readonly<Record<string, number>> = {
   client: 4,
   controllers: 5,
   scheduler: 5,
+  kubectl: 5,
   cli: 8,
   daemon: 8,
 };

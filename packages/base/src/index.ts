@@ -1,3 +1,4 @@
+export * from "./align-tabs.ts";
 export * from "./atomic-file.ts";
 export * from "./clock.ts";
 export * from "./compare-text.ts";
@@ -8,6 +9,7 @@ export * from "./errors.ts";
 export * from "./hide-credentials.ts";
 export * from "./log.ts";
 export * from "./loopback-door.ts";
+export * from "./parse-flags.ts";
 export * from "./programs.ts";
 export * from "./read-if-present.ts";
 export * from "./set-aside.ts";

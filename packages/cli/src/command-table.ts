@@ -422,6 +422,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: () => import("./commands/inspect.ts"),
   },
   { name: "kill", summary: "Kill one or more running containers", load: () => import("./commands/kill.ts") },
+  {
+    name: "kubectl",
+    summary: "Work with a Kubernetes cluster, in kubectl's words",
+    load: () => import("./commands/kubectl.ts"),
+  },
   { name: "load", summary: "Load an image from a tar archive or STDIN", load: () => import("./commands/load.ts") },
   { name: "login", summary: "Authenticate to a registry", load: () => import("./commands/login.ts") },
   { name: "logout", summary: "Log out from a registry", load: () => import("./commands/logout.ts") },

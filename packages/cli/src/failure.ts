@@ -1,3 +1,5 @@
+export { FlagError } from "@boxship/base/parse-flags";
+
 /** How a command ends without success: what is printed on standard error, and the exit status. */
 export class Failure extends Error {
   /** Exit status of the program. */
@@ -20,6 +22,3 @@ export class Exit extends Failure {
     this.name = "Exit";
   }
 }
-
-/** A command line that cannot be understood; the caller adds the usage. */
-export class FlagError extends Error {}

@@ -1,10 +1,17 @@
 export { Backoff, type BackoffOptions } from "./backoff.ts";
-export { type KubeconfigChoice, type LoadedKubeconfig, loadKubeconfig } from "./config/load-kubeconfig.ts";
+export {
+  type KubeconfigChoice,
+  type LoadedKubeconfig,
+  loadKubeconfig,
+  resolveKubeconfig,
+} from "./config/load-kubeconfig.ts";
 export { mergeKubeconfig } from "./config/merge-kubeconfig.ts";
 export * from "./contract.ts";
 export { EventRecorder, type EventRecorderOptions, type EventType } from "./events/event-recorder.ts";
+export { Connection, type HttpReply, type HttpRequest } from "./http/connection.ts";
 export { type HttpClientOptions, openHttpClient } from "./http/http-client.ts";
 export type { ConnectionOptions } from "./http/options.ts";
+export { readJson, readLines } from "./http/read-reply.ts";
 export { Informer, type InformerHandler, type InformerOptions } from "./informer/informer.ts";
 export { type Indexer, keyOf } from "./informer/object-index.ts";
 export { LeaderElection, type LeaderElectionOptions } from "./leader/leader-election.ts";

@@ -1,4 +1,4 @@
-import { FlagError } from "../failure.ts";
+import { FlagError, type FlagValues, type ParsedFlag } from "@boxship/base/parse-flags";
 import { parseDuration } from "../format/parse-duration.ts";
 import { parseBytes } from "../format/parse-size.ts";
 
@@ -6,14 +6,10 @@ import { parseBytes } from "../format/parse-size.ts";
 export type CompletionKind = "container" | "running-container" | "image" | "network" | "volume" | "file" | "none";
 
 /** One flag of a command. Flags are named by their key in a {@link FlagSet}. */
-export interface Flag<T> {
-  readonly short?: string;
+export interface Flag<T> extends ParsedFlag<T> {
   readonly help: string;
   /** Word for the value in the help text; absent for flags that need none. */
   readonly hint?: string;
-  readonly initial: T;
-  /** The value of a flag without one (`--rm`); flags without it need a value. */
-  readonly bare?: string;
   /** Works, but is not in the help text. @default false */
   readonly hidden?: boolean;
   /** How the default reads in the help text. @default nothing */
@@ -22,16 +18,11 @@ export interface Flag<T> {
   readonly choices?: readonly string[];
   /** What the value names, for shell completion. @default "none" */
   readonly completes?: CompletionKind;
-  /** @param before the flag's value so far, for flags that may be repeated */
-  parse(text: string, before: T): T;
 }
 
 export type FlagSet = Readonly<Record<string, Flag<unknown>>>;
 
-/** Values of a set's flags, by name. */
-export type FlagValues<S extends FlagSet> = {
-  readonly [K in keyof S]: S[K] extends Flag<infer T> ? T : never;
-};
+export type { FlagValues };
 
 interface Common {
   readonly short?: string;

@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { removeClusterRecord } from "@boxship/base/cluster-record";
 import { clusterCommand } from "@boxship/base/entry";
+import { DEFAULT_INSTANCE, instanceDirectories } from "@boxship/base/instance-directories";
 import { Failure } from "../failure.ts";
 import type { Instance } from "../instance.ts";
 import { stateDirectory } from "./cluster-state.ts";
@@ -55,6 +56,18 @@ export async function startCluster(instance: Instance, flags: readonly string[])
     child.unref();
     if (child.connected) child.disconnect();
   }
+}
+
+/**
+ * The administrator's configuration of an instance's cluster, for who has none of his own: no `KUBECONFIG`, no
+ * `~/.kube/config`, nothing of a cluster that one is in.
+ */
+export function kubeconfigOf({ name, root }: Instance, env: NodeJS.ProcessEnv): string | undefined {
+  if (env["KUBECONFIG"] || existsSync(join(env["HOME"] ?? "/", ".kube", "config"))) return undefined;
+  const directory = join(root ?? instanceDirectories(name, { env }).root, "cluster");
+  const paths = [join(directory, "admin.kubeconfig")];
+  if (name === DEFAULT_INSTANCE && root === undefined) paths.unshift("/etc/boxship/admin.kubeconfig");
+  return paths.find((path) => existsSync(path));
 }
 
 /** The process that serves the cluster of an instance; undefined where none does. */

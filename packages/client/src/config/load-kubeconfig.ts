@@ -30,6 +30,15 @@ export async function loadKubeconfig(path: string, choice: KubeconfigChoice = {}
     throw new InvalidArgument(`${path} cannot be read as a kubeconfig: ${errorMessage(error)}`, { cause: error });
   }
   if (!isObject(config)) throw new InvalidArgument(`${path} is no kubeconfig`);
+  return await resolveKubeconfig(config, path, choice);
+}
+
+/** The same of a configuration that was read already. @param path the file that errors name and files are beside */
+export async function resolveKubeconfig(
+  config: JsonObject,
+  path: string,
+  choice: KubeconfigChoice = {},
+): Promise<LoadedKubeconfig> {
   const chosen = choice.context ?? textAt(config, "current-context");
   if (chosen === "") throw new InvalidArgument(`${path} names no current context`, { remedy: "name one" });
   const context = entry(config, path, "context", chosen);

@@ -1,0 +1,17 @@
+import type { Readable } from "node:stream";
+
+/** Where output goes. */
+export interface Sink {
+  write(text: string): unknown;
+  readonly isTTY?: boolean | undefined;
+}
+
+/** Everything of the surroundings that kubectl touches. */
+export interface Io {
+  readonly stdin: Readable & { readonly isTTY?: boolean | undefined };
+  readonly stdout: Sink;
+  readonly stderr: Sink;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Ends what would go on: watches, proxies. @default never */
+  readonly signal?: AbortSignal | undefined;
+}

@@ -1,0 +1,117 @@
+import { FlagError, HelpRequested, type ParsedSet, parseFlags } from "@boxship/base/parse-flags";
+import { type Command, type Entry, type Globals, type Invocation } from "./command.ts";
+import { errorText } from "./error-text.ts";
+import { PlainRefusal, Refusal, ToldRefusal } from "./failure.ts";
+import { globalFlags, REFUSED_GLOBALS } from "./global-flags.ts";
+import { describeCommand, describeGroup, didYouMean } from "./help.ts";
+import type { Io } from "./io.ts";
+import { Session } from "./session.ts";
+import { table } from "./table.ts";
+
+/**
+ * kubectl, whole.
+ *
+ * @param args words after `kubectl`
+ * @returns the exit status
+ */
+export async function runKubectl(args: readonly string[], io: Io): Promise<number> {
+  let session: Session | undefined;
+  try {
+    const found = findCommand(args, io);
+    if (found === undefined) return 0;
+    const { entry, path, rest } = found;
+    const command = (await entry.load?.())?.command;
+    if (command === undefined) return 0;
+    const invocation = parseWords(command, path, rest);
+    if (invocation === undefined) {
+      io.stdout.write(describeCommand(command, path));
+      return 0;
+    }
+    session = new Session(io, invocation.flags as unknown as Globals);
+    refuseGlobals(invocation);
+    await command.run(session, invocation);
+    return 0;
+  } catch (error) {
+    if (error instanceof ToldRefusal) io.stdout.write(error.output);
+    const { text, status } = errorText(error, session?.host ?? "");
+    io.stderr.write(text);
+    return status;
+  } finally {
+    session?.[Symbol.dispose]();
+  }
+}
+
+interface Found {
+  readonly entry: Entry;
+  readonly path: string;
+  /** What is left of the command line: flags and operands. */
+  readonly rest: readonly string[];
+}
+
+/** Follows words through the table. Undefined: help was asked for and told. */
+function findCommand(args: readonly string[], io: Io): Found | undefined {
+  let entry: Entry = { name: "kubectl", children: table };
+  let path = "kubectl";
+  let rest = [...args];
+  while (entry.children !== undefined) {
+    const at = firstOperand(rest);
+    const word = at < 0 ? undefined : rest[at];
+    const next = entry.children.find((one) => one.name === word || (word !== undefined && one.aliases?.includes(word)));
+    if (next === undefined) {
+      if (entry.load !== undefined && !(word === undefined && rest.some((one) => one === "-h" || one === "--help")))
+        break;
+      if (word !== undefined && path === "kubectl") {
+        throw new Refusal(
+          `unknown command ${JSON.stringify(word)} for ${JSON.stringify(path)}${didYouMean(word, entry)}`,
+        );
+      }
+      io.stdout.write(describeGroup(entry, path));
+      return undefined;
+    }
+    if (next.refused !== undefined) throw new Refusal(`${path} ${next.name} is not supported: ${next.refused}`);
+    rest = rest.toSpliced(at, 1);
+    path = `${path} ${next.name}`;
+    entry = next;
+  }
+  return { entry, path, rest };
+}
+
+/** Where the first word stands that is no flag and no flag's value. */
+function firstOperand(words: readonly string[]): number {
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] ?? "";
+    if (word === "--") return -1;
+    if (!word.startsWith("-") || word === "-") return at;
+    const name = word.startsWith("--") ? word.slice(2) : word.slice(1);
+    const flag = Object.entries(globalFlags).find(([long, one]) => long === name || one.short === name)?.[1];
+    if (flag !== undefined && flag.bare === undefined) at++;
+    else if (flag === undefined && !word.includes("=") && ["-f", "--filename", "-o", "--output"].includes(word)) at++;
+  }
+  return -1;
+}
+
+/** Undefined: help was asked for. */
+function parseWords(command: Command, path: string, words: readonly string[]): Invocation | undefined {
+  const flags: ParsedSet = { ...globalFlags, ...command.flags };
+  const dash = words.indexOf("--");
+  try {
+    const { values, changed, operands } = parseFlags(flags, words);
+    const missing = (command.required ?? []).filter((name) => !changed.has(name));
+    if (missing.length > 0) {
+      throw new PlainRefusal(
+        `error: required flag(s) ${missing.map((name) => JSON.stringify(name)).join(", ")} not set`,
+      );
+    }
+    const before = dash < 0 ? undefined : operands.length - (words.length - dash - 1);
+    return { flags: values, changed, operands, dash: before, path };
+  } catch (error) {
+    if (error instanceof HelpRequested) return undefined;
+    if (!(error instanceof FlagError)) throw error;
+    throw new PlainRefusal(`error: ${error.message}\nSee '${path} --help' for usage.`);
+  }
+}
+
+function refuseGlobals({ changed }: Invocation): void {
+  const refused = REFUSED_GLOBALS.find((name) => changed.has(name));
+  if (refused !== undefined) throw new Refusal(`--${refused} is not supported`);
+}

@@ -1,0 +1,3 @@
+import { markCommand } from "./mark.ts";
+
+export const command = markCommand("annotations", "annotate");

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
   ApkKeyFixture,
@@ -153,6 +154,27 @@ describe("images through the command line", { concurrency: 2 }, () => {
       (await run(["image", "bootstrap", "--from", directory.join("none"), "x"])).stderr,
       /there is no directory/,
     );
+  });
+
+  test("an image of the engine is described and scanned", async () => {
+    await using directory = tempDir("cli-scanned");
+    const tree = directory.join("root");
+    for (const path of ["etc", "var/lib/dpkg"]) mkdirSync(join(tree, path), { recursive: true });
+    writeFileSync(join(tree, "etc/os-release"), "ID=debian\nVERSION_ID=12\n");
+    const status = "Package: openssl\nStatus: install ok installed\nArchitecture: amd64\nVersion: 3.0.11-1\n";
+    writeFileSync(join(tree, "var/lib/dpkg/status"), status);
+    await ok("image", "bootstrap", "--from", tree, "scanned:1");
+    const ranges = [{ type: "ECOSYSTEM", events: [{ introduced: "0" }, { fixed: "3.0.13-1" }] }];
+    const affected = [{ package: { ecosystem: "Debian:12", name: "openssl" }, ranges }];
+    const score = "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N";
+    const entry = { id: "DSA-1", summary: "bad", severity: [{ type: "CVSS_V4", score }], affected };
+    const db = directory.join("db.json");
+    writeFileSync(db, JSON.stringify(entry));
+    const found = await run(["image", "scan", `--db=${db}`, "--fail-on=critical", "scanned:1"]);
+    assert.equal(found.status, 2, found.stderr);
+    assert.match(found.stdout, /^openssl +3\.0\.11-1 +3\.0\.13-1 +critical +DSA-1 +bad$/m);
+    const sbom = await ok("image", "sbom", "docker-daemon:scanned:1");
+    assert.match(sbom, /"pkg:deb\/debian\/openssl@3\.0\.11-1/);
   });
 
   test("Alpine's base system is made of a mirror's signed packages, and runs; Ubuntu's needs its keyring", async () => {

@@ -1,10 +1,11 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import {
+  faultyProxy,
   type ImageFixture,
   pushFixture,
   pushIndexFixture,
@@ -248,6 +249,70 @@ test("credentials come from flags and from files that login writes, each tool re
   const logout = await runProgram(["skopeo", "logout", `--authfile=${authfile}`, locked.host]);
   equal(logout.status, 0, logout.stderr);
   match((await skopeoInProcess(["logout", `--authfile=${authfile}`, locked.host])).stderr, /not logged into/);
+});
+
+/** A credential helper that keeps what it is given of the last server. */
+const KEEPER = `#!/bin/sh
+kept="$(dirname "$0")/kept"
+case $1 in
+  get) read -r server; [ -e "$kept" ] && grep -qF "$server" "$kept" || { echo "credentials not found in native keychain"; exit 1; }; cat "$kept" ;;
+  store) cat >"$kept" ;;
+  erase) rm "$kept" ;;
+esac
+`;
+
+test("credential helpers that auth.json names are asked, filled and emptied, by both tools alike", async () => {
+  const { username, password } = REGISTRY_USER;
+  const name = `docker://${locked.host}/secret/one:1`;
+  const authfile = directory.join("helped.json");
+  const bin = directory.join("helpers");
+  const written = JSON.stringify({ credHelpers: { [locked.host]: "keeper" } });
+  mkdirSync(bin);
+  writeFileSync(join(bin, "docker-credential-keeper"), KEEPER, { mode: 0o755 });
+  writeFileSync(authfile, written);
+  const path = process.env["PATH"];
+  process.env["PATH"] = `${bin}:${path}`;
+  try {
+    const theirs = (args: readonly string[], input = "") => runProgram(["skopeo", ...args], { input });
+    const ours = (args: readonly string[], input = "") => skopeoInProcess(args, { input });
+    for (const [first, second] of [
+      [ours, theirs],
+      [theirs, ours],
+    ] as const) {
+      equal((await ours(["inspect", `--authfile=${authfile}`, TLS, name])).status, 1);
+      const login = ["login", `--authfile=${authfile}`, TLS, "-u", username, "--password-stdin", locked.host];
+      const { status, stderr } = await first(login, password);
+      equal(status, 0, stderr);
+      match(readFileSync(join(bin, "kept"), "utf8"), new RegExp(`"${password}"`));
+      for (const tool of [ours, theirs]) {
+        const inspected = await tool(["inspect", `--authfile=${authfile}`, TLS, name]);
+        equal(inspected.status, 0, inspected.stderr);
+      }
+      const logout = await second(["logout", `--authfile=${authfile}`, locked.host]);
+      equal(logout.status, 0, logout.stderr);
+      ok(!existsSync(join(bin, "kept")));
+    }
+    ok(!readFileSync(authfile, "utf8").includes('"auth"'));
+  } finally {
+    process.env["PATH"] = path;
+  }
+});
+
+test("a token of --registry-token is sent as it is, and nobody is asked for another", async () => {
+  await using guarded = await faultyProxy(registry, ({ headers }) =>
+    headers.authorization === "Bearer the-token"
+      ? undefined
+      : { kind: "status", status: 401, headers: { "www-authenticate": 'Bearer realm="http://127.0.0.1:9/token"' } },
+  );
+  const name = `docker://${guarded.host}/lib/one:1`;
+  for (const run of [skopeoInProcess, (args: readonly string[]) => runProgram(["skopeo", ...args])]) {
+    const inspected = await run(["inspect", TLS, "--registry-token=the-token", name]);
+    equal(inspected.status, 0, inspected.stderr);
+    const to = `dir:${directory.join(`token-${guarded.requests.length}`)}`;
+    const copied = await run(["copy", "-q", SRC, "--src-registry-token=the-token", name, to]);
+    equal(copied.status, 0, copied.stderr);
+    equal((await run(["inspect", TLS, "--registry-token=another", name])).status, 1);
+  }
 });
 
 test("what cannot be done is refused by name", async () => {

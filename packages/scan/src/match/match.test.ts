@@ -1,9 +1,9 @@
-import { deepEqual, equal, rejects, throws } from "node:assert/strict";
+import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { BoxshipError } from "@boxship/base";
 import { tempDir } from "@boxship/testkit";
-import { assert as check, constantFrom, jsonValue, property, string, uint8Array } from "fast-check";
+import { assert as check, constantFrom, jsonValue, nat, property, record, string, uint8Array } from "fast-check";
 import { parseApkInstalled, parseDpkgStatus, parseOsRelease } from "../evidence/parse-distro.ts";
 import { parseGoModules, parseJar, parseNpm, parsePython } from "../evidence/parse-language.ts";
 import { readHeader } from "../evidence/rpm-database.ts";
@@ -12,7 +12,7 @@ import type { FoundPackage, Inventory } from "../package.ts";
 import { endScanWorkers } from "../take-inventory.ts";
 import { makeZip } from "../testing/zip-fixture.ts";
 import { compareSemver } from "../version/semver.ts";
-import { cvssScore } from "./cvss.ts";
+import { cvssScore, cvssSeverity } from "./cvss.ts";
 import { findVulnerabilities } from "./find-vulnerabilities.ts";
 import { isAffected, readOsv } from "./osv.ts";
 
@@ -169,13 +169,70 @@ test("ranges with several gaps, last affected versions and listed versions", () 
   ]);
 });
 
-test("scores of CVSS 3 are those of its examples", () => {
+test("scores of CVSS are those of its examples", () => {
   equal(cvssScore("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"), 9.8);
   equal(cvssScore("CVSS:3.0/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N"), 6.1);
   equal(cvssScore("CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:C/C:H/I:H/A:H"), 9.9);
   equal(cvssScore("CVSS:3.1/AV:L/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N"), 1.8);
   equal(cvssScore("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N"), 0);
-  equal(cvssScore("CVSS:4.0/AV:N"), undefined);
+  equal(cvssScore("AV:N/AC:L/Au:N/C:P/I:P/A:P"), 7.5);
+  equal(cvssScore("AV:N/AC:L/Au:N/C:C/I:C/A:C"), 10);
+  // Of its specification's examples, and the corners of its table.
+  for (const [rest, score] of [
+    ["AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:H/SI:H/SA:H", 10],
+    ["AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", 9.3],
+    ["AV:N/AC:L/AT:P/PR:N/UI:P/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", 7.7],
+    ["AV:L/AC:L/AT:N/PR:L/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", 8.5],
+    ["AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N/E:U", 8.1],
+    ["AV:P/AC:H/AT:P/PR:H/UI:A/VC:L/VI:N/VA:N/SC:N/SI:N/SA:N", 1],
+    ["AV:N/AC:L/AT:N/PR:N/UI:N/VC:N/VI:N/VA:N/SC:N/SI:N/SA:N", 0],
+  ] as const) {
+    equal(cvssScore(`CVSS:4.0/${rest}`), score, rest);
+  }
+  for (const broken of [
+    "",
+    "CVSS:4.0/AV:N",
+    "CVSS:4.0/AV:Z/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N",
+    "CVSS:3.1/",
+    "AV:",
+  ]) {
+    equal(cvssScore(broken), undefined, broken);
+  }
+  deepEqual(["7.5", "AV:N/AC:L/Au:N/C:C/I:C/A:C", "CVSS:4.0/none", "9.0"].map(cvssSeverity), [
+    "high",
+    "high",
+    "unknown",
+    "critical",
+  ]);
+});
+
+test("a vector of CVSS 4.0 is no less grave when one of its metrics is worse", () => {
+  const metrics = {
+    AV: "PLAN",
+    AC: "HL",
+    AT: "PN",
+    PR: "HLN",
+    UI: "APN",
+    VC: "NLH",
+    VI: "NLH",
+    VA: "NLH",
+    SC: "NLH",
+    SI: "NLH",
+    SA: "NLH",
+  };
+  const names = Object.keys(metrics) as (keyof typeof metrics)[];
+  const chosen = record(Object.fromEntries(names.map((name) => [name, nat(metrics[name].length - 1)])));
+  const vector = (levels: Record<string, number>) =>
+    `CVSS:4.0/${names.map((name) => `${name}:${metrics[name][levels[name] ?? 0]}`).join("/")}`;
+  check(
+    property(chosen, nat(names.length - 1), (levels, index) => {
+      const name = names[index] ?? "AV";
+      const level = Math.min((levels[name] ?? 0) + 1, metrics[name].length - 1);
+      const [less, more] = [cvssScore(vector(levels)), cvssScore(vector({ ...levels, [name]: level }))];
+      ok(less !== undefined && more !== undefined && less >= 0 && more <= 10);
+      ok(more >= less, `${vector(levels)} with ${name} worse: ${less} and ${more}`);
+    }),
+  );
 });
 
 test("no input makes a reader throw anything else than its own errors", () => {

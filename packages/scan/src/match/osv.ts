@@ -40,7 +40,10 @@ export function readOsv(document: unknown): OsvEntry | undefined {
     id,
     aliases: list(root["aliases"]).filter((alias): alias is string => typeof alias === "string"),
     summary: text(root["summary"]) || (text(root["details"]).split("\n")[0] ?? "").slice(0, 200),
-    severity: severityOf(root),
+    // Only of what is found: scores take longer than the rest.
+    get severity() {
+      return severityOf(root);
+    },
     withdrawn: text(root["withdrawn"]) !== "",
     affected: list(root["affected"]).map((entry) => readAffected(object(entry))),
   };
@@ -56,7 +59,9 @@ function readAffected(entry: Json): OsvAffected {
     name: text(named["name"]),
     versions: new Set(list(entry["versions"]).filter((version): version is string => typeof version === "string")),
     ranges: ranges.map((range) => list(range["events"]).flatMap((event) => readEvent(object(event)))),
-    severity: severityOf(entry),
+    get severity() {
+      return severityOf(entry);
+    },
   };
 }
 

@@ -62,6 +62,7 @@ for (const { args, body } of golden) {
 
 const invalid: readonly [args: string, message: string][] = [
   ["-m 1z x", 'invalid argument "1z" for "-m, --memory" flag: invalid suffix: \'z\''],
+  ["--cpus=--1 x", 'invalid argument "--1" for "--cpus" flag: failed to parse --1 as a rational number'],
   ["--cpus x x", 'invalid argument "x" for "--cpus" flag: failed to parse x as a rational number'],
   ["--cpus 0.0000000001 x", 'invalid argument "0.0000000001" for "--cpus" flag: value is too precise'],
   ["--ulimit foo x", 'invalid argument "foo" for "--ulimit" flag: invalid ulimit argument: foo'],

@@ -52,8 +52,9 @@ function checkOrder(soft: number, hard: number): void {
   if (soft > hard) throw new FlagError(`${problem}: ${soft} > ${hard}`);
 }
 
-/** A number of CPUs, maybe with a fraction, in billionths. */
+/** A number of CPUs, maybe with a fraction, in billionths. The engine says which numbers there can be. */
 export function parseCpus(value: string): number {
+  if (/^-[\d.]/.test(value)) return -parseCpus(value.slice(1));
   const match = /^\+?(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,2}))?$/.exec(value);
   const quotient = /^\+?(\d+)\/(\d+)$/.exec(value);
   if (quotient !== null && Number(quotient[2]) !== 0) {

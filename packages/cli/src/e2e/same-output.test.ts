@@ -74,6 +74,7 @@ rename web server
 update --memory 64m --memory-swap 64m server
 inspect -f '{{.HostConfig.Memory}}' server
 update --cpus 1e9 server
+update --cpus -1 server
 exec server sh -c 'echo made >/made; rm /etc/motd; echo x >>/etc/hostname'
 diff server
 cp server:/made -

@@ -303,6 +303,13 @@ test("403 is permission denied in Docker's words", async (t) => {
   );
 });
 
+test("what a registry says does not steer the terminal", async (t) => {
+  const body = JSON.stringify({ errors: [{ code: "DENIED", message: "\u001b[2Jgone\r\nand \u009b31mred" }] });
+  const proxy = await proxied(t, () => ({ kind: "status", status: 403, body }));
+  const error = await failure(client(t).manifest(at(proxy.host)), PermissionDenied);
+  assert.match(error.message, /: denied:  \[2Jgone {2}and {2}31mred$/);
+});
+
 test("a manifest with other bytes than its digest says is refused", async (t) => {
   const proxy = await proxied(t, (request) =>
     request.path.includes("manifests") ? { kind: "corrupt", at: 3 } : undefined,

@@ -53,12 +53,16 @@ export function registryWords(reply: Reply): string | undefined {
     if (typeof document !== "object" || document === null || !("errors" in document)) return undefined;
     const [first] = Array.isArray(document.errors) ? (document.errors as unknown[]) : [];
     if (typeof first !== "object" || first === null || !("code" in first)) return undefined;
-    const code = String(first.code).toLowerCase().replaceAll("_", " ");
-    return "message" in first && typeof first.message === "string" ? `${code}: ${first.message.slice(0, 500)}` : code;
+    const code = printable(String(first.code)).toLowerCase().replaceAll("_", " ");
+    if (!("message" in first) || typeof first.message !== "string") return code;
+    return `${code}: ${printable(first.message.slice(0, 500))}`;
   } catch {
     return undefined;
   }
 }
+
+/** What others say reaches terminals: it is not to steer them. */
+const printable = (text: string): string => text.replace(/\p{Cc}/gu, " ");
 
 function registryCode(words: string | undefined): string {
   return words?.split(":")[0] ?? "";

@@ -277,7 +277,10 @@ export function networkFailure(error: unknown, reusedSocket = false): NetworkFai
 /** When every address of a host fails, Node reports them all in one error without a message. */
 function innermost(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return innermost(error.errors[0]);
-  return error instanceof Error ? error.message : String(error);
+  // Node goes on with flags of its own, which nobody can give it here.
+  return error instanceof Error
+    ? error.message.replace(/; if the root CA is installed locally.*$/s, "")
+    : String(error);
 }
 
 /**

@@ -53,6 +53,7 @@ test("a certificate is verified where the registry is not insecure", async () =>
   const error = await ask({ [registry.host]: { insecure: false } });
   assert.ok(error instanceof Unavailable);
   assert.match(error.message, /cannot be reached: .*certificate/);
+  assert.doesNotMatch(error.message, /use-system-ca/);
   assert.match(error.remedy ?? "", /as "ca" of 127\.0\.0\.1:\d+ under registries/);
 });
 

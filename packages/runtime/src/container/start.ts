@@ -10,7 +10,7 @@ import { runtimeError } from "./runtime-error.ts";
  * Lets a created container go. runc and crun keep it waiting at a FIFO in their state directory, and their `start` does
  * nothing but pass it: done here it costs no process. runc's container writes to the FIFO, crun's reads from it.
  *
- * @throws FailedPrecondition the container was started before, or has ended
+ * @throws FailedPrecondition the container was started before, or its process has ended
  */
 export async function startContainer(
   context: Context,
@@ -26,7 +26,8 @@ export async function startContainer(
     unlinkSync(fifo);
   } catch (error) {
     const code = systemCode(error);
-    if (code === "ENOENT" || code === "ENXIO") throw notCreated(id, error);
+    if (code === "ENXIO") throw hasEnded(id, error);
+    if (code === "ENOENT") throw notCreated(id, error);
     throw error;
   }
 }
@@ -34,6 +35,15 @@ export async function startContainer(
 function notCreated(id: string, cause?: unknown): FailedPrecondition {
   return new FailedPrecondition(`container ${id} does not wait to be started`, {
     subject: { kind: "container", name: id },
+    cause,
+  });
+}
+
+function hasEnded(id: string, cause?: unknown): FailedPrecondition {
+  return new FailedPrecondition(`the process of container ${id} ended before it was started`, {
+    subject: { kind: "container", name: id },
+    remedy:
+      "start it again; when it happens again, look for who ends processes, such as the kernel when memory is short",
     cause,
   });
 }
@@ -57,7 +67,7 @@ async function releaseWriter(context: Context, id: string, fifo: string): Promis
       written.reject(error);
     }
   });
-  if (!(await written.promise)) throw notCreated(id);
+  if (!(await written.promise)) throw hasEnded(id);
 }
 
 function readByte(end: Fd): number | undefined {

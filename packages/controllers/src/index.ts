@@ -2,9 +2,13 @@ import type { ControllerDefinition } from "./contract.ts";
 import { cronJobController } from "./cronjob/cron-job-controller.ts";
 import { daemonSetController } from "./daemonset/daemon-set-controller.ts";
 import { deploymentController } from "./deployment/deployment-controller.ts";
+import { disruptionController } from "./disruption/disruption-controller.ts";
+import { endpointSliceController } from "./endpoints/endpoint-slice-controller.ts";
+import { endpointsController } from "./endpoints/endpoints-controller.ts";
 import { garbageCollector } from "./garbage/garbage-collector.ts";
 import { jobController } from "./job/job-controller.ts";
 import { ttlAfterFinishedController } from "./job/ttl-controller.ts";
+import { podGarbageCollector } from "./nodes/pod-gc-controller.ts";
 import { replicaSetController, replicationController } from "./replicaset/replica-set-controller.ts";
 import { statefulSetController } from "./statefulset/stateful-set-controller.ts";
 
@@ -23,4 +27,8 @@ export const DEFINITIONS: readonly ControllerDefinition[] = [
   jobController,
   ttlAfterFinishedController,
   cronJobController,
+  endpointsController,
+  endpointSliceController,
+  disruptionController,
+  podGarbageCollector,
 ];

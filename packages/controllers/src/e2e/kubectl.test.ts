@@ -5,6 +5,7 @@ import { loadKubeconfig, openHttpClient } from "@boxship/client";
 import { kubectl, kubernetesProgram, startApiServer, tempDir } from "@boxship/testkit";
 import { runControllers } from "../frame/run-controllers.ts";
 import { DEFINITIONS } from "../index.ts";
+import { NODES } from "../shared/resources.ts";
 import { fakeNodes } from "../testing/fake-nodes.ts";
 
 /** The controllers as a cluster runs them, on the real clock, with nodes on which nothing runs. */
@@ -16,6 +17,11 @@ describe("kubectl", { skip: kubernetesProgram("kubectl") === undefined && "kubec
     const client = stack.use(openHttpClient((await loadKubeconfig(server.kubeconfig)).connection));
     const definitions = [...DEFINITIONS, fakeNodes({ startsAfter: 0, runsFor: 0 })];
     await stack.use(runControllers({ client, definitions, logger: silentLogger })).ready;
+    for (const name of ["node-1", "node-2", "node-3"]) {
+      await client.create(NODES, { apiVersion: "v1", kind: "Node", metadata: { name } });
+      // Nobody says that they are ready.
+      await client.patch({ ...NODES, name }, "merge", { spec: { taints: [] } });
+    }
     run = kubectl(server.kubeconfig, stack.use(tempDir("kubectl")).path) as typeof run;
   });
   after(() => stack.disposeAsync());
@@ -87,8 +93,6 @@ spec:
   selector: { matchLabels: { app: set } }
   template: { metadata: { labels: { app: set } }, spec: { containers: [{ name: c, image: "one" }] } }
 ${more}`;
-    await k("apply -f -", "{ apiVersion: v1, kind: Node, metadata: { name: node-1 } }");
-    await k("taint node node-1 node.kubernetes.io/not-ready:NoSchedule-");
     for (const [kind, more] of [
       ["StatefulSet", "  serviceName: set\n  replicas: 2\n"],
       ["DaemonSet", ""],
@@ -108,5 +112,22 @@ ${more}`;
       await k(`delete ${name} --cascade=foreground --timeout=60s`);
     }
     assert.equal(await k("get pods,controllerrevisions -o name"), "");
+  });
+
+  test("services have endpoints; drain respects budgets", async () => {
+    await k("create deployment safe --image=one --replicas=3");
+    await k("expose deployment safe --port=80");
+    await k("create poddisruptionbudget safe --selector=app=safe --max-unavailable=1");
+    await k("rollout status deployment/safe --timeout=60s");
+    await k("wait --for=jsonpath={.status.disruptionsAllowed}=1 pdb/safe --timeout=60s");
+    const addresses = 'jsonpath={range.subsets[*].addresses[*]}{.ip}{" "}{end}';
+    assert.equal((await k(`get endpoints safe -o ${addresses}`)).trim().split(" ").length, 3);
+    assert.match(await k("get endpointslices -l kubernetes.io/service-name=safe"), /\nsafe-\w+ +IPv4 +80 +10\./);
+    assert.match(await k("get pdb safe"), /\nsafe +N\/A +1 +1 +/);
+    assert.match(await k("drain node-1 --timeout=60s"), /pod\/safe-\S+ evicted\nnode\/node-1 drained\n$/);
+    await k("uncordon node-1");
+    await k("rollout status deployment/safe --timeout=60s");
+    await k("delete deployment/safe service/safe pdb/safe --cascade=foreground --timeout=60s");
+    await k("wait --for=delete endpoints/safe --timeout=60s");
   });
 });

@@ -91,7 +91,9 @@ async function go(
 
 function running(pod: Pod, ready: boolean, now: number): PodStatus {
   const time = timestamp(now);
-  const ip = `10.0.${(now / 1000) % 200}.${(millisecondsOf(pod.metadata.creationTimestamp) + (pod.metadata.name ?? "").length) % 250}`;
+  // Of its uid: others have others.
+  const hex = (pod.metadata.uid ?? "").replaceAll("-", "");
+  const ip = `10.${[0, 2, 4].map((digit) => Number.parseInt(hex.slice(digit, digit + 2), 16) || 0).join(".")}`;
   return {
     ...deepCopy(pod.status ?? {}),
     phase: "Running",

@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import type { JsonObject, KubeObject } from "@boxship/api";
+import { BoxshipError } from "@boxship/base";
+import { replicaSetController } from "../replicaset/replica-set-controller.ts";
+import { DISRUPTION_BUDGETS, PODS, REPLICA_SETS } from "../shared/resources.ts";
+import { fakeNodes } from "../testing/fake-nodes.ts";
+import { type Step, scenario } from "../testing/scenario.ts";
+import { startWorld, type World } from "../testing/world.ts";
+import type { DisruptionBudget } from "../types/disruption.ts";
+import type { Pod } from "../types/pod.ts";
+import { disruptionController } from "./disruption-controller.ts";
+
+let world: World;
+before(async () => {
+  world = await startWorld({
+    definitions: [replicaSetController, disruptionController, fakeNodes()],
+    untold: ["nodes", "replicaset-controller"],
+  });
+});
+after(() => world?.[Symbol.asyncDispose]());
+
+const set = (name: string, replicas: number, image = "web:1"): KubeObject => ({
+  apiVersion: "apps/v1",
+  kind: "ReplicaSet",
+  metadata: { name, namespace: "default" },
+  spec: {
+    replicas,
+    selector: { matchLabels: { app: name } },
+    template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: "c", image }] } },
+  },
+});
+
+const budget = (name: string, spec: JsonObject): Promise<KubeObject> =>
+  world.create({
+    apiVersion: "policy/v1",
+    kind: "PodDisruptionBudget",
+    metadata: { name, namespace: "default" },
+    spec: { selector: { matchLabels: { app: name } }, ...spec },
+  });
+
+const golden = (name: string, steps: readonly Step[]): Promise<void> => scenario(world, import.meta.url, name, steps);
+
+async function numbers(name: string) {
+  const { status } = await world.client.get<DisruptionBudget>({ ...DISRUPTION_BUDGETS, namespace: "default", name });
+  return [status?.expectedPods, status?.desiredHealthy, status?.currentHealthy, status?.disruptionsAllowed];
+}
+
+async function podsOf(name: string): Promise<readonly string[]> {
+  const pods = await world.list<Pod>("v1", "pods");
+  return pods.flatMap(({ metadata }) => (metadata.labels?.["app"] === name ? (metadata.name ?? "") : []));
+}
+
+/** @returns what the server said; empty where it let the pod go */
+async function evict(name: string): Promise<string> {
+  const metadata = { name, namespace: "default" };
+  try {
+    const eviction = { apiVersion: "policy/v1", kind: "Eviction", metadata };
+    await world.client.create({ ...PODS, namespace: "default" }, eviction, { subresource: "eviction" });
+    return "";
+  } catch (error) {
+    return error instanceof BoxshipError ? error.message : String(error);
+  }
+}
+
+describe("a PodDisruptionBudget", () => {
+  test("counts pods, and what may go", async () => {
+    await golden("counts", [
+      ["a set of 3", () => world.create(set("web", 3))],
+      ["at least 2 of them", () => budget("web", { minAvailable: 2 })],
+      ["its pods get ready", () => world.advance(5)],
+      [
+        "scaled to 2",
+        () =>
+          world.client.patch({ ...REPLICA_SETS, namespace: "default", name: "web" }, "merge", {
+            spec: { replicas: 2 },
+          }),
+      ],
+      ["time goes by", () => world.advance(5)],
+    ]);
+    assert.deepEqual(await numbers("web"), [2, 2, 2, 0]);
+  });
+
+  test("in percent and by what may be missing: of what the set asks for", async () => {
+    await world.create(set("part", 4));
+    await world.advance(5);
+    await budget("part", { maxUnavailable: "50%" });
+    await world.settle();
+    assert.deepEqual(await numbers("part"), [4, 2, 4, 2]);
+    const ref = { ...DISRUPTION_BUDGETS, namespace: "default", name: "part" };
+    await world.client.patch(ref, "merge", { spec: { maxUnavailable: null, minAvailable: "100%" } });
+    await world.settle();
+    assert.deepEqual(await numbers("part"), [4, 4, 4, 0]);
+  });
+
+  test("lets one pod go of two who ask at once, and the next when there is another", async () => {
+    await world.create(set("one", 2));
+    await budget("one", { maxUnavailable: 1 });
+    await world.advance(5);
+    const pods = await podsOf("one");
+    const answers = await Promise.all(pods.map(evict));
+    assert.deepEqual(answers.filter((answer) => answer === "").length, 1);
+    assert.ok(answers.includes("Cannot evict pod as it would violate the pod's disruption budget."));
+    await world.settle();
+    assert.deepEqual(await numbers("one"), [2, 1, 1, 0]);
+    await world.advance(5);
+    const [next = ""] = await podsOf("one");
+    assert.equal(await evict(next), "");
+    await world.advance(5);
+  });
+
+  test("of pods that do not work only those that are too many, unless it does not mind", async () => {
+    await world.create(set("ill", 2, "never-ready"));
+    await budget("ill", { minAvailable: 1 });
+    await world.advance(5);
+    const [pod = ""] = await podsOf("ill");
+    assert.match(await evict(pod), /^Cannot evict pod/);
+    const ref = { ...DISRUPTION_BUDGETS, namespace: "default", name: "ill" };
+    await world.client.patch(ref, "merge", { spec: { unhealthyPodEvictionPolicy: "AlwaysAllow" } });
+    assert.equal(await evict(pod), "");
+    await world.advance(5);
+  });
+
+  test("says when it cannot know how many there should be", async () => {
+    const owner = { apiVersion: "example.com/v1", kind: "Odd", name: "x", uid: "1", controller: true };
+    await world.create({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "odd", namespace: "default", labels: { app: "odd" }, ownerReferences: [owner] },
+      spec: { containers: [{ name: "c", image: "x" }] },
+    });
+    await golden("unknown", [
+      ["half of pods that something unknown controls", () => budget("odd", { minAvailable: "50%" })],
+    ]);
+    assert.deepEqual(await numbers("odd"), [0, 0, 0, 0]);
+  });
+});

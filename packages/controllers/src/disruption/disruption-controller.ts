@@ -1,0 +1,141 @@
+import { deepEqual, matchesLabels, timestamp } from "@boxship/api";
+import { errorMessage } from "@boxship/base";
+import { keyOf } from "@boxship/client";
+import type { ControllerContext, ControllerDefinition, Reconcile } from "../contract.ts";
+import { conditionOf, isFinished, isReady, isTerminating } from "../shared/pods.ts";
+import {
+  DEPLOYMENTS,
+  DISRUPTION_BUDGETS,
+  PODS,
+  REPLICA_SETS,
+  REPLICATION_CONTROLLERS,
+  refOf,
+  STATEFUL_SETS,
+} from "../shared/resources.ts";
+import { selectorOf } from "../shared/selector.ts";
+import { writeStatus } from "../shared/write-status.ts";
+import type { DisruptionBudget, DisruptionStatus } from "../types/disruption.ts";
+import type { Condition, Pod } from "../types/pod.ts";
+import { expectedPods } from "./expected-pods.ts";
+
+/** A pod that was let go counts as gone for so long; when it is still there then, it stays. */
+const LET_GO_MS = 120_000;
+
+/** Says how many pods may be evicted. */
+export const disruptionController: ControllerDefinition = { name: "disruption-controller", open };
+
+function open(context: ControllerContext): Reconcile {
+  const { informers, queue } = context;
+  const budgets = informers.of<DisruptionBudget>(DISRUPTION_BUDGETS);
+  const add = (budget: DisruptionBudget): void => queue.add(keyOf(budget));
+  budgets.handle({ added: add, updated: add });
+  const touched = (pod: Pod): void => {
+    for (const budget of budgets.find("namespace", pod.metadata.namespace ?? "")) if (covers(budget, pod)) add(budget);
+  };
+  informers.of<Pod>(PODS).handle({
+    added: touched,
+    updated: (pod, before) => {
+      touched(pod);
+      if (!deepEqual(pod.metadata.labels, before.metadata.labels)) touched(before);
+    },
+    deleted: touched,
+  });
+  for (const resource of [DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, REPLICATION_CONTROLLERS]) {
+    // Budgets that are parts of a scale change with it.
+    informers.of(resource).handle({
+      updated: ({ metadata }, before) => {
+        if (metadata.generation === before.metadata.generation) return;
+        for (const budget of budgets.find("namespace", metadata.namespace ?? "")) add(budget);
+      },
+    });
+  }
+  return async (key) => {
+    const budget = budgets.get(key);
+    if (budget !== undefined) await look(context, budget);
+  };
+}
+
+function covers({ spec }: DisruptionBudget, { metadata }: Pod): boolean {
+  const selector = selectorOf(spec?.selector);
+  return selector !== undefined && matchesLabels(selector, metadata.labels);
+}
+
+async function look(context: ControllerContext, budget: DisruptionBudget): Promise<void> {
+  const { informers, events } = context;
+  const pods = informers
+    .of<Pod>(PODS)
+    .find("namespace", budget.metadata.namespace ?? "")
+    .filter((pod) => covers(budget, pod) && !isFinished(pod));
+  if (pods.length === 0) events.record(budget, "Normal", "NoPods", "No matching pods found");
+  try {
+    const { pods: expected, healthy, unmanaged } = expectedPods(informers, budget, pods);
+    if (unmanaged.length > 0) {
+      const words = `Pods selected by this PodDisruptionBudget (selector: ${JSON.stringify(budget.spec?.selector ?? {})}) were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.`;
+      events.record(budget, "Warning", "UnmanagedPods", words);
+    }
+    const disrupted = letGo(context, budget, pods);
+    const current = pods.filter(
+      (pod) => isReady(pod) && !isTerminating(pod) && disrupted[pod.metadata.name ?? ""] === undefined,
+    ).length;
+    const allowed = expected <= 0 ? 0 : Math.max(0, current - healthy);
+    await write(context, budget, {
+      disruptionsAllowed: allowed,
+      currentHealthy: current,
+      desiredHealthy: healthy,
+      expectedPods: expected,
+      ...(Object.keys(disrupted).length === 0 ? {} : { disruptedPods: disrupted }),
+    });
+  } catch (error) {
+    const words = `Failed to calculate the number of expected pods: ${errorMessage(error)}`;
+    events.record(budget, "Warning", "CalculateExpectedPodCountFailed", words);
+    const numbers = { currentHealthy: 0, desiredHealthy: 0, expectedPods: 0, ...budget.status, disruptionsAllowed: 0 };
+    await write(context, budget, numbers, errorMessage(error));
+    throw error;
+  }
+}
+
+/** Pods that the API has let go and that are not on their way out yet. */
+function letGo({ clock, queue }: ControllerContext, budget: DisruptionBudget, pods: readonly Pod[]) {
+  const kept: { [name: string]: string } = {};
+  for (const [name, time] of Object.entries(budget.status?.disruptedPods ?? {})) {
+    const pod = pods.find(({ metadata }) => metadata.name === name);
+    const left = Date.parse(time) + LET_GO_MS - clock.now();
+    if (pod === undefined || isTerminating(pod) || left <= 0) continue;
+    kept[name] = time;
+    queue.addAfter(keyOf(budget), left);
+  }
+  return kept;
+}
+
+async function write(
+  { client, clock }: ControllerContext,
+  budget: DisruptionBudget,
+  numbers: DisruptionStatus,
+  failure?: string,
+): Promise<void> {
+  const { generation = 0 } = budget.metadata;
+  const conditions = [conditionFor(budget, numbers.disruptionsAllowed, failure, timestamp(clock.now()))];
+  const others = (budget.status?.conditions ?? []).filter(({ type }) => type !== "DisruptionAllowed");
+  const status = { ...numbers, observedGeneration: generation, conditions: [...others, ...conditions] };
+  if (deepEqual(status, budget.status ?? {})) return;
+  await writeStatus(client, refOf(DISRUPTION_BUDGETS, budget), budget, status);
+}
+
+function conditionFor(budget: DisruptionBudget, allowed: number, failure: string | undefined, time: string): Condition {
+  const [status, reason] =
+    failure !== undefined
+      ? ["False", "SyncFailed"]
+      : allowed > 0
+        ? ["True", "SufficientPods"]
+        : ["False", "InsufficientPods"];
+  const present = conditionOf(budget.status, "DisruptionAllowed");
+  const kept = present?.status === status ? (present?.lastTransitionTime ?? time) : time;
+  return {
+    type: "DisruptionAllowed",
+    status: status ?? "",
+    reason: reason ?? "",
+    message: failure ?? "",
+    observedGeneration: budget.metadata.generation ?? 0,
+    lastTransitionTime: kept,
+  };
+}

@@ -1,0 +1,80 @@
+import { FailedPrecondition } from "@boxship/base";
+import type { SharedInformers } from "../frame/shared-informers.ts";
+import { scaledValue } from "../shared/int-or-percent.ts";
+import { controllerOf } from "../shared/owners.ts";
+import { DEPLOYMENTS, REPLICA_SETS, REPLICATION_CONTROLLERS, STATEFUL_SETS } from "../shared/resources.ts";
+import type { DisruptionBudget } from "../types/disruption.ts";
+import type { Pod } from "../types/pod.ts";
+import type { StatefulSet } from "../types/sets.ts";
+import type { Deployment, ReplicaSet } from "../types/workloads.ts";
+
+export interface Expected {
+  /** How many pods there are meant to be. */
+  readonly pods: number;
+  /** How many of them have to be healthy. */
+  readonly healthy: number;
+  /** Pods that nobody controls. */
+  readonly unmanaged: readonly string[];
+}
+
+/** @throws FailedPrecondition where a pod's controller has no scale that is known */
+export function expectedPods(
+  informers: SharedInformers,
+  { spec = {} }: DisruptionBudget,
+  pods: readonly Pod[],
+): Expected {
+  const { minAvailable, maxUnavailable } = spec;
+  if (maxUnavailable !== undefined) {
+    const { scale, unmanaged } = scaleOf(informers, pods);
+    return { pods: scale, healthy: Math.max(0, scale - scaledValue(maxUnavailable, scale, "up")), unmanaged };
+  }
+  if (typeof minAvailable === "string") {
+    const { scale, unmanaged } = scaleOf(informers, pods);
+    return { pods: scale, healthy: scaledValue(minAvailable, scale, "up"), unmanaged };
+  }
+  return { pods: pods.length, healthy: minAvailable ?? 0, unmanaged: [] };
+}
+
+/** What all controllers of the pods ask for together. */
+function scaleOf(informers: SharedInformers, pods: readonly Pod[]) {
+  const scales = new Map<string, number>();
+  const unmanaged: string[] = [];
+  for (const pod of pods) {
+    const controller = controllerOf(pod);
+    if (controller === undefined) {
+      unmanaged.push(pod.metadata.name ?? "");
+      continue;
+    }
+    if (scales.has(controller.uid)) continue;
+    const found = findScale(informers, pod);
+    if (found === undefined) {
+      throw new FailedPrecondition(`found no controllers for pod "${pod.metadata.name}"`);
+    }
+    scales.set(controller.uid, 0);
+    scales.set(found.uid, found.scale);
+  }
+  return { scale: [...scales.values()].reduce((sum, scale) => sum + scale, 0), unmanaged };
+}
+
+function findScale(informers: SharedInformers, pod: Pod): { readonly uid: string; readonly scale: number } | undefined {
+  const { namespace } = pod.metadata;
+  const { kind = "", name = "", uid = "" } = controllerOf(pod) ?? {};
+  switch (kind) {
+    case "ReplicationController":
+      return asScale(informers.of<ReplicaSet>(REPLICATION_CONTROLLERS).get(`${namespace}/${name}`), uid);
+    case "StatefulSet":
+      return asScale(informers.of<StatefulSet>(STATEFUL_SETS).get(`${namespace}/${name}`), uid);
+    case "ReplicaSet": {
+      const set = informers.of<ReplicaSet>(REPLICA_SETS).get(`${namespace}/${name}`);
+      const owner = set === undefined ? undefined : controllerOf(set);
+      if (owner?.kind !== "Deployment") return asScale(set, uid);
+      return asScale(informers.of<Deployment>(DEPLOYMENTS).get(`${namespace}/${owner.name}`), owner.uid);
+    }
+    default:
+      return undefined;
+  }
+}
+
+function asScale(object: Deployment | ReplicaSet | StatefulSet | undefined, uid: string) {
+  return object?.metadata.uid === uid ? { uid, scale: object.spec?.replicas ?? 1 } : undefined;
+}

@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import type { JsonObject, KubeObject } from "@boxship/api";
+import { NotFound } from "@boxship/base";
+import { garbageCollector } from "../garbage/garbage-collector.ts";
+import { ENDPOINTS, PODS, SERVICES } from "../shared/resources.ts";
+import { type Step, scenario } from "../testing/scenario.ts";
+import { startWorld, type World } from "../testing/world.ts";
+import type { EndpointSlice, Endpoints } from "../types/services.ts";
+import { endpointSliceController } from "./endpoint-slice-controller.ts";
+import { endpointsController } from "./endpoints-controller.ts";
+
+let world: World;
+before(async () => {
+  world = await startWorld({
+    definitions: [endpointsController, endpointSliceController, garbageCollector],
+    untold: ["garbage-collector-controller"],
+  });
+});
+after(() => world?.[Symbol.asyncDispose]());
+
+const service = (name: string, spec: JsonObject = {}): KubeObject => ({
+  apiVersion: "v1",
+  kind: "Service",
+  metadata: { name, namespace: "default" },
+  spec: { selector: { app: name }, ports: [{ name: "web", port: 80, targetPort: "http" }], ...spec },
+});
+
+/** A pod with an address, ready or not. */
+async function pod(app: string, at: number, ready = true, port = 8080): Promise<void> {
+  const name = `${app}-${at}`;
+  await world.create({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, namespace: "default", labels: { app } },
+    spec: {
+      nodeName: "node-1",
+      hostname: name,
+      subdomain: app,
+      containers: [{ name: "c", image: "x", ports: [{ name: "http", containerPort: port }] }],
+    },
+  });
+  await status(name, {
+    podIP: `10.1.${at >> 8}.${at & 255}`,
+    podIPs: [{ ip: `10.1.${at >> 8}.${at & 255}` }],
+    ...condition(ready),
+  });
+}
+
+const condition = (ready: boolean): JsonObject => ({
+  phase: "Running",
+  conditions: [{ type: "Ready", status: ready ? "True" : "False" }],
+});
+
+const at = (name: string) => ({ ...PODS, namespace: "default", name });
+const status = (name: string, to: JsonObject): Promise<unknown> =>
+  world.client.patch(at(name), "merge", { status: to }, { subresource: "status" });
+
+const golden = (name: string, steps: readonly Step[]): Promise<void> => scenario(world, import.meta.url, name, steps);
+
+async function slicesOf(name: string): Promise<readonly EndpointSlice[]> {
+  const all = await world.list<EndpointSlice>("discovery.k8s.io/v1", "endpointslices");
+  return all.filter(({ metadata }) => metadata.labels?.["kubernetes.io/service-name"] === name);
+}
+
+const endpointsOf = (name: string): Promise<Endpoints> =>
+  world.client.get<Endpoints>({ ...ENDPOINTS, namespace: "default", name });
+
+describe("a service", () => {
+  test("knows its pods: ready, not ready, on their way out, gone", async () => {
+    await golden("pods", [
+      ["a service without pods", () => world.create(service("web"))],
+      ["a pod that is ready", () => pod("web", 1)],
+      ["one that is not", () => pod("web", 2, false)],
+      ["the first is being deleted", () => world.client.delete(at("web-1"))],
+      ["and is gone", () => world.client.delete(at("web-1"), { gracePeriodSeconds: 0 })],
+      ["the second gets ready", () => status("web-2", condition(true))],
+      ["the service is deleted", () => world.client.delete({ ...SERVICES, namespace: "default", name: "web" })],
+    ]);
+    await assert.rejects(endpointsOf("web"), NotFound);
+    assert.deepEqual(await slicesOf("web"), []);
+  });
+
+  test("headless, with names and pods that are not ready", async () => {
+    await world.create(service("head", { clusterIP: "None", publishNotReadyAddresses: true }));
+    await pod("head", 3, false);
+    await world.settle();
+    const [slice] = await slicesOf("head");
+    assert.equal(slice?.metadata.labels?.["service.kubernetes.io/headless"], "");
+    assert.deepEqual(slice?.endpoints?.[0], {
+      addresses: ["10.1.0.3"],
+      conditions: { ready: true, serving: false, terminating: false },
+      hostname: "head-3",
+      targetRef: { kind: "Pod", namespace: "default", name: "head-3", uid: slice?.endpoints?.[0]?.targetRef?.uid },
+      nodeName: "node-1",
+    });
+    assert.equal((await endpointsOf("head")).subsets?.[0]?.addresses?.[0]?.ip, "10.1.0.3");
+  });
+
+  test("whose pods have the port under several numbers has them apart", async () => {
+    await world.create(service("two"));
+    await pod("two", 4, true, 8080);
+    await pod("two", 5, true, 9090);
+    await world.settle();
+    const ports = (await slicesOf("two")).map((slice) => slice.ports?.[0]?.port);
+    assert.deepEqual(new Set(ports), new Set([8080, 9090]));
+    assert.equal((await endpointsOf("two")).subsets?.length, 2);
+  });
+
+  test("has a hundred endpoints in a slice", async () => {
+    await Promise.all(Array.from({ length: 102 }, (_, number) => pod("many", 300 + number)));
+    await world.create(service("many"));
+    await world.settle();
+    const sizes = (await slicesOf("many")).map(({ endpoints }) => endpoints?.length);
+    assert.deepEqual(new Set(sizes), new Set([100, 2]));
+    await world.client.delete(at("many-300"), { gracePeriodSeconds: 0 });
+    await world.settle();
+    const later = (await slicesOf("many")).map(({ endpoints }) => endpoints?.length);
+    assert.deepEqual(new Set(later), new Set([99, 2]), "the others stay where they are");
+  });
+
+  test("without a selector is somebody else's", async () => {
+    const bare = service("bare");
+    delete (bare["spec"] as JsonObject)["selector"];
+    await world.create(bare);
+    await world.settle();
+    assert.deepEqual(await slicesOf("bare"), []);
+  });
+});

@@ -1,0 +1,23 @@
+import type { KubeObject } from "@boxship/api";
+import type { Condition } from "./pod.ts";
+import type { IntOrPercent, LabelSelectorObject } from "./workloads.ts";
+
+export interface DisruptionBudget extends KubeObject {
+  spec?: {
+    minAvailable?: IntOrPercent;
+    maxUnavailable?: IntOrPercent;
+    selector?: LabelSelectorObject;
+    unhealthyPodEvictionPolicy?: string;
+  };
+  status?: DisruptionStatus;
+}
+
+export type DisruptionStatus = {
+  observedGeneration?: number;
+  disruptedPods?: { [name: string]: string };
+  disruptionsAllowed: number;
+  currentHealthy: number;
+  desiredHealthy: number;
+  expectedPods: number;
+  conditions?: Condition[];
+};

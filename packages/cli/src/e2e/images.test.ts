@@ -7,6 +7,7 @@ import {
   apkMirror,
   apkRepository,
   type Boxship,
+  dockerCli,
   makeTar,
   type Ran,
   type RunOptions,
@@ -97,6 +98,26 @@ describe("images through the command line", { concurrency: 2 }, () => {
     };
     assert.match(manifest.layers[0]?.mediaType ?? "", /gzip$/);
     assert.ok((manifest.layers[0]?.size ?? 0) < 100_000);
+    const docker = dockerCli(engine.socketPath);
+    assert.ok(docker !== undefined, "the test setup installs a docker client");
+    const index = `http://${name.replace("/", "/v2/").replace(/:1$/, "/manifests/all")}`;
+    const single = await fetch(index.replace(/all$/, "1"), {
+      headers: { accept: "application/vnd.oci.image.manifest.v1+json" },
+    });
+    const bytes = Buffer.from(await single.arrayBuffer());
+    const digest = single.headers.get("docker-content-digest");
+    const platform = { os: "linux", architecture: "arm64", variant: "v8" };
+    const entry = { size: bytes.length, mediaType: single.headers.get("content-type"), digest, platform };
+    const mediaType = "application/vnd.oci.image.index.v1+json";
+    const put = { method: "PUT", headers: { "content-type": mediaType } };
+    const body = JSON.stringify({ schemaVersion: 2, mediaType, manifests: [entry] });
+    assert.equal((await fetch(index, { ...put, body })).status, 201);
+    for (const each of [name, name.replace(/:1$/, ":all")]) {
+      const theirs = await docker(["manifest", "inspect", "--insecure", "-v", each]);
+      assert.equal(theirs.status, 0, theirs.stderr);
+      assert.equal(await ok("manifest", "inspect", "-v", each), theirs.stdout.trim());
+      assert.equal(await ok("manifest", "inspect", "-v", "--insecure", each), theirs.stdout.trim());
+    }
     assert.match(await ok("push", name), /Layer already exists/);
     assert.equal(await ok("push", "-q", name), name);
     assert.equal(await ok("image", "inspect", "-f", "{{.Id}}", name), id);

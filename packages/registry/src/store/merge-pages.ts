@@ -1,4 +1,4 @@
-import type { Page, PageRequest } from "./repository-store.ts";
+import type { Page, PageRequest } from "./repository-index.ts";
 
 /** Two ordered parts of lists as one, each name once. */
 export function mergePages(a: Page, b: Page, { limit }: PageRequest): Page {

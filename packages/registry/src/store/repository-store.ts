@@ -1,6 +1,6 @@
-import { type Clock, Conflict, InvalidArgument, KeyedMutex, NotFound, systemClock, Unsupported } from "@boxship/base";
+import { type Clock, Conflict, InvalidArgument, NotFound, systemClock, Unsupported } from "@boxship/base";
 import { type Digest, decodeManifest, digestAlgorithm, digestOf, isDigest } from "@boxship/oci";
-import { type Compare, keyAfter, type Operation, prefixRange, type Store } from "@boxship/store";
+import { type Compare, type Operation, prefixRange, type Store } from "@boxship/store";
 import type { BlobStore } from "../blobs/contract.ts";
 import type { Quotas } from "../policy/quotas.ts";
 import type { ImageSource } from "./image-source.ts";
@@ -9,6 +9,7 @@ import { keys } from "./keys.ts";
 import { manifestNeeds, type Need, referrerOf } from "./manifest-needs.ts";
 import { mergePages, pageOf } from "./merge-pages.ts";
 import { checkRepository, checkTag } from "./names.ts";
+import { NeededDigests } from "./needed-digests.ts";
 import {
   type BlobRecord,
   decodeRecord,
@@ -17,6 +18,7 @@ import {
   type ReferrerRecord,
   type TagRecord,
 } from "./records.ts";
+import { type Page, type PageRequest, RepositoryIndex } from "./repository-index.ts";
 
 export interface RepositoryStoreOptions {
   /** What belongs to which repository, and under which name. */
@@ -36,23 +38,6 @@ export interface StoredManifest extends Pick<ManifestRecord, "mediaType" | "size
   readonly digest: Digest;
 }
 
-/** Longer than any sweep takes, in milliseconds. */
-const RECENT = 60 * 60 * 1000;
-
-/** One part of a list that is ordered by name. */
-export interface Page {
-  readonly names: readonly string[];
-  /** Whether more follow the last one. */
-  readonly more: boolean;
-}
-
-export interface PageRequest {
-  /** At most so many. @default all */
-  readonly limit?: number;
-  /** Those after this one. */
-  readonly after?: string;
-}
-
 /**
  * Repositories: which manifests, tags and blobs each has. A blob is stored once, and served only by the repositories that
  * it was pushed or mounted to. Every change is one transaction, durable when it resolves.
@@ -61,9 +46,8 @@ export class RepositoryStore {
   readonly content: BlobStore;
   readonly #index: Store;
   readonly #source: ImageSource | undefined;
-  /** When digests were last needed anew, so that a sweep that has looked already does not take them. */
-  readonly #needed = new Map<Digest, number>();
-  readonly #removals = new KeyedMutex();
+  readonly #records: RepositoryIndex;
+  readonly #needed: NeededDigests;
   readonly #clock: Clock;
   readonly #immutableTags: boolean;
   readonly #quotas: Quotas | undefined;
@@ -71,15 +55,12 @@ export class RepositoryStore {
   constructor({ index, content, source, immutableTags = false, quotas, clock = systemClock }: RepositoryStoreOptions) {
     this.#quotas = quotas;
     this.#index = index;
+    this.#records = new RepositoryIndex(index, quotas);
+    this.#needed = new NeededDigests(clock);
     this.#source = source;
     this.content = content;
     this.#immutableTags = immutableTags;
     this.#clock = clock;
-  }
-
-  async #get<T>(key: string): Promise<T | undefined> {
-    const [item] = (await this.#index.range({ start: key })).items;
-    return item === undefined ? undefined : (decodeRecord(item) as T);
   }
 
   /**
@@ -88,15 +69,15 @@ export class RepositoryStore {
    * @throws NotFound
    */
   async askForBlob(repository: string, digest: Digest): Promise<Pick<BlobRecord, "size">> {
-    this.#note([digest]);
+    this.#needed.note([digest]);
     // What is just being removed is not found.
-    await this.#removals.run(digest, () => Promise.resolve());
+    await this.#needed.settled(digest);
     return this.blob(repository, digest);
   }
 
   /** Size of a blob that the repository may serve. @throws NotFound */
   async blob(repository: string, digest: Digest): Promise<Pick<BlobRecord, "size">> {
-    const record = await this.#get<BlobRecord>(keys.blob(repository, digest));
+    const record = await this.#records.get<BlobRecord>(keys.blob(repository, digest));
     if (record !== undefined) return record;
     const other = await this.#blobOfSource(repository, digest);
     if (other !== undefined) return other;
@@ -107,7 +88,7 @@ export class RepositoryStore {
 
   /** A blob that was pushed or mounted to the repository. */
   own(repository: string, digest: Digest): Promise<Pick<BlobRecord, "size"> | undefined> {
-    return this.#get<BlobRecord>(keys.blob(repository, digest));
+    return this.#records.get<BlobRecord>(keys.blob(repository, digest));
   }
 
   /**
@@ -119,53 +100,14 @@ export class RepositoryStore {
   async linkBlob(repository: string, digest: Digest, size: number, taking = () => {}): Promise<void> {
     const record: BlobRecord = { size, pushedAt: this.#clock.now() };
     const key = keys.blob(repository, digest);
-    this.#note([digest]);
-    await this.#within(repository, key, size, () => this.#transact([], [put(key, record)], key), taking);
-  }
-
-  /**
-   * Does what puts `key` against the quota.
-   *
-   * @param work tells whether the key is new
-   */
-  async #within(
-    repository: string,
-    key: string,
-    size: number,
-    work: () => Promise<boolean>,
-    taking = () => {},
-  ): Promise<void> {
-    const quotas = this.#quotas;
-    if (quotas === undefined) {
-      await work();
-      return;
-    }
-    // Room is taken before, and what others did with the same key meanwhile is set right afterwards.
-    const taken = (await this.#get(key)) === undefined ? size : 0;
-    taking();
-    quotas.take(repository, taken);
-    let used = 0;
-    try {
-      used = (await work()) ? size : 0;
-    } finally {
-      quotas.give(repository, taken - used);
-    }
-  }
-
-  /** @returns whether `key`, which is one of those put, was not there. @throws what `failed` makes of conditions */
-  async #transact(
-    compare: readonly Compare[],
-    operations: readonly Operation[],
-    key: string,
-    failed?: () => Promise<Error>,
-  ): Promise<boolean> {
-    const { succeeded, results } = await this.#index.transact({
-      compare,
-      success: [{ kind: "range", range: { start: key }, options: { countOnly: true } }, ...operations],
-    });
-    if (!succeeded && failed !== undefined) throw await failed();
-    const [before] = results;
-    return before?.kind === "range" && before.count === 0;
+    this.#needed.note([digest]);
+    await this.#records.within(
+      repository,
+      key,
+      size,
+      () => this.#records.transact([], [put(key, record)], key),
+      taking,
+    );
   }
 
   /** Bytes that the repository may still take. */
@@ -187,7 +129,7 @@ export class RepositoryStore {
   async mountBlob(repository: string, from: string, digest: Digest): Promise<boolean> {
     using lease = this.content.lease();
     lease.add(digest);
-    const record = await this.#get<BlobRecord>(keys.blob(from, digest));
+    const record = await this.#records.get<BlobRecord>(keys.blob(from, digest));
     const found = record === undefined ? await this.#blobOfSource(from, digest) : await this.content.stat(digest);
     if (found === undefined) return false;
     await this.linkBlob(repository, digest, found.size);
@@ -201,9 +143,9 @@ export class RepositoryStore {
    */
   async unlinkBlob(repository: string, digest: Digest): Promise<void> {
     await this.blob(repository, digest);
-    const record = await this.#get<BlobRecord>(keys.blob(repository, digest));
+    const record = await this.#records.get<BlobRecord>(keys.blob(repository, digest));
     if (record === undefined) throw notPushed("blob", digest);
-    await this.#remove(repository, keys.blob(repository, digest), record.size, []);
+    await this.#records.remove(repository, keys.blob(repository, digest), record.size, []);
   }
 
   /** The manifest that a tag or a digest names. @throws NotFound, InvalidArgument */
@@ -218,7 +160,7 @@ export class RepositoryStore {
   async #pushed(repository: string, reference: string): Promise<StoredManifest | undefined> {
     const digest = isDigest(reference) ? reference : (await this.#tag(repository, checkTag(reference)))?.digest;
     if (digest === undefined) return undefined;
-    const record = await this.#get<ManifestRecord>(keys.manifest(repository, digest));
+    const record = await this.#records.get<ManifestRecord>(keys.manifest(repository, digest));
     return record && { digest, ...record };
   }
 
@@ -228,7 +170,7 @@ export class RepositoryStore {
   }
 
   #tag(repository: string, tag: string): Promise<TagRecord | undefined> {
-    return this.#get<TagRecord>(keys.tag(repository, tag));
+    return this.#records.get<TagRecord>(keys.tag(repository, tag));
   }
 
   /**
@@ -266,7 +208,7 @@ export class RepositoryStore {
     };
     using lease = this.content.lease();
     for (const need of [...record.needs, digest]) lease.add(need);
-    this.#note([...record.needs, digest]);
+    this.#needed.note([...record.needs, digest]);
     await this.content.put(bytes, digest);
     await this.#adopt(repository, needs);
     const operations = [put(keys.repository(repository), {}), put(keys.manifest(repository, digest), record)];
@@ -281,7 +223,9 @@ export class RepositoryStore {
     });
     for (const tag of tags) await this.#checkTagMayBe(repository, tag, digest);
     const key = keys.manifest(repository, digest);
-    await this.#within(repository, key, bytes.byteLength, () => this.#commit(repository, there, operations, key));
+    await this.#records.within(repository, key, bytes.byteLength, () =>
+      this.#records.commit(repository, there, operations, key),
+    );
     return { digest, ...record };
   }
 
@@ -308,12 +252,12 @@ export class RepositoryStore {
     };
     using lease = this.content.lease();
     lease.add(digest);
-    this.#note([digest]);
+    this.#needed.note([digest]);
     await this.content.put(bytes, digest);
     const success = [put(keys.repository(repository), {}), put(keys.manifest(repository, digest), record)];
     if (!isDigest(reference)) success.push(put(keys.tag(repository, checkTag(reference)), { digest, pushedAt: now }));
     const key = keys.manifest(repository, digest);
-    await this.#within(repository, key, bytes.byteLength, () => this.#transact([], success, key));
+    await this.#records.within(repository, key, bytes.byteLength, () => this.#records.transact([], success, key));
     return { digest, ...record };
   }
 
@@ -336,7 +280,7 @@ export class RepositoryStore {
   async #adopt(repository: string, needs: readonly Need[]): Promise<void> {
     if (this.#source === undefined) return;
     for (const { kind, digest } of needs) {
-      if (kind !== "blob" || (await this.#get(keys.blob(repository, digest))) !== undefined) continue;
+      if (kind !== "blob" || (await this.#records.get(keys.blob(repository, digest))) !== undefined) continue;
       const found = await this.#blobOfSource(repository, digest);
       if (found !== undefined) await this.linkBlob(repository, digest, found.size);
     }
@@ -354,36 +298,6 @@ export class RepositoryStore {
       subject: { kind: "tag", name: tag },
       remedy: "push another tag",
     });
-  }
-
-  /** Conditions of one transaction are limited, so that a manifest of very many layers is looked at in parts first. */
-  async #commit(
-    repository: string,
-    there: readonly Compare[],
-    operations: readonly Operation[],
-    key: string,
-  ): Promise<boolean> {
-    const LIMIT = 100;
-    const last = Math.max(0, Math.ceil(there.length / LIMIT) - 1) * LIMIT;
-    for (let from = 0; from < last; from += LIMIT) {
-      const compare = there.slice(from, from + LIMIT);
-      const { succeeded } = await this.#index.transact({ compare });
-      if (!succeeded) throw await this.#missing(repository, compare);
-    }
-    const compare = there.slice(last);
-    return this.#transact(compare, operations, key, () => this.#missing(repository, compare));
-  }
-
-  async #missing(repository: string, compare: readonly Compare[]): Promise<Error> {
-    for (const { key } of compare) {
-      if ((await this.#get(key)) !== undefined) continue;
-      const digest = key.slice(key.lastIndexOf("@") + 1);
-      return new InvalidArgument(`the manifest needs ${digest}, which repository ${repository} does not have`, {
-        subject: { kind: "manifest blob", name: digest },
-        remedy: "push it first",
-      });
-    }
-    return new Conflict(`what the manifest needs was removed from repository ${repository} meanwhile`);
   }
 
   /**
@@ -412,35 +326,26 @@ export class RepositoryStore {
       const compare: Compare[] = [{ key, target: "modRevision", value: modRevision }];
       await this.#index.transact({ compare, success: [remove(key)] });
     }
-    await this.#remove(repository, keys.manifest(repository, digest), pushed.size, also);
+    await this.#records.remove(repository, keys.manifest(repository, digest), pushed.size, also);
     return tags.map(({ key }) => key.slice(keys.tags(repository).length));
-  }
-
-  /** Removes a key and others with it; what it took counts no more, once. */
-  async #remove(repository: string, key: string, size: number, also: readonly string[]): Promise<void> {
-    const { results } = await this.#index.transact({
-      success: [key, ...also].map((start) => ({ kind: "delete", range: { start } }) as const),
-    });
-    const [first] = results;
-    if (first?.kind === "delete" && first.deleted > 0) this.#quotas?.give(repository, size);
   }
 
   /** @throws NotFound for a repository that nothing was ever pushed to */
   async tags(repository: string, page: PageRequest = {}): Promise<Page> {
     const others = this.#source?.tags(repository);
     if (others !== undefined && others.size > 0) {
-      return mergePages(await this.#page(keys.tags(repository), page), pageOf(others.keys(), page), page);
+      return mergePages(await this.#records.page(keys.tags(repository), page), pageOf(others.keys(), page), page);
     }
-    if ((await this.#get(keys.repository(repository))) === undefined) {
+    if ((await this.#records.get(keys.repository(repository))) === undefined) {
       throw new NotFound(`repository ${repository} is not known to this registry`, {
         subject: { kind: "repository", name: repository },
       });
     }
-    return this.#page(keys.tags(repository), page);
+    return this.#records.page(keys.tags(repository), page);
   }
 
   async repositories(page: PageRequest = {}): Promise<Page> {
-    const pushed = await this.#page(keys.repositories, page);
+    const pushed = await this.#records.page(keys.repositories, page);
     return this.#source === undefined ? pushed : mergePages(pushed, pageOf(this.#source.repositories(), page), page);
   }
 
@@ -462,33 +367,12 @@ export class RepositoryStore {
 
   /** Whether somebody pushed, named or asked for a digest since then, so that a manifest may come that needs it. */
   neededSince(digest: Digest, since: number): boolean {
-    return (this.#needed.get(digest) ?? -Infinity) >= since;
+    return this.#needed.since(digest, since);
   }
 
   /** Removes what has to do with a digest, unless that is {@link neededSince} a time. @returns whether it did */
   unlessNeeded(digest: Digest, since: number, remove: () => Promise<boolean>): Promise<boolean> {
-    return this.#removals.run(digest, async () => !this.neededSince(digest, since) && (await remove()));
-  }
-
-  #note(digests: readonly Digest[]): void {
-    const now = this.#clock.now();
-    for (const digest of digests) {
-      // The oldest stay in front.
-      this.#needed.delete(digest);
-      this.#needed.set(digest, now);
-    }
-    for (const [digest, at] of this.#needed) {
-      if (at >= now - RECENT) return;
-      this.#needed.delete(digest);
-    }
-  }
-
-  async #page(prefix: string, { limit, after }: PageRequest): Promise<Page> {
-    if (limit === 0) return { names: [], more: false };
-    const { start, end = "" } = prefixRange(prefix);
-    const range = { start: after === undefined ? start : keyAfter(prefix + after), end };
-    const { items, more } = await this.#index.range(range, { keysOnly: true, limit: limit ?? 0 });
-    return { names: items.map(({ key }) => key.slice(prefix.length)), more };
+    return this.#needed.unless(digest, since, remove);
   }
 
   /** What names a manifest as its subject, whether that exists or not. */

@@ -1,4 +1,5 @@
-import type { Page, PageRequest, RepositoryStore } from "./repository-store.ts";
+import type { Page, PageRequest } from "./repository-index.ts";
+import type { RepositoryStore } from "./repository-store.ts";
 
 const PAGE = 1000;
 

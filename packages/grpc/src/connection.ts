@@ -15,6 +15,9 @@ const CONNECTION_WINDOW = 8 << 20;
 /** Metadata of a file synchronisation has all patterns of an ignore file. */
 const MAX_HEADER_LIST_BYTES = 1 << 20;
 
+/** Calls that a client may have open at once: each costs 16 kB, and a bake of hundreds of targets has three for each. */
+const MOST_STREAMS = 2000;
+
 /** Megabytes that a connection may buffer; Node's default of 10 ends streams that carry the largest messages. */
 const SESSION_MEMORY = 256;
 
@@ -23,7 +26,7 @@ const SETTINGS = { initialWindowSize: STREAM_WINDOW, maxHeaderListSize: MAX_HEAD
 /** A connection that has been upgraded, with the other side as the client. It belongs to the session from here on. */
 export function serverSession(socket: Duplex): ServerHttp2Session {
   const options: ServerOptions = {
-    settings: SETTINGS,
+    settings: { ...SETTINGS, maxConcurrentStreams: MOST_STREAMS },
     maxSendHeaderBlockLength: MAX_HEADER_LIST_BYTES,
     maxSessionMemory: SESSION_MEMORY,
   };

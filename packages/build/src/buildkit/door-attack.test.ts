@@ -16,6 +16,46 @@ type Entry = Init<ValueOf<typeof Stat>>;
 
 const FILE = Buffer.from("FROM scratch\nCOPY . /\n");
 
+const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+/** Types of frames (RFC 9113, section 6). */
+const H2 = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, continuation: 9 } as const;
+const END_STREAM = 1;
+const END_HEADERS = 4;
+/** `POST http` on a method, as HPACK writes it (RFC 7541). */
+const CALL = Buffer.concat([
+  Buffer.from([0x83, 0x86]),
+  hpackField(1, "localhost"),
+  hpackField(4, "/grpc.health.v1.Health/Check"),
+  hpackField(31, "application/grpc"),
+]);
+const SMALL_FIELD = Buffer.from([0x00, 1, 0x61, 1, 0x62]);
+/** With a new name, into the table of names. */
+const LARGE_FIELD = Buffer.concat([Buffer.from([0x40, 1, 0x61, 0x7f, 0xad, 0x1a]), Buffer.alloc(127 + 0xd2d, 0x62)]);
+
+/** A literal that goes into no table, whose name has a number of at most 15 + 127. */
+function hpackField(name: number, value: string): Buffer {
+  const index = name < 15 ? [name] : [15, name - 15];
+  return Buffer.from([...index, value.length, ...Buffer.from(value)]);
+}
+
+function h2Frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head.set([type, flags], 3);
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+}
+
+function frameTypes(bytes: Buffer): readonly number[] {
+  const types: number[] = [];
+  for (let at = 0; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3)) types.push(bytes[at + 3] ?? 0);
+  return types;
+}
+
+function many(count: number, make: (index: number) => readonly Buffer[]): readonly Buffer[] {
+  return Array.from({ length: count }, (_, index) => make(index)).flat();
+}
+
 after(() => endTransferWorkers());
 
 describe("what clients must not be able to do to the builder", () => {
@@ -321,4 +361,73 @@ describe("what clients must not be able to do to the builder", () => {
       );
     await works();
   });
+
+  test("frames that are written by hand are a call", async () => {
+    using client = rawClient(door.socketPath);
+    const socket = await client.raw("/grpc");
+    const settings = h2Frame(H2.settings, 0, 0, Buffer.alloc(0));
+    socket.write(Buffer.concat([PREFACE, settings, h2Frame(H2.headers, END_HEADERS | END_STREAM, 1, CALL)]));
+    let received = Buffer.alloc(0);
+    for await (const piece of socket as AsyncIterable<Buffer>) {
+      received = Buffer.concat([received, piece]);
+      const types = frameTypes(received);
+      assert.ok(!types.includes(7), "the connection is given up");
+      if (types.includes(H2.headers)) break;
+    }
+  });
+
+  const floods: Readonly<Record<string, () => readonly Buffer[]>> = {
+    "streams that are reset at once": () =>
+      many(20_000, (index) => [
+        h2Frame(H2.headers, END_HEADERS, 2 * index + 1, CALL),
+        h2Frame(H2.reset, 0, 2 * index + 1, Buffer.from([0, 0, 0, 8])),
+      ]),
+    "streams that are never ended": () =>
+      many(20_000, (index) => [h2Frame(H2.headers, END_HEADERS, 2 * index + 1, CALL)]),
+    "a head that goes on and on": () => [
+      h2Frame(H2.headers, 0, 1, CALL),
+      ...many(2000, () => [h2Frame(H2.continuation, 0, 1, Buffer.concat(Array<Buffer>(500).fill(SMALL_FIELD)))]),
+    ],
+    "a head that goes on with nothing": () => [
+      h2Frame(H2.headers, 0, 1, CALL),
+      ...many(200_000, () => [h2Frame(H2.continuation, 0, 1, Buffer.alloc(0))]),
+    ],
+    "a small head of many large fields": () =>
+      many(50, (index) => [
+        // One field of 3,500 bytes goes into the table; then a byte names it, again and again.
+        h2Frame(
+          H2.headers,
+          END_HEADERS | END_STREAM,
+          2 * index + 1,
+          Buffer.concat([CALL, LARGE_FIELD, Buffer.alloc(12_000, 0xbe)]),
+        ),
+      ]),
+    "pings whose answers nobody reads": () => many(300_000, () => [h2Frame(H2.ping, 0, 0, Buffer.alloc(8))]),
+    "settings whose answers nobody reads": () => many(300_000, () => [h2Frame(H2.settings, 0, 0, Buffer.alloc(0))]),
+    "data of no bytes": () => [
+      h2Frame(H2.headers, END_HEADERS, 1, CALL),
+      ...many(200_000, () => [h2Frame(H2.data, 0, 1, Buffer.alloc(0))]),
+    ],
+  };
+  for (const [name, frames] of Object.entries(floods)) {
+    test(`${name}: memory is bounded, and others are served`, async (t) => {
+      using client = rawClient(door.socketPath);
+      const bytes = Buffer.concat([PREFACE, h2Frame(H2.settings, 0, 0, Buffer.alloc(0)), ...frames()]);
+      const atFirst = process.memoryUsage().rss;
+      const socket = await client.raw("/grpc");
+      socket.pause();
+      const began = performance.now();
+      // Either all of it is taken, or the connection is ended.
+      const taken = new Promise<string>((resolve) => {
+        socket.write(bytes, (error) => resolve(error === undefined || error === null ? "taken" : "cut"));
+        socket.once("close", () => resolve("cut"));
+      });
+      await works();
+      const how = await taken;
+      await works();
+      const grown = (process.memoryUsage().rss - atFirst) / 1e6;
+      t.diagnostic(`${how} after ${Math.round(performance.now() - began)} ms, ${Math.round(grown)} MB`);
+      assert.ok(grown < 200, `${grown} MB`);
+    });
+  }
 });

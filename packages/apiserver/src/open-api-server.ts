@@ -24,6 +24,8 @@ import { askConverter } from "./conversion/ask-converter.ts";
 import { Versions } from "./conversion/versions.ts";
 import { CustomKinds } from "./crd/custom-kinds.ts";
 import { DiscoveryDocuments } from "./discovery/discovery-documents.ts";
+import { FLOW_CONTROL_OBJECTS } from "./flowcontrol/default-objects.ts";
+import { FlowControl, type FlowControlOptions } from "./flowcontrol/flow-control.ts";
 import { handleRequest, type Listening } from "./http/handle-request.ts";
 import { RemoteHooks } from "./http/remote-hooks.ts";
 import { RequestMetrics } from "./http/request-metrics.ts";
@@ -70,6 +72,8 @@ export interface ApiServerOptions {
   readonly serviceAddress: string;
   /** Where the server will listen. */
   readonly port: number;
+  /** How many requests are answered at a time, and how long others wait. */
+  readonly flowControl?: FlowControlOptions;
   /** Asked after client certificates. @default none */
   readonly authenticators?: readonly Authenticator[];
   /** Asked after the shortcut of system:masters. @default none */
@@ -134,7 +138,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   const quotas = stack.use(new QuotaBook(context));
   const [namespaces, rest] = splitNamespaces(bootstrapObjects(options.serviceAddress, options.port));
   await ensureObjects(context, namespaces);
-  await ensureObjects(context, [...rest, ...defaultRoles()]);
+  await ensureObjects(context, [...rest, ...defaultRoles(), ...FLOW_CONTROL_OBJECTS]);
   stack.use(await CustomKinds.open(context, kinds));
   stack.use(await NamespaceCleaner.open(context));
   stack.use(await DefaultAccounts.open(context, options.certificates.authority));
@@ -194,6 +198,7 @@ function tokenAuthenticator(
 function listener(options: ApiServerOptions, context: ServerContext, extensions: ExtensionServers): Http2SecureServer {
   const { certificates, store } = options;
   const metrics = new RequestMetrics();
+  const flow = new FlowControl(() => context, context.clock, options.flowControl);
   const openapi = new OpenapiDocuments(context.kinds, builtDescriptions);
   const listening: Listening = {
     context,
@@ -214,7 +219,8 @@ function listener(options: ApiServerOptions, context: ServerContext, extensions:
     ],
     openapi: (path, _, headers) => openapi.reply(path, headers["if-none-match"]),
     tokenDocument: (path) => tokenDocument(path, context.tokens, options.url ?? `https://127.0.0.1:${options.port}`),
-    metrics: () => metrics.reply(),
+    flow,
+    metrics: () => metrics.reply(flow.metrics()),
     measured: (...measured) => metrics.measured(...measured),
     ...(options.rotateKeys === undefined ? {} : { rotateKeys: options.rotateKeys }),
   };

@@ -29,10 +29,11 @@ export async function decide(
   return { allowed: false, reason: why };
 }
 
-/** @throws Forbidden */
-export async function authorize(authorizers: readonly Authorizer[], attributes: Attributes): Promise<void> {
+/** @returns why it is allowed @throws Forbidden */
+export async function authorize(authorizers: readonly Authorizer[], attributes: Attributes): Promise<string> {
   const { allowed, reason } = await decide(authorizers, attributes);
   if (!allowed) throw refusal(attributes, reason);
+  return reason;
 }
 
 function refusal({ user, verb, path, resource }: Attributes, reason: string): Error {

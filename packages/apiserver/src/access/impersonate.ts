@@ -33,13 +33,14 @@ export async function impersonate(
     wanted: string,
     namespace = "",
     subresource = "",
-  ): Promise<void> =>
+  ): Promise<void> => {
     await authorize(authorizers, {
       user: caller,
       verb: "impersonate",
       path: "",
       resource: { group, version: "v1", resource, namespace, name: wanted, subresource },
     });
+  };
   const account = SERVICE_ACCOUNT.exec(name)?.groups;
   if (account === undefined) await allow("users", "", name);
   else await allow("serviceaccounts", "", account["name"] ?? "", account["namespace"]);

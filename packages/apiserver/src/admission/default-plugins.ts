@@ -19,7 +19,6 @@ import { resourceQuotas } from "./quota/resource-quota.ts";
 import { runtimeClasses } from "./runtime-classes.ts";
 import { serviceAccounts } from "./service-accounts.ts";
 import { serviceAddresses } from "./service-addresses.ts";
-import { unservedWarning } from "./unserved-warning.ts";
 import { mutatingWebhooks, validatingWebhooks } from "./webhooks/webhook-plugins.ts";
 
 /** What the plugins look into; all of it is there before the first request. */
@@ -53,7 +52,6 @@ export function defaultPlugins(
     certificateRequests(context),
     preventEscalation(context, rbac),
     expressionCheck,
-    unservedWarning,
     ...more,
     mutatingWebhooks(context, hooks, () => before),
     validatingPolicies(context),

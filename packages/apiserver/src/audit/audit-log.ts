@@ -1,11 +1,12 @@
-import { randomUUID } from "node:crypto";
 import { type FileHandle, open, rename } from "node:fs/promises";
 import { type JsonObject, parseJson } from "@boxship/api";
 import type { Clock, Logger } from "@boxship/base";
+import type { RemoteServer } from "../authentication/read-kubeconfig.ts";
 import type { RequestInfo, User } from "../contract.ts";
 import type { BytesReply, Reply } from "../http/reply.ts";
 import { userInfo } from "../special/access-reviews.ts";
 import type { AuditPolicy, AuditStage } from "./audit-policy.ts";
+import { AuditWebhook } from "./audit-webhook.ts";
 
 /** A longer file is set aside, in the place of the one that was set aside before. */
 const LONGEST_FILE = 100 * 1024 * 1024;
@@ -14,6 +15,8 @@ export interface AuditLogOptions {
   readonly policy: AuditPolicy;
   /** Appended to, a line of JSON an event. */
   readonly path: string;
+  /** Who is sent the events, too. @default nobody */
+  readonly webhook?: RemoteServer;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -27,6 +30,8 @@ export interface AuditedRequest {
   readonly impersonated?: User;
   readonly address: string;
   readonly userAgent: string;
+  /** What the client and we know the request by. */
+  readonly id: string;
 }
 
 /** Writes down who asked for what, as the policy says, with mode 0600. */
@@ -35,9 +40,12 @@ export class AuditLog implements AsyncDisposable {
   #file: FileHandle;
   #size: number;
   #writing: Promise<void> = Promise.resolve();
+  readonly #webhook: AuditWebhook | undefined;
 
   private constructor(options: AuditLogOptions, file: FileHandle, size: number) {
     this.#options = options;
+    const { webhook, clock, logger } = options;
+    this.#webhook = webhook === undefined ? undefined : new AuditWebhook(webhook, clock, logger);
     this.#file = file;
     this.#size = size;
   }
@@ -60,6 +68,7 @@ export class AuditLog implements AsyncDisposable {
   }
 
   #write(event: JsonObject): void {
+    this.#webhook?.send(event);
     const line = `${JSON.stringify(event)}\n`;
     this.#writing = this.#writing.then(async () => {
       try {
@@ -83,6 +92,7 @@ export class AuditLog implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writing;
     await this.#file.close();
+    await this.#webhook?.[Symbol.asyncDispose]();
   }
 }
 
@@ -110,6 +120,14 @@ export class AuditedExchange {
     const { level } = this.#exchange;
     const object = level === "Request" || level === "RequestResponse" ? parsed(body) : undefined;
     if (object !== undefined) this.#event["requestObject"] = object;
+  }
+
+  /** Whether it was allowed, and why. */
+  decided(decision: "allow" | "forbid", reason: string): void {
+    this.#event["annotations"] = {
+      "authorization.k8s.io/decision": decision,
+      "authorization.k8s.io/reason": reason,
+    };
   }
 
   /** A watch has begun. */
@@ -156,7 +174,7 @@ function eventOf(request: AuditedRequest, { level, received }: Exchange): JsonOb
     kind: "Event",
     apiVersion: "audit.k8s.io/v1",
     level,
-    auditID: randomUUID(),
+    auditID: request.id,
     requestURI: uri,
     verb: info.verb,
     user: user === undefined ? {} : userInfo(user),

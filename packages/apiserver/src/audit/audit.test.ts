@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { InvalidArgument, silentLogger, systemClock } from "@boxship/base";
 import { tempDir } from "@boxship/testkit";
 import { type Loose, startApi } from "../testing/api-under-test.ts";
+import { startHttps } from "../testing/https-under-test.ts";
 import { AuditLog } from "./audit-log.ts";
 import { AuditPolicy } from "./audit-policy.ts";
 
@@ -28,13 +29,17 @@ test("requests are written down as the policy says, and no secret with them", as
   await using directory = tempDir();
   const path = directory.join("audit.log");
   const policy = AuditPolicy.parse(POLICY);
+  await using remote = await startHttps(() => ({}));
   {
-    await using audit = await AuditLog.open({ policy, path, clock: systemClock, logger: silentLogger });
+    const webhook = { url: `${remote.url}/audit`, client: { ca: remote.authority }, headers: {} };
+    await using audit = await AuditLog.open({ policy, path, webhook, clock: systemClock, logger: silentLogger });
     await using api = await startApi({ audit });
     const core = "/api/v1/namespaces/default";
     await api.call("GET", "/livez");
     await api.call("GET", "/version");
-    await api.call("POST", `${core}/configmaps`, { body: { metadata: { name: "a" }, data: { x: "plain" } } });
+    const body = { metadata: { name: "a" }, data: { x: "plain" } };
+    const { headers } = await api.call("POST", `${core}/configmaps`, { body, headers: { "audit-id": "mine" } });
+    assert.equal(headers["audit-id"], "mine");
     await api.call("POST", `${core}/secrets`, { body: { metadata: { name: "s" }, stringData: { x: "hidden" } } });
     await api.call("POST", `${core}/serviceaccounts/default/token`, { body: {} });
     await api.call("GET", `${core}/pods`, { headers: { "impersonate-user": "ann" } });
@@ -68,6 +73,16 @@ test("requests are written down as the policy says, and no secret with them", as
     ],
   );
   assert.deepEqual([refused.impersonatedUser.username, refused.responseStatus.reason], ["ann", "Forbidden"]);
+  assert.deepEqual([made.auditID, refused.auditID.length], ["mine", 36]);
+  assert.deepEqual(
+    [made, refused].map(({ annotations }) => annotations["authorization.k8s.io/decision"]),
+    ["allow", "forbid"],
+  );
+  const sent = remote.received.flatMap((list) => list.items);
+  assert.deepEqual(
+    sent.map(({ auditID, stage }) => [auditID, stage]),
+    events.map(({ auditID, stage }) => [auditID, stage]),
+  );
   assert.doesNotMatch(text, /hidden|aGlkZGVu|eyJ|wrong-token/);
   assert.equal((await stat(path)).mode & 0o777, 0o600);
 });

@@ -106,7 +106,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "audit log",
     state: "differs",
-    note: "`boxship up --audit-policy-file`: a file of JSON lines, set aside after 100 MB; bodies of secrets and tokens are never in it, whatever the policy says; no webhook, no annotations",
+    note: "`boxship up --audit-policy-file`: a file of JSON lines, set aside after 100 MB; bodies of secrets and tokens are never in it, whatever the policy says; annotations of the decision alone; `--audit-webhook-config-file` sends batches to another server, too; `Audit-Id` in every answer",
   },
   {
     name: "API aggregation",
@@ -116,7 +116,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "priority and fairness",
     state: "differs",
-    note: "objects are kept with a warning, without effect",
+    note: "flow schemas and priority levels with upstream's defaults, 600 seats, shuffle-sharded fair queues, lending and borrowing at once, 429 with `Retry-After`, metrics; every request is one seat wide, watches only until they begin; the condition `Dangling` is not told",
   },
   { name: "log, exec, attach, portforward, proxy", state: "refused", note: "there are no nodes yet" },
   {

@@ -1,5 +1,4 @@
 import { builtinKinds, type Kind } from "@boxship/api";
-import { unservedKinds } from "../admission/unserved-warning.ts";
 import { specialResource } from "../special/special-resources.ts";
 import { FEATURES, type State } from "./features.ts";
 
@@ -35,8 +34,6 @@ const versionOf = ({ group, version }: Kind): string => (group === "" ? version 
 
 function stateOf(kind: Kind): readonly [State, string] {
   const name = `${kind.group}/${kind.resource}`;
-  const unserved = unservedKinds[name];
-  if (unserved !== undefined) return ["differs", `kept with a warning: ${unserved}`];
   if (specialResource(kind) !== undefined) return ["works", "never kept"];
   if (name === "/componentstatuses") return ["differs", "there are none"];
   if (kind.hooks.validate === undefined) return ["differs", "checked by its schema and metadata alone"];

@@ -1,4 +1,4 @@
-import type { KeyObject } from "node:crypto";
+import { type KeyObject, randomUUID } from "node:crypto";
 import { failure, noSuchRoute } from "@boxship/api";
 import { type AnonymousPolicy, authenticate } from "../access/authenticate.ts";
 import { authorize } from "../access/authorize.ts";
@@ -7,6 +7,7 @@ import type { ExtensionServers } from "../aggregation/extension-servers.ts";
 import type { AuditedExchange, AuditLog } from "../audit/audit-log.ts";
 import type { Authenticator, RequestInfo, User } from "../contract.ts";
 import type { DiscoveryDocuments } from "../discovery/discovery-documents.ts";
+import type { FlowControl, Seat } from "../flowcontrol/flow-control.ts";
 import type { ServerContext } from "../server-context.ts";
 import { dispatchResource } from "../verbs/dispatch.ts";
 import { KUBERNETES_VERSION } from "../version.ts";
@@ -38,6 +39,8 @@ export interface Listening {
   readonly audit?: AuditLog;
   /** Seals secrets by a new key. @default nobody can ask for it */
   readonly rotateKeys?: () => Promise<number>;
+  /** Lets requests in. */
+  readonly flow: FlowControl;
   /** Called when a request has been answered. */
   readonly measured: (verb: string, resource: string, code: number, milliseconds: number) => void;
 }
@@ -48,6 +51,8 @@ export async function handleRequest(listening: Listening, request: Incoming, res
   const warnings: string[] = [];
   const { method = "GET", headers } = request;
   const url = parseUrl(request.url ?? "/");
+  const auditId = auditIdOf(headers["audit-id"]);
+  response.setHeader("audit-id", auditId);
   let reply: Reply;
   let about = { verb: method, resource: "" };
   let exchange: AuditedExchange | undefined;
@@ -59,9 +64,11 @@ export async function handleRequest(listening: Listening, request: Incoming, res
       ...(impersonated === undefined || impersonated === user ? {} : { impersonated }),
       address: request.socket.remoteAddress ?? "",
       userAgent: headers["user-agent"] ?? "",
+      id: auditId,
     });
   };
   let info: RequestInfo | undefined;
+  let seat: Seat | undefined;
   try {
     if (url === undefined) throw failure("BadRequest", "the path cannot be decoded");
     info = requestInfo(method, url.pathname, url.searchParams);
@@ -79,7 +86,15 @@ export async function handleRequest(listening: Listening, request: Incoming, res
       throw error;
     });
     begin(info, caller, user);
-    await authorize(listening.context.authorizers, { ...info, user });
+    seat = await listening.flow.enter(info, user);
+    response.setHeader("x-kubernetes-pf-flowschema-uid", seat.flow.schemaUid);
+    response.setHeader("x-kubernetes-pf-prioritylevel-uid", seat.levelUid);
+    const decision = authorize(listening.context.authorizers, { ...info, user });
+    decision.then(
+      (reason) => exchange?.decided("allow", reason),
+      () => exchange?.decided("forbid", ""),
+    );
+    await decision;
     reply =
       (await listening.extensions.reply(url.pathname, info, url.searchParams, user, request)) ??
       (info.resource === undefined
@@ -104,6 +119,8 @@ export async function handleRequest(listening: Listening, request: Incoming, res
       listening.context.logger.error("a request failed", { error, path: url?.pathname });
   }
   if ("stream" in reply) {
+    // What it holds up from here on is its own connection.
+    seat?.[Symbol.dispose]();
     exchange?.started();
     await reply.stream(response);
   } else {
@@ -111,8 +128,14 @@ export async function handleRequest(listening: Listening, request: Incoming, res
     const encoding = encodingFor(headers.accept, reply.status);
     await sendReply(response, reply, { head: method === "HEAD", gzip, encoding, warnings });
   }
+  seat?.[Symbol.dispose]();
   exchange?.answered(reply);
   listening.measured(about.verb, about.resource, "status" in reply ? reply.status : 200, performance.now() - started);
+}
+
+/** A client may choose it, to find its request in the audit log. */
+function auditIdOf(header: string | readonly string[] | undefined): string {
+  return typeof header === "string" && /^[!-~]{1,64}$/.test(header) ? header : randomUUID();
 }
 
 /** What a single object is turned into on its way; errors are never told in YAML. */

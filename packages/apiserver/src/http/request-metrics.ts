@@ -30,7 +30,8 @@ export class RequestMetrics {
       if (seconds <= bound) series.buckets[index] = (series.buckets[index] ?? 0) + 1;
   }
 
-  reply(): BytesReply {
+  /** @param more lines of others */
+  reply(more: readonly string[]): BytesReply {
     const lines = [
       "# HELP apiserver_request_total Requests that were answered.",
       "# TYPE apiserver_request_total counter",
@@ -42,7 +43,7 @@ export class RequestMetrics {
       "# TYPE process_resident_memory_bytes gauge",
       `process_resident_memory_bytes ${process.memoryUsage.rss()}`,
     ];
-    return textReply(`${lines.join("\n")}\n`);
+    return textReply(`${[...lines, ...more].join("\n")}\n`);
   }
 }
 

@@ -11,6 +11,7 @@ const PATHS = [
   "kubeconfig",
   "audit-log-path",
   "audit-policy-file",
+  "audit-webhook-config-file",
   "authentication-config",
   "authentication-token-webhook-config-file",
 ] as const;
@@ -21,6 +22,7 @@ export const command = defineCommand({
   flags: {
     "audit-log-path": text("Where audit events go (default: beside the cluster's state)", { hint: "path" }),
     "audit-policy-file": text("What is audited", { hint: "path" }),
+    "audit-webhook-config-file": text("Kubeconfig of who is sent audit events, too", { hint: "path" }),
     "authentication-config": text("Issuers of OpenID Connect, and what nobody may ask for", { hint: "path" }),
     "authentication-token-webhook-config-file": text("Kubeconfig of who is asked about tokens", { hint: "path" }),
     address: text("Address to listen at", { hint: "ip", initial: "127.0.0.1" }),

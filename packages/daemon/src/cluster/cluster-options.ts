@@ -28,6 +28,8 @@ export interface ClusterOptions {
   readonly auditPolicy?: string;
   /** Where audit events go. @default `audit.log` beside the cluster's state */
   readonly auditLog: string;
+  /** A kubeconfig of who is sent audit events, too. @default nobody */
+  readonly auditWebhook?: string;
   /** A kubeconfig of who is asked about tokens. @default nobody */
   readonly tokenWebhook?: string;
   /** Where the state is. @default where it was before; at first in SQLite */
@@ -69,6 +71,7 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions {
     kubeconfig: resolve(flags.kubeconfig ?? own),
     ...optional("auditPolicy", flags["audit-policy-file"]),
     auditLog: resolve(flags["audit-log-path"] ?? join(directory, "audit.log")),
+    ...optional("auditWebhook", flags["audit-webhook-config-file"]),
     ...optional("authenticationFile", flags["authentication-config"]),
     ...optional("tokenWebhook", flags["authentication-token-webhook-config-file"]),
     ...(store === undefined ? {} : { store }),
@@ -96,6 +99,7 @@ function parseFlags(argv: readonly string[]) {
         kubeconfig: option,
         "audit-policy-file": option,
         "audit-log-path": option,
+        "audit-webhook-config-file": option,
         "authentication-config": option,
         "authentication-token-webhook-config-file": option,
         store: option,

@@ -140,12 +140,16 @@ async function authentication({ authenticationFile, tokenWebhook }: ClusterOptio
 
 /** @throws InvalidArgument for a policy that is none */
 async function auditLog(
-  { auditPolicy, auditLog: path }: ClusterOptions,
+  { auditPolicy, auditLog: path, auditWebhook }: ClusterOptions,
   logger: Logger,
 ): Promise<AuditLog | undefined> {
-  if (auditPolicy === undefined) return undefined;
+  if (auditPolicy === undefined) {
+    if (auditWebhook === undefined) return undefined;
+    throw new InvalidArgument("--audit-webhook-config-file needs --audit-policy-file, which says what is audited");
+  }
   const policy = AuditPolicy.parse(await readConfiguration(auditPolicy));
-  return await AuditLog.open({ policy, path, clock: systemClock, logger });
+  const webhook = auditWebhook === undefined ? {} : { webhook: await readKubeconfig(auditWebhook) };
+  return await AuditLog.open({ policy, path, ...webhook, clock: systemClock, logger });
 }
 
 async function readConfiguration(path: string): Promise<string> {

@@ -90,6 +90,15 @@ export interface NonResourceRule {
   readonly nonResourceURLs: readonly string[];
 }
 
+/** A built-in kind that stands for another in a subresource: an Eviction, a Scale. */
+export interface ObjectKind {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  /** Of its fields. */
+  readonly definition: string;
+}
+
 /** A write that is about to happen. */
 export interface AdmissionRequest {
   readonly operation: "CREATE" | "UPDATE" | "DELETE" | "CONNECT";
@@ -99,9 +108,11 @@ export interface AdmissionRequest {
   readonly subresource: string;
   readonly user: User;
   readonly dryRun: boolean;
-  /** Mutating plugins change it in place. Null for DELETE and CONNECT. */
+  /** What the object is, where it is none of the kind: of subresources that have another one. */
+  readonly objectKind?: ObjectKind;
+  /** Mutating plugins change it in place. Null for DELETE. */
   readonly object: KubeObject | null;
-  /** Null for CREATE. Nobody changes it. */
+  /** Null for CREATE and CONNECT. Nobody changes it. */
   readonly oldObject: KubeObject | null;
   /** The options of the verb, e.g. `meta/v1.DeleteOptions`. */
   readonly options: Json;

@@ -1,9 +1,33 @@
 import { forbidden, textAt } from "@boxship/api";
-import { decide } from "../access/authorize.ts";
+import { decide, MASTERS } from "../access/authorize.ts";
 import type { AdmissionPlugin, AdmissionRequest } from "../contract.ts";
 import type { ServerContext } from "../server-context.ts";
 
+const CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client";
 const GROUP = "certificates.k8s.io";
+
+/** Nobody gets a client certificate with which all would be allowed. */
+export const certificateSubjects: AdmissionPlugin = {
+  name: "CertificateSubjectRestriction",
+  async validate({ kind, operation, subresource, object, name }) {
+    if (kind.group !== GROUP || operation !== "CREATE" || subresource !== "" || object === null) return;
+    if (textAt(object, "spec", "signerName") !== CLIENT_SIGNER) return;
+    const groups = await organizationsOf(Buffer.from(textAt(object, "spec", "request"), "base64").toString());
+    if (groups?.includes(MASTERS))
+      throw forbidden(kind, name, `use of ${CLIENT_SIGNER} signer with ${MASTERS} group is not allowed`);
+  },
+};
+
+/** @returns undefined for what is no request of a certificate, in PEM: nobody will sign it */
+async function organizationsOf(request: string): Promise<readonly string[] | undefined> {
+  await import("reflect-metadata");
+  const { Pkcs10CertificateRequest } = await import("@peculiar/x509");
+  try {
+    return new Pkcs10CertificateRequest(request).subjectName.getField("O");
+  } catch {
+    return undefined;
+  }
+}
 
 /** Who approves a certificate, or signs it, needs the right to do so for its signer. */
 export function certificateRequests(context: () => ServerContext): AdmissionPlugin {

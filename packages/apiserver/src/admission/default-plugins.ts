@@ -3,7 +3,7 @@ import type { RemoteHooks } from "../http/remote-hooks.ts";
 import { preventEscalation } from "../rbac/prevent-escalation.ts";
 import type { RbacAuthorizer } from "../rbac/rbac-authorizer.ts";
 import type { ServerContext } from "../server-context.ts";
-import { certificateRequests } from "./certificate-requests.ts";
+import { certificateRequests, certificateSubjects } from "./certificate-requests.ts";
 import { claimResize } from "./claim-resize.ts";
 import { defaultClasses } from "./default-classes.ts";
 import { defaultTolerations, newNodeTaint } from "./default-tolerations.ts";
@@ -50,6 +50,7 @@ export function defaultPlugins(
     podSecurity(context),
     claimResize(context),
     certificateRequests(context),
+    certificateSubjects,
     preventEscalation(context, rbac),
     expressionCheck,
     ...more,

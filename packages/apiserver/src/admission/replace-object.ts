@@ -1,5 +1,15 @@
-import { applyJsonPatch, deepCopy, deepEqual, failure, type Json, type Kind, type KubeObject } from "@boxship/api";
-import { errorMessage } from "@boxship/base";
+import {
+  applyJsonPatch,
+  decode,
+  deepCopy,
+  deepEqual,
+  definition,
+  failure,
+  type Json,
+  type Kind,
+  type KubeObject,
+} from "@boxship/api";
+import { errorMessage, InvalidArgument } from "@boxship/base";
 import type { AdmissionRequest } from "../contract.ts";
 import type { ServerContext } from "../server-context.ts";
 import { decodeObject } from "../verbs/decode-object.ts";
@@ -20,23 +30,31 @@ export async function replaceObject(
   let patched: KubeObject;
   try {
     const result = applyJsonPatch(seen, patch) as KubeObject;
-    patched = decodeObject(kind, result, { fieldValidation: "Ignore", warn: () => {} });
+    patched = decoded(request, kind, result);
   } catch (error) {
     throw failure("InternalError", `Internal error occurred: ${whose}: ${errorMessage(error)}`);
   }
   await putInPlace(context, request, patched);
 }
 
+function decoded({ objectKind }: AdmissionRequest, kind: Kind, result: KubeObject): KubeObject {
+  if (objectKind === undefined) return decodeObject(kind, result, { fieldValidation: "Ignore", warn: () => {} });
+  const { value, mismatches } = decode(definition(objectKind.definition), result, { dropEmpty: true });
+  if (mismatches.length > 0) throw new InvalidArgument(`${mismatches[0]?.path} is of a wrong type`);
+  return value as KubeObject;
+}
+
 /** Makes the request's object another one, of whichever version. */
 export async function putInPlace(
   context: ServerContext,
-  { object, kind }: AdmissionRequest,
+  { object, kind, objectKind }: AdmissionRequest,
   given: KubeObject,
 ): Promise<void> {
   if (object === null) return;
-  const changed = await context.objects.versions.convert(kind, given, object.apiVersion);
+  const isOwn = objectKind === undefined;
+  const changed = isOwn ? await context.objects.versions.convert(kind, given, object.apiVersion) : given;
   if (deepEqual(object, changed)) return;
   for (const field of Object.keys(object)) delete object[field];
   Object.assign(object, deepCopy(changed));
-  defaultObject(kind, object);
+  if (isOwn) defaultObject(kind, object);
 }

@@ -86,12 +86,12 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "admission plugins",
     state: "differs",
-    note: "namespace lifecycle, limit ranges, service accounts, priority, default storage and ingress classes, default tolerations, the taint of new nodes, runtime classes, pod security (the checks of the newest version, whatever version a label names), growth of claims, approval and signing of certificates, quotas (counted again at every change); no protection of volumes that are in use before there are controllers",
+    note: "namespace lifecycle, limit ranges, service accounts, priority, default storage and ingress classes, default tolerations, the taint of new nodes, runtime classes, pod security with the checks of the version that a label names, growth of claims, approval, signing and subjects of certificates, quotas (counted again at every change); no protection of volumes that are in use before there are controllers",
   },
   {
     name: "admission webhooks",
-    state: "differs",
-    note: "by URL and by service (ready endpoints, else its address); the scale subresource is shown as the object that is scaled, and evictions and bindings are not shown",
+    state: "works",
+    note: "by URL and by service (ready endpoints, else its address); evictions, bindings, scales, token requests and connections are shown as what they are",
   },
   {
     name: "admission policies",

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { kubectl } from "@boxship/testkit";
@@ -323,6 +324,57 @@ describe("admission", () => {
       422,
       "must be one of privileged, baseline, restricted",
     );
+  });
+
+  test("pod security's checks are those of the version that a label names", async () => {
+    const label = "pod-security.kubernetes.io/enforce";
+    const security = (securityContext: object) => ({ securityContext });
+    const sysctl = (name: string) => security({ sysctls: [{ name, value: "1" }] });
+    const probe = { livenessProbe: { tcpSocket: { host: "1.2.3.4", port: 1 } } };
+    const cases: readonly [level: string, version: string, pod: object, container: object, allowed: boolean][] = [
+      ["baseline", "v1.26", sysctl("net.ipv4.ip_local_reserved_ports"), {}, false],
+      ["baseline", "v1.27", sysctl("net.ipv4.ip_local_reserved_ports"), {}, true],
+      ["baseline", "v1.31", sysctl("net.ipv4.tcp_rmem"), {}, false],
+      ["baseline", "latest", sysctl("net.ipv4.tcp_rmem"), {}, true],
+      ["baseline", "v1.33", {}, probe, true],
+      ["baseline", "v1.34", {}, probe, false],
+      ["baseline", "v1.30", security({ seLinuxOptions: { type: "container_engine_t" } }), {}, false],
+      ["baseline", "v1.31", security({ seLinuxOptions: { type: "container_engine_t" } }), {}, true],
+      ["restricted", "v1.18", security({ runAsNonRoot: true }), security({ allowPrivilegeEscalation: false }), true],
+      ["restricted", "v1.19", security({ runAsNonRoot: true }), security({ allowPrivilegeEscalation: false }), false],
+    ];
+    for (const [index, [level, version, own, container, allowed]] of cases.entries()) {
+      const name = `ps-${index}`;
+      await make("/api/v1/namespaces", {
+        metadata: { name, labels: { [label]: level, [`${label}-version`]: version } },
+      });
+      const spec = { ...own, containers: [{ name: "a", image: "a", ...container }] };
+      const answer = await send("POST", `/api/v1/namespaces/${name}/pods`, { metadata: { name: "p" }, spec });
+      assert.equal(answer.status, allowed ? 201 : 403, `${level} ${version} ${answer.text}`);
+    }
+  });
+
+  test("nobody asks for a client certificate of the masters", async () => {
+    const path = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+    const request = (subject: string): string => {
+      const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "/dev/null"];
+      return execFileSync("openssl", ["req", "-new", "-subj", subject, ...key], {
+        stdio: ["ignore", "pipe", "ignore"],
+      }).toString("base64");
+    };
+    const spec = (subject: string) => ({
+      request: request(subject),
+      signerName: "kubernetes.io/kube-apiserver-client",
+      usages: ["client auth"],
+    });
+    const body = { metadata: { name: "masters" }, spec: spec("/O=system:masters/CN=me") };
+    await refused(
+      path,
+      body,
+      403,
+      "use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed",
+    );
+    await make(path, { metadata: { name: "others" }, spec: spec("/O=people/CN=me") });
   });
 
   test("approving a certificate needs the right to do so for its signer", async () => {

@@ -152,6 +152,71 @@ describe("admission webhooks", () => {
     assert.deepEqual((await map(at)).status, 500);
   });
 
+  test("orders and parts are shown as what they are: evictions, bindings, scales, tokens, connections", async () => {
+    const at = await namespace();
+    const rules = [
+      {
+        operations: ["*"],
+        apiGroups: ["", "apps"],
+        apiVersions: ["v1"],
+        resources: ["pods/eviction", "pods/binding", "pods/exec", "deployments/scale", "serviceaccounts/token"],
+      },
+    ];
+    await using _ = await configure("validating", at, webhook("/allow", { rules }));
+    const core = `/api/v1/namespaces/${at}`;
+    const spec = { containers: [{ name: "a", image: "a" }] };
+    for (const name of ["p", "q"]) await send("POST", `${core}/pods`, { metadata: { name }, spec });
+    await send("POST", "/api/v1/nodes", { metadata: { name: `node-${at}` } });
+    const target = { kind: "Node", name: `node-${at}` };
+    assert.equal((await send("POST", `${core}/pods/p/binding`, { metadata: { name: "p" }, target })).status, 201);
+    await send("POST", `${core}/pods/p/exec?command=sh&command=-c&stdin=true`);
+    assert.equal((await send("POST", `${core}/pods/q/eviction`, { metadata: { name: "q" } })).status, 201);
+    assert.equal((await send("POST", `${core}/serviceaccounts/default/token`, { spec: {} })).status, 201);
+    const apps = `/apis/apps/v1/namespaces/${at}/deployments`;
+    const template = { metadata: { labels: { a: "b" } }, spec };
+    const deployment = { replicas: 1, selector: { matchLabels: { a: "b" } }, template };
+    await send("POST", apps, { metadata: { name: "d" }, spec: deployment });
+    const merge = { "content-type": "application/merge-patch+json" };
+    await api.call("PATCH", `${apps}/d/scale`, { body: { spec: { replicas: 3 } }, headers: merge });
+    const asked = hook.received
+      .filter(({ review }) => review.request.namespace === at)
+      .map(({ review }) => review.request);
+    const seen = asked.map(({ operation, kind, resource, subResource }) => [
+      operation,
+      kind.kind,
+      `${resource.resource}/${subResource}`,
+    ]);
+    assert.deepEqual(seen, [
+      ["CREATE", "Binding", "pods/binding"],
+      ["CONNECT", "PodExecOptions", "pods/exec"],
+      ["CREATE", "Eviction", "pods/eviction"],
+      ["CREATE", "TokenRequest", "serviceaccounts/token"],
+      ["UPDATE", "Scale", "deployments/scale"],
+    ]);
+    const [binding, exec, , , scale] = asked;
+    assert.equal(binding.object.target.name, `node-${at}`);
+    assert.deepEqual([exec.object.command, exec.object.stdin, exec.name], [["sh", "-c"], true, "p"]);
+    assert.deepEqual([scale.object.spec, scale.oldObject.spec], [{ replicas: 3 }, { replicas: 1 }]);
+    await using __ = await configure("validating", at, webhook("/deny", { rules }));
+    assert.equal((await send("POST", `${core}/pods/p/eviction`, { metadata: { name: "p" } })).status, 403);
+    assert.equal((await send("GET", `${core}/pods/p`)).status, 200);
+  });
+
+  test("what mutates a scale changes what is scaled", async () => {
+    const at = await namespace();
+    const rules = [
+      { operations: ["UPDATE"], apiGroups: ["apps"], apiVersions: ["v1"], resources: ["deployments/scale"] },
+    ];
+    const apps = `/apis/apps/v1/namespaces/${at}/deployments`;
+    const template = { metadata: { labels: { a: "b" } }, spec: { containers: [{ name: "a", image: "a" }] } };
+    await send("POST", apps, { metadata: { name: "d" }, spec: { selector: { matchLabels: { a: "b" } }, template } });
+    await using _ = await configure("mutating", at, webhook("/scale-to-7", { rules }));
+    const merge = { "content-type": "application/merge-patch+json" };
+    const scaled = await api.call("PATCH", `${apps}/d/scale`, { body: { spec: { replicas: 3 } }, headers: merge });
+    assert.deepEqual([scaled.status, scaled.json["spec"]], [200, { replicas: 7 }], scaled.text);
+    assert.equal((await send("GET", `${apps}/d`)).json["spec"].replicas, 7);
+  });
+
   test("a service is asked where its endpoints are, by its name", async () => {
     const at = await namespace();
     const core = "/api/v1/namespaces/default";

@@ -1,10 +1,14 @@
 import { badRequest, conflict, type JsonObject, type KubeObject, textAt, timestamp } from "@boxship/api";
+import type { ObjectKind } from "../contract.ts";
 import { jsonReply, type Reply } from "../http/reply.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
+import { admitOrder } from "../verbs/admit.ts";
 import { decodeObject } from "../verbs/decode-object.ts";
 import { modifyObject } from "../verbs/modify-object.ts";
 import { readObjectBody } from "../verbs/read-object-body.ts";
 import { writeOptions } from "../verbs/write-options.ts";
+
+const BINDING: ObjectKind = { group: "", version: "v1", kind: "Binding", definition: "core.v1.Binding" };
 
 /** `POST` of a binding: puts a pod on a node. */
 export async function createBinding(context: ServerContext, request: ResourceRequest): Promise<Reply> {
@@ -17,6 +21,9 @@ export async function createBinding(context: ServerContext, request: ResourceReq
   const name = request.info.name || binding.metadata.name || "";
   const node = textAt(binding, "target", "name");
   if (name === "" || node === "") throw badRequest("a binding names its pod, and its target a node");
+  binding.metadata.name = name;
+  binding.metadata.namespace = request.info.namespace;
+  await admitOrder(context, request, { name, object: binding, objectKind: BINDING, dryRun: options.dryRun });
   const single = { ...request, kind: pods, info: { ...request.info, resource: "pods", name, subresource: "binding" } };
   await modifyObject(context, single, options, {
     change: (pod) =>
@@ -24,6 +31,7 @@ export async function createBinding(context: ServerContext, request: ResourceReq
         conflict(pods, name, `pod ${name} is already assigned to node "${textAt(pod, "spec", "nodeName")}"`),
       ),
     track: () => {},
+    admitted: undefined,
   });
   return jsonReply({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 }, 201);
 }

@@ -12,23 +12,31 @@ import {
   valueAt,
 } from "@boxship/api";
 import { SYSTEM_WRITE, systemRequest } from "../bootstrap/system-request.ts";
+import type { ObjectKind } from "../contract.ts";
 import { jsonReply, type Reply } from "../http/reply.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
+import { admitOrder } from "../verbs/admit.ts";
 import { commitDelete } from "../verbs/delete-object.ts";
 import { modifyObject } from "../verbs/modify-object.ts";
 import { readBodyOf } from "../verbs/read-object-body.ts";
 import { type DeleteOptions, deleteOptions } from "../verbs/write-options.ts";
 import { selectorText } from "./selector-text.ts";
 
+const EVICTION: ObjectKind = { group: "policy", version: "v1", kind: "Eviction", definition: "policy.v1.Eviction" };
+
 /** `POST` of an eviction: deletes a pod unless a disruption budget forbids it. */
 export async function createEviction(context: ServerContext, request: ResourceRequest): Promise<Reply> {
   const { kind, info, query } = request;
   const body = await readBodyOf(request, "policy.v1.Eviction");
-  const options = deleteOptions(query, valueAt(body, "deleteOptions") ?? {});
   const pod = (await context.objects.get(kind, info.namespace, info.name))?.parse();
   if (pod === undefined) throw notFound(kind, info.name);
+  const metadata = { name: info.name, namespace: info.namespace };
+  const eviction: KubeObject = { ...(body as JsonObject), apiVersion: "policy/v1", kind: "Eviction", metadata };
+  const { dryRun } = deleteOptions(query, valueAt(body, "deleteOptions") ?? {});
+  await admitOrder(context, request, { name: info.name, object: eviction, objectKind: EVICTION, dryRun });
+  const options = deleteOptions(query, valueAt(eviction, "deleteOptions") ?? {});
   await takeFromBudget(context, pod, options);
-  await commitDelete(context, request, info.name, options);
+  await commitDelete(context, request, info.name, options, true);
   return jsonReply({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 }, 201);
 }
 

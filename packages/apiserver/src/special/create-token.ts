@@ -15,16 +15,25 @@ import {
   timestamp,
   valueAt,
 } from "@boxship/api";
+import type { ObjectKind } from "../contract.ts";
 import { jsonReply, type Reply } from "../http/reply.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
 import { builtinKind, readObject } from "../storage/read-objects.ts";
 import type { Bound } from "../tokens/service-account-tokens.ts";
+import { admitOrder } from "../verbs/admit.ts";
 import { readBodyOf } from "../verbs/read-object-body.ts";
 import { writeOptions } from "../verbs/write-options.ts";
 
 const DEFAULT_SECONDS = 3600;
 const SHORTEST_SECONDS = 600;
 const LONGEST_SECONDS = 2 ** 32;
+
+const TOKEN_REQUEST: ObjectKind = {
+  group: "authentication.k8s.io",
+  version: "v1",
+  kind: "TokenRequest",
+  definition: "authentication.v1.TokenRequest",
+};
 
 /** `POST` of a TokenRequest: what `kubectl create token` asks for, and every kubelet for its pods. */
 export async function createToken(context: ServerContext, request: ResourceRequest): Promise<Reply> {
@@ -36,6 +45,13 @@ export async function createToken(context: ServerContext, request: ResourceReque
   checkRequest(request, value);
   const account = await readObject(context, "", "serviceaccounts", info);
   if (account === undefined) throw notFound(request.kind, info.name);
+  const order: KubeObject = {
+    ...value,
+    apiVersion: "authentication.k8s.io/v1",
+    kind: "TokenRequest",
+    metadata: { name: info.name, namespace: info.namespace },
+  };
+  await admitOrder(context, request, { name: info.name, object: order, objectKind: TOKEN_REQUEST, dryRun });
   const asked = listAt(value, "spec", "audiences").map(String);
   const audiences = asked.length === 0 ? [context.tokens.issuer] : asked;
   const seconds = Number(valueAt(value, "spec", "expirationSeconds") ?? DEFAULT_SECONDS);

@@ -15,6 +15,7 @@ import {
   textAt,
   valueAt,
 } from "@boxship/api";
+import type { ObjectKind } from "../contract.ts";
 import { jsonReply, type Reply } from "../http/reply.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
 import { trackUpdate } from "../verbs/managed-fields.ts";
@@ -22,6 +23,8 @@ import { modifyObject } from "../verbs/modify-object.ts";
 import { readBodyOf } from "../verbs/read-object-body.ts";
 import { writeOptions } from "../verbs/write-options.ts";
 import { selectorText } from "./selector-text.ts";
+
+const SCALE: ObjectKind = { group: "autoscaling", version: "v1", kind: "Scale", definition: "autoscaling.v1.Scale" };
 
 /** An object as `autoscaling/v1.Scale` shows it. */
 export function scaleOf({ scale }: Kind, object: KubeObject): JsonObject {
@@ -81,6 +84,11 @@ async function change(
       return old;
     },
     track: (now, old) => trackUpdate(context, request, now, old, options),
+    admitted: {
+      objectKind: SCALE,
+      of: (object) => scaleOf(kind, object) as KubeObject,
+      put: (scale, object) => setAt(object, kind.scale?.specReplicas ?? [], replicasOf(kind, object, scale)),
+    },
   });
   return jsonReply(scaleOf(kind, changed.parse()));
 }

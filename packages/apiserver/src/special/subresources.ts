@@ -1,4 +1,16 @@
-import { badRequest, type Kind, methodNotAllowed, noSuchRoute, notFound, notImplemented, textAt } from "@boxship/api";
+import {
+  badRequest,
+  type Json,
+  type Kind,
+  type KubeObject,
+  methodNotAllowed,
+  noSuchRoute,
+  notFound,
+  notImplemented,
+  textAt,
+} from "@boxship/api";
+import type { ResourceRequest, ServerContext } from "../server-context.ts";
+import { admitOrder } from "../verbs/admit.ts";
 import type { Handler } from "../verbs/dispatch.ts";
 import { getObject } from "../verbs/get-object.ts";
 import { patchObject } from "../verbs/patch-object.ts";
@@ -42,11 +54,40 @@ export function subresourceHandler(kind: Kind, path: string, verb: string): Hand
   return handler;
 }
 
+/** What a connection is to be, as admission sees it: an object of its options. A log is read, not connected to. */
+async function admitConnection(context: ServerContext, request: ResourceRequest, what: string): Promise<void> {
+  const word = CONNECTIONS[what];
+  if (word === undefined) return;
+  const { kind, info, query } = request;
+  const name = `${kind.kind}${word}Options`;
+  const entries = [...new Set(query.keys())].map((field) => [field, optionOf(query.getAll(field), field)] as const);
+  const object = { apiVersion: "v1", kind: name, metadata: {}, ...Object.fromEntries(entries) } as KubeObject;
+  const objectKind = { group: "", version: "v1", kind: name, definition: "meta.v1.ObjectMeta" };
+  await admitOrder(context, request, { name: info.name, object, objectKind, dryRun: false }, "CONNECT");
+}
+
+const CONNECTIONS: Readonly<Record<string, string>> = {
+  attach: "Attach",
+  exec: "Exec",
+  portforward: "PortForward",
+  proxy: "Proxy",
+};
+
+function optionOf(values: readonly string[], field: string): Json {
+  if (field === "command") return [...values];
+  if (field === "ports") return values.map(Number);
+  const [value = ""] = values;
+  return value === "true" || value === "false" ? value === "true" : value;
+}
+
 /** Says why there is nothing to connect to. */
 function onNode(what: string): Handler {
-  return async ({ objects }, { kind, info }) => {
+  return async (context, request) => {
+    const { objects } = context;
+    const { kind, info } = request;
     const object = (await objects.get(kind, info.namespace, info.name))?.parse();
     if (object === undefined) throw notFound(kind, info.name);
+    await admitConnection(context, request, what);
     if (kind.resource === "pods" && textAt(object, "spec", "nodeName") === "") {
       throw badRequest(`pod ${info.name} does not have a host assigned`);
     }

@@ -52,6 +52,7 @@ const ANSWERS: Readonly<Record<string, (review: Review) => object | string | und
     allowed: true,
     ...patchOf([{ op: "add", path: "/spec/containers/-", value: { name: "sidecar", image: "s" } }]),
   }),
+  "/scale-to-7": () => ({ allowed: true, ...patchOf([{ op: "replace", path: "/spec/replicas", value: 7 }]) }),
   "/bad-patch": () => ({ allowed: true, ...patchOf([{ op: "remove", path: "/nothing/here" }]) }),
   "/allow": () => ({ allowed: true, warnings: ["I was asked"] }),
   "/deny": () => ({ allowed: false, status: { message: "not today", code: 403, reason: "Forbidden" } }),

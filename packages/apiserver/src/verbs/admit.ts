@@ -1,5 +1,5 @@
 import type { Json, KubeObject } from "@boxship/api";
-import type { AdmissionRequest } from "../contract.ts";
+import type { AdmissionRequest, ObjectKind } from "../contract.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
 
 export interface Admitted {
@@ -9,6 +9,7 @@ export interface Admitted {
   readonly oldObject: KubeObject | null;
   readonly dryRun: boolean;
   readonly options?: Json;
+  readonly objectKind?: ObjectKind;
 }
 
 /** Asks the plugins about a write. @throws what they throw */
@@ -36,4 +37,16 @@ export class Admission {
   async validate(): Promise<void> {
     for (const plugin of this.#context.admission) await plugin.validate?.(this.#request);
   }
+}
+
+/** Asks the plugins about an object that is an order, and is never kept; they may change it. */
+export async function admitOrder(
+  context: ServerContext,
+  request: ResourceRequest,
+  order: Pick<Admitted, "name" | "dryRun"> & { readonly object: KubeObject; readonly objectKind: ObjectKind },
+  operation: "CONNECT" | "CREATE" = "CREATE",
+): Promise<void> {
+  const admission = new Admission(context, request, { ...order, operation, oldObject: null });
+  await admission.mutate();
+  await admission.validate();
 }

@@ -50,12 +50,17 @@ export interface Deleted {
   readonly gone: boolean;
 }
 
-/** Deletes an object, or marks it as being deleted where somebody has to finish with it first. */
+/**
+ * Deletes an object, or marks it as being deleted where somebody has to finish with it first.
+ *
+ * @param isAdmitted whether admission has been asked already, about what deletes it
+ */
 export async function commitDelete(
   context: ServerContext,
   request: ResourceRequest,
   name: string,
   options: DeleteOptions,
+  isAdmitted = false,
 ): Promise<Deleted> {
   const { kind, info } = request;
   for (;;) {
@@ -71,8 +76,10 @@ export async function commitDelete(
       oldObject: old,
       dryRun,
     });
-    await admission.mutate();
-    await admission.validate();
+    if (!isAdmitted) {
+      await admission.mutate();
+      await admission.validate();
+    }
     const done = await tryDelete(context, request, { current, old, options });
     if (done !== undefined) return done;
     if (options.preconditions.resourceVersion !== undefined) throw conflict(kind, name);

@@ -11,6 +11,7 @@ import {
   validateObjectRules,
   validateObjectUpdate,
 } from "@boxship/api";
+import type { ObjectKind } from "../contract.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
 import { objectKey } from "../storage/object-bytes.ts";
@@ -29,6 +30,16 @@ export interface Modification {
   change(old: KubeObject): KubeObject | Promise<KubeObject>;
   /** Notes who has set what; the last step before the object is kept. */
   track(object: KubeObject, old: KubeObject): void | Promise<void>;
+  /** What admission is shown in its place; undefined: it has been asked already. @default the object */
+  readonly admitted?: AdmittedAs | undefined;
+}
+
+/** A part of an object that is an object by itself. */
+export interface AdmittedAs {
+  readonly objectKind: ObjectKind;
+  of(object: KubeObject): KubeObject;
+  /** Puts back what admission has changed. */
+  put(part: KubeObject, object: KubeObject): void;
 }
 
 /**
@@ -95,26 +106,53 @@ async function tryModify(
   const { dryRun } = options;
   defaultObject(kind, object);
   prepareUpdate(request, object, old);
-  const admission = new Admission(context, request, {
-    operation: "UPDATE",
-    name: info.name,
-    object,
-    oldObject: old,
-    dryRun,
-  });
-  await admission.mutate();
+  const admission = admissionOf(context, request, { old, object, dryRun, modification });
+  await admission?.mutate();
   defaultObject(kind, object);
   bumpGeneration(request, object, old);
   validateObject(kind, object, info.subresource);
   validateObjectUpdate(kind, object, old, info.subresource);
   validateObjectRules(kind, object, old);
-  await admission.validate();
+  await admission?.validate();
   await modification.track(object, old);
   const key = objectKey(kind, info.namespace, info.name);
   if (mayGoNow(object)) return await removeNow(context, key, object, current, dryRun);
   // What lies in the store in an old version is written anew: so objects are brought to the one that is kept now.
   if (sameButTimes(object, old) && !context.objects.versions.isOutdated(kind, current)) return current;
   return dryRun ? unsaved(key, object, current.revision) : await context.objects.update(kind, object, current.revision);
+}
+
+interface Asked {
+  readonly old: KubeObject;
+  readonly object: KubeObject;
+  readonly dryRun: boolean;
+  readonly modification: Modification;
+}
+
+function admissionOf(
+  context: ServerContext,
+  request: ResourceRequest,
+  { old, object, dryRun, modification }: Asked,
+): Pick<Admission, "mutate" | "validate"> | undefined {
+  const about = { operation: "UPDATE", name: request.info.name, dryRun } as const;
+  if (!("admitted" in modification)) return new Admission(context, request, { ...about, object, oldObject: old });
+  const { admitted } = modification;
+  if (admitted === undefined) return undefined;
+  const part = admitted.of(object);
+  const { objectKind } = admitted;
+  const admission = new Admission(context, request, {
+    ...about,
+    object: part,
+    oldObject: admitted.of(old),
+    objectKind,
+  });
+  return {
+    async mutate() {
+      await admission.mutate();
+      admitted.put(part, object);
+    },
+    validate: () => admission.validate(),
+  };
 }
 
 function bumpGeneration({ kind, info }: ResourceRequest, object: KubeObject, old: KubeObject): void {

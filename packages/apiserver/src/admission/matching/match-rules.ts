@@ -117,6 +117,6 @@ export async function inVersion<T extends KubeObject | null>(
   object: T,
   kind: Kind,
 ): Promise<T> {
-  if (object === null) return object;
+  if (object === null || request.objectKind !== undefined) return object;
   return (await objects.versions.convert(request.kind, object, apiVersionOf(kind))) as T;
 }

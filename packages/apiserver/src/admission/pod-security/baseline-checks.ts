@@ -7,6 +7,7 @@ import {
   quoted,
   security,
   settersText,
+  since,
   sorted,
 } from "./pod-under-check.ts";
 
@@ -108,19 +109,21 @@ const procMount: Check = ({ containers, hasOwnUsers }) => {
   };
 };
 
-const SELINUX_TYPES = new Set(["", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"]);
+const SELINUX_TYPES = new Set(["", "container_t", "container_init_t", "container_kvm_t"]);
+const SELINUX_ENGINE = "container_engine_t";
 
-const selinux: Check = ({ spec, containers }) => {
+const selinux: Check = ({ spec, containers, minor }) => {
+  const isAllowed = (type: string): boolean => SELINUX_TYPES.has(type) || (type === SELINUX_ENGINE && minor >= 31);
   const types: string[] = [];
   let [user, role] = [false, false];
   const isBad = (holder: JsonObject): boolean => {
     const options = security(holder, "seLinuxOptions");
     const type = textAt(options, "type");
     const [ownUser, ownRole] = [textAt(options, "user") !== "", textAt(options, "role") !== ""];
-    if (!SELINUX_TYPES.has(type)) types.push(type);
+    if (!isAllowed(type)) types.push(type);
     user ||= ownUser;
     role ||= ownRole;
-    return ownUser || ownRole || !SELINUX_TYPES.has(type);
+    return ownUser || ownRole || !isAllowed(type);
   };
   const pod = isBad(spec);
   const bad = containers.filter(isBad).map(nameOf);
@@ -137,25 +140,26 @@ const selinux: Check = ({ spec, containers }) => {
   };
 };
 
-const SYSCTLS = new Set([
-  "kernel.shm_rmid_forced",
-  "net.ipv4.ip_local_port_range",
-  "net.ipv4.ip_local_reserved_ports",
-  "net.ipv4.ip_unprivileged_port_start",
-  "net.ipv4.ping_group_range",
-  "net.ipv4.tcp_fin_timeout",
-  "net.ipv4.tcp_keepalive_intvl",
-  "net.ipv4.tcp_keepalive_probes",
-  "net.ipv4.tcp_keepalive_time",
-  "net.ipv4.tcp_rmem",
-  "net.ipv4.tcp_syncookies",
-  "net.ipv4.tcp_wmem",
+/** By the minor version that first allowed them. */
+const SYSCTLS: ReadonlyMap<string, number> = new Map([
+  ["kernel.shm_rmid_forced", 0],
+  ["net.ipv4.ip_local_port_range", 0],
+  ["net.ipv4.ip_local_reserved_ports", 27],
+  ["net.ipv4.ip_unprivileged_port_start", 0],
+  ["net.ipv4.ping_group_range", 0],
+  ["net.ipv4.tcp_fin_timeout", 29],
+  ["net.ipv4.tcp_keepalive_intvl", 29],
+  ["net.ipv4.tcp_keepalive_probes", 29],
+  ["net.ipv4.tcp_keepalive_time", 29],
+  ["net.ipv4.tcp_rmem", 32],
+  ["net.ipv4.tcp_syncookies", 0],
+  ["net.ipv4.tcp_wmem", 32],
 ]);
 
-const sysctls: Check = ({ spec }) => {
+const sysctls: Check = ({ spec, minor }) => {
   const bad = listAt(security(spec, "sysctls"))
     .map((one) => textAt(one, "name"))
-    .filter((name) => !SYSCTLS.has(name));
+    .filter((name) => minor < (SYSCTLS.get(name) ?? Number.POSITIVE_INFINITY) || !SYSCTLS.has(name));
   return bad.length === 0 ? undefined : { reason: "forbidden sysctls", detail: bad.join(", ") };
 };
 
@@ -185,7 +189,7 @@ const CAPABILITIES = new Set([
   "SYS_CHROOT",
 ]);
 
-const capabilities: Check = ({ containers }) => {
+export const addedCapabilities: Check = ({ containers }) => {
   const added = (one: JsonObject): readonly string[] =>
     listAt(security(one, "capabilities", "add"))
       .map((name) => textAt(name))
@@ -200,7 +204,7 @@ const capabilities: Check = ({ containers }) => {
 
 export const isSafeSeccomp = (type: string): boolean => type === "RuntimeDefault" || type === "Localhost";
 
-const seccomp: Check = ({ spec, containers }) => {
+const seccompFields: Check = ({ spec, containers }) => {
   const type = (holder: JsonObject): string => textAt(security(holder, "seccompProfile"), "type");
   const isBad = (holder: JsonObject): boolean => type(holder) !== "" && !isSafeSeccomp(type(holder));
   const bad = containers.filter(isBad);
@@ -212,13 +216,34 @@ const seccomp: Check = ({ spec, containers }) => {
   };
 };
 
+const SECCOMP_ANNOTATION =
+  /^(?:seccomp\.security\.alpha\.kubernetes\.io\/pod|container\.seccomp\.security\.alpha\.kubernetes\.io\/.*)$/;
+
+/** Before there were fields, annotations said it. */
+const seccompAnnotations: Check = ({ annotations }) => {
+  const bad = Object.entries(annotations)
+    .filter(
+      ([key, value]) =>
+        SECCOMP_ANNOTATION.test(key) && !/^(|runtime\/default|docker\/default|localhost\/.*)$/.test(value),
+    )
+    .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+    .toSorted();
+  if (bad.length === 0) return undefined;
+  return {
+    reason: "seccompProfile",
+    detail: `forbidden ${plural(bad.length, "annotation", "annotations")} ${bad.join(", ")}`,
+  };
+};
+
+export const seccompAllowed: Check = since(19, seccompFields, seccompAnnotations);
+
 /** What holds at the levels baseline and restricted. */
 export const BASELINE: readonly Check[] = [
   appArmor,
   hostNamespaces,
   hostPathVolumes,
   hostPorts,
-  probesAndLifecycle,
+  since(34, probesAndLifecycle),
   privileged,
   procMount,
   selinux,
@@ -227,4 +252,4 @@ export const BASELINE: readonly Check[] = [
 ];
 
 /** What the level restricted asks more strictly. */
-export const ONLY_BASELINE: readonly Check[] = [capabilities, seccomp];
+export const ONLY_BASELINE: readonly Check[] = [addedCapabilities, seccompAllowed];

@@ -17,7 +17,7 @@ import type { ServerContext } from "../../server-context.ts";
 import { builtinKind, readObject } from "../../storage/read-objects.ts";
 import { podTemplate } from "../pods.ts";
 import { BASELINE, ONLY_BASELINE } from "./baseline-checks.ts";
-import { type PodUnderCheck, podUnderCheck, type Violation } from "./pod-under-check.ts";
+import { ofVersion, type PodUnderCheck, podUnderCheck, type Violation } from "./pod-under-check.ts";
 import { RESTRICTED } from "./restricted-checks.ts";
 
 const LEVELS = ["privileged", "baseline", "restricted"] as const;
@@ -69,13 +69,14 @@ const shown = ({ level, version }: Policy): string => JSON.stringify(`${level}:$
 const details = (found: readonly Violation[]): string =>
   found.map(({ reason, detail }) => (detail === "" ? reason : `${reason} (${detail})`)).join(", ");
 
-function violations(pod: PodUnderCheck, { level }: Policy): readonly Violation[] {
+function violations(pod: PodUnderCheck, { level, version }: Policy): readonly Violation[] {
   const checks = {
     privileged: [],
     baseline: [...BASELINE, ...ONLY_BASELINE],
     restricted: [...BASELINE, ...RESTRICTED],
   }[level];
-  return checks.map((check) => check(pod)).filter((found) => found !== undefined);
+  const seen = ofVersion(pod, version);
+  return checks.map((check) => check(seen)).filter((found) => found !== undefined);
 }
 
 /** What labels say that cannot be understood is restricted. */

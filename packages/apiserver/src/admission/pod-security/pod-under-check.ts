@@ -7,6 +7,8 @@ export interface PodUnderCheck {
   /** Of every sort, those for debugging included. */
   readonly containers: readonly JsonObject[];
   readonly isWindows: boolean;
+  /** The version of Kubernetes whose checks are made: 1.x's x, or more than any. */
+  readonly minor: number;
   /** Its root is nobody on the host. */
   readonly hasOwnUsers: boolean;
 }
@@ -19,6 +21,7 @@ export function podUnderCheck(metadata: Json | undefined, spec: JsonObject): Pod
     containers: ["initContainers", "containers", "ephemeralContainers"].flatMap((list) =>
       listAt(spec, list).filter(isObject),
     ),
+    minor: Number.POSITIVE_INFINITY,
     isWindows: textAt(spec, "os", "name") === "windows",
     hasOwnUsers: valueAt(spec, "hostUsers") === false,
   };
@@ -29,6 +32,18 @@ export interface Violation {
   readonly reason: string;
   readonly detail: string;
 }
+
+/** The pod as checks of an older version see it: what Windows cannot have was asked of it, too. */
+export function ofVersion(pod: PodUnderCheck, version: string): PodUnderCheck {
+  const minor = version === "latest" ? Number.POSITIVE_INFINITY : Number(version.slice("v1.".length));
+  return { ...pod, minor, isWindows: pod.isWindows && minor >= 25 };
+}
+
+/** A check that began with 1.`minor`; before that, another one or none. */
+export const since =
+  (minor: number, check: Check, before?: Check): Check =>
+  (pod) =>
+    pod.minor >= minor ? check(pod) : before?.(pod);
 
 export type Check = (pod: PodUnderCheck) => Violation | undefined;
 

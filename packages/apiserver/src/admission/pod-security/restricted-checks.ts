@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, listAt, textAt } from "@boxship/api";
-import { isSafeSeccomp } from "./baseline-checks.ts";
+import { addedCapabilities, isSafeSeccomp, seccompAllowed } from "./baseline-checks.ts";
 import {
   type Check,
   containersText,
@@ -8,6 +8,7 @@ import {
   quoted,
   security,
   settersText,
+  since,
   sorted,
 } from "./pod-under-check.ts";
 
@@ -114,10 +115,10 @@ const seccomp: Check = ({ spec, containers, isWindows }) => {
 };
 
 export const RESTRICTED: readonly Check[] = [
-  allowPrivilegeEscalation,
-  capabilities,
+  since(8, allowPrivilegeEscalation),
+  since(22, capabilities, addedCapabilities),
   volumes,
   runAsNonRoot,
-  runAsUser,
-  seccomp,
+  since(23, runAsUser),
+  since(19, seccomp, seccompAllowed),
 ];

@@ -1,6 +1,7 @@
 import {
   BudgetExceeded,
   CelError,
+  definition,
   failure,
   isObject,
   type Json,
@@ -99,5 +100,6 @@ async function mutate(
     if (applied[field] !== undefined) throw new CelError(`${field} may not be set by an apply configuration`, 0);
   }
   const seen = await inVersion(context, request, object, kind);
-  await putInPlace(context, request, mergeTyped(kind.schema, seen, applied) as KubeObject);
+  const schema = request.objectKind === undefined ? kind.schema : definition(request.objectKind.definition);
+  await putInPlace(context, request, mergeTyped(schema, seen, applied) as KubeObject);
 }

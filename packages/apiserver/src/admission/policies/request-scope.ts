@@ -130,7 +130,10 @@ class LazyVariables extends Map<Value, Value> {
 
 function requestValue(request: AdmissionRequest, kind: Kind): JsonObject {
   const { namespace, name, operation, user, dryRun, subresource, options } = request;
-  const type = (one: Kind): JsonObject => ({ group: one.group, version: one.version, kind: one.kind });
+  const type = (one: Kind): JsonObject => {
+    const { group, version, kind: word } = request.objectKind ?? one;
+    return { group, version, kind: word };
+  };
   const resource = (one: Kind): JsonObject => ({ group: one.group, version: one.version, resource: one.resource });
   return {
     kind: type(kind),

@@ -88,7 +88,10 @@ async function reviewOf(
   uid: string,
 ): Promise<JsonObject> {
   const { object, oldObject, namespace, name, operation, user, dryRun, subresource, options } = request;
-  const type = (one: Kind): JsonObject => ({ group: one.group, version: one.version, kind: one.kind });
+  const type = (one: Kind): JsonObject => {
+    const { group, version, kind: word } = request.objectKind ?? one;
+    return { group, version, kind: word };
+  };
   const resource = (one: Kind): JsonObject => ({ group: one.group, version: one.version, resource: one.resource });
   return {
     kind: "AdmissionReview",

@@ -8,7 +8,9 @@ import { endpointsController } from "./endpoints/endpoints-controller.ts";
 import { garbageCollector } from "./garbage/garbage-collector.ts";
 import { jobController } from "./job/job-controller.ts";
 import { ttlAfterFinishedController } from "./job/ttl-controller.ts";
+import { nodeLifecycleController } from "./nodes/node-lifecycle-controller.ts";
 import { podGarbageCollector } from "./nodes/pod-gc-controller.ts";
+import { taintEvictionController } from "./nodes/taint-eviction-controller.ts";
 import { replicaSetController, replicationController } from "./replicaset/replica-set-controller.ts";
 import { statefulSetController } from "./statefulset/stateful-set-controller.ts";
 
@@ -31,4 +33,6 @@ export const DEFINITIONS: readonly ControllerDefinition[] = [
   endpointSliceController,
   disruptionController,
   podGarbageCollector,
+  nodeLifecycleController,
+  taintEvictionController,
 ];

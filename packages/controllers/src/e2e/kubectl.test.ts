@@ -15,12 +15,12 @@ describe("kubectl", { skip: kubernetesProgram("kubectl") === undefined && "kubec
   before(async () => {
     const server = stack.use(await startApiServer());
     const client = stack.use(openHttpClient((await loadKubeconfig(server.kubeconfig)).connection));
-    const definitions = [...DEFINITIONS, fakeNodes({ startsAfter: 0, runsFor: 0 })];
+    const definitions = [...DEFINITIONS, fakeNodes({ startsAfter: 0, runsFor: 0, beats: true })];
     await stack.use(runControllers({ client, definitions, logger: silentLogger })).ready;
     for (const name of ["node-1", "node-2", "node-3"]) {
       await client.create(NODES, { apiVersion: "v1", kind: "Node", metadata: { name } });
-      // Nobody says that they are ready.
-      await client.patch({ ...NODES, name }, "merge", { spec: { taints: [] } });
+      const ready = { type: "Ready", status: "True", reason: "Faked", message: "" };
+      await client.patch({ ...NODES, name }, "merge", { status: { conditions: [ready] } }, { subresource: "status" });
     }
     run = kubectl(server.kubeconfig, stack.use(tempDir("kubectl")).path) as typeof run;
   });

@@ -13,12 +13,15 @@ export const DISRUPTION_BUDGETS = resource("policy", "v1", "poddisruptionbudgets
 export const ENDPOINTS = resource("", "v1", "endpoints");
 export const ENDPOINT_SLICES = resource("discovery.k8s.io", "v1", "endpointslices");
 export const JOBS = resource("batch", "v1", "jobs");
+export const LEASES = resource("coordination.k8s.io", "v1", "leases");
 export const NODES = resource("", "v1", "nodes");
 export const PERSISTENT_VOLUME_CLAIMS = resource("", "v1", "persistentvolumeclaims");
+export const PERSISTENT_VOLUMES = resource("", "v1", "persistentvolumes");
 export const PODS = resource("", "v1", "pods");
 export const REPLICATION_CONTROLLERS = resource("", "v1", "replicationcontrollers");
 export const REPLICA_SETS = resource("apps", "v1", "replicasets");
 export const SERVICES = resource("", "v1", "services");
+export const STORAGE_CLASSES = resource("storage.k8s.io", "v1", "storageclasses");
 export const STATEFUL_SETS = resource("apps", "v1", "statefulsets");
 
 /** Where an object is. */

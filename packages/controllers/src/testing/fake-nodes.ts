@@ -3,9 +3,12 @@ import { keyOf } from "@boxship/client";
 import type { ControllerContext, ControllerDefinition, Reconcile } from "../contract.ts";
 import { nodeOf } from "../daemonset/daemon-pods.ts";
 import { conditionOf, isFinished, isTerminating, millisecondsOf } from "../shared/pods.ts";
-import { PODS, refOf } from "../shared/resources.ts";
+import { LEASES, PODS, refOf } from "../shared/resources.ts";
 import { writeStatus } from "../shared/write-status.ts";
 import type { ContainerStatus, Pod, PodStatus } from "../types/pod.ts";
+
+const BEAT = "beat";
+const BEAT_MS = 10_000;
 
 export interface FakeNodesOptions {
   /** Pods are put on them in turn. @default node-1 to node-3 */
@@ -14,6 +17,8 @@ export interface FakeNodesOptions {
   readonly startsAfter?: number;
   /** Seconds from a pod's start until it ends, if it does. @default 5 */
   readonly runsFor?: number;
+  /** The nodes say by leases that they are there. @default false */
+  readonly beats?: boolean;
 }
 
 /**
@@ -21,7 +26,7 @@ export interface FakeNodesOptions {
  * image says what becomes of a pod: `exit-0`, `exit-3` (ends so after its time), `never-ready`; all others run.
  */
 export function fakeNodes(options: FakeNodesOptions = {}): ControllerDefinition {
-  const { nodes = ["node-1", "node-2", "node-3"], startsAfter = 1, runsFor = 5 } = options;
+  const { nodes = ["node-1", "node-2", "node-3"], startsAfter = 1, runsFor = 5, beats = false } = options;
   let turn = 0;
   return {
     name: "nodes",
@@ -30,7 +35,13 @@ export function fakeNodes(options: FakeNodesOptions = {}): ControllerDefinition 
       const pods = informers.of<Pod>(PODS);
       const add = (pod: Pod): void => queue.add(keyOf(pod));
       pods.handle({ added: add, updated: add });
+      if (beats) queue.add(BEAT);
       return async (key) => {
+        if (key === BEAT) {
+          for (const node of nodes) await beat(context, node);
+          queue.addAfter(BEAT, BEAT_MS);
+          return;
+        }
         const pod = pods.get(key);
         if (pod === undefined || (pod.spec?.schedulingGates ?? []).length > 0) return;
         if (isTerminating(pod)) await end(context, pod);
@@ -40,6 +51,13 @@ export function fakeNodes(options: FakeNodesOptions = {}): ControllerDefinition 
       };
     },
   };
+}
+
+async function beat({ client, clock }: ControllerContext, name: string): Promise<void> {
+  const metadata = { name, namespace: "kube-node-lease" };
+  const spec = { renewTime: `${new Date(clock.now()).toISOString().slice(0, -1)}000Z` };
+  const lease = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata, spec };
+  await client.patch({ ...LEASES, ...metadata }, "apply", lease, { fieldManager: "nodes", force: true });
 }
 
 async function bind({ client }: ControllerContext, pod: Pod, node: string): Promise<void> {
@@ -66,7 +84,7 @@ async function end({ client, clock }: ControllerContext, pod: Pod): Promise<void
 async function go(
   { client, clock, queue }: ControllerContext,
   pod: Pod,
-  { startsAfter, runsFor }: Required<Omit<FakeNodesOptions, "nodes">>,
+  { startsAfter, runsFor }: Required<Pick<FakeNodesOptions, "runsFor" | "startsAfter">>,
 ): Promise<void> {
   const now = clock.now();
   const ref = refOf(PODS, pod);

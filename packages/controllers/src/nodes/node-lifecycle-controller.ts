@@ -1,0 +1,165 @@
+import { deepCopy, deepEqual, type KubeObject, textAt, timestamp } from "@boxship/api";
+import type { ControllerContext, ControllerDefinition, Reconcile } from "../contract.ts";
+import { conditionOf } from "../shared/pods.ts";
+import { LEASES, NODES, PODS, refOf } from "../shared/resources.ts";
+import { writeStatus } from "../shared/write-status.ts";
+import type { Pod } from "../types/pod.ts";
+import type { Node } from "../types/sets.ts";
+import { isExecuting, taintsFor } from "./node-taints.ts";
+
+/** A node that is silent for so long is not known to be there. */
+const GRACE_MS = 50_000;
+/** A new one has a little longer. */
+const STARTUP_MS = 60_000;
+/** Pods are thrown out of one node in so long. */
+const EXECUTE_EVERY_MS = 10_000;
+/** And not before it was silent for so long. */
+const DOUBT_MS = 5000;
+const LEASE_NAMESPACE = "kube-node-lease";
+const TYPES = ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"] as const;
+
+/** Says which nodes are silent, keeps pods away from those that are not well, and throws them out of those that are gone. */
+export const nodeLifecycleController: ControllerDefinition = {
+  name: "node-lifecycle-controller",
+  workers: 1,
+  open: (context) => new NodeLifecycle(context).reconcile,
+};
+
+interface Heard {
+  readonly text: string;
+  /** Monotonic milliseconds: clocks of nodes are not compared. */
+  readonly at: number;
+  /** The status of its condition then. */
+  readonly ready: string | undefined;
+}
+
+class NodeLifecycle {
+  readonly #context: ControllerContext;
+  readonly #heard = new Map<string, Heard>();
+  #executedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(context: ControllerContext) {
+    this.#context = context;
+    const { informers, queue } = context;
+    const add = ({ metadata }: KubeObject): void => queue.add(metadata.name ?? "");
+    informers.of<Node>(NODES).handle({
+      added: (node) => {
+        this.#tell(
+          node,
+          "RegisteredNode",
+          `Node ${node.metadata.name} event: Registered Node ${node.metadata.name} in Controller`,
+        );
+        add(node);
+      },
+      updated: add,
+      deleted: (node) => {
+        this.#heard.delete(node.metadata.name ?? "");
+        this.#tell(
+          node,
+          "RemovingNode",
+          `Node ${node.metadata.name} event: Removing Node ${node.metadata.name} from Controller`,
+        );
+      },
+    });
+    const beat = (lease: KubeObject): void => {
+      if (lease.metadata.namespace === LEASE_NAMESPACE) add(lease);
+    };
+    informers.of(LEASES).handle({ added: beat, updated: beat });
+  }
+
+  #tell(node: Node, reason: string, message: string): void {
+    this.#context.events.record(node, "Normal", reason, message);
+  }
+
+  readonly reconcile: Reconcile = async (name) => {
+    const { informers, client, clock, queue } = this.#context;
+    const nodes = informers.of<Node>(NODES);
+    const node = nodes.get(name);
+    if (node === undefined || node.metadata.deletionTimestamp !== undefined) return;
+    const left = this.#silence(node);
+    if (left > 0) queue.addAfter(name, left);
+    const told = left > 0 ? node : await this.#lose(node);
+    const ready = conditionOf(told.status, "Ready")?.status;
+    if (ready !== undefined && ready !== "True") await this.#markPods(told);
+    const mayExecute = ready !== undefined && ready !== "True" && !isExecuting(told) && this.#mayExecute(told);
+    const taints = taintsFor(told, mayExecute, timestamp(clock.now()));
+    if (deepEqual([...taints], told.spec?.taints ?? [])) return;
+    if (mayExecute) this.#executedAt = clock.monotonic();
+    const { resourceVersion } = told.metadata;
+    await client.patch(refOf(NODES, told), "merge", { metadata: { resourceVersion }, spec: { taints: [...taints] } });
+  };
+
+  /** Milliseconds for which a node may go on being silent. */
+  #silence(node: Node): number {
+    const { informers, clock } = this.#context;
+    const name = node.metadata.name ?? "";
+    const now = clock.monotonic();
+    const ready = conditionOf(node.status, "Ready");
+    const renewed = textAt(informers.of(LEASES).get(`${LEASE_NAMESPACE}/${name}`), "spec", "renewTime");
+    const beat = textAt(ready, "lastHeartbeatTime");
+    const text = `${beat} ${renewed}`;
+    const known = this.#heard.get(name);
+    // A node that says that it is well says so by that, whatever the times.
+    const speaks = ready !== undefined && ready.status !== "Unknown" && known?.ready === "Unknown";
+    const heard: Heard =
+      known === undefined || text !== known.text || speaks ? { text, at: now, ready: ready?.status } : known;
+    this.#heard.set(name, { ...heard, ready: ready?.status });
+    return heard.at + (ready === undefined && renewed === "" ? STARTUP_MS : GRACE_MS) - now;
+  }
+
+  /** Nobody knows how the node is. */
+  async #lose(node: Node): Promise<Node> {
+    const { client, clock } = this.#context;
+    const time = timestamp(clock.now());
+    const conditions = [...(node.status?.conditions ?? [])];
+    for (const type of TYPES) {
+      const at = conditions.findIndex((one) => one.type === type);
+      const present = conditions[at];
+      if (present?.status === "Unknown") continue;
+      const [reason, message] =
+        present === undefined
+          ? ["NodeStatusNeverUpdated", "Kubelet never posted node status."]
+          : ["NodeStatusUnknown", "Kubelet stopped posting node status."];
+      const lost = {
+        ...present,
+        type,
+        status: "Unknown",
+        reason: reason ?? "",
+        message: message ?? "",
+        lastTransitionTime: time,
+      };
+      if (at < 0) conditions.push(lost);
+      else conditions[at] = lost;
+    }
+    if (deepEqual(conditions, node.status?.conditions ?? [])) return node;
+    this.#tell(node, "NodeNotReady", `Node ${node.metadata.name} status is now: NodeNotReady`);
+    return await writeStatus(client, refOf(NODES, node), node, { ...deepCopy(node.status ?? {}), conditions });
+  }
+
+  /** What ran there is not to be reached any more. */
+  async #markPods(node: Node): Promise<void> {
+    const { informers, client, events, clock } = this.#context;
+    for (const pod of informers.of<Pod>(PODS).find("node", node.metadata.name ?? "")) {
+      const ready = conditionOf(pod.status, "Ready");
+      if (ready?.status !== "True") continue;
+      const lastTransitionTime = timestamp(clock.now());
+      const others = (pod.status?.conditions ?? []).filter((one) => one !== ready);
+      const conditions = [...others, { ...ready, status: "False", lastTransitionTime }];
+      events.record(pod, "Warning", "NodeNotReady", "Node is not ready");
+      await writeStatus(client, refOf(PODS, pod), pod, { ...deepCopy(pod.status ?? {}), conditions });
+    }
+  }
+
+  /** Where no node at all is well, it is rather the network that is not: everything stays. */
+  #mayExecute({ metadata: { name = "" }, status: own }: Node): boolean {
+    const { informers, clock, queue } = this.#context;
+    const since = Date.parse(conditionOf(own, "Ready")?.lastTransitionTime ?? "");
+    const nodes = [...informers.of<Node>(NODES).all()];
+    const isWell = nodes.some(({ status }) => conditionOf(status, "Ready")?.status === "True");
+    const turn = this.#executedAt + EXECUTE_EVERY_MS - clock.monotonic();
+    // Others that fell silent with this one are known to be so a little later.
+    const wait = isWell ? Math.max(turn, since + DOUBT_MS - clock.now()) : EXECUTE_EVERY_MS;
+    if (wait > 0) queue.addAfter(name, wait);
+    return wait <= 0;
+  }
+}

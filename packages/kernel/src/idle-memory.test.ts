@@ -11,7 +11,7 @@ import { IdleMemory } from "./idle-memory.ts";
 test("memory is released once after each spell of work, and no timer runs while nothing is asked", async () => {
   const clock = new FakeClock();
   let released = 0;
-  using idle = new IdleMemory(clock, () => released++);
+  using idle = new IdleMemory(clock, { release: () => released++, spent: () => 0 });
   assert.equal(clock.waiting, 0);
   idle.work();
   await clock.advance(4000);
@@ -27,10 +27,11 @@ test("memory is released once after each spell of work, and no timer runs while 
   assert.equal(released, 2);
 });
 
-test("connections that leave HTTP are work from their beginning to their end", async () => {
+test("a request that is worked on holds it up until its end, one that only waits does not, also when it leaves HTTP", async () => {
   const clock = new FakeClock();
   let released = 0;
-  using idle = new IdleMemory(clock, () => released++);
+  let spent = 0;
+  using idle = new IdleMemory(clock, { release: () => released++, spent: () => spent });
   await using server = createServer().on("upgrade", (_request, socket) => {
     socket.on("error", () => {}).write("HTTP/1.1 101 Switching Protocols\r\n\r\n");
     socket.on("data", () => socket.end());
@@ -43,13 +44,19 @@ test("connections that leave HTTP are work from their beginning to their end", a
   const client = connect(port, "127.0.0.1");
   client.write("POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n");
   await once(client, "data");
+  for (let round = 0; round < 3; round++) {
+    spent += 2000;
+    await clock.advance(5000);
+    assert.equal(released, 1, "the connection is busy");
+  }
   await clock.advance(5000);
-  assert.equal(released, 2);
+  assert.deepEqual([released, clock.waiting], [2, 0]);
   client.end("x");
   await once(client.resume(), "close");
   while (clock.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+  spent += 2000;
   await clock.advance(5000);
-  assert.equal(released, 3);
+  assert.equal(released, 3, "what is done after the last request is its own tidying up");
 });
 
 test("what worker threads and the main one have used is given back, not kept for later", { timeout: 60_000 }, () => {

@@ -7,43 +7,70 @@ import { releaseFilePages, trimAllocator } from "./release-memory.ts";
 /** How long nothing may have been asked before memory is given back, in milliseconds. */
 const QUIET = 5000;
 
+/** How much processor time of such a spell, in milliseconds, says that what is in flight is still being worked on. */
+const BUSY = 100;
+
+/** What is done, and how work is told from waiting. */
+export interface IdleMemoryOptions {
+  /** What is done when it has been quiet. @default {@link releaseMemory} */
+  readonly release?: () => void;
+  /** Processor time of all threads of this process until now, in milliseconds. @default that of the process */
+  readonly spent?: () => number;
+}
+
 /**
  * Gives memory back once after each spell of work: a server runs all day and is asked now and then, and what a pull
- * needed is no use to it afterwards. Nothing is done, and no timer runs, while nobody asks.
+ * needed is no use to it afterwards. A collection stops the event loop, so it waits for the end of requests that are
+ * being worked on, such as a build; one that only waits, such as an attached terminal, does not hold it up. Nothing is
+ * done, and no timer runs, while nobody asks.
  */
 export class IdleMemory implements Disposable {
   readonly #clock: Clock;
   readonly #release: () => void;
+  readonly #spent: () => number;
   #timer: Timer | undefined;
+  #inFlight = 0;
 
-  /** @param release what is done when it has been quiet. @default {@link releaseMemory} */
-  constructor(clock: Clock, release: () => void = () => void releaseMemory()) {
+  constructor(clock: Clock, { release = () => void releaseMemory(), spent = ownTime }: IdleMemoryOptions = {}) {
     this.#clock = clock;
     this.#release = release;
+    this.#spent = spent;
   }
 
   /** Counts every request of the server as work at its beginning and at its end, also of one that takes its connection over. */
   watch(server: Server): void {
     this.work();
-    server.on("request", (_request, response) => {
+    server.on("request", (_request, response) => this.#follow(response));
+    server.on("upgrade", (_request, socket) => this.#follow(socket));
+  }
+
+  #follow(answer: NodeJS.EventEmitter): void {
+    this.#inFlight++;
+    this.work();
+    answer.once("close", () => {
+      this.#inFlight--;
       this.work();
-      response.once("close", () => this.work());
-    });
-    server.on("upgrade", (_request, socket) => {
-      this.work();
-      socket.once("close", () => this.work());
     });
   }
 
   /** Something is being done now. */
   work(): void {
     this.#timer?.[Symbol.dispose]();
-    this.#timer = this.#clock.setTimeout(QUIET, this.#release);
+    const before = this.#spent();
+    this.#timer = this.#clock.setTimeout(QUIET, () => {
+      if (this.#inFlight > 0 && this.#spent() - before >= BUSY) this.work();
+      else this.#release();
+    });
   }
 
   [Symbol.dispose](): void {
     this.#timer?.[Symbol.dispose]();
   }
+}
+
+function ownTime(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 let collect: ((options: { readonly type: "major"; readonly flavor: "last-resort" }) => void) | undefined;

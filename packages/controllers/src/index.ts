@@ -14,6 +14,9 @@ import { taintEvictionController } from "./nodes/taint-eviction-controller.ts";
 import { replicaSetController, replicationController } from "./replicaset/replica-set-controller.ts";
 import { statefulSetController } from "./statefulset/stateful-set-controller.ts";
 
+import { claimProtection, volumeProtection } from "./volumes/protection-controllers.ts";
+import { volumeBinder } from "./volumes/volume-binder.ts";
+
 export * from "./contract.ts";
 export { type Controllers, type RunControllersOptions, runControllers } from "./frame/run-controllers.ts";
 export type { SharedInformers } from "./frame/shared-informers.ts";
@@ -35,4 +38,7 @@ export const DEFINITIONS: readonly ControllerDefinition[] = [
   podGarbageCollector,
   nodeLifecycleController,
   taintEvictionController,
+  volumeBinder,
+  claimProtection,
+  volumeProtection,
 ];

@@ -86,7 +86,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "admission plugins",
     state: "differs",
-    note: "namespace lifecycle, limit ranges, service accounts, priority, default storage and ingress classes, default tolerations, the taint of new nodes, runtime classes, pod security with the checks of the version that a label names, growth of claims, approval, signing and subjects of certificates, quotas (counted again at every change); no protection of volumes that are in use before there are controllers",
+    note: "namespace lifecycle, limit ranges, service accounts, priority, default storage and ingress classes, default tolerations, the taint of new nodes, runtime classes, pod security with the checks of the version that a label names, growth of claims, approval, signing and subjects of certificates, quotas (counted again at every change)",
   },
   {
     name: "admission webhooks",

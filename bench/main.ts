@@ -15,6 +15,7 @@ import { networkBenchmarks } from "./cases/network.ts";
 import { pullBenchmarks } from "./cases/pull.ts";
 import { pushBenchmarks } from "./cases/push.ts";
 import { registryBenchmarks } from "./cases/registry.ts";
+import { schedulerBenchmarks } from "./cases/scheduler.ts";
 import { Context } from "./context.ts";
 import { type Benchmark, type Result, runBenchmark, table } from "./harness.ts";
 
@@ -24,6 +25,7 @@ const benchmarks: readonly Benchmark<Context>[] = [
   ...containerBenchmarks,
   ...doorBenchmarks,
   ...kubernetesBenchmarks,
+  ...schedulerBenchmarks,
   ...logBenchmarks,
   ...networkBenchmarks,
   ...pullBenchmarks,

@@ -88,8 +88,6 @@ export const DEFAULTS: Readonly<Record<string, Readonly<Record<string, Json>>>> 
   "core.v1.PersistentVolumeStatus": { phase: "Pending" },
   "core.v1.PodSpec": {
     dnsPolicy: "ClusterFirst",
-    enableServiceLinks: true,
-    preemptionPolicy: "PreemptLowerPriority",
     restartPolicy: "Always",
     schedulerName: "default-scheduler",
     securityContext: {},

@@ -3,17 +3,25 @@ import { listAt, textAt, valueAt } from "../object/kube-object.ts";
 import { duplicate, type FieldError, invalid, notFoundField, notSupported, required } from "../status/field-error.ts";
 import { checkName, dnsLabel, dnsSubdomain, qualifiedName } from "../validation/names.ts";
 
+/** Defaults of a pod that a template has none of: a template stays as it was written. */
+export function defaultPod(spec: Json | undefined): void {
+  defaultPodSpec(spec);
+  if (!isObject(spec)) return;
+  spec["enableServiceLinks"] ??= true;
+  for (const container of [...listAt(spec, "initContainers"), ...listAt(spec, "containers")]) {
+    if (!isObject(container)) continue;
+    defaultRequests(container);
+    if (spec["hostNetwork"] !== true) continue;
+    for (const port of listAt(container, "ports")) if (isObject(port)) port["hostPort"] ??= port["containerPort"] ?? 0;
+  }
+}
+
 /** Defaults of a pod's spec that depend on other fields. */
 export function defaultPodSpec(spec: Json | undefined): void {
   if (!isObject(spec)) return;
   for (const container of allContainers(spec)) {
     if (!isObject(container)) continue;
     container["imagePullPolicy"] ??= pullPolicy(textAt(container, "image"));
-    defaultRequests(container);
-    if (spec["hostNetwork"] === true) {
-      for (const port of listAt(container, "ports"))
-        if (isObject(port)) port["hostPort"] ??= port["containerPort"] ?? 0;
-    }
   }
   const account = textAt(spec, "serviceAccountName") || textAt(spec, "serviceAccount");
   if (account !== "") {

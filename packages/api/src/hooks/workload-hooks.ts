@@ -3,7 +3,7 @@ import { isObject, type Json, type JsonObject } from "../object/json.ts";
 import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
 import { type FieldError, forbiddenField, invalid, notSupported, required } from "../status/field-error.ts";
 import { immutable, validateLabels } from "../validation/validate-metadata.ts";
-import { defaultPodSpec, oneOf, validatePodSpec } from "./pod-template.ts";
+import { defaultPod, defaultPodSpec, oneOf, validatePodSpec } from "./pod-template.ts";
 
 const spec = (object: KubeObject): JsonObject => {
   if (!isObject(object["spec"])) object["spec"] = {};
@@ -263,7 +263,7 @@ const cronJob: KindHooks = {
 
 const pod: KindHooks = {
   tracksGeneration: true,
-  applyDefaults: (object) => defaultPodSpec(object["spec"]),
+  applyDefaults: (object) => defaultPod(object["spec"]),
   prepareCreate(object) {
     object["status"] = { phase: "Pending", qosClass: quality(object) };
   },

@@ -27,8 +27,8 @@ export function priorities(context: () => ServerContext): AdmissionPlugin {
         );
       }
       spec["priority"] = value;
-      const policy = textAt(found, "preemptionPolicy");
-      if (policy !== "") spec["preemptionPolicy"] = policy;
+      const policy = textAt(found, "preemptionPolicy") || "PreemptLowerPriority";
+      spec["preemptionPolicy"] = policy;
     },
     async validate({ kind, object, operation, name }) {
       if (kind.group !== GROUP || kind.resource !== "priorityclasses" || object === null) return;

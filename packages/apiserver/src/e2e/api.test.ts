@@ -237,7 +237,7 @@ describe("the API", () => {
       status: { replicas: 9 },
     };
     const made = (await call("POST", path, { body })).json;
-    assert.deepEqual([made["metadata"]["generation"], made["status"]], [1, undefined]);
+    assert.deepEqual([made["metadata"]["generation"], made["status"]], [1, {}]);
     assert.deepEqual(made["spec"]["strategy"], {
       type: "RollingUpdate",
       rollingUpdate: { maxSurge: "25%", maxUnavailable: "25%" },

@@ -15,7 +15,7 @@ import { Admission } from "./admit.ts";
 import { decodeObject } from "./decode-object.ts";
 import { defaultObject } from "./finish-object.ts";
 import { trackCreate } from "./managed-fields.ts";
-import { generateName, prepareCreate } from "./prepare-create.ts";
+import { beginStatus, generateName, prepareCreate } from "./prepare-create.ts";
 import { readObjectBody } from "./read-object-body.ts";
 import { objectReply } from "./render.ts";
 import { type WriteOptions, writeOptions } from "./write-options.ts";
@@ -84,6 +84,7 @@ async function keep(
   validateObjectRules(kind, object, undefined);
   await admission.validate();
   await track(object);
+  beginStatus(kind, object);
   if (!dryRun) return await context.objects.create(kind, object, await context.leases?.leaseFor(kind));
   const key = objectKey(kind, object.metadata.namespace, name);
   if ((await context.objects.get(kind, request.info.namespace, name)) !== undefined) throw alreadyExists(kind, name);

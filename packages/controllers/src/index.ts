@@ -12,6 +12,7 @@ import { nodeLifecycleController } from "./nodes/node-lifecycle-controller.ts";
 import { podGarbageCollector } from "./nodes/pod-gc-controller.ts";
 import { taintEvictionController } from "./nodes/taint-eviction-controller.ts";
 import { replicaSetController, replicationController } from "./replicaset/replica-set-controller.ts";
+import { roleAggregationController } from "./roles/role-aggregation-controller.ts";
 import { statefulSetController } from "./statefulset/stateful-set-controller.ts";
 
 import { claimProtection, volumeProtection } from "./volumes/protection-controllers.ts";
@@ -41,4 +42,5 @@ export const DEFINITIONS: readonly ControllerDefinition[] = [
   volumeBinder,
   claimProtection,
   volumeProtection,
+  roleAggregationController,
 ];

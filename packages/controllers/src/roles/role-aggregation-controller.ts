@@ -1,0 +1,48 @@
+import { deepEqual, type JsonObject, type KubeObject, matchesLabels } from "@boxship/api";
+import type { Resource } from "@boxship/client";
+import type { ControllerDefinition, Reconcile } from "../contract.ts";
+import { refOf } from "../shared/resources.ts";
+import { selectorOf } from "../shared/selector.ts";
+import type { LabelSelectorObject } from "../types/workloads.ts";
+
+const CLUSTER_ROLES: Resource = { group: "rbac.authorization.k8s.io", version: "v1", resource: "clusterroles" };
+
+interface ClusterRole extends KubeObject {
+  rules?: JsonObject[];
+  aggregationRule?: { clusterRoleSelectors?: LabelSelectorObject[] };
+}
+
+/** Writes into roles that gather others what they gather, for those who look at them. */
+export const roleAggregationController: ControllerDefinition = {
+  name: "clusterrole-aggregation-controller",
+  open({ informers, queue, client }): Reconcile {
+    const roles = informers.of<ClusterRole>(CLUSTER_ROLES);
+    const all = (): void => {
+      for (const { aggregationRule, metadata } of roles.all()) {
+        if (aggregationRule !== undefined) queue.add(metadata.name ?? "");
+      }
+    };
+    roles.handle({ added: all, updated: all, deleted: all });
+    return async (name) => {
+      const role = roles.get(name);
+      if (role?.aggregationRule === undefined) return;
+      const rules = gathered(role, [...roles.all()]);
+      if (deepEqual(rules, role.rules ?? [])) return;
+      const { resourceVersion } = role.metadata;
+      await client.patch(refOf(CLUSTER_ROLES, role), "merge", { metadata: { resourceVersion }, rules });
+    };
+  },
+};
+
+function gathered(role: ClusterRole, all: readonly ClusterRole[]): JsonObject[] {
+  const rules: JsonObject[] = [];
+  const sorted = [...all].sort((left, right) => ((left.metadata.name ?? "") < (right.metadata.name ?? "") ? -1 : 1));
+  for (const selectorObject of role.aggregationRule?.clusterRoleSelectors ?? []) {
+    const selector = selectorOf(selectorObject) ?? [];
+    for (const other of sorted) {
+      if (other.metadata.name === role.metadata.name || !matchesLabels(selector, other.metadata.labels)) continue;
+      for (const rule of other.rules ?? []) if (!rules.some((one) => deepEqual(one, rule))) rules.push(rule);
+    }
+  }
+  return rules;
+}

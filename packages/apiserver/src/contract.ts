@@ -44,6 +44,8 @@ export interface RequestInfo {
   /** Of resources get, list, watch, create, update, patch, delete, deletecollection; else the method in lower case. */
   readonly verb: string;
   readonly path: string;
+  /** Of a list, a watch or a deletion of many. @default "" */
+  readonly fieldSelector?: string;
   /** Absent for paths that are no resource: `/healthz`, `/apis`, … */
   readonly resource?: ResourceInfo;
 }

@@ -32,6 +32,7 @@ import { RequestMetrics } from "./http/request-metrics.ts";
 import type { Outgoing } from "./http/send-reply.ts";
 import { DefaultAccounts } from "./lifecycle/default-accounts.ts";
 import { NamespaceCleaner } from "./lifecycle/namespace-cleaner.ts";
+import { NodeAuthorizer } from "./node/node-authorizer.ts";
 import { builtDescriptions } from "./openapi/descriptions.ts";
 import { OpenapiDocuments } from "./openapi/openapi-documents.ts";
 import { defaultRoles } from "./rbac/default-roles.ts";
@@ -44,6 +45,7 @@ import { SECRETS } from "./storage/sealed-collections.ts";
 import { PLAIN_VALUES, type ValueCodec } from "./storage/value-codec.ts";
 import { BootstrapTokens } from "./tokens/bootstrap-tokens.ts";
 import { tokenDocument } from "./tokens/discovery-documents.ts";
+import { SecretTokens } from "./tokens/secret-tokens.ts";
 import { ServiceAccountTokens } from "./tokens/service-account-tokens.ts";
 import type { SigningKeys } from "./tokens/signing-keys.ts";
 import { bearerAuthenticator, type TokenAuthenticator, TokenAuthenticators } from "./tokens/token-authenticator.ts";
@@ -119,16 +121,24 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
     keys: options.signingKeys,
     issuer: options.tokenIssuer ?? "https://kubernetes.default.svc.cluster.local",
   });
+  const secretTokens = new SecretTokens(() => context, options.signingKeys);
   const context: ServerContext = {
     tokens,
-    tokenAuthenticator: tokenAuthenticator(options, () => context, tokens, stack),
+    tokenAuthenticator: tokenAuthenticator(options, () => context, [tokens, secretTokens], stack),
     objects,
     kinds,
     admission: defaultPlugins(
-      { context: () => context, rbac: () => rbac, quotas: () => quotas, hooks: () => hooks },
+      {
+        context: () => context,
+        rbac: () => rbac,
+        quotas: () => quotas,
+        hooks: () => hooks,
+        secretTokens: () => secretTokens,
+        authority: () => options.certificates.authority,
+      },
       options.admission ?? [],
     ),
-    authorizers: [mastersAuthorizer, ...(options.authorizers ?? []), rbac],
+    authorizers: [mastersAuthorizer, ...(options.authorizers ?? []), new NodeAuthorizer(() => context), rbac],
     clock,
     logger,
     ending: ending.signal,
@@ -183,12 +193,12 @@ function splitNamespaces(objects: ReturnType<typeof bootstrapObjects>) {
 function tokenAuthenticator(
   { authentication, tokenWebhook, clock = systemClock }: ApiServerOptions,
   context: () => ServerContext,
-  tokens: ServiceAccountTokens,
+  tokens: readonly [ServiceAccountTokens, SecretTokens],
   stack: AsyncDisposableStack,
 ): TokenAuthenticator {
-  const own = [tokens.issuer];
+  const own = [tokens[0].issuer];
   return new TokenAuthenticators([
-    tokens,
+    ...tokens,
     new BootstrapTokens(context, own),
     ...(authentication?.jwt ?? []).map((rule) => stack.use(new OidcTokens(rule, own, clock))),
     ...(tokenWebhook === undefined ? [] : [stack.use(new WebhookTokens(tokenWebhook, clock))]),

@@ -1,8 +1,10 @@
 import type { AdmissionPlugin } from "../contract.ts";
 import type { RemoteHooks } from "../http/remote-hooks.ts";
+import { nodeRestriction } from "../node/node-restriction.ts";
 import { preventEscalation } from "../rbac/prevent-escalation.ts";
 import type { RbacAuthorizer } from "../rbac/rbac-authorizer.ts";
 import type { ServerContext } from "../server-context.ts";
+import type { SecretTokens } from "../tokens/secret-tokens.ts";
 import { certificateRequests, certificateSubjects } from "./certificate-requests.ts";
 import { claimResize } from "./claim-resize.ts";
 import { defaultClasses } from "./default-classes.ts";
@@ -19,6 +21,7 @@ import { resourceQuotas } from "./quota/resource-quota.ts";
 import { runtimeClasses } from "./runtime-classes.ts";
 import { serviceAccounts } from "./service-accounts.ts";
 import { serviceAddresses } from "./service-addresses.ts";
+import { tokenSecrets } from "./token-secrets.ts";
 import { mutatingWebhooks, validatingWebhooks } from "./webhooks/webhook-plugins.ts";
 
 /** What the plugins look into; all of it is there before the first request. */
@@ -27,17 +30,21 @@ export interface PluginContext {
   readonly rbac: () => RbacAuthorizer;
   readonly quotas: () => QuotaBook;
   readonly hooks: () => RemoteHooks;
+  readonly secretTokens: () => SecretTokens;
+  /** PEM of the cluster's. */
+  readonly authority: () => string;
 }
 
 /** What a default cluster has, in the order in which they are asked. Quotas are the last: they charge. */
 export function defaultPlugins(
-  { context, rbac, quotas, hooks }: PluginContext,
+  { context, rbac, quotas, hooks, secretTokens, authority }: PluginContext,
   more: readonly AdmissionPlugin[],
 ): readonly AdmissionPlugin[] {
   const before: readonly AdmissionPlugin[] = [
     namespaceLifecycle(context),
     limitRanges(context),
     serviceAccounts(context),
+    tokenSecrets(context, secretTokens, authority),
     newNodeTaint,
     priorities(context),
     defaultTolerations,
@@ -50,6 +57,7 @@ export function defaultPlugins(
     podSecurity(context),
     claimResize(context),
     certificateRequests(context),
+    nodeRestriction(context),
     certificateSubjects,
     preventEscalation(context, rbac),
     expressionCheck,

@@ -60,7 +60,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "service-account tokens",
     state: "works",
-    note: "`serviceaccounts/token` bound to pods, secrets and nodes, audiences, expiry; ES256 with a key of the cluster's own, RSA where the file of keys has one; OIDC discovery of the keys; token reviews. Tokens in secrets of type `kubernetes.io/service-account-token` are not made",
+    note: "`serviceaccounts/token` bound to pods, secrets and nodes, audiences, expiry; ES256 with a key of the cluster's own, RSA where the file of keys has one; OIDC discovery of the keys; token reviews. Secrets of type `kubernetes.io/service-account-token` have their token at once, and go with their account; without that account they are refused",
   },
   {
     name: "bootstrap tokens, OpenID Connect, webhook for tokens",
@@ -73,6 +73,11 @@ export const FEATURES: readonly Feature[] = [
     note: "with aggregation and without granting more than one has; default roles for people, not yet for controllers and nodes",
   },
   { name: "access and rules reviews, self subject reviews", state: "works", note: "" },
+  {
+    name: "nodes' access",
+    state: "works",
+    note: "the node authorizer and NodeRestriction: a node reads what its pods need, by name, and writes itself, its lease and its pods; audiences of tokens that it asks for are not limited to those of its pods",
+  },
   {
     name: "custom resources",
     state: "differs",

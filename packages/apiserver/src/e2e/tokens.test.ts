@@ -101,6 +101,37 @@ describe("tokens", () => {
     await directory?.[Symbol.asyncDispose]();
   });
 
+  test("a secret of a token has one at once, which holds as long as both are there", async () => {
+    const account = await make(`${CORE}/serviceaccounts`, { metadata: { name: "kept" } });
+    const secret = (name: string, owner: string) => ({
+      metadata: { name, annotations: { "kubernetes.io/service-account.name": owner } },
+      type: "kubernetes.io/service-account-token",
+    });
+    const refused = await api.call("POST", `${CORE}/secrets`, { body: secret("early", "nobody") });
+    assert.equal(refused.status, 403);
+    const made = await make(`${CORE}/secrets`, secret("first", "kept"));
+    assert.equal(made.metadata.annotations["kubernetes.io/service-account.uid"], account.metadata.uid);
+    assert.deepEqual(Object.keys(made.data).sort(), ["ca.crt", "namespace", "token"]);
+    const token = Buffer.from(made.data.token, "base64").toString();
+    const { username, groups } = (await whoami(token)).json.status.userInfo;
+    assert.equal(username, "system:serviceaccount:default:kept");
+    assert.ok(groups.includes("system:serviceaccounts:default"));
+    // A change of something else leaves it, and without it there is another one.
+    const patch = (body: object) =>
+      api.call("PATCH", `${CORE}/secrets/first`, { body, headers: { "content-type": "application/merge-patch+json" } });
+    assert.equal((await patch({ metadata: { labels: { a: "b" } } })).json.data.token, made.data.token);
+    assert.equal(await accepted(token), true);
+    assert.equal((await api.call("DELETE", `${CORE}/secrets/first`)).status, 200);
+    assert.equal(await accepted(token), false);
+    const second = await make(`${CORE}/secrets`, secret("second", "kept"));
+    const other = Buffer.from(second.data.token, "base64").toString();
+    assert.equal(await accepted(other), true);
+    await api.call("DELETE", `${CORE}/serviceaccounts/kept`);
+    assert.equal(await accepted(other), false);
+    for (let tries = 0; (await api.call("GET", `${CORE}/secrets/second`)).status !== 404; tries++)
+      assert.ok(tries < 1000);
+  });
+
   test("a service account's token stands for it, for those that it is for, as long as it asked", async () => {
     const token = await order("robot");
     const { userInfo } = (await whoami(token)).json["status"];

@@ -17,7 +17,7 @@ import { mediaType } from "./parse-body.ts";
 import { peerCertificate } from "./peer-certificate.ts";
 import { type Incoming, readBody } from "./read-body.ts";
 import { errorReply, jsonReply, type Reply, textReply } from "./reply.ts";
-import { requestInfo } from "./request-info.ts";
+import { authorizedAs, requestInfo } from "./request-info.ts";
 import { type Outgoing, sendReply } from "./send-reply.ts";
 
 /** What the listener needs besides the verbs' context. */
@@ -89,7 +89,7 @@ export async function handleRequest(listening: Listening, request: Incoming, res
     seat = await listening.flow.enter(info, user);
     response.setHeader("x-kubernetes-pf-flowschema-uid", seat.flow.schemaUid);
     response.setHeader("x-kubernetes-pf-prioritylevel-uid", seat.levelUid);
-    const decision = authorize(listening.context.authorizers, { ...info, user });
+    const decision = authorize(listening.context.authorizers, { ...authorizedAs(info), user });
     decision.then(
       (reason) => exchange?.decided("allow", reason),
       () => exchange?.decided("forbid", ""),

@@ -30,7 +30,21 @@ export function requestInfo(method: string, pathname: string, query: URLSearchPa
     const { watch } = Object.fromEntries(query);
     if (resource.watch || watch === "true" || watch === "1") verb = "watch";
   }
-  return { verb, path: pathname, resource: resource.info };
+  const fieldSelector = isSingle ? null : query.get("fieldSelector");
+  return { verb, path: pathname, resource: resource.info, ...(fieldSelector === null ? {} : { fieldSelector }) };
+}
+
+const NAMED = /^metadata\.name==?(?<name>[^=!,]+)$/;
+
+/** What it is decided about: a list or watch of one name is about that object. */
+export function authorizedAs(info: RequestInfo): RequestInfo {
+  const { resource, fieldSelector = "" } = info;
+  if (resource === undefined || resource.name !== "" || fieldSelector === "") return info;
+  const name = fieldSelector
+    .split(",")
+    .map((one) => NAMED.exec(one)?.groups?.["name"])
+    .find((one) => one !== undefined);
+  return name === undefined ? info : { ...info, resource: { ...resource, name } };
 }
 
 function segments(pathname: string): readonly string[] | undefined {

@@ -8,6 +8,7 @@ import { objectKey } from "../storage/object-bytes.ts";
 import { builtinKind, readObject } from "../storage/read-objects.ts";
 import type { ChangeListener } from "../storage/resource-cache.ts";
 import { modifyObject } from "../verbs/modify-object.ts";
+import { removeTokenSecrets } from "./remove-token-secrets.ts";
 
 const AGAIN_MS = 1000;
 const ROOT_CERTIFICATE = "kube-root-ca.crt";
@@ -36,6 +37,7 @@ export class DefaultAccounts implements Disposable {
     await accounts.#listen("namespaces", (name, deleted) => !deleted && accounts.#settle(name));
     await accounts.#listen("serviceaccounts", (name, deleted) => {
       const [namespace = "", own] = name.split("/");
+      if (deleted) accounts.#forgetTokens(namespace);
       if (deleted && own === "default") accounts.#settle(namespace);
     });
     await accounts.#listen("configmaps", (name) => {
@@ -66,6 +68,13 @@ export class DefaultAccounts implements Disposable {
       if (reason === "Forbidden" || reason === "NotFound") return;
       this.#context.logger.warn(`namespace ${namespace} has no default service account yet`, { error });
       this.#later(() => this.#settle(namespace));
+    });
+  }
+
+  /** Secrets with tokens of accounts that are no longer there. */
+  #forgetTokens(namespace: string): void {
+    removeTokenSecrets(this.#context, namespace).catch((error: unknown) => {
+      if (!this.#disposed) this.#context.logger.warn(`tokens of namespace ${namespace} are still there`, { error });
     });
   }
 

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { isObject, type Json, type JsonObject, type KubeObject, textAt, valueAt } from "@boxship/api";
-import { AUTHENTICATED } from "../access/authenticate.ts";
 import type { User } from "../contract.ts";
 import type { ServerContext } from "../server-context.ts";
 import { readObject } from "../storage/read-objects.ts";
+import { accountUser } from "./account-user.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 import { type Identified, type TokenAuthenticator, unauthorized } from "./token-authenticator.ts";
 
@@ -137,10 +137,5 @@ function userOf(claims: JsonObject, own: Json | undefined, namespace: string, na
     add(`${field}-name`, textAt(own, field, "name"));
     add(`${field}-uid`, textAt(own, field, "uid"));
   }
-  return {
-    name: `system:serviceaccount:${namespace}:${name}`,
-    uid: textAt(own, "serviceaccount", "uid"),
-    groups: ["system:serviceaccounts", `system:serviceaccounts:${namespace}`, AUTHENTICATED],
-    extra,
-  };
+  return accountUser(namespace, name, textAt(own, "serviceaccount", "uid"), extra);
 }

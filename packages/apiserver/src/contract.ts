@@ -120,7 +120,11 @@ export interface AdmissionRequest {
   readonly options: Json;
   /** A line for the client's eyes, sent as a Warning header. */
   readonly warn: (message: string) => void;
+  /** Notes something in the audit log; details only where it holds bodies, too. */
+  readonly annotate: Annotate;
 }
+
+export type Annotate = (key: string, value: string, what?: "always" | "detail") => void;
 
 export interface AdmissionPlugin {
   readonly name: string;

@@ -1,6 +1,6 @@
 import type { Kind, KindRegistry } from "@boxship/api";
 import type { Clock, Logger } from "@boxship/base";
-import type { AdmissionPlugin, Authorizer, ResourceInfo, User } from "./contract.ts";
+import type { AdmissionPlugin, Annotate, Authorizer, ResourceInfo, User } from "./contract.ts";
 import type { Accept } from "./http/accept.ts";
 import type { ObjectLeases } from "./storage/object-leases.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
@@ -40,4 +40,6 @@ export interface ResourceRequest {
   body(): Promise<Buffer>;
   /** A line for the client's eyes, sent as a Warning header. */
   readonly warn: (message: string) => void;
+  /** Notes something in the audit log. @default nothing is noted */
+  readonly annotate?: Annotate;
 }

@@ -125,9 +125,17 @@ export class AuditedExchange {
   /** Whether it was allowed, and why. */
   decided(decision: "allow" | "forbid", reason: string): void {
     this.#event["annotations"] = {
+      ...(this.#event["annotations"] as JsonObject | undefined),
       "authorization.k8s.io/decision": decision,
       "authorization.k8s.io/reason": reason,
     };
+  }
+
+  /** What admission notes; of one key, the first. */
+  annotate(key: string, value: string, what: "always" | "detail" = "always"): void {
+    const { level } = this.#exchange;
+    if (what === "detail" && level !== "Request" && level !== "RequestResponse") return;
+    this.#event["annotations"] = { [key]: value, ...(this.#event["annotations"] as JsonObject | undefined) };
   }
 
   /** A watch has begun. */

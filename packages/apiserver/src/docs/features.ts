@@ -101,7 +101,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "admission policies",
     state: "differs",
-    note: "validating and mutating, with parameters, variables, match conditions and `authorizer`; `auditAnnotations` are kept without effect, and status has no type checking",
+    note: "validating and mutating, with parameters, variables, match conditions and `authorizer`; audit annotations; status has no type checking",
   },
   {
     name: "CEL",
@@ -111,7 +111,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "audit log",
     state: "differs",
-    note: "`boxship up --audit-policy-file`: a file of JSON lines, set aside after 100 MB; bodies of secrets and tokens are never in it, whatever the policy says; annotations of the decision alone; `--audit-webhook-config-file` sends batches to another server, too; `Audit-Id` in every answer",
+    note: "`boxship up --audit-policy-file`: a file of JSON lines, set aside after 100 MB; bodies of secrets and tokens are never in it, whatever the policy says; annotations of the decision and of admission; `--audit-webhook-config-file` sends batches to another server, too; `Audit-Id` in every answer",
   },
   {
     name: "API aggregation",

@@ -111,6 +111,7 @@ export async function handleRequest(listening: Listening, request: Incoming, res
               return body;
             },
             warn: (message) => void warnings.push(message),
+            annotate: (...noted) => exchange?.annotate(...noted),
           }));
   } catch (error) {
     if (info !== undefined) begin(info);

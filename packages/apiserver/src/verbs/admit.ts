@@ -17,7 +17,11 @@ export class Admission {
   readonly #context: ServerContext;
   readonly #request: AdmissionRequest;
 
-  constructor(context: ServerContext, { kind, info, user, warn }: ResourceRequest, about: Admitted) {
+  constructor(
+    context: ServerContext,
+    { kind, info, user, warn, annotate = () => {} }: ResourceRequest,
+    about: Admitted,
+  ) {
     this.#context = context;
     this.#request = {
       ...about,
@@ -27,6 +31,7 @@ export class Admission {
       subresource: info.subresource,
       options: about.options ?? null,
       warn,
+      annotate,
     };
   }
 

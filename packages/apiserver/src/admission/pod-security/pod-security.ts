@@ -50,7 +50,17 @@ export function podSecurity(context: () => ServerContext): AdmissionPlugin {
       const namespace = await readObject(context(), "", "namespaces", { name: request.namespace });
       const policies = policiesOf(namespace?.metadata.labels);
       const pod = podUnderCheck(holder?.["metadata"], spec);
-      if (isPod) enforce(request, pod, policies.enforce);
+      const audited = violations(pod, policies.audit);
+      if (audited.length > 0)
+        request.annotate(
+          `${LABEL}audit-violations`,
+          `would violate PodSecurity ${shown(policies.audit)}: ${details(audited)}`,
+        );
+      if (isPod) {
+        const { level, version } = policies.enforce;
+        request.annotate(`${LABEL}enforce-policy`, `${level}:${version}`);
+        enforce(request, pod, policies.enforce);
+      }
       const found = violations(pod, policies.warn);
       if (found.length > 0) request.warn(`would violate PodSecurity ${shown(policies.warn)}: ${details(found)}`);
     },
@@ -80,7 +90,11 @@ function violations(pod: PodUnderCheck, { level, version }: Policy): readonly Vi
 }
 
 /** What labels say that cannot be understood is restricted. */
-function policiesOf(labels: Labels | undefined): { readonly enforce: Policy; readonly warn: Policy } {
+function policiesOf(labels: Labels | undefined): {
+  readonly audit: Policy;
+  readonly enforce: Policy;
+  readonly warn: Policy;
+} {
   const policy = (mode: string, otherwise: Policy): Policy => {
     const level = labels?.[`${LABEL}${mode}`];
     const version = labels?.[`${LABEL}${mode}-version`] ?? "latest";
@@ -99,7 +113,7 @@ function policiesOf(labels: Labels | undefined): { readonly enforce: Policy; rea
       ? enforced
       : { level: "privileged", version: "latest" },
   );
-  return { enforce: enforced, warn };
+  return { audit: policy("audit", { level: "privileged", version: "latest" }), enforce: enforced, warn };
 }
 
 const VERSION = /^(latest|v1\.(0|[1-9]\d*))$/;

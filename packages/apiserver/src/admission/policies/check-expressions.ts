@@ -1,6 +1,7 @@
 import {
   CelError,
   compilationText,
+  duplicate,
   type FieldError,
   invalid,
   invalidObject,
@@ -37,7 +38,7 @@ function errorsOf(resource: string, object: KubeObject): readonly FieldError[] {
     case "validatingwebhookconfigurations":
       return listAt(object, "webhooks").flatMap((one, index) => conditions(one, `webhooks[${index}]`));
     case "validatingadmissionpolicies":
-      return [...policy(object), ...validations(object)];
+      return [...policy(object), ...validations(object), ...annotations(object)];
     case "mutatingadmissionpolicies":
       return [...policy(object), ...mutations(object)];
     case "validatingadmissionpolicybindings":
@@ -95,6 +96,24 @@ function validations(object: KubeObject): readonly FieldError[] {
     ];
   });
 }
+
+/** Keys stand after the policy's name and a slash in keys of audit events. */
+function annotations(object: KubeObject): readonly FieldError[] {
+  const all = listAt(object, "spec", "auditAnnotations");
+  const keys = all.map((one) => textAt(one, "key"));
+  return all.flatMap((one, index) => {
+    const at = `spec.auditAnnotations[${index}]`;
+    const key = keys[index] ?? "";
+    return [
+      ...(key === "" ? [required(`${at}.key`)] : []),
+      ...(key !== "" && !KEY.test(key) ? [invalid(`${at}.key`, key, "name part must be a qualified name")] : []),
+      ...(keys.indexOf(key) === index ? [] : [duplicate(`${at}.key`, key)]),
+      ...expression(one, "valueExpression", at),
+    ];
+  });
+}
+
+const KEY = /^(?:[A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$/;
 
 function mutations(object: KubeObject): readonly FieldError[] {
   const all = listAt(object, "spec", "mutations");

@@ -3,6 +3,7 @@ import {
   CelError,
   failure,
   type Json,
+  type KubeObject,
   listAt,
   qualified,
   type StatusReason,
@@ -18,7 +19,11 @@ import { RequestScope } from "./request-scope.ts";
 interface Refusal {
   readonly message: string;
   readonly reason: StatusReason;
+  /** Of the validation that does not hold. */
+  readonly index?: number;
 }
+
+const FAILURE = "validation.policy.admission.k8s.io/validation_failure";
 
 const REASONS: readonly StatusReason[] = ["Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized"];
 
@@ -40,8 +45,14 @@ export function validatingPolicies(context: () => ServerContext): AdmissionPlugi
 }
 
 /** @returns the error, where the binding denies */
-function act(request: AdmissionRequest, { policy, binding }: Bound, { message, reason }: Refusal): Error | undefined {
+function act(request: AdmissionRequest, { policy, binding }: Bound, refusal: Refusal): Error | undefined {
+  const { message, reason, index = 0 } = refusal;
   const actions = listAt(binding, "spec", "validationActions");
+  if (actions.includes("Audit")) {
+    const names = { policy: policy.metadata.name ?? "", binding: binding.metadata.name ?? "" };
+    const failed = [{ message, ...names, expressionIndex: index, validationActions: [...actions] }];
+    request.annotate(FAILURE, JSON.stringify(failed));
+  }
   const names = `ValidatingAdmissionPolicy '${policy.metadata.name}' with binding '${binding.metadata.name}'`;
   if (actions.includes("Warn")) request.warn(`Validation failed for ${names}: ${message}`);
   if (!actions.includes("Deny")) return undefined;
@@ -71,12 +82,37 @@ async function refusalsOf(
     const conditions = await conditionsHold(listAt(policy, "spec", "matchConditions"), scope);
     if ("failed" in conditions && !ignores) refusals.push({ message: conditions.failed, reason: "Invalid" });
     if (!conditions.hold) continue;
-    for (const validation of listAt(policy, "spec", "validations")) {
+    for (const [index, validation] of listAt(policy, "spec", "validations").entries()) {
       const refusal = await refusalOf(scope, validation, ignores);
-      if (refusal !== undefined) refusals.push(refusal);
+      if (refusal !== undefined) refusals.push({ ...refusal, index });
     }
+    const failed = await annotate(request, scope, policy);
+    if (failed !== undefined && !ignores) refusals.push(failed);
   }
   return refusals;
+}
+
+/** Notes in the audit log what the policy's expressions say. @returns what is wrong with one of them */
+async function annotate(
+  request: AdmissionRequest,
+  scope: RequestScope,
+  policy: KubeObject,
+): Promise<Refusal | undefined> {
+  let failed: Refusal | undefined;
+  for (const annotation of listAt(policy, "spec", "auditAnnotations")) {
+    const expression = textAt(annotation, "valueExpression");
+    try {
+      const value = await scope.evaluate(expression);
+      if (typeof value === "string" && value.trim() !== "")
+        request.annotate(`${policy.metadata.name}/${textAt(annotation, "key")}`, value.trim());
+      else if (typeof value !== "string" && value !== null)
+        throw new CelError("valueExpression must evaluate to a string or null", 0);
+    } catch (error) {
+      if (!(error instanceof CelError) && !(error instanceof BudgetExceeded)) throw error;
+      failed ??= { message: `expression '${expression}' resulted in error: ${error.message}`, reason: "Invalid" };
+    }
+  }
+  return failed;
 }
 
 async function refusalOf(scope: RequestScope, validation: Json, ignores: boolean): Promise<Refusal | undefined> {

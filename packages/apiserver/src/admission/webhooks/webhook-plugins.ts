@@ -29,19 +29,19 @@ export function mutatingWebhooks(
       if (webhooks.length === 0) return;
       /** The object as each left it. */
       const seen = new Map<string, string>();
-      const ask = async (webhook: Webhook): Promise<void> => {
+      const ask = async (webhook: Webhook, place: string): Promise<void> => {
         const kind = await asked(context(), request, webhook);
         if (kind === undefined) return;
-        await mutateBy(context(), hooks(), webhook, request, kind);
+        await mutateBy(context(), hooks(), { webhook, place }, request, kind);
         seen.set(webhook.id, JSON.stringify(request.object));
       };
       const first = JSON.stringify(request.object);
-      for (const webhook of webhooks) await ask(webhook);
+      for (const [index, webhook] of webhooks.entries()) await ask(webhook, `round_0_index_${index}`);
       if (JSON.stringify(request.object) === first) return;
       for (const plugin of before()) await plugin.mutate?.(request);
-      for (const webhook of webhooks) {
+      for (const [index, webhook] of webhooks.entries()) {
         if (webhook.reinvoked && seen.has(webhook.id) && seen.get(webhook.id) !== JSON.stringify(request.object))
-          await ask(webhook);
+          await ask(webhook, `round_1_index_${index}`);
       }
     },
   };
@@ -64,13 +64,23 @@ async function asked(context: ServerContext, request: AdmissionRequest, webhook:
 async function mutateBy(
   context: ServerContext,
   hooks: RemoteHooks,
-  webhook: Webhook,
+  { webhook, place }: { readonly webhook: Webhook; readonly place: string },
   request: AdmissionRequest,
   kind: Kind,
 ): Promise<void> {
   const verdict = await askWebhook(context, hooks, webhook, request, kind);
-  if (verdict?.patch === undefined || request.object === null) return;
-  await replaceObject(context, request, kind, verdict.patch, `admission webhook "${webhook.name}"`);
+  const { configuration, name } = webhook;
+  const before = JSON.stringify(request.object);
+  if (verdict?.patch !== undefined && request.object !== null)
+    await replaceObject(context, request, kind, verdict.patch, `admission webhook "${name}"`);
+  const mutated = JSON.stringify(request.object) !== before;
+  request.annotate(
+    `mutation.webhook.admission.k8s.io/${place}`,
+    JSON.stringify({ configuration, webhook: name, mutated }),
+  );
+  if (!mutated) return;
+  const patch = { configuration, webhook: name, patch: verdict?.patch, patchType: "JSONPatch" };
+  request.annotate(`patch.webhook.admission.k8s.io/${place}`, JSON.stringify(patch), "detail");
 }
 
 /** Webhooks that only say yes or no: all at once. */

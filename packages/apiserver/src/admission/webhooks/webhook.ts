@@ -6,6 +6,8 @@ import type { Matching } from "../matching/match-rules.ts";
 /** One of a configuration's webhooks, `admissionregistration/v1`. */
 export interface Webhook {
   readonly name: string;
+  /** Of the configuration that it is in. */
+  readonly configuration: string;
   /** The configuration's name and its own: the same as long as it is there. */
   readonly id: string;
   readonly matching: Matching;
@@ -30,6 +32,7 @@ function parse(configuration: string, webhook: Json): Webhook {
   const name = textAt(webhook, "name");
   return {
     name,
+    configuration,
     id: `${configuration}/${name}`,
     matching: {
       rules: listAt(webhook, "rules"),

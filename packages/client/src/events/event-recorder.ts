@@ -129,10 +129,6 @@ export class EventRecorder implements AsyncDisposable {
   }
 
   /** Waits until what was recorded is written. */
-  async flush(): Promise<void> {
-    await this.#last;
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#last;
   }

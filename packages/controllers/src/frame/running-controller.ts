@@ -14,6 +14,12 @@ export interface RunningControllerOptions {
   readonly logger: Logger;
 }
 
+export interface Step {
+  readonly key: string;
+  readonly wrote: boolean;
+  readonly error?: unknown;
+}
+
 /** A controller with its queue: worked off by {@link run}, or key by key by {@link step}. */
 export class RunningController implements Disposable {
   readonly name: string;
@@ -43,32 +49,33 @@ export class RunningController implements Disposable {
       workers: definition.workers ?? 5,
       logger,
       nameOf: (key) => `${this.name} ${key}`,
-      reconcile: (key) => this.#look(key),
+      reconcile: async (key) => void (await this.#look(key)),
     });
   }
 
-  /** Works on the first key that waits. @returns what it failed with */
-  async step(): Promise<{ readonly key: string; readonly error?: unknown } | undefined> {
+  /** Works on the first key that waits. @returns whether it wrote anything, and what it failed with */
+  async step(): Promise<Step | undefined> {
     if (this.#queue.length === 0) return undefined;
     const key = await this.#queue.take();
     if (key === undefined) return undefined;
     try {
-      await this.#look(key);
+      const writes = await this.#look(key);
       this.#queue.forget(key);
-      return { key };
+      return { key, wrote: writes > 0 };
     } catch (error) {
       this.#queue.addLimited(key);
-      return { key, error };
+      return { key, wrote: true, error };
     } finally {
       this.#queue.done(key);
     }
   }
 
-  async #look(key: string): Promise<void> {
+  /** @returns how often it wrote */
+  async #look(key: string): Promise<number> {
     const wait = this.#pace.wait(key);
     if (wait > 0) {
       this.#queue.addAfter(key, wait);
-      return;
+      return 0;
     }
     const counted: WriteCount = { writes: 0 };
     try {
@@ -79,6 +86,7 @@ export class RunningController implements Disposable {
     } finally {
       if (counted.writes > 0) this.#pace.wrote(key);
     }
+    return counted.writes;
   }
 
   [Symbol.dispose](): void {

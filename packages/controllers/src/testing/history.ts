@@ -1,6 +1,5 @@
 import { deepEqual, isObject, type Json, type JsonObject, type KubeObject, listAt, textAt } from "@boxship/api";
 import type {
-  ApiClient,
   Collection,
   DeleteOptions,
   EventType,
@@ -10,7 +9,7 @@ import type {
   WriteOptions,
 } from "@boxship/client";
 import type { ControllerClient, EventSink } from "../contract.ts";
-import { resourceName } from "../frame/shared-informers.ts";
+import { resourceName, type SharedInformers } from "../frame/shared-informers.ts";
 
 /** Lines that a reader can follow: who wrote what, and when. What the server made up in names is a star. */
 export class History {
@@ -52,11 +51,10 @@ export class History {
     return stable.replace(/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g, "<uid>");
   }
 
-  events(who: string, to: EventSink): EventSink {
+  events(who: string): EventSink {
     return {
       record: (about: KubeObject, type: EventType, reason: string, message: string) => {
         this.wrote(who, `event for ${about.kind} ${about.metadata.name}: ${type} ${reason}: ${message}`);
-        to.record(about, type, reason, message);
       },
     };
   }
@@ -65,13 +63,13 @@ export class History {
 /** A client that writes down what is written through it. */
 export class RecordingClient implements ControllerClient {
   readonly #client: ControllerClient;
-  readonly #reads: Pick<ApiClient, "get">;
+  readonly #informers: SharedInformers;
   readonly #history: History;
   readonly #who: string;
 
-  constructor(client: ControllerClient, reads: Pick<ApiClient, "get">, history: History, who: string) {
+  constructor(client: ControllerClient, informers: SharedInformers, history: History, who: string) {
     this.#client = client;
-    this.#reads = reads;
+    this.#informers = informers;
     this.#history = history;
     this.#who = who;
   }
@@ -107,7 +105,8 @@ export class RecordingClient implements ControllerClient {
 
   async #change<T extends KubeObject>(ref: ObjectRef, part: string | undefined, act: () => Promise<T>): Promise<T> {
     const what = part ?? "update";
-    const before = await this.#attempt(`${what} ${resourceName(ref)}`, () => this.#reads.get(ref));
+    const informer = this.#informers.find(ref);
+    const before = informer?.get(ref.namespace === undefined ? ref.name : `${ref.namespace}/${ref.name}`);
     const after = await this.#attempt(`${what} ${resourceName(ref)}`, act);
     const changes = differences(before, after, "");
     const told = changes.length === 0 ? "nothing" : changes.join(", ");

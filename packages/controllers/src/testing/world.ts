@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { type KubeObject, parseApiVersion } from "@boxship/api";
 import { clusterCertificates, EncryptedValues, kubeconfig, openApiServer, SigningKeys } from "@boxship/apiserver";
 import { type Clock, errorMessage, FakeClock, silentLogger, systemClock } from "@boxship/base";
-import { type ApiClient, EventRecorder, loadKubeconfig, type ObjectRef, openHttpClient } from "@boxship/client";
+import { type ApiClient, loadKubeconfig, type ObjectRef, openHttpClient } from "@boxship/client";
 import { openSqliteStore } from "@boxship/store";
 import { tempDir } from "@boxship/testkit";
 import type { ControllerDefinition } from "../contract.ts";
@@ -50,16 +50,14 @@ export async function startWorld({ definitions, untold = [] }: WorldOptions): Pr
   const history = new History(() => clock.now());
   const informers = new SharedInformers({ client, logger: silentLogger });
   const observed = new ObservedClient(client, informers);
-  const recorders: EventRecorder[] = [];
   const running = definitions.map((definition) => {
-    const recorder = new EventRecorder({ client, component: definition.name, logger: silentLogger, clock });
-    recorders.push(recorder);
     const told = !untold.includes(definition.name);
     return new RunningController({
       definition,
-      client: told ? new RecordingClient(observed, client, history, definition.name) : observed,
+      client: told ? new RecordingClient(observed, informers, history, definition.name) : observed,
       informers,
-      events: told ? history.events(definition.name, recorder) : recorder,
+      // Real ones are made where kubectl looks at them.
+      events: told ? history.events(definition.name) : { record: () => {} },
       clock,
       logger: silentLogger,
     });
@@ -67,13 +65,11 @@ export async function startWorld({ definitions, untold = [] }: WorldOptions): Pr
   stack.defer(async () => {
     for (const one of running) one[Symbol.dispose]();
     await informers[Symbol.asyncDispose]();
-    await Promise.all(recorders.map((one) => one[Symbol.asyncDispose]()));
   });
   await informers.start();
 
   /** Every cache knows what the store has. */
   const caughtUp = async (): Promise<void> => {
-    await Promise.all(recorders.map((one) => one.flush()));
     const newest = await server.newest();
     for (const [name, informer] of [...informers.all()]) {
       await informer.synced;
@@ -90,7 +86,7 @@ export async function startWorld({ definitions, untold = [] }: WorldOptions): Pr
       if (next === undefined) return;
       const done = await next.step();
       if (done?.error !== undefined) history.wrote(next.name, `${done.key} failed: ${errorMessage(done.error)}`);
-      await caughtUp();
+      if (done?.wrote === true) await caughtUp();
     }
   };
 

@@ -1,4 +1,5 @@
 import type { Column } from "../kind/kind.ts";
+import type { Json } from "../object/json.ts";
 import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
 import { age, humanDuration } from "./age.ts";
 import { AGE, at, CONTAINERS, count, joined, NAME, number, SELECTOR, selectorText, since, text } from "./column.ts";
@@ -162,18 +163,43 @@ function completions(job: KubeObject): string {
   return parallel > 1 ? `${done}/1 of ${parallel}` : `${done}/1`;
 }
 
+/** Metrics with what they are now; statuses are in the order of metrics. */
 function targets(autoscaler: KubeObject): string {
   const metrics = listAt(autoscaler, "spec", "metrics");
   if (metrics.length === 0) return "<none>";
-  const texts = metrics.slice(0, 2).map((metric) => {
-    const name = textAt(metric, "resource", "name");
-    const goal = textAt(metric, "resource", "target", "averageUtilization");
-    const wanted = goal === "" ? textAt(metric, "resource", "target", "averageValue") || "<auto>" : `${goal}%`;
-    const current = listAt(autoscaler, "status", "currentMetrics").find(
-      (one) => textAt(one, "resource", "name") === name,
-    );
-    const now = textAt(current, "resource", "current", "averageUtilization");
-    return `${name === "" ? "" : `${name}: `}${now === "" ? "<unknown>" : `${now}%`}/${wanted}`;
-  });
+  const statuses = listAt(autoscaler, "status", "currentMetrics");
+  const texts = metrics.slice(0, 2).map((metric, index) => metricText(metric, statuses[index]));
   return metrics.length > 2 ? `${texts.join(", ")} + ${metrics.length - 2} more...` : texts.join(", ");
+}
+
+const METRICS: Readonly<Record<string, string>> = {
+  ContainerResource: "containerResource",
+  External: "external",
+  Object: "object",
+  Pods: "pods",
+  Resource: "resource",
+};
+
+function metricText(metric: Json, status: Json | undefined): string {
+  const type = textAt(metric, "type");
+  const field = METRICS[type];
+  if (field === undefined) return "<unknown type>";
+  const wanted = (name: string): string => textAt(metric, field, "target", name);
+  const now = (name: string): string => textAt(status, field, "current", name) || "<unknown>";
+  const isAverage = wanted("averageValue") !== "";
+  const average = `${now("averageValue")}/${wanted("averageValue")}`;
+  switch (type) {
+    case "Pods":
+      return average;
+    case "External":
+    case "Object":
+      return isAverage ? `${average} (avg)` : `${now("value")}/${wanted("value")}`;
+    default: {
+      const name = textAt(metric, field, "name");
+      if (isAverage) return `${name}: ${average}`;
+      const used = textAt(status, field, "current", "averageUtilization");
+      const goal = wanted("averageUtilization");
+      return `${name}: ${used === "" ? "<unknown>" : `${used}%`}/${goal === "" ? "<auto>" : `${goal}%`}`;
+    }
+  }
 }

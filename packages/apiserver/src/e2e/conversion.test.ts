@@ -261,6 +261,18 @@ describe("kinds of several versions", () => {
     }
   });
 
+  test("a namespace goes although nobody can convert what is in it", async () => {
+    const { group } = await define(webhook("/gone", { url: "https://127.0.0.1:1/" }));
+    await send("POST", "/api/v1/namespaces", { metadata: { name: "going" } });
+    const made = await send("POST", `/apis/${group}/v2/namespaces/going/sites`, { metadata: { name: "a" } });
+    assert.equal(made.status, 201, made.text);
+    assert.equal((await send("DELETE", "/api/v1/namespaces/going")).status, 200);
+    for await (const { type } of eventsOf(
+      "/api/v1/namespaces?watch=true&fieldSelector=metadata.name%3Dgoing&resourceVersion=1",
+    ))
+      if (type === "DELETED") break;
+  });
+
   test("a service converts where its endpoints are", async () => {
     const core = "/api/v1/namespaces/default";
     await send("POST", `${core}/services`, { metadata: { name: "hook" }, spec: { ports: [{ port: 443, name: "s" }] } });

@@ -86,7 +86,8 @@ export class NamespaceCleaner implements Disposable, ChangeListener {
       const resource = `${kind.group}/${kind.resource}`;
       if (!kind.namespaced || !kind.verbs.has("delete") || seen.has(resource)) continue;
       seen.add(resource);
-      left += await this.#empty(kind, name);
+      // In the version that is kept, where that is served: nobody has to convert what is only to go.
+      left += await this.#empty(kinds.findResource(kind.group, kind.resource) ?? kind, name);
     }
     if (left > 0) return false;
     const request = systemRequest(this.#kind, "", name, "finalize");

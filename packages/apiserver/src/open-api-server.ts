@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { createSecureServer, type Http2SecureServer, type Http2Session } from "node:http2";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { builtinKinds, KindRegistry } from "@boxship/api";
 import { type Clock, type Logger, systemClock } from "@boxship/base";
 import type { Store } from "@boxship/store";
@@ -19,7 +20,7 @@ import { WebhookTokens } from "./authentication/webhook-tokens.ts";
 import { bootstrapObjects } from "./bootstrap/bootstrap-objects.ts";
 import { ensureObjects } from "./bootstrap/ensure-objects.ts";
 import type { ClusterCertificates } from "./certificates/cluster-certificates.ts";
-import type { AdmissionPlugin, Authenticator, Authorizer } from "./contract.ts";
+import type { AdmissionPlugin, Authenticator, Authorizer, User } from "./contract.ts";
 import { askConverter } from "./conversion/ask-converter.ts";
 import { Versions } from "./conversion/versions.ts";
 import { CustomKinds } from "./crd/custom-kinds.ts";
@@ -27,6 +28,8 @@ import { DiscoveryDocuments } from "./discovery/discovery-documents.ts";
 import { FLOW_CONTROL_OBJECTS } from "./flowcontrol/default-objects.ts";
 import { FlowControl, type FlowControlOptions } from "./flowcontrol/flow-control.ts";
 import { handleRequest, type Listening } from "./http/handle-request.ts";
+import { InProcessDoor } from "./http/in-process.ts";
+import type { Incoming } from "./http/read-body.ts";
 import { RemoteHooks } from "./http/remote-hooks.ts";
 import { RequestMetrics } from "./http/request-metrics.ts";
 import type { Outgoing } from "./http/send-reply.ts";
@@ -91,6 +94,8 @@ export interface ApiServer extends AsyncDisposable {
   /** Speaks HTTP/2 and HTTP/1.1 over TLS; not listening yet. */
   readonly server: Http2SecureServer;
   readonly context: ServerContext;
+  /** A connection from within this process, for HTTP/2 without TLS; everything on it is asked by the user. */
+  connect(user: User): Duplex;
   /** Ends watches, and connections that nobody uses. */
   stop(): void;
   /** Ends whatever is still open. */
@@ -156,13 +161,14 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   const { frontProxy } = options.certificates;
   await ensureAuthenticationConfig(context, options.certificates);
   const extensions = stack.use(await ExtensionServers.open({ context, hooks, client: frontProxy.client }));
-  const server = listener(options, context, extensions);
   const sessions = new Set<Http2Session>();
-  const sockets = new Set<Socket>();
-  server.on("session", (session) => {
+  const opened = (session: Http2Session): void => {
     sessions.add(session);
     session.on("close", () => sessions.delete(session));
-  });
+  };
+  const { server, door } = listener(options, context, extensions, opened);
+  const sockets = new Set<Socket>();
+  server.on("session", opened);
   server.on("secureConnection", (socket: Socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
@@ -171,6 +177,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   return {
     server,
     context,
+    connect: (user) => door.connect(user),
     stop() {
       ending.abort();
       for (const session of sessions) session.close();
@@ -205,7 +212,12 @@ function tokenAuthenticator(
   ]);
 }
 
-function listener(options: ApiServerOptions, context: ServerContext, extensions: ExtensionServers): Http2SecureServer {
+function listener(
+  options: ApiServerOptions,
+  context: ServerContext,
+  extensions: ExtensionServers,
+  opened: (session: Http2Session) => void,
+): { readonly server: Http2SecureServer; readonly door: InProcessDoor } {
   const { certificates, store } = options;
   const metrics = new RequestMetrics();
   const flow = new FlowControl(() => context, context.clock, options.flowControl);
@@ -220,6 +232,7 @@ function listener(options: ApiServerOptions, context: ServerContext, extensions:
     ],
     ...(options.audit === undefined ? {} : { audit: options.audit }),
     anonymous: options.authentication?.anonymous ?? { enabled: true },
+    callerOf: (request) => door.userOf(request),
     discovery: new DiscoveryDocuments(context.kinds, extensions),
     extensions,
     frontProxy: new X509Certificate(certificates.frontProxy.authority).publicKey,
@@ -244,11 +257,13 @@ function listener(options: ApiServerOptions, context: ServerContext, extensions:
     minVersion: "TLSv1.2",
     settings: { maxConcurrentStreams: 1000 },
   });
-  server.on("request", (request, response) => {
-    handleRequest(listening, request, response as unknown as Outgoing).catch((error: unknown) => {
+  const answer = (request: Incoming, response: Outgoing): void => {
+    handleRequest(listening, request, response).catch((error: unknown) => {
       context.logger.error("a request could not be answered", { error });
-      (response as unknown as Outgoing).destroy();
+      response.destroy();
     });
-  });
-  return server;
+  };
+  server.on("request", (request, response) => answer(request, response as unknown as Outgoing));
+  const door = new InProcessDoor(answer, opened);
+  return { server, door };
 }

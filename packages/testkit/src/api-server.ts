@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
+import type { Duplex } from "node:stream";
+import type { ApiServer } from "@boxship/apiserver";
 import type { Logger } from "@boxship/base";
 import type { Store } from "@boxship/store";
 import { tempDir } from "./temp-dir.ts";
@@ -16,6 +18,8 @@ export interface TestApiServer extends AsyncDisposable {
   readonly url: string;
   /** Of an administrator. */
   readonly kubeconfig: string;
+  /** A connection of an administrator from within the process. */
+  connect(): Duplex;
   /** Ends all connections, as a network that is cut. */
   cutConnections(): void;
   /** Ends the server; its state and its address stay. */
@@ -58,12 +62,14 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Te
   await writeFile(file, kubeconfig({ name: "test", server: url, certificates }), { mode: 0o600 });
   const sessions = new Set<{ destroy(): void }>();
   let running: AsyncDisposableStack | undefined;
+  let current: Pick<ApiServer, "connect"> | undefined;
 
   const start = async (): Promise<void> => {
     await using starting = new AsyncDisposableStack();
     const settings = { store, certificates, secrets, signingKeys, serviceAddress, port, logger };
     const opened = starting.use(await openApiServer(settings));
     const { server } = opened;
+    current = opened;
     server.on("session", (session) => {
       sessions.add(session);
       session.once("close", () => sessions.delete(session));
@@ -86,6 +92,10 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Te
   return {
     url,
     kubeconfig: file,
+    connect() {
+      if (current === undefined) throw new Error("the server has not been started");
+      return current.connect({ name: "kubernetes-admin", groups: ["system:masters", "system:authenticated"] });
+    },
     cutConnections() {
       for (const session of sessions) session.destroy();
     },

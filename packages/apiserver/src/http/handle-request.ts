@@ -25,6 +25,8 @@ export interface Listening {
   readonly context: ServerContext;
   readonly authenticators: readonly Authenticator[];
   readonly anonymous: AnonymousPolicy;
+  /** Who asks on connections whose caller is known without being asked. */
+  readonly callerOf: (request: Incoming) => User | undefined;
   readonly discovery: DiscoveryDocuments;
   /** Versions that others serve. */
   readonly extensions: ExtensionServers;
@@ -75,12 +77,14 @@ export async function handleRequest(listening: Listening, request: Incoming, res
     if (info === undefined) throw failure("BadRequest", "the path cannot be decoded");
     about = { verb: info.verb, resource: info.resource?.resource ?? "" };
     const certificate = peerCertificate(request, listening.frontProxy);
-    const caller = await authenticate(
-      listening.authenticators,
-      { headers, ...(certificate === undefined ? {} : { certificate }) },
-      url.pathname,
-      listening.anonymous,
-    );
+    const caller =
+      listening.callerOf(request) ??
+      (await authenticate(
+        listening.authenticators,
+        { headers, ...(certificate === undefined ? {} : { certificate }) },
+        url.pathname,
+        listening.anonymous,
+      ));
     const user = await impersonate(listening.context.authorizers, caller, headers).catch((error: unknown) => {
       if (info !== undefined) begin(info, caller);
       throw error;

@@ -111,7 +111,7 @@ export class Connection implements Disposable {
   }
 
   #dial(): Promise<ClientHttp2Session> {
-    const { authority, certificate, key, serverName, insecure = false } = this.#options;
+    const { authority, certificate, key, serverName, insecure = false, createConnection } = this.#options;
     const tls: SecureClientSessionOptions = {
       ...(authority !== undefined && { ca: authority }),
       ...(certificate !== undefined && { cert: certificate }),
@@ -122,6 +122,7 @@ export class Connection implements Disposable {
     return new Promise((resolve, reject) => {
       const session = connect(this.#server.origin, {
         ...tls,
+        ...(createConnection !== undefined && { createConnection }),
         settings: { initialWindowSize: STREAM_WINDOW, enablePush: false },
         maxSessionMemory: SESSION_MEMORY,
       });

@@ -1,3 +1,5 @@
+import type { Duplex } from "node:stream";
+
 /** How a server is reached, how it is known, and who we are. */
 export interface ConnectionOptions {
   /** `https://host:port`, maybe with a path before all others. */
@@ -10,6 +12,8 @@ export interface ConnectionOptions {
   readonly token?: string;
   /** Name that the server's certificate must have. @default the address's host */
   readonly serverName?: string;
+  /** A connection that is there already, for a server in this process. @default one over TLS */
+  readonly createConnection?: () => Duplex;
   /** Takes any server for the right one. @default false */
   readonly insecure?: boolean;
 }

@@ -10,6 +10,8 @@ export interface AtomicFileOptions {
   readonly keepPrevious?: boolean;
   /** Where the temporary file is made: a directory of the same file system. @default that of the file */
   readonly temporaryDirectory?: string | undefined;
+  /** The caller syncs the file's directory, for many files at once, before it relies on them. @default false */
+  readonly leaveDirectory?: boolean;
 }
 
 /** Where {@link writeFileAtomic} keeps what it replaced. */
@@ -19,8 +21,8 @@ export function previousOf(path: string): string {
 
 /**
  * Replaces `path` with `data` so that after a crash at any moment the file is either the old or the new one, whole:
- * temporary file, fsync, rename, fsync of the directory. Durable once it resolves. The syncs run
- * on the thread pool, never on the event loop.
+ * temporary file, fsync, rename, fsync of the directory. Durable once it resolves, unless
+ * `leaveDirectory`. The syncs run on the thread pool, never on the event loop.
  *
  * @throws ResourceExhausted when the disk is full
  */
@@ -49,7 +51,7 @@ export async function writeFileAtomic(
       remedy: "remove what is not needed any more, or give the directory a larger disk",
     });
   }
-  await syncDirectory(dirname(path));
+  if (options.leaveDirectory !== true) await syncDirectory(dirname(path));
 }
 
 /** Both names are there at every moment. */

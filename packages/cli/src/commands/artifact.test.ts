@@ -1,6 +1,6 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
@@ -163,6 +163,42 @@ describe("artifacts and manifest lists in registries", () => {
     const sly = await commandInProcess(pull, ["-o", target, `${host}/team/sly:1`]);
     match(sly.stderr, /the archive of "folder" in the artifact holds "notes.txt"/);
     equal(readFileSync(`${target}/notes.txt`, "utf8"), "notes\n");
+  });
+
+  test("links that an artifact brings lead none of its files out of the directory", async () => {
+    const [host = ""] = hosts;
+    await using client = createRegistryClient();
+    const reference = parseReference(`${host}/team/links:1`);
+    const outside = directory.join("outside");
+    mkdirSync(outside);
+    const links = gzipSync(
+      makeTar([
+        { name: "folder/", type: "directory" },
+        { name: "folder/out", type: "symlink", link: outside },
+      ]),
+    );
+    const content = Buffer.from("was here");
+    const part = (bytes: Uint8Array, annotations: Record<string, string>) => ({
+      mediaType: "application/vnd.oci.image.layer.v1.tar+gzip",
+      digest: digestOf(bytes),
+      size: bytes.byteLength,
+      annotations,
+    });
+    const title = "org.opencontainers.image.title";
+    const parts: readonly [Uint8Array, Descriptor][] = [
+      [links, part(links, { [title]: "folder", "io.deis.oras.content.unpack": "true" })],
+      [content, part(content, { [title]: "folder/out/file" })],
+    ];
+    for (const [bytes, descriptor] of parts) await pushBytes(client, reference, descriptor, bytes);
+    await pushEmpty(client, reference);
+    const manifest = artifactManifest({ artifactType: "x/y", layers: parts.map(([, descriptor]) => descriptor) });
+    await client.putManifest(reference, manifest);
+    for (const time of ["once", "again"]) {
+      const pulled = await commandInProcess(pull, ["-o", directory.join("linked"), `${host}/team/links:1`]);
+      equal(pulled.status, 1, time);
+      deepEqual(readdirSync(outside), [], time);
+      match(pulled.stderr, /leaves the directory/, time);
+    }
   });
 
   test("a list of images of several platforms is created, annotated and pushed", async () => {

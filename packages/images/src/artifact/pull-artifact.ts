@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import { dirname, isAbsolute, join, normalize, sep } from "node:path";
-import { InvalidArgument } from "@boxship/base";
+import { mkdir, realpath } from "node:fs/promises";
+import { dirname, isAbsolute, join, normalize, relative, sep } from "node:path";
+import { InvalidArgument, systemCode } from "@boxship/base";
 import {
   type Descriptor,
   decodeManifest,
@@ -14,7 +14,7 @@ import {
   rewriteTar,
 } from "@boxship/oci";
 import { type TarEntry, toBuffer } from "@boxship/oci/tar";
-import { placeFile } from "../transport/files.ts";
+import { FileDirectories, placeFile } from "../transport/files.ts";
 import { openScratch } from "../transport/scratch.ts";
 import { TITLE, UNPACK } from "./push-artifact.ts";
 
@@ -37,7 +37,7 @@ export interface PulledArtifact {
 /**
  * Writes the files of an artifact into a directory.
  *
- * @throws InvalidArgument for an index, for names that leave the directory, and for two files of one name
+ * @throws InvalidArgument for an index, for names that leave the directory, be it by links in it, and for two files of one name
  */
 export async function pullArtifact({ client, reference, directory }: PullArtifactRequest): Promise<PulledArtifact> {
   const { bytes, digest, mediaType } = await client.manifest(reference);
@@ -50,18 +50,20 @@ export async function pullArtifact({ client, reference, directory }: PullArtifac
   const files = namedFiles(manifest);
   await mkdir(directory, { recursive: true });
   await using scratch = await openScratch({ directory });
+  const directories = new FileDirectories();
   for (const [name, descriptor] of files) {
     await client.fetchBlob({ reference, descriptor, store: scratch.store });
     if (descriptor.annotations?.[UNPACK] === "true") {
       await unpack(await scratch.store.path(descriptor.digest), directory, name);
       continue;
     }
+    await makeParents(directory, name);
     const target = join(directory, name);
-    await mkdir(dirname(target), { recursive: true });
     // Two names may have the same content.
     const from = await scratch.store.path(descriptor.digest);
-    await placeFile({ descriptor, from, to: target, temporaryDirectory: scratch.path, owned: false });
+    await placeFile({ descriptor, from, to: target, temporaryDirectory: scratch.path, owned: false, directories });
   }
+  await directories.sync();
   return {
     digest,
     artifactType: manifest.artifactType ?? manifest.config.mediaType,
@@ -99,6 +101,27 @@ function namedFiles({ layers }: ImageManifest): ReadonlyMap<string, Descriptor> 
   return files;
 }
 
+/** Makes the directories above a file, none of which may be a link out of the directory. */
+async function makeParents(directory: string, name: string): Promise<void> {
+  const root = await realpath(directory);
+  let path = root;
+  for (const part of dirname(name).split(sep)) {
+    path = join(path, part);
+    await mkdir(path).catch((error: unknown) => {
+      if (systemCode(error) !== "EEXIST") throw error;
+    });
+    // The archive of a directory may have brought a link, and so may an artifact that was pulled before.
+    path = await realpath(path);
+    if (relative(root, path).split(sep)[0] === "..") throw leaves(name);
+  }
+}
+
+function leaves(title: string): InvalidArgument {
+  return new InvalidArgument(`the artifact has a file named ${JSON.stringify(title)}, which leaves the directory`, {
+    subject: { kind: "file", name: title },
+  });
+}
+
 /** A name that stays below a directory. @throws InvalidArgument for any other */
 export function safeName(title: string): string {
   const name = normalize(title);
@@ -111,9 +134,7 @@ export function safeName(title: string): string {
     name === "." ||
     name.endsWith(sep)
   ) {
-    throw new InvalidArgument(`the artifact has a file named ${JSON.stringify(title)}, which leaves the directory`, {
-      subject: { kind: "file", name: title },
-    });
+    throw leaves(title);
   }
   return name;
 }

@@ -1,6 +1,5 @@
 import { FailedPrecondition, InvalidArgument, Semaphore } from "@boxship/base";
 import {
-  type ContentStore,
   type Descriptor,
   type Digest,
   decodeManifest,
@@ -15,7 +14,7 @@ import {
   platformRank,
 } from "@boxship/oci";
 import type { ImageDestination, ImageSource, RawManifest } from "../transport/contract.ts";
-import { scratchFor } from "../transport/scratch.ts";
+import { LazyScratch } from "../transport/scratch.ts";
 import { convertIndex, convertManifest, encodeInOrder, formatOf, type ManifestFormat } from "./convert-manifest.ts";
 import { copyConfig, copyLayer, type LayerCopy } from "./copy-layer.ts";
 
@@ -60,8 +59,8 @@ const INDEX_DEPTH = 4;
  * @throws FailedPrecondition if digests are to be preserved and cannot be; NotFound if no image is for the platform
  */
 export async function copyImage(request: CopyRequest): Promise<CopyResult> {
-  await using scratch = await scratchFor(request.destination);
-  const result = await new Copy(request, scratch.store).run();
+  await using scratch = new LazyScratch(request.destination);
+  const result = await new Copy(request, scratch).run();
   await request.destination.commit();
   return result;
 }
@@ -88,13 +87,13 @@ export function chooseInstance(index: ImageIndex, platform: Platform): Descripto
 
 class Copy {
   readonly #request: CopyRequest;
-  readonly #scratch: ContentStore;
+  readonly #scratch: LazyScratch;
   readonly #slots = new Semaphore(CONCURRENT_LAYERS);
   #root: Digest | undefined;
   /** Layers that several images share are copied once. */
   readonly #layers = new Map<string, Promise<Descriptor>>();
 
-  constructor(request: CopyRequest, scratch: ContentStore) {
+  constructor(request: CopyRequest, scratch: LazyScratch) {
     this.#request = request;
     this.#scratch = scratch;
   }

@@ -1,5 +1,4 @@
 import {
-  type ContentStore,
   compressLayer,
   type Descriptor,
   decodeImageConfig,
@@ -11,14 +10,14 @@ import {
 } from "@boxship/oci";
 import type { ImageDestination, ImageSource, LocalBlob } from "../transport/contract.ts";
 import { readSmallFile, verifyFile } from "../transport/files.ts";
-import { inScratch } from "../transport/scratch.ts";
+import { inScratch, type LazyScratch } from "../transport/scratch.ts";
 import { encodeOciConfig } from "./go-config.ts";
 import { decompressInto } from "./layer-forms.ts";
 
 export interface LayerCopy {
   readonly source: ImageSource;
   readonly destination: ImageDestination;
-  readonly scratch: ContentStore;
+  readonly scratch: LazyScratch;
   /** Layers must stay as they are. */
   readonly preserve: boolean;
   readonly signal?: AbortSignal | undefined;
@@ -48,7 +47,10 @@ function isLayerType(mediaType: string): boolean {
 }
 
 async function keep({ source, destination, scratch }: LayerCopy, blob: Descriptor): Promise<Descriptor> {
-  await destination.put(blob, { file: () => source.blob(blob, scratch), origin: source.origin?.(blob) });
+  await destination.put(blob, {
+    file: async () => source.blob(blob, await scratch.store()),
+    origin: source.origin?.(blob),
+  });
   return blob;
 }
 
@@ -58,7 +60,8 @@ function plainType(layer: Descriptor): Descriptor {
 }
 
 async function compressed(copy: LayerCopy, layer: Descriptor): Promise<Descriptor> {
-  const { destination, scratch } = copy;
+  const { destination } = copy;
+  const scratch = await copy.scratch.store();
   const original = await verified(copy, layer);
   const store = {
     path: () => Promise.resolve(original.path),
@@ -71,7 +74,8 @@ async function compressed(copy: LayerCopy, layer: Descriptor): Promise<Descripto
 }
 
 async function decompressed(copy: LayerCopy, layer: Descriptor): Promise<Descriptor> {
-  const { destination, scratch } = copy;
+  const { destination } = copy;
+  const scratch = await copy.scratch.store();
   const original = await verified(copy, layer);
   const { digest, size } = await decompressInto(scratch, original.path);
   const mediaType = layer.mediaType.replace(/[.+](?:gzip|zstd)$/, "");
@@ -83,18 +87,19 @@ async function decompressed(copy: LayerCopy, layer: Descriptor): Promise<Descrip
 }
 
 async function verified({ source, scratch }: LayerCopy, layer: Descriptor): Promise<LocalBlob> {
-  const blob = await source.blob(layer, scratch);
+  const blob = await source.blob(layer, await scratch.store());
   if (!blob.owned) await verifyFile(layer, blob.path);
   return blob;
 }
 
 /** Copies a configuration; Docker's becomes one of the OCI's where the manifest does. */
 export async function copyConfig(copy: LayerCopy, original: Descriptor, wanted: Descriptor): Promise<Descriptor> {
-  const { destination, scratch } = copy;
+  const { destination } = copy;
   if (original.mediaType === wanted.mediaType || !isImageConfigMediaType(original.mediaType)) {
     return keep(copy, wanted);
   }
   if (wanted.mediaType !== MediaType.OciConfig) return keep(copy, wanted);
+  const scratch = await copy.scratch.store();
   const { path } = await verified(copy, original);
   const bytes = await readSmallFile(path, IMAGE_CONFIG_SIZE_LIMIT);
   const made = await scratch.put(encodeOciConfig(decodeImageConfig(bytes)));

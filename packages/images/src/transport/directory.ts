@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { FailedPrecondition, NotFound } from "@boxship/base";
 import { digestOf } from "@boxship/oci";
 import type { ImageDestination, ImageSource, LayerForm } from "./contract.ts";
-import { hasFile, hexOf, placeContent, putBytes, readSmallFile } from "./files.ts";
+import { FileDirectories, hasFile, hexOf, placeContent, putBytes, readSmallFile } from "./files.ts";
 import { readManifestFile } from "./layout.ts";
 import { isWorkspace, openWorkspace } from "./workspace.ts";
 
@@ -30,6 +30,7 @@ export async function directoryDestination(path: string, layers: LayerForm = "as
   const workspace = opening.use(await openWorkspace(path));
   await prepare(path, workspace.path);
   opening.move();
+  const directories = new FileDirectories();
   let top: Uint8Array | undefined;
   return {
     name: `dir:${path}`,
@@ -37,8 +38,9 @@ export async function directoryDestination(path: string, layers: LayerForm = "as
     scratch: { directory: workspace.path, moved: true },
     async put(descriptor, content) {
       const target = join(path, hexOf(descriptor.digest));
+      await directories.make(target);
       if (await hasFile(descriptor, target)) return "present";
-      await placeContent({ descriptor, content, to: target, temporaryDirectory: workspace.path });
+      await placeContent({ descriptor, content, to: target, temporaryDirectory: workspace.path, directories });
       return "copied";
     },
     async putManifest({ bytes, digest }, isTop) {
@@ -46,6 +48,7 @@ export async function directoryDestination(path: string, layers: LayerForm = "as
       else await putBytes(join(path, `${hexOf(digest)}.manifest.json`), bytes, workspace.path);
     },
     async commit() {
+      await directories.sync();
       if (top !== undefined) await putBytes(join(path, "manifest.json"), top, workspace.path);
     },
     [Symbol.asyncDispose]: () => workspace[Symbol.asyncDispose](),

@@ -1,7 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { copyFile, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { InvalidArgument, NotFound, ResourceExhausted, systemCode, writeFileAtomic } from "@boxship/base";
+import {
+  InvalidArgument,
+  NotFound,
+  ResourceExhausted,
+  syncDirectory,
+  systemCode,
+  writeFileAtomic,
+} from "@boxship/base";
 import { type Descriptor, type Digest, digestAlgorithm, MANIFEST_SIZE_LIMIT, SMALL_BLOB_BYTES } from "@boxship/oci";
 import type { BlobContent } from "./contract.ts";
 import { hashFile } from "./hash-file.ts";
@@ -31,6 +38,25 @@ export async function hasFile(descriptor: Descriptor, file: string): Promise<boo
   return info?.isFile() === true && info.size === descriptor.size;
 }
 
+/** Directories into which files of one image are brought: synced once, before anything names the files. */
+export class FileDirectories {
+  readonly #made = new Map<string, Promise<unknown>>();
+
+  /** Makes the directory of a file where there is none. */
+  async make(file: string): Promise<void> {
+    const directory = dirname(file);
+    const making = this.#made.get(directory) ?? mkdir(directory, { recursive: true });
+    this.#made.set(directory, making);
+    await making;
+  }
+
+  /** Makes all files that were brought into them, or were found there, outlive a loss of power. */
+  async sync(): Promise<void> {
+    const directories = new Set([...this.#made.keys()].flatMap((directory) => [directory, dirname(directory)]));
+    await Promise.all([...directories].map(syncDirectory));
+  }
+}
+
 export interface PlaceFile {
   readonly descriptor: Descriptor;
   readonly from: string;
@@ -39,15 +65,18 @@ export interface PlaceFile {
   readonly owned: boolean;
   /** On the same file system. */
   readonly temporaryDirectory: string;
+  readonly directories: FileDirectories;
 }
 
 /**
- * Brings a blob's file to a path, verified and synced: moved where it may be, else copied.
+ * Brings a blob's file to a path, verified and synced: moved where it may be, else copied. Its directory is synced with
+ * the others.
  *
  * @throws InvalidArgument if it is damaged; ResourceExhausted for a full disk
  */
-export async function placeFile({ descriptor, from, to, owned, temporaryDirectory }: PlaceFile): Promise<void> {
-  await mkdir(dirname(to), { recursive: true });
+export async function placeFile(place: PlaceFile): Promise<void> {
+  const { descriptor, from, to, owned, temporaryDirectory, directories } = place;
+  await directories.make(to);
   if (owned && (await moved(from, to))) return;
   const temporary = join(temporaryDirectory, `${basename(to)}.${randomBytes(6).toString("hex")}`);
   try {
@@ -65,15 +94,21 @@ export async function placeFile({ descriptor, from, to, owned, temporaryDirector
   }
 }
 
-export interface PlaceContent extends Pick<PlaceFile, "descriptor" | "to" | "temporaryDirectory"> {
+export interface PlaceContent extends Omit<PlaceFile, "from" | "owned"> {
   readonly content: BlobContent;
 }
 
 /** Brings a blob to a path, as {@link placeFile} does; a small one of a registry by way of memory. */
 export async function placeContent({ content, ...place }: PlaceContent): Promise<void> {
-  const { descriptor, to, temporaryDirectory } = place;
+  const { descriptor, to, directories } = place;
   if (content.origin !== undefined && descriptor.size <= SMALL_BLOB_BYTES) {
-    await putBytes(to, await content.origin.read(), temporaryDirectory);
+    const bytes = await content.origin.read();
+    await directories.make(to);
+    await writeFileAtomic(to, bytes, {
+      mode: 0o644,
+      temporaryDirectory: place.temporaryDirectory,
+      leaveDirectory: true,
+    });
   } else {
     const { path: from, owned } = await content.file();
     await placeFile({ ...place, from, owned });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { InvalidArgument } from "@boxship/base";
 import { type Descriptor, type Digest, digestAlgorithm, digestOf, MediaType } from "@boxship/oci";
 import type { ImageDestination, ImageSource, RawManifest } from "./contract.ts";
-import { hasFile, hexOf, placeContent, putBytes, readSmallFile } from "./files.ts";
+import { FileDirectories, hasFile, hexOf, placeContent, putBytes, readSmallFile } from "./files.ts";
 import { findEntry, readIndex, withEntry, writeIndex } from "./layout-index.ts";
 import { openWorkspace } from "./workspace.ts";
 
@@ -55,6 +55,7 @@ export async function layoutDestination(options: LayoutDestinationOptions): Prom
   await mkdir(join(path, "blobs"), { recursive: true });
   if (sharedBlobs !== undefined) await mkdir(sharedBlobs, { recursive: true });
   const workspace = await openWorkspace(sharedBlobs ?? path);
+  const directories = new FileDirectories();
   let top: Descriptor | undefined;
   return {
     name: image === "" ? `oci:${path}` : `oci:${path}:${image}`,
@@ -63,16 +64,19 @@ export async function layoutDestination(options: LayoutDestinationOptions): Prom
     scratch: { directory: workspace.path, moved: true },
     async put(descriptor, content) {
       const target = blobPath(options, descriptor.digest);
+      await directories.make(target);
       if (await hasFile(descriptor, target)) return "present";
-      await placeContent({ descriptor, content, to: target, temporaryDirectory: workspace.path });
+      await placeContent({ descriptor, content, to: target, temporaryDirectory: workspace.path, directories });
       return "copied";
     },
     async putManifest({ bytes, digest, mediaType }, isTop) {
+      await directories.make(blobPath(options, digest));
       await putBytes(blobPath(options, digest), bytes, workspace.path);
       if (isTop) top = { mediaType, digest, size: bytes.byteLength };
     },
     async commit() {
       const temporaryDirectory = sharedBlobs === undefined ? workspace.path : undefined;
+      await directories.sync();
       if (top !== undefined) await writeIndex(path, withEntry(await readIndex(path), top, image), temporaryDirectory);
     },
     [Symbol.asyncDispose]: () => workspace[Symbol.asyncDispose](),

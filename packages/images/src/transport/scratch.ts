@@ -39,6 +39,27 @@ export function inScratch(scratch: ContentStore, digest: Digest): BlobContent {
   return { file: async () => ({ path: await scratch.path(digest), owned: true }) };
 }
 
+/** A scratch store that is made when something is first kept in it: many copies need none. */
+export class LazyScratch implements AsyncDisposable {
+  readonly #destination: ImageDestination;
+  #opening: Promise<Scratch> | undefined;
+
+  constructor(destination: ImageDestination) {
+    this.#destination = destination;
+  }
+
+  async store(): Promise<ContentStore> {
+    this.#opening ??= scratchFor(this.#destination);
+    return (await this.#opening).store;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Whoever asked for it heard why there is none.
+    const scratch = await this.#opening?.catch(() => undefined);
+    await scratch?.[Symbol.asyncDispose]();
+  }
+}
+
 /** The scratch store of a copy: on the destination's file system, if files are moved there. */
 export function scratchFor({ scratch }: ImageDestination): Promise<Scratch> {
   return openScratch({ directory: scratch?.directory, durable: scratch?.moved ?? false });

@@ -289,16 +289,21 @@ function innermost(error: unknown): string {
  * @throws NetworkFailure if it is cut; with code `EMSGSIZE` if it has more than `limit` bytes
  */
 export async function readBody(response: HttpResponse, limit: number): Promise<Buffer> {
+  const announced = Number(response.headers["content-length"] ?? 0);
+  // Of an announced size, the pieces go where they belong at once: held until the end they cost more than they are.
+  let whole: Buffer | undefined;
   const parts: Buffer[] = [];
   let size = 0;
   try {
     for await (const part of response.body as AsyncIterable<Buffer>) {
+      if (size + part.length > limit) throw new NetworkFailure("EMSGSIZE", `the answer has more than ${limit} bytes`);
+      if (size === 0 && part.length < announced && announced <= limit) whole = Buffer.allocUnsafeSlow(announced);
+      if (whole === undefined) parts.push(part);
+      else part.copy(whole, size);
       size += part.length;
-      if (size > limit) throw new NetworkFailure("EMSGSIZE", `the answer has more than ${limit} bytes`);
-      parts.push(part);
     }
   } catch (error) {
     throw networkFailure(error);
   }
-  return Buffer.concat(parts);
+  return whole?.subarray(0, size) ?? Buffer.concat(parts);
 }

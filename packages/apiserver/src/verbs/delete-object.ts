@@ -1,4 +1,4 @@
-import { conflict, type KubeObject, notFound, timestamp } from "@boxship/api";
+import { conflict, type Kind, type KubeObject, notFound, timestamp } from "@boxship/api";
 import { jsonReply, type Reply } from "../http/reply.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
 import { CachedObject } from "../storage/cached-object.ts";
@@ -26,11 +26,20 @@ const ANSWERS_WITH_OBJECT = new Set([
   "storage.k8s.io/volumeattachments",
 ]);
 
+/** Kinds that let their pods go where nobody says what becomes of them, as they did before there was a collector. */
+const ORPHANS_BY_DEFAULT = new Set(["/replicationcontrollers", "batch/jobs"]);
+
+const PRESERVED =
+  "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning";
+
+const resourceOf = ({ group, resource }: Kind): string => `${group}/${resource}`;
+
 /** `DELETE` of an object. */
 export async function deleteObject(context: ServerContext, request: ResourceRequest): Promise<Reply> {
   const options = deleteOptions(request.query, await readDeleteOptions(request));
   const { object, gone } = await commitDelete(context, request, request.info.name, options);
   const { kind } = request;
+  if (options.propagationPolicy === undefined && resourceOf(kind) === "batch/jobs") request.warn(PRESERVED);
   if (!gone || ANSWERS_WITH_OBJECT.has(`${kind.group}/${kind.resource}`)) return objectReply(request, object, 200);
   const { name = "", uid = "" } = object.parse().metadata;
   const group = kind.group === "" ? {} : { group: kind.group };
@@ -120,7 +129,7 @@ async function tryDelete(
   const key = objectKey(kind, info.namespace, old.metadata.name);
   const marked = current.parse();
   const { metadata } = marked;
-  const finalizers = finalizersFor(metadata.finalizers ?? [], options);
+  const finalizers = finalizersFor(kind, metadata.finalizers ?? [], options);
   const grace = kind.hooks.gracePeriod?.(old, options.gracePeriodSeconds) ?? 0;
   const heldBySpec = kind.group === "" && kind.resource === "namespaces" && specFinalizers(old) > 0;
   if (finalizers.length === 0 && grace === 0 && !heldBySpec) {
@@ -146,7 +155,7 @@ function isMarked({ metadata }: KubeObject, grace: number): boolean {
   return metadata.deletionTimestamp !== undefined && (metadata.deletionGracePeriodSeconds ?? 0) <= grace;
 }
 
-function finalizersFor(present: readonly string[], { propagationPolicy }: DeleteOptions): string[] {
+function finalizersFor(kind: Kind, present: readonly string[], { propagationPolicy }: DeleteOptions): string[] {
   const others = present.filter((name) => name !== "orphan" && name !== "foregroundDeletion");
   switch (propagationPolicy) {
     case "Orphan":
@@ -155,8 +164,10 @@ function finalizersFor(present: readonly string[], { propagationPolicy }: Delete
       return [...others, "foregroundDeletion"];
     case "Background":
       return others;
-    case undefined:
-      return [...present];
+    case undefined: {
+      const isSaid = others.length < present.length;
+      return isSaid || !ORPHANS_BY_DEFAULT.has(resourceOf(kind)) ? [...present] : [...others, "orphan"];
+    }
   }
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { KubeObject, OwnerReference } from "@boxship/api";
 import { NotFound } from "@boxship/base";
-import { CONFIG_MAPS, CUSTOM_RESOURCE_DEFINITIONS, refOf } from "../shared/resources.ts";
+import { CONFIG_MAPS, CUSTOM_RESOURCE_DEFINITIONS, REPLICATION_CONTROLLERS, refOf } from "../shared/resources.ts";
 import { type Step, scenario } from "../testing/scenario.ts";
 import { startWorld, type World } from "../testing/world.ts";
 import { garbageCollector } from "./garbage-collector.ts";
@@ -62,6 +62,21 @@ describe("the garbage collector", () => {
     await map("or-b", [owner(a)]);
     await golden("orphan", [["the owner is deleted", () => remove(a, "Orphan")]]);
     assert.deepEqual(await names("or-"), ["or-b"]);
+  });
+
+  test("jobs and replication controllers let their pods go where nobody says otherwise", async () => {
+    const template = { metadata: { labels: { app: "x" } }, spec: { containers: [{ name: "c", image: "x" }] } };
+    const controller = await world.create({
+      apiVersion: "v1",
+      kind: "ReplicationController",
+      metadata: { name: "quiet", namespace: "default" },
+      spec: { replicas: 0, selector: { app: "x" }, template },
+    });
+    await map("quiet-a", [owner(controller)]);
+    await world.client.delete(refOf(REPLICATION_CONTROLLERS, controller));
+    await world.settle();
+    await assert.rejects(world.client.get(refOf(REPLICATION_CONTROLLERS, controller)), NotFound);
+    assert.deepEqual(await names("quiet-"), ["quiet-a"]);
   });
 
   test("with two owners: only when both are gone", async () => {

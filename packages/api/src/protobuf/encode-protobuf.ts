@@ -24,6 +24,23 @@ export function encodeMessage(message: string, object: JsonObject): Buffer {
   return shared.take();
 }
 
+/** A message as it stands in another's field, with its tag and its length before it. */
+export interface EncodedField {
+  readonly field: Buffer;
+  /** The message alone. */
+  readonly message: Buffer;
+}
+
+export function encodeField(number: number, message: string, object: JsonObject): EncodedField {
+  shared.clear();
+  writeMessage(shared, message, object);
+  const { length } = shared;
+  shared.varint(length);
+  shared.tag(number, 2);
+  const field = shared.take();
+  return { field, message: field.subarray(field.length - length) };
+}
+
 /** The bytes of a message with the type that says what they are. */
 export function wrapProtobuf(
   type: { readonly apiVersion?: Json; readonly kind?: Json },

@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   apiVersionOf,
+  type EncodedField,
+  encodeField,
   encodeMessage,
   encodeProtobuf,
   type JsonObject,
@@ -22,8 +24,8 @@ const PARTIAL = "meta.v1.PartialObjectMetadata";
 const AT_ONCE = 200;
 const ITEMS = 2;
 
-/** Objects as messages, made once for as long as they are in memory. */
-const encoded = new WeakMap<CachedObject, Map<string, Buffer>>();
+/** Objects as items of lists, made once for as long as they are in memory. */
+const encoded = new WeakMap<CachedObject, Map<string, EncodedField>>();
 
 /** Built-in kinds as protobuf, or the metadata of any kind. */
 export class ProtobufView implements View {
@@ -46,15 +48,14 @@ export class ProtobufView implements View {
     let fresh = 0;
     for (const object of objects) {
       if (!this.#isKnown(object) && ++fresh % AT_ONCE === 0) await nextTurn();
-      const bytes = this.#bytes(object);
-      parts.push(lengthPrefix(ITEMS, bytes.length), bytes);
+      parts.push(this.#encoded(object).field);
     }
     const { apiVersion, kind } = this.#type;
     return protobufParts({ apiVersion, kind: `${kind}List` }, parts);
   }
 
   event(type: EventType, object: CachedObject): Buffer {
-    return frame(type, wrapProtobuf(this.#type, this.#bytes(object)));
+    return frame(type, wrapProtobuf(this.#type, this.#encoded(object).message));
   }
 
   note(type: EventType, object: KubeObject | Status): Buffer {
@@ -67,12 +68,12 @@ export class ProtobufView implements View {
     return encoded.get(object)?.has(this.#message) === true;
   }
 
-  #bytes(object: CachedObject): Buffer {
+  #encoded(object: CachedObject): EncodedField {
     let forms = encoded.get(object);
-    if (forms === undefined) encoded.set(object, (forms = new Map<string, Buffer>()));
-    let bytes = forms.get(this.#message);
-    if (bytes === undefined) forms.set(this.#message, (bytes = encodeMessage(this.#message, object.parse())));
-    return bytes;
+    if (forms === undefined) encoded.set(object, (forms = new Map<string, EncodedField>()));
+    let form = forms.get(this.#message);
+    if (form === undefined) forms.set(this.#message, (form = encodeField(ITEMS, this.#message, object.parse())));
+    return form;
   }
 }
 

@@ -1,7 +1,7 @@
 import { FlagError, HelpRequested, type ParsedSet, parseFlags } from "@boxship/base/parse-flags";
 import { type Command, type Entry, type Globals, type Invocation } from "./command.ts";
 import { errorText } from "./error-text.ts";
-import { PlainRefusal, Refusal, ToldRefusal } from "./failure.ts";
+import { PlainRefusal, Refusal, ToldRefusal, UsageRefusal } from "./failure.ts";
 import { globalFlags, REFUSED_GLOBALS } from "./global-flags.ts";
 import { describeCommand, describeGroup, didYouMean } from "./help.ts";
 import type { Io } from "./io.ts";
@@ -27,7 +27,7 @@ export async function runKubectl(args: readonly string[], io: Io): Promise<numbe
       io.stdout.write(describeCommand(command, path));
       return 0;
     }
-    session = new Session(io, invocation.flags as unknown as Globals);
+    session = new Session(io, globalsOf(command, invocation));
     refuseGlobals(invocation);
     await command.run(session, invocation);
     return 0;
@@ -58,14 +58,18 @@ function findCommand(args: readonly string[], io: Io): Found | undefined {
     const word = at < 0 ? undefined : rest[at];
     const next = entry.children.find((one) => one.name === word || (word !== undefined && one.aliases?.includes(word)));
     if (next === undefined) {
-      if (entry.load !== undefined && !(word === undefined && rest.some((one) => one === "-h" || one === "--help")))
-        break;
+      const asked = rest.some((one) => one === "-h" || one === "--help");
+      if (entry.load !== undefined && !(word === undefined && asked)) break;
+      if (word !== undefined && path !== "kubectl" && !asked) {
+        throw new UsageRefusal(`unknown command ${JSON.stringify(word)}`, path);
+      }
       if (word !== undefined && path === "kubectl") {
         throw new Refusal(
           `unknown command ${JSON.stringify(word)} for ${JSON.stringify(path)}${didYouMean(word, entry)}`,
         );
       }
-      io.stdout.write(describeGroup(entry, path));
+      (asked || path === "kubectl" ? io.stdout : io.stderr).write(describeGroup(entry, path));
+      if (!asked && path !== "kubectl") throw new PlainRefusal("");
       return undefined;
     }
     if (next.refused !== undefined) throw new Refusal(`${path} ${next.name} is not supported: ${next.refused}`);
@@ -109,6 +113,13 @@ function parseWords(command: Command, path: string, words: readonly string[]): I
     if (!(error instanceof FlagError)) throw error;
     throw new PlainRefusal(`error: ${error.message}\nSee '${path} --help' for usage.`);
   }
+}
+
+/** Global flags; those that the command has its own of stand as if they were not given. */
+function globalsOf(command: Command, { flags }: Invocation): Globals {
+  const own = Object.keys(globalFlags).filter((name) => Object.hasOwn(command.flags, name));
+  const initial = own.map((name) => [name, globalFlags[name as keyof typeof globalFlags].initial]);
+  return { ...flags, ...Object.fromEntries(initial) } as Globals;
 }
 
 function refuseGlobals({ changed }: Invocation): void {

@@ -14,6 +14,8 @@ import { userAgent } from "./version.ts";
 export class Session implements Disposable {
   readonly io: Io;
   readonly flags: Globals;
+  /** Whether descriptions end with events. */
+  showEvents = true;
   #files: Promise<readonly ConfigFile[]> | undefined;
   #cluster: Promise<ClusterChoice> | undefined;
   #api: Promise<Api> | undefined;
@@ -106,7 +108,7 @@ export class Session implements Disposable {
   }
 
   mapper(): Promise<Mapper> {
-    this.#mapper ??= (async () => new Mapper(await discover(await this.api())))();
+    this.#mapper ??= (async () => new Mapper(await discover(await this.api()), (text) => this.warn(text)))();
     return this.#mapper;
   }
 

@@ -5,9 +5,9 @@ import { linesOf, masked, wordsOf } from "../testing/lines.ts";
 import { runHere } from "../testing/run.ts";
 
 /** Command lines that only look: they can run beside each other. */
-const LOOKING = ["get"];
+const LOOKING = ["get", "describe"];
 /** Command lines that change something, in their order. The real tool's go to a server of their own. */
-const CHANGING = ["objects"];
+const CHANGING = ["objects", "changes"];
 
 describe("output equal to kubectl's", { skip: kubernetesProgram("kubectl") === undefined && "no kubectl here" }, () => {
   const stack = new AsyncDisposableStack();

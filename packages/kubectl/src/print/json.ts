@@ -7,7 +7,7 @@ export function goJson(value: Json | undefined, indent = ""): string {
 
 /** The same of what Go has a struct for: fields stay in their order. */
 export function structJson(value: Json, indent: string): string {
-  return write(value, indent, "\n", false);
+  return write(value, indent, indent === "" ? "" : "\n", false);
 }
 
 function write(value: Json | undefined, indent: string, newline: string, sorted: boolean): string {

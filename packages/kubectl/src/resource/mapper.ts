@@ -1,12 +1,16 @@
 import { PlainRefusal, Refusal } from "../failure.ts";
-import type { Discovery, Mapping } from "./discovery.ts";
+import { type Discovery, type Mapping, qualifiedResource } from "./discovery.ts";
 
 /** Names on command lines and types in files as resources of the server. */
 export class Mapper {
   readonly discovery: Discovery;
 
-  constructor(discovery: Discovery) {
+  readonly #warn: (text: string) => void;
+  readonly #warned = new Set<string>();
+
+  constructor(discovery: Discovery, warn: (text: string) => void) {
     this.discovery = discovery;
+    this.#warn = warn;
   }
 
   /** `deploy`, `deployments.apps`, `deployments.v1.apps`; undefined for what there is not. */
@@ -25,11 +29,23 @@ export class Mapper {
 
   #named(name: string, fits: (mapping: Mapping) => boolean): Mapping | undefined {
     const all = this.discovery.mappings.filter(fits);
+    const short = all.filter(({ shortNames }) => shortNames.includes(name));
+    this.#warnOf(name, short);
     return (
-      all.find(({ shortNames }) => shortNames.includes(name)) ??
+      short[0] ??
       all.find(({ resource }) => resource === name) ??
       all.find(({ singular, kind }) => singular === name || (singular === "" && kind.toLowerCase() === name))
     );
+  }
+
+  /** Says what else a short name could have meant. */
+  #warnOf(name: string, [first, ...others]: readonly Mapping[]): void {
+    for (const other of others) {
+      const text = `Warning: short name ${JSON.stringify(name)} could also match lower priority resource ${qualifiedResource(other)}`;
+      if (other.group === first?.group || this.#warned.has(text)) continue;
+      this.#warned.add(text);
+      this.#warn(text);
+    }
   }
 
   /** @throws PlainRefusal in kubectl's words */

@@ -22,6 +22,8 @@ export interface Command<S extends ParsedSet = ParsedSet> {
   readonly flags: S;
   /** Flags that must be given. */
   readonly required?: readonly string[];
+  /** Exit status of failures. @default 1 */
+  readonly failure?: number;
   run(session: Session, invocation: Invocation<S>): Promise<void>;
 }
 

@@ -12,6 +12,14 @@ export interface Io {
   readonly stdout: Sink;
   readonly stderr: Sink;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Runs a program to its end: editors, diff. @default such commands are refused */
+  readonly run?:
+    | ((
+        program: string,
+        args: readonly string[],
+        options?: { /** It has this program's terminal; its output is not collected. */ readonly terminal?: boolean },
+      ) => Promise<{ readonly status: number; readonly stdout: string; readonly stderr: string }>)
+    | undefined;
   /** Ends what would go on: watches, proxies. @default never */
   readonly signal?: AbortSignal | undefined;
 }

@@ -16,12 +16,14 @@ import { table } from "./table.ts";
  */
 export async function runKubectl(args: readonly string[], io: Io): Promise<number> {
   let session: Session | undefined;
+  let failure = 1;
   try {
     const found = findCommand(args, io);
     if (found === undefined) return 0;
     const { entry, path, rest } = found;
     const command = (await entry.load?.())?.command;
     if (command === undefined) return 0;
+    failure = command.failure ?? 1;
     const invocation = parseWords(command, path, rest);
     if (invocation === undefined) {
       io.stdout.write(describeCommand(command, path));
@@ -35,7 +37,7 @@ export async function runKubectl(args: readonly string[], io: Io): Promise<numbe
     if (error instanceof ToldRefusal) io.stdout.write(error.output);
     const { text, status } = errorText(error, session?.host ?? "");
     io.stderr.write(text);
-    return status;
+    return error instanceof PlainRefusal ? status : Math.max(status, failure);
   } finally {
     session?.[Symbol.dispose]();
   }

@@ -2,32 +2,58 @@ import type { Entry } from "./command.ts";
 import { createEntries } from "./generate/entries.ts";
 import { configEntries } from "./verbs/config/entries.ts";
 
-const NODES = "it needs a node";
-
 /** Every verb. Each is loaded when it is called. */
 export const table: readonly Entry[] = [
   { name: "annotate", load: () => import("./verbs/annotate.ts") },
   { name: "api-resources", load: () => import("./verbs/api-resources.ts") },
   { name: "api-versions", load: () => import("./verbs/api-versions.ts") },
   { name: "apply", load: () => import("./verbs/apply.ts") },
+  { name: "attach", load: async () => ({ command: (await import("./verbs/streams.ts")).attach }) },
   {
     name: "auth",
     children: [
       { name: "can-i", load: () => import("./verbs/auth/can-i.ts") },
+      { name: "reconcile", refused: "use kubectl apply" },
       { name: "whoami", load: () => import("./verbs/auth/whoami.ts") },
     ],
   },
-  { name: "cluster-info", load: () => import("./verbs/cluster-info.ts") },
+  {
+    name: "certificate",
+    children: [
+      { name: "approve", load: async () => ({ command: (await import("./verbs/certificate.ts")).approve }) },
+      { name: "deny", load: async () => ({ command: (await import("./verbs/certificate.ts")).deny }) },
+    ],
+  },
+  {
+    name: "cluster-info",
+    load: () => import("./verbs/cluster-info.ts"),
+    children: [{ name: "dump", refused: "use kubectl get and kubectl logs" }],
+  },
+  { name: "completion", refused: "there are no scripts for shells yet" },
   { name: "config", children: configEntries },
   { name: "autoscale", load: () => import("./verbs/autoscale.ts") },
+  { name: "cordon", load: async () => ({ command: (await import("./verbs/cordon.ts")).cordon }) },
+  { name: "cp", refused: "streams are not carried yet" },
   { name: "create", load: () => import("./verbs/create-files.ts"), children: createEntries },
+  { name: "debug", refused: "streams are not carried yet" },
   { name: "delete", load: () => import("./verbs/delete.ts") },
   { name: "describe", load: () => import("./verbs/describe.ts") },
+  { name: "diff", load: () => import("./verbs/diff.ts") },
+  { name: "drain", load: () => import("./verbs/drain.ts") },
+  { name: "edit", load: () => import("./verbs/edit.ts") },
+  { name: "events", load: () => import("./verbs/events.ts") },
+  { name: "exec", load: async () => ({ command: (await import("./verbs/streams.ts")).exec }) },
   { name: "explain", load: () => import("./verbs/explain.ts") },
   { name: "expose", load: () => import("./verbs/expose.ts") },
   { name: "get", load: () => import("./verbs/get/get.ts") },
+  { name: "kuberc", refused: "there are no preferences to manage" },
+  { name: "kustomize", refused: "kustomizations are not built here yet" },
   { name: "label", load: () => import("./verbs/label.ts") },
+  { name: "logs", aliases: ["log"], load: () => import("./verbs/logs.ts") },
   { name: "patch", load: () => import("./verbs/patch.ts") },
+  { name: "plugin", refused: "there are no plugins" },
+  { name: "port-forward", load: async () => ({ command: (await import("./verbs/streams.ts")).portForward }) },
+  { name: "proxy", load: () => import("./verbs/proxy.ts") },
   { name: "replace", load: () => import("./verbs/replace.ts") },
   {
     name: "rollout",
@@ -57,7 +83,9 @@ export const table: readonly Entry[] = [
       { name: "subject", load: async () => ({ command: (await import("./verbs/set/others.ts")).subject }) },
     ],
   },
-  { name: "top", refused: NODES },
+  { name: "taint", load: () => import("./verbs/taint.ts") },
+  { name: "top", load: () => import("./verbs/top.ts") },
+  { name: "uncordon", load: async () => ({ command: (await import("./verbs/cordon.ts")).uncordon }) },
   { name: "version", load: () => import("./verbs/version.ts") },
   { name: "wait", load: () => import("./verbs/wait.ts") },
 ];

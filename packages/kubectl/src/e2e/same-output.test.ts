@@ -13,9 +13,11 @@ describe("output equal to kubectl's", { skip: kubernetesProgram("kubectl") === u
   const stack = new AsyncDisposableStack();
   let [theirs, ours]: TestApiServer[] = [];
   let home = "";
-  const real = (server: TestApiServer | undefined) => kubectl(server?.kubeconfig ?? "", home);
+  /** What `edit` runs. */
+  const env = { KUBE_EDITOR: "sed -i -e s/multi/many/" };
+  const real = (line: string) => kubectl(theirs?.kubeconfig ?? "", home)?.(wordsOf(line), { env });
   const here = (line: string, server: TestApiServer | undefined) =>
-    runHere(wordsOf(line), { kubeconfig: server?.kubeconfig ?? "", home });
+    runHere(wordsOf(line), { kubeconfig: server?.kubeconfig ?? "", home, env });
 
   before(async () => {
     home = stack.use(tempDir("kubectl")).path;
@@ -25,7 +27,7 @@ describe("output equal to kubectl's", { skip: kubernetesProgram("kubectl") === u
   after(() => stack.disposeAsync());
 
   async function compare(line: string, other: TestApiServer | undefined): Promise<void> {
-    const [want, got] = await Promise.all([real(theirs)?.(wordsOf(line)), here(line, other)]);
+    const [want, got] = await Promise.all([real(line), here(line, other)]);
     const shown = (ran: typeof got | undefined) => ({
       status: ran?.status,
       stdout: masked(ran?.stdout ?? ""),

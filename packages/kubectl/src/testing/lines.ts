@@ -26,6 +26,8 @@ export function masked(text: string): string {
     .replace(/20\d\d-\d\d-\d\dT[\d:]{8}(\.\d+)?Z/g, "TIME")
     .replace(/(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} 20\d\d [\d:]{8} [+-]\d{4}/g, "TIME")
     .replace(/10\.96\.\d+\.\d+/g, "ADDRESS")
+    .replace(/\/tmp\/(LIVE|MERGED)-\w+/g, "$1")
+    .replace(/20\d\d-\d\d-\d\d [\d:.]{8,} [+-]\d{4}/g, "TIME")
     .replace(/kube-api-access-\w+/g, "kube-api-access")
     .replace(/"?resourceVersion"?: "\d+"/g, "VERSION")
     .replace(/(^|[ \t(])(<invalid>|(?:\d+[smhd])+)(?= ago|[ \t)]|$)/gm, "$1AGE")

@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import type { Ran } from "@boxship/testkit";
+import { type Ran, runProgram } from "@boxship/testkit";
 import { runKubectl } from "../run-kubectl.ts";
 
 export interface RunHere {
@@ -26,6 +26,7 @@ export async function runHere(args: readonly string[], options: RunHere): Promis
     stdout: sink("stdout"),
     stderr: sink("stderr"),
     env: { PATH: process.env["PATH"], KUBECONFIG: options.kubeconfig, HOME: options.home, ...options.env },
+    run: (program, words) => runProgram([program, ...words], { env: options.env ?? {} }),
     signal: options.signal,
   });
   return { status, ...texts };

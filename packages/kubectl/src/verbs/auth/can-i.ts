@@ -94,7 +94,7 @@ async function listRules(session: Session, noHeaders: boolean): Promise<void> {
   const header = ["Resources", "Non-Resource URLs", "Resource Names", "Verbs"];
   session.io.stdout.write(alignRows(noHeaders ? rows : [header, ...rows]));
   if (valueAt(answer, "status", "incomplete") === true) {
-    session.warn(`warning: the list may be incomplete: ${textAt(answer, "status", "evaluationError")}`);
+    session.warn(`Warning: the list may be incomplete: ${textAt(answer, "status", "evaluationError")}`);
   }
 }
 

@@ -1,0 +1,44 @@
+import { isObject, type KubeObject, listAt, textAt, valueAt } from "@boxship/api";
+import { Refusal } from "../failure.ts";
+import { getObject, listObjects, type ObjectPlace } from "../request/objects.ts";
+import type { Session } from "../session.ts";
+
+/** A pod, or the first of a workload's. */
+export async function podOf(session: Session, place: ObjectPlace): Promise<KubeObject> {
+  const object = await getObject(session, place);
+  if (object.kind === "Pod") return object;
+  const selector = valueAt(object, "spec", "selector", "matchLabels") ?? valueAt(object, "spec", "selector");
+  if (!isObject(selector))
+    throw new Refusal(`cannot attach to *unstructured.Unstructured: selector for ${object.kind} not implemented`);
+  const labelSelector = Object.entries(selector)
+    .map(([key, value]) => `${key}=${textAt(value)}`)
+    .join(",");
+  const pods = (await session.mapper()).known("", "pods");
+  const found = await listObjects(session, pods, place.namespace, { labelSelector });
+  const [first, ...others] = found;
+  if (first === undefined) throw new Refusal("timed out waiting for the condition");
+  const name = first.metadata.name ?? "";
+  if (others.length > 0) session.warn(`Found ${found.length} pods, using pod/${name}`);
+  return first;
+}
+
+/** The container that is meant when none is named; says so where there are several. */
+export function defaultContainer(session: Session, pod: KubeObject): string {
+  const chosen = textAt(pod, "metadata", "annotations", "kubectl.kubernetes.io/default-container");
+  const containers = listAt(pod, "spec", "containers").map((one) => textAt(one, "name"));
+  if (chosen !== "" && containers.includes(chosen)) return chosen;
+  const all = containerList(pod);
+  const name = containers[0] ?? "";
+  if (all.includes(",")) session.warn(`Defaulted container ${JSON.stringify(name)} out of: ${all}`);
+  return name;
+}
+
+/** All containers of a pod, as messages name them. */
+export function containerList(pod: KubeObject): string {
+  const names = (field: string): readonly string[] => listAt(pod, "spec", field).map((one) => textAt(one, "name"));
+  return [
+    ...names("containers"),
+    ...names("ephemeralContainers").map((name) => `${name} (ephem)`),
+    ...names("initContainers").map((name) => `${name} (init)`),
+  ].join(", ");
+}

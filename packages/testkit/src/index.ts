@@ -5,6 +5,7 @@ export * from "./busybox-tree.ts";
 export * from "./dockerd.ts";
 export * from "./engine-client.ts";
 export * from "./etcd.ts";
+export * from "./etcd-certificates.ts";
 export * from "./faulty-proxy.ts";
 export * from "./hung-mount.ts";
 export * from "./image-fixture.ts";

@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { cliProgram, etcdProgram, kubectl, type Ran, runProgram, startEtcd, tempDir } from "@boxship/testkit";
+import {
+  cliProgram,
+  etcdCertificates,
+  etcdProgram,
+  kubectl,
+  type Ran,
+  runProgram,
+  startEtcd,
+  tempDir,
+} from "@boxship/testkit";
 
 const OTHERS = `apiVersion: v1
 kind: Config
@@ -121,19 +130,23 @@ test("the state is saved and brought back, its keys change, and a killed cluster
 
 test("the state moves to etcd and back, and etcd may go away for a while", { skip, timeout: 300_000 }, async () => {
   await using directory = tempDir();
-  await using etcd = await startEtcd();
+  const pem = (name: string) => directory.join(name);
+  await etcdCertificates(directory);
+  const tls = { ca: pem("ca.pem"), certificate: pem("server.pem"), key: pem("server.key") };
+  await using etcd = await startEtcd({ tls });
   const { boxship, tried, kube } = instance("moved", directory);
   const endpoints = etcd.endpoints.join(",");
+  const known = ["--etcd-ca", pem("ca.pem"), "--etcd-cert", pem("client.pem"), "--etcd-key", pem("client.key")];
   await using _down = { [Symbol.asyncDispose]: async () => void (await tried("down")) };
   await boxship("up", "--port", "0", "--merge-kubeconfig");
   await kube("create", "secret", "generic", "hidden", "--from-literal=word=swordfish");
   await boxship("down");
   assert.match((await tried("up", "--store", "etcd")).stderr, /needs its addresses/);
-  const other = await tried("up", "--store", "etcd", "--etcd-endpoints", endpoints);
+  const other = await tried("up", "--store", "etcd", "--etcd-endpoints", endpoints, ...known);
   assert.match(other.stderr, /the cluster's state is in SQLite[^]*boxship store migrate --to etcd/);
   assert.match(
-    await boxship("store", "migrate", "--to", "etcd", "--etcd-endpoints", endpoints),
-    /^\d+ keys of revision \d+ are in etcd at http:\/\/127\.0\.0\.1:\d+ now, at revision \d+\n/,
+    await boxship("store", "migrate", "--to", "etcd", "--etcd-endpoints", endpoints, ...known),
+    /^\d+ keys of revision \d+ are in etcd at https:\/\/127\.0\.0\.1:\d+ now, at revision \d+\n/,
   );
   await boxship("up", "--port", "0", "--merge-kubeconfig");
   assert.equal(await kube("get", "secret", "hidden", "-o", "name"), "secret/hidden\n");

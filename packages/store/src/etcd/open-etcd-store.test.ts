@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { InvalidArgument, Unavailable } from "@boxship/base";
-import { etcdProgram, runProgram, startEtcd, type TempDir, type TestEtcd, tempDir } from "@boxship/testkit";
+import { etcdCertificates, etcdProgram, startEtcd, type TempDir, type TestEtcd, tempDir } from "@boxship/testkit";
 import type { Store, WatchBatch } from "../contract.ts";
 import { prefixRange } from "../key-range.ts";
 import { storeSuite } from "../testing/store-suite.ts";
@@ -120,38 +120,13 @@ test("where no etcd is, that is said, with all addresses", async () => {
   );
 });
 
-/** An authority, and certificates of it for a server on loopback and for a client. */
-async function certificates(directory: TempDir): Promise<void> {
-  const at = (name: string) => directory.join(name);
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-  await runProgram([
-    "openssl",
-    "req",
-    "-x509",
-    ...key,
-    "-subj",
-    "/CN=authority",
-    "-keyout",
-    at("ca.key"),
-    "-out",
-    at("ca.pem"),
-  ]);
-  for (const name of ["server", "client"]) {
-    await runProgram([
-      ...["openssl", "req", "-x509", ...key, "-subj", `/CN=${name}`, "-CA", at("ca.pem"), "-CAkey", at("ca.key")],
-      ...["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"],
-      ...["-keyout", at(`${name}.key`), "-out", at(`${name}.pem`)],
-    ]);
-  }
-}
-
 test("by TLS, only who is known is let in, and only whom we know is talked to", {
   skip: absent("stable"),
 }, async () => {
   await using directory = tempDir("etcd-tls");
   await using foreign = tempDir("etcd-tls");
-  await certificates(directory);
-  await certificates(foreign);
+  await etcdCertificates(directory);
+  await etcdCertificates(foreign);
   const [ca, certificate, key] = ["ca.pem", "server.pem", "server.key"].map((name) => directory.join(name));
   assert.ok(ca !== undefined && certificate !== undefined && key !== undefined);
   await using etcd = await startEtcd({ tls: { ca, certificate, key } });

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { errorMessage, hideCredentials } from "@boxship/base";
 import { expandWord, type Platform } from "@boxship/oci";
 import { LayersLost } from "../cache/imported-cache.ts";
@@ -36,7 +37,11 @@ export interface StageNeeds {
 /** Builds one stage, one instruction after the other. */
 export async function buildStage(session: BuildSession, stage: Stage, needs: StageNeeds): Promise<StageState> {
   let { state } = await begin(session, stage, needs);
-  for (const instruction of stage.instructions) state = await perform(session, stage, instruction, state, needs);
+  for (const instruction of stage.instructions) {
+    state = await perform(session, stage, instruction, state, needs);
+    // Steps that only change the configuration wait for nothing, and there may be any number of them.
+    await setImmediate();
+  }
   return state;
 }
 

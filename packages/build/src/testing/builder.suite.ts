@@ -3,6 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { BuildError } from "../contract.ts";
+import { ContainerfileError } from "../language/index.ts";
 import { openTestBuilder, type TestBuilder, type TestBuilderOptions } from "./open-builder.ts";
 
 /** What the builder promises, whatever runs its commands. */
@@ -104,6 +105,30 @@ export function builderSuite(name: string, how: TestBuilderOptions = {}): void {
         return true;
       });
       assert.deepEqual(await leftovers(), clean);
+    });
+
+    test("files whose values grow without end, or whose steps wait for nothing, stop nobody else", async () => {
+      const doubled = Array.from({ length: 30 }, (_, index) => `ENV V${index + 1}=$V${index}$V${index}\n`).join("");
+      const growing = `FROM busybox\nENV V0=${"x".repeat(16)}\n${doubled}`;
+      await assert.rejects(builder.build(growing), (error: unknown) => {
+        assert.ok(error instanceof ContainerfileError);
+        assert.match(error.message, /more than 4194304 characters/);
+        assert.deepEqual(error.place.lines, [21, 21]);
+        return true;
+      });
+      const heredoc = `FROM busybox\nENV V=${"x".repeat(10_000)}\nCOPY <<E /e\n${"$V\n".repeat(2000)}E\n`;
+      await assert.rejects(builder.build(heredoc), /the heredoc has more than 16777216 characters/);
+      const args = Array.from({ length: 5000 }, (_, index) => `ARG A${index}=1\n`).join("");
+      const controller = new AbortController();
+      let met = 0;
+      const building = builder.build(`FROM busybox\n${args}`, {
+        signal: controller.signal,
+        onEvent: (event) => {
+          if (event.kind === "started" && ++met === 2) setImmediate(() => controller.abort(new Error("given up")));
+        },
+      });
+      await assert.rejects(building, /given up/);
+      assert.ok(met < 100, `${met} steps before anybody else had a turn`);
     });
 
     test("a build that is given up leaves nothing", async () => {

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import type { ImageRuntimeConfig } from "../image-config.ts";
 import { applyChanges } from "./apply-changes.ts";
 import { parseChanges } from "./parse-changes.ts";
+import { ShellPattern } from "./shell-pattern.ts";
 import { expandWord, splitWords } from "./shell-word.ts";
 
 const from: ImageRuntimeConfig = { Env: ["PATH=/bin", "NAME=web"], Cmd: ["old"], WorkingDir: "/srv" };
@@ -194,4 +195,48 @@ test("whatever a value is, it can be said in quotes", () => {
 test("parsing alone changes nothing", () => {
   assert.deepEqual(parseChanges([]), []);
   assert.deepEqual(parseChanges(["\n # only a comment \n"]), []);
+});
+
+test("patterns fit what the same regular expressions do", () => {
+  const expression = (pattern: string, greedy: boolean) =>
+    pattern.replace(/\*|\?/g, (sign) => (sign === "?" ? "." : greedy ? ".*" : ".*?"));
+  const text = fc.string({ unit: fc.constantFrom("a", "b", "c", "\n"), maxLength: 8 });
+  const pattern = fc.string({ unit: fc.constantFrom("a", "b", "*", "?"), maxLength: 6 });
+  fc.assert(
+    fc.property(text, pattern, (value, written) => {
+      const read = new ShellPattern(written);
+      for (const longest of [true, false]) {
+        const begin = new RegExp(`^${expression(written, longest)}`, "s");
+        assert.equal(read.withoutBeginning(value, longest), value.replace(begin, ""), `${longest} beginning`);
+        const whole = new RegExp(`^${expression(written, true)}$`, "s");
+        const starts = [...Array(value.length + 1).keys()];
+        const start = (longest ? starts : starts.reverse()).find((index) => whole.test(value.slice(index)));
+        assert.equal(read.withoutEnd(value, longest), value.slice(0, start), `${longest} end`);
+      }
+      const once = new RegExp(expression(written, true), "s");
+      assert.equal(read.replace(value, "x", false), value.replace(once, "x"));
+      // Go leaves nothing alone that follows a match at once; JavaScript replaces it.
+      let before = 0;
+      const every = new RegExp(expression(written, true), "gs");
+      const want = value.replace(every, (match: string, offset: number) => {
+        const isReplaced = offset + match.length > before || offset === 0;
+        before = offset + match.length;
+        return isReplaced ? "x" : match;
+      });
+      assert.equal(read.replace(value, "x", true), want);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test("words that would take all time or memory are refused", () => {
+  const value = "a".repeat(50_000);
+  const expand = (text: string) => expandWord(text, () => value);
+  for (const modifier of ["##", "#", "%%", "%"]) assert.equal(expand(`\${v${modifier}*a*a*a*a*a*a*a*a*b}`), value);
+  assert.equal(expand("${v//*a*a*a*a*a*a*a*a*b/z}"), value);
+  assert.throws(() => expand(`\${v//${"a".repeat(2000)}b/}`), { name: "InvalidArgument", message: /too much work/ });
+  assert.throws(() => expand("$v".repeat(100)), { name: "InvalidArgument", message: /more than 4194304 characters/ });
+  const nested = `${"${v:+".repeat(10_000)}${"}".repeat(10_000)}`;
+  assert.throws(() => expand(nested), { name: "InvalidArgument", message: /nested more than 100 deep/ });
+  assert.equal(expand("${v:+x}".repeat(1000)), "x".repeat(1000));
 });

@@ -1,4 +1,5 @@
 import { InvalidArgument } from "@boxship/base";
+import { ShellPattern } from "./shell-pattern.ts";
 
 /** The value of a variable, or undefined if it is not set. */
 export type Variables = (name: string) => string | undefined;
@@ -6,7 +7,17 @@ export type Variables = (name: string) => string | undefined;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*/;
 const SPECIAL = /^[0-9@*#]/;
 
-function malformed(text: string, why: string): InvalidArgument {
+/** How long a word may become: values can hold values, and twice as much with every line. */
+const LONGEST = 4 * 1024 ** 2;
+
+/** How deep words may stand in words. */
+const DEEPEST = 100;
+
+/** How much of a word is shown. */
+const SHOWN = 1000;
+
+function malformed(whole: string, why: string): InvalidArgument {
+  const text = whole.length > SHOWN ? `${whole.slice(0, SHOWN)}…` : whole;
   return new InvalidArgument(`cannot read ${JSON.stringify(text)}: ${why}`, {
     subject: { kind: "change", name: text },
   });
@@ -42,6 +53,7 @@ class WordReader {
   readonly #variables: Variables;
   readonly #escape: string;
   #at = 0;
+  #depth = 0;
 
   constructor(text: string, variables: Variables, escape: string) {
     this.#text = text;
@@ -62,7 +74,7 @@ class WordReader {
         return word;
       }
       if (character === end) return word;
-      word += this.#piece(character, raw);
+      word = this.#longer(word, this.#piece(character, raw));
     }
   }
 
@@ -81,12 +93,17 @@ class WordReader {
         const parts = this.#variable().split(/\s+/);
         for (const [index, part] of parts.entries()) {
           if (index > 0) end();
-          if (part !== "") word = (word ?? "") + part;
+          if (part !== "") word = this.#longer(word ?? "", part);
         }
-      } else word = (word ?? "") + this.#piece(character, false);
+      } else word = this.#longer(word ?? "", this.#piece(character, false));
     }
     end();
     return words;
+  }
+
+  #longer(word: string, piece: string): string {
+    if (word.length + piece.length <= LONGEST) return word + piece;
+    throw malformed(this.#text, `it has more than ${LONGEST} characters once its variables are replaced`);
   }
 
   #piece(character: string, raw: boolean): string {
@@ -118,7 +135,7 @@ class WordReader {
         return word;
       }
       if (character === "$") {
-        word += this.#variable();
+        word = this.#longer(word, this.#variable());
         continue;
       }
       const next = this.#text[this.#at + 1];
@@ -129,7 +146,12 @@ class WordReader {
 
   #variable(): string {
     this.#at++;
-    if (this.#text[this.#at] === "{") return this.#braced();
+    if (this.#text[this.#at] === "{") {
+      if (++this.#depth > DEEPEST) throw malformed(this.#text, `substitutions are nested more than ${DEEPEST} deep`);
+      const value = this.#braced();
+      this.#depth--;
+      return value;
+    }
     const rest = this.#text.slice(this.#at);
     const name = NAME.exec(rest)?.[0] ?? SPECIAL.exec(rest)?.[0];
     if (name === undefined) return "$";
@@ -169,14 +191,9 @@ class WordReader {
   }
 
   #trimmed(value: string, modifier: string, pattern: string): string {
-    const expression = patternExpression(pattern, modifier.length === 2);
-    if (modifier.startsWith("#")) return value.replace(new RegExp(`^${expression}`, "s"), "");
-    // The shortest end is the one that begins last, and a regular expression finds the first.
-    const whole = new RegExp(`^${patternExpression(pattern, true)}$`, "s");
-    const starts = Array.from({ length: value.length + 1 }, (_, index) => index);
-    if (modifier.length === 1) starts.reverse();
-    const start = starts.find((index) => whole.test(value.slice(index)));
-    return start === undefined ? value : value.slice(0, start);
+    const longest = modifier.length === 2;
+    const read = new ShellPattern(pattern);
+    return modifier.startsWith("#") ? read.withoutBeginning(value, longest) : read.withoutEnd(value, longest);
   }
 
   #replaced(value: string, all: boolean): string {
@@ -184,25 +201,12 @@ class WordReader {
     this.#at++;
     const replacement = this.read("}");
     this.#at++;
-    const expression = new RegExp(patternExpression(pattern, true), all ? "gs" : "s");
-    return value.replace(expression, () => replacement);
+    return new ShellPattern(pattern).replace(value, replacement, all);
   }
 }
 
 function notAllowed(value: string | undefined): string {
   return value === undefined ? "is not allowed to be unset" : "is not allowed to be empty";
-}
-
-/** A shell's pattern (`*`, `?`, `\x`) as a regular expression. */
-function patternExpression(pattern: string, greedy: boolean): string {
-  let expression = "";
-  for (let at = 0; at < pattern.length; at++) {
-    const character = pattern.charAt(at);
-    if (character === "*") expression += greedy ? ".*" : ".*?";
-    else if (character === "?") expression += ".";
-    else expression += RegExp.escape(character === "\\" ? pattern.charAt(++at) : character);
-  }
-  return expression;
 }
 
 /** Splits a line into words at blanks that no quote and no escape protects. Quotes and escapes stay. */

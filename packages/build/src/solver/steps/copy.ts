@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, posix } from "node:path";
-import { FailedPrecondition, hideCredentials } from "@boxship/base";
+import { FailedPrecondition, hideCredentials, InvalidArgument } from "@boxship/base";
 import { expandWord } from "@boxship/oci";
 import { resolveUser } from "@boxship/runtime";
 import type { CopyRequest } from "../../files/copy-selection.ts";
@@ -219,16 +219,28 @@ async function heredocSource(
   return contextSource({ sources: instruction.heredocs.map(({ name }) => name) }, directory);
 }
 
+/** How long a heredoc may become: each of its lines may name a long value. */
+const LONGEST_HEREDOC = 16 * 1024 ** 2;
+
 /** Variables are replaced; quotes are text like any other. */
 export function expandHeredoc(
   content: string,
   variables: (name: string) => string | undefined,
   escape: "\\" | "`",
 ): string {
-  return content
-    .split("\n")
-    .map((line) => expandWord(line.replace(/(['"])/g, `${escape}$1`), variables, { escape }))
-    .join("\n");
+  let length = 0;
+  const lines = content.split("\n").map((line) => {
+    const text = expandWord(line.replace(/(['"])/g, `${escape}$1`), variables, { escape });
+    length += text.length + 1;
+    if (length <= LONGEST_HEREDOC) return text;
+    throw new InvalidArgument(
+      `the heredoc has more than ${LONGEST_HEREDOC} characters once its variables are replaced`,
+      {
+        remedy: "copy a file",
+      },
+    );
+  });
+  return lines.join("\n");
 }
 
 async function digestOf(session: BuildSession, part: CopySource, instruction: CopyInstruction): Promise<string> {

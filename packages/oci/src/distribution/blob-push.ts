@@ -252,9 +252,20 @@ class Upload {
   async #continue(reply: Sent, end: number): Promise<boolean> {
     if (!isSuccess(reply)) return this.#recover(reply);
     const next = arrived(reply) ?? end;
-    if (next > this.#request.descriptor.size || next < this.#offset) return this.#restart();
+    const isPossible = next >= this.#offset && next <= this.#request.descriptor.size;
+    if (!isPossible || next === this.#offset) await this.#pause(reply);
+    if (!isPossible) return this.#restart();
     await this.#at(reply);
     return this.#advance(next);
+  }
+
+  /** Before a registry that took a piece gets the same again. */
+  async #pause({ headers }: Sent): Promise<void> {
+    if (await this.#retries.next(headers["retry-after"], this.#request.signal)) return;
+    const { host } = this.#endpoint;
+    throw new Unavailable(`${host} does not keep what is sent of blob ${this.#request.descriptor.digest}`, {
+      subject: { kind: "registry", name: host },
+    });
   }
 
   #advance(offset: number): false {

@@ -352,3 +352,34 @@ test("an upload that is cut goes on where it was", async () => {
   assert.equal(progress.at(-1), content.length);
   assert.deepEqual(await client.pushBlob({ reference, descriptor, store: bench.store }), { kind: "exists" });
 });
+
+test("a registry that keeps nothing, or forgets what it had, is given up", async () => {
+  const blob = await bench.store.put(randomBytes(3_000_000));
+  const descriptor = { mediaType: MediaType.OciLayer, ...blob };
+  const said = ["0-0", "0-499999", "0-999999,0-0", "0-99999999"];
+  for (const ranges of said) {
+    let pieces = 0;
+    const server = http.createServer((request, response) => {
+      request.resume();
+      if (request.method === "HEAD") return void response.writeHead(404).end();
+      const places = ranges.split(",");
+      const range = request.method === "PATCH" ? { range: places[pieces++ % places.length] } : {};
+      // Ends the test where the client would not.
+      const status = pieces > 50 ? 418 : 202;
+      const headers = { location: "/v2/r/blobs/uploads/u", ...range };
+      request.on("end", () => response.writeHead(status, headers).end());
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    try {
+      await using client = createRegistryClient({ retry: { baseMs: 5, maxMs: 20 }, uploadChunkBytes: 1_000_000 });
+      const reference = parseReference(`127.0.0.1:${(server.address() as AddressInfo).port}/r`);
+      const pushed = client.pushBlob({ reference, descriptor, store: bench.store });
+      await assert.rejects(pushed, (error: unknown) => error instanceof Unavailable, ranges);
+      assert.ok(pieces <= 12, `${ranges}: ${pieces} pieces`);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  }
+});

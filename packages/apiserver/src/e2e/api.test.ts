@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { connect } from "node:http2";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { type ApiUnderTest, type CallOptions, type Loose, startApi } from "../testing/api-under-test.ts";
 
 const CONFIG_MAPS = "/api/v1/namespaces/default/configmaps";
@@ -225,6 +226,37 @@ describe("the API", () => {
     assert.equal(added.status, 422);
     await call("PATCH", path, { body: { metadata: { finalizers: null } }, headers: merge });
     assert.equal((await call("GET", path)).status, 404);
+  });
+
+  test("a namespace that cannot be emptied says what holds it", async () => {
+    const name = fresh();
+    await call("POST", "/api/v1/namespaces", { body: { metadata: { name } } });
+    const maps = `/api/v1/namespaces/${name}/configmaps`;
+    await call("POST", maps, { body: map("held", {}, { finalizers: ["example.com/hold"] }) });
+    await call("DELETE", `/api/v1/namespaces/${name}`);
+    let conditions: Loose[] = [];
+    while (conditions.length === 0) {
+      conditions = (await call("GET", `/api/v1/namespaces/${name}`)).json["status"]["conditions"] ?? [];
+      await delay(10);
+    }
+    assert.deepEqual(
+      conditions.filter(({ status }) => status === "True").map(({ type, reason, message }) => [type, reason, message]),
+      [
+        [
+          "NamespaceContentRemaining",
+          "SomeResourcesRemain",
+          "Some resources are remaining: configmaps. has 1 resource instances",
+        ],
+        [
+          "NamespaceFinalizersRemaining",
+          "SomeFinalizersRemain",
+          "Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances",
+        ],
+      ],
+    );
+    const headers = { "content-type": "application/merge-patch+json" };
+    await call("PATCH", `${maps}/held`, { body: { metadata: { finalizers: null } }, headers });
+    while ((await call("GET", `/api/v1/namespaces/${name}`)).status !== 404) await delay(10);
   });
 
   test("status and spec are written apart, and generation counts changes of the spec", async () => {

@@ -1,4 +1,4 @@
-import { type Kind, statusOf } from "@boxship/api";
+import { type JsonObject, type Kind, statusOf } from "@boxship/api";
 import { asBoxshipError, type Timer } from "@boxship/base";
 import { SYSTEM_WRITE, systemRequest } from "../bootstrap/system-request.ts";
 import { NAMESPACE_CONTROLLER } from "../bootstrap/system-user.ts";
@@ -8,8 +8,15 @@ import { objectKey } from "../storage/object-bytes.ts";
 import type { ChangeListener } from "../storage/resource-cache.ts";
 import { commitDelete } from "../verbs/delete-object.ts";
 import { modifyObject } from "../verbs/modify-object.ts";
+import { namespaceConditions, type Remaining } from "./namespace-conditions.ts";
 
 const AGAIN_MS = 1000;
+
+type Counts = { readonly [part in keyof Remaining]: Map<string, number> };
+
+function count(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
+}
 
 /**
  * Empties namespaces that are being deleted, and lets them go when nothing is left in them. It looks at what is there
@@ -81,15 +88,18 @@ export class NamespaceCleaner implements Disposable, ChangeListener {
     const object = (await objects.get(this.#kind, "", name))?.parse();
     if (object?.metadata.deletionTimestamp === undefined) return true;
     const seen = new Set<string>();
-    let left = 0;
+    const remaining = { objects: new Map<string, number>(), finalizers: new Map<string, number>() };
     for (const kind of [...kinds.all()]) {
       const resource = `${kind.group}/${kind.resource}`;
       if (!kind.namespaced || !kind.verbs.has("delete") || seen.has(resource)) continue;
       seen.add(resource);
       // In the version that is kept, where that is served: nobody has to convert what is only to go.
-      left += await this.#empty(kinds.findResource(kind.group, kind.resource) ?? kind, name);
+      await this.#empty(kinds.findResource(kind.group, kind.resource) ?? kind, name, remaining);
     }
-    if (left > 0) return false;
+    if (remaining.objects.size > 0) {
+      await this.#tell(name, remaining);
+      return false;
+    }
     const request = systemRequest(this.#kind, "", name, "finalize");
     await modifyObject(this.#context, request, SYSTEM_WRITE, {
       change: (old) => {
@@ -101,23 +111,36 @@ export class NamespaceCleaner implements Disposable, ChangeListener {
     return true;
   }
 
-  /** @returns how many objects are still there */
-  async #empty(kind: Kind, namespace: string): Promise<number> {
+  /** Says in the namespace what it waits for. */
+  async #tell(name: string, remaining: Remaining): Promise<void> {
+    await modifyObject(this.#context, systemRequest(this.#kind, "", name, "status"), SYSTEM_WRITE, {
+      change: (old) => {
+        delete old.metadata.resourceVersion;
+        const status = (old["status"] ?? {}) as JsonObject;
+        const conditions = namespaceConditions(status["conditions"], remaining, this.#context.clock.now());
+        return { ...old, status: { ...status, conditions } };
+      },
+      track: () => {},
+    });
+  }
+
+  /** Counts what is still there. */
+  async #empty(kind: Kind, namespace: string, { objects, finalizers }: Counts): Promise<void> {
     const cache = await this.#context.objects.freshCache(kind);
     const prefix = objectKey(kind, namespace);
-    let left = 0;
     for (const cached of [...cache.between(prefix, `${prefix}\u{10ffff}`)]) {
       const name = cached.key.slice(prefix.length);
       try {
         const options = { dryRun: false, preconditions: {}, propagationPolicy: "Background" as const };
         const request = { ...systemRequest(kind, namespace, name), user: NAMESPACE_CONTROLLER };
-        const { gone } = await commitDelete(this.#context, request, name, options);
-        if (!gone) left++;
+        const { gone, object } = await commitDelete(this.#context, request, name, options);
+        if (gone) continue;
+        count(objects, `${kind.resource}.${kind.group}`);
+        for (const finalizer of object.parse().metadata.finalizers ?? []) count(finalizers, finalizer);
       } catch (error) {
         if (statusOf(asBoxshipError(error))?.reason !== "NotFound") throw error;
       }
     }
-    return left;
   }
 
   [Symbol.dispose](): void {

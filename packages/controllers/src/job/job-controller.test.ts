@@ -148,6 +148,35 @@ describe("a Job", () => {
     assert.deepEqual(await podsOf("quit"), []);
   });
 
+  test("replaces pods that are on their way out only when they have ended, if it is told to", async () => {
+    await run("slow", "runs", { podReplacementPolicy: "Failed" }, 5);
+    const [pod] = await podsOf("slow");
+    const ref = { group: "", version: "v1", resource: "pods", namespace: "default", name: pod?.metadata.name ?? "" };
+    await world.client.delete(ref);
+    const made = world.history.lines.length;
+    await world.advance(30);
+    const lines = world.history.lines.slice(made).filter((line) => line.includes("jobs.batch slow"));
+    assert.match(lines[0] ?? "", /active 1→-.* terminating 0→1/);
+    const { status } = await get("slow");
+    assert.deepEqual([status?.active, status?.failed, status?.terminating], [1, 1, 0]);
+  });
+
+  test("counts containers that are started again in their pods", async () => {
+    await world.create(
+      job("again", "runs", {
+        backoffLimit: 2,
+        template: { spec: { restartPolicy: "OnFailure", containers: [{ name: "c", image: "runs" }] } },
+      }),
+    );
+    await world.advance(5);
+    const [pod] = await podsOf("again");
+    const ref = { group: "", version: "v1", resource: "pods", namespace: "default", name: pod?.metadata.name ?? "" };
+    const containerStatuses = [{ name: "c", image: "runs", imageID: "", ready: true, restartCount: 2 }];
+    await world.client.patch(ref, "merge", { status: { containerStatuses } }, { subresource: "status" });
+    await world.advance(5);
+    assert.deepEqual(conditions(await get("again")).at(-1), "Failed=True BackoffLimitExceeded");
+  });
+
   test("counts a pod once, also when it ended between two steps of the counting", async () => {
     await run("once", "runs", { completions: 2, parallelism: 1 }, 5);
     const [pod] = await podsOf("once");

@@ -108,6 +108,21 @@ describe("a StatefulSet", () => {
     assert.deepEqual([rolled?.currentReplicas, rolled?.currentRevision], [3, rolled?.updateRevision]);
   });
 
+  test("updates as many at once as may be away", async () => {
+    const updateStrategy = { rollingUpdate: { maxUnavailable: 2 } };
+    await world.create(set("fast", { replicas: 4, podManagementPolicy: "Parallel", updateStrategy }));
+    await world.advance(10);
+    await patch("fast", image("never-ready"));
+    await world.advance(30);
+    assert.deepEqual(
+      Object.values(await members("fast")).filter((one) => one === "never-ready"),
+      ["never-ready", "never-ready"],
+    );
+    await patch("fast", image("db:2"));
+    await world.advance(30);
+    assert.deepEqual(new Set(Object.values(await members("fast"))), new Set(["db:2"]));
+  });
+
   test("on delete: only what somebody deletes is new", async () => {
     await world.create(set("hand", { updateStrategy: { type: "OnDelete" } }));
     await world.advance(10);

@@ -83,7 +83,10 @@ test("the state is saved and brought back, its keys change, and a killed cluster
     await kube("explain", "hpa", "--recursive"),
     /HorizontalPodAutoscaler is the configuration for a horizontal pod\n/,
   );
-  await kube("create", "configmap", "kept", "--from-literal=a=1");
+  assert.equal(
+    await boxship("kubectl", "create", "configmap", "kept", "--from-literal=a=1"),
+    "configmap/kept created\n",
+  );
   await kube("create", "secret", "generic", "hidden", "--from-literal=word=swordfish");
 
   const snapshot = directory.join("snapshot");

@@ -12,6 +12,7 @@ export { isDiskFull } from "./content-store/disk-error.ts";
 export { type FilesystemStoreOptions, openContentStore } from "./content-store/filesystem.ts";
 export { Leases } from "./content-store/leases.ts";
 export { type BlobState, verifyBlob } from "./content-store/verify-blob.ts";
+export { readWithin, verifiedDigest } from "./content-store/whole-blob.ts";
 export { compact, Field } from "./decode.ts";
 export { type Descriptor, encodeDescriptor, readDescriptor } from "./descriptor.ts";
 export * from "./digest.ts";

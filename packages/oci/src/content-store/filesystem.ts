@@ -3,17 +3,15 @@ import { type FileHandle, mkdir, open, opendir, readdir, rename, stat, unlink, u
 import { join } from "node:path";
 import {
   type Clock,
-  InvalidArgument,
   KeyedMutex,
   NotFound,
-  ResourceExhausted,
   Semaphore,
   syncDirectory,
   systemClock,
   systemCode,
   writeFileAtomic,
 } from "@boxship/base";
-import { type Digest, digestAlgorithm, digestOf, isDigest } from "../digest.ts";
+import { type Digest, isDigest } from "../digest.ts";
 import type {
   BlobInfo,
   BlobReader,
@@ -29,6 +27,7 @@ import type {
 import { openIngest } from "./ingest.ts";
 import { Leases } from "./leases.ts";
 import { readIngestName, StorePaths } from "./paths.ts";
+import { readWithin, verifiedDigest } from "./whole-blob.ts";
 
 export interface FilesystemStoreOptions {
   /** Directory of the store; made if it is missing. */
@@ -42,7 +41,6 @@ export interface FilesystemStoreOptions {
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-const READ_LIMIT = 64 * 1024 * 1024;
 const CHUNK_SIZE = 1024 * 1024;
 /** Disk syncs occupy threads of the pool that every other file operation of the process needs. */
 const CONCURRENT_SYNCS = 2;
@@ -121,13 +119,8 @@ class FilesystemStore implements ContentStore {
   }
 
   async read(digest: Digest, options: ReadOptions = {}): Promise<Uint8Array> {
-    const { offset = 0, limit = READ_LIMIT } = options;
     await using reader = await this.open(digest);
-    const length = Math.min(options.length ?? Infinity, Math.max(0, reader.size - offset));
-    if (length > limit) {
-      throw new ResourceExhausted(`blob ${digest} is too large to read: ${length} bytes where ${limit} are allowed`);
-    }
-    return reader.read(offset, length);
+    return await readWithin(reader, options);
   }
 
   async path(digest: Digest): Promise<string> {
@@ -136,12 +129,7 @@ class FilesystemStore implements ContentStore {
   }
 
   async put(bytes: Uint8Array, expected?: Digest): Promise<BlobInfo> {
-    const digest = digestOf(bytes, expected === undefined ? "sha256" : digestAlgorithm(expected));
-    if (expected !== undefined && digest !== expected) {
-      throw new InvalidArgument(`blob ${expected} has the digest ${digest}`, {
-        subject: { kind: "blob", name: expected },
-      });
-    }
+    const digest = verifiedDigest(bytes, expected);
     const present = await this.stat(digest);
     if (present !== undefined) return this.#changes.run(digest, () => this.#touch(present, bytes));
     await using ingest = await this.ingest({ key: `put ${randomBytes(8).toString("hex")}`, digest });

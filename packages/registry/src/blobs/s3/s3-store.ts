@@ -1,20 +1,10 @@
 import { join } from "node:path";
-import {
-  type Clock,
-  InvalidArgument,
-  KeyedMutex,
-  NotFound,
-  ResourceExhausted,
-  Semaphore,
-  systemClock,
-} from "@boxship/base";
+import { type Clock, KeyedMutex, NotFound, Semaphore, systemClock } from "@boxship/base";
 import {
   type BlobInfo,
   type BlobReader,
   type ContentStore,
   type Digest,
-  digestAlgorithm,
-  digestOf,
   type Ingest,
   type IngestRequest,
   isDigest,
@@ -22,8 +12,10 @@ import {
   Leases,
   openContentStore,
   type ReadOptions,
+  readWithin,
   type SweepOptions,
   type SweepResult,
+  verifiedDigest,
 } from "@boxship/oci";
 import type { BlobStore } from "../contract.ts";
 import { type Bucket, type BucketOptions, openBucket } from "./bucket.ts";
@@ -40,7 +32,6 @@ export interface S3StoreOptions extends S3Options {
   readonly clock?: Clock;
 }
 
-const READ_LIMIT = 64 * 1024 * 1024;
 /** Objects up to this size are stored by one request; larger ones in parts of it. */
 const PART = 16 * 1024 * 1024;
 /** So many of them are in memory at once. */
@@ -96,22 +87,12 @@ class S3Store implements BlobStore {
   }
 
   async read(digest: Digest, options: ReadOptions = {}): Promise<Uint8Array> {
-    const { offset = 0, limit = READ_LIMIT } = options;
     await using reader = await this.open(digest);
-    const length = Math.min(options.length ?? Infinity, Math.max(0, reader.size - offset));
-    if (length > limit) {
-      throw new ResourceExhausted(`blob ${digest} is too large to read: ${length} bytes where ${limit} are allowed`);
-    }
-    return await reader.read(offset, length);
+    return await readWithin(reader, options);
   }
 
   async put(bytes: Uint8Array, expected?: Digest): Promise<BlobInfo> {
-    const digest = digestOf(bytes, expected === undefined ? "sha256" : digestAlgorithm(expected));
-    if (expected !== undefined && digest !== expected) {
-      throw new InvalidArgument(`blob ${expected} has the digest ${digest}`, {
-        subject: { kind: "blob", name: expected },
-      });
-    }
+    const digest = verifiedDigest(bytes, expected);
     await this.#removing.get(digest);
     // Again where it is there, too: that makes it young for sweeps of others.
     await this.#bucket.put(this.#key(digest), bytes);

@@ -9,6 +9,7 @@ export * from "./errors.ts";
 export * from "./hide-credentials.ts";
 export * from "./log.ts";
 export * from "./loopback-door.ts";
+export * from "./make-directories.ts";
 export * from "./parse-flags.ts";
 export * from "./programs.ts";
 export * from "./read-if-present.ts";

@@ -1,13 +1,13 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { chmod, mkdir, stat } from "node:fs/promises";
+import { chmod, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { FailedPrecondition, systemCode } from "@boxship/base";
+import { FailedPrecondition, makeDirectories, systemCode } from "@boxship/base";
 import { tryLockFile } from "@boxship/kernel";
 
 /** Makes a directory (and its parents) that only root may change; an existing one must belong to root. */
 export async function makeDirectory(path: string, mode: number): Promise<void> {
   const subject = { kind: "directory", name: path } as const;
-  const made = await mkdir(path, { recursive: true, mode }).catch((cause: unknown) => {
+  const made = await makeDirectories(path, mode).catch((cause: unknown) => {
     const code = systemCode(cause);
     if (code !== "EEXIST" && code !== "ENOTDIR") throw cause;
     throw new FailedPrecondition(`${path} is no directory, or lies below something that is none`, {
@@ -16,7 +16,7 @@ export async function makeDirectory(path: string, mode: number): Promise<void> {
       remedy: "choose another --root",
     });
   });
-  if (made !== undefined) await chmod(path, mode);
+  if (made) await chmod(path, mode);
   const { uid } = await stat(path);
   if (uid !== 0) {
     throw new FailedPrecondition(`${path} belongs to user ${uid}, not to root`, {

@@ -255,6 +255,17 @@ describe("the command line on the engine", { concurrency: 3 }, () => {
     assert.match(await ok("stats", "--no-stream", "--format", "{{.Name}} {{.PIDs}}", "long"), /^long 1\n$/);
   });
 
+  test("further sockets are listed with their labels", async () => {
+    const path = (await ok("system", "socket", "create", "--role", "confined", "--label", "team=a", "door")).trim();
+    const [headers = "", row = ""] = (await ok("system", "socket", "ls")).split("\n");
+    assert.match(headers, /^NAME +ROLE +LABEL +GROUP +PATH$/);
+    assert.match(row, /^door +confined +team=a .* \//);
+    assert.ok(row.endsWith(path), row);
+    assert.equal(await ok("system", "socket", "ls", "-q"), "door\n");
+    await ok("system", "socket", "rm", "door");
+    assert.equal(await ok("system", "socket", "ls", "-q"), "");
+  });
+
   test("completion knows the engine's names", async () => {
     assert.equal(await ok("__complete", "logs", "lo"), "long\n");
     assert.equal(await ok("__complete", "run", "--rm", "busy"), "busybox:latest\n");

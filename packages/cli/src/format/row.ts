@@ -78,12 +78,15 @@ function labelHeader(key: string): string {
   return (key.split(".").at(-1) ?? "").replaceAll(/[-_]/g, " ");
 }
 
-const headerType = named("formatter.SubHeaderContext", mapOf(stringType, stringType), {
+const plainHeaders = named("formatter.SubHeaderContext", mapOf(stringType, stringType), {});
+
+const headersOfLabels = named("formatter.SubHeaderContext", mapOf(stringType, stringType), {
   methods: { Label: { params: [stringType], call: (_headers: unknown, key: string) => labelHeader(key) } },
 });
 
 /** What the line of headers is made from. */
 export function headerValue<T>(type: RowType<T>): Value {
   const headers = Object.entries(type.columns).map(([name, column]) => [name, column.header]);
-  return typed(headerType, Object.fromEntries(headers));
+  // A method would hide the column of that name.
+  return typed("Label" in type.columns ? plainHeaders : headersOfLabels, Object.fromEntries(headers));
 }

@@ -1,7 +1,13 @@
 import { readlinkSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { DeadlineExceeded, FailedPrecondition, InvalidArgument, NotFound, systemCode } from "@boxship/base";
+import {
+  DeadlineExceeded,
+  FailedPrecondition,
+  InvalidArgument,
+  makeDirectories,
+  NotFound,
+  systemCode,
+} from "@boxship/base";
 import { descriptorPath, type FileStatus, FileType, openInRoot, statxInBackground } from "@boxship/kernel";
 import type { EngineContext } from "../context.ts";
 import { mapSource, type Remap } from "../remap/remap.ts";
@@ -136,7 +142,7 @@ async function requireSource(context: EngineContext, point: MountPoint): Promise
         { subject: { kind: "mount", name: point.destination }, cause: error },
       );
     }
-    await mkdir(point.source, { recursive: true, mode: 0o755 });
+    await makeDirectories(point.source, 0o755);
   }
 }
 

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
 import { systemCode } from "@boxship/base";
 import { killIfThere, ownChildren, pidfdOpen, reap, SIGKILL, waitForExit } from "@boxship/kernel";
 
@@ -15,6 +15,29 @@ export async function killStrays(): Promise<void> {
   }
 }
 
+/**
+ * Ends the commands of an engine that was killed: they have lost their parent, and are known by their root, which is below
+ * that engine's directory.
+ */
+export async function killRootedBelow(directory: string): Promise<void> {
+  const prefix = `${realpathSync(directory)}/`;
+  for (;;) {
+    // Those that are ended now may just have started others.
+    const left = processes().filter(({ pid, state }) => state !== "Z" && rootOf(pid)?.startsWith(prefix) === true);
+    if (left.length === 0) return;
+    await Promise.all(left.map(({ pid }) => end(pid)));
+  }
+}
+
+function rootOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/root`);
+  } catch (error) {
+    if (["ENOENT", "ESRCH", "EACCES", "EPERM"].includes(systemCode(error) ?? "")) return undefined;
+    throw error;
+  }
+}
+
 async function end(pid: number): Promise<void> {
   try {
     using pidfd = pidfdOpen(pid);
@@ -28,6 +51,7 @@ async function end(pid: number): Promise<void> {
 
 interface ProcessEntry {
   readonly pid: number;
+  readonly state: string;
   readonly parent: number;
 }
 
@@ -39,8 +63,8 @@ function entryOf(pid: number): ProcessEntry | undefined {
   try {
     // Behind the name, which may hold anything: state, parent.
     const text = readFileSync(`/proc/${pid}/stat`, "latin1");
-    const [, parent = ""] = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return { pid, parent: Number(parent) };
+    const [state = "", parent = ""] = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return { pid, state, parent: Number(parent) };
   } catch (error) {
     if (systemCode(error) === "ENOENT" || systemCode(error) === "ESRCH") return undefined;
     throw error;

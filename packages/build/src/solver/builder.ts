@@ -11,6 +11,7 @@ import { exportCaches } from "../cache/export-cache.ts";
 import { importCaches } from "../cache/import-cache.ts";
 import { LayersLost } from "../cache/imported-cache.ts";
 import { StepCache } from "../cache/step-cache.ts";
+import { killRootedBelow } from "../confined/strays.ts";
 import type {
   BuildCache,
   BuildRequest,
@@ -67,6 +68,8 @@ export class Builder implements Solver, AsyncDisposable {
   static async open(engine: EngineContext, { describe }: { readonly describe?: DescribeImage } = {}): Promise<Builder> {
     const root = join(engine.options.root, "build");
     const { clock, logger } = engine;
+    // Elsewhere the runtime ends containers that nobody knows.
+    if (engine.options.confined !== undefined) await killRootedBelow(engine.options.root);
     await removeTreeAway(join(root, "work"));
     await rm(join(engine.options.runDir, "build"), { recursive: true, force: true });
     const [cache, mounts] = await Promise.all([

@@ -54,6 +54,20 @@ test("what is wrong is told with file, line and remedy", async () => {
   assert.ok(existsSync(INVALID));
 });
 
+test("what is shown of a file is short, however long its lines are, and never half a credential", async () => {
+  const secret = `https://user:${"s".repeat(700)}@example.com`;
+  const wrong = [`LABEL a=${"x".repeat(5_000_000)}`, `FROM scratch\nFETCH ${secret}`, "RUNN \\\n".repeat(500)];
+  for (const text of wrong) {
+    const found: unknown = await parse(`FROM scratch\n${text}\n`).catch((error: unknown) => error);
+    assert.ok(found instanceof ContainerfileError);
+    const shown = found.excerpt.map((one) => one.text).join("\n");
+    assert.ok(found.excerpt.length <= 50 && shown.length < 2000, `${shown.length} characters`);
+    assert.doesNotMatch(shown, /sss/);
+  }
+  // Nobody looks for the instruction that was meant by this, which would take minutes.
+  await assert.rejects(parse(`${"FROMM".repeat(1_000_000)} x`), ContainerfileError);
+});
+
 test("the corpus is read, and every instruction knows its lines", async () => {
   for (const { name, directory, file } of corpus()) {
     const parsed = await parseContainerfile(Buffer.from(file), {

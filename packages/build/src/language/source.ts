@@ -18,10 +18,20 @@ const CONTEXT_LINES = 2;
 /** Some lines of a file with those around them. Credentials in addresses are hidden. */
 export function excerptOf(source: readonly string[], lines: LineRange): Excerpt {
   const [first, last] = [Math.max(1, lines[0] - CONTEXT_LINES), Math.min(source.length, lines[1] + CONTEXT_LINES)];
-  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => {
+  return Array.from({ length: Math.min(Math.max(0, last - first + 1), MOST_LINES) }, (_, index) => {
     const line = first + index;
-    return { line, text: hideCredentials(source[line - 1] ?? ""), failed: line >= lines[0] && line <= lines[1] };
+    return { line, text: shorten(source[line - 1] ?? ""), failed: line >= lines[0] && line <= lines[1] };
   });
+}
+
+/** What of a file is shown, whatever its size: lines, and characters of each. */
+const [MOST_LINES, MOST_CHARACTERS] = [50, 500];
+/** Where credentials are looked for: whoever is cut off in the middle of one must not be shown its beginning. */
+const SEARCHED = 16 * MOST_CHARACTERS;
+
+function shorten(text: string): string {
+  const shown = hideCredentials(text.slice(0, SEARCHED));
+  return shown.length > MOST_CHARACTERS ? `${shown.slice(0, MOST_CHARACTERS)} …` : shown;
 }
 
 /** A mistake in a Containerfile. The message says file and line; {@link what} is without them. */
@@ -52,8 +62,12 @@ export function refuse(place: Place, what: string, remedy?: string): never {
   throw new ContainerfileError(place, what, remedy === undefined ? {} : { remedy });
 }
 
+/** No name that anybody mistypes is longer. */
+const LONGEST_NAME = 100;
+
 /** Names that are close to a mistyped one, the closest first. */
 export function closest(name: string, known: Iterable<string>): string | undefined {
+  if (name.length > LONGEST_NAME) return undefined;
   let best: string | undefined;
   let least = Math.min(3, Math.ceil(name.length / 2) + 1);
   for (const candidate of known) {

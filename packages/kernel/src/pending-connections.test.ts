@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { pendingConnections } from "./pending-connections.ts";
 import { SocketType } from "./pipe.ts";
@@ -29,15 +30,16 @@ test("connections that were not accepted yet are counted, those that were are no
   const path = join(directory.path, "socket");
   const listener = spawn("python3", ["-c", LISTENER, directory.path], { stdio: ["pipe", "pipe", "inherit"] });
   const ended = once(listener, "close");
+  const lines = createInterface({ input: listener.stdout })[Symbol.asyncIterator]();
   try {
-    await once(listener.stdout, "data");
+    assert.equal((await lines.next()).value, "listening");
     assert.equal(pendingConnections(path), 0);
     using _one = await connectUnixSocket(path, SocketType.SequencedPacket);
     using _two = await connectUnixSocket(path, SocketType.SequencedPacket);
     assert.equal(pendingConnections(path), 2);
     for (const left of [1, 0]) {
       listener.stdin.write("\n");
-      await once(listener.stdout, "data");
+      assert.equal((await lines.next()).value, "taken");
       assert.equal(pendingConnections(path), left);
     }
   } finally {

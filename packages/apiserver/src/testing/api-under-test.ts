@@ -112,6 +112,8 @@ export async function startApi(options: Partial<ApiServerOptions> = {}, director
     async restart() {
       await running?.disposeAsync();
       running = undefined;
+      // Connections that ended a moment ago: a call over one would be cut.
+      named.destroy();
       await listen(port);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -42,7 +42,15 @@ export class NativeLibrary {
     return this.#library;
   }
 
-  bind<Result extends number | bigint | void>(name: string, signature: Signature): NativeFunction<Result> {
+  /**
+   * @param options.nothingYet EAGAIN is an ordinary answer, after which the caller waits and asks again: the call is not
+   *   made twice. @default false
+   */
+  bind<Result extends number | bigint | void>(
+    name: string,
+    signature: Signature,
+    { nothingYet = false }: { readonly nothingYet?: boolean } = {},
+  ): NativeFunction<Result> {
     let resolved: NativeFunction<Result> | undefined;
     const [result, ...arguments_] = signature;
     return (...values) => {
@@ -50,7 +58,7 @@ export class NativeLibrary {
         return: result,
         arguments: arguments_,
       } as FunctionSignature) as unknown as NativeFunction<Result>;
-      return withErrno(resolved, values);
+      return nothingYet ? callOnce(resolved, values) : withErrno(resolved, values);
     };
   }
 }
@@ -86,6 +94,16 @@ export function withErrno<Result extends number | bigint | void>(
   const again = call(...values);
   if (again === -1 || again === -1n) lastErrno = read();
   return again;
+}
+
+/** Makes a call and keeps its errno when it returns -1. */
+function callOnce<Result extends number | bigint | void>(
+  call: NativeFunction<Result>,
+  values: readonly Argument[],
+): Result {
+  const result = call(...values);
+  if (result === -1 || result === -1n) lastErrno = getInt32(errnoAddress, 0);
+  return result;
 }
 
 /**

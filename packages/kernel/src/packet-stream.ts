@@ -80,10 +80,16 @@ export class PacketStream extends Duplex {
     }
   }
 
+  /** The first message is on its way to whoever waits for it before it is seen whether there are more. */
   #fill(): void {
+    this.#receive(1);
+    if (this.#wantsData && !this.destroyed) process.nextTick(() => this.#receive(PACKETS_PER_TURN - 1));
+  }
+
+  #receive(most: number): void {
     receiveBuffer ??= Buffer.alloc(LARGEST_PACKET);
     try {
-      for (let count = 0; count < PACKETS_PER_TURN && this.#wantsData && !this.destroyed; count++) {
+      for (let count = 0; count < most && this.#wantsData && !this.destroyed; count++) {
         const length = receiveMessage(this.#socket, receiveBuffer);
         if (length === undefined) break;
         this.#wantsData = length !== 0 && this.push(Buffer.from(receiveBuffer.subarray(0, length)));

@@ -15,7 +15,7 @@ const listenCall = libc.bind<number>("listen", ["i32", "i32", "i32"]);
 const connectCall = libc.bind<number>("connect", ["i32", "i32", "pointer", "u32"]);
 const acceptCall = libc.bind<number>("accept4", ["i32", "i32", "pointer", "pointer", "i32"]);
 const sendCall = libc.bind<bigint>("send", ["i64", "i32", "pointer", "u64", "i32"]);
-const receiveCall = libc.bind<bigint>("recv", ["i64", "i32", "pointer", "u64", "i32"]);
+const receiveCall = libc.bind<bigint>("recv", ["i64", "i32", "pointer", "u64", "i32"], { nothingYet: true });
 
 const AF_UNIX = 1;
 const SOCK_NONBLOCK = 0o4000;

@@ -22,6 +22,18 @@ describe("the API", () => {
   });
   after(() => api?.[Symbol.asyncDispose]());
 
+  test("updates that name no version are all made, however many want the same object", async () => {
+    const name = fresh();
+    await call("POST", CONFIG_MAPS, { body: map(name) });
+    const writer = async (writing: number): Promise<void> => {
+      for (let index = 0; index < 40; index++) {
+        const done = await call("PUT", `${CONFIG_MAPS}/${name}`, { body: map(name, { by: `${writing} ${index}` }) });
+        assert.equal(done.status, 200, done.text);
+      }
+    };
+    await Promise.all(Array.from({ length: 12 }, (_, writing) => writer(writing)));
+  });
+
   test("objects are created, read, changed and deleted", async () => {
     const name = fresh();
     const made = await call("POST", CONFIG_MAPS, { body: map(name, { a: "1" }) });

@@ -1,5 +1,5 @@
 import { alreadyExists, failure, isStored, type Kind, type KubeObject } from "@boxship/api";
-import { type Clock, type Logger, sleep } from "@boxship/base";
+import { type Clock, KeyedMutex, type Logger, sleep } from "@boxship/base";
 import { Compacted, type KeyValue, prefixRange, type Store, type WatchBatch, type WatchEvent } from "@boxship/store";
 import type { Versions } from "../conversion/versions.ts";
 import { CachedObject } from "./cached-object.ts";
@@ -39,6 +39,8 @@ interface Waiter {
  * whole store keeps: a resource is loaded when it is first listed or watched.
  */
 export class ObjectStore implements AsyncDisposable {
+  /** By key of the object: who was too slow tries again when the others that were are done, so that each has its turn. */
+  readonly retries = new KeyedMutex();
   readonly #options: ObjectStoreOptions;
   readonly #caches = new Map<string, ResourceCache>();
   readonly #loading = new Map<string, Loading>();

@@ -22,8 +22,11 @@ import { sameButTimes } from "./managed-fields.ts";
 import { prepareUpdate } from "./prepare-update.ts";
 import type { WriteOptions } from "./write-options.ts";
 
-/** How often an update without a resourceVersion is tried again when somebody else was quicker. */
-const ATTEMPTS = 20;
+/**
+ * How often an update without a resourceVersion is tried again when somebody else was quicker. Of those that are tried
+ * again one is at a time, so that this is far more than it takes.
+ */
+const ATTEMPTS = 1000;
 
 export interface Modification {
   /** The new object, from the one that is there; called again when that has changed. Its argument is a copy. */
@@ -53,16 +56,33 @@ export async function modifyObject(
   modification: Modification,
 ): Promise<CachedObject> {
   const { kind, info } = request;
-  for (let attempt = 1; ; attempt++) {
-    const current = await context.objects.get(kind, info.namespace, info.name);
-    if (current === undefined) throw notFound(kind, info.name);
-    const old = current.parse();
-    const object = await modification.change(deepCopy(old));
-    const conditional = checkPreconditions(request, object, old);
-    const done = await tryModify(context, request, { current, old, object, options, modification });
-    if (done !== undefined) return done;
-    if (conditional || attempt === ATTEMPTS) throw conflict(kind, info.name);
-  }
+  const first = await attempt(context, request, options, modification);
+  if (first !== undefined) return first;
+  return context.objects.retries.run(objectKey(kind, info.namespace, info.name), async () => {
+    for (let tries = 1; tries < ATTEMPTS; tries++) {
+      const done = await attempt(context, request, options, modification);
+      if (done !== undefined) return done;
+    }
+    throw conflict(kind, info.name);
+  });
+}
+
+/** @returns undefined when somebody else was quicker, and the client has not named the version that it changes */
+async function attempt(
+  context: ServerContext,
+  request: ResourceRequest,
+  options: WriteOptions,
+  modification: Modification,
+): Promise<CachedObject | undefined> {
+  const { kind, info } = request;
+  const current = await context.objects.get(kind, info.namespace, info.name);
+  if (current === undefined) throw notFound(kind, info.name);
+  const old = current.parse();
+  const object = await modification.change(deepCopy(old));
+  const conditional = checkPreconditions(request, object, old);
+  const done = await tryModify(context, request, { current, old, object, options, modification });
+  if (done === undefined && conditional) throw conflict(kind, info.name);
+  return done;
 }
 
 /** @returns whether the client named the version that it changes */

@@ -1,9 +1,17 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { InvalidArgument, Unavailable } from "@boxship/base";
-import { etcdCertificates, etcdProgram, startEtcd, type TempDir, type TestEtcd, tempDir } from "@boxship/testkit";
+import {
+  type EtcdMember,
+  etcdCertificates,
+  etcdProgram,
+  startEtcd,
+  type TempDir,
+  type TestEtcd,
+  tempDir,
+} from "@boxship/testkit";
 import type { Store, WatchBatch } from "../contract.ts";
 import { prefixRange } from "../key-range.ts";
 import { storeSuite } from "../testing/store-suite.ts";
@@ -58,6 +66,15 @@ async function valuesUntil(batches: AsyncIterable<WatchBatch>, last: string): Pr
   return values;
 }
 
+/** Stops a process; its threads may go on for a moment after the signal. */
+async function stop(member: EtcdMember): Promise<void> {
+  const { pid } = member;
+  member.kill("SIGSTOP");
+  const isStopped = (task: string): boolean =>
+    /^\d+ \(.*\) T/.test(readFileSync(`/proc/${pid}/task/${task}/stat`, "utf8"));
+  while (!readdirSync(`/proc/${pid}/task`).every(isStopped)) await delay(2);
+}
+
 const expected = Array.from({ length: 30 }, (_, index) => String(index));
 
 describe("a cluster of three", { skip: absent("current"), timeout: 180_000 }, () => {
@@ -73,7 +90,7 @@ describe("a cluster of three", { skip: absent("current"), timeout: 180_000 }, ()
     await watch.ready;
     const seen = valuesUntil(watch, "29");
     for (let number = 0; number < 10; number++) await append(store, "/n", number);
-    for (const each of etcd.members.slice(0, 2)) each.kill("SIGSTOP");
+    for (const each of etcd.members.slice(0, 2)) await stop(each);
     await assert.rejects(store.transact({ success: [{ kind: "put", key: "/other", value: bytes("1") }] }));
     await assert.rejects(store.range({ start: "/n" }));
     for (const each of etcd.members.slice(0, 2)) each.kill("SIGCONT");

@@ -1,5 +1,5 @@
 import { deepCopy, isObject, type JsonObject, type KubeObject, textAt } from "@boxship/api";
-import { goJson } from "./print/json.ts";
+import { goJson } from "@boxship/api/go-json";
 
 /** Where `apply` keeps what it was given. */
 export const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";

@@ -1,8 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { deepCopy, isObject, type Json, type JsonObject, listAt, textAt } from "@boxship/api";
+import { toYaml } from "@boxship/api/yaml";
 import { writeFileAtomic } from "@boxship/base";
-import { toYaml } from "../print/yaml.ts";
 import type { Session } from "../session.ts";
 import { configPaths, SECTIONS, type Section, wordOf } from "./kubeconfig.ts";
 

@@ -1,5 +1,5 @@
 import { isObject, type Json, type KubeObject, textAt } from "@boxship/api";
-import { numberText } from "../print/json.ts";
+import { numberText } from "@boxship/api/go-json";
 import type { Session } from "../session.ts";
 import { writeEvents } from "./events.ts";
 import { Lines } from "./lines.ts";

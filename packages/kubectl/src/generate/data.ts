@@ -1,9 +1,9 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { JsonObject } from "@boxship/api";
+import { structJson } from "@boxship/api/go-json";
 import { Refusal } from "../failure.ts";
 import { array, bool, slice, str } from "../flags.ts";
-import { structJson } from "../print/json.ts";
 import { generator, objectOf } from "./generator.ts";
 
 const sourceFlags = {

@@ -1,11 +1,11 @@
 import type { Json, JsonObject, KubeObject } from "@boxship/api";
+import { structJson } from "@boxship/api/go-json";
 import type { FlagValues, ParsedSet } from "@boxship/base/parse-flags";
 import { withLastApplied } from "../apply-annotation.ts";
 import { type Command, defineCommand, type Invocation } from "../command.ts";
 import { PlainRefusal } from "../failure.ts";
 import { bool, str } from "../flags.ts";
 import { dryRunFlag, outputFlags } from "../global-flags.ts";
-import { structJson } from "../print/json.ts";
 import { fieldValidation, parseDryRun, resultPrinter } from "../print/result.ts";
 import { createObject } from "../request/objects.ts";
 import type { Session } from "../session.ts";

@@ -1,6 +1,6 @@
 import { getField, isObject, type Json } from "@boxship/api";
+import { goJson, numberText } from "@boxship/api/go-json";
 import { Refusal } from "../failure.ts";
-import { goJson, numberText } from "./json.ts";
 import type { Filter, Node, Step } from "./jsonpath-nodes.ts";
 import { parseTemplate } from "./jsonpath-parse.ts";
 

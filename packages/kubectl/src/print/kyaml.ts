@@ -1,6 +1,6 @@
 import { isObject, type Json } from "@boxship/api";
-import { numberText } from "./json.ts";
-import { compareKeys, isPlainText } from "./yaml-text.ts";
+import { numberText } from "@boxship/api/go-json";
+import { compareKeys, isPlainText } from "@boxship/api/yaml";
 
 /** A value as KYAML: YAML in braces, with commas after every item and quotes around every text. */
 export function toKyaml(value: Json): string {

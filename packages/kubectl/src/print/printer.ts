@@ -1,12 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { deepCopy, isObject, type Json, type JsonObject, type KubeObject, listAt, textAt } from "@boxship/api";
+import { goJson } from "@boxship/api/go-json";
+import { toYaml } from "@boxship/api/yaml";
 import { errorMessage } from "@boxship/base";
 import { parseJson, sprint, Template, valueOf } from "@boxship/template";
 import { Refusal, ToldRefusal } from "../failure.ts";
-import { goJson } from "./json.ts";
 import { JsonPathTemplate } from "./jsonpath.ts";
 import { toKyaml } from "./kyaml.ts";
-import { toYaml } from "./yaml.ts";
 
 /** Turns objects, one after the other, into text. */
 export type Printer = (object: Json) => string;

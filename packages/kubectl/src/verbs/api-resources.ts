@@ -1,11 +1,11 @@
 import type { JsonObject } from "@boxship/api";
+import { structJson } from "@boxship/api/go-json";
+import { toYaml } from "@boxship/api/yaml";
 import { defineCommand } from "../command.ts";
 import { PlainRefusal, Refusal } from "../failure.ts";
 import { bool, slice, str } from "../flags.ts";
-import { structJson } from "../print/json.ts";
 import { toKyaml } from "../print/kyaml.ts";
 import { alignRows } from "../print/table.ts";
-import { toYaml } from "../print/yaml.ts";
 import { apiVersionOfMapping, type Mapping, qualifiedResource } from "../resource/discovery.ts";
 
 const FORMATS = ["json", "kyaml", "name", "wide", "yaml"];

@@ -8,6 +8,7 @@ import {
   textAt,
   valueAt,
 } from "@boxship/api";
+import { goJson } from "@boxship/api/go-json";
 import { LAST_APPLIED, lastApplied, withLastApplied } from "../apply-annotation.ts";
 import { defineCommand, type Invocation } from "../command.ts";
 import { statusAt } from "../error-text.ts";
@@ -16,7 +17,6 @@ import { array, bool, duration, int, str } from "../flags.ts";
 import { dryRunFlag, fileFlags, outputFlags, selectorFlag } from "../global-flags.ts";
 import { patchSchema } from "../patch/schema-of.ts";
 import { threeWayPatch } from "../patch/three-way.ts";
-import { goJson } from "../print/json.ts";
 import { type DryRun, fieldValidation, parseDryRun, resultPrinter } from "../print/result.ts";
 import {
   createObject,

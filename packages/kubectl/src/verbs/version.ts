@@ -1,9 +1,9 @@
 import { isObject, type JsonObject, textAt } from "@boxship/api";
+import { structJson } from "@boxship/api/go-json";
+import { toYaml } from "@boxship/api/yaml";
 import { defineCommand } from "../command.ts";
 import { Refusal } from "../failure.ts";
 import { bool, str } from "../flags.ts";
-import { structJson } from "../print/json.ts";
-import { toYaml } from "../print/yaml.ts";
 import { KUBECTL_VERSION, KUSTOMIZE_VERSION } from "../version.ts";
 
 export const command = defineCommand({

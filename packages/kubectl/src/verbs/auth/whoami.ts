@@ -1,7 +1,7 @@
 import { isObject, type JsonObject, listAt, textAt, valueAt } from "@boxship/api";
+import { structJson } from "@boxship/api/go-json";
 import { defineCommand } from "../../command.ts";
 import { outputFlags } from "../../global-flags.ts";
-import { structJson } from "../../print/json.ts";
 import { formatPrinter, unknownFormat } from "../../print/printer.ts";
 import { alignRows } from "../../print/table.ts";
 

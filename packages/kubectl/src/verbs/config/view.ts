@@ -1,10 +1,10 @@
 import { isObject, type JsonObject, listAt, textAt } from "@boxship/api";
+import { structJson } from "@boxship/api/go-json";
 import { defineCommand } from "../../command.ts";
 import { configEntry, SECTIONS } from "../../config/kubeconfig.ts";
 import { Refusal } from "../../failure.ts";
 import { bool, str } from "../../flags.ts";
 import { outputFlags } from "../../global-flags.ts";
-import { structJson } from "../../print/json.ts";
 import { formatPrinter, unknownFormat } from "../../print/printer.ts";
 
 /** Never shown unless `--raw` asks for it, each with what stands in its place. */

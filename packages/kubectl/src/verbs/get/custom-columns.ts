@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import type { Json } from "@boxship/api";
+import { numberText } from "@boxship/api/go-json";
 import { alignTabs } from "@boxship/base";
 import { sprint, valueOf } from "@boxship/template";
 import { Refusal } from "../../failure.ts";
-import { numberText } from "../../print/json.ts";
 import { JsonPathTemplate, relaxedPath } from "../../print/jsonpath.ts";
 
 export interface CustomColumns {

@@ -1,4 +1,4 @@
-import type { Json } from "@boxship/api";
+import type { Json } from "./json.ts";
 
 /** JSON as Go writes it: fields by name, `<`, `>` and `&` escaped, at most one value a line when indented. */
 export function goJson(value: Json | undefined, indent = ""): string {

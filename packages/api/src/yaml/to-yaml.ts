@@ -1,5 +1,5 @@
-import { isObject, type Json } from "@boxship/api";
-import { numberText } from "./json.ts";
+import { numberText } from "../object/go-json.ts";
+import { isObject, type Json } from "../object/json.ts";
 import { compareKeys, isPlainText } from "./yaml-text.ts";
 
 /** Where lines are folded, in characters. */

@@ -2,7 +2,7 @@ import { deepEqual } from "node:assert/strict";
 import { test } from "node:test";
 import { kubernetesProgram, runProgram } from "@boxship/testkit";
 import fc from "fast-check";
-import { toYaml } from "./yaml.ts";
+import { toYaml } from "./to-yaml.ts";
 
 const SIGNS = [" ", "a", "\n", ":", "#", "-", "'", '"', "\t", "0", "1", ".", "e", "é", "{", "]", "|", "\r", "😀", "_"];
 const WORDS =

@@ -1,0 +1,2 @@
+export { toYaml } from "./to-yaml.ts";
+export { compareKeys, isPlainText } from "./yaml-text.ts";

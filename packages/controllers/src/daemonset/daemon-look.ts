@@ -1,4 +1,4 @@
-import { deepEqual } from "@boxship/api";
+import { deepEqual, selectorOf } from "@boxship/api";
 import { keyOf } from "@boxship/client";
 import type { ControllerContext } from "../contract.ts";
 import { cleanUpRevisions, hashOf, newestRevision, revisionsOf } from "../revisions/revisions.ts";
@@ -7,7 +7,6 @@ import { scaledValue } from "../shared/int-or-percent.ts";
 import { createPod, deletePod, isNamespaceTerminating } from "../shared/pod-control.ts";
 import { byAge, isFinished, isReady, isTerminating, nextAvailable, untilAvailable } from "../shared/pods.ts";
 import { DAEMON_SETS, NODES, PODS, refOf } from "../shared/resources.ts";
-import { selectorOf } from "../shared/selector.ts";
 import { slowStart } from "../shared/slow-start.ts";
 import { writeStatus } from "../shared/write-status.ts";
 import type { Pod } from "../types/pod.ts";

@@ -1,6 +1,6 @@
 import type { JsonObject } from "@boxship/api";
-import { listAt, textAt } from "@boxship/api";
-import { fitsNode, tolerates } from "../shared/node-fit.ts";
+import { listAt, textAt, tolerates } from "@boxship/api";
+import { fitsNode } from "../shared/node-fit.ts";
 import { podOfTemplate } from "../shared/pods.ts";
 import type { Pod, Toleration } from "../types/pod.ts";
 import type { DaemonSet, Node } from "../types/sets.ts";
@@ -48,7 +48,7 @@ export function placementOn(set: DaemonSet, node: Node): Placement {
   const spec = podOfTemplate(set.spec?.template ?? {}).spec ?? {};
   if (!fitsNode(spec, node)) return { should: false, mayStay: false };
   const tolerations = [...(spec.tolerations ?? []), ...tolerationsOf(set)];
-  const taints = (node.spec?.taints ?? []).filter((taint) => !tolerates(taint, tolerations));
+  const taints = (node.spec?.taints ?? []).filter((taint) => !tolerations.some((one) => tolerates(one, taint)));
   const mayStay = !taints.some(({ effect }) => effect === "NoExecute");
   return { should: mayStay && !taints.some(({ effect }) => effect === "NoSchedule"), mayStay };
 }

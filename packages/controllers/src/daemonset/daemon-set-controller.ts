@@ -1,9 +1,8 @@
-import { deepEqual } from "@boxship/api";
+import { deepEqual, selectorOf } from "@boxship/api";
 import { keyOf } from "@boxship/client";
 import type { ControllerContext, ControllerDefinition, Reconcile } from "../contract.ts";
 import { enqueueOwners } from "../shared/enqueue-owners.ts";
 import { CONTROLLER_REVISIONS, DAEMON_SETS, NODES, PODS } from "../shared/resources.ts";
-import { selectorOf } from "../shared/selector.ts";
 import type { Pod } from "../types/pod.ts";
 import type { DaemonSet, Node } from "../types/sets.ts";
 import { DaemonLook } from "./daemon-look.ts";

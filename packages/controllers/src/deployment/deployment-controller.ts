@@ -1,4 +1,4 @@
-import { deepCopy } from "@boxship/api";
+import { deepCopy, selectorOf } from "@boxship/api";
 import { keyOf } from "@boxship/client";
 import type { ControllerContext, ControllerDefinition, Reconcile } from "../contract.ts";
 import { candidatesFor, claimObjects } from "../shared/claim.ts";
@@ -6,7 +6,6 @@ import { enqueueOwners } from "../shared/enqueue-owners.ts";
 import { controllerOf } from "../shared/owners.ts";
 import { isTerminating } from "../shared/pods.ts";
 import { DEPLOYMENTS, PODS, REPLICA_SETS, refOf } from "../shared/resources.ts";
-import { selectorOf } from "../shared/selector.ts";
 import { writeStatus } from "../shared/write-status.ts";
 import type { Pod } from "../types/pod.ts";
 import type { Deployment, ReplicaSet } from "../types/workloads.ts";

@@ -1,4 +1,4 @@
-import { deepEqual, matchesLabels, timestamp } from "@boxship/api";
+import { deepEqual, matchesLabels, selectorOf, timestamp } from "@boxship/api";
 import { errorMessage } from "@boxship/base";
 import { keyOf } from "@boxship/client";
 import type { ControllerContext, ControllerDefinition, Reconcile } from "../contract.ts";
@@ -12,7 +12,6 @@ import {
   refOf,
   STATEFUL_SETS,
 } from "../shared/resources.ts";
-import { selectorOf } from "../shared/selector.ts";
 import { writeStatus } from "../shared/write-status.ts";
 import type { DisruptionBudget, DisruptionStatus } from "../types/disruption.ts";
 import type { Condition, Pod } from "../types/pod.ts";

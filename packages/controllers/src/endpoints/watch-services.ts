@@ -1,8 +1,7 @@
-import { deepEqual, matchesLabels } from "@boxship/api";
+import { deepEqual, matchesLabels, selectorOfMap } from "@boxship/api";
 import { keyOf } from "@boxship/client";
 import type { ControllerContext } from "../contract.ts";
 import { PODS, SERVICES } from "../shared/resources.ts";
-import { selectorOfMap } from "../shared/selector.ts";
 import type { Pod } from "../types/pod.ts";
 import type { Service } from "../types/services.ts";
 import { isSelecting } from "./endpoints-of.ts";

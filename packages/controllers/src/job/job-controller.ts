@@ -1,9 +1,9 @@
+import { selectorOf } from "@boxship/api";
 import { keyOf } from "@boxship/client";
 import type { ControllerContext, ControllerDefinition, Reconcile } from "../contract.ts";
 import { enqueueOwners } from "../shared/enqueue-owners.ts";
 import { controllerOf } from "../shared/owners.ts";
 import { JOBS, PODS } from "../shared/resources.ts";
-import { selectorOf } from "../shared/selector.ts";
 import type { Job } from "../types/jobs.ts";
 import type { Pod } from "../types/pod.ts";
 import { JobBackoff } from "./backoff.ts";

@@ -1,4 +1,4 @@
-import { deepCopy, deepEqual, timestamp } from "@boxship/api";
+import { deepCopy, deepEqual, selectorOf, timestamp } from "@boxship/api";
 import { NotFound } from "@boxship/base";
 import { keyOf } from "@boxship/client";
 import type { ControllerContext } from "../contract.ts";
@@ -7,7 +7,6 @@ import { candidatesFor, claimObjects } from "../shared/claim.ts";
 import { createPod, deletePod, isNamespaceTerminating } from "../shared/pod-control.ts";
 import { conditionOf, isTerminating } from "../shared/pods.ts";
 import { JOBS, PODS, refOf } from "../shared/resources.ts";
-import { selectorOf } from "../shared/selector.ts";
 import { slowStart } from "../shared/slow-start.ts";
 import { writeStatus } from "../shared/write-status.ts";
 import type { Job, JobStatus } from "../types/jobs.ts";

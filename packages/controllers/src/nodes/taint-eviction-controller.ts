@@ -1,8 +1,7 @@
-import { timestamp } from "@boxship/api";
+import { timestamp, tolerates } from "@boxship/api";
 import { NotFound } from "@boxship/base";
 import { keyOf } from "@boxship/client";
 import type { ControllerContext, ControllerDefinition, Reconcile } from "../contract.ts";
-import { tolerates } from "../shared/node-fit.ts";
 import { isFinished, isTerminating } from "../shared/pods.ts";
 import { NODES, PODS, refOf } from "../shared/resources.ts";
 import { writeStatus } from "../shared/write-status.ts";
@@ -59,7 +58,7 @@ function patience({ spec }: Pod, taints: readonly Taint[], now: number): number 
   const tolerations = spec?.tolerations ?? [];
   let least: number | undefined;
   for (const taint of taints) {
-    const fitting = tolerations.filter((one) => tolerates(taint, [one]));
+    const fitting = tolerations.filter((one) => tolerates(one, taint));
     if (fitting.length === 0) return 0;
     const seconds = fitting.flatMap(({ tolerationSeconds }) => tolerationSeconds ?? []);
     if (seconds.length === 0) continue;

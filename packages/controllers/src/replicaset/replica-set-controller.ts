@@ -1,4 +1,4 @@
-import { deepEqual, type LabelSelector, matchesLabels } from "@boxship/api";
+import { deepEqual, type LabelSelector, matchesLabels, selectorOf, selectorOfMap } from "@boxship/api";
 import { errorMessage } from "@boxship/base";
 import { keyOf, type Resource } from "@boxship/client";
 import type { ControllerContext, ControllerDefinition, Reconcile } from "../contract.ts";
@@ -16,7 +16,6 @@ import {
   untilAvailable,
 } from "../shared/pods.ts";
 import { PODS, REPLICA_SETS, REPLICATION_CONTROLLERS, refOf } from "../shared/resources.ts";
-import { selectorOf, selectorOfMap } from "../shared/selector.ts";
 import { slowStart } from "../shared/slow-start.ts";
 import { writeStatus } from "../shared/write-status.ts";
 import type { Pod } from "../types/pod.ts";

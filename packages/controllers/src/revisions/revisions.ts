@@ -1,14 +1,14 @@
-import { deepEqual, type JsonObject, type KubeObject } from "@boxship/api";
+import type { LabelSelectorObject } from "@boxship/api";
+import { deepEqual, type JsonObject, type KubeObject, selectorOf } from "@boxship/api";
 import { AlreadyExists, NotFound } from "@boxship/base";
 import type { Resource } from "@boxship/client";
 import type { ControllerContext } from "../contract.ts";
 import { candidatesFor, claimObjects } from "../shared/claim.ts";
 import { controllerReference, isControlledBy } from "../shared/owners.ts";
 import { CONTROLLER_REVISIONS, refOf } from "../shared/resources.ts";
-import { selectorOf } from "../shared/selector.ts";
 import { templateHash } from "../shared/template-hash.ts";
 import type { PodTemplate } from "../types/pod.ts";
-import type { ControllerRevision, LabelSelectorObject } from "../types/workloads.ts";
+import type { ControllerRevision } from "../types/workloads.ts";
 
 const HASH = "controller.kubernetes.io/hash";
 

@@ -1,9 +1,8 @@
-import { deepEqual, type JsonObject, type KubeObject, matchesLabels } from "@boxship/api";
+import type { LabelSelectorObject } from "@boxship/api";
+import { deepEqual, type JsonObject, type KubeObject, matchesLabels, selectorOf } from "@boxship/api";
 import type { Resource } from "@boxship/client";
 import type { ControllerDefinition, Reconcile } from "../contract.ts";
 import { refOf } from "../shared/resources.ts";
-import { selectorOf } from "../shared/selector.ts";
-import type { LabelSelectorObject } from "../types/workloads.ts";
 
 const CLUSTER_ROLES: Resource = { group: "rbac.authorization.k8s.io", version: "v1", resource: "clusterroles" };
 

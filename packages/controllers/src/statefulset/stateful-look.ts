@@ -1,4 +1,4 @@
-import { deepEqual } from "@boxship/api";
+import { deepEqual, selectorOf } from "@boxship/api";
 import { errorMessage, NotFound } from "@boxship/base";
 import { keyOf } from "@boxship/client";
 import type { ControllerContext } from "../contract.ts";
@@ -8,7 +8,6 @@ import { scaledValue } from "../shared/int-or-percent.ts";
 import { isNamespaceTerminating } from "../shared/pod-control.ts";
 import { isFinished, isReady, isTerminating, nextAvailable, untilAvailable } from "../shared/pods.ts";
 import { PODS, refOf, STATEFUL_SETS } from "../shared/resources.ts";
-import { selectorOf } from "../shared/selector.ts";
 import { writeStatus } from "../shared/write-status.ts";
 import type { Pod } from "../types/pod.ts";
 import type { StatefulSet, StatefulSetStatus } from "../types/sets.ts";

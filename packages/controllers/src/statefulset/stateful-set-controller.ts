@@ -1,7 +1,7 @@
+import { selectorOf } from "@boxship/api";
 import type { ControllerContext, ControllerDefinition, Reconcile } from "../contract.ts";
 import { enqueueOwners } from "../shared/enqueue-owners.ts";
 import { CONTROLLER_REVISIONS, PERSISTENT_VOLUME_CLAIMS, PODS, STATEFUL_SETS } from "../shared/resources.ts";
-import { selectorOf } from "../shared/selector.ts";
 import type { Pod } from "../types/pod.ts";
 import type { StatefulSet } from "../types/sets.ts";
 import { StatefulLook } from "./stateful-look.ts";

@@ -1,6 +1,6 @@
-import type { KubeObject } from "@boxship/api";
+import type { KubeObject, LabelSelectorObject } from "@boxship/api";
 import type { Condition } from "./pod.ts";
-import type { IntOrPercent, LabelSelectorObject } from "./workloads.ts";
+import type { IntOrPercent } from "./workloads.ts";
 
 export interface DisruptionBudget extends KubeObject {
   spec?: {

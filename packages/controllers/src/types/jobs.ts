@@ -1,6 +1,5 @@
-import type { JsonObject, KubeObject, ObjectMeta } from "@boxship/api";
+import type { JsonObject, KubeObject, LabelSelectorObject, ObjectMeta } from "@boxship/api";
 import type { Condition, PodTemplate } from "./pod.ts";
-import type { LabelSelectorObject } from "./workloads.ts";
 
 export type FailureRule = {
   action: "Count" | "FailIndex" | "FailJob" | "Ignore";

@@ -1,6 +1,6 @@
-import type { JsonObject, KubeObject, ObjectMeta } from "@boxship/api";
+import type { JsonObject, KubeObject, LabelSelectorObject, ObjectMeta } from "@boxship/api";
 import type { Condition, PodTemplate } from "./pod.ts";
-import type { IntOrPercent, LabelSelectorObject } from "./workloads.ts";
+import type { IntOrPercent } from "./workloads.ts";
 
 export type ClaimTemplate = JsonObject & { metadata?: ObjectMeta; spec?: JsonObject };
 

@@ -1,5 +1,4 @@
-import type { JsonObject, KubeObject } from "@boxship/api";
-import type { LabelSelectorObject } from "./workloads.ts";
+import type { JsonObject, KubeObject, LabelSelectorObject } from "@boxship/api";
 
 export interface Claim extends KubeObject {
   spec?: JsonObject & {

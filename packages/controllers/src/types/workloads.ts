@@ -1,11 +1,5 @@
-import type { JsonObject, KubeObject } from "@boxship/api";
+import type { JsonObject, KubeObject, LabelSelectorObject } from "@boxship/api";
 import type { Condition, PodTemplate } from "./pod.ts";
-
-/** `meta/v1.LabelSelector`. */
-export type LabelSelectorObject = {
-  matchLabels?: { [label: string]: string };
-  matchExpressions?: { key: string; operator: string; values?: string[] }[];
-};
 
 /** A number, or a part of another one, e.g. `25%`. */
 export type IntOrPercent = number | string;

@@ -1,18 +1,17 @@
-import { deepCopy, deepEqual, timestamp } from "@boxship/api";
+import { deepCopy, deepEqual, isVolumeFor, NO_PROVISIONER, timestamp } from "@boxship/api";
 import { keyOf } from "@boxship/client";
 import type { ControllerContext, ControllerDefinition, Reconcile } from "../contract.ts";
 import { isTerminating } from "../shared/pods.ts";
 import { PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, refOf, STORAGE_CLASSES } from "../shared/resources.ts";
 import { writeStatus } from "../shared/write-status.ts";
 import type { Claim, StorageClass, Volume } from "../types/volumes.ts";
-import { isFor, matchVolume } from "./match-volume.ts";
+import { matchVolume } from "./match-volume.ts";
 
 const COMPLETED = "pv.kubernetes.io/bind-completed";
 const BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller";
 const SELECTED_NODE = "volume.kubernetes.io/selected-node";
 const PROVISIONER = "volume.kubernetes.io/storage-provisioner";
 const OLD_PROVISIONER = "volume.beta.kubernetes.io/storage-provisioner";
-const NO_PROVISIONER = "kubernetes.io/no-provisioner";
 /** Keys of volumes; those of claims have a namespace. */
 const VOLUME = "volume:";
 
@@ -71,7 +70,7 @@ class VolumeBinder {
     const wanted = claim.spec?.volumeName ?? "";
     if (wanted !== "") {
       const volume = this.#find(wanted);
-      const free = volume !== undefined && (volume.spec?.claimRef === undefined || isFor(volume, claim));
+      const free = volume !== undefined && (volume.spec?.claimRef === undefined || isVolumeFor(volume, claim));
       if (free) await this.#bind(volume, claim);
       else await this.#phase(claim, { phase: "Pending" });
       return;
@@ -79,7 +78,7 @@ class VolumeBinder {
     const volumes = this.#context.informers.of<Volume>(PERSISTENT_VOLUMES);
     const storageClass = this.#classOf(claim);
     const waits = storageClass?.volumeBindingMode === "WaitForFirstConsumer";
-    const prebound = [...volumes.all()].find((volume) => isFor(volume, claim));
+    const prebound = [...volumes.all()].find((volume) => isVolumeFor(volume, claim));
     const match = waits && prebound === undefined ? undefined : matchVolume(claim, volumes.all());
     if (match !== undefined) await this.#bind(match, claim);
     else await this.#wait(claim, storageClass, waits && claim.metadata.annotations?.[SELECTED_NODE] === undefined);

@@ -1,6 +1,5 @@
-import type { KubeObject } from "@boxship/api";
+import type { KubeObject, Labels } from "@boxship/api";
 import type { PodInfo } from "../pod/pod-info.ts";
-import type { Labels } from "../pod/selectors.ts";
 import { VolumeState } from "../volumes/volume-state.ts";
 import { NodeInfo } from "./node-info.ts";
 import { addTo, type Countable, type DomainCounts, type PodCount, PodCounts, type Wish } from "./pod-counts.ts";

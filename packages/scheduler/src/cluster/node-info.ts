@@ -1,7 +1,6 @@
-import { type KubeObject, parseQuantity, quantityNumber } from "@boxship/api";
+import { type KubeObject, type Labels, parseQuantity, quantityNumber, type Selectable } from "@boxship/api";
 import type { HostPort, PodInfo } from "../pod/pod-info.ts";
 import { addResources, noResources, type Resources, resourcesOf } from "../pod/resources.ts";
-import type { Labels, Selectable } from "../pod/selectors.ts";
 import { type NodeSpec, nodeSpecOf, nodeStatusOf } from "../pod/types.ts";
 
 const ANY_ADDRESS = "0.0.0.0";

@@ -1,5 +1,5 @@
+import type { Labels } from "@boxship/api";
 import type { AffinityTerm, PodInfo } from "../pod/pod-info.ts";
-import type { Labels } from "../pod/selectors.ts";
 import type { NodeInfo } from "./node-info.ts";
 import { type AboutPods, TermTable } from "./term-table.ts";
 

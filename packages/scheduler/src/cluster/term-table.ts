@@ -1,5 +1,5 @@
+import type { Labels } from "@boxship/api";
 import { type AffinityTerm, type PodInfo, termMatches } from "../pod/pod-info.ts";
-import type { Labels } from "../pod/selectors.ts";
 
 /** Something that is about the pods that all of its terms select. */
 export interface AboutPods {

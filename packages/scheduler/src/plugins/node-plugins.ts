@@ -1,6 +1,5 @@
+import { findUntolerated, type Taint, tolerates } from "@boxship/api";
 import { isNodeChange, type Plugin, reject, rejectFinally } from "../plugin.ts";
-import { findUntolerated, tolerates } from "../pod/selectors.ts";
-import type { Taint } from "../pod/types.ts";
 import { normalizeToMost } from "./normalize.ts";
 
 /** Concerns that compare one pod with one node and nothing else. */

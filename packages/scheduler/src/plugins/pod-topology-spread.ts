@@ -1,9 +1,9 @@
+import { findUntolerated } from "@boxship/api";
 import type { ClusterState } from "../cluster/cluster-state.ts";
 import type { NodeInfo } from "../cluster/node-info.ts";
 import type { DomainCounts, PodCount } from "../cluster/pod-counts.ts";
 import { isNodeChange, type NodeFilter, type Plugin, reject, rejectFinally } from "../plugin.ts";
 import type { PodInfo, SpreadConstraint } from "../pod/pod-info.ts";
-import { findUntolerated } from "../pod/selectors.ts";
 
 const SKEWED = reject("node(s) didn't match pod topology spread constraints");
 const NO_LABEL = rejectFinally("node(s) didn't match pod topology spread constraints (missing required label)");

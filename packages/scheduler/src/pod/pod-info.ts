@@ -1,14 +1,14 @@
-import { type KubeObject, valueAt } from "@boxship/api";
-import { keyOf } from "@boxship/client";
-import { type Requests, requestsOf } from "./resources.ts";
 import {
-  type CompiledSelector,
-  compileNodeSelector,
   compileNodeTerm,
-  compileSelector,
+  compileNodeWishes,
+  type KubeObject,
   type Labels,
   type NodeMatch,
-} from "./selectors.ts";
+  valueAt,
+} from "@boxship/api";
+import { keyOf } from "@boxship/client";
+import { type Requests, requestsOf } from "./resources.ts";
+import { type CompiledSelector, compileSelector } from "./selectors.ts";
 import {
   type PodAffinity,
   type PodAffinityTerm,
@@ -81,7 +81,7 @@ function readPod(pod: KubeObject): PodInfo {
   const spec = podSpecOf(pod);
   const { labels = {}, namespace = "", uid = "", deletionTimestamp } = pod.metadata;
   const { nodeAffinity, podAffinity, podAntiAffinity } = spec.affinity ?? {};
-  const requiredNode = nodeMatchOf(spec);
+  const requiredNode = compileNodeWishes(spec);
   const term = (one: PodAffinityTerm): AffinityTerm => affinityTerm(one, namespace, labels);
   const weighted = (affinity: PodAffinity | undefined): WeightedTerm[] =>
     (affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(({ weight, podAffinityTerm }) => ({
@@ -112,17 +112,6 @@ function readPod(pod: KubeObject): PodInfo {
       selector: compileSelector(labelSelector, { equal: pick(labels, matchLabelKeys) }),
     })),
   };
-}
-
-/** Node selector and required node affinity, both. */
-function nodeMatchOf({ nodeSelector = {}, affinity }: PodSpec): NodeMatch | undefined {
-  const required = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  const affine = required === undefined ? undefined : compileNodeSelector(required);
-  const wanted = Object.entries(nodeSelector);
-  if (wanted.length === 0) return affine;
-  return (node) =>
-    wanted.every(([key, value]) => Object.hasOwn(node.labels, key) && node.labels[key] === value) &&
-    (affine?.(node) ?? true);
 }
 
 function affinityTerm(term: PodAffinityTerm, namespace: string, labels: Labels): AffinityTerm {

@@ -1,38 +1,11 @@
-import type { KubeObject } from "@boxship/api";
+import type { KubeObject, LabelSelectorObject, NodeSelector, NodeSelectorTerm, Taint, Toleration } from "@boxship/api";
 
 /** What the scheduler reads of objects: parts of Kubernetes' v1 types, as the API server has checked them. */
 
-export interface LabelSelectorRequirement {
-  readonly key: string;
-  readonly operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
-  readonly values?: readonly string[];
-}
-
-/** `meta/v1.LabelSelector`. An empty one selects everything; none at all selects nothing. */
-export interface LabelSelector {
-  readonly matchLabels?: Readonly<Record<string, string>>;
-  readonly matchExpressions?: readonly LabelSelectorRequirement[];
-}
-
-export interface NodeSelectorRequirement {
-  readonly key: string;
-  readonly operator: "In" | "NotIn" | "Exists" | "DoesNotExist" | "Gt" | "Lt";
-  readonly values?: readonly string[];
-}
-
-export interface NodeSelectorTerm {
-  readonly matchExpressions?: readonly NodeSelectorRequirement[];
-  readonly matchFields?: readonly NodeSelectorRequirement[];
-}
-
-export interface NodeSelector {
-  readonly nodeSelectorTerms: readonly NodeSelectorTerm[];
-}
-
 export interface PodAffinityTerm {
-  readonly labelSelector?: LabelSelector;
+  readonly labelSelector?: LabelSelectorObject;
   readonly namespaces?: readonly string[];
-  readonly namespaceSelector?: LabelSelector;
+  readonly namespaceSelector?: LabelSelectorObject;
   readonly topologyKey: string;
   readonly matchLabelKeys?: readonly string[];
   readonly mismatchLabelKeys?: readonly string[];
@@ -50,24 +23,11 @@ export interface TopologySpreadConstraint {
   readonly maxSkew: number;
   readonly topologyKey: string;
   readonly whenUnsatisfiable: "DoNotSchedule" | "ScheduleAnyway";
-  readonly labelSelector?: LabelSelector;
+  readonly labelSelector?: LabelSelectorObject;
   readonly minDomains?: number;
   readonly nodeAffinityPolicy?: "Honor" | "Ignore";
   readonly nodeTaintsPolicy?: "Honor" | "Ignore";
   readonly matchLabelKeys?: readonly string[];
-}
-
-export interface Toleration {
-  readonly key?: string;
-  readonly operator?: "Exists" | "Equal" | "Lt" | "Gt";
-  readonly value?: string;
-  readonly effect?: string;
-}
-
-export interface Taint {
-  readonly key: string;
-  readonly value?: string;
-  readonly effect: "NoSchedule" | "PreferNoSchedule" | "NoExecute";
 }
 
 export type Quantities = Readonly<Record<string, string | number>>;

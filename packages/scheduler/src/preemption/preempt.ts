@@ -1,4 +1,4 @@
-import { type KubeObject, textAt, valueAt } from "@boxship/api";
+import { type KubeObject, type LabelSelectorObject, textAt, valueAt } from "@boxship/api";
 import type { ClusterState } from "../cluster/cluster-state.ts";
 import type { NodeInfo } from "../cluster/node-info.ts";
 import { countReasons } from "../cycle/describe-misfit.ts";
@@ -6,7 +6,6 @@ import { fits, type Misfit, type Promises, prepareFilters } from "../cycle/find-
 import { type Rejection, reject, rejectFinally } from "../plugin.ts";
 import type { PodInfo } from "../pod/pod-info.ts";
 import { type CompiledSelector, compileSelector } from "../pod/selectors.ts";
-import type { LabelSelector } from "../pod/types.ts";
 import type { Profile } from "../profile.ts";
 
 /** A disruption budget as far as preemption minds it. */
@@ -20,7 +19,7 @@ export interface Budget {
 }
 
 export function budgetOf(object: KubeObject): Budget {
-  const selector = valueAt(object, "spec", "selector") as LabelSelector | undefined;
+  const selector = valueAt(object, "spec", "selector") as LabelSelectorObject | undefined;
   return {
     namespace: object.metadata.namespace ?? "",
     selector: compileSelector(selector),

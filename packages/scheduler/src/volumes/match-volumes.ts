@@ -1,11 +1,17 @@
-import { type KubeObject, listAt, parseQuantity, quantityNumber, textAt, valueAt } from "@boxship/api";
+import {
+  compileNodeSelector,
+  type KubeObject,
+  listAt,
+  NO_PROVISIONER,
+  type NodeMatch,
+  type NodeSelector,
+  textAt,
+  valueAt,
+  volumeCapacity,
+  volumesFitting,
+} from "@boxship/api";
 import type { NodeInfo } from "../cluster/node-info.ts";
-import { compileNodeSelector, compileSelector, type NodeMatch } from "../pod/selectors.ts";
-import type { LabelSelector, NodeSelector } from "../pod/types.ts";
 import type { ClaimPlan, VolumeState } from "./volume-state.ts";
-
-/** Of classes whose volumes are made by hand. */
-const NO_PROVISIONER = "kubernetes.io/no-provisioner";
 
 const matchers = new WeakMap<KubeObject, NodeMatch>();
 
@@ -19,32 +25,15 @@ export function isReachable(volume: KubeObject, node: NodeInfo): boolean {
   return match(node);
 }
 
-const bytes = (object: KubeObject, ...path: readonly string[]): number => {
-  const quantity = parseQuantity(textAt(object, ...path));
-  return quantity === undefined ? 0 : quantityNumber(quantity);
-};
-
-const size = (volume: KubeObject): number => bytes(volume, "spec", "capacity", "storage");
-
 /** Volumes that a claim may have, wherever they are; the smallest first. */
 export function volumesFor(claim: KubeObject, state: VolumeState): readonly KubeObject[] {
-  const wanted = bytes(claim, "spec", "resources", "requests", "storage");
-  const modes = listAt(claim, "spec", "accessModes");
-  const selector = valueAt(claim, "spec", "selector") as LabelSelector | undefined;
-  const selected = selector === undefined ? undefined : compileSelector(selector);
-  const className = textAt(claim, "spec", "storageClassName");
-  const mode = textAt(claim, "spec", "volumeMode") || "Filesystem";
-  const fits = (volume: KubeObject): boolean =>
-    textAt(volume, "spec", "storageClassName") === className &&
-    (textAt(volume, "spec", "volumeMode") || "Filesystem") === mode &&
-    volume.metadata.deletionTimestamp === undefined &&
-    size(volume) >= wanted &&
-    modes.every((one) => listAt(volume, "spec", "accessModes").includes(one)) &&
-    (selected?.matches(volume.metadata.labels ?? {}) ?? true);
   const isNamed = (volume: KubeObject): boolean => valueAt(volume, "spec", "claimRef") !== undefined;
   return [...state.freeFor(claim)]
-    .filter(fits)
-    .sort((left, right) => Number(isNamed(right)) - Number(isNamed(left)) || size(left) - size(right));
+    .filter(volumesFitting(claim))
+    .sort(
+      (left, right) =>
+        Number(isNamed(right)) - Number(isNamed(left)) || Number(volumeCapacity(left) - volumeCapacity(right)),
+    );
 }
 
 /** Whether a volume can be made for a node, by the class's provisioner. */

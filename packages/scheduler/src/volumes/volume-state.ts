@@ -1,4 +1,4 @@
-import { type KubeObject, listAt, textAt, valueAt } from "@boxship/api";
+import { isVolumeFor, type KubeObject, listAt, textAt, valueAt } from "@boxship/api";
 import { keyOf } from "@boxship/client";
 import type { PodInfo } from "../pod/pod-info.ts";
 
@@ -59,19 +59,11 @@ export class VolumeState {
 
   /** Volumes that nobody has, and those that name this claim. */
   *freeFor(claim: KubeObject): Generator<KubeObject> {
-    const { namespace = "", name = "", uid = "" } = claim.metadata;
     for (const volume of this.#volumes.values()) {
       const promisedTo = this.#promised.get(volume.metadata.name ?? "");
       if (promisedTo !== undefined && promisedTo !== keyOf(claim)) continue;
-      const reference = valueAt(volume, "spec", "claimRef");
-      if (reference === undefined || reference === null) yield volume;
-      else if (
-        textAt(reference, "name") === name &&
-        textAt(reference, "namespace") === namespace &&
-        [uid, ""].includes(textAt(reference, "uid"))
-      ) {
-        yield volume;
-      }
+      const isFree = (valueAt(volume, "spec", "claimRef") ?? null) === null;
+      if (isFree || isVolumeFor(volume, claim)) yield volume;
     }
   }
 

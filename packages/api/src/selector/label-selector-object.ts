@@ -1,5 +1,10 @@
-import type { LabelSelector, Requirement } from "@boxship/api";
-import type { LabelSelectorObject } from "../types/workloads.ts";
+import type { LabelSelector, Labels, Requirement } from "./label-selector.ts";
+
+/** `meta/v1.LabelSelector`, as objects have it. An empty one selects everything; none at all selects nothing. */
+export type LabelSelectorObject = {
+  matchLabels?: { [label: string]: string };
+  matchExpressions?: { key: string; operator: string; values?: string[] }[];
+};
 
 const OPERATORS: Readonly<Record<string, Requirement["operator"]>> = {
   In: "in",
@@ -24,6 +29,6 @@ export function selectorOf(selector: LabelSelectorObject | undefined): LabelSele
 }
 
 /** Labels that must all be there, as replication controllers and services have them. */
-export function selectorOfMap(labels: Readonly<Record<string, string>>): LabelSelector {
+export function selectorOfMap(labels: Labels): LabelSelector {
   return Object.entries(labels).map(([key, value]) => ({ key, operator: "in", values: new Set([value]) }));
 }

@@ -11,6 +11,7 @@ export { EventRecorder, type EventRecorderOptions, type EventType } from "./even
 export { Connection, type HttpReply, type HttpRequest } from "./http/connection.ts";
 export { type HttpClientOptions, openHttpClient } from "./http/http-client.ts";
 export type { ConnectionOptions } from "./http/options.ts";
+export { collectionPath, objectPath } from "./http/paths.ts";
 export { readJson, readLines } from "./http/read-reply.ts";
 export { Informer, type InformerHandler, type InformerOptions } from "./informer/informer.ts";
 export { type Indexer, keyOf } from "./informer/object-index.ts";

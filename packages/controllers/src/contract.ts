@@ -18,7 +18,7 @@ import type { SharedInformers } from "./frame/shared-informers.ts";
 export type Reconcile = (key: string) => Promise<void>;
 
 /** Calls that a controller makes. Writes resolve when the cache of their collection, if there is one, has them. */
-export type ControllerClient = Pick<ApiClient, "create" | "delete" | "get" | "list" | "patch" | "update">;
+export type ControllerClient = Pick<ApiClient, "create" | "delete" | "get" | "getRaw" | "list" | "patch" | "update">;
 
 /** Where a controller tells what it did and what is wrong. */
 export interface EventSink {

@@ -1,3 +1,4 @@
+import { autoscalerController } from "./autoscale/autoscaler-controller.ts";
 import type { ControllerDefinition } from "./contract.ts";
 import { cronJobController } from "./cronjob/cron-job-controller.ts";
 import { daemonSetController } from "./daemonset/daemon-set-controller.ts";
@@ -36,6 +37,7 @@ export const DEFINITIONS: readonly ControllerDefinition[] = [
   endpointsController,
   endpointSliceController,
   disruptionController,
+  autoscalerController,
   podGarbageCollector,
   nodeLifecycleController,
   taintEvictionController,

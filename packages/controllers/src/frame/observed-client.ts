@@ -43,6 +43,10 @@ export class ObservedClient implements ControllerClient {
     return this.#client.list(collection, options);
   }
 
+  getRaw(path: string, options?: CallOptions): Promise<Json> {
+    return this.#client.getRaw(path, options);
+  }
+
   async create<T extends KubeObject>(collection: Collection, object: T, options?: WriteOptions): Promise<T> {
     count();
     const created = await this.#client.create(collection, object, options);

@@ -1,13 +1,8 @@
-import { builtinKinds, customKindsOf, type Kind, KindRegistry, type KubeObject, parseApiVersion } from "@boxship/api";
+import { builtinKinds, type Kind } from "@boxship/api";
 import type { Resource } from "@boxship/client";
 import type { SharedInformers } from "../frame/shared-informers.ts";
-import { conditionOf } from "../shared/pods.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS } from "../shared/resources.ts";
-import type { Condition } from "../types/pod.ts";
-
-interface Definition extends KubeObject {
-  status?: { conditions?: Condition[] };
-}
+import { type Definition, kindsOf, ServedKinds } from "../shared/served-kinds.ts";
 
 export const resourceOf = ({ group, version, resource }: Kind): Resource => ({ group, version, resource });
 
@@ -17,7 +12,7 @@ const isCollected = ({ verbs, resource, group }: Kind): boolean =>
 
 /** Every kind that objects may be of which are collected: the built-in ones, and custom ones as they come and go. */
 export class CollectedKinds {
-  readonly #registry = new KindRegistry(builtinKinds());
+  readonly #served: ServedKinds;
   readonly #informers: SharedInformers;
   readonly #follow: (kind: Kind) => void;
   readonly #forget: (kind: Kind) => void;
@@ -29,6 +24,7 @@ export class CollectedKinds {
     this.#informers = informers;
     this.#follow = follow;
     this.#forget = forget;
+    this.#served = new ServedKinds(informers);
     // Of a resource that is served in several versions, one tells of all its objects.
     const kinds = new Map(builtinKinds().map((kind) => [`${kind.group}/${kind.resource}`, kind]));
     for (const kind of kinds.values()) if (isCollected(kind)) follow(kind);
@@ -41,17 +37,14 @@ export class CollectedKinds {
 
   /** The kind that a reference names; undefined for one that is not served. */
   find(apiVersion: string, kind: string): Kind | undefined {
-    const { group = "", version = "" } = parseApiVersion(apiVersion) ?? {};
-    return this.#registry.findKind(group, version, kind);
+    return this.#served.find(apiVersion, kind);
   }
 
   #defined(definition: Definition): void {
-    if (conditionOf(definition.status, "Established")?.status !== "True") return;
     const { name = "" } = definition.metadata;
-    const kinds = customKindsOf(definition, "served");
+    const kinds = kindsOf(definition);
     const [first] = kinds;
     if (first === undefined) return;
-    this.#registry.put(...kinds);
     const followed = this.#custom.get(name);
     if (followed !== undefined && kinds.some(({ version }) => version === followed.version)) return;
     if (followed !== undefined) this.#drop(followed);
@@ -64,9 +57,7 @@ export class CollectedKinds {
     const { name = "" } = definition.metadata;
     const followed = this.#custom.get(name);
     this.#custom.delete(name);
-    if (followed === undefined) return;
-    this.#registry.remove(({ group, resource }) => group === followed.group && resource === followed.resource);
-    this.#drop(followed);
+    if (followed !== undefined) this.#drop(followed);
   }
 
   #drop(kind: Kind): void {

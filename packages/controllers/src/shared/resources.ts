@@ -1,7 +1,11 @@
 import type { KubeObject } from "@boxship/api";
 import type { ObjectRef, Resource } from "@boxship/client";
 
-const resource = (group: string, version: string, name: string): Resource => ({ group, version, resource: name });
+export const resource = (group: string, version: string, name: string): Resource => ({
+  group,
+  version,
+  resource: name,
+});
 
 export const CONFIG_MAPS = resource("", "v1", "configmaps");
 export const CONTROLLER_REVISIONS = resource("apps", "v1", "controllerrevisions");
@@ -14,6 +18,7 @@ export const ENDPOINTS = resource("", "v1", "endpoints");
 export const ENDPOINT_SLICES = resource("discovery.k8s.io", "v1", "endpointslices");
 export const JOBS = resource("batch", "v1", "jobs");
 export const LEASES = resource("coordination.k8s.io", "v1", "leases");
+export const AUTOSCALERS = resource("autoscaling", "v2", "horizontalpodautoscalers");
 export const NODES = resource("", "v1", "nodes");
 export const PERSISTENT_VOLUME_CLAIMS = resource("", "v1", "persistentvolumeclaims");
 export const PERSISTENT_VOLUMES = resource("", "v1", "persistentvolumes");

@@ -1,4 +1,13 @@
-import { deepEqual, isObject, type Json, type JsonObject, type KubeObject, listAt, textAt } from "@boxship/api";
+import {
+  deepEqual,
+  isObject,
+  type Json,
+  type JsonObject,
+  type KubeObject,
+  listAt,
+  textAt,
+  valueAt,
+} from "@boxship/api";
 import type {
   Collection,
   DeleteOptions,
@@ -75,6 +84,7 @@ export class RecordingClient implements ControllerClient {
   }
 
   get: ControllerClient["get"] = (ref, options) => this.#client.get(ref, options);
+  getRaw: ControllerClient["getRaw"] = (path, options) => this.#client.getRaw(path, options);
   list: ControllerClient["list"] = (collection, options) => this.#client.list(collection, options);
 
   async create<T extends KubeObject>(collection: Collection, object: T, options?: WriteOptions): Promise<T> {
@@ -108,7 +118,10 @@ export class RecordingClient implements ControllerClient {
     const informer = this.#informers.find(ref);
     const before = informer?.get(ref.namespace === undefined ? ref.name : `${ref.namespace}/${ref.name}`);
     const after = await this.#attempt(`${what} ${resourceName(ref)}`, act);
-    const changes = differences(before, after, "");
+    const changes =
+      part === "scale"
+        ? differences({ replicas: valueAt(before, "spec", "replicas") ?? 0 }, valueAt(after, "spec"), "")
+        : differences(before, after, "");
     const told = changes.length === 0 ? "nothing" : changes.join(", ");
     this.#history.wrote(this.#who, `${what} ${resourceName(ref)} ${ref.name}: ${told}`);
     return after;

@@ -12,6 +12,7 @@ import type { ExecTable } from "./exec/exec-table.ts";
 import type { Images } from "./image/images.ts";
 import type { LogForwarding } from "./log/log-forwarding.ts";
 import type { EngineOptions } from "./options.ts";
+import type { PodStore } from "./pod/pod-store.ts";
 import type { Remap } from "./remap/remap.ts";
 
 /** What every verb of the engine works with. One per engine; verbs are functions of it. */
@@ -27,6 +28,7 @@ export interface EngineContext {
   readonly volumeStore: VolumeStore;
   readonly images: Images;
   readonly containers: ContainerStore;
+  readonly pods: PodStore;
   readonly waiters: Waiters;
   readonly events: EventBus;
   readonly execs: ExecTable;

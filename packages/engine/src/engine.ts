@@ -33,6 +33,9 @@ import { imagesApi } from "./image/images-api.ts";
 import { LogForwarding } from "./log/log-forwarding.ts";
 import { networksApi } from "./network/networks.ts";
 import type { EngineOptions } from "./options.ts";
+import { podMounts } from "./pod/pod-namespaces.ts";
+import { removePod } from "./pod/pod-stop.ts";
+import { PodStore } from "./pod/pod-store.ts";
 import { openRemap, type Remap } from "./remap/remap.ts";
 import { systemApi } from "./system/system.ts";
 import { volumesApi } from "./volume/volumes.ts";
@@ -87,7 +90,8 @@ export class Engine implements EngineApi, AsyncDisposable {
    * nftables tables, control groups, mounts of containers. Only disposing is allowed afterwards; files under `root` are left to the caller.
    */
   async reset(): Promise<void> {
-    const { containers, background, network, stuckRemovals, logger } = this.#context;
+    const { containers, pods, background, network, stuckRemovals, logger } = this.#context;
+    await Promise.all(pods.all().map(({ id }) => removePod(this.#context, id)));
     await Promise.all(
       containers.all().map(({ id }) => removeContainer(this.#context, id, { force: true, volumes: true })),
     );
@@ -139,8 +143,9 @@ async function openParts(
       return part;
     }),
     EventLog.open(root, logger).then((part) => owned.use(part)),
+    PodStore.open(root, logger),
   ]);
-  const [[snapshotter, images], containers, volumeStore, runtime, network, eventLog] = allOf(opened);
+  const [[snapshotter, images], containers, volumeStore, runtime, network, eventLog, pods] = allOf(opened);
   return {
     options,
     clock,
@@ -152,6 +157,7 @@ async function openParts(
     volumeStore,
     images,
     containers,
+    pods,
     waiters: new Waiters(),
     events: new EventBus(clock, eventLog),
     execs: owned.use(new ExecTable(clock)),
@@ -171,7 +177,7 @@ async function openRuntime(options: EngineOptions): Promise<EngineRuntime> {
     runDir: join(runDir, "runtime"),
     cgroupParent: `/${name}`,
     // The network's directory of namespaces makes itself a mount, too, and finds that it is one already.
-    mountRoots: [join(root, "snapshots"), join(root, "volumes"), join(runDir, "network", "netns")],
+    mountRoots: [join(root, "snapshots"), join(root, "volumes"), join(runDir, "network", "netns"), podMounts(runDir)],
     ...(runtimes === undefined ? {} : { moreRuntimes: pathsOf(runtimes) }),
     ...(defaultRuntime === undefined ? {} : { defaultRuntime }),
     logger,

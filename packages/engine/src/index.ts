@@ -17,5 +17,8 @@ export { newImageName } from "./image/new-image-name.ts";
 export { pushIndex } from "./image/push-index.ts";
 export { unpackInto } from "./image/unpack-into.ts";
 export * from "./options.ts";
+export { ensurePodNetwork, POD_NETWORK, runPod } from "./pod/pod-run.ts";
+export { containersOf, removePod, stopPod } from "./pod/pod-stop.ts";
+export * from "./pod/record.ts";
 export { checkRemapped, mapSource, type Remap, releaseSources, remappedRuntime } from "./remap/remap.ts";
 export { VERSION } from "./system/version.ts";

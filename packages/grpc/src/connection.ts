@@ -21,6 +21,9 @@ const MOST_STREAMS = 2000;
 /** Megabytes that a connection may buffer; Node's default of 10 ends streams that carry the largest messages. */
 const SESSION_MEMORY = 256;
 
+/** A connection of a client that has become HTTP/2. */
+export type ClientSession = ClientHttp2Session;
+
 const SETTINGS = { initialWindowSize: STREAM_WINDOW, maxHeaderListSize: MAX_HEADER_LIST_BYTES, enablePush: false };
 
 /** A connection that has been upgraded, with the other side as the client. It belongs to the session from here on. */

@@ -1,5 +1,12 @@
 export { type CallOptions, type ClientCall, GrpcClient, type GrpcClientOptions } from "./client.ts";
-export { clientSession, type DialOptions, type DialTls, dial, serverSession } from "./connection.ts";
+export {
+  type ClientSession,
+  clientSession,
+  type DialOptions,
+  type DialTls,
+  dial,
+  serverSession,
+} from "./connection.ts";
 export { FrameReader, frame, MAX_MESSAGE_BYTES } from "./frame.ts";
 export { field, type Init, type MessageType, message, type ValueOf } from "./message.ts";
 export { writeFully } from "./message-stream.ts";

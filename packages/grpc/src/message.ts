@@ -106,6 +106,13 @@ const int64Codec = numberCodec(
   (reader) => Number(reader.int64()),
   (writer, value) => void writer.int64(BigInt(Math.trunc(value))),
 );
+const doubleCodec: Codec<number> = {
+  wireType: WireType.Bit64,
+  isDefault: (value) => value === 0,
+  initial: () => 0,
+  read: (reader) => reader.double(),
+  write: (writer, value) => void writer.double(value),
+};
 const bigCodec: Codec<bigint> = {
   wireType: WireType.Varint,
   isDefault: (value) => value === 0n,
@@ -240,7 +247,10 @@ export const field = {
   int64: single(int64Codec),
   /** All 64 bits, e.g. nanoseconds since the epoch. */
   big: single(bigCodec),
+  double: single(doubleCodec),
   strings: repeated(stringCodec),
+  int32s: repeated(int32Codec),
+  int64s: repeated(int64Codec),
   manyBytes: repeated(bytesCodec),
   stringMap: map(stringCodec),
   bytesMap: map(bytesCodec),

@@ -93,9 +93,9 @@ export class LiveNetwork {
     this.#stored = { ...this.#stored, ownsInterface, ...(createParent === undefined ? {} : { createParent }) };
   }
 
-  /** Its members find each other by name: all networks but the predefined ones. */
+  /** Its members find each other by name: all networks but the predefined ones and those that say otherwise. */
   get hasNames(): boolean {
-    return !this.record.predefined;
+    return !this.record.predefined && !(this.settings.driver === "bridge" && !this.settings.names);
   }
 
   add(endpoint: StoredEndpoint): void {

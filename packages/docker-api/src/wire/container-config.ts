@@ -3,7 +3,7 @@ import { boolean, type Codec, field, integer, map, object, set, string, stringOr
 import { healthConfig } from "./health-config.ts";
 import { portSet } from "./port-map.ts";
 
-const fields = object<ContainerConfig>("ContainerConfig", {
+const fields = object<Omit<ContainerConfig, "door">>("ContainerConfig", {
   hostname: field("Hostname", string, { zero: "" }),
   domainname: field("Domainname", string, { zero: "" }),
   user: field("User", string, { zero: "" }),

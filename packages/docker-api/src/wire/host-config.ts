@@ -60,7 +60,8 @@ const REFUSED: readonly RefusedField[] = [
   { wire: "Capabilities", reason: "use CapAdd and CapDrop" },
 ];
 
-type OwnFields = Omit<HostConfig, "resources">;
+/** Pods are for other doors. */
+type OwnFields = Omit<HostConfig, "logPath" | "pod" | "resources">;
 
 const own = object<OwnFields>(
   "HostConfig",

@@ -42,6 +42,8 @@ export interface ContainerConfig {
   readonly onBuild?: readonly string[];
   readonly networkDisabled?: boolean;
   readonly macAddress?: string;
+  /** What the door that made it keeps with it; nobody else reads it. */
+  readonly door?: string;
 }
 
 export interface HealthConfig {
@@ -157,6 +159,10 @@ export interface Resources {
 export interface HostConfig {
   readonly resources?: Resources;
   readonly cgroupParent?: string;
+  /** Id of the pod whose network, IPC namespace and files it has; {@link networkMode} and {@link ipcMode} are not read then. */
+  readonly pod?: string;
+  /** Where its log is written; whoever names it rotates it. @default with the container, rotated by {@link logConfig} */
+  readonly logPath?: string;
   readonly devices?: readonly DeviceMapping[];
   readonly deviceCgroupRules?: readonly string[];
   readonly deviceRequests?: readonly DeviceRequest[];

@@ -12,7 +12,7 @@ import { generateContainerName, parseContainerName } from "./container-name.ts";
 import { withoutDiscarded } from "./discarded-limits.ts";
 import { effectiveConfig } from "./effective-config.ts";
 import { resolveMounts } from "./mounts-resolve.ts";
-import { checkNetworkOptions, DEFAULT_NETWORK, parseNetworkMode, plannedEndpoints } from "./network-mode.ts";
+import { checkNetworkOptions, DEFAULT_NETWORK, networkModeOf, plannedEndpoints } from "./network-mode.ts";
 import { type ContainerRecord, RECORD_VERSION } from "./record.ts";
 
 /**
@@ -40,7 +40,7 @@ export async function createContainer(
   const image = await context.images.forContainer(request.config.image, request.platform);
   pins.use(context.pins.take(image.id));
 
-  const mode = parseNetworkMode(request.hostConfig.networkMode);
+  const mode = networkModeOf(request.hostConfig);
   // A start will follow, and with it work for the network.
   if (mode.kind === "network" || mode.kind === "none") context.network.warm();
   const effective = effectiveConfig(request.config, image.run, mode.kind === "host" ? hostname() : id.slice(0, 12));

@@ -1,7 +1,7 @@
 import { AlreadyExists, Conflict, FailedPrecondition, NotFound } from "@boxship/base";
 import { type EngineContext, eventAttributes } from "../context.ts";
 import type { HostConfig, PortBinding } from "./config.ts";
-import { parseNetworkMode } from "./network-mode.ts";
+import { networkModeOf } from "./network-mode.ts";
 import { parseHostPorts, parsePort, type WantedPort, wantedPorts } from "./port-bindings.ts";
 import type { ContainerRecord, PublishedPort } from "./record.ts";
 import { portMapping, publishedPort } from "./start-network.ts";
@@ -126,9 +126,14 @@ function refuseWithoutNetwork({ name, hostConfig, effective, state }: ContainerR
   if (state.status === "removing" || state.status === "dead") {
     throw new FailedPrecondition(`container ${name} is being removed`, { subject });
   }
-  const { kind } = parseNetworkMode(hostConfig.networkMode);
+  const { kind } = networkModeOf(hostConfig);
   if (kind === "network" && effective.networkDisabled !== true) return;
-  const where = { host: "the host's network", container: "another container's network", none: "no network" };
+  const where = {
+    host: "the host's network",
+    container: "another container's network",
+    pod: "its pod's network",
+    none: "no network",
+  };
   throw new Conflict(`container ${name} is on ${where[kind === "network" ? "none" : kind]} and cannot publish ports`, {
     subject,
   });

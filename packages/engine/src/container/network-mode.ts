@@ -6,12 +6,18 @@ export type NetworkMode =
   | { readonly kind: "host" }
   | { readonly kind: "none" }
   | { readonly kind: "container"; readonly ref: string }
+  | { readonly kind: "pod"; readonly id: string }
   | { readonly kind: "network"; readonly name: string };
 
 /** The network of containers that name none. */
 export const DEFAULT_NETWORK = "bridge";
 
-export function parseNetworkMode(mode: string | undefined): NetworkMode {
+/** The network of a container: its pod's, or what its mode says. */
+export function networkModeOf({ pod, networkMode }: HostConfig): NetworkMode {
+  return pod === undefined ? parseNetworkMode(networkMode) : { kind: "pod", id: pod };
+}
+
+function parseNetworkMode(mode: string | undefined): NetworkMode {
   switch (mode) {
     case undefined:
     case "":
@@ -52,6 +58,7 @@ export function checkNetworkOptions(
       conflict("port publishing and the container type network mode");
     if (exposedPorts.length > 0) conflict("port exposing and the container type network mode");
   }
+  if (mode.kind === "pod" && has(hostConfig.portBindings)) conflict("port publishing and a pod");
   if (mode.kind === "host" && has(hostConfig.links)) {
     conflict("host type networking can't be used with links. This would result in undefined behavior");
   }
@@ -73,7 +80,7 @@ export function plannedEndpoints(
   mode: NetworkMode,
   canonical: (ref: string) => { readonly id: string; readonly name: string },
 ): readonly { readonly id: string; readonly name: string; readonly request: EndpointRequest }[] {
-  if (mode.kind === "container" || request.config.networkDisabled === true) return [];
+  if (mode.kind === "container" || mode.kind === "pod" || request.config.networkDisabled === true) return [];
   const named = Object.entries(request.endpoints ?? {});
   const first = mode.kind === "network" ? mode.name : mode.kind;
   if (mode.kind !== "network") {

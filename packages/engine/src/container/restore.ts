@@ -2,6 +2,8 @@ import { errorMessage } from "@boxship/base";
 import { currentRecord, type EngineContext, liveOf } from "../context.ts";
 import { planLog } from "../log/log-plan.ts";
 import { startLogRotation } from "../log/log-rotation.ts";
+import { mountedPods } from "../pod/pod-namespaces.ts";
+import { restorePods } from "../pod/pod-stop.ts";
 import { releaseMounts } from "./container-cleanup.ts";
 import { exitLocked } from "./container-exit.ts";
 import { settleMount } from "./container-mounts.ts";
@@ -25,13 +27,15 @@ export async function restoreContainers(context: EngineContext): Promise<void> {
   const live = records.filter(({ state }) => isAlive(state)).map(({ id }) => id);
   // Everything in the kernel that belongs to no running record is the rest of something interrupted.
   await context.runtime.reconcile(live);
-  await context.network.reconcile(live);
+  const pods = context.pods.all().filter(({ state }) => state === "ready");
+  await context.network.reconcile([...live, ...pods.map(({ id }) => id)]);
   await context.snapshotter.reconcile(records.map(({ id }) => id));
   await context.volumeStore.reconcile(live);
   for (const record of context.containers.retired()) {
     cleanUpInBackground(context, record);
   }
   await Promise.all(records.map((record) => context.locks.run(record.id, () => restoreOne(context, record))));
+  await restorePods(context, await mountedPods(context));
 }
 
 async function restoreOne(context: EngineContext, record: ContainerRecord): Promise<void> {

@@ -1,4 +1,4 @@
-import { Conflict, InvalidArgument, NotFound } from "@boxship/base";
+import { Conflict, FailedPrecondition, InvalidArgument, NotFound } from "@boxship/base";
 import type {
   DnsSettings,
   EndpointLink,
@@ -9,7 +9,7 @@ import type {
 import { currentRecord, type EngineContext } from "../context.ts";
 import { remapOf } from "../remap/remap.ts";
 import type { HostConfig } from "./config.ts";
-import { parseNetworkMode } from "./network-mode.ts";
+import { networkModeOf } from "./network-mode.ts";
 import { type WantedPort, wantedPorts } from "./port-bindings.ts";
 import type { ContainerRecord, EndpointState, PublishedPort } from "./record.ts";
 import { isAlive } from "./state.ts";
@@ -43,8 +43,9 @@ export async function joinNetworks(
 ): Promise<JoinedNetwork> {
   const { network } = context;
   const { id, effective, hostConfig } = record;
-  const mode = parseNetworkMode(hostConfig.networkMode);
+  const mode = networkModeOf(hostConfig);
   if (mode.kind === "container") return joinContainer(context, record, mode.ref);
+  if (mode.kind === "pod") return joinPod(context, mode.id);
   const files = networkFiles(context.containers.directoryOf(id));
   if (mode.kind === "host") {
     const endpoints = record.endpoints.map(({ active: _active, ...endpoint }) => endpoint);
@@ -107,13 +108,23 @@ async function joinContainer(context: EngineContext, record: ContainerRecord, re
   return { namespace: path, ...(owner === undefined ? {} : { ownedBy: owner }), files, endpoints: [], ports: [] };
 }
 
+function joinPod({ pods, network }: EngineContext, ref: string): JoinedNetwork {
+  const { id, state, request } = pods.resolve(ref);
+  if (state !== "ready") {
+    throw new FailedPrecondition(`pod ${id} is not ready`, { subject: { kind: "pod", name: id } });
+  }
+  const namespace = request.network === "host" ? undefined : network.getSandbox(id).path;
+  return { namespace, files: networkFiles(pods.directoryOf(id)), endpoints: [], ports: [] };
+}
+
 /** The namespace of a running container, which may itself be the host's or a third one's. */
 function sharedNamespace(
   context: EngineContext,
   other: ContainerRecord,
 ): { readonly path: string | undefined; readonly owner: string | undefined } {
-  const mode = parseNetworkMode(other.hostConfig.networkMode);
+  const mode = networkModeOf(other.hostConfig);
   if (mode.kind === "host") return { path: undefined, owner: undefined };
+  if (mode.kind === "pod") return { path: joinPod(context, mode.id).namespace, owner: undefined };
   if (mode.kind === "container") return sharedNamespace(context, context.containers.resolve(mode.ref));
   return { path: context.network.getSandbox(other.id).path, owner: remapOf(context, other.hostConfig)?.path };
 }

@@ -19,6 +19,7 @@ import {
   type SpecRequest,
 } from "@boxship/runtime";
 import { currentRecord, type EngineContext } from "../context.ts";
+import { podIpcPath, podSharedMemoryPath } from "../pod/pod-namespaces.ts";
 import { type Remap, remapOf } from "../remap/remap.ts";
 import type { HostConfig } from "./config.ts";
 import { type LinkedContainer, linkEnvironment } from "./link-environment.ts";
@@ -261,11 +262,15 @@ function containerNamespaces(
   return {
     network: network.namespace === undefined ? "host" : { path: network.namespace },
     pid: choice(hostConfig.pidMode, "pid"),
-    ipc: choice(hostConfig.ipcMode, "ipc"),
+    ipc: hostConfig.pod === undefined ? choice(hostConfig.ipcMode, "ipc") : podIpc(context, hostConfig.pod),
     uts: hostConfig.utsMode === "host" ? "host" : "private",
     ...(hostConfig.cgroupnsMode === undefined ? {} : { cgroup: hostConfig.cgroupnsMode }),
     ...ociUserNamespace(remapOf(context, hostConfig), network.ownedBy),
   };
+}
+
+function podIpc(context: EngineContext, pod: string): NamespaceChoice {
+  return context.pods.resolve(pod).request.ipc === "host" ? "host" : { path: podIpcPath(context, pod) };
 }
 
 /** The user namespace of containers, as the runtime is told of it. @param owner of the network namespace that is joined */
@@ -303,6 +308,10 @@ function sharedMemory(
   context: EngineContext,
   { id, hostConfig }: ContainerRecord,
 ): Pick<SpecRequest, "shm" | "shmSize"> {
+  if (hostConfig.pod !== undefined) {
+    const { request } = context.pods.resolve(hostConfig.pod);
+    return { shm: request.ipc === "host" ? "host" : { path: podSharedMemoryPath(context, hostConfig.pod) } };
+  }
   const mode = hostConfig.ipcMode ?? "private";
   if (mode === "none") return { shm: "none" };
   if (mode === "host") return { shm: "host" };

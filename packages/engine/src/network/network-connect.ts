@@ -1,6 +1,6 @@
 import { Conflict, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied } from "@boxship/base";
 import type { EndpointRequest } from "../container/config.ts";
-import { parseNetworkMode } from "../container/network-mode.ts";
+import { networkModeOf } from "../container/network-mode.ts";
 import type { ContainerRecord, EndpointState } from "../container/record.ts";
 import { connectEndpoint } from "../container/start-network.ts";
 import { isAlive } from "../container/state.ts";
@@ -36,8 +36,8 @@ export async function connectNetwork(
 
 function refuseConnect(record: ContainerRecord, network: string): void {
   const subject = { kind: "container", name: record.name };
-  const mode = parseNetworkMode(record.hostConfig.networkMode);
-  if (mode.kind === "container") {
+  const mode = networkModeOf(record.hostConfig);
+  if (mode.kind === "container" || mode.kind === "pod") {
     throw new InvalidArgument(
       "container sharing network namespace with another container or host cannot be connected to any other network",
       { subject },

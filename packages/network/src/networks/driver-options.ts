@@ -13,6 +13,8 @@ export interface BridgeSettings {
   readonly masquerade: boolean;
   /** `com.docker.network.bridge.host_binding_ipv4`: where ports without an address are published. */
   readonly hostBinding: string | undefined;
+  /** `com.boxship.network.names`: members find each other by name. @default true */
+  readonly names: boolean;
   readonly mtu: number | undefined;
   readonly interfacePrefix: string;
 }
@@ -113,6 +115,7 @@ function bridgeSettings(options: Options): BridgeSettings {
     interContainer: options.flag(`${BRIDGE}.enable_icc`, true),
     masquerade: options.flag(`${BRIDGE}.enable_ip_masquerade`, true),
     hostBinding,
+    names: options.flag("com.boxship.network.names", true),
     ...linkSettings(options),
   };
 }

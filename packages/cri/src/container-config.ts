@@ -1,0 +1,205 @@
+import { posix } from "node:path";
+import { InvalidArgument, Unsupported } from "@boxship/base";
+import type { CreateContainerRequest, HostConfig, MountSpec, Resources } from "@boxship/engine";
+import type {
+  ContainerConfig,
+  LinuxContainerResources,
+  LinuxContainerSecurityContext,
+  Mount,
+  PodSandboxConfig,
+  SecurityProfile,
+} from "./messages/config.ts";
+import { NamespaceMode, ProfileType, Propagation, signalName } from "./messages/values.ts";
+
+export interface ContainerPlan {
+  readonly podId: string;
+  readonly pod: PodSandboxConfig;
+  readonly runtimeHandler: string;
+  readonly config: ContainerConfig;
+  readonly logPath: string | undefined;
+  readonly door: string;
+}
+
+/** What the engine makes of a container of the CRI. @throws Unsupported, InvalidArgument naming the field */
+export async function containerRequest(
+  plan: ContainerPlan,
+  profile: (path: string) => Promise<string>,
+): Promise<CreateContainerRequest> {
+  const { config, pod, door } = plan;
+  const { command, args, labels, workingDir, envs, tty, stdin, stdinOnce } = config;
+  const stopSignal = signalName(config.stopSignal);
+  const user = userOf(config.linux?.securityContext);
+  return {
+    name: nameOf(pod, config),
+    config: {
+      image: config.image?.image ?? "",
+      hostname: pod.hostname || (pod.metadata?.name ?? ""),
+      env: envs.map(({ key, value }) => `${key}=${Buffer.from(value).toString("utf8")}`),
+      // Absent is the image's; CRI has no way to say "none".
+      ...(command.length === 0 ? {} : { entrypoint: command }),
+      ...(args.length === 0 ? {} : { cmd: args }),
+      ...(workingDir === "" ? {} : { workingDir }),
+      ...(user === "" ? {} : { user }),
+      ...(stopSignal === undefined ? {} : { stopSignal }),
+      labels,
+      tty,
+      openStdin: stdin,
+      stdinOnce,
+      healthcheck: { test: ["NONE"] },
+      door,
+    },
+    hostConfig: await hostConfig(plan, profile),
+  };
+}
+
+/** As users of engines with pods know them: kind, container, pod, namespace, uid, attempt. */
+function nameOf({ metadata }: PodSandboxConfig, config: ContainerConfig): string {
+  const { name = "", attempt = 0 } = config.metadata ?? {};
+  const parts = [name, metadata?.name ?? "", metadata?.namespace ?? "", metadata?.uid ?? "", String(attempt)];
+  return ["k8s", ...parts.map((part) => part.replaceAll(/[^a-zA-Z0-9_.-]/g, "-"))].join("_");
+}
+
+function userOf(context: LinuxContainerSecurityContext | undefined): string {
+  if (context === undefined) return "";
+  const { runAsUser, runAsUsername, runAsGroup } = context;
+  const user = runAsUser === undefined ? runAsUsername : String(runAsUser.value);
+  if (runAsGroup === undefined) return user;
+  if (user === "") throw new InvalidArgument("runAsGroup needs runAsUser or runAsUsername");
+  return `${user}:${runAsGroup.value}`;
+}
+
+async function hostConfig(plan: ContainerPlan, profile: (path: string) => Promise<string>): Promise<HostConfig> {
+  const { config, pod, podId, runtimeHandler, logPath } = plan;
+  const context = config.linux?.securityContext;
+  const resources = config.linux?.resources;
+  const { addCapabilities = [], dropCapabilities = [], addAmbientCapabilities = [] } = context?.capabilities ?? {};
+  if (addAmbientCapabilities.length > 0) throw new Unsupported("ambient capabilities are not supported");
+  const pid = pidMode(context);
+  return {
+    pod: podId,
+    ...(logPath === undefined ? { logConfig: { type: "none", config: {} } } : { logPath, logConfig: UNROTATED }),
+    ...(pod.linux?.cgroupParent ? { cgroupParent: pod.linux.cgroupParent } : {}),
+    ...(pod.linux?.securityContext?.namespaceOptions?.network === NamespaceMode.Node ? { utsMode: "host" } : {}),
+    ...(pid === undefined ? {} : { pidMode: pid }),
+    ...(runtimeHandler === "" ? {} : { runtime: runtimeHandler }),
+    mounts: config.mounts.map(mountSpec),
+    devices: config.devices.map(({ hostPath, containerPath, permissions }) => ({
+      pathOnHost: hostPath,
+      pathInContainer: containerPath,
+      cgroupPermissions: permissions,
+    })),
+    ...(config.cdiDevices.length === 0
+      ? {}
+      : { deviceRequests: [{ driver: "cdi", deviceIds: config.cdiDevices.map(({ name }) => name) }] }),
+    capAdd: addCapabilities,
+    capDrop: dropCapabilities,
+    privileged: context?.privileged === true,
+    readonlyRootfs: context?.readonlyRootfs === true,
+    groupAdd: (context?.supplementalGroups ?? []).map(String),
+    securityOpt: await securityOptions(context, profile),
+    ...(context?.maskedPaths.length ? { maskedPaths: context.maskedPaths } : {}),
+    ...(context?.readonlyPaths.length ? { readonlyPaths: context.readonlyPaths } : {}),
+    ...(resources === undefined ? {} : { resources: resourcesOf(resources), oomScoreAdj: resources.oomScoreAdj }),
+  };
+}
+
+/** The file is the caller's to rotate. */
+const UNROTATED = { type: "json-file", config: { "max-size": "-1" } };
+
+function pidMode(context: LinuxContainerSecurityContext | undefined): string | undefined {
+  const options = context?.namespaceOptions;
+  switch (options?.pid) {
+    case undefined:
+    case NamespaceMode.Container:
+      return undefined;
+    case NamespaceMode.Node:
+      return "host";
+    case NamespaceMode.Target:
+      return `container:${options.targetId}`;
+    default:
+      throw new Unsupported("containers that share one process namespace are not supported", {
+        remedy: "leave shareProcessNamespace out",
+      });
+  }
+}
+
+function mountSpec(mount: Mount): MountSpec {
+  const { containerPath, hostPath, readonly: readOnly, image, imageSubPath, recursiveReadOnly } = mount;
+  if (mount.uidMappings.length > 0 || mount.gidMappings.length > 0) {
+    throw new Unsupported(`mount of ${containerPath}: mapped owners are not supported`);
+  }
+  const target = posix.resolve("/", containerPath);
+  if (image !== undefined && image.image !== "") {
+    return {
+      type: "image",
+      target,
+      source: image.image,
+      readOnly: true,
+      ...(imageSubPath === "" ? {} : { imageOptions: { subpath: imageSubPath } }),
+    };
+  }
+  return {
+    type: "bind",
+    target,
+    source: hostPath,
+    readOnly,
+    bindOptions: {
+      propagation: propagation(mount.propagation),
+      createMountpoint: true,
+      ...(!readOnly ? {} : recursiveReadOnly ? { readOnlyForceRecursive: true } : { readOnlyNonRecursive: true }),
+    },
+  };
+}
+
+function propagation(value: number): string {
+  if (value === Propagation.HostToContainer) return "rslave";
+  return value === Propagation.Bidirectional ? "rshared" : "rprivate";
+}
+
+async function securityOptions(
+  context: LinuxContainerSecurityContext | undefined,
+  profile: (path: string) => Promise<string>,
+): Promise<readonly string[]> {
+  if (context === undefined) return [];
+  const { seccomp, apparmor, noNewPrivs, selinuxOptions } = context;
+  if (selinuxOptions !== undefined && Object.values(selinuxOptions).some((value) => value !== "")) {
+    throw new Unsupported("SELinux options are not supported: nothing here would enforce them");
+  }
+  return [
+    ...(noNewPrivs ? ["no-new-privileges"] : []),
+    ...(seccomp === undefined ? [] : await seccompOption(seccomp, profile)),
+    ...(apparmor === undefined ? [] : apparmorOption(apparmor)),
+  ];
+}
+
+async function seccompOption(
+  { profileType, localhostRef }: SecurityProfile,
+  profile: (path: string) => Promise<string>,
+): Promise<readonly string[]> {
+  if (profileType === ProfileType.Unconfined) return ["seccomp=unconfined"];
+  return profileType === ProfileType.Localhost ? [`seccomp=${await profile(localhostRef)}`] : [];
+}
+
+function apparmorOption({ profileType, localhostRef }: SecurityProfile): readonly string[] {
+  if (profileType === ProfileType.Unconfined) return ["apparmor=unconfined"];
+  return profileType === ProfileType.Localhost ? [`apparmor=${localhostRef}`] : [];
+}
+
+/** Zero is "not said". */
+export function resourcesOf(resources: LinuxContainerResources): Resources {
+  const { hugepageLimits, unified, cpuQuota, memorySwapLimitInBytes } = resources;
+  const huge = hugepageLimits.find(({ limit }) => limit > 0);
+  if (huge !== undefined) throw new Unsupported(`limits of huge pages (${huge.pageSize}) are not supported`);
+  const [key] = Object.keys(unified);
+  if (key !== undefined) throw new Unsupported(`cgroup parameter ${key} is not supported`);
+  const set = (field: keyof Resources, value: number | string): Resources =>
+    value === 0 || value === "" ? {} : { [field]: value };
+  return {
+    ...set("cpuShares", resources.cpuShares),
+    ...(cpuQuota > 0 ? { ...set("cpuPeriod", resources.cpuPeriod), cpuQuota } : {}),
+    ...set("memory", resources.memoryLimitInBytes),
+    ...set("memorySwap", memorySwapLimitInBytes),
+    ...set("cpusetCpus", resources.cpusetCpus),
+    ...set("cpusetMems", resources.cpusetMems),
+  };
+}

@@ -1,0 +1,72 @@
+import type { ContainerRecord, Ended, EngineContext } from "@boxship/engine";
+import type { Init } from "@boxship/grpc";
+import { containerDoor, nanoseconds } from "./door-data.ts";
+import type { Container, ContainerStatus } from "./messages/status.ts";
+import { ContainerState, signalValue } from "./messages/values.ts";
+
+/** A container as ContainerStatus tells of it. */
+export function containerStatus(context: EngineContext, record: ContainerRecord): Init<ContainerStatus> {
+  const { config, logPath } = containerDoor(record);
+  return {
+    id: record.id,
+    metadata: config.metadata,
+    createdAt: nanoseconds(record.created),
+    ...runOf(record),
+    image: { image: context.images.displayName(record.imageId, record.config.image), imageRef: config.image?.image },
+    imageRef: record.imageId,
+    imageId: record.imageId,
+    labels: config.labels,
+    annotations: config.annotations,
+    mounts: config.mounts,
+    logPath,
+    ...(config.linux?.resources === undefined ? {} : { resources: { linux: config.linux.resources } }),
+    stopSignal: signalValue(record.effective.stopSignal ?? "SIGTERM"),
+  };
+}
+
+function runOf(record: ContainerRecord): Init<Partial<ContainerStatus>> {
+  const { state } = record;
+  switch (state.status) {
+    case "running":
+    case "paused":
+      return { state: ContainerState.Running, startedAt: nanoseconds(state.startedAt) };
+    case "created":
+      if (state.error === undefined) return { state: ContainerState.Created };
+      return {
+        state: ContainerState.Exited,
+        exitCode: state.exitCode,
+        finishedAt: nanoseconds(record.created),
+        reason: "StartError",
+        message: state.error,
+      };
+    default: {
+      const { exitCode = 255, startedAt = 0, finishedAt = 0, oomKilled = false, error } = state as Partial<Ended>;
+      return {
+        state: ContainerState.Exited,
+        exitCode,
+        startedAt: nanoseconds(startedAt),
+        // The monitor reads another clock, which is a little behind.
+        finishedAt: nanoseconds(Math.max(startedAt, finishedAt)),
+        reason: error !== undefined ? "StartError" : oomKilled ? "OOMKilled" : exitCode === 0 ? "Completed" : "Error",
+        ...(error === undefined ? {} : { message: error }),
+      };
+    }
+  }
+}
+
+/** A container as lists have it. */
+export function containerItem(record: ContainerRecord): Init<Container> {
+  const { config } = containerDoor(record);
+  return {
+    id: record.id,
+    podSandboxId: record.hostConfig.pod,
+    metadata: config.metadata,
+    image: { image: record.config.image },
+    imageRef: record.imageId,
+    imageId: record.imageId,
+    state: runOf(record).state,
+    createdAt: nanoseconds(record.created),
+    labels: config.labels,
+    annotations: config.annotations,
+  };
+}

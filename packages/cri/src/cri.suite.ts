@@ -1,0 +1,215 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { describe, test } from "node:test";
+import { NotFound, Unsupported } from "@boxship/base";
+import type { Init } from "@boxship/grpc";
+import type { Cri } from "./contract.ts";
+import type { ContainerConfig, PodSandboxConfig } from "./messages/config.ts";
+import { ContainerEvent, ContainerState, NamespaceMode, SandboxState } from "./messages/values.ts";
+
+export interface SuiteWorld {
+  readonly cri: Cri;
+  /** An image with busybox that is there. */
+  readonly image: string;
+  /** A directory of the test's own. */
+  readonly logs: string;
+  readonly cgroupParent: string;
+}
+
+const OPTIONS = { network: NamespaceMode.Pod, pid: NamespaceMode.Container, ipc: NamespaceMode.Pod };
+let counter = 0;
+
+/** What every engine behind the CRI promises. */
+export function criSuite(name: string, open: () => SuiteWorld): void {
+  const podConfig = (change: Init<PodSandboxConfig> = {}): Init<PodSandboxConfig> => ({
+    metadata: { name: `web-${++counter}`, uid: `uid-${counter}`, namespace: "default", attempt: 0 },
+    hostname: "web-host",
+    logDirectory: `${open().logs}/${counter}`,
+    labels: { app: "web", run: String(counter) },
+    annotations: { note: "kept" },
+    dnsConfig: { servers: ["192.0.2.53"], searches: ["svc.example"], options: ["ndots:5"] },
+    linux: { cgroupParent: open().cgroupParent, securityContext: { namespaceOptions: OPTIONS } },
+    ...change,
+  });
+  const container = (command: readonly string[], change: Init<ContainerConfig> = {}): Init<ContainerConfig> => ({
+    metadata: { name: "main", attempt: 0 },
+    image: { image: open().image },
+    command: [...command],
+    labels: { tier: "front" },
+    annotations: { hash: "12" },
+    logPath: "main/0.log",
+    linux: { securityContext: { namespaceOptions: OPTIONS } },
+    ...change,
+  });
+  const run = async (config: Init<ContainerConfig>, pod = podConfig()) => {
+    const { cri } = open();
+    const { podSandboxId } = await cri.runPodSandbox({ config: pod });
+    const { containerId } = await cri.createContainer({ podSandboxId, config, sandboxConfig: pod });
+    await cri.startContainer({ containerId });
+    return { podSandboxId, containerId };
+  };
+  const statusOf = async (containerId: string) => {
+    const { status } = await open().cri.containerStatus({ containerId });
+    assert.ok(status);
+    return status;
+  };
+  const ended = async (containerId: string) => {
+    const late = AbortSignal.timeout(60_000);
+    for await (const event of open().cri.getContainerEvents({}, { signal: late })) {
+      if (event.containerId === containerId && event.containerEventType === ContainerEvent.Stopped) break;
+    }
+    return statusOf(containerId);
+  };
+  const sh = async (containerId: string, script: string) => {
+    const { stdout, exitCode } = await open().cri.execSync({ containerId, cmd: ["sh", "-c", script] });
+    assert.equal(exitCode, 0);
+    return Buffer.from(stdout).toString();
+  };
+
+  describe(name, () => {
+    test("a pod holds network, IPC, names and files for its containers, without a process", async () => {
+      const { cri } = open();
+      const config = podConfig();
+      const { podSandboxId, containerId } = await run(container(["sleep", "1000"]), config);
+      const second = container(["sleep", "1000"], { metadata: { name: "second" }, logPath: "second/0.log" });
+      const { containerId: other } = await cri.createContainer({ podSandboxId, config: second, sandboxConfig: config });
+      await cri.startContainer({ containerId: other });
+      const { status } = await cri.podSandboxStatus({ podSandboxId });
+      assert.equal(status?.state, SandboxState.Ready);
+      assert.deepEqual({ ...status.labels }, config.labels);
+      assert.deepEqual({ ...status.annotations }, { note: "kept" });
+      const address = status.network?.ip ?? "";
+      assert.match(address, /^\d+\.\d+\.\d+\.\d+$/);
+      assert.match(await sh(other, "ip -4 addr show eth0"), new RegExp(`inet ${address.replaceAll(".", "\\.")}/`));
+      const namespaces = "readlink /proc/self/ns/net; readlink /proc/self/ns/ipc";
+      assert.equal(await sh(containerId, namespaces), await sh(other, namespaces));
+      await sh(containerId, "echo shared > /dev/shm/note");
+      assert.equal(await sh(other, "cat /dev/shm/note"), "shared\n");
+      assert.equal(await sh(other, "hostname; cat /etc/hostname"), "web-host\nweb-host\n");
+      assert.equal(
+        await sh(other, "cat /etc/resolv.conf"),
+        "search svc.example\nnameserver 192.0.2.53\noptions ndots:5\n",
+      );
+      assert.match(await sh(other, "cat /etc/hosts"), new RegExp(`${address}\\s+web-host`));
+      // Its own processes and nobody else's: the first one is what the container was made for.
+      assert.equal((await sh(other, "cat /proc/1/comm")).trim(), "sleep");
+      assert.notEqual(
+        await sh(other, "readlink /proc/self/ns/pid"),
+        await sh(containerId, "readlink /proc/self/ns/pid"),
+      );
+      await cri.removePodSandbox({ podSandboxId });
+      await cri.removePodSandbox({ podSandboxId });
+      await assert.rejects(cri.podSandboxStatus({ podSandboxId }), NotFound);
+      await assert.rejects(cri.containerStatus({ containerId }), NotFound);
+    });
+
+    test("a container's life is told by its status, its log and events", async () => {
+      const { cri, logs } = open();
+      const pod = podConfig();
+      const { podSandboxId } = await cri.runPodSandbox({ config: pod });
+      const config = container(["sh", "-c", "echo out; echo err >&2; exit 3"]);
+      const { containerId } = await cri.createContainer({ podSandboxId, config, sandboxConfig: pod });
+      const created = await statusOf(containerId);
+      assert.equal(created.state, ContainerState.Created);
+      assert.deepEqual({ ...created.labels }, { tier: "front" });
+      const end = ended(containerId);
+      await cri.startContainer({ containerId });
+      const status = await end;
+      assert.equal(status.state, ContainerState.Exited);
+      assert.equal(status.exitCode, 3);
+      assert.equal(status.reason, "Error");
+      assert.ok(status.finishedAt >= status.startedAt && status.startedAt > 0n);
+      const log = await readFile(status.logPath, "utf8");
+      assert.ok(status.logPath.startsWith(logs));
+      assert.match(log, /^\d{4}-\d\d-\d\dT\S+ stdout F out$/m);
+      assert.match(log, /^\d{4}-\d\d-\d\dT\S+ stderr F err$/m);
+      const listed = await cri.listContainers({ filter: { podSandboxId, labelSelector: { tier: "front" } } });
+      assert.deepEqual(
+        listed.containers.map(({ id, state }) => [id, state]),
+        [[containerId, ContainerState.Exited]],
+      );
+      const none = await cri.listContainers({ filter: { podSandboxId, labelSelector: { tier: "back" } } });
+      assert.deepEqual(none.containers, []);
+      await cri.removeContainer({ containerId });
+      await cri.removeContainer({ containerId });
+      await cri.removePodSandbox({ podSandboxId });
+    });
+
+    test("stopping is graceful, and ends what a pod runs; what is asked again is done", async () => {
+      const { cri } = open();
+      const { podSandboxId, containerId } = await run(
+        container(["sh", "-c", "trap 'exit 7' TERM; touch /dev/shm/ready; while :; do sleep 0.05; done"]),
+      );
+      await sh(containerId, "until [ -e /dev/shm/ready ]; do sleep 0.02; done");
+      await cri.stopContainer({ containerId, timeout: 30 });
+      assert.equal((await statusOf(containerId)).exitCode, 7);
+      await cri.stopContainer({ containerId, timeout: 30 });
+      await cri.stopPodSandbox({ podSandboxId });
+      await cri.stopPodSandbox({ podSandboxId });
+      const { status } = await cri.podSandboxStatus({ podSandboxId });
+      assert.equal(status?.state, SandboxState.NotReady);
+      assert.equal(status.network?.ip, "");
+      const config = container(["true"], { metadata: { name: "late" } });
+      await assert.rejects(cri.createContainer({ podSandboxId, config }), /not ready/);
+      const ready = await cri.listPodSandbox({ filter: { id: podSandboxId, state: { state: SandboxState.Ready } } });
+      assert.deepEqual(ready.items, []);
+      await cri.removePodSandbox({ podSandboxId });
+    });
+
+    test("commands run in a container; one that takes too long is killed", async () => {
+      const { cri } = open();
+      const { podSandboxId, containerId } = await run(container(["sleep", "1000"]));
+      const done = await cri.execSync({ containerId, cmd: ["sh", "-c", "echo a; echo b >&2; exit 4"], timeout: 30 });
+      assert.equal(done.exitCode, 4);
+      assert.equal(Buffer.from(done.stdout).toString(), "a\n");
+      assert.equal(Buffer.from(done.stderr).toString(), "b\n");
+      await assert.rejects(cri.execSync({ containerId, cmd: ["sleep", "900"], timeout: 1 }), /timed out/);
+      const { stats } = await cri.containerStats({ containerId });
+      assert.ok((stats?.cpu?.usageCoreNanoSeconds?.value ?? 0) > 0);
+      assert.ok((stats?.memory?.workingSetBytes?.value ?? 0) > 0);
+      await cri.removePodSandbox({ podSandboxId });
+    });
+
+    test("what cannot be done is refused by name", async () => {
+      const { cri } = open();
+      const pod = podConfig();
+      const { podSandboxId } = await cri.runPodSandbox({ config: pod });
+      const shared = { linux: { securityContext: { namespaceOptions: { ...OPTIONS, pid: NamespaceMode.Pod } } } };
+      await assert.rejects(
+        cri.createContainer({ podSandboxId, config: container(["true"], shared), sandboxConfig: pod }),
+        (error) => error instanceof Unsupported && /process namespace/.test(error.message),
+      );
+      const missing = container(["true"], { image: { image: "no.such/image:1" } });
+      await assert.rejects(cri.createContainer({ podSandboxId, config: missing, sandboxConfig: pod }), /image/i);
+      const bad = container(["/no/such/program"], { metadata: { name: "bad" } });
+      const { containerId } = await cri.createContainer({ podSandboxId, config: bad, sandboxConfig: pod });
+      await assert.rejects(cri.startContainer({ containerId }), /no such file/i);
+      const status = await statusOf(containerId);
+      assert.equal(status.state, ContainerState.Exited);
+      assert.equal(status.reason, "StartError");
+      await cri.removePodSandbox({ podSandboxId });
+    });
+
+    test("images are the engine's", async () => {
+      const { cri, image } = open();
+      const { image: found } = await cri.imageStatus({ image: { image } });
+      assert.match(found?.id ?? "", /^sha256:/);
+      assert.ok((found?.size ?? 0) > 0);
+      assert.equal((await cri.imageStatus({ image: { image: "no.such/image:1" } })).image, undefined);
+      const { images } = await cri.listImages({});
+      assert.ok(images.some(({ id }) => id === found?.id));
+      const { imageFilesystems } = await cri.imageFsInfo({});
+      assert.ok((imageFilesystems[0]?.usedBytes?.value ?? 0) > 0);
+      const { runtimeName, runtimeApiVersion } = await cri.version({});
+      assert.deepEqual([runtimeName, runtimeApiVersion], ["boxship", "v1"]);
+      const { status } = await cri.status({});
+      assert.deepEqual(
+        status?.conditions.map(({ type, status: fine }) => [type, fine]),
+        [
+          ["RuntimeReady", true],
+          ["NetworkReady", true],
+        ],
+      );
+    });
+  });
+}

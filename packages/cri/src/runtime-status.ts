@@ -1,0 +1,50 @@
+import { FailedPrecondition } from "@boxship/base";
+import { type Engine, ensurePodNetwork, POD_NETWORK, VERSION } from "@boxship/engine";
+import type { CriHandlers } from "./contract.ts";
+import { CgroupDriver } from "./messages/values.ts";
+
+type StatusHandlers = Pick<CriHandlers, "version" | "status" | "runtimeConfig" | "updateRuntimeConfig">;
+
+/** What the engine is and can do. */
+export function statusHandlers({ parts }: Engine): StatusHandlers {
+  return {
+    version: async () => ({
+      version: "0.1.0",
+      runtimeName: "boxship",
+      runtimeVersion: VERSION,
+      runtimeApiVersion: "v1",
+    }),
+    async status({ verbose }) {
+      const { runtimes, default: fastest } = parts.runtime.info;
+      const usable = runtimes.filter((runtime) => runtime.usable);
+      return {
+        status: {
+          conditions: [
+            { type: "RuntimeReady", status: true },
+            { type: "NetworkReady", status: true },
+          ],
+        },
+        runtimeHandlers: ["", ...usable.map(({ name }) => name)].map((name) => ({
+          name,
+          features: { recursiveReadOnlyMounts: true, userNamespaces: false },
+        })),
+        features: { supplementalGroupsPolicy: false },
+        ...(verbose ? { info: { runtimes: JSON.stringify(runtimes), default: fastest } } : {}),
+      };
+    },
+    runtimeConfig: async () => ({ linux: { cgroupDriver: CgroupDriver.Cgroupfs } }),
+    async updateRuntimeConfig({ runtimeConfig }) {
+      const subnet = runtimeConfig?.networkConfig?.podCidr ?? "";
+      if (subnet === "") return {};
+      await ensurePodNetwork(parts, subnet);
+      const present = parts.network.getNetwork(POD_NETWORK).ipam.config.map((one) => one.subnet);
+      if (!present.includes(subnet)) {
+        throw new FailedPrecondition(`the network of pods has ${present.join(", ")} and cannot have ${subnet}`, {
+          subject: { kind: "network", name: POD_NETWORK },
+          remedy: `remove its pods and then network ${POD_NETWORK}`,
+        });
+      }
+      return {};
+    },
+  };
+}

@@ -1,0 +1,149 @@
+import { hostname as ownHostname } from "node:os";
+import { InvalidArgument, NotFound, Unsupported } from "@boxship/base";
+import {
+  containersOf,
+  type Engine,
+  type PodRecord,
+  type RunPodRequest,
+  removePod,
+  runPod,
+  stopPod,
+} from "@boxship/engine";
+import type { Init } from "@boxship/grpc";
+import { containerStatus } from "./container-status.ts";
+import type { CriHandlers } from "./contract.ts";
+import { nanoseconds, type PodDoor, podDoor } from "./door-data.ts";
+import type { PodSandboxConfig } from "./messages/config.ts";
+import type { PodSandboxFilter, PodSandboxStatus } from "./messages/status.ts";
+import { NamespaceMode, PROTOCOLS, SandboxState } from "./messages/values.ts";
+
+type SandboxHandlers = Pick<
+  CriHandlers,
+  "runPodSandbox" | "stopPodSandbox" | "removePodSandbox" | "podSandboxStatus" | "listPodSandbox"
+>;
+
+/** Pods: see {@link PodRecord}. */
+export function sandboxHandlers({ parts }: Engine): SandboxHandlers {
+  return {
+    async runPodSandbox({ config, runtimeHandler }) {
+      if (config?.metadata === undefined) throw new InvalidArgument("the pod's metadata is missing");
+      requireRuntime(parts.runtime.info.runtimes, runtimeHandler);
+      const door: PodDoor = { config, runtimeHandler };
+      const { id } = await runPod(parts, podRequest(config, JSON.stringify(door)));
+      return { podSandboxId: id };
+    },
+    async stopPodSandbox({ podSandboxId }) {
+      await ifThere(() => stopPod(parts, podSandboxId));
+      return {};
+    },
+    async removePodSandbox({ podSandboxId }) {
+      await ifThere(() => removePod(parts, podSandboxId));
+      return {};
+    },
+    async podSandboxStatus({ podSandboxId, verbose }) {
+      const pod = parts.pods.resolve(podSandboxId);
+      return {
+        status: sandboxStatus(pod),
+        timestamp: nanoseconds(parts.clock.now()),
+        containersStatuses: containersOf(parts, pod.id).map((record) => containerStatus(parts, record)),
+        ...(verbose
+          ? { info: { info: JSON.stringify({ ...pod, request: { ...pod.request, door: podDoor(pod) } }) } }
+          : {}),
+      };
+    },
+    async listPodSandbox({ filter }) {
+      const pods = parts.pods.all().filter((pod) => fits(pod, filter));
+      return { items: pods.sort((a, b) => b.created - a.created).map(item) };
+    },
+  };
+}
+
+/** What is gone already is what was asked for. */
+export async function ifThere(task: () => Promise<unknown>): Promise<void> {
+  try {
+    await task();
+  } catch (error) {
+    if (!(error instanceof NotFound)) throw error;
+  }
+}
+
+function requireRuntime(runtimes: readonly { readonly name: string; readonly usable: boolean }[], name: string): void {
+  if (name === "" || runtimes.some((runtime) => runtime.name === name && runtime.usable)) return;
+  throw new NotFound(`no runtime for "${name}" is configured`, { subject: { kind: "runtime", name } });
+}
+
+/** Which namespace is whose, with the kubelet's defaults where nothing is said. @throws Unsupported */
+export function namespaces(config: PodSandboxConfig): { readonly host: boolean; readonly ipcHost: boolean } {
+  const options = config.linux?.securityContext?.namespaceOptions;
+  if (options?.usernsOptions?.mode === NamespaceMode.Pod && options.usernsOptions.uids.length > 0) {
+    throw new Unsupported("pods in user namespaces of their own are not supported");
+  }
+  return { host: options?.network === NamespaceMode.Node, ipcHost: options?.ipc === NamespaceMode.Node };
+}
+
+function podRequest(config: PodSandboxConfig, door: string): RunPodRequest {
+  const { host, ipcHost } = namespaces(config);
+  const { linux, dnsConfig, portMappings, metadata } = config;
+  const sysctls = Object.entries(linux?.sysctls ?? {});
+  const other = sysctls.find(([name]) => !name.startsWith("net."));
+  if (other !== undefined)
+    throw new Unsupported(`sysctl ${other[0]} is not supported for a pod: only those of its network`);
+  if (host && sysctls.length > 0) throw new InvalidArgument("a pod in the host's network cannot set its parameters");
+  const published = portMappings.filter(({ hostPort }) => hostPort > 0);
+  return {
+    hostname: config.hostname || (host ? ownHostname() : (metadata?.name ?? "")),
+    network: host ? "host" : "pod",
+    ipc: ipcHost ? "host" : "pod",
+    ...(dnsConfig === undefined
+      ? {}
+      : { dns: { servers: dnsConfig.servers, search: dnsConfig.searches, options: dnsConfig.options } }),
+    sysctls: Object.fromEntries(sysctls),
+    ports: host
+      ? []
+      : published.map(({ protocol, containerPort, hostPort, hostIp }) => ({
+          protocol: PROTOCOLS[protocol as 0] ?? "tcp",
+          containerPort,
+          hostPort,
+          ...(hostIp === "" ? {} : { hostIP: hostIp }),
+        })),
+    ...(linux?.cgroupParent ? { cgroupParent: linux.cgroupParent } : {}),
+    door,
+  };
+}
+
+export function sandboxStatus(pod: PodRecord): Init<PodSandboxStatus> {
+  const { config, runtimeHandler } = podDoor(pod);
+  const [ip = "", ...more] = pod.addresses;
+  const options = config.linux?.securityContext?.namespaceOptions;
+  return {
+    id: pod.id,
+    metadata: config.metadata,
+    state: stateOf(pod),
+    createdAt: nanoseconds(pod.created),
+    network: { ip, additionalIps: more.map((address) => ({ ip: address })) },
+    linux: { namespaces: { options: options ?? { pid: NamespaceMode.Container } } },
+    labels: config.labels,
+    annotations: config.annotations,
+    runtimeHandler,
+  };
+}
+
+const stateOf = ({ state }: PodRecord): number => (state === "ready" ? SandboxState.Ready : SandboxState.NotReady);
+
+function item(pod: PodRecord) {
+  const { config, runtimeHandler } = podDoor(pod);
+  const { metadata, labels, annotations } = config;
+  const createdAt = nanoseconds(pod.created);
+  return { id: pod.id, metadata, state: stateOf(pod), createdAt, labels, annotations, runtimeHandler };
+}
+
+function fits(pod: PodRecord, filter: PodSandboxFilter | undefined): boolean {
+  if (filter === undefined) return true;
+  if (!pod.id.startsWith(filter.id)) return false;
+  if (filter.state !== undefined && filter.state.state !== stateOf(pod)) return false;
+  return hasLabels(podDoor(pod).config.labels, filter.labelSelector);
+}
+
+export function hasLabels(labels: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): boolean {
+  return Object.entries(wanted).every(([key, value]) => labels[key] === value);
+}

@@ -1,0 +1,101 @@
+import type { ContainerRecord, Engine } from "@boxship/engine";
+import { containersOf, isAlive } from "@boxship/engine";
+import type { Init } from "@boxship/grpc";
+import { ofPod, podContainers } from "./containers.ts";
+import type { CriHandlers } from "./contract.ts";
+import { containerDoor, nanoseconds, podDoor } from "./door-data.ts";
+import type { ContainerStats, PodSandboxStats } from "./messages/status.ts";
+import { hasLabels } from "./sandboxes.ts";
+
+type StatsHandlers = Pick<
+  CriHandlers,
+  "containerStats" | "listContainerStats" | "podSandboxStats" | "listPodSandboxStats"
+>;
+
+/** What containers and pods use, at this moment. */
+export function statsHandlers(engine: Engine): StatsHandlers {
+  const { parts } = engine;
+  const ofPodId = async (id: string): Promise<Init<PodSandboxStats>> => {
+    const pod = parts.pods.resolve(id);
+    const { config } = podDoor(pod);
+    const { metadata, labels, annotations } = config;
+    const running = containersOf(parts, pod.id).filter(({ state }) => isAlive(state));
+    const containers = await Promise.all(running.map((record) => statsOf(engine, record)));
+    return { attributes: { id: pod.id, metadata, labels, annotations }, linux: { ...sum(containers), containers } };
+  };
+  return {
+    containerStats: async ({ containerId }) => ({ stats: await statsOf(engine, ofPod(engine, containerId)) }),
+    async listContainerStats({ filter }) {
+      const wanted = podContainers(engine).filter(
+        (record) =>
+          isAlive(record.state) &&
+          (filter === undefined ||
+            (record.id.startsWith(filter.id) &&
+              record.hostConfig.pod?.startsWith(filter.podSandboxId) === true &&
+              hasLabels(containerDoor(record).config.labels, filter.labelSelector))),
+      );
+      return { stats: await Promise.all(wanted.map((record) => statsOf(engine, record))) };
+    },
+    podSandboxStats: async ({ podSandboxId }) => ({ stats: await ofPodId(podSandboxId) }),
+    async listPodSandboxStats({ filter }) {
+      const pods = parts.pods
+        .all()
+        .filter(
+          (pod) =>
+            pod.state === "ready" &&
+            (filter === undefined ||
+              (pod.id.startsWith(filter.id) && hasLabels(podDoor(pod).config.labels, filter.labelSelector))),
+        );
+      return { stats: await Promise.all(pods.map(({ id }) => ofPodId(id))) };
+    },
+  };
+}
+
+async function statsOf(engine: Engine, record: ContainerRecord): Promise<Init<ContainerStats>> {
+  const { metadata, labels, annotations } = containerDoor(record).config;
+  const timestamp = nanoseconds(engine.parts.clock.now());
+  const [stats, { size }] = await Promise.all([
+    engine.containers.stats(record.id),
+    engine.containers.get(record.id, { size: true }),
+  ]);
+  const { usage, limit, detail } = stats.memory;
+  const inactive = detail["total_inactive_file"] ?? detail["inactive_file"] ?? 0;
+  const workingSet = Math.max(0, usage - inactive);
+  return {
+    attributes: { id: record.id, metadata, labels, annotations },
+    cpu: { timestamp, usageCoreNanoSeconds: { value: stats.cpu.usage } },
+    memory: {
+      timestamp,
+      workingSetBytes: { value: workingSet },
+      usageBytes: { value: usage },
+      rssBytes: { value: detail["total_rss"] ?? detail["rss"] ?? detail["anon"] ?? 0 },
+      pageFaults: { value: detail["total_pgfault"] ?? detail["pgfault"] ?? 0 },
+      majorPageFaults: { value: detail["total_pgmajfault"] ?? detail["pgmajfault"] ?? 0 },
+      ...(limit > 0 && limit < Number.MAX_SAFE_INTEGER
+        ? { availableBytes: { value: Math.max(0, limit - workingSet) } }
+        : {}),
+    },
+    writableLayer: {
+      timestamp,
+      fsId: { mountpoint: engine.parts.options.root },
+      usedBytes: { value: size?.writable ?? 0 },
+    },
+  };
+}
+
+/** Containers of a pod together. */
+function sum(containers: readonly Init<ContainerStats>[]): Init<Pick<ContainerStats, "cpu" | "memory">> {
+  const timestamp = containers[0]?.cpu?.timestamp ?? 0n;
+  const total = (pick: (stats: Init<ContainerStats>) => number | undefined) => ({
+    value: containers.reduce((all, one) => all + (pick(one) ?? 0), 0),
+  });
+  return {
+    cpu: { timestamp, usageCoreNanoSeconds: total(({ cpu }) => cpu?.usageCoreNanoSeconds?.value) },
+    memory: {
+      timestamp,
+      workingSetBytes: total(({ memory }) => memory?.workingSetBytes?.value),
+      usageBytes: total(({ memory }) => memory?.usageBytes?.value),
+      rssBytes: total(({ memory }) => memory?.rssBytes?.value),
+    },
+  };
+}

@@ -1,0 +1,70 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { readdir, rmdir } from "node:fs/promises";
+import { join } from "node:path";
+import { systemCode } from "@boxship/base";
+import {
+  bindNamespace,
+  createNamespace,
+  isMountPoint,
+  MountFlag,
+  mount,
+  releaseMount,
+  unbindNamespace,
+} from "@boxship/kernel";
+import type { EngineContext } from "../context.ts";
+import type { PodRecord } from "./record.ts";
+
+const DEFAULT_SHARED_MEMORY = 64 << 20;
+
+/** Below it, for each pod, a directory with its IPC namespace and its shared memory. A runtime sees what is mounted there. */
+export function podMounts(runDir: string): string {
+  return join(runDir, "pods");
+}
+
+/** The file that holds a pod's IPC namespace. */
+export function podIpcPath({ options }: EngineContext, id: string): string {
+  return join(podMounts(options.runDir), id, "ipc");
+}
+
+/** Where a pod's `/dev/shm` is mounted on the host. */
+export function podSharedMemoryPath({ options }: EngineContext, id: string): string {
+  return join(podMounts(options.runDir), id, "shm");
+}
+
+/** Makes a pod's IPC namespace and its shared memory; both stay until {@link releasePodMounts}. */
+export function mountPod(context: EngineContext, { id, request }: Pick<PodRecord, "id" | "request">): void {
+  if (request.ipc === "host") return;
+  const shm = podSharedMemoryPath(context, id);
+  mkdirSync(shm, { recursive: true, mode: 0o711 });
+  using namespace = createNamespace("ipc");
+  bindNamespace(namespace, podIpcPath(context, id));
+  const flags = MountFlag.NoSuid | MountFlag.NoDev | MountFlag.NoExec;
+  const size = request.sharedMemory ?? DEFAULT_SHARED_MEMORY;
+  mount({ source: "shm", target: shm, type: "tmpfs", flags, data: `mode=1777,size=${size}` });
+}
+
+/** Idempotent. */
+export async function releasePodMounts(context: EngineContext, id: string): Promise<void> {
+  const shm = podSharedMemoryPath(context, id);
+  const ipc = podIpcPath(context, id);
+  try {
+    while (isMountPoint(shm)) await releaseMount(shm);
+    await rmdir(shm);
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw error;
+  }
+  if (existsSync(ipc)) unbindNamespace(ipc);
+  await rmdir(join(podMounts(context.options.runDir), id)).catch((error: unknown) => {
+    if (systemCode(error) !== "ENOENT") throw error;
+  });
+}
+
+/** Ids of pods something of which is mounted. */
+export async function mountedPods({ options }: EngineContext): Promise<readonly string[]> {
+  try {
+    return await readdir(podMounts(options.runDir));
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return [];
+    throw error;
+  }
+}

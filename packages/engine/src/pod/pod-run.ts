@@ -1,0 +1,102 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import { NotFound, Unsupported } from "@boxship/base";
+import { refusedHere } from "../confined/confined-runtime.ts";
+import { checkCgroupParent } from "../container/check-host-config.ts";
+import { networkFiles } from "../container/start-network.ts";
+import type { EngineContext } from "../context.ts";
+import { mountPod, releasePodMounts } from "./pod-namespaces.ts";
+import { POD_RECORD_VERSION, type PodRecord, type RunPodRequest } from "./record.ts";
+
+/** The network that pods are on. */
+export const POD_NETWORK = "pods";
+
+/** Makes a pod: namespaces, addresses, published ports, files. Durable when it resolves; when it throws nothing is left. */
+export async function runPod(context: EngineContext, request: RunPodRequest): Promise<PodRecord> {
+  if (context.options.confined !== undefined) throw refusedHere();
+  if (context.remap !== undefined) {
+    throw new Unsupported("pods are not supported by an engine whose containers are in a user namespace", {
+      remedy: "leave userns-remap out of its configuration",
+    });
+  }
+  checkCgroupParent(request.cgroupParent);
+  const id = randomBytes(32).toString("hex");
+  await using undo = new AsyncDisposableStack();
+  const addresses = request.network === "host" ? [] : await joinPodNetwork(context, id, request, undo);
+  undo.defer(() => releasePodMounts(context, id));
+  mountPod(context, { id, request });
+  undo.defer(() => context.pods.delete(id));
+  await writePodFiles(context, id, request);
+  const created = context.clock.now();
+  const record: PodRecord = { version: POD_RECORD_VERSION, id, created, request, state: "ready", addresses };
+  await context.pods.save(record);
+  undo.move();
+  return record;
+}
+
+async function joinPodNetwork(
+  context: EngineContext,
+  id: string,
+  request: RunPodRequest,
+  undo: AsyncDisposableStack,
+): Promise<readonly string[]> {
+  const { network } = context;
+  network.warm();
+  const networkId = await ensurePodNetwork(context);
+  await network.createSandbox(id, {
+    hostname: request.hostname,
+    ...(request.dns === undefined ? {} : { dns: request.dns }),
+    ...(request.sysctls === undefined ? {} : { sysctls: request.sysctls }),
+  });
+  undo.defer(() => network.removeSandbox(id));
+  const { ipv4, ipv6 } = await network.connect({ sandboxId: id, networkId, name: request.hostname });
+  const { ports = [] } = request;
+  if (ports.length > 0) await network.publish(id, ports);
+  return [ipv4, ipv6].flatMap((address) => (address === undefined ? [] : [address.address]));
+}
+
+/**
+ * The network of pods, made when the first one needs it. Its members do not find each other by name: that is for the
+ * cluster's services.
+ *
+ * @param subnet @default one of the instance's address pools
+ */
+export function ensurePodNetwork(context: EngineContext, subnet?: string): Promise<string> {
+  return context.locks.run("network of pods", async () => {
+    try {
+      return context.network.getNetwork(POD_NETWORK).id;
+    } catch (error) {
+      if (!(error instanceof NotFound)) throw error;
+    }
+    const { id } = await context.network.createNetwork({
+      name: POD_NETWORK,
+      options: { "com.boxship.network.names": "false" },
+      ...(subnet === undefined ? {} : { ipam: { config: [{ subnet }] } }),
+    });
+    return id;
+  });
+}
+
+async function writePodFiles(context: EngineContext, id: string, request: RunPodRequest): Promise<void> {
+  const { network } = context;
+  const directory = context.pods.directoryOf(id);
+  await mkdir(directory, { recursive: true, mode: 0o710 });
+  const files = networkFiles(directory);
+  const onHost = request.network === "host";
+  await Promise.all([
+    writeFile(files.resolvConf, resolvConf(context, id, request), { mode: 0o644 }),
+    writeFile(files.hosts, onHost ? network.hostHostsFile([]) : network.hostsFile(id), { mode: 0o644 }),
+    writeFile(files.hostname, `${request.hostname}\n`, { mode: 0o644 }),
+  ]);
+}
+
+/** Exactly what was asked for; what the machine has is nobody's business then. */
+function resolvConf({ network }: EngineContext, id: string, { network: where, dns }: RunPodRequest): string {
+  if (dns === undefined) return where === "host" ? network.hostResolvConf() : network.resolvConf(id);
+  const { servers, search, options } = dns;
+  return [
+    ...(search.length === 0 ? [] : [`search ${search.join(" ")}\n`]),
+    ...servers.map((server) => `nameserver ${server}\n`),
+    ...(options.length === 0 ? [] : [`options ${options.join(" ")}\n`]),
+  ].join("");
+}

@@ -17,6 +17,7 @@ import {
   startCluster,
   VALUE,
 } from "../kubernetes-cluster.ts";
+import { getBenchmark } from "./kubernetes-get.ts";
 import { kubernetesWatchBenchmarks } from "./kubernetes-watch.ts";
 
 /** Long enough for a timer that comes every ten seconds to show. */
@@ -268,6 +269,7 @@ export const kubernetesBenchmarks: readonly Benchmark<Context>[] = [
   definitionsBenchmark,
   idleBenchmark,
   ...loadBenchmarks,
+  getBenchmark,
   ...listBenchmarks,
   ...kubernetesWatchBenchmarks,
 ];

@@ -1,4 +1,3 @@
-import type { Server } from "node:http";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { Clock, Timer } from "@boxship/base";
@@ -38,10 +37,10 @@ export class IdleMemory implements Disposable {
   }
 
   /** Counts every request of the server as work at its beginning and at its end, also of one that takes its connection over. */
-  watch(server: Server): void {
+  watch(server: Pick<NodeJS.EventEmitter, "on">): void {
     this.work();
-    server.on("request", (_request, response) => this.#follow(response));
-    server.on("upgrade", (_request, socket) => this.#follow(socket));
+    server.on("request", (_request: unknown, response: NodeJS.EventEmitter) => this.#follow(response));
+    server.on("upgrade", (_request: unknown, socket: NodeJS.EventEmitter) => this.#follow(socket));
   }
 
   #follow(answer: NodeJS.EventEmitter): void {

@@ -66,9 +66,10 @@ export function parseDuration(value: string): number | undefined {
   if (value === "0") return 0;
   const sign = value.startsWith("-") ? -1 : 1;
   const rest = value.replace(/^[+-]/, "");
-  if (!/^(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))*$/.test(rest)) return undefined;
+  if (!/^(\d+(\.\d*)?|\.\d+)(ns|us|\u00b5s|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|\u00b5s|ms|s|m|h))*$/.test(rest))
+    return undefined;
   let total = 0;
-  for (const [, number = "", unit = ""] of rest.matchAll(/([\d.]+)(ns|us|µs|ms|s|m|h)/g)) {
+  for (const [, number = "", unit = ""] of rest.matchAll(/([\d.]+)(ns|us|\u00b5s|ms|s|m|h)/g)) {
     total += Number(number) * (UNITS[unit] ?? 0);
   }
   return sign * total;

@@ -223,9 +223,9 @@ const UNITS: Readonly<Record<string, bigint>> = {
 export function parseDuration(text: string): Duration | undefined {
   const { sign = "", rest = "" } = /^(?<sign>[+-]?)(?<rest>.*)$/s.exec(text)?.groups ?? {};
   if (rest === "0") return new Duration(0n);
-  if (!/^(?:(?:\d+\.?\d*|\.\d+)(?:h|ms|m|us|µs|ns|s))+$/.test(rest)) return undefined;
+  if (!/^(?:(?:\d+\.?\d*|\.\d+)(?:h|ms|m|us|\u00b5s|ns|s))+$/.test(rest)) return undefined;
   let nanos = 0n;
-  for (const { groups = {} } of rest.matchAll(/(?<whole>\d*)\.?(?<part>\d*)(?<unit>h|ms|m|us|µs|ns|s)/g)) {
+  for (const { groups = {} } of rest.matchAll(/(?<whole>\d*)\.?(?<part>\d*)(?<unit>h|ms|m|us|\u00b5s|ns|s)/g)) {
     const { whole = "", part = "", unit = "" } = groups;
     nanos += (BigInt(`${whole}${part}` || "0") * (UNITS[unit] ?? 0n)) / 10n ** BigInt(part.length);
   }

@@ -23,10 +23,6 @@ export interface ClusterCertificates {
   readonly server: KeyPair;
   /** Of `kubernetes-admin` in system:masters. */
   readonly admin: KeyPair;
-  /** Of `system:kube-controller-manager` in system:masters. */
-  readonly controllers: KeyPair;
-  /** Of `system:kube-scheduler`. */
-  readonly scheduler: KeyPair;
   /** Vouches for those who may say in headers who asks, and for nobody else. */
   readonly frontProxy: FrontProxy;
 }
@@ -66,21 +62,10 @@ export async function clusterCertificates(options: CertificatesOptions): Promise
     organizations: [MASTERS],
     usage: "client",
   });
-  const controllers = await keepOr(options, authority, "controllers", () => true, {
-    commonName: "system:kube-controller-manager",
-    organizations: [MASTERS],
-    usage: "client",
-  });
-  const scheduler = await keepOr(options, authority, "scheduler", () => true, {
-    commonName: "system:kube-scheduler",
-    usage: "client",
-  });
   return {
     authority: authority.certificate,
     server,
     admin,
-    controllers,
-    scheduler,
     frontProxy: await frontProxy(options),
   };
 }

@@ -6,7 +6,7 @@
  */
 export function toTimestamp(text: string, now: number, parseDuration: (text: string) => number): string {
   if (text === "" || /^\d+(\.\d+)?$/.test(text)) return text;
-  if (/^[\d.]+[a-zµ]/.test(text)) {
+  if (/^[\d.]+[a-z\u00b5]/.test(text)) {
     try {
       return seconds(now - parseDuration(text) / 1e6);
     } catch {

@@ -25,13 +25,15 @@ import {
   systemCode,
   writeFileAtomic,
 } from "@boxship/base";
-import { tryLockFile } from "@boxship/kernel";
+import { IdleMemory, releaseFilePages, releaseMemory, trimAllocator, tryLockFile } from "@boxship/kernel";
 import { startControllers } from "./cluster-controllers.ts";
 import { type ClusterOptions, parseClusterOptions } from "./cluster-options.ts";
 import { openClusterStore } from "./cluster-store.ts";
 import { writeUpRecord } from "./up-record.ts";
 
 const SERVICE_ADDRESS = "10.96.0.1";
+/** A heap that takes longer to collect than requests may wait is left to V8, which does so in small steps. */
+const COLLECTED_HEAP = 64 << 20;
 /** How long requests in flight are waited for at the end. */
 const GRACE_MS = 5000;
 
@@ -106,7 +108,9 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
   await writeFileAtomic(pidFile, `${process.pid}\n`, { mode: 0o644 });
   stack.defer(() => rm(pidFile, { force: true }));
   await writeUpRecord(options, { server, port });
-  await using controllers = startControllers({ server: loopbackOf(options, port), certificates, logger });
+  await using controllers = startControllers({ api, server, logger });
+  stack.use(new IdleMemory(systemClock, { release: () => void release() })).watch(api.server);
+  await release();
   logger.info("ready", { server, milliseconds: Math.round(performance.now() - started) });
   await tell({ ready: true, server, kubeconfig: options.kubeconfig });
   logger.info("stopping", { reason: await stopped });
@@ -118,9 +122,11 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
   await closed;
 }
 
-/** How the process reaches itself. */
-function loopbackOf(options: ClusterOptions, port: number): string {
-  return urlOf({ ...options, address: options.address === "::" ? "::1" : options.address }, port);
+/** Gives back what was needed to start, or for the last requests. */
+async function release(): Promise<void> {
+  if (process.memoryUsage().heapUsed < COLLECTED_HEAP) return await releaseMemory();
+  trimAllocator();
+  await releaseFilePages();
 }
 
 function urlOf({ address }: ClusterOptions, port: number): string {

@@ -22,6 +22,7 @@ BOXSHIP_REAL_IMAGES=1 node --disable-warning=ExperimentalWarning --test packages
 BOXSHIP_TEST_FILES=200000 node --disable-warning=ExperimentalWarning --test --test-name-pattern='200000 files' \
   packages/cli/src/e2e/build-contexts.test.ts
 BOXSHIP_TEST_KILLS=50 node --disable-warning=ExperimentalWarning --test packages/build/src/e2e/crash.test.ts
+BOXSHIP_TEST_RESETS=20 node --disable-warning=ExperimentalWarning --test packages/daemon/src/reset.test.ts
 node --disable-warning=ExperimentalWarning bench/soak-large.ts
 exec unshare --net --mount sh -c 'ip link set lo up && exec "$@"' sh \
   node --disable-warning=ExperimentalWarning bench/soak.ts "$@"

@@ -79,6 +79,8 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
   let remove = false;
   // After everything was let go of, and before the locks.
   stack.defer(() => (remove ? removeInstance(options) : undefined));
+  let byName = false;
+  stack.defer(() => (byName ? forceReset(options, logger) : undefined));
 
   const inside = options.insideRootless ? stack.use(prepareInside(options.runDir, systemClock)) : undefined;
   let started = false;
@@ -191,9 +193,14 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
     idle = containers.running + containers.paused === 0;
     return;
   }
-  await builder[Symbol.asyncDispose]();
-  await engine.reset();
   remove = true;
+  try {
+    await builder[Symbol.asyncDispose]();
+    await engine.reset();
+  } catch (error) {
+    logger.error("the removal was cut short; what carries the instance's name is removed", { error });
+    byName = true;
+  }
 }
 
 /** The bill of materials that `build --sbom` asks for. */

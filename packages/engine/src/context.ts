@@ -1,5 +1,5 @@
 import type { Clock, KeyedMutex, Logger, Timer } from "@boxship/base";
-import { NotFound } from "@boxship/base";
+import { NotFound, Unavailable } from "@boxship/base";
 import type { Snapshotter, VolumeStore } from "@boxship/storage";
 import type { EngineNetwork } from "./confined/confined-network.ts";
 import type { EngineRuntime } from "./confined/confined-runtime.ts";
@@ -41,6 +41,16 @@ export interface EngineContext {
   readonly logForwarding: LogForwarding;
   /** Removed containers that could not be cleaned up yet, by id. */
   readonly stuckRemovals: Map<string, StuckRemoval>;
+  /** The instance is being removed: nothing is made or started any more. */
+  isBeingRemoved: boolean;
+}
+
+/** @throws Unavailable while the instance is being removed */
+export function refuseWhileBeingRemoved({ isBeingRemoved, options }: EngineContext): void {
+  if (!isBeingRemoved) return;
+  throw new Unavailable(`instance ${options.name} is being removed`, {
+    remedy: "wait until it is gone; the next command starts a new one",
+  });
 }
 
 /** A removed container something of which is still there. */

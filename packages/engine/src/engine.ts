@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { KeyedMutex } from "@boxship/base";
+import { Conflict, KeyedMutex } from "@boxship/base";
 import { openCgroup } from "@boxship/kernel";
 import { NetworkManager } from "@boxship/network";
 import { ContainerRuntime } from "@boxship/runtime";
@@ -87,14 +87,13 @@ export class Engine implements EngineApi, AsyncDisposable {
 
   /**
    * Removes all containers, running ones too, and takes every trace of the instance out of the kernel: namespaces, links,
-   * nftables tables, control groups, mounts of containers. Only disposing is allowed afterwards; files under `root` are left to the caller.
+   * nftables tables, control groups, mounts of containers. What is asked for meanwhile is refused. Only disposing is
+   * allowed afterwards; files under `root` are left to the caller.
    */
   async reset(): Promise<void> {
-    const { containers, pods, background, network, stuckRemovals, logger } = this.#context;
-    await Promise.all(pods.all().map(({ id }) => removePod(this.#context, id)));
-    await Promise.all(
-      containers.all().map(({ id }) => removeContainer(this.#context, id, { force: true, volumes: true })),
-    );
+    const { background, network, stuckRemovals, logger } = this.#context;
+    this.#context.isBeingRemoved = true;
+    await this.#removeContainers();
     await background.settled();
     for (const { record, timer } of stuckRemovals.values()) {
       timer[Symbol.dispose]();
@@ -103,7 +102,28 @@ export class Engine implements EngineApi, AsyncDisposable {
       );
     }
     await network.destroy();
-    if (this.#context.options.confined === undefined) await openCgroup(`/${this.#context.options.name}`).delete();
+    if (this.#context.options.confined === undefined) await removeControlGroup(this.#context.options.name);
+  }
+
+  /** One that cannot be removed keeps nothing else: its processes end with the control group. */
+  async #removeContainers(): Promise<void> {
+    const { containers, pods, logger } = this.#context;
+    await Promise.all(
+      pods.all().map(({ id }) =>
+        removePod(this.#context, id).catch((error: unknown) => {
+          if (pods.get(id) !== undefined) logger.error("a pod could not be removed", { pod: id, error });
+        }),
+      ),
+    );
+    await Promise.all(
+      containers.all().map(({ id, name }) =>
+        removeContainer(this.#context, id, { force: true, volumes: true }).catch((error: unknown) => {
+          // It went by itself.
+          if (containers.get(id) === undefined) return;
+          logger.error("a container could not be removed", { container: name, error });
+        }),
+      ),
+    );
   }
 
   /** For a program that cannot start after all: leaves no networks in the kernel that no container needs. */
@@ -121,6 +141,17 @@ export class Engine implements EngineApi, AsyncDisposable {
     for (const { timer } of stuckRemovals.values()) timer[Symbol.dispose]();
     for (const { logRotation } of live.values()) await logRotation?.[Symbol.asyncDispose]();
     await this.#owned.disposeAsync();
+  }
+}
+
+async function removeControlGroup(name: string): Promise<void> {
+  const group = openCgroup(`/${name}`);
+  try {
+    await group.delete();
+  } catch (error) {
+    if (!(error instanceof Conflict)) throw error;
+    await group.killAll();
+    await group.delete();
   }
 }
 
@@ -166,6 +197,7 @@ async function openParts(
     pins: new Pins(),
     background: new BackgroundTasks(logger),
     stuckRemovals: new Map(),
+    isBeingRemoved: false,
     logForwarding: owned.use(new LogForwarding()),
   };
 }

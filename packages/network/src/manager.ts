@@ -1,7 +1,6 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errorMessage, KeyedMutex, readIfPresent } from "@boxship/base";
-import { detachMountsBelow } from "@boxship/kernel";
 import type {
   ConnectOptions,
   CreateNetworkOptions,
@@ -30,6 +29,7 @@ import { lowerNetwork } from "./networks/network-raise.ts";
 import { removeNetwork } from "./networks/network-remove.ts";
 import { PortChooser } from "./ports/port-chooser.ts";
 import { publishPorts, unpublishPorts } from "./ports/ports-publish.ts";
+import { removeTraces } from "./remove-traces.ts";
 import { checkAttachments } from "./sandbox/cni-attach.ts";
 import { connectEndpoint } from "./sandbox/endpoint-connect.ts";
 import { disconnectEndpoint } from "./sandbox/endpoint-disconnect.ts";
@@ -233,7 +233,8 @@ export class NetworkManager implements AsyncDisposable {
     context.networks.clear();
     await context.firewall.remove();
     await this[Symbol.asyncDispose]();
-    detachMountsBelow(context.pool.directory);
+    // What was being made beside this: from here on nothing can be.
+    await removeTraces(context);
     await rm(context.pool.directory, { recursive: true, force: true });
     await rm(join(context.runDir, "sandboxes"), { recursive: true, force: true });
     await rm(join(context.root, "networks.json"), { force: true });

@@ -38,11 +38,15 @@ export interface Boxship extends AsyncDisposable {
   start(): Promise<void>;
 }
 
-/** @throws Error with the end of the log */
-async function endedInTime(program: Background | undefined, log: string): Promise<void> {
+/** A reset must not need its last resort. @throws Error with the end of the log */
+async function endedWell(program: Background | undefined, log: string): Promise<void> {
   const late = delay(60_000, "late" as const, { ref: false });
-  if ((await Promise.race([program?.waitForEnd(), late])) !== "late") return;
-  throw new Error(`the daemon does not end:\n${tailOf(log)}`);
+  const status = await Promise.race([program?.waitForEnd(), late]);
+  if (status === "late") throw new Error(`the daemon does not end:\n${tailOf(log)}`);
+  const tail = tailOf(log);
+  if (status !== 0 || tail.includes("the removal was cut short")) {
+    throw new Error(`the daemon was not removed as it should be, and ended with ${status}:\n${tail}`);
+  }
 }
 
 function tailOf(log: string): string {
@@ -85,7 +89,7 @@ export async function startBoxship(options: BoxshipOptions = {}): Promise<Boxshi
     await start();
     ending = true;
     await client.json("POST", "/boxship/shutdown?reset=1");
-    await endedInTime(program, log);
+    await endedWell(program, log);
   };
   /** What went wrong is told, but bridges and mounts do not stay for it: the next daemon takes them away. */
   const reset = async (): Promise<void> => {

@@ -106,7 +106,8 @@ describe("volumes are written, shown and refused as Docker does", {
   });
 });
 
-/** Lists of volumes come in no order. */
+/** Docker lists volumes, and mounts of a container, in no order. */
 function sorted(answer: string): string {
-  return answer.startsWith("volume ls") ? answer.split("\n").sort().join("\n") : answer;
+  if (answer.startsWith("volume ls")) return answer.split("\n").sort().join("\n");
+  return answer.includes(".Mounts") ? answer.split(/[\n;]/).sort().join(";") : answer;
 }

@@ -2,8 +2,7 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { InvalidArgument, NotFound } from "@boxship/base";
 import { refusedHere } from "../confined/confined-runtime.ts";
-import type { EngineContext } from "../context.ts";
-import { eventAttributes } from "../context.ts";
+import { type EngineContext, eventAttributes, refuseWhileBeingRemoved } from "../context.ts";
 import { checkLogPatterns } from "../log/log-attributes.ts";
 import { volumeResolver } from "../volume/volume-ensure.ts";
 import { checkHostConfig, storageLimit } from "./check-host-config.ts";
@@ -24,6 +23,7 @@ export async function createContainer(
   request: CreateContainerRequest,
 ): Promise<{ readonly id: string; readonly warnings: readonly string[] }> {
   if (context.options.confined !== undefined) throw refusedHere();
+  refuseWhileBeingRemoved(context);
   const { containers } = context;
   const id = randomBytes(32).toString("hex");
   const name =

@@ -22,7 +22,7 @@ export function scheduleRestart(context: EngineContext, record: ContainerRecord,
 async function restartNow(context: EngineContext, id: string): Promise<void> {
   const record = context.containers.get(id);
   // A stop, a start or a removal came first.
-  if (record?.state.status !== "restarting") return;
+  if (record?.state.status !== "restarting" || context.isBeingRemoved) return;
   if (record.edit !== undefined) return await startRecreated(context, id);
   await context.containers.note({ ...record, restartCount: record.restartCount + 1 });
   try {

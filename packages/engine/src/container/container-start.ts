@@ -1,6 +1,6 @@
 import { asBoxshipError, Conflict, errorMessage, FailedPrecondition } from "@boxship/base";
 import { StartError } from "@boxship/runtime";
-import { currentRecord, type EngineContext, eventAttributes, liveOf } from "../context.ts";
+import { currentRecord, type EngineContext, eventAttributes, liveOf, refuseWhileBeingRemoved } from "../context.ts";
 import type { CheckpointRef } from "../engine-api.ts";
 import { StartFailed } from "../errors.ts";
 import { logPathOf } from "../log/log-path.ts";
@@ -38,6 +38,7 @@ export async function startLocked(
 ): Promise<boolean> {
   const record = currentRecord(context, id);
   if (record.state.status === "running") return false;
+  refuseWhileBeingRemoved(context);
   refuseStart(record);
   const live = liveOf(context, id);
   live.restart?.timer[Symbol.dispose]();

@@ -4,7 +4,7 @@ import { NotFound, Unsupported } from "@boxship/base";
 import { refusedHere } from "../confined/confined-runtime.ts";
 import { checkCgroupParent } from "../container/check-host-config.ts";
 import { networkFiles } from "../container/start-network.ts";
-import type { EngineContext } from "../context.ts";
+import { type EngineContext, refuseWhileBeingRemoved } from "../context.ts";
 import { mountPod, releasePodMounts } from "./pod-namespaces.ts";
 import { POD_RECORD_VERSION, type PodRecord, type RunPodRequest } from "./record.ts";
 
@@ -14,6 +14,7 @@ export const POD_NETWORK = "pods";
 /** Makes a pod: namespaces, addresses, published ports, files. Durable when it resolves; when it throws nothing is left. */
 export async function runPod(context: EngineContext, request: RunPodRequest): Promise<PodRecord> {
   if (context.options.confined !== undefined) throw refusedHere();
+  refuseWhileBeingRemoved(context);
   if (context.remap !== undefined) {
     throw new Unsupported("pods are not supported by an engine whose containers are in a user namespace", {
       remedy: "leave userns-remap out of its configuration",

@@ -1,5 +1,5 @@
 import type { Worker } from "node:worker_threads";
-import { type Clock, Internal, startWorker, type Timer } from "@boxship/base";
+import { type Clock, Internal, startWorker, type Timer, Unavailable } from "@boxship/base";
 import type { WorkerAnswer, WorkerRequest } from "./network-worker.ts";
 import type { OperationArgument, OperationName, OperationResult } from "./operations.ts";
 import { fromWire } from "./wire-error.ts";
@@ -32,6 +32,7 @@ export class NetworkThread implements AsyncDisposable {
   #ending: Promise<unknown> = Promise.resolve();
   #idleTimer: Timer | undefined;
   #nextId = 1;
+  #closed = false;
   #drained: (() => void) | undefined;
 
   constructor(options: NetworkThreadOptions) {
@@ -40,12 +41,13 @@ export class NetworkThread implements AsyncDisposable {
 
   /** Starts the thread, if it is not running, so that the next call need not wait for it. */
   warm(): void {
+    if (this.#closed) return;
     this.#start();
     this.#rest();
   }
 
   /**
-   * Performs an operation. Rejects with what it threw.
+   * Performs an operation. Rejects with what it threw, and with Unavailable once the thread is being disposed of.
    *
    * @param priority `background` waits until there is nothing else to do. @default "normal"
    */
@@ -54,6 +56,7 @@ export class NetworkThread implements AsyncDisposable {
     argument: OperationArgument<Name>,
     priority: "normal" | "background" = "normal",
   ): Promise<OperationResult<Name>> {
+    if (this.#closed) return Promise.reject(new Unavailable("the networks of this instance are closed"));
     return new Promise((resolve, reject) => {
       const request = { id: this.#nextId++, operation, argument };
       const call: Call = { request, resolve: resolve as (result: unknown) => void, reject };
@@ -64,6 +67,7 @@ export class NetworkThread implements AsyncDisposable {
 
   /** Ends the thread when everything that was asked of it is done. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
     if (this.#inFlight.size > 0) await new Promise<void>((resolve) => (this.#drained = resolve));
     this.#end();
     await this.#ending;

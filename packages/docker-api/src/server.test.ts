@@ -135,6 +135,25 @@ test("what is not HTTP, and a head that is too large, get an answer and are cut"
   large.destroy();
 });
 
+test("a request without a host is refused as Go's server does; HTTP/1.0 needs none", async () => {
+  await using served = await serve(scriptedEngine());
+  const ask = async (head: string) => {
+    const socket = await served.connect();
+    socket.write(head);
+    const text = (await readToEnd(socket)).toString();
+    socket.destroy();
+    return text;
+  };
+  const words = "400 Bad Request: missing required Host header";
+  const refusal = `HTTP/1.1 ${words}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${words}`;
+  assert.equal(await ask("GET /_ping HTTP/1.1\r\n\r\n"), refusal);
+  assert.equal(await ask("GET /_ping HTTP/1.1\r\n\r\nGET /_ping HTTP/1.1\r\nHost: x\r\n\r\n"), refusal);
+  const attach = "POST /containers/web/attach HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n";
+  assert.equal(await ask(attach), refusal);
+  assert.match(await ask("GET /_ping HTTP/1.0\r\n\r\n"), /^HTTP\/1\.[01] 200 OK\r\n/);
+  assert.match(await ask("GET /_ping HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n"), /^HTTP\/1\.1 200 OK\r\n/);
+});
+
 test("odd but lawful requests: a whole address, many long headers, a tunnel, a stream's name in the query", async () => {
   await using served = await serve(scriptedEngine());
   const ask = async (head: string) => {

@@ -68,6 +68,8 @@ class ApiServer implements DockerApiServer {
         connectionsCheckingInterval: headersTimeoutMs / 2,
         // An archive may take as long as it takes.
         requestTimeout: 0,
+        // Node's answer has no words.
+        requireHostHeader: false,
         // Docker's clients keep idle connections and do not retry a POST on one that was closed under them.
         keepAliveTimeout: 0,
         shouldUpgradeCallback: (request) => wantsStream(request),
@@ -121,6 +123,10 @@ class ApiServer implements DockerApiServer {
   #serve(request: IncomingMessage, response: ServerResponse, upgraded: boolean): void {
     const started = this.#context.clock.monotonic();
     this.#answers.set(request.socket, response);
+    if (!namesHost(request)) {
+      refuseNoHost(request, response);
+      return;
+    }
     for (const [name, value] of this.#commonHeaders) response.setHeader(name, value);
     const target = targetOf(request);
     if ("refused" in target) {
@@ -263,6 +269,19 @@ function refuseMalformed(error: Error & { readonly code?: string }, socket: Dupl
     return;
   }
   socket.end(answerBytes(MALFORMED[error.code ?? ""] ?? "400 Bad Request", `malformed request: ${error.message}`));
+}
+
+/** Since HTTP/1.1 a request has to (RFC 9112, 3.2). */
+function namesHost({ httpVersionMajor, httpVersionMinor, headers }: IncomingMessage): boolean {
+  return headers.host !== undefined || httpVersionMajor * 10 + httpVersionMinor < 11;
+}
+
+/** In the words of Go's server, before anything of Docker's. */
+function refuseNoHost(request: IncomingMessage, response: ServerResponse): void {
+  const { socket } = request;
+  const status = "400 Bad Request: missing required Host header";
+  response.detachSocket(socket);
+  socket.end(`HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${status}`);
 }
 
 /** An error where there is no request to answer. */

@@ -97,6 +97,32 @@ describe("fields of HostConfig do in the container what they say", { timeout: 24
     });
   }
 
+  test("links of the image that lead nowhere are followed for mounts and the working directory", async () => {
+    const script =
+      "ln -s /srv/a /a; ln -s ../../../srv/b /b; ln -s /c2 /c; ln -s opt/../srv/c /c2; ln -s loop /loop; ln -s /srv/f /f";
+    await docker.ok(["run", "--name", "linker", "--network", "none", IMAGE, "sh", "-c", `mkdir /opt; ${script}`]);
+    await docker.ok(["commit", "linker", "links"]);
+    writeFileSync(files.join("file"), "of the host");
+    const run = (...args: string[]) => docker.run(["run", "--rm", "--network", "none", ...args]);
+    const mounts = ["-v", "links-a:/a/deep", "--tmpfs", "/b", "-v", `${files.join("file")}:/f:ro`, "-w", "/c/work"];
+    const seen = "pwd -P; cat /srv/f; echo; mount | cut -d ' ' -f 3 | grep ^/srv | sort; ls -a /srv/c/work /c2";
+    const { stdout, stderr } = await run(...mounts, "links", "sh", "-c", seen);
+    const listed = "/c2:\n.\n..\nwork\n\n/srv/c/work:\n.\n..\n";
+    assert.equal(stdout, `/srv/c/work\nof the host\n/srv/a/deep\n/srv/b\n/srv/f\n${listed}`, stderr);
+    for (const flags of [
+      ["-w", "/loop"],
+      ["-v", "links-a:/loop/x"],
+      ["--tmpfs", "/loop"],
+    ]) {
+      const refused = await run(...flags, "links", "true");
+      assert.equal(refused.status, 125);
+      assert.match(refused.stderr, /too many (?:links|levels)/);
+    }
+    await docker.ok(["rm", "linker"]);
+    await docker.ok(["volume", "rm", "links-a"]);
+    await docker.ok(["rmi", "links"]);
+  });
+
   test("namespaces of another container, and of the host", async () => {
     const run = (...flags: string[]) => docker.ok(["run", "-d", "--network", "none", ...flags, IMAGE, "sleep", "1000"]);
     const other = await run("--ipc", "shareable", "--name", "shares");

@@ -1,5 +1,7 @@
 import type { Socket } from "node:net";
-import type { StreamSession } from "@boxship/engine";
+import { Readable } from "node:stream";
+import { finished } from "node:stream/promises";
+import type { OutputFrame, StreamSession } from "@boxship/engine";
 import { frameHeader } from "./multiplex.ts";
 import { StreamWriter } from "./stream-writer.ts";
 
@@ -63,12 +65,36 @@ function probeAfterInput(socket: Socket): void {
   else socket.once("end", probe);
 }
 
-async function pumpOutput(session: StreamSession, writer: StreamWriter): Promise<void> {
-  for await (const { stream, data } of session.output) {
-    await (session.tty ? writer.push(data) : writer.push(frameHeader(stream, data.length), data));
-    if (writer.closed) return;
+async function pumpOutput({ output, tty }: StreamSession, writer: StreamWriter): Promise<void> {
+  const send = ({ stream, data }: OutputFrame): Promise<void> | undefined =>
+    tty ? writer.push(data) : writer.push(frameHeader(stream, data.length), data);
+  if (output instanceof Readable) await pumpFlowing(output, writer, send);
+  else {
+    for await (const frame of output) {
+      await send(frame);
+      if (writer.closed) return;
+    }
   }
   writer.flush();
+}
+
+/** A frame is on its way in the call that brings it: an iterator's promises would hold each up. */
+async function pumpFlowing(
+  output: Readable,
+  writer: StreamWriter,
+  send: (frame: OutputFrame) => Promise<void> | undefined,
+): Promise<void> {
+  output.on("data", (frame: OutputFrame) => {
+    const drained = send(frame);
+    if (writer.closed) output.destroy();
+    else if (drained !== undefined) {
+      output.pause();
+      void drained.then(() => output.resume());
+    }
+  });
+  await finished(output, { writable: false }).catch((error: unknown) => {
+    if (!writer.closed) throw error;
+  });
 }
 
 /** How long a client may take to notice the end before the connection is cut. */

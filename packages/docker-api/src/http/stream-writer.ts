@@ -4,9 +4,9 @@ import type { Writable } from "node:stream";
 const FLUSH_BYTES = 64 << 10;
 
 /**
- * Writes many small pieces to a slow reader: the first pieces of a turn of the event loop go out as soon as nothing more
- * is at hand, those that follow in the same turn as one write at its end, and the producer is told when to wait. It never
- * buffers more than the target's own high-water mark plus one flush.
+ * Writes many small pieces to a slow reader: what is pushed first in a turn of the event loop goes out at once, what
+ * follows in the same turn as one write at its end, and the producer is told when to wait. It never buffers more than the
+ * target's own high-water mark plus one flush.
  */
 export class StreamWriter {
   readonly #target: Writable;
@@ -38,7 +38,7 @@ export class StreamWriter {
     if (this.#bytes >= FLUSH_BYTES) this.flush();
     else if (!this.#scheduled) {
       this.#scheduled = true;
-      process.nextTick(() => this.flush());
+      this.flush();
       setImmediate(() => {
         this.#scheduled = false;
         this.flush();

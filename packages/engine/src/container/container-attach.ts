@@ -50,7 +50,7 @@ function waitForStart(context: EngineContext, id: string, tty: boolean, options:
 
 /** Joins a client that was early to the container, which has been created and not yet started. */
 export async function attachToRuntime(context: EngineContext, id: string, pending: PendingAttach): Promise<void> {
-  pending.connect(fromRuntime(pending.session.tty, await context.runtime.attach(id, pending.options)));
+  pending.connect(await context.runtime.attach(id, pending.options));
 }
 
 function fromRuntime(tty: boolean, streams: Awaited<ReturnType<EngineContext["runtime"]["attach"]>>): StreamSession {

@@ -1,6 +1,6 @@
-import { PassThrough } from "node:stream";
-import type { AttachOptions, StreamSession } from "../engine-api.ts";
-import { FrameQueue } from "../stream/frame-queue.ts";
+import { PassThrough, Readable } from "node:stream";
+import type { AttachStreams } from "@boxship/runtime";
+import type { AttachOptions, OutputFrame, StreamSession } from "../engine-api.ts";
 
 /**
  * A client that attached to a container which does not run yet: it holds a {@link StreamSession} that is joined to the
@@ -9,9 +9,10 @@ import { FrameQueue } from "../stream/frame-queue.ts";
 export class PendingAttach {
   readonly session: StreamSession;
   readonly options: AttachOptions;
-  readonly #queue = new FrameQueue();
+  readonly #output = new LaterOutput();
   readonly #stdin: PassThrough | undefined;
   #close: () => void;
+  #closed = false;
 
   constructor(tty: boolean, options: AttachOptions, onAbandon: () => void) {
     this.options = options;
@@ -20,33 +21,58 @@ export class PendingAttach {
     this.session = {
       tty,
       ...(this.#stdin === undefined ? {} : { stdin: this.#stdin }),
-      output: this.#queue,
+      output: this.#output,
       close: () => {
+        this.#closed = true;
         this.#close();
-        this.#queue.abandon();
+        this.#output.finish();
       },
     };
   }
 
   /** Joins the client to the streams of the process; called once. */
-  connect(real: StreamSession): void {
+  connect(real: AttachStreams): void {
+    if (this.#closed) {
+      real.close();
+      return;
+    }
     this.#close = () => real.close();
     if (this.#stdin !== undefined && real.stdin !== undefined) this.#stdin.pipe(real.stdin);
-    void this.#pump(real);
-  }
-
-  async #pump(real: StreamSession): Promise<void> {
-    try {
-      for await (const frame of real.output) {
-        if (!this.#queue.push(frame)) await new Promise<void>((resolve) => (this.#queue.onDrain = resolve));
-      }
-    } finally {
-      this.#queue.end();
-    }
+    this.#output.follow(real.output);
   }
 
   /** The container was not started after all: the client sees the end of the stream. */
   fail(): void {
-    this.#queue.end();
+    this.#output.finish();
+  }
+}
+
+/** Frames of a stream that is there later, at the reader's pace. */
+class LaterOutput extends Readable {
+  #source: Readable | undefined;
+  #finished = false;
+
+  constructor() {
+    super({ objectMode: true, highWaterMark: 16 });
+  }
+
+  follow(source: Readable): void {
+    this.#source = source;
+    source.on("data", (frame: OutputFrame) => {
+      if (!this.#finished && !this.push(frame)) source.pause();
+    });
+    source.on("close", () => this.finish());
+    source.on("end", () => this.finish());
+  }
+
+  /** What has come can still be read, then it ends. Idempotent. */
+  finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.push(null);
+  }
+
+  override _read(): void {
+    this.#source?.resume();
   }
 }

@@ -9,6 +9,7 @@ import {
   systemCode,
 } from "@boxship/base";
 import { descriptorPath, type FileStatus, FileType, openInRoot, statxInBackground } from "@boxship/kernel";
+import { leadsNowhere, mountTarget } from "@boxship/storage";
 import type { EngineContext } from "../context.ts";
 import { mapSource, type Remap } from "../remap/remap.ts";
 import type { ContainerRecord, MountPoint } from "./record.ts";
@@ -47,11 +48,23 @@ export async function prepareRootfs(
   mountSharedMemory(context, record, undo, remap);
   const mounts: PreparedMount[] = [];
   for (const point of record.mounts) {
+    const linked = remap === undefined && leadsNowhere(path, point.destination);
     const source = await prepareSource(context, { record, rootfs: path, remap, point }, undo);
+    // Runtimes make places that are missing, and do not follow a link of the image that leads nowhere.
+    if (linked) mountTarget(path, point.destination, await isDirectory(context, source));
     const isFile = point.type === "bind" && !point.readWrite && (await typeOf(context, source)) !== FileType.Directory;
     mounts.push({ point, source, isFile });
   }
+  const directories = [...Object.keys(record.hostConfig.tmpfs ?? {}), record.effective.workingDir || "/"];
+  for (const place of remap === undefined ? directories : []) {
+    if (leadsNowhere(path, place)) mountTarget(path, place, true);
+  }
   return { path, mounts };
+}
+
+/** @param source what is to be mounted; empty for tmpfs */
+async function isDirectory(context: EngineContext, source: string): Promise<boolean> {
+  return source === "" || (await typeOf(context, source)) === FileType.Directory;
 }
 
 async function typeOf(context: EngineContext, path: string): Promise<number> {

@@ -1,4 +1,4 @@
-import { type Readable, Transform, Writable } from "node:stream";
+import { Readable, Writable } from "node:stream";
 import { FailedPrecondition, systemCode } from "@boxship/base";
 import { connectPacketStream, type PacketStream } from "@boxship/kernel";
 import type { AttachOptions, AttachStreams, StreamFrame } from "../contract.ts";
@@ -28,14 +28,13 @@ export async function attachContainer(
   const pipe = wanted && !record.terminal ? inputs.open(layout, id) : undefined;
   // Without this an attacher that only watches would end the container's input by going away.
   const quiet = record.stdin && record.stdinOnce && !record.terminal && !options.stdin;
-  const output = socket.pipe(new FrameFilter(options));
+  const output = new FrameFilter(socket, options);
   let closed = false;
   const close = (): void => {
     if (closed) return;
     closed = true;
-    socket.unpipe(output);
     // Ended, not destroyed: whoever reads it sees an end, not a failure.
-    output.end();
+    output.finish();
     if (quiet) drain(socket);
     else socket.destroy();
     pipe?.destroy();
@@ -46,14 +45,14 @@ export async function attachContainer(
   // conmon ends its side only when the container is over: nobody is left to take input.
   socket.on("end", () => socket.destroy());
   socket.on("close", () => {
-    output.end();
+    output.finish();
     pipe?.destroy();
   });
   output.on("close", close);
-  if (!wanted) return { output: asReadable(output), close };
+  if (!wanted) return { output, close };
   const end = () => inputs.close(id);
   const stdin = pipe === undefined ? inputOf(socket, record) : pipedInput(pipe, socket, record, end);
-  return { stdin, output: asReadable(output), close };
+  return { stdin, output, close };
 }
 
 async function connect(layout: Layout, id: string): Promise<PacketStream> {
@@ -69,29 +68,36 @@ async function connect(layout: Layout, id: string): Promise<PacketStream> {
   }
 }
 
-function asReadable(stream: Transform): Readable {
-  return stream;
-}
-
 /** Reads on for nobody, so that conmon is not held up. */
 function drain(socket: PacketStream): void {
   socket.on("data", () => {});
   socket.resume();
 }
 
-class FrameFilter extends Transform {
-  readonly #options: AttachOptions;
+/** conmon's packets as frames, handed on in the call that brings them; a reader that is behind pauses the socket. */
+class FrameFilter extends Readable {
+  readonly #socket: PacketStream;
+  #finished = false;
 
-  constructor(options: AttachOptions) {
-    super({ readableObjectMode: true, writableObjectMode: true, readableHighWaterMark: 16, writableHighWaterMark: 16 });
-    this.#options = options;
+  constructor(socket: PacketStream, options: AttachOptions) {
+    super({ objectMode: true, highWaterMark: 16 });
+    this.#socket = socket;
+    socket.on("data", (packet: Buffer) => {
+      const stream = packet[0] === STDERR ? "stderr" : packet[0] === STDOUT ? "stdout" : undefined;
+      if (stream === undefined || !options[stream] || this.#finished) return;
+      if (!this.push({ stream, data: packet.subarray(1) } satisfies StreamFrame)) socket.pause();
+    });
   }
 
-  override _transform(packet: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    const stream = packet[0] === STDERR ? "stderr" : packet[0] === STDOUT ? "stdout" : undefined;
-    if (stream !== undefined && this.#options[stream])
-      this.push({ stream, data: packet.subarray(1) } satisfies StreamFrame);
-    done();
+  /** What has come can still be read, then it ends. Idempotent. */
+  finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.push(null);
+  }
+
+  override _read(): void {
+    if (!this.#finished) this.#socket.resume();
   }
 }
 

@@ -99,7 +99,11 @@ function createContext(
     await startDaemon(instance, own);
     return true;
   };
-  const api = new ApiClient(endpoint, recover);
+  const check = async (): Promise<void> => {
+    const { requireRoot } = await import("./api-client/require-root.ts");
+    await requireRoot(instance, endpoint);
+  };
+  const api = new ApiClient(endpoint, recover, instance.root === undefined ? undefined : check);
   let config: Promise<ConfigFile> | undefined;
   const readConfig = async (): Promise<ConfigFile> => (await import("./credentials/config-file.ts")).loadConfig(env);
   return {

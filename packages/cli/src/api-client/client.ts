@@ -49,11 +49,17 @@ export class ApiClient implements Disposable {
   readonly endpoint: Endpoint;
   readonly #idle: Connection[] = [];
   readonly #recover: ((cause: unknown) => Promise<boolean>) | undefined;
+  readonly #check: (() => Promise<void>) | undefined;
+  #checked: Promise<void> | undefined;
 
-  /** @param recover called when nobody listens; true when the request may be sent again */
-  constructor(endpoint: Endpoint, recover?: (cause: unknown) => Promise<boolean>) {
+  /**
+   * @param recover called when nobody listens; true when the request may be sent again
+   * @param check called before the first request, which is not sent when it rejects
+   */
+  constructor(endpoint: Endpoint, recover?: (cause: unknown) => Promise<boolean>, check?: () => Promise<void>) {
     this.endpoint = endpoint;
     this.#recover = recover;
+    this.#check = check;
   }
 
   [Symbol.dispose](): void {
@@ -97,6 +103,7 @@ export class ApiClient implements Disposable {
   }
 
   async #send(method: string, path: string, options: ApiOptions): Promise<WireResponse> {
+    if (this.#check !== undefined) await (this.#checked ??= this.#check());
     try {
       return await this.#attempt(method, path, options);
     } catch (error) {

@@ -1,3 +1,4 @@
+import { requireRoot } from "../api-client/require-root.ts";
 import { defineCommand } from "../command.ts";
 import { print } from "../context.ts";
 import { bool } from "../flags/flag.ts";
@@ -19,6 +20,7 @@ export const command = defineCommand({
   flags: { force: bool("Do not prompt for confirmation", { short: "f" }) },
   async run(context, { flags }) {
     if (!flags.force) await confirm(context, WARNING, "system reset has been cancelled");
+    await requireRoot(context.instance, context.endpoint);
     await stopCluster(context.instance);
     await shutDown(context, { reset: true });
     print(context, "The instance and all that it had are gone");

@@ -292,6 +292,13 @@ test("the engine starts when it is needed, once, and stops when told", async () 
       both.map(({ stderr }) => stderr).join(""),
     );
     assert.match((await cli("daemon", "status")).stdout, new RegExp(` Name: ${name}\n`));
+    for (const words of [["ps"], ["daemon", "stop"], ["system", "reset", "--force"]]) {
+      const other = await cli("--root", directory.join("other"), ...words);
+      assert.equal(other.status, 1, other.stdout);
+      const roots = `runs with --root ${directory.join("root")}, not with ${directory.join("other")}\nHint: .*--name`;
+      assert.match(other.stderr, new RegExp(`instance "${name}" ${roots}`));
+    }
+    assert.equal((await cli("--root", `${directory.path}/./root/`, "ps", "-q")).status, 0);
     assert.match((await cli("daemon", "stop")).stdout, /has stopped/);
     assert.equal(existsSync(`${runDir}/engine.sock`), false);
   } finally {

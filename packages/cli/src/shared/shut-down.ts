@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { ApiClient } from "../api-client/client.ts";
+import { requireRoot } from "../api-client/require-root.ts";
 import { resetByDaemon, StartFailure } from "../api-client/start-daemon.ts";
 import { type Context, warn } from "../context.ts";
 import { Failure } from "../failure.ts";
@@ -15,6 +16,7 @@ const TELL_AGAIN_MS = 30_000;
  * own to do.
  */
 export async function shutDown(context: Context, { reset }: { readonly reset: boolean }): Promise<void> {
+  await requireRoot(context.instance, context.endpoint);
   using plain = new ApiClient(context.endpoint);
   const api = reset ? context.api : plain;
   let pid: number | undefined;

@@ -45,6 +45,46 @@ test("attach with an upgrade: 101, frames, and the end", async () => {
   socket.destroy();
 });
 
+test("a client that vanishes while nobody takes its input is let go of; one that has only ended it is not", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const sessions = [0, 1].map(() =>
+    scriptedSession(async function* ({ closed }) {
+      yield { stream: "stdout" as const, data: Buffer.from("hears") };
+      await closed;
+    }),
+  );
+  const [waits, vanishes] = sessions as [(typeof sessions)[0], (typeof sessions)[0]];
+  const attach = (ref: string) => Promise.resolve((ref === "waits" ? waits : vanishes).session);
+  await using served = await serve(scriptedEngine({ containers: { attach } }));
+  const attached = async (name: string) => {
+    const socket = await served.connect();
+    socket.write(head(`/v1.51/containers/${name}/attach?stdin=1&stdout=1&stream=1`, UPGRADE));
+    await readUntil(socket, "hears");
+    socket.write(Buffer.alloc(4 << 20));
+    return socket;
+  };
+  let letGo = false;
+  void waits.closed.then(() => (letGo = true));
+  const waiting = await attached("waits");
+  waiting.end();
+  const vanishing = await attached("vanishes");
+  while (vanishes.stdin.writableLength === 0) await delay(1);
+  vanishing.destroy();
+  let gone = false;
+  void vanishes.closed.then(() => (gone = true));
+  const probe = async (until: () => boolean) => {
+    for (let times = 0; times < 1000 && !until(); times++) {
+      t.mock.timers.tick(30_000);
+      await delay(1);
+    }
+  };
+  await probe(() => gone);
+  assert.deepEqual([gone, letGo], [true, false]);
+  waiting.destroy();
+  await probe(() => letGo);
+  assert.equal(letGo, true);
+});
+
 test("attach without an upgrade: the old 200, still a stream in both directions", async () => {
   const { session } = scriptedSession(async function* ({ stdin }) {
     for await (const data of stdin) yield { stream: "stdout" as const, data: data as Buffer };

@@ -19,7 +19,7 @@ export async function pumpSession(session: StreamSession, socket: Socket, signal
   if (signal.aborted || socket.destroyed) letGo();
   try {
     pumpInput(session, socket);
-    probeAfterInput(socket);
+    probeForClient(socket);
     await pumpOutput(session, new StreamWriter(socket));
   } finally {
     socket.off("close", letGo);
@@ -46,23 +46,30 @@ function pumpInput(session: StreamSession, socket: Socket): void {
   else socket.pipe(stdin);
 }
 
-/** How often a client that has ended its input is looked for. */
+/** How often a client from which nothing comes is looked for. */
 const PROBE_MS = 30_000;
 
 /**
- * A client that has closed its input may still read; one that is gone looks the same until something is written to
- * it. Writing nothing tells them apart: it fails when nobody can read any more, and the socket closes itself.
+ * A client that has closed its input may still read, and one whose input nobody takes cannot be heard; one that is gone
+ * looks the same until something is written to it. Writing nothing tells them apart: it fails when nobody can read any
+ * more, and the socket closes itself. While input is still taken it is left to arrive.
  */
-function probeAfterInput(socket: Socket): void {
+export function probeForClient(socket: Socket): void {
   let timer: NodeJS.Timeout | undefined;
+  let taken = -1;
   const probe = () => {
+    clearTimeout(timer);
     if (!socket.writable) return;
-    socket.write(Buffer.alloc(0));
+    const silent = socket.readableEnded || socket.bytesRead === taken;
+    if (silent && socket.writableLength === 0) socket.write(Buffer.alloc(0));
+    taken = socket.bytesRead;
     timer = setTimeout(probe, PROBE_MS).unref();
   };
   socket.once("close", () => clearTimeout(timer));
-  if (socket.readableEnded) probe();
-  else socket.once("end", probe);
+  // Over TCP the kernel finds out.
+  socket.setKeepAlive(true, PROBE_MS);
+  if (!socket.readableEnded) socket.once("end", probe);
+  probe();
 }
 
 async function pumpOutput({ output, tty }: StreamSession, writer: StreamWriter): Promise<void> {

@@ -3,6 +3,7 @@ import type { AttachOptions, StreamSession } from "@boxship/engine";
 import type { WebSocket } from "ws";
 import type { ApiCall } from "../../http/call.ts";
 import { defineRoute } from "../../http/route.ts";
+import { probeForClient } from "../../http/session-stream.ts";
 import { attachOptions } from "./attach-options.ts";
 
 /** Most bytes of one message, whose fragments are kept until the last has come. */
@@ -26,6 +27,7 @@ export const containerAttachWs = defineRoute({
     const session = await call.engine.containers.attach(call.param("id"), query);
     try {
       const socket = await accept(call);
+      probeForClient(call.request.socket);
       await pump(session, socket, call.signal);
     } finally {
       session.close();

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { CAPABILITIES, DEFAULT_CAPABILITIES } from "../spec/capabilities.ts";
+import { CAPABILITY_NAMES } from "@boxship/kernel";
+import { DEFAULT_CAPABILITIES } from "../spec/capabilities.ts";
 import type { OciSeccomp } from "../spec/oci.ts";
 import { serializeOci } from "../spec/serialize.ts";
 import { DEFAULT_SECCOMP_PROFILE } from "./default-profile.ts";
@@ -26,8 +27,8 @@ for (const architecture of ["amd64", "arm64", "s390x", "riscv64"]) {
   for (const [what, names] of [
     ["none", []],
     ["default", DEFAULT_CAPABILITIES],
-    ["all", CAPABILITIES],
-    ...CAPABILITIES.map((name) => [name, [...DEFAULT_CAPABILITIES, name]] as const),
+    ["all", CAPABILITY_NAMES],
+    ...CAPABILITY_NAMES.map((name) => [name, [...DEFAULT_CAPABILITIES, name]] as const),
   ] as const) {
     for (const minor of [4, 18]) {
       const target = { architecture, kernel: { major: 4, minor }, capabilities: new Set<string>(names) };
@@ -60,7 +61,7 @@ describe("the default profile", () => {
     const admin = resolveSeccomp(DEFAULT_SECCOMP_PROFILE, {
       architecture: "amd64",
       kernel,
-      capabilities: new Set(CAPABILITIES),
+      capabilities: new Set(CAPABILITY_NAMES),
     });
     assert.ok(admin.syscalls?.some(({ names, action }) => names.includes("unshare") && action === "SCMP_ACT_ALLOW"));
     assert.ok(!admin.syscalls?.some(({ names, errnoRet }) => names.includes("clone3") && errnoRet === 38));

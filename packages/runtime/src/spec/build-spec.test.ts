@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { CAPABILITY_NAMES } from "@boxship/kernel";
 import { buildSpec } from "./build-spec.ts";
-import { CAPABILITIES } from "./capabilities.ts";
 import { deviceNumbers, parseDeviceRule } from "./devices.ts";
 import { type HostFacts, parseKernelRelease, parseLimits, readHostFacts } from "./host.ts";
 import type { SpecRequest } from "./request.ts";
@@ -10,7 +10,7 @@ import { serializeOci } from "./serialize.ts";
 const host: HostFacts = {
   architecture: "amd64",
   kernel: { major: 6, minor: 1 },
-  capabilities: new Set(CAPABILITIES),
+  capabilities: new Set(CAPABILITY_NAMES),
   rlimits: new Map([["RLIMIT_NOFILE", { soft: 1024, hard: 20_000 }]]),
   mayExceedLimits: false,
   oomScoreAdj: 0,

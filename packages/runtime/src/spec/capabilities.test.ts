@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { CAPABILITIES, capabilitiesFromMask, DEFAULT_CAPABILITIES, resolveCapabilities } from "./capabilities.ts";
+import { CAPABILITY_NAMES } from "@boxship/kernel";
+import { DEFAULT_CAPABILITIES, resolveCapabilities } from "./capabilities.ts";
 
-const all = new Set<string>(CAPABILITIES);
+const all = new Set<string>(CAPABILITY_NAMES);
 
 function mask(names: readonly string[]): string {
   return names
-    .reduce((bits, name) => bits | (1n << BigInt(CAPABILITIES.findIndex((known) => known === name))), 0n)
+    .reduce((bits, name) => bits | (1n << BigInt(CAPABILITY_NAMES.findIndex((known) => known === name))), 0n)
     .toString(16);
 }
 
@@ -14,11 +15,6 @@ describe("the capabilities of a container", () => {
   test("are Docker's fourteen by default", () => {
     assert.equal(mask(resolveCapabilities({}, all)), "a80425fb");
     assert.equal(DEFAULT_CAPABILITIES.length, 14);
-  });
-
-  test("masks and names agree", () => {
-    assert.deepEqual([...capabilitiesFromMask("a80425fb")].sort(), [...DEFAULT_CAPABILITIES].sort());
-    assert.equal(capabilitiesFromMask("000001ffffffffff").size, CAPABILITIES.length);
   });
 
   test("names may be short and in any case", () => {
@@ -35,7 +31,7 @@ describe("the capabilities of a container", () => {
   });
 
   test("ALL is what the host has", () => {
-    const host = capabilitiesFromMask("1fffeffffff");
+    const host = new Set(CAPABILITY_NAMES.filter((name) => name !== "CAP_SYS_RESOURCE"));
     assert.ok(!resolveCapabilities({ privileged: true }, host).includes("CAP_SYS_RESOURCE"));
     assert.throws(() => resolveCapabilities({ add: ["SYS_RESOURCE"] }, host), {
       message:

@@ -1,8 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { arch, release } from "node:os";
-import { Internal } from "@boxship/base";
-import { type CgroupLayout, detectCgroups, idRanges, inUserNamespace } from "@boxship/kernel";
-import { capabilitiesFromMask } from "./capabilities.ts";
+import { type CgroupLayout, capabilitySets, detectCgroups, idRanges, inUserNamespace } from "@boxship/kernel";
 import { findInitBinary } from "./init-binary.ts";
 
 /** A resource limit of this process; `Infinity` is unlimited. */
@@ -79,19 +77,15 @@ const LIMIT_NAMES: Readonly<Record<string, string>> = {
 
 /** Reads what this host offers. A handful of small files; done once when the runtime opens. */
 export function readHostFacts(): HostFacts {
-  const status = readFileSync("/proc/self/status", "latin1");
-  const bounding = /^CapBnd:\s*([0-9a-f]+)/m.exec(status)?.[1];
-  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1];
-  if (bounding === undefined || effective === undefined)
-    throw new Internal("/proc/self/status has no capability masks");
+  const { bounding, effective } = capabilitySets();
   const initBinary = findInitBinary();
   return {
     architecture: ARCHITECTURES[arch()] ?? arch(),
     kernel: parseKernelRelease(release()),
-    capabilities: capabilitiesFromMask(bounding),
+    capabilities: bounding,
     rlimits: parseLimits(readFileSync("/proc/self/limits", "latin1")),
     // Both are asked of the machine's root, not of a user namespace's.
-    mayExceedLimits: capabilitiesFromMask(effective).has("CAP_SYS_RESOURCE") && !inUserNamespace(),
+    mayExceedLimits: effective.has("CAP_SYS_RESOURCE") && !inUserNamespace(),
     oomScoreAdj: Number(readFileSync("/proc/self/oom_score_adj", "latin1")),
     cpus: countCpus(),
     memoryNodes: readSmall("/sys/devices/system/node/online") ?? "0",

@@ -123,6 +123,12 @@ describe("fields of HostConfig do in the container what they say", { timeout: 24
     await docker.ok(["rmi", "links"]);
   });
 
+  test("the host's network takes no address of one's own", async () => {
+    const refused = await docker.run(["run", "--rm", "--network", "host", "--ip", "1.2.3.4", IMAGE, "true"]);
+    assert.equal(refused.status, 125);
+    assert.match(refused.stderr, /user specified IP address is supported on user defined networks only/);
+  });
+
   test("namespaces of another container, and of the host", async () => {
     const run = (...flags: string[]) => docker.ok(["run", "-d", "--network", "none", ...flags, IMAGE, "sleep", "1000"]);
     const other = await run("--ipc", "shareable", "--name", "shares");

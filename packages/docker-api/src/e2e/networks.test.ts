@@ -56,7 +56,21 @@ describe("networks through the docker command line", { timeout: 240_000 }, () =>
       assert.equal(shown, address);
       const again = await docker.run(["network", "connect", name, `${name}-a`]);
       assert.match(again.stderr, /already exists in network/);
+      // Docker 20.10 forgets the other networks' lines as well when it leaves one.
+      const hosts = () => inside(docker, `${name}-a`, "cat /etc/hosts");
+      assert.match(await hosts(), new RegExp(`^${address.replaceAll(".", "\\.")}\\t`, "m"));
+      assert.match(await inside(docker, `${name}-a`, `ping -c 1 -W 3 ${name}-b`), /1 packets received/);
+      assert.match(await inside(docker, `${name}-a`, "ip address show dev eth1"), new RegExp(`brd 10.88.${octet}.255`));
+      const resolvers = await inside(docker, `${name}-a`, "cat /etc/resolv.conf");
+      assert.match(resolvers, /127\.0\.0\.11/);
+      await inside(docker, `${name}-a`, "echo 1.2.3.4 mine >> /etc/hosts");
       await docker.ok(["network", "disconnect", name, `${name}-a`]);
+      assert.doesNotMatch(await hosts(), new RegExp(address.replaceAll(".", "\\.")));
+      assert.match(await hosts(), /1\.2\.3\.4 mine/);
+      const alone = await inside(docker, `${name}-a`, "cat /etc/resolv.conf");
+      if (!isReference) assert.doesNotMatch(alone, /127\.0\.0\.11/);
+      const left = await docker.run(["network", "disconnect", name, `${name}-a`]);
+      assert.match(left.stderr, /is not connected to/);
       assert.notEqual((await docker.run(["exec", `${name}-a`, "ip", "link", "show", "dev", "eth1"])).status, 0);
       assert.notEqual((await docker.run(["exec", `${name}-b`, "ping", "-c", "1", "-W", "1", "wanted"])).status, 0);
       await docker.ok(["rm", "-f", `${name}-a`, `${name}-b`]);

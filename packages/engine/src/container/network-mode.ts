@@ -89,6 +89,7 @@ export function plannedEndpoints(
         `conflicting options: cannot attach both user-defined and non-user-defined network-modes`,
       );
     }
+    for (const [, endpoint] of named) refuseOwnAddress(endpoint);
     const { id, name } = canonical(first);
     return [{ id, name, request: {} }];
   }
@@ -105,11 +106,7 @@ export function plannedEndpoints(
   }
   for (const { name, request: endpoint } of planned.values()) {
     const isDefault = name === DEFAULT_NETWORK;
-    if (isDefault && (endpoint.ipv4Address || endpoint.ipv6Address)) {
-      throw new InvalidArgument("user specified IP address is supported on user defined networks only", {
-        remedy: "make a network with 'network create' and use it with --network",
-      });
-    }
+    if (isDefault) refuseOwnAddress(endpoint);
     if (isDefault && endpoint.aliases !== undefined && endpoint.aliases.length > 0) {
       throw new InvalidArgument("network-scoped alias is supported only for containers in user defined networks", {
         remedy: "make a network with 'network create' and use it with --network",
@@ -117,4 +114,11 @@ export function plannedEndpoints(
     }
   }
   return [...planned.values()];
+}
+
+function refuseOwnAddress({ ipv4Address, ipv6Address }: EndpointRequest): void {
+  if (!ipv4Address && !ipv6Address) return;
+  throw new InvalidArgument("user specified IP address is supported on user defined networks only", {
+    remedy: "make a network with 'network create' and use it with --network",
+  });
 }

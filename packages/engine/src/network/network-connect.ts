@@ -1,10 +1,11 @@
-import { Conflict, FailedPrecondition, InvalidArgument, NotFound, PermissionDenied } from "@boxship/base";
+import { Conflict, FailedPrecondition, InvalidArgument, PermissionDenied } from "@boxship/base";
 import type { EndpointRequest } from "../container/config.ts";
 import { networkModeOf } from "../container/network-mode.ts";
 import type { ContainerRecord, EndpointState } from "../container/record.ts";
 import { connectEndpoint } from "../container/start-network.ts";
 import { isAlive } from "../container/state.ts";
 import type { EngineContext } from "../context.ts";
+import { changeNetworks } from "./live-files.ts";
 
 /** Joins a container to a network: at once if it runs, else at its next start. */
 export async function connectNetwork(
@@ -24,7 +25,9 @@ export async function connectNetwork(
       });
     }
     const planned: EndpointState = { networkId: network.id, networkName: network.name, request };
-    const endpoint = isAlive(record.state) ? await connectEndpoint(context, record, planned) : planned;
+    const endpoint = isAlive(record.state)
+      ? await changeNetworks(context, id, () => connectEndpoint(context, record, planned))
+      : planned;
     await context.containers.save({ ...record, endpoints: [...record.endpoints, endpoint] });
     context.events.publish("network", "connect", network.id, {
       container: id,
@@ -75,14 +78,17 @@ export async function disconnectNetwork(
     const record = context.containers.resolve(id);
     const endpoint = record.endpoints.find((candidate) => candidate.networkId === network.id);
     if (endpoint === undefined) {
-      throw new NotFound(`container ${id} is not connected to network ${network.name}`, {
+      // Clients take "not found" for the network's.
+      throw new FailedPrecondition(`container ${id} is not connected to network ${network.name}`, {
         subject: { kind: "network", name: network.name },
       });
     }
     if (network.name === "host") {
       throw new PermissionDenied("container cannot be disconnected from host network or connected to host network");
     }
-    if (endpoint.active !== undefined) await context.network.disconnect(id, network.id);
+    if (endpoint.active !== undefined) {
+      await changeNetworks(context, id, () => context.network.disconnect(id, network.id));
+    }
     const endpoints = record.endpoints.filter((candidate) => candidate !== endpoint);
     await context.containers.save({ ...record, endpoints });
     context.events.publish("network", "disconnect", network.id, {

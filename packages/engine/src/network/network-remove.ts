@@ -7,7 +7,8 @@ import { networkView } from "./network-view.ts";
 export async function removeNetwork(context: EngineContext, ref: string): Promise<void> {
   const record = context.network.getNetwork(ref);
   const [member] = networkView(context, record).containers;
-  if (member !== undefined) {
+  // That a predefined one stays is the network's own to say.
+  if (member !== undefined && !record.predefined) {
     throw new Conflict(
       `error while removing network: network ${record.name} has active endpoints (name:"${member.name}" id:"${member.endpointId.slice(0, 12)}")`,
       {

@@ -15,6 +15,7 @@ import {
   setLinkRequest,
   writeNetworkSysctl,
 } from "@boxship/kernel";
+import { formatAddress, lastAddress, parseAddress, prefixOf } from "../ip/prefix.ts";
 import type { WorkerContext } from "./context.ts";
 import { openResolver, type ResolverSockets, setIPv6 } from "./namespace-operations.ts";
 
@@ -152,11 +153,19 @@ function configureInside(route: NetlinkSocket, request: AttachEndpoint): Attache
   for (const [name, value] of Object.entries(request.sysctls)) writeNetworkSysctl(name, value);
   route.batch([
     setLinkRequest(link.index, { up: true }),
-    ...addresses.map((address) => addAddressRequest({ link: link.index, ...address, noDuplicateDetection: true })),
+    ...addresses.map((address) => {
+      return addAddressRequest({ link: link.index, ...address, ...broadcastOf(address), noDuplicateDetection: true });
+    }),
   ]);
   changeDefaultRoutes(route, request.defaultRoutes, request.changeDefaultRoutes);
   const mac = request.link.kind === "ipvlan" ? "" : (link.mac ?? "");
   return request.resolver ? { mac, resolver: openResolver(false) } : { mac };
+}
+
+/** What programs inside ask the interface for; nothing where there is no such address. */
+function broadcastOf({ address, prefixLength }: AttachEndpoint["addresses"][number]): { readonly broadcast?: string } {
+  const prefix = prefixOf(parseAddress(address), prefixLength);
+  return prefix.family === 4 && prefixLength < 31 ? { broadcast: formatAddress(lastAddress(prefix)) } : {};
 }
 
 function changeDefaultRoutes(route: NetlinkSocket, routes: DefaultRoutes, remove: boolean): void {

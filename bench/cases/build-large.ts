@@ -1,11 +1,14 @@
 import { readFileSync } from "node:fs";
-import { makeTar } from "@boxship/testkit";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { cliProgram, makeTar, runProgram } from "@boxship/testkit";
 import type { Context, Engine } from "../context.ts";
 import type { Benchmark, Side } from "../harness.ts";
 import { timed } from "./pull.ts";
 
 const FILES = 50_000;
 const LAYER_BYTES = 4_000_000_000;
+const NOISE_BYTES = 1_000_000_000;
 const SAMPLE_MS = 20;
 
 async function build({ client }: Engine, archive: Buffer): Promise<void> {
@@ -43,28 +46,65 @@ const files: Benchmark<Context> = {
   },
 };
 
-const memory: Benchmark<Context> = {
-  name: "build-memory",
-  title: `what the daemon's memory grows by at most while a layer of ${LAYER_BYTES / 1e9} GB is made`,
-  unit: "MB",
-  rounds: 1,
-  warmUp: 0,
-  targets: [{ side: "boxship", atMost: 100 }],
-  async prepare(context, stack) {
-    const command = `head -c ${LAYER_BYTES} /dev/zero > /large`;
-    const archive = makeTar([{ name: "Dockerfile", content: `FROM ${await context.image()}\nRUN ${command}\n` }]);
-    const engines = await context.engines();
-    return engines
-      .filter(({ name }) => name === "boxship")
-      .map((engine): Side => {
-        stack.defer(() => forget(engine));
-        return { name: engine.name, before: () => forget(engine), measure: () => growth(engine, archive) };
-      });
+/** What the large layer is made of, and how it leaves. */
+const MEMORIES = [
+  {
+    name: "build-memory",
+    title: `while a layer of ${LAYER_BYTES / 1e9} GB is made`,
+    command: `head -c ${LAYER_BYTES} /dev/zero`,
+    compression: undefined,
   },
-};
+  ...(["zstd", "gzip"] as const).flatMap((compression) => [
+    {
+      name: `build-memory-${compression}`,
+      title: `while a layer of ${LAYER_BYTES / 1e9} GB is made, compressed with ${compression} and sent`,
+      command: `head -c ${LAYER_BYTES} /dev/zero`,
+      compression,
+    },
+    {
+      name: `build-memory-${compression}-noise`,
+      title: `while a layer of ${NOISE_BYTES / 1e9} GB of noise is made, compressed with ${compression} and sent`,
+      command: `head -c ${NOISE_BYTES} /dev/urandom`,
+      compression,
+    },
+  ]),
+];
+
+function memory({ name, title, command, compression }: (typeof MEMORIES)[number]): Benchmark<Context> {
+  return {
+    name,
+    title: `what the daemon's memory grows by at most ${title}`,
+    unit: "MB",
+    rounds: 1,
+    warmUp: 0,
+    targets: [{ side: "boxship", atMost: compression === undefined ? 100 : 80 }],
+    async prepare(context, stack) {
+      const file = `FROM ${await context.image()}\nRUN ${command} > /large\n`;
+      const archive = makeTar([{ name: "Dockerfile", content: file }]);
+      const directory = context.work.join(name);
+      await mkdir(directory);
+      await writeFile(join(directory, "Dockerfile"), file);
+      const flags = ["-o", `type=oci,dest=/dev/null,compression=${compression}`, directory];
+      const engines = await context.engines();
+      return engines
+        .filter(({ name: side }) => side === "boxship")
+        .map((engine): Side => {
+          stack.defer(() => forget(engine));
+          const made = () => (compression === undefined ? build(engine, archive) : buildAndSend(engine, flags));
+          return { name: engine.name, before: () => forget(engine), measure: () => growth(engine, made) };
+        });
+    },
+  };
+}
+
+async function buildAndSend({ client }: Engine, flags: readonly string[]): Promise<void> {
+  const program = [...cliProgram(), "--host", `unix://${client.socketPath}`, "build", "-q", "--no-cache", ...flags];
+  const { status, stderr } = await runProgram(program, { timeout: 600_000 });
+  if (status !== 0) throw new Error(`boxship build: ${stderr.slice(-500)}`);
+}
 
 /** MB. */
-async function growth(engine: Engine, archive: Buffer): Promise<number> {
+async function growth(engine: Engine, made: () => Promise<void>): Promise<number> {
   const resident = () =>
     Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${engine.pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
   const before = resident();
@@ -73,11 +113,11 @@ async function growth(engine: Engine, archive: Buffer): Promise<number> {
     peak = Math.max(peak, resident());
   }, SAMPLE_MS);
   try {
-    await build(engine, archive);
+    await made();
   } finally {
     clearInterval(timer);
   }
   return peak - before;
 }
 
-export const largeBuildBenchmarks: readonly Benchmark<Context>[] = [files, memory];
+export const largeBuildBenchmarks: readonly Benchmark<Context>[] = [files, ...MEMORIES.map(memory)];

@@ -11,6 +11,14 @@ function bundled(): string | undefined {
   return build === undefined || build === "" ? undefined : join(build, "boxship.cjs");
 }
 
+/** Lets this process, too, start its worker threads and the commands of builds from that bundle, if there is one. */
+export function startFromBundle(): void {
+  const build = process.env["BOXSHIP_TEST_BUILD"];
+  if (build === undefined || build === "") return;
+  const file = (part: string) => join(build, `${part}.cjs`);
+  Object.assign(globalThis, { [Symbol.for("boxship.bundle")]: { file } });
+}
+
 const nodeFlags = ["--disable-warning=ExperimentalWarning"];
 
 /** This checkout's command line. Without `--` Node takes --env-file for a flag of its own. */

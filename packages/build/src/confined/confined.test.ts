@@ -3,9 +3,12 @@ import { once } from "node:events";
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { findProgram } from "@boxship/base";
-import { tempDir } from "@boxship/testkit";
+import { startFromBundle, tempDir } from "@boxship/testkit";
 import { builderSuite } from "../testing/builder.suite.ts";
 import { killRootedBelow } from "./strays.ts";
+
+// Each command of a build is a start of the program.
+startFromBundle();
 
 builderSuite("the builder in an unprivileged container, with user namespaces", { confined: { namespaces: true } });
 builderSuite("the builder in an unprivileged container", { confined: { namespaces: false } });

@@ -107,7 +107,7 @@ describe("the corpus, beside buildah", { skip: program === "" ? "buildah is not 
     const skip = DIFFERS.find(([pattern]) => pattern.test(one.name))?.[1] ?? false;
     if (!all && !USUAL.test(one.name)) continue;
     test(one.name, { skip }, async () => {
-      const [mine, other] = [await ours(one), await theirs(one)];
+      const [mine, other] = await Promise.all([ours(one), theirs(one)]);
       assert.deepEqual(withoutRuntime(mine.tree), withoutRuntime(other.tree));
       assert.deepEqual(mine.config, other.config);
     });

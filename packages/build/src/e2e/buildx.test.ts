@@ -525,15 +525,6 @@ describe("docker buildx builds with the engine", { skip: buildx ? false : "build
     assert.equal(tar.status, 0);
     await old([...secret, "-"], readFileSync(work.join("old.tar")));
   });
-
-  test("Compose builds what its file says", async () => {
-    const directory = context("compose", {
-      "compose.yaml": "services:\n  web:\n    image: composed:1\n    build:\n      context: .\n      args: { A: b }\n",
-      Dockerfile: "FROM busybox\nARG A\nRUN echo $A > /a\nCMD cat /a\n",
-    });
-    await ok(["compose", "build"], { cwd: directory });
-    assert.equal(await ok(["run", "--rm", "composed:1"]), "b\n");
-  });
 });
 
 /** The client's configuration with its plugins. */

@@ -240,13 +240,23 @@ function exportOf(
     has: ({ digest }) => Promise.resolve(have.has(digest)),
     write: async ({ digest }, bytes) => {
       for await (const piece of bytes)
-        await write({ cache: index, blob: digest, data: Buffer.from(piece).toString("base64") });
+        for (const data of texts(piece)) await write({ cache: index, blob: digest, data });
     },
     finish: async ({ mediaType, digest, size }) => {
       await write({ cache: index, manifest: { mediaType, digest, size } });
     },
   };
   return { kind: "store", sink, ...(target.options === undefined ? {} : { options: target.options }) };
+}
+
+/** How much goes into one message: short texts are forgotten at once, long ones when there are many. */
+const MESSAGE_BYTES = 48 << 10;
+
+function* texts({ buffer, byteOffset, byteLength }: Uint8Array): Generator<string> {
+  const piece = Buffer.from(buffer, byteOffset, byteLength);
+  for (let at = 0; at < piece.length; at += MESSAGE_BYTES) {
+    yield piece.toString("base64", at, Math.min(piece.length, at + MESSAGE_BYTES));
+  }
 }
 
 function outputOf(
@@ -256,7 +266,7 @@ function outputOf(
 ): Output {
   if (output.kind === "image" || output.kind === "none") return output;
   const sink = async (bytes: AsyncIterable<Uint8Array>) => {
-    for await (const piece of bytes) await write({ output: index, data: Buffer.from(piece).toString("base64") });
+    for await (const piece of bytes) for (const data of texts(piece)) await write({ output: index, data });
   };
   return output.kind === "tar" ? { kind: "tar", write: sink } : { ...output, write: sink };
 }

@@ -22,9 +22,10 @@ import {
 } from "@boxship/oci";
 import { subjectNames } from "../export/provenance.ts";
 import { platformText } from "./build-args.ts";
+import { withVariable } from "./growing.ts";
 import { keyOf } from "./keys.ts";
 import type { BuildSession } from "./session.ts";
-import { DEFAULT_PATH, envMap, type StageState, withVariable } from "./state.ts";
+import { DEFAULT_PATH, envMap, type StageState } from "./state.ts";
 
 /** The stage on top of nothing. */
 export function scratchState(platform: Platform): StageState {

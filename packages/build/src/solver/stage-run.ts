@@ -8,11 +8,12 @@ import { type CopyInstruction, parseTrigger, refuse, type Stage, type StageInstr
 import { findImage, imageState, readPlatform, scratchState } from "./base-image.ts";
 import { platformArgs } from "./build-args.ts";
 import { buildError } from "./failure.ts";
+import { ownCopy, variableIn, withEntry, withValues } from "./growing.ts";
 import { pastStep } from "./history-cache.ts";
 import { keyOf } from "./keys.ts";
 import { layoutImage } from "./layout-image.ts";
 import type { BuildSession } from "./session.ts";
-import { DEFAULT_SHELL, imageIdOf, type StageState, variablesOf } from "./state.ts";
+import { DEFAULT_SHELL, imageIdOf, type StageState } from "./state.ts";
 import { copy, type FindRoot } from "./steps/copy.ts";
 import { metadata, placed } from "./steps/metadata.ts";
 import { run } from "./steps/run.ts";
@@ -80,7 +81,7 @@ async function baseOf(
   if (built !== undefined) {
     const state = await built;
     const { OnBuild: triggers = [], ...config } = state.config;
-    return { state: { ...state, config, args: new Map(), commandGiven: false }, triggers };
+    return { state: ownCopy({ ...state, config, args: new Map(), commandGiven: false }), triggers };
   }
   if (needs.context?.kind === "layout") {
     const { state, triggers } = imageState(await layoutImage(session, needs.context, platform));
@@ -138,8 +139,8 @@ async function observed<T extends { readonly state: StageState; readonly cached:
   session.emit({ kind: "started", vertex, time: session.now() });
   try {
     const result = await task();
-    const imageId = imageIdOf(result.state);
-    session.emit({ kind: "completed", vertex, time: session.now(), cached: result.cached, imageId });
+    const imageId = shownId(session, result.state);
+    session.emit({ kind: "completed", vertex, time: session.now(), cached: result.cached, ...imageId });
     return result;
   } catch (error) {
     if (session.signal.aborted) throw session.signal.reason;
@@ -148,6 +149,15 @@ async function observed<T extends { readonly state: StageState; readonly cached:
     session.emit({ kind: "failed", vertex, time: session.now(), error: errorMessage(error) });
     throw explained(session, instruction, vertex, error);
   }
+}
+
+/** A document of so many steps is not written and hashed again for each of them. */
+const MOST_STEPS_WITH_IDS = 1000;
+
+/** The id that is shown after a step; BuildKit's words have none. */
+function shownId(session: BuildSession, state: StageState): { readonly imageId?: string } {
+  if (session.request.history === "buildkit") return {};
+  return { imageId: state.history.length <= MOST_STEPS_WITH_IDS ? imageIdOf(state) : `sha256:${state.key}` };
 }
 
 /** A mistake of the user's with its place; anything else as it is. */
@@ -225,18 +235,18 @@ function declareArgs(
   state: StageState,
   needs: StageNeeds,
 ): { readonly state: StageState; readonly cached: boolean } {
-  const args = new Map(state.args);
   const { escape } = session.file;
   const builtIn = platformArgs(session.platform, session.request.target ?? "default");
   const shown: string[] = [];
+  let { args } = state;
+  const variables = (name: string) => variableIn(state.config.Env ?? [], name) ?? args.get(name);
   for (const { name: written, value } of instruction.args) {
-    const variables = variablesOf({ ...state, args });
     const name = placed(instruction, () => expandWord(written, variables, { escape }));
     const own = value === undefined ? undefined : placed(instruction, () => expandWord(value, variables, { escape }));
     const given = session.request.args ?? {};
     const asked = Object.hasOwn(given, name) ? given[name] : undefined;
     const inherited = own === undefined ? (needs.globalArgs.get(name) ?? builtIn.get(name)) : undefined;
-    args.set(name, asked ?? own ?? inherited);
+    args = withValues(args, [[name, asked ?? own ?? inherited]]);
     shown.push(own === undefined ? name : `${name}=${own}`);
   }
   const text = `ARG ${shown.join(" ")}`;
@@ -367,7 +377,7 @@ function withHistory(
     ...(hasLayer ? {} : { empty_layer: true }),
   };
   const { image: _image, ...rest } = state;
-  return { ...rest, created, history: [...state.history, entry] };
+  return { ...rest, created, history: withEntry(state.history, entry) };
 }
 
 /** How history words a step, `state` being the one after it. */

@@ -7,6 +7,7 @@ import {
   type ImageRuntimeConfig,
   type StoredLayer,
 } from "@boxship/oci";
+import { variableIn } from "./growing.ts";
 
 /** A stage as it is after one of its instructions. Never changed: each instruction makes the next. */
 export interface StageState {
@@ -70,15 +71,8 @@ export function envMap(entries: readonly string[] = []): Map<string, string> {
   );
 }
 
-/** With a variable set: in its place, or at the end. */
-export function withVariable(entries: readonly string[] = [], name: string, value: string): readonly string[] {
-  const entry = `${name}=${value}`;
-  const index = entries.findIndex((existing) => existing.split("=", 1)[0] === name);
-  return index === -1 ? [...entries, entry] : entries.with(index, entry);
-}
-
 /** What variables in an instruction mean: the stage's environment goes before its arguments. */
 export function variablesOf(state: StageState): (name: string) => string | undefined {
-  const env = envMap(state.config.Env);
-  return (name) => env.get(name) ?? state.args.get(name);
+  const { config, args } = state;
+  return (name) => variableIn(config.Env ?? [], name) ?? args.get(name);
 }

@@ -1,5 +1,7 @@
-import { open } from "node:fs/promises";
-import { extractArchive } from "@boxship/oci";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { InvalidArgument, ResourceExhausted, Unsupported } from "@boxship/base";
+import { decompress, extractArchive, readTar } from "@boxship/oci";
 import type { BuildSession } from "../solver/session.ts";
 
 /** Unpacks an archive of a context. Nothing in it can be written outside of the directory. */
@@ -9,14 +11,29 @@ export async function unpackContext(session: BuildSession, stream: AsyncIterable
   return path;
 }
 
-const MAGIC: readonly Buffer[] = ["1f8b08", "425a68", "fd377a585a00", "28b52ffd"].map((hex) => Buffer.from(hex, "hex"));
+/** In what an archive must show that it is one: before its first entry there may be headers for all of them. */
+const LOOKED_AT = 4 << 20;
 
-/** Whether a file is compressed, or a tar, by its first bytes. */
+/**
+ * Whether a file, compressed or not, is a tar: has a first entry. Others, a compressed dump for one, are files like any
+ * other, as with Docker.
+ */
 export async function looksLikeArchive(path: string): Promise<boolean> {
-  await using file = await open(path, "r");
-  if (!(await file.stat()).isFile()) return false;
-  const head = Buffer.alloc(512);
-  const { bytesRead } = await file.read(head, 0, 512, 0);
-  if (MAGIC.some((magic) => head.subarray(0, magic.length).equals(magic))) return true;
-  return bytesRead === 512 && head.subarray(257, 262).toString("latin1") === "ustar";
+  if (!(await stat(path)).isFile()) return false;
+  try {
+    for await (const _first of readTar(beginning(path))) return true;
+  } catch (error) {
+    if (!(error instanceof InvalidArgument || error instanceof Unsupported || error instanceof ResourceExhausted))
+      throw error;
+  }
+  return false;
+}
+
+async function* beginning(path: string): AsyncGenerator<Buffer> {
+  let length = 0;
+  for await (const piece of decompress(createReadStream(path), { foreign: true })) {
+    yield piece;
+    length += piece.length;
+    if (length >= LOOKED_AT) return;
+  }
 }

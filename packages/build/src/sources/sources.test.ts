@@ -8,7 +8,8 @@ import { type AddressInfo, connect, createServer as createTcpServer } from "node
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { runProgram, tempDir } from "@boxship/testkit";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import { makeTar, runProgram, tempDir } from "@boxship/testkit";
 import { openTestBuilder, type TestBuilder } from "../testing/open-builder.ts";
 import { serveGit } from "../testing/serve-git.ts";
 import { gitUrl } from "./git.ts";
@@ -99,6 +100,38 @@ describe("sources elsewhere", () => {
     const wrong = file.replace(sum, "0".repeat(64));
     await assert.rejects(builder.build(wrong), /digest mismatch/);
     await assert.rejects(builder.build(`FROM busybox\nADD ${http}/none /x\n`), /answered 404/);
+  });
+
+  test("ADD of what is no tar, compressed or not, is a copy; of a broken one a failure", async () => {
+    const tar = makeTar([
+      { name: "a", content: "one" },
+      { name: "b", content: "two" },
+    ]);
+    const copied = {
+      "dump.gz": gzipSync("no archive at all"),
+      "empty.gz": gzipSync(""),
+      "zeros.zst": zstdCompressSync(Buffer.alloc(100_000)),
+      "x.xz": Buffer.from(`fd377a585a00${"ff".repeat(100)}`, "hex"),
+      "x.bz2": Buffer.from(`425a6839${"ff".repeat(100)}`, "hex"),
+      "checksum.tar": Buffer.concat([tar.subarray(0, 300), Buffer.alloc(300, 0xff), tar.subarray(600)]),
+    };
+    const names = Object.keys(copied);
+    const context = await builder.context({
+      ...copied,
+      "cut.tgz": gzipSync(tar).subarray(0, -12),
+      "cut.tar": tar.subarray(0, 700),
+    });
+    const { output } = await builder.build(`FROM busybox\nADD ${names.join(" ")} /in/\nRUN cd /in && sha256sum *\n`, {
+      context,
+    });
+    const wanted = names.map((name) => {
+      const bytes = copied[name as keyof typeof copied];
+      return `${createHash("sha256").update(bytes).digest("hex")}  ${name}\n`;
+    });
+    assert.deepEqual(output.split(/(?<=\n)/).toSorted(), wanted.toSorted());
+    for (const name of ["cut.tgz", "cut.tar"]) {
+      await assert.rejects(builder.build(`FROM busybox\nADD ${name} /in/\n`, { context }), /truncated/);
+    }
   });
 
   test("ADD unpacks an archive of the context, and with --unpack one that was fetched", async () => {

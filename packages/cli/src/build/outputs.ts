@@ -1,9 +1,10 @@
-import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import type { Writable } from "node:stream";
+import type { Readable } from "node:stream";
 import type { RemoteBuild, RemoteOutput } from "@boxship/build";
+import { unpackInto } from "../archive/unpack.ts";
 import type { Context } from "../context.ts";
 import { Failure, FlagError } from "../failure.ts";
+import { writeOutput } from "../shared/write-output.ts";
 import { readCompression, readTruth } from "./caches.ts";
 
 /** One `--output`, and where on this side it goes. */
@@ -86,19 +87,16 @@ function splitAt(field: string): readonly [string, string] {
   return equals === -1 ? [field, "true"] : [field.slice(0, equals), field.slice(equals + 1)];
 }
 
-/** Where an output's bytes go on this side. */
-export async function openDestination(context: Context, output: BuildOutput): Promise<Writable | undefined> {
-  const { destination, directory } = output;
-  if (destination === undefined || directory) return undefined;
-  if (destination !== "-") return createWriteStream(destination);
-  if (context.stdout.isTTY) {
+/** Puts an output's bytes into its file, which appears when it is whole, or its directory. */
+export async function keepOutput(context: Context, output: BuildOutput, bytes: Readable): Promise<void> {
+  const { destination = "", directory } = output;
+  if (directory) {
+    await mkdir(destination, { recursive: true });
+    await unpackInto(bytes, { directory: destination });
+    return;
+  }
+  if (destination === "-" && context.stdout.isTTY) {
     throw new Failure("the output is an archive, and standard output is a terminal", { remedy: "use --output FILE" });
   }
-  return context.stdout;
-}
-
-/** Makes the directory of a local output. */
-export async function makeDestination({ destination = "" }: BuildOutput): Promise<string> {
-  await mkdir(destination, { recursive: true });
-  return destination;
+  await writeOutput(context, bytes, destination);
 }

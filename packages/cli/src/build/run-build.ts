@@ -1,14 +1,12 @@
 import { once } from "node:events";
 import { PassThrough, Readable, type Writable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import type { BuildFailure, RemoteBuild, RemoteMessage } from "@boxship/build";
 import { type TarInput, writeTar } from "@boxship/oci/tar";
-import { unpackInto } from "../archive/unpack.ts";
 import type { Context } from "../context.ts";
 import { Failure } from "../failure.ts";
 import { jsonValues } from "../stream/json-lines.ts";
 import { type CacheTarget, CacheWriter } from "./caches.ts";
-import { type BuildOutput, makeDestination, openDestination } from "./outputs.ts";
+import { type BuildOutput, keepOutput } from "./outputs.ts";
 import { packContext } from "./pack-context.ts";
 import type { BuildEvent, BuildProgress } from "./progress.ts";
 import type { BuildSources } from "./read-sources.ts";
@@ -78,8 +76,8 @@ export async function runBuild(
   } finally {
     progress.end();
   }
-  await sinks.end();
   if (answer === undefined) throw new Failure("the engine ended the build without a result");
+  await sinks.end();
   return answer;
 }
 
@@ -119,21 +117,17 @@ class Sinks implements AsyncDisposable {
   }
 
   async write(index: number, bytes: Buffer): Promise<void> {
-    const { stream, done } = await this.#sink(index);
+    const { stream, done } = this.#sink(index);
     if (!stream.write(bytes)) await Promise.race([once(stream, "drain"), done]);
   }
 
-  async #sink(index: number): Promise<{ readonly stream: Writable; readonly done: Promise<unknown> }> {
+  #sink(index: number): { readonly stream: Writable; readonly done: Promise<unknown> } {
     const known = this.#open.get(index);
     if (known !== undefined) return known;
     const output = this.#outputs[index];
     if (output === undefined) throw new Failure("the engine sends an output that nobody asked for");
     const stream = new PassThrough();
-    const destination = await openDestination(this.#context, output);
-    const done =
-      destination === undefined
-        ? unpackInto(stream, { directory: await makeDestination(output) })
-        : pipeline(stream, destination, { end: destination !== this.#context.stdout });
+    const done = keepOutput(this.#context, output, stream);
     done.catch(() => {});
     const sink = { stream, done };
     this.#open.set(index, sink);

@@ -6,6 +6,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import {
   type Boxship,
   type Ran,
@@ -94,6 +95,41 @@ describe("boxship build", () => {
     await ok(["build", "-o", `type=oci,dest=${directory.join("oci.tar")}`, path]);
     const { stdout } = await ok(["load", "-i", directory.join("oci.tar")]);
     assert.match(stdout, /Loaded image/);
+  });
+
+  test("an engine that is killed while it sends what was built leaves no half of it", async () => {
+    const path = context("half", {
+      Dockerfile: "FROM busybox\nRUN head -c 120000000 /dev/urandom > /large\n",
+    });
+    await ok(["build", "-q", path]);
+    const place = directory.join("halves");
+    mkdirSync(place);
+    writeFileSync(`${place}/tar`, "of an earlier build");
+    for (const [flags, begun] of [
+      [["-o", `type=tar,dest=${place}/tar`], /^tar\..*tmp$/],
+      [["-o", `type=oci,dest=${place}/oci`], /^oci\..*tmp$/],
+      [["-o", "type=cacheonly", "--cache-to", `type=local,dest=${place}/cache`], /\.part-/],
+    ] as const) {
+      const building = run(["build", "-q", ...flags, path]);
+      const ended = building.then(() => "ended");
+      while (!readdirSync(place, { recursive: true, encoding: "utf8" }).some((file) => begun.test(file))) {
+        assert.notEqual(await Promise.race([ended, delay(10)]), "ended", "it was over at once");
+      }
+      await engine.crash();
+      const { status, stderr } = await building;
+      assert.notEqual(status, 0);
+      assert.match(stderr, /the engine closed the connection before its answer was complete/);
+      await engine.start();
+    }
+    const left = readdirSync(place, { recursive: true, encoding: "utf8" });
+    assert.deepEqual(
+      left.filter((name) => /tmp$|part-|index\.json|^oci/.test(name)),
+      [],
+    );
+    assert.equal(readFileSync(`${place}/tar`, "utf8"), "of an earlier build");
+    // What was built is still known, and comes out whole.
+    await ok(["build", "-q", "-o", `type=tar,dest=${place}/tar`, path]);
+    assert.match((await runProgram(["tar", "tvf", `${place}/tar`])).stdout, / 120000000 .* large$/m);
   });
 
   test("--squash joins what the last stage adds, and what was removed is nowhere", async () => {

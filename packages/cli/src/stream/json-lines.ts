@@ -7,37 +7,57 @@ export async function* jsonValues(input: Readable): AsyncGenerator<unknown, void
 
 /** The texts of a stream's objects and arrays, with or without white space between them. */
 export async function* jsonTexts(input: Readable): AsyncGenerator<string, void, undefined> {
-  let text = "";
+  const splitter = new ValueSplitter();
   const decoder = new TextDecoder();
-  for await (const chunk of input) {
-    text += decoder.decode(chunk as Buffer, { stream: true });
-    let end = valueEnd(text);
-    while (end > 0) {
-      yield text.slice(0, end);
-      text = text.slice(end);
-      end = valueEnd(text);
-    }
-  }
-  if (text.trim() !== "") yield text;
+  for await (const chunk of input) yield* splitter.push(decoder.decode(chunk as Buffer, { stream: true }));
+  const rest = splitter.rest();
+  if (rest.trim() !== "") yield rest;
 }
 
-/** Where the first complete object or array of a text ends; 0 when none is complete. */
-function valueEnd(text: string): number {
-  let depth = 0;
-  let quoted = false;
-  for (let at = 0; at < text.length; at++) {
-    const character = text[at];
-    if (quoted) {
-      if (character === "\\") at++;
-      else if (character === '"') quoted = false;
-      continue;
+/** Characters that mean something. */
+const [IN_STRING, OUTSIDE] = [/["\\]/g, /["{}[\]]/g];
+
+/** Finds the ends of objects and arrays. Each character is looked at once, however long a value is. */
+class ValueSplitter {
+  /** Of the value that has not ended. */
+  #pieces: string[] = [];
+  #depth = 0;
+  #quoted = false;
+  #escaped = false;
+
+  *push(text: string): Generator<string> {
+    let start = 0;
+    for (let at = this.#next(text, 0); at < text.length; at = this.#next(text, at + 1)) {
+      if (!this.#endsAt(text.charAt(at))) continue;
+      this.#pieces.push(text.slice(start, at + 1));
+      start = at + 1;
+      yield this.rest();
     }
-    if (character === '"') quoted = true;
-    else if (character === "{" || character === "[") depth++;
-    else if (character === "}" || character === "]") {
-      depth--;
-      if (depth === 0) return at + 1;
-    }
+    if (start < text.length) this.#pieces.push(text.slice(start));
   }
-  return 0;
+
+  rest(): string {
+    const text = this.#pieces.join("");
+    this.#pieces = [];
+    return text;
+  }
+
+  /** Where the next character that means something is. */
+  #next(text: string, from: number): number {
+    if (this.#escaped && from < text.length) {
+      this.#escaped = false;
+      return this.#next(text, from + 1);
+    }
+    const sign = this.#quoted ? IN_STRING : OUTSIDE;
+    sign.lastIndex = from;
+    return sign.exec(text)?.index ?? text.length;
+  }
+
+  #endsAt(character: string): boolean {
+    if (character === '"') this.#quoted = !this.#quoted;
+    else if (character === "\\") this.#escaped = true;
+    else if (character === "{" || character === "[") this.#depth++;
+    else this.#depth--;
+    return !this.#quoted && this.#depth === 0 && (character === "}" || character === "]");
+  }
 }

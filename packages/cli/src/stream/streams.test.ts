@@ -112,6 +112,15 @@ test("JSON texts come out one by one", async () => {
   );
 });
 
+test("a long value takes no more time in many pieces than in one", { timeout: 60_000 }, async () => {
+  const data = "QUJD".repeat(3_000_000);
+  const bytes = Buffer.from(JSON.stringify({ data }));
+  const pieces = Array.from({ length: Math.ceil(bytes.length / 4096) }, (_, index) =>
+    bytes.subarray(index * 4096, (index + 1) * 4096),
+  );
+  for await (const value of jsonValues(Readable.from(pieces))) deepEqual(value, { data });
+});
+
 function terminal(columns: number | undefined): { readonly output: NodeJS.WriteStream; readonly text: () => string } {
   const stream = new PassThrough();
   const chunks: Buffer[] = [];

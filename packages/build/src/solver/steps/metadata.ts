@@ -2,7 +2,8 @@ import { InvalidArgument } from "@boxship/base";
 import { expandWord, expandWords, type ImageRuntimeConfig } from "@boxship/oci";
 import type { Command, StageInstruction } from "../../language/index.ts";
 import { refuse } from "../../language/index.ts";
-import { DEFAULT_SHELL, type StageState, variablesOf, withVariable } from "../state.ts";
+import { withFields, withVariable } from "../growing.ts";
+import { DEFAULT_SHELL, type StageState, variablesOf } from "../state.ts";
 import { metadataStep, type Step, type StepHistory } from "./step.ts";
 
 type MetadataInstruction = Exclude<StageInstruction, { readonly kind: "run" | "copy" | "add" | "workdir" | "arg" }>;
@@ -40,7 +41,13 @@ export function metadata(instruction: MetadataInstruction, state: StageState, es
     case "label": {
       const pairs = instruction.pairs.map(([name, value]) => [expand(name), expand(value)] as const);
       const text = pairs.map(([name, value]) => `${name}=${value}`).join(" ");
-      return simple("LABEL", text, { Labels: { ...config.Labels, ...Object.fromEntries(pairs) } });
+      return {
+        ...simple("LABEL", text, {}),
+        apply: ({ config: before, ...rest }) => ({
+          ...rest,
+          config: { ...before, Labels: withFields(before.Labels, pairs) },
+        }),
+      };
     }
     case "cmd": {
       const command = shellForm(instruction.command, config);

@@ -2,6 +2,7 @@ import { finished, type Readable } from "node:stream";
 import type { MessagePort } from "node:worker_threads";
 import { Internal } from "@boxship/base/errors";
 import { type PostedError, postableError, postedError } from "@boxship/base/worker-pool";
+import { releaseBytes } from "../release-bytes.ts";
 
 /**
  * A stream of bytes over a message port with back-pressure: at most a few pieces are on their way. One side sends, the
@@ -75,7 +76,7 @@ export async function* blocksOf(source: Readable): AsyncGenerator<Buffer<ArrayBu
       block = Buffer.allocUnsafeSlow(BLOCK);
       filled = 0;
     }
-    release(piece);
+    releaseBytes(piece);
     if (ready.length >= BLOCKS_READY) source.pause();
     if (ready.length > 0) wake();
   };
@@ -100,11 +101,6 @@ export async function* blocksOf(source: Readable): AsyncGenerator<Buffer<ArrayBu
     source.off("data", onData);
     source.pause();
   }
-}
-
-/** Frees a piece's memory now: gigabytes of pieces make V8 look for garbage all the time. */
-function release({ buffer, byteLength }: Buffer): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 /** The same bytes in a buffer of their own that can be given away. */

@@ -1,6 +1,6 @@
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
-import { constants, createZstdCompress, gzip } from "node:zlib";
+import { constants, createZstdCompress, gzip, type ZstdOptions } from "node:zlib";
 
 const compressGzip = promisify(gzip);
 
@@ -12,6 +12,8 @@ export interface ParallelCompression {
 
 const LEVELS = { gzip: 4, zstd: 3 } as const;
 const BLOCK_BYTES = 1 << 20;
+/** What one block of gzip comes in, whatever was in it. */
+const MEMBER_BYTES = BLOCK_BYTES + (64 << 10);
 /** What the result of zstd comes in. */
 const CHUNK_BYTES = 256 << 10;
 /** As many as the thread pool has threads. */
@@ -20,7 +22,8 @@ const CONCURRENT = 4;
 /**
  * Compresses a stream: gzip in pieces side by side, each a member of its own, together one file (RFC 1952, section 2.2);
  * zstd, which is as fast in one thread as four of gzip, as one frame: many frames at once took 130 MB for their tables. The
- * same content always gives the same bytes.
+ * same content always gives the same bytes. A piece, in and out, is done with when the next is asked for: left to V8, gigabytes
+ * of pieces are 64 MB of garbage before it looks for any.
  */
 export async function* compressParallel(
   source: AsyncIterable<Buffer> | Iterable<Buffer>,
@@ -33,7 +36,7 @@ export async function* compressParallel(
   const running: Promise<Buffer>[] = [];
   const free: Buffer[] = [];
   const start = (block: Buffer) => {
-    const member = compressGzip(block, { level });
+    const member = compressGzip(block, { level, chunkSize: MEMBER_BYTES });
     // Its failure is heard of when its turn comes.
     member.then(
       () => void free.push(block),
@@ -45,20 +48,37 @@ export async function* compressParallel(
   for await (const block of blocks(source, BLOCK_BYTES, free)) {
     empty = false;
     start(block);
-    if (running.length >= CONCURRENT) yield (await running.shift()) as Buffer;
+    if (running.length >= CONCURRENT) yield* emptied(await (running.shift() as Promise<Buffer>));
   }
   if (empty) start(Buffer.alloc(0));
-  for (const member of running) yield await member;
+  for (const member of running) yield* emptied(await member);
+}
+
+/** A member, which has a buffer for itself unless it is tiny. */
+function* emptied(member: Buffer): Generator<Buffer> {
+  yield member;
+  if (member.buffer.byteLength === MEMBER_BYTES) release(member.buffer);
+}
+
+function release(buffer: ArrayBufferLike): void {
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
 async function* zstdFrame(source: AsyncIterable<Buffer> | Iterable<Buffer>, level: number): AsyncGenerator<Buffer> {
   const params = { [constants.ZSTD_c_compressionLevel]: level };
-  const stream = createZstdCompress({ params, chunkSize: CHUNK_BYTES });
+  // It is full with any piece, so that the next one is asked for when that is compressed.
+  const stream = createZstdCompress({ params, chunkSize: CHUNK_BYTES, writableHighWaterMark: 1 } as ZstdOptions);
   const feeding = pipeline(source, stream);
   // A source that fails ends the stream, too, and is heard of there.
   feeding.catch(() => {});
   try {
-    for await (const piece of stream) yield piece as Buffer;
+    let filled: ArrayBufferLike | undefined;
+    for await (const piece of stream) {
+      const { buffer } = piece as Buffer;
+      if (filled !== undefined && filled !== buffer && filled.byteLength === CHUNK_BYTES) release(filled);
+      filled = buffer;
+      yield piece as Buffer;
+    }
     await feeding;
   } finally {
     stream.destroy();

@@ -9,6 +9,7 @@ import { receiveBytes } from "../archive/byte-channel.ts";
 import { readBlob } from "../blob-source.ts";
 import { decode, sniff } from "../compression.ts";
 import { packTree } from "../pack/pack-directory.ts";
+import { releaseBytes } from "../release-bytes.ts";
 import { TarParser } from "../tar/parser.ts";
 import { compressParallel } from "./compress-parallel.ts";
 import type { MadeLayer, MakeLayerTask } from "./make-layer.ts";
@@ -65,16 +66,26 @@ async function compressInto(
   if (compression === "none") return keepPlain(plain, path, context);
   using file = new BlobFile(path);
   const content = new ArchiveContent(context);
-  for await (const piece of compressParallel(content.taking(plain), { compression, level })) file.write(piece);
+  const pieces = compressParallel(releasing(content.taking(plain)), { compression, level });
+  for await (const piece of pieces) file.write(piece);
   return { compression, ...file.result(), ...content.result() };
 }
 
 async function examine(source: AsyncIterable<Buffer>, context: TaskContext): Promise<MadeLayer> {
   const { compression, whole } = await sniff(source);
   const content = new ArchiveContent(context);
-  for await (const piece of compression === "none" ? whole : decode(compression, whole)) content.take(piece);
+  const pieces = compression === "none" ? whole : decode(compression, whole);
+  for await (const piece of releasing(pieces)) content.take(piece);
   const { diffId, ...counts } = content.result();
   return { compression, digest: diffId, written: 0, diffId, ...counts };
+}
+
+/** Pieces of which each is done with when the next is asked for. */
+async function* releasing(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const piece of source) {
+    yield piece;
+    releaseBytes(piece);
+  }
 }
 
 /** The archive on its way: hashed, counted, and checked to be one. */

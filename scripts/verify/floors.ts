@@ -29,6 +29,7 @@ export const floors: Readonly<Record<string, number>> = {
   node: 5,
   scheduler: 5,
   kubectl: 5,
+  helm: 6,
   cli: 8,
   daemon: 8,
 };

@@ -5,4 +5,18 @@ export { quote } from "./quote.ts";
 export type { MissingKey } from "./state.ts";
 export { Template, type TemplateFunction, type TemplateOptions } from "./template.ts";
 export * from "./types.ts";
-export { plainOf, typed, Value, valueOf } from "./value.ts";
+export {
+  boolOf,
+  elementsOf,
+  entriesOf,
+  indirect,
+  intOf,
+  isNil as isGoNil,
+  isTrue,
+  type MaybeValue,
+  plainOf,
+  textOf as textOfValue,
+  typed,
+  Value,
+  valueOf,
+} from "./value.ts";

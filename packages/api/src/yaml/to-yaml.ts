@@ -32,7 +32,7 @@ class Writer {
     else if (isObject(value) && Object.keys(value).length > 0) this.#map(value, indent, place);
     else {
       if (place === "value") this.#put(" ");
-      this.#scalar(value, place === "value" ? indent + 2 : indent, false);
+      this.#scalar(value, place === "item" ? indent : indent + 2, false);
     }
   }
 

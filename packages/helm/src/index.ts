@@ -1,0 +1,1 @@
+export { helmFunctions } from "./functions/sprig-functions.ts";

@@ -30,12 +30,16 @@ export function execute(run: Run, name: string, data: unknown): void {
       0,
     ).fail(`${quote(name)} is an incomplete or empty template`);
   }
-  const state = new State(run, tree, dot, 0);
+  const state = new State(run, tree, dot, run.budget.depth);
+  run.budget.depth++;
   try {
+    if (run.budget.depth > run.maxDepth) state.fail(`exceeded maximum template depth (${run.maxDepth})`);
     walkList(state, dot, tree.root);
   } catch (error) {
     if (isStackOverflow(error)) state.fail(`exceeded maximum template depth (${run.maxDepth})`, error);
     throw error;
+  } finally {
+    run.budget.depth--;
   }
 }
 

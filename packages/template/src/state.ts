@@ -17,9 +17,18 @@ export interface Run {
   readonly missingKey: MissingKey;
   readonly maxDepth: number;
   readonly maxSteps: number;
+  /** Counts what the execution has used, together with the others that have the same one. */
+  readonly budget: Budget;
   /** Appends to the output. */
   readonly write: (text: string) => void;
+}
+
+/** What executions have used that belong together, such as a template's and those of the functions that it calls. */
+export interface Budget {
+  /** Nodes that were visited. */
   steps: number;
+  /** Executions within each other at this moment. */
+  depth: number;
 }
 
 interface Variable {
@@ -45,8 +54,8 @@ export class State {
   /** Makes the node the one that errors point at. */
   at(node: Node): void {
     this.node = node;
-    this.run.steps++;
-    if (this.run.steps > this.run.maxSteps) this.fail(`exceeded maximum number of steps (${this.run.maxSteps})`);
+    this.run.budget.steps++;
+    if (this.run.budget.steps > this.run.maxSteps) this.fail(`exceeded maximum number of steps (${this.run.maxSteps})`);
   }
 
   /** How many variables there are; {@link pop} goes back to it. */

@@ -5,7 +5,7 @@ import { execute } from "./exec.ts";
 import { isEmptyTree, type Tree } from "./node.ts";
 import { parse } from "./parse.ts";
 import { quote } from "./quote.ts";
-import type { MissingKey } from "./state.ts";
+import type { Budget, MissingKey } from "./state.ts";
 import type { GoFunc } from "./types.ts";
 
 /** A function for templates: described with its parameters' types, or a plain one that takes anything. */
@@ -28,6 +28,8 @@ export interface TemplateOptions {
   readonly maxDepth?: number;
   /** Most nodes that one execution visits, against templates that never end. @default unlimited */
   readonly maxSteps?: number;
+  /** Shared by sets whose functions execute each other's templates. @default one for each execution */
+  readonly budget?: Budget;
 }
 
 /** A set of templates that can call each other, as Go's `template.Template` with its associated templates. */
@@ -38,9 +40,16 @@ export class Template {
   readonly #functions: ReadonlyMap<string, GoFunc>;
   readonly #builtins: ReadonlySet<string>;
 
-  constructor(name: string, options: TemplateOptions = {}) {
+  /** @param from a set whose functions and templates it begins with, instead of those of the options */
+  constructor(name: string, options: TemplateOptions = {}, from?: Template) {
     this.name = name;
     this.#options = options;
+    if (from !== undefined) {
+      this.#functions = from.#functions;
+      this.#builtins = from.#builtins;
+      for (const [key, tree] of from.#trees) this.#trees.set(key, tree);
+      return;
+    }
     const functions = new Map(Object.entries(builtins));
     const own = new Set(functions.keys());
     for (const [key, value] of Object.entries(options.functions ?? {})) {
@@ -51,6 +60,11 @@ export class Template {
     }
     this.#functions = functions;
     this.#builtins = own;
+  }
+
+  /** A set with the same functions and templates; what is parsed into it stays in it. */
+  clone(): Template {
+    return new Template(this.name, this.#options, this);
   }
 
   /** Names of the templates that are defined. */
@@ -102,7 +116,7 @@ export class Template {
       maxDepth: this.#options.maxDepth ?? 1000,
       maxSteps: this.#options.maxSteps ?? Number.POSITIVE_INFINITY,
       write,
-      steps: 0,
+      budget: this.#options.budget ?? { steps: 0, depth: 0 },
     };
     execute(run, name, data);
   }

@@ -46,11 +46,14 @@ function ruleOf(line: string): Rule {
 
 /** Go's `path.Match`: no sign stands for a slash. */
 export function globOf(pattern: string): RegExp {
-  const source = pattern.replace(/\\(.)|\[(\^?)([^\]]*)\]|[*?.+^${}()|[\]\\]/gs, (sign, escaped?: string, not?: string, set?: string) => {
-    if (escaped !== undefined) return escaped.replace(/[.*+?^${}()|[\]\\]/, "\\$&");
-    if (set !== undefined) return `[${not === "^" ? "^" : ""}${set.replace(/[[\]\\]/g, "\\$&")}]`;
-    if (sign === "*") return "[^/]*";
-    return sign === "?" ? "[^/]" : `\\${sign}`;
-  });
+  const source = pattern.replace(
+    /\\(.)|\[(\^?)([^\]]*)\]|[*?.+^${}()|[\]\\]/gs,
+    (sign, escaped?: string, not?: string, set?: string) => {
+      if (escaped !== undefined) return escaped.replace(/[.*+?^${}()|[\]\\]/, "\\$&");
+      if (set !== undefined) return `[${not === "^" ? "^" : ""}${set.replace(/[[\]\\]/g, "\\$&")}]`;
+      if (sign === "*") return "[^/]*";
+      return sign === "?" ? "[^/]" : `\\${sign}`;
+    },
+  );
   return new RegExp(`^${source}$`, "su");
 }

@@ -1,5 +1,5 @@
-import { createGunzip } from "node:zlib";
 import { Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
 import { InvalidArgument, ResourceExhausted } from "@boxship/base/errors";
 import { readTar, toText } from "@boxship/oci/tar";
 import type { ChartFile } from "./chart.ts";
@@ -22,9 +22,11 @@ export async function readArchive(archive: Buffer): Promise<readonly ChartFile[]
     if (++seen > MOST_FILES) throw new ResourceExhausted(`the chart's archive has more than ${MOST_FILES} files`);
     if (entry.type === "directory") continue;
     const name = nameOf(toText(entry.name));
-    if (entry.type !== "file") throw new InvalidArgument(`the chart's archive holds ${JSON.stringify(name)}, which is no file`);
+    if (entry.type !== "file")
+      throw new InvalidArgument(`the chart's archive holds ${JSON.stringify(name)}, which is no file`);
     if (name === "") continue;
-    if (entry.size > MOST_FILE_BYTES) throw new ResourceExhausted(`${name} of the chart's archive is larger than ${MOST_FILE_BYTES} bytes`);
+    if (entry.size > MOST_FILE_BYTES)
+      throw new ResourceExhausted(`${name} of the chart's archive is larger than ${MOST_FILE_BYTES} bytes`);
     total += entry.size;
     if (total > MOST_BYTES) throw new ResourceExhausted(`the chart's archive unpacks to more than ${MOST_BYTES} bytes`);
     const chunks: Buffer[] = [];
@@ -45,7 +47,8 @@ async function* gunzip(archive: Buffer): AsyncGenerator<Buffer> {
   try {
     for await (const chunk of stream) {
       total += (chunk as Buffer).length;
-      if (total > 2 * MOST_BYTES) throw new ResourceExhausted(`the chart's archive unpacks to more than ${MOST_BYTES} bytes`);
+      if (total > 2 * MOST_BYTES)
+        throw new ResourceExhausted(`the chart's archive unpacks to more than ${MOST_BYTES} bytes`);
       yield chunk as Buffer;
     }
   } catch (error) {
@@ -56,7 +59,8 @@ async function* gunzip(archive: Buffer): AsyncGenerator<Buffer> {
 
 /** Without the chart's own folder. Empty for what stands beside it. */
 function nameOf(path: string): string {
-  const problem = (why: string): InvalidArgument => new InvalidArgument(`the chart's archive ${why}: ${JSON.stringify(path)}`);
+  const problem = (why: string): InvalidArgument =>
+    new InvalidArgument(`the chart's archive ${why}: ${JSON.stringify(path)}`);
   if (path.includes("\\")) throw problem("has a name with a backslash");
   if (path.startsWith("/") || /^[A-Za-z]:/.test(path)) throw problem("has an absolute name");
   const parts = path.split("/").filter((part) => part !== "" && part !== ".");

@@ -40,9 +40,11 @@ export async function readFolder(root: string): Promise<readonly ChartFile[]> {
       const info = await stat(join(root, name));
       if (rules.ignores(name, info.isDirectory())) continue;
       if (info.isDirectory()) await walk(name, [...above, here]);
-      else if (!info.isFile()) throw new InvalidArgument(`cannot load irregular file ${name} as it has file mode type bits set`);
+      else if (!info.isFile())
+        throw new InvalidArgument(`cannot load irregular file ${name} as it has file mode type bits set`);
       else {
-        if (info.size > MOST_FILE_BYTES) throw new ResourceExhausted(`chart file ${JSON.stringify(name)} is larger than ${MOST_FILE_BYTES} bytes`);
+        if (info.size > MOST_FILE_BYTES)
+          throw new ResourceExhausted(`chart file ${JSON.stringify(name)} is larger than ${MOST_FILE_BYTES} bytes`);
         if (files.length >= MOST_FILES) throw new ResourceExhausted(`the chart has more than ${MOST_FILES} files`);
         files.push({ name, data: await readFile(join(root, name)) });
       }

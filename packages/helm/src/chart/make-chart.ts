@@ -9,7 +9,10 @@ const DEEPEST = 20;
 
 function yamlMap(file: ChartFile | undefined, chart: string): Dict | undefined {
   if (file === undefined) return undefined;
-  const value = readYaml(file.data.toString("utf8").replace(/^\ufeff/, ""), { name: `${chart}/${file.name}`, unique: true });
+  const value = readYaml(file.data.toString("utf8").replace(/^\ufeff/, ""), {
+    name: `${chart}/${file.name}`,
+    unique: true,
+  });
   if (value === null) return {};
   if (isDict(value)) return value;
   throw new InvalidArgument(`cannot load ${file.name}: it holds no map`);
@@ -38,7 +41,9 @@ export async function makeChart(
   const requirements = isFirst ? yamlMap(find("requirements.yaml"), metadata.name) : undefined;
   if (requirements !== undefined) metadata = { ...metadata, dependencies: readDependencies(requirements) };
   validateMetadata(metadata);
-  const lock = yamlMap(find("Chart.lock"), metadata.name) ?? (isFirst ? yamlMap(find("requirements.lock"), metadata.name) : undefined);
+  const lock =
+    yamlMap(find("Chart.lock"), metadata.name) ??
+    (isFirst ? yamlMap(find("requirements.lock"), metadata.name) : undefined);
   const own = files.filter(({ name }) => !name.startsWith("charts/"));
   return {
     metadata,

@@ -20,7 +20,7 @@ const orNothing = (work: (value: unknown) => string) => (value: unknown) => {
   }
 };
 
-const toYaml = (value: unknown): string => yamlOf(value).replace(/\n$/, "");
+export const toYamlText = (value: unknown): string => yamlOf(value).replace(/\n$/, "");
 
 /** Lists are set in by two, as people write them. */
 function prettyYaml(value: unknown): string {
@@ -117,8 +117,8 @@ const tomlText = (value: unknown): string => {
 
 /** Helm's functions of YAML, JSON and TOML. They hide sprig's of the same names. */
 export const formatFunctions: Readonly<Record<string, TemplateFunction>> = {
-  toYaml: define([anyType], orNothing(toYaml)),
-  mustToYaml: define([anyType], toYaml),
+  toYaml: define([anyType], orNothing(toYamlText)),
+  mustToYaml: define([anyType], toYamlText),
   toYamlPretty: define([anyType], orNothing(prettyYaml)),
   fromYaml: define(text, fromMap(yamlText)),
   fromYamlArray: define(text, fromArray(yamlText)),

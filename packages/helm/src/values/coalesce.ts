@@ -1,6 +1,6 @@
 import { InvalidArgument } from "@boxship/base/errors";
 import type { Chart } from "../chart/chart.ts";
-import { deepCopy, type Dict, getKey, isDict, putKey, typeOf } from "../functions/go-values.ts";
+import { type Dict, deepCopy, getKey, isDict, putKey, typeOf } from "../functions/go-values.ts";
 
 /** Told of values that do not fit together. */
 export type Warn = (text: string) => void;

@@ -1,5 +1,5 @@
 import { type Chart, type Dependency } from "../chart/chart.ts";
-import { deepCopy, type Dict, getKey, isDict, putKey } from "../functions/go-values.ts";
+import { type Dict, deepCopy, getKey, isDict, putKey } from "../functions/go-values.ts";
 import { parseConstraint } from "../version/constraint.ts";
 import { parseVersion } from "../version/version.ts";
 import { coalesceTables, coalesceValues, valueAt, type Warn } from "./coalesce.ts";
@@ -36,7 +36,9 @@ function enable(chart: Chart, values: Dict, path: string, warn: Warn): Chart {
   const named = wanted.map((one) => renamed(chart.dependencies, one)).filter((one) => one !== undefined);
   const all = { ...chart, dependencies: [...unnamed, ...named] };
   const merged = coalesceValues(all, values, warn);
-  const left = new Set(wanted.filter((one) => !isEnabled(one, merged, path, warn)).map(({ name, alias }) => alias || name));
+  const left = new Set(
+    wanted.filter((one) => !isEnabled(one, merged, path, warn)).map(({ name, alias }) => alias || name),
+  );
   const dependencies = all.dependencies
     .filter(({ metadata }) => !left.has(metadata.name))
     .map((child) => enable(child, merged, `${path}${child.metadata.name}.`, warn));

@@ -13,17 +13,25 @@ const MOST_BYTES = 5 * 1024 * 1024;
  * @throws InvalidArgument for a schema that is none; Unsupported for one that refers to other files
  */
 export async function validate(schema: Buffer, value: unknown, chart: string): Promise<readonly string[]> {
-  if (schema.length > MOST_BYTES) throw new InvalidArgument(`values.schema.json of ${chart} is larger than ${MOST_BYTES} bytes`);
+  if (schema.length > MOST_BYTES)
+    throw new InvalidArgument(`values.schema.json of ${chart} is larger than ${MOST_BYTES} bytes`);
   let parsed: unknown;
   try {
     parsed = JSON.parse(schema.toString("utf8"));
   } catch (error) {
-    throw new InvalidArgument(`values.schema.json of ${chart} is no JSON: ${(error as Error).message}`, { cause: error });
+    throw new InvalidArgument(`values.schema.json of ${chart} is no JSON: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
   if (parsed === true || parsed === false) return parsed ? [] : ["(root): nothing is allowed here"];
-  const draft = String((parsed as { readonly $schema?: unknown })?.$schema ?? "");
+  const { $schema: declared } = parsed as { readonly $schema?: unknown };
+  const draft = typeof declared === "string" ? declared : "";
   const { $schema: _draft, $id: _id, ...rest } = parsed as Record<string, unknown>;
-  const ajv = draft.includes("2020-12") ? new Ajv2020(OPTIONS) : draft.includes("2019-09") ? new Ajv2019(OPTIONS) : new Ajv(OPTIONS);
+  const ajv = draft.includes("2020-12")
+    ? new Ajv2020(OPTIONS)
+    : draft.includes("2019-09")
+      ? new Ajv2019(OPTIONS)
+      : new Ajv(OPTIONS);
   const own = typeof _id === "string" ? { ...rest, $id: _id } : rest;
   try {
     const check = ajv.compile(own);
@@ -31,7 +39,9 @@ export async function validate(schema: Buffer, value: unknown, chart: string): P
   } catch (error) {
     const message = (error as Error).message;
     if (message.startsWith("can't resolve reference")) {
-      throw new Unsupported(`values.schema.json of ${chart}: ${message}: other documents are not fetched`, { cause: error });
+      throw new Unsupported(`values.schema.json of ${chart}: ${message}: other documents are not fetched`, {
+        cause: error,
+      });
     }
     throw new InvalidArgument(`values.schema.json of ${chart}: ${message}`, { cause: error });
   }
@@ -44,6 +54,7 @@ function problemText({ instancePath, message = "", params, keyword }: ErrorObjec
     return `${where}: Additional property ${String(params["additionalProperty"])} is not allowed`;
   }
   if (keyword === "required") return `${where}: ${String(params["missingProperty"])} is required`;
-  if (keyword === "enum") return `${where}: ${message}: ${(params["allowedValues"] as readonly unknown[]).map((one) => JSON.stringify(one)).join(", ")}`;
+  if (keyword === "enum")
+    return `${where}: ${message}: ${(params["allowedValues"] as readonly unknown[]).map((one) => JSON.stringify(one)).join(", ")}`;
   return `${where}: ${message}`;
 }

@@ -1,7 +1,7 @@
-import type { Chart } from "../chart/chart.ts";
-import { type Dict, getKey, isDict } from "../functions/go-values.ts";
 import { InvalidArgument } from "@boxship/base/errors";
 import { toJson } from "@boxship/template";
+import type { Chart } from "../chart/chart.ts";
+import { type Dict, getKey, isDict } from "../functions/go-values.ts";
 
 /** Checks values against the schemas of a chart and of those in it. @throws InvalidArgument that names every problem */
 export async function validateSchemas(chart: Chart, values: Dict): Promise<void> {
@@ -15,7 +15,11 @@ export async function validateSchemas(chart: Chart, values: Dict): Promise<void>
 async function problemsOf(chart: Chart, values: Dict): Promise<readonly string[]> {
   const problems: string[] = [];
   if (chart.schema !== undefined) {
-    const found = await (await import("./json-schema.ts")).validate(chart.schema, JSON.parse(toJson(values)), chart.metadata.name);
+    const found = await (await import("./json-schema.ts")).validate(
+      chart.schema,
+      JSON.parse(toJson(values)),
+      chart.metadata.name,
+    );
     if (found.length > 0) problems.push(`${chart.metadata.name}:`, ...found.map((one) => `- ${one}`));
   }
   for (const child of chart.dependencies) {

@@ -408,6 +408,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     summary: "Export a container's filesystem as a tar archive",
     load: () => import("./commands/export.ts"),
   },
+  {
+    name: "helm",
+    summary: "Render, install and pack charts, in Helm's words",
+    load: () => import("./commands/helm.ts"),
+  },
   { name: "history", summary: "Show the history of an image", load: () => import("./commands/history.ts") },
   { name: "images", summary: "List images", load: () => import("./commands/images.ts") },
   {

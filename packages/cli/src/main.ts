@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { runCli } from "./run-cli.ts";
 
 /** Tools whose grammar is taken whole when the program is called by their name. */
-const TOOLS: readonly string[] = ["buildah", "kubectl", "skopeo"];
+const TOOLS: readonly string[] = ["buildah", "helm", "kubectl", "skopeo"];
 
 if (import.meta.main) {
   const called = basename(process.argv0);

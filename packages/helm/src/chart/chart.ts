@@ -61,7 +61,9 @@ export interface Chart {
 export const isLibrary = ({ metadata }: Chart): boolean => metadata.type === "library";
 
 /** Custom resource definitions of a chart and of those in it. */
-export function crdFiles(chart: Chart): readonly ChartFile[] {
-  const own = chart.files.filter(({ name }) => name.startsWith("crds/") && /\.(ya?ml|json)$/.test(name));
-  return [...own, ...chart.dependencies.flatMap(crdFiles)];
+export function crdFiles(chart: Chart, path: string = chart.metadata.name): readonly ChartFile[] {
+  const own = chart.files
+    .filter(({ name }) => name.startsWith("crds/") && /\.(ya?ml|json)$/.test(name))
+    .map(({ name, data }) => ({ name: `${path}/${name}`, data }));
+  return [...own, ...chart.dependencies.flatMap((one) => crdFiles(one, `${path}/charts/${one.metadata.name}`))];
 }

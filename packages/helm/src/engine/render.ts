@@ -24,6 +24,8 @@ export interface RenderOptions {
   readonly lint?: boolean;
   /** Told what `required` and `fail` say while linting. */
   readonly onProblem?: (text: string) => void;
+  /** Nodes that all templates of the chart together may visit. @default 5,000,000: some seconds of work */
+  readonly maxSteps?: number;
   /** Answers `lookup`; an empty map is what there is not. @default nothing is there */
   readonly lookup?: (apiVersion: string, kind: string, namespace: string, name: string) => unknown;
 }
@@ -35,8 +37,9 @@ interface Renderable {
   readonly scope: Dict;
 }
 
-/** Nodes that all templates of a chart together may visit: some seconds of work. */
-const MOST_STEPS = 20_000_000;
+const MOST_STEPS = 5_000_000;
+/** Templates within templates: JavaScript has stack for some more. */
+const DEEPEST = 400;
 /** Characters that all templates of a chart together may write. */
 const MOST_CHARACTERS = 64 * 1024 * 1024;
 
@@ -120,7 +123,8 @@ class Engine {
     this.#current = new Template("gotpl", {
       functions: { ...helmFunctions, ...this.#functions() },
       missingKey: options.strict === true ? "error" : "zero",
-      maxSteps: MOST_STEPS,
+      maxSteps: options.maxSteps ?? MOST_STEPS,
+      maxDepth: DEEPEST,
       budget: this.#budget,
     });
   }

@@ -1,0 +1,46 @@
+import type { FlagValues, ParsedSet } from "@boxship/base/parse-flags";
+import type { Io, Session } from "@boxship/kubectl/cluster";
+import type { clusterFlags } from "./cluster-flags.ts";
+
+export type ClusterFlags = FlagValues<typeof clusterFlags>;
+
+export interface Invocation<S extends ParsedSet = ParsedSet> {
+  readonly flags: FlagValues<S> & ClusterFlags;
+  readonly changed: ReadonlySet<string>;
+  readonly operands: readonly string[];
+}
+
+/** What commands work with. */
+export interface Surroundings {
+  readonly io: Io;
+  /** The connection to the cluster; made when it is first asked for. */
+  cluster(): Promise<Session>;
+  /** The namespace of the flags, of the configuration, or `default`. */
+  namespace(): Promise<string>;
+  print(line: string): void;
+  warn(line: string): void;
+}
+
+export interface Command<S extends ParsedSet = ParsedSet> {
+  readonly usage: string;
+  readonly summary: string;
+  readonly flags: S;
+  /** How many operands there may be. */
+  readonly operands: { readonly min: number; readonly max: number };
+  run(surroundings: Surroundings, invocation: Invocation<S>): Promise<void>;
+}
+
+/** Gives a command's `run` the types of its flags. */
+export function defineCommand<const S extends ParsedSet>(command: Command<S>): Command<S> {
+  return command;
+}
+
+export interface Entry {
+  readonly name: string;
+  readonly aliases?: readonly string[];
+  readonly summary: string;
+  readonly load?: () => Promise<{ readonly command: Command }>;
+  readonly children?: readonly Entry[];
+  /** Why it is refused. */
+  readonly refused?: string;
+}

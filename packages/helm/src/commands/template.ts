@@ -1,0 +1,78 @@
+import { NotFound } from "@boxship/base/errors";
+import { array, bool, str } from "@boxship/kubectl/flags";
+import { valueFlags } from "../cluster-flags.ts";
+import { defineCommand } from "../command.ts";
+import { valuesOf } from "../flag-values.ts";
+import { type RenderedChart, renderChart } from "../release/render-chart.ts";
+import { chartFlags, givenCapabilities, openChart, postRenderer, releaseNameOf, renderFlags } from "../render-flags.ts";
+import { writeManifests } from "./write-manifests.ts";
+
+export const command = defineCommand({
+  usage: "[NAME] CHART [flags]",
+  summary: "Render a chart's templates and print them",
+  operands: { min: 1, max: 2 },
+  flags: {
+    ...valueFlags,
+    ...chartFlags,
+    ...renderFlags,
+    "include-crds": bool(),
+    "is-upgrade": bool(),
+    "no-hooks": bool(),
+    "output-dir": str(),
+    "release-name": bool(),
+    "show-only": array({ short: "s" }),
+    "skip-crds": bool(),
+    "skip-tests": bool(),
+    validate: bool(),
+  },
+  async run(surroundings, { flags, operands }) {
+    const unnamed = operands.length === 1 && !flags["generate-name"];
+    const { name, reference } = unnamed
+      ? { name: "release-name", reference: operands[0] ?? "" }
+      : releaseNameOf(operands, flags);
+    const chart = await openChart(reference, flags, surroundings);
+    const postRender = postRenderer(flags, surroundings);
+    const rendered = await renderChart(chart, await valuesOf(flags, surroundings.io), {
+      release: { name, namespace: flags.namespace || "default", revision: 1, isUpgrade: flags["is-upgrade"] },
+      capabilities: givenCapabilities(flags),
+      warn: (text) => surroundings.warn(`level=WARN msg=${JSON.stringify(text)}`),
+      subchartNotes: flags["render-subchart-notes"],
+      skipSchemas: flags["skip-schema-validation"],
+      ...(postRender !== undefined && { postRender }),
+    });
+    const parts = chosen(partsOf(rendered, flags), flags["show-only"], chart.metadata.name);
+    if (flags["output-dir"] !== "") await writeManifests(flags["output-dir"], parts, surroundings);
+    else
+      surroundings.io.stdout.write(
+        parts.map(({ source, content }) => `---\n# Source: ${source}\n${content}\n`).join(""),
+      );
+  },
+});
+
+export interface Part {
+  readonly source: string;
+  readonly content: string;
+}
+
+interface PartFlags {
+  readonly "include-crds": boolean;
+  readonly "no-hooks": boolean;
+  readonly "skip-tests": boolean;
+}
+
+function partsOf({ crds, manifests, hooks }: RenderedChart, flags: PartFlags): readonly Part[] {
+  const definitions = flags["include-crds"]
+    ? crds.map(({ name, text }) => ({ source: name, content: text.trimEnd() }))
+    : [];
+  const shown = hooks.filter(({ events }) => !(flags["skip-tests"] && events.includes("test")));
+  return [...definitions, ...manifests, ...(flags["no-hooks"] ? [] : shown)];
+}
+
+function chosen(parts: readonly Part[], wanted: readonly string[], chart: string): readonly Part[] {
+  if (wanted.length === 0) return parts;
+  return wanted.flatMap((name) => {
+    const found = parts.filter(({ source }) => source === name || source === `${chart}/${name}`);
+    if (found.length === 0) throw new NotFound(`could not find template ${name} in chart`);
+    return found;
+  });
+}

@@ -1,0 +1,153 @@
+import { BoxshipError, errorMessage } from "@boxship/base/errors";
+import { FlagError, HelpRequested, parseFlags } from "@boxship/base/parse-flags";
+import type { Io, Session } from "@boxship/kubectl/cluster";
+import { clusterFlags } from "./cluster-flags.ts";
+import type { ClusterFlags, Command, Entry, Surroundings } from "./command.ts";
+import { table } from "./table.ts";
+
+/**
+ * Helm, whole.
+ *
+ * @param args words after `helm`
+ * @returns the exit status
+ */
+export async function runHelm(args: readonly string[], io: Io): Promise<number> {
+  try {
+    const found = findCommand(args, io);
+    if (found === undefined) return 0;
+    const { command } = (await found.entry.load?.()) ?? {};
+    if (command === undefined) return 0;
+    await runCommand(command, found, io);
+    return 0;
+  } catch (error) {
+    io.stderr.write(`Error: ${errorMessage(error)}\n`);
+    if (error instanceof BoxshipError && error.remedy !== undefined) io.stderr.write(`Hint: ${error.remedy}\n`);
+    return 1;
+  }
+}
+
+interface Found {
+  readonly entry: Entry;
+  readonly path: string;
+  readonly rest: readonly string[];
+}
+
+/** Flags may stand before words. */
+function wordAt(words: readonly string[]): number {
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] ?? "";
+    if (!word.startsWith("-") || word === "-") return at;
+    const name = word.replace(/^--?/, "");
+    const flag = Object.entries(clusterFlags).find(
+      ([long, one]) => long === name || ("short" in one && one.short === name),
+    )?.[1];
+    if (flag !== undefined && !("bare" in flag)) at++;
+  }
+  return -1;
+}
+
+/** Undefined: help was asked for and told. */
+function findCommand(args: readonly string[], io: Io): Found | undefined {
+  let entry: Entry = { name: "helm", summary: "", children: table };
+  let path = "helm";
+  let rest = [...args];
+  while (entry.children !== undefined) {
+    const at = wordAt(rest);
+    const word = rest[at];
+    const next = entry.children.find((one) => one.name === word || (word !== undefined && one.aliases?.includes(word)));
+    if (next === undefined) {
+      if (word === "help" || word === undefined) {
+        io.stdout.write(groupText(entry, path));
+        return undefined;
+      }
+      throw new FlagError(`unknown command ${JSON.stringify(word)} for ${JSON.stringify(path)}`);
+    }
+    if (next.refused !== undefined) throw new FlagError(`${path} ${next.name} is not supported: ${next.refused}`);
+    rest = rest.toSpliced(at, 1);
+    path = `${path} ${next.name}`;
+    entry = next;
+  }
+  return { entry, path, rest };
+}
+
+function groupText(entry: Entry, path: string): string {
+  const lines = (entry.children ?? []).map(({ name, summary }) => `  ${name.padEnd(12)} ${summary}`);
+  return `Usage:  ${path} COMMAND\n\nCommands:\n${lines.join("\n")}\n`;
+}
+
+function commandText(command: Command, path: string): string {
+  const lines = Object.entries({ ...clusterFlags, ...command.flags })
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, { short }]) => `  ${short === undefined ? "    " : `-${short}, `}--${name}`);
+  return `${command.summary}\n\nUsage:  ${path} ${command.usage}\n\nFlags:\n${lines.join("\n")}\n`;
+}
+
+async function runCommand(command: Command, { path, rest }: Found, io: Io): Promise<void> {
+  try {
+    const { values, changed, operands } = parseFlags({ ...clusterFlags, ...command.flags }, rest);
+    const { min, max } = command.operands;
+    if (operands.length < min || operands.length > max) {
+      const many = (count: number): string => `${count} argument${count === 1 ? "" : "s"}`;
+      const wanted = min === max ? many(min) : operands.length < min ? `at least ${many(min)}` : `at most ${many(max)}`;
+      throw new FlagError(`${JSON.stringify(path)} requires ${wanted}\n\nUsage:  ${path} ${command.usage}`);
+    }
+    await using opened = new OpenSurroundings(io, values);
+    await command.run(opened, { flags: values, changed, operands });
+    return;
+  } catch (error) {
+    if (!(error instanceof HelpRequested)) throw error;
+    io.stdout.write(commandText(command, path));
+  }
+}
+
+class OpenSurroundings implements Surroundings, AsyncDisposable {
+  readonly io: Io;
+  readonly #flags: ClusterFlags;
+  #session: Promise<Session> | undefined;
+
+  constructor(io: Io, flags: ClusterFlags) {
+    this.io = io;
+    this.#flags = flags;
+  }
+
+  cluster(): Promise<Session> {
+    this.#session ??= this.#open();
+    return this.#session;
+  }
+
+  async #open(): Promise<Session> {
+    const { globalFlags, Session: Opened } = await import("@boxship/kubectl/cluster");
+    const flags = this.#flags;
+    const initial = parseFlags(globalFlags, []).values;
+    return new Opened(this.io, {
+      ...initial,
+      kubeconfig: flags.kubeconfig,
+      context: flags["kube-context"],
+      namespace: flags.namespace || (this.io.env["HELM_NAMESPACE"] ?? ""),
+      server: flags["kube-apiserver"],
+      token: flags["kube-token"],
+      as: flags["kube-as-user"],
+      "as-group": flags["kube-as-group"],
+      "certificate-authority": flags["kube-ca-file"],
+      "insecure-skip-tls-verify": flags["kube-insecure-skip-tls-verify"],
+      "tls-server-name": flags["kube-tls-server-name"],
+    });
+  }
+
+  async namespace(): Promise<string> {
+    const given = this.#flags.namespace || this.io.env["HELM_NAMESPACE"];
+    return given === undefined || given === "" ? await (await this.cluster()).namespace() : given;
+  }
+
+  print(line: string): void {
+    this.io.stdout.write(`${line}\n`);
+  }
+
+  warn(line: string): void {
+    this.io.stderr.write(`${line}\n`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    (await this.#session?.catch(() => undefined))?.[Symbol.dispose]();
+  }
+}

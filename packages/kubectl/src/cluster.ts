@@ -1,0 +1,8 @@
+/** What other programs of the cluster's users need of kubectl: connections by flags, discovery, objects, patches. */
+export { globalFlags } from "./global-flags.ts";
+export type { Io } from "./io.ts";
+export { patchSchema } from "./patch/schema-of.ts";
+export { threeWayPatch } from "./patch/three-way.ts";
+export * from "./request/objects.ts";
+export { apiVersionOfMapping, collectionPathOf, type Mapping, objectPathOf } from "./resource/discovery.ts";
+export { Session } from "./session.ts";

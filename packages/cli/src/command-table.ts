@@ -500,7 +500,7 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     summary: "Unpause all processes within one or more containers",
     load: () => import("./commands/unpause.ts"),
   },
-  { name: "up", summary: "Start the Kubernetes API of this instance", load: () => import("./commands/up.ts") },
+  { name: "up", summary: "Start the Kubernetes cluster of this instance", load: () => import("./commands/up.ts") },
   {
     name: "update",
     summary: "Update configuration of one or more containers",

@@ -1,2 +1,3 @@
-export { oomScoreAdj, type QosClass, qosClass } from "./qos.ts";
+export { NodeAgent, type NodeAgentOptions } from "./node-agent.ts";
+export { type QosClass, qosClass } from "./qos.ts";
 export type { Pod, PodStatus } from "./types.ts";

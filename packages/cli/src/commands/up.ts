@@ -1,8 +1,10 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
+import { removeClusterRecord } from "@boxship/base/cluster-record";
 import { defineCommand } from "../command.ts";
-import { print } from "../context.ts";
+import { type Context, print } from "../context.ts";
 import { bool, text } from "../flags/flag.ts";
 import { clusterPid, startCluster } from "../shared/cluster-process.ts";
+import { stateDirectory } from "../shared/cluster-state.ts";
 import { mergeIntoHome } from "../shared/merge-into-home.ts";
 import { storeArguments, storeFlags } from "../shared/store-flags.ts";
 
@@ -16,9 +18,28 @@ const PATHS = [
   "authentication-token-webhook-config-file",
 ] as const;
 
+interface NodeFlags {
+  readonly "container-runtime-endpoint": string;
+  readonly "no-node": boolean;
+}
+
+/** What runs the pods: our own engine, which is started beside the cluster, unless another one is named. */
+async function engineOf(context: Context, flags: NodeFlags) {
+  const { "container-runtime-endpoint": endpoint, "no-node": alone } = flags;
+  const started: Promise<unknown> = Promise.resolve();
+  if (alone) return { arguments: [], started };
+  if (endpoint !== "") return { arguments: ["--container-runtime-endpoint", endpoint], started };
+  // A node mounts volumes, which takes root.
+  if (process.geteuid?.() !== 0) return { arguments: [], started };
+  // The engine would start a cluster that is meant to be up itself, and one of the two would find the other.
+  await removeClusterRecord(stateDirectory(context.instance));
+  const socket = join(context.instance.runDir, "cri.sock");
+  return { arguments: ["--container-runtime-endpoint", socket], started: context.api.json("GET", "/version") };
+}
+
 export const command = defineCommand({
   usage: "[OPTIONS]",
-  summary: "Start the Kubernetes API of this instance",
+  summary: "Start the Kubernetes cluster of this instance",
   flags: {
     "audit-log-path": text("Where audit events go (default: beside the cluster's state)", { hint: "path" }),
     "audit-policy-file": text("What is audited", { hint: "path" }),
@@ -27,7 +48,9 @@ export const command = defineCommand({
     "authentication-token-webhook-config-file": text("Kubeconfig of who is asked about tokens", { hint: "path" }),
     address: text("Address to listen at", { hint: "ip", initial: "127.0.0.1" }),
     kubeconfig: text("Where the administrator's kubeconfig is written", { hint: "path" }),
+    "container-runtime-endpoint": text("Socket of another engine that runs the pods, by the CRI", { hint: "path" }),
     "merge-kubeconfig": bool("Also put the cluster into ~/.kube/config, as its current context"),
+    "no-node": bool("Serve the API alone: no pods are run on this machine"),
     ...storeFlags,
     port: text("Port to listen at; 0 for any that is free", { hint: "number", initial: "6443" }),
   },
@@ -37,15 +60,18 @@ export const command = defineCommand({
       print(context, `The cluster is running already (process ${running})`);
       return;
     }
+    const node = await engineOf(context, flags);
     const more = PATHS.flatMap((flag) => (flags[flag] === "" ? [] : [`--${flag}`, resolve(flags[flag])]));
-    const { server, kubeconfig } = await startCluster(context.instance, [
+    const starting = startCluster(context.instance, [
       "--address",
       flags.address,
       "--port",
       flags.port,
       ...more,
+      ...node.arguments,
       ...storeArguments(flags),
     ]);
+    const [{ server, kubeconfig }] = await Promise.all([starting, node.started]);
     print(context, `The Kubernetes API answers at ${server}`);
     if (flags["merge-kubeconfig"]) {
       const path = await mergeIntoHome(context, kubeconfig);

@@ -68,7 +68,7 @@ test("the state is saved and brought back, its keys change, and a killed cluster
   writeFileSync(config, OTHERS, { mode: 0o640 });
   await using _reset = { [Symbol.asyncDispose]: async () => void (await tried("system", "reset", "--force")) };
   assert.match(
-    await boxship("up", "--port", "0", "--merge-kubeconfig"),
+    await boxship("up", "--no-node", "--port", "0", "--merge-kubeconfig"),
     /It is the current context of .*\/\.kube\/config/,
   );
   assert.equal(statSync(config).mode & 0o777, 0o640);
@@ -125,7 +125,7 @@ test("the state is saved and brought back, its keys change, and a killed cluster
     await boxship("store", "restore", snapshot),
     /^The state is that of revision \d+; changes go on at \d+\n/,
   );
-  await boxship("up", "--port", "0", "--merge-kubeconfig");
+  await boxship("up", "--no-node", "--port", "0", "--merge-kubeconfig");
   assert.equal(await kube("get", "configmaps", "-o", "name"), "configmap/kept\nconfigmap/kube-root-ca.crt\n");
   // Sealed by a key that was forgotten since.
   assert.match((await tried("store", "check")).stderr, /the state in SQLite is damaged: 1 problems/);
@@ -141,17 +141,17 @@ test("the state moves to etcd and back, and etcd may go away for a while", { ski
   const endpoints = etcd.endpoints.join(",");
   const known = ["--etcd-ca", pem("ca.pem"), "--etcd-cert", pem("client.pem"), "--etcd-key", pem("client.key")];
   await using _down = { [Symbol.asyncDispose]: async () => void (await tried("down")) };
-  await boxship("up", "--port", "0", "--merge-kubeconfig");
+  await boxship("up", "--no-node", "--port", "0", "--merge-kubeconfig");
   await kube("create", "secret", "generic", "hidden", "--from-literal=word=swordfish");
   await boxship("down");
-  assert.match((await tried("up", "--store", "etcd")).stderr, /needs its addresses/);
-  const other = await tried("up", "--store", "etcd", "--etcd-endpoints", endpoints, ...known);
+  assert.match((await tried("up", "--no-node", "--store", "etcd")).stderr, /needs its addresses/);
+  const other = await tried("up", "--no-node", "--store", "etcd", "--etcd-endpoints", endpoints, ...known);
   assert.match(other.stderr, /the cluster's state is in SQLite[^]*boxship store migrate --to etcd/);
   assert.match(
     await boxship("store", "migrate", "--to", "etcd", "--etcd-endpoints", endpoints, ...known),
     /^\d+ keys of revision \d+ are in etcd at https:\/\/127\.0\.0\.1:\d+ now, at revision \d+\n/,
   );
-  await boxship("up", "--port", "0", "--merge-kubeconfig");
+  await boxship("up", "--no-node", "--port", "0", "--merge-kubeconfig");
   assert.equal(await kube("get", "secret", "hidden", "-o", "name"), "secret/hidden\n");
   await kube("create", "configmap", "there");
   assert.match(await boxship("store", "check"), /^The state in etcd at .* is sound: \d+ objects\n$/);
@@ -171,7 +171,7 @@ test("the state moves to etcd and back, and etcd may go away for a while", { ski
   await boxship("store", "restore", "--force", directory.join("snapshot"));
   assert.match((await tried("store", "migrate", "--to", "sqlite")).stderr, /holds \d+ keys already/);
   await boxship("store", "migrate", "--to", "sqlite", "--force");
-  await boxship("up", "--port", "0", "--merge-kubeconfig");
+  await boxship("up", "--no-node", "--port", "0", "--merge-kubeconfig");
   const names = "configmap/kube-root-ca.crt\nconfigmap/there\nsecret/hidden\n";
   assert.equal(await kube("get", "configmaps,secrets", "-o", "name"), names);
 });

@@ -34,6 +34,8 @@ export interface ClusterOptions {
   readonly tokenWebhook?: string;
   /** Where the state is. @default where it was before; at first in SQLite */
   readonly store?: StoreChoice;
+  /** The socket of the engine that runs pods on this machine, by the CRI. @default no pods are run here */
+  readonly criSocket?: string;
   /** The flags, to start it again by. */
   readonly argv: readonly string[];
 }
@@ -73,6 +75,7 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions {
     auditLog: resolve(flags["audit-log-path"] ?? join(directory, "audit.log")),
     ...optional("auditWebhook", flags["audit-webhook-config-file"]),
     ...optional("authenticationFile", flags["authentication-config"]),
+    ...optional("criSocket", flags["container-runtime-endpoint"]?.replace(/^unix:\/\//, "")),
     ...optional("tokenWebhook", flags["authentication-token-webhook-config-file"]),
     ...(store === undefined ? {} : { store }),
     argv,
@@ -97,6 +100,7 @@ function parseFlags(argv: readonly string[]) {
         address: option,
         port: option,
         kubeconfig: option,
+        "container-runtime-endpoint": option,
         "audit-policy-file": option,
         "audit-log-path": option,
         "audit-webhook-config-file": option,

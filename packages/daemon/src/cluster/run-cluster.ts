@@ -27,6 +27,7 @@ import {
 } from "@boxship/base";
 import { IdleMemory, releaseFilePages, releaseMemory, trimAllocator, tryLockFile } from "@boxship/kernel";
 import { startControllers } from "./cluster-controllers.ts";
+import { startNode } from "./cluster-node.ts";
 import { type ClusterOptions, parseClusterOptions } from "./cluster-options.ts";
 import { openClusterStore } from "./cluster-store.ts";
 import { writeUpRecord } from "./up-record.ts";
@@ -109,11 +110,13 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
   stack.defer(() => rm(pidFile, { force: true }));
   await writeUpRecord(options, { server, port });
   await using controllers = startControllers({ api, server, logger });
+  await using node = await startNode(options, api, server, logger);
   stack.use(new IdleMemory(systemClock, { release: () => void release() })).watch(api.server);
   await release();
   logger.info("ready", { server, milliseconds: Math.round(performance.now() - started) });
   await tell({ ready: true, server, kubeconfig: options.kubeconfig });
   logger.info("stopping", { reason: await stopped });
+  await node[Symbol.asyncDispose]();
   await controllers[Symbol.asyncDispose]();
   const closed = new Promise((resolve) => api.server.close(resolve));
   api.stop();

@@ -1,0 +1,52 @@
+import { hostname, networkInterfaces } from "node:os";
+import { join } from "node:path";
+import type { ApiServer } from "@boxship/apiserver";
+import { type Logger, sleep, systemClock } from "@boxship/base";
+import { openHttpClient } from "@boxship/client";
+import { connectCri } from "@boxship/cri";
+import { NodeAgent } from "@boxship/node";
+import type { ClusterOptions } from "./cluster-options.ts";
+
+/** How long the start waits for the node; it goes on joining after that. */
+const READY_MS = 10_000;
+
+/**
+ * The node of this machine: its agent, beside the API server whose pods it runs on the engine at a socket. Resolves when it is
+ * ready, or will not be soon.
+ */
+export async function startNode(
+  { name, directory, criSocket }: ClusterOptions,
+  api: Pick<ApiServer, "connect">,
+  server: string,
+  logger: Logger,
+): Promise<AsyncDisposable> {
+  const stack = new AsyncDisposableStack();
+  if (criSocket === undefined) return stack;
+  const node = hostname().toLowerCase();
+  const user = { name: `system:node:${node}`, groups: ["system:nodes", "system:authenticated"] };
+  const createConnection = () => api.connect(user);
+  const client = stack.use(openHttpClient({ server, createConnection, userAgent: "kubelet" }));
+  const cri = stack.use(connectCri(criSocket));
+  const agent = stack.use(
+    new NodeAgent({
+      client,
+      cri,
+      name: node,
+      address: ownAddress(),
+      root: join(directory, "node"),
+      cgroupParent: `/${name}/kubepods`,
+      logger,
+    }),
+  );
+  const given = new AbortController();
+  await Promise.race([agent.ready, sleep(systemClock, READY_MS, given.signal)]).catch(() => {});
+  given.abort();
+  return stack;
+}
+
+/** The first address of this machine that others can reach; without any, its own. */
+function ownAddress(): string {
+  const all = Object.values(networkInterfaces()).flatMap((found) => found ?? []);
+  const outside = all.filter(({ internal, family }) => !internal && family === "IPv4");
+  return outside[0]?.address ?? "127.0.0.1";
+}

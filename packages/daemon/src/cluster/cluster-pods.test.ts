@@ -1,0 +1,218 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { test } from "node:test";
+import { type Boxship, clusterProgram, kubectl, startBoxship, tempDir } from "@boxship/testkit";
+
+const skip = kubectl("", "") === undefined ? "kubectl cannot be had here" : false;
+
+const OBJECTS = `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: conf}
+data: {color: blue}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: word}
+stringData: {pass: swordfish}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: full, labels: {app: full}}
+spec:
+  terminationGracePeriodSeconds: 30
+  securityContext: {runAsUser: 1000, fsGroup: 2000}
+  initContainers:
+  - name: first
+    image: busybox:latest
+    imagePullPolicy: Never
+    command: [sh, -c, "echo made > /work/file"]
+    volumeMounts: [{name: work, mountPath: /work}]
+  - name: side
+    image: busybox:latest
+    imagePullPolicy: Never
+    restartPolicy: Always
+    command: [sh, -c, "trap 'exit 0' TERM; while :; do sleep 0.1; done"]
+  containers:
+  - name: main
+    image: busybox:latest
+    imagePullPolicy: Never
+    command: [sh, -c, "trap 'exit 0' TERM; env | sort > /work/env; while :; do sleep 0.1; done"]
+    env:
+    - {name: COLOR, valueFrom: {configMapKeyRef: {name: conf, key: color}}}
+    - {name: PASS, valueFrom: {secretKeyRef: {name: word, key: pass}}}
+    - {name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
+    - {name: MEM, valueFrom: {resourceFieldRef: {resource: limits.memory, divisor: 1Mi}}}
+    - {name: BOTH, value: "$(COLOR)-$(MEM)"}
+    resources: {requests: {cpu: 100m}, limits: {memory: 64Mi}}
+    readinessProbe: {exec: {command: [test, -f, /work/env]}, periodSeconds: 1}
+    volumeMounts:
+    - {name: work, mountPath: /work}
+    - {name: work, mountPath: /part, subPath: a/b}
+    - {name: conf, mountPath: /conf}
+    - {name: word, mountPath: /word}
+  volumes:
+  - {name: work, emptyDir: {}}
+  - {name: conf, configMap: {name: conf}}
+  - {name: word, secret: {secretName: word}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: crash}
+spec:
+  containers:
+  - name: c
+    image: busybox:latest
+    imagePullPolicy: Never
+    command: [sh, -c, "echo dying > /dev/termination-log; exit 3"]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: absent}
+spec: {containers: [{name: c, image: "no.such/image:1", imagePullPolicy: Never}]}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: job}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: c, image: "busybox:latest", imagePullPolicy: Never, command: ["true"]}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers: [{name: c, image: "busybox:latest", imagePullPolicy: Never, command: [sleep, "1000"]}]
+`;
+
+/** A cluster whose pods run on the engine, and its administrator's kubectl. */
+class Cluster implements AsyncDisposable {
+  readonly #engine: Boxship;
+  readonly #home: string;
+  #child: ChildProcess | undefined;
+  #kubeconfig = "";
+
+  constructor(engine: Boxship, home: string) {
+    this.#engine = engine;
+    this.#home = home;
+  }
+
+  async start(): Promise<void> {
+    const { name, root, runDir } = this.#engine;
+    const [file, ...args] = clusterProgram();
+    const cri = ["--container-runtime-endpoint", `${runDir}/cri.sock`];
+    const flags = ["--name", name, "--root", root, "--run-dir", `${this.#home}/run`, "--port", "0", ...cri];
+    this.#child = spawn(file, [...args, ...flags], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    const [ready] = (await once(this.#child, "message")) as [{ failed?: string; kubeconfig: string }];
+    assert.equal(ready.failed, undefined);
+    this.#kubeconfig = ready.kubeconfig;
+  }
+
+  async end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined) return;
+    child.kill(signal);
+    await once(child, "exit");
+  }
+
+  readonly kube = async (...args: readonly string[]): Promise<string> => {
+    const run = kubectl(this.#kubeconfig, this.#home);
+    assert.ok(run !== undefined);
+    const { status, stdout, stderr } = await run(args);
+    assert.equal(status, 0, `${args.join(" ")}: ${stderr}`);
+    return stdout;
+  };
+
+  /** Waits until a field of an object has a value. */
+  readonly until = (object: string, path: string, value: string): Promise<string> =>
+    this.kube("wait", object, `--for=jsonpath=${path}=${value}`, "--timeout=120s");
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end("SIGTERM");
+  }
+}
+
+test("pods run: kubectl apply to Running, and nothing is left after delete", { skip, timeout: 600_000 }, async (t) => {
+  await using directory = tempDir();
+  await using engine = await startBoxship();
+  await engine.client.call("POST", "/boxship/images/bootstrap?kind=busybox");
+  await using cluster = new Cluster(engine, directory.path);
+  await cluster.start();
+  const { kube, until } = cluster;
+  const file = directory.join("objects.yaml");
+  writeFileSync(file, OBJECTS);
+  await kube("wait", "node", "--all", "--for=condition=Ready", "--timeout=120s");
+  await kube("apply", "-f", file);
+  const containers = async () =>
+    (await engine.client.json<{ Id: string; Names: string[] }[]>("GET", "/containers/json")).map(
+      ({ Names }) => Names[0],
+    );
+
+  await t.test("init containers, sidecars, environment, volumes and probes", async () => {
+    await kube("wait", "pod/full", "--for=condition=Ready", "--timeout=120s");
+    const status = JSON.parse(await kube("get", "pod", "full", "-o", "json")).status as Record<string, unknown>;
+    assert.equal(status["phase"], "Running");
+    assert.equal(status["qosClass"], "Burstable");
+    const uid = await kube("get", "pod", "full", "-o", "jsonpath={.metadata.uid}");
+    const volumes = `${engine.root}/cluster/node/pods/${uid}/volumes`;
+    const env = readFileSync(`${volumes}/work/env`, "utf8");
+    for (const line of ["COLOR=blue", "PASS=swordfish", "MEM=64", "BOTH=blue-64", `IP=${String(status["podIP"])}`]) {
+      assert.match(env, new RegExp(`^${line}$`, "m"));
+    }
+    assert.equal(readFileSync(`${volumes}/work/file`, "utf8"), "made\n");
+    assert.equal(readFileSync(`${volumes}/word/pass`, "utf8"), "swordfish");
+    assert.equal(readFileSync(`${volumes}/conf/color`, "utf8"), "blue");
+    await kube("patch", "configmap", "conf", "-p", '{"data":{"color":"red"}}');
+    for (let tries = 0; readFileSync(`${volumes}/conf/color`, "utf8") !== "red"; tries++) {
+      assert.ok(tries < 600, "the volume does not follow its configuration");
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  });
+
+  await t.test("a container that ends again and again waits longer and longer, and says why", async () => {
+    await until("pod/crash", "{.status.containerStatuses[0].state.waiting.reason}", "CrashLoopBackOff");
+    const last = "{.status.containerStatuses[0].lastState.terminated";
+    const ended = await kube("get", "pod", "crash", "-o", `jsonpath=${last}.exitCode} ${last}.message}`);
+    assert.equal(ended, "3 dying\n");
+    assert.match(await kube("describe", "pod", "crash"), /Back-off restarting failed container c/);
+    await until("pod/absent", "{.status.containerStatuses[0].state.waiting.reason}", "ErrImageNeverPull");
+    await kube("wait", "job/job", "--for=condition=Complete", "--timeout=120s");
+  });
+
+  await t.test("what runs goes on without the cluster and without the engine, and is counted truly", async () => {
+    await kube("rollout", "status", "deployment/web", "--timeout=120s");
+    const ids = "jsonpath={.items[*].status.containerStatuses[0].containerID}";
+    const before = await kube("get", "pods", "-l", "app=web", "-o", ids);
+    await cluster.end("SIGKILL");
+    await engine.crash();
+    await engine.start();
+    await cluster.start();
+    await kube("wait", "node", "--all", "--for=condition=Ready", "--timeout=120s");
+    assert.equal(await kube("get", "pods", "-l", "app=web", "-o", ids), before);
+    const running = (await containers()).find((name) => name?.startsWith("/k8s_c_web-"));
+    assert.ok(running !== undefined);
+    await engine.client.call("POST", `/containers${running}/kill`);
+    await until(`pod/${running.split("_")[2]}`, "{.status.containerStatuses[0].restartCount}", "1");
+  });
+
+  await t.test("deletion ends containers in order, and takes everything away", async () => {
+    await kube("delete", "-f", file, "--timeout=120s");
+    await kube("wait", "pod", "--all", "--for=delete", "--timeout=120s");
+    assert.equal(await kube("get", "pods", "-o", "name"), "");
+    assert.deepEqual(await containers(), []);
+    assert.deepEqual(readdirSync(`${engine.root}/cluster/node/pods`), []);
+    assert.deepEqual(readdirSync(`${engine.root}/cluster/node/logs`), []);
+    assert.ok(!readFileSync("/proc/mounts", "utf8").includes(`${engine.root}/cluster/node`));
+  });
+});

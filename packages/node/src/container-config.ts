@@ -1,0 +1,169 @@
+import { createHash } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { FailedPrecondition, InvalidArgument, Unsupported } from "@boxship/base";
+import { type ContainerConfig, NamespaceMode, Propagation, signalValue } from "@boxship/cri";
+import type { Init } from "@boxship/grpc";
+import { expand } from "./env.ts";
+import { ANNOTATION, LABEL } from "./labels.ts";
+import { namespaceOptions } from "./pod-config.ts";
+import { amount, oomScoreAdj } from "./qos.ts";
+import { securityContext } from "./security.ts";
+import { bindSubPath } from "./sub-path.ts";
+import type { ContainerSpec, Pod, VolumeMount } from "./types.ts";
+import type { PreparedVolume } from "./volumes.ts";
+
+export interface ContainerPlan {
+  readonly pod: Pod;
+  readonly spec: ContainerSpec;
+  readonly attempt: number;
+  /** What the image is called in the engine, and who it runs as by itself. */
+  readonly image: { readonly id: string; readonly uid: number | undefined; readonly username: string };
+  readonly env: ReadonlyMap<string, string>;
+  readonly volumes: ReadonlyMap<string, PreparedVolume>;
+  /** The pod's own directory. */
+  readonly directory: string;
+  readonly nodeMemory: number;
+}
+
+/** Of what a container is made from: when it changes, the container is made anew. */
+export function hashOf({ name, image }: ContainerSpec): string {
+  return createHash("sha256").update(JSON.stringify({ name, image })).digest("hex").slice(0, 16);
+}
+
+/** @throws InvalidArgument, FailedPrecondition, Unsupported naming the field */
+export async function containerConfig(plan: ContainerPlan): Promise<Init<ContainerConfig>> {
+  const { pod, spec, attempt, image, env } = plan;
+  if ((spec.volumeDevices ?? []).length > 0) throw new Unsupported("volumeDevices are not supported");
+  const message = await terminationFile(plan);
+  return {
+    metadata: { name: spec.name, attempt },
+    image: { image: image.id, userSpecifiedImage: spec.image },
+    command: (spec.command ?? []).map((word) => expand(word, env)),
+    args: (spec.args ?? []).map((word) => expand(word, env)),
+    workingDir: spec.workingDir,
+    envs: [...env].map(([key, value]) => ({ key, value: Buffer.from(value) })),
+    mounts: [
+      ...(await Promise.all((spec.volumeMounts ?? []).map((mount, at) => mountOf(plan, mount, at)))),
+      ...(await hostsMount(plan)),
+      ...message.mounts,
+    ],
+    labels: {
+      [LABEL.podName]: pod.metadata.name ?? "",
+      [LABEL.podNamespace]: pod.metadata.namespace ?? "",
+      [LABEL.podUid]: pod.metadata.uid ?? "",
+      [LABEL.containerName]: spec.name,
+    },
+    annotations: {
+      [ANNOTATION.restartCount]: String(attempt),
+      [ANNOTATION.hash]: hashOf(spec),
+      ...message.annotations,
+    },
+    logPath: `${spec.name}/${attempt}.log`,
+    stdin: spec.stdin,
+    stdinOnce: spec.stdinOnce,
+    tty: spec.tty,
+    stopSignal: signalValue(spec.lifecycle?.stopSignal ?? ""),
+    linux: {
+      resources: { ...resources(spec), oomScoreAdj: oomScoreAdj(pod, spec, plan.nodeMemory) },
+      securityContext: {
+        ...securityContext(pod, spec, image),
+        namespaceOptions: {
+          ...namespaceOptions(pod),
+          pid: pod.spec.hostPID === true ? NamespaceMode.Node : NamespaceMode.Container,
+        },
+      },
+    },
+  };
+}
+
+const PERIOD_US = 100_000;
+
+function resources({ resources: { requests = {}, limits = {} } = {} }: ContainerSpec) {
+  const other = Object.keys(limits).find((name) => !["cpu", "memory", "ephemeral-storage"].includes(name));
+  if (other !== undefined) throw new Unsupported(`limits of ${other} are not supported`);
+  const shares = Math.round(amount(requests["cpu"] ?? limits["cpu"]) * 1024);
+  const cores = amount(limits["cpu"]);
+  const memory = Math.floor(amount(limits["memory"]));
+  return {
+    cpuShares: Math.max(2, shares),
+    ...(cores > 0 ? { cpuPeriod: PERIOD_US, cpuQuota: Math.max(1000, Math.ceil(cores * PERIOD_US)) } : {}),
+    // Without swap beyond the limit, as pods have none by themselves.
+    ...(memory > 0 ? { memoryLimitInBytes: memory, memorySwapLimitInBytes: memory } : {}),
+  };
+}
+
+const PROPAGATIONS: Readonly<Record<string, number>> = {
+  None: Propagation.Private,
+  HostToContainer: Propagation.HostToContainer,
+  Bidirectional: Propagation.Bidirectional,
+};
+
+async function mountOf(plan: ContainerPlan, mount: VolumeMount, at: number) {
+  const { volumes, env, directory, spec } = plan;
+  const volume = volumes.get(mount.name);
+  if (volume === undefined) throw new InvalidArgument(`volume ${mount.name} of container ${spec.name} not found`);
+  const subPath = mount.subPathExpr === undefined ? (mount.subPath ?? "") : expand(mount.subPathExpr, env);
+  if (/\$\([^)]*\)/.test(subPath))
+    throw new InvalidArgument(`subPathExpr ${mount.subPathExpr} names unknown variables`);
+  if (volume.kind === "image") {
+    return {
+      containerPath: mount.mountPath,
+      readonly: true,
+      image: { image: volume.reference },
+      imageSubPath: subPath,
+    };
+  }
+  const place = join(directory, "subpaths", spec.name, String(at));
+  return {
+    containerPath: mount.mountPath,
+    hostPath: subPath === "" ? volume.path : bindSubPath(volume.path, subPath, place),
+    readonly: mount.readOnly === true || volume.readOnly,
+    recursiveReadOnly: mount.recursiveReadOnly === "Enabled",
+    propagation: PROPAGATIONS[mount.mountPropagation ?? "None"] ?? Propagation.Private,
+  };
+}
+
+/** The engine's own file has the pod's address; further names are behind it. */
+async function hostsMount({ pod, directory, spec }: ContainerPlan) {
+  const { hostAliases = [] } = pod.spec;
+  if (hostAliases.length === 0 || spec.volumeMounts?.some(({ mountPath }) => mountPath === "/etc/hosts")) return [];
+  const path = join(directory, "etc-hosts");
+  const own = (pod.status?.podIPs ?? []).map(({ ip }) => `${ip}\t${pod.spec.hostname ?? pod.metadata.name}\n`);
+  const lines = ["127.0.0.1\tlocalhost\n", "::1\tlocalhost ip6-localhost ip6-loopback\n", ...own];
+  const aliases = hostAliases.map(({ ip, hostnames = [] }) => `${ip}\t${hostnames.join("\t")}\n`);
+  await writeFile(path, [...lines, ...aliases].join(""), { mode: 0o644 });
+  return [{ containerPath: "/etc/hosts", hostPath: path }];
+}
+
+/** Where a container leaves what it has to say at its end. */
+async function terminationFile({ spec, directory, attempt }: ContainerPlan) {
+  const { terminationMessagePath: path = "/dev/termination-log", terminationMessagePolicy: policy = "File" } = spec;
+  if (path === "") return { mounts: [], annotations: {} };
+  const file = join(directory, "containers", spec.name, String(attempt));
+  await mkdir(join(directory, "containers", spec.name), { recursive: true, mode: 0o755 });
+  await writeFile(file, "", { mode: 0o666 });
+  return {
+    mounts: [{ containerPath: path, hostPath: file }],
+    annotations: {
+      [ANNOTATION.terminationMessagePath]: path,
+      [ANNOTATION.terminationMessageFile]: file,
+      [ANNOTATION.terminationMessagePolicy]: policy,
+    },
+  };
+}
+
+/** @throws FailedPrecondition for a container that must not be root and would be */
+export function checkNonRoot(pod: Pod, spec: ContainerSpec, image: ContainerPlan["image"]): void {
+  const own = spec.securityContext ?? {};
+  const whole = pod.spec.securityContext ?? {};
+  if ((own.runAsNonRoot ?? whole.runAsNonRoot) !== true) return;
+  const user = own.runAsUser ?? whole.runAsUser ?? image.uid;
+  if (user === 0) throw new FailedPrecondition("container's runAsUser breaks non-root policy");
+  if (user === undefined && image.username !== "") {
+    throw new FailedPrecondition(
+      `container has runAsNonRoot and image has non-numeric user (${image.username}), cannot verify user is non-root`,
+    );
+  }
+  if (user === undefined) throw new FailedPrecondition("container has runAsNonRoot and image will run as root");
+}

@@ -1,0 +1,263 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type KubeObject, textAt } from "@boxship/api";
+import { type Clock, type Logger, sleep, systemClock } from "@boxship/base";
+import { type ApiClient, Backoff, EventRecorder, Informer } from "@boxship/client";
+import type { Cri } from "@boxship/cri";
+import { LABEL } from "./labels.ts";
+import { type NodeContext, PODS } from "./node-context.ts";
+import { PodWorker } from "./pod-worker.ts";
+import type { TokenSource } from "./projections.ts";
+import { PullImages } from "./pull-images.ts";
+import { amount } from "./qos.ts";
+import { ReferencedObjects } from "./referenced-objects.ts";
+import { capacityOf, type NodeFacts, registerNode, renewLease, writeNodeStatus } from "./register-node.ts";
+import type { Pod } from "./types.ts";
+import { Volumes } from "./volumes.ts";
+
+export interface NodeAgentOptions {
+  /** Of `system:node:NAME`; stays the caller's. */
+  readonly client: ApiClient;
+  /** Stays the caller's. */
+  readonly cri: Cri;
+  readonly name: string;
+  /** The node's own, as pods and others reach it. */
+  readonly address: string;
+  /** Where volumes and logs of pods are. */
+  readonly root: string;
+  /** The control group of all pods, e.g. `/boxship/kubepods`. */
+  readonly cgroupParent: string;
+  /** @default "/etc/resolv.conf" */
+  readonly resolvConf?: string;
+  readonly clock?: Clock;
+  readonly logger: Logger;
+}
+
+const LEASE_EVERY_MS = 10_000;
+/** An unchanged node is told of so often; what has changed, at once. */
+const STATUS_EVERY_MS = 300_000;
+const ENGINE_CHECK_MS = 10_000;
+
+/** Runs the pods that are assigned to one node. Disposing leaves them running. */
+export class NodeAgent implements AsyncDisposable {
+  /** Resolves when the node is registered and its pods are known. */
+  readonly ready: Promise<void>;
+  readonly #options: NodeAgentOptions;
+  readonly #clock: Clock;
+  readonly #ending = new AbortController();
+  readonly #workers = new Map<string, PodWorker>();
+  readonly #pods: Informer<Pod>;
+  readonly #services: Informer<KubeObject>;
+  readonly #events: EventRecorder;
+  readonly #objects: ReferencedObjects;
+  readonly #tokens = new Map<string, { readonly token: string; readonly until: number }>();
+  readonly #loops: Promise<void>[] = [];
+  #context: NodeContext | undefined;
+
+  constructor(options: NodeAgentOptions) {
+    this.#options = options;
+    const { client, logger, name, clock = systemClock } = options;
+    this.#clock = clock;
+    this.#pods = new Informer<Pod>({
+      client,
+      collection: PODS,
+      fieldSelector: `spec.nodeName=${name}`,
+      logger,
+      clock,
+    });
+    const services = { group: "", version: "v1", resource: "services" };
+    this.#services = new Informer({ client, collection: services, logger, clock });
+    this.#events = new EventRecorder({ client, component: "kubelet", host: name, logger, clock });
+    this.#objects = new ReferencedObjects({ client, logger, clock, changed: (uid) => this.#workers.get(uid)?.wake() });
+    this.ready = this.#start();
+    this.ready.catch((error: unknown) => {
+      if (!this.#ending.signal.aborted) logger.error("the node cannot be run", { node: name, error });
+    });
+  }
+
+  async #start(): Promise<void> {
+    const { client, cri, root } = this.#options;
+    await mkdir(root, { recursive: true, mode: 0o755 });
+    const node = await this.#persist(() => registerNode(client, cri, this.#clock, this.#facts));
+    // Engine and cluster are often started together.
+    if (await this.#awaitEngine()) await this.#persist(() => writeNodeStatus(client, cri, this.#clock, this.#facts));
+    this.#context = await this.#makeContext();
+    await this.#persist(() => renewLease(client, this.#clock, node));
+    this.#services.start();
+    this.#pods.start();
+    await Promise.all([this.#services.synced, this.#pods.synced]);
+    await this.#persist(() => this.#removeOrphans());
+    this.#loops.push(this.#beat(node), this.#hear());
+    this.#pods.handle({
+      added: (pod) => this.#take(pod),
+      updated: (pod) => this.#take(pod),
+      deleted: ({ metadata: { uid = "" } }) => this.#workers.get(uid)?.update(undefined),
+    });
+  }
+
+  get #facts(): NodeFacts {
+    const { name, address, root } = this.#options;
+    return { name, address, root };
+  }
+
+  /** @returns whether it had to be waited for */
+  async #awaitEngine(): Promise<boolean> {
+    const backoff = new Backoff({ base: 20, most: 1000 });
+    for (let waited = false; ; waited = true) {
+      const answers = await this.#options.cri.version({}).then(
+        () => true,
+        () => false,
+      );
+      if (answers) return waited;
+      await sleep(this.#clock, backoff.next(), this.#ending.signal);
+    }
+  }
+
+  /** Tries until it succeeds or the agent ends: the engine or the API may be away. */
+  async #persist<Value>(task: () => Promise<Value>): Promise<Value> {
+    const backoff = new Backoff({ base: 100, most: 10_000 });
+    for (;;) {
+      try {
+        return await task();
+      } catch (error) {
+        this.#ending.signal.throwIfAborted();
+        const wait = backoff.next();
+        this.#options.logger.warn("the node's agent tries again", { error, milliseconds: wait });
+        await sleep(this.#clock, wait, this.#ending.signal);
+      }
+    }
+  }
+
+  async #makeContext(): Promise<NodeContext> {
+    const { client, cri, root, address, cgroupParent, resolvConf = "/etc/resolv.conf", logger } = this.#options;
+    const allocatable = await capacityOf(root);
+    const clock = this.#clock;
+    return {
+      client,
+      cri,
+      clock,
+      logger,
+      events: this.#events,
+      settings: { logs: join(root, "logs"), cgroupParent, resolvConf },
+      volumes: new Volumes(root),
+      objects: this.#objects,
+      images: new PullImages({ cri, objects: this.#objects, clock }),
+      token: this.#token,
+      services: () => this.#services.all(),
+      hostIP: address,
+      allocatable,
+      nodeMemory: amount(allocatable["memory"]),
+    };
+  }
+
+  #take(pod: Pod): void {
+    const { uid = "" } = pod.metadata;
+    const known = this.#workers.get(uid);
+    if (known !== undefined) {
+      known.update(pod);
+      return;
+    }
+    if (this.#context === undefined) return;
+    const worker = new PodWorker(this.#context, pod);
+    this.#workers.set(uid, worker);
+    void worker.finished.then(() => this.#workers.delete(uid));
+  }
+
+  /** Pods of the engine, and files, that no pod of the API stands for. */
+  async #removeOrphans(): Promise<void> {
+    const { cri } = this.#options;
+    const known = new Set([...this.#pods.all()].map(({ metadata }) => metadata.uid ?? ""));
+    const { items } = await cri.listPodSandbox({});
+    for (const { id, labels } of items) {
+      const uid = labels[LABEL.podUid];
+      if (uid === undefined || known.has(uid)) continue;
+      await cri.stopPodSandbox({ podSandboxId: id });
+      await cri.removePodSandbox({ podSandboxId: id });
+    }
+    const volumes = this.#context?.volumes;
+    for (const uid of (await volumes?.uids()) ?? []) if (!known.has(uid)) await volumes?.remove(uid);
+  }
+
+  readonly #token: TokenSource = async (pod, { audience, seconds }) => {
+    const { namespace = "", name = "", uid = "" } = pod.metadata;
+    const account = pod.spec.serviceAccountName ?? "default";
+    const key = JSON.stringify([uid, audience, seconds]);
+    const known = this.#tokens.get(key);
+    if (known !== undefined && this.#clock.now() < known.until) return known.token;
+    const answer = await this.#options.client.postRaw(
+      `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`,
+      {
+        apiVersion: "authentication.k8s.io/v1",
+        kind: "TokenRequest",
+        metadata: {},
+        spec: {
+          audiences: audience === undefined ? [] : [audience],
+          expirationSeconds: seconds,
+          boundObjectRef: { apiVersion: "v1", kind: "Pod", name, uid },
+        },
+      },
+    );
+    const token = textAt(answer, "status", "token");
+    // Before 80 % of its time are over, there is a new one.
+    const left = Date.parse(textAt(answer, "status", "expirationTimestamp")) - this.#clock.now();
+    this.#tokens.set(key, { token, until: this.#clock.now() + left * 0.8 });
+    return token;
+  };
+
+  /** The lease, and the status when it is due or the engine comes or goes. */
+  async #beat(node: KubeObject): Promise<void> {
+    const { client, cri, logger } = this.#options;
+    let told = this.#clock.monotonic();
+    let answered = true;
+    for (;;) {
+      try {
+        await sleep(this.#clock, Math.min(LEASE_EVERY_MS, ENGINE_CHECK_MS), this.#ending.signal);
+      } catch {
+        return;
+      }
+      try {
+        await renewLease(client, this.#clock, node);
+        const answers = await cri.version({}).then(
+          () => true,
+          () => false,
+        );
+        if (answers === answered && this.#clock.monotonic() - told < STATUS_EVERY_MS) continue;
+        await writeNodeStatus(client, cri, this.#clock, this.#facts);
+        answered = answers;
+        told = this.#clock.monotonic();
+      } catch (error) {
+        if (!this.#ending.signal.aborted) logger.warn("the node cannot tell how it is", { error });
+      }
+    }
+  }
+
+  /** What the engine tells, for as long as there is one. */
+  async #hear(): Promise<void> {
+    const { cri, logger } = this.#options;
+    const { signal } = this.#ending;
+    const backoff = new Backoff({ base: 200, most: 5000 });
+    while (!signal.aborted) {
+      try {
+        const events = cri.getContainerEvents({}, { signal });
+        // What happened before it was listened for is looked for.
+        for (const worker of this.#workers.values()) worker.wake();
+        for await (const { podSandboxStatus } of events) {
+          backoff.reset();
+          this.#workers.get(podSandboxStatus?.metadata?.uid ?? "")?.wake();
+        }
+      } catch (error) {
+        if (!signal.aborted) logger.warn("the engine's events have ended", { error });
+      }
+      await sleep(this.#clock, backoff.next(), signal).catch(() => {});
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ending.abort();
+    for (const worker of this.#workers.values()) worker.stop();
+    await Promise.all([this.#pods[Symbol.asyncDispose](), this.#services[Symbol.asyncDispose]()]);
+    await Promise.all(this.#loops);
+    await this.#objects[Symbol.asyncDispose]();
+    await this.#events[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,30 @@
+import type { KubeObject } from "@boxship/api";
+import type { Clock, Logger } from "@boxship/base";
+import type { ApiClient, EventRecorder } from "@boxship/client";
+import type { Cri } from "@boxship/cri";
+import type { PodSettings } from "./pod-config.ts";
+import type { TokenSource } from "./projections.ts";
+import type { PullImages } from "./pull-images.ts";
+import type { ReferencedObjects } from "./referenced-objects.ts";
+import type { Volumes } from "./volumes.ts";
+
+/** What the agent works with, for all of its pods. */
+export interface NodeContext {
+  readonly client: ApiClient;
+  readonly cri: Cri;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly events: Pick<EventRecorder, "record">;
+  readonly settings: PodSettings;
+  readonly volumes: Volumes;
+  readonly objects: ReferencedObjects;
+  readonly images: PullImages;
+  readonly token: TokenSource;
+  readonly services: () => Iterable<KubeObject>;
+  readonly hostIP: string;
+  readonly allocatable: Readonly<Record<string, string>>;
+  /** Bytes. */
+  readonly nodeMemory: number;
+}
+
+export const PODS = { group: "", version: "v1", resource: "pods" } as const;

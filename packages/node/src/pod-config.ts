@@ -1,0 +1,112 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { errorMessage, InvalidArgument, Unsupported } from "@boxship/base";
+import { type DNSConfig, NamespaceMode, type PodSandboxConfig, PROTOCOLS } from "@boxship/cri";
+import type { Init } from "@boxship/grpc";
+import { LABEL } from "./labels.ts";
+import { qosClass } from "./qos.ts";
+import type { Pod } from "./types.ts";
+
+export interface PodSettings {
+  readonly logs: string;
+  /** The control group of all pods. */
+  readonly cgroupParent: string;
+  /** The machine's resolver configuration. */
+  readonly resolvConf: string;
+}
+
+/** @throws Unsupported, InvalidArgument naming the field */
+export async function podConfig(pod: Pod, attempt: number, settings: PodSettings): Promise<Init<PodSandboxConfig>> {
+  const { metadata, spec } = pod;
+  const { name = "", namespace = "", uid = "", labels = {}, annotations = {} } = metadata;
+  if (spec.shareProcessNamespace === true) throw new Unsupported("shareProcessNamespace is not supported");
+  if (spec.hostUsers === false) throw new Unsupported("hostUsers: false is not supported");
+  return {
+    metadata: { name, namespace, uid, attempt },
+    ...(spec.hostNetwork === true ? {} : { hostname: hostnameOf(pod) }),
+    logDirectory: logDirectory(pod, settings),
+    ...(pod.spec.dnsConfig === undefined && pod.spec.dnsPolicy !== "None"
+      ? {}
+      : { dnsConfig: await dnsConfig(pod, settings) }),
+    portMappings: spec.hostNetwork === true ? [] : hostPorts(pod),
+    labels: { ...labels, [LABEL.podName]: name, [LABEL.podNamespace]: namespace, [LABEL.podUid]: uid },
+    annotations,
+    linux: {
+      cgroupParent: cgroupOf(pod, settings),
+      sysctls: Object.fromEntries((spec.securityContext?.sysctls ?? []).map((one) => [one.name, one.value])),
+      securityContext: { namespaceOptions: namespaceOptions(pod) },
+    },
+  };
+}
+
+export function logDirectory({ metadata }: Pod, { logs }: Pick<PodSettings, "logs">): string {
+  return join(logs, `${metadata.namespace}_${metadata.name}_${metadata.uid}`);
+}
+
+export function namespaceOptions({ spec }: Pod) {
+  return {
+    network: spec.hostNetwork === true ? NamespaceMode.Node : NamespaceMode.Pod,
+    ipc: spec.hostIPC === true ? NamespaceMode.Node : NamespaceMode.Pod,
+    pid: spec.hostPID === true ? NamespaceMode.Node : NamespaceMode.Container,
+  };
+}
+
+const MOST_NAME = 63;
+
+function hostnameOf({ metadata, spec }: Pod): string {
+  if (spec.setHostnameAsFQDN === true) throw new Unsupported("setHostnameAsFQDN is not supported without cluster DNS");
+  return (spec.hostname ?? metadata.name ?? "").slice(0, MOST_NAME).replace(/[-.]+$/, "");
+}
+
+/** A group for each pod, below one for its class. */
+export function cgroupOf(pod: Pod, { cgroupParent }: Pick<PodSettings, "cgroupParent">): string {
+  const qos = qosClass(pod);
+  const parent = qos === "Guaranteed" ? cgroupParent : join(cgroupParent, qos.toLowerCase());
+  return join(parent, `pod${pod.metadata.uid}`);
+}
+
+function hostPorts({ spec }: Pod) {
+  return spec.containers.flatMap(({ ports = [] }) =>
+    ports
+      .filter(({ hostPort = 0 }) => hostPort > 0)
+      .map(({ containerPort, hostPort, hostIP, protocol = "TCP" }) => ({
+        containerPort,
+        hostPort,
+        hostIp: hostIP,
+        protocol: (PROTOCOLS as readonly string[]).indexOf(protocol.toLowerCase()),
+      })),
+  );
+}
+
+/**
+ * There is no cluster DNS yet: `ClusterFirst` falls back to the node's, as where a cluster has none. Who says nothing of his own
+ * gets what the engine gives.
+ */
+async function dnsConfig({ spec }: Pod, { resolvConf }: PodSettings): Promise<Init<DNSConfig>> {
+  const { nameservers = [], searches = [], options = [] } = spec.dnsConfig ?? {};
+  const base = spec.dnsPolicy === "None" ? { servers: [], searches: [], options: [] } : await nodeDns(resolvConf);
+  const named = options.map(({ name, value }) => (value === undefined ? name : `${name}:${value}`));
+  const keyOf = (option: string) => option.split(":", 1)[0];
+  const kept = base.options.filter((option) => !named.some((own) => keyOf(own) === keyOf(option)));
+  return {
+    servers: [...new Set([...base.servers, ...nameservers])].slice(0, 3),
+    searches: [...new Set([...base.searches, ...searches])],
+    options: [...kept, ...named],
+  };
+}
+
+async function nodeDns(path: string) {
+  const servers: string[] = [];
+  const options: string[] = [];
+  let searches: readonly string[] = [];
+  const text = await readFile(path, "utf8").catch((cause: unknown) => {
+    throw new InvalidArgument(`${path} cannot be read: ${errorMessage(cause)}`, { cause });
+  });
+  for (const line of text.split("\n")) {
+    const [keyword, ...values] = line.trim().split(/\s+/);
+    if (keyword === "nameserver" && values[0]?.startsWith("127.") === false) servers.push(values[0]);
+    if (keyword === "search") searches = values;
+    if (keyword === "options") options.push(...values);
+  }
+  return { servers, searches, options };
+}

@@ -1,0 +1,188 @@
+import { timestamp } from "@boxship/api";
+import { ContainerState, type ContainerStatus } from "@boxship/cri";
+import { attemptOf, type ObservedContainer, type ObservedPod } from "./observed.ts";
+import { qosClass } from "./qos.ts";
+import {
+  type Condition,
+  type ContainerSpec,
+  type ContainerStatusJson,
+  isSidecar,
+  type Pod,
+  type PodStatus,
+  type StateJson,
+} from "./types.ts";
+
+/** What only the agent knows of a pod. */
+export interface PodKnowledge {
+  readonly hostIP: string;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** What probes say of a running container, by its id. */
+  readonly probes: (containerId: string) => { readonly started: boolean; readonly ready: boolean } | undefined;
+  /** Why a container that is not running waits, by its name. */
+  readonly waiting: (name: string) => { readonly reason: string; readonly message?: string } | undefined;
+  /** What a container left as its last words, by its id. */
+  readonly messages: (containerId: string) => string | undefined;
+  /** The pod ends for this reason, whatever its containers do. */
+  readonly failed?: { readonly reason: string; readonly message: string } | undefined;
+  /** It is being deleted, and all of it has ended. */
+  readonly ended: boolean;
+}
+
+/** The status of a pod, from what it should be and what there is. */
+export function podStatus(pod: Pod, observed: ObservedPod, known: PodKnowledge): PodStatus {
+  const { spec } = pod;
+  const [sandbox] = observed.sandboxes;
+  const inits = (spec.initContainers ?? []).map((one) => containerStatus(one, observed, known, true));
+  const mains = spec.containers.map((one) => containerStatus(one, observed, known, false));
+  const phase = known.failed === undefined ? phaseOf(pod, inits, mains, known) : "Failed";
+  const ip = spec.hostNetwork === true ? known.hostIP : (sandbox?.network?.ip ?? "");
+  const more = (sandbox?.network?.additionalIps ?? []).map((one) => one.ip);
+  const ips = ip === "" ? [] : [ip, ...more];
+  return {
+    phase,
+    ...(known.failed === undefined ? {} : known.failed),
+    conditions: conditionsOf(pod, { inits, mains, phase, known, hasSandbox: ips.length > 0 }),
+    hostIP: known.hostIP,
+    hostIPs: [{ ip: known.hostIP }],
+    ...(ips[0] === undefined ? {} : { podIP: ips[0], podIPs: ips.map((one) => ({ ip: one })) }),
+    startTime: pod.status?.startTime ?? timestamp(known.now),
+    qosClass: qosClass(pod),
+    ...(inits.length === 0 ? {} : { initContainerStatuses: inits }),
+    containerStatuses: mains,
+  };
+}
+
+function containerStatus(
+  container: ContainerSpec,
+  observed: ObservedPod,
+  known: PodKnowledge,
+  isInit: boolean,
+): ContainerStatusJson {
+  const all = observed.containers.get(container.name) ?? [];
+  const [newest, before] = all;
+  const waiting = known.waiting(container.name);
+  const state = stateOf(newest, known);
+  // One that waits to be started again tells how it ended beside.
+  const waits = state.running === undefined && waiting !== undefined;
+  const last = waits ? newest : before;
+  const id = newest?.status.id ?? "";
+  const running = state.running !== undefined;
+  const probes = running ? known.probes(id) : undefined;
+  const done = state.terminated?.exitCode === 0;
+  return {
+    name: container.name,
+    image: newest?.status.image?.image || (container.image ?? ""),
+    imageID: newest?.status.imageRef ?? "",
+    ...(id === "" ? {} : { containerID: `boxship://${id}` }),
+    ready: running ? probes?.ready === true : done && isInit,
+    started: running ? probes?.started === true : false,
+    restartCount: newest === undefined ? 0 : attemptOf(newest),
+    state: waits ? { waiting } : state,
+    lastState: last === undefined || last.status.state !== ContainerState.Exited ? {} : stateOf(last, known),
+  };
+}
+
+const second = (nanoseconds: bigint): string => timestamp(Number(nanoseconds / 1_000_000n));
+
+function stateOf(observed: ObservedContainer | undefined, known: PodKnowledge): StateJson {
+  if (observed === undefined) return { waiting: { reason: "ContainerCreating" } };
+  const { status } = observed;
+  if (status.state === ContainerState.Running) return { running: { startedAt: second(status.startedAt) } };
+  if (status.state === ContainerState.Created) return { waiting: { reason: "ContainerCreating" } };
+  return { terminated: terminated(status, known) };
+}
+
+function terminated(status: ContainerStatus, known: PodKnowledge): NonNullable<StateJson["terminated"]> {
+  const message = status.message || known.messages(status.id) || "";
+  return {
+    exitCode: status.exitCode,
+    reason: status.reason,
+    ...(message === "" ? {} : { message }),
+    ...(status.startedAt > 0n ? { startedAt: second(status.startedAt) } : {}),
+    finishedAt: second(status.finishedAt),
+    containerID: `boxship://${status.id}`,
+  };
+}
+
+function phaseOf(
+  { spec }: Pod,
+  inits: readonly ContainerStatusJson[],
+  mains: readonly ContainerStatusJson[],
+  { ended }: PodKnowledge,
+): string {
+  const { restartPolicy = "Always", initContainers = [] } = spec;
+  const sidecars = new Set(initContainers.filter(isSidecar).map(({ name }) => name));
+  const exit = ({ state, lastState }: ContainerStatusJson) => (state.terminated ?? lastState.terminated)?.exitCode;
+  const initFailed = inits.some(
+    (one) => !sidecars.has(one.name) && one.state.terminated !== undefined && one.state.terminated.exitCode !== 0,
+  );
+  const initPending = inits.some((one) =>
+    sidecars.has(one.name) ? one.started !== true && mains.every(isUnstarted) : one.state.terminated?.exitCode !== 0,
+  );
+  if (initFailed && (restartPolicy === "Never" || ended)) return "Failed";
+  if (!ended && initPending && mains.every(isUnstarted)) return "Pending";
+  if (mains.some((one) => one.state.running !== undefined)) return "Running";
+  const allEnded = mains.every((one) => one.state.terminated !== undefined);
+  if (allEnded) {
+    if (mains.every((one) => exit(one) === 0)) return restartPolicy === "Always" && !ended ? "Running" : "Succeeded";
+    return restartPolicy === "Never" || ended ? "Failed" : "Running";
+  }
+  if (ended) return "Failed";
+  return mains.some(isUnstarted) ? "Pending" : "Running";
+}
+
+const isUnstarted = ({ state, lastState }: ContainerStatusJson): boolean =>
+  state.running === undefined && state.terminated === undefined && lastState.terminated === undefined;
+
+interface ConditionFacts {
+  readonly inits: readonly ContainerStatusJson[];
+  readonly mains: readonly ContainerStatusJson[];
+  readonly phase: string;
+  readonly known: PodKnowledge;
+  readonly hasSandbox: boolean;
+}
+
+/** Those that are the agent's; others keep theirs. */
+function conditionsOf(pod: Pod, facts: ConditionFacts): Condition[] {
+  const { inits, mains, phase, known, hasSandbox } = facts;
+  const { spec, status } = pod;
+  const completed = phase === "Succeeded" || phase === "Failed";
+  const sidecars = new Set((spec.initContainers ?? []).filter(isSidecar).map(({ name }) => name));
+  const uninitialized = inits.filter((one) =>
+    sidecars.has(one.name) ? one.started !== true : one.state.terminated?.exitCode !== 0,
+  );
+  const begun = mains.some((one) => !isUnstarted(one));
+  const unready = [...mains, ...inits.filter(({ name }) => sidecars.has(name))].filter((one) => !one.ready);
+  const gate = (spec.readinessGates ?? []).find(
+    ({ conditionType }) => !status?.conditions?.some((one) => one.type === conditionType && one.status === "True"),
+  );
+  const named = (what: string, which: readonly ContainerStatusJson[]) =>
+    `containers with ${what} status: [${which.map(({ name }) => name).join(" ")}]`;
+  const initialized = uninitialized.length === 0 || begun;
+  const ready = unready.length === 0 && !completed;
+  const notReady = completed
+    ? { reason: phase === "Succeeded" ? "PodCompleted" : "PodFailed" }
+    : { reason: "ContainersNotReady", message: named("unready", unready) };
+  const condition = (type: string, fine: boolean, why: { reason: string; message?: string } | undefined): Condition => {
+    const before = status?.conditions?.find((one) => one.type === type);
+    const next = { type, status: fine ? "True" : "False", ...(fine ? {} : why) };
+    const same = before?.status === next.status;
+    return { ...next, lastTransitionTime: (same ? before?.lastTransitionTime : undefined) ?? timestamp(known.now) };
+  };
+  return [
+    condition("PodReadyToStartContainers", hasSandbox && !known.ended && !completed, undefined),
+    condition("Initialized", initialized || phase === "Succeeded", {
+      reason: "ContainersNotInitialized",
+      message: named("incomplete", uninitialized),
+    }),
+    condition(
+      "Ready",
+      ready && gate === undefined,
+      ready
+        ? { reason: "ReadinessGatesNotReady", message: `readiness gate "${gate?.conditionType}" is not true` }
+        : notReady,
+    ),
+    condition("ContainersReady", ready, notReady),
+  ];
+}

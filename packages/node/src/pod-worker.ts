@@ -1,0 +1,389 @@
+import { rm } from "node:fs/promises";
+import { asBoxshipError, NotFound, type Timer } from "@boxship/base";
+import { Backoff } from "@boxship/client";
+import { ContainerState, type PodSandboxStatus, SandboxState } from "@boxship/cri";
+import { lastWords } from "./last-words.ts";
+import { type NodeContext, PODS } from "./node-context.ts";
+import { type ObservedPod, observe } from "./observed.ts";
+import { logDirectory, podConfig } from "./pod-config.ts";
+import { type PodPlan, planPod, type StartPlan } from "./pod-plan.ts";
+import { podStatus } from "./pod-status.ts";
+import { ContainerProbes } from "./prober.ts";
+import { RestartBackoff } from "./restart-backoff.ts";
+import { startContainer, type Waiting } from "./start-container.ts";
+import { statusPatch } from "./status-patch.ts";
+import { running, stopAll, stopOne } from "./stop-containers.ts";
+import { allContainers, type Pod, type PodStatus } from "./types.ts";
+import type { PreparedVolume } from "./volumes.ts";
+
+/** How long a pod may go without a look although nothing was heard: for tokens and what a stream has lost. */
+const RESYNC_MS = 60_000;
+
+/**
+ * Looks after one pod: looks at what it should be and what there is, does what is missing, says how it is, and again whenever
+ * something changes. What it knows beyond the API and the engine may be lost at any time.
+ *
+ *     running ──deleted, deadline──▶ ending ──▶ gone
+ */
+export class PodWorker {
+  readonly uid: string;
+  readonly #context: NodeContext;
+  readonly #restarts: RestartBackoff;
+  readonly #failures = new Backoff({ base: 1000, most: 60_000 });
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #probes = new Map<string, ContainerProbes>();
+  readonly #words = new Map<string, string>();
+  readonly #hurry = new AbortController();
+  /** Nothing comes after it. */
+  readonly finished: Promise<void>;
+  #pod: Pod;
+  /** It is no more in the API. */
+  #absent = false;
+  #failed: { readonly reason: string; readonly message: string } | undefined;
+  #written: PodStatus = {};
+  #wake = Promise.withResolvers<void>();
+  #timer: Timer | undefined;
+  #stopping = false;
+
+  constructor(context: NodeContext, pod: Pod) {
+    this.#context = context;
+    this.#pod = pod;
+    this.uid = pod.metadata.uid ?? "";
+    this.#restarts = new RestartBackoff(context.clock);
+    this.finished = this.#run();
+  }
+
+  /** The pod as the API has it now; undefined when it is gone from there. */
+  update(pod: Pod | undefined): void {
+    if (pod === undefined) this.#absent = true;
+    else this.#pod = pod;
+    // Who was told to wait may be told not to.
+    if (this.#absent || pod?.metadata.deletionGracePeriodSeconds === 0) this.#hurry.abort();
+    this.wake();
+  }
+
+  /** Something has happened that it may have to do with. */
+  wake(): void {
+    this.#wake.resolve();
+  }
+
+  /** Leaves everything as it is. */
+  stop(): void {
+    this.#stopping = true;
+    for (const probes of this.#probes.values()) probes[Symbol.dispose]();
+    this.wake();
+  }
+
+  async #run(): Promise<void> {
+    const { logger, clock } = this.#context;
+    while (!this.#stopping) {
+      this.#wake = Promise.withResolvers();
+      let next = RESYNC_MS;
+      try {
+        const left = await this.#look();
+        if (left === undefined) break;
+        next = Math.min(next, left);
+        this.#failures.reset();
+      } catch (error) {
+        next = this.#failures.next();
+        logger.warn("a pod is looked at again later", { pod: this.#name, error });
+      }
+      this.#timer?.[Symbol.dispose]();
+      this.#timer = clock.setTimeout(next, () => this.wake());
+      await this.#wake.promise;
+    }
+    this.#timer?.[Symbol.dispose]();
+  }
+
+  get #name(): string {
+    return `${this.#pod.metadata.namespace}/${this.#pod.metadata.name}`;
+  }
+
+  /** @returns milliseconds until the next look at the latest; undefined when all is over */
+  async #look(): Promise<number | undefined> {
+    const pod = this.#pod;
+    const observed = await observe(this.#context.cri, this.uid);
+    await this.#follow(pod, observed);
+    if (this.#absent || pod.metadata.deletionTimestamp !== undefined) {
+      await this.#end(pod, observed);
+      return undefined;
+    }
+    const left = this.#deadline(pod);
+    if (this.#failed !== undefined || ["Succeeded", "Failed"].includes(pod.status?.phase ?? "")) {
+      await this.#settle(pod, observed);
+      return RESYNC_MS;
+    }
+    const plan = this.#plan(pod, observed);
+    if (plan.over) {
+      await this.#settle(pod, observed);
+      return RESYNC_MS;
+    }
+    return Math.min(left, await this.#advance(pod, observed, plan));
+  }
+
+  #plan(pod: Pod, observed: ObservedPod): PodPlan {
+    return planPod(pod, observed, {
+      sandboxId: readySandbox(observed)?.id,
+      probes: (id) => {
+        const probes = this.#probes.get(id);
+        if (probes === undefined) return undefined;
+        const { started, unhealthy } = probes;
+        if (unhealthy === undefined) return { started };
+        const seconds = unhealthy.spec.terminationGracePeriodSeconds;
+        return { started, unhealthy: { kind: unhealthy.kind, ...(seconds === undefined ? {} : { seconds }) } };
+      },
+    });
+  }
+
+  /** Probes for what runs, and for nothing else; last words of what has ended. */
+  async #follow(pod: Pod, observed: ObservedPod): Promise<void> {
+    const live = new Set<string>();
+    const podIP = pod.spec.hostNetwork === true ? this.#context.hostIP : (readySandbox(observed)?.network?.ip ?? "");
+    for (const container of allContainers(pod)) {
+      for (const { status } of running(observed, container.name)) {
+        live.add(status.id);
+        if (this.#probes.has(status.id)) continue;
+        const probes = new ContainerProbes({
+          ...this.#context,
+          containerId: status.id,
+          container,
+          podIP,
+          startedAt: Number(status.startedAt / 1_000_000n),
+          changed: () => this.wake(),
+          failed: (kind, output) => {
+            const word = `${kind[0]?.toUpperCase()}${kind.slice(1)}`;
+            this.#context.events.record(this.#pod, "Warning", "Unhealthy", `${word} probe failed: ${output}`);
+          },
+        });
+        this.#probes.set(status.id, probes);
+      }
+      for (const { status } of observed.containers.get(container.name)?.slice(0, 2) ?? []) {
+        if (status.state !== ContainerState.Exited || this.#words.has(status.id)) continue;
+        this.#words.set(status.id, await lastWords(status));
+      }
+    }
+    for (const [id, probes] of this.#probes) {
+      if (live.has(id)) continue;
+      probes[Symbol.dispose]();
+      this.#probes.delete(id);
+    }
+  }
+
+  /** @returns milliseconds until the pod has run for as long as it may */
+  #deadline({ spec, status }: Pod): number {
+    const { activeDeadlineSeconds: seconds } = spec;
+    const began = Date.parse(this.#written.startTime ?? status?.startTime ?? "");
+    if (seconds === undefined || Number.isNaN(began)) return RESYNC_MS;
+    const left = began + seconds * 1000 - this.#context.clock.now();
+    if (left <= 0) {
+      this.#failed = {
+        reason: "DeadlineExceeded",
+        message: "Pod was active on the node longer than the specified deadline",
+      };
+    }
+    return Math.max(0, left);
+  }
+
+  /** @returns milliseconds until the next look at the latest */
+  async #advance(pod: Pod, observed: ObservedPod, plan: PodPlan): Promise<number> {
+    const { volumes: store } = this.#context;
+    let prepared: ReadonlyMap<string, PreparedVolume>;
+    const known = readySandbox(observed);
+    try {
+      prepared = await store.prepare(pod, this.#sources(known));
+    } catch (error) {
+      this.#tell("FailedMount", asBoxshipError(error).message);
+      await this.#write(pod, observed);
+      return this.#failures.next();
+    }
+    for (const { spec, container, why, seconds } of plan.stop) {
+      const grace = seconds ?? pod.spec.terminationGracePeriodSeconds ?? 30;
+      await stopOne(this.#context, { pod, spec, container, seconds: grace, why, hurry: this.#hurry.signal });
+    }
+    if (plan.stop.length > 0) return 0;
+    if (plan.start.length === 0) {
+      this.#waiting.clear();
+      await this.#write(pod, observed);
+      return RESYNC_MS;
+    }
+    const sandbox = known ?? (await this.#makeSandbox(pod, observed));
+    if (sandbox === undefined) return this.#failures.next();
+    if (known === undefined) {
+      // Now that it has an address, others may know.
+      prepared = await store.prepare(pod, this.#sources(sandbox));
+    }
+    let next = RESYNC_MS;
+    for (const start of plan.start) next = Math.min(next, await this.#start(pod, sandbox, start, prepared));
+    const after = await observe(this.#context.cri, this.uid);
+    await this.#follow(pod, after);
+    await this.#tidy(observed);
+    await this.#write(pod, after);
+    return next;
+  }
+
+  #sources(sandbox: PodSandboxStatus | undefined) {
+    const { objects, token, hostIP, allocatable } = this.#context;
+    const ip = sandbox?.network?.ip ?? "";
+    const podIPs = this.#pod.spec.hostNetwork === true ? [hostIP] : ip === "" ? [] : [ip];
+    return { objects, token, facts: { podIPs, hostIP, allocatable } };
+  }
+
+  async #makeSandbox(pod: Pod, observed: ObservedPod): Promise<PodSandboxStatus | undefined> {
+    const { cri, settings } = this.#context;
+    const before = observed.sandboxes[0];
+    const attempt = before === undefined ? 0 : (before.metadata?.attempt ?? 0) + 1;
+    try {
+      if (before !== undefined) await cri.stopPodSandbox({ podSandboxId: before.id });
+      const config = await podConfig(pod, attempt, settings);
+      const runtimeHandler = pod.spec.runtimeClassName ?? "";
+      const { podSandboxId } = await cri.runPodSandbox({ config, runtimeHandler });
+      return (await cri.podSandboxStatus({ podSandboxId })).status;
+    } catch (error) {
+      this.#tell("FailedCreatePodSandBox", `Failed to create pod sandbox: ${asBoxshipError(error).message}`);
+      await this.#write(pod, observed);
+      return undefined;
+    }
+  }
+
+  /** @returns milliseconds until the next look at the latest */
+  async #start(
+    pod: Pod,
+    sandbox: PodSandboxStatus,
+    { spec, attempt, endedAt, discard }: StartPlan,
+    volumes: ReadonlyMap<string, PreparedVolume>,
+  ): Promise<number> {
+    const { cri, images } = this.#context;
+    if (endedAt !== undefined) {
+      const left = this.#restarts.left(spec.name, endedAt);
+      if (left > 0) {
+        const delay = this.#restarts.delayOf(spec.name) / 1000;
+        const message = `back-off ${delay}s restarting failed container=${spec.name} pod=${pod.metadata.name}_${pod.metadata.namespace}(${this.uid})`;
+        if (this.#waiting.get(spec.name)?.message !== message) {
+          this.#tell(
+            "BackOff",
+            `Back-off restarting failed container ${spec.name} in pod ${pod.metadata.name}_${pod.metadata.namespace}(${this.uid})`,
+          );
+        }
+        this.#waiting.set(spec.name, { reason: "CrashLoopBackOff", message });
+        return left;
+      }
+    }
+    if (discard !== undefined) await cri.removeContainer({ containerId: discard });
+    const waiting = await startContainer(this.#context, { pod, spec, sandbox, attempt, volumes });
+    if (endedAt !== undefined && waiting === undefined) this.#restarts.restarted(spec.name, endedAt);
+    if (waiting === undefined) {
+      this.#waiting.delete(spec.name);
+      return RESYNC_MS;
+    }
+    this.#waiting.set(spec.name, waiting);
+    return Math.max(images.waitOf(pod, spec), this.#failures.next());
+  }
+
+  /** Keeps of each container what runs and the run before; of sandboxes the last two. */
+  async #tidy(observed: ObservedPod): Promise<void> {
+    const { cri } = this.#context;
+    for (const all of observed.containers.values()) {
+      for (const { status } of all.slice(1)) {
+        if (status.state === ContainerState.Running) continue;
+        await cri.removeContainer({ containerId: status.id });
+        this.#words.delete(status.id);
+        if (status.logPath !== "") await rm(status.logPath, { force: true });
+      }
+    }
+    for (const { id } of observed.sandboxes.slice(2)) await cri.removePodSandbox({ podSandboxId: id });
+  }
+
+  /** Nothing of it is to run any more, but it stays to be looked at. */
+  async #settle(pod: Pod, observed: ObservedPod): Promise<void> {
+    const { cri } = this.#context;
+    const live = [...observed.containers.values()].some((all) => all.some(isRunning));
+    if (live) {
+      const seconds = pod.spec.terminationGracePeriodSeconds ?? 30;
+      await stopAll(this.#context, pod, observed, { seconds, hurry: this.#hurry.signal });
+    }
+    this.#waiting.clear();
+    const after = live ? await observe(cri, this.uid) : observed;
+    await this.#follow(pod, after);
+    await this.#write(pod, after);
+    for (const { id, state } of after.sandboxes) {
+      if (state === SandboxState.Ready) await cri.stopPodSandbox({ podSandboxId: id });
+    }
+  }
+
+  /** Ends it in order, says how it ended, and takes everything of it away. */
+  async #end(pod: Pod, observed: ObservedPod): Promise<void> {
+    const { cri, volumes, objects, images, settings } = this.#context;
+    const seconds = this.#absent ? 0 : (pod.metadata.deletionGracePeriodSeconds ?? 30);
+    const cut = (): void => void this.#kill(observed);
+    this.#hurry.signal.addEventListener("abort", cut, { once: true });
+    await stopAll(this.#context, pod, observed, { seconds, hurry: this.#hurry.signal });
+    this.#hurry.signal.removeEventListener("abort", cut);
+    this.#waiting.clear();
+    const after = await observe(cri, this.uid);
+    await this.#follow(pod, after);
+    for (const { id } of after.sandboxes) await cri.stopPodSandbox({ podSandboxId: id });
+    if (!this.#absent) await this.#write(pod, after, true);
+    for (const { id } of after.sandboxes) await cri.removePodSandbox({ podSandboxId: id });
+    await volumes.remove(this.uid);
+    objects.release(this.uid);
+    images.forget(pod);
+    await rm(logDirectory(pod, settings), { recursive: true, force: true });
+    if (!this.#absent) await this.#delete(pod);
+  }
+
+  /** There is no more time. */
+  async #kill(observed: ObservedPod): Promise<void> {
+    const { cri, logger } = this.#context;
+    for (const all of observed.containers.values()) {
+      for (const { status } of all.filter(isRunning)) {
+        await cri
+          .stopContainer({ containerId: status.id, timeout: 0 })
+          .catch((error: unknown) => logger.warn("a container cannot be killed", { container: status.id, error }));
+      }
+    }
+  }
+
+  async #delete({ metadata: { namespace = "", name = "", uid = "" } }: Pod): Promise<void> {
+    const ref = { ...PODS, namespace, name };
+    try {
+      await this.#context.client.delete(ref, { gracePeriodSeconds: 0, preconditions: { uid } });
+    } catch (error) {
+      if (!(error instanceof NotFound) && asBoxshipError(error).code !== "Conflict") throw error;
+    }
+  }
+
+  async #write(pod: Pod, observed: ObservedPod, ended = false): Promise<void> {
+    const base: Pod = { ...pod, status: { ...pod.status, ...this.#written } };
+    const status = podStatus(base, observed, {
+      hostIP: this.#context.hostIP,
+      now: this.#context.clock.now(),
+      probes: (id) => this.#probes.get(id),
+      waiting: (name) => this.#waiting.get(name),
+      messages: (id) => this.#words.get(id),
+      failed: this.#failed,
+      ended,
+    });
+    if (JSON.stringify(status) === JSON.stringify(this.#written)) return;
+    const { namespace = "", name = "" } = pod.metadata;
+    try {
+      const ref = { ...PODS, namespace, name };
+      await this.#context.client.patch(ref, "strategic", statusPatch(base, status), { subresource: "status" });
+      this.#written = status;
+    } catch (error) {
+      // Deleted without grace, or another of the same name: that is told by the watch.
+      if (!(error instanceof NotFound) && asBoxshipError(error).code !== "Conflict") throw error;
+    }
+  }
+
+  #tell(reason: string, message: string): void {
+    this.#context.events.record(this.#pod, "Warning", reason, message);
+  }
+}
+
+const isRunning = ({ status }: { readonly status: { readonly state: number } }): boolean =>
+  status.state === ContainerState.Running;
+
+function readySandbox({ sandboxes }: ObservedPod): PodSandboxStatus | undefined {
+  const [newest] = sandboxes;
+  return newest?.state === SandboxState.Ready ? newest : undefined;
+}

@@ -1,0 +1,129 @@
+import { request as requestHttp } from "node:http";
+import { request as requestHttps } from "node:https";
+import { connect } from "node:net";
+import { type Clock, DeadlineExceeded, errorMessage } from "@boxship/base";
+import type { Cri } from "@boxship/cri";
+import { dial, field, GrpcClient, message, method } from "@boxship/grpc";
+import type { ContainerSpec, HandlerSpec, HttpGet } from "./types.ts";
+
+/** What a probe or a hook is about. */
+export interface ProbeTarget {
+  readonly cri: Pick<Cri, "execSync">;
+  readonly clock: Clock;
+  readonly containerId: string;
+  readonly container: ContainerSpec;
+  readonly podIP: string;
+  readonly timeoutSeconds: number;
+}
+
+export interface ProbeResult {
+  readonly success: boolean;
+  /** What was found, for events. */
+  readonly output: string;
+}
+
+const MOST_OUTPUT = 1024;
+
+/** Does once what a probe or a hook says. Never rejects. */
+export async function runHandler(handler: HandlerSpec, target: ProbeTarget): Promise<ProbeResult> {
+  try {
+    const { success, output } = await handlerOf(handler, target);
+    return { success, output: output.slice(0, MOST_OUTPUT) };
+  } catch (error) {
+    return { success: false, output: errorMessage(error) };
+  }
+}
+
+function handlerOf(handler: HandlerSpec, target: ProbeTarget): Promise<ProbeResult> {
+  const { exec, httpGet, tcpSocket, grpc } = handler;
+  if (exec !== undefined) return runCommand(exec.command ?? [], target);
+  if (httpGet !== undefined) return ask(httpGet, target);
+  if (tcpSocket !== undefined) return knock(tcpSocket.host ?? target.podIP, portOf(tcpSocket.port, target), target);
+  if (grpc !== undefined) return askHealth(grpc.port, grpc.service ?? "", target);
+  return Promise.resolve({ success: true, output: "" });
+}
+
+async function runCommand(command: readonly string[], { cri, containerId, timeoutSeconds }: ProbeTarget) {
+  const { exitCode, stdout, stderr } = await cri.execSync({ containerId, cmd: command, timeout: timeoutSeconds });
+  const output = `${Buffer.from(stdout).toString()}${Buffer.from(stderr).toString()}`;
+  return { success: exitCode === 0, output: exitCode === 0 ? output : output || `exit code ${exitCode}` };
+}
+
+/** A port by number, or by the name that the container gives it. */
+function portOf(port: number | string, { container }: ProbeTarget): number {
+  const named = container.ports?.find(({ name }) => name === port)?.containerPort;
+  const number = named ?? Number(port);
+  if (Number.isInteger(number) && number > 0 && number < 65536) return number;
+  throw new RangeError(`port ${port} is not known`);
+}
+
+function ask(get: HttpGet, target: ProbeTarget): Promise<ProbeResult> {
+  const { path = "/", scheme = "HTTP", host = target.podIP, httpHeaders = [] } = get;
+  const port = portOf(get.port, target);
+  const own = Object.fromEntries(httpHeaders.map(({ name, value }) => [name, value]));
+  const headers = { "User-Agent": "kube-probe/1.36", Accept: "*/*", Connection: "close", ...own };
+  const request = scheme === "HTTPS" ? requestHttps : requestHttp;
+  return within(target, (settle, fail) => {
+    // Probes of old and new: nobody has checked the certificates of pods.
+    const sent = request({ host, port, path, headers, rejectUnauthorized: false, agent: false });
+    sent.once("response", (response) => {
+      const { statusCode = 0 } = response;
+      response.resume();
+      const success = statusCode >= 200 && statusCode < 400;
+      settle({ success, output: success ? "" : `HTTP probe failed with statuscode: ${statusCode}` });
+      sent.destroy();
+    });
+    sent.on("error", fail);
+    sent.end();
+    return () => sent.destroy();
+  });
+}
+
+function knock(host: string, port: number, target: ProbeTarget): Promise<ProbeResult> {
+  return within(target, (settle, fail) => {
+    const socket = connect({ host, port });
+    socket.once("connect", () => {
+      socket.destroy();
+      settle({ success: true, output: "" });
+    });
+    socket.once("error", fail);
+    return () => socket.destroy();
+  });
+}
+
+function within(
+  { clock, timeoutSeconds }: ProbeTarget,
+  begin: (settle: (result: ProbeResult) => void, fail: (error: Error) => void) => () => void,
+): Promise<ProbeResult> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.setTimeout(timeoutSeconds * 1000, () => {
+      end();
+      reject(new DeadlineExceeded(`no answer within ${timeoutSeconds} s`));
+    });
+    const finish =
+      <Value>(then: (value: Value) => void) =>
+      (value: Value) => {
+        timer[Symbol.dispose]();
+        then(value);
+      };
+    const end = begin(finish(resolve), finish(reject));
+  });
+}
+
+const HealthCheckRequest = message("HealthCheckRequest", { service: field.string(1) });
+const HealthCheckResponse = message("HealthCheckResponse", { status: field.int32(1) });
+const CHECK = method("grpc.health.v1.Health", "Check", HealthCheckRequest, HealthCheckResponse);
+const SERVING = 1;
+
+async function askHealth(port: number, service: string, { podIP, timeoutSeconds }: ProbeTarget): Promise<ProbeResult> {
+  const host = podIP.includes(":") ? `[${podIP}]` : podIP;
+  const timeout = timeoutSeconds * 1000;
+  const session = await dial(new URL(`http://${host}:${port}`), { timeout });
+  try {
+    const client = new GrpcClient(session, { authority: `${host}:${port}` });
+    const { status } = await client.unary(CHECK, { service }, { timeout });
+    return { success: status === SERVING, output: status === SERVING ? "" : `service unhealthy (status ${status})` };
+  } finally {
+    session.destroy();
+  }
+}

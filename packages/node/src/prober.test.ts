@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FakeClock } from "@boxship/base";
+import { ContainerProbes } from "./prober.ts";
+import type { ContainerSpec } from "./types.ts";
+
+function world(container: Partial<ContainerSpec>) {
+  const clock = new FakeClock(1000);
+  const answers: number[] = [];
+  const asked: number[] = [];
+  const failures: string[] = [];
+  const cri = {
+    execSync: () => {
+      asked.push(clock.now());
+      return Promise.resolve({ exitCode: answers.shift() ?? 0, stdout: new Uint8Array(), stderr: Buffer.from("no") });
+    },
+  };
+  const probes = new ContainerProbes({
+    cri,
+    clock,
+    containerId: "c",
+    container: { name: "c", ...container },
+    podIP: "",
+    startedAt: 1000,
+    changed: () => {},
+    failed: (kind, output) => failures.push(`${kind}: ${output}`),
+  });
+  const advance = (seconds: number) => clock.advance(seconds * 1000);
+  return { answers, asked, failures, probes, advance };
+}
+
+const exec = { command: ["true"] };
+
+test("a container without probes is ready at once", () => {
+  using probes = world({}).probes;
+  assert.deepEqual([probes.started, probes.ready, probes.unhealthy], [true, true, undefined]);
+});
+
+test("readiness follows its thresholds", async () => {
+  const readinessProbe = { exec, initialDelaySeconds: 5, periodSeconds: 2, successThreshold: 2, failureThreshold: 2 };
+  const { probes, answers, asked, advance, failures } = world({ readinessProbe });
+  using _probes = probes;
+  answers.push(1, 0, 0, 1, 1);
+  await advance(4);
+  assert.deepEqual(asked, []);
+  await advance(4);
+  assert.deepEqual([probes.ready, asked], [false, [6000, 8000]]);
+  await advance(2);
+  assert.equal(probes.ready, true);
+  await advance(2);
+  assert.equal(probes.ready, true);
+  await advance(2);
+  assert.equal(probes.ready, false);
+  assert.deepEqual(failures, ["readiness: no", "readiness: no", "readiness: no"]);
+  assert.equal(probes.unhealthy, undefined);
+});
+
+test("liveness waits for the startup probe, and three failures in a row are the end", async () => {
+  const probe = { exec, periodSeconds: 1 };
+  const { probes, answers, advance } = world({ startupProbe: { ...probe, failureThreshold: 5 }, livenessProbe: probe });
+  using _probes = probes;
+  const state = () => ({ started: probes.started, ready: probes.ready, unhealthy: probes.unhealthy?.kind });
+  answers.push(1, 1, 0, 1, 0, 1, 1, 1);
+  await advance(1.5);
+  assert.deepEqual(state(), { started: false, ready: false, unhealthy: undefined });
+  await advance(1);
+  assert.deepEqual(state(), { started: true, ready: true, unhealthy: undefined });
+  await advance(3);
+  assert.equal(state().unhealthy, undefined);
+  await advance(1);
+  assert.equal(state().unhealthy, "liveness");
+});

@@ -1,0 +1,122 @@
+import type { Clock, Timer } from "@boxship/base";
+import type { Cri } from "@boxship/cri";
+import { runHandler } from "./probe-run.ts";
+import type { ContainerSpec, ProbeSpec } from "./types.ts";
+
+type Kind = "liveness" | "readiness" | "startup";
+
+export interface ProberOptions {
+  readonly cri: Pick<Cri, "execSync">;
+  readonly clock: Clock;
+  readonly containerId: string;
+  readonly container: ContainerSpec;
+  readonly podIP: string;
+  /** When the container was started, milliseconds since the epoch. */
+  readonly startedAt: number;
+  /** Something that {@link ContainerProbes} says is another now. */
+  readonly changed: () => void;
+  readonly failed: (kind: Kind, output: string) => void;
+}
+
+interface Watch {
+  readonly kind: Kind;
+  readonly spec: ProbeSpec;
+  /** Results of the same kind in a row. */
+  run: number;
+  last: boolean | undefined;
+}
+
+/**
+ * The probes of one running container. Until the startup probe has succeeded the others wait; a container without
+ * a readiness probe is ready as soon as it has started.
+ */
+export class ContainerProbes implements Disposable {
+  readonly #options: ProberOptions;
+  readonly #timers = new Set<Timer>();
+  #started: boolean;
+  #ready: boolean;
+  #unhealthy: { readonly kind: Kind; readonly spec: ProbeSpec } | undefined;
+  #ended = false;
+
+  constructor(options: ProberOptions) {
+    this.#options = options;
+    const { startupProbe, readinessProbe } = options.container;
+    this.#started = startupProbe === undefined;
+    this.#ready = readinessProbe === undefined;
+    if (startupProbe === undefined) this.#beginOthers();
+    else this.#begin("startup", startupProbe);
+  }
+
+  get started(): boolean {
+    return this.#started;
+  }
+
+  get ready(): boolean {
+    return this.#started && this.#ready;
+  }
+
+  /** The probe for whose sake the container is to be ended. */
+  get unhealthy(): { readonly kind: Kind; readonly spec: ProbeSpec } | undefined {
+    return this.#unhealthy;
+  }
+
+  #beginOthers(): void {
+    const { livenessProbe, readinessProbe } = this.#options.container;
+    if (livenessProbe !== undefined) this.#begin("liveness", livenessProbe);
+    if (readinessProbe !== undefined) this.#begin("readiness", readinessProbe);
+  }
+
+  #begin(kind: Kind, spec: ProbeSpec): void {
+    const { clock, startedAt } = this.#options;
+    const left = startedAt + (spec.initialDelaySeconds ?? 0) * 1000 - clock.now();
+    this.#after(Math.max(0, left), { kind, spec, run: 0, last: undefined });
+  }
+
+  #after(ms: number, watch: Watch): void {
+    const timer = this.#options.clock.setTimeout(ms, () => {
+      this.#timers.delete(timer);
+      void this.#probe(watch);
+    });
+    this.#timers.add(timer);
+  }
+
+  async #probe(watch: Watch): Promise<void> {
+    const { spec, kind } = watch;
+    const { failed } = this.#options;
+    const { success, output } = await runHandler(spec, { ...this.#options, timeoutSeconds: spec.timeoutSeconds ?? 1 });
+    if (this.#ended) return;
+    if (!success) failed(kind, output);
+    watch.run = watch.last === success ? watch.run + 1 : 1;
+    watch.last = success;
+    const threshold = success ? (spec.successThreshold ?? 1) : (spec.failureThreshold ?? 3);
+    if (watch.run >= threshold && this.#settle(watch, success)) return;
+    this.#after((spec.periodSeconds ?? 10) * 1000, watch);
+  }
+
+  /** @returns whether there is no more to probe */
+  #settle({ kind, spec }: Watch, success: boolean): boolean {
+    const { changed } = this.#options;
+    if (kind === "readiness") {
+      if (this.#ready !== success) {
+        this.#ready = success;
+        changed();
+      }
+      return false;
+    }
+    if (!success) {
+      this.#unhealthy = { kind, spec };
+      changed();
+      return true;
+    }
+    if (kind === "liveness") return false;
+    this.#started = true;
+    this.#beginOthers();
+    changed();
+    return true;
+  }
+
+  [Symbol.dispose](): void {
+    this.#ended = true;
+    for (const timer of this.#timers) timer[Symbol.dispose]();
+  }
+}

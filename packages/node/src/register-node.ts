@@ -1,0 +1,136 @@
+import { readFile, statfs } from "node:fs/promises";
+import { arch, availableParallelism, release, totalmem } from "node:os";
+import { type JsonObject, type KubeObject, timestamp } from "@boxship/api";
+import { AlreadyExists, type Clock, NotFound } from "@boxship/base";
+import type { ApiClient } from "@boxship/client";
+import type { Cri } from "@boxship/cri";
+
+const NODES = { group: "", version: "v1", resource: "nodes" } as const;
+const LEASES = {
+  group: "coordination.k8s.io",
+  version: "v1",
+  resource: "leases",
+  namespace: "kube-node-lease",
+} as const;
+const LEASE_SECONDS = 40;
+const PODS = 110;
+export const KUBELET_VERSION = "v1.36.2";
+
+export interface NodeFacts {
+  readonly name: string;
+  readonly address: string;
+  /** Where pods' files are. */
+  readonly root: string;
+}
+
+/** What the machine has to give. */
+export async function capacityOf(root: string): Promise<Readonly<Record<string, string>>> {
+  const { bsize, blocks } = await statfs(root);
+  return {
+    cpu: String(availableParallelism()),
+    memory: `${Math.floor(totalmem() / 1024)}Ki`,
+    "ephemeral-storage": `${Math.floor((bsize * blocks) / 1024)}Ki`,
+    pods: String(PODS),
+  };
+}
+
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
+
+/** The node's object, made if there is none, and its status as it is now. */
+export async function registerNode(client: ApiClient, cri: Cri, clock: Clock, facts: NodeFacts): Promise<KubeObject> {
+  const { name } = facts;
+  const architecture = ARCHITECTURES[arch()] ?? arch();
+  const labels = {
+    "kubernetes.io/hostname": name,
+    "kubernetes.io/os": "linux",
+    "kubernetes.io/arch": architecture,
+    "beta.kubernetes.io/os": "linux",
+    "beta.kubernetes.io/arch": architecture,
+  };
+  const node = { apiVersion: "v1", kind: "Node", metadata: { name, labels }, spec: {} };
+  await client.create(NODES, node).catch((error: unknown) => {
+    if (!(error instanceof AlreadyExists)) throw error;
+  });
+  return await writeNodeStatus(client, cri, clock, facts);
+}
+
+/** Says what the node has, and whether its engine answers. */
+export async function writeNodeStatus(
+  client: ApiClient,
+  cri: Cri,
+  clock: Clock,
+  { name, address, root }: NodeFacts,
+): Promise<KubeObject> {
+  const ref = { ...NODES, name };
+  const node = await client.get<KubeObject & { status?: { conditions?: NodeCondition[] } }>(ref);
+  const capacity = await capacityOf(root);
+  const engine = await cri.version({}).catch(() => undefined);
+  const now = timestamp(clock.now());
+  const condition = (type: string, status: string, reason: string, message: string): JsonObject => {
+    const before = node.status?.conditions?.find((one) => one.type === type);
+    const since = before?.status === status ? (before.lastTransitionTime ?? now) : now;
+    return { type, status, reason, message, lastHeartbeatTime: now, lastTransitionTime: since };
+  };
+  const ready =
+    engine === undefined
+      ? condition("Ready", "False", "KubeletNotReady", "container runtime is down: its socket does not answer")
+      : condition("Ready", "True", "KubeletReady", "kubelet is posting ready status");
+  const status = {
+    capacity,
+    allocatable: capacity,
+    conditions: [
+      condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+      condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+      condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+      ready,
+    ],
+    addresses: [
+      { type: "InternalIP", address },
+      { type: "Hostname", address: name },
+    ],
+    nodeInfo: await nodeInfo(engine),
+  };
+  return await client.patch(ref, "strategic", { status }, { subresource: "status" });
+}
+
+interface NodeCondition {
+  readonly type: string;
+  readonly status: string;
+  readonly lastTransitionTime?: string;
+}
+
+async function nodeInfo(engine: { readonly runtimeName: string; readonly runtimeVersion: string } | undefined) {
+  const text = (path: string) =>
+    readFile(path, "utf8").then(
+      (read) => read.trim(),
+      () => "",
+    );
+  const osRelease = await text("/etc/os-release");
+  return {
+    machineID: await text("/etc/machine-id"),
+    systemUUID: await text("/sys/class/dmi/id/product_uuid"),
+    bootID: await text("/proc/sys/kernel/random/boot_id"),
+    kernelVersion: release(),
+    osImage: /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(osRelease)?.[1] ?? "Linux",
+    containerRuntimeVersion: engine === undefined ? "" : `${engine.runtimeName}://${engine.runtimeVersion}`,
+    kubeletVersion: KUBELET_VERSION,
+    kubeProxyVersion: "",
+    operatingSystem: "linux",
+    architecture: ARCHITECTURES[arch()] ?? arch(),
+  };
+}
+
+/** Says that the node is there. */
+export async function renewLease(client: ApiClient, clock: Clock, node: KubeObject): Promise<void> {
+  const { name = "", uid = "" } = node.metadata;
+  const renewTime = `${new Date(clock.now()).toISOString().slice(0, -1)}000Z`;
+  const spec = { holderIdentity: name, leaseDurationSeconds: LEASE_SECONDS, renewTime };
+  try {
+    await client.patch({ ...LEASES, name }, "merge", { spec });
+  } catch (error) {
+    if (!(error instanceof NotFound)) throw error;
+    const ownerReferences = [{ apiVersion: "v1", kind: "Node", name, uid }];
+    const lease = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name, ownerReferences }, spec };
+    await client.create(LEASES, lease);
+  }
+}

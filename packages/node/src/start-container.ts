@@ -1,0 +1,97 @@
+import { asBoxshipError, BoxshipError, type ErrorCode, sleep } from "@boxship/base";
+import type { PodSandboxStatus } from "@boxship/cri";
+import { checkNonRoot, containerConfig } from "./container-config.ts";
+import { environment } from "./env.ts";
+import type { NodeContext } from "./node-context.ts";
+import { podConfig } from "./pod-config.ts";
+import { runHandler } from "./probe-run.ts";
+import { ImageFailure } from "./pull-images.ts";
+import type { ContainerSpec, Pod } from "./types.ts";
+import type { PreparedVolume } from "./volumes.ts";
+
+/** Why a container waits, as its status says it. */
+export interface Waiting {
+  readonly reason: string;
+  readonly message?: string;
+}
+
+export interface StartRequest {
+  readonly pod: Pod;
+  readonly spec: ContainerSpec;
+  readonly sandbox: PodSandboxStatus;
+  readonly attempt: number;
+  readonly volumes: ReadonlyMap<string, PreparedVolume>;
+}
+
+/** Makes and starts one container. @returns why it waits instead; undefined when it runs */
+export async function startContainer(context: NodeContext, request: StartRequest): Promise<Waiting | undefined> {
+  const { events, cri } = context;
+  const { pod, spec, sandbox, attempt } = request;
+  let step = "CreateContainerConfigError";
+  try {
+    const image = await context.images.get(pod, spec, (...told) => events.record(pod, ...told));
+    checkNonRoot(pod, spec, image);
+    const podIPs = [sandbox.network?.ip ?? "", ...(sandbox.network?.additionalIps ?? []).map(({ ip }) => ip)];
+    const facts = {
+      podIPs: pod.spec.hostNetwork === true ? [context.hostIP] : podIPs.filter((ip) => ip !== ""),
+      hostIP: context.hostIP,
+      allocatable: context.allocatable,
+    };
+    const env = await environment(pod, spec, { objects: context.objects, services: context.services(), facts });
+    const directory = context.volumes.directoryOf(pod);
+    const { volumes } = request;
+    const config = await containerConfig({
+      pod,
+      spec,
+      attempt,
+      image,
+      env,
+      volumes,
+      directory,
+      nodeMemory: context.nodeMemory,
+    });
+    step = "CreateContainerError";
+    const sandboxConfig = await podConfig(pod, sandbox.metadata?.attempt ?? 0, context.settings);
+    const { containerId } = await cri.createContainer({ podSandboxId: sandbox.id, config, sandboxConfig });
+    events.record(pod, "Normal", "Created", `Container created: ${spec.name}`);
+    step = "RunContainerError";
+    await cri.startContainer({ containerId });
+    events.record(pod, "Normal", "Started", `Container started: ${spec.name}`);
+    await postStart(context, request, containerId, facts.podIPs[0] ?? "");
+    return undefined;
+  } catch (error) {
+    if (error instanceof ImageFailure) {
+      events.record(pod, "Warning", "Failed", `Error: ${error.reason}`);
+      return { reason: error.reason, message: error.message };
+    }
+    const { message } = asBoxshipError(error);
+    if (isPassing(error)) throw error;
+    events.record(pod, "Warning", "Failed", `Error: ${message}`);
+    return { reason: step, message };
+  }
+}
+
+/** Nothing is wrong with the container: the engine or the API is away. */
+const PASSING: readonly ErrorCode[] = ["Unavailable"];
+const isPassing = (error: unknown): boolean => error instanceof BoxshipError && PASSING.includes(error.code);
+
+const HOOK_SECONDS = 3600;
+
+async function postStart(
+  { cri, clock, events }: NodeContext,
+  { pod, spec }: StartRequest,
+  containerId: string,
+  podIP: string,
+): Promise<void> {
+  const hook = spec.lifecycle?.postStart;
+  if (hook === undefined) return;
+  if (hook.sleep !== undefined) {
+    await sleep(clock, hook.sleep.seconds * 1000);
+    return;
+  }
+  const target = { cri, clock, containerId, container: spec, podIP, timeoutSeconds: HOOK_SECONDS };
+  const { success, output } = await runHandler(hook, target);
+  if (success) return;
+  events.record(pod, "Warning", "FailedPostStartHook", `PostStartHook failed: ${output}`);
+  await cri.stopContainer({ containerId, timeout: pod.spec.terminationGracePeriodSeconds ?? 30 });
+}

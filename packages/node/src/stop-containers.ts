@@ -1,0 +1,87 @@
+import { sleep } from "@boxship/base";
+import { ContainerState } from "@boxship/cri";
+import type { NodeContext } from "./node-context.ts";
+import type { ObservedContainer, ObservedPod } from "./observed.ts";
+import { runHandler } from "./probe-run.ts";
+import { type ContainerSpec, isSidecar, type Pod } from "./types.ts";
+
+export interface StopRequest {
+  readonly pod: Pod;
+  readonly spec: ContainerSpec;
+  readonly container: ObservedContainer;
+  readonly seconds: number;
+  /** For the event. */
+  readonly why: string;
+  /** Aborted when there is no more time for hooks. */
+  readonly hurry?: AbortSignal;
+}
+
+/** Ends one container: its hook and its stop signal share the time that there is. */
+export async function stopOne(context: NodeContext, request: StopRequest): Promise<void> {
+  const { cri, clock, events } = context;
+  const { pod, container, seconds, why } = request;
+  const containerId = container.status.id;
+  events.record(pod, "Normal", "Killing", why);
+  const deadline = clock.monotonic() + seconds * 1000;
+  if (seconds > 0) await preStop(context, request);
+  // Who used all of it up in his hook still gets a moment for the signal.
+  const left =
+    request.hurry?.aborted === true ? 0 : Math.max(seconds > 0 ? 2 : 0, (deadline - clock.monotonic()) / 1000);
+  await cri.stopContainer({ containerId, timeout: Math.ceil(left) });
+}
+
+async function preStop(context: NodeContext, { pod, spec, container, seconds, hurry }: StopRequest): Promise<void> {
+  const hook = spec.lifecycle?.preStop;
+  if (hook === undefined) return;
+  const { cri, clock, events } = context;
+  const late = new AbortController();
+  using _timer = clock.setTimeout(seconds * 1000, () => late.abort());
+  const over = hurry === undefined ? late.signal : AbortSignal.any([late.signal, hurry]);
+  const cut = new Promise<undefined>((resolve) =>
+    over.addEventListener("abort", () => resolve(undefined), { once: true }),
+  );
+  if (hook.sleep !== undefined) {
+    await sleep(clock, hook.sleep.seconds * 1000, over).catch(() => {});
+    return;
+  }
+  const podIP = pod.status?.podIP ?? "";
+  const target = {
+    cri,
+    clock,
+    containerId: container.status.id,
+    container: spec,
+    podIP,
+    timeoutSeconds: Math.max(1, seconds),
+  };
+  const result = await Promise.race([runHandler(hook, target), cut]);
+  if (result?.success === false) {
+    events.record(pod, "Warning", "FailedPreStopHook", `PreStopHook failed: ${result.output}`);
+  }
+}
+
+/** Ends all containers of a pod: all but the sidecars at once, then those, the last one first. */
+export async function stopAll(
+  context: NodeContext,
+  pod: Pod,
+  observed: ObservedPod,
+  { seconds, hurry }: { readonly seconds: number; readonly hurry: AbortSignal },
+): Promise<void> {
+  const deadline = context.clock.monotonic() + seconds * 1000;
+  const stop = async (spec: ContainerSpec): Promise<void> => {
+    const left = Math.max(0, Math.ceil((deadline - context.clock.monotonic()) / 1000));
+    const why = `Stopping container ${spec.name}`;
+    await Promise.all(
+      running(observed, spec.name).map((container) =>
+        stopOne(context, { pod, spec, container, seconds: hurry.aborted ? 0 : left, why, hurry }),
+      ),
+    );
+  };
+  const inits = pod.spec.initContainers ?? [];
+  await Promise.all([...pod.spec.containers, ...inits.filter((one) => !isSidecar(one))].map(stop));
+  for (const sidecar of inits.filter(isSidecar).reverse()) await stop(sidecar);
+}
+
+/** Containers of a name that have a process. */
+export function running(observed: ObservedPod, name: string): readonly ObservedContainer[] {
+  return (observed.containers.get(name) ?? []).filter(({ status }) => status.state === ContainerState.Running);
+}

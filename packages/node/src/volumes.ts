@@ -1,0 +1,128 @@
+import { chmod, chown, lstat, mkdir, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { FailedPrecondition, Unsupported } from "@boxship/base";
+import { isMountPoint, MountFlag, mount, releaseMount } from "@boxship/kernel";
+import { writeAtomically } from "./atomic-directory.ts";
+import { type ProjectionSources, projectedFiles } from "./projections.ts";
+import { amount } from "./qos.ts";
+import { namesIn, releaseSubPaths } from "./sub-path.ts";
+import type { Pod, VolumeSpec } from "./types.ts";
+
+/** What a volume is for the containers that mount it. */
+export type PreparedVolume =
+  | { readonly kind: "path"; readonly path: string; readonly readOnly: boolean }
+  | { readonly kind: "image"; readonly reference: string; readonly pullPolicy: string | undefined };
+
+/** Directories of pods: `<root>/pods/<uid>/volumes/<name>`. */
+export class Volumes {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  directoryOf({ metadata: { uid = "" } }: Pod): string {
+    return join(this.#root, "pods", uid);
+  }
+
+  /**
+   * Makes all volumes of a pod what they should be. Called again it brings those that are made of other objects up to date.
+   *
+   * @throws NotFound, FailedPrecondition, Unsupported naming the volume
+   */
+  async prepare(pod: Pod, sources: ProjectionSources): Promise<ReadonlyMap<string, PreparedVolume>> {
+    const prepared = new Map<string, PreparedVolume>();
+    for (const volume of pod.spec.volumes ?? [])
+      prepared.set(volume.name, await this.#prepareOne(pod, volume, sources));
+    return prepared;
+  }
+
+  async #prepareOne(pod: Pod, volume: VolumeSpec, sources: ProjectionSources): Promise<PreparedVolume> {
+    const { name, emptyDir, hostPath, image, secret, projected } = volume;
+    const path = join(this.directoryOf(pod), "volumes", name);
+    const group = pod.spec.securityContext?.fsGroup;
+    if (emptyDir !== undefined) {
+      if (emptyDir.medium !== undefined && emptyDir.medium !== "" && emptyDir.medium !== "Memory") {
+        throw new Unsupported(`volume ${name}: medium ${emptyDir.medium} is not supported`);
+      }
+      await makeDirectory(path, emptyDir.medium === "Memory" ? memorySize(emptyDir.sizeLimit) : undefined);
+      await own(path, 0o777, group);
+      return { kind: "path", path, readOnly: false };
+    }
+    if (hostPath !== undefined) {
+      await checkHostPath(hostPath.path, hostPath.type ?? "");
+      return { kind: "path", path: hostPath.path, readOnly: false };
+    }
+    if (image !== undefined) {
+      return { kind: "image", reference: image.reference ?? "", pullPolicy: image.pullPolicy };
+    }
+    const files = await projectedFiles(pod, volume, sources);
+    if (files === undefined) {
+      const [kind = "its kind"] = Object.keys(volume).filter((key) => key !== "name");
+      throw new Unsupported(`volume ${name}: ${kind} is not supported`);
+    }
+    // What is secret is never on a disk.
+    await makeDirectory(path, secret === undefined && projected === undefined ? undefined : "");
+    await own(path, 0o755, group);
+    await writeAtomically(path, files, group);
+    return { kind: "path", path, readOnly: true };
+  }
+
+  /** Uids of pods something of which is there. */
+  async uids(): Promise<readonly string[]> {
+    return await namesIn(join(this.#root, "pods"));
+  }
+
+  /** Takes away everything of a pod. Idempotent. */
+  async remove(uid: string): Promise<void> {
+    const directory = join(this.#root, "pods", uid);
+    await releaseSubPaths(join(directory, "subpaths"));
+    for (const name of await namesIn(join(directory, "volumes"))) {
+      const path = join(directory, "volumes", name);
+      while (isMountPoint(path)) await releaseMount(path);
+    }
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** @param memory options of a file system in memory; undefined is on disk */
+async function makeDirectory(path: string, memory: string | undefined): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o755 });
+  if (memory === undefined || isMountPoint(path)) return;
+  const flags = MountFlag.NoSuid | MountFlag.NoDev;
+  mount({ source: "tmpfs", target: path, type: "tmpfs", flags, data: ["mode=0755", memory].filter(Boolean).join(",") });
+}
+
+const memorySize = (limit: string | undefined): string => {
+  const bytes = Math.floor(amount(limit));
+  return bytes > 0 ? `size=${bytes}` : "";
+};
+
+async function own(path: string, mode: number, group: number | undefined): Promise<void> {
+  if (group !== undefined) await chown(path, 0, group);
+  // Files of the group's directory are the group's.
+  await chmod(path, group === undefined ? mode : mode | 0o2070);
+}
+
+const CHECKS: Readonly<Record<string, (path: string) => Promise<boolean>>> = {
+  Directory: async (path) => (await stat(path)).isDirectory(),
+  File: async (path) => (await stat(path)).isFile(),
+  Socket: async (path) => (await stat(path)).isSocket(),
+  CharDevice: async (path) => (await stat(path)).isCharacterDevice(),
+  BlockDevice: async (path) => (await stat(path)).isBlockDevice(),
+};
+
+async function checkHostPath(path: string, type: string): Promise<void> {
+  const missing = (await lstat(path).catch(() => undefined)) === undefined;
+  if (type === "") return;
+  if (type === "DirectoryOrCreate" || type === "FileOrCreate") {
+    if (missing && type === "FileOrCreate") await writeFile(path, "", { mode: 0o644, flag: "wx" });
+    if (missing && type === "DirectoryOrCreate") await mkdir(path, { recursive: true, mode: 0o755 });
+    return checkHostPath(path, type.replace("OrCreate", ""));
+  }
+  const check = CHECKS[type];
+  if (check === undefined) throw new Unsupported(`hostPath type ${type} is not supported`);
+  if (missing || !(await check(path))) {
+    throw new FailedPrecondition(`hostPath type check failed: ${path} is not a ${type}`);
+  }
+}

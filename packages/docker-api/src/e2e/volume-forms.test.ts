@@ -46,6 +46,7 @@ run --rm -v v1:/a/../b IMAGE ls -d /b
 run --rm --mount type=volume,src=v1,dst=/m IMAGE ls /m
 run --rm --mount src=v1,target=/m,readonly IMAGE touch /m/x
 run --rm --mount type=volume,dst=/m IMAGE ls /m
+run --rm --mount type=volume,dst=/m,readonly IMAGE true
 run --rm --mount type=volume,src=v9,dst=/m,volume-driver=local,volume-opt=type=tmpfs,volume-opt=device=tmpfs,volume-label=x=y IMAGE sh -c 'mount | grep -c " /m "'
 volume inspect v9 --format {{.Labels}}
 run --rm --mount type=bind,src=v1,dst=/m IMAGE true

@@ -164,6 +164,9 @@ async function fromMount(mount: MountSpec, resolver: MountResolver): Promise<Mou
     case "bind":
       return { ...base, ...bindMount(mount) };
     case "volume":
+      if (!mount.source && mount.readOnly === true) {
+        throw badMount(mount, "must not set ReadOnly mode when using anonymous volumes");
+      }
       return { ...base, ...(await volumeMount(mount, resolver)) };
     case "tmpfs":
       if ((mount.source ?? "") !== "") throw badMount(mount, "field Source must not be specified");

@@ -13,7 +13,7 @@ import {
 import { join } from "node:path";
 import { nodeFlags } from "@boxship/base/entry";
 import { type BuildOptions, build } from "esbuild";
-import { writeCodeCache } from "./code-cache.ts";
+import { writeCodeCaches } from "./code-cache.ts";
 import { descriptionsPart, kubernetesDescriptions } from "./descriptions.ts";
 import { lateParts, latePartsPlugin } from "./late-parts.ts";
 import { bundleLauncher } from "./launcher.ts";
@@ -26,6 +26,7 @@ const mains = {
   cli: "packages/cli/src/main.ts",
   cluster: "packages/daemon/src/cluster/main.ts",
   daemon: "packages/daemon/src/main.ts",
+  skopeo: "packages/cli/src/skopeo/main.ts",
 };
 
 /** First lines of every part: where the other parts are. An executable sets this itself, before any part runs. */
@@ -70,11 +71,9 @@ async function bundleOne(root: string, name: string, entry: BuildOptions, isWork
 /** Bundles the command line, the daemon and every worker. @throws esbuild's BuildFailure, or Error from the workers */
 export async function bundleParts(root: string): Promise<Parts> {
   const entries: [string, BuildOptions, boolean][] = [];
-  if (existsSync(join(root, mains.cli))) {
-    entries.push(["cli", { entryPoints: [mains.cli] }, false]);
+  for (const [name, file] of Object.entries(mains)) {
+    if (existsSync(join(root, file))) entries.push([name, { entryPoints: [file] }, false]);
   }
-  if (existsSync(join(root, mains.daemon))) entries.push(["daemon", { entryPoints: [mains.daemon] }, false]);
-  if (existsSync(join(root, mains.cluster))) entries.push(["cluster", { entryPoints: [mains.cluster] }, false]);
   for (const [name, file] of findWorkers(root)) entries.push([name, { entryPoints: [file] }, true]);
   for (const [name, entry] of lateParts(root)) entries.push([name, entry, false]);
   const texts = entries.map(
@@ -103,7 +102,7 @@ export function writeBundle(root: string, parts: Parts): string {
   const [target, fresh] = [join(dist, name), join(dist, `new-${process.pid}`)];
   mkdirSync(fresh, { recursive: true });
   for (const [part, text] of parts) writeFileSync(join(fresh, `${part}.cjs`), text);
-  writeCodeCache(fresh, nodeFlags);
+  writeCodeCaches(fresh, nodeFlags);
   try {
     renameSync(fresh, target);
   } catch {

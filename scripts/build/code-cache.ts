@@ -1,34 +1,75 @@
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { runPart } from "./launcher.ts";
 
-/** Name of the command line's code cache, beside its part. */
-export const codeCacheName = "cli.cache";
+/** A registry of one image, for a run that is recorded. */
+const registry = `function serveImage(served) {
+  const { createHash } = require("node:crypto");
+  const { createServer } = require("node:http");
+  const blobs = new Map();
+  const keep = (type, bytes) => {
+    const digest = "sha256:" + createHash("sha256").update(bytes).digest("hex");
+    blobs.set(digest, { type: "application/vnd.oci.image." + type, bytes });
+    return { mediaType: "application/vnd.oci.image." + type, digest, size: bytes.length };
+  };
+  const layer = keep("layer.v1.tar+gzip", Buffer.alloc(2e6));
+  const [os, architecture] = ["linux", process.arch === "x64" ? "amd64" : process.arch];
+  const rootfs = { type: "layers", diff_ids: [layer.digest] };
+  const config = keep("config.v1+json", Buffer.from(JSON.stringify({ architecture, os, config: {}, rootfs })));
+  const mediaType = "application/vnd.oci.image.manifest.v1+json";
+  const manifest = keep("manifest.v1+json", Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, config, layers: [layer] })));
+  blobs.set("1", blobs.get(manifest.digest));
+  const server = createServer(({ url }, response) => {
+    const { type, bytes } = blobs.get(url.split("/").at(-1)) ?? { type: "application/json", bytes: Buffer.from("{}") };
+    response.writeHead(200, { "content-type": type, "content-length": bytes.length }).end(bytes);
+  });
+  server.listen(0, "127.0.0.1", () => served("127.0.0.1:" + server.address().port));
+  server.unref();
+}`;
 
-/** Runs the command line once and keeps what V8 compiled for it. */
+/** Runs a part and keeps what V8 compiled for it. The image that `IMAGE` stands for is in a registry. */
 const recorder = `"use strict";
 const { readFileSync, writeFileSync } = require("node:fs");
-const [directory, file, cache] = process.argv.splice(1, 3);
+const [directory, file, cache, ...words] = process.argv.splice(1);
 globalThis[Symbol.for("boxship.bundle")] = { file: (part) => directory + "/" + part + ".cjs" };
-process.argv.splice(1, 0, file);
 let script;
 process.on("exit", () => { if (script !== undefined) writeFileSync(cache, script.createCachedData()); });
-script = runPart(file, readFileSync(file, "utf8"));
+serveImage((host) => {
+  process.argv.push(file, ...words.map((word) => word === "IMAGE" ? "docker://" + host + "/recorded:1" : word));
+  script = runPart(file, readFileSync(file, "utf8"));
+});
+${registry}
 ${runPart}`;
 
+/** What is recorded of each part that people start, and not services: what most of its runs begin with. */
+function recordedWords(copied: string): Readonly<Record<string, readonly string[]>> {
+  const unsure = ["--src-no-creds", "--src-tls-verify=false"];
+  return {
+    cli: ["--version"],
+    skopeo: ["skopeo", "--insecure-policy", "copy", "--quiet", ...unsure, "IMAGE", `oci:${copied}:1`],
+  };
+}
+
 /**
- * Writes V8's code cache of the command line beside its part, for a Node of this version with these flags: reading
- * 1.5 MB of JavaScript is two thirds of a start. V8 refuses a cache that is not for it, and then it costs what it did.
+ * Writes V8's code caches of parts beside them, for a Node of this version with these flags: reading the JavaScript is two
+ * thirds of a start. V8 refuses a cache that is not for it, and then it costs what it did.
  *
  * @param directory the directory of the parts' files
- * @returns the cache's file, or undefined where there is no command line
+ * @returns the caches' files, by name
  */
-export function writeCodeCache(directory: string, flags: readonly string[]): string | undefined {
-  const [part, cache] = [join(directory, "cli.cjs"), join(directory, codeCacheName)];
-  if (!existsSync(part)) return undefined;
-  const args = [...flags, "-e", recorder, "--", directory, part, cache, "--version"];
-  const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
-  if (status !== 0) throw new Error(`no code cache of the command line could be made: ${stderr}`);
-  return cache;
+export function writeCodeCaches(directory: string, flags: readonly string[]): Readonly<Record<string, string>> {
+  const copied = join(directory, "recorded");
+  const caches: Record<string, string> = {};
+  for (const [part, words] of Object.entries(recordedWords(copied))) {
+    const file = join(directory, `${part}.cjs`);
+    if (!existsSync(file)) continue;
+    const cache = join(directory, `${part}.cache`);
+    const args = [...flags, "-e", recorder, "--", directory, file, cache, ...words];
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+    rmSync(copied, { recursive: true, force: true });
+    if (status !== 0) throw new Error(`no code cache of ${part} could be made: ${stderr}`);
+    caches[`${part}.cache`] = cache;
+  }
+  return caches;
 }

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } f
 import { join } from "node:path";
 import { daemonFlags } from "@boxship/base/entry";
 import type { Parts } from "./bundle.ts";
-import { codeCacheName, writeCodeCache } from "./code-cache.ts";
+import { writeCodeCaches } from "./code-cache.ts";
 import { executableLauncher } from "./launcher.ts";
 
 /** Makes `dist/boxship`: Node, the parts, and the flags that Node runs with. */
@@ -14,8 +14,7 @@ export async function buildExecutable(root: string, parts: Parts): Promise<void>
   try {
     const assets: Record<string, string> = {};
     for (const [part, text] of parts) writeFileSync((assets[part] = join(work, `${part}.cjs`)), text);
-    const cache = writeCodeCache(work, daemonFlags);
-    if (cache !== undefined) assets[codeCacheName] = cache;
+    Object.assign(assets, writeCodeCaches(work, daemonFlags));
     writeFileSync(join(work, "main.cjs"), executableLauncher);
     const config = {
       main: join(work, "main.cjs"),

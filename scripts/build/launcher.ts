@@ -1,6 +1,6 @@
 /**
- * The program's first lines, in both of its forms: they find the parts and run one of them. The daemon and a cluster are
- * other programs than the command line, so that none pays for another's code.
+ * The program's first lines, in both of its forms: they find the parts and run one of them. The daemon, a cluster and
+ * skopeo's words are other programs than the command line, so that none pays for another's code.
  */
 
 /** Text of a function that runs a part's text, with what V8 had compiled of it before, if that is there. */
@@ -15,18 +15,17 @@ export const runPart = `function runPart(file, text, cachedData) {
   return script;
 }`;
 
-const choosePart = `({ "cluster-process": "cluster", "daemon-process": "daemon" })[process.argv[2]] ?? "cli"`;
+const choosePart = `({ "cluster-process": "cluster", "daemon-process": "daemon", skopeo: "skopeo" })[process.argv[2]] ?? "cli"`;
 
-/** `boxship.cjs`, beside the files of the parts. The command line's code cache is beside it, or it has none. */
+/** `boxship.cjs`, beside the files of the parts. The code caches of those that people start are beside them, or there is none. */
 export const bundleLauncher = `"use strict";
 const file = (part) => __dirname + "/" + part + ".cjs";
 globalThis[Symbol.for("boxship.bundle")] = { file };
 const part = ${choosePart};
-if (part === "cli") {
-  const { existsSync, readFileSync } = require("node:fs");
-  const cache = __dirname + "/cli.cache";
-  runPart(file(part), readFileSync(file(part), "utf8"), existsSync(cache) ? readFileSync(cache) : undefined);
-} else require(file(part));
+const { existsSync, readFileSync } = require("node:fs");
+const cache = __dirname + "/" + part + ".cache";
+if (existsSync(cache)) runPart(file(part), readFileSync(file(part), "utf8"), readFileSync(cache));
+else require(file(part));
 ${runPart}
 `;
 

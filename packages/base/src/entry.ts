@@ -7,8 +7,8 @@ import { Worker, type WorkerOptions } from "node:worker_threads";
  * How the program finds its own parts, in its three shapes:
  *
  * - **checkout**: TypeScript is run as it is; a part is the `.ts` file beside its user.
- * - **bundle**: `scripts/build.ts` writes `boxship.cjs`, which starts `cli.cjs`, `daemon.cjs` or `cluster.cjs`, and one
- *   `<worker>.cjs` per worker into one directory. Each begins with a line that sets {@link Bundle} for its own thread.
+ * - **bundle**: `scripts/build.ts` writes `boxship.cjs`, which starts `cli.cjs`, `skopeo.cjs`, `daemon.cjs` or `cluster.cjs`,
+ *   and one `<worker>.cjs` per worker into one directory. Each begins with a line that sets {@link Bundle} for its own thread.
  * - **executable**: the same files are assets of a single executable, and are evaluated from memory.
  */
 interface Bundle {

@@ -1,5 +1,4 @@
 import { type Command, type CommandEntry, type CommandGroup, isGroup } from "./command.ts";
-import { commandTable } from "./command-table.ts";
 import { globalFlags } from "./flags/global-flags.ts";
 import { describeFlags } from "./flags/help.ts";
 
@@ -11,8 +10,8 @@ function rows(entries: readonly { readonly name: string; readonly summary: strin
 }
 
 /** Help of the whole program. */
-export function describeProgram(): string {
-  const shown = commandTable.filter((entry) => isGroup(entry) || !entry.hidden);
+export function describeProgram(entries: readonly (CommandEntry | CommandGroup)[]): string {
+  const shown = entries.filter((entry) => isGroup(entry) || !entry.hidden);
   const groups = shown.filter((entry): entry is CommandGroup => isGroup(entry));
   const commands = shown.filter((entry): entry is CommandEntry => !isGroup(entry));
   return [

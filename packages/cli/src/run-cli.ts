@@ -2,7 +2,6 @@ import { BoxshipError, errorMessage, systemCode } from "@boxship/base/errors";
 import { isNobodyThere } from "./api-client/api-error.ts";
 import { ApiClient } from "./api-client/client.ts";
 import { type Command, type CommandEntry, type CommandGroup, isGroup } from "./command.ts";
-import { commandTable } from "./command-table.ts";
 import type { Context } from "./context.ts";
 import type { ConfigFile } from "./credentials/config-file.ts";
 import { Failure, FlagError } from "./failure.ts";
@@ -11,6 +10,8 @@ import { HelpRequested, parseFlags } from "./flags/parse-flags.ts";
 import { parseHost, resolveInstance } from "./instance.ts";
 import { REFUSED_WORDS } from "./refused-words.ts";
 
+type CommandTable = readonly (CommandEntry | CommandGroup)[];
+
 /** Exit status that shells give a program that wrote to a closed pipe. */
 const BROKEN_PIPE = 141;
 
@@ -18,20 +19,21 @@ const BROKEN_PIPE = 141;
  * The whole program: finds the command, runs it, prints what went wrong, and ends the process with the exit status.
  *
  * @param argv words after the program's name
+ * @param commands what there is to find
  */
-export async function runCli(argv: readonly string[]): Promise<void> {
+export async function runCli(argv: readonly string[], commands: CommandTable): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) {
     // `boxship ps | head`: whoever read us has had enough, which is no failure.
     stream.on("error", (error) => process.exit(systemCode(error) === "EPIPE" ? BROKEN_PIPE : 1));
   }
-  const status = await run(argv);
+  const status = await run(argv, commands);
   await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write("", done))));
   process.exit(status);
 }
 
-async function run(argv: readonly string[]): Promise<number> {
+async function run(argv: readonly string[], commands: CommandTable): Promise<number> {
   try {
-    await dispatch(argv);
+    await dispatch(argv, commands);
     return 0;
   } catch (error) {
     if (error instanceof Failure) {
@@ -46,7 +48,7 @@ async function run(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function dispatch(argv: readonly string[]): Promise<void> {
+async function dispatch(argv: readonly string[], commands: CommandTable): Promise<void> {
   const { values: flags, changed, operands } = parseGlobal(argv);
   for (const flag of ["name", "root"] as const) requireValue(flag, flags[flag], changed);
   if (flags.version) {
@@ -57,13 +59,13 @@ async function dispatch(argv: readonly string[]): Promise<void> {
   const [word, ...rest] = operands;
   if (word === undefined || flags.help) {
     const { describeProgram } = await import("./describe.ts");
-    (flags.help ? process.stdout : process.stderr).write(describeProgram());
+    (flags.help ? process.stdout : process.stderr).write(describeProgram(commands));
     if (!flags.help) throw new Failure("");
     return;
   }
   const env = flags.config === "" ? process.env : { ...process.env, DOCKER_CONFIG: flags.config };
   using context = createContext(flags, env);
-  await runEntry(context, { word, rest, within: commandTable, path: "" });
+  await runEntry(context, { word, rest, within: commands, path: "" });
 }
 
 /** An unset variable in a script must not lead to another instance than the one that was meant. */
@@ -122,7 +124,7 @@ function createContext(
 interface Call {
   readonly word: string;
   readonly rest: readonly string[];
-  readonly within: readonly (CommandEntry | CommandGroup)[];
+  readonly within: CommandTable;
   /** Words before `word`, each followed by a space. */
   readonly path: string;
 }

@@ -42,6 +42,7 @@ export {
   type SyncImage,
   type SyncLog,
   type SyncSource,
+  syncReference,
 } from "./sync/sync-sources.ts";
 export * from "./transport/contract.ts";
 export { dockerArchiveTags } from "./transport/docker-archive-source.ts";

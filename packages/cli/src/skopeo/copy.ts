@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { errorMessage, InvalidArgument, Unsupported } from "@boxship/base/errors";
 import {
   copyImage,
+  describeName,
   type ImageName,
   openDestination,
   openSource,
@@ -9,7 +10,7 @@ import {
   parseImageName,
   type Selection,
 } from "@boxship/images";
-import { parseReference } from "@boxship/oci";
+import { familiarReference, parseReference } from "@boxship/oci";
 import { print } from "../context.ts";
 import type { FlagValues } from "../flags/flag.ts";
 import { parseFlags } from "../flags/parse-flags.ts";
@@ -34,7 +35,7 @@ export async function copy(session: SkopeoSession, args: readonly string[]): Pro
   await using far = surroundings(context, sideOf(flags, "dest"), registryOf(destination));
   const additionalTags = flags["additional-tag"].map((tag) => parseReference(tag));
   const admit = await policyCheck(session, source, near.client);
-  await using input = await within(`initializing source ${from}`, () => openSource(source, near));
+  await using input = await within(`initializing source ${spelled(source)}`, () => openSource(source, near));
   await using output = await within(`initializing destination ${to}`, () =>
     openDestination(destination, {
       ...far,
@@ -99,6 +100,13 @@ function named(side: string, text: string): ImageName {
   } catch (error) {
     throw new InvalidArgument(`Invalid ${side} name ${text}: ${errorMessage(error)}`, { cause: error });
   }
+}
+
+/** A source as skopeo spells it in errors: with the colon that comes before a name, even if there is none. */
+function spelled(source: ImageName): string {
+  if (source.transport === "docker") return `docker://${familiarReference(source.reference)}`;
+  const mayBeNamed = source.transport === "oci" || source.transport === "oci-archive";
+  return mayBeNamed ? `${source.transport}:${source.path}:${source.image}` : describeName(source);
 }
 
 /** The registry that flags of an image are about. */

@@ -82,7 +82,13 @@ export async function inspect(session: SkopeoSession, args: readonly string[]): 
     const tags = reference === undefined || flags["no-tags"] ? [] : await tagsOf(around, reference);
     return `${outputText(describe(inspected, reference, tags), flags.format)}\n`;
   };
-  context.stdout.write(await retrying(flags["retry-times"], work).catch((error: unknown) => explain(image, error)));
+  context.stdout.write(
+    await retrying(flags["retry-times"], work).catch((error: unknown) => {
+      // A directory is only looked at when its manifest is read.
+      if (name.transport !== "dir" || !(error instanceof NotFound)) return explain(image, error);
+      throw new InvalidArgument(`Error retrieving manifest for image: ${errorMessage(error)}`, { cause: error });
+    }),
+  );
 }
 
 function parse(image: string) {

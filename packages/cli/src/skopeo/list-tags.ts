@@ -1,5 +1,5 @@
-import { errorMessage, InvalidArgument, Unsupported } from "@boxship/base/errors";
-import { dockerArchiveTags, goJson, type ImageName, parseImageName } from "@boxship/images";
+import { InvalidArgument, Unsupported } from "@boxship/base/errors";
+import { dockerArchiveTags, goJson, type ImageName, parseImageName, TRANSPORTS } from "@boxship/images";
 import { parseReference, repositoryName } from "@boxship/oci";
 import { print } from "../context.ts";
 import { parseFlags } from "../flags/parse-flags.ts";
@@ -17,11 +17,10 @@ export async function listTags(session: SkopeoSession, args: readonly string[]):
 }
 
 function parse(text: string): ImageName {
-  try {
-    return parseImageName(text);
-  } catch (error) {
-    throw new InvalidArgument(`Invalid source name ${text}: ${errorMessage(error)}`, { cause: error });
-  }
+  const transport = /^([^:]*):/.exec(text)?.[1];
+  const known = transport !== undefined && TRANSPORTS.includes(transport);
+  if (!known) throw new InvalidArgument(`Invalid ${JSON.stringify(text)}: does not specify a transport`);
+  return parseImageName(text);
 }
 
 async function tags(session: SkopeoSession, flags: typeof defaults, name: ImageName, text: string): Promise<unknown> {

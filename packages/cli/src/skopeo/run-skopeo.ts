@@ -6,16 +6,10 @@ import { print } from "../context.ts";
 import { Failure } from "../failure.ts";
 import { HelpRequested, parseFlags } from "../flags/parse-flags.ts";
 import { versionLine } from "../version.ts";
-import { copy } from "./copy.ts";
-import { deleteCommand } from "./delete.ts";
 import { copyFlags, globalFlags, imageFlags } from "./flags.ts";
-import { inspect } from "./inspect.ts";
-import { listTags } from "./list-tags.ts";
 import { createLog } from "./log.ts";
-import { login, logout } from "./login.ts";
 import type { SkopeoCommand } from "./session.ts";
 import { chosenPlatform } from "./surroundings.ts";
-import { sync } from "./sync.ts";
 import { describeUsage, UsageError } from "./usage.ts";
 
 const manifestDigest: SkopeoCommand = async ({ context }, [file, ...others]) => {
@@ -23,15 +17,15 @@ const manifestDigest: SkopeoCommand = async ({ context }, [file, ...others]) => 
   print(context, `sha256:${createHash("sha256").update(readFileSync(file)).digest("hex")}`);
 };
 
-const COMMANDS: ReadonlyMap<string, SkopeoCommand> = new Map([
-  ["copy", copy],
-  ["delete", deleteCommand],
-  ["inspect", inspect],
-  ["list-tags", listTags],
-  ["login", login],
-  ["logout", logout],
-  ["manifest-digest", manifestDigest],
-  ["sync", sync],
+const COMMANDS: ReadonlyMap<string, () => Promise<SkopeoCommand>> = new Map([
+  ["copy", async () => (await import("./copy.ts")).copy],
+  ["delete", async () => (await import("./delete.ts")).deleteCommand],
+  ["inspect", async () => (await import("./inspect.ts")).inspect],
+  ["list-tags", async () => (await import("./list-tags.ts")).listTags],
+  ["login", async () => (await import("./login.ts")).login],
+  ["logout", async () => (await import("./login.ts")).logout],
+  ["manifest-digest", () => Promise.resolve(manifestDigest)],
+  ["sync", async () => (await import("./sync.ts")).sync],
 ]);
 
 /** skopeo's words that have no place here, and why. */
@@ -69,7 +63,7 @@ async function dispatch(context: Context, args: readonly string[]): Promise<void
     print(context, describe());
     return;
   }
-  const command = COMMANDS.get(word);
+  const load = COMMANDS.get(word);
   const instead = REFUSED.get(word);
   if (instead !== undefined) throw new Unsupported(`skopeo ${word} is not supported: ${instead}`);
   if (global["registries.d"] !== "") {
@@ -77,11 +71,12 @@ async function dispatch(context: Context, args: readonly string[]): Promise<void
       remedy: "leave it out",
     });
   }
-  if (command === undefined) {
+  if (load === undefined) {
     throw new InvalidArgument(`Unrecognized command \`skopeo ${word}\`\nTry 'skopeo --help' for more information`);
   }
   if (global.tmpdir !== "") process.env["TMPDIR"] = global.tmpdir;
   const log = createLog(context, global.debug);
+  const command = await load();
   const run = () => command({ context, global, platform: chosenPlatform(global), log }, rest);
   try {
     await withTimeout(global["command-timeout"] / 1e6, run);

@@ -315,6 +315,25 @@ test("a token of --registry-token is sent as it is, and nobody is asked for anot
   }
 });
 
+test("mistakes in names of images are told in skopeo's words", async () => {
+  const upper = "docker://REG/Lib/One:1";
+  await same("mistakes", [
+    ["copy", SRC, "REG/lib/one:1", "dir:ROOT/copied"],
+    ["copy", SRC, "busybox", "dir:ROOT/copied"],
+    ["inspect", "busybox"],
+    ["list-tags", TLS, "REG/lib/one"],
+    ["delete", TLS, "busybox"],
+    ["inspect", "oci:ROOT/none"],
+    ["inspect", "dir:ROOT/none"],
+    ["--insecure-policy", "copy", DEST, "oci:ROOT/none", "docker://REG/lib/none:1"],
+    ["inspect", TLS, upper],
+    ["copy", SRC, upper, "dir:ROOT/copied"],
+    ["list-tags", TLS, "docker://REG/Lib/One"],
+    ["delete", TLS, upper],
+    ["sync", SRC, "--src=docker", "--dest=dir", "REG/Lib/One", "ROOT/copied"],
+  ]);
+});
+
 test("what cannot be done is refused by name", async () => {
   const source = `docker://${registry.host}/lib/one:1`;
   const to = `dir:${directory.join("refused")}`;

@@ -78,6 +78,7 @@ export function registryClient(
     credentials: credentials(env, flags, registry),
     // Nothing is unpacked beside it.
     transferThreads: Math.min(availableParallelism(), MOST_TRANSFER_THREADS),
+    transferHere: true,
   });
 }
 

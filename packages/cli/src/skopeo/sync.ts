@@ -13,8 +13,8 @@ import {
   type SyncRegistry,
   type SyncSource,
   syncDestination,
+  syncReference,
 } from "@boxship/images";
-import { parseReference } from "@boxship/oci";
 import { print } from "../context.ts";
 import { Failure } from "../failure.ts";
 import { bool, type FlagValues, text } from "../flags/flag.ts";
@@ -85,7 +85,7 @@ async function findSources(session: SkopeoSession, flags: SyncFlags, from: strin
   const log = (message: string, fields?: Readonly<Record<string, string>>) => session.log("info", message, fields);
   if (flags.src === "dir") return [{ source: await directorySource(from), side }];
   if (flags.src === "docker") {
-    await using around = surroundings(session.context, side, parseReference(from).domain);
+    await using around = surroundings(session.context, side, syncReference(from).domain);
     return [{ source: await repositorySource(around.client, from, log), side }];
   }
   const found: Reachable[] = [];

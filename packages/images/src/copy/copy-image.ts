@@ -1,4 +1,4 @@
-import { FailedPrecondition, InvalidArgument, Semaphore } from "@boxship/base";
+import { FailedPrecondition, InvalidArgument, NotFound, Semaphore } from "@boxship/base";
 import {
   type Descriptor,
   type Digest,
@@ -100,7 +100,10 @@ class Copy {
 
   async run(): Promise<CopyResult> {
     const { source, select = "system" } = this.#request;
-    const raw = await source.manifest();
+    const raw = await source.manifest().catch((error: unknown) => {
+      if (!(error instanceof NotFound) || source.name.startsWith("docker:")) throw error;
+      throw new NotFound(`determining manifest MIME type for ${source.name}: ${error.message}`, { cause: error });
+    });
     this.#root = raw.digest;
     const manifest = readRaw(raw, source.name);
     if (manifest.kind === "manifest") return this.#image(raw, manifest, true);

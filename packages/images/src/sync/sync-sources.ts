@@ -1,8 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { InvalidArgument, NotFound } from "@boxship/base";
-import { formatReference, parseReference, type Reference, type RegistryClient, repositoryName } from "@boxship/oci";
-import type { ImageName } from "../transport/image-name.ts";
+import { errorMessage, InvalidArgument, NotFound } from "@boxship/base";
+import { formatReference, type Reference, type RegistryClient, repositoryName } from "@boxship/oci";
+import { type ImageName, skopeoReference } from "../transport/image-name.ts";
 
 /** Images that are copied together: of one repository, or below one directory. */
 export interface SyncSource {
@@ -22,11 +22,23 @@ export type SyncLog = (message: string, fields?: Readonly<Record<string, string>
 
 /** All tags of a repository, or the one that is named. @throws NotFound without any */
 export async function repositorySource(client: RegistryClient, text: string, log: SyncLog): Promise<SyncSource> {
-  const reference = parseReference(text);
+  const reference = syncReference(text);
   const tagged = reference.tag !== undefined || reference.digest !== undefined;
   log("Tag presence check", { imagename: text, tagged: String(tagged) });
   if (tagged) return { images: [imageOf(reference)], registry: reference.domain };
   return { images: await allTags(client, reference, log), registry: reference.domain };
+}
+
+/** What a repository's name to be synced stands for. @throws InvalidArgument in skopeo's words */
+export function syncReference(text: string): Reference {
+  try {
+    return skopeoReference(text);
+  } catch (error) {
+    throw new InvalidArgument(
+      `Cannot obtain a valid image reference for transport "docker" and reference ${JSON.stringify(text)}: ${errorMessage(error)}`,
+      { cause: error },
+    );
+  }
 }
 
 export async function allTags(

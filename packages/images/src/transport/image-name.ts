@@ -1,4 +1,4 @@
-import { InvalidArgument, Unsupported } from "@boxship/base";
+import { errorMessage, InvalidArgument, Unsupported } from "@boxship/base";
 import { parseReference, type Reference, withDefaultTag } from "@boxship/oci";
 
 /** Where an image is, in skopeo's spelling: `transport:details` (containers-transports(5)). */
@@ -79,9 +79,22 @@ function withoutStore(details: string): string {
   );
 }
 
+/** A reference; where it is none, in the words of skopeo, which are shorter than Docker's. */
+export function skopeoReference(text: string): Reference {
+  try {
+    return parseReference(text);
+  } catch (error) {
+    const words = errorMessage(error).replace(
+      /repository name \(.*\) must be lowercase$/,
+      "repository name must be lowercase",
+    );
+    throw new InvalidArgument(words, { cause: error, subject: { kind: "image", name: text } });
+  }
+}
+
 function dockerReference(text: string, details: string): Reference {
   if (!details.startsWith("//")) throw malformed(text, 'docker image reference does not start with "//"');
-  const reference = withDefaultTag(parseReference(details.slice(2)));
+  const reference = withDefaultTag(skopeoReference(details.slice(2)));
   if (reference.tag !== undefined && reference.digest !== undefined) {
     throw malformed(text, "Docker references with both a tag and digest are currently not supported");
   }
@@ -102,7 +115,7 @@ function archive(text: string, details: string): ImageName {
     if (!/^@\d{1,9}$/.test(image)) throw malformed(text, `invalid source index ${image}`);
     return { transport: "docker-archive", path, select: { kind: "index", index: Number(image.slice(1)) } };
   }
-  const reference = withDefaultTag(parseReference(image));
+  const reference = withDefaultTag(skopeoReference(image));
   if (reference.digest !== undefined) throw malformed(text, "a digest cannot be used in docker-archive references");
   return { transport: "docker-archive", path, select: { kind: "tag", reference } };
 }

@@ -26,11 +26,16 @@ export function decodeIndex(bytes: Uint8Array, name: string): LayoutIndex {
   return { document: field.object(), manifests };
 }
 
+/** The index of the layout in a directory. @throws NotFound with Go's words */
+export async function readPresentIndex(directory: string): Promise<LayoutIndex> {
+  const path = join(directory, "index.json");
+  return decodeIndex(await readSmallFile(path), path);
+}
+
 /** The index of the layout in a directory; an empty one where there is none. */
 export async function readIndex(directory: string): Promise<LayoutIndex> {
-  const path = join(directory, "index.json");
   try {
-    return decodeIndex(await readSmallFile(path), path);
+    return await readPresentIndex(directory);
   } catch (error) {
     if (error instanceof NotFound && systemCode(error.cause) === "ENOENT") return EMPTY_INDEX;
     throw error;

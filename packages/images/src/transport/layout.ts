@@ -4,7 +4,7 @@ import { InvalidArgument } from "@boxship/base";
 import { type Descriptor, type Digest, digestAlgorithm, digestOf, MediaType } from "@boxship/oci";
 import type { ImageDestination, ImageSource, RawManifest } from "./contract.ts";
 import { FileDirectories, hasFile, hexOf, placeContent, putBytes, readSmallFile } from "./files.ts";
-import { findEntry, readIndex, withEntry, writeIndex } from "./layout-index.ts";
+import { findEntry, readIndex, readPresentIndex, withEntry, writeIndex } from "./layout-index.ts";
 import { openWorkspace } from "./workspace.ts";
 
 export interface LayoutOptions {
@@ -32,7 +32,7 @@ export async function readManifestFile(path: string, digest: Digest, mediaType: 
 /** An image of an OCI image layout in a directory. @throws NotFound */
 export async function layoutSource(options: LayoutOptions): Promise<ImageSource> {
   const { path, image } = options;
-  const entry = findEntry(await readIndex(path), image);
+  const entry = findEntry(await readPresentIndex(path), image);
   return {
     name: image === "" ? `oci:${path}` : `oci:${path}:${image}`,
     manifest: (digest) =>

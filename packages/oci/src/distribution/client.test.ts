@@ -167,22 +167,24 @@ test("htpasswd: refused without, let in with credentials of the client or of the
   await failure(client(t, { credentials: elsewhere }).manifest(reference), PermissionDenied);
 });
 
-test("a cut connection goes on where it was cut", async (t) => {
-  const proxy = await proxied(t, (request) =>
-    request.path.includes("/blobs/") && request.earlier < 3 ? { kind: "cut", after: 700_000 } : undefined,
-  );
-  const s = await store(t);
-  const descriptor = layerOf(image);
-  await client(t).fetchBlob({ reference: at(proxy.host), descriptor, store: s });
-  assert.ok((await readFile(await s.path(descriptor.digest))).equals(noise));
-  const ranges = proxy.requests.filter((r) => r.path.includes("/blobs/")).map((r) => r.headers.range);
-  assert.equal(ranges.length, 4);
-  assert.deepEqual(
-    ranges.map((range) => range !== undefined),
-    [false, true, true, true],
-  );
-  assert.ok(proxy.requests.at(-1)?.headers["if-range"]?.includes(descriptor.digest));
-});
+for (const transferHere of [false, true]) {
+  test(`a cut connection goes on where it was cut, in ${transferHere ? "this" : "another"} thread`, async (t) => {
+    const proxy = await proxied(t, (request) =>
+      request.path.includes("/blobs/") && request.earlier < 3 ? { kind: "cut", after: 700_000 } : undefined,
+    );
+    const s = await store(t);
+    const descriptor = layerOf(image);
+    await client(t, { transferHere }).fetchBlob({ reference: at(proxy.host), descriptor, store: s });
+    assert.ok((await readFile(await s.path(descriptor.digest))).equals(noise));
+    const ranges = proxy.requests.filter((r) => r.path.includes("/blobs/")).map((r) => r.headers.range);
+    assert.equal(ranges.length, 4);
+    assert.deepEqual(
+      ranges.map((range) => range !== undefined),
+      [false, true, true, true],
+    );
+    assert.ok(proxy.requests.at(-1)?.headers["if-range"]?.includes(descriptor.digest));
+  });
+}
 
 test("what arrived is kept for the next call", async (t) => {
   const proxy = await proxied(t, (request) =>
@@ -384,30 +386,32 @@ test("foreign layers are fetched only where that is configured", async (t) => {
   assert.match(error.message, /not https/);
 });
 
-test("an aborted fetch ends at once, keeps what came, and leaves nothing running", async (t) => {
-  const proxy = await proxied(t, (request) =>
-    request.path.includes("/blobs/") ? { kind: "slow", milliseconds: 50 } : undefined,
-  );
-  const s = await store(t);
-  const controller = new AbortController();
-  const reason = new Error("enough");
-  const onProgress = (bytes: number) => {
-    if (bytes > 0) controller.abort(reason);
-  };
-  const request = {
-    reference: at(proxy.host),
-    descriptor: layerOf(image),
-    store: s,
-    onProgress,
-    signal: controller.signal,
-  };
-  await assert.rejects(client(t).fetchBlob(request), (error) => error === reason);
-  assert.equal((await s.usage()).ingests, 1);
-  await assert.rejects(
-    client(t).manifest(at(proxy.host), { signal: AbortSignal.abort(reason) }),
-    (error) => error === reason,
-  );
-});
+for (const transferHere of [false, true]) {
+  test(`an aborted fetch ends at once, keeps what came, and leaves nothing running, in ${transferHere ? "this" : "another"} thread`, async (t) => {
+    const proxy = await proxied(t, (request) =>
+      request.path.includes("/blobs/") ? { kind: "slow", milliseconds: 50 } : undefined,
+    );
+    const s = await store(t);
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const onProgress = (bytes: number) => {
+      if (bytes > 0) controller.abort(reason);
+    };
+    const request = {
+      reference: at(proxy.host),
+      descriptor: layerOf(image),
+      store: s,
+      onProgress,
+      signal: controller.signal,
+    };
+    await assert.rejects(client(t, { transferHere }).fetchBlob(request), (error) => error === reason);
+    assert.equal((await s.usage()).ingests, 1);
+    await assert.rejects(
+      client(t).manifest(at(proxy.host), { signal: AbortSignal.abort(reason) }),
+      (error) => error === reason,
+    );
+  });
+}
 
 test("tags come in pages", async (t) => {
   const proxy = await proxied(t, (request) => {

@@ -23,6 +23,7 @@ import { anonymous, type CredentialSource } from "./credentials.ts";
 import type { Endpoint, RegistriesConfig } from "./endpoints.ts";
 import { connectionError, type Reply, wrongContent } from "./failures.ts";
 import { HttpConnections, NetworkFailure } from "./http.ts";
+import type { Ask } from "./pages.ts";
 import { listReferrers } from "./referrers.ts";
 import type { RetryPolicy } from "./retry.ts";
 import { type FoundRepository, type Search, searchRepositories } from "./search.ts";
@@ -49,6 +50,8 @@ export interface RegistryClientOptions {
    * @default 1, which fills one processor with what a fast network brings, and leaves the others to unpack
    */
   readonly transferThreads?: number;
+  /** The calling thread is one of them: for programs that do nothing else meanwhile. @default false */
+  readonly transferHere?: boolean;
   /** @default systemClock */
   readonly clock?: Clock;
   /** @default silentLogger */
@@ -149,7 +152,7 @@ class Client implements RegistryClient {
 
   constructor(options: RegistryClientOptions) {
     this.#options = options;
-    this.#transfers = new Transfers(options.transferThreads ?? 1);
+    this.#transfers = new Transfers({ threads: options.transferThreads ?? 1, here: options.transferHere ?? false });
     this.#session = this.#newSession(options.credentials ?? anonymous);
   }
 
@@ -300,14 +303,13 @@ class Client implements RegistryClient {
   async referrers(reference: Reference, subject: Digest, options: ReferrersOptions = {}): Promise<ImageIndex> {
     const session = this.#sessionFor(options);
     const endpoint = session.registry(reference);
-    const ask = (request: ApiRequest) => session.ask(endpoint, request, options.signal);
-    return listReferrers(ask, reference, subject, options.artifactType);
+    return listReferrers(asker(session, endpoint, options.signal), reference, subject, options.artifactType);
   }
 
   async tags(reference: Reference, options: RequestOptions = {}): Promise<readonly string[]> {
     const session = this.#sessionFor(options);
     return session.anywhere(reference, options.signal, (endpoint) =>
-      listTags((request) => session.ask(endpoint, request, options.signal), reference),
+      listTags(asker(session, endpoint, options.signal), reference),
     );
   }
 
@@ -315,7 +317,7 @@ class Client implements RegistryClient {
     const session = this.#sessionFor({ credentials });
     const endpoint = session.registry({ domain: search.domain, path: "search" });
     const asking = {
-      ask: (request: ApiRequest) => session.ask(endpoint, request, signal),
+      ask: asker(session, endpoint, signal),
       address: (path: string) => session.address(endpoint, path, signal),
     };
     return searchRepositories(asking, search);
@@ -344,6 +346,14 @@ class Client implements RegistryClient {
     this.#connections[Symbol.dispose]();
     await this.#transfers[Symbol.asyncDispose]();
   }
+}
+
+/** Asks one endpoint until the caller's signal is aborted, or that of one request. */
+function asker(session: Session, endpoint: Endpoint, signal: AbortSignal | undefined): Ask {
+  return (request, own) => {
+    const signals = [signal, own].filter((one) => one !== undefined);
+    return session.ask(endpoint, request, signals.length === 0 ? undefined : AbortSignal.any(signals));
+  };
 }
 
 function manifestRequest(reference: Reference): ApiRequest {

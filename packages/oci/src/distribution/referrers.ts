@@ -6,10 +6,10 @@ import { MANIFEST_MEDIA_TYPES, MediaType } from "../media-types.ts";
 import { familiarName, type Reference } from "../reference.ts";
 import { repositoryScope } from "./authentication.ts";
 import type { Reply } from "./failures.ts";
+import { type Ask, pagesOf } from "./pages.ts";
 import type { ApiRequest } from "./session.ts";
-import { nextQuery } from "./tags.ts";
 
-const MOST_PAGES = 1000;
+class NoReferrersApi extends Error {}
 
 /** The tag under which clients keep the referrers of a manifest where the registry does not (distribution spec 1.1). */
 export function referrersTag(subject: Digest): string {
@@ -23,7 +23,7 @@ export function referrersTag(subject: Digest): string {
  * @throws InvalidArgument for an answer that is no index
  */
 export async function listReferrers(
-  ask: (request: ApiRequest) => Promise<Reply>,
+  ask: Ask,
   reference: Reference,
   subject: Digest,
   artifactType: string | undefined,
@@ -34,29 +34,35 @@ export async function listReferrers(
 }
 
 async function fromApi(
-  ask: (request: ApiRequest) => Promise<Reply>,
+  ask: Ask,
   reference: Reference,
   subject: Digest,
   artifactType: string | undefined,
 ): Promise<readonly Descriptor[] | undefined> {
   const base = `${reference.path}/referrers/${subject}`;
+  const query = artifactType === undefined ? "" : `?${new URLSearchParams({ artifactType }).toString()}`;
+  const request = listing(reference, `${base}${query}`);
+  const askApi: Ask = async (page, signal) => {
+    try {
+      return await ask(page, signal);
+    } catch (error) {
+      absent(error);
+      throw new NoReferrersApi();
+    }
+  };
   const found: Descriptor[] = [];
-  let query: string | undefined = artifactType === undefined ? "" : new URLSearchParams({ artifactType }).toString();
-  for (let page = 0; query !== undefined; page++) {
-    if (page === MOST_PAGES) throw new InvalidArgument(`the referrers of ${subject} do not end`);
-    const reply = await ask(listing(reference, query === "" ? base : `${base}?${query}`)).catch(absent);
-    if (reply === undefined) return undefined;
-    found.push(...read(reply, reference));
-    query = nextQuery(reply.headers.link);
+  try {
+    for await (const reply of pagesOf({ ask: askApi, request, what: `the referrers of ${subject}` })) {
+      for (const entry of read(reply, reference)) found.push(entry);
+    }
+  } catch (error) {
+    if (error instanceof NoReferrersApi) return undefined;
+    throw error;
   }
   return found;
 }
 
-async function fromTag(
-  ask: (request: ApiRequest) => Promise<Reply>,
-  reference: Reference,
-  subject: Digest,
-): Promise<readonly Descriptor[]> {
+async function fromTag(ask: Ask, reference: Reference, subject: Digest): Promise<readonly Descriptor[]> {
   const reply = await ask(listing(reference, `${reference.path}/manifests/${referrersTag(subject)}`)).catch(absent);
   return reply === undefined ? [] : read(reply, reference);
 }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeClock } from "@boxship/base";
+import { nextQuery } from "./pages.ts";
 import { Retries, retryAfterMs } from "./retry.ts";
-import { nextQuery } from "./tags.ts";
 
 /** The pauses that a series of failures leads to; undefined for none. */
 async function pauses(

@@ -1,9 +1,7 @@
 import { PermissionDenied, Unavailable, Unsupported } from "@boxship/base";
 import { Field } from "../decode.ts";
 import { DEFAULT_DOMAIN, type Reference } from "../reference.ts";
-import type { Reply } from "./failures.ts";
-import type { ApiRequest } from "./session.ts";
-import { nextQuery } from "./tags.ts";
+import { type Ask, pagesOf } from "./pages.ts";
 
 /** A repository that a search has found. */
 export interface FoundRepository {
@@ -25,14 +23,13 @@ export interface Search {
 }
 
 interface Asking {
-  readonly ask: (request: ApiRequest) => Promise<Reply>;
+  readonly ask: Ask;
   /** A path of the registry's host as a whole address. */
   readonly address: (path: string) => Promise<string>;
 }
 
 const LIMIT = 8 * 1024 * 1024;
 const PAGE = 1000;
-const MOST_PAGES = 100;
 /** The public registry searches on another host than it serves from. */
 const PUBLIC_SEARCH = "https://index.docker.io/v1/search";
 
@@ -85,20 +82,20 @@ async function askSearch({ ask, address }: Asking, { domain, term, limit }: Sear
 
 async function askCatalogue({ ask }: Asking, { domain, term, limit }: Search): Promise<readonly FoundRepository[]> {
   const found: FoundRepository[] = [];
-  let query: string | undefined = `n=${PAGE}`;
-  for (let page = 0; query !== undefined && page < MOST_PAGES && found.length < limit; page++) {
-    const reply: Reply = await ask({
-      method: "GET",
-      path: `_catalog?${query}`,
-      asked: aboutRegistry(domain),
-      scope: "registry:catalog:*",
-    });
-    const document = Field.parse(`the catalogue of ${domain}`, reply.body, LIMIT);
+  const what = `the repositories of ${domain}`;
+  const request = {
+    method: "GET" as const,
+    path: `_catalog?n=${PAGE}`,
+    asked: aboutRegistry(domain),
+    scope: "registry:catalog:*",
+  };
+  for await (const { body } of pagesOf({ ask, request, what })) {
+    const document = Field.parse(`the catalogue of ${domain}`, body, LIMIT);
     for (const name of document.get("repositories").optional((field) => field.strings()) ?? []) {
       if (!name.includes(term)) continue;
       found.push({ name: `${domain}/${name}`, description: "", stars: 0, official: false, automated: false });
     }
-    query = nextQuery(reply.headers.link);
+    if (found.length >= limit) break;
   }
   return found.slice(0, limit);
 }

@@ -1,12 +1,13 @@
-import { WorkerPool } from "@boxship/base";
+import { asBoxshipError, WorkerPool } from "@boxship/base";
 import type { Digest, DigestAlgorithm } from "../digest.ts";
 import type { Reply } from "./failures.ts";
-import type { HttpRequest } from "./http.ts";
+import { HttpConnections, type HttpRequest } from "./http.ts";
+import { performTransfer } from "./perform-transfer.ts";
 import type { ExchangeFailure } from "./small-reply.ts";
 
 /**
  * Downloads and uploads of blobs, in worker threads: what arrives is hashed and written there, and the main thread only
- * hears how far it came.
+ * hears how far it came; or, in a program that does nothing else, in the main thread, too.
  */
 export interface TransferRequest {
   readonly kind: "download";
@@ -81,16 +82,31 @@ export interface TransferOptions {
 }
 
 const TRANSFERS_PER_WORKER = 64;
+/** What this thread takes before another one is started: that costs 20 ms of a processor. */
+const WORTH_A_THREAD = 4 * 1024 * 1024;
+
+export interface TransfersOptions {
+  /** Threads among which blobs are shared. */
+  readonly threads: number;
+  /** The calling thread is one of them. */
+  readonly here: boolean;
+}
 
 export class Transfers implements AsyncDisposable {
   readonly #pool: WorkerPool;
+  readonly #workers: number;
+  /** Of the calling thread, if it is one of them. */
+  readonly #connections: HttpConnections | undefined;
+  /** Bytes that are on their way in this thread, and in all others. */
+  readonly #underWay = { here: 0, elsewhere: 0 };
 
-  /** @param workers threads among which blobs are shared */
-  constructor(workers: number) {
+  constructor({ threads, here }: TransfersOptions) {
+    this.#workers = here ? threads - 1 : threads;
+    this.#connections = here ? new HttpConnections() : undefined;
     this.#pool = new WorkerPool({
       name: "transfer",
       source: new URL("./transfer-worker.ts", import.meta.url),
-      workers,
+      workers: this.#workers,
       tasksPerWorker: TRANSFERS_PER_WORKER,
     });
   }
@@ -101,28 +117,57 @@ export class Transfers implements AsyncDisposable {
    * Resolves for every answer of the server and for a failure of the network; rejects when the file cannot be written.
    */
   run(request: TransferRequest, options: TransferOptions = {}): Promise<TransferReply> {
-    const { signal, onProgress } = options;
-    return this.#pool.run<TransferReply>(request, {
-      signal,
-      onProgress: onProgress && ((message) => onProgress((message as TransferProgress).written)),
-    });
+    return this.#perform(request, request.size - request.offset, options);
   }
 
   /** Runs one exchange that sends part of a file. Resolves for every answer of the server and for failures. */
   send(request: UploadRequest, options: TransferOptions = {}): Promise<UploadReply> {
-    const { signal, onProgress } = options;
-    return this.#pool.run<UploadReply>(request, {
-      signal,
-      onProgress: onProgress && ((message) => onProgress((message as TransferProgress).written)),
-    });
+    return this.#perform(request, request.end - request.start, options);
   }
 
   /** Runs two exchanges, the body of one being that of the other. Resolves for all answers and failures. */
   relay(request: RelayRequest, signal: AbortSignal | undefined): Promise<RelayReply> {
-    return this.#pool.run<RelayReply>(request, { signal });
+    return this.#perform(request, request.size - request.offset, { signal });
+  }
+
+  async #perform<Result>(task: TransferTask, bytes: number, options: TransferOptions): Promise<Result> {
+    const connections = this.#connectionsFor(bytes);
+    const place = connections === undefined ? "elsewhere" : "here";
+    this.#underWay[place] += bytes;
+    try {
+      if (connections !== undefined) return (await performHere(task, connections, options)) as Result;
+      const { signal, onProgress } = options;
+      return await this.#pool.run<Result>(task, {
+        signal,
+        onProgress: onProgress && ((message) => onProgress((message as TransferProgress).written)),
+      });
+    } finally {
+      this.#underWay[place] -= bytes;
+    }
+  }
+
+  /** Those of this thread, if it has less to do than the others. */
+  #connectionsFor(bytes: number): HttpConnections | undefined {
+    const { here, elsewhere } = this.#underWay;
+    const limit = this.#pool.size === 0 ? Math.max(0, WORTH_A_THREAD - bytes) : elsewhere / this.#workers;
+    return this.#workers === 0 || here <= limit ? this.#connections : undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#connections?.[Symbol.dispose]();
     await this.#pool[Symbol.asyncDispose]();
+  }
+}
+
+async function performHere(
+  task: TransferTask,
+  connections: HttpConnections,
+  { signal = new AbortController().signal, onProgress }: TransferOptions,
+): Promise<unknown> {
+  signal.throwIfAborted();
+  try {
+    return await performTransfer(task, { connections, signal, progress: (written) => onProgress?.(written) });
+  } catch (error) {
+    throw asBoxshipError(error);
   }
 }

@@ -1,0 +1,9 @@
+import type { CommandEntry } from "../command.ts";
+import { runCli } from "../run-cli.ts";
+
+/** A program of its own, so that a copy does not read the code of all other commands first. */
+const commands: readonly CommandEntry[] = [
+  { name: "skopeo", summary: "", load: () => import("../commands/skopeo.ts") },
+];
+
+if (import.meta.main) void runCli(process.argv.slice(2), commands);

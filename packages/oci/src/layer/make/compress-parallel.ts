@@ -1,8 +1,5 @@
 import { pipeline } from "node:stream/promises";
-import { promisify } from "node:util";
-import { constants, createZstdCompress, gzip, type ZstdOptions } from "node:zlib";
-
-const compressGzip = promisify(gzip);
+import { constants, createGzip, createZstdCompress, type ZstdOptions } from "node:zlib";
 
 export interface ParallelCompression {
   readonly compression: "gzip" | "zstd";
@@ -33,10 +30,10 @@ export async function* compressParallel(
     yield* zstdFrame(source, level);
     return;
   }
-  const running: Promise<Buffer>[] = [];
+  const running: Promise<readonly Buffer[]>[] = [];
   const free: Buffer[] = [];
   const start = (block: Buffer) => {
-    const member = compressGzip(block, { level, chunkSize: MEMBER_BYTES });
+    const member = gzipMember(block, level);
     // Its failure is heard of when its turn comes.
     member.then(
       () => void free.push(block),
@@ -48,16 +45,22 @@ export async function* compressParallel(
   for await (const block of blocks(source, BLOCK_BYTES, free)) {
     empty = false;
     start(block);
-    if (running.length >= CONCURRENT) yield* emptied(await (running.shift() as Promise<Buffer>));
+    if (running.length >= CONCURRENT) yield* emptied(await (running.shift() as Promise<readonly Buffer[]>));
   }
   if (empty) start(Buffer.alloc(0));
   for (const member of running) yield* emptied(await member);
 }
 
-/** A member, which has a buffer for itself unless it is tiny. */
-function* emptied(member: Buffer): Generator<Buffer> {
-  yield member;
-  if (member.buffer.byteLength === MEMBER_BYTES) release(member.buffer);
+/** In pieces as they come: joined by `gzip()`, noise would be two more megabytes of garbage for each. */
+async function gzipMember(block: Buffer, level: number): Promise<readonly Buffer[]> {
+  const stream = createGzip({ level, chunkSize: MEMBER_BYTES });
+  stream.end(block);
+  return await stream.toArray();
+}
+
+function* emptied(member: readonly Buffer[]): Generator<Buffer> {
+  yield* member;
+  for (const { buffer } of member) if (buffer.byteLength === MEMBER_BYTES) release(buffer);
 }
 
 function release(buffer: ArrayBufferLike): void {

@@ -193,3 +193,18 @@ test("compressing side by side gives one file of the same content, which other p
     assert.equal(stdout.split(" ")[0], createHash("sha256").update(content).digest("hex"));
   }
 });
+
+test("what does not compress leaves no garbage behind in gzip either", async () => {
+  // Longer than gzip looks back.
+  const noise = randomBytes(256 << 10);
+  const held = process.memoryUsage().arrayBuffers;
+  let most = 0;
+  const pieces = Array.from({ length: 128 }, () => noise);
+  let size = 0;
+  for await (const { length } of compressParallel(pieces, { compression: "gzip", level: 1 })) {
+    most = Math.max(most, process.memoryUsage().arrayBuffers - held);
+    size += length;
+  }
+  assert.ok(size > 128 * noise.length);
+  assert.ok(most < 20_000_000, `${most} bytes for 32 MB`);
+});

@@ -30,6 +30,7 @@ export const floors: Readonly<Record<string, number>> = {
   scheduler: 5,
   kubectl: 5,
   helm: 6,
+  simulation: 6,
   cli: 8,
   daemon: 8,
 };

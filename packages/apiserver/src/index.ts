@@ -4,11 +4,17 @@ export { AuditPolicy } from "./audit/audit-policy.ts";
 export { type AuthenticationFile, parseAuthenticationFile } from "./authentication/authentication-file.ts";
 export { type RemoteServer, readKubeconfig } from "./authentication/read-kubeconfig.ts";
 export * from "./certificates/cluster-certificates.ts";
-export * from "./certificates/issue-certificate.ts";
+export {
+  type CertificateRequest,
+  issueCertificate,
+  type KeyPair,
+  makeAuthority,
+} from "./certificates/issue-certificate.ts";
 export * from "./certificates/kubeconfig.ts";
+export * from "./certificates/sign-request.ts";
 export * from "./contract.ts";
 export { type ApiServer, type ApiServerOptions, openApiServer } from "./open-api-server.ts";
-export type { ResourceRequest, ServerContext } from "./server-context.ts";
+export type { Naming, ResourceRequest, ServerContext } from "./server-context.ts";
 export { checkObjects, type ObjectsCheck } from "./storage/check-objects.ts";
 export { EncryptedValues } from "./storage/encrypted-values.ts";
 export { ObjectStore } from "./storage/object-store.ts";

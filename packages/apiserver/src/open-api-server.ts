@@ -40,7 +40,7 @@ import { builtDescriptions } from "./openapi/descriptions.ts";
 import { OpenapiDocuments } from "./openapi/openapi-documents.ts";
 import { defaultRoles } from "./rbac/default-roles.ts";
 import { RbacAuthorizer } from "./rbac/rbac-authorizer.ts";
-import type { ServerContext } from "./server-context.ts";
+import type { Naming, ServerContext } from "./server-context.ts";
 import { Compactor } from "./storage/compactor.ts";
 import { ObjectLeases } from "./storage/object-leases.ts";
 import { ObjectStore } from "./storage/object-store.ts";
@@ -86,6 +86,8 @@ export interface ApiServerOptions {
   /** Asked after the built-in ones. @default none */
   readonly admission?: readonly AdmissionPlugin[];
   readonly clock?: Clock;
+  /** @default at random */
+  readonly naming?: Naming;
   readonly logger: Logger;
 }
 
@@ -146,6 +148,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
     authorizers: [mastersAuthorizer, ...(options.authorizers ?? []), new NodeAuthorizer(() => context), rbac],
     clock,
     logger,
+    ...(options.naming === undefined ? {} : { naming: options.naming }),
     ending: ending.signal,
     leases: new ObjectLeases(store, clock),
   };

@@ -7,6 +7,14 @@ import type { ObjectStore } from "./storage/object-store.ts";
 import type { ServiceAccountTokens } from "./tokens/service-account-tokens.ts";
 import type { TokenAuthenticator } from "./tokens/token-authenticator.ts";
 
+/** What a server makes up for new objects: for worlds in which the same happens again. */
+export interface Naming {
+  /** Ends a name that begins with a base. */
+  suffix(resource: string, base: string): string;
+  /** A UUID that nobody had before. */
+  uid(resource: string, namespace: string, name: string): string;
+}
+
 /** What every verb works with. */
 export interface ServerContext {
   readonly objects: ObjectStore;
@@ -22,6 +30,8 @@ export interface ServerContext {
   readonly logger: Logger;
   /** Aborted when the server ends: watches end with it. */
   readonly ending: AbortSignal;
+  /** What the server makes up. @default at random */
+  readonly naming?: Naming;
   /** Lets objects of some kinds end by themselves. */
   readonly leases?: ObjectLeases;
 }

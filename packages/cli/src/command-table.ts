@@ -475,6 +475,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     load: () => import("./commands/skopeo.ts"),
   },
   {
+    name: "simulate",
+    summary: "Run a cluster that exists only in its API, on a clock that is wound",
+    load: () => import("./commands/simulate.ts"),
+  },
+  {
     name: "start",
     summary: "Start one or more stopped containers",
     load: () => import("./commands/start.ts"),

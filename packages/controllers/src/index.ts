@@ -1,4 +1,6 @@
 import { autoscalerController } from "./autoscale/autoscaler-controller.ts";
+import { certificateApprover } from "./certificates/certificate-approver.ts";
+import { certificateCleaner } from "./certificates/certificate-cleaner.ts";
 import type { ControllerDefinition } from "./contract.ts";
 import { cronJobController } from "./cronjob/cron-job-controller.ts";
 import { daemonSetController } from "./daemonset/daemon-set-controller.ts";
@@ -9,7 +11,7 @@ import { endpointsController } from "./endpoints/endpoints-controller.ts";
 import { garbageCollector } from "./garbage/garbage-collector.ts";
 import { jobController } from "./job/job-controller.ts";
 import { ttlAfterFinishedController } from "./job/ttl-controller.ts";
-import { nodeLifecycleController } from "./nodes/node-lifecycle-controller.ts";
+import { nodeLifecycle } from "./nodes/node-lifecycle-controller.ts";
 import { podGarbageCollector } from "./nodes/pod-gc-controller.ts";
 import { taintEvictionController } from "./nodes/taint-eviction-controller.ts";
 import { replicaSetController, replicationController } from "./replicaset/replica-set-controller.ts";
@@ -19,11 +21,14 @@ import { statefulSetController } from "./statefulset/stateful-set-controller.ts"
 import { claimProtection, volumeProtection } from "./volumes/protection-controllers.ts";
 import { volumeBinder } from "./volumes/volume-binder.ts";
 
+export { certificateSigner } from "./certificates/certificate-signer.ts";
 export * from "./contract.ts";
 export { type Controllers, type RunControllersOptions, runControllers } from "./frame/run-controllers.ts";
 export type { SharedInformers } from "./frame/shared-informers.ts";
+export { advance, SteppedControllers, type SteppedControllersOptions } from "./frame/stepped-controllers.ts";
+export { nodeLifecycle, type Pulse } from "./nodes/node-lifecycle-controller.ts";
 
-/** All that a cluster runs. */
+/** All that a cluster runs, without {@link certificateSigner}, which needs its authority. */
 export const DEFINITIONS: readonly ControllerDefinition[] = [
   garbageCollector,
   replicaSetController,
@@ -39,10 +44,12 @@ export const DEFINITIONS: readonly ControllerDefinition[] = [
   disruptionController,
   autoscalerController,
   podGarbageCollector,
-  nodeLifecycleController,
+  nodeLifecycle(),
   taintEvictionController,
   volumeBinder,
   claimProtection,
   volumeProtection,
   roleAggregationController,
+  certificateApprover,
+  certificateCleaner,
 ];

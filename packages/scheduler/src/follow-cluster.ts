@@ -1,6 +1,7 @@
 import { type KubeObject, textAt } from "@boxship/api";
 import type { Informer } from "@boxship/client";
 import type { ClusterState } from "./cluster/cluster-state.ts";
+import type { SelectingKind } from "./cluster/owner-selectors.ts";
 import type { NodeAspect } from "./plugin.ts";
 import { hasEnded, type PodInfo, podInfoOf } from "./pod/pod-info.ts";
 import { nodeSpecOf, nodeStatusOf } from "./pod/types.ts";
@@ -20,6 +21,7 @@ export interface FollowOptions {
   readonly volumes: Informer<KubeObject>;
   readonly classes: Informer<KubeObject>;
   readonly drivers: Informer<KubeObject>;
+  readonly selecting: Readonly<Record<SelectingKind, Informer<KubeObject>>>;
 }
 
 /** Keeps the scheduler's picture of the cluster, and its queue, as the server's objects are. */
@@ -43,6 +45,7 @@ export function followCluster(options: FollowOptions): Disposable {
     }),
   );
   followVolumes(options, stack);
+  followOwners(options, stack);
   stack.use(
     pods.handle({
       added: (pod) => takePod(podInfoOf(pod), options),
@@ -51,6 +54,14 @@ export function followCluster(options: FollowOptions): Disposable {
     }),
   );
   return stack;
+}
+
+function followOwners({ cluster, selecting }: FollowOptions, stack: DisposableStack): void {
+  for (const kind of ["Service", "ReplicationController", "ReplicaSet", "StatefulSet"] as const) {
+    const set = (object: KubeObject): void => cluster.owners.set(kind, object);
+    const deleted = (object: KubeObject): void => cluster.owners.remove(kind, object);
+    stack.use(selecting[kind].handle({ added: set, updated: set, deleted }));
+  }
 }
 
 function followVolumes({ cluster, queue, ...informers }: FollowOptions, stack: DisposableStack): void {

@@ -1,3 +1,4 @@
+export { readConfiguration, type SchedulerConfiguration } from "./config/read-configuration.ts";
 export type { Change, NodeAspect, NodeFilter, Plugin, Rejection } from "./plugin.ts";
 export { reject, rejectFinally } from "./plugin.ts";
 export { defaultProfile, type Profile } from "./profile.ts";

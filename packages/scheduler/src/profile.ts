@@ -22,8 +22,19 @@ export interface Profile {
   readonly plugins: readonly Plugin[];
   /** By plugin; one without a weight does not score. */
   readonly weights: Readonly<Record<string, number>>;
+  /** How room is made for more important pods. @default as upstream does */
+  readonly preemption?: PreemptionOptions;
   /** How many nodes that would do are enough to choose from. @default by the cluster's size, as upstream's */
   readonly nodesToFind?: (nodes: number) => number;
+}
+
+export interface PreemptionOptions {
+  /** Nobody has to go. @default false */
+  readonly isOff?: boolean;
+  /** Nodes that are tried, in percent of all. @default 10 */
+  readonly candidatePercent?: number;
+  /** And at least. @default 100 */
+  readonly leastCandidates?: number;
 }
 
 /** Upstream's default profile: cheap concerns first, as most nodes are refused by these. */

@@ -25,6 +25,10 @@ export interface SchedulerOptions {
   readonly clock?: Clock;
   /** Each under its own scheduler's name. @default upstream's default profile */
   readonly profiles?: readonly Profile[];
+  /** Milliseconds between tries of one pod: the first wait, and the longest. @default 1 s, 10 s */
+  readonly backoff?: { readonly first: number; readonly most: number };
+  /** Decides only when {@link Scheduler.settle} is called. @default false */
+  readonly isStepped?: boolean;
   /** From 0 to below 1. @default Math.random */
   readonly random?: () => number;
 }
@@ -33,8 +37,6 @@ export interface SchedulerOptions {
 const SLICE_MS = 10;
 /** Bindings on their way at once. */
 const MOST_BINDINGS = 128;
-
-const collection = (group: string, version: string, resource: string) => ({ group, version, resource });
 
 /**
  * Places pods on nodes. Deciding is synchronous, one pod after the other on one picture of the cluster; binding, telling and
@@ -54,7 +56,8 @@ export class Scheduler implements AsyncDisposable {
   readonly #events: EventRecorder;
   readonly #reporter: Reporter;
   readonly #budgets: Informer<KubeObject>;
-  readonly #informers: readonly Informer<KubeObject>[];
+  /** By resource. */
+  readonly #informers = new Map<string, Informer<KubeObject>>();
   readonly #following: Disposable;
   /** What was begun and has not ended. */
   readonly #pending = new Set<Promise<void>>();
@@ -76,10 +79,20 @@ export class Scheduler implements AsyncDisposable {
     this.#queue = new SchedulingQueue({
       clock,
       pluginsOf: (pod) => this.#pluginsOf(pod),
+      ...(options.backoff === undefined ? {} : { backoff: options.backoff }),
       onReady: () => this.#wake(),
     });
-    const informer = (group: string, version: string, resource: string): Informer<KubeObject> =>
-      new Informer({ client, logger, clock, collection: collection(group, version, resource) });
+    const informer = (group: string, version: string, resource: string): Informer<KubeObject> => {
+      const made = new Informer<KubeObject>({
+        client,
+        logger,
+        // What waits for the server waits in its time.
+        clock: options.isStepped === true ? systemClock : clock,
+        collection: { group, version, resource },
+      });
+      this.#informers.set(group === "" ? resource : `${resource}.${group}`, made);
+      return made;
+    };
     const [nodes, namespaces, pods] = [
       informer("", "v1", "nodes"),
       informer("", "v1", "namespaces"),
@@ -90,8 +103,13 @@ export class Scheduler implements AsyncDisposable {
       informer("storage.k8s.io", "v1", "storageclasses"),
       informer("storage.k8s.io", "v1", "csinodes"),
     ];
+    const [services, controllers, replicaSets, statefulSets] = [
+      informer("", "v1", "services"),
+      informer("", "v1", "replicationcontrollers"),
+      informer("apps", "v1", "replicasets"),
+      informer("apps", "v1", "statefulsets"),
+    ];
     this.#budgets = informer("policy", "v1", "poddisruptionbudgets");
-    this.#informers = [nodes, namespaces, claims, volumes, classes, drivers, this.#budgets, pods];
     const isOurs = (pod: PodInfo): boolean => this.#profileOf(pod) !== undefined;
     this.#following = followCluster({
       cluster: this.#cluster,
@@ -105,6 +123,12 @@ export class Scheduler implements AsyncDisposable {
       volumes,
       classes,
       drivers,
+      selecting: {
+        Service: services,
+        ReplicationController: controllers,
+        ReplicaSet: replicaSets,
+        StatefulSet: statefulSets,
+      },
     });
     this.ready = this.#begin();
   }
@@ -114,9 +138,29 @@ export class Scheduler implements AsyncDisposable {
     return this.#queue.sizes;
   }
 
+  /**
+   * Of one that is stepped: when it knows what the server has, it decides about each pod that waits to be tried, and
+   * waits until all of that is written.
+   *
+   * @param newest the newest revision of each resource, e.g. `pods`, `replicasets.apps`
+   * @returns how many pods it has looked at
+   */
+  async settle(newest: ReadonlyMap<string, number>): Promise<number> {
+    for (const [name, informer] of this.#informers) {
+      const revision = newest.get(name) ?? 0;
+      await informer.until(() => Number(informer.version) >= revision);
+    }
+    let tried = 0;
+    for (let queued = this.#queue.take(); queued !== undefined; queued = this.#queue.take(), tried++) {
+      this.#place(queued);
+      await Promise.all(this.#pending);
+    }
+    return tried;
+  }
+
   async #begin(): Promise<void> {
-    for (const one of this.#informers) one.start();
-    await Promise.all(this.#informers.map(({ synced }) => synced));
+    for (const one of this.#informers.values()) one.start();
+    await Promise.all([...this.#informers.values()].map(({ synced }) => synced));
     this.#isReady = true;
     this.#wake();
   }
@@ -131,7 +175,7 @@ export class Scheduler implements AsyncDisposable {
 
   /** Decides soon, when everything that has arrived is known. */
   #wake(): void {
-    if (this.#isScheduled || !this.#isReady || this.#ended) return;
+    if (this.#isScheduled || !this.#isReady || this.#ended || this.#options.isStepped === true) return;
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
@@ -189,7 +233,7 @@ export class Scheduler implements AsyncDisposable {
     const isWaitedFor = result.message.includes("terminating pod");
     const promised = promises.nodeOf(pod.uid) === undefined || isWaitedFor ? undefined : "";
     if (promised === "") promises.delete(pod.uid);
-    const message = describeMisfit(misfit, misfit.nodes === 0 ? undefined : result.message);
+    const message = describeMisfit(misfit, misfit.nodes === 0 ? undefined : result.message || undefined);
     this.#later(() => this.#reporter.unschedulable(pod, message, promised));
   }
 
@@ -273,7 +317,7 @@ export class Scheduler implements AsyncDisposable {
     this.#ending.abort(new DOMException("the scheduler has ended", "AbortError"));
     this.#following[Symbol.dispose]();
     this.#queue[Symbol.dispose]();
-    await Promise.all(this.#informers.map((informer) => informer[Symbol.asyncDispose]()));
+    await Promise.all([...this.#informers.values()].map((informer) => informer[Symbol.asyncDispose]()));
     await Promise.allSettled(this.#pending);
     await this.#events[Symbol.asyncDispose]();
   }

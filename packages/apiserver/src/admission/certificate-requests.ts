@@ -1,10 +1,20 @@
-import { forbidden, textAt } from "@boxship/api";
+import {
+  deepCopy,
+  forbidden,
+  isObject,
+  type JsonObject,
+  type KubeObject,
+  listAt,
+  textAt,
+  timestamp,
+} from "@boxship/api";
 import { decide, MASTERS } from "../access/authorize.ts";
-import type { AdmissionPlugin, AdmissionRequest } from "../contract.ts";
+import type { AdmissionPlugin, AdmissionRequest, User } from "../contract.ts";
 import type { ServerContext } from "../server-context.ts";
 
 const CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client";
 const GROUP = "certificates.k8s.io";
+const REQUESTS = "certificatesigningrequests";
 
 /** Nobody gets a client certificate with which all would be allowed. */
 export const certificateSubjects: AdmissionPlugin = {
@@ -29,13 +39,40 @@ async function organizationsOf(request: string): Promise<readonly string[] | und
   }
 }
 
+function asked(object: KubeObject, { name, uid, groups, extra }: User): JsonObject {
+  const spec = isObject(object["spec"]) ? object["spec"] : {};
+  const { username: _, uid: __, groups: ___, extra: ____, ...rest } = spec;
+  return {
+    ...rest,
+    username: name,
+    ...(uid === undefined ? {} : { uid }),
+    groups: [...groups],
+    ...(extra === undefined ? {} : { extra: deepCopy(extra as unknown as JsonObject) }),
+  };
+}
+
+function dateConditions(object: KubeObject, now: string): void {
+  for (const condition of listAt(object, "status", "conditions")) {
+    if (!isObject(condition)) continue;
+    condition["lastUpdateTime"] ??= now;
+    condition["lastTransitionTime"] ??= now;
+  }
+}
+
 /** Who approves a certificate, or signs it, needs the right to do so for its signer. */
 export function certificateRequests(context: () => ServerContext): AdmissionPlugin {
   return {
     name: "CertificateApproval",
+    mutate({ kind, operation, object, oldObject, user }) {
+      if (kind.group !== GROUP || kind.resource !== REQUESTS || object === null) return;
+      // Who asks is not his to say, and what was asked for is not changed.
+      if (operation === "CREATE") object["spec"] = asked(object, user);
+      else if (oldObject?.["spec"] !== undefined) object["spec"] = oldObject["spec"];
+      dateConditions(object, timestamp(context().clock.now()));
+    },
     async validate(request) {
       const { kind, subresource, operation, oldObject, name } = request;
-      if (kind.group !== GROUP || kind.resource !== "certificatesigningrequests" || operation !== "UPDATE") return;
+      if (kind.group !== GROUP || kind.resource !== REQUESTS || operation !== "UPDATE") return;
       const signer = textAt(oldObject ?? undefined, "spec", "signerName");
       if (subresource === "approval" && !(await may(context(), request, "approve", signer))) {
         const words = `user not permitted to approve requests with signerName ${JSON.stringify(signer)}`;

@@ -20,6 +20,8 @@ export interface CertificatesOptions {
 export interface ClusterCertificates {
   /** PEM of the authority that vouches for servers and clients. */
   readonly authority: string;
+  /** The same with its key, for what signs certificates in the cluster. */
+  readonly signer: KeyPair;
   readonly server: KeyPair;
   /** Of `kubernetes-admin` in system:masters. */
   readonly admin: KeyPair;
@@ -64,6 +66,7 @@ export async function clusterCertificates(options: CertificatesOptions): Promise
   });
   return {
     authority: authority.certificate,
+    signer: authority,
     server,
     admin,
     frontProxy: await frontProxy(options),

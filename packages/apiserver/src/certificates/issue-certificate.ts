@@ -1,4 +1,4 @@
-import { createPrivateKey, generateKeyPairSync, randomBytes, type webcrypto } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, type webcrypto } from "node:crypto";
 
 /** A certificate with its key, as PEM. */
 export interface KeyPair {
@@ -25,7 +25,7 @@ const EARLIER_MS = 5 * 60 * 1000;
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
 /** The library takes long to load: only who makes a certificate pays for it. */
-async function library() {
+export async function library() {
   await import("reflect-metadata");
   const x509 = await import("@peculiar/x509");
   x509.cryptoProvider.set(crypto);
@@ -67,7 +67,6 @@ export async function issueCertificate(authority: KeyPair, request: CertificateR
   const x509 = await library();
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const issuer = new x509.X509Certificate(authority.certificate);
-  const signer = createPrivateKey(authority.key).export({ type: "pkcs8", format: "der" });
   const { commonName, organizations = [], usage, names = [], addresses = [] } = request;
   const alternatives = [
     ...names.map((value) => ({ type: "dns" as const, value })),
@@ -80,7 +79,7 @@ export async function issueCertificate(authority: KeyPair, request: CertificateR
     notBefore: new Date(now - EARLIER_MS),
     notAfter: new Date(now + LEAF_DAYS * DAY_MS),
     publicKey: await webKey(publicKey.export({ type: "spki", format: "der" }), "spki", ["verify"]),
-    signingKey: await webKey(signer, "pkcs8", ["sign"]),
+    signingKey: await signingKey(createPrivateKey(authority.key)),
     signingAlgorithm: ALGORITHM,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
@@ -98,8 +97,13 @@ export async function issueCertificate(authority: KeyPair, request: CertificateR
   };
 }
 
+/** A key on P-256 that the library signs by. */
+export async function signingKey(key: KeyObject) {
+  return await webKey(key.export({ type: "pkcs8", format: "der" }), "pkcs8", ["sign"]);
+}
+
 async function webKey(der: Buffer, format: "pkcs8" | "spki", usages: webcrypto.KeyUsage[]) {
   return await crypto.subtle.importKey(format, Uint8Array.from(der), ALGORITHM, true, usages);
 }
 
-const serial = (): string => `00${randomBytes(16).toString("hex")}`.replace(/^00[89a-f]/, "007");
+export const serial = (): string => `00${randomBytes(16).toString("hex")}`.replace(/^00[89a-f]/, "007");

@@ -68,6 +68,8 @@ const SCHEDULED: readonly Rule[] = [
   rule(["delete"], "", "pods"),
   rule(["create"], "", "pods/binding"),
   rule(["patch", "update"], "", "pods/status persistentvolumeclaims persistentvolumes"),
+  rule(READ, "", "replicationcontrollers services"),
+  rule(READ, "apps", "replicasets statefulsets"),
   rule(READ, "policy", "poddisruptionbudgets"),
   rule(READ, "storage.k8s.io", "csinodes storageclasses"),
 ];
@@ -112,6 +114,10 @@ function bind(name: string, kind: "Group" | "User", subjects: readonly string[])
   };
 }
 
+const REQUESTS = "certificatesigningrequests";
+const SIGNING = `system:certificates.k8s.io:${REQUESTS}`;
+/** Nodes that have a token, and no certificate yet. */
+const BOOTSTRAPPERS = "system:bootstrappers";
 const AUTHENTICATED = "system:authenticated";
 
 /** The roles and bindings that every cluster has. Roles of upstream's controllers come with the controllers. */
@@ -163,6 +169,15 @@ export function defaultRoles(): readonly KubeObject[] {
         rule(["create"], "authorization.k8s.io", "subjectaccessreviews"),
       ],
     }),
+    ...["nodeclient", "selfnodeclient"].map((right) =>
+      clusterRole(`${SIGNING}:${right}`, { rules: [rule(["create"], "certificates.k8s.io", `${REQUESTS}/${right}`)] }),
+    ),
+    clusterRole("system:node-bootstrapper", {
+      rules: [rule(["create", "get", "list", "watch"], "certificates.k8s.io", REQUESTS)],
+    }),
+    bind("system:node-bootstrapper", "Group", [BOOTSTRAPPERS]),
+    bind(`${SIGNING}:nodeclient`, "Group", [BOOTSTRAPPERS]),
+    bind(`${SIGNING}:selfnodeclient`, "Group", ["system:nodes"]),
     clusterRole("system:kube-scheduler", { rules: SCHEDULED }),
     bind("system:kube-scheduler", "User", ["system:kube-scheduler"]),
     bind("cluster-admin", "Group", ["system:masters"]),

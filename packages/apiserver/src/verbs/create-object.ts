@@ -51,7 +51,7 @@ export async function commitCreate(
     metadata.name = "";
   }
   for (let draw = 1; ; draw++) {
-    if (generated !== undefined) metadata.name = generateName(generated);
+    if (generated !== undefined) metadata.name = generateName(context, request.kind.resource, generated);
     prepareCreate(context, request, object);
     try {
       return await keep(context, request, object, options, track);

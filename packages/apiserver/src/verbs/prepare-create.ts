@@ -7,13 +7,18 @@ const ALPHABET = "bcdfghjklmnpqrstvwxz2456789";
 const LONGEST_BASE = 58;
 
 /** A name that begins with `base`. */
-export function generateName(base: string): string {
-  const suffix = Array.from({ length: 5 }, () => ALPHABET[randomInt(ALPHABET.length)]).join("");
+export function generateName({ naming }: ServerContext, resource: string, base: string): string {
+  const draw = (): string => Array.from({ length: 5 }, () => ALPHABET[randomInt(ALPHABET.length)]).join("");
+  const suffix = naming?.suffix(resource, base) ?? draw();
   return base.slice(0, LONGEST_BASE) + suffix;
 }
 
 /** Gives a new object what the server sets, and takes from it what a client cannot. @throws BadRequest */
-export function prepareCreate({ clock }: ServerContext, { kind, info }: ResourceRequest, object: KubeObject): void {
+export function prepareCreate(
+  { clock, naming }: ServerContext,
+  { kind, info }: ResourceRequest,
+  object: KubeObject,
+): void {
   const { metadata } = object;
   checkNamespace(kind.namespaced, info.namespace, object);
   if (metadata.resourceVersion) throw badRequest("resourceVersion should not be set on objects to be created");
@@ -21,7 +26,7 @@ export function prepareCreate({ clock }: ServerContext, { kind, info }: Resource
   delete metadata.deletionTimestamp;
   delete metadata.deletionGracePeriodSeconds;
   delete metadata["selfLink"];
-  metadata.uid = randomUUID();
+  metadata.uid = naming?.uid(kind.resource, info.namespace, metadata.name ?? "") ?? randomUUID();
   metadata.creationTimestamp = timestamp(clock.now());
   if (kind.subresources.has("status")) delete object["status"];
   if (tracksGeneration(kind)) metadata.generation = 1;

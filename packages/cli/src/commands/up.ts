@@ -16,6 +16,7 @@ const PATHS = [
   "audit-webhook-config-file",
   "authentication-config",
   "authentication-token-webhook-config-file",
+  "scheduler-config",
 ] as const;
 
 interface NodeFlags {
@@ -51,6 +52,7 @@ export const command = defineCommand({
     "container-runtime-endpoint": text("Socket of another engine that runs the pods, by the CRI", { hint: "path" }),
     "merge-kubeconfig": bool("Also put the cluster into ~/.kube/config, as its current context"),
     "no-node": bool("Serve the API alone: no pods are run on this machine"),
+    "scheduler-config": text("Profiles of the scheduler: a KubeSchedulerConfiguration", { hint: "path" }),
     ...storeFlags,
     port: text("Port to listen at; 0 for any that is free", { hint: "number", initial: "6443" }),
   },

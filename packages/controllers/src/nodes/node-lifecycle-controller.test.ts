@@ -7,12 +7,12 @@ import { type Step, scenario } from "../testing/scenario.ts";
 import { startWorld, type World } from "../testing/world.ts";
 import type { Pod } from "../types/pod.ts";
 import type { Node } from "../types/sets.ts";
-import { nodeLifecycleController } from "./node-lifecycle-controller.ts";
+import { nodeLifecycle } from "./node-lifecycle-controller.ts";
 import { taintEvictionController } from "./taint-eviction-controller.ts";
 
 let world: World;
 before(async () => {
-  world = await startWorld({ definitions: [nodeLifecycleController, taintEvictionController] });
+  world = await startWorld({ definitions: [nodeLifecycle(), taintEvictionController] });
 });
 after(() => world?.[Symbol.asyncDispose]());
 

@@ -19,11 +19,18 @@ const LEASE_NAMESPACE = "kube-node-lease";
 const TYPES = ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"] as const;
 
 /** Says which nodes are silent, keeps pods away from those that are not well, and throws them out of those that are gone. */
-export const nodeLifecycleController: ControllerDefinition = {
+export const nodeLifecycle = (pulse?: Pulse): ControllerDefinition => ({
   name: "node-lifecycle-controller",
   workers: 1,
-  open: (context) => new NodeLifecycle(context).reconcile,
-};
+  open: (context) => new NodeLifecycle(context, pulse).reconcile,
+});
+
+/** Whether nodes live, where that is known without leases: of simulated ones, which would renew them for ever. */
+export interface Pulse {
+  isBeating(node: string): boolean;
+  /** Calls when a node begins or ends to be there. */
+  listen(listener: (node: string) => void): void;
+}
 
 interface Heard {
   readonly text: string;
@@ -36,11 +43,14 @@ interface Heard {
 class NodeLifecycle {
   readonly #context: ControllerContext;
   readonly #heard = new Map<string, Heard>();
+  readonly #pulse: Pulse | undefined;
   #executedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(context: ControllerContext) {
+  constructor(context: ControllerContext, pulse: Pulse | undefined) {
     this.#context = context;
+    this.#pulse = pulse;
     const { informers, queue } = context;
+    pulse?.listen((name) => queue.add(name));
     const add = ({ metadata }: KubeObject): void => queue.add(metadata.name ?? "");
     informers.of<Node>(NODES).handle({
       added: (node) => {
@@ -77,7 +87,7 @@ class NodeLifecycle {
     const node = nodes.get(name);
     if (node === undefined || node.metadata.deletionTimestamp !== undefined) return;
     const left = this.#silence(node);
-    if (left > 0) queue.addAfter(name, left);
+    if (left > 0 && left < Number.POSITIVE_INFINITY) queue.addAfter(name, left);
     const told = left > 0 ? node : await this.#lose(node);
     const ready = conditionOf(told.status, "Ready")?.status;
     if (ready !== undefined && ready !== "True") await this.#markPods(told);
@@ -95,9 +105,13 @@ class NodeLifecycle {
     const name = node.metadata.name ?? "";
     const now = clock.monotonic();
     const ready = conditionOf(node.status, "Ready");
+    if (this.#pulse?.isBeating(name) === true) {
+      this.#heard.set(name, { text: "", at: now, ready: ready?.status });
+      return Number.POSITIVE_INFINITY;
+    }
     const renewed = textAt(informers.of(LEASES).get(`${LEASE_NAMESPACE}/${name}`), "spec", "renewTime");
     const beat = textAt(ready, "lastHeartbeatTime");
-    const text = `${beat} ${renewed}`;
+    const text = this.#pulse === undefined ? `${beat} ${renewed}` : "";
     const known = this.#heard.get(name);
     // A node that says that it is well says so by that, whatever the times.
     const speaks = ready !== undefined && ready.status !== "Unknown" && known?.ready === "Unknown";

@@ -8,16 +8,12 @@ import { type ApiClient, loadKubeconfig, type ObjectRef, openHttpClient } from "
 import { openSqliteStore } from "@boxship/store";
 import { tempDir } from "@boxship/testkit";
 import type { ControllerDefinition } from "../contract.ts";
-import { ObservedClient } from "../frame/observed-client.ts";
-import { RunningController } from "../frame/running-controller.ts";
-import { SharedInformers } from "../frame/shared-informers.ts";
+import { advance, SteppedControllers } from "../frame/stepped-controllers.ts";
 import { History, RecordingClient } from "./history.ts";
 
 /** A Monday, 2024-01-01T00:00:00Z. */
 const START = 1_704_067_200_000;
 const SERVICE_ADDRESS = "10.96.0.1";
-/** Looks that may be needed until nothing is left to do. */
-const MOST_STEPS = 20_000;
 
 /** Controllers at the real API server, on a clock that only {@link World.advance} moves, one key at a time. */
 export interface World extends AsyncDisposable {
@@ -48,48 +44,25 @@ export async function startWorld({ definitions, untold = [] }: WorldOptions): Pr
   const server = await serve(stack, directory, clock);
   const client = stack.use(openHttpClient((await loadKubeconfig(server.kubeconfig)).connection));
   const history = new History(() => clock.now());
-  const informers = new SharedInformers({ client, logger: silentLogger });
-  const observed = new ObservedClient(client, informers);
-  const running = definitions.map((definition) => {
-    const told = !untold.includes(definition.name);
-    return new RunningController({
-      definition,
-      client: told ? new RecordingClient(observed, informers, history, definition.name) : observed,
-      informers,
-      // Real ones are made where kubectl looks at them.
-      events: told ? history.events(definition.name) : { record: () => {} },
+  const controllers = stack.use(
+    new SteppedControllers({
+      client,
+      definitions,
       clock,
-      logger: silentLogger,
-    });
-  });
-  stack.defer(async () => {
-    for (const one of running) one[Symbol.dispose]();
-    await informers[Symbol.asyncDispose]();
-  });
-  await informers.start();
-
-  /** Every cache knows what the store has. */
-  const caughtUp = async (): Promise<void> => {
-    const newest = await server.newest();
-    for (const [name, informer] of [...informers.all()]) {
-      await informer.synced;
-      const revision = newest.get(name) ?? 0;
-      await informer.until(() => Number(informer.version) >= revision);
-    }
-  };
-
-  const settle = async (): Promise<void> => {
-    await caughtUp();
-    for (let steps = 0; ; steps++) {
-      if (steps > MOST_STEPS) throw new Error(`there is no end to it:\n${history.lines.slice(-20).join("\n")}`);
-      const next = running.find(({ waiting }) => waiting > 0);
-      if (next === undefined) return;
-      const done = await next.step();
-      if (done?.error !== undefined) history.wrote(next.name, `${done.key} failed: ${errorMessage(done.error)}`);
-      if (done?.wrote === true) await caughtUp();
-    }
-  };
-
+      newest: () => server.newest(),
+      dress(definition, observed, informers) {
+        const told = !untold.includes(definition.name);
+        return {
+          client: told ? new RecordingClient(observed, informers, history, definition.name) : observed,
+          // Real ones are made where kubectl looks at them.
+          events: told ? history.events(definition.name) : { record: () => {} },
+        };
+      },
+      failed: (name, { key, error }) => history.wrote(name, `${key} failed: ${errorMessage(error)}`),
+    }),
+  );
+  await controllers.start();
+  const settle = async (): Promise<void> => void (await controllers.settle());
   const owned = stack.move();
   return {
     client,
@@ -98,15 +71,7 @@ export async function startWorld({ definitions, untold = [] }: WorldOptions): Pr
     kubeconfig: server.kubeconfig,
     home: directory.join("home"),
     settle,
-    async advance(seconds) {
-      await settle();
-      const end = clock.now() + seconds * 1000;
-      for (let next = clock.nextAt; next !== undefined && next <= end; next = clock.nextAt) {
-        await clock.advance(next - clock.now());
-        await settle();
-      }
-      await clock.advance(end - clock.now());
-    },
+    advance: (seconds) => advance(clock, seconds * 1000, settle),
     async create(object) {
       return await client.create(collectionOf(object), object);
     },

@@ -1,29 +1,31 @@
-import type { ApiServer } from "@boxship/apiserver";
+import { type ApiServer, type KeyPair, MASTERS, type User } from "@boxship/apiserver";
 import type { Logger } from "@boxship/base";
 import { openHttpClient } from "@boxship/client";
-import { DEFINITIONS, runControllers } from "@boxship/controllers";
-import { Scheduler } from "@boxship/scheduler";
+import { certificateSigner, DEFINITIONS, runControllers } from "@boxship/controllers";
+import { Scheduler, type SchedulerConfiguration } from "@boxship/scheduler";
 
 export interface StartControllersOptions {
-  /** Of this process: it is asked without a socket between. */
-  readonly api: ApiServer;
-  /** Where others reach it. */
-  readonly server: string;
+  /** The server of this process. */
+  readonly api: Pick<ApiServer, "connect">;
+  /** Vouches for the cluster's clients. */
+  readonly authority: KeyPair;
+  readonly scheduling?: SchedulerConfiguration;
   readonly logger: Logger;
 }
+
+const CONTROLLERS: User = { name: "system:kube-controller-manager", groups: [MASTERS, "system:authenticated"] };
+const SCHEDULER: User = { name: "system:kube-scheduler", groups: ["system:authenticated"] };
 
 /**
  * What moves the cluster, beside the server: the controllers and the scheduler. The lock on the cluster's state sees to it
  * that there is one of each: nobody is elected.
  */
-export function startControllers({ api, server, logger }: StartControllersOptions): AsyncDisposable {
+export function startControllers({ api, authority, scheduling, logger }: StartControllersOptions): AsyncDisposable {
   const stack = new AsyncDisposableStack();
-  const open = (userAgent: string, ...groups: readonly string[]) => {
-    const user = { name: `system:${userAgent}`, groups: [...groups, "system:authenticated"] };
-    return stack.use(openHttpClient({ server, createConnection: () => api.connect(user), userAgent }));
-  };
-  const client = open("kube-controller-manager", "system:masters");
-  stack.use(runControllers({ client, definitions: DEFINITIONS, logger }));
-  stack.use(new Scheduler({ client: open("kube-scheduler"), logger }));
+  const open = (user: User, userAgent: string) =>
+    stack.use(openHttpClient({ server: "http://in-process", createConnection: () => api.connect(user), userAgent }));
+  const definitions = [...DEFINITIONS, certificateSigner(authority)];
+  stack.use(runControllers({ client: open(CONTROLLERS, "kube-controller-manager"), definitions, logger }));
+  stack.use(new Scheduler({ client: open(SCHEDULER, "kube-scheduler"), ...scheduling, logger }));
   return stack;
 }

@@ -30,6 +30,8 @@ export interface ClusterOptions {
   readonly auditLog: string;
   /** A kubeconfig of who is sent audit events, too. @default nobody */
   readonly auditWebhook?: string;
+  /** A `KubeSchedulerConfiguration`. @default upstream's default profile */
+  readonly schedulerConfig?: string;
   /** A kubeconfig of who is asked about tokens. @default nobody */
   readonly tokenWebhook?: string;
   /** Where the state is. @default where it was before; at first in SQLite */
@@ -77,6 +79,7 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions {
     ...optional("authenticationFile", flags["authentication-config"]),
     ...optional("criSocket", flags["container-runtime-endpoint"]?.replace(/^unix:\/\//, "")),
     ...optional("tokenWebhook", flags["authentication-token-webhook-config-file"]),
+    ...optional("schedulerConfig", flags["scheduler-config"]),
     ...(store === undefined ? {} : { store }),
     argv,
   };
@@ -106,6 +109,7 @@ function parseFlags(argv: readonly string[]) {
         "audit-webhook-config-file": option,
         "authentication-config": option,
         "authentication-token-webhook-config-file": option,
+        "scheduler-config": option,
         store: option,
         "etcd-endpoints": option,
         "etcd-ca": option,

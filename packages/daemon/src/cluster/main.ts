@@ -1,4 +1,9 @@
 // The first argument is the word that clusterCommand() puts there, in a checkout, a bundle and the executable alike.
-import { runCluster } from "./run-cluster.ts";
+const argv = process.argv.slice(3);
 
-void runCluster(process.argv.slice(3)).then((status) => process.exit(status));
+async function run(): Promise<number> {
+  if (argv[0] === "simulate") return await (await import("./run-simulation.ts")).runSimulation(argv.slice(1));
+  return await (await import("./run-cluster.ts")).runCluster(argv);
+}
+
+void run().then((status) => process.exit(status));

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
+import type { Json } from "@boxship/api";
 import {
   AuditLog,
   AuditPolicy,
@@ -26,6 +27,8 @@ import {
   writeFileAtomic,
 } from "@boxship/base";
 import { IdleMemory, releaseFilePages, releaseMemory, trimAllocator, tryLockFile } from "@boxship/kernel";
+import { readConfiguration as readSchedulerConfiguration, type SchedulerConfiguration } from "@boxship/scheduler";
+import { load } from "js-yaml";
 import { startControllers } from "./cluster-controllers.ts";
 import { startNode } from "./cluster-node.ts";
 import { type ClusterOptions, parseClusterOptions } from "./cluster-options.ts";
@@ -72,6 +75,7 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
   await mkdir(options.runDir, { recursive: true, mode: 0o711 });
   stack.use(claim(options));
   const configured = await authentication(options);
+  const scheduling = await schedulerConfiguration(options);
   const [store, certificates, secrets, signingKeys] = await Promise.all([
     openClusterStore(options),
     clusterCertificates({
@@ -109,7 +113,12 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
   await writeFileAtomic(pidFile, `${process.pid}\n`, { mode: 0o644 });
   stack.defer(() => rm(pidFile, { force: true }));
   await writeUpRecord(options, { server, port });
-  await using controllers = startControllers({ api, server, logger });
+  await using controllers = startControllers({
+    api,
+    authority: certificates.signer,
+    ...(scheduling === undefined ? {} : { scheduling }),
+    logger,
+  });
   await using node = await startNode(options, api, server, logger);
   stack.use(new IdleMemory(systemClock, { release: () => void release() })).watch(api.server);
   await release();
@@ -145,6 +154,21 @@ async function authentication({ authenticationFile, tokenWebhook }: ClusterOptio
       : { authentication: parseAuthenticationFile(await readConfiguration(authenticationFile)) }),
     ...(tokenWebhook === undefined ? {} : { tokenWebhook: await readKubeconfig(tokenWebhook) }),
   };
+}
+
+/** @throws InvalidArgument, Unsupported for a file that cannot be used */
+async function schedulerConfiguration({
+  schedulerConfig,
+}: ClusterOptions): Promise<SchedulerConfiguration | undefined> {
+  if (schedulerConfig === undefined) return undefined;
+  const text = await readConfiguration(schedulerConfig);
+  let document: Json;
+  try {
+    document = (load(text) ?? null) as Json;
+  } catch (cause) {
+    throw new InvalidArgument(`${schedulerConfig} is no YAML: ${errorMessage(cause)}`, { cause });
+  }
+  return readSchedulerConfiguration(document);
 }
 
 /** @throws InvalidArgument for a policy that is none */

@@ -2,6 +2,7 @@ import type { KubeObject, Labels } from "@boxship/api";
 import type { PodInfo } from "../pod/pod-info.ts";
 import { VolumeState } from "../volumes/volume-state.ts";
 import { NodeInfo } from "./node-info.ts";
+import { OwnerSelectors } from "./owner-selectors.ts";
 import { addTo, type Countable, type DomainCounts, type PodCount, PodCounts, type Wish } from "./pod-counts.ts";
 
 /** The nodes by the values of one label. */
@@ -23,6 +24,7 @@ function countLabel(topology: Topology, value: string | undefined, amount: numbe
  */
 export class ClusterState {
   readonly volumes = new VolumeState();
+  readonly owners = new OwnerSelectors();
   readonly #nodes = new Map<string, NodeInfo>();
   readonly #namespaces = new Map<string, Labels>();
   readonly #counts = new PodCounts(this.#nodes, this.#namespaces);

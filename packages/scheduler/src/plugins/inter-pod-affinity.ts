@@ -9,8 +9,12 @@ const NO_AFFINITY = rejectFinally("node(s) didn't match pod affinity rules");
 const ANTI_AFFINITY = reject("node(s) didn't match pod anti-affinity rules");
 const OTHERS_ANTI_AFFINITY = reject("node(s) didn't satisfy existing pods anti-affinity rules");
 
-/** How much a pod's required affinity to others draws those others to it. */
-const REQUIRED_WEIGHT = 1;
+export interface InterPodAffinityOptions {
+  /** How much a pod's required affinity to others draws those others to it. */
+  readonly requiredWeight: number;
+  /** What pods that are there would merely like does not count. */
+  readonly ignoresPreferredOfOthers: boolean;
+}
 
 const countOf = (cluster: ClusterState, terms: readonly AffinityTerm[]): PodCount =>
   cluster.count({ id: `affinity ${terms.map(({ id }) => id).join(" ")}`, terms, onlyStaying: false });
@@ -52,7 +56,12 @@ function affinityFilter(pod: PodInfo, cluster: ClusterState): NodeFilter | undef
 }
 
 /** What the pod prefers, and what the pods that are there would like of it. */
-function affinityScore(pod: PodInfo, cluster: ClusterState, nodes: readonly NodeInfo[]): Float64Array | undefined {
+function affinityScore(
+  pod: PodInfo,
+  cluster: ClusterState,
+  nodes: readonly NodeInfo[],
+  { requiredWeight, ignoresPreferredOfOthers }: InterPodAffinityOptions,
+): Float64Array | undefined {
   const parts: (Domain & { readonly weight: number })[] = [];
   const add = (term: AffinityTerm, weight: number): void => {
     const { topologyKey } = term;
@@ -61,7 +70,8 @@ function affinityScore(pod: PodInfo, cluster: ClusterState, nodes: readonly Node
   for (const { term, weight } of pod.preferredAffinity) add(term, weight);
   for (const { term, weight } of pod.preferredAntiAffinity) add(term, -weight);
   for (const { kind, topologyKey, inDomains: counts } of cluster.wishesAbout(pod)) {
-    if (kind === "required") parts.push({ topologyKey, counts, weight: REQUIRED_WEIGHT });
+    if (kind === "required") parts.push({ topologyKey, counts, weight: requiredWeight });
+    else if (ignoresPreferredOfOthers) continue;
     else if (kind === "preferred") parts.push({ topologyKey, counts, weight: 1 });
     else if (kind === "preferredAnti") parts.push({ topologyKey, counts, weight: -1 });
   }
@@ -74,10 +84,10 @@ function affinityScore(pod: PodInfo, cluster: ClusterState, nodes: readonly Node
   return normalizeToRange(Float64Array.from(nodes, weigh));
 }
 
-export const interPodAffinity: Plugin = {
+export const interPodAffinityBy = (options: InterPodAffinityOptions): Plugin => ({
   name: "InterPodAffinity",
   filter: affinityFilter,
-  score: affinityScore,
+  score: (pod, cluster, nodes) => affinityScore(pod, cluster, nodes, options),
   mayHelp(pod, change) {
     if (isNodeChange(change, "labels")) return true;
     if (change.kind === "podPlaced")
@@ -86,4 +96,6 @@ export const interPodAffinity: Plugin = {
       );
     return change.kind === "podGone";
   },
-};
+});
+
+export const interPodAffinity: Plugin = interPodAffinityBy({ requiredWeight: 1, ignoresPreferredOfOthers: false });

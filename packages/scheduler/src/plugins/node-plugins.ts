@@ -1,5 +1,6 @@
-import { findUntolerated, type Taint, tolerates } from "@boxship/api";
+import { findUntolerated, type NodeMatch, type Taint, tolerates } from "@boxship/api";
 import { isNodeChange, type Plugin, reject, rejectFinally } from "../plugin.ts";
+import type { PodInfo } from "../pod/pod-info.ts";
 import { normalizeToMost } from "./normalize.ts";
 
 /** Concerns that compare one pod with one node and nothing else. */
@@ -52,19 +53,40 @@ export const taintToleration: Plugin = {
 
 const NOT_AFFINE = rejectFinally("node(s) didn't match Pod's node affinity/selector");
 
-export const nodeAffinity: Plugin = {
-  name: "NodeAffinity",
-  filter({ requiredNode }) {
-    return requiredNode === undefined ? undefined : (node) => (requiredNode(node) ? undefined : NOT_AFFINE);
-  },
-  score({ preferredNodes }, _, nodes) {
-    if (preferredNodes.length === 0) return undefined;
-    const weigh = (node: (typeof nodes)[number]): number =>
-      preferredNodes.reduce((sum, { match, weight }) => sum + (match(node) ? weight : 0), 0);
-    return normalizeToMost(Float64Array.from(nodes, weigh));
-  },
-  mayHelp: ({ requiredNode }, change) => isNodeChange(change, "labels") && (requiredNode?.(change.node) ?? true),
-};
+export interface NodeAffinityOptions {
+  /** What nodes must be for every pod. @default any */
+  readonly required?: NodeMatch;
+  /** What every pod would like. */
+  readonly preferred: PodInfo["preferredNodes"];
+}
+
+const NOT_AFFINE_BY_CONFIGURATION = rejectFinally("node(s) didn't match scheduler-enforced node affinity");
+
+export function nodeAffinityBy({ required, preferred }: NodeAffinityOptions): Plugin {
+  return {
+    name: "NodeAffinity",
+    filter({ requiredNode }) {
+      if (required === undefined) {
+        return requiredNode === undefined ? undefined : (node) => (requiredNode(node) ? undefined : NOT_AFFINE);
+      }
+      return (node) => {
+        if (!required(node)) return NOT_AFFINE_BY_CONFIGURATION;
+        return requiredNode?.(node) === false ? NOT_AFFINE : undefined;
+      };
+    },
+    score({ preferredNodes }, _, nodes) {
+      const all = preferred.length === 0 ? preferredNodes : [...preferred, ...preferredNodes];
+      if (all.length === 0) return undefined;
+      const weigh = (node: (typeof nodes)[number]): number =>
+        all.reduce((sum, { match, weight }) => sum + (match(node) ? weight : 0), 0);
+      return normalizeToMost(Float64Array.from(nodes, weigh));
+    },
+    mayHelp: ({ requiredNode }, change) =>
+      isNodeChange(change, "labels") && (requiredNode?.(change.node) ?? true) && (required?.(change.node) ?? true),
+  };
+}
+
+export const nodeAffinity: Plugin = nodeAffinityBy({ preferred: [] });
 
 const NO_PORTS = reject("node(s) didn't have free ports for the requested pod ports");
 

@@ -4,6 +4,7 @@ import type { NodeInfo } from "../cluster/node-info.ts";
 import type { DomainCounts, PodCount } from "../cluster/pod-counts.ts";
 import { isNodeChange, type NodeFilter, type Plugin, reject, rejectFinally } from "../plugin.ts";
 import type { PodInfo, SpreadConstraint } from "../pod/pod-info.ts";
+import type { TopologySpreadConstraint } from "../pod/types.ts";
 
 const SKEWED = reject("node(s) didn't match pod topology spread constraints");
 const NO_LABEL = rejectFinally("node(s) didn't match pod topology spread constraints (missing required label)");
@@ -11,8 +12,30 @@ const NO_LABEL = rejectFinally("node(s) didn't match pod topology spread constra
 /** A node for every value: counting by domain would be counting by node. */
 const HOSTNAME = "kubernetes.io/hostname";
 
-const constraintsOf = (pod: PodInfo, kind: SpreadConstraint["whenUnsatisfiable"]): readonly SpreadConstraint[] =>
-  pod.spread.filter(({ whenUnsatisfiable }) => whenUnsatisfiable === kind);
+export interface SpreadOptions {
+  /** For pods that say nothing, and that are of a service or a workload. */
+  readonly defaults: readonly Omit<TopologySpreadConstraint, "labelSelector">[];
+  /** Of the defaults: nodes that do not have all labels count by those that they have. */
+  readonly isLenient: boolean;
+}
+
+/** Upstream's: a little over zones, a little over hosts, where there is a choice. */
+export const SYSTEM_CONSTRAINTS: SpreadOptions["defaults"] = [
+  { topologyKey: HOSTNAME, whenUnsatisfiable: "ScheduleAnyway", maxSkew: 3 },
+  { topologyKey: "topology.kubernetes.io/zone", whenUnsatisfiable: "ScheduleAnyway", maxSkew: 5 },
+];
+
+function constraintsOf(
+  pod: PodInfo,
+  kind: SpreadConstraint["whenUnsatisfiable"],
+  cluster: ClusterState,
+  { defaults }: SpreadOptions,
+): readonly SpreadConstraint[] {
+  if (pod.spread.length > 0) return pod.spread.filter(({ whenUnsatisfiable }) => whenUnsatisfiable === kind);
+  const wanted = defaults.filter(({ whenUnsatisfiable }) => whenUnsatisfiable === kind);
+  const selector = wanted.length === 0 ? undefined : cluster.owners.selectorFor(pod);
+  return selector === undefined ? [] : wanted.map((constraint) => ({ ...constraint, selector }));
+}
 
 /** Pods that a constraint counts: those that stay, in the pod's own namespace. */
 function countFor(pod: PodInfo, { selector }: SpreadConstraint, cluster: ClusterState): PodCount {
@@ -68,8 +91,8 @@ function leastOf({ counts, domains }: ReturnType<typeof countDomains>, minDomain
   return least === Number.POSITIVE_INFINITY ? 0 : least;
 }
 
-function spreadFilter(pod: PodInfo, cluster: ClusterState): NodeFilter | undefined {
-  const hard = constraintsOf(pod, "DoNotSchedule");
+function spreadFilter(pod: PodInfo, cluster: ClusterState, options: SpreadOptions): NodeFilter | undefined {
+  const hard = constraintsOf(pod, "DoNotSchedule", cluster, options);
   if (hard.length === 0) return undefined;
   const keys = hard.map(({ topologyKey }) => topologyKey);
   const limits = hard.map((constraint) => {
@@ -87,26 +110,34 @@ function spreadFilter(pod: PodInfo, cluster: ClusterState): NodeFilter | undefin
 }
 
 /** Few pods in a node's domains are good; a node without the labels is worst. */
-function spreadScore(pod: PodInfo, cluster: ClusterState, nodes: readonly NodeInfo[]): Float64Array | undefined {
-  const soft = constraintsOf(pod, "ScheduleAnyway");
+function spreadScore(
+  pod: PodInfo,
+  cluster: ClusterState,
+  nodes: readonly NodeInfo[],
+  options: SpreadOptions,
+): Float64Array | undefined {
+  const soft = constraintsOf(pod, "ScheduleAnyway", cluster, options);
   if (soft.length === 0) return undefined;
   const keys = soft.map(({ topologyKey }) => topologyKey);
-  const counted = nodes.filter((node) => hasLabels(node, keys));
+  const isLenient = pod.spread.length === 0 && options.isLenient;
+  const counted = isLenient ? nodes : nodes.filter((node) => hasLabels(node, keys));
   const parts = soft.map((constraint) => {
     const { topologyKey, maxSkew } = constraint;
     const isHost = topologyKey === HOSTNAME;
     const size = isHost ? counted.length : new Set(counted.map(({ labels }) => labels[topologyKey])).size;
     const count = countFor(pod, constraint, cluster);
-    const { counts } = isHost ? { counts: undefined } : countDomains(pod, constraint, keys, cluster);
+    const needed = isLenient ? [topologyKey] : keys;
+    const { counts } = isHost ? { counts: undefined } : countDomains(pod, constraint, needed, cluster);
     // Topologies of many domains have fewer pods in each: they are weighed up.
     const weight = Math.log(size + 2);
     return (node: NodeInfo): number => {
+      if (isLenient && !Object.hasOwn(node.labels, topologyKey)) return 0;
       const amount = counts === undefined ? count.onNode(node.name) : (counts.get(node.labels[topologyKey] ?? "") ?? 0);
       return amount * weight + (maxSkew - 1);
     };
   });
   const raw = nodes.map((node) =>
-    hasLabels(node, keys) ? Math.round(parts.reduce((total, part) => total + part(node), 0)) : undefined,
+    isLenient || hasLabels(node, keys) ? Math.round(parts.reduce((total, part) => total + part(node), 0)) : undefined,
   );
   const numbers = raw.filter((score) => score !== undefined);
   const [least, most] = [Math.min(...numbers), Math.max(...numbers)];
@@ -116,14 +147,18 @@ function spreadScore(pod: PodInfo, cluster: ClusterState, nodes: readonly NodeIn
   });
 }
 
-export const podTopologySpread: Plugin = {
+export const podTopologySpreadBy = (options: SpreadOptions): Plugin => ({
   name: "PodTopologySpread",
-  filter: spreadFilter,
-  score: spreadScore,
+  filter: (pod, cluster) => spreadFilter(pod, cluster, options),
+  score: (pod, cluster, nodes) => spreadScore(pod, cluster, nodes, options),
   mayHelp(pod, change) {
     if (isNodeChange(change, "labels", "taints")) return true;
     if (change.kind !== "podPlaced" && change.kind !== "podGone") return false;
     const { namespace, labels } = change.pod;
-    return namespace === pod.namespace && pod.spread.some(({ selector }) => selector.matches(labels));
+    if (namespace !== pod.namespace) return false;
+    if (pod.spread.length === 0) return options.defaults.length > 0;
+    return pod.spread.some(({ selector }) => selector.matches(labels));
   },
-};
+});
+
+export const podTopologySpread: Plugin = podTopologySpreadBy({ defaults: SYSTEM_CONSTRAINTS, isLenient: true });

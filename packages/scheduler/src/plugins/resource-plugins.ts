@@ -1,7 +1,8 @@
 import type { NodeInfo } from "../cluster/node-info.ts";
 import { isNodeChange, type Plugin, type Rejection, reject, rejectFinally } from "../plugin.ts";
 import type { PodInfo } from "../pod/pod-info.ts";
-import type { Resources } from "../pod/resources.ts";
+import { amountOf, type Resources } from "../pod/resources.ts";
+import { CPU_AND_MEMORY, leastAllocated, scoreBy } from "./resource-strategies.ts";
 
 const TOO_MANY = "Too many pods";
 
@@ -9,13 +10,6 @@ const amounts = ({ cpu, memory, ephemeral, others }: Resources): (readonly [stri
   [["cpu", cpu] as const, ["memory", memory] as const, ["ephemeral-storage", ephemeral] as const, ...others].filter(
     ([, amount]) => amount > 0,
   );
-
-function amountOf(resources: Resources, name: string): number {
-  if (name === "cpu") return resources.cpu;
-  if (name === "memory") return resources.memory;
-  if (name === "ephemeral-storage") return resources.ephemeral;
-  return resources.others.get(name) ?? 0;
-}
 
 /** What is missing on a node; final where even an empty one would not do. */
 function findMissing(node: NodeInfo, asked: readonly (readonly [string, number])[]): Rejection | undefined {
@@ -29,41 +23,59 @@ function findMissing(node: NodeInfo, asked: readonly (readonly [string, number])
   return never ? rejectFinally(...reasons) : reject(...reasons);
 }
 
-export const nodeResourcesFit: Plugin = {
-  name: "NodeResourcesFit",
-  filter({ requests }) {
-    const asked = amounts(requests.asked);
-    return (node) => findMissing(node, asked);
-  },
-  /** The less of a node is taken, the better. */
-  score({ requests: { scored } }, _, nodes) {
-    return Float64Array.from(nodes, (node) => {
-      const free = (capacity: number, taken: number): number =>
-        capacity === 0 || taken > capacity ? 0 : Math.floor(((capacity - taken) * 100) / capacity);
-      const cpu = free(node.allocatable.cpu, node.scored.cpu + scored.cpu);
-      return Math.floor((cpu + free(node.allocatable.memory, node.scored.memory + scored.memory)) / 2);
-    });
-  },
-  mayHelp({ requests }, change) {
-    if (change.kind === "podGone") return true;
-    return isNodeChange(change, "allocatable") && couldHold(change.node, requests.asked);
-  },
-};
+export interface ResourcesFitOptions {
+  /** From 0 to 100. */
+  readonly score: (node: NodeInfo, pod: PodInfo) => number;
+  /** Resources beyond processor, memory and storage that others count. @default none */
+  readonly isIgnored?: (name: string) => boolean;
+}
 
-const couldHold = (node: NodeInfo, asked: Resources): boolean => findMissing(node, amounts(asked)) === undefined;
+export function nodeResourcesFitBy({ score, isIgnored = () => false }: ResourcesFitOptions): Plugin {
+  const askedBy = ({ requests }: PodInfo): (readonly [string, number])[] =>
+    amounts(requests.asked).filter(([name]) => !(name.includes("/") && isIgnored(name)));
+  return {
+    name: "NodeResourcesFit",
+    filter(pod) {
+      const asked = askedBy(pod);
+      return (node) => findMissing(node, asked);
+    },
+    score: (pod, _, nodes) => Float64Array.from(nodes, (node) => score(node, pod)),
+    mayHelp(pod, change) {
+      if (change.kind === "podGone") return true;
+      return isNodeChange(change, "allocatable") && findMissing(change.node, askedBy(pod)) === undefined;
+    },
+  };
+}
+
+/** The less of a node is taken, the better. */
+export const nodeResourcesFit: Plugin = nodeResourcesFitBy({ score: scoreBy(leastAllocated, CPU_AND_MEMORY, true) });
 
 /** Processor and memory are to be taken in like parts. */
-export const nodeResourcesBalancedAllocation: Plugin = {
-  name: "NodeResourcesBalancedAllocation",
-  score(pod: PodInfo, _, nodes) {
-    const { cpu, memory } = pod.requests.asked;
-    if (cpu === 0 && memory === 0) return undefined;
-    return Float64Array.from(nodes, ({ allocatable, requested }) => {
-      if (allocatable.cpu === 0 || allocatable.memory === 0) return 100;
-      const part = (taken: number, capacity: number): number => Math.min(taken / capacity, 1);
-      const cpuPart = part(requested.cpu + cpu, allocatable.cpu);
-      const deviation = Math.abs(cpuPart - part(requested.memory + memory, allocatable.memory)) / 2;
-      return Math.floor((1 - deviation) * 100);
-    });
-  },
-};
+export const nodeResourcesBalancedAllocation: Plugin = nodeResourcesBalancedAllocationBy(["cpu", "memory"]);
+
+export function nodeResourcesBalancedAllocationBy(names: readonly string[]): Plugin {
+  return {
+    name: "NodeResourcesBalancedAllocation",
+    score({ requests: { asked } }, _, nodes) {
+      if (names.every((name) => amountOf(asked, name) === 0)) return undefined;
+      return Float64Array.from(nodes, ({ allocatable, requested }) => {
+        const parts: number[] = [];
+        for (const name of names) {
+          const [capacity, more] = [amountOf(allocatable, name), amountOf(asked, name)];
+          const isExtended = name !== "cpu" && name !== "memory";
+          if (capacity === 0 || (isExtended && more === 0)) continue;
+          parts.push(Math.min((amountOf(requested, name) + more) / capacity, 1));
+        }
+        return Math.floor((1 - deviation(parts)) * 100);
+      });
+    },
+  };
+}
+
+/** How far parts are from each other. */
+function deviation(parts: readonly number[]): number {
+  if (parts.length <= 1) return 0;
+  if (parts.length === 2) return Math.abs((parts[0] ?? 0) - (parts[1] ?? 0)) / 2;
+  const mean = parts.reduce((sum, one) => sum + one, 0) / parts.length;
+  return Math.sqrt(parts.reduce((sum, one) => sum + (one - mean) ** 2, 0) / parts.length);
+}

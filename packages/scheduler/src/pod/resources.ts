@@ -35,6 +35,13 @@ export function resourcesOf(quantities: Quantities = {}): Resources {
   return found;
 }
 
+export function amountOf(resources: Resources, name: string): number {
+  if (name === "cpu") return resources.cpu;
+  if (name === "memory") return resources.memory;
+  if (name === "ephemeral-storage") return resources.ephemeral;
+  return resources.others.get(name) ?? 0;
+}
+
 export function addResources(to: Resources, more: Resources, sign: 1 | -1 = 1): void {
   to.cpu += sign * more.cpu;
   to.memory += sign * more.memory;

@@ -40,9 +40,6 @@ export type PreemptionResult = { readonly chosen: Preemption } | { readonly mess
 const NOT_HELPFUL = rejectFinally("Preemption is not helpful for scheduling");
 const NO_VICTIMS = reject("No preemption victims found for incoming pod");
 
-/** Nodes that are tried, at least, and in percent of all. */
-const [LEAST_CANDIDATES, CANDIDATE_PERCENT] = [100, 10];
-
 export interface PreemptionContext {
   readonly profile: Profile;
   readonly cluster: ClusterState;
@@ -60,15 +57,17 @@ export interface PreemptionContext {
  * latest.
  */
 export function preempt(pod: PodInfo, misfit: Misfit, context: PreemptionContext): PreemptionResult {
-  const { cluster, random } = context;
+  const { cluster, random, profile } = context;
+  const { isOff = false, candidatePercent = 10, leastCandidates = 100 } = profile.preemption ?? {};
   const { nodes } = cluster;
+  if (isOff) return { message: "" };
   if (pod.spec.preemptionPolicy === "Never") return { message: "not eligible due to preemptionPolicy=Never." };
   const promised = textAt(pod.pod, "status", "nominatedNodeName");
   if (isMadeRoomFor(pod, cluster.node(promised))) {
     return { message: "not eligible due to a terminating pod on the nominated node." };
   }
   const helpful = nodes.filter(({ name }) => misfit.rejections.get(name)?.isFinal === false);
-  const enough = Math.max(LEAST_CANDIDATES, Math.floor((nodes.length * CANDIDATE_PERCENT) / 100));
+  const enough = Math.max(1, leastCandidates, Math.floor((nodes.length * candidatePercent) / 100));
   const start = Math.floor(random() * helpful.length);
   const candidates: Preemption[] = [];
   const refused = new Map<string, Rejection>();

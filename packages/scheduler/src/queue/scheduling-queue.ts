@@ -19,11 +19,12 @@ export interface QueuedPod {
 export interface SchedulingQueueOptions {
   readonly clock: Clock;
   readonly pluginsOf: (pod: PodInfo) => readonly Plugin[];
+  /** Milliseconds: the first wait after a failure, and the longest one. @default 1 s, 10 s */
+  readonly backoff?: { readonly first: number; readonly most: number };
   /** Called when there is something to take. */
   readonly onReady: () => void;
 }
 
-/** Milliseconds: the first wait after a failure, and the longest one. */
 const BACKOFF = { first: 1000, most: 10_000 } as const;
 /** What no change brings back is tried after this time all the same: a change may have been misjudged. */
 const FORGOTTEN_MS = 5 * 60_000;
@@ -117,7 +118,8 @@ export class SchedulingQueue implements Disposable {
   }
 
   #startWait(queued: QueuedPod): void {
-    const wait = Math.min(BACKOFF.first * 2 ** (queued.attempts - 1), BACKOFF.most);
+    const { first, most } = this.#options.backoff ?? BACKOFF;
+    const wait = Math.min(first * 2 ** (queued.attempts - 1), most);
     queued.notBefore = this.#options.clock.monotonic() + wait;
     queued.since = this.#options.clock.monotonic();
   }

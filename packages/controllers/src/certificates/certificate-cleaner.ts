@@ -1,0 +1,58 @@
+import { X509Certificate } from "node:crypto";
+import { NotFound } from "@boxship/base";
+import { keyOf } from "@boxship/client";
+import type { ControllerDefinition, Reconcile } from "../contract.ts";
+import { conditionOf, millisecondsOf } from "../shared/pods.ts";
+import { refOf, SIGNING_REQUESTS } from "../shared/resources.ts";
+import type { SigningRequest } from "../types/certificates.ts";
+
+const HOUR_MS = 3_600_000;
+const KEPT_MS = { Approved: HOUR_MS, Denied: HOUR_MS, Failed: HOUR_MS, pending: 24 * HOUR_MS } as const;
+
+/** Deletes requests that were answered an hour ago, or not for a day. */
+export const certificateCleaner: ControllerDefinition = {
+  name: "certificate-cleaner",
+  workers: 1,
+  open({ informers, queue, client, clock }): Reconcile {
+    const requests = informers.of<SigningRequest>(SIGNING_REQUESTS);
+    const add = (request: SigningRequest): void => queue.add(keyOf(request));
+    requests.handle({ added: add, updated: add });
+    return async (key) => {
+      const request = requests.get(key);
+      if (request === undefined) return;
+      const left = endOf(request) - clock.now();
+      if (left > 0) {
+        queue.addAfter(key, left);
+        return;
+      }
+      try {
+        await client.delete(refOf(SIGNING_REQUESTS, request), {
+          preconditions: { uid: request.metadata.uid ?? "" },
+        });
+      } catch (error) {
+        if (!(error instanceof NotFound)) throw error;
+      }
+    };
+  },
+};
+
+/** When nobody needs it any more. */
+function endOf({ metadata, status }: SigningRequest): number {
+  const ends = (["Approved", "Denied", "Failed"] as const).flatMap((type) => {
+    const condition = conditionOf(status, type);
+    const since = millisecondsOf(condition?.lastUpdateTime ?? condition?.lastTransitionTime);
+    return condition === undefined || Number.isNaN(since) ? [] : [since + KEPT_MS[type]];
+  });
+  const expiry = expiryOf(status?.certificate ?? "");
+  if (expiry !== undefined) ends.push(expiry);
+  return ends.length > 0 ? Math.min(...ends) : millisecondsOf(metadata.creationTimestamp) + KEPT_MS.pending;
+}
+
+function expiryOf(certificate: string): number | undefined {
+  if (certificate === "") return undefined;
+  try {
+    return Date.parse(new X509Certificate(Buffer.from(certificate, "base64")).validTo);
+  } catch {
+    return undefined;
+  }
+}

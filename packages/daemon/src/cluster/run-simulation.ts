@@ -1,0 +1,107 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { asBoxshipError, errorMessage, InvalidArgument } from "@boxship/base";
+import {
+  describeFault,
+  drawReport,
+  type Fault,
+  type Load,
+  type Outcome,
+  planFaults,
+  printReport,
+  readScenario,
+  sampleLoad,
+  shrinkFaults,
+  simulate,
+} from "@boxship/simulation";
+
+interface Flags {
+  readonly seed: number;
+  readonly minutes: number;
+  readonly loads: readonly Load[];
+  readonly hasFaults: boolean;
+  readonly history: string | undefined;
+  readonly picture: string | undefined;
+}
+
+/**
+ * `boxship simulate`: a cluster on a clock that is wound. Prints what happened.
+ *
+ * @returns the exit status: 1 where something was that must not be
+ */
+export async function runSimulation(argv: readonly string[]): Promise<number> {
+  try {
+    const flags = await parse(argv);
+    const { seed, minutes, loads } = flags;
+    const nodes = loads.filter(({ object }) => object.kind === "Node").length;
+    const faults = flags.hasFaults ? planFaults(seed, minutes, Math.max(1, nodes)) : [];
+    const run = (some: readonly Fault[]): Promise<Outcome> => simulate({ seed, loads, minutes, faults: some });
+    const outcome = await run(faults);
+    print(printReport(outcome));
+    if (flags.history !== undefined) await writeFile(flags.history, `${outcome.history.join("\n")}\n`);
+    if (flags.picture !== undefined) await writeFile(flags.picture, drawReport(outcome));
+    if (outcome.violations.length === 0) return 0;
+    if (faults.length > 0) {
+      const needed = await shrinkFaults(faults, async (some) => (await run(some)).violations.length > 0);
+      print([`seed ${seed} fails; of its faults these are enough:`, ...needed.map(describeFault)].join("\n  "));
+    }
+    return 1;
+  } catch (error) {
+    const { message, remedy } = asBoxshipError(error);
+    process.stderr.write(`boxship simulate: ${message}\n${remedy === undefined ? "" : `${remedy}\n`}`);
+    return 1;
+  }
+}
+
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+async function parse(argv: readonly string[]): Promise<Flags> {
+  const values = parseFlags(argv);
+  const number = (name: "seed" | "minutes" | "nodes" | "pods", most: number): number => {
+    const value = Number(values[name]);
+    if (Number.isInteger(value) && value >= 0 && value <= most) return value;
+    throw new InvalidArgument(`--${name} ${JSON.stringify(values[name])} is no number from 0 to ${most}`);
+  };
+  const { scenario, history, svg: picture, faults: hasFaults = false } = values;
+  const [nodes, pods] = [number("nodes", 100_000), number("pods", 1_000_000)];
+  const loads = scenario === undefined ? sampleLoad(nodes, pods) : readScenario(await read(scenario));
+  return {
+    seed: number("seed", 2 ** 32 - 1),
+    minutes: number("minutes", 10_000_000),
+    loads,
+    hasFaults,
+    history,
+    picture,
+  };
+}
+
+async function read(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw new InvalidArgument(`${path} cannot be read: ${errorMessage(cause)}`, { cause });
+  }
+}
+
+function parseFlags(argv: readonly string[]) {
+  try {
+    const text = { type: "string" } as const;
+    return parseArgs({
+      args: [...argv],
+      strict: true,
+      allowPositionals: false,
+      options: {
+        nodes: { ...text, default: "10" },
+        pods: { ...text, default: "100" },
+        seed: { ...text, default: "1" },
+        minutes: { ...text, default: "30" },
+        faults: { type: "boolean" },
+        history: text,
+        scenario: text,
+        svg: text,
+      },
+    }).values;
+  } catch (error) {
+    throw new InvalidArgument(errorMessage(error), { cause: error });
+  }
+}

@@ -1,0 +1,60 @@
+import { type KubeObject, listAt, parseQuantity, textAt, valueAt } from "@boxship/api";
+import { type ApiClient, keyOf } from "@boxship/client";
+import type { Observer } from "./observer.ts";
+
+const WORKLOADS = [
+  ["apps", "deployments"],
+  ["apps", "replicasets"],
+  ["apps", "statefulsets"],
+] as const;
+const OWNERS = [...WORKLOADS, ["apps", "daemonsets"], ["batch", "jobs"], ["", "replicationcontrollers"]] as const;
+
+/** What must be true when nothing has gone wrong for a while: nothing lost, nothing left over, every status right. */
+export async function checkEnd(client: ApiClient, observer: Observer): Promise<readonly string[]> {
+  const violations: string[] = [];
+  const list = async (group: string, resource: string): Promise<readonly KubeObject[]> =>
+    (await client.list({ group, version: "v1", resource })).items;
+  const uids = new Set<string>();
+  for (const [group, resource] of OWNERS) {
+    for (const { metadata } of await list(group, resource)) uids.add(metadata.uid ?? "");
+  }
+  for (const pod of observer.pods()) {
+    const owner = pod.metadata.ownerReferences?.find(({ controller }) => controller === true);
+    if (owner !== undefined && !uids.has(owner.uid)) {
+      violations.push(`pod ${keyOf(pod)} is left over of ${owner.kind} ${owner.name}`);
+    }
+    if (textAt(pod, "spec", "nodeName") !== "" && textAt(pod, "status", "phase") === "Pending") {
+      violations.push(`pod ${keyOf(pod)} has a node and does not start`);
+    }
+  }
+  for (const [group, resource] of WORKLOADS) {
+    for (const object of await list(group, resource)) violations.push(...checkWorkload(object, observer));
+  }
+  for (const quota of await list("", "resourcequotas")) {
+    const hard = valueAt(quota, "status", "hard") ?? {};
+    for (const name of Object.keys(hard)) {
+      const [used, most] = ["used", "hard"].map(
+        (part) => parseQuantity(textAt(quota, "status", part, name))?.nano ?? 0n,
+      );
+      if ((used ?? 0n) > (most ?? 0n)) violations.push(`quota ${keyOf(quota)} is exceeded: ${name}`);
+    }
+  }
+  for (const node of await list("", "nodes")) {
+    const ready = listAt(node, "status", "conditions").find((one) => textAt(one, "type") === "Ready");
+    if (textAt(ready, "status") !== "True") violations.push(`node ${keyOf(node)} is well and is not said to be`);
+  }
+  return violations;
+}
+
+function checkWorkload(object: KubeObject, observer: Observer): readonly string[] {
+  const what = `${object.kind} ${keyOf(object)}`;
+  const wanted = Number(valueAt(object, "spec", "replicas") ?? 1);
+  const has = (field: string): number => Number(valueAt(object, "status", field) ?? 0);
+  if (has("observedGeneration") !== (object.metadata.generation ?? 0)) return [`${what} has not been looked at`];
+  if (has("replicas") !== wanted) return [`${what} has ${has("replicas")} pods of ${wanted}`];
+  // Pods for which there is no room wait, and whose they are is no fault.
+  const waits = [...observer.pods()].some((pod) => textAt(pod, "spec", "nodeName") === "");
+  return waits || has("readyReplicas") === wanted
+    ? []
+    : [`${what} has ${has("readyReplicas")} ready pods of ${wanted}`];
+}

@@ -1,0 +1,118 @@
+import { type KubeObject, listAt, parseQuantity, quantityNumber, textAt } from "@boxship/api";
+import { keyOf } from "@boxship/client";
+import type { ControllerDefinition } from "@boxship/controllers";
+
+const PODS = { group: "", version: "v1", resource: "pods" } as const;
+const NODES = { group: "", version: "v1", resource: "nodes" } as const;
+
+/** How many pods there are, and of which phase. */
+export interface Counts {
+  readonly pending: number;
+  readonly running: number;
+  readonly ended: number;
+  readonly nodesReady: number;
+}
+
+const amount = (text: string): number => {
+  const quantity = parseQuantity(text);
+  return quantity === undefined ? 0 : quantityNumber(quantity);
+};
+
+/** What a pod's containers ask for: processor in cores, memory in bytes. */
+function requestsOf(pod: KubeObject): readonly [number, number] {
+  const containers = listAt(pod, "spec", "containers");
+  const sum = (name: string): number =>
+    containers.reduce<number>((total, one) => total + amount(textAt(one, "resources", "requests", name)), 0);
+  return [sum("cpu"), sum("memory")];
+}
+
+const hasEnded = (pod: KubeObject): boolean => ["Succeeded", "Failed"].includes(textAt(pod, "status", "phase"));
+
+/** Follows pods and nodes, and finds what must never be: a pod that moves, a node that is fuller than it is large. */
+export class Observer {
+  readonly violations: string[] = [];
+  readonly #pods = new Map<string, KubeObject>();
+  readonly #nodes = new Map<string, KubeObject>();
+  /** Cores, bytes and pods that are taken, by node. */
+  readonly #taken = new Map<string, [number, number, number]>();
+  /** Lines of what happened since they were taken. */
+  #happened: string[] = [];
+
+  readonly definition: ControllerDefinition = {
+    name: "observer",
+    open: ({ informers }) => {
+      informers.of<KubeObject>(PODS).handle({
+        added: (pod) => this.#pod(pod, undefined),
+        updated: (pod, before) => this.#pod(pod, before),
+        deleted: (pod) => {
+          this.#pods.delete(keyOf(pod));
+          this.#count(pod, -1);
+          this.#happened.push(`pod ${keyOf(pod)} is gone`);
+        },
+      });
+      const set = (node: KubeObject): void => void this.#nodes.set(node.metadata.name ?? "", node);
+      informers.of<KubeObject>(NODES).handle({
+        added: set,
+        updated: set,
+        deleted: (node) => void this.#nodes.delete(node.metadata.name ?? ""),
+      });
+      return () => Promise.resolve();
+    },
+  };
+
+  #pod(pod: KubeObject, before: KubeObject | undefined): void {
+    const [node, old] = [textAt(pod, "spec", "nodeName"), textAt(before, "spec", "nodeName")];
+    if (before !== undefined && before.metadata.uid === pod.metadata.uid && old !== "" && old !== node) {
+      this.violations.push(`pod ${keyOf(pod)} was on ${old} and is on ${node}`);
+    }
+    if (before !== undefined) this.#count(before, -1);
+    this.#pods.set(keyOf(pod), pod);
+    this.#count(pod, 1);
+    if (node !== "" && old === "") this.#happened.push(`pod ${keyOf(pod)} is on ${node}`);
+    const [phase, was] = [textAt(pod, "status", "phase"), textAt(before, "status", "phase")];
+    if (phase !== was && phase !== "Pending") this.#happened.push(`pod ${keyOf(pod)} is ${phase}`);
+  }
+
+  #count(pod: KubeObject, sign: 1 | -1): void {
+    const node = textAt(pod, "spec", "nodeName");
+    if (node === "" || hasEnded(pod)) return;
+    const taken = this.#taken.get(node) ?? [0, 0, 0];
+    const [cpu, memory] = requestsOf(pod);
+    taken[0] += sign * cpu;
+    taken[1] += sign * memory;
+    taken[2] += sign;
+    this.#taken.set(node, taken);
+    const object = this.#nodes.get(node);
+    if (sign < 0 || object === undefined) return;
+    const most = ["cpu", "memory", "pods"].map((name) => amount(textAt(object, "status", "allocatable", name)));
+    // Sums of decimal fractions are off by a little.
+    if (taken.some((one, index) => one > (most[index] ?? 0) * (1 + 1e-9))) {
+      this.violations.push(`node ${node} is too full: ${taken.join(", ")} of ${most.join(", ")}`);
+    }
+  }
+
+  /** What became of pods since this was asked last, in the order of their names. */
+  takeHappened(): readonly string[] {
+    const happened = this.#happened.sort();
+    this.#happened = [];
+    return happened;
+  }
+
+  pods(): IterableIterator<KubeObject> {
+    return this.#pods.values();
+  }
+
+  get counts(): Counts {
+    const counts = { pending: 0, running: 0, ended: 0 };
+    for (const pod of this.#pods.values()) {
+      if (hasEnded(pod)) counts.ended++;
+      else if (textAt(pod, "status", "phase") === "Running") counts.running++;
+      else counts.pending++;
+    }
+    const isReady = (node: KubeObject): boolean =>
+      listAt(node, "status", "conditions").some(
+        (one) => textAt(one, "type") === "Ready" && textAt(one, "status") === "True",
+      );
+    return { ...counts, nodesReady: [...this.#nodes.values()].filter(isReady).length };
+  }
+}

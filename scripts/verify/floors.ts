@@ -31,6 +31,7 @@ export const floors: Readonly<Record<string, number>> = {
   kubectl: 5,
   helm: 6,
   simulation: 6,
+  kustomize: 6,
   cli: 8,
   daemon: 8,
 };

@@ -432,6 +432,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     summary: "Work with a Kubernetes cluster, in kubectl's words",
     load: () => import("./commands/kubectl.ts"),
   },
+  {
+    name: "kustomize",
+    summary: "Build and edit kustomizations, in kustomize's words",
+    load: () => import("./commands/kustomize.ts"),
+  },
   { name: "load", summary: "Load an image from a tar archive or STDIN", load: () => import("./commands/load.ts") },
   { name: "login", summary: "Authenticate to a registry", load: () => import("./commands/login.ts") },
   { name: "logout", summary: "Log out from a registry", load: () => import("./commands/logout.ts") },

@@ -6,6 +6,17 @@ export interface Sink {
   readonly isTTY?: boolean | undefined;
 }
 
+export interface KustomizeOptions {
+  /** `none`: objects stay as they were given. @default "legacy" */
+  readonly reorder?: "legacy" | "none";
+  /** Files outside of a kustomization's directory are read. @default false */
+  readonly unrestricted?: boolean;
+  /** @default false */
+  readonly enableHelm?: boolean;
+  /** Told what is deprecated. */
+  readonly warn: (line: string) => void;
+}
+
 /** Everything of the surroundings that kubectl touches. */
 export interface Io {
   readonly stdin: Readable & { readonly isTTY?: boolean | undefined };
@@ -20,6 +31,8 @@ export interface Io {
         options?: { /** It has this program's terminal; its output is not collected. */ readonly terminal?: boolean },
       ) => Promise<{ readonly status: number; readonly stdout: string; readonly stderr: string }>)
     | undefined;
+  /** Builds a kustomization: a text of YAML documents, or an error that says what is wrong. @default none is built */
+  readonly kustomize?: ((path: string, options: KustomizeOptions) => Promise<string>) | undefined;
   /** Ends what would go on: watches, proxies. @default never */
   readonly signal?: AbortSignal | undefined;
 }

@@ -47,7 +47,7 @@ export const table: readonly Entry[] = [
   { name: "expose", load: () => import("./verbs/expose.ts") },
   { name: "get", load: () => import("./verbs/get/get.ts") },
   { name: "kuberc", refused: "there are no preferences to manage" },
-  { name: "kustomize", refused: "kustomizations are not built here yet" },
+  { name: "kustomize", load: () => import("./verbs/kustomize.ts") },
   { name: "label", load: () => import("./verbs/label.ts") },
   { name: "logs", aliases: ["log"], load: () => import("./verbs/logs.ts") },
   { name: "patch", load: () => import("./verbs/patch.ts") },

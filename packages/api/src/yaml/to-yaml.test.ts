@@ -21,7 +21,14 @@ test("texts of any form are written as kubectl writes them", { skip: program ===
   const data: Record<string, string> = {};
   const names = ["k", "app.k8s-", "X_", "a.b", "yes"];
   for (const [index, value] of fc.sample(text, 800).entries()) data[`${names[index % names.length]}${index}`] = value;
-  const object = { apiVersion: "v1", kind: "ConfigMap", metadata: { labels: { a: "b" }, name: "x" }, data };
+  const numbers = [0.5, 1234567.25, 999999.5, 0.0001, 0.00001234, 1e21, 12345678, -1e-9];
+  const object = {
+    apiVersion: "example.com/v1",
+    kind: "Thing",
+    metadata: { labels: { a: "b" }, name: "x" },
+    data,
+    numbers,
+  };
   const words = ["label", "--local", "-f", "-", "a=b", "-o", "yaml"];
   const ran = await runProgram([program ?? "", ...words], { input: JSON.stringify(object) });
   deepEqual(toYaml(object).split("\n"), ran.stdout.split("\n"));

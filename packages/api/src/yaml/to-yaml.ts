@@ -60,7 +60,7 @@ class Writer {
 
   #scalar(value: Json | undefined, indent: number, isKey: boolean): void {
     if (typeof value === "string") this.#string(value, indent, isKey);
-    else if (typeof value === "number") this.#put(numberText(value));
+    else if (typeof value === "number") this.#put(yamlNumber(value));
     else if (Array.isArray(value)) this.#put("[]");
     else this.#put(isObject(value) ? "{}" : String(value ?? null));
   }
@@ -117,6 +117,13 @@ class Writer {
     if (lines.at(-1) === "") lines.pop();
     for (const line of lines) this.#put(line === "" ? "\n" : `\n${" ".repeat(indent)}${line}`);
   }
+}
+
+/** Fractions have an exponent from a million on, and below a ten-thousandth; whole numbers as JSON has them. */
+function yamlNumber(value: number): string {
+  const size = Math.abs(value);
+  if (Number.isInteger(value) || (size >= 1e-4 && size < 1e6)) return numberText(value);
+  return value.toExponential().replace(/e([+-])(\d)$/, "e$10$2");
 }
 
 const isBreak = (sign: string): boolean => /^[\r\n\u0085\u2028\u2029]$/.test(sign);

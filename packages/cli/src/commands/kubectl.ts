@@ -1,8 +1,8 @@
-import { spawn } from "node:child_process";
-import { text } from "node:stream/consumers";
+import type { KustomizeOptions } from "@boxship/kubectl";
 import { defineCommand } from "../command.ts";
 import { Exit } from "../failure.ts";
 import { kubeconfigOf } from "../shared/cluster-process.ts";
+import { runProgram } from "../shared/run-program.ts";
 
 export const command = defineCommand({
   usage: "COMMAND [ARG...]",
@@ -15,26 +15,13 @@ export const command = defineCommand({
     // Who has no configuration at all means the cluster of this instance.
     const own = kubeconfigOf(instance, env);
     const surroundings = own === undefined ? env : { ...env, KUBECONFIG: own };
-    const status = await runKubectl(operands, { stdin, stdout, stderr, env: surroundings, run: runProgram });
+    const io = { stdin, stdout, stderr, env: surroundings, run: runProgram, kustomize: build };
+    const status = await runKubectl(operands, io);
     if (status !== 0) throw new Exit(status);
   },
 });
 
-/** Editors have the terminal; what others print is collected. */
-async function runProgram(
-  program: string,
-  args: readonly string[],
-  { terminal = false }: { readonly terminal?: boolean } = {},
-) {
-  const child = spawn(program, args, { stdio: terminal ? "inherit" : ["ignore", "pipe", "pipe"] });
-  const ended = new Promise<number>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (status, signal) => resolve(status ?? (signal === null ? 1 : 130)));
-  });
-  const [stdout, stderr, status] = await Promise.all([
-    child.stdout === null ? "" : text(child.stdout),
-    child.stderr === null ? "" : text(child.stderr),
-    ended,
-  ]);
-  return { status, stdout, stderr };
+async function build(path: string, options: KustomizeOptions): Promise<string> {
+  const { buildKustomization } = await import("@boxship/kustomize");
+  return await buildKustomization(path, { ...options, run: runProgram });
 }

@@ -80,7 +80,7 @@ describe("what goes on, reads standard input or keeps secrets", () => {
 
   test("what is not there is refused by name", async () => {
     for (const line of [
-      "kustomize .",
+      "kustomize . --enable-alpha-plugins",
       "apply -k .",
       "debug x",
       "completion bash",

@@ -5,6 +5,7 @@ import { systemCode } from "@boxship/base";
 import { PlainRefusal, Refusal, throwAll } from "../failure.ts";
 import type { Session } from "../session.ts";
 import { isListKind, type Mapping } from "./discovery.ts";
+import { buildKustomization } from "./kustomization.ts";
 import { parseDocuments } from "./yaml-documents.ts";
 
 /** One object of a file, and where it belongs. */
@@ -77,7 +78,10 @@ export async function* readObjects(
   { filename, kustomize, recursive }: FileFlags,
   errors?: unknown[],
 ): AsyncGenerator<{ object: KubeObject; source: string }> {
-  if (kustomize !== "") throw new Refusal("-k is not supported: kustomizations are not built here yet");
+  if (kustomize !== "" && filename.length > 0) throw new Refusal("only one of -f or -k can be specified");
+  if (kustomize !== "") {
+    yield* split(await buildKustomization(session, kustomize, { reorder: "none" }), kustomize, errors);
+  }
   for (const name of filename) {
     if (name === "-") yield* split(await readAll(session), "STDIN", errors);
     else if (/^https?:\/\//.test(name)) yield* split(await download(name), name, errors);

@@ -1,0 +1,21 @@
+import { spawn } from "node:child_process";
+import { text } from "node:stream/consumers";
+
+/** Editors have the terminal; what others print is collected. */
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  { terminal = false }: { readonly terminal?: boolean } = {},
+) {
+  const child = spawn(program, args, { stdio: terminal ? "inherit" : ["ignore", "pipe", "pipe"] });
+  const ended = new Promise<number>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (status, signal) => resolve(status ?? (signal === null ? 1 : 130)));
+  });
+  const [stdout, stderr, status] = await Promise.all([
+    child.stdout === null ? "" : text(child.stdout),
+    child.stderr === null ? "" : text(child.stderr),
+    ended,
+  ]);
+  return { status, stdout, stderr };
+}

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import type { Duplex } from "node:stream";
 import type { Json, Kind, KubeObject } from "@boxship/api";
 
 /**
@@ -132,4 +133,15 @@ export interface AdmissionPlugin {
   mutate?(request: AdmissionRequest): void | Promise<void>;
   /** Refuses. @throws Forbidden, Invalid */
   validate?(request: AdmissionRequest): void | Promise<void>;
+}
+
+/** The way to the agents of nodes. */
+export interface NodeConnections {
+  /**
+   * A new connection to a node's agent, on which it answers HTTP/1.1 at the kubelet's paths: `/containerLogs/…`, `/exec/…`,
+   * `/attach/…`, `/portForward/…`. Who may has been settled.
+   *
+   * @returns undefined for a node that is not connected
+   */
+  connect(node: string): Promise<Duplex | undefined>;
 }

@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import { type IncomingMessage, ServerResponse } from "node:http";
 import { createSecureServer, type Http2SecureServer, type Http2Session } from "node:http2";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -20,7 +21,7 @@ import { WebhookTokens } from "./authentication/webhook-tokens.ts";
 import { bootstrapObjects } from "./bootstrap/bootstrap-objects.ts";
 import { ensureObjects } from "./bootstrap/ensure-objects.ts";
 import type { ClusterCertificates } from "./certificates/cluster-certificates.ts";
-import type { AdmissionPlugin, Authenticator, Authorizer, User } from "./contract.ts";
+import type { AdmissionPlugin, Authenticator, Authorizer, NodeConnections, User } from "./contract.ts";
 import { askConverter } from "./conversion/ask-converter.ts";
 import { Versions } from "./conversion/versions.ts";
 import { CustomKinds } from "./crd/custom-kinds.ts";
@@ -85,6 +86,8 @@ export interface ApiServerOptions {
   readonly authorizers?: readonly Authorizer[];
   /** Asked after the built-in ones. @default none */
   readonly admission?: readonly AdmissionPlugin[];
+  /** How nodes are reached, for logs and commands. @default they are not */
+  readonly nodes?: NodeConnections;
   readonly clock?: Clock;
   /** @default at random */
   readonly naming?: Naming;
@@ -150,6 +153,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
     logger,
     ...(options.naming === undefined ? {} : { naming: options.naming }),
     ending: ending.signal,
+    ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
     leases: new ObjectLeases(store, clock),
   };
   const hooks = stack.use(new RemoteHooks(() => context));
@@ -267,6 +271,21 @@ function listener(
     });
   };
   server.on("request", (request, response) => answer(request, response as unknown as Outgoing));
+  server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    answer(request, upgradeResponse(request, socket, head));
+  });
   const door = new InProcessDoor(answer, opened);
   return { server, door };
+}
+
+/** An answer on a connection that a client wants to turn into something else; who does that detaches it. */
+function upgradeResponse(request: IncomingMessage, socket: Socket, head: Buffer): Outgoing {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket);
+  // Whoever reads on finds what came with the request.
+  if (head.length > 0) socket.unshift(head);
+  response.once("finish", () => socket.end());
+  socket.on("error", () => socket.destroy());
+  return response;
 }

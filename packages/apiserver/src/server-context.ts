@@ -1,6 +1,6 @@
 import type { Kind, KindRegistry } from "@boxship/api";
 import type { Clock, Logger } from "@boxship/base";
-import type { AdmissionPlugin, Annotate, Authorizer, ResourceInfo, User } from "./contract.ts";
+import type { AdmissionPlugin, Annotate, Authorizer, NodeConnections, ResourceInfo, User } from "./contract.ts";
 import type { Accept } from "./http/accept.ts";
 import type { ObjectLeases } from "./storage/object-leases.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
@@ -32,6 +32,8 @@ export interface ServerContext {
   readonly ending: AbortSignal;
   /** What the server makes up. @default at random */
   readonly naming?: Naming;
+  /** How nodes are reached. @default there are none that could be */
+  readonly nodes?: NodeConnections;
   /** Lets objects of some kinds end by themselves. */
   readonly leases?: ObjectLeases;
 }

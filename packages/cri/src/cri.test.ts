@@ -9,6 +9,7 @@ import { connectCri } from "./cri-client.ts";
 import { CriDoor } from "./cri-door.ts";
 import { criHandlers } from "./engine-cri.ts";
 import { inProcessCri } from "./in-process.ts";
+import { StreamingServer } from "./streaming/streaming-server.ts";
 
 const stack = new AsyncDisposableStack();
 const name = `bx${String(process.pid).padStart(6, "0").slice(-6)}`;
@@ -25,7 +26,7 @@ before(async () => {
   );
   stack.defer(() => engine.reset());
   await engine.images.bootstrap("busybox", () => {});
-  const handlers = criHandlers(engine);
+  const handlers = criHandlers(engine, stack.use(new StreamingServer(systemClock, logger)));
   const door = stack.use(new CriDoor(handlers, logger));
   door.server.listen(directory.join("cri.sock"));
   await once(door.server, "listening");

@@ -8,9 +8,11 @@ import { imageHandlers } from "./images.ts";
 import { statusHandlers } from "./runtime-status.ts";
 import { sandboxHandlers } from "./sandboxes.ts";
 import { statsHandlers } from "./stats.ts";
+import { remoteCommandHandlers } from "./streaming/remote-command.ts";
+import type { StreamingServer } from "./streaming/streaming-server.ts";
 
-/** The CRI over an engine. */
-export function criHandlers(engine: Engine): CriHandlers {
+/** The CRI over an engine. @param streaming stays the caller's */
+export function criHandlers(engine: Engine, streaming: StreamingServer): CriHandlers {
   const refuse = (what: string) => () => Promise.reject(new Unsupported(`${what} is not supported`));
   return {
     ...statusHandlers(engine),
@@ -20,8 +22,7 @@ export function criHandlers(engine: Engine): CriHandlers {
     ...statsHandlers(engine),
     ...eventHandlers(engine),
     ...imageHandlers(engine),
-    exec: refuse("Exec"),
-    attach: refuse("Attach"),
+    ...remoteCommandHandlers(engine, streaming),
     portForward: refuse("PortForward"),
   };
 }

@@ -32,7 +32,8 @@ export function execHandlers(engine: Engine): Pick<CriHandlers, "execSync"> {
   };
 }
 
-async function killExec({ execs }: Engine, id: string, session: StreamSession): Promise<void> {
+/** Ends a command that nobody waits for any more. */
+export async function killExec({ execs }: Engine, id: string, session: StreamSession): Promise<void> {
   const { running, pid } = await execs.get(id);
   session.close();
   if (!running || pid === 0) return;

@@ -7,3 +7,4 @@ export type * from "./messages/calls.ts";
 export type * from "./messages/config.ts";
 export type * from "./messages/status.ts";
 export * from "./messages/values.ts";
+export { StreamingServer } from "./streaming/streaming-server.ts";

@@ -12,7 +12,7 @@ import {
 } from "@boxship/base";
 
 import { Builder, bothBuilders, classicDoor, type DescribeImage, openBuildkitDoor } from "@boxship/build";
-import { CriDoor, criHandlers } from "@boxship/cri";
+import { CriDoor, criHandlers, StreamingServer } from "@boxship/cri";
 import { type AuditOptions, createDockerApiServer, type DockerApiOptions } from "@boxship/docker-api";
 import { Engine, type EngineOptions, VERSION } from "@boxship/engine";
 import { adoptOrphans, capabilitySets, IdleMemory, type IdMaps } from "@boxship/kernel";
@@ -170,7 +170,8 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
   await listenUnix(api.server, socket, options.group, logger);
   stack.defer(() => rm(socket, { force: true }));
 
-  const cri = stack.use(new CriDoor(criHandlers(engine), logger));
+  const streaming = stack.use(new StreamingServer(systemClock, logger));
+  const cri = stack.use(new CriDoor(criHandlers(engine, streaming), logger));
   const criSocket = join(options.runDir, "cri.sock");
   await listenUnix(cri.server, criSocket, options.group, logger);
   stack.defer(() => rm(criSocket, { force: true }));

@@ -1,11 +1,13 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import { type KubeObject, textAt } from "@boxship/api";
 import { type Clock, type Logger, sleep, systemClock } from "@boxship/base";
 import { type ApiClient, Backoff, EventRecorder, Informer } from "@boxship/client";
 import type { Cri } from "@boxship/cri";
 import { LABEL } from "./labels.ts";
 import { type NodeContext, PODS } from "./node-context.ts";
+import { NodeServer } from "./node-server.ts";
 import { PodWorker } from "./pod-worker.ts";
 import type { TokenSource } from "./projections.ts";
 import { PullImages } from "./pull-images.ts";
@@ -52,6 +54,7 @@ export class NodeAgent implements AsyncDisposable {
   readonly #objects: ReferencedObjects;
   readonly #tokens = new Map<string, { readonly token: string; readonly until: number }>();
   readonly #loops: Promise<void>[] = [];
+  readonly #server: NodeServer;
   #context: NodeContext | undefined;
 
   constructor(options: NodeAgentOptions) {
@@ -69,6 +72,7 @@ export class NodeAgent implements AsyncDisposable {
     this.#services = new Informer({ client, collection: services, logger, clock });
     this.#events = new EventRecorder({ client, component: "kubelet", host: name, logger, clock });
     this.#objects = new ReferencedObjects({ client, logger, clock, changed: (uid) => this.#workers.get(uid)?.wake() });
+    this.#server = new NodeServer({ cri: options.cri, clock, pod: (key) => this.#pods.get(key) });
     this.ready = this.#start();
     this.ready.catch((error: unknown) => {
       if (!this.#ending.signal.aborted) logger.error("the node cannot be run", { node: name, error });
@@ -93,6 +97,11 @@ export class NodeAgent implements AsyncDisposable {
       updated: (pod) => this.#take(pod),
       deleted: ({ metadata: { uid = "" } }) => this.#workers.get(uid)?.update(undefined),
     });
+  }
+
+  /** Serves what the API server asks of a node on a connection, see {@link NodeServer}. */
+  accept(connection: Duplex): void {
+    this.#server.accept(connection);
   }
 
   get #facts(): NodeFacts {
@@ -254,6 +263,7 @@ export class NodeAgent implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ending.abort();
+    this.#server[Symbol.dispose]();
     for (const worker of this.#workers.values()) worker.stop();
     await Promise.all([this.#pods[Symbol.asyncDispose](), this.#services[Symbol.asyncDispose]()]);
     await Promise.all(this.#loops);

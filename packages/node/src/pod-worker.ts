@@ -216,7 +216,7 @@ export class PodWorker {
     for (const start of plan.start) next = Math.min(next, await this.#start(pod, sandbox, start, prepared));
     const after = await observe(this.#context.cri, this.uid);
     await this.#follow(pod, after);
-    await this.#tidy(observed);
+    await this.#tidy(after);
     await this.#write(pod, after);
     return next;
   }
@@ -283,7 +283,7 @@ export class PodWorker {
   async #tidy(observed: ObservedPod): Promise<void> {
     const { cri } = this.#context;
     for (const all of observed.containers.values()) {
-      for (const { status } of all.slice(1)) {
+      for (const { status } of all.slice(2)) {
         if (status.state === ContainerState.Running) continue;
         await cri.removeContainer({ containerId: status.id });
         this.#words.delete(status.id);

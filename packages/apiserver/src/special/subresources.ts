@@ -15,6 +15,7 @@ import type { Handler } from "../verbs/dispatch.ts";
 import { getObject } from "../verbs/get-object.ts";
 import { patchObject } from "../verbs/patch-object.ts";
 import { updateObject } from "../verbs/update-object.ts";
+import { connectToPod, readLog } from "./connect-to-node.ts";
 import { createBinding } from "./create-binding.ts";
 import { createEviction } from "./create-eviction.ts";
 import { createToken } from "./create-token.ts";
@@ -80,10 +81,10 @@ function optionOf(values: readonly string[], field: string): Json {
   return value === "true" || value === "false" ? value === "true" : value;
 }
 
-/** Says why there is nothing to connect to. */
+/** What a node answers, and for anything else why there is nothing to connect to. */
 function onNode(what: string): Handler {
   return async (context, request) => {
-    const { objects } = context;
+    const { objects, nodes } = context;
     const { kind, info } = request;
     const object = (await objects.get(kind, info.namespace, info.name))?.parse();
     if (object === undefined) throw notFound(kind, info.name);
@@ -91,6 +92,10 @@ function onNode(what: string): Handler {
     if (kind.resource === "pods" && textAt(object, "spec", "nodeName") === "") {
       throw badRequest(`pod ${info.name} does not have a host assigned`);
     }
-    throw notImplemented(`${kind.resource}/${what} is not supported here: no node answers yet`);
+    if (kind.resource !== "pods" || nodes === undefined || what === "proxy") {
+      throw notImplemented(`${kind.resource}/${what} is not supported here`);
+    }
+    if (what === "log") return await readLog(context, request, object);
+    return await connectToPod(context, request, object, what as "exec");
   };
 }

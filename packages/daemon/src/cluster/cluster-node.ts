@@ -1,5 +1,6 @@
 import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
+import { type Duplex, duplexPair } from "node:stream";
 import type { ApiServer } from "@boxship/apiserver";
 import { type Logger, sleep, systemClock } from "@boxship/base";
 import { openHttpClient } from "@boxship/client";
@@ -10,6 +11,24 @@ import type { ClusterOptions } from "./cluster-options.ts";
 /** How long the start waits for the node; it goes on joining after that. */
 const READY_MS = 10_000;
 
+/** Nodes that are connected with the API server in this process. */
+export class LocalNodes {
+  readonly #agents = new Map<string, NodeAgent>();
+
+  add(name: string, agent: NodeAgent): Disposable {
+    this.#agents.set(name, agent);
+    return { [Symbol.dispose]: () => void this.#agents.delete(name) };
+  }
+
+  connect(name: string): Promise<Duplex | undefined> {
+    const agent = this.#agents.get(name);
+    if (agent === undefined) return Promise.resolve(undefined);
+    const [near, far] = duplexPair();
+    agent.accept(far);
+    return Promise.resolve(near);
+  }
+}
+
 /**
  * The node of this machine: its agent, beside the API server whose pods it runs on the engine at a socket. Resolves when it is
  * ready, or will not be soon.
@@ -17,8 +36,7 @@ const READY_MS = 10_000;
 export async function startNode(
   { name, directory, criSocket }: ClusterOptions,
   api: Pick<ApiServer, "connect">,
-  server: string,
-  logger: Logger,
+  { server, nodes, logger }: { readonly server: string; readonly nodes: LocalNodes; readonly logger: Logger },
 ): Promise<AsyncDisposable> {
   const stack = new AsyncDisposableStack();
   if (criSocket === undefined) return stack;
@@ -38,6 +56,7 @@ export async function startNode(
       logger,
     }),
   );
+  stack.use(nodes.add(node, agent));
   const given = new AbortController();
   await Promise.race([agent.ready, sleep(systemClock, READY_MS, given.signal)]).catch(() => {});
   given.abort();

@@ -3,7 +3,16 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { type Boxship, clusterProgram, kubectl, startBoxship, tempDir } from "@boxship/testkit";
+import { removeClusterRecord } from "@boxship/base/cluster-record";
+import {
+  type Boxship,
+  clusterProgram,
+  kubectl,
+  type Ran,
+  type RunOptions,
+  startBoxship,
+  tempDir,
+} from "@boxship/testkit";
 
 const skip = kubectl("", "") === undefined ? "kubectl cannot be had here" : false;
 
@@ -66,7 +75,7 @@ spec:
   - name: c
     image: busybox:latest
     imagePullPolicy: Never
-    command: [sh, -c, "echo dying > /dev/termination-log; exit 3"]
+    command: [sh, -c, "echo begun; echo second; echo dying > /dev/termination-log; exit 3"]
 ---
 apiVersion: v1
 kind: Pod
@@ -95,6 +104,8 @@ spec:
       containers: [{name: c, image: "busybox:latest", imagePullPolicy: Never, command: [sleep, "1000"]}]
 `;
 
+const SHORT = ["sh", "-c", "echo one; until [ -e /go ]; do sleep 0.05; done; echo two"];
+
 /** A cluster whose pods run on the engine, and its administrator's kubectl. */
 class Cluster implements AsyncDisposable {
   readonly #engine: Boxship;
@@ -121,15 +132,19 @@ class Cluster implements AsyncDisposable {
   async end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    if (child === undefined) return;
+    if (child === undefined || child.exitCode !== null) return;
     child.kill(signal);
     await once(child, "exit");
   }
 
-  readonly kube = async (...args: readonly string[]): Promise<string> => {
+  readonly tried = async (args: readonly string[], options: RunOptions = {}): Promise<Ran> => {
     const run = kubectl(this.#kubeconfig, this.#home);
     assert.ok(run !== undefined);
-    const { status, stdout, stderr } = await run(args);
+    return await run(args, options);
+  };
+
+  readonly kube = async (...args: readonly string[]): Promise<string> => {
+    const { status, stdout, stderr } = await this.tried(args);
     assert.equal(status, 0, `${args.join(" ")}: ${stderr}`);
     return stdout;
   };
@@ -180,6 +195,47 @@ test("pods run: kubectl apply to Running, and nothing is left after delete", { s
     }
   });
 
+  await t.test("logs are read and commands run, with their streams as they are and their exit codes", async () => {
+    assert.equal(await kube("exec", "full", "-c", "main", "--", "cat", "/work/file"), "made\n");
+    const run = await cluster.tried(["exec", "full", "--", "sh", "-c", "echo out; echo err >&2; exit 3"]);
+    assert.deepEqual([run.status, run.stdout], [3, "out\n"]);
+    assert.match(run.stderr, /^err$/m);
+    const missing = await cluster.tried(["exec", "full", "--", "/no/such"]);
+    assert.equal(missing.status, 127);
+    const input = "0123456789abcdef".repeat(1 << 16);
+    const copied = await cluster.tried(
+      ["exec", "-i", "full", "--", "sh", "-c", "cat > /work/copy; wc -c < /work/copy"],
+      {
+        input,
+      },
+    );
+    assert.equal(copied.stdout.trim(), String(input.length));
+    assert.equal((await kube("exec", "full", "--", "cat", "/work/copy")) === input, true);
+    assert.match((await cluster.tried(["logs", "full", "-c", "none"])).stderr, /container none is not valid/);
+    await kube("wait", "pod/crash", "--for=jsonpath={.status.containerStatuses[0].restartCount}=1", "--timeout=120s");
+    const logs = async (...args: readonly string[]) => await kube("logs", ...args);
+    assert.equal(await logs("crash", "--previous"), "begun\nsecond\n");
+    assert.equal(await logs("crash", "--tail=1"), "second\n");
+    assert.match(await logs("crash", "--tail=1", "--timestamps"), /^\d{4}-\d\d-\d\dT\S+Z second\n$/);
+    // Following ends with the container.
+    await kube(
+      "run",
+      "short",
+      "--image=busybox:latest",
+      "--image-pull-policy=Never",
+      "--restart=Never",
+      "--command",
+      "--",
+      ...SHORT,
+    );
+    await kube("wait", "pod/short", "--for=condition=Ready", "--timeout=120s");
+    const following = kube("logs", "-f", "short");
+    await kube("exec", "short", "--", "touch", "/go");
+    assert.equal(await following, "one\ntwo\n");
+    await until("pod/short", "{.status.phase}", "Succeeded");
+    await kube("delete", "pod", "short");
+  });
+
   await t.test("a container that ends again and again waits longer and longer, and says why", async () => {
     await until("pod/crash", "{.status.containerStatuses[0].state.waiting.reason}", "CrashLoopBackOff");
     const last = "{.status.containerStatuses[0].lastState.terminated";
@@ -196,6 +252,8 @@ test("pods run: kubectl apply to Running, and nothing is left after delete", { s
     const before = await kube("get", "pods", "-l", "app=web", "-o", ids);
     await cluster.end("SIGKILL");
     await engine.crash();
+    // The engine would start a cluster that is meant to be up itself, and not as the test's child.
+    await removeClusterRecord(`${engine.root}/cluster`);
     await engine.start();
     await cluster.start();
     await kube("wait", "node", "--all", "--for=condition=Ready", "--timeout=120s");

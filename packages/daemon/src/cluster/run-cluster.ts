@@ -30,7 +30,7 @@ import { IdleMemory, releaseFilePages, releaseMemory, trimAllocator, tryLockFile
 import { readConfiguration as readSchedulerConfiguration, type SchedulerConfiguration } from "@boxship/scheduler";
 import { load } from "js-yaml";
 import { startControllers } from "./cluster-controllers.ts";
-import { startNode } from "./cluster-node.ts";
+import { LocalNodes, startNode } from "./cluster-node.ts";
 import { type ClusterOptions, parseClusterOptions } from "./cluster-options.ts";
 import { openClusterStore } from "./cluster-store.ts";
 import { writeUpRecord } from "./up-record.ts";
@@ -90,9 +90,11 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
   stack.use(store);
   const audit = await auditLog(options, logger);
   if (audit !== undefined) stack.use(audit);
+  const nodes = new LocalNodes();
   const api = stack.use(
     await openApiServer({
       store,
+      nodes,
       certificates,
       secrets,
       rotateKeys: () => rotateKeys(store, secrets),
@@ -119,7 +121,7 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
     ...(scheduling === undefined ? {} : { scheduling }),
     logger,
   });
-  await using node = await startNode(options, api, server, logger);
+  await using node = await startNode(options, api, { server, nodes, logger });
   stack.use(new IdleMemory(systemClock, { release: () => void release() })).watch(api.server);
   await release();
   logger.info("ready", { server, milliseconds: Math.round(performance.now() - started) });

@@ -6,3 +6,4 @@ export { threeWayPatch } from "./patch/three-way.ts";
 export * from "./request/objects.ts";
 export { apiVersionOfMapping, collectionPathOf, type Mapping, objectPathOf } from "./resource/discovery.ts";
 export { Session } from "./session.ts";
+export { type Gone, waitUntilGone } from "./verbs/wait-gone.ts";

@@ -112,6 +112,11 @@ export class Session implements Disposable {
     return this.#mapper;
   }
 
+  /** The server's kinds are asked for again: there may be new ones. */
+  forgetDiscovery(): void {
+    this.#mapper = undefined;
+  }
+
   [Symbol.dispose](): void {
     this.#opened?.[Symbol.dispose]();
   }

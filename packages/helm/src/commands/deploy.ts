@@ -1,0 +1,143 @@
+import { InvalidArgument } from "@boxship/base/errors";
+import type { FlagValues } from "@boxship/base/parse-flags";
+import type { Chart } from "../chart/chart.ts";
+import type { Surroundings } from "../command.ts";
+import { valuesOf } from "../flag-values.ts";
+import type { Dict } from "../functions/go-values.ts";
+import { printAs, statusText } from "../print-release.ts";
+import {
+  type Action,
+  contentOf,
+  currentOf,
+  deploy,
+  rollback,
+  settleInterrupted,
+  uninstall,
+} from "../release/actions.ts";
+import { clusterCapabilities, installDefinitions, renderWithCluster } from "../release/cluster-render.ts";
+import { lockRelease } from "../release/operation-lock.ts";
+import type { Release } from "../release/release.ts";
+import { manifestText, type RenderedChart } from "../release/render-chart.ts";
+import { actionOptions, openAction, undoes } from "../release-flags.ts";
+import { openChart, postRenderer } from "../render-flags.ts";
+import { coalesceValues } from "../values/coalesce.ts";
+import { mergeMaps } from "../values/read-values.ts";
+import type { deployFlags } from "./install.ts";
+
+type DeployFlags = FlagValues<typeof deployFlags> & {
+  readonly namespace: string;
+  readonly "reset-then-reuse-values"?: boolean;
+  readonly "reset-values"?: boolean;
+  readonly "reuse-values"?: boolean;
+};
+
+interface Target {
+  readonly name: string;
+  readonly reference: string;
+}
+
+/** @param allow throws where the history of the name does not allow it */
+export async function installRelease(
+  surroundings: Surroundings,
+  flags: DeployFlags,
+  { name, reference }: Target,
+  allow: (history: readonly Release[]) => void,
+): Promise<void> {
+  const chart = await openChart(reference, flags, surroundings);
+  const given = await valuesOf(flags, surroundings.io);
+  const action = await openAction(name, actionOptions(flags, surroundings), surroundings);
+  const { storage, session, owner } = action;
+  const dry = flags["dry-run"] !== "none" && flags["dry-run"] !== "false";
+  if (!dry && flags["create-namespace"]) await createNamespace(action);
+  await using _lock = dry
+    ? { [Symbol.asyncDispose]: async () => undefined }
+    : await lockRelease(session, owner.namespace, name);
+  const before = await storage.list(name);
+  allow(before);
+  const history = dry ? before : await settleInterrupted(action);
+  if (!dry && !flags["skip-crds"] && (await installDefinitions(session, chart, flags.timeout)))
+    session.forgetDiscovery();
+  const values = keptValues(chart, given, history, flags);
+  const rendered = await renderFor(action, chart, values, history, flags, surroundings);
+  if (dry) {
+    printDry(surroundings, rendered, name, owner.namespace, history);
+    return;
+  }
+  const release = await deploy(action, contentOf(chart, values, rendered), history).catch(async (error: unknown) => {
+    if (undoes(flags)) await undo(action, history, error);
+    throw error;
+  });
+  if (printAs(flags.output, { ...release, chart: undefined, config: release.config }, surroundings)) return;
+  if (history.length > 0) surroundings.print(`Release ${JSON.stringify(name)} has been upgraded. Happy Helming!`);
+  surroundings.print(statusText(release, !flags["hide-notes"]));
+}
+
+/** What a failure left is taken back. */
+async function undo(action: Action, history: readonly Release[], error: unknown): Promise<void> {
+  const deployed = currentOf(history);
+  action.options.say(
+    `release ${action.owner.name} failed, and is ${deployed?.info.status === "deployed" ? "rolled back" : "uninstalled"}: ${(error as Error).message}`,
+  );
+  if (deployed?.info.status === "deployed") await rollback(action, deployed.version);
+  else await uninstall(action, { keepHistory: false, cascade: "Background" });
+}
+
+async function createNamespace({ session, owner }: Action): Promise<void> {
+  const { createObject, findObject } = await import("@boxship/kubectl/cluster");
+  const place = { mapping: (await session.mapper()).known("", "namespaces"), namespace: "", name: owner.namespace };
+  if ((await findObject(session, place)) !== undefined) return;
+  const metadata = { name: owner.namespace, labels: { name: owner.namespace } };
+  await createObject(session, place, { apiVersion: "v1", kind: "Namespace", metadata });
+}
+
+/** The values of the revision before, as far as the flags want them. */
+function keptValues(chart: Chart, given: Dict, history: readonly Release[], flags: DeployFlags): Dict {
+  const current = currentOf(history);
+  if (current === undefined || flags["reset-values"] === true) return given;
+  if (flags["reset-then-reuse-values"] === true) return mergeMaps(current.config, given);
+  // Without any new value the ones of before hold: that is Helm's way.
+  if (flags["reuse-values"] !== true) return Object.keys(given).length === 0 ? current.config : given;
+  const old = { ...chart, values: (current.chart["values"] ?? {}) as Dict, dependencies: [] };
+  return mergeMaps(
+    coalesceValues(old, current.config, () => undefined),
+    given,
+  );
+}
+
+async function renderFor(
+  { session, owner }: Action,
+  chart: Chart,
+  values: Dict,
+  history: readonly Release[],
+  flags: DeployFlags,
+  surroundings: Surroundings,
+): Promise<RenderedChart> {
+  if (flags["kube-version"] !== "" || flags["api-versions"].length > 0) {
+    throw new InvalidArgument("--kube-version and --api-versions are for 'template': the cluster says what it is");
+  }
+  const postRender = postRenderer(flags, surroundings);
+  const isUpgrade = history.some(({ info }) => info.status !== "uninstalled");
+  return await renderWithCluster(session, chart, values, {
+    release: { name: owner.name, namespace: owner.namespace, revision: (history.at(-1)?.version ?? 0) + 1, isUpgrade },
+    capabilities: await clusterCapabilities(session),
+    warn: (text) => surroundings.warn(`level=WARN msg=${JSON.stringify(text)}`),
+    subchartNotes: flags["render-subchart-notes"],
+    skipSchemas: flags["skip-schema-validation"],
+    ...(postRender !== undefined && { postRender }),
+  });
+}
+
+function printDry(
+  surroundings: Surroundings,
+  rendered: RenderedChart,
+  name: string,
+  namespace: string,
+  history: readonly Release[],
+): void {
+  const hooks = rendered.hooks.map(({ source, content }) => `---\n# Source: ${source}\n${content}\n`).join("");
+  surroundings.print(
+    `NAME: ${name}\nNAMESPACE: ${namespace}\nSTATUS: pending-${history.length === 0 ? "install" : "upgrade"}\nREVISION: ${(history.at(-1)?.version ?? 0) + 1}`,
+  );
+  surroundings.print(`HOOKS:\n${hooks}MANIFEST:\n${manifestText(rendered.manifests)}`);
+  if (rendered.notes.trim() !== "") surroundings.print(`NOTES:\n${rendered.notes.trimEnd()}`);
+}

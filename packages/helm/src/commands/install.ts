@@ -1,0 +1,42 @@
+import { FailedPrecondition } from "@boxship/base/errors";
+import { valueFlags } from "../cluster-flags.ts";
+import { defineCommand } from "../command.ts";
+import { bool, str } from "../flags.ts";
+import { actionFlags } from "../release-flags.ts";
+import { chartFlags, releaseNameOf, renderFlags } from "../render-flags.ts";
+import { installRelease } from "./deploy.ts";
+
+export const deployFlags = {
+  ...valueFlags,
+  ...chartFlags,
+  ...renderFlags,
+  ...actionFlags,
+  "create-namespace": bool(),
+  "hide-notes": bool(),
+  "hide-secret": bool(),
+  output: str("table", { short: "o" }),
+  "skip-crds": bool(),
+};
+
+export const command = defineCommand({
+  usage: "[NAME] CHART [flags]",
+  summary: "Install a chart",
+  operands: { min: 1, max: 2 },
+  flags: { ...deployFlags, replace: bool() },
+  async run(surroundings, { flags, operands }) {
+    const { name, reference } = releaseNameOf(operands, flags);
+    await installRelease(surroundings, flags, { name, reference }, (history) => {
+      const last = history.at(-1);
+      // One that never was deployed is begun again: so is one whose command died.
+      const isFree =
+        last === undefined ||
+        (last.info.status === "uninstalled" && flags.replace) ||
+        !history.some(({ info }) => ["deployed", "superseded", "uninstalling", "uninstalled"].includes(info.status));
+      if (!isFree) {
+        throw new FailedPrecondition("cannot re-use a name that is still in use", {
+          remedy: `release ${name} is ${last.info.status}: use 'upgrade --install', or another name`,
+        });
+      }
+    });
+  },
+});

@@ -1,0 +1,30 @@
+import { tryParseDuration } from "@boxship/base/duration";
+import { FlagError, type ParsedFlag } from "@boxship/base/parse-flags";
+
+export { array, bool, int, str } from "@boxship/kubectl/flags";
+
+/** A duration in milliseconds. */
+export function duration(initial: string): ParsedFlag<number> {
+  const parse = (text: string): number => {
+    const nanoseconds = tryParseDuration(text);
+    if (nanoseconds === undefined) throw new FlagError(`time: invalid duration ${JSON.stringify(text)}`);
+    return nanoseconds / 1e6;
+  };
+  return { initial: parse(initial), parse };
+}
+
+/** `a=b,c=d`, also several times. */
+export function labels(more: { readonly short?: string } = {}): ParsedFlag<Readonly<Record<string, string>>> {
+  return {
+    ...more,
+    initial: {},
+    parse(text, before) {
+      const pairs = text.split(",").map((pair) => {
+        const at = pair.indexOf("=");
+        if (at < 1) throw new FlagError(`${pair} must be formatted as key=value`);
+        return [pair.slice(0, at), pair.slice(at + 1)] as const;
+      });
+      return { ...before, ...Object.fromEntries(pairs) };
+    },
+  };
+}

@@ -1,0 +1,65 @@
+import { parseJson } from "@boxship/api";
+import { toYaml } from "@boxship/api/yaml";
+import { InvalidArgument } from "@boxship/base/errors";
+import type { Surroundings } from "./command.ts";
+import { appVersion, chartName, type Release } from "./release/release.ts";
+
+/** `2026-11-21T10:00:00Z` as Helm's tables have it. */
+const shortTime = (text: string): string => text.replace("T", " ").replace(/(\.\d+)?Z$/, "$1 +0000 UTC");
+
+export function longTime(text: string): string {
+  const date = new Date(text);
+  if (Number.isNaN(date.getTime())) return text;
+  // `Sat, 21 Nov 2026 10:00:00 GMT`
+  const [day = "", at = "", month = "", year = "", clock = ""] = date.toUTCString().replace(",", "").split(" ");
+  return `${day} ${month} ${String(Number(at)).padStart(2)} ${clock} ${year}`;
+}
+
+/** What `install`, `upgrade` and `status` say. */
+export function statusText({ name, namespace, version, info, hooks }: Release, withNotes: boolean): string {
+  const tests = hooks.filter((hook) => hook.events.includes("test") && hook.last_run.phase !== "");
+  const lines = [
+    `NAME: ${name}`,
+    `LAST DEPLOYED: ${longTime(info.last_deployed)}`,
+    `NAMESPACE: ${namespace}`,
+    `STATUS: ${info.status}`,
+    `REVISION: ${version}`,
+    `DESCRIPTION: ${info.description}`,
+  ];
+  if (tests.length === 0) lines.push("TEST SUITE: None");
+  for (const { name: test, last_run: run } of tests) {
+    lines.push(
+      `TEST SUITE:     ${test}`,
+      `Last Started:   ${longTime(run.started_at)}`,
+      `Last Completed: ${longTime(run.completed_at)}`,
+      `Phase:          ${run.phase}`,
+    );
+  }
+  if (withNotes && info.notes.trim() !== "") lines.push("NOTES:", info.notes.trimEnd());
+  return lines.join("\n");
+}
+
+/** Rows below a header, columns ended by tabs. */
+export function tableText(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = header.map((title, at) => Math.max(title.length, ...rows.map((row) => (row[at] ?? "").length)));
+  return [header, ...rows].map((row) => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join("\t")).join("\n");
+}
+
+/** One value in the format that was asked for. @returns whether it was one of them */
+export function printAs(format: string, value: unknown, { io }: Surroundings): boolean {
+  if (format === "" || format === "table") return false;
+  if (format === "json") io.stdout.write(`${JSON.stringify(value)}\n`);
+  else if (format === "yaml") io.stdout.write(toYaml(parseJson(JSON.stringify(value))));
+  else throw new InvalidArgument(`invalid format type: ${format}`, { remedy: "use table, json or yaml" });
+  return true;
+}
+
+export const listRow = (release: Release) => ({
+  name: release.name,
+  namespace: release.namespace,
+  revision: String(release.version),
+  updated: shortTime(release.info.last_deployed),
+  status: release.info.status,
+  chart: chartName(release),
+  app_version: appVersion(release),
+});

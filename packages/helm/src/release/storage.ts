@@ -1,0 +1,163 @@
+import { type JsonObject, type KubeObject, textAt } from "@boxship/api";
+import { AlreadyExists, NotFound } from "@boxship/base/errors";
+import {
+  createObject,
+  deleteObject,
+  findObject,
+  isConflict,
+  isNotFound,
+  listObjects,
+  type Mapping,
+  replaceObject,
+  type Session,
+} from "@boxship/kubectl/cluster";
+import { decodeRelease, encodeRelease, type Release, type Status } from "./release.ts";
+
+const TYPE = "helm.sh/release.v1";
+/** A Secret holds at most a megabyte; what is longer is cut. */
+const CHUNK = 900_000;
+const CHUNKS = "boxship.dev/chunks";
+const CHUNK_OF = "boxship.dev/chunk-of";
+
+export const secretName = (name: string, version: number): string => `sh.helm.release.v1.${name}.v${version}`;
+
+/** Releases of a namespace, in Secrets as Helm keeps them. */
+export class ReleaseStorage {
+  readonly #session: Session;
+  readonly #namespace: string;
+  readonly #mapping: Mapping;
+
+  private constructor(session: Session, namespace: string, mapping: Mapping) {
+    this.#session = session;
+    this.#namespace = namespace;
+    this.#mapping = mapping;
+  }
+
+  /** @param namespace empty for all */
+  static async open(session: Session, namespace: string): Promise<ReleaseStorage> {
+    return new ReleaseStorage(session, namespace, (await session.mapper()).known("", "secrets"));
+  }
+
+  #place(name: string) {
+    return { mapping: this.#mapping, namespace: this.#namespace, name };
+  }
+
+  /** @throws AlreadyExists where somebody else was quicker */
+  async create(release: Release, labels: Readonly<Record<string, string>> = {}): Promise<void> {
+    const name = secretName(release.name, release.version);
+    try {
+      await this.#write(release, labels, "createdAt", (object) =>
+        createObject(this.#session, this.#place(name), object),
+      );
+    } catch (error) {
+      if (!isConflict(error) && !(error instanceof AlreadyExists)) throw error;
+      throw new AlreadyExists(
+        `revision ${release.version} of release ${release.name} was made by another command meanwhile`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+
+  async update(release: Release): Promise<void> {
+    const place = this.#place(secretName(release.name, release.version));
+    const before = await findObject(this.#session, place);
+    const labels = (before?.metadata.labels ?? {}) as Readonly<Record<string, string>>;
+    await this.#write(release, labels, "modifiedAt", (object) => replaceObject(this.#session, place, object));
+  }
+
+  /** Pieces first: a release is there when its Secret is. */
+  async #write(
+    release: Release,
+    labels: Readonly<Record<string, string>>,
+    stamp: string,
+    write: (object: JsonObject) => Promise<KubeObject>,
+  ): Promise<void> {
+    const name = secretName(release.name, release.version);
+    const text = await encodeRelease(release);
+    const pieces = text.match(new RegExp(`.{1,${CHUNK}}`, "gs")) ?? [""];
+    for (const [at, piece] of pieces.entries()) {
+      if (at > 0) await this.#writePiece(`${name}.part-${at}`, name, piece);
+    }
+    await write({
+      apiVersion: "v1",
+      kind: "Secret",
+      type: TYPE,
+      metadata: {
+        name,
+        namespace: this.#namespace,
+        labels: {
+          ...labels,
+          name: release.name,
+          owner: "helm",
+          status: release.info.status,
+          version: String(release.version),
+          [stamp]: String(Math.trunc(Date.now() / 1000)),
+        },
+        ...(pieces.length > 1 && { annotations: { [CHUNKS]: String(pieces.length) } }),
+      },
+      data: { release: Buffer.from(pieces[0] ?? "").toString("base64") },
+    });
+  }
+
+  async #writePiece(name: string, of: string, piece: string): Promise<void> {
+    const object: JsonObject = {
+      apiVersion: "v1",
+      kind: "Secret",
+      type: TYPE,
+      metadata: { name, namespace: this.#namespace, labels: { [CHUNK_OF]: of } },
+      data: { release: Buffer.from(piece).toString("base64") },
+    };
+    const there = await findObject(this.#session, this.#place(name));
+    if (there === undefined) await createObject(this.#session, this.#place(name), object);
+    else await replaceObject(this.#session, this.#place(name), object);
+  }
+
+  async #read(secret: KubeObject): Promise<Release> {
+    const { name, namespace = this.#namespace, annotations } = secret.metadata;
+    let text = Buffer.from(textAt(secret, "data", "release"), "base64").toString();
+    const pieces = Number(annotations?.[CHUNKS] ?? 1);
+    for (let at = 1; at < pieces; at++) {
+      const piece = await findObject(this.#session, { mapping: this.#mapping, namespace, name: `${name}.part-${at}` });
+      if (piece === undefined) throw new NotFound(`secret ${name}.part-${at} of a release is missing`);
+      text += Buffer.from(textAt(piece, "data", "release"), "base64").toString();
+    }
+    return await decodeRelease(text, name ?? "");
+  }
+
+  /** All revisions, the oldest first. @param name of one release */
+  async list(name?: string, status?: readonly Status[]): Promise<readonly Release[]> {
+    const labelSelector = `owner=helm${name === undefined ? "" : `,name=${name}`}${status === undefined ? "" : `,status in (${status.join(",")})`}`;
+    const secrets = await listObjects(this.#session, this.#mapping, this.#namespace, { labelSelector });
+    const releases = await Promise.all(
+      secrets.filter((one) => textAt(one, "type") === TYPE).map((one) => this.#read(one)),
+    );
+    return releases.sort((a, b) => a.version - b.version);
+  }
+
+  async last(name: string): Promise<Release | undefined> {
+    return (await this.list(name)).at(-1);
+  }
+
+  /** @throws NotFound */
+  async get(name: string, version = 0): Promise<Release> {
+    const all = await this.list(name);
+    const found = version === 0 ? all.at(-1) : all.find((one) => one.version === version);
+    if (found === undefined)
+      throw new NotFound(`release: not found: ${name}${version === 0 ? "" : ` revision ${version}`}`);
+    return found;
+  }
+
+  async delete({ name, version }: Pick<Release, "name" | "version">): Promise<void> {
+    const secret = secretName(name, version);
+    const pieces = await listObjects(this.#session, this.#mapping, this.#namespace, {
+      labelSelector: `${CHUNK_OF}=${secret}`,
+    });
+    for (const one of [secret, ...pieces.map(({ metadata }) => metadata.name ?? "")]) {
+      await deleteObject(this.#session, this.#place(one), {}).catch((error: unknown) => {
+        if (!isNotFound(error)) throw error;
+      });
+    }
+  }
+}

@@ -5,11 +5,19 @@ import { ClusterState } from "./cluster/cluster-state.ts";
 import type { NodeInfo } from "./cluster/node-info.ts";
 import { describeMisfit } from "./cycle/describe-misfit.ts";
 import { type Misfit, NodeFinder } from "./cycle/find-node.ts";
+import { agreeOnPreemption, filterByExtenders, scoreByExtenders } from "./extenders/ask-extenders.ts";
+import { type Extender, interestedIn } from "./extenders/extender.ts";
 import { followCluster } from "./follow-cluster.ts";
 import type { Plugin } from "./plugin.ts";
 import type { PodInfo } from "./pod/pod-info.ts";
 import { evict } from "./preemption/evict.ts";
-import { budgetOf, type Preemption, preempt } from "./preemption/preempt.ts";
+import {
+  bestPreemption,
+  budgetOf,
+  findPreemptions,
+  type Preemption,
+  type PreemptionContext,
+} from "./preemption/preempt.ts";
 import { PromisedPlaces } from "./preemption/promised-places.ts";
 import { defaultProfile, type Profile } from "./profile.ts";
 import { type QueuedPod, SchedulingQueue } from "./queue/scheduling-queue.ts";
@@ -25,6 +33,8 @@ export interface SchedulerOptions {
   readonly clock?: Clock;
   /** Each under its own scheduler's name. @default upstream's default profile */
   readonly profiles?: readonly Profile[];
+  /** Asked about places besides the plugins of every profile. @default none */
+  readonly extenders?: readonly Extender[];
   /** Milliseconds between tries of one pod: the first wait, and the longest. @default 1 s, 10 s */
   readonly backoff?: { readonly first: number; readonly most: number };
   /** Decides only when {@link Scheduler.settle} is called. @default false */
@@ -63,6 +73,8 @@ export class Scheduler implements AsyncDisposable {
   readonly #pending = new Set<Promise<void>>();
   readonly #ending = new AbortController();
   #bindings = 0;
+  /** Somebody outside is asked about a pod: no other one is decided about meanwhile. */
+  #isAsking = false;
   #isScheduled = false;
   #isReady = false;
   #ended = false;
@@ -185,7 +197,7 @@ export class Scheduler implements AsyncDisposable {
 
   #decide(): void {
     const end = performance.now() + SLICE_MS;
-    while (!this.#ended && this.#bindings < MOST_BINDINGS) {
+    while (!this.#ended && !this.#isAsking && this.#bindings < MOST_BINDINGS) {
       const queued = this.#queue.take();
       if (queued === undefined) return;
       this.#place(queued);
@@ -200,40 +212,119 @@ export class Scheduler implements AsyncDisposable {
     const { pod } = queued;
     const profile = this.#profileOf(pod);
     if (profile === undefined) return;
-    const found = this.#finder.find(profile, pod, this.#promises.nodeOf(pod.uid));
-    if ("node" in found) {
-      const plans = planVolumes(pod, found.node, this.#cluster);
-      this.#cluster.volumes.promise(plans);
-      this.#cluster.setPod(pod, found.node.name);
-      this.#promises.delete(pod.uid);
-      this.#later(() => this.#bind(queued, found.node, plans));
-      // Others may want to be near to it.
-      this.#queue.changed({ kind: "podPlaced", pod });
+    const extenders = interestedIn(pod, this.#options.extenders ?? []);
+    if (extenders.length > 0) {
+      this.#askOthers(queued, profile, extenders);
       return;
     }
-    this.#refuse(queued, profile, found.misfit);
+    const found = this.#finder.find(profile, pod, this.#promises.nodeOf(pod.uid));
+    if ("node" in found) this.#take(queued, found.node);
+    else this.#refuse(queued, profile, found.misfit);
+  }
+
+  /** As {@link #place}, with extenders, which take their time. */
+  #askOthers(queued: QueuedPod, profile: Profile, extenders: readonly Extender[]): void {
+    this.#isAsking = true;
+    this.#later(async () => {
+      try {
+        await this.#placeBy(queued, profile, extenders);
+      } catch (error) {
+        if (this.#ended || !this.#isThere(queued.pod)) return;
+        this.#queue.putFailed(queued);
+        await this.#reporter.failed(queued.pod, errorMessage(error));
+      } finally {
+        this.#isAsking = false;
+        this.#wake();
+      }
+    });
+  }
+
+  /** It may have gone while others were asked. */
+  #isThere({ key, uid }: PodInfo): boolean {
+    return this.#informers.get("pods")?.get(key)?.metadata.uid === uid;
+  }
+
+  async #placeBy(queued: QueuedPod, profile: Profile, extenders: readonly Extender[]): Promise<void> {
+    const { logger } = this.#options;
+    const { pod } = queued;
+    const found = this.#finder.candidates(profile, pod);
+    if ("misfit" in found) return await this.#refuseBy(queued, profile, found.misfit, extenders);
+    const { nodes, rejections } = await filterByExtenders(extenders, pod, found.nodes, logger);
+    if (nodes.length === 0) {
+      const all = new Map([...found.rejections, ...rejections]);
+      const misfit = { rejections: all, plugins: new Set(["Extender"]), nodes: this.#cluster.nodes.length };
+      return await this.#refuseBy(queued, profile, misfit, extenders);
+    }
+    const given = await scoreByExtenders(extenders, pod, nodes, logger);
+    const own = new Map(found.nodes.map((node, index) => [node, found.scores[index] ?? 0]));
+    const best = this.#finder.best(
+      nodes,
+      Float64Array.from(nodes, (node, index) => (own.get(node) ?? 0) + (given[index] ?? 0)),
+    );
+    if (this.#ended || best === undefined || !this.#isThere(pod)) return;
+    // The cluster has gone on meanwhile.
+    if (this.#finder.stillFits(profile, pod, best))
+      this.#take(
+        queued,
+        best,
+        extenders.find((one) => "bind" in one),
+      );
+    else this.#queue.putFailed(queued);
+  }
+
+  async #refuseBy(queued: QueuedPod, profile: Profile, misfit: Misfit, extenders: readonly Extender[]): Promise<void> {
+    const found = findPreemptions(queued.pod, misfit, this.#preemptionContext(profile));
+    const agreed =
+      "candidates" in found
+        ? await agreeOnPreemption(extenders, queued.pod, found.candidates, this.#options.logger)
+        : [];
+    if (this.#ended || !this.#isThere(queued.pod)) return;
+    this.#settleRefusal(queued, misfit, bestPreemption(agreed), found.message);
+    // Nobody tells when an extender changes its mind.
+    if (misfit.plugins.has("Extender")) this.#queue.putFailed(queued);
+  }
+
+  #take(queued: QueuedPod, node: NodeInfo, binder?: Extender): void {
+    const { pod } = queued;
+    const found = { node };
+    const plans = planVolumes(pod, found.node, this.#cluster);
+    this.#cluster.volumes.promise(plans);
+    this.#cluster.setPod(pod, found.node.name);
+    this.#promises.delete(pod.uid);
+    this.#later(() => this.#bind(queued, found.node, plans, binder));
+    // Others may want to be near to it.
+    this.#queue.changed({ kind: "podPlaced", pod });
+  }
+
+  #preemptionContext(profile: Profile): PreemptionContext {
+    const budgets = [...this.#budgets.all()].map(budgetOf);
+    return { profile, cluster: this.#cluster, promises: this.#promises, budgets, random: this.#random };
   }
 
   #refuse(queued: QueuedPod, profile: Profile, misfit: Misfit): void {
+    const found = findPreemptions(queued.pod, misfit, this.#preemptionContext(profile));
+    const chosen = "candidates" in found ? bestPreemption(found.candidates) : undefined;
+    this.#settleRefusal(queued, misfit, chosen, found.message);
+  }
+
+  #settleRefusal(queued: QueuedPod, misfit: Misfit, chosen: Preemption | undefined, why: string): void {
     const { pod } = queued;
+    const promises = this.#promises;
     this.#queue.putUnschedulable(queued, misfit.plugins);
-    const budgets = [...this.#budgets.all()].map(budgetOf);
-    const { cluster, promises, random } = { cluster: this.#cluster, promises: this.#promises, random: this.#random };
-    const result = preempt(pod, misfit, { profile, cluster, promises, budgets, random });
-    if ("chosen" in result) {
-      const { node } = result.chosen;
+    if (chosen !== undefined) {
+      const { node } = chosen;
       const outdone = promises.on(node.name).filter(({ priority }) => priority < pod.priority);
       for (const { uid } of outdone) promises.delete(uid);
       promises.set(pod, node.name);
-      this.#later(() => this.#makeRoom(pod, result.chosen));
+      this.#later(() => this.#makeRoom(pod, chosen));
       this.#later(() => this.#reporter.unschedulable(pod, describeMisfit(misfit), node.name));
       return;
     }
     // What it was promised it does not get any more, unless it is only waited for.
-    const isWaitedFor = result.message.includes("terminating pod");
+    const isWaitedFor = why.includes("terminating pod");
     const promised = promises.nodeOf(pod.uid) === undefined || isWaitedFor ? undefined : "";
     if (promised === "") promises.delete(pod.uid);
-    const message = describeMisfit(misfit, misfit.nodes === 0 ? undefined : result.message || undefined);
+    const message = describeMisfit(misfit, misfit.nodes === 0 ? undefined : why || undefined);
     this.#later(() => this.#reporter.unschedulable(pod, message, promised));
   }
 
@@ -248,7 +339,12 @@ export class Scheduler implements AsyncDisposable {
     );
   }
 
-  async #bind(queued: QueuedPod, node: NodeInfo, plans: readonly ClaimPlan[]): Promise<void> {
+  async #bind(
+    queued: QueuedPod,
+    node: NodeInfo,
+    plans: readonly ClaimPlan[],
+    binder: Extender | undefined,
+  ): Promise<void> {
     const { pod } = queued;
     try {
       if (plans.length > 0) await this.#bindClaims(plans);
@@ -262,7 +358,8 @@ export class Scheduler implements AsyncDisposable {
     }
     this.#bindings++;
     try {
-      await this.#writeBinding(pod, node.name);
+      if (binder?.bind === undefined) await this.#writeBinding(pod, node.name);
+      else await binder.bind(pod.pod, node.name);
       this.#reporter.scheduled(pod, node.name);
     } catch (error) {
       this.#takeBack(queued);

@@ -1,15 +1,19 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { planFaults } from "./faults.ts";
+import { describeFault, type Fault, planFaults } from "./faults.ts";
 import { drawReport, printReport } from "./report.ts";
 import { readScenario, sampleLoad } from "./scenario.ts";
+import { shrinkFaults } from "./shrink.ts";
 import { simulate } from "./simulate.ts";
 
 const MINUTES = 30;
+/** Seeds that are tried with every fault; soaks try thousands. */
+const SEEDS = Number(process.env["BOXSHIP_SIMULATION_SEEDS"] ?? 1);
+const FIRST = 3;
 
 describe("a simulated cluster", () => {
   test("does the same for the same seed, whatever goes wrong, and nothing is lost or left over", async () => {
-    const options = { seed: 3, loads: sampleLoad(3, 20), minutes: MINUTES, faults: planFaults(3, MINUTES, 3) };
+    const options = { seed: FIRST, loads: sampleLoad(3, 20), minutes: MINUTES, faults: planFaults(FIRST, MINUTES, 3) };
     const kinds = new Set(options.faults.map(({ kind }) => kind));
     assert.deepEqual([...kinds].sort(), ["clock-skew", "node-lost", "restart", "write-failures"]);
     const [first, again] = [await simulate(options), await simulate(options)];
@@ -23,6 +27,19 @@ describe("a simulated cluster", () => {
     assert.match(printReport(first), /\n {4}0:30 {7}3 {7}0 {6}18 {7}2\n/);
     assert.match(drawReport(first), /^<svg .*<polyline .*<\/svg>\n$/);
   });
+
+  for (let seed = FIRST + 1; seed < FIRST + SEEDS; seed++) {
+    test(`loses nothing with seed ${seed}`, async () => {
+      const loads = sampleLoad(3, 20);
+      const run = async (faults: readonly Fault[]) =>
+        (await simulate({ seed, loads, minutes: MINUTES, faults })).violations;
+      const faults = planFaults(seed, MINUTES, 3);
+      const violations = await run(faults);
+      if (violations.length === 0) return;
+      const needed = await shrinkFaults(faults, async (some) => (await run(some)).length > 0);
+      assert.fail([...violations, "for which these are enough:", ...needed.map(describeFault)].join("\n"));
+    });
+  }
 
   test("is wound through weeks in which nothing happens", async () => {
     const { samples, violations } = await simulate({ seed: 2, loads: sampleLoad(3, 3), minutes: 60 * 24 * 40 });

@@ -23,7 +23,9 @@ import type { TopologySpreadConstraint } from "../pod/types.ts";
 import { Fields } from "./fields.ts";
 
 /** Plugins that take arguments: by them, in place of the default ones. */
-export const CONFIGURABLE: Readonly<Record<string, (args: Json | undefined, at: string) => Plugin>> = {
+type Configure = (args: Json | undefined, at: string) => Plugin;
+
+export const CONFIGURABLE: Readonly<Record<string, Configure>> & { readonly NodeResourcesFit: Configure } = {
   InterPodAffinity(args, at) {
     const fields = argsOf(args, at, ["hardPodAffinityWeight", "ignorePreferredTermsOfExistingPods"]);
     return interPodAffinityBy({

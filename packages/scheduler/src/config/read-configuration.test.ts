@@ -226,6 +226,28 @@ describe("a scheduler's configuration", () => {
       { profiles: [args("PodTopologySpread", { defaultConstraints: [{}] })] },
       /no constraints are to be given/,
     ],
+    [
+      "an extender without an address",
+      { extenders: [{ filterVerb: "f" }] },
+      /^extenders\[0\].urlPrefix: "" is no address/,
+    ],
+    ["scores without a weight", { extenders: [{ urlPrefix: "x", prioritizeVerb: "p" }] }, /weight is needed/],
+    [
+      "two that bind",
+      { extenders: [1, 2].map((n) => ({ urlPrefix: `x${n}`, bindVerb: "b" })) },
+      /only one of them can/,
+    ],
+    [
+      "a resource of the core",
+      { extenders: [{ urlPrefix: "x", managedResources: [{ name: "cpu" }] }] },
+      /is domain\/name/,
+    ],
+    [
+      "files of an extender",
+      { extenders: [{ urlPrefix: "x", tlsConfig: { caFile: "/x" } }] },
+      /caFile is not supported/,
+    ],
+    ["no time", { extenders: [{ urlPrefix: "x", httpTimeout: "soon" }] }, /httpTimeout: "soon" is no time/],
     ["a leader", { leaderElection: { leaderElect: true } }, /nobody elects/],
   ];
   for (const [what, given, words] of bad) {

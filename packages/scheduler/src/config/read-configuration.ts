@@ -1,14 +1,17 @@
-import type { Json } from "@boxship/api";
+import { isObject, type Json } from "@boxship/api";
 import { InvalidArgument, Unsupported } from "@boxship/base";
+import type { Extender } from "../extenders/extender.ts";
 import type { Plugin } from "../plugin.ts";
 import { defaultProfile, type Profile } from "../profile.ts";
 import { Fields } from "./fields.ts";
 import { CONFIGURABLE } from "./plugin-args.ts";
+import { readExtenders } from "./read-extenders.ts";
 
 /** What a configuration file says. */
 export interface SchedulerConfiguration {
   /** At least one. */
   readonly profiles: readonly Profile[];
+  readonly extenders: readonly Extender[];
   /** Milliseconds between tries of one pod: the first wait, and the longest. */
   readonly backoff: { readonly first: number; readonly most: number };
 }
@@ -30,7 +33,7 @@ type Point = (typeof POINTS)[number];
  */
 export function readConfiguration(document: Json): SchedulerConfiguration {
   const known = ["apiVersion", "kind", "profiles", "percentageOfNodesToScore", "leaderElection"];
-  const fields = new Fields(document, "", [...known, "podInitialBackoffSeconds", "podMaxBackoffSeconds"]);
+  const fields = new Fields(document, "", [...known, "podInitialBackoffSeconds", "podMaxBackoffSeconds", "extenders"]);
   if (fields.text("apiVersion") !== API_VERSION || fields.text("kind") !== KIND) {
     throw new InvalidArgument(`a scheduler's configuration is a ${KIND} of ${API_VERSION}`);
   }
@@ -38,9 +41,15 @@ export function readConfiguration(document: Json): SchedulerConfiguration {
     throw new Unsupported("leaderElection.leaderElect: a cluster has one scheduler, which nobody elects");
   }
   const share = fields.number("percentageOfNodesToScore", 0, 100);
-  const given = fields.list("profiles");
+  const { extenders, ignored } = readExtenders(fields.list("extenders"));
+  const given =
+    fields.list("profiles").length === 0 && ignored.length > 0
+      ? [{ value: {}, at: "profiles[0]" }]
+      : fields.list("profiles");
   const profiles =
-    given.length === 0 ? [withShare(defaultProfile, share)] : given.map(({ value, at }) => profileOf(value, at, share));
+    given.length === 0
+      ? [withShare(defaultProfile, share)]
+      : given.map(({ value, at }) => profileOf(value, at, share, ignored));
   const names = profiles.map(({ schedulerName }) => schedulerName);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new InvalidArgument(`profiles: ${JSON.stringify(twice)} is named twice`);
@@ -48,7 +57,7 @@ export function readConfiguration(document: Json): SchedulerConfiguration {
   const most = fields.number("podMaxBackoffSeconds", 1, 86_400) ?? 10;
   if (most < first)
     throw new InvalidArgument("podMaxBackoffSeconds must be greater than or equal to podInitialBackoffSeconds");
-  return { profiles, backoff: { first: first * 1000, most: most * 1000 } };
+  return { profiles, extenders, backoff: { first: first * 1000, most: most * 1000 } };
 }
 
 /** @param share of the nodes, in percent, that are enough; 0: by the cluster's size */
@@ -66,11 +75,11 @@ interface Choice {
   readonly disabled: ReadonlySet<string>;
 }
 
-function profileOf(value: Json, at: string, share: number | undefined): Profile {
+function profileOf(value: Json, at: string, share: number | undefined, ignored: readonly string[]): Profile {
   const fields = new Fields(value, at, ["schedulerName", "percentageOfNodesToScore", "plugins", "pluginConfig"]);
   const schedulerName = fields.text("schedulerName") ?? "default-scheduler";
   if (schedulerName === "") throw new InvalidArgument(`${fields.path("schedulerName")} is empty`);
-  const { plugins, preemption } = configured(fields);
+  const { plugins, preemption } = configured(fields, ignored);
   const choices = choicesOf(fields);
   const isOn = (point: Point, name: string): boolean => {
     const { enabled, disabled } = choices[point];
@@ -99,7 +108,7 @@ function profileOf(value: Json, at: string, share: number | undefined): Profile 
 }
 
 /** The plugins with their arguments, before any is chosen. */
-function configured(fields: Fields) {
+function configured(fields: Fields, ignored: readonly string[]) {
   const args = new Map<string, { readonly value: Json | undefined; readonly at: string }>();
   for (const { value, at } of fields.list("pluginConfig")) {
     const one = new Fields(value, at, ["name", "args"]);
@@ -114,6 +123,7 @@ function configured(fields: Fields) {
   }
   const plugins = defaultProfile.plugins.map((plugin) => {
     const given = args.get(plugin.name);
+    if (plugin.name === "NodeResourcesFit" && ignored.length > 0) return ignoring(ignored, given);
     return given === undefined ? plugin : (CONFIGURABLE[plugin.name]?.(given.value, given.at) ?? plugin);
   });
   const given = args.get(PREEMPTION);
@@ -126,6 +136,17 @@ function configured(fields: Fields) {
     ...(least === undefined ? {} : { leastCandidates: least }),
   };
   return { plugins, preemption };
+}
+
+/** Resources that extenders see to are not counted here. */
+function ignoring(
+  ignored: readonly string[],
+  given: { readonly value: Json | undefined; readonly at: string } | undefined,
+): Plugin {
+  const value = isObject(given?.value) ? given.value : {};
+  const named = Array.isArray(value["ignoredResources"]) ? value["ignoredResources"] : [];
+  const args = { ...value, ignoredResources: [...named, ...ignored] };
+  return CONFIGURABLE.NodeResourcesFit(args, given?.at ?? "");
 }
 
 function choicesOf(fields: Fields): Readonly<Record<Point, Choice>> {

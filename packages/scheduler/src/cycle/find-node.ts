@@ -15,6 +15,14 @@ export interface Misfit {
   readonly nodes: number;
 }
 
+/** Nodes that would do, with how good each is. */
+export interface Candidates {
+  readonly nodes: readonly NodeInfo[];
+  readonly scores: Float64Array;
+  /** What was said of the others that were asked. */
+  readonly rejections: ReadonlyMap<string, Rejection>;
+}
+
 export type Found =
   | { readonly node: NodeInfo; readonly evaluated: number; readonly feasible: number }
   | { readonly misfit: Misfit };
@@ -99,23 +107,43 @@ export class NodeFinder {
   }
 
   find(profile: Profile, pod: PodInfo, promisedNode?: string): Found {
-    const { nodes } = this.#cluster;
     const filters = prepareFilters(profile.plugins, pod, this.#cluster);
-    if (filters.everywhere !== undefined) {
-      const { plugin, rejection } = filters.everywhere;
-      const rejections = new Map(nodes.map(({ name }) => [name, rejection]));
-      return {
-        misfit: { rejections, everywhere: rejection, plugins: new Set([plugin.name]), nodes: nodes.length },
-      };
-    }
+    if (filters.everywhere !== undefined) return this.#nowhere(filters.everywhere);
     const own = promisedNode === undefined ? undefined : this.#cluster.node(promisedNode);
     if (own !== undefined && fits(profile, pod, this.#cluster, own, filters, this.#promises) === undefined) {
       return { node: own, evaluated: 1, feasible: 1 };
     }
-    return this.#search(profile, pod, filters);
+    const { feasible, rejections, plugins, asked } = this.#search(profile, pod, filters);
+    const best = this.#best(profile, pod, feasible);
+    if (best === undefined) return { misfit: { rejections, plugins, nodes: this.#cluster.nodes.length } };
+    return { node: best, evaluated: asked, feasible: feasible.length };
   }
 
-  #search(profile: Profile, pod: PodInfo, filters: Filters): Found {
+  /** All that would do, for who has others to ask about them. */
+  candidates(profile: Profile, pod: PodInfo): Candidates | { readonly misfit: Misfit } {
+    const filters = prepareFilters(profile.plugins, pod, this.#cluster);
+    if (filters.everywhere !== undefined) return this.#nowhere(filters.everywhere);
+    const { feasible: nodes, rejections, plugins } = this.#search(profile, pod, filters);
+    if (nodes.length === 0) return { misfit: { rejections, plugins, nodes: this.#cluster.nodes.length } };
+    return { nodes, rejections, scores: scoresOf(profile, pod, this.#cluster, nodes) };
+  }
+
+  /** Whether a pod still fits a node. */
+  stillFits(profile: Profile, pod: PodInfo, node: NodeInfo): boolean {
+    if (this.#cluster.node(node.name) !== node) return false;
+    const filters = prepareFilters(profile.plugins, pod, this.#cluster);
+    return (
+      filters.everywhere === undefined && fits(profile, pod, this.#cluster, node, filters, this.#promises) === undefined
+    );
+  }
+
+  #nowhere({ plugin, rejection }: NonNullable<Filters["everywhere"]>): { readonly misfit: Misfit } {
+    const { nodes } = this.#cluster;
+    const rejections = new Map(nodes.map(({ name }) => [name, rejection]));
+    return { misfit: { rejections, everywhere: rejection, plugins: new Set([plugin.name]), nodes: nodes.length } };
+  }
+
+  #search(profile: Profile, pod: PodInfo, filters: Filters) {
     const { nodes } = this.#cluster;
     const enough = profile.nodesToFind?.(nodes.length) ?? nodesToFind(nodes.length);
     const rejections = new Map<string, Rejection>();
@@ -133,15 +161,16 @@ export class NodeFinder {
       }
     }
     this.#next = nodes.length === 0 ? 0 : (this.#next + asked) % nodes.length;
-    const best = this.#best(profile, pod, feasible);
-    if (best === undefined) return { misfit: { rejections, plugins, nodes: nodes.length } };
-    return { node: best, evaluated: asked, feasible: feasible.length };
+    return { feasible, rejections, plugins, asked };
+  }
+
+  #best(profile: Profile, pod: PodInfo, feasible: readonly NodeInfo[]): NodeInfo | undefined {
+    if (feasible.length <= 1) return feasible[0];
+    return this.best(feasible, scoresOf(profile, pod, this.#cluster, feasible));
   }
 
   /** Of several that are equally good any: the load spreads. */
-  #best(profile: Profile, pod: PodInfo, feasible: readonly NodeInfo[]): NodeInfo | undefined {
-    if (feasible.length <= 1) return feasible[0];
-    const totals = scoresOf(profile, pod, this.#cluster, feasible);
+  best(feasible: readonly NodeInfo[], totals: Float64Array): NodeInfo | undefined {
     let [best, equals] = [0, 1];
     for (let index = 1; index < feasible.length; index++) {
       const [score, most] = [totals[index] ?? 0, totals[best] ?? 0];

@@ -57,6 +57,26 @@ export interface PreemptionContext {
  * latest.
  */
 export function preempt(pod: PodInfo, misfit: Misfit, context: PreemptionContext): PreemptionResult {
+  const found = findPreemptions(pod, misfit, context);
+  const best = "candidates" in found ? bestPreemption(found.candidates) : undefined;
+  return best === undefined ? { message: found.message } : { chosen: best };
+}
+
+export const bestPreemption = (candidates: readonly Preemption[]): Preemption | undefined =>
+  [...candidates].sort(comparePreemptions)[0];
+
+export interface Preemptions {
+  readonly candidates: readonly Preemption[];
+  /** Why there is none. */
+  readonly message: string;
+}
+
+/** All places that could be made, for who has others to ask about them. */
+export function findPreemptions(
+  pod: PodInfo,
+  misfit: Misfit,
+  context: PreemptionContext,
+): Preemptions | { readonly message: string } {
   const { cluster, random, profile } = context;
   const { isOff = false, candidatePercent = 10, leastCandidates = 100 } = profile.preemption ?? {};
   const { nodes } = cluster;
@@ -78,10 +98,8 @@ export function preempt(pod: PodInfo, misfit: Misfit, context: PreemptionContext
     if ("node" in found) candidates.push(found);
     else refused.set(node.name, found);
   }
-  const [best] = candidates.sort(comparePreemptions);
-  if (best !== undefined) return { chosen: best };
   for (const { name } of nodes) if (!refused.has(name)) refused.set(name, NOT_HELPFUL);
-  return { message: `0/${nodes.length} nodes are available: ${countReasons(refused.values())}.` };
+  return { candidates, message: `0/${nodes.length} nodes are available: ${countReasons(refused.values())}.` };
 }
 
 /** A less important pod on its promised node is going already: its place is waited for. */

@@ -10,6 +10,7 @@ import { copyBenchmarks } from "./cases/copies.ts";
 import { doorBenchmarks } from "./cases/door.ts";
 import { footprintBenchmarks } from "./cases/footprint.ts";
 import { kubernetesBenchmarks } from "./cases/kubernetes-api.ts";
+import { kustomizeBenchmark } from "./cases/kustomize.ts";
 import { logBenchmarks } from "./cases/logs.ts";
 import { networkBenchmarks } from "./cases/network.ts";
 import { pullBenchmarks } from "./cases/pull.ts";
@@ -35,6 +36,7 @@ const benchmarks: readonly Benchmark<Context>[] = [
   ...buildBenchmarks,
   ...largeBuildBenchmarks,
   commandLineBenchmark,
+  kustomizeBenchmark,
 ];
 
 const usage = `bench [--list] [--only NAME,…] [--rounds N]

@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { daemonFlags } from "@boxship/base/entry";
+import { daemonFlags, nodeFlags } from "@boxship/base/entry";
 import {
   busyboxTree,
   dockerCli,
@@ -40,6 +40,11 @@ export function engineProgram(flags: readonly string[] = []): readonly string[] 
   if (!existsSync(bundle)) throw new Error("no bundle: run scripts/build.sh --bundle");
   // The real path: a build from which something runs stays on disk.
   return [process.execPath, ...daemonFlags, ...flags, realpathSync(bundle), "daemon-process"];
+}
+
+/** The command line as `./boxship` starts it: with another flag of V8 its code caches would not count. */
+export function commandLine(): readonly [string, ...string[]] {
+  return [process.execPath, ...nodeFlags, engineProgram().at(-2) ?? ""];
 }
 
 /** What benchmarks share: brought up when it is first asked for, taken down at the end. */

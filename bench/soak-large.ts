@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { crc32 } from "node:zlib";
 import { startRegistry } from "@boxship/testkit";
-import { engineProgram } from "./context.ts";
+import { commandLine } from "./context.ts";
 
 /**
  * Sends one large layer along every path that layers take, and looks at the most memory that each command had. It must
@@ -123,7 +123,7 @@ async function makeLayout(directory: string, megabytes: number): Promise<void> {
 
 /** Runs a command of the program. @returns the most memory that it had, in MB */
 async function most(args: readonly string[]): Promise<number> {
-  const [program = "", ...before] = engineProgram().slice(0, -1);
+  const [program, ...before] = commandLine();
   const child: ChildProcess = spawn(program, [...before, ...args], {
     stdio: ["ignore", "ignore", "inherit"],
     env: { ...process.env, COSIGN_PASSWORD: "secret", TMPDIR: values.directory },

@@ -2,14 +2,13 @@ import { readFileSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { runProgram, startRegistry } from "@boxship/testkit";
-import { type Context, engineProgram } from "../context.ts";
+import { type Context, commandLine } from "../context.ts";
 import type { Benchmark, Side } from "../harness.ts";
 import { largeImage, manyLayers, timed } from "./pull.ts";
 
-const ours = () => engineProgram().slice(0, -1);
 /** The words of one tool, and the program that has them. */
 const tools = () => [
-  { name: "boxship", program: [...ours(), "skopeo"] },
+  { name: "boxship", program: [...commandLine(), "skopeo"] },
   { name: "skopeo", program: ["skopeo", "--insecure-policy"] },
 ];
 const PLAIN = ["--src-tls-verify=false", "--dest-tls-verify=false"];
@@ -109,7 +108,8 @@ const scanBenchmark: Benchmark<Context> = {
     return [
       {
         name: "boxship",
-        measure: () => timed(() => must([...ours(), "image", "sbom", "-o", `${layout}.json`, `oci:${layout}:1`])),
+        measure: () =>
+          timed(() => must([...commandLine(), "image", "sbom", "-o", `${layout}.json`, `oci:${layout}:1`])),
       },
       {
         name: "read once",

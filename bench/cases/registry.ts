@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { repositoryRoot, runProgram, startRegistry, tempDir } from "@boxship/testkit";
-import { type Context, engineProgram } from "../context.ts";
+import { type Context, commandLine } from "../context.ts";
 import type { Benchmark, Side } from "../harness.ts";
 
 /** A registry that is measured. */
@@ -17,7 +17,7 @@ interface Server {
 /** Our registry as users start it, and the stock one. */
 async function servers(stack: AsyncDisposableStack): Promise<readonly Server[]> {
   const directory = stack.use(tempDir("bench-registry"));
-  const [program = "", ...before] = engineProgram().slice(0, -1);
+  const [program, ...before] = commandLine();
   const flags = ["registry", "serve", "--root", directory.path, "--listen", "127.0.0.1:0"];
   const child: ChildProcess = spawn(program, [...before, ...flags], { stdio: ["ignore", "pipe", "inherit"] });
   stack.defer(async () => {

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { cachedDataVersionTag } from "node:v8";
 import { bundleParts, writeBundle } from "./bundle.ts";
 import { buildExecutable } from "./executable.ts";
 import { findWorkers } from "./workers.ts";
@@ -30,9 +31,11 @@ export async function double(value: number): Promise<string> {
   return String(answer);
 }`,
   "packages/cli/src/main.ts": `import { execFileSync } from "node:child_process";
+import { cachedDataVersionTag } from "node:v8";
 import { daemonCommand } from "@boxship/base/entry";
 import { double } from "../../tool/src/double.ts";
-void double(21).then(async (answer) => {
+if (process.argv[2] === "tag") console.log(cachedDataVersionTag());
+else void double(21).then(async (answer) => {
   const [file, ...args] = daemonCommand();
   const { S3Client } = await import("@aws-sdk/client-s3");
   console.log("cli", answer, S3Client.name, execFileSync(file, [...args, "--name", "x"], { encoding: "utf8" }).trim());
@@ -83,8 +86,11 @@ describe("the build", () => {
 
   test("a single executable runs them too", async () => {
     await buildExecutable(root, await bundleParts(root));
-    const output = execFileSync(join(root, "dist/boxship"), { encoding: "utf8", cwd: "/" });
+    const executable = join(root, "dist/boxship");
+    const output = execFileSync(executable, { encoding: "utf8", cwd: "/" });
     assert.equal(output, "cli 42 S3Client daemon 8 daemon-process --name x\n");
+    // Node refuses the code caches of its own modules, too, when there is a flag of V8 that they were not made with.
+    assert.equal(execFileSync(executable, ["tag"], { encoding: "utf8" }), `${cachedDataVersionTag()}\n`);
   });
 
   test("workers of a pool are found, and files that no bundle would hold are refused", () => {

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { daemonFlags } from "@boxship/base/entry";
+import { daemonFlags, nodeFlags } from "@boxship/base/entry";
 import type { Parts } from "./bundle.ts";
 import { writeCodeCaches } from "./code-cache.ts";
 import { executableLauncher } from "./launcher.ts";
@@ -14,7 +14,7 @@ export async function buildExecutable(root: string, parts: Parts): Promise<void>
   try {
     const assets: Record<string, string> = {};
     for (const [part, text] of parts) writeFileSync((assets[part] = join(work, `${part}.cjs`)), text);
-    Object.assign(assets, writeCodeCaches(work, daemonFlags));
+    Object.assign(assets, writeCodeCaches(work, nodeFlags));
     writeFileSync(join(work, "main.cjs"), executableLauncher);
     const config = {
       main: join(work, "main.cjs"),

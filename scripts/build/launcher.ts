@@ -29,11 +29,16 @@ else require(file(part));
 ${runPart}
 `;
 
-/** The executable's main: it hands out parts from its assets, under their own names, so that stack traces name them. */
+/**
+ * The executable's main: it hands out parts from its assets, under their own names, so that stack traces name them. The
+ * daemon's flag of V8, with which every part of an executable is started, is taken back for the others: V8 refuses the code
+ * caches of Node's own modules, and ours, with any flag that they were not made with.
+ */
 export const executableLauncher = `"use strict";
 const { getAsset, getAssetKeys, getRawAsset } = require("node:sea");
 globalThis[Symbol.for("boxship.bundle")] = { source: (part) => getAsset(part, "utf8") };
 const part = ${choosePart};
+if (part !== "daemon") require("node:v8").setFlagsFromString("--memory-pool-share-memory-on-teardown");
 const cache = part + ".cache";
 const cached = getAssetKeys().includes(cache) ? Buffer.from(getRawAsset(cache)) : undefined;
 runPart(part + ".cjs", getAsset(part, "utf8"), cached);

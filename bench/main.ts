@@ -13,6 +13,7 @@ import { kubernetesBenchmarks } from "./cases/kubernetes-api.ts";
 import { kustomizeBenchmark } from "./cases/kustomize.ts";
 import { logBenchmarks } from "./cases/logs.ts";
 import { networkBenchmarks } from "./cases/network.ts";
+import { podBenchmarks } from "./cases/pods.ts";
 import { pullBenchmarks } from "./cases/pull.ts";
 import { pushBenchmarks } from "./cases/push.ts";
 import { registryBenchmarks } from "./cases/registry.ts";
@@ -27,6 +28,7 @@ const benchmarks: readonly Benchmark<Context>[] = [
   ...doorBenchmarks,
   ...kubernetesBenchmarks,
   ...schedulerBenchmarks,
+  ...podBenchmarks,
   ...logBenchmarks,
   ...networkBenchmarks,
   ...pullBenchmarks,

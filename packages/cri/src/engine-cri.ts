@@ -1,4 +1,3 @@
-import { Unsupported } from "@boxship/base";
 import type { Engine } from "@boxship/engine";
 import { containerHandlers } from "./containers.ts";
 import type { CriHandlers } from "./contract.ts";
@@ -8,12 +7,12 @@ import { imageHandlers } from "./images.ts";
 import { statusHandlers } from "./runtime-status.ts";
 import { sandboxHandlers } from "./sandboxes.ts";
 import { statsHandlers } from "./stats.ts";
+import { portForwardHandlers } from "./streaming/port-forward.ts";
 import { remoteCommandHandlers } from "./streaming/remote-command.ts";
 import type { StreamingServer } from "./streaming/streaming-server.ts";
 
 /** The CRI over an engine. @param streaming stays the caller's */
 export function criHandlers(engine: Engine, streaming: StreamingServer): CriHandlers {
-  const refuse = (what: string) => () => Promise.reject(new Unsupported(`${what} is not supported`));
   return {
     ...statusHandlers(engine),
     ...sandboxHandlers(engine),
@@ -23,6 +22,6 @@ export function criHandlers(engine: Engine, streaming: StreamingServer): CriHand
     ...eventHandlers(engine),
     ...imageHandlers(engine),
     ...remoteCommandHandlers(engine, streaming),
-    portForward: refuse("PortForward"),
+    ...portForwardHandlers(engine, streaming),
   };
 }

@@ -124,11 +124,11 @@ export const FEATURES: readonly Feature[] = [
     note: "flow schemas and priority levels with upstream's defaults, 600 seats, shuffle-sharded fair queues, lending and borrowing at once, 429 with `Retry-After`, metrics; every request is one seat wide, watches only until they begin; the condition `Dangling` is not told",
   },
   {
-    name: "log, exec, attach",
+    name: "log, exec, attach, portforward",
     state: "works",
-    note: "of pods on this machine's node, by WebSocket (`v4.channel.k8s.io`, `v5.channel.k8s.io`); not yet by SPDY/3.1, and not of nodes elsewhere",
+    note: "of pods on this machine's node, by WebSocket and by SPDY/3.1; not of nodes elsewhere",
   },
-  { name: "portforward, proxy", state: "refused", note: "501, by name" },
+  { name: "proxy", state: "refused", note: "501, by name" },
   {
     name: "controllers",
     state: "differs",

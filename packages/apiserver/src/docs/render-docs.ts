@@ -46,4 +46,4 @@ function verbsOf(kind: Kind): string {
   return below.length === 0 ? verbs : `${verbs}; ${below.join(", ")}`;
 }
 
-const REFUSED = new Set(["portforward", "proxy"]);
+const REFUSED = new Set(["proxy"]);

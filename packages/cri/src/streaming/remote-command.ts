@@ -7,6 +7,7 @@ import type { CriHandlers } from "../contract.ts";
 import { killExec } from "../exec.ts";
 import type { AttachRequest, ExecRequest } from "../messages/calls.ts";
 import { type Channels, webSocketChannels } from "./channels.ts";
+import { spdyChannels, type WantedStreams } from "./spdy-channels.ts";
 import type { StreamingServer } from "./streaming-server.ts";
 
 /** Commands in containers, and containers' own streams, for clients that connect to where the answer says. */
@@ -25,7 +26,7 @@ export function remoteCommandHandlers(
       if (request.cmd.length === 0) throw new InvalidArgument("the command is missing");
       checkStreams(request);
       const url = await streaming.place("exec", async (...connection) =>
-        runCommand(engine, { ...request, containerId }, await accept(...connection)),
+        runCommand(engine, { ...request, containerId }, await accept(request, ...connection)),
       );
       return { url };
     },
@@ -33,7 +34,7 @@ export function remoteCommandHandlers(
       const containerId = requireRunning(request.containerId);
       checkStreams(request);
       const url = await streaming.place("attach", async (...connection) =>
-        attach(engine, { ...request, containerId }, await accept(...connection)),
+        attach(engine, { ...request, containerId }, await accept(request, ...connection)),
       );
       return { url };
     },
@@ -45,9 +46,10 @@ function checkStreams({ tty, stdin, stdout, stderr }: Pick<ExecRequest, "tty" | 
   if (!stdin && !stdout && !stderr) throw new InvalidArgument("one of stdin, stdout and stderr must be set");
 }
 
-function accept(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Channels> {
+function accept(wanted: WantedStreams, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Channels> {
   const upgrade = (request.headers.upgrade ?? "").toLowerCase();
   if (upgrade === "websocket") return webSocketChannels(request, socket, head);
+  if (upgrade === "spdy/3.1") return spdyChannels(request, socket, head, wanted);
   throw new InvalidArgument(`unable to upgrade: ${upgrade} is not supported`);
 }
 

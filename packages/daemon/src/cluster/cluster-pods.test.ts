@@ -8,6 +8,7 @@ import {
   type Boxship,
   clusterProgram,
   kubectl,
+  kubernetesProgram,
   type Ran,
   type RunOptions,
   startBoxship,
@@ -101,7 +102,7 @@ spec:
     metadata: {labels: {app: web}}
     spec:
       terminationGracePeriodSeconds: 0
-      containers: [{name: c, image: "busybox:latest", imagePullPolicy: Never, command: [sleep, "1000"]}]
+      containers: [{name: c, image: "busybox:latest", imagePullPolicy: Never, command: [sh, -c, "mkdir /www; echo served > /www/index.html; exec httpd -f -p 127.0.0.1:8080 -h /www"]}]
 `;
 
 const SHORT = ["sh", "-c", "echo one; until [ -e /go ]; do sleep 0.05; done; echo two"];
@@ -148,6 +149,24 @@ class Cluster implements AsyncDisposable {
     assert.equal(status, 0, `${args.join(" ")}: ${stderr}`);
     return stdout;
   };
+
+  /** Forwards a port of a pod to a free one here, until it is disposed. */
+  async forward(object: string, port: number, env: NodeJS.ProcessEnv) {
+    const program = kubernetesProgram("kubectl") ?? "";
+    const own = { KUBECONFIG: this.#kubeconfig, HOME: this.#home };
+    const child = spawn(program, ["port-forward", object, `:${port}`], {
+      env: { ...process.env, ...own, ...env },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    return {
+      port: Number(/127\.0\.0\.1:(\d+)/.exec(line.toString())?.[1]),
+      async [Symbol.asyncDispose]() {
+        child.kill();
+        await once(child, "exit");
+      },
+    };
+  }
 
   /** Waits until a field of an object has a value. */
   readonly until = (object: string, path: string, value: string): Promise<string> =>
@@ -234,6 +253,24 @@ test("pods run: kubectl apply to Running, and nothing is left after delete", { s
     assert.equal(await following, "one\ntwo\n");
     await until("pod/short", "{.status.phase}", "Succeeded");
     await kube("delete", "pod", "short");
+  });
+
+  await t.test("ports are forwarded, and older clients served, by SPDY as by WebSocket", async () => {
+    await kube("rollout", "status", "deployment/web", "--timeout=120s");
+    for (const websockets of ["true", "false"]) {
+      const env = { KUBECTL_PORT_FORWARD_WEBSOCKETS: websockets, KUBECTL_REMOTE_COMMAND_WEBSOCKETS: websockets };
+      await using forwarded = await cluster.forward("deployment/web", 8080, env);
+      for (let times = 0; times < 3; times++) {
+        assert.equal(await (await fetch(`http://127.0.0.1:${forwarded.port}/`)).text(), "served\n");
+      }
+      const input = "0123456789abcdef".repeat(1 << 14);
+      const echoed = await cluster.tried(["exec", "-i", "full", "--", "sh", "-c", "cat; echo end >&2; exit 5"], {
+        input,
+        env,
+      });
+      assert.deepEqual([echoed.status, echoed.stdout === input], [5, true]);
+      assert.match(echoed.stderr, /^end$/m);
+    }
   });
 
   await t.test("a container that ends again and again waits longer and longer, and says why", async () => {

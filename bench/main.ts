@@ -9,6 +9,7 @@ import { containerBenchmarks } from "./cases/containers.ts";
 import { copyBenchmarks } from "./cases/copies.ts";
 import { doorBenchmarks } from "./cases/door.ts";
 import { footprintBenchmarks } from "./cases/footprint.ts";
+import { helmBenchmarks } from "./cases/helm.ts";
 import { kubernetesBenchmarks } from "./cases/kubernetes-api.ts";
 import { kustomizeBenchmark } from "./cases/kustomize.ts";
 import { logBenchmarks } from "./cases/logs.ts";
@@ -27,6 +28,7 @@ const benchmarks: readonly Benchmark<Context>[] = [
   ...containerBenchmarks,
   ...doorBenchmarks,
   ...kubernetesBenchmarks,
+  ...helmBenchmarks,
   ...schedulerBenchmarks,
   ...podBenchmarks,
   ...logBenchmarks,

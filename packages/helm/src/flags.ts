@@ -1,7 +1,13 @@
 import { tryParseDuration } from "@boxship/base/duration";
+import { Unsupported } from "@boxship/base/errors";
 import { FlagError, type ParsedFlag } from "@boxship/base/parse-flags";
 
 export { array, bool, int, str } from "@boxship/kubectl/flags";
+
+/** What is known by name and not there. @throws Unsupported that names it */
+export function refuseFlags(changed: ReadonlySet<string>, ...names: readonly string[]): void {
+  for (const name of names) if (changed.has(name)) throw new Unsupported(`--${name} is not supported`);
+}
 
 /** A duration in milliseconds. */
 export function duration(initial: string): ParsedFlag<number> {

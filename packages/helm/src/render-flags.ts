@@ -5,6 +5,7 @@ import type { Chart } from "./chart/chart.ts";
 import { findChart } from "./chart/find-chart.ts";
 import type { Surroundings } from "./command.ts";
 import { type Capabilities, defaultCapabilities } from "./engine/capabilities.ts";
+import type { ArchiveFlags } from "./repository/find-archive.ts";
 import { parseVersion } from "./version/version.ts";
 
 /** Where a chart is. */
@@ -42,8 +43,7 @@ export const renderFlags = {
 export type ChartFlags = FlagValues<typeof chartFlags>;
 export type RenderFlags = FlagValues<typeof renderFlags>;
 
-/** Whether a chart reads no file of the user's that it was not given. */
-export async function openChart(reference: string, flags: ChartFlags, surroundings: Surroundings): Promise<Chart> {
+export async function openChart(reference: string, flags: ArchiveFlags, surroundings: Surroundings): Promise<Chart> {
   return await findChart(reference, flags, surroundings);
 }
 

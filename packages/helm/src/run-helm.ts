@@ -3,6 +3,7 @@ import { FlagError, HelpRequested, parseFlags } from "@boxship/base/parse-flags"
 import type { Io, Session } from "@boxship/kubectl/cluster";
 import { clusterFlags } from "./cluster-flags.ts";
 import type { ClusterFlags, Command, Entry, Surroundings } from "./command.ts";
+import { refuseFlags } from "./flags.ts";
 import { table } from "./table.ts";
 
 /**
@@ -21,6 +22,7 @@ export async function runHelm(args: readonly string[], io: Io): Promise<number> 
     return 0;
   } catch (error) {
     io.stderr.write(`Error: ${errorMessage(error)}\n`);
+    if (args.includes("--debug") && error instanceof Error) io.stderr.write(`${error.stack ?? ""}\n`);
     if (error instanceof BoxshipError && error.remedy !== undefined) io.stderr.write(`Hint: ${error.remedy}\n`);
     return 1;
   }
@@ -91,6 +93,7 @@ async function runCommand(command: Command, { path, rest }: Found, io: Io): Prom
       const wanted = min === max ? many(min) : operands.length < min ? `at least ${many(min)}` : `at most ${many(max)}`;
       throw new FlagError(`${JSON.stringify(path)} requires ${wanted}\n\nUsage:  ${path} ${command.usage}`);
     }
+    refuseFlags(changed, "burst-limit", "qps", "registry-config");
     await using opened = new OpenSurroundings(io, values);
     await command.run(opened, { flags: values, changed, operands });
     return;

@@ -1,10 +1,63 @@
-import type { Entry } from "./command.ts";
+import type { Command, Entry } from "./command.ts";
 
 const PLUGINS = "plugins are programs of their own; what they do is in this program or not here";
+
+const LOGIN = "registries are logged in to by 'boxship login', and charts use what it keeps";
+
+const REGISTRY: readonly Entry[] = ["login", "logout"].map((name) => ({ name, summary: "Refused", refused: LOGIN }));
+
+const DEPENDENCY: readonly Entry[] = [
+  {
+    name: "list",
+    aliases: ["ls"],
+    summary: "List the dependencies of a chart",
+    load: () => import("./commands/dependency-list.ts"),
+  },
+  { name: "build", summary: "Refused", refused: "charts are put below charts/ by 'helm pull --untar -d CHART/charts'" },
+  {
+    name: "update",
+    aliases: ["up"],
+    summary: "Refused",
+    refused: "charts are put below charts/ by 'helm pull --untar -d CHART/charts'",
+  },
+];
+
+const repository = (name: "add" | "list" | "remove" | "update") => async () => ({
+  command: (await import("./commands/repo.ts"))[name] as Command,
+});
+
+const REPO: readonly Entry[] = [
+  { name: "add", summary: "Note a chart repository", load: repository("add") },
+  { name: "list", aliases: ["ls"], summary: "List chart repositories", load: repository("list") },
+  { name: "remove", aliases: ["rm"], summary: "Forget chart repositories", load: repository("remove") },
+  { name: "update", aliases: ["up"], summary: "Fetch what is new in chart repositories", load: repository("update") },
+  { name: "index", summary: "Refused", refused: "indexes of repositories are not written yet; registries need none" },
+];
+
+const SEARCH: readonly Entry[] = [
+  {
+    name: "repo",
+    summary: "Look for charts in the repositories that are noted",
+    load: () => import("./commands/search-repo.ts"),
+  },
+  { name: "hub", summary: "Refused", refused: "no hub is asked; look in repositories by 'helm search repo'" },
+];
 
 /** Every word of the command line. */
 export const table: readonly Entry[] = [
   { name: "create", summary: "Create a new chart with the given name", load: () => import("./commands/create.ts") },
+  { name: "diff", summary: "Show what an upgrade would change", load: () => import("./commands/diff.ts") },
+  {
+    name: "explain",
+    summary: "Explain a chart",
+    children: [
+      {
+        name: "values",
+        summary: "Show where each value is set and used",
+        load: () => import("./commands/explain-values.ts"),
+      },
+    ],
+  },
   {
     name: "get",
     summary: "Show what is kept of a release",
@@ -28,6 +81,7 @@ export const table: readonly Entry[] = [
     summary: "Package a chart directory into a chart archive",
     load: () => import("./commands/package.ts"),
   },
+  { name: "search", summary: "Look for charts", children: SEARCH },
   {
     name: "show",
     aliases: ["inspect"],
@@ -38,6 +92,9 @@ export const table: readonly Entry[] = [
       load: async () => ({ command: (await import("./commands/show.ts")).showCommand(name) }),
     })),
   },
+  { name: "pull", aliases: ["fetch"], summary: "Fetch charts", load: () => import("./commands/pull.ts") },
+  { name: "push", summary: "Bring a packed chart to a registry", load: () => import("./commands/push.ts") },
+  { name: "repo", summary: "Chart repositories", children: REPO },
   {
     name: "rollback",
     summary: "Bring a release back to an earlier revision",
@@ -59,4 +116,14 @@ export const table: readonly Entry[] = [
   },
   { name: "version", summary: "Print the version", load: () => import("./commands/version.ts") },
   { name: "plugin", summary: "Refused", refused: PLUGINS },
+  { name: "completion", summary: "Refused", refused: "'boxship completion' is for the whole program" },
+  {
+    name: "dependency",
+    aliases: ["dep", "dependencies"],
+    summary: "Manage a chart's dependencies",
+    children: DEPENDENCY,
+  },
+  { name: "env", summary: "Refused", refused: "there is no environment of Helm's own" },
+  { name: "registry", summary: "Log in to registries", children: REGISTRY },
+  { name: "verify", summary: "Refused", refused: "signatures by OpenPGP are not written yet" },
 ];

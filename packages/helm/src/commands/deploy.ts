@@ -26,6 +26,8 @@ import type { deployFlags } from "./install.ts";
 
 type DeployFlags = FlagValues<typeof deployFlags> & {
   readonly namespace: string;
+  readonly "repository-cache": string;
+  readonly "repository-config": string;
   readonly "reset-then-reuse-values"?: boolean;
   readonly "reset-values"?: boolean;
   readonly "reuse-values"?: boolean;
@@ -88,6 +90,19 @@ async function createNamespace({ session, owner }: Action): Promise<void> {
   if ((await findObject(session, place)) !== undefined) return;
   const metadata = { name: owner.namespace, labels: { name: owner.namespace } };
   await createObject(session, place, { apiVersion: "v1", kind: "Namespace", metadata });
+}
+
+/** What a new revision would be made of, without making it. */
+export async function planRelease(
+  action: Action,
+  reference: string,
+  history: readonly Release[],
+  flags: DeployFlags,
+  surroundings: Surroundings,
+): Promise<{ readonly manifest: string }> {
+  const chart = await openChart(reference, flags, surroundings);
+  const values = keptValues(chart, await valuesOf(flags, surroundings.io), history, flags);
+  return { manifest: manifestText((await renderFor(action, chart, values, history, flags, surroundings)).manifests) };
 }
 
 /** The values of the revision before, as far as the flags want them. */

@@ -1,9 +1,9 @@
 import { FailedPrecondition } from "@boxship/base/errors";
-import { bool, str } from "@boxship/kubectl/flags";
 import { lintChart } from "../chart/lint-chart.ts";
 import { valueFlags } from "../cluster-flags.ts";
 import { defineCommand } from "../command.ts";
 import { valuesOf } from "../flag-values.ts";
+import { bool, refuseFlags, str } from "../flags.ts";
 
 export const command = defineCommand({
   usage: "PATH... [flags]",
@@ -17,7 +17,8 @@ export const command = defineCommand({
     strict: bool(),
     "with-subcharts": bool(),
   },
-  async run(surroundings, { flags, operands }) {
+  async run(surroundings, { flags, operands, changed }) {
+    refuseFlags(changed, "with-subcharts");
     const values = await valuesOf(flags, surroundings.io);
     const paths = operands.length === 0 ? ["."] : operands;
     let failures = 0;

@@ -1,5 +1,6 @@
 import { InvalidArgument } from "@boxship/base/errors";
 import { defineCommand } from "../command.ts";
+import { refuseFlags } from "../flags.ts";
 import { rollback } from "../release/actions.ts";
 import { lockRelease } from "../release/operation-lock.ts";
 import { actionFlags, actionOptions, openAction } from "../release-flags.ts";
@@ -9,7 +10,8 @@ export const command = defineCommand({
   summary: "Bring a release back to an earlier revision",
   operands: { min: 1, max: 2 },
   flags: actionFlags,
-  async run(surroundings, { flags, operands }) {
+  async run(surroundings, { flags, operands, changed }) {
+    refuseFlags(changed, "atomic", "description", "labels", "rollback-on-failure");
     const [name = "", revision = "0"] = operands;
     if (!/^\d+$/.test(revision))
       throw new InvalidArgument(`could not convert revision to a number: ${JSON.stringify(revision)}`);

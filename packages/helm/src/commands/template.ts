@@ -1,8 +1,8 @@
 import { NotFound } from "@boxship/base/errors";
-import { array, bool, str } from "@boxship/kubectl/flags";
 import { valueFlags } from "../cluster-flags.ts";
 import { defineCommand } from "../command.ts";
 import { valuesOf } from "../flag-values.ts";
+import { array, bool, refuseFlags, str } from "../flags.ts";
 import { type RenderedChart, renderChart } from "../release/render-chart.ts";
 import { chartFlags, givenCapabilities, openChart, postRenderer, releaseNameOf, renderFlags } from "../render-flags.ts";
 import { writeManifests } from "./write-manifests.ts";
@@ -25,7 +25,8 @@ export const command = defineCommand({
     "skip-tests": bool(),
     validate: bool(),
   },
-  async run(surroundings, { flags, operands }) {
+  async run(surroundings, { flags, operands, changed }) {
+    refuseFlags(changed, "dependency-update", "release-name", "validate");
     const unnamed = operands.length === 1 && !flags["generate-name"];
     const { name, reference } = unnamed
       ? { name: "release-name", reference: operands[0] ?? "" }

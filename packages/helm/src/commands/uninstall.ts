@@ -1,6 +1,6 @@
 import { InvalidArgument } from "@boxship/base/errors";
 import { defineCommand } from "../command.ts";
-import { bool, str } from "../flags.ts";
+import { bool, refuseFlags, str } from "../flags.ts";
 import { uninstall } from "../release/actions.ts";
 import { lockRelease } from "../release/operation-lock.ts";
 import { actionFlags, actionOptions, openAction } from "../release-flags.ts";
@@ -11,12 +11,24 @@ const CASCADES: Readonly<Record<string, string>> = {
   orphan: "Orphan",
 };
 
+const OTHERS = [
+  "atomic",
+  "force-conflicts",
+  "history-max",
+  "labels",
+  "rollback-on-failure",
+  "server-side",
+  "take-ownership",
+  "wait-for-jobs",
+];
+
 export const command = defineCommand({
   usage: "RELEASE... [flags]",
   summary: "Delete releases and what they have made",
   operands: { min: 1, max: 1000 },
   flags: { ...actionFlags, cascade: str("background"), "ignore-not-found": bool(), "keep-history": bool() },
-  async run(surroundings, { flags, operands }) {
+  async run(surroundings, { flags, operands, changed }) {
+    refuseFlags(changed, ...OTHERS);
     const cascade = CASCADES[flags.cascade];
     if (cascade === undefined)
       throw new InvalidArgument(`invalid cascade value (${flags.cascade}): use background, foreground or orphan`);

@@ -179,6 +179,13 @@ describe("releases on the API server of this checkout", () => {
     equal((await deployment("one"))?.spec?.template?.spec.containers[0]?.image, "web:green");
     deepEqual(await statuses("one"), ["superseded", "deployed"]);
 
+    const diff = await done(`diff one ${chart()} --set second=true,color=black`);
+    match(
+      diff,
+      /--- ConfigMap\/one-one\n[^]*-data: \{color: green, revision: "2", upgrade: "true"\}\n\+data: \{color: black, revision: "3"/,
+    );
+    match(diff, /--- ConfigMap\/one-two\n\+\+\+ ConfigMap\/one-two\n@@ -1,0 \+1,\d+ @@\n(\+.*\n)+/);
+
     // Values of before hold where none are given.
     await done(`upgrade one ${chart()}`);
     equal((await map("one-one"))?.data?.["color"], "green");

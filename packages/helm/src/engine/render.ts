@@ -38,6 +38,9 @@ interface Renderable {
 }
 
 const MOST_STEPS = 5_000_000;
+/** Functions that need the chart that is rendered. */
+export const ENGINE_FUNCTIONS = ["fail", "include", "lookup", "required", "tpl"] as const;
+
 /** Templates within templates: JavaScript has stack for some more. */
 const DEEPEST = 400;
 /** Characters that all templates of a chart together may write. */
@@ -159,7 +162,7 @@ class Engine {
     return parts.join("");
   }
 
-  #functions(): Readonly<Record<string, TemplateFunction>> {
+  #functions(): Readonly<Record<(typeof ENGINE_FUNCTIONS)[number], TemplateFunction>> {
     const { lint = false, lookup, onProblem } = this.#options;
     const required = (warning: string, value: unknown): unknown => {
       if (valueOf(value) !== undefined && value !== "") return value;

@@ -1,0 +1,142 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unsupported } from "@boxship/base/errors";
+import { defineCommand } from "../command.ts";
+import { bool, refuseFlags, str } from "../flags.ts";
+import { printAs, tableText } from "../print-release.ts";
+import { repositoryPlaces } from "../repository/places.ts";
+import { readRepositories, repositoryOf, writeRepositories } from "../repository/repository-file.ts";
+import { updateIndex } from "../repository/repository-index.ts";
+
+export const add = defineCommand({
+  usage: "NAME URL [flags]",
+  summary: "Note a chart repository",
+  operands: { min: 2, max: 2 },
+  flags: {
+    "allow-deprecated-repos": bool(),
+    "ca-file": str(),
+    "cert-file": str(),
+    "force-update": bool(),
+    "insecure-skip-tls-verify": bool(),
+    "key-file": str(),
+    "no-update": bool(),
+    "pass-credentials": bool(),
+    password: str(),
+    "password-stdin": bool(),
+    username: str(),
+  },
+  async run(surroundings, { flags, operands }) {
+    for (const name of [
+      "ca-file",
+      "cert-file",
+      "key-file",
+      "insecure-skip-tls-verify",
+      "pass-credentials",
+      "password-stdin",
+    ] as const) {
+      if (flags[name] !== "" && flags[name] !== false) throw new Unsupported(`--${name} is not supported`);
+    }
+    const [name = "", url = ""] = operands;
+    if (name.includes("/"))
+      throw new InvalidArgument(`repository name (${name}) contains '/', please specify a different name without '/'`);
+    if (url.startsWith("oci://"))
+      throw new InvalidArgument("registries are not noted as repositories", {
+        remedy: "name charts there as oci://REGISTRY/PATH",
+      });
+    const { file, cache } = repositoryPlaces(flags, surroundings);
+    const all = await readRepositories(file);
+    const before = all.find((one) => one.name === name);
+    const fresh = repositoryOf({ name, url, username: flags.username, password: flags.password });
+    const same =
+      before !== undefined &&
+      before.url === url &&
+      before.username === flags.username &&
+      before.password === flags.password;
+    if (same && !flags["force-update"]) {
+      surroundings.print(`${JSON.stringify(name)} already exists with the same configuration, skipping`);
+      return;
+    }
+    if (before !== undefined && !flags["force-update"]) {
+      throw new AlreadyExists(`repository name (${name}) already exists, please specify a different name`, {
+        remedy: "or use --force-update",
+      });
+    }
+    await updateIndex(fresh, cache);
+    await writeRepositories(file, [...all.filter((one) => one.name !== name), fresh]);
+    surroundings.print(`${JSON.stringify(name)} has been added to your repositories`);
+  },
+});
+
+export const list = defineCommand({
+  usage: "[flags]",
+  summary: "List chart repositories",
+  operands: { min: 0, max: 0 },
+  flags: { output: str("table", { short: "o" }) },
+  async run(surroundings, { flags }) {
+    const all = await readRepositories(repositoryPlaces(flags, surroundings).file);
+    const rows = all.map(({ name, url }) => ({ name, url }));
+    if (printAs(flags.output, rows, surroundings)) return;
+    if (rows.length === 0) throw new NotFound("no repositories to show");
+    surroundings.print(
+      tableText(
+        ["NAME", "URL"],
+        rows.map(({ name, url }) => [name, url]),
+      ),
+    );
+  },
+});
+
+export const remove = defineCommand({
+  usage: "NAME... [flags]",
+  summary: "Forget chart repositories",
+  operands: { min: 1, max: 1000 },
+  flags: {},
+  async run(surroundings, { flags, operands }) {
+    const { file, cache } = repositoryPlaces(flags, surroundings);
+    let all = await readRepositories(file);
+    for (const name of operands) {
+      if (!all.some((one) => one.name === name)) throw new NotFound(`no repo named ${JSON.stringify(name)} found`);
+      all = all.filter((one) => one.name !== name);
+      await writeRepositories(file, all);
+      for (const end of ["-index.yaml", "-index.yaml.etag", "-charts.txt"])
+        await rm(join(cache, `${name}${end}`), { force: true });
+      surroundings.print(`${JSON.stringify(name)} has been removed from your repositories`);
+    }
+  },
+});
+
+export const update = defineCommand({
+  usage: "[NAME...] [flags]",
+  summary: "Fetch what is new in chart repositories",
+  operands: { min: 0, max: 1000 },
+  flags: { "fail-on-repo-update-fail": bool(), timeout: str() },
+  async run(surroundings, { flags, operands, changed }) {
+    refuseFlags(changed, "timeout");
+    const { file, cache } = repositoryPlaces(flags, surroundings);
+    const all = await readRepositories(file);
+    for (const name of operands)
+      if (!all.some((one) => one.name === name))
+        throw new NotFound(`no repositories found matching '${name}'. Nothing will be updated`);
+    const wanted = operands.length === 0 ? all : all.filter(({ name }) => operands.includes(name));
+    if (wanted.length === 0) throw new NotFound("no repositories found. You must add one before updating");
+    const failed: string[] = [];
+    await Promise.all(
+      wanted.map(async (repository) => {
+        try {
+          await updateIndex(repository, cache);
+          surroundings.print(
+            `...Successfully got an update from the ${JSON.stringify(repository.name)} chart repository`,
+          );
+        } catch (error) {
+          failed.push(repository.name);
+          surroundings.warn(
+            `...Unable to get an update from the ${JSON.stringify(repository.name)} chart repository (${repository.url}):\n\t${(error as Error).message}`,
+          );
+        }
+      }),
+    );
+    if (failed.length > 0)
+      throw new FailedPrecondition(`failed to update the following repositories: ${failed.join(", ")}`);
+    surroundings.print("Update Complete. ⎈Happy Helming!⎈");
+  },
+});

@@ -1,0 +1,128 @@
+import { createHash } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Json, listAt, parseJson, textAt, valueAt } from "@boxship/api";
+import { InvalidArgument, NotFound, ResourceExhausted } from "@boxship/base/errors";
+import {
+  createRegistryClient,
+  credentialFiles,
+  credentialsFor,
+  type Descriptor,
+  formatReference,
+  parseReference,
+  type Reference,
+  type RegistryClient,
+  withTag,
+} from "@boxship/oci";
+import { loadArchive } from "../chart/load-chart.ts";
+import { plainJson } from "../release/release.ts";
+import { parseConstraint } from "../version/constraint.ts";
+import { compareVersions, parseVersion } from "../version/version.ts";
+
+const CONFIG = "application/vnd.cncf.helm.config.v1+json";
+const CONTENT = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
+const MOST_CHART_BYTES = 100 * 1024 * 1024;
+
+export interface RegistryAccess {
+  readonly plainHttp: boolean;
+  readonly insecure: boolean;
+  readonly username: string;
+  readonly password: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+function clientFor(
+  { domain }: Reference,
+  { plainHttp, insecure, username, password, env }: RegistryAccess,
+): RegistryClient {
+  const credentials =
+    username === "" ? credentialFiles({ env }) : credentialsFor(domain, { kind: "password", username, password });
+  return createRegistryClient({
+    credentials,
+    transferHere: true,
+    ...((plainHttp || insecure) && { registries: { [domain]: { insecure: true } } }),
+  });
+}
+
+const referenceOf = (text: string): Reference => parseReference(text.replace(/^oci:\/\//, ""));
+/** Tags have no plus. */
+const tagOf = (version: string): string => version.replaceAll("+", "_");
+
+export interface PulledChart {
+  readonly archive: Buffer;
+  readonly reference: string;
+  readonly digest: string;
+}
+
+/** Fetches a chart from a registry. @param constraint of its version; empty for the newest release */
+export async function pullChart(address: string, constraint: string, access: RegistryAccess): Promise<PulledChart> {
+  const given = referenceOf(address);
+  await using client = clientFor(given, access);
+  const exact = given.tag !== undefined || given.digest !== undefined;
+  const reference = exact ? given : withTag(given, await chooseTag(client, given, constraint));
+  const { bytes, digest } = await client.manifest(reference);
+  const manifest = parseJson(Buffer.from(bytes).toString("utf8"));
+  const layer = listAt(manifest, "layers").find((one) => textAt(one, "mediaType") === CONTENT);
+  if (layer === undefined) throw new InvalidArgument(`${formatReference(reference)} is no chart`);
+  const size = Number(valueAt(layer, "size") ?? 0);
+  if (size > MOST_CHART_BYTES)
+    throw new ResourceExhausted(`${formatReference(reference)} is larger than ${MOST_CHART_BYTES} bytes`);
+  const descriptor = { mediaType: CONTENT, digest: textAt(layer, "digest") as Descriptor["digest"], size };
+  return {
+    archive: Buffer.from(await client.readBlob(reference, descriptor)),
+    reference: formatReference(reference),
+    digest,
+  };
+}
+
+async function chooseTag(client: RegistryClient, reference: Reference, constraint: string): Promise<string> {
+  const exact = parseVersion(constraint);
+  if (exact !== undefined && /^v?\d+\.\d+\.\d+/.test(constraint)) return tagOf(constraint);
+  const wanted = parseConstraint(constraint || "*");
+  const versions = (await client.tags(reference)).flatMap((tag) => {
+    const version = parseVersion(tag.replaceAll("_", "+"));
+    return version === undefined || !wanted.allows(version) ? [] : [{ tag, version }];
+  });
+  const newest = versions.sort((a, b) => compareVersions(b.version, a.version))[0];
+  if (newest === undefined)
+    throw new NotFound(`no version of ${formatReference(reference)} matches ${constraint || "*"}`);
+  return newest.tag;
+}
+
+/** Brings a packed chart to a registry, under its name and version. @returns where it is, and its digest */
+export async function pushChart(archive: Buffer, address: string, access: RegistryAccess) {
+  const { metadata } = await loadArchive(archive);
+  const repository = referenceOf(`${address.replace(/\/+$/, "")}/${metadata.name}`);
+  const reference = withTag(repository, tagOf(metadata.version));
+  await using client = clientFor(reference, access);
+  const config = Buffer.from(JSON.stringify(plainJson(metadata.raw)));
+  const folder = await mkdtemp(join(tmpdir(), "boxship-helm-"));
+  try {
+    const [configBlob, layer] = [await put(CONFIG, config), await put(CONTENT, archive)];
+    const annotations: Record<string, Json> = {
+      "org.opencontainers.image.title": metadata.name,
+      "org.opencontainers.image.version": metadata.version,
+      ...(metadata.description !== "" && { "org.opencontainers.image.description": metadata.description }),
+    };
+    const bytes = Buffer.from(
+      JSON.stringify({ schemaVersion: 2, mediaType: MANIFEST, config: configBlob, layers: [layer], annotations }),
+    );
+    const digest = digestOf(bytes);
+    await client.putManifest(reference, { bytes, digest, mediaType: MANIFEST });
+    return { reference: formatReference(reference), digest };
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+
+  async function put(mediaType: string, bytes: Buffer) {
+    const descriptor = { mediaType, digest: digestOf(bytes), size: bytes.length };
+    const path = join(folder, descriptor.digest);
+    await writeFile(path, bytes);
+    await client.pushBlob({ reference, descriptor, store: { path: () => Promise.resolve(path) } });
+    return descriptor;
+  }
+}
+
+const digestOf = (bytes: Buffer) => `sha256:${createHash("sha256").update(bytes).digest("hex")}` as const;

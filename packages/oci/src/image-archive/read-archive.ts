@@ -58,8 +58,8 @@ export interface ToReader {
 const pool = new WorkerPool({
   name: "image-archive",
   source: new URL("./read-archive-worker.ts", import.meta.url),
-  // Most of their time these wait for a client.
-  tasksPerWorker: 4,
+  // Most of their time these wait for a client, which must keep nobody else waiting.
+  tasksPerWorker: Number.POSITIVE_INFINITY,
 });
 
 /** Blobs that are being made durable while the next ones are read. */

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { FailedPrecondition, InvalidArgument } from "@boxship/base";
+import { FailedPrecondition, InvalidArgument, ResourceExhausted } from "@boxship/base";
 import { type Init, type ValueOf } from "@boxship/grpc";
 import { CurrentDirectory, lgetxattr, lsetxattr, statx } from "@boxship/kernel";
 import { tempDir } from "@boxship/testkit";
@@ -185,6 +185,23 @@ test("lists that would leave the directory are refused, and leave nothing", asyn
       readdirSync(to.path).filter((name) => name !== "out" && name !== "same"),
       [],
     );
+  }
+});
+
+test("a list without end is refused before it fills the memory, and so are attributes", async () => {
+  for (const xattrs of [{}, { "user.x": Buffer.alloc(100_000) }]) {
+    await using to = tempDir("receive");
+    using receiver = new TreeReceiver(to.path, () => {}, 1_000_000);
+    let listed = 0;
+    const endless = () => {
+      for (; listed < 10_000; listed++) {
+        const stat = { path: `f${listed}`, mode: 0o644, size: 1, xattrs };
+        receiver.accept(Packet.encode({ type: PacketType.stat, stat }));
+      }
+    };
+    assert.throws(endless, ResourceExhausted);
+    assert.ok(listed >= (Object.keys(xattrs).length === 0 ? 2000 : 9), `${listed}`);
+    assert.deepEqual(readdirSync(to.path), []);
   }
 });
 

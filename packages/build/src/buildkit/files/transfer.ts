@@ -30,7 +30,8 @@ const pool = new WorkerPool({
   name: "buildkit-transfer",
   source: new URL("./transfer-worker.ts", import.meta.url),
   workers: 2,
-  tasksPerWorker: 8,
+  // One that waits for its client must keep nobody else waiting.
+  tasksPerWorker: Number.POSITIVE_INFINITY,
 });
 
 /** Ends the worker threads; for tests. */

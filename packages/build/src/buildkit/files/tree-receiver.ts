@@ -44,6 +44,14 @@ const REMOVE = { recursive: true, force: true } as const;
 /** What a file may have grown by since it was listed. */
 const GROWTH_BYTES = 64 << 20;
 
+/**
+ * What is remembered of a list, about: some two million files. A client whose list has no end must not take all memory
+ * before it sends the contents of any.
+ */
+const REMEMBERED_BYTES = 1 << 30;
+/** Of a file, beside its names and attributes. */
+const ENTRY_BYTES = 400;
+
 /** What a synchronisation did. */
 export interface ReceivedTree {
   /** Files, directories and links that are there now. */
@@ -75,6 +83,8 @@ export class TreeReceiver {
   /** Hard links; made at the end, when what they repeat is there. */
   readonly #links: { readonly path: FilePath; readonly first: FilePath }[] = [];
   readonly #wanted = new Map<number, Wanted>();
+  readonly #mostRemembered: number;
+  #remembered = 0;
   #next = 0;
   #complete = false;
   #finishing = false;
@@ -83,10 +93,14 @@ export class TreeReceiver {
   #bytes = 0;
   #size = 0;
 
-  /** @param send takes encoded packets for the sender */
-  constructor(root: string, send: (packet: Uint8Array) => void) {
+  /**
+   * @param send takes encoded packets for the sender
+   * @param mostRemembered bytes that a list may take in memory
+   */
+  constructor(root: string, send: (packet: Uint8Array) => void, mostRemembered: number = REMEMBERED_BYTES) {
     this.#root = root;
     this.#send = send;
+    this.#mostRemembered = mostRemembered;
   }
 
   /** Everything is there, and the sender knows it. */
@@ -131,6 +145,7 @@ export class TreeReceiver {
   #list(stat: FileStat): void {
     if (this.#complete) throw new InvalidArgument("a file is listed after the end of the list");
     const id = this.#next++;
+    this.#remember(stat);
     const { directory, name, fresh } = this.#place(stat.path);
     directory.add(name);
     const path = pathIn(this.#root, stat.path);
@@ -151,6 +166,16 @@ export class TreeReceiver {
     if (before !== undefined && isSame(path, before, stat, mode)) return;
     if (before !== undefined) rmSync(path, { recursive: true, force: true });
     this.#make(path, stat, mode, id);
+  }
+
+  /** @throws ResourceExhausted for a list without end */
+  #remember({ path, linkname, xattrs }: FileStat): void {
+    this.#remembered += ENTRY_BYTES + 2 * path.length + linkname.length;
+    for (const [name, value] of Object.entries(xattrs)) this.#remembered += name.length + value.length;
+    if (this.#remembered <= this.#mostRemembered) return;
+    throw new ResourceExhausted(`the client lists more than can be remembered: ${this.#next} files so far`, {
+      remedy: "name what the build does not need in .dockerignore",
+    });
   }
 
   /** Checks a path: relative, clean, new, and below a directory of this list. */

@@ -55,8 +55,8 @@ export interface ExtractOptions {
 const pool = new WorkerPool({
   name: "archive",
   source: new URL("./archive-worker.ts", import.meta.url),
-  // Most of their time these wait for a client.
-  tasksPerWorker: 8,
+  // Most of their time these wait for a client, which must keep nobody else waiting.
+  tasksPerWorker: Number.POSITIVE_INFINITY,
 });
 
 /** What `docker cp` asks first. `root` is the container's root directory on the host; no link leads out of it. */

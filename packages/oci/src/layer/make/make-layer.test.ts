@@ -118,6 +118,20 @@ test("what is no archive is refused and leaves nothing", async () => {
   assert.deepEqual([left, ingests], [blobs, 0]);
 });
 
+test("clients that never send their archives keep nobody waiting", async () => {
+  const controller = new AbortController();
+  using lease = store.lease();
+  const waiting = Array.from({ length: 30 }, () => {
+    const source: LayerSource = { kind: "archive", archive: new Readable({ read: () => {} }) };
+    return makeLayer({ source, store, lease, signal: controller.signal });
+  });
+  const ended = Promise.allSettled(waiting);
+  const { descriptor } = await make(fromBytes(archive));
+  await compressLayer(descriptor, { store, lease });
+  controller.abort();
+  for (const { status } of await ended) assert.equal(status, "rejected");
+});
+
 test("a full disk is said to be full, and gets back what was written", async (t) => {
   const full = await mkdtemp(join(tmpdir(), "boxship-make-full-"));
   mount({ source: "tmpfs", target: full, type: "tmpfs", data: "size=1m" });

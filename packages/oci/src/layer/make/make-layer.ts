@@ -74,11 +74,18 @@ const MEDIA_TYPES: Readonly<Record<Compression, string>> = {
   none: MediaType.OciLayer,
 };
 
-const pool = new WorkerPool({
+/** For what is there already: a second task beside one that compresses would only take memory. */
+const working = new WorkerPool({
   name: "make-layer",
   source: new URL("./make-layer-worker.ts", import.meta.url),
-  // Those that wait for a client leave the thread to others.
-  tasksPerWorker: 4,
+});
+
+/** For archives that clients send, and may never send: none keeps anybody else waiting. */
+const receiving = new WorkerPool({
+  name: "make-layer",
+  source: new URL("./make-layer-worker.ts", import.meta.url),
+  workers: 1,
+  tasksPerWorker: Number.POSITIVE_INFINITY,
 });
 
 /**
@@ -145,7 +152,7 @@ function run(
   { onProgress, signal }: Pick<MakeLayerRequest, "onProgress" | "signal">,
   transfer: readonly MessagePort[] = [],
 ): Promise<MadeLayer> {
-  return pool.run<MadeLayer>(task, {
+  return (task.kind === "archive" ? receiving : working).run<MadeLayer>(task, {
     signal,
     transfer: transfer as never,
     onProgress: onProgress && ((bytes) => onProgress(bytes as number)),
@@ -181,5 +188,5 @@ export function checkDiffId(layer: Descriptor, actual: Digest, expected: Digest)
 
 /** Ends the worker threads now instead of when they have been idle for a while. */
 export async function endMakeLayerWorkers(): Promise<void> {
-  await pool[Symbol.asyncDispose]();
+  await Promise.all([working[Symbol.asyncDispose](), receiving[Symbol.asyncDispose]()]);
 }

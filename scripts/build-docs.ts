@@ -37,7 +37,6 @@ const BUILD: Readonly<Record<string, Remark>> = {
   "disable-content-trust": refused("images are not signed while they are built"),
   "force-rm": differs("accepted: there are no intermediate containers"),
   isolation: refused("it means something on Windows only"),
-  load: refused("what is built is in the engine already"),
   policy: refused("there are no policies of sources"),
   rm: differs("accepted: there are no intermediate containers"),
   "security-opt": refused("write RUN --security"),

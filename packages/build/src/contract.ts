@@ -69,8 +69,10 @@ export interface BuildRequest {
   readonly sourceDateEpoch?: number;
   /** @default {} */
   readonly attestations?: Attestations;
-  /** OCI annotations of manifest and index. @default {} */
+  /** OCI annotations of each manifest. @default {} */
   readonly annotations?: Readonly<Record<string, string>>;
+  /** OCI annotations of the index; only of what becomes one. @default {} */
+  readonly indexAnnotations?: Readonly<Record<string, string>>;
   /** How history is worded: `/bin/sh -c #(nop) CMD …`, or `CMD … # buildkit`. @default "classic" */
   readonly history?: "classic" | "buildkit";
   /** How layers are compressed. Plain ones are compressed when they are pushed. @default "none" */

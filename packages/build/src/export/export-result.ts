@@ -21,6 +21,16 @@ import { inlineFields, writeImage } from "./image-manifest.ts";
 
 type OutputOf<Kind extends Output["kind"]> = Extract<Output, { readonly kind: Kind }>;
 
+/** Finds before anything is built what could not be done with it. @throws InvalidArgument */
+export function checkOutputs(outputs: readonly Output[] = []): void {
+  for (const output of outputs) {
+    const names = "names" in output ? namesOf(output.names) : [];
+    if (output.kind === "image" && output.push === true && names.length === 0) {
+      throw new InvalidArgument("an image without a name cannot be pushed", { remedy: "give it one with --tag" });
+    }
+  }
+}
+
 /** Does what the request asks with the finished stage, and makes all of it durable. */
 export async function exportResult(built: readonly BuiltImage[]): Promise<BuildResult> {
   const [first] = built;
@@ -89,8 +99,16 @@ async function exportOne(
 }
 
 /** @throws Unsupported for what a form cannot hold */
-function refuseForm(built: readonly BuiltImage[], { kind }: Output): void {
-  const { provenance, sbom } = built[0]?.session.request.attestations ?? {};
+function refuseForm(built: readonly BuiltImage[], output: Output): void {
+  const { kind } = output;
+  const { attestations = {}, indexAnnotations = {} } = built[0]?.session.request ?? {};
+  const { provenance, sbom } = attestations;
+  const isImage = kind === "image" || kind === "oci" || kind === "docker";
+  if (isImage && Object.keys(indexAnnotations).length > 0 && !isIndexOutput(built, output)) {
+    throw new Unsupported("index annotations not supported for single platform export", {
+      remedy: "leave index: out, or build for several platforms",
+    });
+  }
   if (sbom === true && kind !== "image" && kind !== "oci" && kind !== "none") {
     throw new Unsupported(`an output of type ${kind} has no bill of materials`, { remedy: "leave --sbom out" });
   }
@@ -132,9 +150,6 @@ async function exportImage(
 ): Promise<Partial<BuildResult>> {
   const { engine } = session.parts;
   const tags = namesOf(output.names);
-  if (output.push === true && tags.length === 0) {
-    throw new InvalidArgument("an image without a name cannot be pushed", { remedy: "give it one with --tag" });
-  }
   const id = await storeImage(session, state, tags);
   const record = engine.images.store.list().find((image) => image.id === id);
   if (output.push === true) for (const tag of tags) await push(session, tag);

@@ -88,7 +88,7 @@ export async function writeIndex(
   }
   const [first] = built;
   if (first === undefined) throw new TypeError("an index of nothing");
-  const { annotations = {}, mediaTypes } = first.session.request;
+  const { indexAnnotations: annotations = {}, mediaTypes } = first.session.request;
   const mediaType = mediaTypes === "docker" && attestations.length === 0 ? MediaType.DockerIndex : MediaType.OciIndex;
   const bytes = encodeManifest({
     kind: "index",

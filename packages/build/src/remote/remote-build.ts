@@ -17,6 +17,7 @@ export interface RemoteBuild {
   readonly args?: Readonly<Record<string, string | null>>;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
+  readonly indexAnnotations?: Readonly<Record<string, string>>;
   readonly platforms?: readonly string[];
   readonly noCache?: boolean | readonly string[];
   readonly pull?: boolean;

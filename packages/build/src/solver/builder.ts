@@ -1,7 +1,6 @@
 import { rm } from "node:fs/promises";
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { InvalidArgument, NotFound, Semaphore } from "@boxship/base";
+import { InvalidArgument, NotFound } from "@boxship/base";
 import type { EngineContext } from "@boxship/engine";
 import { expandWord } from "@boxship/oci";
 import { removeTreeAway } from "@boxship/storage";
@@ -22,7 +21,7 @@ import type {
   ReportProgress,
   Solver,
 } from "../contract.ts";
-import { exportResult } from "../export/export-result.ts";
+import { checkOutputs, exportResult } from "../export/export-result.ts";
 import type { BuiltImage } from "../export/image-index.ts";
 import { readIgnoreFile } from "../files/ignore.ts";
 import { findStage, parseContainerfile, type Stage, type StageInstruction, showLines } from "../language/index.ts";
@@ -76,8 +75,7 @@ export class Builder implements Solver, AsyncDisposable {
       StepCache.open({ root: join(root, "cache"), clock, logger }),
       CacheMounts.open({ root: join(root, "mounts"), clock, logger }),
     ]);
-    const slots = new Semaphore(Math.max(2, availableParallelism()));
-    const parts: BuilderParts = { engine, root, cache, mounts, slots, describe };
+    const parts: BuilderParts = { engine, root, cache, mounts, describe };
     const working = await WorkingContainers.open(parts);
     using keeping = new DisposableStack();
     keeping.use(engine.images.keep(cache));
@@ -110,6 +108,7 @@ async function build(
   progress: ReportProgress,
   signal: AbortSignal,
 ): Promise<BuildResult> {
+  checkOutputs(request.outputs);
   const platforms = (request.platforms ?? []).map(readPlatform);
   await using owned = new AsyncDisposableStack();
   const sessions = (platforms.length === 0 ? [undefined] : platforms).map((platform) =>

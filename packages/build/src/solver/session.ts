@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Semaphore } from "@boxship/base";
 import type { EngineContext } from "@boxship/engine";
@@ -22,8 +23,6 @@ export interface BuilderParts {
   readonly root: string;
   readonly cache: StepCache;
   readonly mounts: CacheMounts;
-  /** Commands that run at once, of all builds. */
-  readonly slots: Semaphore;
   readonly describe: DescribeImage | undefined;
 }
 
@@ -55,6 +54,8 @@ export class BuildSession implements AsyncDisposable {
   /** Layers that are being made durable, and records that wait for it. */
   readonly commits = new Set<Promise<void>>();
   readonly owned = new AsyncDisposableStack();
+  /** Commands that run at once. Other builds have their own: one whose commands never end keeps nobody waiting. */
+  readonly slots = new Semaphore(Math.max(2, availableParallelism()));
   readonly imported: ImportedCache;
   readonly journal: Journal = { steps: new Map(), facts: new Map() };
   /** Images in whose history steps are looked for. */

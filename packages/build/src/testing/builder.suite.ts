@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { BuildError } from "../contract.ts";
@@ -129,6 +130,29 @@ export function builderSuite(name: string, how: TestBuilderOptions = {}): void {
       });
       await assert.rejects(building, /given up/);
       assert.ok(met < 100, `${met} steps before anybody else had a turn`);
+    });
+
+    test("builds whose commands do not end keep no other build waiting", async () => {
+      const clean = await leftovers();
+      const controller = new AbortController();
+      const { promise: allRun, resolve } = Promise.withResolvers<void>();
+      const many = Math.max(2, availableParallelism());
+      let running = 0;
+      const endless = Array.from({ length: many }, (_, index) =>
+        builder.build(`FROM busybox\nRUN echo ${index} && sleep 1000\n`, {
+          signal: controller.signal,
+          onEvent: (event) => {
+            if (event.kind === "log" && ++running === many) resolve();
+          },
+        }),
+      );
+      const ended = Promise.allSettled(endless);
+      await Promise.race([allRun, ended]);
+      assert.equal(running, many);
+      await builder.build("FROM busybox\nRUN echo a short one\n");
+      controller.abort(new Error("given up"));
+      for (const { status } of await ended) assert.equal(status, "rejected");
+      assert.deepEqual(await leftovers(), clean);
     });
 
     test("a build that is given up leaves nothing", async () => {

@@ -12,11 +12,11 @@ import {
   custom,
   type FlagValues,
   integer,
-  keyValues,
   list,
   text,
 } from "../flags/flag.ts";
 import { parseAttestations } from "./attestations.ts";
+import { annotationsOf, checkHosts, namedContexts, pairsOf } from "./build-options.ts";
 import { parseCacheFrom, parseCacheTo } from "./caches.ts";
 import { type BuildOutput, parseOutput } from "./outputs.ts";
 import type { BuildProgress } from "./progress.ts";
@@ -29,10 +29,10 @@ import { readAgents } from "./ssh-agents.ts";
 export const BUILD_FLAGS = {
   "add-host": list("Add a custom host-to-IP mapping (format: host:ip)"),
   allow: commaList('Allow extra privileged entitlement (e.g., "network.host", "security.insecure")'),
-  annotation: keyValues("Add annotation to the image"),
+  annotation: list("Add annotation to the image"),
   attest: list('Attestation parameters (format: "type=provenance,mode=max")'),
   "build-arg": list("Set build-time variables"),
-  "build-context": keyValues("Additional build contexts (e.g., name=path)"),
+  "build-context": list("Additional build contexts (e.g., name=path)"),
   "cache-from": list('External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")'),
   "cache-to": list('Cache export destinations (e.g., "type=inline", "type=registry,ref=user/app:cache")'),
   "cgroup-parent": text("Set the parent cgroup for the RUN instructions during build"),
@@ -44,7 +44,8 @@ export const BUILD_FLAGS = {
   file: text('Name of the Dockerfile (default: "PATH/Dockerfile")', { short: "f" }),
   "force-rm": bool("Always remove intermediate containers (there are none)", { hidden: true }),
   iidfile: text("Write the image ID to a file"),
-  label: keyValues("Set metadata for an image"),
+  label: list("Set metadata for an image"),
+  load: bool('Shorthand for "--output=type=docker"'),
   memory: bytes("Memory limit", { short: "m" }),
   "memory-swap": bytesOrUnlimited("Swap limit equal to memory plus swap: '-1' to enable unlimited swap"),
   "metadata-file": text("Write build result metadata to a file"),
@@ -54,9 +55,9 @@ export const BUILD_FLAGS = {
   "on-error": text('What to do when a command fails: "shell" opens one in what it left', { choices: ["shell"] }),
   output: list('Output destination (format: "type=local,dest=path")', { short: "o" }),
   platform: commaList("Set target platform for build"),
-  progress: text('Set type of progress output ("auto", "plain", "tty", "quiet", "rawjson")', {
+  progress: text('Set type of progress output ("auto", "none", "plain", "quiet", "rawjson", "tty")', {
     initial: "auto",
-    choices: ["auto", "plain", "tty", "quiet", "rawjson"],
+    choices: ["auto", "none", "plain", "quiet", "rawjson", "tty"],
   }),
   provenance: text('Shorthand for "--attest=type=provenance"'),
   pull: bool("Always attempt to pull all referenced images"),
@@ -105,7 +106,7 @@ export async function executeBuild(
   const exports = await parseCacheTo(flags["cache-to"]);
   const directories = [...own.directories, ...named.directories, ...imports.directories];
   const sources: BuildSources = { ...own, directories };
-  const outputs = outputsOf(flags.output, flags.tag, flags.push);
+  const outputs = outputsOf(flags);
   const agents = await readAgents(flags.ssh, context.env);
   const attestations = parseAttestations(flags);
   const build: RemoteBuild = {
@@ -114,14 +115,14 @@ export async function executeBuild(
     ...(sources.filePath === undefined ? {} : { filePath: sources.filePath }),
     context: sources.context,
     contexts: named.contexts,
-    args: argsOf(flags["build-arg"], context.env),
-    labels: flags.label,
-    annotations: flags.annotation,
+    args: pairsOf(flags["build-arg"], (name) => context.env[name] ?? null),
+    labels: pairsOf(flags.label, () => ""),
+    ...annotationsOf(flags.annotation),
     platforms: flags.platform,
     noCache: flags["no-cache"] || flags["no-cache-filter"],
     pull: flags.pull,
     network: flags.network,
-    extraHosts: flags["add-host"],
+    extraHosts: checkHosts(flags["add-host"]),
     ulimits: flags.ulimit.map(({ Name, Soft, Hard }) => ({ name: Name, soft: Soft, hard: Hard })),
     resources: resourcesOf(flags),
     entitlements: ["network.host", ...entitlementsOf(flags.allow)],
@@ -152,19 +153,15 @@ export async function executeBuild(
   return result;
 }
 
-function outputsOf(texts: readonly string[], tags: readonly string[], push: boolean): readonly BuildOutput[] {
-  if (texts.length === 0) return [{ remote: { kind: "image", names: tags, push }, directory: false }];
-  if (push) throw new FlagError("push and output cannot be used together");
-  return texts.map((output) => parseOutput(output, tags));
-}
-
-function argsOf(texts: readonly string[], env: NodeJS.ProcessEnv): Readonly<Record<string, string | null>> {
-  return Object.fromEntries(
-    texts.map((arg) => {
-      const equals = arg.indexOf("=");
-      return equals === -1 ? [arg, env[arg] ?? null] : [arg.slice(0, equals), arg.slice(equals + 1)];
-    }),
-  );
+function outputsOf({ output: texts, tag: names, push, load }: BuildFlags): readonly BuildOutput[] {
+  if (push && texts.length > 0) throw new FlagError("push and output cannot be used together");
+  const outputs = texts.map((output) => parseOutput(output, names));
+  if (texts.length === 0 || load) outputs.push({ remote: { kind: "image", names, push }, directory: false });
+  for (const { remote } of outputs) {
+    if (remote.kind !== "image" || remote.push !== true || (remote.names ?? []).length > 0) continue;
+    throw new FlagError("tag is needed when pushing to registry");
+  }
+  return outputs;
 }
 
 function entitlementsOf(texts: readonly string[]): readonly ("network.host" | "security.insecure")[] {
@@ -193,25 +190,6 @@ function resourcesOf(flags: {
     cpusetMems: flags["cpuset-mems"],
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== 0 && value !== ""));
-}
-
-/** `name=path`, `name=docker-image://ref`, `name=https://….git`. */
-function namedContexts(given: Readonly<Record<string, string>>): {
-  readonly contexts: NonNullable<RemoteBuild["contexts"]>;
-  readonly directories: BuildSources["directories"];
-} {
-  const entries = Object.entries(given).map(([name, value]) => {
-    if (value.startsWith("docker-image://")) {
-      return [name, { kind: "image", reference: value.slice("docker-image://".length) }] as const;
-    }
-    if (/^https?:\/\/(?!.*\.git(?:#|$))/.test(value)) return [name, { kind: "http", url: value }] as const;
-    if (/^(?:https?|git|ssh):\/\//.test(value)) return [name, { kind: "git", url: value }] as const;
-    return [name, { kind: "files" }] as const;
-  });
-  const directories = entries.flatMap(([name, { kind }]) => {
-    return kind === "files" ? [{ path: given[name] ?? "", prefix: `named/${name}`, ignore: [] }] : [];
-  });
-  return { contexts: Object.fromEntries(entries), directories };
 }
 
 /** Everything that the user's configuration knows: which registries a file names is found out by the engine. */

@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import type { RemoteBuild, RemoteOutput } from "@boxship/build";
 import { unpackInto } from "../archive/unpack.ts";
+import { splitCsv } from "../container-options/csv.ts";
 import type { Context } from "../context.ts";
 import { Failure, FlagError } from "../failure.ts";
 import { writeOutput } from "../shared/write-output.ts";
@@ -34,7 +35,7 @@ export function parseOutput(text: string, names: readonly string[]): BuildOutput
     if (text === "-") return { remote: { kind: "tar" }, destination: "-", directory: false };
     return { remote: { kind: "tar" }, destination: text, directory: true };
   }
-  const fields = new Map(text.split(",").map((field) => splitAt(field)));
+  const fields = new Map(splitCsv(text).map((field) => splitAt(field)));
   const type = fields.get("type") ?? "local";
   const own = fields.get("name");
   const tags = own === undefined ? names : own.split(",");
@@ -52,7 +53,10 @@ function outputOf(type: string, fields: ReadonlyMap<string, string>, tags: reado
   };
   switch (type) {
     case "image":
-      return { remote: { kind: "image", names: tags, push: fields.get("push") === "true" }, directory: false };
+      return {
+        remote: { kind: "image", names: tags, push: readTruth("--output", "push", fields.get("push"), false) },
+        directory: false,
+      };
     case "registry":
       return { remote: { kind: "image", names: tags, push: true }, directory: false };
     case "docker":

@@ -18,7 +18,7 @@ export const command = defineCommand({
       explain(context, error, { onError: flags["on-error"], again: rerunLine(operand, flags.file) }),
     );
     for (const { message } of result.warnings) warn(context, `WARNING: ${message}`);
-    if (flags.quiet && result.imageId !== undefined) print(context, result.imageId);
+    if ((flags.quiet || flags.progress === "quiet") && result.imageId !== undefined) print(context, result.imageId);
   },
 });
 
@@ -33,6 +33,7 @@ function progressOf({ stderr }: Context, type: string): BuildProgress {
     case "rawjson":
       return rawProgress(stderr);
     case "quiet":
+    case "none":
       return quietProgress;
     default:
       throw new FlagError(`invalid progress mode ${type}`);

@@ -303,7 +303,7 @@ describe("boxship build", () => {
       "sh",
       path,
     ]);
-    assert.match((await run(["build", "-o", "type=image,push=true", path])).stderr, /without a name cannot be pushed/);
+    assert.match((await run(["build", "-o", "type=image,push=true", path])).stderr, /tag is needed when pushing/);
   });
 
   test("a Containerfile on standard input goes with a context at an address", async () => {
@@ -393,8 +393,11 @@ describe("boxship build", () => {
     const path = context("platforms", { Containerfile: "FROM scratch\nARG TARGETARCH\nCOPY f /$TARGETARCH\n", f: "1" });
     const archive = directory.join("platforms.tar");
     const platforms = ["--platform", "linux/amd64,linux/arm64", "--provenance", "mode=max,version=v1"];
-    await ok(["build", ...platforms, "-t", "several:1", "-o", `type=oci,dest=${archive}`, path]);
+    const annotations = ["--annotation", "of=manifest", "--annotation", "index:of=index"];
+    await ok(["build", ...platforms, ...annotations, "-t", "several:1", "-o", `type=oci,dest=${archive}`, path]);
     const text = readFileSync(archive, "latin1");
+    assert.equal(text.match(/"annotations":\{"of":"manifest"\}/g)?.length, 2);
+    assert.equal(text.match(/"annotations":\{"of":"index"\}/g)?.length, 1);
     assert.match(text, /"predicateType":"https:\/\/slsa\.dev\/provenance\/v1"/);
     assert.equal(text.match(/attestation-manifest/g)?.length, 2);
     await ok(["load", "-i", archive]);
@@ -403,6 +406,9 @@ describe("boxship build", () => {
       /^(?:amd64|arm64)\n$/,
     );
     for (const [args, words] of [
+      [["--annotation", "index:a=b"], /index annotations not supported for single platform export/],
+      [["--push"], /tag is needed when pushing to registry/],
+      [["--tag", "BAD:x", "--build-arg", "never=built"], /^(?!.*\[1\/)[^]*repository name .* must be lowercase/],
       [["--attest", "type=other"], /attestation of type other is not supported/],
       [["--sbom", "generator=a/b"], /unknown field generator/],
       [["--sbom", "true", "-o", directory.join("l")], /output of type tar has no bill of materials/],

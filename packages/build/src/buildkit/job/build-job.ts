@@ -175,7 +175,10 @@ export class BuildJob {
 
   async #makeImage(run: Run): Promise<string> {
     const output: Output = { kind: "image", names: [] };
-    const { imageId } = await this.build(run, { outputs: [output], request: { annotations: {} } });
+    const { imageId } = await this.build(run, {
+      outputs: [output],
+      request: { annotations: {}, indexAnnotations: {} },
+    });
     if (imageId === undefined) throw new FailedPrecondition(`build ${this.ref} made no image that another could use`);
     return imageId;
   }

@@ -16,7 +16,13 @@ export interface Outputs {
   readonly outputs: readonly Output[];
   readonly request: Pick<
     BuildRequest,
-    "compression" | "compressionLevel" | "forceCompression" | "mediaTypes" | "annotations" | "sourceDateEpoch"
+    | "compression"
+    | "compressionLevel"
+    | "forceCompression"
+    | "mediaTypes"
+    | "annotations"
+    | "indexAnnotations"
+    | "sourceDateEpoch"
   >;
 }
 
@@ -48,7 +54,7 @@ const KNOWN = new Set([
 
 /** @throws InvalidArgument and Unsupported, naming the exporter and the attribute */
 export function readOutputs(exporters: readonly ExporterRequest[], session: ClientSession | undefined): Outputs {
-  const annotations: Record<string, string> = {};
+  const annotations = { manifest: {}, index: {} } as const;
   let compression: BuildRequest["compression"];
   let level: number | undefined;
   let force = false;
@@ -56,8 +62,9 @@ export function readOutputs(exporters: readonly ExporterRequest[], session: Clie
   let epoch: number | undefined;
   const outputs = exporters.map((exporter, place) => {
     for (const [name, value] of Object.entries(exporter.attributes)) {
-      const annotation = /^annotation(?:-[a-z-]+)?(?:\[[^\]]*\])?\.(.+)$/.exec(name);
-      if (annotation !== null) annotations[annotation[1] ?? ""] = value;
+      const annotation = /^annotation(?:-(?<kind>[a-z-]+))?(?<platform>\[[^\]]*\])?\.(?<key>.+)$/.exec(name)?.groups;
+      if (annotation !== undefined)
+        Object.assign(annotations[annotated(annotation)], { [annotation["key"] ?? ""]: value });
       else if (!KNOWN.has(name)) throw new Unsupported(`attribute ${name} of output ${exporter.type} is not supported`);
       if (name === "compression") compression = readCompression(value);
       if (name === "compression-level") level = readLevel(value);
@@ -73,11 +80,26 @@ export function readOutputs(exporters: readonly ExporterRequest[], session: Clie
       ...(compression === undefined ? {} : { compression }),
       ...(level === undefined ? {} : { compressionLevel: level }),
       ...(force ? { forceCompression: force } : {}),
-      ...(mediaTypes === undefined || needsOci(compression, annotations) ? {} : { mediaTypes }),
+      ...(mediaTypes === undefined || needsOci(compression, annotations.manifest) ? {} : { mediaTypes }),
       ...(epoch === undefined ? {} : { sourceDateEpoch: epoch }),
-      annotations,
+      annotations: annotations.manifest,
+      indexAnnotations: annotations.index,
     },
   };
+}
+
+/** What an annotation is for. */
+function annotated({
+  kind = "manifest",
+  platform,
+}: Readonly<Record<string, string | undefined>>): "manifest" | "index" {
+  if (platform !== undefined) {
+    throw new Unsupported(`annotations of one platform are not supported: ${platform}`, {
+      remedy: `leave ${platform} out`,
+    });
+  }
+  if (kind === "manifest" || kind === "index") return kind;
+  throw new Unsupported(`annotations of ${kind} are not supported`, { remedy: "annotate the manifest or the index" });
 }
 
 /** Docker's media types have neither zstd nor annotations. */

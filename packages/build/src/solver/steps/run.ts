@@ -37,7 +37,7 @@ export async function run(
     history: { isCommand: true, classic: `${prefix}${shown}`, buildkit: `RUN ${prefix}${shown} # buildkit` },
     apply: (before) => before,
     run: (done) =>
-      session.parts.slots.run(async () => {
+      session.slots.run(async () => {
         session.signal.throwIfAborted();
         checkPlatform(instruction, state);
         const id = newWorkingId();

@@ -13,7 +13,15 @@ import { fullName, parseImageName } from "../../format/image-name.ts";
 import { formatFlag } from "./commit.ts";
 import { pullFlag } from "./from.ts";
 
-const { "on-error": _onError, progress: _progress, push: _push, pull: _pull, file: _file, ...shared } = BUILD_FLAGS;
+const {
+  "on-error": _onError,
+  progress: _progress,
+  push: _push,
+  load: _load,
+  pull: _pull,
+  file: _file,
+  ...shared
+} = BUILD_FLAGS;
 
 export const command = defineBuildah({
   usage: "[OPTIONS] [CONTEXT]",
@@ -74,6 +82,7 @@ export const command = defineBuildah({
       network: networkOf(flags.network) ?? "default",
       pull: flags.pull === "always",
       push: false,
+      load: false,
       progress: "plain",
       "on-error": "",
     };

@@ -4,17 +4,20 @@ import {
   copyImage,
   describeName,
   type ImageName,
+  type ImageSource,
   openDestination,
   openSource,
   parseFormat,
   parseImageName,
   type Selection,
+  type Surroundings,
 } from "@boxship/images";
 import { familiarReference, parseReference } from "@boxship/oci";
 import { print } from "../context.ts";
 import type { FlagValues } from "../flags/flag.ts";
 import { parseFlags } from "../flags/parse-flags.ts";
 import { copyFlags, sideOf, type transferFlags } from "./flags.ts";
+import { goWords } from "./go-words.ts";
 import { policyCheck } from "./policy.ts";
 import type { SkopeoSession } from "./session.ts";
 import { surroundings } from "./surroundings.ts";
@@ -35,7 +38,9 @@ export async function copy(session: SkopeoSession, args: readonly string[]): Pro
   await using far = surroundings(context, sideOf(flags, "dest"), registryOf(destination));
   const additionalTags = flags["additional-tag"].map((tag) => parseReference(tag));
   const admit = await policyCheck(session, source, near.client);
-  await using input = await within(`initializing source ${spelled(source)}`, () => openSource(source, near));
+  await using input = await within(`initializing source ${spelled(source)}`, () =>
+    retrying(flags["retry-times"], () => opened(source, near)),
+  );
   await using output = await within(`initializing destination ${to}`, () =>
     openDestination(destination, {
       ...far,
@@ -109,6 +114,14 @@ function spelled(source: ImageName): string {
   return mayBeNamed ? `${source.transport}:${source.path}:${source.image}` : describeName(source);
 }
 
+/** A source; one in a registry with its manifest read, so that nothing is made for an image that is not there. */
+async function opened(name: ImageName, near: Surroundings): Promise<ImageSource> {
+  const source = await openSource(name, near);
+  if (name.transport !== "docker") return source;
+  const top = await source.manifest();
+  return { ...source, manifest: async (digest) => (digest === undefined ? top : source.manifest(digest)) };
+}
+
 /** The registry that flags of an image are about. */
 export function registryOf(name: ImageName): string | undefined {
   return name.transport === "docker" ? name.reference.domain : undefined;
@@ -118,7 +131,7 @@ async function within<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw new InvalidArgument(`${what}: ${errorMessage(error)}`, { cause: error });
+    throw new InvalidArgument(`${what}: ${goWords(error)}`, { cause: error });
   }
 }
 

@@ -1,22 +1,13 @@
 import { errorMessage, InvalidArgument, NotFound, PermissionDenied } from "@boxship/base/errors";
 import { goJson, type InspectedImage, inspectImage, ociConfig, openSource, parseImageName } from "@boxship/images";
 import { type Reference, repositoryName } from "@boxship/oci";
-import {
-  pointerTo,
-  sliceOf,
-  stringMapType,
-  stringSliceType,
-  stringType,
-  structOf,
-  Template,
-  templateFunctions,
-  typed,
-} from "@boxship/template";
+import { Template, templateFunctions, typed } from "@boxship/template";
 import { bool, text } from "../flags/flag.ts";
 import { parseFlags } from "../flags/parse-flags.ts";
-import { goTimeOfText } from "../format/go-time.ts";
 import { registryOf, retrying } from "./copy.ts";
 import { imageFlags } from "./flags.ts";
+import { goWords } from "./go-words.ts";
+import { configType, inspectType } from "./inspect-types.ts";
 import type { SkopeoSession } from "./session.ts";
 import { type OpenedSurroundings, surroundings } from "./surroundings.ts";
 
@@ -46,23 +37,6 @@ interface InspectOutput {
   readonly Layers: readonly string[];
   readonly Env: readonly string[] | null;
 }
-
-const OUTPUT = structOf("inspect.Output", [
-  { name: "Name", type: stringType, omitEmpty: true },
-  { name: "Tag", type: stringType, omitEmpty: true },
-  { name: "Digest", type: stringType },
-  { name: "RepoTags", type: stringSliceType },
-  {
-    name: "Created",
-    type: pointerTo({ ...stringType, name: "time.Time", text: (raw) => goTimeOfText(String(raw)) }),
-  },
-  { name: "DockerVersion", type: stringType },
-  { name: "Labels", type: stringMapType },
-  { name: "Architecture", type: stringType },
-  { name: "Os", type: stringType },
-  { name: "Layers", type: sliceOf(stringType) },
-  { name: "Env", type: stringSliceType },
-]);
 
 export async function inspect(session: SkopeoSession, args: readonly string[]): Promise<void> {
   const { values: flags, operands } = parseFlags(flagSet, args);
@@ -104,9 +78,10 @@ function openNamed(image: string, name: ReturnType<typeof parse>, around: Opened
 }
 
 function explain(image: string, error: unknown): never {
-  throw new InvalidArgument(`Error parsing image name ${JSON.stringify(image)}: ${errorMessage(error)}`, {
-    cause: error,
-  });
+  const words = goWords(error);
+  // A template's mistake is not the image's.
+  if (words.startsWith("template: ")) throw error;
+  throw new InvalidArgument(`Error parsing image name ${JSON.stringify(image)}: ${words}`, { cause: error });
 }
 
 async function tagsOf({ client }: OpenedSurroundings, reference: Reference): Promise<readonly string[]> {
@@ -149,18 +124,14 @@ function sorted(labels: Readonly<Record<string, string>>): Readonly<Record<strin
 
 function outputText(output: InspectOutput, format: string): string {
   if (format === "" || format === "json") return goJson(output, "    ");
-  return expand(format, typed(OUTPUT, output));
+  return expand(format, typed(inspectType, output));
 }
 
 function configText(inspected: InspectedImage, format: string): string {
   const config = ociConfig(inspected.config);
-  return format === "" || format === "json" ? goJson(config, "    ") : expand(format, inspected.config);
+  return format === "" || format === "json" ? goJson(config, "    ") : expand(format, typed(configType, config));
 }
 
 function expand(format: string, value: unknown): string {
-  try {
-    return new Template("", { functions: templateFunctions }).parse(format).execute(value);
-  } catch (error) {
-    throw new InvalidArgument(`template: ${errorMessage(error)}`, { cause: error });
-  }
+  return new Template("skopeo inspect", { functions: templateFunctions }).parse(format).execute(value);
 }

@@ -1,4 +1,4 @@
-import { InvalidArgument, Unsupported } from "@boxship/base/errors";
+import { InvalidArgument, NotFound, Unsupported } from "@boxship/base/errors";
 import { dockerArchiveTags, goJson, type ImageName, parseImageName, TRANSPORTS } from "@boxship/images";
 import { parseReference, repositoryName } from "@boxship/oci";
 import { print } from "../context.ts";
@@ -35,7 +35,15 @@ async function tags(session: SkopeoSession, flags: typeof defaults, name: ImageN
     throw new InvalidArgument("No tag or digest allowed in reference");
   }
   await using around = surroundings(session.context, flags, registryOf(name));
-  return { Repository: repositoryName(given), Tags: await around.client.tags(given) };
+  return { Repository: repositoryName(given), Tags: await around.client.tags(given).catch(missing) };
+}
+
+function missing(error: unknown): never {
+  if (!(error instanceof NotFound)) throw error;
+  throw new NotFound(
+    "Error listing repository tags: fetching tags list: invalid status code from registry 404 (Not Found)",
+    { cause: error },
+  );
 }
 
 const defaults = parseFlags(imageFlags, []).values;

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { errorMessage, InvalidArgument, Unsupported } from "@boxship/base/errors";
 import type { Context } from "../context.ts";
 import { print } from "../context.ts";
@@ -7,6 +6,7 @@ import { Failure } from "../failure.ts";
 import { HelpRequested, parseFlags } from "../flags/parse-flags.ts";
 import { versionLine } from "../version.ts";
 import { copyFlags, globalFlags, imageFlags } from "./flags.ts";
+import { readNamedFile } from "./go-words.ts";
 import { createLog } from "./log.ts";
 import type { SkopeoCommand } from "./session.ts";
 import { chosenPlatform } from "./surroundings.ts";
@@ -14,7 +14,12 @@ import { describeUsage, UsageError } from "./usage.ts";
 
 const manifestDigest: SkopeoCommand = async ({ context }, [file, ...others]) => {
   if (file === undefined || others.length > 0) throw new InvalidArgument("Exactly one argument expected");
-  print(context, `sha256:${createHash("sha256").update(readFileSync(file)).digest("hex")}`);
+  print(
+    context,
+    `sha256:${createHash("sha256")
+      .update(readNamedFile(file, `Error reading manifest from ${file}: `))
+      .digest("hex")}`,
+  );
 };
 
 const COMMANDS: ReadonlyMap<string, () => Promise<SkopeoCommand>> = new Map([

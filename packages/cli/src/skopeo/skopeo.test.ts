@@ -331,6 +331,24 @@ test("mistakes in names of images are told in skopeo's words", async () => {
     ["list-tags", TLS, "docker://REG/Lib/One"],
     ["delete", TLS, upper],
     ["sync", SRC, "--src=docker", "--dest=dir", "REG/Lib/One", "ROOT/copied"],
+    ["copy", "docker:x", "dir:ROOT/copied"],
+    ["inspect", "docker-archive:ROOT/none.tar"],
+    ["list-tags", "docker-archive:ROOT/none.tar"],
+    ["--insecure-policy", "copy", "docker-archive:ROOT/none.tar", "oci:ROOT/copied:1"],
+    ["inspect", TLS, "docker://REG/lib/one:none"],
+    ["inspect", TLS, `docker://REG/lib/one@sha256:${"0".repeat(64)}`],
+    ["--insecure-policy", "copy", SRC, "docker://REG/lib/none:1", "oci:ROOT/copied:1"],
+    ["list-tags", TLS, "docker://REG/lib/none"],
+    ["sync", "--src=yaml", "--dest=dir", "ROOT/none.yml", "ROOT/copied"],
+    ["manifest-digest", "ROOT/none.json"],
+  ]);
+});
+
+test("templates of configurations have the names of Go's types", async () => {
+  const fields = "{{.Architecture}} {{.OS}} {{.RootFS.Type}} {{len .RootFS.DiffIDs}} {{.Config.Cmd}} {{.Author}}";
+  await same("templates", [
+    ["inspect", TLS, "--config", `--format=${fields} {{.Config.Labels}}`, "docker://REG/lib/one:1"],
+    ["inspect", TLS, "--config", "--format={{range .History}}{{.CreatedBy}}{{end}}", "docker://REG/lib/one:1"],
   ]);
 });
 

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { errorMessage, InvalidArgument, Unsupported } from "@boxship/base/errors";
 import {
   allTags,
@@ -21,6 +20,7 @@ import { bool, type FlagValues, text } from "../flags/flag.ts";
 import { parseFlags } from "../flags/parse-flags.ts";
 import { refuseSigning, retrying } from "./copy.ts";
 import { type ImageValues, prefixed, sideOf, transferFlags } from "./flags.ts";
+import { readNamedFile } from "./go-words.ts";
 import { policyCheck } from "./policy.ts";
 import type { SkopeoSession } from "./session.ts";
 import { type OpenedSurroundings, surroundings } from "./surroundings.ts";
@@ -89,16 +89,9 @@ async function findSources(session: SkopeoSession, flags: SyncFlags, from: strin
     return [{ source: await repositorySource(around.client, from, log), side }];
   }
   const found: Reachable[] = [];
-  for (const registry of parseSyncFile(read(from), from)) found.push(...(await fromFile(session, side, registry)));
+  for (const registry of parseSyncFile(readNamedFile(from).toString(), from))
+    found.push(...(await fromFile(session, side, registry)));
   return found;
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw new InvalidArgument(`cannot read ${path}: ${errorMessage(error)}`, { cause: error });
-  }
 }
 
 async function fromFile(session: SkopeoSession, flags: ImageValues, file: SyncRegistry): Promise<readonly Reachable[]> {

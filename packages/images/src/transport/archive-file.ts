@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import { open, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { NotFound } from "@boxship/base";
 import { type ContentStore, type ReadArchive, readArchive, type TarInput, writeTar } from "@boxship/oci";
 import { fileError } from "./files.ts";
 import { openScratch, type Scratch } from "./scratch.ts";
@@ -11,14 +12,22 @@ export interface OpenArchive extends AsyncDisposable {
   readonly store: ContentStore;
 }
 
-/** Takes an archive apart. @throws NotFound; InvalidArgument if it is corrupt or leaves its root */
-export async function openArchive(source: string | AsyncIterable<Uint8Array>): Promise<OpenArchive> {
+/**
+ * Takes an archive apart.
+ *
+ * @param doing what skopeo says first where there is no file
+ * @throws NotFound; InvalidArgument if it is corrupt or leaves its root
+ */
+export async function openArchive(source: string | AsyncIterable<Uint8Array>, doing?: string): Promise<OpenArchive> {
   const scratch = await openScratch();
   try {
     return await read(source, scratch);
   } catch (error) {
     await scratch[Symbol.asyncDispose]();
-    throw typeof source === "string" ? fileError(error, source) : error;
+    if (typeof source !== "string") throw error;
+    const failure = fileError(error, source);
+    if (doing === undefined || !(failure instanceof NotFound)) throw failure;
+    throw new NotFound(`${doing} ${JSON.stringify(source)}: ${failure.message}`, { cause: error });
   }
 }
 

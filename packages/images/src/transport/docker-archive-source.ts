@@ -31,7 +31,7 @@ export async function dockerArchiveSource(
   select: ArchiveSelection,
   name: string,
 ): Promise<ImageSource> {
-  const opened = await openArchive(source);
+  const opened = await openArchive(source, "opening file");
   try {
     const { archive, store } = opened;
     const entry = choose(entriesOf(archive, name), select);
@@ -56,7 +56,7 @@ export async function dockerArchiveSource(
 
 /** Names of all images of an archive in the form of `docker save`. */
 export async function dockerArchiveTags(path: string): Promise<readonly string[]> {
-  await using opened = await openArchive(path);
+  await using opened = await openArchive(path, "opening file");
   return entriesOf(opened.archive, path).flatMap(({ tags }) => tags.map(formatReference));
 }
 

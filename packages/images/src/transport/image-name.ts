@@ -93,7 +93,11 @@ export function skopeoReference(text: string): Reference {
 }
 
 function dockerReference(text: string, details: string): Reference {
-  if (!details.startsWith("//")) throw malformed(text, 'docker image reference does not start with "//"');
+  if (!details.startsWith("//")) {
+    throw new InvalidArgument(`docker: image reference ${details} does not start with //`, {
+      subject: { kind: "image", name: text },
+    });
+  }
   const reference = withDefaultTag(skopeoReference(details.slice(2)));
   if (reference.tag !== undefined && reference.digest !== undefined) {
     throw malformed(text, "Docker references with both a tag and digest are currently not supported");

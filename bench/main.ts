@@ -19,6 +19,7 @@ import { pullBenchmarks } from "./cases/pull.ts";
 import { pushBenchmarks } from "./cases/push.ts";
 import { registryBenchmarks } from "./cases/registry.ts";
 import { schedulerBenchmarks } from "./cases/scheduler.ts";
+import { simulationBenchmarks } from "./cases/simulation.ts";
 import { Context } from "./context.ts";
 import { type Benchmark, type Result, runBenchmark, table } from "./harness.ts";
 
@@ -31,6 +32,7 @@ const benchmarks: readonly Benchmark<Context>[] = [
   ...helmBenchmarks,
   ...schedulerBenchmarks,
   ...podBenchmarks,
+  ...simulationBenchmarks,
   ...logBenchmarks,
   ...networkBenchmarks,
   ...pullBenchmarks,

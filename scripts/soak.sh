@@ -4,7 +4,8 @@
 # the engine fifty times while it builds; the store of a cluster and its API a hundred times while clients write, in SQLite
 # and in etcd, and what they saw must be explained by one history; ten images of real size are built from the distribution's packages, and one in a
 # container of Docker; a layer of 4 GB goes along every path between registries, layouts and archives, and no command may
-# need more memory for it than for a small one (20 GB of disk); contexts of 200,000 files come through every door; 2,000
+# need more memory for it than for a small one (20 GB of disk); contexts of 200,000 files come through every door; the
+# controllers do over etcd what they do over SQLite; 2,000
 # clusters are simulated for half an hour each with everything going wrong.
 #
 # It runs in a network and a mount namespace of its own, as the benchmarks do.
@@ -23,6 +24,7 @@ BOXSHIP_REAL_IMAGES=1 node --disable-warning=ExperimentalWarning --test packages
 BOXSHIP_TEST_FILES=200000 node --disable-warning=ExperimentalWarning --test --test-name-pattern='200000 files' \
   packages/cli/src/e2e/build-contexts.test.ts
 BOXSHIP_TEST_KILLS=50 node --disable-warning=ExperimentalWarning --test packages/build/src/e2e/crash.test.ts
+BOXSHIP_CONTROLLERS_STORE=etcd node --disable-warning=ExperimentalWarning --test 'packages/controllers/src/**/*.test.ts'
 BOXSHIP_SIMULATION_SEEDS=2000 node --disable-warning=ExperimentalWarning --test packages/simulation/src/simulate.test.ts
 BOXSHIP_TEST_RESETS=20 node --disable-warning=ExperimentalWarning --test packages/daemon/src/reset.test.ts
 node --disable-warning=ExperimentalWarning bench/soak-large.ts

@@ -12,12 +12,14 @@ import { garbageCollector } from "./garbage/garbage-collector.ts";
 import { jobController } from "./job/job-controller.ts";
 import { ttlAfterFinishedController } from "./job/ttl-controller.ts";
 import { nodeLifecycle } from "./nodes/node-lifecycle-controller.ts";
+import { nodeTtlController } from "./nodes/node-ttl-controller.ts";
 import { podGarbageCollector } from "./nodes/pod-gc-controller.ts";
 import { taintEvictionController } from "./nodes/taint-eviction-controller.ts";
 import { replicaSetController, replicationController } from "./replicaset/replica-set-controller.ts";
 import { roleAggregationController } from "./roles/role-aggregation-controller.ts";
 import { statefulSetController } from "./statefulset/stateful-set-controller.ts";
 
+import { expandController } from "./volumes/expand-controller.ts";
 import { claimProtection, volumeProtection } from "./volumes/protection-controllers.ts";
 import { volumeBinder } from "./volumes/volume-binder.ts";
 
@@ -44,9 +46,11 @@ export const DEFINITIONS: readonly ControllerDefinition[] = [
   disruptionController,
   autoscalerController,
   podGarbageCollector,
+  nodeTtlController,
   nodeLifecycle(),
   taintEvictionController,
   volumeBinder,
+  expandController,
   claimProtection,
   volumeProtection,
   roleAggregationController,

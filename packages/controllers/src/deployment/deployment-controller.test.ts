@@ -1,21 +1,23 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { JsonObject, KubeObject } from "@boxship/api";
+import { etcdProgram } from "@boxship/testkit";
 import { replicaSetController } from "../replicaset/replica-set-controller.ts";
 import { DEPLOYMENTS, REPLICA_SETS } from "../shared/resources.ts";
 import { fakeNodes } from "../testing/fake-nodes.ts";
 import { type Step, scenario } from "../testing/scenario.ts";
-import { startWorld, type World } from "../testing/world.ts";
+import { startWorld, type World, type WorldOptions } from "../testing/world.ts";
 import type { Deployment, ReplicaSet } from "../types/workloads.ts";
 import { revisionOf } from "./annotations.ts";
 import { deploymentController } from "./deployment-controller.ts";
 
+const OPTIONS: WorldOptions = {
+  definitions: [deploymentController, replicaSetController, fakeNodes()],
+  untold: ["nodes"],
+};
 let world: World;
 before(async () => {
-  world = await startWorld({
-    definitions: [deploymentController, replicaSetController, fakeNodes()],
-    untold: ["nodes"],
-  });
+  world = await startWorld(OPTIONS);
 });
 after(() => world?.[Symbol.asyncDispose]());
 
@@ -47,7 +49,7 @@ const get = (name: string): Promise<Deployment> =>
   world.client.get<Deployment>({ ...DEPLOYMENTS, namespace: "default", name });
 
 describe("a Deployment", () => {
-  test("rolls: one more, none less", async () => {
+  const rolls = async (): Promise<void> => {
     const strategy = { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } };
     await golden("rolling", [
       ["a deployment of 2, one more and none less", () => world.create(deployment("web", { replicas: 2, strategy }))],
@@ -58,6 +60,21 @@ describe("a Deployment", () => {
       ["time goes by", () => world.advance(30)],
     ]);
     assert.equal((await setsOf("web")).length, 2, "the first set is used again");
+  };
+
+  test("rolls: one more, none less", rolls);
+
+  test("does the same over etcd", {
+    skip: etcdProgram("current") === undefined && "etcd cannot be had here",
+  }, async () => {
+    const usual = world;
+    try {
+      await using other = await startWorld({ ...OPTIONS, store: "etcd" });
+      world = other;
+      await rolls();
+    } finally {
+      world = usual;
+    }
   });
 
   test("recreates: no new pod before the last old one is gone", async () => {

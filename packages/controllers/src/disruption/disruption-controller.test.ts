@@ -121,6 +121,40 @@ describe("a PodDisruptionBudget", () => {
     await world.advance(5);
   });
 
+  test("in percent of what a custom object asks for by its scale", async () => {
+    const subresources = { scale: { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status.replicas" } };
+    const schema = { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } };
+    await world.create({
+      apiVersion: "apiextensions.k8s.io/v1",
+      kind: "CustomResourceDefinition",
+      metadata: { name: "herds.example.com" },
+      spec: {
+        group: "example.com",
+        scope: "Namespaced",
+        names: { plural: "herds", kind: "Herd" },
+        versions: [{ name: "v1", served: true, storage: true, schema, subresources }],
+      },
+    });
+    await world.settle();
+    const herds = { group: "example.com", version: "v1", resource: "herds", namespace: "default" };
+    let owner: KubeObject | undefined;
+    while (owner === undefined) {
+      const herd = { apiVersion: "example.com/v1", kind: "Herd", metadata: { name: "sheep" }, spec: { replicas: 8 } };
+      owner = await world.client.create(herds, herd).catch(() => undefined);
+    }
+    const { uid = "" } = owner.metadata;
+    const ownerReferences = [{ apiVersion: "example.com/v1", kind: "Herd", name: "sheep", uid, controller: true }];
+    await world.create({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "sheep", namespace: "default", labels: { app: "sheep" }, ownerReferences },
+      spec: { containers: [{ name: "c", image: "x" }] },
+    });
+    await budget("sheep", { minAvailable: "50%" });
+    await world.advance(5);
+    assert.deepEqual(await numbers("sheep"), [8, 4, 1, 0]);
+  });
+
   test("says when it cannot know how many there should be", async () => {
     const owner = { apiVersion: "example.com/v1", kind: "Odd", name: "x", uid: "1", controller: true };
     await world.create({

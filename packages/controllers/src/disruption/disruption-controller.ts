@@ -12,6 +12,7 @@ import {
   refOf,
   STATEFUL_SETS,
 } from "../shared/resources.ts";
+import { ServedKinds } from "../shared/served-kinds.ts";
 import { writeStatus } from "../shared/write-status.ts";
 import type { DisruptionBudget, DisruptionStatus } from "../types/disruption.ts";
 import type { Condition, Pod } from "../types/pod.ts";
@@ -25,6 +26,7 @@ export const disruptionController: ControllerDefinition = { name: "disruption-co
 
 function open(context: ControllerContext): Reconcile {
   const { informers, queue } = context;
+  const kinds = new ServedKinds(informers);
   const budgets = informers.of<DisruptionBudget>(DISRUPTION_BUDGETS);
   const add = (budget: DisruptionBudget): void => queue.add(keyOf(budget));
   budgets.handle({ added: add, updated: add });
@@ -50,7 +52,7 @@ function open(context: ControllerContext): Reconcile {
   }
   return async (key) => {
     const budget = budgets.get(key);
-    if (budget !== undefined) await look(context, budget);
+    if (budget !== undefined) await look(context, kinds, budget);
   };
 }
 
@@ -59,7 +61,7 @@ function covers({ spec }: DisruptionBudget, { metadata }: Pod): boolean {
   return selector !== undefined && matchesLabels(selector, metadata.labels);
 }
 
-async function look(context: ControllerContext, budget: DisruptionBudget): Promise<void> {
+async function look(context: ControllerContext, kinds: ServedKinds, budget: DisruptionBudget): Promise<void> {
   const { informers, events } = context;
   const pods = informers
     .of<Pod>(PODS)
@@ -67,7 +69,11 @@ async function look(context: ControllerContext, budget: DisruptionBudget): Promi
     .filter((pod) => covers(budget, pod) && !isFinished(pod));
   if (pods.length === 0) events.record(budget, "Normal", "NoPods", "No matching pods found");
   try {
-    const { pods: expected, healthy, unmanaged } = expectedPods(informers, budget, pods);
+    const {
+      pods: expected,
+      healthy,
+      unmanaged,
+    } = await expectedPods({ informers, kinds, client: context.client }, budget, pods);
     if (unmanaged.length > 0) {
       const words = `Pods selected by this PodDisruptionBudget (selector: ${JSON.stringify(budget.spec?.selector ?? {})}) were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.`;
       events.record(budget, "Warning", "UnmanagedPods", words);

@@ -1,8 +1,12 @@
-import { FailedPrecondition } from "@boxship/base";
+import { FailedPrecondition, NotFound } from "@boxship/base";
+import { objectPath } from "@boxship/client";
+import type { ControllerClient } from "../contract.ts";
 import type { SharedInformers } from "../frame/shared-informers.ts";
 import { scaledValue } from "../shared/int-or-percent.ts";
 import { controllerOf } from "../shared/owners.ts";
 import { DEPLOYMENTS, REPLICA_SETS, REPLICATION_CONTROLLERS, STATEFUL_SETS } from "../shared/resources.ts";
+import type { ServedKinds } from "../shared/served-kinds.ts";
+import type { Scale } from "../types/autoscaler.ts";
 import type { DisruptionBudget } from "../types/disruption.ts";
 import type { Pod } from "../types/pod.ts";
 import type { StatefulSet } from "../types/sets.ts";
@@ -17,26 +21,33 @@ export interface Expected {
   readonly unmanaged: readonly string[];
 }
 
+/** Where scales are looked up. */
+export interface ScaleSource {
+  readonly informers: SharedInformers;
+  readonly kinds: ServedKinds;
+  readonly client: ControllerClient;
+}
+
 /** @throws FailedPrecondition where a pod's controller has no scale that is known */
-export function expectedPods(
-  informers: SharedInformers,
+export async function expectedPods(
+  source: ScaleSource,
   { spec = {} }: DisruptionBudget,
   pods: readonly Pod[],
-): Expected {
+): Promise<Expected> {
   const { minAvailable, maxUnavailable } = spec;
   if (maxUnavailable !== undefined) {
-    const { scale, unmanaged } = scaleOf(informers, pods);
+    const { scale, unmanaged } = await scaleOf(source, pods);
     return { pods: scale, healthy: Math.max(0, scale - scaledValue(maxUnavailable, scale, "up")), unmanaged };
   }
   if (typeof minAvailable === "string") {
-    const { scale, unmanaged } = scaleOf(informers, pods);
+    const { scale, unmanaged } = await scaleOf(source, pods);
     return { pods: scale, healthy: scaledValue(minAvailable, scale, "up"), unmanaged };
   }
   return { pods: pods.length, healthy: minAvailable ?? 0, unmanaged: [] };
 }
 
 /** What all controllers of the pods ask for together. */
-function scaleOf(informers: SharedInformers, pods: readonly Pod[]) {
+async function scaleOf(source: ScaleSource, pods: readonly Pod[]) {
   const scales = new Map<string, number>();
   const unmanaged: string[] = [];
   for (const pod of pods) {
@@ -46,7 +57,7 @@ function scaleOf(informers: SharedInformers, pods: readonly Pod[]) {
       continue;
     }
     if (scales.has(controller.uid)) continue;
-    const found = findScale(informers, pod);
+    const found = findScale(source.informers, pod) ?? (await askForScale(source, pod));
     if (found === undefined) {
       throw new FailedPrecondition(`found no controllers for pod "${pod.metadata.name}"`);
     }
@@ -72,6 +83,24 @@ function findScale(informers: SharedInformers, pod: Pod): { readonly uid: string
     }
     default:
       return undefined;
+  }
+}
+
+/** Of other kinds that have a scale, custom ones, too. */
+async function askForScale({ kinds, client }: ScaleSource, pod: Pod) {
+  const { namespace = "" } = pod.metadata;
+  const { apiVersion = "", kind = "", name = "", uid = "" } = controllerOf(pod) ?? {};
+  const found = kinds.find(apiVersion, kind);
+  if (found?.scale === undefined) return undefined;
+  const { group, version, resource } = found;
+  try {
+    const scale = (await client.getRaw(
+      objectPath({ group, version, resource, namespace, name }, "scale"),
+    )) as unknown as Scale;
+    return scale.metadata.uid === uid ? { uid, scale: scale.spec?.replicas ?? 0 } : undefined;
+  } catch (error) {
+    if (error instanceof NotFound) return undefined;
+    throw error;
   }
 }
 

@@ -5,8 +5,8 @@ import { type KubeObject, parseApiVersion } from "@boxship/api";
 import { clusterCertificates, EncryptedValues, kubeconfig, openApiServer, SigningKeys } from "@boxship/apiserver";
 import { type Clock, errorMessage, FakeClock, silentLogger, systemClock } from "@boxship/base";
 import { type ApiClient, loadKubeconfig, type ObjectRef, openHttpClient } from "@boxship/client";
-import { openSqliteStore } from "@boxship/store";
-import { tempDir } from "@boxship/testkit";
+import { openEtcdStore, openSqliteStore, type Store } from "@boxship/store";
+import { startEtcd, tempDir } from "@boxship/testkit";
 import type { ControllerDefinition } from "../contract.ts";
 import { advance, SteppedControllers } from "../frame/stepped-controllers.ts";
 import { History, RecordingClient } from "./history.ts";
@@ -35,13 +35,24 @@ export interface WorldOptions {
   readonly definitions: readonly ControllerDefinition[];
   /** Of those, whose writes the history does not tell. @default none */
   readonly untold?: readonly string[];
+  /** Where the state is. @default SQLite, or what `BOXSHIP_CONTROLLERS_STORE` says: soaks run all suites over etcd */
+  readonly store?: "etcd" | "sqlite";
 }
 
-export async function startWorld({ definitions, untold = [] }: WorldOptions): Promise<World> {
+const STORE = process.env["BOXSHIP_CONTROLLERS_STORE"] === "etcd" ? "etcd" : "sqlite";
+
+async function openStore(stack: AsyncDisposableStack, kind: "etcd" | "sqlite", path: string): Promise<Store> {
+  if (kind === "sqlite") return stack.use(await openSqliteStore({ path }));
+  const { endpoints } = stack.use(await startEtcd({ release: "current" }));
+  return stack.use(await openEtcdStore({ endpoints }));
+}
+
+export async function startWorld({ definitions, untold = [], store = STORE }: WorldOptions): Promise<World> {
   await using stack = new AsyncDisposableStack();
   const directory = stack.use(tempDir("controllers"));
   const clock = new FakeClock(START);
-  const server = await serve(stack, directory, clock);
+  const state = await openStore(stack, store, directory.join("state.db"));
+  const server = await serve(stack, directory, clock, state);
   const client = stack.use(openHttpClient((await loadKubeconfig(server.kubeconfig)).connection));
   const history = new History(() => clock.now());
   const controllers = stack.use(
@@ -105,8 +116,8 @@ async function serve(
   stack: AsyncDisposableStack,
   directory: ReturnType<typeof tempDir>,
   clock: FakeClock,
+  store: Store,
 ): Promise<Server> {
-  const store = stack.use(await openSqliteStore({ path: directory.join("state.db") }));
   const certificates = await clusterCertificates({
     directory: directory.join("pki"),
     clock: systemClock,

@@ -6,12 +6,13 @@ import { PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS, STORAGE_CLASSES } f
 import { type Step, scenario } from "../testing/scenario.ts";
 import { startWorld, type World } from "../testing/world.ts";
 import type { Claim, Volume } from "../types/volumes.ts";
+import { expandController } from "./expand-controller.ts";
 import { claimProtection, volumeProtection } from "./protection-controllers.ts";
 import { volumeBinder } from "./volume-binder.ts";
 
 let world: World;
 before(async () => {
-  world = await startWorld({ definitions: [claimProtection, volumeProtection, volumeBinder] });
+  world = await startWorld({ definitions: [expandController, claimProtection, volumeProtection, volumeBinder] });
 });
 after(() => world?.[Symbol.asyncDispose]());
 
@@ -93,6 +94,25 @@ describe("claims and volumes", () => {
           }),
       ],
     ]);
+  });
+
+  test("a claim that wants more is told who makes its volume larger", async () => {
+    await world.client.create(STORAGE_CLASSES, {
+      apiVersion: "storage.k8s.io/v1",
+      kind: "StorageClass",
+      metadata: { name: "grows" },
+      provisioner: "example.com/disk",
+      allowVolumeExpansion: true,
+    });
+    await volume("grown", "5Gi", { storageClassName: "grows" });
+    await claim("grown", { storageClassName: "grows" });
+    await world.settle();
+    assert.equal((await getClaim("grown")).status?.phase, "Bound");
+    await world.client.patch(claimAt("grown"), "merge", { spec: { resources: { requests: { storage: "6Gi" } } } });
+    await world.settle();
+    const words = "Normal ExternalExpanding: waiting for an external controller to expand this PVC";
+    assert.equal(world.history.lines.filter((line) => line.endsWith(words)).length, 1);
+    assert.equal((await getClaim("grown")).status?.capacity?.["storage"], "5Gi");
   });
 
   test("what is in use stays until it is not", async () => {

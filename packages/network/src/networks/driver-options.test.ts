@@ -11,6 +11,7 @@ describe("driver options", () => {
       "com.docker.network.driver.mtu": "1400",
       "com.docker.network.container_iface_prefix": "net",
       "com.docker.network.bridge.gateway_mode_ipv4": "nat",
+      "com.boxship.network.names": "false",
     });
     assert.deepEqual(settings, {
       driver: "bridge",
@@ -18,6 +19,7 @@ describe("driver options", () => {
       interContainer: false,
       masquerade: true,
       hostBinding: "127.0.0.1",
+      names: false,
       mtu: 1400,
       interfacePrefix: "net",
     });

@@ -25,6 +25,29 @@ const RETIRED: ReadonlyMap<string, string> = new Map([
   ["autoscaling/v2beta2", "autoscaling/v2"],
 ]);
 
+/**
+ * What Kubernetes 1.36 merges and the original, whose definitions are those of 1.21, replaces: kinds, and fields of
+ * definitions that are younger.
+ */
+const UNKNOWN_KINDS = new Set([
+  "admissionregistration.k8s.io/v1 MutatingAdmissionPolicy",
+  "admissionregistration.k8s.io/v1 ValidatingAdmissionPolicy",
+  "autoscaling/v2 HorizontalPodAutoscaler",
+  "flowcontrol.apiserver.k8s.io/v1 FlowSchema",
+  "flowcontrol.apiserver.k8s.io/v1 PriorityLevelConfiguration",
+  "networking.k8s.io/v1 ServiceCIDR",
+  "resource.k8s.io/v1 ResourceClaim",
+]);
+const UNKNOWN_FIELDS = new Set([
+  "admissionregistration.v1.MutatingWebhook#matchConditions",
+  "admissionregistration.v1.ValidatingWebhook#matchConditions",
+  "core.v1.EphemeralContainer#ports",
+  "core.v1.PodSpec#resourceClaims",
+  "core.v1.PodSpec#schedulingGates",
+  "core.v1.PodStatus#hostIPs",
+  "core.v1.PodStatus#resourceClaimStatuses",
+]);
+
 let byKind: ReadonlyMap<string, { readonly schema: Schema }> | undefined;
 
 /** Kubernetes' own kinds. */
@@ -33,6 +56,7 @@ export const builtinSchemas: MergeSchemas = {
     byKind ??= new Map(
       builtinKinds().map((one) => [`${one.group === "" ? "" : `${one.group}/`}${one.version} ${one.kind}`, one]),
     );
+    if (UNKNOWN_KINDS.has(`${apiVersion} ${kind}`)) return undefined;
     const found = byKind.get(`${RETIRED.get(apiVersion) ?? apiVersion} ${kind}`);
     return found && new BuiltinSchema(found.schema);
   },
@@ -46,6 +70,7 @@ class BuiltinSchema implements MergeSchema {
   }
 
   field(name: string): MergeSchema | undefined {
+    if (UNKNOWN_FIELDS.has(`${this.#schema.definition}#${name}`)) return undefined;
     const below = this.#schema.properties?.get(name) ?? this.#schema.additional;
     return below && new BuiltinSchema(below);
   }

@@ -131,6 +131,10 @@ export function asBoxshipError(thrown: unknown): BoxshipError {
 
 /** The message of anything thrown. */
 export function errorMessage(thrown: unknown): string {
+  // Its own message says nothing: what is told is why the work failed, and then what went wrong in ending it.
+  if (thrown instanceof SuppressedError) {
+    return `${errorMessage(thrown.suppressed)}; then, while clearing up: ${errorMessage(thrown.error)}`;
+  }
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 

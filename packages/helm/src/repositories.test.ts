@@ -127,15 +127,44 @@ describe("charts from repositories and registries", () => {
     match((await helm(`pull oci://${registry.host}/charts/none --version 1.0.0`)).stderr, /not found|unknown/i);
   });
 
+  test("dependencies are fetched from everywhere, and locked", async () => {
+    const place = (name: string, version: string, repository: string, more = "") =>
+      `{name: ${name}, version: "${version}", repository: "${repository}"${more}}`;
+    const wanted = [
+      place("web", "^1.1.0", url),
+      place("near", "1.x", "file://../near"),
+      place("web", "~1.0.0", `oci://${registry.host}/charts`, ", alias: other"),
+    ];
+    writeFiles(
+      home.path,
+      new Map([
+        ["top/Chart.yaml", `{apiVersion: v2, name: top, version: 1.0.0, dependencies: [${wanted.join(", ")}]}`],
+        ["near/Chart.yaml", "{apiVersion: v2, name: near, version: 1.5.0}"],
+        ["near/templates/cm.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: near}}"],
+      ]),
+    );
+    const top = home.join("top");
+    match((await helm(`template r ${top}`)).stderr, /missing in charts\/ directory: web, near, web/);
+    equal(await done(`dependency update ${top}`), "Saved 3 charts\n");
+    match(
+      readFileSync(home.join("top/Chart.lock"), "utf8"),
+      /- name: web\n {2}repository: http.*\n {2}version: 1\.2\.0\n/,
+    );
+    match(await done(`dependency list ${top}`), /near\s+1\.x\s+file:\/\/\.\.\/near\s+ok/);
+    const rendered = await done(`template r ${top}`);
+    for (const name of ["web-1.2.0", "near", "web-1.0.0"]) match(rendered, new RegExp(`name: ${name}\\b`));
+    equal(await done(`dependency build ${top}`), "Saved 3 charts\n");
+    writeFiles(home.path, new Map([["near/Chart.yaml", "{apiVersion: v2, name: near, version: 2.0.0}"]]));
+    match((await helm(`dependency update ${top}`)).stderr, /dependency near: version 2\.0\.0 does not fit 1\.x/);
+    writeFiles(
+      home.path,
+      new Map([["top/Chart.yaml", `{apiVersion: v2, name: top, version: 1.0.0, dependencies: [${wanted[0]}]}`]]),
+    );
+    match((await helm(`dependency build ${top}`)).stderr, /lock file \(Chart\.lock\) is out of sync/);
+  });
+
   test("what is not there is refused by name", async () => {
-    for (const words of [
-      "plugin list",
-      "registry login x",
-      "dependency build x",
-      "verify x",
-      "repo index x",
-      "search hub x",
-    ]) {
+    for (const words of ["plugin list", "registry login x", "verify x", "repo index x", "search hub x"]) {
       match((await helm(words)).stderr, /^Error: helm .* is not supported: /);
     }
     match((await helm("template r x --verify")).stderr, /--verify is not supported/);

@@ -6,6 +6,10 @@ const LOGIN = "registries are logged in to by 'boxship login', and charts use wh
 
 const REGISTRY: readonly Entry[] = ["login", "logout"].map((name) => ({ name, summary: "Refused", refused: LOGIN }));
 
+const dependency = (name: "build" | "update") => async () => ({
+  command: (await import("./commands/dependency-update.ts"))[name] as Command,
+});
+
 const DEPENDENCY: readonly Entry[] = [
   {
     name: "list",
@@ -13,13 +17,8 @@ const DEPENDENCY: readonly Entry[] = [
     summary: "List the dependencies of a chart",
     load: () => import("./commands/dependency-list.ts"),
   },
-  { name: "build", summary: "Refused", refused: "charts are put below charts/ by 'helm pull --untar -d CHART/charts'" },
-  {
-    name: "update",
-    aliases: ["up"],
-    summary: "Refused",
-    refused: "charts are put below charts/ by 'helm pull --untar -d CHART/charts'",
-  },
+  { name: "build", summary: "Fetch the dependencies that the lock names", load: dependency("build") },
+  { name: "update", aliases: ["up"], summary: "Fetch the newest dependencies that fit", load: dependency("update") },
 ];
 
 const repository = (name: "add" | "list" | "remove" | "update") => async () => ({

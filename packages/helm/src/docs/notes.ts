@@ -1,6 +1,10 @@
 /** What is different from Helm's, by command; commands without a note do what Helm's do. */
 export const COMMAND_NOTES: Readonly<Record<string, string>> = {
   create: "the scaffold is our own, with the same files; `--starter` is refused",
+  "dependency build":
+    "the versions of the lock are compared with `Chart.yaml`, its digest is not; without a lock it is an update",
+  "dependency update":
+    "`--skip-refresh` changes nothing: indexes are fetched for URLs, and cached ones are used for names",
   diff: "not in Helm: what an upgrade would change, object by object; values of Secrets are hidden",
   "explain values": "not in Helm: where each value is set, and where templates use it",
   "get all": "`--template` sees the release as it is stored, under `.Release`",
@@ -88,7 +92,11 @@ export const PARTS: readonly (readonly [string, "works" | "differs" | "refused",
   ["repositories: index files, cached by ETag, digests compared", "works", "50 MiB at most"],
   ["registries: charts as OCI artifacts", "works", "credentials are those of `boxship login` and `docker login`"],
   ["provenance (OpenPGP)", "refused", "`--sign`, `--verify`, `verify`"],
-  ["`dependency build`, `dependency update`", "refused", "charts are put below `charts/` by `helm pull --untar`"],
+  [
+    "`Chart.lock`",
+    "differs",
+    "its digest is of our own making: Helm takes such a lock for an old one; here the versions in it are compared",
+  ],
   ["plugins, post-renderers", "refused", ""],
   ["storage in ConfigMaps or SQL (`HELM_DRIVER`)", "differs", "the variable is not read: releases are in Secrets"],
 ];

@@ -48,7 +48,7 @@ export interface Sorted {
 export function splitManifests(text: string): readonly string[] {
   return text
     .trim()
-    .split(/(?:^|\s*\n)---\s*/)
+    .split(/^---/m)
     .map((part) => part.trim())
     .filter((part) => part !== "");
 }

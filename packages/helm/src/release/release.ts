@@ -82,7 +82,7 @@ export const storedHook = ({ name, kind, source, content, events, weight, delete
 });
 
 export async function encodeRelease(release: Release): Promise<string> {
-  return (await promisify(gzip)(JSON.stringify(release), { level: 9 })).toString("base64");
+  return (await promisify(gzip)(JSON.stringify(release))).toString("base64");
 }
 
 /** @throws InvalidArgument for what is no release */

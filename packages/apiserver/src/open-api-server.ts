@@ -13,6 +13,7 @@ import { defaultPlugins } from "./admission/default-plugins.ts";
 import { QuotaBook } from "./admission/quota/quota-book.ts";
 import { ensureAuthenticationConfig } from "./aggregation/authentication-config.ts";
 import { ExtensionServers } from "./aggregation/extension-servers.ts";
+import { LocalServices } from "./aggregation/local-services.ts";
 import type { AuditLog } from "./audit/audit-log.ts";
 import type { AuthenticationFile } from "./authentication/authentication-file.ts";
 import { OidcTokens } from "./authentication/oidc-tokens.ts";
@@ -36,6 +37,7 @@ import { RequestMetrics } from "./http/request-metrics.ts";
 import type { Outgoing } from "./http/send-reply.ts";
 import { DefaultAccounts } from "./lifecycle/default-accounts.ts";
 import { NamespaceCleaner } from "./lifecycle/namespace-cleaner.ts";
+import { PolicyStatus } from "./lifecycle/policy-status.ts";
 import { NodeAuthorizer } from "./node/node-authorizer.ts";
 import { builtDescriptions } from "./openapi/descriptions.ts";
 import { OpenapiDocuments } from "./openapi/openapi-documents.ts";
@@ -161,13 +163,16 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   const [namespaces, rest] = splitNamespaces(bootstrapObjects(options.serviceAddress, options.port));
   await ensureObjects(context, namespaces);
   await ensureObjects(context, [...rest, ...defaultRoles(), ...FLOW_CONTROL_OBJECTS]);
-  stack.use(await CustomKinds.open(context, kinds));
+  let services: LocalServices | undefined;
+  stack.use(await CustomKinds.open(context, kinds, () => services?.kindsChanged()));
+  stack.use(await PolicyStatus.open(context));
   stack.use(await NamespaceCleaner.open(context));
   stack.use(await DefaultAccounts.open(context, options.certificates.authority));
   await quotas.open();
   const { frontProxy } = options.certificates;
   await ensureAuthenticationConfig(context, options.certificates);
   const extensions = stack.use(await ExtensionServers.open({ context, hooks, client: frontProxy.client }));
+  services = stack.use(await LocalServices.open(context));
   const sessions = new Set<Http2Session>();
   const opened = (session: Http2Session): void => {
     sessions.add(session);
@@ -228,7 +233,7 @@ function listener(
   const { certificates, store } = options;
   const metrics = new RequestMetrics();
   const flow = new FlowControl(() => context, context.clock, options.flowControl);
-  const openapi = new OpenapiDocuments(context.kinds, builtDescriptions);
+  const openapi = new OpenapiDocuments(context.kinds, extensions, builtDescriptions);
   const listening: Listening = {
     context,
     authenticators: [

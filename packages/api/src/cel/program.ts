@@ -1,4 +1,5 @@
 import { Checker, isTypeName, type Types } from "./check.ts";
+import { estimateCost, type Shape } from "./estimate-cost.ts";
 import { Budget, Evaluator } from "./evaluate.ts";
 import { Functions, type Library } from "./functions.ts";
 import { KUBERNETES } from "./library/kubernetes.ts";
@@ -30,6 +31,8 @@ export interface Program {
   readonly names: ReadonlySet<string>;
   /** @throws CelError, BudgetExceeded */
   evaluate(variables: (name: string) => Value | undefined, budget?: Budget): Value;
+  /** What it costs at most. @param shapeOf of a name @param largest size of what nothing is known of */
+  cost(shapeOf: (name: string) => Shape | undefined, largest: number): number;
 }
 
 let standard: Functions | undefined;
@@ -46,6 +49,7 @@ export function compile(text: string, { variables, results, library, messages = 
   return {
     type,
     names: namesIn(expression),
+    cost: (shapeOf, largest) => estimateCost(expression, shapeOf, largest),
     evaluate(valueOf, budget = new Budget(CALL_BUDGET)) {
       const evaluator = new Evaluator({ functions, budget });
       return evaluator.run(expression, {

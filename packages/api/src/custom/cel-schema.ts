@@ -30,6 +30,8 @@ const METADATA: CelType = {
   ]),
 };
 
+const NO_DEFINITIONS: ReadonlySet<string> = new Set();
+
 const FORMATS: Readonly<Record<string, string>> = {
   byte: "bytes",
   "date-time": "timestamp",
@@ -37,12 +39,24 @@ const FORMATS: Readonly<Record<string, string>> = {
   duration: "duration",
 };
 
-/** What `self` is where the rules of a schema are. @param path of the schema, which names its type */
-export function celTypeOf(schema: Schema, path = "object", isRoot = false): CelType {
-  if (schema.intOrString) return DYN;
+/**
+ * What `self` is where the rules of a schema are.
+ *
+ * @param path of the schema, which names its type
+ * @param around definitions that it is within: one that is within itself ends there
+ */
+export function celTypeOf(
+  schema: Schema,
+  path = "object",
+  isRoot = false,
+  around: ReadonlySet<string> = NO_DEFINITIONS,
+): CelType {
+  const { definition } = schema;
+  if (schema.intOrString || (definition !== undefined && around.has(definition))) return DYN;
+  const inside = definition === undefined ? around : new Set([...around, definition]);
   switch (schema.type) {
     case "array":
-      return listOf(celTypeOf(schema.items ?? {}, `${path}.@items`));
+      return listOf(celTypeOf(schema.items ?? {}, `${path}.@items`, false, inside));
     case "boolean":
       return simple("bool");
     case "integer":
@@ -52,19 +66,20 @@ export function celTypeOf(schema: Schema, path = "object", isRoot = false): CelT
     case "string":
       return parseType(FORMATS[schema.format ?? ""] ?? "string");
     case "object":
-      return objectType(schema, path, isRoot || schema.embedded === true);
+      return objectType(schema, path, isRoot || schema.embedded === true, inside);
     case undefined:
       return DYN;
   }
 }
 
-function objectType(schema: Schema, path: string, isWhole: boolean): CelType {
-  if (schema.additional !== undefined) return mapOf(simple("string"), celTypeOf(schema.additional, `${path}.@values`));
+function objectType(schema: Schema, path: string, isWhole: boolean, inside: ReadonlySet<string>): CelType {
+  if (schema.additional !== undefined)
+    return mapOf(simple("string"), celTypeOf(schema.additional, `${path}.@values`, false, inside));
   if (schema.properties === undefined && schema.preserveUnknown && !isWhole) return DYN;
   const fields = new Map<string, CelType>();
   for (const [field, below] of schema.properties ?? []) {
     const name = escapeField(field);
-    if (name !== undefined) fields.set(name, celTypeOf(below, `${path}.${field}`));
+    if (name !== undefined) fields.set(name, celTypeOf(below, `${path}.${field}`, false, inside));
   }
   if (isWhole) fields.set("apiVersion", simple("string")).set("kind", simple("string")).set("metadata", METADATA);
   return { kind: "object", name: path, fields };

@@ -3,6 +3,7 @@ import { isObject, type Json } from "../object/json.ts";
 import type { CelRule, Schema } from "../schema/schema.ts";
 import { type FieldError, forbiddenField, invalid, notSupported, required } from "../status/field-error.ts";
 import { fromJsonSchema } from "./from-json-schema.ts";
+import { RuleCosts } from "./rule-costs.ts";
 import { compileRule } from "./validate-cel-rules.ts";
 
 const REASONS = ["FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"];
@@ -15,15 +16,19 @@ export function compilationText(text: string, { at, message }: CelError): string
   return `compilation failed: ERROR: <input>:${before.length}:${column + 1}: ${message}\n | ${line}\n | ${".".repeat(column)}^`;
 }
 
-/** What is wrong with the rules in CEL of a definition's schema. */
+/** What is wrong with the rules in CEL of a definition's schema, and whether they can cost more than they may. */
 export function validateRuleTexts(props: Json | undefined, path: string): readonly FieldError[] {
-  return walk(props, path, { isRoot: true, hasOld: true });
+  const costs = new RuleCosts();
+  return [...walk(props, path, { isRoot: true, hasOld: true, often: 1, costs }), ...costs.errors(path)];
 }
 
 interface Where {
   readonly isRoot: boolean;
   /** Whether what is here can be compared with what was: not in lists without keys. */
   readonly hasOld: boolean;
+  /** How often what is here can be in one object; undefined where nothing but the size of a request limits it. */
+  readonly often: number | undefined;
+  readonly costs: RuleCosts;
 }
 
 function walk(props: Json | undefined, path: string, where: Where): readonly FieldError[] {
@@ -38,17 +43,23 @@ function walk(props: Json | undefined, path: string, where: Where): readonly Fie
   const { properties, additionalProperties, items } = props;
   for (const [field, below] of Object.entries(isObject(properties) ? properties : {}))
     errors.push(...walk(below, `${path}.properties[${field}]`, { ...where, isRoot: false }));
-  errors.push(...walk(additionalProperties, `${path}.additionalProperties`, { ...where, isRoot: false }));
+  const perValue = { ...where, isRoot: false, often: timesMore(where.often, props["maxProperties"]) };
+  errors.push(...walk(additionalProperties, `${path}.additionalProperties`, perValue));
   const isMap = props["x-kubernetes-list-type"] === "map";
-  errors.push(...walk(items, `${path}.items`, { isRoot: false, hasOld: where.hasOld && isMap }));
+  const perItem = { ...perValue, hasOld: where.hasOld && isMap, often: timesMore(where.often, props["maxItems"]) };
+  errors.push(...walk(items, `${path}.items`, perItem));
   return errors;
 }
+
+const timesMore = (often: number | undefined, most: Json | undefined): number | undefined =>
+  often === undefined || typeof most !== "number" ? undefined : often * most;
 
 function withoutMessage({ rule, optionalOldSelf = false }: CelRule): CelRule {
   return { rule, optionalOldSelf };
 }
 
-function checkRule(schema: Schema, index: number, path: string, { isRoot, hasOld }: Where): readonly FieldError[] {
+function checkRule(schema: Schema, index: number, path: string, where: Where): readonly FieldError[] {
+  const { isRoot, hasOld } = where;
   const rule = schema.celRules?.[index];
   if (rule === undefined) return [];
   if (rule.rule.trim() === "") return [required(`${path}.rule`, "rule is not specified")];
@@ -58,7 +69,8 @@ function checkRule(schema: Schema, index: number, path: string, { isRoot, hasOld
   if (rule.reason !== undefined && !REASONS.includes(rule.reason))
     errors.push(notSupported(`${path}.reason`, rule.reason, REASONS));
   try {
-    const { isTransition } = compileRule(schema, withoutMessage(rule), isRoot);
+    const { isTransition, program } = compileRule(schema, withoutMessage(rule), isRoot);
+    errors.push(...where.costs.add(program, { schema, isRoot, often: where.often, path: `${path}.rule` }));
     if (isTransition && !hasOld)
       errors.push(
         invalid(`${path}.rule`, rule.rule, "oldSelf cannot be used on the uncorrelatable portion of the schema"),
@@ -70,7 +82,10 @@ function checkRule(schema: Schema, index: number, path: string, { isRoot, hasOld
     return [...errors, invalid(`${path}.rule`, rule.rule, compilationText(rule.rule, error))];
   }
   try {
-    compileRule(schema, rule, isRoot);
+    const { message } = compileRule(schema, rule, isRoot);
+    const at = `${path}.messageExpression`;
+    if (message !== undefined)
+      errors.push(...where.costs.add(message, { schema, isRoot, often: where.often, path: at }));
   } catch (error) {
     if (!(error instanceof CelError)) throw error;
     const text = rule.messageExpression ?? "";

@@ -5,6 +5,7 @@ import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.
 import { parseQuantity } from "../object/quantity.ts";
 import { duplicate, type FieldError, forbiddenField, invalid, notSupported, required } from "../status/field-error.ts";
 import { immutable } from "../validation/validate-metadata.ts";
+import { apiService } from "./api-service.ts";
 import { oneOf, portNumber } from "./pod-template.ts";
 
 const TRACKED: KindHooks = { tracksGeneration: true };
@@ -348,6 +349,12 @@ const storageClass: KindHooks = {
     ),
 };
 
+/** Whether there may be objects of a definition: what has never been served can still be called otherwise. */
+const isServed = (crd: KubeObject): boolean =>
+  listAt(crd, "status", "conditions").some(
+    (one) => textAt(one, "type") === "Established" && textAt(one, "status") === "True",
+  );
+
 const customResourceDefinition: KindHooks = {
   tracksGeneration: true,
   applyDefaults(object) {
@@ -363,14 +370,12 @@ const customResourceDefinition: KindHooks = {
   },
   validate: validateDefinition,
   validateUpdate: (object, old) => [
-    ...immutable("spec.group", valueAt(object, "spec", "group"), valueAt(old, "spec", "group")),
-    ...immutable("spec.scope", valueAt(object, "spec", "scope"), valueAt(old, "spec", "scope")),
-    ...immutable(
-      "spec.names.plural",
-      valueAt(object, "spec", "names", "plural"),
-      valueAt(old, "spec", "names", "plural"),
+    ...(isServed(old) ? ["group", "names.plural", "scope", "names.kind"] : ["group", "names.plural"]).flatMap(
+      (field) => {
+        const path = ["spec", ...field.split(".")];
+        return immutable(`spec.${field}`, valueAt(object, ...path), valueAt(old, ...path));
+      },
     ),
-    ...immutable("spec.names.kind", valueAt(object, "spec", "names", "kind"), valueAt(old, "spec", "names", "kind")),
     ...validateDefinitionUpdate(object),
   ],
 };
@@ -403,6 +408,7 @@ export const CLUSTER_HOOKS: Readonly<Record<string, KindHooks>> = {
         ? [invalid("spec", object["spec"], "minAvailable and maxUnavailable cannot be both set")]
         : [],
   },
+  "apiservices.apiregistration.k8s.io": apiService,
   "customresourcedefinitions.apiextensions.k8s.io": customResourceDefinition,
   "endpointslices.discovery.k8s.io": TRACKED,
   "flowschemas.flowcontrol.apiserver.k8s.io": TRACKED,

@@ -1,8 +1,9 @@
 import { deepCopy, deepEqual, getField, isObject, type Json, setField } from "../object/json.ts";
 import { badRequest, failure } from "../status/failures.ts";
 
-/** Operations of one patch. */
+/** Operations of one patch, and bytes that its copies may add: a few of them could double a document for ever. */
 const MOST_OPERATIONS = 10_000;
+const MOST_COPIED = 3 * 2 ** 20;
 
 interface Operation {
   readonly op: string;
@@ -27,7 +28,18 @@ export function applyJsonPatch(document: Json, patch: Json): Json {
     );
   }
   let result = document;
-  for (const one of patch) result = applyOne(result, parseOperation(one));
+  let copied = 0;
+  for (const one of patch) {
+    const operation = parseOperation(one);
+    if (operation.op === "copy") {
+      copied += JSON.stringify(lookUp(result, operation.from) ?? null).length;
+      if (copied > MOST_COPIED) {
+        const why = `Unable to complete the copy, the accumulated size increase of copy is ${copied}, exceeding the limit ${MOST_COPIED}`;
+        throw failure("RequestEntityTooLarge", why);
+      }
+    }
+    result = applyOne(result, operation);
+  }
   return result;
 }
 

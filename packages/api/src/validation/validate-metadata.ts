@@ -19,6 +19,7 @@ const ANNOTATION_BYTES = 256 * 1024;
 const NAME_RULES: Readonly<Record<string, NameRule>> = {
   namespaces: dnsLabel,
   services: dns1035Label,
+  apiservices: pathSegment,
   roles: pathSegment,
   clusterroles: pathSegment,
   rolebindings: pathSegment,

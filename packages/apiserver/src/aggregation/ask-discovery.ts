@@ -65,7 +65,12 @@ export async function askDiscovery(
 
 const unavailable = (reason: string, message: string): Availability => ({ available: false, reason, message });
 
-function getJson({ origin, host, agent }: ForwardTarget, path: string): Promise<Json> {
+/** Asks for the server itself. @param longest bytes of an answer @throws whatever goes wrong, also for answers that are no JSON */
+export function getJson(
+  { origin, host, agent }: ForwardTarget,
+  path: string,
+  longest: number = LONGEST_ANSWER,
+): Promise<Json> {
   return new Promise((resolve, reject) => {
     const headers = { ...identity(AGGREGATOR), host, accept: "application/json" };
     const asked = request(`${origin}${path}`, { agent, headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
@@ -75,7 +80,7 @@ function getJson({ origin, host, agent }: ForwardTarget, path: string): Promise<
       let size = 0;
       response.on("data", (chunk: Buffer) => {
         size += chunk.length;
-        if (size > LONGEST_ANSWER) asked.destroy(new Error("the answer is longer than four megabytes"));
+        if (size > longest) asked.destroy(new Error(`the answer is longer than ${longest} bytes`));
         else chunks.push(chunk);
       });
       response.once("error", reject);

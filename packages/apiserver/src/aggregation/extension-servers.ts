@@ -14,6 +14,7 @@ import type { ChangeListener } from "../storage/resource-cache.ts";
 import { modifyObject } from "../verbs/modify-object.ts";
 import { type Availability, askDiscovery } from "./ask-discovery.ts";
 import { type Extension, extensionOf } from "./extension.ts";
+import { askDocument, askDocumentUrl } from "./extension-openapi.ts";
 import { type ForwardTarget, forwardRequest } from "./forward-request.ts";
 
 const GROUP = "apiregistration.k8s.io";
@@ -83,7 +84,9 @@ export class ExtensionServers implements Disposable, ChangeListener {
     this.#forget(name);
     const extension = extensionOf(object, this.#options.client);
     if (extension === undefined) {
-      void this.#tell(name, { reason: "Local", message: "Local APIServices are always available", available: true });
+      const [told] = listAt(object, "status", "conditions");
+      if (textAt(told, "reason") !== "Local")
+        void this.#tell(name, { reason: "Local", message: "Local APIServices are always available", available: true });
       return;
     }
     this.#byName.set(name, extension);
@@ -115,7 +118,15 @@ export class ExtensionServers implements Disposable, ChangeListener {
     });
     if (this.#byName.get(name) !== extension || this.#disposed) return;
     const resources = found.resources ?? extension.resources;
-    if (found.available !== extension.available || JSON.stringify(resources) !== JSON.stringify(extension.resources)) {
+    const documentUrl = found.available
+      ? await askDocumentUrl(extension, await this.#targetOf(extension)).catch(() => undefined)
+      : extension.documentUrl;
+    if (
+      found.available !== extension.available ||
+      documentUrl !== extension.documentUrl ||
+      JSON.stringify(resources) !== JSON.stringify(extension.resources)
+    ) {
+      extension.documentUrl = documentUrl;
       extension.available = found.available;
       extension.resources = resources;
       this.generation++;
@@ -161,6 +172,22 @@ export class ExtensionServers implements Disposable, ChangeListener {
     if (!this.#disposed) this.#timers.set(name, this.#options.context.clock.setTimeout(milliseconds, what));
   }
 
+  /** A document that another server has of what it serves. @returns undefined where it does not answer */
+  async document(extension: Extension, path: string): Promise<JsonObject | undefined> {
+    if (!extension.available) return undefined;
+    try {
+      return await askDocument(await this.#targetOf(extension), path);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #of(path: string): Extension | undefined {
+    if (this.#byName.size === 0 || !path.startsWith("/apis/")) return undefined;
+    const [, , group, version] = path.split("/");
+    return this.all().find((one) => one.group === group && one.version === version);
+  }
+
   /**
    * The answer of another server, where the path is one of its own.
    *
@@ -173,9 +200,7 @@ export class ExtensionServers implements Disposable, ChangeListener {
     user: User,
     request: Incoming,
   ): Promise<Reply | undefined> {
-    if (this.#byName.size === 0 || !path.startsWith("/apis/")) return undefined;
-    const [, , group, version] = path.split("/");
-    const extension = this.all().find((one) => one.group === group && one.version === version);
+    const extension = this.#of(path);
     if (extension === undefined) return undefined;
     if (!extension.available) throw failure("ServiceUnavailable", "service unavailable");
     const target = await this.#targetOf(extension);

@@ -19,6 +19,8 @@ export interface Extension {
   available: boolean;
   /** What it serves, as its APIResourceList says; of the last time that it answered. */
   resources: readonly JsonObject[];
+  /** Where its own document of OpenAPI v3 is; undefined for one that has none. */
+  documentUrl?: string | undefined;
 }
 
 /** @returns undefined for one whose version is served here */

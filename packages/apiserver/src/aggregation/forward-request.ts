@@ -1,5 +1,6 @@
-import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from "node:http";
+import { type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, STATUS_CODES } from "node:http";
 import { type Agent, request as sendRequest } from "node:https";
+import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { failure } from "@boxship/api";
 import { errorMessage } from "@boxship/base";
@@ -57,8 +58,10 @@ async function forward(
   const gone = (): void => ending.abort(CLIENT_GONE);
   response.once("close", gone);
   try {
-    const answer = await ask(request, target, options, ending.signal);
-    if (watch) clearTimeout(late);
+    const asked = await ask(request, target, options, ending.signal);
+    if (watch || "upgraded" in asked) clearTimeout(late);
+    if ("upgraded" in asked) return await join(response, asked);
+    const { answer } = asked;
     response.writeHead(answer.statusCode ?? 502, returned(answer.headers));
     // Headers of a watch are wanted before its first event.
     if (watch) response.flushHeaders?.();
@@ -85,20 +88,48 @@ function unreachable(error: unknown, { reason }: AbortSignal): Error {
   return failure("ServiceUnavailable", `error trying to reach service: ${errorMessage(error)}`);
 }
 
+/** An answer, or another protocol on the connection from here on. */
+type Asked =
+  | { readonly answer: IncomingMessage }
+  | { readonly answer: IncomingMessage; readonly upgraded: Duplex; readonly head: Buffer };
+
+/** Connects the two ends of a connection whose protocol is theirs now, until one of them ends it. */
+async function join(
+  response: Outgoing,
+  { answer, upgraded, head }: Extract<Asked, { readonly upgraded: Duplex }>,
+): Promise<void> {
+  const { socket } = response;
+  if (socket === null) return void upgraded.destroy();
+  response.detachSocket(socket);
+  const lines = Object.entries(answer.headersDistinct).flatMap(([name, values = []]) =>
+    values.map((value) => `${name}: ${value}\r\n`),
+  );
+  socket.write(`HTTP/1.1 101 ${STATUS_CODES[101]}\r\n${lines.join("")}\r\n`);
+  if (head.length > 0) socket.write(head);
+  upgraded.on("error", () => {});
+  socket.pipe(upgraded).pipe(socket);
+  // Whoever cuts the connection cuts both halves of it.
+  await new Promise((resolve) => [socket, upgraded].forEach((end) => end.once("close", resolve)));
+  for (const end of [socket, upgraded]) end.destroy();
+}
+
 function ask(
   request: Incoming,
   { origin, host, agent }: ForwardTarget,
   { user }: ForwardOptions,
   signal: AbortSignal,
-): Promise<IncomingMessage> {
+): Promise<Asked> {
   return new Promise((resolve, reject) => {
     const { method = "GET", url = "/" } = request;
-    const headers: OutgoingHttpHeaders = { ...passed(request), ...identity(user), host };
+    const { upgrade } = request.headers;
+    const changing = "upgrade" in request && request.upgrade === true ? { connection: "Upgrade", upgrade } : {};
+    const headers: OutgoingHttpHeaders = { ...passed(request), ...identity(user), host, ...changing };
     const sent = sendRequest(`${origin}${url}`, { method, agent, headers });
     const abort = (): void => void sent.destroy(new Error("aborted"));
     if (signal.aborted) abort();
     else signal.addEventListener("abort", abort, { once: true });
-    sent.once("response", resolve);
+    sent.once("response", (answer) => resolve({ answer }));
+    sent.once("upgrade", (answer, upgraded, head) => resolve({ answer, upgraded, head }));
     sent.once("error", reject);
     if (method === "GET" || method === "HEAD") sent.end();
     else request.pipe(sent);

@@ -1,6 +1,7 @@
 import {
   customKindsOf,
   deepEqual,
+  isObject,
   isStored,
   type JsonObject,
   type Kind,
@@ -10,6 +11,7 @@ import {
   statusOf,
   textAt,
   timestamp,
+  valueAt,
 } from "@boxship/api";
 import { asBoxshipError, type Timer } from "@boxship/base";
 import { SYSTEM_WRITE, systemRequest } from "../bootstrap/system-request.ts";
@@ -19,28 +21,42 @@ import type { Change } from "../storage/change.ts";
 import type { ChangeListener } from "../storage/resource-cache.ts";
 import { commitDelete } from "../verbs/delete-object.ts";
 import { modifyObject } from "../verbs/modify-object.ts";
+import { type AcceptedNames, acceptNames } from "./accept-names.ts";
 
 const FINALIZER = "customresourcecleanup.apiextensions.k8s.io";
 const AGAIN_MS = 1000;
+
+/** A definition as it is served now. */
+interface Served {
+  readonly object: CachedObject;
+  readonly group: string;
+  /** What it was made from. */
+  readonly made: string;
+  readonly accepted: AcceptedNames;
+  readonly kinds: readonly Kind[];
+}
 
 /** Serves what CustomResourceDefinitions define, as soon as they are there, and empties what they defined when they go. */
 export class CustomKinds implements Disposable, ChangeListener {
   readonly #context: ServerContext;
   readonly #registry: KindRegistry;
   readonly #kind: Kind;
-  readonly #served = new Map<string, { readonly spec: string; readonly kinds: readonly Kind[] }>();
+  readonly #served = new Map<string, Served>();
+  readonly #changed: () => void;
   readonly #timers = new Set<Timer>();
   #listening: Disposable | undefined;
   #disposed = false;
 
-  private constructor(context: ServerContext, registry: KindRegistry) {
+  private constructor(context: ServerContext, registry: KindRegistry, changed: () => void) {
     this.#context = context;
     this.#registry = registry;
+    this.#changed = changed;
     this.#kind = registry.find("apiextensions.k8s.io", "v1", "customresourcedefinitions") as Kind;
   }
 
-  static async open(context: ServerContext, registry: KindRegistry): Promise<CustomKinds> {
-    const kinds = new CustomKinds(context, registry);
+  /** @param changed is told when there are other kinds than before */
+  static async open(context: ServerContext, registry: KindRegistry, changed: () => void): Promise<CustomKinds> {
+    const kinds = new CustomKinds(context, registry, changed);
     await kinds.#start();
     return kinds;
   }
@@ -48,12 +64,17 @@ export class CustomKinds implements Disposable, ChangeListener {
   async #start(): Promise<void> {
     const cache = await this.#context.objects.freshCache(this.#kind);
     this.#listening = cache.listen(this);
-    for (const object of cache.between("", "")) this.#serve(object);
+    // Those that have their names first: no other may take them because it comes earlier.
+    const all = [...cache.between("", "")].map((object) => ({ object, isOwner: isEstablished(object.parse()) }));
+    for (const { object } of all.toSorted((a, b) => Number(b.isOwner) - Number(a.isOwner))) this.#serve(object);
   }
 
   changed({ object, deleted, key }: Change): void {
-    if (deleted) this.#forget(key);
-    else this.#serve(object);
+    if (!deleted) return this.#serve(object);
+    const group = this.#served.get(key)?.group;
+    this.#forget(key);
+    if (group !== undefined) this.#reconsider(group, key);
+    this.#changed();
   }
 
   ended(): void {
@@ -72,34 +93,64 @@ export class CustomKinds implements Disposable, ChangeListener {
     // A built-in resource is nobody else's.
     if ([...this.#registry.all()].some((kind) => !kind.custom && kind.group === group && kind.resource === plural))
       return;
-    const spec = JSON.stringify(crd["spec"]);
     const known = this.#served.get(object.key);
-    // What is said of it in its status changes nothing of what it defines.
-    if (known === undefined || known.spec !== spec) {
+    const accepted = this.#accept(object.key, crd, known);
+    const isServed = accepted.conflict === undefined || isEstablished(crd);
+    // What is said of it in its status otherwise changes nothing of what it defines.
+    const made = JSON.stringify([crd["spec"], accepted, isServed]);
+    const same = known?.made === made;
+    const kinds = same ? known.kinds : isServed ? customKindsOf(renamed(crd, accepted.names), "served") : [];
+    if (!same) {
       this.#forget(object.key);
-      const kinds = customKindsOf(crd, "served");
-      this.#served.set(object.key, { spec, kinds });
       this.#registry.put(...kinds);
     }
-    void this.#settle(crd);
+    this.#served.set(object.key, { object, group, made, accepted, kinds });
+    if (!same) {
+      this.#reconsider(group, object.key);
+      this.#changed();
+    }
+    void this.#settle(object.key, crd);
+  }
+
+  #accept(key: string, crd: KubeObject, known: Served | undefined): AcceptedNames {
+    const group = textAt(crd, "spec", "group");
+    const others = [...this.#served].filter(([other, one]) => other !== key && one.group === group);
+    const own = known?.accepted.names ?? valueAt(crd, "status", "acceptedNames");
+    return acceptNames(
+      crd,
+      isObject(own) ? own : {},
+      others.map(([, one]) => one.accepted.names),
+    );
+  }
+
+  /** A name that became free may be what another definition of the group waits for. */
+  #reconsider(group: string, except: string): void {
+    for (const [key, one] of [...this.#served]) {
+      if (key !== except && one.group === group && one.accepted.conflict !== undefined) this.#serve(one.object);
+    }
   }
 
   /** Says in the definition that it is served; or, when it is going, removes what was made of it. */
-  async #settle(crd: KubeObject): Promise<void> {
+  async #settle(key: string, crd: KubeObject): Promise<void> {
     try {
-      if (crd.metadata.deletionTimestamp === undefined) await this.#establish(crd);
-      else if (!(await this.#clean(crd))) this.#later(() => this.#settle(crd));
+      if (crd.metadata.deletionTimestamp === undefined) await this.#establish(key, crd);
+      else if (!(await this.#clean(crd))) this.#later(() => this.#settle(key, crd));
     } catch (error) {
       if (statusOf(asBoxshipError(error))?.reason === "NotFound" || this.#disposed) return;
       this.#context.logger.warn(`custom resource definition ${crd.metadata.name} cannot be settled yet`, { error });
-      this.#later(() => this.#settle(crd));
+      this.#later(() => this.#settle(key, crd));
     }
   }
 
-  async #establish(crd: KubeObject): Promise<void> {
+  async #establish(key: string, crd: KubeObject): Promise<void> {
     const now = timestamp(this.#context.clock.now());
     const name = crd.metadata.name ?? "";
-    if (deepEqual(establishedStatus(crd, now), crd["status"]) && crd.metadata.finalizers?.includes(FINALIZER)) return;
+    const accepted = (): AcceptedNames => this.#served.get(key)?.accepted ?? { names: {} };
+    if (
+      deepEqual(establishedStatus(crd, accepted(), now), crd["status"]) &&
+      crd.metadata.finalizers?.includes(FINALIZER)
+    )
+      return;
     const { metadata } = crd;
     if (metadata.finalizers?.includes(FINALIZER) !== true) {
       await this.#modify(name, "", (old) => {
@@ -107,7 +158,7 @@ export class CustomKinds implements Disposable, ChangeListener {
       });
     }
     await this.#modify(name, "status", (old) => {
-      old["status"] = establishedStatus(old, now);
+      old["status"] = establishedStatus(old, accepted(), now);
     });
   }
 
@@ -162,22 +213,45 @@ export class CustomKinds implements Disposable, ChangeListener {
   }
 }
 
-function establishedStatus(crd: KubeObject, now: string): JsonObject {
+const renamed = (crd: KubeObject, names: JsonObject): KubeObject => ({
+  ...crd,
+  spec: { ...(crd["spec"] as JsonObject), names },
+});
+
+const conditionOf = (crd: KubeObject, type: string) =>
+  listAt(crd, "status", "conditions").find((one) => textAt(one, "type") === type);
+
+const isEstablished = (crd: KubeObject): boolean => textAt(conditionOf(crd, "Established"), "status") === "True";
+
+function establishedStatus(crd: KubeObject, { names, conflict }: AcceptedNames, now: string): JsonObject {
+  const isServed = conflict === undefined || isEstablished(crd);
   const conditions = [
-    condition(crd, "NamesAccepted", "NoConflicts", "no conflicts found", now),
-    condition(crd, "Established", "InitialNamesAccepted", "the initial names have been accepted", now),
+    condition(crd, "NamesAccepted", conflict ?? { reason: "NoConflicts", message: "no conflicts found" }, {
+      holds: conflict === undefined,
+      now,
+    }),
+    condition(crd, "Established", isServed ? INITIAL : NOT_ACCEPTED, { holds: isServed, now }),
   ];
   const stored = listAt(crd, "spec", "versions").find((one) => (one as JsonObject)["storage"] === true);
   const before = listAt(crd, "status", "storedVersions").map((one) => textAt(one));
   return {
-    acceptedNames: (crd["spec"] as JsonObject)["names"] ?? {},
+    acceptedNames: names,
     conditions,
     storedVersions: [...new Set([...before, textAt(stored, "name")])].filter((one) => one !== ""),
   };
 }
 
-function condition(crd: KubeObject, type: string, reason: string, message: string, now: string): JsonObject {
-  const before = listAt(crd, "status", "conditions").find((one) => textAt(one, "type") === type);
-  const lastTransitionTime = textAt(before, "lastTransitionTime") || now;
-  return { lastTransitionTime, message, reason, status: "True", type };
+const INITIAL = { reason: "InitialNamesAccepted", message: "the initial names have been accepted" };
+const NOT_ACCEPTED = { reason: "NotAccepted", message: "not all names are accepted" };
+
+function condition(
+  crd: KubeObject,
+  type: string,
+  { reason, message }: { readonly reason: string; readonly message: string },
+  { holds, now }: { readonly holds: boolean; readonly now: string },
+): JsonObject {
+  const before = conditionOf(crd, type);
+  const status = holds ? "True" : "False";
+  const since = textAt(before, "status") === status ? textAt(before, "lastTransitionTime") : "";
+  return { lastTransitionTime: since || now, message, reason, status, type };
 }

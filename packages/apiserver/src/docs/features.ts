@@ -81,7 +81,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "custom resources",
     state: "differs",
-    note: "structural schemas, defaults, pruning, columns, scale, status, selectable fields, several versions; rules in CEL with transitions, messages and a budget at run time, whose cost is not estimated when a definition is made",
+    note: "structural schemas, defaults, pruning, columns, scale, status, selectable fields, several versions; rules in CEL with transitions, messages, a budget at run time and an estimate of their cost when a definition is made, by upstream's rules and limits though not to the last unit; names that another definition of the group has are not given twice",
   },
   {
     name: "conversion of custom resources",
@@ -101,7 +101,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "admission policies",
     state: "differs",
-    note: "validating and mutating, with parameters, variables, match conditions and `authorizer`; audit annotations; status has no type checking",
+    note: "validating and mutating, with parameters, variables, match conditions and `authorizer`; audit annotations; `status.typeChecking`, in which `request` can be anything",
   },
   {
     name: "CEL",
@@ -116,7 +116,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "API aggregation",
     state: "differs",
-    note: "other servers' versions are asked by their service, with a front proxy's certificate and the names of who asks, looked at every 30 s, and merged into discovery; versions that are served here are never theirs; their OpenAPI is not merged, and there are no APIServices for what is served here",
+    note: "other servers' versions are asked by their service, with a front proxy's certificate and the names of who asks, looked at every 30 s, and merged into discovery; versions that are served here are never theirs; their OpenAPI v3 is found in the index and their v2 merged (a server with v2 alone is not in v3); connections that become another protocol's are passed on over HTTP/1.1; what is served here has its APIServices, built-in versions since the start and custom ones as long as they are served",
   },
   {
     name: "priority and fairness",

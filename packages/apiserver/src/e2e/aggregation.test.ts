@@ -203,12 +203,62 @@ describe("a server of the API behind this one", { timeout: 300_000 }, () => {
       service,
       insecureSkipTLSVerify: true,
     };
-    await made(SERVICES, { metadata: { name: "v1.apps" }, spec });
+    const taken = await api.call("PATCH", `${SERVICES}/v1.apps`, {
+      body: { spec },
+      headers: { "content-type": "application/merge-patch+json" },
+    });
+    assert.equal(taken.status, 200, taken.text);
     assert.equal((await api.call("GET", "/apis/apps/v1/deployments")).status, 200);
     assert.equal((await api.call("GET", "/apis/apps/v1")).json.resources.length > 3, true);
     await api.restart();
     assert.equal((await api.call("GET", "/api/v1/namespaces")).status, 200);
     await until("FailedDiscoveryCheck");
+    const again = (await api.call("GET", `${SERVICES}/v1.apps`)).json;
+    assert.deepEqual(again.spec, { group: "apps", groupPriorityMinimum: 17800, version: "v1", versionPriority: 15 });
+  });
+
+  test("what is served here has APIServices, and custom resources have theirs as long as they are there", async () => {
+    const local = async (name: string): Promise<Loose> => (await api.call("GET", `${SERVICES}/${name}`)).json;
+    const core = await local("v1.");
+    assert.equal(core.metadata.labels["kube-aggregator.kubernetes.io/automanaged"], "onstart");
+    assert.deepEqual(core.spec, { groupPriorityMinimum: 18000, version: "v1", versionPriority: 1 });
+    const [told] = core.status.conditions;
+    assert.deepEqual(
+      [told.type, told.status, told.reason, told.message],
+      ["Available", "True", "Local", "Local APIServices are always available"],
+    );
+    const shown = async (name: string, holds: (found: Loose) => boolean): Promise<Loose> => {
+      for (let tries = 0; tries < 600; tries++) {
+        const found = await local(name);
+        if (holds(found)) return found;
+        await delay(20);
+      }
+      assert.fail(`${name} is ${JSON.stringify(await local(name))}`);
+    };
+    const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    const schema = { openAPIV3Schema: { type: "object" } };
+    await made(CRDS, {
+      metadata: { name: "gadgets.local.example" },
+      spec: {
+        group: "local.example",
+        names: { plural: "gadgets", kind: "Gadget" },
+        scope: "Namespaced",
+        versions: [{ name: "v1", served: true, storage: true, schema }],
+      },
+    });
+    const isTold = (found: Loose): boolean => found.status?.conditions?.[0]?.reason === "Local";
+    const own = await shown("v1.local.example", isTold);
+    assert.deepEqual(own.spec, {
+      group: "local.example",
+      groupPriorityMinimum: 1000,
+      version: "v1",
+      versionPriority: 100,
+    });
+    await api.call("DELETE", `${SERVICES}/v1.local.example`);
+    const back = await shown("v1.local.example", (found) => isTold(found) && found.metadata.uid !== own.metadata.uid);
+    assert.equal(back.metadata.labels["kube-aggregator.kubernetes.io/automanaged"], "true");
+    assert.equal((await api.call("DELETE", `${CRDS}/gadgets.local.example`)).status, 200);
+    await shown("v1.local.example", (found) => found.code === 404);
   });
 
   test("kubectl reaches it once it is back", async () => {
@@ -225,5 +275,68 @@ describe("a server of the API behind this one", { timeout: 300_000 }, () => {
     if (run === undefined) return;
     assert.equal((await run(["get", "xt", "two", "-o", "name"])).stdout, "thing.extension.example/two\n");
     assert.match((await run(["get", "apiservices", "v1.extension.example"])).stdout, /default\/x +True/);
+    const told = await run(["explain", "thing.spec.size"]);
+    assert.match(told.stdout, /GROUP: +extension.example\nKIND: +Thing[^]*How large it is\./, told.stderr);
+  });
+
+  test("its OpenAPI is part of this one's", async () => {
+    const { json: index } = await api.call("GET", "/openapi/v3");
+    assert.deepEqual(index.paths["apis/extension.example/v1"], {
+      serverRelativeURL: "/openapi/v3/apis/extension.example/v1?hash=ABC",
+    });
+    const { json: v3 } = await api.call("GET", "/openapi/v3/apis/extension.example/v1");
+    assert.equal(v3.components.schemas["example.v1.Thing"].description, "Thing is what this server serves.");
+    const { json: v2 } = await api.call("GET", "/openapi/v2");
+    assert.ok(
+      v2.paths["/apis/extension.example/v1/namespaces/{namespace}/things"] !== undefined &&
+        v2.paths["/api/v1/pods"] !== undefined,
+    );
+    assert.equal(v2.paths["/apis/other.example/v1/others"], undefined);
+    assert.equal(v2.definitions["example.v1.Thing"].properties.spec.$ref, "#/definitions/example.v1.Spec");
+    assert.equal(v2.definitions["example.v1.Spec"].properties.next.$ref, "#/definitions/example.v1.Spec");
+    assert.equal(v2.definitions["example.v1.Unused"], undefined);
+    assert.ok(v2.definitions["io.k8s.api.core.v1.Pod"] !== undefined);
+  });
+
+  test("connections that become another protocol's are passed on, both ways", async () => {
+    const read = (name: string) => readFileSync(api.directory.join(`pki/${name}`));
+    const agent = new Agent({ ca: read("ca.crt"), cert: read("admin.crt"), key: read("admin.key") });
+    const open = (path: string, more: Record<string, string> = {}) => {
+      const headers = {
+        connection: "Upgrade",
+        upgrade: "websocket",
+        "sec-websocket-protocol": "v5.channel.k8s.io",
+        "x-remote-user": "root",
+        ...more,
+      };
+      const sent = request(`${api.url}${path}`, { agent, headers });
+      sent.end();
+      return sent;
+    };
+    const [answer, socket] = (await once(open(`${THINGS}/one/talk`), "upgrade")) as [
+      import("node:http").IncomingMessage,
+      import("node:net").Socket,
+    ];
+    assert.deepEqual(
+      [answer.statusCode, answer.headers["x-user"], answer.headers["sec-websocket-protocol"]],
+      [101, "kubernetes-admin", "v5.channel.k8s.io"],
+    );
+    let text = "";
+    socket.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+    socket.write("abc".repeat(100_000));
+    while (text.length < 300_006) await once(socket, "data");
+    assert.equal(text, `hello ${"ABC".repeat(100_000)}`);
+    const closed = once(socket, "close");
+    socket.end();
+    await closed;
+    const statusOf = async (path: string, more?: Record<string, string>): Promise<number | undefined> => {
+      const [response] = (await once(open(path, more), "response")) as [import("node:http").IncomingMessage];
+      response.resume();
+      return response.statusCode;
+    };
+    assert.equal(await statusOf(`${THINGS}/refused/talk`), 403, "as the server behind says");
+    assert.equal(await statusOf(`${THINGS}/one/talk`, { "impersonate-user": "nobody" }), 403, "as we say");
+    assert.equal(await statusOf("/api/v1/namespaces/default"), 200, "what is no other server's is answered as ever");
+    agent.destroy();
   });
 });

@@ -149,6 +149,20 @@ describe("the API", () => {
     assert.deepEqual([yaml.status, /excessive aliasing/.test(yaml.json["message"])], [400, true]);
   });
 
+  test("a patch that copies what it has copied ends before it has filled the memory", async () => {
+    const name = fresh();
+    assert.equal((await call("POST", CONFIG_MAPS, { body: map(name) })).status, 201);
+    const copy = { op: "copy", from: "/l", path: "/l/-" };
+    const body = [{ op: "add", path: "/l", value: [1] }, ...Array.from({ length: 40 }, () => copy)];
+    const headers = { "content-type": "application/json-patch+json" };
+    const answer = await call("PATCH", `${CONFIG_MAPS}/${name}`, { body, headers });
+    assert.deepEqual([answer.status, answer.json["reason"]], [413, "RequestEntityTooLarge"], answer.text);
+    assert.match(
+      answer.json["message"],
+      /^Unable to complete the copy, the accumulated size increase of copy is \d+, exceeding/,
+    );
+  });
+
   test("lists come in pages of one revision, whatever happens in between", async () => {
     const namespace = fresh();
     await call("POST", "/api/v1/namespaces", { body: { metadata: { name: namespace } } });

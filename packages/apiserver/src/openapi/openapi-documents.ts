@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
-import { definitionNames, type JsonObject, type Kind, type KindRegistry } from "@boxship/api";
+import { definitionNames, failure, type JsonObject, type Kind, type KindRegistry } from "@boxship/api";
+import { documentName, mergeDocument } from "../aggregation/extension-openapi.ts";
+import type { ExtensionServers } from "../aggregation/extension-servers.ts";
 import { groupsOf, type VersionKinds } from "../discovery/groups.ts";
 import { type BytesReply, JSON_TYPE, jsonReply } from "../http/reply.ts";
 import { KUBERNETES_VERSION } from "../version.ts";
@@ -20,27 +22,39 @@ const FORM = 2;
 /** `/openapi/v2` and `/openapi/v3`. Documents are made when somebody asks, and kept as bytes until a kind changes. */
 export class OpenapiDocuments {
   readonly #kinds: KindRegistry;
+  readonly #extensions: Pick<ExtensionServers, "generation" | "all" | "document">;
   readonly #describe: () => Promise<Describe | undefined>;
   readonly #documents = new Map<string, Promise<Document>>();
-  #generation = -1;
+  #generation = "";
 
   /** @param describe is asked for words each time that a document is made */
-  constructor(kinds: KindRegistry, describe: () => Promise<Describe | undefined>) {
+  constructor(
+    kinds: KindRegistry,
+    extensions: Pick<ExtensionServers, "generation" | "all" | "document">,
+    describe: () => Promise<Describe | undefined>,
+  ) {
     this.#kinds = kinds;
+    this.#extensions = extensions;
     this.#describe = describe;
   }
 
   /** @returns undefined for paths that are none of its */
   async reply(path: string, known: string | undefined): Promise<BytesReply | undefined> {
-    if (this.#generation !== this.#kinds.generation) {
-      this.#generation = this.#kinds.generation;
+    const generation = `${this.#kinds.generation} ${this.#extensions.generation}`;
+    if (this.#generation !== generation) {
+      this.#generation = generation;
       this.#documents.clear();
     }
     if (path === "/openapi/v2") return documentReply(await this.#document(V2), known);
     if (path === "/openapi/v3") return this.#index();
     const name = /^\/openapi\/v3\/(?<name>api\/[^/]+|apis\/[^/]+\/[^/]+)$/.exec(path)?.groups?.["name"];
-    if (name === undefined || !this.#versions().has(name)) return undefined;
-    return documentReply(await this.#document(name), known);
+    if (name === undefined) return undefined;
+    if (this.#versions().has(name)) return documentReply(await this.#document(name), known);
+    const extension = this.#extensions.all().find((one) => documentName(one) === name);
+    if (extension?.documentUrl === undefined) return undefined;
+    const document = await this.#extensions.document(extension, extension.documentUrl);
+    if (document === undefined) throw failure("ServiceUnavailable", "service unavailable");
+    return documentReply(documentOf(document), known);
   }
 
   #index(): BytesReply {
@@ -49,6 +63,13 @@ export class OpenapiDocuments {
       // Of what the document is made from: documents themselves are made when they are asked for.
       const hash = hashOf(JSON.stringify([KUBERNETES_VERSION, FORM, name, kinds.map(fingerprint)]));
       paths[name] = { serverRelativeURL: `/openapi/v3/${name}?hash=${hash}` };
+    }
+    for (const extension of this.#extensions.all()) {
+      const { documentUrl } = extension;
+      if (documentUrl === undefined) continue;
+      const hash = new URLSearchParams(documentUrl.split("?")[1]).get("hash") ?? hashOf(documentUrl);
+      const name = documentName(extension);
+      paths[name] = { serverRelativeURL: `/openapi/v3/${name}?hash=${encodeURIComponent(hash)}` };
     }
     return jsonReply({ paths });
   }
@@ -73,8 +94,7 @@ export class OpenapiDocuments {
 
   async #make(name: string): Promise<Document> {
     const describe = (await this.#describe()) ?? (() => undefined);
-    const bytes = Buffer.from(`${JSON.stringify(name === V2 ? this.#v2(describe) : this.#v3(name, describe))}\n`);
-    return { bytes, hash: hashOf(bytes) };
+    return documentOf(name === V2 ? await this.#v2(describe) : this.#v3(name, describe));
   }
 
   #v3(name: string, describe: Describe): JsonObject {
@@ -85,11 +105,16 @@ export class OpenapiDocuments {
     return { openapi: "3.0.0", info: INFO, paths, components: { schemas: schemas.schemas } };
   }
 
-  #v2(describe: Describe): JsonObject {
+  async #v2(describe: Describe): Promise<JsonObject> {
     const schemas = new SchemaDocument("#/definitions/", describe);
     const paths: JsonObject = {};
     for (const kind of this.#kinds.all()) Object.assign(paths, pathsOf(kind, addKind(schemas, kind), 2));
-    return { swagger: "2.0", info: INFO, paths, definitions: schemas.schemas };
+    const document: JsonObject = { swagger: "2.0", info: INFO, paths, definitions: schemas.schemas };
+    for (const extension of this.#extensions.all()) {
+      const other = await this.#extensions.document(extension, "/openapi/v2");
+      if (other !== undefined) mergeDocument(document, other, extension);
+    }
+    return document;
   }
 }
 
@@ -136,6 +161,11 @@ function mark(schemas: SchemaDocument, name: string, { group, version }: Kind, k
 }
 
 const hashOf = (bytes: string | Buffer): string => createHash("sha256").update(bytes).digest("hex").toUpperCase();
+
+function documentOf(document: JsonObject): Document {
+  const bytes = Buffer.from(`${JSON.stringify(document)}\n`);
+  return { bytes, hash: hashOf(bytes) };
+}
 
 function documentReply({ bytes, hash }: Document, known: string | undefined): BytesReply {
   const headers = { etag: `"${hash}"`, vary: "Accept-Encoding, Accept" };

@@ -26,6 +26,40 @@ const RESOURCES = {
   ],
 };
 
+const INFO = { title: "things", version: "v1" };
+const DOCUMENTS = { [`apis/${GROUP_VERSION}`]: { serverRelativeURL: `/openapi/v3/apis/${GROUP_VERSION}?hash=ABC` } };
+const PATHS = {
+  [`/apis/${GROUP_VERSION}/namespaces/{namespace}/things`]: {
+    get: {
+      operationId: "listThings",
+      responses: {},
+      "x-kubernetes-action": "list",
+      "x-kubernetes-group-version-kind": { group: "extension.example", version: "v1", kind: "Thing" },
+    },
+  },
+  "/apis/other.example/v1/others": { get: { operationId: "listOthers", responses: {} } },
+};
+const schemas = (prefix: string) => ({
+  "example.v1.Thing": {
+    type: "object",
+    description: "Thing is what this server serves.",
+    properties: {
+      apiVersion: { type: "string" },
+      kind: { type: "string" },
+      spec: { $ref: `${prefix}example.v1.Spec` },
+    },
+    "x-kubernetes-group-version-kind": [{ group: "extension.example", version: "v1", kind: "Thing" }],
+  },
+  "example.v1.Spec": {
+    type: "object",
+    properties: {
+      size: { type: "integer", description: "How large it is." },
+      next: { $ref: `${prefix}example.v1.Spec` },
+    },
+  },
+  "example.v1.Unused": { type: "object" },
+});
+
 process.once("message", (options: ServerOptions) => {
   const server = createServer({ ...options, requestCert: true, rejectUnauthorized: true }, (request, response) => {
     const chunks: Buffer[] = [];
@@ -38,7 +72,17 @@ process.once("message", (options: ServerOptions) => {
       const url = new URL(request.url ?? "/", "https://x");
       const [, , , , , , , name] = url.pathname.split("/");
       if (url.pathname === `/apis/${GROUP_VERSION}`) json(200, RESOURCES);
-      else if (name === "stalled") return;
+      else if (url.pathname === "/openapi/v3") json(200, { paths: DOCUMENTS });
+      else if (url.pathname === `/openapi/v3/apis/${GROUP_VERSION}`) {
+        json(200, {
+          openapi: "3.0.0",
+          info: INFO,
+          paths: PATHS,
+          components: { schemas: schemas("#/components/schemas/") },
+        });
+      } else if (url.pathname === "/openapi/v2") {
+        json(200, { swagger: "2.0", info: INFO, paths: PATHS, definitions: schemas("#/definitions/") });
+      } else if (name === "stalled") return;
       else if (name === "who") json(200, { headers: request.headers, host: request.headers.host });
       else if (request.method === "POST") {
         const object = JSON.parse(Buffer.concat(chunks).toString()) as { metadata: { name: string } };
@@ -53,6 +97,21 @@ process.once("message", (options: ServerOptions) => {
       else
         json(404, { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", reason: "NotFound", code: 404 });
     });
+  });
+  // A protocol of its own: what is sent comes back in capitals.
+  server.on("upgrade", (request, socket, head) => {
+    const { "x-remote-user": user = "", "sec-websocket-protocol": protocol = "" } = request.headers;
+    if (request.url?.includes("/refused/") === true) {
+      socket.end("HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno");
+      return;
+    }
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-User: ${user as string}\r\n` +
+        `Sec-WebSocket-Protocol: ${protocol}\r\n\r\nhello ${head.toString().toUpperCase()}`,
+    );
+    socket.on("data", (chunk: Buffer) => socket.write(chunk.toString().toUpperCase()));
+    socket.on("end", () => socket.end());
+    socket.on("error", () => {});
   });
   server.listen(0, "127.0.0.1", () => process.send?.({ port: (server.address() as AddressInfo).port }));
 });

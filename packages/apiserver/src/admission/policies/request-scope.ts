@@ -1,5 +1,6 @@
 import {
   Budget,
+  type CelType,
   compile,
   fromJson,
   type JsonObject,
@@ -43,6 +44,12 @@ export function admissionProgram(text: string): Program {
     programs.set(text, program);
   }
   return program;
+}
+
+/** Compiles an expression of admission for objects of known types. @throws CelError */
+export function typedProgram(text: string, types: ReadonlyMap<string, CelType>): Program {
+  const variables = new Map([...VARIABLES, ...types]);
+  return compile(text, { variables, library: AUTHORIZER_LIBRARY, messages: MUTATION_MESSAGES });
 }
 
 /** What the expressions about one request see. */

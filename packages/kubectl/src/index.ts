@@ -1,2 +1,2 @@
-export type { Io, KustomizeOptions, Sink } from "./io.ts";
+export type { Io, KustomizeOptions, RunOptions, Sink } from "./io.ts";
 export { runKubectl } from "./run-kubectl.ts";

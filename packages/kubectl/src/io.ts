@@ -17,6 +17,15 @@ export interface KustomizeOptions {
   readonly warn: (line: string) => void;
 }
 
+export interface RunOptions {
+  /** It has this program's terminal; its output is not collected. @default false */
+  readonly terminal?: boolean;
+  /** It reads what this program could read. @default false */
+  readonly input?: boolean;
+  /** Besides this program's own. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Everything of the surroundings that kubectl touches. */
 export interface Io {
   readonly stdin: Readable & { readonly isTTY?: boolean | undefined };
@@ -28,7 +37,7 @@ export interface Io {
     | ((
         program: string,
         args: readonly string[],
-        options?: { /** It has this program's terminal; its output is not collected. */ readonly terminal?: boolean },
+        options?: RunOptions,
       ) => Promise<{ readonly status: number; readonly stdout: string; readonly stderr: string }>)
     | undefined;
   /** Builds a kustomization: a text of YAML documents, or an error that says what is wrong. @default none is built */

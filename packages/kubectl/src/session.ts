@@ -47,7 +47,7 @@ export class Session implements Disposable {
   cluster(): Promise<ClusterChoice> {
     this.#cluster ??= (async () => {
       const path = configPaths(this.io, this.flags.kubeconfig)[0] ?? "";
-      return await chooseCluster(await this.config(), path, this.flags);
+      return await chooseCluster(this.io, await this.config(), path, this.flags);
     })();
     return this.#cluster;
   }

@@ -3,7 +3,7 @@ import { isObject, type Json } from "../object/json.ts";
 import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
 import { type FieldError, forbiddenField, invalid, notSupported, required } from "../status/field-error.ts";
 import { checkName, dns1035Label, dnsSubdomain } from "../validation/names.ts";
-
+import { patternProblem } from "../validation/validate-schema.ts";
 import { validateWebhookClient } from "../validation/webhook-client.ts";
 import { parseJsonPath } from "./json-path.ts";
 import { validateRuleTexts } from "./validate-rule-texts.ts";
@@ -96,6 +96,14 @@ function validateVersions(crd: KubeObject): readonly FieldError[] {
   return errors;
 }
 
+function validatePattern(pattern: Json | undefined, path: string): readonly FieldError[] {
+  if (typeof pattern !== "string" || pattern === "") return [];
+  const problem = patternProblem(pattern);
+  return problem === undefined
+    ? []
+    : [invalid(path, pattern, `must be a valid regular expression, but isn't: ${problem}`)];
+}
+
 const TYPES = ["array", "boolean", "integer", "number", "object", "string"];
 
 /** Structural: every value has a type, and lists and objects say what is in them. */
@@ -109,6 +117,7 @@ function validateStructure(schema: Json, path: string, isRoot: boolean): readonl
   if (isRoot && type !== "" && type !== "object")
     errors.push(invalid(`${path}.type`, type, "must be object at the root"));
   const { properties, additionalProperties, items } = schema;
+  errors.push(...validatePattern(schema["pattern"], `${path}.pattern`));
   if (type === "array" && items === undefined) errors.push(required(`${path}.items`, "must be specified"));
   if (isObject(properties) && additionalProperties !== undefined) {
     errors.push(

@@ -175,6 +175,16 @@ function checkAlternatives(
 
 const compiled = new Map<string, RE2JS>();
 
+/** Why a text is no regular expression; undefined for one that is. */
+export function patternProblem(pattern: string): string | undefined {
+  try {
+    RE2JS.compile(pattern);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 /** Go's regular expressions, which take time in proportion to the text. */
 function matches(pattern: string, value: string): boolean {
   let expression = compiled.get(pattern);

@@ -3,6 +3,7 @@ import { badRequest } from "@boxship/api";
 import type { Authorizer, User } from "../contract.ts";
 import { AUTHENTICATED } from "./authenticate.ts";
 import { authorize } from "./authorize.ts";
+import { extraKey } from "./extra-key.ts";
 
 const EXTRA = "impersonate-extra-";
 const SERVICE_ACCOUNT = /^system:serviceaccount:(?<namespace>[^:]+):(?<name>[^:]+)$/;
@@ -48,7 +49,7 @@ export async function impersonate(
   if (uid !== "") await allow("uids", "authentication.k8s.io", uid);
   const extra: Record<string, readonly string[]> = {};
   for (const header of extras) {
-    const key = decodeURIComponent(header.slice(EXTRA.length));
+    const key = extraKey(header.slice(EXTRA.length));
     extra[key] = list(headers[header]);
     for (const value of extra[key]) await allow("userextras", "authentication.k8s.io", value, "", key);
   }

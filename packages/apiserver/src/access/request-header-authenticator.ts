@@ -2,6 +2,7 @@ import { failure } from "@boxship/api";
 import { FRONT_PROXY_CLIENT } from "../certificates/cluster-certificates.ts";
 import type { Authenticator } from "../contract.ts";
 import { AUTHENTICATED } from "./authenticate.ts";
+import { extraKey } from "./extra-key.ts";
 
 const EXTRA = "x-remote-extra-";
 
@@ -15,7 +16,7 @@ export const requestHeaderAuthenticator: Authenticator = {
     const extra = Object.fromEntries(
       Object.entries(headers)
         .filter(([header]) => header.startsWith(EXTRA))
-        .map(([header, value]) => [decodeURIComponent(header.slice(EXTRA.length)), list(value)]),
+        .map(([header, value]) => [extraKey(header.slice(EXTRA.length)), list(value)]),
     );
     return {
       name,

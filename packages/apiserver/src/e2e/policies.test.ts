@@ -162,7 +162,7 @@ describe("expressions in CEL", () => {
       properties: { a: { type: "integer" }, list: { type: "array", items: { type: "integer", ...more } } },
       "x-kubernetes-validations": [rule],
     });
-    const cases: readonly [object, string][] = [
+    const cases: [object, string][] = [
       [of({ rule: "self.a +" }), "compilation failed: ERROR: <input>:1:9: Syntax error"],
       [
         of({ rule: "self.b == 1" }),
@@ -175,6 +175,10 @@ describe("expressions in CEL", () => {
       [of({ rule: "true", reason: "Other" }), "Unsupported value"],
       [of({ rule: "true" }, { "x-kubernetes-validations": [{ rule: "self == oldSelf" }] }), "uncorrelatable portion"],
     ];
+    cases.push([
+      { type: "object", properties: { a: { type: "string", pattern: "(" } } },
+      'properties[a].pattern: Invalid value: "(": must be a valid regular expression, but isn\'t: ',
+    ]);
     for (const [spec, words] of cases) {
       const answer = await send("POST", CRDS, definition("wrong", "Wrong", spec));
       assert.deepEqual([answer.status, answer.json["message"]?.includes(words)], [422, true], answer.text);

@@ -1,13 +1,17 @@
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
+import type { RunOptions } from "@boxship/kubectl";
 
 /** Editors have the terminal; what others print is collected. */
 export async function runProgram(
   program: string,
   args: readonly string[],
-  { terminal = false }: { readonly terminal?: boolean } = {},
+  { terminal = false, input = false, env = {} }: RunOptions = {},
 ) {
-  const child = spawn(program, args, { stdio: terminal ? "inherit" : ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, args, {
+    stdio: terminal ? "inherit" : [input ? "inherit" : "ignore", "pipe", "pipe"],
+    env: { ...process.env, ...env },
+  });
   const ended = new Promise<number>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (status, signal) => resolve(status ?? (signal === null ? 1 : 130)));

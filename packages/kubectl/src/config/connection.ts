@@ -1,7 +1,10 @@
-import { type JsonObject, textAt } from "@boxship/api";
+import { dirname, resolve } from "node:path";
+import { isObject, type JsonObject, textAt } from "@boxship/api";
 import { type ConnectionOptions, resolveKubeconfig } from "@boxship/client";
 import type { Globals } from "../command.ts";
 import { PlainRefusal, Refusal } from "../failure.ts";
+import type { Io } from "../io.ts";
+import { execCredentials } from "./exec-credentials.ts";
 import { configEntry } from "./kubeconfig.ts";
 
 export interface ClusterChoice {
@@ -15,7 +18,7 @@ export interface ClusterChoice {
 const DEFAULT_SERVER = "http://localhost:8080";
 
 /** Where a command goes, and as whom: the configuration with the flags over it. */
-export async function chooseCluster(config: JsonObject, path: string, flags: Globals): Promise<ClusterChoice> {
+export async function chooseCluster(io: Io, config: JsonObject, path: string, flags: Globals): Promise<ClusterChoice> {
   const contextName = flags.context || textAt(config, "current-context");
   const context = contextName === "" ? {} : configEntry(config, "contexts", contextName);
   if (context === undefined) {
@@ -27,11 +30,19 @@ export async function chooseCluster(config: JsonObject, path: string, flags: Glo
   if (cluster === undefined) throw new Refusal(`cluster ${JSON.stringify(clusterName)} does not exist`);
   const user = userName === "" ? {} : configEntry(config, "users", userName);
   if (user === undefined) throw new Refusal(`auth info ${JSON.stringify(userName)} does not exist`);
+  const overridden = withFlags(cluster, clusterFlags(flags));
+  const login = userWithout(user, flags);
+  const { exec, ...plain } = login;
+  const asked = isObject(exec)
+    ? await execCredentials(io, { name: userName, exec, cluster: overridden, folder: dirname(resolve(path)) })
+    : undefined;
   const whole: JsonObject = {
     "current-context": "chosen",
     contexts: [{ name: "chosen", context: { cluster: "chosen", user: "chosen" } }],
-    clusters: [{ name: "chosen", cluster: withFlags(cluster, clusterFlags(flags)) }],
-    users: [{ name: "chosen", user: withFlags(userWithout(user, flags), userFlags(flags)) }],
+    clusters: [{ name: "chosen", cluster: overridden }],
+    users: [
+      { name: "chosen", user: withFlags({ ...(asked === undefined ? login : plain), ...asked }, userFlags(flags)) },
+    ],
   };
   const { connection } = await resolveKubeconfig(whole, path);
   const namespace = flags.namespace || textAt(context, "namespace");
@@ -58,7 +69,7 @@ const clusterFlags = (flags: Globals) => ({
 /** A token that is given takes the place of the one in the file. */
 function userWithout(user: JsonObject, { token }: Globals): JsonObject {
   if (token === "") return user;
-  const { tokenFile: _tokenFile, ...rest } = user;
+  const { tokenFile: _tokenFile, exec: _exec, ...rest } = user;
   return rest;
 }
 

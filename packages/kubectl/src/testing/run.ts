@@ -26,7 +26,7 @@ export async function runHere(args: readonly string[], options: RunHere): Promis
     stdout: sink("stdout"),
     stderr: sink("stderr"),
     env: { PATH: process.env["PATH"], KUBECONFIG: options.kubeconfig, HOME: options.home, ...options.env },
-    run: (program, words) => runProgram([program, ...words], { env: options.env ?? {} }),
+    run: (program, words, { env } = {}) => runProgram([program, ...words], { env: { ...options.env, ...env } }),
     signal: options.signal,
   });
   return { status, ...texts };

@@ -123,9 +123,9 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
   });
   await using node = await startNode(options, api, { server, nodes, logger });
   stack.use(new IdleMemory(systemClock, { release: () => void release() })).watch(api.server);
-  await release();
   logger.info("ready", { server, milliseconds: Math.round(performance.now() - started) });
   await tell({ ready: true, server, kubeconfig: options.kubeconfig });
+  await release();
   logger.info("stopping", { reason: await stopped });
   await node[Symbol.asyncDispose]();
   await controllers[Symbol.asyncDispose]();

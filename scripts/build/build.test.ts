@@ -40,6 +40,8 @@ else void double(21).then(async (answer) => {
   const { S3Client } = await import("@aws-sdk/client-s3");
   console.log("cli", answer, S3Client.name, execFileSync(file, [...args, "--name", "x"], { encoding: "utf8" }).trim());
 });`,
+  "packages/cli/src/skopeo/main.ts": `import { errorMessage } from "@boxship/base/errors";
+console.log("a part:", errorMessage(process.argv.slice(2).join(" ")));`,
   "packages/registry/package.json": "{}",
   "packages/daemon/src/main.ts": `import { double } from "../../tool/src/double.ts";
 void double(4).then((answer) => console.log("daemon", answer, process.argv.slice(2).join(" ")));`,
@@ -91,6 +93,9 @@ describe("the build", () => {
     assert.equal(output, "cli 42 S3Client daemon 8 daemon-process --name x\n");
     // Node refuses the code caches of its own modules, too, when there is a flag of V8 that they were not made with.
     assert.equal(execFileSync(executable, ["tag"], { encoding: "utf8" }), `${cachedDataVersionTag()}\n`);
+    const named = join(root, "dist/skopeo");
+    symlinkSync("boxship", named);
+    assert.equal(execFileSync(named, ["inspect", "x"], { encoding: "utf8" }), "a part: skopeo inspect x\n");
   });
 
   test("workers of a pool are found, and files that no bundle would hold are refused", () => {

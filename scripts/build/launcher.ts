@@ -32,11 +32,13 @@ ${runPart}
 /**
  * The executable's main: it hands out parts from its assets, under their own names, so that stack traces name them. The
  * daemon's flag of V8, with which every part of an executable is started, is taken back for the others: V8 refuses the code
- * caches of Node's own modules, and ours, with any flag that they were not made with.
+ * caches of Node's own modules, and ours, with any flag that they were not made with. Called by skopeo's name it is skopeo's
+ * part; names of other tools are the command line's business.
  */
 export const executableLauncher = `"use strict";
 const { getAsset, getAssetKeys, getRawAsset } = require("node:sea");
 globalThis[Symbol.for("boxship.bundle")] = { source: (part) => getAsset(part, "utf8") };
+if (require("node:path").basename(process.argv0) === "skopeo") process.argv.splice(2, 0, "skopeo");
 const part = ${choosePart};
 if (part !== "daemon") require("node:v8").setFlagsFromString("--memory-pool-share-memory-on-teardown");
 const cache = part + ".cache";

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -59,7 +60,13 @@ const ADMINISTRATOR = { name: "kubernetes-admin", groups: [MASTERS, "system:auth
 export async function simulate(options: SimulationOptions): Promise<Outcome> {
   await using stack = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), "boxship-simulation-"));
-  stack.defer(() => rm(directory, { recursive: true, force: true }));
+  // Also when the process ends in the middle.
+  const remove = (): void => rmSync(directory, { recursive: true, force: true });
+  process.once("exit", remove);
+  stack.defer(async () => {
+    process.off("exit", remove);
+    await rm(directory, { recursive: true, force: true });
+  });
   const clock = new FakeClock(START);
   const server = stack.use(await startServer({ directory, clock, naming: new SeededNaming(options.seed) }));
   const simulation = stack.use(new Simulation(server, clock, options));

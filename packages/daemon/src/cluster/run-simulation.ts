@@ -30,6 +30,12 @@ interface Flags {
  * @returns the exit status: 1 where something was that must not be
  */
 export async function runSimulation(argv: readonly string[]): Promise<number> {
+  for (const [signal, number] of [
+    ["SIGINT", 2],
+    ["SIGTERM", 15],
+  ] as const) {
+    process.once(signal, () => process.exit(128 + number));
+  }
   try {
     const flags = await parse(argv);
     const { seed, minutes, loads } = flags;

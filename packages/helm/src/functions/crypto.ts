@@ -1,5 +1,4 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes, randomUUID, scryptSync } from "node:crypto";
-import { createRequire } from "node:module";
 import {
   anySliceType,
   type GoType,
@@ -13,6 +12,7 @@ import {
   type Value,
   valueOf,
 } from "@boxship/template";
+import { hashSync } from "bcryptjs";
 import {
   type CertificateRequest,
   type KeyPair,
@@ -151,11 +151,7 @@ function decrypt(password: string, text: string): string {
   }
 }
 
-/** Loaded by who asks for it: most charts never do. */
-function bcrypt(password: string): string {
-  const { hashSync } = createRequire(import.meta.url)("bcryptjs") as typeof import("bcryptjs");
-  return hashSync(password, 10).replace(/^\$2b/, "$2a");
-}
+const bcrypt = (password: string): string => hashSync(password, 10).replace(/^\$2b/, "$2a");
 
 const s = stringType;
 const list: GoType = anySliceType;

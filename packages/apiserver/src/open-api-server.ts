@@ -252,7 +252,7 @@ function listener(
       { name: "ping", check: () => {} },
       { name: "store", check: async () => void (await store.range({ start: "/registry" })) },
     ],
-    openapi: (path, _, headers) => openapi.reply(path, headers["if-none-match"]),
+    openapi: (path, _, headers) => openapi.reply(path, headers),
     tokenDocument: (path) => tokenDocument(path, context.tokens, options.url ?? `https://127.0.0.1:${options.port}`),
     flow,
     metrics: () => metrics.reply(flow.metrics()),

@@ -46,7 +46,11 @@ export const FEATURES: readonly Feature[] = [
     state: "differs",
     note: "with upstream's words for `kubectl explain`; their line breaks are lost, a field that is of another definition has that one's words, and values of enumerations are not listed",
   },
-  { name: "OpenAPI v2", state: "differs", note: "as JSON, not as protobuf" },
+  {
+    name: "OpenAPI v2",
+    state: "differs",
+    note: "as JSON, and as protobuf without paths, which is what kubectl reads for lists and unknown kinds",
+  },
   { name: "JSON, YAML", state: "works", note: "" },
   {
     name: "protobuf",

@@ -141,6 +141,14 @@ describe("kubectl", { skip: program === undefined && "kubectl cannot be had here
     await k("delete deployment other web");
   });
 
+  test("a list in a file is checked and created, and an unknown kind is told as one", async () => {
+    const item = (name: string) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name }, data: { a: "1" } });
+    const list = JSON.stringify({ apiVersion: "v1", kind: "List", items: [item("listed-1"), item("listed-2")] });
+    assert.equal(await k("create -f -", list), "configmap/listed-1 created\nconfigmap/listed-2 created\n");
+    const unknown = await refused("create -f -", JSON.stringify({ ...item("x"), apiVersion: "nothing.example/v1" }));
+    assert.match(unknown, /no matches for kind "ConfigMap" in version "nothing.example\/v1"/);
+  });
+
   test("custom resources: created, served, checked, scaled, explained and gone", async () => {
     await k("apply -f -", CRD);
     await k("wait --for=condition=Established crd/things.example.com");

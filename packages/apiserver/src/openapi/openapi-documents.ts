@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
 import { definitionNames, failure, type JsonObject, type Kind, type KindRegistry } from "@boxship/api";
 import { documentName, mergeDocument } from "../aggregation/extension-openapi.ts";
 import type { ExtensionServers } from "../aggregation/extension-servers.ts";
@@ -6,6 +7,7 @@ import { groupsOf, type VersionKinds } from "../discovery/groups.ts";
 import { type BytesReply, JSON_TYPE, jsonReply } from "../http/reply.ts";
 import { KUBERNETES_VERSION } from "../version.ts";
 import { customName, openapiName } from "./openapi-name.ts";
+import { openapiProtobuf } from "./openapi-protobuf.ts";
 import { pathsOf } from "./paths.ts";
 import { type Describe, SchemaDocument } from "./schema-document.ts";
 
@@ -16,6 +18,8 @@ interface Document {
 
 const INFO = { title: "Kubernetes", version: KUBERNETES_VERSION.gitVersion };
 const V2 = "v2";
+/** How clients ask for v2 in protobuf: before 1.27 with an @ between this and its version. */
+const PROTOBUF_FORM = "application/com.github.proto-openapi.spec.v2";
 /** Goes up when documents of the same kinds are made otherwise: clients keep what they have by its hash. */
 const FORM = 2;
 
@@ -39,13 +43,19 @@ export class OpenapiDocuments {
   }
 
   /** @returns undefined for paths that are none of its */
-  async reply(path: string, known: string | undefined): Promise<BytesReply | undefined> {
+  async reply(
+    path: string,
+    { "if-none-match": known, accept = "" }: Pick<IncomingHttpHeaders, "if-none-match" | "accept">,
+  ): Promise<BytesReply | undefined> {
     const generation = `${this.#kinds.generation} ${this.#extensions.generation}`;
     if (this.#generation !== generation) {
       this.#generation = generation;
       this.#documents.clear();
     }
-    if (path === "/openapi/v2") return documentReply(await this.#document(V2), known);
+    if (path === "/openapi/v2") {
+      const whole = await this.#document(V2);
+      return accept.includes(PROTOBUF_FORM) ? protobufReply(whole) : documentReply(whole, known);
+    }
     if (path === "/openapi/v3") return this.#index();
     const name = /^\/openapi\/v3\/(?<name>api\/[^/]+|apis\/[^/]+\/[^/]+)$/.exec(path)?.groups?.["name"];
     if (name === undefined) return undefined;
@@ -165,6 +175,13 @@ const hashOf = (bytes: string | Buffer): string => createHash("sha256").update(b
 function documentOf(document: JsonObject): Document {
   const bytes = Buffer.from(`${JSON.stringify(document)}\n`);
   return { bytes, hash: hashOf(bytes) };
+}
+
+/** Made anew each time: kubectl asks for it where a list is created, and where a kind is not known. */
+function protobufReply({ bytes, hash }: Document): BytesReply {
+  const body = openapiProtobuf(JSON.parse(bytes.toString()) as JsonObject);
+  const headers = { etag: `"${hash}-protobuf"`, vary: "Accept-Encoding, Accept" };
+  return { status: 200, contentType: `${PROTOBUF_FORM}.v1.0+protobuf`, body: [body], headers };
 }
 
 function documentReply({ bytes, hash }: Document, known: string | undefined): BytesReply {

@@ -1,4 +1,5 @@
 import { lstat, readFile, realpath, stat } from "node:fs/promises";
+import { STATUS_CODES } from "node:http";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { errorMessage, systemCode } from "@boxship/base";
 import { BuildFailure, within } from "./failure.ts";
@@ -197,7 +198,7 @@ async function download(url: string): Promise<Buffer> {
   if (!answer.ok) {
     await answer.body?.cancel();
     if (readRepository(url) !== undefined) throw new BuildFailure("URL is a git repository");
-    throw new HttpFailure(`HTTP Error: status code ${answer.status} (${answer.statusText})`);
+    throw new HttpFailure(`HTTP Error: status code ${answer.status} (${STATUS_CODES[answer.status] ?? ""})`);
   }
   const chunks: Uint8Array[] = [];
   let size = 0;

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { runProgram, tempDir } from "@boxship/testkit";
@@ -212,4 +214,22 @@ test("a base comes from a git repository, at its reference, and cannot reach out
   await withFiles(build("nope"), async ({ run }) =>
     assert.match((await run("build")).stderr, /failed to run 'git fetch/),
   );
+});
+
+test("a resource comes from an address, and one that is not there is told", async () => {
+  await using stack = new AsyncDisposableStack();
+  const server = createServer((request, response) => {
+    if (request.url === "/c.yaml") response.end(CONFIG_MAP);
+    else response.writeHead(404).end();
+  });
+  stack.defer(() => void server.close());
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await withFiles({ "kustomization.yaml": `resources: ["${address}/c.yaml"]\nnamePrefix: x-\n` }, async ({ run }) => {
+    assert.match((await run("build")).stdout, /^ {2}name: x-c$/m);
+  });
+  await withFiles({ "kustomization.yaml": `resources: ["${address}/no.yaml"]\n` }, async ({ run }) => {
+    const why = `accumulating resources: accumulating resources from '${address}/no.yaml': HTTP Error: status code 404 (Not Found)`;
+    assert.deepEqual(await run("build"), { status: 1, stdout: "", stderr: `Error: ${why}\n` });
+  });
 });

@@ -15,7 +15,8 @@ import {
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { dockerCli, runProgram, startBoxship, tempDir } from "@boxship/testkit";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import { dockerCli, makeTar, runProgram, startBoxship, tempDir } from "@boxship/testkit";
 
 /** How often the daemon is killed; fifty times in `npm run soak`. */
 const KILLS = Number(process.env["BOXSHIP_TEST_KILLS"] ?? "6");
@@ -110,6 +111,15 @@ test("a build that fills the disk fails, leaves nothing, and the next one works"
     assert.doesNotMatch(failed.stderr, /buildkit\/history/);
     rmSync(join(disk, "filling"));
   }
+  // Archives of a few kilobytes that would become more than fits.
+  const bomb = makeTar([{ name: "bomb", content: Buffer.alloc(40 << 20) }]);
+  for (const packed of [gzipSync(bomb), zstdCompressSync(bomb)]) {
+    writeFileSync(directory.join("context/bomb"), packed);
+    const full = await build("FROM busybox\nADD bomb /\n");
+    assert.match(full.stderr, /tar entry "bomb": no space left on/);
+    assert.deepEqual(leftovers(boxship.root, boxship.runDir), []);
+  }
+  rmSync(directory.join("context/bomb"));
   const next = await build(`${small}RUN cat /small\n`);
   assert.equal(next.status, 0, next.stdout + next.stderr);
   assert.match(next.stdout, /Using cache[^]*\nsmall\n/);

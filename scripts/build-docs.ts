@@ -31,8 +31,8 @@ const INSTRUCTIONS: Readonly<Record<string, Remark>> = {
 /** Flags of Docker's `build` and of buildx that `boxship build` has not, or has otherwise. */
 const BUILD: Readonly<Record<string, Remark>> = {
   builder: refused("there is one builder: the engine"),
-  call: refused("use buildx for what it checks on its side"),
-  check: refused("use buildx for what it checks on its side"),
+  call: refused("there is nothing that checks Containerfiles without building them"),
+  check: refused("there is nothing that checks Containerfiles without building them"),
   compress: refused("layers are compressed when they are pushed, or with --output compression="),
   "disable-content-trust": refused("images are not signed while they are built"),
   "force-rm": differs("accepted: there are no intermediate containers"),

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { asBoxshipError, InvalidArgument } from "@boxship/base";
-import { extractArchive } from "@boxship/oci";
+import { extractArchive, releaseBytes } from "@boxship/oci";
 import { removeTreeAway } from "@boxship/storage";
 import { directoryStore } from "../cache/cache-store.ts";
 import type {
@@ -239,8 +239,10 @@ function exportOf(
   const sink: CacheSink = {
     has: ({ digest }) => Promise.resolve(have.has(digest)),
     write: async ({ digest }, bytes) => {
-      for await (const piece of bytes)
+      for await (const piece of bytes) {
         for (const data of texts(piece)) await write({ cache: index, blob: digest, data });
+        if (piece.byteLength > MESSAGE_BYTES) releaseBytes(piece);
+      }
     },
     finish: async ({ mediaType, digest, size }) => {
       await write({ cache: index, manifest: { mediaType, digest, size } });
@@ -266,7 +268,11 @@ function outputOf(
 ): Output {
   if (output.kind === "image" || output.kind === "none") return output;
   const sink = async (bytes: AsyncIterable<Uint8Array>) => {
-    for await (const piece of bytes) for (const data of texts(piece)) await write({ output: index, data });
+    for await (const piece of bytes) {
+      for (const data of texts(piece)) await write({ output: index, data });
+      // Small ones may be somebody's constant.
+      if (piece.byteLength > MESSAGE_BYTES) releaseBytes(piece);
+    }
   };
   return output.kind === "tar" ? { kind: "tar", write: sink } : { ...output, write: sink };
 }

@@ -25,6 +25,7 @@ export {
 } from "./make/make-layer.ts";
 export type { Change, ChangeKind } from "./pack/changes.ts";
 export type { PackOptions } from "./pack/pack-tree.ts";
+export { releaseBytes } from "./release-bytes.ts";
 export { type RewriteOptions, rewriteTar } from "./rewrite-tar.ts";
 export * from "./tar/index.ts";
 export * from "./unpack.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { parseDuration } from "./duration.ts";
+import { goDuration, parseDuration } from "./duration.ts";
 import { InvalidArgument } from "./errors.ts";
 
 const READ: readonly (readonly [text: string, nanoseconds: number])[] = [
@@ -60,5 +60,17 @@ test("any other text is a number or an InvalidArgument", () => {
         assert.ok(error instanceof InvalidArgument);
       }
     }),
+  );
+});
+
+test("nanoseconds are printed as Go does", () => {
+  const printed = [0, 7, 1500, 300e6, 1.5e9, 60e9, 150e9, 3600e9, 7200.5e9, -300e6].map(goDuration);
+  assert.deepEqual(printed, ["0s", "7ns", "1.5µs", "300ms", "1.5s", "1m0s", "2m30s", "1h0m0s", "2h0m0.5s", "-300ms"]);
+});
+
+test("what was printed is read as the same duration", () => {
+  const most = 2 ** 52;
+  fc.assert(
+    fc.property(fc.integer({ min: -most, max: most }), (ns) => assert.equal(parseDuration(goDuration(ns)), ns)),
   );
 });

@@ -40,6 +40,21 @@ export function parseDuration(text: string): number {
   return Math.round(text.startsWith("-") ? -total : total);
 }
 
+/** Nanoseconds as Go prints a duration: `0s`, `1.5µs`, `300ms`, `1m30s`, `2h0m0.5s`. */
+export function goDuration(nanoseconds: number): string {
+  if (nanoseconds === 0) return "0s";
+  const sign = nanoseconds < 0 ? "-" : "";
+  const size = Math.abs(nanoseconds);
+  if (size < 1e3) return `${sign}${size}ns`;
+  if (size < 1e6) return `${sign}${size / 1e3}µs`;
+  if (size < 1e9) return `${sign}${size / 1e6}ms`;
+  const hours = Math.trunc(size / 3600e9);
+  const minutes = Math.trunc((size % 3600e9) / 60e9);
+  const seconds = `${(size % 60e9) / 1e9}s`;
+  if (hours > 0) return `${sign}${hours}h${minutes}m${seconds}`;
+  return minutes > 0 ? `${sign}${minutes}m${seconds}` : `${sign}${seconds}`;
+}
+
 /** {@link parseDuration} for callers with words of their own: undefined when the text is no duration. */
 export function tryParseDuration(text: string): number | undefined {
   try {

@@ -1,12 +1,13 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { goDuration } from "@boxship/base";
 import fc from "fast-check";
 import { describeEvent } from "../commands/events.ts";
 import { describeProgress } from "../stream/progress.ts";
 import { ansiTime, goTimeOfText, rfc3339Nano } from "./go-time.ts";
 import { fullName, invalidReference, parseImageName, pullTarget, shortId, withDefaultTag } from "./image-name.ts";
-import { goDuration, inspectType } from "./inspect-schema.ts";
+import { inspectType } from "./inspect-schema.ts";
 import { compact, formatInspected, reindent } from "./inspect-writer.ts";
 import { naturalCompare } from "./natural-order.ts";
 import { parseDuration } from "./parse-duration.ts";

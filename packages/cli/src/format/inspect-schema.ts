@@ -1,3 +1,4 @@
+import { goDuration } from "@boxship/base";
 import {
   anyType,
   boolType,
@@ -37,21 +38,6 @@ const BASIC: Readonly<Record<string, GoType>> = {
   }),
   "time.Duration": named("time.Duration", int64Type, { text: (raw) => goDuration(Number(raw ?? 0)) }),
 };
-
-/** Go's text of a duration in nanoseconds. */
-export function goDuration(nanoseconds: number): string {
-  if (nanoseconds === 0) return "0s";
-  const sign = nanoseconds < 0 ? "-" : "";
-  const size = Math.abs(nanoseconds);
-  if (size < 1e3) return `${sign}${size}ns`;
-  if (size < 1e6) return `${sign}${size / 1e3}µs`;
-  if (size < 1e9) return `${sign}${size / 1e6}ms`;
-  const hours = Math.trunc(size / 3600e9);
-  const minutes = Math.trunc((size % 3600e9) / 60e9);
-  const seconds = `${(size % 60e9) / 1e9}s`;
-  if (hours > 0) return `${sign}${hours}h${minutes}m${seconds}`;
-  return minutes > 0 ? `${sign}${minutes}m${seconds}` : `${sign}${seconds}`;
-}
 
 let definitions: ReadonlyMap<string, readonly string[]> | undefined;
 

@@ -46,6 +46,54 @@ describe("the life of a container through the docker command line", { timeout: 2
   after(() => engine[Symbol.asyncDispose]());
 
   test(
+    "a restart of a container with --rm keeps it; its networks and volumes are in the events of each run",
+    withEach(async (docker) => {
+      const network = `life-net-${serial++}`;
+      await docker.ok(["network", "create", network]);
+      const since = (Date.now() / 1000).toFixed(3);
+      const name = await running(docker, "sleep 1000", "--rm", "--network", network, "-v", `${network}:/m:ro`);
+      const id = await state(docker, name, "{{.Id}}");
+      assert.equal(await docker.ok(["restart", "-t", "0", name]), name);
+      assert.equal(await state(docker, name, "{{.Id}} {{.State.Running}}"), `${id} true`);
+      await docker.ok(["top", name]);
+      await docker.ok(["stop", "-t", "0", name]);
+      await eventually(
+        () => docker.ok(["ps", "-aq", "--filter", `name=${name}`]),
+        (text) => text === "",
+      );
+      const format = "{{.Type}} {{.Action}} {{.Actor.Attributes}}";
+      const window = ["--since", since, "--until", (Date.now() / 1000 + 0.1).toFixed(3)];
+      const about = ["--filter", "type=network", "--filter", "type=volume", "--filter", "event=top"];
+      const actions = ["connect", "disconnect", "mount", "unmount"].flatMap((action) => [
+        "--filter",
+        `event=${action}`,
+      ]);
+      const told = await docker.ok([
+        "events",
+        ...window,
+        ...about,
+        ...actions,
+        "--filter",
+        "type=container",
+        "--format",
+        format,
+      ]);
+      const own = told.split("\n").filter((line) => line.includes(id) || line.includes(`name:${name}]`));
+      const run = [
+        `network connect map[container:${id} name:${network} type:bridge]`,
+        `volume mount map[container:${id} destination:/m driver:local propagation: read/write:false]`,
+      ];
+      const end = [
+        `network disconnect map[container:${id} name:${network} type:bridge]`,
+        `volume unmount map[container:${id} driver:local]`,
+      ];
+      assert.deepEqual(own, [...run, ...end, ...run, `container top map[image:${IMAGE} name:${name}]`, ...end]);
+      await docker.ok(["volume", "rm", network]);
+      await docker.ok(["network", "rm", network]);
+    }),
+  );
+
+  test(
     "stop, start, restart, kill, wait, exit statuses",
     withEach(async (docker) => {
       const name = await running(docker, "trap 'exit 7' TERM; echo up; while :; do sleep 0.1; done");

@@ -186,6 +186,38 @@ describe("what arrives at log servers is what Docker sends", {
     assert.deepEqual(other, []);
   });
 
+  test("a start is refused when nobody listens, with the same words, unless that does not matter", async () => {
+    const cases: readonly (readonly [string, Readonly<Record<string, string>>])[] = [
+      ["syslog", { "syslog-address": "tcp://127.0.0.1:9" }],
+      ["syslog", { "syslog-address": "tcp+tls://127.0.0.1:9" }],
+      ["syslog", { "syslog-address": "udp://127.0.0.1:9" }],
+      ["fluentd", { "fluentd-address": "127.0.0.1:9" }],
+      ["fluentd", { "fluentd-address": "unix:///nobody/there" }],
+      ["fluentd", { "fluentd-address": "127.0.0.1:9", "fluentd-async": "true" }],
+      ["gelf", { "gelf-address": "tcp://127.0.0.1:9" }],
+      ["gelf", { "gelf-address": "udp://127.0.0.1:9" }],
+      ["journald", {}],
+      ["syslog", {}],
+    ];
+    for (const [driver, options] of cases) {
+      const start = async (client: Client) => {
+        const { Id } = await client.json<Answer>("POST", "/containers/create", {
+          Image: IMAGE,
+          Cmd: ["true"],
+          HostConfig: { NetworkMode: "none", LogConfig: { Type: driver, Config: options } },
+        });
+        const { status, text } = await client.call("POST", `/containers/${Id}/start`);
+        if (status === 204) await client.json("POST", `/containers/${Id}/wait`);
+        const { State } = await client.json<{ State: Record<string, unknown> }>("GET", `/containers/${Id}/json`);
+        await client.json("DELETE", `/containers/${Id}`);
+        const { message } = JSON.parse(text || "{}") as { readonly message?: string };
+        return { status, message, state: [State["Status"], State["ExitCode"], State["Error"]] };
+      };
+      const [docker, ours] = await Promise.all([start(clients.docker), start(clients.ours)]);
+      assert.deepEqual(ours, docker, `${driver} ${JSON.stringify(options)}`);
+    }
+  });
+
   test("details of json-file", async () => {
     const options = { ...ATTRIBUTES, tag: "{{.Name}}" };
     const { docker, ours } = await both({ driver: "json-file", options, script: "echo one; echo two" }, async (id) => {
@@ -225,7 +257,7 @@ describe("log drivers of the engine", {
   const fluentd = (address: string) => ({ "fluentd-address": address, "fluentd-request-ack": "true" });
 
   test("a server that is away delays neither the container nor its removal; it gets all when it comes back", async () => {
-    const options = fluentd("tcp://127.0.0.1:9");
+    const options = { ...fluentd("tcp://127.0.0.1:9"), "fluentd-async": "true" };
     const begun = performance.now();
     const gone = await run(engine.client, { driver: "fluentd", options, script: "echo lost" });
     await engine.client.json("DELETE", `/containers/${gone}`);
@@ -236,7 +268,8 @@ describe("log drivers of the engine", {
       return server.port;
     })();
     const script = "for n in $(seq 3000); do echo $n; done";
-    const id = await run(engine.client, { driver: "fluentd", options: fluentd(`127.0.0.1:${port}`), script });
+    const later = { ...fluentd(`127.0.0.1:${port}`), "fluentd-async": "true" };
+    const id = await run(engine.client, { driver: "fluentd", options: later, script });
     const { text } = await engine.client.call("GET", `/containers/${id}/logs?stdout=1&tail=1`);
     assert.equal(text.slice(8), "3000\n");
     await engine.crash();

@@ -57,6 +57,8 @@ run --rm --mount type=tmpfs,dst=/m,tmpfs-size=1m,tmpfs-mode=700 IMAGE stat -c %a
 run --rm --mount type=volume,src=v1,dst=/m,volume-nocopy IMAGE true
 run --rm --mount type=volume,src=v1,dst=/m,bind-propagation=shared IMAGE true
 run --rm --mount type=bind,src=/tmp,dst=/m,volume-nocopy IMAGE true
+create --name lost --mount type=bind,src=/nothing/../there,dst=/m IMAGE true
+rm lost
 create --name c1 -v v1:/m -v /anon IMAGE true
 volume rm v1
 volume rm -f v1

@@ -13,6 +13,7 @@ import { effectiveConfig } from "./effective-config.ts";
 import { resolveMounts } from "./mounts-resolve.ts";
 import { checkNetworkOptions, DEFAULT_NETWORK, networkModeOf, plannedEndpoints } from "./network-mode.ts";
 import { type ContainerRecord, RECORD_VERSION } from "./record.ts";
+import { requireSource } from "./start-rootfs.ts";
 
 /**
  * Makes a container: its record, its writable layer and its anonymous volumes. Durable when it resolves; when it throws
@@ -54,6 +55,7 @@ export async function createContainer(
     const [ref = ""] = link.split(":");
     present(() => containers.resolve(ref), `could not get container for ${ref}: No such container: ${ref}`);
   }
+  await requireBindSources(context, request.hostConfig);
   const resolver = volumeResolver(context, pins, undo);
   const mounts = await resolveMounts(
     { hostConfig: request.hostConfig, anonymousPaths: effective.volumes },
@@ -96,6 +98,14 @@ export async function createContainer(
   undo.move();
   context.events.publish("container", "create", id, eventAttributes(record));
   return { id, warnings };
+}
+
+/** What `--mount` binds must be there; what `-v` binds is made at the start. */
+async function requireBindSources(context: EngineContext, { mounts = [] }: HostConfig): Promise<void> {
+  for (const { type, source = "", target, bindOptions } of mounts) {
+    if (type !== "bind" || !source.startsWith("/") || bindOptions?.createMountpoint === true) continue;
+    await requireSource(context, { source, destination: target });
+  }
 }
 
 function enforced(hostConfig: HostConfig, { runtime }: EngineContext): HostConfig {

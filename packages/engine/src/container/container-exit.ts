@@ -6,6 +6,7 @@ import { removeLocked } from "./container-remove.ts";
 import { scheduleRestart } from "./container-restart-due.ts";
 import type { ContainerRecord } from "./record.ts";
 import { NO_RESTART, shouldRestart } from "./restart-policy.ts";
+import { publishLeft } from "./run-events.ts";
 import { isAlive, transition } from "./state.ts";
 
 /** A container's process has ended: record it, tell who waits, restart or clean up. Idempotent per run. */
@@ -44,7 +45,8 @@ export async function exitLocked(context: EngineContext, id: string, status: Exi
     exitCode: String(status.code),
     execDuration: String(Math.max(0, Math.round((status.finishedAt.getTime() - record.state.startedAt) / 1000))),
   });
-  const autoRemove = record.hostConfig.autoRemove === true && !restarting;
+  publishLeft(context, record);
+  const autoRemove = record.hostConfig.autoRemove === true && !restarting && live.restartsAsked === 0;
   context.waiters.exited(ended, restarting);
   await rotation?.[Symbol.asyncDispose]();
   if (autoRemove) {

@@ -1,11 +1,12 @@
 import { asBoxshipError, Conflict, errorMessage, FailedPrecondition } from "@boxship/base";
-import { StartError } from "@boxship/runtime";
+import { type LogConnection, StartError } from "@boxship/runtime";
 import { currentRecord, type EngineContext, eventAttributes, liveOf, refuseWhileBeingRemoved } from "../context.ts";
 import type { CheckpointRef } from "../engine-api.ts";
 import { StartFailed } from "../errors.ts";
 import { logPathOf } from "../log/log-path.ts";
 import { type LogPlan, planLog } from "../log/log-plan.ts";
 import { startLogRotation } from "../log/log-rotation.ts";
+import { reachLogServer } from "../log/log-server.ts";
 import { checkRemapped, remapOf, remappedRuntime } from "../remap/remap.ts";
 import type { HostConfig } from "./config.ts";
 import { attachToRuntime } from "./container-attach.ts";
@@ -15,6 +16,7 @@ import { editFailed, withoutEdit } from "./container-edit.ts";
 import { removeLocked } from "./container-remove.ts";
 import { startHealth } from "./health-start.ts";
 import type { ContainerRecord } from "./record.ts";
+import { publishTaken } from "./run-events.ts";
 import { joinNetworks } from "./start-network.ts";
 import { prepareRootfs } from "./start-rootfs.ts";
 import { buildContainerSpec } from "./start-spec.ts";
@@ -49,8 +51,12 @@ export async function startLocked(
   await using undo = new AsyncDisposableStack();
   try {
     const begun = byUser ? { ...record, restartCount: 0, stoppedByUser: false } : record;
-    const started = await launch(context, begun, undo, restoreFrom);
+    // A restart by policy does not wait for a server that is away for a while.
+    const logServer = byUser ? await reachLogServer(context, begun, live.starting.signal) : undefined;
+    if (logServer !== undefined) undo.use(logServer);
+    const started = await launch(context, begun, undo, { restoreFrom, logServer });
     undo.move();
+    publishTaken(context, started);
     context.events.publish("container", "start", id, eventAttributes(started));
     startHealth(context, started);
     return true;
@@ -97,7 +103,10 @@ async function launch(
   context: EngineContext,
   record: ContainerRecord,
   undo: AsyncDisposableStack,
-  restoreFrom: string | undefined,
+  {
+    restoreFrom,
+    logServer,
+  }: { readonly restoreFrom: string | undefined; readonly logServer: LogConnection | undefined },
 ): Promise<ContainerRecord> {
   const { runtime, containers } = context;
   // The configuration may be another one than when it was created.
@@ -143,7 +152,7 @@ async function launch(
   // Durable first: an exit that comes right after the start finds a running record.
   await containers.save(started);
   undo.defer(() => containers.save(record));
-  await context.logForwarding.begin(context, started);
+  await context.logForwarding.begin(context, started, logServer);
   undo.defer(() => context.logForwarding.end(id));
   if (restoreFrom === undefined) await runtime.start(id);
   if (limits.kept && limits.maxSize > 0) live.logRotation = startLogRotation(context, id, limits);

@@ -1,7 +1,7 @@
 import { Conflict, FailedPrecondition, InvalidArgument, systemCode } from "@boxship/base";
 import { runProcess } from "@boxship/kernel";
 import type { ProcessInfo } from "@boxship/runtime";
-import type { EngineContext } from "../context.ts";
+import { type EngineContext, eventAttributes } from "../context.ts";
 import { isAlive } from "./state.ts";
 
 /** Most bytes of the output of ps(1), which lists the whole machine. */
@@ -21,6 +21,7 @@ export async function topContainer(context: EngineContext, ref: string, args = "
   if (!isAlive(record.state)) {
     throw new Conflict(`container ${record.id} is not running`, { subject: { kind: "container", name: record.name } });
   }
+  context.events.publish("container", "top", record.id, eventAttributes(record));
   if (args === "-ef" || args === "") return fullTable(await context.runtime.top(record.id));
   const pids = new Set((await context.runtime.processes(record.id)).map(String));
   return parsePs(await hostPs(args), pids);

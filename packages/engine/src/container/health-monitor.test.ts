@@ -47,6 +47,6 @@ test("a probe that hangs is stopped at its timeout and counts as a failure", asy
   const { clock, health } = monitor({ test: ["CMD", "x"], intervalMs: 1000, timeoutMs: 500, retries: 1 }, ["hang"]);
   await clock.advance(1500);
   assert.equal(health.view.status, "unhealthy");
-  assert.match(health.view.log[0]?.output ?? "", /exceeded timeout \(0.5s\)/);
+  assert.match(health.view.log[0]?.output ?? "", /exceeded timeout \(500ms\)/);
   health[Symbol.dispose]();
 });

@@ -1,4 +1,4 @@
-import { type Clock, errorMessage, sleep } from "@boxship/base";
+import { type Clock, errorMessage, goDuration, sleep } from "@boxship/base";
 import type { HealthView } from "../engine-api.ts";
 import type { HealthConfig } from "./config.ts";
 
@@ -89,7 +89,7 @@ export class HealthMonitor implements Disposable {
     } catch (error) {
       if (!limit.signal.aborted) return { exitCode: -1, output: errorMessage(error) };
     }
-    return { exitCode: -1, output: `Health check exceeded timeout (${timeoutMs / 1000}s)` };
+    return { exitCode: -1, output: `Health check exceeded timeout (${goDuration(timeoutMs * 1e6)})` };
   }
 
   #record(start: number, result: ProbeResult): void {

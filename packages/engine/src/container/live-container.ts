@@ -13,6 +13,8 @@ export interface LiveContainer {
   lastHealth?: HealthView;
   /** Gives up a start that is under way. */
   starting?: AbortController;
+  /** Users who restart it: it is ended to be started again, `--rm` or not. */
+  restartsAsked: number;
   /** A restart that is due. */
   restart?: { readonly timer: Timer };
   /** The delay before the last restart, for the next one's. */
@@ -24,5 +26,5 @@ export interface LiveContainer {
 }
 
 export function newLiveContainer(): LiveContainer {
-  return { pendingAttaches: new Set(), execIds: new Set() };
+  return { pendingAttaches: new Set(), execIds: new Set(), restartsAsked: 0 };
 }

@@ -144,7 +144,11 @@ export async function sourceStatus(context: EngineContext, path: string): Promis
   return await Promise.race([statxInBackground(path), late.promise]);
 }
 
-async function requireSource(context: EngineContext, point: MountPoint): Promise<void> {
+/** @throws InvalidArgument when there is nothing to bind, and nothing is to be made for it */
+export async function requireSource(
+  context: EngineContext,
+  point: Pick<MountPoint, "source" | "destination" | "createSource">,
+): Promise<void> {
   try {
     await sourceStatus(context, point.source);
   } catch (error) {

@@ -1,5 +1,5 @@
 import { errorMessage, sleep } from "@boxship/base";
-import { LogForwarder } from "@boxship/runtime";
+import { type ConnectLog, type LogConnection, LogForwarder } from "@boxship/runtime";
 import type { ContainerRecord } from "../container/record.ts";
 import type { EngineContext } from "../context.ts";
 import { logPathOf } from "./log-path.ts";
@@ -21,12 +21,16 @@ const HAND_OVER_MS = 100;
 export class LogForwarding implements AsyncDisposable {
   readonly #running = new Map<string, Forwarding>();
 
-  /** Begins where the last run's left off, or an engine before. Nothing for containers whose logs stay here. */
-  async begin(context: EngineContext, record: ContainerRecord): Promise<void> {
+  /**
+   * Begins where the last run's left off, or an engine before. Nothing for containers whose logs stay here.
+   *
+   * @param first a connection that stands already
+   */
+  async begin(context: EngineContext, record: ContainerRecord, first?: LogConnection): Promise<void> {
     const { id, name, hostConfig } = record;
     const { driver, maxBacklog } = planLog(hostConfig.logConfig, context.options.log);
     if (!isShipping(driver)) return;
-    const connect = await logTarget(context, record, driver);
+    const connect = startingWith(first, await logTarget(context, record, driver));
     const before = this.#running.get(id);
     if (before !== undefined) {
       before.end();
@@ -88,4 +92,13 @@ export class LogForwarding implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#running.values()].map(({ forwarder }) => forwarder[Symbol.asyncDispose]()));
   }
+}
+
+function startingWith(first: LogConnection | undefined, connect: ConnectLog): ConnectLog {
+  let unused = first;
+  return async (signal) => {
+    const connection = unused;
+    unused = undefined;
+    return connection?.open === true ? connection : await connect(signal);
+  };
 }

@@ -6,6 +6,7 @@ import { connectEndpoint } from "../container/start-network.ts";
 import { isAlive } from "../container/state.ts";
 import type { EngineContext } from "../context.ts";
 import { changeNetworks } from "./live-files.ts";
+import { publishNetworkEvent } from "./network-events.ts";
 
 /** Joins a container to a network: at once if it runs, else at its next start. */
 export async function connectNetwork(
@@ -29,11 +30,7 @@ export async function connectNetwork(
       ? await changeNetworks(context, id, () => connectEndpoint(context, record, planned))
       : planned;
     await context.containers.save({ ...record, endpoints: [...record.endpoints, endpoint] });
-    context.events.publish("network", "connect", network.id, {
-      container: id,
-      name: network.name,
-      type: network.driver,
-    });
+    publishNetworkEvent(context, "connect", network.id, id);
   });
 }
 
@@ -91,10 +88,6 @@ export async function disconnectNetwork(
     }
     const endpoints = record.endpoints.filter((candidate) => candidate !== endpoint);
     await context.containers.save({ ...record, endpoints });
-    context.events.publish("network", "disconnect", network.id, {
-      container: id,
-      name: network.name,
-      type: network.driver,
-    });
+    publishNetworkEvent(context, "disconnect", network.id, id);
   });
 }

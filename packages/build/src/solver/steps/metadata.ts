@@ -1,4 +1,4 @@
-import { InvalidArgument } from "@boxship/base";
+import { goDuration, InvalidArgument } from "@boxship/base";
 import { expandWord, expandWords, type ImageRuntimeConfig } from "@boxship/oci";
 import type { Command, StageInstruction } from "../../language/index.ts";
 import { refuse } from "../../language/index.ts";
@@ -185,15 +185,4 @@ function healthcheck(
   const durations = [interval, timeout, startPeriod, startInterval].map((value) => `"${goDuration(value)}"`).join(" ");
   const classic = `&{${quotedList(test)} ${durations} '\\x${retries.toString(16).padStart(2, "0")}'}`;
   return metadataStep(instruction.text, both("HEALTHCHECK", classic), { ...config, Healthcheck: check });
-}
-
-/** Nanoseconds as Go prints a duration: `1m30s`. */
-function goDuration(nanoseconds: number): string {
-  if (nanoseconds === 0) return "0s";
-  if (nanoseconds < 1e9) return `${nanoseconds / 1e6}ms`;
-  const seconds = nanoseconds / 1e9;
-  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60)];
-  const rest = `${Number((seconds % 60).toFixed(9))}s`;
-  if (hours > 0) return `${hours}h${minutes}m${rest}`;
-  return minutes > 0 ? `${minutes}m${rest}` : rest;
 }

@@ -4,7 +4,19 @@ import { flag, integer } from "../../http/query.ts";
 import { defineRoute, ok } from "../../http/route.ts";
 import { untilTime } from "../../http/until.ts";
 
-const FILTERS = ["until", "id", "parent", "type", "description", "inuse", "shared", "private", "unused-for"];
+const FILTERS = [
+  "until",
+  "id",
+  "parent",
+  "type",
+  "description",
+  "inuse",
+  "shared",
+  "private",
+  "unused-for",
+  "label",
+  "label!",
+];
 
 export const buildPrune = defineRoute({
   method: "POST",
@@ -47,6 +59,8 @@ function matches(filters: Filters, record: BuildCacheRecord): boolean {
     filters.any("parent", (id) => record.parents.includes(id)) &&
     filters.any("type", (type) => record.kind === type) &&
     filters.any("description", (text) => record.description.includes(text)) &&
+    // Nothing of a cache has labels. They come with `system prune`, which means what has them.
+    filters.labels({}) &&
     isFlag("inuse", record.inUse) &&
     isFlag("shared", record.shared) &&
     isFlag("private", !record.shared)

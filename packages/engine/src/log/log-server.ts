@@ -1,0 +1,106 @@
+import { errorMessage, systemCode } from "@boxship/base";
+import type { LogConnection } from "@boxship/runtime";
+import type { ContainerRecord } from "../container/record.ts";
+import type { EngineContext } from "../context.ts";
+import { StartFailed } from "../errors.ts";
+import { fluentdAddress, gelfAddress, type ShippingDriver, syslogAddress } from "./driver-options.ts";
+import { parseFlag } from "./log-option.ts";
+import { isShipping, planLog } from "./log-plan.ts";
+import { logTarget } from "./log-target.ts";
+
+/** What a start says that does not come to its process. Docker reads it out of its words, whatever they are about. */
+function exitCodeOf(words: string): number {
+  if (words.includes("no such file or directory")) return 127;
+  return words.includes("permission denied") ? 126 : 128;
+}
+
+/**
+ * The first connection to a container's log server. Whoever starts a container wants to know that nobody listens there;
+ * `fluentd-async` says that it does not matter.
+ *
+ * @returns nothing for containers whose logs stay here
+ * @throws StartFailed in Docker's words
+ */
+export async function reachLogServer(
+  context: EngineContext,
+  record: ContainerRecord,
+  signal: AbortSignal,
+): Promise<LogConnection | undefined> {
+  const { driver, options } = planLog(record.hostConfig.logConfig, context.options.log);
+  if (!isShipping(driver) || (driver === "fluentd" && isAsync(options))) return undefined;
+  try {
+    const connect = await logTarget(context, record, driver);
+    return await connect(signal);
+  } catch (cause) {
+    const words = `failed to initialize logging driver: ${wordsOf(driver, options, cause)}`;
+    throw new StartFailed(words, exitCodeOf(words), {
+      cause,
+      subject: { kind: "log driver", name: driver },
+      remedy: "start the log server first, or use another --log-driver",
+    });
+  }
+}
+
+type Options = Readonly<Record<string, string>>;
+
+function isAsync(options: Options): boolean {
+  return ["fluentd-async", "fluentd-async-connect"].some((name) => parseFlag(name, options[name], false));
+}
+
+function wordsOf(driver: ShippingDriver, options: Options, cause: unknown): string {
+  if (systemCode(cause) === undefined) return errorMessage(cause);
+  switch (driver) {
+    case "journald":
+      return "journald is not enabled on this host";
+    case "syslog": {
+      const address = syslogAddress(options);
+      if (address.protocol === "local") return "Unix syslog delivery error";
+      if ("path" in address) return dialWords(cause, { network: address.protocol, path: address.path });
+      return dialWords(cause, { ...address, network: address.protocol === "udp" ? "udp" : "tcp" });
+    }
+    case "fluentd": {
+      const address = fluentdAddress(options["fluentd-address"]);
+      return dialWords(cause, { network: "path" in address ? "unix" : "tcp", ...address });
+    }
+    case "gelf": {
+      const { protocol: network, host, port } = gelfAddress(options["gelf-address"]);
+      const words = dialWords(cause, { network, host, port });
+      return `gelf: cannot connect to GELF endpoint: ${hostAndPort(host, port)} ${words}`;
+    }
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "connection reset by peer",
+  EHOSTUNREACH: "no route to host",
+  ENETUNREACH: "network is unreachable",
+  ENOENT: "no such file or directory",
+  EPROTOTYPE: "protocol wrong type for socket",
+  ETIMEDOUT: "connection timed out",
+};
+
+type Dialed = { readonly network: string } & (
+  | { readonly path: string }
+  | { readonly host: string; readonly port: number }
+);
+
+/** `dial tcp 127.0.0.1:514: connect: connection refused`, as Go's programs word it. */
+function dialWords(cause: unknown, dialed: Dialed): string {
+  const { network } = dialed;
+  // A name with several addresses: the first tells why.
+  const error: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;
+  const code = systemCode(error) ?? "";
+  if (code === "ENOTFOUND" && "host" in dialed) return `dial ${network}: lookup ${dialed.host}: no such host`;
+  const reason = REASONS[code];
+  if (reason === undefined) return errorMessage(error);
+  if ("path" in dialed) return `dial ${network} ${dialed.path}: connect: ${reason}`;
+  const { address } = error as { readonly address?: unknown };
+  const host = typeof address === "string" ? address : dialed.host;
+  return `dial ${network} ${hostAndPort(host, dialed.port)}: connect: ${reason}`;
+}
+
+function hostAndPort(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}

@@ -13,6 +13,11 @@ const reference = process.env["BOXSHIP_TEST_REFERENCE"] === "dockerd";
 
 /** A field as the command line sets it, what a shell in the container says of it, and how. Docker says the same. */
 const FIELDS: readonly (readonly [flags: string, script: string, says: string | RegExp])[] = [
+  [
+    "-v /etc/hostname:/etc/hostname:ro -v /etc/hosts:/etc/hosts -v /etc/resolv.conf:/etc/resolv.conf --hostname own",
+    "grep -cx own /etc/hostname; ls /.dockerenv",
+    "0\n/.dockerenv",
+  ],
   ["--group-add 7 --group-add 100", "id -G", /^0 (?:10 )?7 100$/],
   ["--user 12:34 --group-add 7", "id -u; id -G", "12\n34 7"],
   ["--oom-score-adj 500", "cat /proc/self/oom_score_adj", "500"],

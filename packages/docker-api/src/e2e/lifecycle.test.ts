@@ -90,6 +90,11 @@ describe("the life of a container through the docker command line", { timeout: 2
       assert.deepEqual(own, [...run, ...end, ...run, `container top map[image:${IMAGE} name:${name}]`, ...end]);
       await docker.ok(["volume", "rm", network]);
       await docker.ok(["network", "rm", network]);
+      const removed = await running(docker);
+      await docker.ok(["rm", "-f", removed]);
+      const until = ["--until", (Date.now() / 1000 + 0.1).toFixed(3), "--filter", `container=${removed}`];
+      const last = await docker.ok(["events", "--since", since, ...until, "--format", "{{.Action}}"]);
+      assert.deepEqual(last.split("\n"), ["create", "start", "kill", "die", "destroy"]);
     }),
   );
 

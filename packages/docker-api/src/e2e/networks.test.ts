@@ -33,6 +33,25 @@ describe("networks through the docker command line", { timeout: 240_000 }, () =>
   }
 
   test(
+    "a link follows a container whose address changes, in /etc/hosts and in an exec's environment",
+    withEach(async (docker, name) => {
+      const [target, linked, other] = [`${name}-t`, `${name}-l`, `${name}-o`];
+      await start(docker, target);
+      await start(docker, linked, "--link", `${target}:store`);
+      assert.match(await inside(docker, linked, "env"), new RegExp(`^STORE_NAME=/${linked}/store$`, "m"));
+      await inside(docker, linked, "echo 1.2.3.4 mine >> /etc/hosts");
+      await docker.ok(["stop", "-t", "0", target]);
+      await start(docker, other);
+      await docker.ok(["start", target]);
+      const address = await docker.ok(["inspect", "-f", "{{.NetworkSettings.Networks.bridge.IPAddress}}", target]);
+      const hosts = await inside(docker, linked, "grep -E 'store|mine' /etc/hosts");
+      const lines = hosts.split("\n").map((line) => line.split(/\s+/, 2).join(" "));
+      assert.deepEqual(lines.sort(), ["1.2.3.4 mine", `${address} store`]);
+      await docker.ok(["rm", "-f", target, linked, other]);
+    }),
+  );
+
+  test(
     "a running container joins with addresses and aliases of its choice, and leaves",
     withEach(async (docker, name) => {
       const octet = 100 + serial;

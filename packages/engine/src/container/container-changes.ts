@@ -6,7 +6,9 @@ import type { ContainerRecord } from "./record.ts";
 
 /** Places that every container gets mounts on; the runtime makes those that the image lacks. */
 const MOUNT_POINTS = ["/dev", "/dev/console", "/dev/mqueue", "/dev/pts", "/dev/shm", "/proc", "/sys"];
-const MOUNTED_FILES = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/sbin/docker-init"];
+/** What tells programs that they run in a container. */
+export const CONTAINER_MARK = "/.dockerenv";
+const MOUNTED_FILES = [CONTAINER_MARK, "/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/sbin/docker-init"];
 
 type Changes = Awaited<ReturnType<ContainersApi["changes"]>>;
 

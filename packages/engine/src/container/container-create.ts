@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { InvalidArgument, NotFound } from "@boxship/base";
 import { refusedHere } from "../confined/confined-runtime.ts";
@@ -7,6 +8,7 @@ import { checkLogPatterns } from "../log/log-attributes.ts";
 import { volumeResolver } from "../volume/volume-ensure.ts";
 import { checkHostConfig, storageLimit } from "./check-host-config.ts";
 import type { CreateContainerRequest, HostConfig } from "./config.ts";
+import { CONTAINER_MARK } from "./container-changes.ts";
 import { generateContainerName, parseContainerName } from "./container-name.ts";
 import { withoutDiscarded } from "./discarded-limits.ts";
 import { effectiveConfig } from "./effective-config.ts";
@@ -72,6 +74,9 @@ export async function createContainer(
     containers.prepare(id),
     context.snapshotter.createContainer(id, image.chainId, sizeLimit === undefined ? {} : { sizeLimit }),
   ]);
+  // Where Docker has it; pods are without.
+  if (request.hostConfig.pod === undefined)
+    await writeFile(context.snapshotter.upperDirectory(id) + CONTAINER_MARK, "", { mode: 0o755 });
   const record: ContainerRecord = {
     version: RECORD_VERSION,
     id,

@@ -7,6 +7,7 @@ import { logPathOf } from "../log/log-path.ts";
 import { type LogPlan, planLog } from "../log/log-plan.ts";
 import { startLogRotation } from "../log/log-rotation.ts";
 import { reachLogServer } from "../log/log-server.ts";
+import { followLinks } from "../network/live-files.ts";
 import { checkRemapped, remapOf, remappedRuntime } from "../remap/remap.ts";
 import type { HostConfig } from "./config.ts";
 import { attachToRuntime } from "./container-attach.ts";
@@ -56,6 +57,7 @@ export async function startLocked(
     if (logServer !== undefined) undo.use(logServer);
     const started = await launch(context, begun, undo, { restoreFrom, logServer });
     undo.move();
+    followLinks(context, started);
     publishTaken(context, started);
     context.events.publish("container", "start", id, eventAttributes(started));
     startHealth(context, started);

@@ -18,6 +18,8 @@ export interface StopOptions {
   readonly signal?: string;
   /** It gets other mounts and is started again at once; a restart that is due is left alone. */
   readonly forEdit?: boolean;
+  /** It is removed, which is an event of its own. */
+  readonly forRemoval?: boolean;
 }
 
 /** Ends a container in order. @returns false when it was not running */
@@ -25,7 +27,8 @@ export async function stopContainer(context: EngineContext, ref: string, options
   const { id } = context.containers.resolve(ref);
   const begun = await context.locks.run(id, () => beginStop(context, id, options));
   if (begun === undefined) return false;
-  await finishStop(context, begun.record, begun.exited, options.timeout ?? begun.record.effective.stopTimeout);
+  await finishStop(context, begun, options.timeout ?? begun.record.effective.stopTimeout);
+  if (options.forRemoval !== true) context.events.publish("container", "stop", id, eventAttributes(begun.record));
   return true;
 }
 
@@ -50,7 +53,6 @@ async function beginStop(context: EngineContext, id: string, options: StopOption
     const stopped: ContainerRecord = { ...record, stoppedByUser: true, state };
     await context.containers.note(stopped);
     context.waiters.exited(stopped, false);
-    context.events.publish("container", "stop", id, eventAttributes(stopped));
     return { record: stopped, exited: Promise.resolve() };
   }
   if (!isAlive(record.state)) return undefined;
@@ -64,8 +66,7 @@ async function beginStop(context: EngineContext, id: string, options: StopOption
 /** Second half, without the lock, as the handling of the exit needs it. */
 async function finishStop(
   context: EngineContext,
-  record: ContainerRecord,
-  exited: Promise<unknown>,
+  { record, exited }: BegunStop,
   timeout = DEFAULT_TIMEOUT_S,
 ): Promise<void> {
   if (timeout >= 0 && !(await within(context, exited, timeout * 1000))) {
@@ -82,7 +83,6 @@ async function finishStop(
     }
   }
   await exited;
-  context.events.publish("container", "stop", record.id, eventAttributes(record));
 }
 
 /** Whether the promise settles within the time. */
@@ -105,6 +105,6 @@ export async function killForRemoval(context: EngineContext, id: string): Promis
     const record = context.containers.get(id);
     if (record === undefined) return;
     if (!isAlive(record.state) && record.state.status !== "restarting") return;
-    await stopContainer(context, id, { timeout: 0, signal: "SIGKILL" });
+    await stopContainer(context, id, { timeout: KILL_PATIENCE_MS / 1000, signal: "SIGKILL", forRemoval: true });
   }
 }

@@ -22,8 +22,8 @@ import { currentRecord, type EngineContext } from "../context.ts";
 import { podIpcPath, podSharedMemoryPath } from "../pod/pod-namespaces.ts";
 import { type Remap, remapOf } from "../remap/remap.ts";
 import type { HostConfig } from "./config.ts";
-import { type LinkedContainer, linkEnvironment } from "./link-environment.ts";
-import { DEFAULT_NETWORK } from "./network-mode.ts";
+import { linkEnvironment } from "./link-environment.ts";
+import { linkedContainers } from "./linked-containers.ts";
 import type { ContainerRecord, MountPoint } from "./record.ts";
 import { resourceRequest } from "./resource-request.ts";
 import { parseSecurityOptions } from "./security-options.ts";
@@ -55,11 +55,7 @@ export async function buildContainerSpec(
     ...consoleSize(hostConfig),
     rootfs: rootfs.path,
     readonlyRootfs: hostConfig.readonlyRootfs === true,
-    mounts: [
-      ...fileMounts(network),
-      ...rootfs.mounts.map((mount) => ociMount(context, mount)),
-      ...tmpfsMounts(hostConfig),
-    ],
+    mounts: withFiles(network, [...rootfs.mounts.map((mount) => ociMount(context, mount)), ...tmpfsMounts(hostConfig)]),
     devices: (hostConfig.devices ?? []).map((device) => ({
       hostPath: device.pathOnHost,
       containerPath: device.pathInContainer || device.pathOnHost,
@@ -113,20 +109,6 @@ export function rightsOf(
 export function cgroupPath(context: EngineContext, record: ContainerRecord): string {
   const parent = record.hostConfig.cgroupParent || `/${context.options.name}`;
   return `${parent.startsWith("/") ? parent : `/${parent}`}/${record.id}`;
-}
-
-/** Those of `--link`; on networks with names nobody is told by variables. */
-function linkedContainers(context: EngineContext, { hostConfig, endpoints }: ContainerRecord): LinkedContainer[] {
-  const own = endpoints.find(({ networkName }) => networkName === DEFAULT_NETWORK);
-  if (own === undefined) return [];
-  return (hostConfig.links ?? []).flatMap((link) => {
-    const [ref = "", alias = ref] = link.split(":");
-    const other = context.containers.resolve(ref);
-    const address = other.endpoints.find(({ networkId }) => networkId === own.networkId)?.active?.ipv4?.address;
-    if (address === undefined) return [];
-    const { exposedPorts, env } = other.effective;
-    return [{ alias, address, exposedPorts, env }];
-  });
 }
 
 function environment({ effective }: ContainerRecord, home: string, links: readonly string[]): readonly string[] {
@@ -190,6 +172,12 @@ function hostResolvers(context: EngineContext, hostConfig: HostConfig): string {
     ...(options.length === 0 ? [] : [`options ${options.join(" ")}\n`]),
   ];
   return kept.join("\n") + given.join("");
+}
+
+/** The container's own /etc/hosts and the like, unless the user has brought theirs. */
+function withFiles(network: JoinedNetwork, asked: readonly OciMount[]): readonly OciMount[] {
+  const taken = new Set(asked.map(({ destination }) => destination));
+  return [...fileMounts(network).filter(({ destination }) => !taken.has(destination)), ...asked];
 }
 
 function fileMounts({ files }: JoinedNetwork): readonly OciMount[] {

@@ -1,6 +1,8 @@
 import { Conflict } from "@boxship/base";
 import { buildSpec, type ExecHandle, type OciProcess, resolveUser, StartError } from "@boxship/runtime";
 import { mergeEnv } from "../container/effective-config.ts";
+import { linkEnvironment } from "../container/link-environment.ts";
+import { linkedContainers } from "../container/linked-containers.ts";
 import type { ContainerRecord } from "../container/record.ts";
 import { cgroupPath, rightsOf } from "../container/start-spec.ts";
 import { isAlive } from "../container/state.ts";
@@ -127,7 +129,10 @@ function execProcess(
       ...rights,
       privileged: rights.privileged === true || config.privileged === true,
       args: config.cmd,
-      env: execEnvironment(record, exec, user.home),
+      env: execEnvironment(record, exec, {
+        home: user.home,
+        links: linkEnvironment(record, linkedContainers(context, record)),
+      }),
       cwd: config.workingDir || effective.workingDir || "/",
       user,
       rootfs,
@@ -140,10 +145,15 @@ function execProcess(
   return spec.process;
 }
 
-function execEnvironment({ effective }: ContainerRecord, { config }: Exec, home: string): readonly string[] {
+function execEnvironment(
+  { effective }: ContainerRecord,
+  { config }: Exec,
+  { home, links }: { readonly home: string; readonly links: readonly string[] },
+): readonly string[] {
   const own = config.env ?? [];
   const has = (key: string) => [...effective.env, ...own].some((entry) => entry.startsWith(`${key}=`));
   return [
+    ...links.filter((entry) => !has(entry.split("=", 1)[0] ?? "")),
     ...(has("HOSTNAME") ? [] : [`HOSTNAME=${effective.hostname}`]),
     ...mergeEnv(effective.env, own),
     ...(config.tty === true && !has("TERM") ? ["TERM=xterm"] : []),

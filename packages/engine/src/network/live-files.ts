@@ -1,5 +1,8 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFileSync, writeFileSync } from "node:fs";
+import { errorMessage } from "@boxship/base";
+import type { ContainerRecord } from "../container/record.ts";
 import { networkFiles } from "../container/start-network.ts";
+import { isAlive } from "../container/state.ts";
 import type { EngineContext } from "../context.ts";
 
 /**
@@ -17,15 +20,38 @@ export async function changeNetworks<Result>(
   const result = await change();
   const after = texts();
   const files = networkFiles(context.containers.directoryOf(id));
-  await rewrite(files.hosts, (text) => changeLines(text, before.hosts, after.hosts));
-  await rewrite(files.resolvConf, (text) => (text === before.resolvConf ? after.resolvConf : text));
+  rewrite(files.hosts, (text) => changeLines(text, before.hosts, after.hosts));
+  rewrite(files.resolvConf, (text) => (text === before.resolvConf ? after.resolvConf : text));
   return result;
 }
 
-async function rewrite(path: string, change: (text: string) => string): Promise<void> {
-  const text = await readFile(path, "utf8");
+/** A container has started, maybe with another address than before: containers that `--link` to it find it there. */
+export function followLinks(context: EngineContext, started: ContainerRecord): void {
+  for (const { id, name, hostConfig, state } of context.containers.all()) {
+    const links = hostConfig.links ?? [];
+    const leadsHere = (link: string) => context.containers.find(link.split(":", 1)[0] ?? "")?.id === started.id;
+    if (!isAlive(state) || !links.some(leadsHere)) continue;
+    try {
+      const now = context.network.hostsFile(id);
+      rewrite(networkFiles(context.containers.directoryOf(id)).hosts, (text) => moveNames(text, now, started.name));
+    } catch (error) {
+      context.logger.warn("a link could not be followed", { container: name, error: errorMessage(error) });
+    }
+  }
+}
+
+/** A text whose lines with a name have the addresses that they have `now`. */
+function moveNames(text: string, now: string, name: string): string {
+  const isAbout = (line: string) => line.split(/\s+/).includes(name);
+  const others = (all: string) => all.split("\n").filter((line) => !isAbout(line));
+  return changeLines(text, text, [...others(text), ...now.split("\n").filter(isAbout)].join("\n"));
+}
+
+/** At once: nothing else changes the file between its reading and its writing. */
+function rewrite(path: string, change: (text: string) => string): void {
+  const text = readFileSync(path, "utf8");
   const changed = change(text);
-  if (changed !== text) await writeFile(path, changed);
+  if (changed !== text) writeFileSync(path, changed);
 }
 
 /** A text without the lines that are gone, and with those that are new behind it. */

@@ -88,6 +88,8 @@ describe("the life of a container through the docker command line", { timeout: 2
         `volume unmount map[container:${id} driver:local]`,
       ];
       assert.deepEqual(own, [...run, ...end, ...run, `container top map[image:${IMAGE} name:${name}]`, ...end]);
+      // At once after a container with --rm is gone.
+      await docker.ok(["run", "--rm", "-v", `${network}:/m`, IMAGE, "true"]);
       await docker.ok(["volume", "rm", network]);
       await docker.ok(["network", "rm", network]);
       const removed = await running(docker);

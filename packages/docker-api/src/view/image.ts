@@ -49,8 +49,16 @@ function manifest(image: ImageView): Record<string, unknown> {
   };
 }
 
-/** `GET /images/{name}/json`. */
-export function encodeImageInspect(image: ImageView, version: number, manifests: boolean): Record<string, unknown> {
+/**
+ * `GET /images/{name}/json`.
+ *
+ * @param outdated the client asks for the newest version and relies on what 1.45 has taken out
+ */
+export function encodeImageInspect(
+  image: ImageView,
+  version: number,
+  { manifests, outdated = false }: { readonly manifests: boolean; readonly outdated?: boolean },
+): Record<string, unknown> {
   return {
     Id: image.id,
     RepoTags: image.repoTags,
@@ -58,7 +66,9 @@ export function encodeImageInspect(image: ImageView, version: number, manifests:
     Parent: "",
     Comment: image.comment ?? "",
     ...(image.created === undefined && version >= 44 ? {} : { Created: image.created ?? rfc3339(undefined) }),
-    ...(version < 45 ? { Container: "", ContainerConfig: containerConfig.encode({ image: "" }, version) } : {}),
+    ...(version < 45 || outdated
+      ? { Container: "", ContainerConfig: containerConfig.encode({ image: "" }, version) }
+      : {}),
     DockerVersion: "",
     Author: image.author ?? "",
     Config: encodeRunConfig(image.config, version),

@@ -15,6 +15,14 @@ export async function releaseMounts(context: EngineContext, record: ContainerRec
   await context.snapshotter.unmountContainer(record.id);
 }
 
+/** Lets go of the volumes alone: whoever hears of the container's end may remove them at once. Idempotent. */
+export async function releaseVolumes(context: EngineContext, record: ContainerRecord): Promise<void> {
+  const volumes = record.mounts.filter(({ type }) => type === "volume");
+  if (volumes.length === 0) return;
+  await releaseSources(context.remap, record.id);
+  for (const { name = "" } of volumes.reverse()) await context.volumeStore.unmount(name, record.id);
+}
+
 export interface ReleaseOptions {
   /** The runtime keeps what tells how the run ended, for a later call to take away. @default false */
   readonly keepReport?: boolean;

@@ -1,6 +1,6 @@
 import type { ExitStatus } from "@boxship/runtime";
 import { type EngineContext, eventAttributes, liveOf } from "../context.ts";
-import { releaseRun } from "./container-cleanup.ts";
+import { releaseRun, releaseVolumes } from "./container-cleanup.ts";
 import { editExited } from "./container-edit.ts";
 import { removeLocked } from "./container-remove.ts";
 import { scheduleRestart } from "./container-restart-due.ts";
@@ -50,6 +50,9 @@ export async function exitLocked(context: EngineContext, id: string, status: Exi
   context.waiters.exited(ended, restarting);
   await rotation?.[Symbol.asyncDispose]();
   if (autoRemove) {
+    await releaseVolumes(context, record).catch((error: unknown) => {
+      context.logger.warn("a volume of an ended container stays in use for now", { container: record.name, error });
+    });
     await removeLocked(context, ended, { volumes: true });
     return;
   }

@@ -3,6 +3,9 @@ import { defineRoute, ok } from "../../http/route.ts";
 import { encodeImageInspect } from "../../view/image.ts";
 import { platformOf, requirePlatform } from "./image-platform.ts";
 
+/** It takes whatever version there is, and makes no container anew without the `ContainerConfig` of its image. */
+const COMPOSE_1 = /^docker-compose\/1\./;
+
 export const imageInspect = defineRoute({
   method: "GET",
   path: "/images/{name*}/json",
@@ -13,6 +16,7 @@ export const imageInspect = defineRoute({
   }),
   handle: async (call, { query }) => {
     const image = requirePlatform(await call.engine.images.get(call.param("name")), query.platform);
-    return ok(encodeImageInspect(image, call.version, query.manifests));
+    const outdated = COMPOSE_1.test(call.request.headers["user-agent"] ?? "");
+    return ok(encodeImageInspect(image, call.version, { manifests: query.manifests, outdated }));
   },
 });

@@ -77,7 +77,7 @@ describe("docker buildx at BuildKit's services", { skip: buildx ? false : "build
       "--build-arg A=b --label l=m --no-cache-filter one,two --pull --target t --platform linux/amd64,linux/arm64 " +
       "--add-host a:1.2.3.4 --shm-size 128m --ulimit nofile=10:20 --network none --cgroup-parent /x " +
       "--allow security.insecure --cache-from r/c -t a:1 -t b:2 " +
-      "--output type=image --annotation k=v --build-context img=docker-image://alpine:3 --build-context none=docker-image://scratch " +
+      "--output type=image --annotation k=v --annotation index:i=w --build-context img=docker-image://alpine:3 --build-context none=docker-image://scratch " +
       "--build-context g=https://example.com/r.git#main:dir";
     await setup.docker([
       "buildx",
@@ -109,6 +109,7 @@ describe("docker buildx at BuildKit's services", { skip: buildx ? false : "build
       cgroupParent: "/x",
       history: "buildkit",
       annotations: { k: "v" },
+      indexAnnotations: { i: "w" },
       attestations: { provenance: { mode: "min", version: "v0.2", inlineOnly: true } },
       cacheFrom: [{ kind: "registry", reference: "r/c" }],
       cacheTo: [],

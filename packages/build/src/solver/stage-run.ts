@@ -139,8 +139,8 @@ async function observed<T extends { readonly state: StageState; readonly cached:
   session.emit({ kind: "started", vertex, time: session.now() });
   try {
     const result = await task();
-    const imageId = shownId(session, result.state);
-    session.emit({ kind: "completed", vertex, time: session.now(), cached: result.cached, ...imageId });
+    const imageId = shownId(result.state);
+    session.emit({ kind: "completed", vertex, time: session.now(), cached: result.cached, imageId });
     return result;
   } catch (error) {
     if (session.signal.aborted) throw session.signal.reason;
@@ -154,10 +154,9 @@ async function observed<T extends { readonly state: StageState; readonly cached:
 /** A document of so many steps is not written and hashed again for each of them. */
 const MOST_STEPS_WITH_IDS = 1000;
 
-/** The id that is shown after a step; BuildKit's words have none. */
-function shownId(session: BuildSession, state: StageState): { readonly imageId?: string } {
-  if (session.request.history === "buildkit") return {};
-  return { imageId: state.history.length <= MOST_STEPS_WITH_IDS ? imageIdOf(state) : `sha256:${state.key}` };
+/** The id that is shown after a step. */
+function shownId(state: StageState): string {
+  return state.history.length <= MOST_STEPS_WITH_IDS ? imageIdOf(state) : `sha256:${state.key}`;
 }
 
 /** A mistake of the user's with its place; anything else as it is. */

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { silentLogger, systemClock } from "@boxship/base";
 import { Engine, type EngineOptions } from "@boxship/engine";
-import { adoptOrphans, isMountPoint, releaseMount } from "@boxship/kernel";
+import { adoptOrphans, releaseMountsBelow } from "@boxship/kernel";
 import { tempDir } from "@boxship/testkit";
 import type { BuildRequest, BuildResult, ProgressEvent } from "../contract.ts";
 import { Builder } from "../solver/builder.ts";
@@ -53,9 +53,8 @@ export async function openTestBuilder({ confined }: TestBuilderOptions = {}): Pr
   await mkdir(root, { recursive: true });
   await mkdir(runDir, { recursive: true });
   stack.defer(async () => {
-    // The engine shares it with runtimes.
-    const pods = join(runDir, "pods");
-    if (isMountPoint(pods)) await releaseMount(pods);
+    // What the engine shares with runtimes.
+    await releaseMountsBelow(runDir);
     await rm(runDir, { recursive: true, force: true });
   });
   const own = confined === undefined ? {} : { confined };

@@ -60,21 +60,24 @@ async function runTests(files: readonly string[], concurrency: number): Promise<
     process.stderr.write(`tests: not finished after ${runTimeout / 60_000} minutes, stopped\n`);
     stop.abort();
   }, runTimeout);
+  const wanted = new Set(files.map((file) => resolve(file)));
   const failed = new Set<string>();
   const seconds: (readonly [string, number])[] = [];
   let succeeded = false;
   const events = run({
-    files: files.map((file) => resolve(file)),
+    files: [...wanted],
     concurrency,
     timeout: testTimeout,
     execArgv: ["--disable-warning=ExperimentalWarning"],
     signal: stop.signal,
     ...(namePatterns.length === 0 ? {} : { testNamePatterns: [...namePatterns] }),
   });
-  events.on("test:fail", ({ file }) => void (file === undefined || failed.add(file)));
+  // A failure names the file where its test is written down, which may be a suite that several run.
+  events.on("test:fail", ({ file }) => void (file !== undefined && wanted.has(file) && failed.add(file)));
   events.on("test:summary", ({ file, duration_ms, success }) => {
     if (file === undefined) succeeded = success;
     else seconds.push([file, duration_ms / 1000]);
+    if (file !== undefined && !success) failed.add(file);
   });
   try {
     await pipeline(events, new spec(), process.stdout, { end: false });

@@ -8,9 +8,8 @@ import type { Incoming } from "../http/read-body.ts";
 import type { RemoteHooks } from "../http/remote-hooks.ts";
 import type { Reply } from "../http/reply.ts";
 import type { ServerContext } from "../server-context.ts";
-import type { Change } from "../storage/change.ts";
+import { followResource } from "../storage/follow-resource.ts";
 import { builtinKind } from "../storage/read-objects.ts";
-import type { ChangeListener } from "../storage/resource-cache.ts";
 import { modifyObject } from "../verbs/modify-object.ts";
 import { type Availability, askDiscovery } from "./ask-discovery.ts";
 import { type Extension, extensionOf } from "./extension.ts";
@@ -35,11 +34,11 @@ export interface ExtensionServersOptions {
  * Servers of the API that serve versions of their own behind this one. Versions that are served here are never theirs:
  * whatever they do, what a cluster begins with works.
  */
-export class ExtensionServers implements Disposable, ChangeListener {
+export class ExtensionServers implements Disposable {
   readonly #options: ExtensionServersOptions;
   readonly #byName = new Map<string, Extension>();
   readonly #timers = new Map<string, Timer>();
-  #listening: Disposable[] = [];
+  #following: Disposable[] = [];
   #disposed = false;
   /** Changes with what discovery tells. */
   generation = 0;
@@ -50,25 +49,22 @@ export class ExtensionServers implements Disposable, ChangeListener {
 
   static async open(options: ExtensionServersOptions): Promise<ExtensionServers> {
     const servers = new ExtensionServers(options);
-    await servers.#start();
+    const { context } = options;
+    const kind = builtinKind(context, GROUP, "apiservices");
+    servers.#following = [
+      await followResource(context, kind, {
+        begin(cache) {
+          for (const object of cache.between("", "")) servers.#take(object.parse());
+        },
+        changed({ object, deleted }) {
+          const parsed = object.parse();
+          if (deleted) servers.#forget(parsed.metadata.name ?? "");
+          else servers.#take(parsed);
+        },
+      }),
+      context.objects.onChanged((keys) => servers.#behind(keys)),
+    ];
     return servers;
-  }
-
-  async #start(): Promise<void> {
-    const { context } = this.#options;
-    const cache = await context.objects.freshCache(builtinKind(context, GROUP, "apiservices"));
-    this.#listening = [cache.listen(this), context.objects.onChanged((keys) => this.#behind(keys))];
-    for (const object of cache.between("", "")) this.#take(object.parse());
-  }
-
-  changed({ object, deleted }: Change): void {
-    const parsed = object.parse();
-    if (deleted) this.#forget(parsed.metadata.name ?? "");
-    else this.#take(parsed);
-  }
-
-  ended(): void {
-    if (!this.#disposed) this.#later("", 1000, () => void this.#start());
   }
 
   /** Those that serve what is not served here. */
@@ -209,7 +205,7 @@ export class ExtensionServers implements Disposable, ChangeListener {
 
   [Symbol.dispose](): void {
     this.#disposed = true;
-    for (const each of this.#listening) each[Symbol.dispose]();
+    for (const each of this.#following) each[Symbol.dispose]();
     for (const timer of this.#timers.values()) timer[Symbol.dispose]();
     for (const { agent } of this.#byName.values()) agent.destroy();
   }

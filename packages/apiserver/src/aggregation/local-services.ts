@@ -3,9 +3,8 @@ import { errorMessage, type Timer } from "@boxship/base";
 import { ensureObjects } from "../bootstrap/ensure-objects.ts";
 import { SYSTEM_WRITE, systemRequest } from "../bootstrap/system-request.ts";
 import type { ServerContext } from "../server-context.ts";
-import type { Change } from "../storage/change.ts";
+import { followResource } from "../storage/follow-resource.ts";
 import { builtinKind } from "../storage/read-objects.ts";
-import type { ChangeListener } from "../storage/resource-cache.ts";
 import { commitDelete } from "../verbs/delete-object.ts";
 import { modifyObject } from "../verbs/modify-object.ts";
 
@@ -60,9 +59,9 @@ function serviceOf(group: string, version: string, managed: "onstart" | "true"):
  * APIServices of what is served here: of the built-in versions as they are at each start, and of custom resources' as long
  * as those are served.
  */
-export class LocalServices implements Disposable, ChangeListener {
+export class LocalServices implements Disposable {
   readonly #context: ServerContext;
-  #listening: Disposable | undefined;
+  #following: Disposable | undefined;
   #waiting: Timer | undefined;
   #isRunning = false;
   /** Something has changed while it was running. */
@@ -76,13 +75,14 @@ export class LocalServices implements Disposable, ChangeListener {
   static async open(context: ServerContext): Promise<LocalServices> {
     const services = new LocalServices(context);
     await services.#ensureBuiltin();
-    await services.#listen();
-    services.kindsChanged();
+    services.#following = await followResource(context, services.#kind(), {
+      begin: () => services.kindsChanged(),
+      // Somebody who changes what is kept in step finds it as it was.
+      changed({ deleted, object }) {
+        if (deleted && object.parse().metadata.labels?.[MANAGED] === "true") services.kindsChanged();
+      },
+    });
     return services;
-  }
-
-  async #listen(): Promise<void> {
-    this.#listening = (await this.#cache()).listen(this);
   }
 
   #cache() {
@@ -114,15 +114,6 @@ export class LocalServices implements Disposable, ChangeListener {
         track: () => {},
       });
     }
-  }
-
-  /** Somebody who changes what is kept in step finds it as it was. */
-  changed({ deleted, object }: Change): void {
-    if (deleted && object.parse().metadata.labels?.[MANAGED] === "true") this.kindsChanged();
-  }
-
-  ended(): void {
-    if (!this.#disposed) this.#later(async () => await this.#listen());
   }
 
   /** Other versions of custom resources are served than before. */
@@ -179,7 +170,7 @@ export class LocalServices implements Disposable, ChangeListener {
 
   [Symbol.dispose](): void {
     this.#disposed = true;
-    this.#listening?.[Symbol.dispose]();
+    this.#following?.[Symbol.dispose]();
     this.#waiting?.[Symbol.dispose]();
   }
 }

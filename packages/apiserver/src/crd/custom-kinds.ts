@@ -18,7 +18,8 @@ import { SYSTEM_WRITE, systemRequest } from "../bootstrap/system-request.ts";
 import type { ServerContext } from "../server-context.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
 import type { Change } from "../storage/change.ts";
-import type { ChangeListener } from "../storage/resource-cache.ts";
+import { followResource } from "../storage/follow-resource.ts";
+import type { ResourceCache } from "../storage/resource-cache.ts";
 import { commitDelete } from "../verbs/delete-object.ts";
 import { modifyObject } from "../verbs/modify-object.ts";
 import { type AcceptedNames, acceptNames } from "./accept-names.ts";
@@ -37,14 +38,14 @@ interface Served {
 }
 
 /** Serves what CustomResourceDefinitions define, as soon as they are there, and empties what they defined when they go. */
-export class CustomKinds implements Disposable, ChangeListener {
+export class CustomKinds implements Disposable {
   readonly #context: ServerContext;
   readonly #registry: KindRegistry;
   readonly #kind: Kind;
   readonly #served = new Map<string, Served>();
   readonly #changed: () => void;
   readonly #timers = new Set<Timer>();
-  #listening: Disposable | undefined;
+  #following: Disposable | undefined;
   #disposed = false;
 
   private constructor(context: ServerContext, registry: KindRegistry, changed: () => void) {
@@ -57,28 +58,25 @@ export class CustomKinds implements Disposable, ChangeListener {
   /** @param changed is told when there are other kinds than before */
   static async open(context: ServerContext, registry: KindRegistry, changed: () => void): Promise<CustomKinds> {
     const kinds = new CustomKinds(context, registry, changed);
-    await kinds.#start();
+    kinds.#following = await followResource(context, kinds.#kind, {
+      begin: (cache) => kinds.#serveAll(cache),
+      changed: (change) => kinds.#take(change),
+    });
     return kinds;
   }
 
-  async #start(): Promise<void> {
-    const cache = await this.#context.objects.freshCache(this.#kind);
-    this.#listening = cache.listen(this);
+  #serveAll(cache: ResourceCache): void {
     // Those that have their names first: no other may take them because it comes earlier.
     const all = [...cache.between("", "")].map((object) => ({ object, isOwner: isEstablished(object.parse()) }));
     for (const { object } of all.toSorted((a, b) => Number(b.isOwner) - Number(a.isOwner))) this.#serve(object);
   }
 
-  changed({ object, deleted, key }: Change): void {
+  #take({ object, deleted, key }: Change): void {
     if (!deleted) return this.#serve(object);
     const group = this.#served.get(key)?.group;
     this.#forget(key);
     if (group !== undefined) this.#reconsider(group, key);
     this.#changed();
-  }
-
-  ended(): void {
-    if (!this.#disposed) this.#later(() => this.#start());
   }
 
   #forget(key: string): void {
@@ -208,7 +206,7 @@ export class CustomKinds implements Disposable, ChangeListener {
 
   [Symbol.dispose](): void {
     this.#disposed = true;
-    this.#listening?.[Symbol.dispose]();
+    this.#following?.[Symbol.dispose]();
     for (const timer of this.#timers) timer[Symbol.dispose]();
   }
 }

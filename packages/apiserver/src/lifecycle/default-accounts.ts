@@ -3,10 +3,9 @@ import { asBoxshipError, type Timer } from "@boxship/base";
 import { ensureObjects } from "../bootstrap/ensure-objects.ts";
 import { SYSTEM_WRITE, systemRequest } from "../bootstrap/system-request.ts";
 import type { ServerContext } from "../server-context.ts";
-import type { Change } from "../storage/change.ts";
+import { followResource } from "../storage/follow-resource.ts";
 import { objectKey } from "../storage/object-bytes.ts";
 import { builtinKind, readObject } from "../storage/read-objects.ts";
-import type { ChangeListener } from "../storage/resource-cache.ts";
 import { modifyObject } from "../verbs/modify-object.ts";
 import { removeTokenSecrets } from "./remove-token-secrets.ts";
 
@@ -23,7 +22,7 @@ export class DefaultAccounts implements Disposable {
   readonly #context: ServerContext;
   readonly #authority: string;
   readonly #timers = new Set<Timer>();
-  readonly #listening = new Map<string, Disposable>();
+  readonly #following: Disposable[] = [];
   #disposed = false;
 
   private constructor(context: ServerContext, authority: string) {
@@ -34,13 +33,13 @@ export class DefaultAccounts implements Disposable {
   /** @param authority PEM */
   static async open(context: ServerContext, authority: string): Promise<DefaultAccounts> {
     const accounts = new DefaultAccounts(context, authority);
-    await accounts.#listen("namespaces", (name, deleted) => !deleted && accounts.#settle(name));
-    await accounts.#listen("serviceaccounts", (name, deleted) => {
+    await accounts.#follow("namespaces", (name, deleted) => !deleted && accounts.#settle(name));
+    await accounts.#follow("serviceaccounts", (name, deleted) => {
       const [namespace = "", own] = name.split("/");
       if (deleted) accounts.#forgetTokens(namespace);
       if (deleted && own === "default") accounts.#settle(namespace);
     });
-    await accounts.#listen("configmaps", (name) => {
+    await accounts.#follow("configmaps", (name) => {
       const [namespace = "", own] = name.split("/");
       if (own === ROOT_CERTIFICATE) accounts.#settle(namespace);
     });
@@ -50,14 +49,14 @@ export class DefaultAccounts implements Disposable {
     return accounts;
   }
 
-  async #listen(resource: string, changed: (name: string, deleted: boolean) => void): Promise<void> {
+  async #follow(resource: string, changed: (name: string, deleted: boolean) => void): Promise<void> {
     const kind = builtinKind(this.#context, "", resource);
-    const cache = await this.#context.objects.freshCache(kind);
-    const listener: ChangeListener = {
-      changed: ({ key, deleted }: Change) => changed(key.slice(objectKey(kind).length), deleted),
-      ended: () => this.#later(() => void this.#listen(resource, changed).catch(() => {})),
-    };
-    if (!this.#disposed) this.#listening.set(resource, cache.listen(listener));
+    const prefix = objectKey(kind).length;
+    this.#following.push(
+      await followResource(this.#context, kind, {
+        changed: ({ key, deleted }) => changed(key.slice(prefix), deleted),
+      }),
+    );
   }
 
   #settle(namespace: string): void {
@@ -114,7 +113,7 @@ export class DefaultAccounts implements Disposable {
 
   [Symbol.dispose](): void {
     this.#disposed = true;
-    for (const listening of this.#listening.values()) listening[Symbol.dispose]();
+    for (const following of this.#following) following[Symbol.dispose]();
     for (const timer of this.#timers) timer[Symbol.dispose]();
   }
 }

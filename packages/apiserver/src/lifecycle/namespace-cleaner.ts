@@ -3,9 +3,8 @@ import { asBoxshipError, type Timer } from "@boxship/base";
 import { SYSTEM_WRITE, systemRequest } from "../bootstrap/system-request.ts";
 import { NAMESPACE_CONTROLLER } from "../bootstrap/system-user.ts";
 import type { ServerContext } from "../server-context.ts";
-import type { Change } from "../storage/change.ts";
+import { followResource } from "../storage/follow-resource.ts";
 import { objectKey } from "../storage/object-bytes.ts";
-import type { ChangeListener } from "../storage/resource-cache.ts";
 import { commitDelete } from "../verbs/delete-object.ts";
 import { modifyObject } from "../verbs/modify-object.ts";
 import { namespaceConditions, type Remaining } from "./namespace-conditions.ts";
@@ -22,12 +21,12 @@ function count(counts: Map<string, number>, name: string): void {
  * Empties namespaces that are being deleted, and lets them go when nothing is left in them. It looks at what is there
  * each time: an interrupted cleaning is simply done again.
  */
-export class NamespaceCleaner implements Disposable, ChangeListener {
+export class NamespaceCleaner implements Disposable {
   readonly #context: ServerContext;
   readonly #kind: Kind;
   readonly #busy = new Set<string>();
   readonly #timers = new Set<Timer>();
-  #listening: Disposable | undefined;
+  #following: Disposable | undefined;
   #disposed = false;
 
   private constructor(context: ServerContext, kind: Kind) {
@@ -38,22 +37,15 @@ export class NamespaceCleaner implements Disposable, ChangeListener {
   static async open(context: ServerContext): Promise<NamespaceCleaner> {
     const kind = context.kinds.find("", "v1", "namespaces") as Kind;
     const cleaner = new NamespaceCleaner(context, kind);
-    await cleaner.#start();
+    cleaner.#following = await followResource(context, kind, {
+      begin(cache) {
+        for (const object of cache.between("", "")) cleaner.#look(object.bytes, object.key);
+      },
+      changed({ object, deleted, key }) {
+        if (!deleted) cleaner.#look(object.bytes, key);
+      },
+    });
     return cleaner;
-  }
-
-  async #start(): Promise<void> {
-    const cache = await this.#context.objects.freshCache(this.#kind);
-    this.#listening = cache.listen(this);
-    for (const object of cache.between("", "")) this.#look(object.bytes, object.key);
-  }
-
-  changed({ object, deleted, key }: Change): void {
-    if (!deleted) this.#look(object.bytes, key);
-  }
-
-  ended(): void {
-    if (!this.#disposed) this.#later(() => void this.#start());
   }
 
   #look(bytes: Buffer, key: string): void {
@@ -145,7 +137,7 @@ export class NamespaceCleaner implements Disposable, ChangeListener {
 
   [Symbol.dispose](): void {
     this.#disposed = true;
-    this.#listening?.[Symbol.dispose]();
+    this.#following?.[Symbol.dispose]();
     for (const timer of this.#timers) timer[Symbol.dispose]();
   }
 }

@@ -1,20 +1,16 @@
 import { type KubeObject, statusOf, valueAt } from "@boxship/api";
-import { asBoxshipError, type Timer } from "@boxship/base";
+import { asBoxshipError } from "@boxship/base";
 import { checkTypes } from "../admission/policies/check-types.ts";
 import { SYSTEM_WRITE, systemRequest } from "../bootstrap/system-request.ts";
 import type { ServerContext } from "../server-context.ts";
-import type { Change } from "../storage/change.ts";
+import { followResource } from "../storage/follow-resource.ts";
 import { builtinKind } from "../storage/read-objects.ts";
-import type { ChangeListener } from "../storage/resource-cache.ts";
 import { modifyObject } from "../verbs/modify-object.ts";
 
-const AGAIN_MS = 1000;
-
 /** Tells in validating admission policies whether their expressions can hold for the kinds that they are about. */
-export class PolicyStatus implements Disposable, ChangeListener {
+export class PolicyStatus implements Disposable {
   readonly #context: ServerContext;
-  #listening: Disposable | undefined;
-  #waiting: Timer | undefined;
+  #following: Disposable | undefined;
   #disposed = false;
 
   private constructor(context: ServerContext) {
@@ -23,27 +19,19 @@ export class PolicyStatus implements Disposable, ChangeListener {
 
   static async open(context: ServerContext): Promise<PolicyStatus> {
     const status = new PolicyStatus(context);
-    await status.#start();
+    status.#following = await followResource(context, status.#kind(), {
+      begin(cache) {
+        for (const object of cache.between("", "")) void status.#check(object.parse());
+      },
+      changed({ object, deleted }) {
+        if (!deleted) void status.#check(object.parse());
+      },
+    });
     return status;
   }
 
   #kind() {
     return builtinKind(this.#context, "admissionregistration.k8s.io", "validatingadmissionpolicies");
-  }
-
-  async #start(): Promise<void> {
-    const cache = await this.#context.objects.freshCache(this.#kind());
-    this.#listening = cache.listen(this);
-    for (const object of cache.between("", "")) void this.#check(object.parse());
-  }
-
-  changed({ object, deleted }: Change): void {
-    if (!deleted) void this.#check(object.parse());
-  }
-
-  ended(): void {
-    if (this.#disposed) return;
-    this.#waiting = this.#context.clock.setTimeout(AGAIN_MS, () => void this.#start());
   }
 
   async #check(policy: KubeObject): Promise<void> {
@@ -67,7 +55,6 @@ export class PolicyStatus implements Disposable, ChangeListener {
 
   [Symbol.dispose](): void {
     this.#disposed = true;
-    this.#listening?.[Symbol.dispose]();
-    this.#waiting?.[Symbol.dispose]();
+    this.#following?.[Symbol.dispose]();
   }
 }

@@ -21,6 +21,7 @@ export function wordsOf(line: string): readonly string[] {
 /** What differs from run to run stands behind a mask. */
 export function masked(text: string): string {
   return text
+    .replace(/(?<=^ {2}managedFields:\n)(?: {2}[- ] .*\n)+/gm, inOneOrder)
     .replace(/127\.0\.0\.1:\d+/g, "SERVER")
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, "UID")
     .replace(/20\d\d-\d\d-\d\dT[\d:]{8}(\.\d+)?Z/g, "TIME")
@@ -35,4 +36,12 @@ export function masked(text: string): string {
     .replace(/ +AGE/g, " AGE")
     .replace(/^(E\d{4} .*\n)+/gm, "")
     .replace(/\/\S*kubeconfig\b/g, "KUBECONFIG");
+}
+
+/** Managers of one second stand by their names, those of two by their times: which it was is chance. */
+function inOneOrder(entries: string): string {
+  return entries
+    .split(/^(?= {2}- )/m)
+    .sort()
+    .join("");
 }

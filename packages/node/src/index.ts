@@ -1,3 +1,3 @@
-export { NodeAgent, type NodeAgentOptions } from "./node-agent.ts";
-export { type QosClass, qosClass } from "./qos.ts";
+export { NodeAgent, type NodeAgentOptions } from "./agent/node-agent.ts";
+export { type QosClass, qosClass } from "./status/qos.ts";
 export type { Pod, PodStatus } from "./types.ts";

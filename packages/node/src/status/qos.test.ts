@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { ContainerSpec, Pod } from "../types.ts";
 import { oomScoreAdj, qosClass } from "./qos.ts";
-import type { ContainerSpec, Pod } from "./types.ts";
 
 const pod = (...resources: ContainerSpec["resources"][]): Pod => ({
   apiVersion: "v1",

@@ -1,13 +1,13 @@
 import { asBoxshipError, BoxshipError, type ErrorCode, sleep } from "@boxship/base";
 import type { PodSandboxStatus } from "@boxship/cri";
+import type { NodeContext } from "../agent/node-context.ts";
+import { environment } from "../environment/env.ts";
+import { ImageFailure } from "../images/pull-images.ts";
+import { podConfig } from "../pods/pod-config.ts";
+import { runHandler } from "../probes/probe-run.ts";
+import type { ContainerSpec, Pod } from "../types.ts";
+import type { PreparedVolume } from "../volumes/volumes.ts";
 import { checkNonRoot, containerConfig } from "./container-config.ts";
-import { environment } from "./env.ts";
-import type { NodeContext } from "./node-context.ts";
-import { podConfig } from "./pod-config.ts";
-import { runHandler } from "./probe-run.ts";
-import { ImageFailure } from "./pull-images.ts";
-import type { ContainerSpec, Pod } from "./types.ts";
-import type { PreparedVolume } from "./volumes.ts";
 
 /** Why a container waits, as its status says it. */
 export interface Waiting {

@@ -1,8 +1,8 @@
 import { NotFound, Unsupported } from "@boxship/base";
+import { fieldOf, type PodFacts, resourceOf } from "../environment/downward.ts";
+import { type DataResource, dataOf, type ReferencedObjects } from "../environment/referenced-objects.ts";
+import type { DownwardItem, KeyToPath, Pod, Projection, VolumeSpec } from "../types.ts";
 import type { ProjectedFile } from "./atomic-directory.ts";
-import { fieldOf, type PodFacts, resourceOf } from "./downward.ts";
-import { type DataResource, dataOf, type ReferencedObjects } from "./referenced-objects.ts";
-import type { DownwardItem, KeyToPath, Pod, Projection, VolumeSpec } from "./types.ts";
 
 /** A service account's token for one pod. */
 export type TokenSource = (

@@ -1,5 +1,5 @@
 import type { Container, ContainerStatus, Cri, PodSandboxStatus } from "@boxship/cri";
-import { LABEL } from "./labels.ts";
+import { LABEL } from "../labels.ts";
 
 /** What the engine has of one pod. */
 export interface ObservedPod {

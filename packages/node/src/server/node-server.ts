@@ -4,8 +4,8 @@ import type { Duplex } from "node:stream";
 import { asBoxshipError, type BoxshipError, type Clock, InvalidArgument, NotFound, Unsupported } from "@boxship/base";
 import { ContainerEvent, ContainerState, type Cri } from "@boxship/cri";
 import { readLogBlocks } from "@boxship/runtime";
-import { type ObservedContainer, observe } from "./observed.ts";
-import type { Pod } from "./types.ts";
+import { type ObservedContainer, observe } from "../pods/observed.ts";
+import type { Pod } from "../types.ts";
 import { writeLog } from "./write-log.ts";
 
 export interface NodeServerOptions {

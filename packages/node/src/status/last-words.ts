@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { systemCode } from "@boxship/base";
 import type { ContainerStatus } from "@boxship/cri";
-import { ANNOTATION } from "./labels.ts";
+import { ANNOTATION } from "../labels.ts";
 
 const MOST = 4096;
 const MOST_LOG = 2048;

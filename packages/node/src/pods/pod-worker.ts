@@ -2,19 +2,19 @@ import { rm } from "node:fs/promises";
 import { asBoxshipError, NotFound, type Timer } from "@boxship/base";
 import { Backoff } from "@boxship/client";
 import { ContainerState, type PodSandboxStatus, SandboxState } from "@boxship/cri";
-import { lastWords } from "./last-words.ts";
-import { type NodeContext, PODS } from "./node-context.ts";
+import { type NodeContext, PODS } from "../agent/node-context.ts";
+import { startContainer, type Waiting } from "../containers/start-container.ts";
+import { running, stopAll, stopOne } from "../containers/stop-containers.ts";
+import { ContainerProbes } from "../probes/prober.ts";
+import { lastWords } from "../status/last-words.ts";
+import { podStatus } from "../status/pod-status.ts";
+import { statusPatch } from "../status/status-patch.ts";
+import { allContainers, type Pod, type PodStatus } from "../types.ts";
+import type { PreparedVolume } from "../volumes/volumes.ts";
 import { type ObservedPod, observe } from "./observed.ts";
 import { logDirectory, podConfig } from "./pod-config.ts";
 import { type PodPlan, planPod, type StartPlan } from "./pod-plan.ts";
-import { podStatus } from "./pod-status.ts";
-import { ContainerProbes } from "./prober.ts";
 import { RestartBackoff } from "./restart-backoff.ts";
-import { startContainer, type Waiting } from "./start-container.ts";
-import { statusPatch } from "./status-patch.ts";
-import { running, stopAll, stopOne } from "./stop-containers.ts";
-import { allContainers, type Pod, type PodStatus } from "./types.ts";
-import type { PreparedVolume } from "./volumes.ts";
 
 /** How long a pod may go without a look although nothing was heard: for tokens and what a stream has lost. */
 const RESYNC_MS = 60_000;

@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { type Clock, DeadlineExceeded, errorMessage } from "@boxship/base";
 import type { Cri } from "@boxship/cri";
 import { dial, field, GrpcClient, message, method } from "@boxship/grpc";
-import type { ContainerSpec, HandlerSpec, HttpGet } from "./types.ts";
+import type { ContainerSpec, HandlerSpec, HttpGet } from "../types.ts";
 
 /** What a probe or a hook is about. */
 export interface ProbeTarget {

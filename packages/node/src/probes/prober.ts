@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "@boxship/base";
 import type { Cri } from "@boxship/cri";
+import type { ContainerSpec, ProbeSpec } from "../types.ts";
 import { runHandler } from "./probe-run.ts";
-import type { ContainerSpec, ProbeSpec } from "./types.ts";
 
 type Kind = "liveness" | "readiness" | "startup";
 

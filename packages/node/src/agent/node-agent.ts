@@ -5,17 +5,17 @@ import { type KubeObject, textAt } from "@boxship/api";
 import { type Clock, type Logger, sleep, systemClock } from "@boxship/base";
 import { type ApiClient, Backoff, EventRecorder, Informer } from "@boxship/client";
 import type { Cri } from "@boxship/cri";
-import { LABEL } from "./labels.ts";
+import { ReferencedObjects } from "../environment/referenced-objects.ts";
+import { PullImages } from "../images/pull-images.ts";
+import { LABEL } from "../labels.ts";
+import { PodWorker } from "../pods/pod-worker.ts";
+import { NodeServer } from "../server/node-server.ts";
+import { amount } from "../status/qos.ts";
+import type { Pod } from "../types.ts";
+import type { TokenSource } from "../volumes/projections.ts";
+import { Volumes } from "../volumes/volumes.ts";
 import { type NodeContext, PODS } from "./node-context.ts";
-import { NodeServer } from "./node-server.ts";
-import { PodWorker } from "./pod-worker.ts";
-import type { TokenSource } from "./projections.ts";
-import { PullImages } from "./pull-images.ts";
-import { amount } from "./qos.ts";
-import { ReferencedObjects } from "./referenced-objects.ts";
 import { capacityOf, type NodeFacts, registerNode, renewLease, writeNodeStatus } from "./register-node.ts";
-import type { Pod } from "./types.ts";
-import { Volumes } from "./volumes.ts";
 
 export interface NodeAgentOptions {
   /** Of `system:node:NAME`; stays the caller's. */

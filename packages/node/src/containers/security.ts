@@ -1,7 +1,7 @@
 import { Unsupported } from "@boxship/base";
 import { type LinuxContainerSecurityContext, ProfileType } from "@boxship/cri";
 import type { Init } from "@boxship/grpc";
-import type { ContainerSpec, Pod, PodSecurityContext } from "./types.ts";
+import type { ContainerSpec, Pod, PodSecurityContext } from "../types.ts";
 
 /** The rights of a container: what it says itself goes before what its pod says. */
 export function securityContext(

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeClock } from "@boxship/base";
+import type { ContainerSpec } from "../types.ts";
 import { ContainerProbes } from "./prober.ts";
-import type { ContainerSpec } from "./types.ts";
 
 function world(container: Partial<ContainerSpec>) {
   const clock = new FakeClock(1000);

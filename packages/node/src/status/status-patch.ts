@@ -1,5 +1,5 @@
 import type { JsonObject } from "@boxship/api";
-import type { Pod, PodStatus } from "./types.ts";
+import type { Pod, PodStatus } from "../types.ts";
 
 /** A strategic merge patch that gives a pod a status. What others have written of it stays. */
 export function statusPatch({ metadata, status: before }: Pod, status: PodStatus): JsonObject {

@@ -1,8 +1,8 @@
 import { ContainerState } from "@boxship/cri";
-import { hashOf } from "./container-config.ts";
-import { ANNOTATION } from "./labels.ts";
+import { hashOf } from "../containers/container-config.ts";
+import { ANNOTATION } from "../labels.ts";
+import { type ContainerSpec, isSidecar, type Pod } from "../types.ts";
 import { attemptOf, type ObservedContainer, type ObservedPod } from "./observed.ts";
-import { type ContainerSpec, isSidecar, type Pod } from "./types.ts";
 
 /** What is to be done for a pod that is meant to run. */
 export interface PodPlan {

@@ -2,11 +2,11 @@ import type { KubeObject } from "@boxship/api";
 import type { Clock, Logger } from "@boxship/base";
 import type { ApiClient, EventRecorder } from "@boxship/client";
 import type { Cri } from "@boxship/cri";
-import type { PodSettings } from "./pod-config.ts";
-import type { TokenSource } from "./projections.ts";
-import type { PullImages } from "./pull-images.ts";
-import type { ReferencedObjects } from "./referenced-objects.ts";
-import type { Volumes } from "./volumes.ts";
+import type { ReferencedObjects } from "../environment/referenced-objects.ts";
+import type { PullImages } from "../images/pull-images.ts";
+import type { PodSettings } from "../pods/pod-config.ts";
+import type { TokenSource } from "../volumes/projections.ts";
+import type { Volumes } from "../volumes/volumes.ts";
 
 /** What the agent works with, for all of its pods. */
 export interface NodeContext {

@@ -1,7 +1,6 @@
 import { timestamp } from "@boxship/api";
 import { ContainerState, type ContainerStatus } from "@boxship/cri";
-import { attemptOf, type ObservedContainer, type ObservedPod } from "./observed.ts";
-import { qosClass } from "./qos.ts";
+import { attemptOf, type ObservedContainer, type ObservedPod } from "../pods/observed.ts";
 import {
   type Condition,
   type ContainerSpec,
@@ -10,7 +9,8 @@ import {
   type Pod,
   type PodStatus,
   type StateJson,
-} from "./types.ts";
+} from "../types.ts";
+import { qosClass } from "./qos.ts";
 
 /** What only the agent knows of a pod. */
 export interface PodKnowledge {

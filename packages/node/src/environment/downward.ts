@@ -1,6 +1,6 @@
 import { InvalidArgument, Unsupported } from "@boxship/base";
-import { amount } from "./qos.ts";
-import { allContainers, type ContainerSpec, type Pod, type ResourceFieldRef } from "./types.ts";
+import { amount } from "../status/qos.ts";
+import { allContainers, type ContainerSpec, type Pod, type ResourceFieldRef } from "../types.ts";
 
 /** What a pod can be told of itself that its object need not have yet. */
 export interface PodFacts {

@@ -1,9 +1,9 @@
 import { sleep } from "@boxship/base";
 import { ContainerState } from "@boxship/cri";
-import type { NodeContext } from "./node-context.ts";
-import type { ObservedContainer, ObservedPod } from "./observed.ts";
-import { runHandler } from "./probe-run.ts";
-import { type ContainerSpec, isSidecar, type Pod } from "./types.ts";
+import type { NodeContext } from "../agent/node-context.ts";
+import type { ObservedContainer, ObservedPod } from "../pods/observed.ts";
+import { runHandler } from "../probes/probe-run.ts";
+import { type ContainerSpec, isSidecar, type Pod } from "../types.ts";
 
 export interface StopRequest {
   readonly pod: Pod;

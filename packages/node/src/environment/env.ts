@@ -1,8 +1,8 @@
 import { type KubeObject, listAt, textAt } from "@boxship/api";
 import { NotFound, Unsupported } from "@boxship/base";
+import type { ContainerSpec, EnvVar, Pod } from "../types.ts";
 import { fieldOf, type PodFacts, resourceOf } from "./downward.ts";
 import { type DataResource, dataOf, type ReferencedObjects } from "./referenced-objects.ts";
-import type { ContainerSpec, EnvVar, Pod } from "./types.ts";
 
 export interface EnvSources {
   readonly objects: Pick<ReferencedObjects, "get">;

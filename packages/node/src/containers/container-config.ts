@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { FailedPrecondition, InvalidArgument, Unsupported } from "@boxship/base";
 import { type ContainerConfig, NamespaceMode, Propagation, signalValue } from "@boxship/cri";
 import type { Init } from "@boxship/grpc";
-import { expand } from "./env.ts";
-import { ANNOTATION, LABEL } from "./labels.ts";
-import { namespaceOptions } from "./pod-config.ts";
-import { amount, oomScoreAdj } from "./qos.ts";
+import { expand } from "../environment/env.ts";
+import { ANNOTATION, LABEL } from "../labels.ts";
+import { namespaceOptions } from "../pods/pod-config.ts";
+import { amount, oomScoreAdj } from "../status/qos.ts";
+import type { ContainerSpec, Pod, VolumeMount } from "../types.ts";
+import { bindSubPath } from "../volumes/sub-path.ts";
+import type { PreparedVolume } from "../volumes/volumes.ts";
 import { securityContext } from "./security.ts";
-import { bindSubPath } from "./sub-path.ts";
-import type { ContainerSpec, Pod, VolumeMount } from "./types.ts";
-import type { PreparedVolume } from "./volumes.ts";
 
 export interface ContainerPlan {
   readonly pod: Pod;

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { errorMessage, InvalidArgument, Unsupported } from "@boxship/base";
 import { type DNSConfig, NamespaceMode, type PodSandboxConfig, PROTOCOLS } from "@boxship/cri";
 import type { Init } from "@boxship/grpc";
-import { LABEL } from "./labels.ts";
-import { qosClass } from "./qos.ts";
-import type { Pod } from "./types.ts";
+import { LABEL } from "../labels.ts";
+import { qosClass } from "../status/qos.ts";
+import type { Pod } from "../types.ts";
 
 export interface PodSettings {
   readonly logs: string;

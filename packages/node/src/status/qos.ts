@@ -1,5 +1,5 @@
 import { parseQuantity, quantityNumber } from "@boxship/api";
-import { allContainers, type ContainerSpec, type Pod } from "./types.ts";
+import { allContainers, type ContainerSpec, type Pod } from "../types.ts";
 
 export type QosClass = "Guaranteed" | "Burstable" | "BestEffort";
 

@@ -2,11 +2,11 @@ import { chmod, chown, lstat, mkdir, rm, stat, writeFile } from "node:fs/promise
 import { join } from "node:path";
 import { FailedPrecondition, Unsupported } from "@boxship/base";
 import { isMountPoint, MountFlag, mount, releaseMount } from "@boxship/kernel";
+import { amount } from "../status/qos.ts";
+import type { Pod, VolumeSpec } from "../types.ts";
 import { writeAtomically } from "./atomic-directory.ts";
 import { type ProjectionSources, projectedFiles } from "./projections.ts";
-import { amount } from "./qos.ts";
 import { namesIn, releaseSubPaths } from "./sub-path.ts";
-import type { Pod, VolumeSpec } from "./types.ts";
 
 /** What a volume is for the containers that mount it. */
 export type PreparedVolume =

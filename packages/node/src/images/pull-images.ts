@@ -2,8 +2,8 @@ import { asBoxshipError, type Clock, FailedPrecondition } from "@boxship/base";
 import { Backoff } from "@boxship/client";
 import type { AuthConfig, Cri } from "@boxship/cri";
 import type { Init } from "@boxship/grpc";
-import { dataOf, type ReferencedObjects } from "./referenced-objects.ts";
-import type { ContainerSpec, Pod } from "./types.ts";
+import { dataOf, type ReferencedObjects } from "../environment/referenced-objects.ts";
+import type { ContainerSpec, Pod } from "../types.ts";
 
 /** An image that is there, as containers are made of it. */
 export interface FoundImage {

@@ -1,3 +1,4 @@
+export * from "./accept-web-socket.ts";
 export * from "./align-tabs.ts";
 export * from "./atomic-file.ts";
 export * from "./clock.ts";

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import { type Duplex, PassThrough, type Readable } from "node:stream";
+import { acceptWebSocket } from "@boxship/base";
 import type { TerminalSize } from "@boxship/engine";
-import { type WebSocket, WebSocketServer } from "ws";
+import type { WebSocket } from "ws";
 import { chooseProtocol } from "./streaming-server.ts";
 
 /** What a client of a command is connected by. */
@@ -17,7 +18,6 @@ export interface Channels {
 }
 
 const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
-const LARGEST_MESSAGE = 16 << 20;
 /** From the newest on. Before the fifth, a client could not end its input without leaving. */
 const PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
 
@@ -26,29 +26,6 @@ export async function webSocketChannels(request: IncomingMessage, socket: Duplex
   const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((one) => one.trim());
   const protocol = chooseProtocol(offered, PROTOCOLS);
   return channelsOf(await acceptWebSocket(request, socket, head, protocol));
-}
-
-export function acceptWebSocket(
-  request: IncomingMessage,
-  socket: Duplex,
-  head: Buffer,
-  protocol: string,
-): Promise<WebSocket> {
-  const server = new WebSocketServer({
-    noServer: true,
-    perMessageDeflate: false,
-    clientTracking: false,
-    maxPayload: LARGEST_MESSAGE,
-    skipUTF8Validation: true,
-    handleProtocols: () => protocol,
-  });
-  return new Promise((resolve) => {
-    server.handleUpgrade(request, socket, head, (opened) => {
-      // It is closed after what is no frame, with a code that says why.
-      opened.on("error", () => {});
-      resolve(opened);
-    });
-  });
 }
 
 function channelsOf(socket: WebSocket): Channels {

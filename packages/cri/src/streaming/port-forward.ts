@@ -1,12 +1,11 @@
 import type { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import { Duplex } from "node:stream";
-import { errorMessage, FailedPrecondition, InvalidArgument } from "@boxship/base";
+import { acceptWebSocket, errorMessage, FailedPrecondition, InvalidArgument } from "@boxship/base";
 import type { Engine } from "@boxship/engine";
 import { foreignSocket, inNamespace, openNamespace } from "@boxship/kernel";
 import type { WebSocket } from "ws";
 import type { CriHandlers } from "../contract.ts";
-import { acceptWebSocket } from "./channels.ts";
 import { switchToSpdy } from "./spdy-channels.ts";
 import { SpdyConnection, type SpdyStream } from "./spdy-connection.ts";
 import { chooseProtocol, type StreamingServer } from "./streaming-server.ts";

@@ -60,7 +60,7 @@ async function runCommand(engine: Engine, request: ExecRequest, channels: Channe
     const config = { cmd, tty, attachStdin: stdin, attachStdout: stdout, attachStderr: stderr };
     const exec = await execs.create(containerId, config);
     const session = await execs.start(exec, { tty });
-    channels.gone.addEventListener("abort", () => void killExec(engine, exec, session), { once: true });
+    whenGone(channels, () => void killExec(engine, exec, session));
     await pump(session, channels, (size) => execs.resize(exec, size));
     await channels.finish(exited((await execs.get(exec)).exitCode ?? 255));
   } catch (error) {
@@ -73,12 +73,18 @@ async function attach(engine: Engine, request: AttachRequest, channels: Channels
   const { containers } = engine;
   try {
     const session = await containers.attach(containerId, { stdin, stdout, stderr, logs: false, stream: true });
-    channels.gone.addEventListener("abort", () => session.close(), { once: true });
+    whenGone(channels, () => session.close());
     await pump(session, channels, (size) => containers.resize(containerId, size));
     await channels.finish(SUCCESS);
   } catch (error) {
     await fail(channels, error);
   }
+}
+
+/** Also for a client that left while the command was being started. */
+function whenGone({ gone }: Channels, release: () => void): void {
+  if (gone.aborted) release();
+  else gone.addEventListener("abort", release, { once: true });
 }
 
 /** Until the process has closed its output. */

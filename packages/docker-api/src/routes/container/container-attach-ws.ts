@@ -1,13 +1,10 @@
-import { InvalidArgument } from "@boxship/base";
+import { acceptWebSocket, InvalidArgument } from "@boxship/base";
 import type { AttachOptions, StreamSession } from "@boxship/engine";
 import type { WebSocket } from "ws";
 import type { ApiCall } from "../../http/call.ts";
 import { defineRoute } from "../../http/route.ts";
 import { probeForClient } from "../../http/session-stream.ts";
 import { attachOptions } from "./attach-options.ts";
-
-/** Most bytes of one message, whose fragments are kept until the last has come. */
-const LARGEST_MESSAGE = 16 << 20;
 
 /** Before 1.42 the streams could not be chosen. */
 function webSocketOptions(query: URLSearchParams, version: number): AttachOptions {
@@ -36,27 +33,11 @@ export const containerAttachWs = defineRoute({
   },
 });
 
-async function accept(call: ApiCall): Promise<WebSocket> {
-  const { WebSocketServer } = await import("ws");
+function accept(call: ApiCall): Promise<WebSocket> {
   const { socket } = call.request;
   call.response.detachSocket(socket);
   call.adopt(socket);
-  const server = new WebSocketServer({
-    noServer: true,
-    perMessageDeflate: false,
-    clientTracking: false,
-    maxPayload: LARGEST_MESSAGE,
-    // What people type is bytes, whatever kind of message brings it.
-    skipUTF8Validation: true,
-  });
-  return new Promise((resolve, reject) => {
-    socket.once("close", () => reject(new InvalidArgument("the WebSocket was closed before it was open")));
-    server.handleUpgrade(call.request, socket, Buffer.alloc(0), (opened) => {
-      // It is closed after what is no WebSocket frame, with a code that says why; nobody else needs to know.
-      opened.on("error", () => {});
-      resolve(opened);
-    });
-  });
+  return acceptWebSocket(call.request, socket, Buffer.alloc(0));
 }
 
 async function pump(session: StreamSession, socket: WebSocket, signal: AbortSignal): Promise<void> {

@@ -56,6 +56,11 @@ async function untilLocked(name: string): Promise<void> {
   while (readlinkSync(`/proc/${Pid}/ns/user`) === readlinkSync("/proc/self/ns/user")) await delay(5);
 }
 
+/** Until the container's process has written to a file. */
+async function untilWritten(name: string, file: string): Promise<void> {
+  assert.equal((await shell(name, `until [ -s ${file} ]; do sleep 0.01; done`)).status, 0);
+}
+
 async function untilRunning(name: string): Promise<Inspected> {
   for (;;) {
     const now = await inspect(name);
@@ -135,6 +140,7 @@ describe("containers are changed without being made anew", { timeout: 240_000 },
 
   test("mounts of every kind into one that runs, and out again", async () => {
     const name = await run(["sh", "-c", "echo own > /own; exec sleep 10000"]);
+    await untilWritten(name, "/own");
     const { Pid } = (await inspect(name)).State;
     const shared = files.join("shared");
     for (const body of [
@@ -208,6 +214,7 @@ describe("containers are changed without being made anew", { timeout: 240_000 },
 
   test("changes of a stopped container come with its next start, and its files stay", async () => {
     const name = await run(["sh", "-c", "[ -e /mark ] || echo first > /mark; cat /mark /data/file; exec sleep 10000"]);
+    await untilWritten(name, "/mark");
     await engine.client.json("POST", `/containers/${name}/stop?t=0`);
     assert.equal((await mount(name, { Bind: `${files.join("shared")}:/data` })).status, 201);
     await freshEngine();
@@ -271,6 +278,7 @@ describe("containers are changed without being made anew", { timeout: 240_000 },
     const name = await runLocked("[ -e /mark ] || echo first > /mark; exec sleep 10000", {
       RestartPolicy: { Name: "always" },
     });
+    await untilWritten(name, "/mark");
     const old = await inspect(name);
     const refused = await unmount(name, "/data");
     assert.equal(refused.status, 409, refused.text);
@@ -310,6 +318,7 @@ describe("containers are changed without being made anew", { timeout: 240_000 },
 
   test("kill -9 at each step of a change with a new process: it is done, or not begun", async () => {
     const name = await runLocked("echo >> /starts; exec sleep 10000");
+    await untilWritten(name, "/starts");
     const { Id } = await inspect(name);
     let done = 0;
     for (let round = 0; round < 5; round++) {

@@ -26,8 +26,9 @@ for (const name of INSTALLED_RUNTIMES) {
     });
 
     test("processes, CPU and memory limits are in force", async () => {
-      const { stderr } = await bed.run(["sh", "-c", "sleep 1 & sleep 1 & sleep 1 & sleep 1 & wait"], {
-        spec: { resources: { pids: 3 } },
+      // runc's own threads count until the process is there, and its init ends where it gets none.
+      const { stderr } = await bed.run(["sh", "-c", "for i in $(seq 32); do sleep 1 & done; wait"], {
+        spec: { resources: { pids: 24 } },
       });
       assert.match(stderr, /can't fork|Resource temporarily unavailable/);
     });

@@ -18,7 +18,7 @@ import { taintEvictionController } from "./nodes/taint-eviction-controller.ts";
 import { replicaSetController, replicationController } from "./replicaset/replica-set-controller.ts";
 import { roleAggregationController } from "./roles/role-aggregation-controller.ts";
 import { statefulSetController } from "./statefulset/stateful-set-controller.ts";
-
+import { ephemeralClaims } from "./volumes/ephemeral-claims.ts";
 import { expandController } from "./volumes/expand-controller.ts";
 import { claimProtection, volumeProtection } from "./volumes/protection-controllers.ts";
 import { volumeBinder } from "./volumes/volume-binder.ts";
@@ -29,6 +29,7 @@ export { type Controllers, type RunControllersOptions, runControllers } from "./
 export type { SharedInformers } from "./frame/shared-informers.ts";
 export { advance, SteppedControllers, type SteppedControllersOptions } from "./frame/stepped-controllers.ts";
 export { nodeLifecycle, type Pulse } from "./nodes/node-lifecycle-controller.ts";
+export { type DirectoryProvisionerOptions, directoryProvisioner } from "./volumes/directory-provisioner.ts";
 
 /** All that a cluster runs, without {@link certificateSigner}, which needs its authority. */
 export const DEFINITIONS: readonly ControllerDefinition[] = [
@@ -50,6 +51,7 @@ export const DEFINITIONS: readonly ControllerDefinition[] = [
   nodeLifecycle(),
   taintEvictionController,
   volumeBinder,
+  ephemeralClaims,
   expandController,
   claimProtection,
   volumeProtection,

@@ -40,6 +40,7 @@ export type PodSecurityContext = JsonObject & {
   runAsNonRoot?: boolean;
   supplementalGroups?: number[];
   fsGroup?: number;
+  fsGroupChangePolicy?: string;
   sysctls?: { name: string; value: string }[];
   seccompProfile?: { type?: string; localhostProfile?: string };
   appArmorProfile?: { type?: string; localhostProfile?: string };
@@ -138,6 +139,8 @@ export type VolumeSpec = JsonObject & {
   downwardAPI?: { items?: DownwardItem[]; defaultMode?: number };
   projected?: { sources?: Projection[]; defaultMode?: number };
   image?: { reference?: string; pullPolicy?: string };
+  persistentVolumeClaim?: { claimName: string; readOnly?: boolean };
+  ephemeral?: JsonObject;
 };
 
 export type HandlerSpec = {

@@ -2,6 +2,7 @@ export * from "./api-server.ts";
 export * from "./apk-fixture.ts";
 export * from "./boxship.ts";
 export * from "./busybox-tree.ts";
+export * from "./cluster.ts";
 export * from "./dockerd.ts";
 export * from "./engine-client.ts";
 export * from "./etcd.ts";

@@ -1,4 +1,4 @@
-import type { Logger } from "@boxship/base";
+import { Conflict, type Logger } from "@boxship/base";
 import type { WorkQueue } from "./work-queue.ts";
 
 export interface RunWorkersOptions<Item> {
@@ -26,7 +26,9 @@ async function work<Item>(
       await reconcile(item);
       queue.forget(item);
     } catch (error) {
-      logger.warn("reconciling failed and will be tried again", {
+      // Somebody else wrote meanwhile: the next look sees it.
+      const level = error instanceof Conflict ? "debug" : "warn";
+      logger[level]("reconciling failed and will be tried again", {
         item: nameOf(item),
         failures: queue.failures(item) + 1,
         error,

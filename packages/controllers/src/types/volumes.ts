@@ -29,6 +29,7 @@ export interface Volume extends KubeObject {
     accessModes?: string[];
     capacity?: { [name: string]: string };
     persistentVolumeReclaimPolicy?: string;
+    local?: { path?: string };
   };
   status?: JsonObject & { phase?: string; message?: string; lastPhaseTransitionTime?: string };
 }
@@ -36,4 +37,7 @@ export interface Volume extends KubeObject {
 export interface StorageClass extends KubeObject {
   provisioner?: string;
   volumeBindingMode?: string;
+  reclaimPolicy?: string;
+  parameters?: { [name: string]: string };
+  mountOptions?: string[];
 }

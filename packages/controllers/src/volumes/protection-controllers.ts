@@ -1,4 +1,4 @@
-import type { KubeObject } from "@boxship/api";
+import { type KubeObject, textAt } from "@boxship/api";
 import { NotFound } from "@boxship/base";
 import { keyOf, type Resource } from "@boxship/client";
 import type { ControllerContext, ControllerDefinition, Reconcile } from "../contract.ts";
@@ -44,8 +44,9 @@ export const volumeProtection: ControllerDefinition = {
 
 const isOnNode = (pod: Pod): boolean => (pod.spec?.nodeName ?? "") !== "" && !isFinished(pod);
 
-function claimsOf({ spec }: Pod): readonly string[] {
+function claimsOf({ metadata, spec }: Pod): readonly string[] {
   return (spec?.volumes ?? []).flatMap((volume) => {
+    if (volume["ephemeral"] !== undefined) return `${metadata.name}-${textAt(volume, "name")}`;
     const source = volume["persistentVolumeClaim"] as { readonly claimName?: string } | undefined;
     return source?.claimName ?? [];
   });

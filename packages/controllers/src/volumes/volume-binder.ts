@@ -5,12 +5,11 @@ import { isTerminating } from "../shared/pods.ts";
 import { PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, refOf, STORAGE_CLASSES } from "../shared/resources.ts";
 import { writeStatus } from "../shared/write-status.ts";
 import type { Claim, StorageClass, Volume } from "../types/volumes.ts";
+import { PROVISIONER, SELECTED_NODE } from "./claim-annotations.ts";
 import { matchVolume } from "./match-volume.ts";
 
 const COMPLETED = "pv.kubernetes.io/bind-completed";
 const BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller";
-const SELECTED_NODE = "volume.kubernetes.io/selected-node";
-const PROVISIONER = "volume.kubernetes.io/storage-provisioner";
 const OLD_PROVISIONER = "volume.beta.kubernetes.io/storage-provisioner";
 /** Keys of volumes; those of claims have a namespace. */
 const VOLUME = "volume:";

@@ -40,7 +40,7 @@ export async function startNode(
 ): Promise<AsyncDisposable> {
   const stack = new AsyncDisposableStack();
   if (criSocket === undefined) return stack;
-  const node = hostname().toLowerCase();
+  const node = nodeName();
   const user = { name: `system:node:${node}`, groups: ["system:nodes", "system:authenticated"] };
   const createConnection = () => api.connect(user);
   const client = stack.use(openHttpClient({ server, createConnection, userAgent: "kubelet" }));
@@ -62,6 +62,8 @@ export async function startNode(
   given.abort();
   return stack;
 }
+
+export const nodeName = (): string => hostname().toLowerCase();
 
 /** The first address of this machine that others can reach; without any, its own. */
 function ownAddress(): string {

@@ -1,19 +1,7 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { removeClusterRecord } from "@boxship/base/cluster-record";
-import {
-  type Boxship,
-  clusterProgram,
-  kubectl,
-  kubernetesProgram,
-  type Ran,
-  type RunOptions,
-  startBoxship,
-  tempDir,
-} from "@boxship/testkit";
+import { kubectl, startCluster } from "@boxship/testkit";
 
 const skip = kubectl("", "") === undefined ? "kubectl cannot be had here" : false;
 
@@ -107,87 +95,10 @@ spec:
 
 const SHORT = ["sh", "-c", "echo one; until [ -e /go ]; do sleep 0.05; done; echo two"];
 
-/** A cluster whose pods run on the engine, and its administrator's kubectl. */
-class Cluster implements AsyncDisposable {
-  readonly #engine: Boxship;
-  readonly #home: string;
-  #child: ChildProcess | undefined;
-  #kubeconfig = "";
-
-  constructor(engine: Boxship, home: string) {
-    this.#engine = engine;
-    this.#home = home;
-  }
-
-  async start(): Promise<void> {
-    const { name, root, runDir } = this.#engine;
-    const [file, ...args] = clusterProgram();
-    const cri = ["--container-runtime-endpoint", `${runDir}/cri.sock`];
-    const flags = ["--name", name, "--root", root, "--run-dir", `${this.#home}/run`, "--port", "0", ...cri];
-    this.#child = spawn(file, [...args, ...flags], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
-    const [ready] = (await once(this.#child, "message")) as [{ failed?: string; kubeconfig: string }];
-    assert.equal(ready.failed, undefined);
-    this.#kubeconfig = ready.kubeconfig;
-  }
-
-  async end(signal: NodeJS.Signals): Promise<void> {
-    const child = this.#child;
-    this.#child = undefined;
-    if (child === undefined || child.exitCode !== null) return;
-    child.kill(signal);
-    await once(child, "exit");
-  }
-
-  readonly tried = async (args: readonly string[], options: RunOptions = {}): Promise<Ran> => {
-    const run = kubectl(this.#kubeconfig, this.#home);
-    assert.ok(run !== undefined);
-    return await run(args, options);
-  };
-
-  readonly kube = async (...args: readonly string[]): Promise<string> => {
-    const { status, stdout, stderr } = await this.tried(args);
-    assert.equal(status, 0, `${args.join(" ")}: ${stderr}`);
-    return stdout;
-  };
-
-  /** Forwards a port of a pod to a free one here, until it is disposed. */
-  async forward(object: string, port: number, env: NodeJS.ProcessEnv) {
-    const program = kubernetesProgram("kubectl") ?? "";
-    const own = { KUBECONFIG: this.#kubeconfig, HOME: this.#home };
-    const child = spawn(program, ["port-forward", object, `:${port}`], {
-      env: { ...process.env, ...own, ...env },
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    const [line] = (await once(child.stdout, "data")) as [Buffer];
-    return {
-      port: Number(/127\.0\.0\.1:(\d+)/.exec(line.toString())?.[1]),
-      async [Symbol.asyncDispose]() {
-        child.kill();
-        await once(child, "exit");
-      },
-    };
-  }
-
-  /** Waits until a field of an object has a value. */
-  readonly until = (object: string, path: string, value: string): Promise<string> =>
-    this.kube("wait", object, `--for=jsonpath=${path}=${value}`, "--timeout=120s");
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.end("SIGTERM");
-  }
-}
-
 test("pods run: kubectl apply to Running, and nothing is left after delete", { skip, timeout: 600_000 }, async (t) => {
-  await using directory = tempDir();
-  await using engine = await startBoxship();
-  await engine.client.call("POST", "/boxship/images/bootstrap?kind=busybox");
-  await using cluster = new Cluster(engine, directory.path);
-  await cluster.start();
-  const { kube, until } = cluster;
-  const file = directory.join("objects.yaml");
-  writeFileSync(file, OBJECTS);
-  await kube("wait", "node", "--all", "--for=condition=Ready", "--timeout=120s");
-  await kube("apply", "-f", file);
+  await using cluster = await startCluster();
+  const { apply, engine, field, kube, nodeDirectory, until } = cluster;
+  await apply(OBJECTS);
   const containers = async () =>
     (await engine.client.json<{ Id: string; Names: string[] }[]>("GET", "/containers/json")).map(
       ({ Names }) => Names[0],
@@ -198,8 +109,8 @@ test("pods run: kubectl apply to Running, and nothing is left after delete", { s
     const status = JSON.parse(await kube("get", "pod", "full", "-o", "json")).status as Record<string, unknown>;
     assert.equal(status["phase"], "Running");
     assert.equal(status["qosClass"], "Burstable");
-    const uid = await kube("get", "pod", "full", "-o", "jsonpath={.metadata.uid}");
-    const volumes = `${engine.root}/cluster/node/pods/${uid}/volumes`;
+    const uid = await field("pod/full", "{.metadata.uid}");
+    const volumes = `${nodeDirectory}/pods/${uid}/volumes`;
     const env = readFileSync(`${volumes}/work/env`, "utf8");
     for (const line of ["COLOR=blue", "PASS=swordfish", "MEM=64", "BOTH=blue-64", `IP=${String(status["podIP"])}`]) {
       assert.match(env, new RegExp(`^${line}$`, "m"));
@@ -287,13 +198,7 @@ test("pods run: kubectl apply to Running, and nothing is left after delete", { s
     await kube("rollout", "status", "deployment/web", "--timeout=120s");
     const ids = "jsonpath={.items[*].status.containerStatuses[0].containerID}";
     const before = await kube("get", "pods", "-l", "app=web", "-o", ids);
-    await cluster.end("SIGKILL");
-    await engine.crash();
-    // The engine would start a cluster that is meant to be up itself, and not as the test's child.
-    await removeClusterRecord(`${engine.root}/cluster`);
-    await engine.start();
-    await cluster.start();
-    await kube("wait", "node", "--all", "--for=condition=Ready", "--timeout=120s");
+    await cluster.crash();
     assert.equal(await kube("get", "pods", "-l", "app=web", "-o", ids), before);
     const running = (await containers()).find((name) => name?.startsWith("/k8s_c_web-"));
     assert.ok(running !== undefined);
@@ -302,12 +207,13 @@ test("pods run: kubectl apply to Running, and nothing is left after delete", { s
   });
 
   await t.test("deletion ends containers in order, and takes everything away", async () => {
-    await kube("delete", "-f", file, "--timeout=120s");
+    const deleted = await cluster.tried(["delete", "-f", "-", "--timeout=120s"], { input: OBJECTS });
+    assert.equal(deleted.status, 0, deleted.stderr);
     await kube("wait", "pod", "--all", "--for=delete", "--timeout=120s");
     assert.equal(await kube("get", "pods", "-o", "name"), "");
     assert.deepEqual(await containers(), []);
-    assert.deepEqual(readdirSync(`${engine.root}/cluster/node/pods`), []);
-    assert.deepEqual(readdirSync(`${engine.root}/cluster/node/logs`), []);
-    assert.ok(!readFileSync("/proc/mounts", "utf8").includes(`${engine.root}/cluster/node`));
+    assert.deepEqual(readdirSync(`${nodeDirectory}/pods`), []);
+    assert.deepEqual(readdirSync(`${nodeDirectory}/logs`), []);
+    assert.ok(!readFileSync("/proc/mounts", "utf8").includes(nodeDirectory));
   });
 });

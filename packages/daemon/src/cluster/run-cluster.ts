@@ -30,7 +30,7 @@ import { IdleMemory, releaseFilePages, releaseMemory, trimAllocator, tryLockFile
 import { readConfiguration as readSchedulerConfiguration, type SchedulerConfiguration } from "@boxship/scheduler";
 import { load } from "js-yaml";
 import { startControllers } from "./cluster-controllers.ts";
-import { LocalNodes, startNode } from "./cluster-node.ts";
+import { LocalNodes, nodeName, startNode } from "./cluster-node.ts";
 import { type ClusterOptions, parseClusterOptions } from "./cluster-options.ts";
 import { openClusterStore } from "./cluster-store.ts";
 import { writeUpRecord } from "./up-record.ts";
@@ -119,6 +119,10 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
     api,
     authority: certificates.signer,
     ...(scheduling === undefined ? {} : { scheduling }),
+    // Without a node there is no place for volumes.
+    ...(options.criSocket === undefined
+      ? {}
+      : { volumes: { directory: join(options.directory, "volumes"), nodeName: nodeName() } }),
     logger,
   });
   await using node = await startNode(options, api, { server, nodes, logger });

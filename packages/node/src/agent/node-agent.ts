@@ -12,6 +12,7 @@ import { PodWorker } from "../pods/pod-worker.ts";
 import { NodeServer } from "../server/node-server.ts";
 import { amount } from "../status/qos.ts";
 import type { Pod } from "../types.ts";
+import { ClaimVolumes } from "../volumes/claim-volumes.ts";
 import type { TokenSource } from "../volumes/projections.ts";
 import { Volumes } from "../volumes/volumes.ts";
 import { type NodeContext, PODS } from "./node-context.ts";
@@ -138,7 +139,7 @@ export class NodeAgent implements AsyncDisposable {
   }
 
   async #makeContext(): Promise<NodeContext> {
-    const { client, cri, root, address, cgroupParent, resolvConf = "/etc/resolv.conf", logger } = this.#options;
+    const { client, cri, name, root, address, cgroupParent, resolvConf = "/etc/resolv.conf", logger } = this.#options;
     const allocatable = await capacityOf(root);
     const clock = this.#clock;
     return {
@@ -148,7 +149,7 @@ export class NodeAgent implements AsyncDisposable {
       logger,
       events: this.#events,
       settings: { logs: join(root, "logs"), cgroupParent, resolvConf },
-      volumes: new Volumes(root),
+      volumes: new Volumes(root, new ClaimVolumes({ client, nodeName: name })),
       objects: this.#objects,
       images: new PullImages({ cri, objects: this.#objects, clock }),
       token: this.#token,

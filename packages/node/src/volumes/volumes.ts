@@ -1,10 +1,12 @@
-import { chmod, chown, lstat, mkdir, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { FailedPrecondition, Unsupported } from "@boxship/base";
+import { Unsupported } from "@boxship/base";
 import { isMountPoint, MountFlag, mount, releaseMount } from "@boxship/kernel";
 import { amount } from "../status/qos.ts";
 import type { Pod, VolumeSpec } from "../types.ts";
 import { writeAtomically } from "./atomic-directory.ts";
+import type { ClaimVolumes } from "./claim-volumes.ts";
+import { checkHostPath } from "./host-path.ts";
 import { type ProjectionSources, projectedFiles } from "./projections.ts";
 import { namesIn, releaseSubPaths } from "./sub-path.ts";
 
@@ -16,9 +18,11 @@ export type PreparedVolume =
 /** Directories of pods: `<root>/pods/<uid>/volumes/<name>`. */
 export class Volumes {
   readonly #root: string;
+  readonly #claims: Pick<ClaimVolumes, "prepare">;
 
-  constructor(root: string) {
+  constructor(root: string, claims: Pick<ClaimVolumes, "prepare">) {
     this.#root = root;
+    this.#claims = claims;
   }
 
   directoryOf({ metadata: { uid = "" } }: Pod): string {
@@ -56,6 +60,8 @@ export class Volumes {
     if (image !== undefined) {
       return { kind: "image", reference: image.reference ?? "", pullPolicy: image.pullPolicy };
     }
+    const claimed = await this.#claims.prepare(pod, volume, this.directoryOf(pod));
+    if (claimed !== undefined) return { kind: "path", ...claimed };
     const files = await projectedFiles(pod, volume, sources);
     if (files === undefined) {
       const [kind = "its kind"] = Object.keys(volume).filter((key) => key !== "name");
@@ -102,27 +108,4 @@ async function own(path: string, mode: number, group: number | undefined): Promi
   if (group !== undefined) await chown(path, 0, group);
   // Files of the group's directory are the group's.
   await chmod(path, group === undefined ? mode : mode | 0o2070);
-}
-
-const CHECKS: Readonly<Record<string, (path: string) => Promise<boolean>>> = {
-  Directory: async (path) => (await stat(path)).isDirectory(),
-  File: async (path) => (await stat(path)).isFile(),
-  Socket: async (path) => (await stat(path)).isSocket(),
-  CharDevice: async (path) => (await stat(path)).isCharacterDevice(),
-  BlockDevice: async (path) => (await stat(path)).isBlockDevice(),
-};
-
-async function checkHostPath(path: string, type: string): Promise<void> {
-  const missing = (await lstat(path).catch(() => undefined)) === undefined;
-  if (type === "") return;
-  if (type === "DirectoryOrCreate" || type === "FileOrCreate") {
-    if (missing && type === "FileOrCreate") await writeFile(path, "", { mode: 0o644, flag: "wx" });
-    if (missing && type === "DirectoryOrCreate") await mkdir(path, { recursive: true, mode: 0o755 });
-    return checkHostPath(path, type.replace("OrCreate", ""));
-  }
-  const check = CHECKS[type];
-  if (check === undefined) throw new Unsupported(`hostPath type ${type} is not supported`);
-  if (missing || !(await check(path))) {
-    throw new FailedPrecondition(`hostPath type check failed: ${path} is not a ${type}`);
-  }
 }

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { removeClusterRecord } from "@boxship/base/cluster-record";
+import { type Boxship, startBoxship } from "./boxship.ts";
+import { kubectl, kubernetesProgram } from "./kubectl.ts";
+import { clusterProgram } from "./program.ts";
+import type { Ran, RunOptions } from "./run-program.ts";
+import { tempDir } from "./temp-dir.ts";
+
+/** A cluster of one node whose pods run on an engine of its own, and its administrator's kubectl. */
+export class Cluster implements AsyncDisposable {
+  readonly engine: Boxship;
+  /** A directory of the test's own. */
+  readonly home: string;
+  readonly #flags: readonly string[];
+  readonly #owned: AsyncDisposableStack;
+  #child: ChildProcess | undefined;
+  #kubeconfig = "";
+
+  constructor(engine: Boxship, home: string, flags: readonly string[], owned: AsyncDisposableStack) {
+    this.engine = engine;
+    this.home = home;
+    this.#flags = flags;
+    this.#owned = owned;
+  }
+
+  get kubeconfig(): string {
+    return this.#kubeconfig;
+  }
+
+  /** Where the agent of its node keeps what pods have. */
+  get nodeDirectory(): string {
+    return `${this.engine.root}/cluster/node`;
+  }
+
+  /** Starts its process; what an earlier one left is gone on with. */
+  async start(): Promise<void> {
+    const { name, root, runDir } = this.engine;
+    const [file, ...args] = clusterProgram();
+    const cri = ["--container-runtime-endpoint", `${runDir}/cri.sock`];
+    const flags = ["--name", name, "--root", root, "--run-dir", `${this.home}/run`, "--port", "0", ...cri];
+    this.#child = spawn(file, [...args, ...flags, ...this.#flags], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    const [ready] = (await once(this.#child, "message")) as [{ failed?: string; kubeconfig: string }];
+    assert.equal(ready.failed, undefined);
+    this.#kubeconfig = ready.kubeconfig;
+    await this.kube("wait", "node", "--all", "--for=condition=Ready", "--timeout=120s");
+  }
+
+  async end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined || child.exitCode !== null) return;
+    child.kill(signal);
+    await once(child, "exit");
+  }
+
+  /** Kills it and its engine, and starts both again. */
+  async crash(): Promise<void> {
+    await this.end("SIGKILL");
+    await this.engine.crash();
+    // The engine would start a cluster that is meant to be up itself, and not as the test's child.
+    await removeClusterRecord(`${this.engine.root}/cluster`);
+    await this.engine.start();
+    await this.start();
+  }
+
+  readonly tried = async (args: readonly string[], options: RunOptions = {}): Promise<Ran> => {
+    const run = kubectl(this.#kubeconfig, this.home);
+    assert.ok(run !== undefined);
+    return await run(args, options);
+  };
+
+  /** What kubectl says; rejects with its words when it fails. */
+  readonly kube = async (...args: readonly string[]): Promise<string> => {
+    const { status, stdout, stderr } = await this.tried(args);
+    assert.equal(status, 0, `${args.join(" ")}: ${stderr}`);
+    return stdout;
+  };
+
+  /** Objects in YAML. */
+  readonly apply = async (objects: string): Promise<void> => {
+    const { status, stderr } = await this.tried(["apply", "-f", "-"], { input: objects });
+    assert.equal(status, 0, stderr);
+  };
+
+  /** A field of an object, by a JSON path in braces. */
+  readonly field = (object: string, path: string): Promise<string> =>
+    this.kube("get", object, "-o", `jsonpath=${path}`);
+
+  /** Waits until a field of an object has a value. */
+  readonly until = (object: string, path: string, value: string): Promise<string> =>
+    this.kube("wait", object, `--for=jsonpath=${path}=${value}`, "--timeout=120s");
+
+  /** Forwards a port of a pod to a free one here, until it is disposed. */
+  async forward(object: string, port: number, env: NodeJS.ProcessEnv = {}) {
+    const program = kubernetesProgram("kubectl") ?? "";
+    const own = { KUBECONFIG: this.#kubeconfig, HOME: this.home };
+    const child = spawn(program, ["port-forward", object, `:${port}`], {
+      env: { ...process.env, ...own, ...env },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    return {
+      port: Number(/127\.0\.0\.1:(\d+)/.exec(line.toString())?.[1]),
+      async [Symbol.asyncDispose]() {
+        child.kill();
+        await once(child, "exit");
+      },
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.end("SIGTERM");
+    } finally {
+      await this.#owned.disposeAsync();
+    }
+  }
+}
+
+/** Starts one whose node is ready, with the image `busybox:latest`. @param flags of `boxship up` */
+export async function startCluster({ flags = [] }: { readonly flags?: readonly string[] } = {}): Promise<Cluster> {
+  await using stack = new AsyncDisposableStack();
+  const directory = stack.use(tempDir());
+  const engine = stack.use(await startBoxship());
+  await engine.client.call("POST", "/boxship/images/bootstrap?kind=busybox");
+  const cluster = new Cluster(engine, directory.path, flags, stack.move());
+  try {
+    await cluster.start();
+    return cluster;
+  } catch (error) {
+    await cluster[Symbol.asyncDispose]();
+    throw error;
+  }
+}

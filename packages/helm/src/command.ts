@@ -10,9 +10,21 @@ export interface Invocation<S extends ParsedSet = ParsedSet> {
   readonly operands: readonly string[];
 }
 
+/** Where logins to registries are kept. */
+export interface Logins {
+  store(host: string, username: string, password: string): Promise<void>;
+  erase(host: string): Promise<void>;
+}
+
+/** The surroundings of the program. */
+export interface HelmIo extends Io {
+  /** @default logins are refused */
+  readonly logins?: Logins;
+}
+
 /** What commands work with. */
 export interface Surroundings {
-  readonly io: Io;
+  readonly io: HelmIo;
   /** The connection to the cluster; made when it is first asked for. */
   cluster(): Promise<Session>;
   /** The namespace of the flags, of the configuration, or `default`. */

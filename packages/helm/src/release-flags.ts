@@ -1,4 +1,4 @@
-import { Unsupported } from "@boxship/base/errors";
+import { InvalidArgument } from "@boxship/base/errors";
 import type { FlagValues } from "@boxship/base/parse-flags";
 import type { Surroundings } from "./command.ts";
 import { bool, duration, int, labels, str } from "./flags.ts";
@@ -11,6 +11,7 @@ export const actionFlags = {
   description: str(),
   "dry-run": str("none", { bare: "client" }),
   force: bool(),
+  "force-replace": bool(),
   "force-conflicts": bool(),
   "history-max": int(10),
   labels: labels({ short: "l" }),
@@ -28,9 +29,11 @@ export type ActionFlags = FlagValues<typeof actionFlags>;
 const isOn = (text: string): boolean => !["", "false", "hookOnly", "none"].includes(text);
 
 export function actionOptions(flags: ActionFlags, surroundings: Surroundings): ActionOptions {
-  if (flags.force) throw new Unsupported("--force is not supported", { remedy: "delete what has to be made anew" });
-  if (flags["cleanup-on-fail"])
-    throw new Unsupported("--cleanup-on-fail is not supported", { remedy: "use --rollback-on-failure" });
+  const forceReplace = flags.force || flags["force-replace"];
+  const serverSide = isOn(flags["server-side"]) && flags["server-side"] !== "auto";
+  if (forceReplace && serverSide) {
+    throw new InvalidArgument("invalid operation: cannot use server-side apply and force replace together");
+  }
   const back = flags.atomic || flags["rollback-on-failure"];
   return {
     timeout: flags.timeout,
@@ -41,7 +44,9 @@ export function actionOptions(flags: ActionFlags, surroundings: Surroundings): A
     labels: flags.labels,
     historyMax: flags["history-max"],
     takeOwnership: flags["take-ownership"],
-    serverSide: isOn(flags["server-side"]) && flags["server-side"] !== "auto",
+    serverSide,
+    forceReplace,
+    cleanupOnFail: flags["cleanup-on-fail"],
     forceConflicts: flags["force-conflicts"],
     say: (text) => surroundings.warn(text),
   };

@@ -1,10 +1,13 @@
-import { InvalidArgument, Unsupported } from "@boxship/base/errors";
+import { stat } from "node:fs/promises";
+import { errorMessage, FailedPrecondition, InvalidArgument, Unsupported } from "@boxship/base/errors";
 import type { FlagValues } from "@boxship/base/parse-flags";
 import { array, bool, str } from "@boxship/kubectl/flags";
-import type { Chart } from "./chart/chart.ts";
+import { Template } from "@boxship/template";
+import { type Chart, missingDependencies } from "./chart/chart.ts";
 import { findChart } from "./chart/find-chart.ts";
 import type { Surroundings } from "./command.ts";
 import { type Capabilities, defaultCapabilities } from "./engine/capabilities.ts";
+import { helmFunctions } from "./functions/sprig-functions.ts";
 import type { ArchiveFlags } from "./repository/find-archive.ts";
 import { parseVersion } from "./version/version.ts";
 
@@ -43,7 +46,17 @@ export const renderFlags = {
 export type ChartFlags = FlagValues<typeof chartFlags>;
 export type RenderFlags = FlagValues<typeof renderFlags>;
 
-export async function openChart(reference: string, flags: ArchiveFlags, surroundings: Surroundings): Promise<Chart> {
+/** A chart; where that was asked for, with what is missing below its `charts/` fetched before. */
+export async function openChart(
+  reference: string,
+  flags: ArchiveFlags & { readonly "dependency-update"?: boolean },
+  surroundings: Surroundings,
+): Promise<Chart> {
+  const chart = await findChart(reference, flags, surroundings);
+  if (flags["dependency-update"] !== true || missingDependencies(chart).length === 0) return chart;
+  if ((await stat(reference).catch(() => undefined))?.isDirectory() !== true) return chart;
+  const { fetchDependencies } = await import("./commands/dependency-update.ts");
+  await fetchDependencies(reference, false, { ...flags, version: "", repo: "" }, surroundings);
   return await findChart(reference, flags, surroundings);
 }
 
@@ -53,8 +66,12 @@ export function releaseNameOf(
   flags: RenderFlags,
 ): { readonly name: string; readonly reference: string } {
   const [first = "", second] = operands;
-  if (flags["name-template"] !== "")
-    throw new Unsupported("--name-template is not supported", { remedy: "give the release a name" });
+  if (flags["name-template"] !== "") {
+    if (second !== undefined) throw new InvalidArgument("cannot set --name-template and also specify a name");
+    const name = templatedName(flags["name-template"]);
+    checkReleaseName(name);
+    return { name, reference: first };
+  }
   if (flags["generate-name"]) {
     if (second !== undefined) throw new InvalidArgument("cannot set --generate-name and also specify a name");
     const base =
@@ -68,6 +85,14 @@ export function releaseNameOf(
   if (second === undefined) throw new InvalidArgument("must either provide a name or specify --generate-name");
   checkReleaseName(first);
   return { name: first, reference: second };
+}
+
+function templatedName(text: string): string {
+  try {
+    return new Template("name-template", { functions: helmFunctions, maxSteps: 10_000 }).parse(text).execute({});
+  } catch (error) {
+    throw new InvalidArgument(`--name-template: ${errorMessage(error)}`, { cause: error });
+  }
 }
 
 export function checkReleaseName(name: string): void {
@@ -89,14 +114,28 @@ export function givenCapabilities(flags: RenderFlags): Capabilities {
   };
 }
 
-/** Runs the program of `--post-renderer` on all manifests. */
+/** Runs the program of `--post-renderer` on all manifests. @throws FailedPrecondition where it fails or gives nothing */
 export function postRenderer(
   flags: RenderFlags,
   { io }: Surroundings,
 ): ((text: string) => Promise<string>) | undefined {
-  if (flags["post-renderer"] === "") return undefined;
-  void io;
-  throw new Unsupported("--post-renderer is not supported", {
-    remedy: "pipe the output of 'helm template' through it",
-  });
+  const program = flags["post-renderer"];
+  if (program === "") {
+    if (flags["post-renderer-args"].length > 0)
+      throw new InvalidArgument("--post-renderer-args without --post-renderer");
+    return undefined;
+  }
+  const { run } = io;
+  if (run === undefined) throw new Unsupported("--post-renderer is not supported where no programs are run");
+  return async (text) => {
+    const fail = (why: string, cause?: unknown): FailedPrecondition =>
+      new FailedPrecondition(`error while running post-renderer ${program}: ${why}`, { cause });
+    const ran = await run(program, flags["post-renderer-args"], { text }).catch((error: unknown) => {
+      throw fail(errorMessage(error), error);
+    });
+    if (ran.stderr !== "") io.stderr.write(ran.stderr);
+    if (ran.status !== 0) throw fail(`it ended with status ${ran.status}`);
+    if (ran.stdout.trim() === "") throw fail("it gave nothing");
+    return ran.stdout;
+  };
 }

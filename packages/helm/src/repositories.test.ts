@@ -3,9 +3,10 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { startRegistry, type TempDir, type TestRegistry, tempDir } from "@boxship/testkit";
+import { etcdCertificates, startRegistry, type TempDir, type TestRegistry, tempDir } from "@boxship/testkit";
 import { type Ran, runHere, writeFiles } from "./testing/chart-cases.ts";
 
 describe("charts from repositories and registries", () => {
@@ -52,12 +53,10 @@ describe("charts from repositories and registries", () => {
   });
   after(() => stack.disposeAsync());
 
-  const helm = (line: string): Promise<Ran> =>
-    runHere(line.split(" "), {
-      HOME: home.path,
-      HELM_CONFIG_HOME: home.join("config"),
-      HELM_CACHE_HOME: home.join("cache"),
-    });
+  const helm = (line: string, input = ""): Promise<Ran> => {
+    const env = { HOME: home.path, HELM_CONFIG_HOME: home.join("config"), HELM_CACHE_HOME: home.join("cache") };
+    return runHere(line.split(" "), env, { input });
+  };
   const done = async (line: string): Promise<string> => {
     const { status, stdout, stderr } = await helm(line);
     equal(status, 0, `${line}: ${stderr}`);
@@ -163,8 +162,43 @@ describe("charts from repositories and registries", () => {
     match((await helm(`dependency build ${top}`)).stderr, /lock file \(Chart\.lock\) is out of sync/);
   });
 
+  test("a repository with certificates of its own is reached with them, and the password stays with it", async () => {
+    await using place = tempDir("helm-tls");
+    await etcdCertificates(place);
+    const at = (name: string): string => place.join(name);
+    const seen: string[] = [];
+    const options = {
+      cert: readFileSync(at("server.pem")),
+      key: readFileSync(at("server.key")),
+      ca: readFileSync(at("ca.pem")),
+      requestCert: true,
+    };
+    const server = createTlsServer(options, (request, response) => {
+      seen.push(`${request.url} ${request.headers.authorization === undefined ? "nobody" : "somebody"}`);
+      if (request.url?.startsWith("/away") === true) response.writeHead(302, { location: `${url}/index.yaml` }).end();
+      else response.end(files.get(request.url ?? ""));
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    try {
+      const safe = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const words = `repo add safe ${safe} --username me --password-stdin --ca-file ${at("ca.pem")}`;
+      match((await helm(`repo add safe ${safe}`)).stderr, /cannot reach .*(certificate|issuer)/);
+      match((await helm(`${words} --cert-file ${at("none")}`)).stderr, /cannot read .*none/);
+      const pair = `--cert-file ${at("client.pem")} --key-file ${at("client.key")}`;
+      const added = await helm(`${words} ${pair}`, "pass\n");
+      deepEqual([added.status, seen], [0, ["/index.yaml somebody"]], added.stderr);
+      match(await done("template r safe/web"), /name: web-1\.2\.0/);
+      match((await helm(`repo add away ${safe}/away --insecure-skip-tls-verify ${pair}`)).stderr, /which is not safe/);
+      await done("repo remove safe");
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
   test("what is not there is refused by name", async () => {
-    for (const words of ["plugin list", "registry login x", "verify x", "repo index x", "search hub x"]) {
+    for (const words of ["plugin list", "verify x", "search hub x"]) {
       match((await helm(words)).stderr, /^Error: helm .* is not supported: /);
     }
     match((await helm("template r x --verify")).stderr, /--verify is not supported/);

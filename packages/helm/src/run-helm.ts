@@ -1,8 +1,8 @@
 import { BoxshipError, errorMessage } from "@boxship/base/errors";
 import { FlagError, HelpRequested, parseFlags } from "@boxship/base/parse-flags";
-import type { Io, Session } from "@boxship/kubectl/cluster";
+import type { Session } from "@boxship/kubectl/cluster";
 import { clusterFlags } from "./cluster-flags.ts";
-import type { ClusterFlags, Command, Entry, Surroundings } from "./command.ts";
+import type { ClusterFlags, Command, Entry, HelmIo, Surroundings } from "./command.ts";
 import { refuseFlags } from "./flags.ts";
 import { table } from "./table.ts";
 
@@ -12,7 +12,7 @@ import { table } from "./table.ts";
  * @param args words after `helm`
  * @returns the exit status
  */
-export async function runHelm(args: readonly string[], io: Io): Promise<number> {
+export async function runHelm(args: readonly string[], io: HelmIo): Promise<number> {
   try {
     const found = findCommand(args, io);
     if (found === undefined) return 0;
@@ -49,7 +49,7 @@ function wordAt(words: readonly string[]): number {
 }
 
 /** Undefined: help was asked for and told. */
-function findCommand(args: readonly string[], io: Io): Found | undefined {
+function findCommand(args: readonly string[], io: HelmIo): Found | undefined {
   let entry: Entry = { name: "helm", summary: "", children: table };
   let path = "helm";
   let rest = [...args];
@@ -84,7 +84,13 @@ function commandText(command: Command, path: string): string {
   return `${command.summary}\n\nUsage:  ${path} ${command.usage}\n\nFlags:\n${lines.join("\n")}\n`;
 }
 
-async function runCommand(command: Command, { path, rest }: Found, io: Io): Promise<void> {
+/** Releases that were looked for in another place would be installed again. */
+function checkDriver(driver = ""): void {
+  if (["", "secret", "secrets", "configmap", "configmaps"].includes(driver)) return;
+  throw new FlagError(`HELM_DRIVER=${driver} is not supported: releases are kept in Secrets or ConfigMaps`);
+}
+
+async function runCommand(command: Command, { path, rest }: Found, io: HelmIo): Promise<void> {
   try {
     const { values, changed, operands } = parseFlags({ ...clusterFlags, ...command.flags }, rest);
     const { min, max } = command.operands;
@@ -94,6 +100,7 @@ async function runCommand(command: Command, { path, rest }: Found, io: Io): Prom
       throw new FlagError(`${JSON.stringify(path)} requires ${wanted}\n\nUsage:  ${path} ${command.usage}`);
     }
     refuseFlags(changed, "burst-limit", "qps", "registry-config");
+    if (path !== "helm env") checkDriver(io.env["HELM_DRIVER"]);
     await using opened = new OpenSurroundings(io, values);
     await command.run(opened, { flags: values, changed, operands });
     return;
@@ -104,11 +111,11 @@ async function runCommand(command: Command, { path, rest }: Found, io: Io): Prom
 }
 
 class OpenSurroundings implements Surroundings, AsyncDisposable {
-  readonly io: Io;
+  readonly io: HelmIo;
   readonly #flags: ClusterFlags;
   #session: Promise<Session> | undefined;
 
-  constructor(io: Io, flags: ClusterFlags) {
+  constructor(io: HelmIo, flags: ClusterFlags) {
     this.io = io;
     this.#flags = flags;
   }

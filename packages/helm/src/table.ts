@@ -2,9 +2,23 @@ import type { Command, Entry } from "./command.ts";
 
 const PLUGINS = "plugins are programs of their own; what they do is in this program or not here";
 
-const LOGIN = "registries are logged in to by 'boxship login', and charts use what it keeps";
+const registry = (name: "login" | "logout") => async () => ({
+  command: (await import("./commands/registry.ts"))[name] as Command,
+});
 
-const REGISTRY: readonly Entry[] = ["login", "logout"].map((name) => ({ name, summary: "Refused", refused: LOGIN }));
+const REGISTRY: readonly Entry[] = [
+  { name: "login", summary: "Log in to a registry", load: registry("login") },
+  { name: "logout", summary: "Log out from a registry", load: registry("logout") },
+];
+
+const definitions = (name: "diff" | "upgrade") => async () => ({
+  command: (await import("./commands/crds.ts"))[name] as Command,
+});
+
+const CRDS: readonly Entry[] = [
+  { name: "diff", summary: "Show what a chart would change in the cluster's definitions", load: definitions("diff") },
+  { name: "upgrade", summary: "Bring the cluster's definitions to a chart's", load: definitions("upgrade") },
+];
 
 const dependency = (name: "build" | "update") => async () => ({
   command: (await import("./commands/dependency-update.ts"))[name] as Command,
@@ -30,7 +44,7 @@ const REPO: readonly Entry[] = [
   { name: "list", aliases: ["ls"], summary: "List chart repositories", load: repository("list") },
   { name: "remove", aliases: ["rm"], summary: "Forget chart repositories", load: repository("remove") },
   { name: "update", aliases: ["up"], summary: "Fetch what is new in chart repositories", load: repository("update") },
-  { name: "index", summary: "Refused", refused: "indexes of repositories are not written yet; registries need none" },
+  { name: "index", summary: "Write the index of a folder of charts", load: () => import("./commands/repo-index.ts") },
 ];
 
 const SEARCH: readonly Entry[] = [
@@ -44,6 +58,7 @@ const SEARCH: readonly Entry[] = [
 
 /** Every word of the command line. */
 export const table: readonly Entry[] = [
+  { name: "crds", summary: "Custom resource definitions of charts", children: CRDS },
   { name: "create", summary: "Create a new chart with the given name", load: () => import("./commands/create.ts") },
   { name: "diff", summary: "Show what an upgrade would change", load: () => import("./commands/diff.ts") },
   {
@@ -122,7 +137,7 @@ export const table: readonly Entry[] = [
     summary: "Manage a chart's dependencies",
     children: DEPENDENCY,
   },
-  { name: "env", summary: "Refused", refused: "there is no environment of Helm's own" },
+  { name: "env", summary: "Show the places and settings that are used", load: () => import("./commands/env.ts") },
   { name: "registry", summary: "Log in to registries", children: REGISTRY },
   { name: "verify", summary: "Refused", refused: "signatures by OpenPGP are not written yet" },
 ];

@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly terminal?: boolean;
   /** It reads what this program could read. @default false */
   readonly input?: boolean;
+  /** What it reads. @default nothing */
+  readonly text?: string;
   /** Besides this program's own. */
   readonly env?: Readonly<Record<string, string>>;
 }

@@ -368,6 +368,17 @@ const customResourceDefinition: KindHooks = {
     const stored = listAt(object, "spec", "versions").find((one) => valueAt(one, "storage") === true);
     object["status"] = { storedVersions: stored === undefined ? [] : [textAt(stored, "name")] };
   },
+  // From now on objects may be stored so: nobody may learn of it only later.
+  prepareUpdate(object, _old, subresource) {
+    const stored = textAt(
+      listAt(object, "spec", "versions").find((one) => valueAt(one, "storage") === true) ?? {},
+      "name",
+    );
+    const status = object["status"];
+    if (subresource !== "" || stored === "" || !isObject(status)) return;
+    const before = listAt(status, "storedVersions");
+    if (!before.includes(stored)) object["status"] = { ...status, storedVersions: [...before, stored] };
+  },
   validate: validateDefinition,
   validateUpdate: (object, old) => [
     ...(isServed(old) ? ["group", "names.plural", "scope", "names.kind"] : ["group", "names.plural"]).flatMap(

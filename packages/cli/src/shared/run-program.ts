@@ -6,12 +6,14 @@ import type { RunOptions } from "@boxship/kubectl";
 export async function runProgram(
   program: string,
   args: readonly string[],
-  { terminal = false, input = false, env = {} }: RunOptions = {},
+  { terminal = false, input = false, text: given, env = {} }: RunOptions = {},
 ) {
   const child = spawn(program, args, {
-    stdio: terminal ? "inherit" : [input ? "inherit" : "ignore", "pipe", "pipe"],
+    stdio: terminal ? "inherit" : [input ? "inherit" : given === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     env: { ...process.env, ...env },
   });
+  // One that does not read to the end is no failure of ours.
+  child.stdin?.on("error", () => undefined).end(given);
   const ended = new Promise<number>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (status, signal) => resolve(status ?? (signal === null ? 1 : 130)));

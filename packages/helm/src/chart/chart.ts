@@ -58,6 +58,10 @@ export interface Chart {
   readonly raw: readonly ChartFile[];
 }
 
+/** Charts that `Chart.yaml` names and that are not there. */
+export const missingDependencies = ({ metadata, dependencies }: Chart): readonly Dependency[] =>
+  metadata.dependencies.filter((one) => !dependencies.some((chart) => chart.metadata.name === one.name));
+
 export const isLibrary = ({ metadata }: Chart): boolean => metadata.type === "library";
 
 /** Custom resource definitions of a chart and of those in it. */

@@ -12,12 +12,12 @@ export async function findChart(reference: string, flags: ArchiveFlags, surround
   const isHere = !isRemote && (await stat(reference).catch(() => undefined)) !== undefined;
   if (isHere || (!isRemote && !/^[\w.-]+\/[\w.-]+$/.test(reference))) return await loadChart(reference);
   const { fetchArchive } = await import("../repository/find-archive.ts");
-  return await loadArchive(await fetchArchive(reference, flags, surroundings));
+  return await loadArchive((await fetchArchive(reference, flags, surroundings)).archive);
 }
 
 /** What is not there is refused by name. */
 export function refuseUnsupported(flags: ArchiveFlags): void {
-  for (const name of ["verify", "keyring", "ca-file", "cert-file", "key-file", "pass-credentials"] as const) {
+  for (const name of ["verify", "keyring"] as const) {
     if (flags[name] !== "" && flags[name] !== false) throw new Unsupported(`--${name} is not supported`);
   }
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
-import { type JsonObject, listAt, parseJson, textAt } from "@boxship/api";
+import { isObject, type JsonObject, listAt, parseJson, textAt } from "@boxship/api";
 import { toYaml } from "@boxship/api/yaml";
 import { writeFileAtomic } from "@boxship/base";
 import { FailedPrecondition, InvalidArgument } from "@boxship/base/errors";
@@ -37,40 +37,73 @@ function dependencyCommand(build: boolean) {
     async run(surroundings, { flags, operands, changed }) {
       refuseFlags(changed, "description", "devel", "repo", "version");
       refuseUnsupported(flags);
-      const folder = operands[0] ?? ".";
-      const chart = await loadChart(folder);
-      const isFirst = chart.metadata.apiVersion === "v1";
-      const locked = build ? lockedVersions(chart) : undefined;
-      const all: Resolved[] = [];
-      for (const [at, dependency] of chart.metadata.dependencies.entries()) {
-        const wanted = locked?.[at] ?? dependency.version;
-        all.push(await fetchDependency(dependency, wanted, { folder, chart, flags, surroundings }));
-      }
-      await writeCharts(join(folder, "charts"), all);
-      if (locked === undefined) {
-        await writeFileAtomic(join(folder, isFirst ? "requirements.lock" : "Chart.lock"), lockText(chart, all), {
-          mode: 0o644,
-        });
-      }
-      surroundings.print(`Saved ${all.filter(({ archive }) => archive !== undefined).length} charts`);
+      const saved = await fetchDependencies(operands[0] ?? ".", build, flags, surroundings);
+      surroundings.print(`Saved ${saved} charts`);
     },
   });
+}
+
+/**
+ * Brings a chart's dependencies to its `charts/`, and locks them.
+ *
+ * @param build whether exactly what the lock says is fetched
+ * @returns how many were fetched
+ */
+export async function fetchDependencies(
+  folder: string,
+  build: boolean,
+  flags: ArchiveFlags,
+  surroundings: Surroundings,
+): Promise<number> {
+  const chart = await loadChart(folder);
+  const isFirst = chart.metadata.apiVersion === "v1";
+  const locked = build ? lockedVersions(chart) : undefined;
+  const all: Resolved[] = [];
+  for (const [at, dependency] of chart.metadata.dependencies.entries()) {
+    const wanted = locked?.[at] ?? dependency.version;
+    all.push(await fetchDependency(dependency, wanted, { folder, chart, flags, surroundings }));
+  }
+  await writeCharts(join(folder, "charts"), all);
+  const lock = lockOf(all);
+  const digest = lockDigest(chart, lock);
+  // One that says the same keeps its date.
+  if (
+    locked === undefined &&
+    (chart.lock === undefined || textAt(parseJson(toJson(chart.lock)), "digest") !== digest)
+  ) {
+    const text = toYaml({ dependencies: lock, digest, generated: new Date().toISOString() });
+    await writeFileAtomic(join(folder, isFirst ? "requirements.lock" : "Chart.lock"), text, { mode: 0o644 });
+  }
+  return all.filter(({ archive }) => archive !== undefined).length;
 }
 
 export const build = dependencyCommand(true);
 export const update = dependencyCommand(false);
 
-/** What `Chart.yaml` wants, as the lock remembers it. */
-function wantedDigest({ metadata }: Chart): string {
-  const wanted = metadata.dependencies.map(({ name, version, repository, alias, condition, tags }) => ({
-    alias,
-    condition,
-    name,
-    repository,
-    tags,
-    version,
-  }));
-  return `sha256:${createHash("sha256").update(JSON.stringify(wanted)).digest("hex")}`;
+/** In the order in which Helm writes fields, with the signs of HTML escaped. */
+const goJson = (value: unknown): string =>
+  JSON.stringify(value).replace(
+    /[<>&\u2028\u2029]/g,
+    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+
+/** What the lock remembers: what `Chart.yaml` wants and what was found, as Helm's JSON has them. */
+function lockDigest({ metadata }: Chart, lock: readonly JsonObject[]): string {
+  const wanted = metadata.dependencies.map(
+    ({ name, version, repository, condition, tags, importValues, alias }): JsonObject => ({
+      name,
+      ...(version !== "" && { version }),
+      repository,
+      ...(condition !== "" && { condition }),
+      ...(tags.length > 0 && { tags: [...tags] }),
+      ...(importValues.length > 0 && { "import-values": parseJson(toJson(importValues)) }),
+      ...(alias !== "" && { alias }),
+    }),
+  );
+  const found = lock.map(({ name, version, repository }) => ({ name, version, repository }));
+  return `sha256:${createHash("sha256")
+    .update(goJson([wanted, found]))
+    .digest("hex")}`;
 }
 
 /** Versions of the lock in the order of `Chart.yaml`; undefined where there is none. @throws FailedPrecondition where it is of another `Chart.yaml` */
@@ -86,20 +119,23 @@ function lockedVersions(chart: Chart): readonly string[] | undefined {
     const parsed = parseVersion(locked[at]?.version ?? "");
     return locked[at]?.name === name && parsed !== undefined && parseConstraint(version).allows(parsed);
   });
-  if (fits && locked.length === wanted.length) return locked.map(({ version }) => version);
+  const found = listAt(lock, "dependencies").filter(isObject);
+  const digest = textAt(lock, "digest");
+  // Locks of Helm 2 have another digest: the versions in them are looked at.
+  const isSame = chart.metadata.apiVersion === "v1" || digest === "" || digest === lockDigest(chart, found);
+  if (fits && isSame && locked.length === wanted.length) return locked.map(({ version }) => version);
   throw new FailedPrecondition("the lock file (Chart.lock) is out of sync with the dependencies file (Chart.yaml)", {
     remedy: "run 'helm dependency update'",
   });
 }
 
-function lockText(chart: Chart, all: readonly Resolved[]): string {
-  const dependencies: JsonObject[] = all.map(({ dependency: { name, repository }, version }) => ({
+const lockOf = (all: readonly Resolved[]): JsonObject[] =>
+  all.map(({ dependency: { name, repository, version: wanted }, version, archive }) => ({
     name,
     repository,
-    version,
+    // What stands in `charts/` already is not looked up.
+    version: archive === undefined ? wanted : version,
   }));
-  return toYaml({ dependencies, digest: wantedDigest(chart), generated: new Date().toISOString() });
-}
 
 interface Place {
   readonly folder: string;
@@ -130,10 +166,10 @@ async function fetchDependency(dependency: Dependency, version: string, place: P
   const alias = /^(?:@|alias:)(.+)$/.exec(repository)?.[1];
   const remote = { ...flags, version };
   let archive: Buffer;
-  if (alias !== undefined) archive = await fetchArchive(`${alias}/${name}`, remote, surroundings);
+  if (alias !== undefined) ({ archive } = await fetchArchive(`${alias}/${name}`, remote, surroundings));
   else if (repository.startsWith("oci://"))
-    archive = await fetchArchive(`${repository.replace(/\/+$/, "")}/${name}`, remote, surroundings);
-  else archive = await fetchArchive(name, { ...remote, repo: repository }, surroundings);
+    ({ archive } = await fetchArchive(`${repository.replace(/\/+$/, "")}/${name}`, remote, surroundings));
+  else ({ archive } = await fetchArchive(name, { ...remote, repo: repository }, surroundings));
   return { dependency, version: check(await loadArchive(archive), dependency), archive };
 }
 

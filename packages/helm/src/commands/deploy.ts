@@ -2,8 +2,10 @@ import { InvalidArgument } from "@boxship/base/errors";
 import type { FlagValues } from "@boxship/base/parse-flags";
 import type { Chart } from "../chart/chart.ts";
 import type { Surroundings } from "../command.ts";
+import { applyDefinitions, definitionsText, planDefinitions } from "../definitions/plan-definitions.ts";
 import { valuesOf } from "../flag-values.ts";
 import type { Dict } from "../functions/go-values.ts";
+import type { Manifest } from "../manifest/manifest.ts";
 import { printAs, statusText } from "../print-release.ts";
 import {
   type Action,
@@ -50,6 +52,8 @@ export async function installRelease(
   const action = await openAction(name, actionOptions(flags, surroundings), surroundings);
   const { storage, session, owner } = action;
   const dry = flags["dry-run"] !== "none" && flags["dry-run"] !== "false";
+  if (!dry && flags["hide-secret"])
+    throw new InvalidArgument("Hiding Kubernetes secrets requires a dry-run mode", { remedy: "use --dry-run" });
   if (!dry && flags["create-namespace"]) await createNamespace(action);
   await using _lock = dry
     ? { [Symbol.asyncDispose]: async () => undefined }
@@ -57,12 +61,11 @@ export async function installRelease(
   const before = await storage.list(name);
   allow(before);
   const history = dry ? before : await settleInterrupted(action);
-  if (!dry && !flags["skip-crds"] && (await installDefinitions(session, chart, flags.timeout)))
-    session.forgetDiscovery();
+  if (!dry && !flags["skip-crds"]) await bringDefinitions(action, chart, flags);
   const values = keptValues(chart, given, history, flags);
   const rendered = await renderFor(action, chart, values, history, flags, surroundings);
   if (dry) {
-    printDry(surroundings, rendered, name, owner.namespace, history);
+    printDry(surroundings, flags["hide-secret"] ? withoutSecrets(rendered) : rendered, name, owner.namespace, history);
     return;
   }
   const release = await deploy(action, contentOf(chart, values, rendered), history).catch(async (error: unknown) => {
@@ -72,6 +75,15 @@ export async function installRelease(
   if (printAs(flags.output, { ...release, chart: undefined, config: release.config }, surroundings)) return;
   if (history.length > 0) surroundings.print(`Release ${JSON.stringify(name)} has been upgraded. Happy Helming!`);
   surroundings.print(statusText(release, !flags["hide-notes"]));
+}
+
+/** Definitions that are not there are made; those that are there change only where that was asked for. */
+async function bringDefinitions({ session, options }: Action, chart: Chart, flags: DeployFlags): Promise<void> {
+  if (flags["upgrade-crds"]) {
+    const plans = await planDefinitions(session, chart);
+    if (plans.length > 0) options.say(definitionsText(plans));
+    await applyDefinitions(session, plans, flags.timeout);
+  } else if (await installDefinitions(session, chart, flags.timeout)) session.forgetDiscovery();
 }
 
 /** What a failure left is taken back. */
@@ -140,6 +152,13 @@ async function renderFor(
     skipSchemas: flags["skip-schema-validation"],
     ...(postRender !== undefined && { postRender }),
   });
+}
+
+/** What is shown of a release whose Secrets are nobody's business. */
+function withoutSecrets(rendered: RenderedChart): RenderedChart {
+  const hidden = <T extends Manifest>(one: T): T =>
+    one.kind === "Secret" ? { ...one, content: "# HIDDEN: The Secret output has been suppressed" } : one;
+  return { ...rendered, manifests: rendered.manifests.map(hidden), hooks: rendered.hooks.map(hidden) };
 }
 
 function printDry(

@@ -21,7 +21,7 @@ export const command = defineCommand({
     "show-secrets": bool(),
   },
   async run(surroundings, { flags, operands, changed }) {
-    refuseFlags(changed, "atomic", "create-namespace", "dependency-update", "dry-run", "hide-secret", "output", "wait");
+    refuseFlags(changed, "atomic", "create-namespace", "dry-run", "hide-secret", "output", "wait");
     const [name = "", reference = ""] = operands;
     const action = await openAction(name, actionOptions(flags, surroundings), surroundings);
     const history = await action.storage.list(name);

@@ -1,7 +1,7 @@
 import { FailedPrecondition } from "@boxship/base/errors";
 import { valueFlags } from "../cluster-flags.ts";
 import { defineCommand } from "../command.ts";
-import { bool, refuseFlags, str } from "../flags.ts";
+import { bool, str } from "../flags.ts";
 import { actionFlags } from "../release-flags.ts";
 import { chartFlags, releaseNameOf, renderFlags } from "../render-flags.ts";
 import { installRelease } from "./deploy.ts";
@@ -16,6 +16,7 @@ export const deployFlags = {
   "hide-secret": bool(),
   output: str("table", { short: "o" }),
   "skip-crds": bool(),
+  "upgrade-crds": bool(),
 };
 
 export const command = defineCommand({
@@ -23,8 +24,7 @@ export const command = defineCommand({
   summary: "Install a chart",
   operands: { min: 1, max: 2 },
   flags: { ...deployFlags, replace: bool() },
-  async run(surroundings, { flags, operands, changed }) {
-    refuseFlags(changed, "dependency-update", "hide-secret");
+  async run(surroundings, { flags, operands }) {
     const { name, reference } = releaseNameOf(operands, flags);
     await installRelease(surroundings, flags, { name, reference }, (history) => {
       const last = history.at(-1);

@@ -1,9 +1,11 @@
+import { readdir } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { FailedPrecondition } from "@boxship/base/errors";
 import { lintChart } from "../chart/lint-chart.ts";
 import { valueFlags } from "../cluster-flags.ts";
 import { defineCommand } from "../command.ts";
 import { valuesOf } from "../flag-values.ts";
-import { bool, refuseFlags, str } from "../flags.ts";
+import { bool, str } from "../flags.ts";
 
 export const command = defineCommand({
   usage: "PATH... [flags]",
@@ -17,10 +19,10 @@ export const command = defineCommand({
     strict: bool(),
     "with-subcharts": bool(),
   },
-  async run(surroundings, { flags, operands, changed }) {
-    refuseFlags(changed, "with-subcharts");
+  async run(surroundings, { flags, operands }) {
     const values = await valuesOf(flags, surroundings.io);
-    const paths = operands.length === 0 ? ["."] : operands;
+    const given = operands.length === 0 ? ["."] : operands;
+    const paths = flags["with-subcharts"] ? await withSubcharts(given) : given;
     let failures = 0;
     for (const path of paths) {
       const messages = await lintChart(path, {
@@ -42,3 +44,16 @@ export const command = defineCommand({
     if (!flags.quiet) surroundings.print(summary);
   },
 });
+
+/** Charts, and those in their `charts/`. */
+async function withSubcharts(paths: readonly string[]): Promise<readonly string[]> {
+  const all = [...paths];
+  for (const path of paths) {
+    const below: string[] = await readdir(join(path, "charts"), { recursive: true }).catch(() => []);
+    for (const name of below.sort()) {
+      if (basename(name) === "Chart.yaml") all.push(join(path, "charts", dirname(name)));
+      else if (name.endsWith(".tgz")) all.push(join(path, "charts", name));
+    }
+  }
+  return all;
+}

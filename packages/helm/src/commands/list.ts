@@ -23,6 +23,7 @@ export const command = defineCommand({
     output: str("table", { short: "o" }),
     pending: bool(),
     reverse: bool(false, { short: "r" }),
+    selector: str("", { short: "l" }),
     short: bool(false, { short: "q" }),
     superseded: bool(),
     uninstalled: bool(),
@@ -30,7 +31,11 @@ export const command = defineCommand({
   },
   async run(surroundings, { flags }) {
     const wanted = statuses(flags);
-    const all = await (await openStorage(surroundings, flags["all-namespaces"])).list();
+    const all = await (await openStorage(surroundings, flags["all-namespaces"])).list(
+      undefined,
+      undefined,
+      flags.selector,
+    );
     // Only of superseded ones every revision is of interest.
     const last = new Map(all.map((release) => [`${release.namespace}/${release.name}`, release]));
     const shown = (flags.superseded ? all : [...last.values()])

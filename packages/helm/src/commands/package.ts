@@ -4,12 +4,19 @@ import { parseJson } from "@boxship/api";
 import { toYaml } from "@boxship/api/yaml";
 import { writeFileAtomic } from "@boxship/base";
 import { FailedPrecondition, InvalidArgument, Unsupported } from "@boxship/base/errors";
+import { parseFlags } from "@boxship/base/parse-flags";
 import { bool, str } from "@boxship/kubectl/flags";
 import { toJson } from "@boxship/template";
+import { missingDependencies } from "../chart/chart.ts";
 import { loadChart, readFolder } from "../chart/load-chart.ts";
 import { packChart } from "../chart/pack-chart.ts";
 import { defineCommand } from "../command.ts";
+import { chartFlags } from "../render-flags.ts";
 import { isStrictVersion } from "../version/version.ts";
+import { fetchDependencies } from "./dependency-update.ts";
+
+/** Dependencies say themselves where they are. */
+const NO_PLACE = parseFlags(chartFlags, []).values;
 
 export const command = defineCommand({
   usage: "PATH... [flags]",
@@ -26,14 +33,12 @@ export const command = defineCommand({
     version: str(),
   },
   async run(surroundings, { flags, operands }) {
-    for (const name of ["dependency-update", "sign"] as const) {
-      if (flags[name]) throw new Unsupported(`--${name} is not supported yet`);
-    }
+    if (flags.sign) throw new Unsupported("--sign is not supported yet");
     for (const path of operands) {
-      const { metadata, dependencies } = await loadChart(path);
-      const missing = metadata.dependencies.filter(
-        (one) => !dependencies.some((chart) => chart.metadata.name === one.name),
-      );
+      if (flags["dependency-update"]) await fetchDependencies(path, false, { ...NO_PLACE, ...flags }, surroundings);
+      const chart = await loadChart(path);
+      const { metadata } = chart;
+      const missing = missingDependencies(chart);
       if (missing.length > 0) {
         throw new FailedPrecondition(
           `found in Chart.yaml, but missing in charts/ directory: ${missing.map((one) => one.name).join(", ")}`,

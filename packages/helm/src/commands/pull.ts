@@ -19,7 +19,7 @@ export const command = defineCommand({
     refuseUnsupported(flags);
     if (flags.prov) throw new Unsupported("--prov is not supported");
     for (const reference of operands) {
-      const archive = await fetchArchive(reference, flags, surroundings);
+      const { archive } = await fetchArchive(reference, flags, surroundings);
       const { metadata } = await loadArchive(archive);
       if (!flags.untar) {
         await mkdir(flags.destination, { recursive: true });

@@ -1,7 +1,9 @@
 import { readFile } from "node:fs/promises";
-import { InvalidArgument, Unsupported } from "@boxship/base/errors";
+import { systemCode } from "@boxship/base";
+import { InvalidArgument } from "@boxship/base/errors";
 import { defineCommand } from "../command.ts";
 import { bool, str } from "../flags.ts";
+import { accessOf } from "../repository/fetch-bounded.ts";
 import { pushChart } from "../repository/oci-charts.ts";
 
 export const command = defineCommand({
@@ -18,21 +20,21 @@ export const command = defineCommand({
     username: str(),
   },
   async run(surroundings, { flags, operands }) {
-    for (const name of ["ca-file", "cert-file", "key-file"] as const) {
-      if (flags[name] !== "") throw new Unsupported(`--${name} is not supported`);
-    }
     const [path = "", address = ""] = operands;
     if (!address.startsWith("oci://"))
       throw new InvalidArgument(`scheme prefix missing from remote: ${address}`, {
         remedy: "name it as oci://REGISTRY/PATH",
       });
-    const { reference, digest } = await pushChart(await readFile(path), address, {
+    const access = {
+      ...accessOf({ ...flags, "pass-credentials": false }),
       plainHttp: flags["plain-http"],
-      insecure: flags["insecure-skip-tls-verify"],
-      username: flags.username,
-      password: flags.password,
       env: surroundings.io.env,
+    };
+    const provenance = await readFile(`${path}.prov`).catch((error: unknown) => {
+      if (systemCode(error) !== "ENOENT") throw error;
+      return undefined;
     });
+    const { reference, digest } = await pushChart(await readFile(path), address, access, provenance);
     surroundings.print(`Pushed: ${reference}\nDigest: ${digest}`);
   },
 });

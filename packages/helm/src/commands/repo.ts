@@ -1,8 +1,10 @@
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
-import { AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unsupported } from "@boxship/base/errors";
+import { join, resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { AlreadyExists, FailedPrecondition, InvalidArgument, NotFound } from "@boxship/base/errors";
 import { defineCommand } from "../command.ts";
-import { bool, refuseFlags, str } from "../flags.ts";
+import { bool, duration, str } from "../flags.ts";
+import { passwordOf } from "../password.ts";
 import { printAs, tableText } from "../print-release.ts";
 import { repositoryPlaces } from "../repository/places.ts";
 import { readRepositories, repositoryOf, writeRepositories } from "../repository/repository-file.ts";
@@ -26,16 +28,6 @@ export const add = defineCommand({
     username: str(),
   },
   async run(surroundings, { flags, operands }) {
-    for (const name of [
-      "ca-file",
-      "cert-file",
-      "key-file",
-      "insecure-skip-tls-verify",
-      "pass-credentials",
-      "password-stdin",
-    ] as const) {
-      if (flags[name] !== "" && flags[name] !== false) throw new Unsupported(`--${name} is not supported`);
-    }
     const [name = "", url = ""] = operands;
     if (name.includes("/"))
       throw new InvalidArgument(`repository name (${name}) contains '/', please specify a different name without '/'`);
@@ -46,12 +38,19 @@ export const add = defineCommand({
     const { file, cache } = repositoryPlaces(flags, surroundings);
     const all = await readRepositories(file);
     const before = all.find((one) => one.name === name);
-    const fresh = repositoryOf({ name, url, username: flags.username, password: flags.password });
-    const same =
-      before !== undefined &&
-      before.url === url &&
-      before.username === flags.username &&
-      before.password === flags.password;
+    const password = flags["password-stdin"] ? await passwordOf(surroundings, flags) : flags.password;
+    const fresh = repositoryOf({
+      name,
+      url,
+      username: flags.username,
+      password,
+      caFile: flags["ca-file"] && resolve(flags["ca-file"]),
+      certFile: flags["cert-file"] && resolve(flags["cert-file"]),
+      keyFile: flags["key-file"] && resolve(flags["key-file"]),
+      insecure_skip_tls_verify: flags["insecure-skip-tls-verify"],
+      pass_credentials_all: flags["pass-credentials"],
+    });
+    const same = before !== undefined && isDeepStrictEqual({ ...before, raw: {} }, { ...fresh, raw: {} });
     if (same && !flags["force-update"]) {
       surroundings.print(`${JSON.stringify(name)} already exists with the same configuration, skipping`);
       return;
@@ -109,9 +108,8 @@ export const update = defineCommand({
   usage: "[NAME...] [flags]",
   summary: "Fetch what is new in chart repositories",
   operands: { min: 0, max: 1000 },
-  flags: { "fail-on-repo-update-fail": bool(), timeout: str() },
-  async run(surroundings, { flags, operands, changed }) {
-    refuseFlags(changed, "timeout");
+  flags: { "fail-on-repo-update-fail": bool(), timeout: duration("2m0s") },
+  async run(surroundings, { flags, operands }) {
     const { file, cache } = repositoryPlaces(flags, surroundings);
     const all = await readRepositories(file);
     for (const name of operands)
@@ -123,7 +121,7 @@ export const update = defineCommand({
     await Promise.all(
       wanted.map(async (repository) => {
         try {
-          await updateIndex(repository, cache);
+          await updateIndex(repository, cache, { timeout: flags.timeout });
           surroundings.print(
             `...Successfully got an update from the ${JSON.stringify(repository.name)} chart repository`,
           );

@@ -1,9 +1,12 @@
+import { join } from "node:path";
 import { NotFound } from "@boxship/base/errors";
 import { valueFlags } from "../cluster-flags.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand, type Surroundings } from "../command.ts";
 import { valuesOf } from "../flag-values.ts";
-import { array, bool, refuseFlags, str } from "../flags.ts";
-import { type RenderedChart, renderChart } from "../release/render-chart.ts";
+import { array, bool, str } from "../flags.ts";
+import { clusterCapabilities, renderWithCluster } from "../release/cluster-render.ts";
+import { manifestText, type RenderedChart, renderChart } from "../release/render-chart.ts";
+import { checkOwnership, type Owner, resourcesOf } from "../release/resources.ts";
 import { chartFlags, givenCapabilities, openChart, postRenderer, releaseNameOf, renderFlags } from "../render-flags.ts";
 import { writeManifests } from "./write-manifests.ts";
 
@@ -23,32 +26,46 @@ export const command = defineCommand({
     "show-only": array({ short: "s" }),
     "skip-crds": bool(),
     "skip-tests": bool(),
+    "dry-run": str("client", { bare: "client" }),
     validate: bool(),
   },
-  async run(surroundings, { flags, operands, changed }) {
-    refuseFlags(changed, "dependency-update", "release-name", "validate");
-    const unnamed = operands.length === 1 && !flags["generate-name"];
+  async run(surroundings, { flags, operands }) {
+    const unnamed = operands.length === 1 && !flags["generate-name"] && flags["name-template"] === "";
     const { name, reference } = unnamed
       ? { name: "release-name", reference: operands[0] ?? "" }
       : releaseNameOf(operands, flags);
     const chart = await openChart(reference, flags, surroundings);
     const postRender = postRenderer(flags, surroundings);
-    const rendered = await renderChart(chart, await valuesOf(flags, surroundings.io), {
-      release: { name, namespace: flags.namespace || "default", revision: 1, isUpgrade: flags["is-upgrade"] },
-      capabilities: givenCapabilities(flags),
-      warn: (text) => surroundings.warn(`level=WARN msg=${JSON.stringify(text)}`),
+    const asks = flags.validate || flags["dry-run"] === "server";
+    const values = await valuesOf(flags, surroundings.io);
+    const namespace = asks ? await surroundings.namespace() : flags.namespace || "default";
+    const options = {
+      release: { name, namespace, revision: 1, isUpgrade: flags["is-upgrade"] },
+      capabilities: asks ? await clusterCapabilities(await surroundings.cluster()) : givenCapabilities(flags),
+      warn: (text: string) => surroundings.warn(`level=WARN msg=${JSON.stringify(text)}`),
       subchartNotes: flags["render-subchart-notes"],
       skipSchemas: flags["skip-schema-validation"],
       ...(postRender !== undefined && { postRender }),
-    });
+    };
+    const rendered = asks
+      ? await renderWithCluster(await surroundings.cluster(), chart, values, options)
+      : await renderChart(chart, values, options);
+    if (asks) await checkKinds(rendered, { name, namespace }, surroundings);
     const parts = chosen(partsOf(rendered, flags), flags["show-only"], chart.metadata.name);
-    if (flags["output-dir"] !== "") await writeManifests(flags["output-dir"], parts, surroundings);
+    const folder = flags["release-name"] ? join(flags["output-dir"], name) : flags["output-dir"];
+    if (flags["output-dir"] !== "") await writeManifests(folder, parts, surroundings);
     else
       surroundings.io.stdout.write(
         parts.map(({ source, content }) => `---\n# Source: ${source}\n${content}\n`).join(""),
       );
   },
 });
+
+/** Sees that the server has all kinds, and that nothing is somebody else's. */
+async function checkKinds({ manifests }: RenderedChart, owner: Owner, surroundings: Surroundings): Promise<void> {
+  const session = await surroundings.cluster();
+  await checkOwnership(session, await resourcesOf(session, manifestText(manifests), owner), [], owner);
+}
 
 export interface Part {
   readonly source: string;

@@ -13,7 +13,10 @@ const CASCADES: Readonly<Record<string, string>> = {
 
 const OTHERS = [
   "atomic",
+  "cleanup-on-fail",
+  "force",
   "force-conflicts",
+  "force-replace",
   "history-max",
   "labels",
   "rollback-on-failure",

@@ -1,6 +1,6 @@
 import { NotFound } from "@boxship/base/errors";
 import { defineCommand } from "../command.ts";
-import { bool, refuseFlags } from "../flags.ts";
+import { bool } from "../flags.ts";
 import { checkReleaseName } from "../render-flags.ts";
 import { installRelease } from "./deploy.ts";
 import { deployFlags } from "./install.ts";
@@ -16,8 +16,7 @@ export const command = defineCommand({
     "reset-values": bool(),
     "reuse-values": bool(),
   },
-  async run(surroundings, { flags, operands, changed }) {
-    refuseFlags(changed, "dependency-update", "hide-secret");
+  async run(surroundings, { flags, operands }) {
     const [name = "", reference = ""] = operands;
     checkReleaseName(name);
     await installRelease(surroundings, flags, { name, reference }, (history) => {

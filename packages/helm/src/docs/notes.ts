@@ -1,8 +1,10 @@
 /** What is different from Helm's, by command; commands without a note do what Helm's do. */
 export const COMMAND_NOTES: Readonly<Record<string, string>> = {
-  create: "the scaffold is our own, with the same files; `--starter` is refused",
-  "dependency build":
-    "the versions of the lock are compared with `Chart.yaml`, its digest is not; without a lock it is an update",
+  create: "the scaffold is our own, with the same files",
+  "crds diff": "not in Helm: what a chart would change in the cluster's definitions; nothing is changed",
+  "crds upgrade":
+    "not in Helm: refused for versions in which objects are stored and that the chart no longer has, and for what cannot be changed; `install` and `upgrade` do the same with `--upgrade-crds`",
+  env: "only the variables that mean something here",
   "dependency update":
     "`--skip-refresh` changes nothing: indexes are fetched for URLs, and cached ones are used for names",
   diff: "not in Helm: what an upgrade would change, object by object; values of Secrets are hidden",
@@ -10,19 +12,18 @@ export const COMMAND_NOTES: Readonly<Record<string, string>> = {
   "get all": "`--template` sees the release as it is stored, under `.Release`",
   "get hooks": "`--template` sees the release as it is stored, under `.Release`",
   install:
-    "`--server-side` is off unless asked for; `--dry-run` asks the cluster for its versions and for `lookup`; refused: `--post-renderer`, `--force`, `--cleanup-on-fail`, `--name-template`, `--hide-secret`, `--dependency-update`, `--verify` and certificates in files. A name whose command was killed is installed again",
+    "`--server-side` is off unless asked for; `--dry-run` asks the cluster for its versions and for `lookup`; `--post-renderer` is a program, as in Helm 3; comments do not come through it. A name whose command was killed is installed again",
   lint: "messages are our own; what is checked: `Chart.yaml`, values and their schema, templates, and that what they give are objects with a kind, an apiVersion and a name",
-  list: "`--selector` is not there",
-  package: "the same files give the same bytes; refused: `--sign`, `--dependency-update`",
-  pull: "refused: `--prov`, `--verify`, certificates in files",
-  push: "provenance files are not pushed; refused: certificates in files",
-  "repo add": "refused: certificates in files, `--password-stdin`",
-  rollback: "an interrupted release is rolled back, too; `--force`, `--cleanup-on-fail` are refused",
+  package: "the same files give the same bytes; `--sign` is refused",
+  pull: "refused: `--prov`, `--verify`; for registries `--cert-file` and `--key-file`",
+  push: "refused: `--cert-file`, `--key-file`",
+  "registry login":
+    "kept where `boxship login` and `docker login` keep theirs; `--cert-file` and `--key-file` are refused",
+  rollback: "an interrupted release is rolled back, too",
   "show all": "`--jsonpath` is not there",
   "show values": "`--jsonpath` is not there",
   template:
-    "values with a key that stands twice are an error; errors show the line of the template and the values that it names; refused: `--validate`, `--release-name`, `--post-renderer`, `--dependency-update`",
-  "repo update": "`--timeout` is refused",
+    "values with a key that stands twice are an error; errors show the line of the template and the values that it names; `--validate` asks the cluster for its versions, its kinds and for `lookup`, as `--dry-run=server` does",
   test: "`--logs` is refused",
   uninstall: "also ends what was interrupted",
   upgrade: "as `install`; an interrupted release is taken over instead of refused",
@@ -63,7 +64,7 @@ export const PARTS: readonly (readonly [string, "works" | "differs" | "refused",
     "differs",
     "messages are ajv's; other documents are not fetched; formats are not checked",
   ],
-  ["`crds/`", "works", "made where they are not there; never changed"],
+  ["`crds/`", "works", "made where they are not there; changed by `crds upgrade` and `--upgrade-crds` only"],
   [
     "order of kinds, hooks, weights, deletion policies, tests",
     "works",
@@ -92,11 +93,8 @@ export const PARTS: readonly (readonly [string, "works" | "differs" | "refused",
   ["repositories: index files, cached by ETag, digests compared", "works", "50 MiB at most"],
   ["registries: charts as OCI artifacts", "works", "credentials are those of `boxship login` and `docker login`"],
   ["provenance (OpenPGP)", "refused", "`--sign`, `--verify`, `verify`"],
-  [
-    "`Chart.lock`",
-    "differs",
-    "its digest is of our own making: Helm takes such a lock for an old one; here the versions in it are compared",
-  ],
-  ["plugins, post-renderers", "refused", ""],
-  ["storage in ConfigMaps or SQL (`HELM_DRIVER`)", "differs", "the variable is not read: releases are in Secrets"],
+  ["`Chart.lock`", "works", "with Helm's digest; of charts of API version 1, the versions in it are compared"],
+  ["post-renderers", "differs", "programs, as in Helm 3; hooks go through them, too, as in Helm 4"],
+  ["plugins", "refused", ""],
+  ["storage in Secrets and in ConfigMaps (`HELM_DRIVER`)", "works", "other drivers are refused by name"],
 ];

@@ -2,9 +2,8 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
-import { Session } from "@boxship/kubectl/cluster";
-import { startApiServer, type TempDir, type TestApiServer, tempDir } from "@boxship/testkit";
-import { type Ran, runHere, writeFiles } from "../testing/chart-cases.ts";
+import { writeFiles } from "../testing/chart-cases.ts";
+import { type ReleaseServer, startReleaseServer } from "../testing/release-server.ts";
 
 const CHART = new Map([
   ["web/Chart.yaml", "{apiVersion: v2, name: web, version: 1.0.0, appVersion: '2'}"],
@@ -61,71 +60,28 @@ spec: {restartPolicy: Never, containers: [{name: main, image: x}]}
   ],
 ]);
 
-interface Found {
-  readonly data?: Readonly<Record<string, string>>;
-  readonly metadata: { readonly labels?: Record<string, string>; readonly annotations?: Record<string, string> };
-  readonly spec?: {
-    readonly replicas?: number;
-    readonly template?: { readonly spec: { readonly containers: readonly { readonly image: string }[] } };
-  };
-}
-
 describe("releases on the API server of this checkout", () => {
-  const stack = new AsyncDisposableStack();
-  let server: TestApiServer;
-  let home: TempDir;
-  let session: Session;
+  let world: ReleaseServer;
   before(async () => {
-    home = stack.use(tempDir("helm"));
-    server = stack.use(await startApiServer());
-    writeFiles(home.path, CHART);
-    const { globalFlags } = await import("@boxship/kubectl/cluster");
-    const initial = Object.fromEntries(Object.entries(globalFlags).map(([name, flag]) => [name, flag.initial]));
-    const sink = { write: () => undefined };
-    session = stack.use(
-      new Session(
-        { stdin: process.stdin, stdout: sink, stderr: sink, env: {} },
-        { ...(initial as unknown as Session["flags"]), kubeconfig: server.kubeconfig },
-      ),
-    );
+    world = await startReleaseServer();
+    writeFiles(world.home.path, CHART);
   });
-  after(() => stack.disposeAsync());
+  after(() => world[Symbol.asyncDispose]());
 
-  const helm = (line: string): Promise<Ran> =>
-    runHere(line.split(" "), { KUBECONFIG: server.kubeconfig, HOME: home.path });
-  const done = async (line: string): Promise<string> => {
-    const { status, stdout, stderr } = await helm(line);
-    equal(status, 0, `${line}: ${stderr}`);
-    return stdout;
-  };
-  const chart = () => home.join("web");
-  const call = async (
-    method: string,
-    path: string,
-    body?: unknown,
-    contentType = "application/json",
-  ): Promise<Found | undefined> => {
-    const api = await session.api();
-    try {
-      return (await api.call(method, path, { body: body as never, contentType })) as unknown as Found;
-    } catch (error) {
-      if ((error as Error).name === "NotFound") return undefined;
-      throw error;
-    }
-  };
-  const map = (name: string) => call("GET", `/api/v1/namespaces/default/configmaps/${name}`);
-  const deployment = (name: string) => call("GET", `/apis/apps/v1/namespaces/default/deployments/${name}`);
-  const merge = (path: string, patch: unknown) => call("PATCH", path, patch, "application/merge-patch+json");
-  const statuses = async (name: string): Promise<readonly string[]> =>
-    (JSON.parse(await done(`history ${name} -o json`)) as readonly { readonly status: string }[]).map(
-      ({ status }) => status,
-    );
+  const chart = () => world.home.join("web");
+  const helm: ReleaseServer["helm"] = (...all) => world.helm(...all);
+  const done: ReleaseServer["done"] = (...all) => world.done(...all);
+  const call: ReleaseServer["call"] = (...all) => world.call(...all);
+  const map = (name: string) => world.map(name);
+  const deployment = (name: string) => world.deployment(name);
+  const merge = (path: string, patch: unknown) => world.merge(path, patch);
+  const statuses = (name: string) => world.statuses(name);
 
   /** Does a part of a controller's work: waits for an object and gives it a status. */
   async function whenThere(path: string, status: unknown): Promise<void> {
     const collection = path.slice(0, path.lastIndexOf("/"));
     const query = { fieldSelector: `metadata.name=${path.slice(path.lastIndexOf("/") + 1)}` };
-    const api = await session.api();
+    const api = await world.session.api();
     for await (const { type, object } of api.watch(collection, { query })) {
       if (type !== "ADDED" && type !== "MODIFIED") continue;
       // What ran before has its end already.
@@ -138,7 +94,7 @@ describe("releases on the API server of this checkout", () => {
   /** What the controller of deployments tells, but of images that are bad. */
   async function runDeployments(signal: AbortSignal): Promise<void> {
     const collection = "/apis/apps/v1/namespaces/default/deployments";
-    const api = await session.api();
+    const api = await world.session.api();
     try {
       for await (const { object } of api.watch(collection, { signal })) {
         const { metadata, status } = object as {
@@ -280,13 +236,13 @@ describe("releases on the API server of this checkout", () => {
   test("a release that is too large for a Secret is cut, and read again", async () => {
     const noise = Array.from({ length: 100_000 }, (_, at) => Math.sin(at).toString(36)).join("\n");
     writeFiles(
-      home.path,
+      world.home.path,
       new Map([
         ["large/Chart.yaml", "{apiVersion: v2, name: large, version: 1.0.0}"],
         ["large/noise.txt", noise],
       ]),
     );
-    await done(`install large ${home.join("large")}`);
+    await done(`install large ${world.home.join("large")}`);
     const pieces = await call("GET", "/api/v1/namespaces/default/secrets/sh.helm.release.v1.large.v1.part-1");
     ok(pieces !== undefined);
     match(await done("status large"), /STATUS: deployed/);
@@ -299,12 +255,12 @@ describe("releases on the API server of this checkout", () => {
     const seen = new Set<string>();
     const kill = async (line: string, path: string): Promise<void> => {
       const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", script, ...line.split(" ")], {
-        env: { ...process.env, KUBECONFIG: server.kubeconfig },
+        env: { ...process.env, KUBECONFIG: world.server.kubeconfig },
         stdio: "ignore",
       });
       const gone = once(child, "exit");
       // Dead in the middle: its hook is there, and nobody completes it.
-      const api = await session.api();
+      const api = await world.session.api();
       const query = { fieldSelector: `metadata.name=${path.slice(path.lastIndexOf("/") + 1)}` };
       for await (const { type, object } of api.watch(path.slice(0, path.lastIndexOf("/")), { query })) {
         const { uid } = (object as { readonly metadata: { readonly uid: string } }).metadata;

@@ -25,6 +25,8 @@ export interface ActionOptions extends ApplyOptions {
   readonly wait: boolean;
   readonly waitForJobs: boolean;
   readonly noHooks: boolean;
+  /** Whether a failed upgrade or rollback deletes what it has made. @default false */
+  readonly cleanupOnFail?: boolean;
   readonly description: string;
   readonly labels: Readonly<Record<string, string>>;
   /** Revisions that are kept; 0 for all. */
@@ -164,9 +166,10 @@ async function advance(action: Action, content: Content, history: readonly Relea
   const first = history.find(({ info }) => info.status !== "uninstalled")?.info.first_deployed ?? now();
   const release = newRelease(action, content, (last?.version ?? 0) + 1, steps.pending, first);
   await storage.create(release, options.labels);
+  const created: Resource[] = [];
   try {
     await hooks(action, release, steps.before);
-    await applyResources(session, wanted, made, options);
+    await applyResources(session, wanted, made, options, (one) => void created.push(one));
     await deleteResources(session, without(made, wanted));
     await readinessWait(session, wanted, options);
     await hooks(action, release, steps.after);
@@ -177,6 +180,10 @@ async function advance(action: Action, content: Content, history: readonly Relea
       "failed",
       `${steps.failed} ${JSON.stringify(owner.name)} failed: ${errorMessage(error)}`,
     );
+    if (options.cleanupOnFail === true && steps !== INSTALL) {
+      options.say(`${steps.failed} ${owner.name} failed: deleting the ${created.length} objects that it has made`);
+      await deleteResources(session, created);
+    }
     throw error;
   }
   await supersede(action, history);

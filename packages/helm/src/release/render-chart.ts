@@ -1,5 +1,5 @@
 import { FailedPrecondition, InvalidArgument } from "@boxship/base/errors";
-import { type Chart, crdFiles, isLibrary } from "../chart/chart.ts";
+import { type Chart, crdFiles, isLibrary, missingDependencies } from "../chart/chart.ts";
 import type { Capabilities } from "../engine/capabilities.ts";
 import { type ReleaseInfo, type RenderOptions, render } from "../engine/render.ts";
 import type { Dict } from "../functions/go-values.ts";
@@ -9,6 +9,7 @@ import { processDependencies } from "../values/dependencies.ts";
 import { validateSchemas } from "../values/validate-schema.ts";
 import { parseConstraint } from "../version/constraint.ts";
 import { parseVersion } from "../version/version.ts";
+import { postRendered } from "./post-render.ts";
 
 export interface ChartRenderOptions {
   readonly release: ReleaseInfo;
@@ -55,17 +56,10 @@ export async function renderChart(given: Chart, values: Dict, options: ChartRend
     }),
   );
   const notes = takeNotes(rendered, chart, options.subchartNotes ?? false);
-  const sorted = sortManifests(await postRendered(rendered, options));
+  const { postRender } = options;
+  const sorted = sortManifests(postRender === undefined ? rendered : await postRendered(rendered, postRender));
   const crds = crdFiles(chart).map(({ name, data }) => ({ name, text: data.toString("utf8") }));
   return { chart, values: merged, ...sorted, notes, crds };
-}
-
-/** All manifests go through as one text; behind it, each is again from its template. */
-async function postRendered(rendered: ReadonlyMap<string, string>, { postRender }: ChartRenderOptions) {
-  if (postRender === undefined) return rendered;
-  const all = [...rendered].filter(([, text]) => text.trim() !== "");
-  const text = all.map(([name, content]) => `---\n# Source: ${name}\n${content.trim()}\n`).join("");
-  return new Map([["post-renderer", await postRender(text)]]);
 }
 
 function takeNotes(rendered: Map<string, string>, chart: Chart, all: boolean): string {
@@ -80,9 +74,9 @@ function takeNotes(rendered: Map<string, string>, chart: Chart, all: boolean): s
 }
 
 function checkInstallable(chart: Chart, { kubeVersion }: Capabilities): void {
-  const { name, kubeVersion: wanted, dependencies } = chart.metadata;
+  const { name, kubeVersion: wanted } = chart.metadata;
   if (isLibrary(chart)) throw new InvalidArgument(`library charts are not installable: ${name}`);
-  const missing = dependencies.filter((one) => !chart.dependencies.some(({ metadata }) => metadata.name === one.name));
+  const missing = missingDependencies(chart);
   if (missing.length > 0) {
     throw new FailedPrecondition(
       `found in Chart.yaml, but missing in charts/ directory: ${missing.map((one) => one.name).join(", ")}`,

@@ -9,6 +9,7 @@ import {
   type ObjectPlace,
   patchObject,
   patchSchema,
+  replaceObject,
   type Session,
   threeWayPatch,
 } from "@boxship/kubectl/cluster";
@@ -116,6 +117,8 @@ export interface ApplyOptions {
   readonly serverSide: boolean;
   /** Whether fields of other managers are taken. */
   readonly forceConflicts: boolean;
+  /** Whether objects are replaced, with what others have set in them, instead of changed. @default false */
+  readonly forceReplace?: boolean;
 }
 
 /**
@@ -144,25 +147,37 @@ export async function checkOwnership(
   }
 }
 
-/** Brings objects to what is wanted; what others have set stays. @param before the same of the revision before */
+/**
+ * Brings objects to what is wanted; what others have set stays.
+ *
+ * @param before the same of the revision before
+ * @param created told of each that was not there
+ */
 export async function applyResources(
   session: Session,
   wanted: readonly Resource[],
   before: readonly Resource[],
   options: ApplyOptions,
+  created: (one: Resource) => void = () => undefined,
 ): Promise<void> {
   const originals = new Map(before.map((one) => [keyOf(one), one]));
   for (const one of wanted) {
     session.io.signal?.throwIfAborted();
+    const there = await findObject(session, one);
     if (options.serverSide) {
       const write = { fieldManager: MANAGER, force: options.forceConflicts };
       await patchObject(session, one, "apply", JSON.stringify(one.object), write);
-      continue;
-    }
-    const there = await findObject(session, one);
-    if (there === undefined) await createObject(session, one, one.object, { fieldManager: MANAGER });
+    } else if (there === undefined) await createObject(session, one, one.object, { fieldManager: MANAGER });
+    else if (options.forceReplace === true) await replaceOne(session, one, there);
     else await patchOne(session, one, originals.get(keyOf(one))?.object, there);
+    if (there === undefined) created(one);
   }
+}
+
+async function replaceOne(session: Session, one: Resource, there: KubeObject): Promise<void> {
+  const { resourceVersion = "" } = there.metadata;
+  const object = { ...one.object, metadata: { ...one.object.metadata, resourceVersion } };
+  await replaceObject(session, one, object, { fieldManager: MANAGER });
 }
 
 async function patchOne(

@@ -21,7 +21,7 @@ const CHUNK_OF = "boxship.dev/chunk-of";
 
 export const secretName = (name: string, version: number): string => `sh.helm.release.v1.${name}.v${version}`;
 
-/** Releases of a namespace, in Secrets as Helm keeps them. */
+/** Releases of a namespace, in Secrets or ConfigMaps as Helm keeps them. */
 export class ReleaseStorage {
   readonly #session: Session;
   readonly #namespace: string;
@@ -33,9 +33,28 @@ export class ReleaseStorage {
     this.#mapping = mapping;
   }
 
-  /** @param namespace empty for all */
+  /** Where `HELM_DRIVER` says, in Secrets or ConfigMaps. @param namespace empty for all */
   static async open(session: Session, namespace: string): Promise<ReleaseStorage> {
-    return new ReleaseStorage(session, namespace, (await session.mapper()).known("", "secrets"));
+    const kind = session.io.env["HELM_DRIVER"]?.startsWith("configmap") === true ? "configmaps" : "secrets";
+    return new ReleaseStorage(session, namespace, (await session.mapper()).known("", kind));
+  }
+
+  get #isSecret(): boolean {
+    return this.#mapping.kind === "Secret";
+  }
+
+  #type(): JsonObject {
+    return { apiVersion: "v1", kind: this.#mapping.kind, ...(this.#isSecret && { type: TYPE }) };
+  }
+
+  /** Secrets hold base64 of the text. */
+  #data(text: string): JsonObject {
+    return { release: this.#isSecret ? Buffer.from(text).toString("base64") : text };
+  }
+
+  #textOf(object: KubeObject): string {
+    const data = textAt(object, "data", "release");
+    return this.#isSecret ? Buffer.from(data, "base64").toString() : data;
   }
 
   #place(name: string) {
@@ -81,9 +100,7 @@ export class ReleaseStorage {
       if (at > 0) await this.#writePiece(`${name}.part-${at}`, name, piece);
     }
     await write({
-      apiVersion: "v1",
-      kind: "Secret",
-      type: TYPE,
+      ...this.#type(),
       metadata: {
         name,
         namespace: this.#namespace,
@@ -97,17 +114,15 @@ export class ReleaseStorage {
         },
         ...(pieces.length > 1 && { annotations: { [CHUNKS]: String(pieces.length) } }),
       },
-      data: { release: Buffer.from(pieces[0] ?? "").toString("base64") },
+      data: this.#data(pieces[0] ?? ""),
     });
   }
 
   async #writePiece(name: string, of: string, piece: string): Promise<void> {
     const object: JsonObject = {
-      apiVersion: "v1",
-      kind: "Secret",
-      type: TYPE,
+      ...this.#type(),
       metadata: { name, namespace: this.#namespace, labels: { [CHUNK_OF]: of } },
-      data: { release: Buffer.from(piece).toString("base64") },
+      data: this.#data(piece),
     };
     const there = await findObject(this.#session, this.#place(name));
     if (there === undefined) await createObject(this.#session, this.#place(name), object);
@@ -116,23 +131,22 @@ export class ReleaseStorage {
 
   async #read(secret: KubeObject): Promise<Release> {
     const { name, namespace = this.#namespace, annotations } = secret.metadata;
-    let text = Buffer.from(textAt(secret, "data", "release"), "base64").toString();
+    let text = this.#textOf(secret);
     const pieces = Number(annotations?.[CHUNKS] ?? 1);
     for (let at = 1; at < pieces; at++) {
       const piece = await findObject(this.#session, { mapping: this.#mapping, namespace, name: `${name}.part-${at}` });
       if (piece === undefined) throw new NotFound(`secret ${name}.part-${at} of a release is missing`);
-      text += Buffer.from(textAt(piece, "data", "release"), "base64").toString();
+      text += this.#textOf(piece);
     }
     return await decodeRelease(text, name ?? "");
   }
 
   /** All revisions, the oldest first. @param name of one release */
-  async list(name?: string, status?: readonly Status[]): Promise<readonly Release[]> {
-    const labelSelector = `owner=helm${name === undefined ? "" : `,name=${name}`}${status === undefined ? "" : `,status in (${status.join(",")})`}`;
-    const secrets = await listObjects(this.#session, this.#mapping, this.#namespace, { labelSelector });
-    const releases = await Promise.all(
-      secrets.filter((one) => textAt(one, "type") === TYPE).map((one) => this.#read(one)),
-    );
+  async list(name?: string, status?: readonly Status[], selector = ""): Promise<readonly Release[]> {
+    const labelSelector = `owner=helm${name === undefined ? "" : `,name=${name}`}${status === undefined ? "" : `,status in (${status.join(",")})`}${selector === "" ? "" : `,${selector}`}`;
+    const found = await listObjects(this.#session, this.#mapping, this.#namespace, { labelSelector });
+    const isRelease = (one: KubeObject): boolean => !this.#isSecret || textAt(one, "type") === TYPE;
+    const releases = await Promise.all(found.filter(isRelease).map((one) => this.#read(one)));
     return releases.sort((a, b) => a.version - b.version);
   }
 

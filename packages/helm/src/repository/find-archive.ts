@@ -1,12 +1,25 @@
+import { basename } from "node:path/posix";
 import { NotFound } from "@boxship/base/errors";
 import type { ClusterFlags, Surroundings } from "../command.ts";
 import type { ChartFlags } from "../render-flags.ts";
-import { fetchBounded } from "./fetch-bounded.ts";
+import { accessOf, fetchBounded } from "./fetch-bounded.ts";
 import { repositoryPlaces } from "./places.ts";
 import { type Repository, readRepositories } from "./repository-file.ts";
 import { cachedIndex, chooseVersion, fetchEntry, parseIndex } from "./repository-index.ts";
 
 const MOST_BYTES = 100 * 1024 * 1024;
+
+/** A provenance file is a chart's metadata and a signature. */
+const MOST_PROVENANCE = 1024 * 1024;
+
+/** A chart's archive as it came. */
+export interface FetchedArchive {
+  readonly archive: Buffer;
+  /** Of its file: provenance files name it. */
+  readonly name: string;
+  /** Fetches the provenance file. @throws NotFound */
+  provenance(): Promise<Buffer | undefined>;
+}
 
 export type ArchiveFlags = ChartFlags & Pick<ClusterFlags, "repository-cache" | "repository-config">;
 
@@ -15,25 +28,24 @@ export async function fetchArchive(
   reference: string,
   flags: ArchiveFlags,
   surroundings: Surroundings,
-): Promise<Buffer> {
-  const login = { username: flags.username, password: flags.password };
+): Promise<FetchedArchive> {
+  const given = accessOf(flags);
   if (reference.startsWith("oci://")) {
     const { pullChart } = await import("./oci-charts.ts");
-    const access = {
-      ...login,
-      plainHttp: flags["plain-http"],
-      insecure: flags["insecure-skip-tls-verify"],
-      env: surroundings.io.env,
-    };
-    const { archive, reference: found, digest } = await pullChart(reference, flags.version, access);
+    const access = { ...given, plainHttp: flags["plain-http"], env: surroundings.io.env };
+    const { archive, reference: found, digest, provenance } = await pullChart(reference, flags.version, access);
     surroundings.warn(`Pulled: ${found}\nDigest: ${digest}`);
-    return archive;
+    return { archive, name: basename(found), provenance: async () => provenance };
   }
-  if (/^https?:\/\//.test(reference)) return (await fetchBounded(reference, MOST_BYTES, login)).body ?? Buffer.alloc(0);
+  if (/^https?:\/\//.test(reference)) {
+    const { body = Buffer.alloc(0) } = await fetchBounded(reference, MOST_BYTES, { access: given });
+    const provenance = async () => (await fetchBounded(`${reference}.prov`, MOST_PROVENANCE, { access: given })).body;
+    return { archive: body, name: basename(new URL(reference).pathname), provenance };
+  }
   if (flags.repo !== "") {
-    const repository: Repository = { name: flags.repo, url: flags.repo, ...login, raw: {} };
+    const repository: Repository = { name: flags.repo, url: flags.repo, ...given, raw: {} };
     const url = `${flags.repo.replace(/\/+$/, "")}/index.yaml`;
-    const { body } = await fetchBounded(url, MOST_BYTES, login);
+    const { body } = await fetchBounded(url, MOST_BYTES, { access: given });
     const index = parseIndex(body?.toString("utf8") ?? "", url);
     return await fetchEntry(chooseVersion(index, reference, flags.version, flags.devel), repository);
   }

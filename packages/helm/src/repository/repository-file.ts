@@ -4,13 +4,12 @@ import { isObject, type Json, type JsonObject, listAt, textAt } from "@boxship/a
 import { loadYaml, toYaml } from "@boxship/api/yaml";
 import { systemCode, writeFileAtomic } from "@boxship/base";
 import { InvalidArgument } from "@boxship/base/errors";
+import type { RemoteAccess } from "./fetch-bounded.ts";
 
 /** A chart repository that the user has named. */
-export interface Repository {
+export interface Repository extends RemoteAccess {
   readonly name: string;
   readonly url: string;
-  readonly username: string;
-  readonly password: string;
   /** Everything that is noted of it, also what is not used here. */
   readonly raw: JsonObject;
 }
@@ -32,7 +31,18 @@ export async function readRepositories(path: string): Promise<readonly Repositor
 export function repositoryOf(raw: JsonObject): Repository {
   const [name, url] = [textAt(raw, "name"), textAt(raw, "url")];
   if (name === "" || url === "") throw new InvalidArgument("a repository has no name or no url");
-  return { name, url, username: textAt(raw, "username"), password: textAt(raw, "password"), raw };
+  return {
+    name,
+    url,
+    username: textAt(raw, "username"),
+    password: textAt(raw, "password"),
+    passCredentials: raw["pass_credentials_all"] === true,
+    caFile: textAt(raw, "caFile"),
+    certFile: textAt(raw, "certFile"),
+    keyFile: textAt(raw, "keyFile"),
+    insecure: raw["insecure_skip_tls_verify"] === true,
+    raw,
+  };
 }
 
 export async function writeRepositories(path: string, repositories: readonly Repository[]): Promise<void> {

@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { isObject, type Json, type JsonObject, listAt, textAt } from "@boxship/api";
 import { loadYaml } from "@boxship/api/yaml";
 import { readIfPresent, writeFileAtomic } from "@boxship/base";
 import { FailedPrecondition, InvalidArgument, NotFound } from "@boxship/base/errors";
 import { parseConstraint } from "../version/constraint.ts";
 import { compareVersions, parseVersion } from "../version/version.ts";
-import { fetchBounded } from "./fetch-bounded.ts";
+import { type FetchOptions, fetchBounded } from "./fetch-bounded.ts";
+import type { FetchedArchive } from "./find-archive.ts";
 import type { Repository } from "./repository-file.ts";
 
 /** One version of a chart in a repository. */
@@ -22,6 +23,7 @@ export interface IndexEntry {
 
 /** Indexes of large repositories have some 30 MB. */
 const MOST_INDEX_BYTES = 50 * 1024 * 1024;
+const MOST_PROVENANCE = 1024 * 1024;
 const MOST_CHART_BYTES = 100 * 1024 * 1024;
 
 export type Index = ReadonlyMap<string, readonly IndexEntry[]>;
@@ -64,12 +66,20 @@ const entryOf = (raw: JsonObject, chart: string): IndexEntry => ({
 const cachePath = (cache: string, name: string): string => join(cache, `${name}-index.yaml`);
 
 /** Fetches a repository's index where it has changed, and keeps it. */
-export async function updateIndex(repository: Repository, cache: string): Promise<Index> {
+export async function updateIndex(
+  repository: Repository,
+  cache: string,
+  options: Pick<FetchOptions, "timeout"> = {},
+): Promise<Index> {
   const path = cachePath(cache, repository.name);
   const etag = readIfPresent(`${path}.etag`) ?? "";
   const kept = readIfPresent(path);
   const url = `${repository.url.replace(/\/+$/, "")}/index.yaml`;
-  const fetched = await fetchBounded(url, MOST_INDEX_BYTES, repository, kept === undefined ? "" : etag.trim());
+  const fetched = await fetchBounded(url, MOST_INDEX_BYTES, {
+    ...options,
+    access: repository,
+    etag: kept === undefined ? "" : etag.trim(),
+  });
   if (fetched.body === undefined) return parseIndex(kept ?? "", url);
   const text = fetched.body.toString("utf8");
   const index = parseIndex(text, url);
@@ -106,14 +116,18 @@ export function chooseVersion(index: Index, chart: string, constraint: string, d
 }
 
 /** Fetches a chart's archive and compares it with the digest of the index. @throws InvalidArgument where it is another */
-export async function fetchEntry({ name, version, urls, digest }: IndexEntry, repository: Repository): Promise<Buffer> {
+export async function fetchEntry(
+  { name, version, urls, digest }: IndexEntry,
+  repository: Repository,
+): Promise<FetchedArchive> {
   const [first] = urls;
   if (first === undefined) throw new NotFound(`chart ${name} ${version} has no downloadable URLs`);
   const base = `${repository.url.replace(/\/+$/, "")}/`;
   const url = new URL(first, base).href;
   // Credentials go to the repository's own server only.
-  const login = new URL(url).host === new URL(base).host ? repository : undefined;
-  const { body = Buffer.alloc(0) } = await fetchBounded(url, MOST_CHART_BYTES, login);
+  const isOwn = new URL(url).host === new URL(base).host || repository.passCredentials;
+  const access = isOwn ? repository : { ...repository, username: "" };
+  const { body = Buffer.alloc(0) } = await fetchBounded(url, MOST_CHART_BYTES, { access });
   const is = createHash("sha256").update(body).digest("hex");
   const wanted = digest.replace(/^sha256:/, "");
   if (wanted !== "" && is !== wanted) {
@@ -121,5 +135,6 @@ export async function fetchEntry({ name, version, urls, digest }: IndexEntry, re
       remedy: "run 'helm repo update'; if it stays, the repository lies or is damaged",
     });
   }
-  return body;
+  const provenance = async () => (await fetchBounded(`${url}.prov`, MOST_PROVENANCE, { access })).body;
+  return { archive: body, name: basename(new URL(url).pathname), provenance };
 }

@@ -1,0 +1,188 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+import { REGISTRY_USER, startRegistry, type TempDir, tempDir } from "@boxship/testkit";
+import { type Ran, runHere, writeFiles } from "./testing/chart-cases.ts";
+
+const CHART = new Map([
+  ["web/Chart.yaml", "{apiVersion: v2, name: web, version: 1.0.0}"],
+  ["web/templates/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {color: red}\n"],
+  ["web/templates/b.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b, annotations: {k: v}}\n"],
+  [
+    "web/templates/hook.yaml",
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: hook, annotations: {helm.sh/hook: pre-install}}\ndata: {color: red}\n",
+  ],
+  ["web/templates/NOTES.txt", "notes are red\n"],
+]);
+
+describe("commands that need no cluster", () => {
+  const stack = new AsyncDisposableStack();
+  let home: TempDir;
+  before(() => {
+    home = stack.use(tempDir("helm"));
+    writeFiles(home.path, CHART);
+  });
+  after(() => stack.disposeAsync());
+
+  const helm = (line: string, options: Parameters<typeof runHere>[2] = {}): Promise<Ran> =>
+    runHere(line.split(" "), { HOME: home.path }, options);
+  const done = async (line: string, options: Parameters<typeof runHere>[2] = {}): Promise<string> => {
+    const { status, stdout, stderr } = await helm(line, options);
+    equal(status, 0, `${line}: ${stderr}`);
+    return stdout;
+  };
+  const program = (name: string, text: string): string => {
+    writeFileSync(home.join(name), `#!/bin/sh\n${text}\n`);
+    chmodSync(home.join(name), 0o755);
+    return home.join(name);
+  };
+
+  test("a post-renderer changes all objects, hooks as well, and each stays with its template", async () => {
+    const recolor = program(
+      "recolor",
+      'sed "s/red/$1/"; printf -- "---\\napiVersion: v1\\nkind: Secret\\nmetadata: {name: more}\\n"',
+    );
+    const text = await done(
+      `template r ${home.join("web")} --post-renderer ${recolor} --post-renderer-args blue --output-dir ${home.join("out")}`,
+    );
+    deepEqual([...text.matchAll(/out\/(.+)/g)].map(([, name = ""]) => name).sort(), [
+      "generated-by-postrender-0.yaml",
+      "web/templates/a.yaml",
+      "web/templates/b.yaml",
+      "web/templates/hook.yaml",
+    ]);
+    equal(
+      readFileSync(home.join("out/web/templates/a.yaml"), "utf8"),
+      "---\n# Source: web/templates/a.yaml\napiVersion: v1\ndata:\n  color: blue\nkind: ConfigMap\nmetadata:\n  name: a\n",
+    );
+    match(readFileSync(home.join("out/web/templates/b.yaml"), "utf8"), /annotations:\n {4}k: v\n {2}name: b\n$/);
+    match(readFileSync(home.join("out/web/templates/hook.yaml"), "utf8"), /color: blue/);
+  });
+
+  test("post-renderers that fail, give nothing, give no objects or are not there are told", async () => {
+    const fails = async (renderer: string, why: RegExp): Promise<void> => {
+      const { status, stderr } = await helm(`template r ${home.join("web")} --post-renderer ${renderer}`);
+      equal(status, 1);
+      match(stderr, why);
+    };
+    await fails(program("bad", "echo because >&2; exit 3"), /^because\nError: .*bad: it ended with status 3/);
+    await fails(program("empty", "cat >/dev/null"), /empty: it gave nothing/);
+    await fails(program("list", "echo '- 1'"), /what the post-renderer gave: it holds no object/);
+    await fails(home.join("absent"), /absent: spawn .* ENOENT/);
+  });
+
+  test("names are made by a template; output goes below the release's name", async () => {
+    match(
+      await done(`template ${home.join("web")} --name-template {{"SHOP"|lower}}-1 --show-only templates/a.yaml`),
+      /name: a/,
+    );
+    match((await helm(`template ${home.join("web")} --name-template {{"A"}}`)).stderr, /release name "A" is invalid/);
+    match((await helm(`template ${home.join("web")} --name-template {{nope}}`)).stderr, /--name-template: .*nope/);
+    await done(`template shop ${home.join("web")} --release-name --output-dir ${home.join("named")}`);
+    ok(existsSync(home.join("named/shop/web/templates/a.yaml")));
+  });
+
+  test("an index is written of packed charts, merged, and read again", async () => {
+    for (const version of ["1.0.0", "1.10.0", "1.9.0"]) {
+      await done(
+        `package ${home.join("web")} --version ${version} -d ${home.join(version === "1.9.0" ? "repo/old" : "repo")}`,
+      );
+    }
+    equal(await done(`repo index ${home.join("repo")} --url https://charts.example.com/x/`), "");
+    const text = readFileSync(home.join("repo/index.yaml"), "utf8");
+    deepEqual(
+      [...text.matchAll(/^ {4}version: (.*)$/gm)].map(([, version]) => version),
+      ["1.10.0", "1.9.0", "1.0.0"],
+    );
+    match(
+      text,
+      /^apiVersion: v1\nentries:\n {2}web:\n {2}- apiVersion: v2\n {4}created: .*\n {4}digest: [\da-f]{64}\n {4}name: web\n {4}urls:\n {4}- https:\/\/charts\.example\.com\/x\/web-1\.10\.0\.tgz\n/,
+    );
+    match(text, /x\/old\/web-1\.9\.0\.tgz/);
+    await done(`package ${home.join("web")} --version 2.0.0 -d ${home.join("more")}`);
+    await done(`repo index ${home.join("more")} --merge ${home.join("repo/index.yaml")} --json`);
+    const merged = JSON.parse(readFileSync(home.join("more/index.yaml"), "utf8")) as {
+      readonly entries: { readonly web: readonly { readonly version: string; readonly urls: readonly string[] }[] };
+    };
+    deepEqual(
+      merged.entries.web.map(({ version }) => version),
+      ["2.0.0", "1.10.0", "1.9.0", "1.0.0"],
+    );
+    deepEqual(merged.entries.web[0]?.urls, ["web-2.0.0.tgz"]);
+  });
+
+  test("a chart is begun from a starter", async () => {
+    writeFiles(
+      home.join(".local/share/helm/starters"),
+      new Map([
+        ["mine/Chart.yaml", "{apiVersion: v2, name: starter, version: 9.9.9}"],
+        ["mine/values.yaml", "who: <CHARTNAME>\n"],
+        [
+          "mine/templates/a.yaml",
+          "{apiVersion: v1, kind: ConfigMap, metadata: {name: <CHARTNAME>-{{ .Values.who }}}}\n",
+        ],
+        ["mine/README.md", "about <CHARTNAME>\n"],
+      ]),
+    );
+    await done(`create ${home.join("shop")} --starter mine`);
+    match(await done(`template r ${home.join("shop")}`), /name: shop-shop/);
+    match(readFileSync(home.join("shop/Chart.yaml"), "utf8"), /name: shop\n.*\nversion: 0\.1\.0\n/);
+    equal(readFileSync(home.join("shop/README.md"), "utf8"), "about <CHARTNAME>\n");
+    match((await helm(`create ${home.join("other")} -p none`)).stderr, /starters\/none" not found/);
+  });
+
+  test("charts in a chart are looked at, too; missing ones are fetched before", async () => {
+    writeFiles(
+      home.path,
+      new Map([
+        [
+          "top/Chart.yaml",
+          '{apiVersion: v2, name: top, version: 1.0.0, dependencies: [{name: web, version: ">=1.0.0 <2", repository: "file://../web", tags: [x]}]}',
+        ],
+        ["top/values.yaml", ""],
+      ]),
+    );
+    match(await done(`template r ${home.join("top")} --dependency-update`), /name: a/);
+    match(
+      await done(`lint ${home.join("top")} --with-subcharts`),
+      /Linting .*top\n[^]*Linting .*charts\/web-1\.0\.0\.tgz\n[^]*2 chart\(s\) linted/,
+    );
+    // What Helm's own JSON of both gives: `[[wanted],[found]]`, signs of HTML escaped.
+    const json = String.raw`[[{"name":"web","version":"\u003e=1.0.0 \u003c2","repository":"file://../web","tags":["x"]}],[{"name":"web","version":"1.0.0","repository":"file://../web"}]]`;
+    const { createHash } = await import("node:crypto");
+    const lock = readFileSync(home.join("top/Chart.lock"), "utf8");
+    match(lock, new RegExp(`digest: sha256:${createHash("sha256").update(json).digest("hex")}\n`));
+    await done(`dependency update ${home.join("top")}`);
+    equal(readFileSync(home.join("top/Chart.lock"), "utf8"), lock);
+    await done(`dependency build ${home.join("top")}`);
+    writeFileSync(home.join("top/Chart.lock"), lock.replace(/sha256:../, "sha256:zz"));
+    match((await helm(`dependency build ${home.join("top")}`)).stderr, /out of sync/);
+    match(await done(`package ${home.join("top")} -u -d ${home.join("packed")}`), /top-1\.0\.0\.tgz/);
+  });
+
+  test("settings are shown; drivers that are not there are refused by name", async () => {
+    match(await done("env"), /^HELM_CACHE_HOME=".*\/\.cache\/helm"\n[^]*HELM_NAMESPACE="default"\n/);
+    equal(await done("env HELM_DRIVER"), "secret\n");
+    const { stderr } = await runHere(["list"], { HOME: home.path, HELM_DRIVER: "sql" });
+    match(stderr, /HELM_DRIVER=sql is not supported/);
+  });
+
+  test("logins are tried before they are kept", async () => {
+    await using registry = await startRegistry({ auth: "htpasswd" });
+    const kept: string[] = [];
+    const logins = {
+      store: async (...all: readonly string[]) => void kept.push(all.join(" ")),
+      erase: async (host: string) => void kept.push(`-${host}`),
+    };
+    const { username, password } = REGISTRY_USER;
+    const words = `registry login ${registry.host} --username ${username} --password-stdin`;
+    const wrong = await helm(words, { logins, input: "wrong\n" });
+    deepEqual([wrong.status, kept], [1, []]);
+    match(wrong.stderr, /unauthorized|refused|denied/i);
+    const right = await helm(words, { logins, input: `${password}\n` });
+    deepEqual([right.status, right.stderr], [0, "Login Succeeded\n"], right.stderr);
+    await done(`registry logout oci://${registry.host}`, { logins });
+    deepEqual(kept, [`${registry.host} ${username} ${password}`, `-${registry.host}`]);
+    match((await helm(`registry login ${registry.host}/path -u x -p y`, { logins })).stderr, /is no registry/);
+  });
+});

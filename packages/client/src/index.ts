@@ -19,3 +19,11 @@ export { LeaderElection, type LeaderElectionOptions } from "./leader/leader-elec
 export { RateLimiter, type RateLimiterOptions } from "./queue/rate-limiter.ts";
 export { type RunWorkersOptions, runWorkers } from "./queue/run-workers.ts";
 export { WorkQueue, type WorkQueueOptions } from "./queue/work-queue.ts";
+export {
+  FollowServices,
+  type FollowServicesOptions,
+  type Service,
+  type ServiceEndpoint,
+  type ServiceEndpointSlice,
+  type ServicePort,
+} from "./services/follow-services.ts";

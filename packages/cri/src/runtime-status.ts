@@ -29,7 +29,9 @@ export function statusHandlers({ parts }: Engine): StatusHandlers {
           features: { recursiveReadOnlyMounts: true, userNamespaces: false },
         })),
         features: { supplementalGroupsPolicy: false },
-        ...(verbose ? { info: { runtimes: JSON.stringify(runtimes), default: fastest } } : {}),
+        ...(verbose
+          ? { info: { runtimes: JSON.stringify(runtimes), default: fastest, podNetworks: await podNetworks(parts) } }
+          : {}),
       };
     },
     runtimeConfig: async () => ({ linux: { cgroupDriver: CgroupDriver.Cgroupfs } }),
@@ -47,4 +49,10 @@ export function statusHandlers({ parts }: Engine): StatusHandlers {
       return {};
     },
   };
+}
+
+/** The subnets that pods get addresses of, as JSON. */
+async function podNetworks(parts: Engine["parts"]): Promise<string> {
+  await ensurePodNetwork(parts);
+  return JSON.stringify(parts.network.getNetwork(POD_NETWORK).ipam.config.map(({ subnet }) => subnet));
 }

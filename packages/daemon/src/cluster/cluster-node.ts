@@ -8,7 +8,7 @@ import { connectCri } from "@boxship/cri";
 import { NodeAgent } from "@boxship/node";
 import type { ClusterOptions } from "./cluster-options.ts";
 
-/** How long the start waits for the node; it goes on joining after that. */
+/** How long the start waits for what this machine does in the cluster; that goes on after it. */
 const READY_MS = 10_000;
 
 /** Nodes that are connected with the API server in this process. */
@@ -57,16 +57,21 @@ export async function startNode(
     }),
   );
   stack.use(nodes.add(node, agent));
-  const given = new AbortController();
-  await Promise.race([agent.ready, sleep(systemClock, READY_MS, given.signal)]).catch(() => {});
-  given.abort();
+  await soon(agent.ready);
   return stack;
+}
+
+/** Resolves when something is done, or will not be soon. */
+export async function soon(ready: Promise<void>): Promise<void> {
+  const given = new AbortController();
+  await Promise.race([ready, sleep(systemClock, READY_MS, given.signal)]).catch(() => {});
+  given.abort();
 }
 
 export const nodeName = (): string => hostname().toLowerCase();
 
 /** The first address of this machine that others can reach; without any, its own. */
-function ownAddress(): string {
+export function ownAddress(): string {
   const all = Object.values(networkInterfaces()).flatMap((found) => found ?? []);
   const outside = all.filter(({ internal, family }) => !internal && family === "IPv4");
   return outside[0]?.address ?? "127.0.0.1";

@@ -30,8 +30,9 @@ import { IdleMemory, releaseFilePages, releaseMemory, trimAllocator, tryLockFile
 import { readConfiguration as readSchedulerConfiguration, type SchedulerConfiguration } from "@boxship/scheduler";
 import { load } from "js-yaml";
 import { startControllers } from "./cluster-controllers.ts";
-import { LocalNodes, nodeName, startNode } from "./cluster-node.ts";
+import { LocalNodes, nodeName, soon, startNode } from "./cluster-node.ts";
 import { type ClusterOptions, parseClusterOptions } from "./cluster-options.ts";
+import { startServices } from "./cluster-services.ts";
 import { openClusterStore } from "./cluster-store.ts";
 import { writeUpRecord } from "./up-record.ts";
 
@@ -125,13 +126,16 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
       : { volumes: { directory: join(options.directory, "volumes"), nodeName: nodeName() } }),
     logger,
   });
+  await using services = startServices(options, api, { port, logger });
   await using node = await startNode(options, api, { server, nodes, logger });
+  await soon(services.ready);
   stack.use(new IdleMemory(systemClock, { release: () => void release() })).watch(api.server);
   logger.info("ready", { server, milliseconds: Math.round(performance.now() - started) });
   await tell({ ready: true, server, kubeconfig: options.kubeconfig });
   await release();
   logger.info("stopping", { reason: await stopped });
   await node[Symbol.asyncDispose]();
+  await services[Symbol.asyncDispose]();
   await controllers[Symbol.asyncDispose]();
   const closed = new Promise((resolve) => api.server.close(resolve));
   api.stop();

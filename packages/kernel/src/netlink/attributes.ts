@@ -56,6 +56,12 @@ export class NetlinkWriter {
     return this;
   }
 
+  u64Be(type: number, value: bigint): this {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigUInt64BE(value);
+    return this.bytes(type, bytes);
+  }
+
   u32Be(type: number, value: number): this {
     this.#attribute(type, 4).writeUInt32BE(value >>> 0);
     return this;
@@ -162,4 +168,11 @@ export class Attributes {
     const value = this.#values.get(type);
     return value === undefined ? undefined : new Attributes(value);
   }
+
+  /** The members of a list, which all have the same type. */
+  list(type: number): Attributes[] {
+    return [...eachAttribute(this.#values.get(type) ?? EMPTY)].map(([, value]) => new Attributes(value));
+  }
 }
+
+const EMPTY = Buffer.alloc(0);

@@ -2,7 +2,7 @@ import { NetlinkWriter } from "../netlink/attributes.ts";
 import { MessageFlag } from "../netlink/message.ts";
 import type { NetlinkRequest } from "../netlink/socket.ts";
 import { fieldSizes, fieldsByteOrder, fieldsSize, fieldsType, type NftField } from "./fields.ts";
-import { type NftStatement, writeStatements } from "./statement.ts";
+import { NFT_GOTO, type NftStatement, writeStatements, writeVerdict } from "./statement.ts";
 
 /**
  * Commands of a transaction, as plain data that can be sent between threads, and the messages of nfnetlink that they
@@ -17,10 +17,12 @@ export interface NftTable {
 export interface NftSet {
   readonly name: string;
   readonly key: readonly NftField[];
-  /** A map's values. */
-  readonly data?: readonly NftField[];
+  /** A map's values; `verdict`: chains to go on in. */
+  readonly data?: readonly NftField[] | "verdict";
   /** Elements are ranges. @default false */
   readonly interval?: boolean;
+  /** Rules add elements, which time out: so many at most. @default elements are added by commands alone */
+  readonly dynamic?: number;
 }
 
 export type NftHook = "prerouting" | "input" | "forward" | "output" | "postrouting";
@@ -38,6 +40,8 @@ export interface NftElement {
   readonly end?: Uint8Array;
   /** In a map. */
   readonly data?: Uint8Array;
+  /** In a map of verdicts: the chain to go on in. */
+  readonly goto?: string;
 }
 
 /** What an element is added to or deleted from. */
@@ -79,8 +83,9 @@ export const NFTABLES_HOOKS: readonly NftHook[] = ["prerouting", "input", "forwa
 const ELEMENTS_AT_ONCE = 200;
 const LIST_ELEMENT = 1;
 const DATA_VALUE = 1;
-const SET_FLAG = { interval: 4, map: 8, concatenation: 0x80 } as const;
-const SET_DESCRIPTION_FIELDS = 2;
+const SET_FLAG = { interval: 4, map: 8, timeout: 0x10, dynamic: 0x20, concatenation: 0x80 } as const;
+const SET_DESCRIPTION = { size: 1, fields: 2 } as const;
+const VERDICT_TYPE = 0xffffff00;
 const KEY_BYTE_ORDER = 0;
 const DATA_BYTE_ORDER = 1;
 const ELEMENT = { key: 1, data: 2, flags: 3, keyEnd: 10 } as const;
@@ -186,13 +191,17 @@ function writeSet(writer: NetlinkWriter, table: NftTable, set: NftSet, index: nu
   const flags =
     (set.interval === true ? SET_FLAG.interval : 0) |
     (data === undefined ? 0 : SET_FLAG.map) |
+    (set.dynamic === undefined ? 0 : SET_FLAG.timeout | SET_FLAG.dynamic) |
     (fieldwise ? SET_FLAG.concatenation : 0);
   writer.string(1, table.name).string(2, set.name).u32Be(3, flags);
   writer.u32Be(4, fieldsType(key)).u32Be(5, fieldsSize(key));
-  if (data !== undefined) writer.u32Be(6, fieldsType(data)).u32Be(7, fieldsSize(data));
-  if (fieldwise) {
+  if (data === "verdict") writer.u32Be(6, VERDICT_TYPE);
+  else if (data !== undefined) writer.u32Be(6, fieldsType(data)).u32Be(7, fieldsSize(data));
+  if (fieldwise || set.dynamic !== undefined) {
     writer.nested(9, (description) => {
-      description.nested(SET_DESCRIPTION_FIELDS, (fields) => {
+      if (set.dynamic !== undefined) description.u32Be(SET_DESCRIPTION.size, set.dynamic);
+      if (!fieldwise) return;
+      description.nested(SET_DESCRIPTION.fields, (fields) => {
         for (const size of fieldSizes(key)) fields.nested(LIST_ELEMENT, (field) => field.u32Be(1, size));
       });
     });
@@ -202,15 +211,15 @@ function writeSet(writer: NetlinkWriter, table: NftTable, set: NftSet, index: nu
 }
 
 /** What nft(8) wants to know when it lists the set; the kernel only keeps it. */
-function setUserData(key: readonly NftField[], data: readonly NftField[] | undefined): Buffer {
+function setUserData(key: readonly NftField[], data: NftSet["data"]): Buffer {
   const order = (type: number, fields: readonly NftField[]): Buffer =>
     Buffer.of(type, 4, fieldsByteOrder(fields), 0, 0, 0);
   const ofKey = order(KEY_BYTE_ORDER, key);
-  return data === undefined ? ofKey : Buffer.concat([ofKey, order(DATA_BYTE_ORDER, data)]);
+  return data === undefined || data === "verdict" ? ofKey : Buffer.concat([ofKey, order(DATA_BYTE_ORDER, data)]);
 }
 
 function writeElement(list: NetlinkWriter, set: NftSet, element: NftElement): void {
-  const { key, end, data } = element;
+  const { key, end, data, goto } = element;
   const concatenation = set.key.length > 1;
   list.nested(LIST_ELEMENT, (writer) => {
     writer.nested(ELEMENT.key, (value) => value.bytes(DATA_VALUE, key));
@@ -218,6 +227,7 @@ function writeElement(list: NetlinkWriter, set: NftSet, element: NftElement): vo
       writer.nested(ELEMENT.keyEnd, (value) => value.bytes(DATA_VALUE, end));
     }
     if (data !== undefined) writer.nested(ELEMENT.data, (value) => value.bytes(DATA_VALUE, data));
+    if (goto !== undefined) writer.nested(ELEMENT.data, (value) => writeVerdict(value, NFT_GOTO, goto));
   });
   if (end === undefined || concatenation) return;
   // An interval of a single field ends where the next begins; one up to the last value has no end.

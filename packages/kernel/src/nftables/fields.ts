@@ -3,7 +3,7 @@ import { align4 } from "../netlink/attributes.ts";
 import { addressBytes } from "../netlink/ip-address.ts";
 
 /** What a set, or the values of a map, are made of; named as nft(8) names its types. */
-export type NftField = "ifname" | "ipv4_addr" | "ipv6_addr" | "inet_proto" | "inet_service";
+export type NftField = "ifname" | "ipv4_addr" | "ipv6_addr" | "inet_proto" | "inet_service" | "mark";
 
 interface FieldType {
   /** Bytes of a value. */
@@ -25,6 +25,7 @@ const FIELDS: Readonly<Record<NftField, FieldType>> = {
   ipv6_addr: { size: 16, number: 8, byteOrder: NetworkOrder, encode: (value) => addressBytes(String(value)) },
   inet_proto: { size: 1, number: 12, byteOrder: NetworkOrder, encode: (value) => Buffer.of(Number(value)) },
   inet_service: { size: 2, number: 13, byteOrder: NetworkOrder, encode: (value) => portBytes(Number(value)) },
+  mark: { size: 4, number: 19, byteOrder: HostOrder, encode: (value) => hostWord(Number(value)) },
 };
 
 /** An interface's name as the kernel compares it: 16 bytes, the rest zeros. */
@@ -38,6 +39,13 @@ export function interfaceBytes(name: string): Buffer {
 export function portBytes(port: number): Buffer {
   const bytes = Buffer.alloc(2);
   bytes.writeUInt16BE(port);
+  return bytes;
+}
+
+/** A number as the kernel keeps its own. */
+export function hostWord(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value >>> 0);
   return bytes;
 }
 

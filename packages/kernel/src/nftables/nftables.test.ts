@@ -105,6 +105,21 @@ describe("nftables", () => {
     assert.match(nft("list", "set", "inet", "t", "ports"), /elements = \{ 1, 2 \}/);
   });
 
+  it("lists elements, those that rules added too", () => {
+    using _ = new TestNamespace();
+    using nftables = new Nftables();
+    const map: NftSet = { name: "map", key: ["inet_service"], data: ["ipv4_addr"] };
+    const data = encodeFields(["ipv4_addr"], ["10.0.0.2"]);
+    nftables.run([
+      { verb: "add-table", table },
+      { verb: "add-set", table, set: map },
+      ...Array.from({ length: 3000 }, (_value, index) => element(map, [index + 1], { data })),
+    ]);
+    const listed = nftables.listElements(table, "map");
+    assert.equal(new Set(listed.map(({ key }) => key.readUInt16BE())).size, 3000);
+    assert.ok(listed.every((one) => one.data?.equals(data)));
+  });
+
   it("lists the base chains of every table, iptables' ones too, and does not mind what else there is", () => {
     using _ = new TestNamespace();
     nft(`
@@ -141,6 +156,8 @@ const SETS = {
     key: ["inet_proto", "ipv6_addr", "inet_service"],
     data: ["ipv6_addr", "inet_service"],
   },
+  leads: { name: "leads", key: ["ipv4_addr", "inet_proto", "inet_service"], data: "verdict" },
+  clients: { name: "clients", key: ["ipv4_addr", "ipv4_addr"], data: ["ipv4_addr", "inet_service"], dynamic: 1000 },
 } as const satisfies Record<string, NftSet>;
 
 const WANTED = `
@@ -151,6 +168,20 @@ const WANTED = `
   map published6 {
     type inet_proto . ipv6_addr . inet_service : ipv6_addr . inet_service
     elements = { udp . fd00::1 . 53 : fd00::2 . 5353 }
+  }
+  map leads { type ipv4_addr . inet_proto . inet_service : verdict; elements = { 10.0.0.1 . tcp . 80 : goto refuse } }
+  map clients { type ipv4_addr . ipv4_addr : ipv4_addr . inet_service; size 1000; flags dynamic,timeout; }
+  chain refuse {
+    meta l4proto tcp reject with tcp reset
+    reject with icmpx type port-unreachable
+  }
+  chain lead {
+    meta nfproto ipv4 ip daddr . meta l4proto . th dport vmap @leads
+    meta mark set meta mark | 0x00004000
+    meta nfproto ipv4 update @clients { ip saddr . ct original ip daddr timeout 10m : ip daddr . th dport }
+  }
+  chain source {
+    meta nfproto ipv4 snat ip to ip saddr
   }
   chain side {
     meta nfproto ipv4 dnat ip to meta l4proto . th dport map @published
@@ -178,7 +209,7 @@ const WANTED = `
 `;
 
 function everything(): NftCommand[] {
-  const { links, addresses, behind, published, published6 } = SETS;
+  const { links, addresses, behind, published, published6, leads } = SETS;
   const key = (set: NftSet, ...values: (string | number)[]) => encodeFields(set.key, values);
   const rule = (chain: string, ...statements: Extract<NftCommand, { verb: "add-rule" }>["statements"]): NftCommand => ({
     verb: "add-rule",
@@ -201,6 +232,22 @@ function everything(): NftCommand[] {
     element(behind, ["eth0", "fd00::"], { end: key(behind, "eth0", "fd00::ffff:ffff:ffff:ffff") }),
     element(published, [6, 80], { data: encodeFields(published.data, ["10.0.0.2", 8080]) }),
     element(published6, [17, "fd00::1", 53], { data: encodeFields(published6.data, ["fd00::2", 5353]) }),
+    { verb: "add-chain", table, chain: "refuse" },
+    rule("refuse", tcp, { kind: "reject", by: "tcp" }),
+    rule("refuse", { kind: "reject", by: "icmp" }),
+    element(leads, ["10.0.0.1", 6, 80], { goto: "refuse" }),
+    { verb: "add-chain", table, chain: "lead" },
+    rule("lead", ipv4, { kind: "goto-mapped", selectors: ["ip daddr", "meta l4proto", "th dport"], map: "leads" }),
+    rule("lead", { kind: "add-mark", bits: 0x4000 }),
+    rule("lead", ipv4, {
+      kind: "remember",
+      selectors: ["ip saddr", "ct original ip daddr"],
+      data: ["ip daddr", "th dport"],
+      map: "clients",
+      seconds: 600,
+    }),
+    { verb: "add-chain", table, chain: "source" },
+    rule("source", ipv4, { kind: "keep-source", family: "ip" }),
     { verb: "add-chain", table, chain: "side" },
     rule("side", ipv4, {
       kind: "translate",

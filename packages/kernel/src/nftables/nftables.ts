@@ -1,6 +1,13 @@
 import { Attributes, NetlinkWriter } from "../netlink/attributes.ts";
 import { NetlinkProtocol, NetlinkSocket } from "../netlink/socket.ts";
-import { encodeCommands, NFTABLES_FAMILY, NFTABLES_HOOKS, NFTABLES_SUBSYSTEM, type NftCommand } from "./command.ts";
+import {
+  encodeCommands,
+  NFTABLES_FAMILY,
+  NFTABLES_HOOKS,
+  NFTABLES_SUBSYSTEM,
+  type NftCommand,
+  type NftTable,
+} from "./command.ts";
 
 /**
  * nf_tables by netlink. Nothing is read but what is asked for, and of that only what is named here: rulesets of others,
@@ -10,6 +17,10 @@ import { encodeCommands, NFTABLES_FAMILY, NFTABLES_HOOKS, NFTABLES_SUBSYSTEM, ty
 const BATCH_BEGIN = 0x10;
 const BATCH_END = 0x11;
 const GET_CHAIN = (NFTABLES_SUBSYSTEM << 8) | 4;
+const GET_ELEMENTS = (NFTABLES_SUBSYSTEM << 8) | 13;
+const ELEMENT_LIST = 3;
+const ELEMENT = { key: 1, data: 2 } as const;
+const DATA_VALUE = 1;
 const CHAIN = { table: 1, name: 3, hook: 4, policy: 5 } as const;
 const HOOK_NUMBER = 1;
 const FAMILY_NAMES = new Map<number, string>([
@@ -54,6 +65,20 @@ export class Nftables implements Disposable {
     const about = "list nftables chains";
     return this.#socket.dump({ type: GET_CHAIN, payload: writer.finish(), about }).flatMap(({ payload }) => {
       return decodeBaseChain(payload) ?? [];
+    });
+  }
+
+  /** The elements of one set or map: of those that rules add, too. */
+  listElements({ family, name }: NftTable, set: string): { readonly key: Buffer; readonly data: Buffer | undefined }[] {
+    const writer = new NetlinkWriter();
+    writer.struct(4).writeUInt8(NFTABLES_FAMILY[family], 0);
+    writer.string(1, name).string(2, set);
+    const about = `list elements of set ${set} of table ${family} ${name}`;
+    return this.#socket.dump({ type: GET_ELEMENTS, payload: writer.finish(), about }).flatMap(({ payload }) => {
+      return new Attributes(payload.subarray(4)).list(ELEMENT_LIST).flatMap((element) => {
+        const key = element.nested(ELEMENT.key)?.get(DATA_VALUE);
+        return key === undefined ? [] : [{ key, data: element.nested(ELEMENT.data)?.get(DATA_VALUE) }];
+      });
     });
   }
 

@@ -9,12 +9,12 @@ import {
   type MacvlanMode,
   type NetlinkSocket,
   openNamespace,
-  readNetworkSysctl,
   removeRoute,
   replaceRoute,
   setLinkRequest,
   writeNetworkSysctl,
 } from "@boxship/kernel";
+import { filtersBridges } from "../firewall/filters-bridges.ts";
 import { formatAddress, lastAddress, parseAddress, prefixOf } from "../ip/prefix.ts";
 import type { WorkerContext } from "./context.ts";
 import { openResolver, type ResolverSockets, setIPv6 } from "./namespace-operations.ts";
@@ -117,19 +117,6 @@ function createEndpointLink(host: NetlinkSocket, request: AttachEndpoint): void 
       host.batch([createLinkRequest({ ...inner, kind })]);
       return;
     }
-  }
-}
-
-/**
- * Whether bridged packets pass the host's filters (br_netfilter). Then a container's packet to its own published port is
- * translated inside the bridge and has to leave by the port it came from.
- */
-function filtersBridges(): boolean {
-  try {
-    return readNetworkSysctl("net.bridge.bridge-nf-call-iptables") === "1";
-  } catch (error) {
-    if (systemCode(error) === "NotFound") return false;
-    throw error;
   }
 }
 

@@ -1,9 +1,29 @@
 import { deleteFlows, legacyForwardDrops, type NftCommand } from "@boxship/kernel";
+import type { ServiceFront, ServiceTableSettings } from "../services/service-fronts.ts";
+import { forgetClients, type LostPlaces, replaceServices } from "../services/service-ruleset.ts";
 import type { WorkerContext } from "./context.ts";
 
 /** Changes nftables of the host, all of it or nothing. */
 export function runNft(context: WorkerContext, commands: readonly NftCommand[]): void {
   context.nftables.run(commands);
+}
+
+/** What the table of services is made anew from: the commands of thousands of them are made in the thread. */
+export interface ServiceTableContent {
+  readonly settings: ServiceTableSettings;
+  readonly fronts: readonly ServiceFront[];
+}
+
+export function replaceServiceTable(context: WorkerContext, { settings, fronts }: ServiceTableContent): void {
+  context.nftables.run(replaceServices(settings, fronts));
+}
+
+/** Makes clients who would come back to places that are gone choose again. */
+export function forgetServiceClients(
+  { nftables }: WorkerContext,
+  { name, lost }: { readonly name: string; readonly lost: readonly LostPlaces[] },
+): void {
+  nftables.run(forgetClients(name, lost, (table, set) => nftables.listElements(table, set)));
 }
 
 /** A base chain of somebody else that drops forwarded packets by default. */

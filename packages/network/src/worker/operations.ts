@@ -1,5 +1,11 @@
 import { attachEndpoint, detachEndpoint, removeLink, setDefaultRoutes } from "./endpoint-operations.ts";
-import { forgetFlows, listForwardDrops, runNft } from "./firewall-operations.ts";
+import {
+  forgetFlows,
+  forgetServiceClients,
+  listForwardDrops,
+  replaceServiceTable,
+  runNft,
+} from "./firewall-operations.ts";
 import {
   adoptNamespace,
   prepareNamespaces,
@@ -26,6 +32,7 @@ export const operations = {
   ensureParent,
   findPortOwner,
   forgetFlows,
+  forgetServiceClients,
   listForwardDrops,
   reopenResolver,
   prepareNamespaces,
@@ -33,6 +40,7 @@ export const operations = {
   readHostState,
   releaseNamespace,
   removeLink,
+  replaceServiceTable,
   requireLinkKind,
   routeLocalnet,
   runNft,

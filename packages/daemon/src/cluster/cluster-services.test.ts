@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { Agent, get } from "node:http";
+import { basename } from "node:path";
+import { test } from "node:test";
+import { kubectl, kubernetesProgram, startCluster } from "@boxship/testkit";
+
+const skip = kubectl("", "") === undefined ? "kubectl cannot be had here" : false;
+
+/** What the kubectl of this machine is linked with. */
+const LIBRARIES = ["/usr/lib", "/usr/lib64"].filter((path) => existsSync(path));
+
+const OBJECTS = `
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: reader}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: reader}
+rules: [{apiGroups: [""], resources: [pods], verbs: [get, list]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: reader}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
+subjects: [{kind: ServiceAccount, name: reader, namespace: default}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: client}
+spec:
+  serviceAccountName: reader
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: c
+    image: busybox:latest
+    imagePullPolicy: Never
+    command: [sleep, "100000"]
+    volumeMounts:
+    - {name: kubectl, mountPath: /bin/kubectl}
+${LIBRARIES.map((path) => `    - {name: ${basename(path)}, mountPath: /${basename(path)}, readOnly: true}`).join("\n")}
+  volumes:
+  - {name: kubectl, hostPath: {path: ${kubernetesProgram("kubectl")}, type: File}}
+${LIBRARIES.map((path) => `  - {name: ${basename(path)}, hostPath: {path: ${path}, type: Directory}}`).join("\n")}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 2
+      containers:
+      - name: c
+        image: busybox:latest
+        imagePullPolicy: Never
+        command: [sh, -c, "mkdir /www; hostname > /www/index.html; touch /www/ready; exec httpd -f -p 8080 -h /www"]
+        ports: [{name: http, containerPort: 8080}]
+        readinessProbe: {exec: {command: [test, -f, /www/ready]}, periodSeconds: 1}
+        lifecycle: {preStop: {exec: {command: [sleep, "1"]}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {type: NodePort, selector: {app: web}, ports: [{port: 80, targetPort: http}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: nobody}
+spec: {selector: {app: nobody}, ports: [{port: 80}]}
+`;
+
+const GET = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' |";
+
+/** What a server says over a connection of its own; rejects when it does not. */
+function ask(url: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = get(url, { agent: new Agent(), timeout: 20_000 }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+      response.on("end", () => resolve(text.trim())).on("error", reject);
+    });
+    request.on("timeout", () => request.destroy(new Error("no answer")));
+    request.on("error", reject);
+  });
+}
+
+/** Asks until everybody who should has answered, and nobody else did in the last twenty answers. */
+async function answeredBy(url: string, wanted: readonly string[]): Promise<void> {
+  let last: string[] = [];
+  for (let tries = 0; tries < 2000; tries++) {
+    last = [...last, await ask(url).catch(() => "nobody")].slice(-20);
+    const seen = new Set(last);
+    if (last.length === 20 && wanted.every((name) => seen.has(name)) && seen.size === wanted.length) return;
+  }
+  assert.fail(`answered by ${[...new Set(last)].join(", ")} instead of ${wanted.join(", ")}`);
+}
+
+/** Asks over and over, each time over a new connection, until it is ended; tells how often, and what went wrong. */
+function load(url: string) {
+  const failures: string[] = [];
+  let asked = 0;
+  const ending = new AbortController();
+  const run = async (): Promise<void> => {
+    while (!ending.signal.aborted) {
+      asked++;
+      await ask(url).catch((error: unknown) => failures.push(String(error)));
+    }
+  };
+  const running = Promise.all([run(), run(), run(), run()]);
+  return {
+    async end() {
+      ending.abort();
+      await running;
+      return { asked, failures };
+    },
+  };
+}
+
+test("services answer at their addresses, and follow their pods", { skip, timeout: 600_000 }, async (t) => {
+  await using cluster = await startCluster();
+  const { kube, apply, field, tried } = cluster;
+  await apply(OBJECTS);
+  await kube("rollout", "status", "deployment/web", "--timeout=120s");
+  await kube("wait", "pod/client", "--for=condition=Ready", "--timeout=120s");
+  const pods = async (): Promise<string[]> =>
+    (await kube("get", "pods", "-l", "app=web", "-o", "jsonpath={.items[*].metadata.name}")).split(" ").sort();
+  const address = await field("service/web", "{.spec.clusterIP}");
+  const service = `http://${address}`;
+  const nodePort = await field("service/web", "{.spec.ports[0].nodePort}");
+
+  await t.test("by cluster address and node port, from this machine and from pods", async () => {
+    const all = await pods();
+    await answeredBy(service, all);
+    await answeredBy(`http://127.0.0.1:${nodePort}`, all);
+    // The second one asks itself, too.
+    for (const pod of ["client", all[0] ?? ""]) {
+      const said = await kube(
+        "exec",
+        pod,
+        "--",
+        "sh",
+        "-c",
+        `for i in 1 2 3 4 5 6 7 8; do ${GET} nc ${address} 80; done`,
+      );
+      assert.deepEqual(new Set(said.match(/^web-.*$/gm)), new Set(all));
+    }
+    const nobody = await field("service/nobody", "{.spec.clusterIP}");
+    assert.equal((await tried(["exec", "client", "--", "nc", "-w", "20", nobody, "80"])).status, 1);
+  });
+
+  await t.test("the API answers pods, with their account and what they trust", async () => {
+    assert.match(await kube("exec", "client", "--", "kubectl", "get", "pods", "-o", "name"), /^pod\/client$/m);
+    const denied = await tried(["exec", "client", "--", "kubectl", "get", "secrets"]);
+    assert.match(denied.stderr, /cannot list resource "secrets"/);
+    assert.match(await kube("get", "endpoints", "kubernetes", "-o", "name"), /kubernetes/);
+  });
+
+  await t.test("a pod that is not ready is left out, and comes back", async () => {
+    const [first = "", second = ""] = await pods();
+    await kube("exec", first, "--", "rm", "/www/ready");
+    await answeredBy(service, [second]);
+    await kube("exec", first, "--", "touch", "/www/ready");
+    await answeredBy(service, [first, second]);
+  });
+
+  await t.test("a rolling update under load loses no request", async () => {
+    const before = await pods();
+    const loaded = load(service);
+    await kube("rollout", "restart", "deployment/web");
+    await kube("rollout", "status", "deployment/web", "--timeout=120s");
+    await kube("wait", "pod", ...before, "--for=delete", "--timeout=120s");
+    const { asked, failures } = await loaded.end();
+    assert.deepEqual(failures, []);
+    assert.ok(asked > 100, `asked ${asked} times`);
+  });
+
+  await t.test("they serve while the cluster is away, and follow when it is back", async () => {
+    const all = await pods();
+    const loaded = load(service);
+    await cluster.end("SIGKILL");
+    await answeredBy(service, all);
+    await cluster.start();
+    assert.deepEqual((await loaded.end()).failures, []);
+    await kube("scale", "deployment/web", "--replicas=1");
+    await kube("rollout", "status", "deployment/web", "--timeout=120s");
+    for (let left = await pods(); left.length > 1; left = await pods());
+    await answeredBy(service, await pods());
+  });
+
+  await t.test("nothing of them is left when the cluster is down", async () => {
+    const table = `table inet ${cluster.engine.name}-svc`;
+    const tables = () => execFileSync("nft", ["list", "tables"], { encoding: "utf8" });
+    assert.ok(tables().includes(table));
+    await cluster.end("SIGTERM");
+    assert.ok(!tables().includes(table));
+  });
+});

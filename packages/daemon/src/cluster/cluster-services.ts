@@ -1,0 +1,106 @@
+import { type ApiServer, MASTERS, type User } from "@boxship/apiserver";
+import { type Logger, sleep, systemClock } from "@boxship/base";
+import { Backoff, FollowServices, openHttpClient } from "@boxship/client";
+import { connectCri } from "@boxship/cri";
+import { filtersBridges } from "@boxship/network";
+import { Proxy } from "@boxship/proxy";
+import { nodeName, ownAddress } from "./cluster-node.ts";
+import type { ClusterOptions } from "./cluster-options.ts";
+import { publishOwnServices } from "./own-services.ts";
+
+const USER: User = { name: "system:kube-proxy", groups: [MASTERS, "system:authenticated"] };
+const FIRST_WAIT_MS = 20;
+
+/** Services of the cluster on this machine. */
+export interface ClusterServices extends AsyncDisposable {
+  /** Resolves when services that were there at the start answer. */
+  readonly ready: Promise<void>;
+}
+
+/**
+ * Serves services to pods and this machine, and tells pods where the API is. They go with {@link ClusterServices}' disposal,
+ * and stay when this process is killed.
+ *
+ * @param port where the API listens
+ */
+export function startServices(
+  options: ClusterOptions,
+  api: Pick<ApiServer, "connect">,
+  { port, logger }: { readonly port: number; readonly logger: Logger },
+): ClusterServices {
+  const { criSocket } = options;
+  const stack = new AsyncDisposableStack();
+  const ending = new AbortController();
+  if (criSocket === undefined) return { ready: Promise.resolve(), [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  const createConnection = () => api.connect(USER);
+  const client = stack.use(openHttpClient({ server: "http://in-process", createConnection, userAgent: "kube-proxy" }));
+  const services = stack.use(new FollowServices({ client, logger }));
+  const start = async (): Promise<void> => {
+    const [podNetworks] = await Promise.all([
+      podNetworksOf(criSocket, ending.signal),
+      persist(() => publishOwnServices(client, { address: ownAddress(), apiPort: port }), logger, ending.signal),
+    ]);
+    const here = hereOf(options.address);
+    const proxy = new Proxy({
+      services,
+      instance: options.name,
+      node: nodeName(),
+      ...(podNetworks === undefined ? {} : { podNetworks }),
+      keepSources: filtersBridges(),
+      local: here === undefined ? new Map() : new Map([["default/kubernetes tcp", { address: here, port }]]),
+      logger,
+    });
+    stack.use(proxy);
+    stack.defer(() => proxy.withdraw());
+    await proxy.ready;
+  };
+  const ready = start();
+  ready.catch((error: unknown) => {
+    if (!ending.signal.aborted) logger.error("services cannot be served", { error });
+  });
+  return {
+    ready,
+    async [Symbol.asyncDispose]() {
+      ending.abort();
+      await ready.catch(() => {});
+      await stack.disposeAsync();
+    },
+  };
+}
+
+/** Where the API is reached on this machine by IPv4; undefined where it is not. */
+function hereOf(address: string): string | undefined {
+  if (address === "0.0.0.0" || address === "::") return "127.0.0.1";
+  return address.includes(":") ? undefined : address;
+}
+
+/** What our engine tells of the network of its pods; others do not, and every client counts as a pod then. */
+async function podNetworksOf(socket: string, signal: AbortSignal): Promise<readonly string[] | undefined> {
+  await using cri = connectCri(socket);
+  const backoff = new Backoff({ base: FIRST_WAIT_MS, most: 1000 });
+  for (;;) {
+    try {
+      const { info } = await cri.status({ verbose: true });
+      const told = info["podNetworks"];
+      return told === undefined ? undefined : (JSON.parse(told) as string[]);
+    } catch {
+      // Engine and cluster are often started together.
+      signal.throwIfAborted();
+      await sleep(systemClock, backoff.next(), signal);
+    }
+  }
+}
+
+async function persist(task: () => Promise<void>, logger: Logger, signal: AbortSignal): Promise<void> {
+  const backoff = new Backoff({ base: 100, most: 10_000 });
+  for (;;) {
+    try {
+      await task();
+      return;
+    } catch (error) {
+      signal.throwIfAborted();
+      logger.warn("the cluster's own services cannot be told of and will be tried again", { error });
+      await sleep(systemClock, backoff.next(), signal);
+    }
+  }
+}

@@ -1,0 +1,160 @@
+import type { Service, ServiceEndpoint, ServiceEndpointSlice, ServicePort } from "@boxship/client";
+import type { ServiceFront, ServicePlace } from "@boxship/network";
+
+/** What the fronts of all services depend on, besides the services. */
+export interface NodeFacts {
+  /** Of this node: local endpoints have it. */
+  readonly node: string;
+  /** Where this program itself serves a service: by `namespace/name protocol`. @default nowhere */
+  readonly local?: LocalPlaces;
+}
+
+/** By `namespace/name protocol`, e.g. `default/kubernetes tcp`. */
+export type LocalPlaces = ReadonlyMap<string, ServicePlace>;
+
+type Family = "ipv4" | "ipv6";
+type Protocol = ServiceFront["protocol"];
+
+const DEFAULT_STICKY_SECONDS = 10_800;
+const PROTOCOLS: Readonly<Record<string, Protocol>> = { TCP: "tcp", UDP: "udp", SCTP: "sctp" };
+
+/** An endpoint that a port of a service may lead to. */
+interface Candidate {
+  readonly place: ServicePlace;
+  readonly ready: boolean;
+  /** Ends, and answers until then: better than nobody. */
+  readonly fallback: boolean;
+  readonly local: boolean;
+}
+
+/** What leads to the endpoints of a service; nothing for one without an address of its own. */
+export function frontsOf(
+  service: Service,
+  slices: readonly ServiceEndpointSlice[],
+  facts: NodeFacts,
+): readonly ServiceFront[] {
+  const { spec } = service;
+  const { clusterIP = "", type = "ClusterIP", ports = [] } = spec ?? {};
+  if (type === "ExternalName" || clusterIP === "" || clusterIP === "None") return [];
+  return ports.flatMap((port) => {
+    const protocol = PROTOCOLS[port.protocol ?? "TCP"];
+    return protocol === undefined ? [] : new PortFronts(service, slices, facts, port, protocol).all();
+  });
+}
+
+/** The fronts of one port of a service. */
+class PortFronts {
+  readonly #service: Service;
+  readonly #port: ServicePort;
+  readonly #protocol: Protocol;
+  readonly #stickySeconds: number;
+  readonly #candidates: Readonly<Record<Family, readonly Candidate[]>>;
+
+  constructor(
+    service: Service,
+    slices: readonly ServiceEndpointSlice[],
+    facts: NodeFacts,
+    port: ServicePort,
+    protocol: Protocol,
+  ) {
+    this.#service = service;
+    this.#port = port;
+    this.#protocol = protocol;
+    const { sessionAffinity, sessionAffinityConfig: config } = service.spec ?? {};
+    this.#stickySeconds =
+      sessionAffinity === "ClientIP" ? (config?.clientIP?.timeoutSeconds ?? DEFAULT_STICKY_SECONDS) : 0;
+    const { namespace = "", name = "" } = service.metadata;
+    const own = facts.local?.get(`${namespace}/${name} ${protocol}`);
+    const of = (family: Family): readonly Candidate[] => {
+      if (own === undefined || familyOf(own.address) !== family) return candidates(slices, port, family, facts.node);
+      return [{ place: own, ready: true, fallback: false, local: true }];
+    };
+    this.#candidates = { ipv4: of("ipv4"), ipv6: of("ipv6") };
+  }
+
+  all(): readonly ServiceFront[] {
+    const { clusterIP = "", clusterIPs = [clusterIP], externalIPs = [], type = "" } = this.#service.spec ?? {};
+    const { ipFamilies = ["IPv4"] } = this.#service.spec ?? {};
+    const ingress = this.#service.status?.loadBalancer?.ingress ?? [];
+    const balancers = ingress.flatMap(({ ip, ipMode }) => (ip === undefined || ipMode === "Proxy" ? [] : [ip]));
+    const { port, nodePort = 0 } = this.#port;
+    const onNode = nodePort > 0 && ["NodePort", "LoadBalancer"].includes(type);
+    return [
+      ...clusterIPs.map((address) => this.#internal(address, port)),
+      ...[...new Set([...externalIPs, ...(type === "LoadBalancer" ? balancers : [])])].map((address) =>
+        this.#external(familyOf(address), port, address),
+      ),
+      ...(onNode ? ipFamilies : []).map((family) =>
+        this.#external(family === "IPv6" ? "ipv6" : "ipv4", nodePort, undefined),
+      ),
+    ];
+  }
+
+  #internal(address: string, port: number): ServiceFront {
+    const isLocal = this.#service.spec?.internalTrafficPolicy === "Local";
+    return this.#front(familyOf(address), { address, port, reach: "cluster", isLocal });
+  }
+
+  #external(family: Family, port: number, address: string | undefined): ServiceFront {
+    const isLocal = this.#service.spec?.externalTrafficPolicy === "Local";
+    return this.#front(family, { ...(address === undefined ? {} : { address }), port, reach: "everybody", isLocal });
+  }
+
+  #front(
+    family: Family,
+    {
+      isLocal,
+      ...where
+    }: Pick<ServiceFront, "address" | "port" | "reach"> & {
+      /** Only endpoints of this node. */
+      readonly isLocal: boolean;
+    },
+  ): ServiceFront {
+    const all = this.#candidates[family];
+    const chosen = usable(isLocal ? all.filter(({ local }) => local) : all);
+    // Somebody else may serve what this node does not: dropped, the client tries again.
+    const absent = isLocal && usable(all).length > 0 ? "drop" : "refuse";
+    const unique = new Map(chosen.map(({ place }) => [`${place.address} ${place.port}`, place]));
+    return {
+      ...where,
+      family,
+      protocol: this.#protocol,
+      action: chosen.length > 0 ? "balance" : absent,
+      places: [...unique.values()],
+      masquerade: where.reach === "everybody" && chosen.some(({ local }) => !local),
+      stickySeconds: chosen.length > 0 ? this.#stickySeconds : 0,
+    };
+  }
+}
+
+/** Those that are ready; with none, those that end and still answer. */
+function usable(all: readonly Candidate[]): readonly Candidate[] {
+  const ready = all.filter((one) => one.ready);
+  return ready.length > 0 ? ready : all.filter(({ fallback }) => fallback);
+}
+
+function candidates(
+  slices: readonly ServiceEndpointSlice[],
+  { name = "", protocol = "TCP" }: ServicePort,
+  family: Family,
+  node: string,
+): readonly Candidate[] {
+  return slices.flatMap(({ addressType, endpoints, ports }) => {
+    if (addressType !== (family === "ipv4" ? "IPv4" : "IPv6")) return [];
+    const found = ports?.find((one) => (one.name ?? "") === name && (one.protocol ?? "TCP") === protocol);
+    const number = found?.port;
+    if (number === undefined) return [];
+    return (endpoints ?? []).flatMap((endpoint) => candidate(endpoint, number, node));
+  });
+}
+
+function candidate({ addresses, conditions = {}, nodeName }: ServiceEndpoint, port: number, node: string): Candidate[] {
+  const [address] = addresses;
+  if (address === undefined) return [];
+  const { ready = true, serving = ready, terminating = false } = conditions;
+  return [{ place: { address, port }, ready, fallback: serving && terminating, local: nodeName === node }];
+}
+
+function familyOf(address: string): Family {
+  return address.includes(":") ? "ipv6" : "ipv4";
+}

@@ -1,0 +1,1 @@
+export { type LocalPlaces, Proxy, type ProxyOptions } from "./proxy.ts";

@@ -56,6 +56,8 @@ export interface WatchOptions extends CallOptions {
   readonly resourceVersion?: string;
   /** Tells now and then how far it is. @default false */
   readonly bookmarks?: boolean;
+  /** Objects are frozen, and may be the very ones that others in this process are told of. @default false */
+  readonly isShared?: boolean;
   /** Seconds after which the server ends it. @default the server's choice */
   readonly timeoutSeconds?: number;
 }

@@ -28,6 +28,8 @@ export class IdleMemory implements Disposable {
   readonly #release: () => void;
   readonly #spent: () => number;
   #timer: Timer | undefined;
+  /** Monotonic milliseconds of the last beginning or end of a request. */
+  #workedAt = 0;
   #inFlight = 0;
 
   constructor(clock: Clock, { release = () => void releaseMemory(), spent = ownTime }: IdleMemoryOptions = {}) {
@@ -54,10 +56,18 @@ export class IdleMemory implements Disposable {
 
   /** Something is being done now. */
   work(): void {
-    this.#timer?.[Symbol.dispose]();
+    this.#workedAt = this.#clock.monotonic();
+    // Asking for the processor time and setting a timer anew with each request would cost more than some requests do.
+    if (this.#timer === undefined) this.#wait(QUIET);
+  }
+
+  #wait(milliseconds: number): void {
     const before = this.#spent();
-    this.#timer = this.#clock.setTimeout(QUIET, () => {
-      if (this.#inFlight > 0 && this.#spent() - before >= BUSY) this.work();
+    this.#timer = this.#clock.setTimeout(milliseconds, () => {
+      this.#timer = undefined;
+      const left = this.#workedAt + QUIET - this.#clock.monotonic();
+      if (left > 0) this.#wait(left);
+      else if (this.#inFlight > 0 && this.#spent() - before >= BUSY) this.#wait(QUIET);
       else this.#release();
     });
   }

@@ -26,7 +26,7 @@ async function checkNamespace(
 ): Promise<void> {
   const namespaces = kinds.find("", "v1", "namespaces");
   if (namespaces === undefined) return;
-  const found = await objects.get(namespaces, "", namespace);
+  const found = await objects.recent(namespaces, "", namespace);
   if (found === undefined) throw notFound(namespaces, namespace);
   // A look at the bytes is enough to know that it stays: most do.
   if (!found.bytes.includes("deletionTimestamp")) return;

@@ -176,6 +176,29 @@ describe("admission", () => {
     await refused(`${at}/pods`, pod(), 403, "exceeded quota: b, requested: pods=1, used: pods=0, limited: pods=0");
   });
 
+  test("pods are bound once, and not while gates hold them or when they are about to go", async () => {
+    const at = await namespace();
+    const target = { apiVersion: "v1", kind: "Node", name: "n1" };
+    const bind = (metadata: object = {}) => ({ apiVersion: "v1", kind: "Binding", metadata, target });
+    const { uid } = (await make(`${at}/pods`, pod({}, {}, "bound"))).metadata;
+    const path = `${at}/pods/bound/binding`;
+    await refused(path, bind({ uid: "other" }), 409, `UID in precondition: other, UID in object meta: ${uid}`);
+    assert.equal((await send("POST", path, bind({ uid, annotations: { by: "us" } }))).status, 201);
+    const { metadata, spec, status } = (await send("GET", `${at}/pods/bound`)).json;
+    assert.deepEqual([metadata.generation, spec.nodeName, metadata.annotations], [1, "n1", { by: "us" }]);
+    assert.deepEqual(
+      status.conditions.map((one: Loose) => [one.type, one.status]),
+      [["PodScheduled", "True"]],
+    );
+    await refused(path, bind(), 409, 'pod bound is already assigned to node "n1"');
+    await make(`${at}/pods`, pod({ schedulingGates: [{ name: "x.io/wait" }] }, {}, "gated"));
+    await refused(`${at}/pods/gated/binding`, bind(), 409, "pod gated has non-empty .spec.schedulingGates");
+    const held = pod({}, {}, "going");
+    await make(`${at}/pods`, { ...held, metadata: { ...held.metadata, finalizers: ["x.io/held"] } });
+    await send("DELETE", `${at}/pods/going`);
+    await refused(`${at}/pods/going/binding`, bind(), 409, "pod going is being deleted, cannot be assigned to a host");
+  });
+
   test("priorities, default classes, tolerations, taints, runtime classes", async () => {
     const at = await namespace();
     const classes = "/apis/scheduling.k8s.io/v1/priorityclasses";

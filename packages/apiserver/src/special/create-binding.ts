@@ -1,4 +1,4 @@
-import { badRequest, conflict, type JsonObject, type KubeObject, textAt, timestamp } from "@boxship/api";
+import { badRequest, conflict, type JsonObject, type KubeObject, listAt, textAt, timestamp } from "@boxship/api";
 import type { ObjectKind } from "../contract.ts";
 import { jsonReply, type Reply } from "../http/reply.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
@@ -26,18 +26,40 @@ export async function createBinding(context: ServerContext, request: ResourceReq
   await admitOrder(context, request, { name, object: binding, objectKind: BINDING, dryRun: options.dryRun });
   const single = { ...request, kind: pods, info: { ...request.info, resource: "pods", name, subresource: "binding" } };
   await modifyObject(context, single, options, {
-    change: (pod) =>
-      bind(pod, node, binding, timestamp(context.clock.now()), () =>
-        conflict(pods, name, `pod ${name} is already assigned to node "${textAt(pod, "spec", "nodeName")}"`),
-      ),
+    change(pod) {
+      const why = findObstacle(pod, binding);
+      if (why !== undefined) throw conflict(pods, name, why);
+      return bind(pod, node, binding, timestamp(context.clock.now()));
+    },
     track: () => {},
-    admitted: undefined,
+    isOwn: true,
   });
   return jsonReply({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 }, 201);
 }
 
-function bind(pod: KubeObject, node: string, binding: KubeObject, now: string, taken: () => Error): KubeObject {
-  if (textAt(pod, "spec", "nodeName") !== "") throw taken();
+/** Why the pod is not to be bound. */
+function findObstacle(
+  pod: KubeObject,
+  { metadata: { uid = "", resourceVersion = "" } }: KubeObject,
+): string | undefined {
+  const { metadata } = pod;
+  if (uid !== "" && uid !== metadata.uid) {
+    return `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`;
+  }
+  if (resourceVersion !== "" && resourceVersion !== metadata.resourceVersion) {
+    return `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`;
+  }
+  if (metadata.deletionTimestamp !== undefined) {
+    return `pod ${metadata.name} is being deleted, cannot be assigned to a host`;
+  }
+  const node = textAt(pod, "spec", "nodeName");
+  if (node !== "") return `pod ${metadata.name} is already assigned to node "${node}"`;
+  if (listAt(pod, "spec", "schedulingGates").length > 0)
+    return `pod ${metadata.name} has non-empty .spec.schedulingGates`;
+  return undefined;
+}
+
+function bind(pod: KubeObject, node: string, binding: KubeObject, now: string): KubeObject {
   pod["spec"] = { ...(pod["spec"] as JsonObject), nodeName: node };
   const status = (pod["status"] ?? {}) as JsonObject;
   const others = Array.isArray(status["conditions"])

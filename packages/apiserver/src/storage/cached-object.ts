@@ -16,9 +16,14 @@ export class CachedObject {
   readonly revision: number;
   readonly #keptAs: string | undefined;
   #selected: Selected | undefined;
+  #source: KubeObject | undefined;
 
-  /** @param keptAs the apiVersion in which it lies in the store, @default its own */
-  constructor(key: string, bytes: Buffer, revision: number, keptAs?: string) {
+  /**
+   * @param keptAs the apiVersion in which it lies in the store, @default its own
+   * @param source what the bytes were made of, where that is at hand
+   */
+  constructor(key: string, bytes: Buffer, revision: number, keptAs?: string, source?: KubeObject) {
+    this.#source = source;
     this.key = key;
     this.bytes = bytes;
     this.revision = revision;
@@ -32,6 +37,12 @@ export class CachedObject {
   /** The apiVersion in which it lies in the store. */
   get keptAs(): string {
     return this.#keptAs ?? this.apiVersion;
+  }
+
+  /** It is kept for long: from now on it is its bytes alone. */
+  forgetSource(): this {
+    this.#source = undefined;
+    return this;
   }
 
   /** A copy that the caller may change. */
@@ -50,7 +61,7 @@ export class CachedObject {
 
   #select({ selectableFields }: Kind): Selected {
     if (this.#selected?.paths === selectableFields) return this.#selected;
-    const object = this.parse();
+    const object = this.#source ?? this.parse();
     const { name, namespace, labels } = object.metadata;
     const fields = { metadata: { name, namespace } } as KubeObject;
     for (const path of selectableFields) copyField(object, fields, path.split("."));

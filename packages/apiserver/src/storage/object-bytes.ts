@@ -1,6 +1,8 @@
 import { type Kind, type KubeObject, parseJson } from "@boxship/api";
 import { Internal } from "@boxship/base";
 
+const encoder = new TextEncoder();
+
 /**
  * How objects lie in the store: as JSON that begins with apiVersion, kind and metadata, without the resourceVersion,
  * which is the revision that the store gives them. It is put in when they are read.
@@ -10,11 +12,20 @@ const MARK = Buffer.from('"metadata":{');
 /** Furthest that the metadata's beginning can be: group, version and kind are bounded. */
 const SEARCHED = 1024;
 
+/** What bytes were made of: as long as they are on their way, nobody has to read them again. */
+const sources = new WeakMap<Uint8Array, KubeObject>();
+
+/** The object that these very bytes were made of. */
+export const sourceOf = (stored: Uint8Array): KubeObject | undefined => sources.get(stored);
+
+/** @param object is not changed any more */
 export function encodeObject(object: KubeObject): Uint8Array {
   const { apiVersion, kind, metadata, ...rest } = object;
   const { resourceVersion: _, ...kept } = metadata;
   const text = JSON.stringify({ apiVersion, kind, metadata: kept, ...rest });
-  return new TextEncoder().encode(text);
+  const bytes = encoder.encode(text);
+  sources.set(bytes, object);
+  return bytes;
 }
 
 /** The object's JSON as clients see it. */

@@ -3,7 +3,7 @@ import { type Clock, KeyedMutex, type Logger, sleep } from "@boxship/base";
 import { Compacted, type KeyValue, prefixRange, type Store, type WatchBatch, type WatchEvent } from "@boxship/store";
 import type { Versions } from "../conversion/versions.ts";
 import { CachedObject } from "./cached-object.ts";
-import { collectionOf, encodeObject, objectKey, withRevision } from "./object-bytes.ts";
+import { collectionOf, encodeObject, objectKey, sourceOf, withRevision } from "./object-bytes.ts";
 import { ResourceCache } from "./resource-cache.ts";
 import type { ValueCodec } from "./value-codec.ts";
 
@@ -48,6 +48,8 @@ export class ObjectStore implements AsyncDisposable {
   readonly #loop: Promise<void>;
   #waiters: Waiter[] = [];
   #told: number;
+  /** The newest revision that was written here. */
+  #wrote = 0;
   #onTold: (revision: number) => void = () => {};
   readonly #onChanged = new Set<(keys: readonly string[]) => void>();
 
@@ -89,6 +91,16 @@ export class ObjectStore implements AsyncDisposable {
   }
 
   /**
+   * From memory where that is as new as all that was written here; otherwise as {@link get}. With other servers over the same
+   * store it may be older than what they have acknowledged: for what is looked at before every write.
+   */
+  async recent(kind: Kind, namespace: string, name: string): Promise<CachedObject | undefined> {
+    const cache = isStored(kind) ? await this.cache(kind) : undefined;
+    const known = this.#wrote > this.#told ? undefined : cache?.get(objectKey(kind, namespace, name));
+    return known ?? (await this.get(kind, namespace, name));
+  }
+
+  /**
    * @param lease ends the object with the lease's time; 0: none
    * @throws AlreadyExists
    */
@@ -119,6 +131,7 @@ export class ObjectStore implements AsyncDisposable {
 
   /** What a client has written is shown to it as it lies in the store. */
   async #written(kind: Kind, object: CachedObject): Promise<CachedObject> {
+    this.#wrote = Math.max(this.#wrote, object.revision);
     return isStored(kind) ? object : await this.versions.presentOne(kind, object);
   }
 
@@ -128,6 +141,7 @@ export class ObjectStore implements AsyncDisposable {
       compare: [{ key, target: "modRevision", value: expected }],
       success: [{ kind: "delete", range: { start: key } }],
     });
+    if (succeeded) this.#wrote = Math.max(this.#wrote, revision);
     return succeeded ? revision : undefined;
   }
 
@@ -193,7 +207,8 @@ export class ObjectStore implements AsyncDisposable {
   }
 
   #cached({ key, value, modRevision }: KeyValue): CachedObject {
-    return new CachedObject(key, withRevision(this.#codec(key).open(key, value), modRevision), modRevision);
+    const stored = this.#codec(key).open(key, value);
+    return new CachedObject(key, withRevision(stored, modRevision), modRevision, undefined, sourceOf(stored));
   }
 
   #load(collection: string): Promise<ResourceCache> {

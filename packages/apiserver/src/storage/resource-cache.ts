@@ -86,6 +86,7 @@ export class ResourceCache {
     if (previous === undefined) this.#keys.add(object.key);
     const { key, revision } = object;
     this.#tell({ key, revision, object, deleted: false, ...(previous === undefined ? {} : { previous }) });
+    object.forgetSource();
   }
 
   /** @param last the object as it was, with the revision of its deletion */

@@ -11,6 +11,7 @@ import {
   validateObjectRules,
   validateObjectUpdate,
 } from "@boxship/api";
+import { Conflict } from "@boxship/base";
 import type { ObjectKind } from "../contract.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
@@ -35,6 +36,11 @@ export interface Modification {
   track(object: KubeObject, old: KubeObject): void | Promise<void>;
   /** What admission is shown in its place; undefined: it has been asked already. @default the object */
   readonly admitted?: AdmittedAs | undefined;
+  /**
+   * The change is the server's own and right by itself: nobody is asked about it, nothing else in the object is looked at,
+   * and what it is given is no copy. @default false
+   */
+  readonly isOwn?: boolean;
 }
 
 /** A part of an object that is an object by itself. */
@@ -56,6 +62,10 @@ export async function modifyObject(
   modification: Modification,
 ): Promise<CachedObject> {
   const { kind, info } = request;
+  if (modification.isOwn === true) {
+    const quick = await changeRecent(context, request, options, modification);
+    if (quick !== undefined) return quick;
+  }
   const first = await attempt(context, request, options, modification);
   if (first !== undefined) return first;
   return context.objects.retries.run(objectKey(kind, info.namespace, info.name), async () => {
@@ -78,11 +88,42 @@ async function attempt(
   const current = await context.objects.get(kind, info.namespace, info.name);
   if (current === undefined) throw notFound(kind, info.name);
   const old = current.parse();
+  if (modification.isOwn === true) return await keepOwn(context, request, options, modification, { current, old });
   const object = await modification.change(deepCopy(old));
   const conditional = checkPreconditions(request, object, old);
   const done = await tryModify(context, request, { current, old, object, options, modification });
   if (done === undefined && conditional) throw conflict(kind, info.name);
   return done;
+}
+
+/** @returns undefined where what is in memory may be old: whether it is, and what is wrong, the store tells */
+async function changeRecent(
+  context: ServerContext,
+  request: ResourceRequest,
+  options: WriteOptions,
+  modification: Modification,
+): Promise<CachedObject | undefined> {
+  const { kind, info } = request;
+  const current = await context.objects.recent(kind, info.namespace, info.name);
+  if (current === undefined) return undefined;
+  try {
+    return await keepOwn(context, request, options, modification, { current, old: current.parse() });
+  } catch (error) {
+    if (error instanceof Conflict) return undefined;
+    throw error;
+  }
+}
+
+async function keepOwn(
+  { objects }: ServerContext,
+  { kind, info }: ResourceRequest,
+  { dryRun }: WriteOptions,
+  modification: Modification,
+  { current, old }: Pick<Attempt, "current" | "old">,
+): Promise<CachedObject | undefined> {
+  const object = await modification.change(old);
+  if (dryRun) return unsaved(objectKey(kind, info.namespace, info.name), object, current.revision);
+  return await objects.update(kind, object, current.revision);
 }
 
 /** @returns whether the client named the version that it changes */

@@ -1,4 +1,4 @@
-import { isObject, type Json, type JsonObject, type KubeObject, statusOf, textAt } from "@boxship/api";
+import { isObject, type Json, type JsonObject, type KubeObject, parseJson, statusOf, textAt } from "@boxship/api";
 import { type Clock, sleep, systemClock, Unavailable } from "@boxship/base";
 import type {
   ApiClient,
@@ -18,6 +18,7 @@ import { Connection, type HttpRequest } from "./connection.ts";
 import type { ConnectionOptions } from "./options.ts";
 import { collectionPath, objectPath, queryOf } from "./paths.ts";
 import { readJson, readLines, statusError } from "./read-reply.ts";
+import { readSharedLine } from "./shared-lines.ts";
 
 export interface HttpClientOptions extends ConnectionOptions {
   /** @default boxship */
@@ -76,12 +77,13 @@ class HttpClient implements ApiClient {
     collection: Collection,
     options: WatchOptions = {},
   ): AsyncGenerator<WatchEvent<T>, void> {
-    const { signal, bookmarks, ...rest } = options;
+    const { signal, bookmarks, isShared, ...rest } = options;
     const query = queryOf({ watch: true, allowWatchBookmarks: bookmarks, ...rest });
     const reply = await this.#send({ method: "GET", path: `${collectionPath(collection)}${query}`, signal });
     if (reply.status !== 200) await readJson(reply);
     try {
-      for await (const line of readLines(reply.stream)) yield eventOf<T>(line);
+      const read = isShared === true ? readSharedLine : parseJson;
+      for await (const line of readLines(reply.stream, read)) yield eventOf<T>(line);
     } finally {
       reply.stream.close();
     }

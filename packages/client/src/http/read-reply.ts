@@ -1,4 +1,3 @@
-import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
@@ -28,11 +27,28 @@ async function readText({ stream, headers }: HttpReply): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-/** The lines of a reply, as JSON, as they come. */
-export async function* readLines(stream: Readable): AsyncGenerator<Json> {
-  for await (const line of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (line !== "") yield parseJson(line);
+const NEWLINE = 10;
+
+/** The lines of a reply, as JSON, as they come. @param read makes a value of a line */
+export async function* readLines(stream: Readable, read = parseJson): AsyncGenerator<Json> {
+  /** Of a line whose end has not come. */
+  let parts: Buffer[] = [];
+  const take = (last: Buffer): string => {
+    const text = parts.length === 0 ? last.toString() : Buffer.concat([...parts, last]).toString();
+    parts = [];
+    return text.trim();
+  };
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    let from = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
+      const line = take(chunk.subarray(from, end));
+      from = end + 1;
+      if (line !== "") yield read(line);
+    }
+    if (from < chunk.length) parts.push(chunk.subarray(from));
   }
+  const line = take(Buffer.alloc(0));
+  if (line !== "") yield read(line);
 }
 
 function parsed(text: string): Json {

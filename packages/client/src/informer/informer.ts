@@ -167,6 +167,7 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
     return client.watch<T>(collection, {
       resourceVersion,
       bookmarks: true,
+      isShared: true,
       timeoutSeconds: Math.round(least + Math.random() * (most - least)),
       signal: this.#ending.signal,
       ...(labelSelector === undefined ? {} : { labelSelector }),

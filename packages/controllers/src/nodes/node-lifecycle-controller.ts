@@ -6,14 +6,13 @@ import { writeStatus } from "../shared/write-status.ts";
 import type { Pod } from "../types/pod.ts";
 import type { Node } from "../types/sets.ts";
 import { isExecuting, taintsFor } from "./node-taints.ts";
+import { NodeZones } from "./node-zones.ts";
 
 /** A node that is silent for so long is not known to be there. */
 const GRACE_MS = 50_000;
 /** A new one has a little longer. */
 const STARTUP_MS = 60_000;
-/** Pods are thrown out of one node in so long. */
-const EXECUTE_EVERY_MS = 10_000;
-/** And not before it was silent for so long. */
+/** Pods are not thrown out of a node before it was silent for so long. */
 const DOUBT_MS = 5000;
 const LEASE_NAMESPACE = "kube-node-lease";
 const TYPES = ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"] as const;
@@ -44,7 +43,7 @@ class NodeLifecycle {
   readonly #context: ControllerContext;
   readonly #heard = new Map<string, Heard>();
   readonly #pulse: Pulse | undefined;
-  #executedAt = Number.NEGATIVE_INFINITY;
+  readonly #zones = new NodeZones();
 
   constructor(context: ControllerContext, pulse: Pulse | undefined) {
     this.#context = context;
@@ -54,6 +53,7 @@ class NodeLifecycle {
     const add = ({ metadata }: KubeObject): void => queue.add(metadata.name ?? "");
     informers.of<Node>(NODES).handle({
       added: (node) => {
+        this.#zones.set(node);
         this.#tell(
           node,
           "RegisteredNode",
@@ -61,8 +61,12 @@ class NodeLifecycle {
         );
         add(node);
       },
-      updated: add,
+      updated: (node) => {
+        this.#zones.set(node);
+        add(node);
+      },
       deleted: (node) => {
+        this.#zones.delete(node.metadata.name ?? "");
         this.#heard.delete(node.metadata.name ?? "");
         this.#tell(
           node,
@@ -94,7 +98,7 @@ class NodeLifecycle {
     const mayExecute = ready !== undefined && ready !== "True" && !isExecuting(told) && this.#mayExecute(told);
     const taints = taintsFor(told, mayExecute, timestamp(clock.now()));
     if (deepEqual([...taints], told.spec?.taints ?? [])) return;
-    if (mayExecute) this.#executedAt = clock.monotonic();
+    if (mayExecute) this.#zones.executed(told, clock.monotonic());
     const { resourceVersion } = told.metadata;
     await client.patch(refOf(NODES, told), "merge", { metadata: { resourceVersion }, spec: { taints: [...taints] } });
   };
@@ -164,16 +168,12 @@ class NodeLifecycle {
     }
   }
 
-  /** Where no node at all is well, it is rather the network that is not: everything stays. */
-  #mayExecute({ metadata: { name = "" }, status: own }: Node): boolean {
-    const { informers, clock, queue } = this.#context;
-    const since = Date.parse(conditionOf(own, "Ready")?.lastTransitionTime ?? "");
-    const nodes = [...informers.of<Node>(NODES).all()];
-    const isWell = nodes.some(({ status }) => conditionOf(status, "Ready")?.status === "True");
-    const turn = this.#executedAt + EXECUTE_EVERY_MS - clock.monotonic();
+  #mayExecute(node: Node): boolean {
+    const { clock, queue } = this.#context;
+    const since = Date.parse(conditionOf(node.status, "Ready")?.lastTransitionTime ?? "");
     // Others that fell silent with this one are known to be so a little later.
-    const wait = isWell ? Math.max(turn, since + DOUBT_MS - clock.now()) : EXECUTE_EVERY_MS;
-    if (wait > 0) queue.addAfter(name, wait);
+    const wait = Math.max(this.#zones.patience(node, clock.monotonic()), since + DOUBT_MS - clock.now());
+    if (wait > 0) queue.addAfter(node.metadata.name ?? "", wait);
     return wait <= 0;
   }
 }

@@ -13,6 +13,8 @@ export class NodeInfo implements Selectable {
   readonly requested: Resources = noResources();
   /** With what containers count as that ask for nothing. */
   readonly scored = { cpu: 0, memory: 0 };
+  /** What is left, kept beside what it is the difference of: it is looked at for hundreds of nodes and every pod. */
+  readonly free = { cpu: 0, memory: 0, pods: 0 };
   readonly #ports = new Map<string, number>();
   node: KubeObject;
   labels: Labels = {};
@@ -36,6 +38,7 @@ export class NodeInfo implements Selectable {
     this.allocatable = resourcesOf(allocatable);
     const pods = parseQuantity(String(allocatable["pods"] ?? 0));
     this.mostPods = pods === undefined ? 0 : quantityNumber(pods);
+    this.#countFree();
     this.images = new Map(
       images.flatMap(({ names = [], sizeBytes = 0 }) => names.map((name) => [name, sizeBytes] as const)),
     );
@@ -54,10 +57,17 @@ export class NodeInfo implements Selectable {
     addResources(this.requested, requests.asked, sign);
     this.scored.cpu += sign * requests.scored.cpu;
     this.scored.memory += sign * requests.scored.memory;
+    this.#countFree();
     for (const { ip, protocol, port } of hostPorts) {
       const key = `${protocol} ${port} ${ip}`;
       this.#ports.set(key, (this.#ports.get(key) ?? 0) + sign);
     }
+  }
+
+  #countFree(): void {
+    this.free.cpu = this.allocatable.cpu - this.requested.cpu;
+    this.free.memory = this.allocatable.memory - this.requested.memory;
+    this.free.pods = this.mostPods - this.pods.size;
   }
 
   /** Whether somebody listens there already: on that address, or on all. */

@@ -66,6 +66,7 @@ export function ask({ filters }: Filters, node: NodeInfo): { plugin: Plugin; rej
 
 /** Pods that took others' places and wait for these to end, by the node that they were promised. */
 export interface Promises {
+  readonly size: number;
   on(nodeName: string): readonly PodInfo[];
 }
 
@@ -81,6 +82,7 @@ export function fits(
   filters: Filters,
   promises: Promises,
 ): { plugin: Plugin; rejection: Rejection } | undefined {
+  if (promises.size === 0) return ask(filters, node);
   const promised = promises.on(node.name).filter((one) => one.uid !== pod.uid && one.priority >= pod.priority);
   if (promised.length > 0) {
     const against = cluster.trial((trial: Trial) => {

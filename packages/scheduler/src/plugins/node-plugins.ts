@@ -33,18 +33,26 @@ export const taintToleration: Plugin = {
   name: "TaintToleration",
   filter({ spec: { tolerations = [] } }) {
     return ({ spec: { taints } }) =>
-      taints === undefined || findUntolerated(taints, tolerations, ["NoSchedule", "NoExecute"]) === undefined
+      taints === undefined ||
+      taints.length === 0 ||
+      findUntolerated(taints, tolerations, ["NoSchedule", "NoExecute"]) === undefined
         ? undefined
         : UNTOLERATED;
   },
   score({ spec: { tolerations = [] } }, _, nodes) {
     const soft = tolerations.filter(({ effect = "" }) => effect === "" || effect === "PreferNoSchedule");
     const count = (taints: readonly Taint[] = []): number =>
-      taints.filter(
-        (taint) => taint.effect === "PreferNoSchedule" && !soft.some((toleration) => tolerates(toleration, taint)),
-      ).length;
-    const scores = Float64Array.from(nodes, ({ spec }) => count(spec.taints));
-    return scores.some((score) => score > 0) ? normalizeToMost(scores, true) : undefined;
+      taints.length === 0
+        ? 0
+        : taints.filter(
+            (taint) => taint.effect === "PreferNoSchedule" && !soft.some((toleration) => tolerates(toleration, taint)),
+          ).length;
+    // Of most clusters, no node has one.
+    if (!nodes.some(({ spec: { taints } }) => taints !== undefined && count(taints) > 0)) return undefined;
+    return normalizeToMost(
+      Float64Array.from(nodes, ({ spec }) => count(spec.taints)),
+      true,
+    );
   },
   mayHelp: ({ spec: { tolerations = [] } }, change) =>
     isNodeChange(change, "taints") &&

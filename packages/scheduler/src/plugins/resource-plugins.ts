@@ -13,11 +13,14 @@ const amounts = ({ cpu, memory, ephemeral, others }: Resources): (readonly [stri
 
 /** What is missing on a node; final where even an empty one would not do. */
 function findMissing(node: NodeInfo, asked: readonly (readonly [string, number])[]): Rejection | undefined {
+  const { allocatable, requested } = node;
   const isFull = node.pods.size + 1 > node.mostPods;
-  const isShort = ([name, amount]: readonly [string, number]): boolean =>
-    amount > amountOf(node.allocatable, name) - amountOf(node.requested, name);
-  if (!isFull && !asked.some(isShort)) return undefined;
-  const short = asked.filter(isShort);
+  let fits = !isFull;
+  for (const [name, amount] of asked) {
+    if (amount > amountOf(allocatable, name) - amountOf(requested, name)) fits = false;
+  }
+  if (fits) return undefined;
+  const short = asked.filter(([name, amount]) => amount > amountOf(allocatable, name) - amountOf(requested, name));
   const reasons = [...(isFull ? [TOO_MANY] : []), ...short.map(([name]) => `Insufficient ${name}`)];
   const never = short.some(([name, amount]) => amount > amountOf(node.allocatable, name));
   return never ? rejectFinally(...reasons) : reject(...reasons);
@@ -37,9 +40,14 @@ export function nodeResourcesFitBy({ score, isIgnored = () => false }: Resources
     name: "NodeResourcesFit",
     filter(pod) {
       const asked = askedBy(pod);
-      return (node) => findMissing(node, asked);
+      const { cpu, memory } = pod.requests.asked;
+      if (asked.some(([name]) => name !== "cpu" && name !== "memory")) return (node) => findMissing(node, asked);
+      return (node) => {
+        const { free } = node;
+        return free.pods > 0 && cpu <= free.cpu && memory <= free.memory ? undefined : findMissing(node, asked);
+      };
     },
-    score: (pod, _, nodes) => Float64Array.from(nodes, (node) => score(node, pod)),
+    score: (pod, _, nodes) => scoresOf(nodes, (node) => score(node, pod)),
     mayHelp(pod, change) {
       if (change.kind === "podGone") return true;
       return isNodeChange(change, "allocatable") && findMissing(change.node, askedBy(pod)) === undefined;
@@ -58,7 +66,16 @@ export function nodeResourcesBalancedAllocationBy(names: readonly string[]): Plu
     name: "NodeResourcesBalancedAllocation",
     score({ requests: { asked } }, _, nodes) {
       if (names.every((name) => amountOf(asked, name) === 0)) return undefined;
-      return Float64Array.from(nodes, ({ allocatable, requested }) => {
+      // Asked of hundreds of nodes for each pod: the usual case makes no lists.
+      if (names.length === 2 && names[0] === "cpu" && names[1] === "memory") {
+        return scoresOf(nodes, ({ allocatable, requested }) => {
+          const cpu = Math.min((requested.cpu + asked.cpu) / allocatable.cpu, 1);
+          const memory = Math.min((requested.memory + asked.memory) / allocatable.memory, 1);
+          if (allocatable.cpu === 0 || allocatable.memory === 0) return 100;
+          return Math.floor((1 - Math.abs(cpu - memory) / 2) * 100);
+        });
+      }
+      return scoresOf(nodes, ({ allocatable, requested }) => {
         const parts: number[] = [];
         for (const name of names) {
           const [capacity, more] = [amountOf(allocatable, name), amountOf(asked, name)];
@@ -70,6 +87,13 @@ export function nodeResourcesBalancedAllocationBy(names: readonly string[]): Plu
       });
     },
   };
+}
+
+/** `Float64Array.from` walks by an iterator, which takes several times as long. */
+function scoresOf(nodes: readonly NodeInfo[], score: (node: NodeInfo) => number): Float64Array {
+  const scores = new Float64Array(nodes.length);
+  for (let index = 0; index < nodes.length; index++) scores[index] = score(nodes[index] as NodeInfo);
+  return scores;
 }
 
 /** How far parts are from each other. */

@@ -6,6 +6,10 @@ export class PromisedPlaces implements Promises {
   readonly #byNode = new Map<string, Map<string, PodInfo>>();
   readonly #nodes = new Map<string, string>();
 
+  get size(): number {
+    return this.#nodes.size;
+  }
+
   set(pod: PodInfo, nodeName: string): void {
     this.delete(pod.uid);
     this.#nodes.set(pod.uid, nodeName);

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Control } from "../packages/build/src/buildkit/wire/control.ts";
 import { Bridge } from "../packages/build/src/buildkit/wire/gateway.ts";
+import { RULE_NAMES, RULES, type Rule } from "../packages/build/src/check/rules.ts";
 import { INSTRUCTION_FLAGS, KEYWORDS } from "../packages/build/src/language/parse-instruction.ts";
 import { MOUNT_OPTIONS } from "../packages/build/src/language/parse-mount.ts";
 import { BUILD_FLAGS } from "../packages/cli/src/build/execute-build.ts";
@@ -31,8 +32,6 @@ const INSTRUCTIONS: Readonly<Record<string, Remark>> = {
 /** Flags of Docker's `build` and of buildx that `boxship build` has not, or has otherwise. */
 const BUILD: Readonly<Record<string, Remark>> = {
   builder: refused("there is one builder: the engine"),
-  call: refused("there is nothing that checks Containerfiles without building them"),
-  check: refused("there is nothing that checks Containerfiles without building them"),
   compress: refused("layers are compressed when they are pushed, or with --output compression="),
   "disable-content-trust": refused("images are not signed while they are built"),
   "force-rm": differs("accepted: there are no intermediate containers"),
@@ -123,6 +122,15 @@ async function buildahWords(): Promise<string> {
   return table("word", parts.flat());
 }
 
+function checks(): string {
+  const rows = RULE_NAMES.map((name) => {
+    const rule: Rule = RULES[name];
+    const note = `${rule.description.replaceAll("|", "\\|")}${rule.experimental === true ? " (only where it is asked for)" : ""}`;
+    return row(`\`${name}\``, works(note));
+  });
+  return table("rule", rows);
+}
+
 function services(): string {
   const methods = [
     ...Object.keys(Control).map((name) => `Control.${name}`),
@@ -171,6 +179,9 @@ ${buildFlags()}
 The flags of each word, and those of buildah's that are refused. Flags that are not named are not known.
 
 ${await buildahWords()}
+## Checks
+
+${checks()}
 ## Endpoints
 
 ${routes()}

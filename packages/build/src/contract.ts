@@ -16,6 +16,13 @@ import type { Descriptor, Digest } from "@boxship/oci";
  */
 export interface Solver {
   build(request: BuildRequest, progress: ReportProgress, signal?: AbortSignal): Promise<BuildResult>;
+  /**
+   * Answers a question about the Containerfile; nothing is built. `lint` tells of mistakes in the file in its answer.
+   *
+   * @param call `lint`, `outline`, `targets` or `subrequests.describe`
+   * @throws Unsupported for others
+   */
+  call(request: BuildRequest, call: string, signal?: AbortSignal): Promise<CallResult>;
   readonly cache: BuildCache;
 }
 
@@ -259,6 +266,14 @@ export interface BuildResult {
   readonly warnings: readonly BuildWarning[];
 }
 
+/** The answer to a question about a Containerfile, in the forms that BuildKit's clients know. */
+export interface CallResult {
+  readonly json: string;
+  readonly text: string;
+  /** 1: something was found. */
+  readonly status: 0 | 1;
+}
+
 // ── Progress ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /**
@@ -299,6 +314,7 @@ export type ProgressEvent =
       readonly started: number;
       readonly completed?: number;
     }
+  /** `vertex` is empty when it is about the Containerfile. */
   | { readonly kind: "warning"; readonly vertex: string; readonly warning: BuildWarning };
 
 /** Hears what happens. A promise for a log slows the command down whose output it is, until it resolves. */
@@ -340,9 +356,14 @@ export interface BuildWarning {
   /** The check's name: `FromAsCasing`. */
   readonly rule: string;
   readonly message: string;
+  /** What the rule is about. */
   readonly detail?: string;
+  /** The page that explains the rule. */
+  readonly url?: string;
   readonly file?: string;
   readonly lines?: readonly [first: number, last: number];
+  /** Those lines, with some around them. */
+  readonly excerpt?: BuildFailure["excerpt"];
 }
 
 /** What a failing step has to tell, beside its message. */

@@ -154,7 +154,12 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
     ...audit("engine"),
     build: bothBuilders(
       classicDoor(
-        { build: builder.build.bind(builder), cache: buildkit.cache, mounts: builder.mounts },
+        {
+          build: builder.build.bind(builder),
+          call: builder.call.bind(builder),
+          cache: buildkit.cache,
+          mounts: builder.mounts,
+        },
         builder.workDirectory,
       ),
       buildkit,

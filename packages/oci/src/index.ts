@@ -37,6 +37,7 @@ export * from "./platform.ts";
 export type { LayerToUnpack, UnpackLayer } from "./pull/layer-pull.ts";
 export * from "./pull/progress.ts";
 export * from "./pull/pull-image.ts";
+export { type ResolvedImage, type ResolveRequest, resolveImage } from "./pull/resolve-image.ts";
 export { type StoredLayer, type UnpackStoredRequest, unpackStored } from "./pull/unpack-stored.ts";
 export * from "./push/push-image.ts";
 export * from "./reference.ts";

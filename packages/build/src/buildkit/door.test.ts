@@ -399,7 +399,6 @@ describe("docker buildx at BuildKit's services", { skip: buildx ? false : "build
     await using setup = await setUp();
     const refusals: readonly (readonly [readonly string[], RegExp])[] = [
       [["--build-arg", "BUILDKIT_SYNTAX=a/b"], /frontend gateway\.v0 is not supported/],
-      [["--check"], /request frontend\.lint to the frontend is not supported/],
       [["--cache-to", "type=azblob,name=n,account_url=u"], /cache export of type azblob is not supported/],
       [["--cache-to", "type=registry,ref=r/c,mode=most"], /invalid mode 'most' of a cache/],
       [["--cache-to", "type=registry,ref=r/c,speed=1"], /attribute speed of cache export registry is not supported/],

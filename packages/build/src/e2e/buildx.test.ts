@@ -285,6 +285,46 @@ describe("docker buildx builds with the engine", { skip: buildx ? false : "build
     );
   });
 
+  test("a file is checked without being built, and what rules find is told at a build's end", async () => {
+    const file =
+      "FROM busybox as base\nENV token=1\ncopy . /\n# all what is built\nFROM base AS all\nARG A=1\nCMD run $A\n";
+    const directory = context("checked", { Dockerfile: file, ".dockerignore": "*\n" });
+    const checked = await fails(["build", "--check", directory]);
+    assert.match(checked, /^Check complete, 5 warnings have been found!$/m);
+    const names = [...checked.matchAll(/^WARNING: (\w+) - https:.*\n.*\n.*Dockerfile:(\d)$/gm)].map(
+      ([, name, line]) => `${line} ${name}`,
+    );
+    assert.deepEqual(names, [
+      "1 FromAsCasing",
+      "2 SecretsUsedInArgOrEnv",
+      "3 ConsistentInstructionCasing",
+      "3 CopyIgnoredFile",
+      "7 JSONArgsRecommended",
+    ]);
+    assert.match(checked, /^ {3}7 \| >>> CMD run \$A$/m);
+    assert.match(await ok(["build", "--call=check,ignorestatus=true", directory]), /^Check complete, 5/m);
+    assert.match(await ok(["build", "--call=outline", directory]), /^TARGET: +all\nDESCRIPTION: what[^]*^A +1 *$/m);
+    assert.match(await ok(["build", "--call=targets", directory]), /^base +\nall \(default\) what is built$/m);
+    writeFileSync(join(directory, ".dockerignore"), "x\n");
+    const built = await ok(["build", directory]);
+    assert.match(
+      built,
+      /4 warnings found[^]* - FromAsCasing: 'as' and 'FROM' keywords' casing do not match \(line 1\)$/m,
+    );
+    assert.match(await ok(["--debug", "build", directory]), /^Dockerfile:7\n-+\n[^]*7 \| >>> CMD run/m);
+    const skip = ["--build-arg", "BUILDKIT_DOCKERFILE_CHECK=skip=all"];
+    assert.doesNotMatch(await ok(["build", ...skip, directory]), /warning/);
+    writeFileSync(join(directory, "Dockerfile"), `# check=error=true\n${file}`);
+    const stopped = await fails(["build", "--no-cache", directory]);
+    assert.match(stopped, /lint violation found for rules: FromAsCasing, /);
+    assert.doesNotMatch(stopped, /\] copy/);
+    writeFileSync(join(directory, "Dockerfile"), "FROM scratch\nMAINTAINER me\nRUM\n");
+    assert.match(
+      await fails(["build", "--check", directory]),
+      /MaintainerDeprecated[^]*on line 3: unknown instruction: RUM/,
+    );
+  });
+
   test("caches go through a registry, a directory of the client and the image; zstd and Docker's media types", async () => {
     await using registry = await startRegistry();
     const directory = context("caches", {

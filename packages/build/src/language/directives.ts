@@ -8,6 +8,8 @@ export interface Directives {
   readonly syntax?: string;
   /** Settings of the checks. */
   readonly check?: string;
+  /** How many lines they are. @default 0 */
+  readonly lines?: number;
 }
 
 const DIRECTIVE = /^#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*$/;
@@ -36,6 +38,7 @@ export function readDirectives(file: string, lines: readonly string[]): Directiv
   const [syntax, check] = [found.get("syntax"), found.get("check")];
   return {
     escape: found.get("escape") === "`" ? "`" : "\\",
+    lines: found.size,
     ...(syntax === undefined ? {} : { syntax }),
     ...(check === undefined ? {} : { check }),
   };

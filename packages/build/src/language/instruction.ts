@@ -15,6 +15,8 @@ interface Common {
   readonly place: Place;
   /** As it was written, continuation lines joined: `RUN make`. */
   readonly text: string;
+  /** Comment lines above, without their `#`; an empty one parts them from what is further up. @default [] */
+  readonly comments?: readonly string[];
 }
 
 export interface FromInstruction extends Common {
@@ -22,6 +24,8 @@ export interface FromInstruction extends Common {
   /** As written. */
   readonly image: string;
   readonly platform?: string;
+  /** `AS`, as written. */
+  readonly as?: string;
   readonly name?: string;
 }
 
@@ -33,6 +37,8 @@ export interface ArgInstruction extends Common {
 export interface PairsInstruction extends Common {
   readonly kind: "env" | "label";
   readonly pairs: readonly Pair[];
+  /** `ENV name value`, which is written with a blank. */
+  readonly legacy?: boolean;
 }
 
 export interface CommandInstruction extends Common {
@@ -143,6 +149,8 @@ export interface Containerfile {
   readonly stages: readonly Stage[];
   readonly escape: "\\" | "`";
   readonly syntax?: string;
+  /** What `# check=` says. */
+  readonly check?: string;
   /** Of every file that took part, by name: for excerpts. */
   readonly sources: ReadonlyMap<string, readonly string[]>;
   readonly warnings: readonly ParseWarning[];

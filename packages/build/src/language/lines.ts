@@ -12,7 +12,7 @@ export interface RawInstruction {
   /** Behind the keyword, trimmed. */
   readonly rest: string;
   readonly heredocs: readonly Heredoc[];
-  /** Comment lines directly above, without their `#`. */
+  /** Comment lines above, without their `#`; an empty one parts them from what is further up. */
   readonly comments: readonly string[];
 }
 
@@ -49,12 +49,14 @@ class LineReader {
   readonly #lines: readonly string[];
   readonly #escape: "\\" | "`";
   readonly #continuation: RegExp;
+  readonly #directiveLines: number;
   #at = 0;
 
-  constructor(file: string, lines: readonly string[], { escape }: Directives) {
+  constructor(file: string, lines: readonly string[], { escape, lines: directiveLines = 0 }: Directives) {
     this.#file = file;
     this.#lines = lines;
     this.#escape = escape;
+    this.#directiveLines = directiveLines;
     const token = RegExp.escape(escape);
     this.#continuation = new RegExp(`(?<!${token})${token}[ \\t]*$`);
   }
@@ -65,7 +67,9 @@ class LineReader {
     while (this.#at < this.#lines.length) {
       const line = (this.#lines[this.#at] ?? "").trim();
       if (line === "" || line.startsWith("#")) {
-        comments = line === "" ? [] : [...comments, line.slice(1).trim()];
+        const comment = line.slice(1).trim();
+        if (line === "#") comments = [];
+        else if (line !== "" && this.#at >= this.#directiveLines) comments.push(comment);
         this.#at++;
         continue;
       }
@@ -92,7 +96,6 @@ class LineReader {
 
   /** The text of one instruction, its continuation lines joined. */
   #joined(): string {
-    const first = this.#at + 1;
     let text = "";
     let blank = false;
     for (let start = true; this.#at < this.#lines.length; start = false) {
@@ -111,7 +114,7 @@ class LineReader {
       this.warnings.push({
         rule: "NoEmptyContinuation",
         message: "Empty continuation line",
-        place: { file: this.#file, lines: [first, this.#at] },
+        place: { file: this.#file, lines: [this.#at, this.#at] },
       });
     }
     return text.trim();

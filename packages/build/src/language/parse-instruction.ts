@@ -54,8 +54,8 @@ export type Parsed = FromInstruction | StageInstruction;
 const PARSERS: Readonly<Record<string, (line: Line) => Parsed>> = {
   FROM: parseFrom,
   ARG: parseArg,
-  ENV: (line) => ({ kind: "env", ...common(line), pairs: pairsOf(line) }),
-  LABEL: (line) => ({ kind: "label", ...common(line), pairs: pairsOf(line) }),
+  ENV: (line) => ({ kind: "env", ...common(line), ...pairsOf(line) }),
+  LABEL: (line) => ({ kind: "label", ...common(line), ...pairsOf(line) }),
   RUN: parseRun,
   CMD: (line) => ({ kind: "cmd", ...common(line), command: commandOf(line) }),
   ENTRYPOINT: (line) => ({ kind: "entrypoint", ...common(line), command: commandOf(line) }),
@@ -100,8 +100,8 @@ export function parseInstruction(raw: RawInstruction, escape: "\\" | "`"): Parse
   return parse({ keyword, place, text, rest, flags, raw, escape });
 }
 
-function common({ place, text }: Line): { readonly place: Place; readonly text: string } {
-  return { place, text };
+function common({ place, text, raw }: Line): Pick<StageInstruction, "place" | "text" | "comments"> {
+  return { place, text, ...(raw.comments.length === 0 ? {} : { comments: raw.comments }) };
 }
 
 function someWords<T>({ keyword, place }: Line, words: readonly T[]): readonly T[] {
@@ -130,32 +130,37 @@ function parseFrom(line: Line): FromInstruction {
       "begin it with a letter, and use letters, digits, - _ and .",
     );
   }
-  return { ...start, name };
+  return { ...start, as, name };
 }
 
 function parseArg(line: Line): StageInstruction {
   const words = someWords(line, splitWords(line.rest, line.escape));
-  const [comment] = line.raw.comments;
   const args = words.map((word) => {
     const equals = word.indexOf("=");
     const name = equals === -1 ? word : word.slice(0, equals);
     if (name === "") refuse(line.place, "ARG names can not be blank", "write ARG NAME or ARG NAME=default");
-    const described = comment?.startsWith(`${name} `) === true ? { comment: comment.slice(name.length + 1) } : {};
+    const comment = descriptionOf(line.raw.comments, name);
+    const described = comment === undefined ? {} : { comment };
     return equals === -1 ? { name, ...described } : { name, value: word.slice(equals + 1), ...described };
   });
   return { kind: "arg", ...common(line), args };
 }
 
+/** What a comment says of a name: `# NAME what it is`. */
+export function descriptionOf(comments: readonly string[] | undefined, name: string): string | undefined {
+  return comments?.find((comment) => comment.startsWith(`${name} `))?.slice(name.length + 1);
+}
+
 /** `A=1 B="2 3"`, or the old `A 1`. */
-function pairsOf(line: Line): readonly Pair[] {
+function pairsOf(line: Line): { readonly pairs: readonly Pair[]; readonly legacy?: boolean } {
   const { keyword, place, rest } = line;
   const words = someWords(line, splitWords(rest, line.escape));
   if (words[0]?.includes("=") !== true) {
     const match = /^(\S+)\s+(.+)$/s.exec(rest);
     if (match === null) refuse(place, `${keyword} must have two arguments`, `write ${keyword} name=value`);
-    return [[match[1] ?? "", match[2] ?? ""]];
+    return { pairs: [[match[1] ?? "", match[2] ?? ""]], legacy: true };
   }
-  return words.map((word) => {
+  const pairs = words.map((word) => {
     const equals = word.indexOf("=");
     if (equals === -1) {
       refuse(
@@ -167,6 +172,7 @@ function pairsOf(line: Line): readonly Pair[] {
     if (equals === 0) refuse(place, `${keyword} names can not be blank`, `write ${keyword} name=value`);
     return [word.slice(0, equals), word.slice(equals + 1)] as const;
   });
+  return { pairs };
 }
 
 /** The strings of a JSON list; undefined when the text is something else. */

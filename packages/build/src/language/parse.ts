@@ -52,6 +52,7 @@ async function readWhole(reader: FileReader, bytes: Uint8Array, name: string): P
     stages: reader.stages.map((stage, index) => ({ ...stage, index })),
     escape: directives?.escape ?? "\\",
     ...(directives?.syntax === undefined ? {} : { syntax: directives.syntax }),
+    ...(directives?.check === undefined ? {} : { check: directives.check }),
     sources: reader.sources,
     warnings: reader.warnings,
   };
@@ -125,13 +126,6 @@ class FileReader {
 
   #begin(from: FromInstruction): void {
     const name = from.name?.toLowerCase();
-    if (name !== undefined && this.stages.some((stage) => stage.name === name)) {
-      this.warnings.push({
-        rule: "DuplicateStageName",
-        message: `Duplicate stage name "${from.name}", stage names should be unique`,
-        place: from.place,
-      });
-    }
     this.stages.push({ from, name, instructions: [] });
   }
 }

@@ -79,7 +79,8 @@ export function closest(name: string, known: Iterable<string>): string | undefin
   return best;
 }
 
-function editDistance(from: string, to: string): number {
+/** How many characters have to be put in, taken out or changed (Levenshtein). */
+export function editDistance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let i = 1; i <= from.length; i++) {
     const next = [i];

@@ -1,4 +1,4 @@
-import type { Attestations, CacheExportOptions } from "../contract.ts";
+import type { Attestations, BuildWarning, CacheExportOptions, CallResult } from "../contract.ts";
 
 /**
  * A build as the command line asks for it: `POST /boxship/build`. The body begins with the length of a JSON text (four
@@ -12,6 +12,8 @@ export interface RemoteBuild {
   readonly filePath?: string;
   readonly context: RemoteContext;
   readonly contexts?: Readonly<Record<string, RemoteContext>>;
+  /** A question about the Containerfile, instead of a build: `lint`, `outline`, `targets`, `subrequests.describe`. */
+  readonly call?: string;
   readonly target?: string;
   /** Null: named without a value. */
   readonly args?: Readonly<Record<string, string | null>>;
@@ -93,7 +95,9 @@ export type RemoteMessage =
         readonly imageId?: string;
         readonly digest?: string;
         readonly metadata: Readonly<Record<string, unknown>>;
-        readonly warnings: readonly { readonly rule: string; readonly message: string }[];
+        readonly warnings: readonly BuildWarning[];
       };
     }
+  /** The answer to a question. */
+  | { readonly call: CallResult }
   | { readonly error: { readonly message: string; readonly remedy?: string; readonly failure?: unknown } };

@@ -48,6 +48,10 @@ export async function remoteBuild(
     const build = head as RemoteBuild;
     const files = new SentFiles(path, rest, options.signal, build.context.kind === "archive");
     const request = requestOf(build, files, write, options.streams);
+    if (build.call !== undefined) {
+      await write({ call: await solver.call(request, build.call, options.signal) });
+      return;
+    }
     const result = await solver.build(request, (event) => write({ event: jsonEvent(event) }), options.signal);
     const { imageId, descriptor, metadata, warnings } = result;
     await write({
@@ -190,6 +194,7 @@ function requestOf(
     outputs = [],
     cacheFrom = [],
     cacheTo = [],
+    call: _call,
     ...rest
   } = head;
   const { resources, ...options } = rest;

@@ -8,6 +8,7 @@ import {
   familiarReference,
   formatPlatform,
   hostPlatform,
+  type ImageConfig,
   type ImageRecord,
   type Platform,
   pairLayers,
@@ -16,6 +17,7 @@ import {
   platformRank,
   pullImage,
   type Reference,
+  resolveImage,
   samePlatform,
   withDefaultTag,
   withDigest,
@@ -93,6 +95,24 @@ export async function findImage(
     session.materials.set(uri === "_" ? record.id : uri, record.manifest.digest);
   }
   return record;
+}
+
+/** What an image says of itself: of one that is here, else of its registry's, whose layers are not brought. */
+export async function imageDocument(session: BuildSession, name: string, platform: Platform): Promise<ImageConfig> {
+  const { images } = session.parts.engine;
+  const found = session.request.pull === true ? undefined : localImage(images, name, platform);
+  if (found !== undefined) return found.config;
+  const reference = withDefaultTag(parseReference(name));
+  const { config } = await resolveImage({
+    client: images.client,
+    store: images.content,
+    reference,
+    ...(samePlatform(platform, hostPlatform()) ? {} : { platform }),
+    lease: session.lease,
+    ...(await registryCredentials(session, reference)),
+    signal: session.signal,
+  });
+  return config;
 }
 
 function localImage(images: Images, name: string, platform: Platform): ImageRecord | undefined {

@@ -10,12 +10,15 @@ import { exportCaches } from "../cache/export-cache.ts";
 import { importCaches } from "../cache/import-cache.ts";
 import { LayersLost } from "../cache/imported-cache.ts";
 import { StepCache } from "../cache/step-cache.ts";
+import { type BuildCheck, startCheck } from "../check/build-check.ts";
+import { callFile } from "../check/call-file.ts";
 import { killRootedBelow } from "../confined/strays.ts";
 import type {
   BuildCache,
   BuildRequest,
   BuildResult,
   CacheMountStore,
+  CallResult,
   ContextSource,
   DescribeImage,
   ReportProgress,
@@ -91,6 +94,13 @@ export class Builder implements Solver, AsyncDisposable {
     const building = this.#parts.engine.images.writing(() => build(this.#parts, request, progress, both));
     this.#running.set(controller, building);
     return building.finally(() => this.#running.delete(controller));
+  }
+
+  async call(request: BuildRequest, call: string, signal = new AbortController().signal): Promise<CallResult> {
+    const [platform] = (request.platforms ?? []).map(readPlatform);
+    await using session = new BuildSession(this.#parts, request, () => {}, signal, platform);
+    session.contexts = new ContextSet(session);
+    return await callFile(session, call, () => readFile(session));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -174,8 +184,13 @@ async function solve(session: BuildSession, contexts = new ContextSet(session)):
     session.emit({ kind: "started", vertex: digest, time: session.now() });
     session.emit({ kind: "completed", vertex: digest, time: session.now(), cached: true });
   }
-  const states = new StageStates(session, plan, imageOf, globals);
-  return states.all();
+  const check = contexts.isChecked ? undefined : startCheck(session);
+  contexts.isChecked = true;
+  try {
+    return await new StageStates(session, plan, imageOf, globals, check).all();
+  } finally {
+    await check?.end();
+  }
 }
 
 /** Whether anything is made of the result. */
@@ -190,13 +205,16 @@ class StageStates {
   readonly #imageOf: (stage: Stage) => string;
   readonly #globals: ReadonlyMap<string, string | undefined>;
   readonly #states = new Map<Stage, Promise<StageState>>();
+  readonly #check: BuildCheck | undefined;
 
   constructor(
     session: BuildSession,
     plan: Plan,
     imageOf: (stage: Stage) => string,
     globals: ReadonlyMap<string, string | undefined>,
+    check: BuildCheck | undefined,
   ) {
+    this.#check = check;
     this.#session = session;
     this.#plan = plan;
     this.#imageOf = imageOf;
@@ -207,6 +225,7 @@ class StageStates {
   async all(): Promise<StageState> {
     const building = this.#plan.stages.map((stage) =>
       this.get(stage).catch((error: unknown) => {
+        this.#check?.failed(stage, error);
         this.#session.stop(error);
         throw error;
       }),
@@ -264,6 +283,8 @@ class StageStates {
       globalArgs: this.#globals,
       image,
       context,
+      onBase: (state, triggers) => this.#check?.begun(stage, state, triggers),
+      checked: this.#check?.gate,
     });
   }
 
@@ -369,7 +390,12 @@ function warnOfUnusedArgs(session: BuildSession): void {
 }
 
 /** They mean something without an `ARG`. */
-const IMPLICIT_ARGS = new Set(["SOURCE_DATE_EPOCH", "BUILDKIT_INLINE_CACHE", "BUILDKIT_CONTEXT_KEEP_GIT_DIR"]);
+const IMPLICIT_ARGS = new Set([
+  "SOURCE_DATE_EPOCH",
+  "BUILDKIT_INLINE_CACHE",
+  "BUILDKIT_CONTEXT_KEEP_GIT_DIR",
+  "BUILDKIT_DOCKERFILE_CHECK",
+]);
 
 const DEFAULT_FILES = ["Dockerfile", "dockerfile", "Containerfile"];
 

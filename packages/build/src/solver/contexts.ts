@@ -24,6 +24,8 @@ const IGNORE_FILES = [".containerignore", ".dockerignore"];
 
 /** The contexts of one build, each opened when it is first needed. */
 export class ContextSet {
+  /** The file was looked at: not once more for each platform. */
+  isChecked = false;
   readonly #session: BuildSession;
   readonly #open = new Map<string, Promise<OpenContext>>();
   /** Patterns that go before an ignore file in the context: those beside the Containerfile. */
@@ -63,6 +65,11 @@ export class ContextSet {
       const path = await openSource(this.#session, context, { exclude: this.#mainIgnore ?? [], include });
       return { path, ignore: this.#mainIgnore ?? (await readIgnore(path)) };
     });
+  }
+
+  /** The ignore rules of the main context, as far as they are known without opening it. */
+  async knownIgnore(): Promise<readonly string[]> {
+    return this.#mainIgnore ?? (await this.#open.get("main"))?.ignore ?? [];
   }
 
   /** The source of a named context, undefined when there is none of that name. */

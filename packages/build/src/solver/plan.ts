@@ -55,7 +55,7 @@ export function earlierStage(file: Containerfile, stage: Stage, name: string): S
 }
 
 /** What instructions of a stage read from elsewhere. */
-function sourcesOf(stage: Stage): readonly string[] {
+export function sourcesOf(stage: Stage): readonly string[] {
   return stage.instructions.flatMap((instruction) => {
     if (instruction.kind === "copy") return instruction.from === undefined ? [] : [instruction.from];
     if (instruction.kind !== "run") return [];

@@ -123,6 +123,7 @@ export class BuildSession implements AsyncDisposable {
     return this.#report(this.#isOneOfSeveral ? ofPlatform(event, platformText(this.platform)) : event);
   }
 
+  /** @param vertex empty for the Containerfile */
   warn(vertex: string, warning: BuildWarning): void {
     this.warnings.push(warning);
     this.emit({ kind: "warning", vertex, warning });
@@ -176,6 +177,7 @@ export class BuildSession implements AsyncDisposable {
 
 /** Steps of several platforms are told apart by it. */
 function ofPlatform(event: ProgressEvent, platform: string): ProgressEvent {
+  if (event.vertex === "") return event;
   const digestOf = (digest: string) => `sha256:${keyOf(platform, digest)}`;
   if (event.kind !== "vertex") return { ...event, vertex: digestOf(event.vertex) };
   const { vertex } = event;

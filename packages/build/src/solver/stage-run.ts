@@ -33,11 +33,16 @@ export interface StageNeeds {
   readonly image: string;
   /** A context of that name, whose files are what the stage begins with. */
   readonly context: Exclude<ContextSource, { readonly kind: "image" | "empty" }> | undefined;
+  /** Hears what the stage begins with. */
+  readonly onBase: (state: StageState, triggers: readonly string[]) => void;
+  /** Nothing is done on top of it before this resolves. */
+  readonly checked: Promise<void> | undefined;
 }
 
 /** Builds one stage, one instruction after the other. */
 export async function buildStage(session: BuildSession, stage: Stage, needs: StageNeeds): Promise<StageState> {
   let { state } = await begin(session, stage, needs);
+  await needs.checked;
   for (const instruction of stage.instructions) {
     state = await perform(session, stage, instruction, state, needs);
     // Steps that only change the configuration wait for nothing, and there may be any number of them.
@@ -51,6 +56,7 @@ async function begin(session: BuildSession, stage: Stage, needs: StageNeeds): Pr
   const digest = vertex?.digest ?? "";
   return observed(session, stage.from, digest, async () => {
     const { state: start, triggers } = await baseOf(session, stage, needs, digest);
+    needs.onBase(start, triggers);
     let state: StageState = { ...start, begun: begunWith(start) };
     const instructions = await Promise.all(triggers.map((trigger) => parseTrigger(trigger, needs.image)));
     const vertices = instructions.map((instruction, index) =>

@@ -35,7 +35,9 @@ export const BUILD_FLAGS = {
   "build-context": list("Additional build contexts (e.g., name=path)"),
   "cache-from": list('External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")'),
   "cache-to": list('Cache export destinations (e.g., "type=inline", "type=registry,ref=user/app:cache")'),
+  call: text('Set method for evaluating build ("check", "outline", "targets")', { initial: "build" }),
   "cgroup-parent": text("Set the parent cgroup for the RUN instructions during build"),
+  check: bool('Shorthand for "--call=check"'),
   "cpu-period": integer("Limit the CPU CFS (Completely Fair Scheduler) period"),
   "cpu-quota": integer("Limit the CPU CFS (Completely Fair Scheduler) quota"),
   "cpu-shares": integer("CPU shares (relative weight)", { short: "c" }),
@@ -57,7 +59,6 @@ export const BUILD_FLAGS = {
   platform: commaList("Set target platform for build"),
   progress: text('Set type of progress output ("auto", "none", "plain", "quiet", "rawjson", "tty")', {
     initial: "auto",
-    choices: ["auto", "none", "plain", "quiet", "rawjson", "tty"],
   }),
   provenance: text('Shorthand for "--attest=type=provenance"'),
   pull: bool("Always attempt to pull all referenced images"),
@@ -85,6 +86,8 @@ export interface ExecuteOptions {
   readonly progress: BuildProgress;
   /** Seconds since the epoch: every time in the result is at most this one. */
   readonly sourceDateEpoch?: number;
+  /** A question about the file, instead of a build. */
+  readonly call?: string;
   /** What `--squash` joins. @default "new" */
   readonly squash?: NonNullable<RemoteBuild["squash"]>;
 }
@@ -104,7 +107,8 @@ export async function executeBuild(
   const named = namedContexts(flags["build-context"]);
   const imports = parseCacheFrom(flags["cache-from"]);
   const exports = await parseCacheTo(flags["cache-to"]);
-  const directories = [...own.directories, ...named.directories, ...imports.directories];
+  const files = [...own.directories, ...named.directories, ...imports.directories];
+  const directories = options.call === undefined || includesFiles(own) ? files : [];
   const sources: BuildSources = { ...own, directories };
   const outputs = outputsOf(flags);
   const agents = await readAgents(flags.ssh, context.env);
@@ -136,10 +140,13 @@ export async function executeBuild(
     keepFailed: flags["on-error"] === "shell",
     ...(flags.squash ? { squash: options.squash ?? "new" } : {}),
     ...(options.sourceDateEpoch === undefined ? {} : { sourceDateEpoch: options.sourceDateEpoch }),
+    ...(options.call === undefined ? {} : { call: options.call }),
     ...(flags.target === "" ? {} : { target: flags.target }),
     ...(flags["shm-size"] === 0 ? {} : { shmSize: flags["shm-size"] }),
     ...(flags["cgroup-parent"] === "" ? {} : { cgroupParent: flags["cgroup-parent"] }),
   };
+  if (options.call !== undefined)
+    return runBuild(context, build, sources, [], { caches: [], agents: new Map(), progress: options.progress });
   const result = await runBuild(context, build, sources, outputs, {
     caches: exports,
     agents,
@@ -151,6 +158,11 @@ export async function executeBuild(
     await writeFile(flags["metadata-file"], `${JSON.stringify(result.metadata, undefined, 2)}\n`);
   }
   return result;
+}
+
+/** Whether the Containerfile is more than one file; nothing else is read for a question about it. */
+function includesFiles({ file }: BuildSources): boolean {
+  return file !== undefined && /^\s*INCLUDE\s/im.test(Buffer.from(file.bytes, "base64").toString("latin1"));
 }
 
 function outputsOf({ output: texts, tag: names, push, load }: BuildFlags): readonly BuildOutput[] {

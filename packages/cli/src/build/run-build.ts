@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { PassThrough, Readable, type Writable } from "node:stream";
-import type { BuildFailure, RemoteBuild, RemoteMessage } from "@boxship/build";
+import type { BuildFailure, BuildWarning, CallResult, RemoteBuild, RemoteMessage } from "@boxship/build";
 import { type TarInput, writeTar } from "@boxship/oci/tar";
 import type { Context } from "../context.ts";
 import { Failure } from "../failure.ts";
@@ -16,7 +16,9 @@ export interface BuildAnswer {
   readonly imageId?: string;
   readonly digest?: string;
   readonly metadata: Readonly<Record<string, unknown>>;
-  readonly warnings: readonly { readonly message: string }[];
+  readonly warnings: readonly BuildWarning[];
+  /** Where a question was asked instead. */
+  readonly call?: CallResult;
 }
 
 /** A build failed; what it was doing comes along. */
@@ -67,6 +69,7 @@ export async function runBuild(
       else if ("agent" in message) bringAgent(context, agents, message, owned);
       else if ("output" in message) await sinks.write(message.output, Buffer.from(message.data, "base64"));
       else if ("cache" in message) await writeCache(writers[message.cache], message);
+      else if ("call" in message) answer = { metadata: {}, warnings: [], call: message.call };
       else if ("result" in message) answer = message.result;
       else {
         const { message: text, remedy, failure } = message.error;

@@ -1,10 +1,11 @@
 import { programCommand } from "@boxship/base/entry";
 import { BUILD_FLAGS, executeBuild } from "../build/execute-build.ts";
+import { parseCall, printCall } from "../build/file-call.ts";
 import { type BuildProgress, plainProgress, quietProgress, rawProgress, TreeProgress } from "../build/progress.ts";
-import { BuildFailed } from "../build/run-build.ts";
+import { type BuildAnswer, BuildFailed } from "../build/run-build.ts";
 import { defineCommand } from "../command.ts";
 import { type Context, print, warn } from "../context.ts";
-import { FlagError } from "../failure.ts";
+import { Failure, FlagError } from "../failure.ts";
 
 export const command = defineCommand({
   usage: "[OPTIONS] PATH | URL | -",
@@ -13,14 +14,44 @@ export const command = defineCommand({
   operands: { min: 1, max: 1 },
   completes: "file",
   async run(context, { flags, operands: [operand = "."] }) {
-    const progress = progressOf(context, flags.quiet ? "quiet" : flags.progress);
-    const result = await executeBuild(context, flags, operand, { progress }).catch((error: unknown) =>
-      explain(context, error, { onError: flags["on-error"], again: rerunLine(operand, flags.file) }),
+    const call = settled(() => parseCall(flags.check ? "check" : flags.call));
+    const shown = flags.quiet || call !== undefined ? "quiet" : flags.progress;
+    const progress = settled(() => progressOf(context, shown));
+    const asked = call === undefined ? {} : { call: call.name };
+    const result = await executeBuild(context, flags, operand, { progress, ...asked }).catch((error: unknown) =>
+      explain(context, wrongValue(error), { onError: flags["on-error"], again: rerunLine(operand, flags.file) }),
     );
-    for (const { message } of result.warnings) warn(context, `WARNING: ${message}`);
+    if (call !== undefined && result.call !== undefined) {
+      printCall(context, call, result.call);
+      return;
+    }
+    if (shown !== "quiet" && shown !== "rawjson") showWarnings(context, result.warnings);
     if ((flags.quiet || flags.progress === "quiet") && result.imageId !== undefined) print(context, result.imageId);
   },
 });
+
+/** What a flag cannot mean ends with 1, as in buildx; what is no flag at all with 125. */
+function wrongValue(error: unknown): unknown {
+  return error instanceof FlagError ? new Failure(error.message, { cause: error }) : error;
+}
+
+function settled<T>(task: () => T): T {
+  try {
+    return task();
+  } catch (error) {
+    throw wrongValue(error);
+  }
+}
+
+/** What rules found in the Containerfile stands together at the end; everything else is a warning of its own. */
+function showWarnings(context: Context, warnings: BuildAnswer["warnings"]): void {
+  const found = warnings.filter(({ lines }) => lines !== undefined);
+  for (const { message, lines } of warnings) if (lines === undefined) warn(context, `WARNING: ${message}`);
+  if (found.length === 0) return;
+  const count = found.length === 1 ? "1 warning" : `${found.length} warnings`;
+  warn(context, `\n ${count} found (use --check to expand):`);
+  for (const { rule, message, lines } of found) warn(context, ` - ${rule}: ${message} (line ${lines?.[0]})`);
+}
 
 function progressOf({ stderr }: Context, type: string): BuildProgress {
   switch (type) {

@@ -9,6 +9,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import {
   type Boxship,
+  dockerCli,
   type Ran,
   type RunOptions,
   runProgram,
@@ -384,9 +385,50 @@ describe("boxship build", () => {
       [["--output", "type=image,compression=best"], /compression is uncompressed, gzip or zstd/],
     ] as const) {
       const ran = await run(["build", ...args, path]);
-      assert.equal(ran.status, 125);
+      assert.equal(ran.status, 1);
       assert.match(ran.stderr, words);
     }
+  });
+
+  test("files are checked, and wrong words end, as with buildx", async (t) => {
+    const docker = dockerCli(engine.socketPath);
+    if (docker === undefined || (await docker(["buildx", "version"])).status !== 0) return t.skip("buildx is not here");
+    const file =
+      "FROM busybox as base\n# all of it\nFROM base AS all\nARG A=1\nRUN --mount=type=secret,id=s true\nCMD run $A\n";
+    const path = context("checked", { Dockerfile: file });
+    const wrong = context("wrong", { Dockerfile: `${file}RUM\n` });
+    const clean = context("clean", { Dockerfile: "FROM scratch\nCOPY . /\n" });
+    for (const args of [
+      ["--check", path],
+      ["--call=check,ignorestatus=true", path],
+      ["--call=lint,format=json", path],
+      ["--call=outline", path],
+      ["--call=outline,format=json", "--target", "base", path],
+      ["--call=targets", path],
+      ["--call=subrequests.describe", path],
+      ["--check", clean],
+      ["--check", wrong],
+      ["--call=nonsense", path],
+      ["--call=check,nonsense=1", path],
+      ["--badflag", path],
+      ["--progress", "nonsense", path],
+      ["--secret", "nonsense=1", path],
+      ["--output", "type=nonsense", path],
+      ["--add-host", "nowhere", path],
+      ["--annotation", "nothing", path],
+      ["--allow", "nonsense", path],
+      ["--push", path],
+      [],
+    ]) {
+      const asked: readonly Promise<Ran>[] = [run(["build", ...args]), docker(["buildx", "build", ...args])];
+      const [ours, theirs] = await Promise.all(asked);
+      assert.ok(ours && theirs);
+      assert.equal(ours.status, theirs.status, `${args.join(" ")}: ${ours.stderr}\n${theirs.stderr}`);
+      assert.equal(ours.stdout, theirs.stdout.replaceAll(`${args.at(-1)}/Dockerfile`, "Dockerfile"), args.join(" "));
+    }
+    const { stderr } = await ok(["build", "--target", "base", path]);
+    assert.match(stderr, /^ 1 warning found .*:\n - FromAsCasing: .* \(line 1\)$/m);
+    assert.match((await run(["build", "--check", wrong])).stderr, /on line 7: unknown instruction: RUM/);
   });
 
   test("images of several platforms, with statements of how they were built, as an archive", async () => {

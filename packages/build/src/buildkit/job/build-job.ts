@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { FailedPrecondition, InvalidArgument, NotFound, Unsupported } from "@boxship/base";
 import { type ValueOf } from "@boxship/grpc";
-import type { BuildRequest, BuildResult, Output, ProgressEvent, Solver } from "../../contract.ts";
+import type { BuildRequest, BuildResult, CallResult, Output, ProgressEvent, Solver } from "../../contract.ts";
 import type { ClientSession } from "../session/client-session.ts";
 import type { ContextStore } from "../session/context-store.ts";
 import { sessionAgent, sessionCredentials, sessionSecret } from "../session/providers.ts";
 import type { SessionManager } from "../session/session-manager.ts";
 import type { Definition } from "../wire/common.ts";
 import type { BodyContexts } from "./body-contexts.ts";
-import { buildInputs } from "./build-inputs.ts";
+import { type BuildInputs, buildInputs } from "./build-inputs.ts";
 import { type CacheEntry, readCacheExport, readCacheImport } from "./cache-options.ts";
 import { type FrontendOptions, parseFrontendOptions } from "./frontend-options.ts";
 import type { LinkedImages } from "./linked-images.ts";
@@ -122,16 +122,7 @@ export class BuildJob {
     const session = await this.session();
     const ending = AbortSignal.any([signal, session.gone]);
     const progress = (event: ProgressEvent): void => this.status.add(event);
-    const inputs = await buildInputs({
-      options: run.options,
-      session: (directory) => this.#sessionOf(directory, run),
-      contexts: this.#context.contexts,
-      status: this.status,
-      progress,
-      body: (id) => this.#context.bodies.take(id),
-      input: (key) => this.#input(run, key, ending),
-      signal: ending,
-    });
+    const inputs = await this.#inputs(run, progress, ending);
     const request: BuildRequest = {
       ...run.options.request,
       ...outputs.request,
@@ -150,6 +141,20 @@ export class BuildJob {
       signal.throwIfAborted();
       throw error;
     }
+  }
+
+  /** Answers a run that is a question. */
+  async call(run: Run, call: string): Promise<CallResult> {
+    const session = await this.session();
+    const ending = AbortSignal.any([this.signal, session.gone]);
+    const progress = (event: ProgressEvent): void => this.status.add(event);
+    const inputs = await this.#inputs(run, progress, ending);
+    const request: BuildRequest = {
+      ...run.options.request,
+      ...inputs,
+      credentials: (host) => sessionCredentials(session, host),
+    };
+    return this.#context.solver.call(request, call, ending);
   }
 
   /** The image that a run makes, for another build; made once. */
@@ -171,6 +176,19 @@ export class BuildJob {
   session(): Promise<ClientSession> {
     if (this.#sessionId === "") throw new InvalidArgument("the build names no session");
     return this.#context.sessions.get(this.#sessionId, this.signal);
+  }
+
+  #inputs(run: Run, progress: (event: ProgressEvent) => void, signal: AbortSignal): Promise<BuildInputs> {
+    return buildInputs({
+      options: run.options,
+      session: (directory) => this.#sessionOf(directory, run),
+      contexts: this.#context.contexts,
+      status: this.status,
+      progress,
+      body: (id) => this.#context.bodies.take(id),
+      input: (key) => this.#input(run, key, signal),
+      signal,
+    });
   }
 
   async #makeImage(run: Run): Promise<string> {

@@ -5,6 +5,7 @@ type Capability = ValueOf<typeof ApiCapability>;
 
 /** What clients may ask of the gateway. */
 const FRONTEND = [
+  "frontend.caps",
   "gateway.evaluate",
   "gateway.solve.evaluate",
   "gateway.solve.metadata",

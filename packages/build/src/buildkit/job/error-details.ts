@@ -25,7 +25,7 @@ export function errorDetails(error: unknown): readonly ErrorDetail[] {
 }
 
 /** The lines that are known, at their places. */
-function sourceText({ excerpt }: Pick<BuildFailure, "excerpt">): Buffer {
+export function sourceText({ excerpt }: Pick<BuildFailure, "excerpt">): Buffer {
   const lines: string[] = [];
   for (const { line, text } of excerpt) lines[line - 1] = text;
   return Buffer.from(Array.from(lines, (line) => line ?? "").join("\n"));

@@ -29,6 +29,8 @@ export interface FrontendOptions {
   readonly directorySessions: Readonly<Record<string, string>>;
   readonly keepGitDirectory: boolean;
   readonly cacheImports: readonly CacheEntry[];
+  /** A question about the file, instead of a build: `lint`. */
+  readonly call: string | undefined;
   /** The rest, as the solver takes it. */
   readonly request: Omit<BuildRequest, "file" | "context" | "contexts" | "outputs">;
 }
@@ -67,12 +69,17 @@ const KNOWN = new Set([
   "multi-platform",
   "no-cache",
   "platform",
+  "requestid",
   "shm-size",
   "target",
   "ulimit",
 ]);
 
-const CAPABILITIES = new Set(["moby.buildkit.frontend.inputs", "moby.buildkit.frontend.contexts"]);
+const CAPABILITIES = new Set([
+  "moby.buildkit.frontend.inputs",
+  "moby.buildkit.frontend.contexts",
+  "moby.buildkit.frontend.subrequests",
+]);
 
 type Options = Readonly<Record<string, string>>;
 
@@ -90,6 +97,7 @@ export function parseFrontendOptions(options: Options): FrontendOptions {
       options["dockerfilekey"] ?? (context === undefined || context === "" ? "dockerfile" : undefined),
     contexts: namedContexts(prefixed(options, "context:")),
     directorySessions: prefixed(options, "local-sessionid:"),
+    call: options["requestid"]?.replace(/^frontend\./, ""),
     keepGitDirectory: truth(args["BUILDKIT_CONTEXT_KEEP_GIT_DIR"]),
     cacheImports: [...cacheImports(options["cache-imports"]), ...cacheFrom(options["cache-from"])],
     request: {
@@ -112,11 +120,6 @@ export function parseFrontendOptions(options: Options): FrontendOptions {
 }
 
 function refuseUnknown(options: Options): void {
-  const request = options["requestid"];
-  if (request !== undefined)
-    throw new Unsupported(`request ${request} to the frontend is not supported`, {
-      remedy: "leave --call and --check out",
-    });
   for (const [name, value] of Object.entries(options)) {
     if (name === "hostname" || name === "build-arg:BUILDKIT_SANDBOX_HOSTNAME")
       throw new Unsupported("a hostname for RUN is not supported");

@@ -1,6 +1,7 @@
 import { type Init, timestamp, type ValueOf } from "@boxship/grpc";
 import type { BuildWarning, ProgressEvent, Vertex } from "../../contract.ts";
 import { StatusResponse, type Vertex as VertexMessage } from "../wire/control.ts";
+import { sourceText } from "./error-details.ts";
 
 type Message = Init<ValueOf<typeof StatusResponse>>;
 type WireVertex = Init<ValueOf<typeof VertexMessage>>;
@@ -32,6 +33,8 @@ export class StatusLog {
   readonly #messages: Uint8Array[] = [];
   readonly #known = new Map<string, Known>();
   readonly #byName = new Map<string, string>();
+  /** What a warning about the Containerfile is shown with. */
+  #first: string | undefined;
   readonly #wake = new Set<() => void>();
   #gathering: { vertexes: WireVertex[]; statuses: object[]; logs: object[]; warnings: object[]; bytes: number };
   #timer: NodeJS.Timeout | undefined;
@@ -87,6 +90,10 @@ export class StatusLog {
   }
 
   #detail(event: Extract<ProgressEvent, { kind: "log" | "status" | "warning" }>): void {
+    if (event.kind === "warning") {
+      this.#warn(event.vertex === "" ? this.#first : event.vertex, event.warning);
+      return;
+    }
     const known = this.#known.get(event.vertex);
     if (known === undefined) return;
     if (event.kind === "log") {
@@ -95,7 +102,7 @@ export class StatusLog {
       if (known.logged <= LOG_BYTES) this.#log(event);
       else known.tail = Buffer.concat([known.tail, event.data]).subarray(-TAIL_BYTES);
       if (before <= LOG_BYTES && known.logged > LOG_BYTES) this.#log({ ...event, data: CLIPPED });
-    } else if (event.kind === "status") {
+    } else {
       this.#gathering.statuses.push({
         id: event.id,
         vertex: event.vertex,
@@ -106,10 +113,15 @@ export class StatusLog {
         started: timestamp(event.started),
         completed: event.completed === undefined ? undefined : timestamp(event.completed),
       });
-    } else {
-      this.#steps.warnings++;
-      this.#gathering.warnings.push(warningMessage(event.vertex, event.warning));
     }
+  }
+
+  #warn(vertex: string | undefined, warning: BuildWarning): void {
+    if (vertex === undefined || !this.#known.has(vertex)) return;
+    this.#steps.warnings++;
+    const message = warningMessage(vertex, warning);
+    this.#gathering.warnings.push(message);
+    this.#gathering.bytes += 256 + message.short.length + message.info.data.length;
   }
 
   #log({ vertex, time, stream, data }: Extract<ProgressEvent, { kind: "log" }>): void {
@@ -166,6 +178,7 @@ export class StatusLog {
     // Such steps are not among those that BuildKit's clients count.
     if (vertex.metadata === true) return;
     this.#steps.total++;
+    this.#first ??= vertex.digest;
     this.#known.set(vertex.digest, { vertex, started: undefined, logged: 0, tail: Buffer.alloc(0) });
     this.#byName.set(vertex.name, vertex.digest);
     this.#gathering.vertexes.push(wireVertex(vertex));
@@ -198,14 +211,15 @@ function wireVertex({ digest, inputs, name, platform }: Vertex): WireVertex {
   return { digest, inputs, name: platform === undefined || name.includes(platform) ? name : `[${platform}] ${name}` };
 }
 
-function warningMessage(vertex: string, warning: BuildWarning): object {
-  const { rule, message, detail, file, lines } = warning;
+function warningMessage(vertex: string, warning: BuildWarning) {
+  const { rule, message, detail, url = "", file = "", lines, excerpt = [] } = warning;
   return {
     vertex,
     level: 1,
     short: Buffer.from(`${rule}: ${message}${lines === undefined ? "" : ` (line ${lines[0]})`}`),
     detail: detail === undefined ? [] : [Buffer.from(detail)],
-    info: file === undefined ? undefined : { filename: file, language: "Dockerfile" },
+    url,
+    info: { filename: file, data: sourceText({ excerpt }), language: "Dockerfile" },
     ranges: lines === undefined ? [] : [{ start: { line: lines[0] }, end: { line: lines[1] } }],
   };
 }

@@ -1,5 +1,6 @@
 import { FailedPrecondition, InvalidArgument, Unsupported } from "@boxship/base";
 import { errorOf, type Handler, type Init, type ServerCall, unary, type ValueOf } from "@boxship/grpc";
+import type { CallResult } from "../../contract.ts";
 import type { BuildJob, Run } from "../job/build-job.ts";
 import { frontendCapabilities, operationCapabilities } from "../job/capabilities.ts";
 import type { JobRegistry } from "../job/job-registry.ts";
@@ -40,11 +41,14 @@ export function bridgeService(options: BridgeOptions): readonly Handler[] {
         throw new Unsupported("graphs of operations (LLB) are not supported", {
           remedy: "give the Containerfile as a local file or with its context",
         });
-      const run = await job.attempt(async () => {
+      const { run, metadata } = await job.attempt(async () => {
         const added = job.addRun(request.frontend, request.frontendOptions, request.frontendInputs);
+        const question = added.options.call;
+        if (question !== undefined) return { run: added, metadata: answerOf(await job.call(added, question)) };
         if (request.evaluate) await job.image(added);
-        return added;
+        return { run: added, metadata: undefined };
       });
+      if (metadata !== undefined) return { result: { metadata } };
       return { result: { ref: { id: run.id, definition: resultDefinition({ build: job.ref, result: run.id }) } } };
     }),
     unary(Bridge.evaluate, async ({ ref }, call) => {
@@ -59,6 +63,12 @@ export function bridgeService(options: BridgeOptions): readonly Handler[] {
       return {};
     }),
   ];
+}
+
+/** An answer as clients know it. */
+function answerOf({ json, text, status }: CallResult): Readonly<Record<string, Buffer>> {
+  const texts = { "result.json": json, "result.txt": text, "result.statuscode": String(status), version: "1.0.0" };
+  return Object.fromEntries(Object.entries(texts).map(([name, value]) => [name, Buffer.from(value)]));
 }
 
 /** The run whose result a client returns; all platforms of a result are one run here. */

@@ -126,6 +126,10 @@ async function runJob(
   const run = driven
     ? await job.returned
     : job.addRun(request.frontend, request.frontendAttributes, request.frontendInputs);
+  if (run?.options.call !== undefined)
+    throw new Unsupported(`request ${run.options.call} has an answer, which only the gateway can give`, {
+      remedy: "ask with docker buildx build --call",
+    });
   if (!driven) job.return(run);
   if (run === undefined) return undefined;
   const outputs = readOutputs(exporters, exporters.length === 0 ? undefined : await job.session());

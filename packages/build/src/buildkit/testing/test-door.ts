@@ -6,7 +6,7 @@ import type { Duplex } from "node:stream";
 import { createLogger, systemClock } from "@boxship/base";
 import { type Metadata } from "@boxship/grpc";
 import { tempDir } from "@boxship/testkit";
-import type { BuildRequest, BuildResult, ContextSource, ProgressEvent, Solver } from "../../contract.ts";
+import type { BuildRequest, BuildResult, CallResult, ContextSource, ProgressEvent, Solver } from "../../contract.ts";
 import { type BuildkitDoor, openBuildkitDoor } from "../door.ts";
 
 /** A build as the solver got it, with what it read of the context. */
@@ -31,6 +31,10 @@ export class RecordingSolver implements Solver {
     list: () => Promise.resolve([]),
     prune: () => Promise.resolve({ removed: [], reclaimed: 0 }),
   };
+
+  call(_request: BuildRequest, call: string): Promise<CallResult> {
+    return Promise.resolve({ json: "{}", text: call, status: 0 });
+  }
 
   async build(
     request: BuildRequest,

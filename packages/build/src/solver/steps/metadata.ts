@@ -1,7 +1,7 @@
 import { goDuration, InvalidArgument } from "@boxship/base";
 import { expandWord, expandWords, type ImageRuntimeConfig } from "@boxship/oci";
 import type { Command, StageInstruction } from "../../language/index.ts";
-import { refuse } from "../../language/index.ts";
+import { parseExposedPorts, refuse } from "../../language/index.ts";
 import { withFields, withVariable } from "../growing.ts";
 import { DEFAULT_SHELL, type StageState, variablesOf } from "../state.ts";
 import { metadataStep, type Step, type StepHistory } from "./step.ts";
@@ -138,7 +138,8 @@ function expose(
     ...new Set(
       words.flatMap(
         (word) =>
-          portsOf(word) ?? refuse(place, `invalid containerPort: ${word}`, "write EXPOSE 80, 80/udp or 8000-8010"),
+          parseExposedPorts(word)?.ports ??
+          refuse(place, `invalid containerPort: ${word}`, "write EXPOSE 80, 80/udp or 8000-8010"),
       ),
     ),
   ].sort();
@@ -148,16 +149,6 @@ function expose(
     ...simple("EXPOSE", ports.join(" "), { ExposedPorts: exposed }),
     history: { ...both("EXPOSE", written), buildkit: `EXPOSE [${ports.join(" ")}]` },
   };
-}
-
-/** `80`, `80/udp`, `8000-8010/tcp` as single ports. */
-function portsOf(word: string): readonly string[] | undefined {
-  const match = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/([a-zA-Z]+))?$/.exec(word);
-  if (match === null) return undefined;
-  const [first, last] = [Number(match[1]), Number(match[2] ?? match[1])];
-  const protocol = (match[3] ?? "tcp").toLowerCase();
-  if (last > 65_535 || first > last || !["tcp", "udp", "sctp"].includes(protocol)) return undefined;
-  return Array.from({ length: last - first + 1 }, (_, index) => `${first + index}/${protocol}`);
 }
 
 function stopSignal({ place }: StageInstruction, signal: string): Step {

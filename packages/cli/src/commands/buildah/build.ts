@@ -15,6 +15,8 @@ import { pullFlag } from "./from.ts";
 
 const {
   "on-error": _onError,
+  call: _call,
+  check: _check,
   progress: _progress,
   push: _push,
   load: _load,
@@ -85,6 +87,8 @@ export const command = defineBuildah({
       load: false,
       progress: "plain",
       "on-error": "",
+      call: "build",
+      check: false,
     };
     const progress = stepProgress(context, flags.quiet);
     const epoch = changed.has("timestamp") ? { sourceDateEpoch: flags.timestamp } : {};

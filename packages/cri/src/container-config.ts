@@ -33,7 +33,7 @@ export async function containerRequest(
     name: nameOf(pod, config),
     config: {
       image: config.image?.image ?? "",
-      hostname: pod.hostname || (pod.metadata?.name ?? ""),
+      ...(isOnHost(pod) ? {} : { hostname: pod.hostname || (pod.metadata?.name ?? "") }),
       env: envs.map(({ key, value }) => `${key}=${Buffer.from(value).toString("utf8")}`),
       // Absent is the image's; CRI has no way to say "none".
       ...(command.length === 0 ? {} : { entrypoint: command }),
@@ -51,6 +51,9 @@ export async function containerRequest(
     hostConfig: await hostConfig(plan, profile),
   };
 }
+
+const isOnHost = ({ linux }: PodSandboxConfig): boolean =>
+  linux?.securityContext?.namespaceOptions?.network === NamespaceMode.Node;
 
 /** As users of engines with pods know them: kind, container, pod, namespace, uid, attempt. */
 function nameOf({ metadata }: PodSandboxConfig, config: ContainerConfig): string {
@@ -79,7 +82,7 @@ async function hostConfig(plan: ContainerPlan, profile: (path: string) => Promis
     pod: podId,
     ...(logPath === undefined ? { logConfig: { type: "none", config: {} } } : { logPath, logConfig: UNROTATED }),
     ...(pod.linux?.cgroupParent ? { cgroupParent: pod.linux.cgroupParent } : {}),
-    ...(pod.linux?.securityContext?.namespaceOptions?.network === NamespaceMode.Node ? { utsMode: "host" } : {}),
+    ...(isOnHost(pod) ? { utsMode: "host" } : {}),
     ...(pid === undefined ? {} : { pidMode: pid }),
     ...(runtimeHandler === "" ? {} : { runtime: runtimeHandler }),
     mounts: config.mounts.map(mountSpec),

@@ -8,6 +8,9 @@ import { clusterProgram } from "./program.ts";
 import type { Ran, RunOptions } from "./run-program.ts";
 import { tempDir } from "./temp-dir.ts";
 
+/** How long kubectl waits for what is to come: until a machine that is five times slower has done it. */
+const PATIENCE = process.env["BOXSHIP_TEST_PATIENCE"] ?? "120s";
+
 /** A cluster of one node whose pods run on an engine of its own, and its administrator's kubectl. */
 export class Cluster implements AsyncDisposable {
   readonly engine: Boxship;
@@ -44,7 +47,7 @@ export class Cluster implements AsyncDisposable {
     const [ready] = (await once(this.#child, "message")) as [{ failed?: string; kubeconfig: string }];
     assert.equal(ready.failed, undefined);
     this.#kubeconfig = ready.kubeconfig;
-    await this.kube("wait", "node", "--all", "--for=condition=Ready", "--timeout=120s");
+    await this.kube("wait", "node", "--all", "--for=condition=Ready", `--timeout=${PATIENCE}`);
   }
 
   async end(signal: NodeJS.Signals): Promise<void> {
@@ -90,7 +93,21 @@ export class Cluster implements AsyncDisposable {
 
   /** Waits until a field of an object has a value. */
   readonly until = (object: string, path: string, value: string): Promise<string> =>
-    this.kube("wait", object, `--for=jsonpath=${path}=${value}`, "--timeout=120s");
+    this.kube("wait", object, `--for=jsonpath=${path}=${value}`, `--timeout=${PATIENCE}`);
+
+  /** What is told of an object, as kubectl shows it. */
+  readonly events = (name: string): Promise<string> =>
+    this.kube("get", "events", `--field-selector=involvedObject.name=${name}`);
+
+  /** Waits until something is told of an object. @returns all that was told */
+  readonly told = async (name: string, words: RegExp): Promise<string> => {
+    const deadline = performance.now() + Number.parseInt(PATIENCE, 10) * 1000;
+    for (;;) {
+      const events = await this.events(name);
+      if (words.test(events)) return events;
+      assert.ok(performance.now() < deadline, `${words} is not told of ${name}:\n${events}`);
+    }
+  };
 
   /** Forwards a port of a pod to a free one here, until it is disposed. */
   async forward(object: string, port: number, env: NodeJS.ProcessEnv = {}) {

@@ -148,7 +148,7 @@ export class NodeAgent implements AsyncDisposable {
       clock,
       logger,
       events: this.#events,
-      settings: { logs: join(root, "logs"), cgroupParent, resolvConf },
+      settings: { logs: join(root, "logs"), seccomp: join(root, "seccomp"), cgroupParent, resolvConf },
       volumes: new Volumes(root, new ClaimVolumes({ client, nodeName: name })),
       objects: this.#objects,
       images: new PullImages({ cri, objects: this.#objects, clock }),

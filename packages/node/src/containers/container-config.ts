@@ -24,6 +24,8 @@ export interface ContainerPlan {
   /** The pod's own directory. */
   readonly directory: string;
   readonly nodeMemory: number;
+  /** Where the node's own seccomp profiles are. */
+  readonly seccompDirectory: string;
 }
 
 /** Of what a container is made from: when it changes, the container is made anew. */
@@ -67,7 +69,7 @@ export async function containerConfig(plan: ContainerPlan): Promise<Init<Contain
     linux: {
       resources: { ...resources(spec), oomScoreAdj: oomScoreAdj(pod, spec, plan.nodeMemory) },
       securityContext: {
-        ...securityContext(pod, spec, image),
+        ...securityContext(pod, spec, image, plan.seccompDirectory),
         namespaceOptions: {
           ...namespaceOptions(pod),
           pid: pod.spec.hostPID === true ? NamespaceMode.Node : NamespaceMode.Container,

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { Unsupported } from "@boxship/base";
 import { type LinuxContainerSecurityContext, ProfileType } from "@boxship/cri";
 import type { Init } from "@boxship/grpc";
@@ -8,6 +9,7 @@ export function securityContext(
   { spec: { securityContext: whole = {} } }: Pod,
   { securityContext: own = {}, name }: ContainerSpec,
   image: { readonly uid: number | undefined; readonly username: string },
+  seccompDirectory: string,
 ): Init<LinuxContainerSecurityContext> {
   if (own.procMount !== undefined && own.procMount !== "Default") {
     throw new Unsupported(`container ${name}: procMount ${own.procMount} is not supported`);
@@ -33,13 +35,17 @@ export function securityContext(
       addCapabilities: own.capabilities?.add ?? [],
       dropCapabilities: own.capabilities?.drop ?? [],
     },
-    ...profile("seccomp", own.seccompProfile ?? whole.seccompProfile),
-    ...profile("apparmor", own.appArmorProfile ?? whole.appArmorProfile),
+    ...profile("seccomp", own.seccompProfile ?? whole.seccompProfile, (path) => join(seccompDirectory, path)),
+    ...profile("apparmor", own.appArmorProfile ?? whole.appArmorProfile, (path) => path),
   };
 }
 
 /** Without a word, the engine's own profile: it is the safer one. */
-function profile(kind: "apparmor" | "seccomp", given: PodSecurityContext["seccompProfile"]) {
+function profile(
+  kind: "apparmor" | "seccomp",
+  given: PodSecurityContext["seccompProfile"],
+  placeOf: (path: string) => string,
+) {
   switch (given?.type) {
     case undefined:
     case "":
@@ -48,12 +54,8 @@ function profile(kind: "apparmor" | "seccomp", given: PodSecurityContext["seccom
     case "Unconfined":
       return { [kind]: { profileType: ProfileType.Unconfined } };
     case "Localhost":
-      return { [kind]: { profileType: ProfileType.Localhost, localhostRef: localhost(kind, given.localhostProfile) } };
+      return { [kind]: { profileType: ProfileType.Localhost, localhostRef: placeOf(given.localhostProfile ?? "") } };
     default:
       throw new Unsupported(`${kind} profile of type ${given?.type} is not supported`);
   }
 }
-
-const SECCOMP_DIRECTORY = "/var/lib/kubelet/seccomp";
-
-const localhost = (kind: string, name = ""): string => (kind === "seccomp" ? `${SECCOMP_DIRECTORY}/${name}` : name);

@@ -49,6 +49,7 @@ export async function startContainer(context: NodeContext, request: StartRequest
       volumes,
       directory,
       nodeMemory: context.nodeMemory,
+      seccompDirectory: context.settings.seccomp,
     });
     step = "CreateContainerError";
     const sandboxConfig = await podConfig(pod, sandbox.metadata?.attempt ?? 0, context.settings);

@@ -9,6 +9,8 @@ import type { Pod } from "../types.ts";
 
 export interface PodSettings {
   readonly logs: string;
+  /** Where profiles of the type `Localhost` are. */
+  readonly seccomp: string;
   /** The control group of all pods. */
   readonly cgroupParent: string;
   /** The machine's resolver configuration. */

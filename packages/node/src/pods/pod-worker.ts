@@ -353,7 +353,7 @@ export class PodWorker {
   }
 
   async #write(pod: Pod, observed: ObservedPod, ended = false): Promise<void> {
-    const base: Pod = { ...pod, status: { ...pod.status, ...this.#written } };
+    const base: Pod = { ...pod, status: knownStatus(pod.status, this.#written) };
     const status = podStatus(base, observed, {
       hostIP: this.#context.hostIP,
       now: this.#context.clock.now(),
@@ -378,6 +378,13 @@ export class PodWorker {
   #tell(reason: string, message: string): void {
     this.#context.events.record(this.#pod, "Warning", reason, message);
   }
+}
+
+/** What was written last may not have come back yet; conditions of others are as the API has them. */
+function knownStatus(told: PodStatus = {}, written: PodStatus): PodStatus {
+  const own = written.conditions ?? [];
+  const others = (told.conditions ?? []).filter(({ type }) => !own.some((one) => one.type === type));
+  return { ...told, ...written, conditions: [...own, ...others] };
 }
 
 const isRunning = ({ status }: { readonly status: { readonly state: number } }): boolean =>

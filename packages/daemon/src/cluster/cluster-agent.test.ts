@@ -1,0 +1,287 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { createServer as createHttp2Server, type ServerHttp2Stream } from "node:http2";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import { test } from "node:test";
+import { kubectl, REGISTRY_USER, startCluster, startRegistry } from "@boxship/testkit";
+
+const skip = kubectl("", "") === undefined ? "kubectl cannot be had here" : false;
+
+/** A pod of one container, both with further fields as they are in YAML. */
+function pod(name: string, script: string, { container = "", spec = "", meta = "" } = {}): string {
+  return `
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: ${name}${meta}}
+spec:
+  terminationGracePeriodSeconds: 1
+${spec}
+  containers:
+  - name: c
+    image: busybox:latest
+    imagePullPolicy: Never
+    command: [sh, -c, ${JSON.stringify(script)}]
+${container}
+`;
+}
+
+const WAIT = "trap 'exit 0' TERM; while :; do sleep 0.1; done";
+const SERVE = `mkdir /www; touch /www/ready /www/live; httpd -p 8080 -h /www; ${WAIT}`;
+
+const OBJECTS = (at: {
+  readonly host: string;
+  readonly port: number;
+  readonly grpc: number;
+  readonly free: number;
+}) => `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: conf}
+data: {color: blue}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: word}
+stringData: {pass: swordfish}
+${pod("probed", SERVE, {
+  container: `
+    ports: [{name: web, containerPort: 8080, hostPort: ${at.free}}]
+    startupProbe: {tcpSocket: {port: web}, periodSeconds: 1, failureThreshold: 60}
+    readinessProbe: {httpGet: {path: /ready, port: web}, periodSeconds: 1, failureThreshold: 1}
+    livenessProbe: {httpGet: {path: /live, port: 8080}, periodSeconds: 1, failureThreshold: 1}`,
+})}
+${pod("never-starts", WAIT, {
+  container: `    startupProbe: {exec: {command: [sh, -c, "echo no; false"]}, periodSeconds: 1, failureThreshold: 1}`,
+})}
+${pod("grpc", WAIT, {
+  spec: "  hostNetwork: true",
+  container: `    readinessProbe: {grpc: {port: ${at.grpc}, service: shop}, periodSeconds: 1}`,
+})}
+${pod("hooks", WAIT, {
+  container: `
+    volumeMounts: [{name: out, mountPath: /out}]
+    lifecycle:
+      postStart: {exec: {command: [sh, -c, "echo began > /out/began"]}}
+      preStop: {httpGet: {host: 127.0.0.1, port: ${at.port}, path: /bye}}`,
+  spec: `  volumes: [{name: out, hostPath: {path: ${at.host}/made, type: DirectoryOrCreate}}]`,
+})}
+${pod("bad-hook", WAIT, { container: `    lifecycle: {postStart: {exec: {command: [sh, -c, "echo not so; exit 4"]}}}` })}
+${pod("late", WAIT, { spec: "  activeDeadlineSeconds: 1" })}
+${pod("no-directory", WAIT, { spec: `  volumes: [{name: v, hostPath: {path: ${at.host}/none, type: Directory}}]` })}
+${pod("a-file", WAIT, { spec: `  volumes: [{name: v, hostPath: {path: ${at.host}/file, type: FileOrCreate}}, {name: s, hostPath: {path: ${at.host}/file, type: Socket}}]` })}
+${pod("env", `env > /tmp/env; touch /tmp/done; ${WAIT}`, {
+  meta: ", labels: {app: env, tier: one}, annotations: {note: first}",
+  container: `
+    envFrom:
+    - {prefix: CONF_, configMapRef: {name: conf}}
+    - {secretRef: {name: word}}
+    - {configMapRef: {name: none, optional: true}}
+    volumeMounts: [{name: self, mountPath: /self}]
+    readinessProbe: {exec: {command: [test, -e, /tmp/done]}, periodSeconds: 1}`,
+  spec: `
+  readinessGates: [{conditionType: example.com/fed}]
+  volumes: [{name: self, downwardAPI: {items: [{path: labels, fieldRef: {fieldPath: metadata.labels}}, {path: cpu, resourceFieldRef: {containerName: c, resource: requests.cpu}}]}}]`,
+})}
+${pod("env-missing", WAIT, { container: "    envFrom: [{configMapRef: {name: none}}]" })}
+${pod("root", WAIT, { spec: "  securityContext: {runAsNonRoot: true}" })}
+${pod("profiled", `mkdir /tmp/made; ${WAIT}`, {
+  spec: "  securityContext: {seccompProfile: {type: Localhost, localhostProfile: profiles/no-mkdir.json}}",
+})}
+`;
+
+const PROFILE = {
+  defaultAction: "SCMP_ACT_ALLOW",
+  syscalls: [{ names: ["mkdir", "mkdirat"], action: "SCMP_ACT_ERRNO", errnoRet: 38 }],
+};
+
+/** Says of a service that it is well (1), or not (2). */
+async function startHealth() {
+  let status = 2;
+  const asked: string[] = [];
+  const server = createHttp2Server();
+  server.on("stream", (stream: ServerHttp2Stream, headers) => {
+    stream.on("data", (bytes: Buffer) => asked.push(`${String(headers[":path"])} ${bytes.subarray(7).toString()}`));
+    stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+    stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+    stream.on("end", () => stream.end(Buffer.from([0, 0, 0, 0, 2, 8, status])));
+    stream.on("error", () => {});
+  });
+  server.listen(0);
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    asked,
+    set: (next: number) => (status = next),
+    [Symbol.dispose]: () => server.close(),
+  };
+}
+
+async function startHttp() {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? "");
+    response.end();
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return { port: (server.address() as AddressInfo).port, asked, [Symbol.dispose]: () => server.close() };
+}
+
+async function freePort(): Promise<number> {
+  const server = createTcpServer().listen(0);
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+const READY = `{.status.conditions[?(@.type=="Ready")].status}`;
+
+test("the node keeps what pods are promised", { skip, timeout: 600_000 }, async (t) => {
+  using health = await startHealth();
+  using web = await startHttp();
+  await using registry = await startRegistry({ auth: "htpasswd" });
+  await using cluster = await startCluster();
+  const { apply, engine, field, home, kube, nodeDirectory, told, until } = cluster;
+  mkdirSync(`${nodeDirectory}/seccomp/profiles`, { recursive: true });
+  writeFileSync(`${nodeDirectory}/seccomp/profiles/no-mkdir.json`, JSON.stringify(PROFILE));
+  const free = await freePort();
+  await apply(OBJECTS({ host: home, port: web.port, grpc: health.port, free }));
+  const ready = (name: string, is = "True") => until(`pod/${name}`, READY, is);
+  const waits = (name: string, reason: string) =>
+    until(`pod/${name}`, "{.status.containerStatuses[0].state.waiting.reason}", reason);
+  const restarted = async (name: string) => {
+    const count = "{.status.containerStatuses[0].restartCount}";
+    for (let tries = 0; Number(await field(`pod/${name}`, count)) === 0; tries++) assert.ok(tries < 1000);
+  };
+  const exec = (name: string, ...command: readonly string[]) => kube("exec", name, "--", ...command);
+
+  await t.test(
+    "probes: who fails to be ready is not, who fails to live is started again, with the reason",
+    async () => {
+      await ready("probed");
+      const address = await field("pod/probed", "{.status.podIP}");
+      assert.equal((await fetch(`http://${address}:8080/ready`)).status, 200);
+      await exec("probed", "rm", "/www/ready");
+      await ready("probed", "False");
+      assert.equal(await field("pod/probed", "{.status.containerStatuses[0].restartCount}"), "0");
+      await exec("probed", "touch", "/www/ready");
+      await ready("probed");
+      await exec("probed", "rm", "/www/live");
+      await restarted("probed");
+      const events = await told("probed", /Container c failed liveness probe, will be restarted/);
+      assert.match(events, /Readiness probe failed: HTTP probe failed with statuscode: 404/);
+      assert.match(events, /Liveness probe failed: HTTP probe failed with statuscode: 404/);
+      await restarted("never-starts");
+      await told("never-starts", /Startup probe failed: no\n/);
+    },
+  );
+
+  await t.test("a probe by gRPC, in the host's network", async () => {
+    assert.equal(await field("pod/grpc", "{.status.podIP}"), await field("pod/grpc", "{.status.hostIP}"));
+    await ready("grpc", "False");
+    health.set(1);
+    await ready("grpc");
+    assert.equal(health.asked[0], "/grpc.health.v1.Health/Check shop");
+    await told("grpc", /Readiness probe failed: service unhealthy/);
+  });
+
+  await t.test("a port of the host is the pod's", async () => {
+    await ready("probed");
+    const address = await field("pod/probed", "{.status.hostIP}");
+    assert.equal((await fetch(`http://${address}:${free}/ready`)).status, 200);
+    await kube("delete", "pod", "probed");
+    await assert.rejects(fetch(`http://${address}:${free}/ready`));
+  });
+
+  await t.test("hooks run after the start and before the end; one that fails ends its container", async () => {
+    await ready("hooks");
+    assert.equal(readFileSync(`${home}/made/began`, "utf8"), "began\n");
+    await kube("delete", "pod", "hooks");
+    assert.deepEqual(web.asked, ["/bye"]);
+    await restarted("bad-hook");
+    await told("bad-hook", /FailedPostStartHook.*not so/);
+  });
+
+  await t.test("a pod that ran for too long has failed, and its containers are ended", async () => {
+    await until("pod/late", "{.status.phase}", "Failed");
+    assert.equal(await field("pod/late", "{.status.reason}"), "DeadlineExceeded");
+    await until("pod/late", "{.status.containerStatuses[0].state.terminated.exitCode}", "0");
+  });
+
+  await t.test("paths of the host are what their types say, or the pod waits", async () => {
+    await told("no-directory", /FailedMount.*hostPath type check failed: \S+\/none is not a Directory/);
+    await told("a-file", /FailedMount.*hostPath type check failed: \S+\/file is not a Socket/);
+    assert.equal(await field("pod/no-directory", "{.status.phase}"), "Pending");
+    assert.ok(existsSync(`${home}/file`));
+    assert.ok(!existsSync(`${home}/none`));
+  });
+
+  await t.test("whole maps in the environment, and what the pod is told of itself", async () => {
+    await until("pod/env", `{.status.conditions[?(@.type=="ContainersReady")].status}`, "True");
+    const env = await exec("env", "cat", "/tmp/env");
+    assert.match(env, /^CONF_color=blue$/m);
+    assert.match(env, /^pass=swordfish$/m);
+    assert.equal(await exec("env", "cat", "/self/labels"), 'app="env"\ntier="one"');
+    assert.equal(await exec("env", "cat", "/self/cpu"), "0");
+    await kube("label", "pod", "env", "tier=two", "--overwrite");
+    for (let tries = 0; !(await exec("env", "cat", "/self/labels")).includes('tier="two"'); tries++)
+      assert.ok(tries < 200);
+    await waits("env-missing", "CreateContainerConfigError");
+    await told("env-missing", /configmap "none" not found/);
+    // What it waited for is there.
+    await kube("create", "configmap", "none", "--from-literal=a=b");
+    await ready("env-missing");
+  });
+
+  await t.test("a gate keeps a pod from being ready until somebody opens it", async () => {
+    assert.equal(await field("pod/env", READY), "False");
+    const condition = { type: "example.com/fed", status: "True", lastTransitionTime: "2024-01-01T00:00:00Z" };
+    await kube(
+      "patch",
+      "pod",
+      "env",
+      "--subresource=status",
+      "-p",
+      JSON.stringify({ status: { conditions: [condition] } }),
+    );
+    await ready("env");
+  });
+
+  await t.test("nobody is root who must not be, and profiles of the node hold", async () => {
+    await waits("root", "CreateContainerConfigError");
+    await told("root", /container has runAsNonRoot and image will run as root/);
+    await ready("profiled");
+    assert.match(await kube("logs", "profiled"), /can't create directory '\/tmp\/made': Function not implemented/);
+  });
+
+  await t.test("an image is pulled with the pod's secret, and without it never, less and less often", async () => {
+    const { username, password } = REGISTRY_USER;
+    const image = `${registry.host}/locked/app:1`;
+    await engine.client.call(
+      "POST",
+      `/images/busybox/tag?repo=${encodeURIComponent(`${registry.host}/locked/app`)}&tag=1`,
+    );
+    const auth = Buffer.from(JSON.stringify({ username, password })).toString("base64url");
+    const pushed = await engine.client.call("POST", `/images/${image}/push`, { headers: { "x-registry-auth": auth } });
+    assert.match(pushed.text, /sha256:/);
+    await engine.client.call("DELETE", `/images/${image}`);
+    await kube(
+      ...["create", "secret", "docker-registry", "locked", `--docker-server=${registry.host}`],
+      ...[`--docker-username=${username}`, `--docker-password=${password}`],
+    );
+    const own = (name: string, spec: string) =>
+      pod(name, WAIT, { spec }).replace("busybox:latest", image).replace("Never", "Always");
+    await apply(own("open", "") + own("keyed", "  imagePullSecrets: [{name: locked}]"));
+    await ready("keyed");
+    await told("keyed", /Successfully pulled image/);
+    await waits("open", "ImagePullBackOff");
+    const events = await told("open", /Back-off pulling image/);
+    assert.match(events, /ErrImagePull/);
+    assert.match(events, /Failed to pull image .*(authentication|unauthorized|denied|no basic auth)/);
+  });
+});

@@ -198,9 +198,8 @@ describe("charts from repositories and registries", () => {
   });
 
   test("what is not there is refused by name", async () => {
-    for (const words of ["plugin list", "verify x", "search hub x"]) {
+    for (const words of ["plugin list", "search hub x"]) {
       match((await helm(words)).stderr, /^Error: helm .* is not supported: /);
     }
-    match((await helm("template r x --verify")).stderr, /--verify is not supported/);
   });
 });

@@ -139,5 +139,9 @@ export const table: readonly Entry[] = [
   },
   { name: "env", summary: "Show the places and settings that are used", load: () => import("./commands/env.ts") },
   { name: "registry", summary: "Log in to registries", children: REGISTRY },
-  { name: "verify", summary: "Refused", refused: "signatures by OpenPGP are not written yet" },
+  {
+    name: "verify",
+    summary: "See that a packed chart is what somebody has signed",
+    load: () => import("./commands/verify.ts"),
+  },
 ];

@@ -7,7 +7,7 @@ import { writeFileAtomic } from "@boxship/base";
 import { FailedPrecondition, InvalidArgument } from "@boxship/base/errors";
 import { toJson } from "@boxship/template";
 import type { Chart, Dependency } from "../chart/chart.ts";
-import { refuseUnsupported } from "../chart/find-chart.ts";
+import { verifyFetched } from "../chart/find-chart.ts";
 import { loadArchive, loadChart, readFolder } from "../chart/load-chart.ts";
 import { packChart } from "../chart/pack-chart.ts";
 import { defineCommand, type Surroundings } from "../command.ts";
@@ -36,7 +36,6 @@ function dependencyCommand(build: boolean) {
     flags: { ...chartFlags, "skip-refresh": bool(), description: str() },
     async run(surroundings, { flags, operands, changed }) {
       refuseFlags(changed, "description", "devel", "repo", "version");
-      refuseUnsupported(flags);
       const saved = await fetchDependencies(operands[0] ?? ".", build, flags, surroundings);
       surroundings.print(`Saved ${saved} charts`);
     },
@@ -165,11 +164,17 @@ async function fetchDependency(dependency: Dependency, version: string, place: P
   }
   const alias = /^(?:@|alias:)(.+)$/.exec(repository)?.[1];
   const remote = { ...flags, version };
-  let archive: Buffer;
-  if (alias !== undefined) ({ archive } = await fetchArchive(`${alias}/${name}`, remote, surroundings));
-  else if (repository.startsWith("oci://"))
-    ({ archive } = await fetchArchive(`${repository.replace(/\/+$/, "")}/${name}`, remote, surroundings));
-  else ({ archive } = await fetchArchive(name, { ...remote, repo: repository }, surroundings));
+  const address =
+    alias !== undefined
+      ? `${alias}/${name}`
+      : repository.startsWith("oci://")
+        ? `${repository.replace(/\/+$/, "")}/${name}`
+        : undefined;
+  const fetched = await (address === undefined
+    ? fetchArchive(name, { ...remote, repo: repository }, surroundings)
+    : fetchArchive(address, remote, surroundings));
+  if (flags.verify) await verifyFetched(fetched, flags, surroundings);
+  const { archive } = fetched;
   return { dependency, version: check(await loadArchive(archive), dependency), archive };
 }
 

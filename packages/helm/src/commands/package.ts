@@ -1,16 +1,17 @@
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { text as readText } from "node:stream/consumers";
 import { parseJson } from "@boxship/api";
 import { toYaml } from "@boxship/api/yaml";
 import { writeFileAtomic } from "@boxship/base";
-import { FailedPrecondition, InvalidArgument, Unsupported } from "@boxship/base/errors";
+import { FailedPrecondition, InvalidArgument } from "@boxship/base/errors";
 import { parseFlags } from "@boxship/base/parse-flags";
 import { bool, str } from "@boxship/kubectl/flags";
 import { toJson } from "@boxship/template";
 import { missingDependencies } from "../chart/chart.ts";
 import { loadChart, readFolder } from "../chart/load-chart.ts";
 import { packChart } from "../chart/pack-chart.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand, type HelmIo, type Surroundings } from "../command.ts";
 import { chartFlags } from "../render-flags.ts";
 import { isStrictVersion } from "../version/version.ts";
 import { fetchDependencies } from "./dependency-update.ts";
@@ -33,7 +34,7 @@ export const command = defineCommand({
     version: str(),
   },
   async run(surroundings, { flags, operands }) {
-    if (flags.sign) throw new Unsupported("--sign is not supported yet");
+    if (flags.sign && flags.key === "") throw new InvalidArgument("--key is required for signing a package");
     for (const path of operands) {
       if (flags["dependency-update"]) await fetchDependencies(path, false, { ...NO_PLACE, ...flags }, surroundings);
       const chart = await loadChart(path);
@@ -59,8 +60,38 @@ export const command = defineCommand({
       }
       const target = join(flags.destination, `${metadata.name}-${version}.tgz`);
       await mkdir(flags.destination, { recursive: true });
-      await writeFileAtomic(target, await packChart(metadata.name, files));
+      const archive = await packChart(metadata.name, files);
+      // Before the archive: what has a signature never stands there without it.
+      if (flags.sign) await writeFileAtomic(`${target}.prov`, await sign(archive, target, flags, surroundings));
+      await writeFileAtomic(target, archive);
       surroundings.print(`Successfully packaged chart and saved it to: ${target}`);
     }
   },
 });
+
+interface SignFlags {
+  readonly key: string;
+  readonly keyring: string;
+  readonly "passphrase-file": string;
+}
+
+async function sign(archive: Buffer, target: string, flags: SignFlags, { io }: Surroundings): Promise<string> {
+  const { defaultKeyring, signArchive } = await import("../provenance/provenance.ts");
+  const keyring = flags.keyring || defaultKeyring(io.env);
+  return await signArchive(archive, basename(target), {
+    key: flags.key,
+    keyring,
+    passphrase: () => passphrase(flags, io),
+  });
+}
+
+/** The first line of the file, or of standard input. */
+async function passphrase({ "passphrase-file": file }: SignFlags, { stdin }: HelmIo): Promise<string> {
+  if (file === "") {
+    throw new FailedPrecondition("the key is locked by a passphrase", {
+      remedy: "give it by --passphrase-file FILE, or -",
+    });
+  }
+  const text = file === "-" ? await readText(stdin) : await readFile(file, "utf8");
+  return text.split("\n", 1)[0]?.replace(/\r$/, "") ?? "";
+}

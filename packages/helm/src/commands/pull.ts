@@ -1,8 +1,8 @@
 import { mkdir, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { writeFileAtomic } from "@boxship/base";
-import { AlreadyExists, Unsupported } from "@boxship/base/errors";
-import { refuseUnsupported } from "../chart/find-chart.ts";
+import { AlreadyExists, NotFound } from "@boxship/base/errors";
+import { verifyFetched } from "../chart/find-chart.ts";
 import { readArchive } from "../chart/load-archive.ts";
 import { loadArchive } from "../chart/load-chart.ts";
 import { defineCommand } from "../command.ts";
@@ -16,14 +16,21 @@ export const command = defineCommand({
   operands: { min: 1, max: 1000 },
   flags: { ...chartFlags, destination: str(".", { short: "d" }), prov: bool(), untar: bool(), untardir: str(".") },
   async run(surroundings, { flags, operands }) {
-    refuseUnsupported(flags);
-    if (flags.prov) throw new Unsupported("--prov is not supported");
     for (const reference of operands) {
-      const { archive } = await fetchArchive(reference, flags, surroundings);
+      const fetched = await fetchArchive(reference, flags, surroundings);
+      const { archive } = fetched;
+      const signed = flags.verify
+        ? await verifyFetched(fetched, flags, surroundings)
+        : flags.prov
+          ? await fetched.provenance()
+          : undefined;
+      if (flags.prov && signed === undefined) throw new NotFound(`there is no provenance file for ${reference}`);
       const { metadata } = await loadArchive(archive);
       if (!flags.untar) {
         await mkdir(flags.destination, { recursive: true });
-        await writeFileAtomic(join(flags.destination, `${metadata.name}-${metadata.version}.tgz`), archive);
+        const target = join(flags.destination, `${metadata.name}-${metadata.version}.tgz`);
+        await writeFileAtomic(target, archive);
+        if (signed !== undefined) await writeFileAtomic(`${target}.prov`, signed, { mode: 0o644 });
         continue;
       }
       const folder = join(flags.destination, flags.untardir, metadata.name);

@@ -14,8 +14,8 @@ export const COMMAND_NOTES: Readonly<Record<string, string>> = {
   install:
     "`--server-side` is off unless asked for; `--dry-run` asks the cluster for its versions and for `lookup`; `--post-renderer` is a program, as in Helm 3; comments do not come through it. A name whose command was killed is installed again",
   lint: "messages are our own; what is checked: `Chart.yaml`, values and their schema, templates, and that what they give are objects with a kind, an apiVersion and a name",
-  package: "the same files give the same bytes; `--sign` is refused",
-  pull: "refused: `--prov`, `--verify`; for registries `--cert-file` and `--key-file`",
+  package: "the same files give the same bytes; a passphrase comes from `--passphrase-file` alone",
+  pull: "for registries, `--cert-file` and `--key-file` are refused",
   push: "refused: `--cert-file`, `--key-file`",
   "registry login":
     "kept where `boxship login` and `docker login` keep theirs; `--cert-file` and `--key-file` are refused",
@@ -92,7 +92,11 @@ export const PARTS: readonly (readonly [string, "works" | "differs" | "refused",
   ["templates that never end", "differs", "5,000,000 steps and 64 MiB of text, then an error"],
   ["repositories: index files, cached by ETag, digests compared", "works", "50 MiB at most"],
   ["registries: charts as OCI artifacts", "works", "credentials are those of `boxship login` and `docker login`"],
-  ["provenance (OpenPGP)", "refused", "`--sign`, `--verify`, `verify`"],
+  [
+    "provenance (OpenPGP): `package --sign`, `verify`, `--verify`, `pull --prov`",
+    "works",
+    "keys of version 4: RSA, ECDSA, Ed25519, Ed448, subkeys; keyrings as GnuPG exports them, armored or not, no keyboxes; what has expired, was revoked, is foreign or by SHA-1 is refused",
+  ],
   ["`Chart.lock`", "works", "with Helm's digest; of charts of API version 1, the versions in it are compared"],
   ["post-renderers", "differs", "programs, as in Helm 3; hooks go through them, too, as in Helm 4"],
   ["plugins", "refused", ""],

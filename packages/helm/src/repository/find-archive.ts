@@ -23,6 +23,12 @@ export interface FetchedArchive {
 
 export type ArchiveFlags = ChartFlags & Pick<ClusterFlags, "repository-cache" | "repository-config">;
 
+/** What the archive was called before it came to a registry, where tags have no plus. */
+function archiveName(reference: string): string {
+  const [name = "", tag = ""] = basename(reference).replace(/@.*$/, "").split(":");
+  return `${name}-${tag.replaceAll("_", "+")}.tgz`;
+}
+
 /** A chart that is not here: by an address, or by its repository's name and its own. */
 export async function fetchArchive(
   reference: string,
@@ -35,7 +41,7 @@ export async function fetchArchive(
     const access = { ...given, plainHttp: flags["plain-http"], env: surroundings.io.env };
     const { archive, reference: found, digest, provenance } = await pullChart(reference, flags.version, access);
     surroundings.warn(`Pulled: ${found}\nDigest: ${digest}`);
-    return { archive, name: basename(found), provenance: async () => provenance };
+    return { archive, name: archiveName(found), provenance: async () => provenance };
   }
   if (/^https?:\/\//.test(reference)) {
     const { body = Buffer.alloc(0) } = await fetchBounded(reference, MOST_BYTES, { access: given });

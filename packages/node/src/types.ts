@@ -32,6 +32,7 @@ export type PodSpec = JsonObject & {
   enableServiceLinks?: boolean;
   runtimeClassName?: string;
   readinessGates?: { conditionType: string }[];
+  resources?: { requests?: { [name: string]: string }; limits?: { [name: string]: string } };
 };
 
 export type PodSecurityContext = JsonObject & {
@@ -181,6 +182,7 @@ export type PodStatus = JsonObject & {
   qosClass?: string;
   containerStatuses?: ContainerStatusJson[];
   initContainerStatuses?: ContainerStatusJson[];
+  ephemeralContainerStatuses?: ContainerStatusJson[];
 };
 
 export type Condition = {
@@ -221,6 +223,12 @@ export type StateJson = {
 export const allContainers = ({ spec }: Pod): readonly ContainerSpec[] => [
   ...(spec.initContainers ?? []),
   ...spec.containers,
+];
+
+/** Also those that were added to look into it. */
+export const everyContainer = (pod: Pod): readonly ContainerSpec[] => [
+  ...allContainers(pod),
+  ...(pod.spec.ephemeralContainers ?? []),
 ];
 
 export const isSidecar = (container: ContainerSpec): boolean => container.restartPolicy === "Always";

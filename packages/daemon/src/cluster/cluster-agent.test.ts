@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createHttp2Server, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { test } from "node:test";
+import { openCgroup } from "@boxship/kernel";
 import { kubectl, REGISTRY_USER, startCluster, startRegistry } from "@boxship/testkit";
 
 const skip = kubectl("", "") === undefined ? "kubectl cannot be had here" : false;
@@ -86,6 +87,13 @@ ${pod("env", `env > /tmp/env; touch /tmp/done; ${WAIT}`, {
   volumes: [{name: self, downwardAPI: {items: [{path: labels, fieldRef: {fieldPath: metadata.labels}}, {path: cpu, resourceFieldRef: {containerName: c, resource: requests.cpu}}]}}]`,
 })}
 ${pod("env-missing", WAIT, { container: "    envFrom: [{configMapRef: {name: none}}]" })}
+${pod(
+  "limited",
+  `until [ -e /go ]; do sleep 0.1; done; yes 0123456789abcdef0123456789abcdef | head -c 24000000; ${WAIT}`,
+  {
+    container: "    resources: {limits: {memory: 64Mi, cpu: 500m}}",
+  },
+)}
 ${pod("root", WAIT, { spec: "  securityContext: {runAsNonRoot: true}" })}
 ${pod("profiled", `mkdir /tmp/made; ${WAIT}`, {
   spec: "  securityContext: {seccompProfile: {type: Localhost, localhostProfile: profiles/no-mkdir.json}}",
@@ -257,6 +265,37 @@ test("the node keeps what pods are promised", { skip, timeout: 600_000 }, async 
     await told("root", /container has runAsNonRoot and image will run as root/);
     await ready("profiled");
     assert.match(await kube("logs", "profiled"), /can't create directory '\/tmp\/made': Function not implemented/);
+  });
+
+  await t.test(
+    "a container that is added to a pod sees the processes of another, and its logs and end are told",
+    async () => {
+      const target = ["debug", "env", "-c", "look", "--image=busybox:latest", "--image-pull-policy=Never"];
+      await kube(...target, "--target=c", "--", "sh", "-c", "ps | grep -v grep | grep -c /tmp/done; cat; exit 3");
+      const look = '{.status.ephemeralContainerStatuses[?(@.name=="look")].state.terminated.exitCode}';
+      await until("pod/env", look, "3");
+      assert.match(await kube("logs", "env", "-c", "look"), /^[1-9]\n/);
+      assert.equal(await field("pod/env", "{.status.phase}"), "Running");
+      const typed = ["debug", "-i", "env", "-c", "typed", "--image=busybox:latest", "--image-pull-policy=Never"];
+      const run = await cluster.tried([...typed, "--", "sh", "-c", "read line; echo got $line"], { input: "word\n" });
+      assert.match(run.stdout, /got word/);
+    },
+  );
+
+  await t.test("a pod's containers are limited together, and their logs are kept short", async () => {
+    await ready("limited");
+    const uid = await field("pod/limited", "{.metadata.uid}");
+    const group = openCgroup(`/${engine.name}/kubepods/pod${uid}`);
+    const directory = group.path("memory") ?? "";
+    const file = existsSync(`${directory}/memory.max`) ? "memory.max" : "memory.limit_in_bytes";
+    assert.equal(readFileSync(`${directory}/${file}`, "utf8").trim(), String(64 << 20));
+    await exec("limited", "touch", "/go");
+    const logs = `${nodeDirectory}/logs/default_limited_${uid}/c`;
+    for (let tries = 0; !existsSync(`${logs}/0.log.2.gz`); tries++) {
+      assert.ok(tries < 2000, readdirSync(logs).join(" "));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.ok(readdirSync(logs).every((name) => statSync(`${logs}/${name}`).size < 14_000_000));
   });
 
   await t.test("an image is pulled with the pod's secret, and without it never, less and less often", async () => {

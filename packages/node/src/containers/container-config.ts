@@ -21,6 +21,8 @@ export interface ContainerPlan {
   readonly image: { readonly id: string; readonly uid: number | undefined; readonly username: string };
   readonly env: ReadonlyMap<string, string>;
   readonly volumes: ReadonlyMap<string, PreparedVolume>;
+  /** The running container whose processes it is to see. */
+  readonly targetId: string | undefined;
   /** The pod's own directory. */
   readonly directory: string;
   readonly nodeMemory: number;
@@ -72,11 +74,20 @@ export async function containerConfig(plan: ContainerPlan): Promise<Init<Contain
         ...securityContext(pod, spec, image, plan.seccompDirectory),
         namespaceOptions: {
           ...namespaceOptions(pod),
-          pid: pod.spec.hostPID === true ? NamespaceMode.Node : NamespaceMode.Container,
+          ...processNamespace(plan),
         },
       },
     },
   };
+}
+
+/** @throws FailedPrecondition when what it is to look into does not run */
+function processNamespace({ pod, spec, targetId }: ContainerPlan) {
+  if (spec.targetContainerName) {
+    if (targetId !== undefined) return { pid: NamespaceMode.Target, targetId };
+    throw new FailedPrecondition(`container ${spec.targetContainerName} is not running`);
+  }
+  return { pid: pod.spec.hostPID === true ? NamespaceMode.Node : NamespaceMode.Container };
 }
 
 const PERIOD_US = 100_000;

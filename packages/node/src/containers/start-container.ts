@@ -21,6 +21,8 @@ export interface StartRequest {
   readonly sandbox: PodSandboxStatus;
   readonly attempt: number;
   readonly volumes: ReadonlyMap<string, PreparedVolume>;
+  /** The running container whose processes it is to see. */
+  readonly targetId: string | undefined;
 }
 
 /** Makes and starts one container. @returns why it waits instead; undefined when it runs */
@@ -39,7 +41,7 @@ export async function startContainer(context: NodeContext, request: StartRequest
     };
     const env = await environment(pod, spec, { objects: context.objects, services: context.services(), facts });
     const directory = context.volumes.directoryOf(pod);
-    const { volumes } = request;
+    const { volumes, targetId } = request;
     const config = await containerConfig({
       pod,
       spec,
@@ -47,6 +49,7 @@ export async function startContainer(context: NodeContext, request: StartRequest
       image,
       env,
       volumes,
+      targetId,
       directory,
       nodeMemory: context.nodeMemory,
       seccompDirectory: context.settings.seccomp,

@@ -3,7 +3,7 @@ import { ContainerState } from "@boxship/cri";
 import type { NodeContext } from "../agent/node-context.ts";
 import type { ObservedContainer, ObservedPod } from "../pods/observed.ts";
 import { runHandler } from "../probes/probe-run.ts";
-import { type ContainerSpec, isSidecar, type Pod } from "../types.ts";
+import { type ContainerSpec, everyContainer, isSidecar, type Pod } from "../types.ts";
 
 export interface StopRequest {
   readonly pod: Pod;
@@ -77,7 +77,7 @@ export async function stopAll(
     );
   };
   const inits = pod.spec.initContainers ?? [];
-  await Promise.all([...pod.spec.containers, ...inits.filter((one) => !isSidecar(one))].map(stop));
+  await Promise.all([...everyContainer(pod)].filter((one) => !isSidecar(one)).map(stop));
   for (const sidecar of inits.filter(isSidecar).reverse()) await stop(sidecar);
 }
 

@@ -44,6 +44,21 @@ type Run = "absent" | "created" | "running" | "succeeded" | "failed";
 
 /** Decides from what there is; it remembers nothing. */
 export function planPod(pod: Pod, observed: ObservedPod, facts: PlanFacts): PodPlan {
+  const plan = planContainers(pod, observed, facts);
+  return plan.over ? plan : { ...plan, start: [...plan.start, ...ephemeralStarts(pod, observed, facts)] };
+}
+
+/** Those that were added to look into the pod: once each, when there is something to look into. */
+function ephemeralStarts({ spec }: Pod, observed: ObservedPod, { sandboxId }: PlanFacts): readonly StartPlan[] {
+  if (sandboxId === undefined) return [];
+  return (spec.ephemeralContainers ?? []).flatMap((one): StartPlan[] => {
+    const [newest] = observed.containers.get(one.name) ?? [];
+    if (newest !== undefined && newest.status.state !== ContainerState.Created) return [];
+    return [startOf(one, newest)];
+  });
+}
+
+function planContainers(pod: Pod, observed: ObservedPod, facts: PlanFacts): PodPlan {
   const { restartPolicy = "Always", initContainers = [], containers } = pod.spec;
   const newest = ({ name }: ContainerSpec) => observed.containers.get(name)?.[0];
   const stop = stops(pod, observed, facts);

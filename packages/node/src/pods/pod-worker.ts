@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { asBoxshipError, NotFound, type Timer } from "@boxship/base";
 import { Backoff } from "@boxship/client";
-import { ContainerState, type PodSandboxStatus, SandboxState } from "@boxship/cri";
+import { ContainerState, type ContainerStatus, type PodSandboxStatus, SandboxState } from "@boxship/cri";
 import { type NodeContext, PODS } from "../agent/node-context.ts";
 import { startContainer, type Waiting } from "../containers/start-container.ts";
 import { running, stopAll, stopOne } from "../containers/stop-containers.ts";
@@ -9,10 +9,12 @@ import { ContainerProbes } from "../probes/prober.ts";
 import { lastWords } from "../status/last-words.ts";
 import { podStatus } from "../status/pod-status.ts";
 import { statusPatch } from "../status/status-patch.ts";
-import { allContainers, type Pod, type PodStatus } from "../types.ts";
+import { everyContainer, type Pod, type PodStatus } from "../types.ts";
 import type { PreparedVolume } from "../volumes/volumes.ts";
+import { ContainerLogs, removeLog } from "./container-logs.ts";
 import { type ObservedPod, observe } from "./observed.ts";
-import { logDirectory, podConfig } from "./pod-config.ts";
+import { cgroupOf, logDirectory, podConfig } from "./pod-config.ts";
+import { limitPod } from "./pod-group.ts";
 import { type PodPlan, planPod, type StartPlan } from "./pod-plan.ts";
 import { RestartBackoff } from "./restart-backoff.ts";
 
@@ -32,6 +34,7 @@ export class PodWorker {
   readonly #failures = new Backoff({ base: 1000, most: 60_000 });
   readonly #waiting = new Map<string, Waiting>();
   readonly #probes = new Map<string, ContainerProbes>();
+  readonly #logs: ContainerLogs;
   readonly #words = new Map<string, string>();
   readonly #hurry = new AbortController();
   /** Nothing comes after it. */
@@ -50,6 +53,7 @@ export class PodWorker {
     this.#pod = pod;
     this.uid = pod.metadata.uid ?? "";
     this.#restarts = new RestartBackoff(context.clock);
+    this.#logs = new ContainerLogs(context);
     this.finished = this.#run();
   }
 
@@ -93,6 +97,7 @@ export class PodWorker {
       await this.#wake.promise;
     }
     this.#timer?.[Symbol.dispose]();
+    await this.#logs[Symbol.asyncDispose]();
   }
 
   get #name(): string {
@@ -137,11 +142,11 @@ export class PodWorker {
 
   /** Probes for what runs, and for nothing else; last words of what has ended. */
   async #follow(pod: Pod, observed: ObservedPod): Promise<void> {
-    const live = new Set<string>();
+    const live = new Map<string, ContainerStatus>();
     const podIP = pod.spec.hostNetwork === true ? this.#context.hostIP : (readySandbox(observed)?.network?.ip ?? "");
-    for (const container of allContainers(pod)) {
+    for (const container of everyContainer(pod)) {
       for (const { status } of running(observed, container.name)) {
-        live.add(status.id);
+        live.set(status.id, status);
         if (this.#probes.has(status.id)) continue;
         const probes = new ContainerProbes({
           ...this.#context,
@@ -162,6 +167,7 @@ export class PodWorker {
         this.#words.set(status.id, await lastWords(status));
       }
     }
+    this.#logs.follow([...live.values()]);
     for (const [id, probes] of this.#probes) {
       if (live.has(id)) continue;
       probes[Symbol.dispose]();
@@ -213,7 +219,7 @@ export class PodWorker {
       prepared = await store.prepare(pod, this.#sources(sandbox));
     }
     let next = RESYNC_MS;
-    for (const start of plan.start) next = Math.min(next, await this.#start(pod, sandbox, start, prepared));
+    for (const start of plan.start) next = Math.min(next, await this.#start(pod, sandbox, start, observed, prepared));
     const after = await observe(this.#context.cri, this.uid);
     await this.#follow(pod, after);
     await this.#tidy(after);
@@ -235,6 +241,7 @@ export class PodWorker {
     try {
       if (before !== undefined) await cri.stopPodSandbox({ podSandboxId: before.id });
       const config = await podConfig(pod, attempt, settings);
+      await limitPod(cgroupOf(pod, settings), pod);
       const runtimeHandler = pod.spec.runtimeClassName ?? "";
       const { podSandboxId } = await cri.runPodSandbox({ config, runtimeHandler });
       return (await cri.podSandboxStatus({ podSandboxId })).status;
@@ -250,6 +257,7 @@ export class PodWorker {
     pod: Pod,
     sandbox: PodSandboxStatus,
     { spec, attempt, endedAt, discard }: StartPlan,
+    observed: ObservedPod,
     volumes: ReadonlyMap<string, PreparedVolume>,
   ): Promise<number> {
     const { cri, images } = this.#context;
@@ -268,8 +276,9 @@ export class PodWorker {
         return left;
       }
     }
+    const targetId = running(observed, spec.targetContainerName ?? "")[0]?.status.id;
     if (discard !== undefined) await cri.removeContainer({ containerId: discard });
-    const waiting = await startContainer(this.#context, { pod, spec, sandbox, attempt, volumes });
+    const waiting = await startContainer(this.#context, { pod, spec, sandbox, attempt, volumes, targetId });
     if (endedAt !== undefined && waiting === undefined) this.#restarts.restarted(spec.name, endedAt);
     if (waiting === undefined) {
       this.#waiting.delete(spec.name);
@@ -287,7 +296,7 @@ export class PodWorker {
         if (status.state === ContainerState.Running) continue;
         await cri.removeContainer({ containerId: status.id });
         this.#words.delete(status.id);
-        if (status.logPath !== "") await rm(status.logPath, { force: true });
+        if (status.logPath !== "") await removeLog(status.logPath);
       }
     }
     for (const { id } of observed.sandboxes.slice(2)) await cri.removePodSandbox({ podSandboxId: id });

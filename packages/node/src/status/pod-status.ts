@@ -35,6 +35,7 @@ export function podStatus(pod: Pod, observed: ObservedPod, known: PodKnowledge):
   const [sandbox] = observed.sandboxes;
   const inits = (spec.initContainers ?? []).map((one) => containerStatus(one, observed, known, true));
   const mains = spec.containers.map((one) => containerStatus(one, observed, known, false));
+  const ephemerals = (spec.ephemeralContainers ?? []).map((one) => containerStatus(one, observed, known, false));
   const phase = known.failed === undefined ? phaseOf(pod, inits, mains, known) : "Failed";
   const ip = spec.hostNetwork === true ? known.hostIP : (sandbox?.network?.ip ?? "");
   const more = (sandbox?.network?.additionalIps ?? []).map((one) => one.ip);
@@ -50,6 +51,7 @@ export function podStatus(pod: Pod, observed: ObservedPod, known: PodKnowledge):
     qosClass: qosClass(pod),
     ...(inits.length === 0 ? {} : { initContainerStatuses: inits }),
     containerStatuses: mains,
+    ...(ephemerals.length === 0 ? {} : { ephemeralContainerStatuses: ephemerals }),
   };
 }
 

@@ -1,0 +1,45 @@
+import { type CgroupLimits, cgroupLayout, openCgroupTree } from "@boxship/kernel";
+import { amount } from "../status/qos.ts";
+import { type ContainerSpec, isSidecar, type Pod } from "../types.ts";
+
+const PERIOD_US = 100_000;
+type Kind = "requests" | "limits";
+type Name = "cpu" | "memory";
+
+/**
+ * What all containers of a pod may use together: what it says itself, else the sum of theirs; a limit only where each of them
+ * has one. What init containers need, one after the other, counts where it is more.
+ */
+export function podLimits(pod: Pod): CgroupLimits {
+  const cores = amountOf(pod, "limits", "cpu");
+  const memory = Math.floor(amountOf(pod, "limits", "memory"));
+  const shares = Math.max(2, Math.round((amountOf(pod, "requests", "cpu") || cores) * 1024));
+  return {
+    cpu: { shares, ...(cores > 0 ? { period: PERIOD_US, quota: Math.max(1000, Math.ceil(cores * PERIOD_US)) } : {}) },
+    ...(memory > 0 ? { memory: { limit: memory } } : {}),
+  };
+}
+
+/** 0: not limited, or nothing asked for. */
+function amountOf({ spec }: Pod, kind: Kind, name: Name): number {
+  const own = amount(spec.resources?.[kind]?.[name]);
+  if (own > 0) return own;
+  const of = ({ resources = {} }: ContainerSpec): number => amount(resources[kind]?.[name]);
+  const { containers, initContainers = [] } = spec;
+  if (kind === "limits" && [...containers, ...initContainers].some((one) => of(one) === 0)) return 0;
+  const sum = (some: readonly ContainerSpec[]): number => some.reduce((total, one) => total + of(one), 0);
+  let most = sum([...containers, ...initContainers.filter(isSidecar)]);
+  for (const [at, init] of initContainers.entries()) {
+    const beside = isSidecar(init) ? 0 : of(init);
+    most = Math.max(most, beside + sum(initContainers.slice(0, at).filter(isSidecar)));
+  }
+  return most;
+}
+
+/** Makes the control group that a pod's containers are below, with its limits. Idempotent. */
+export async function limitPod(name: string, pod: Pod): Promise<void> {
+  // Who may write to no tree limits nothing: containers' own limits are the engine's to refuse.
+  if (cgroupLayout() === "none") return;
+  const group = await openCgroupTree().create(name);
+  await group.setLimits(podLimits(pod));
+}

@@ -9,7 +9,14 @@ import {
   systemCode,
   writeFileAtomic,
 } from "@boxship/base";
-import { type Descriptor, type Digest, digestAlgorithm, MANIFEST_SIZE_LIMIT, SMALL_BLOB_BYTES } from "@boxship/oci";
+import {
+  type Descriptor,
+  type Digest,
+  digestAlgorithm,
+  MANIFEST_SIZE_LIMIT,
+  releaseBytes,
+  SMALL_BLOB_BYTES,
+} from "@boxship/oci";
 import type { BlobContent } from "./contract.ts";
 import { hashFile } from "./hash-file.ts";
 
@@ -109,6 +116,7 @@ export async function placeContent({ content, ...place }: PlaceContent): Promise
       temporaryDirectory: place.temporaryDirectory,
       leaveDirectory: true,
     });
+    releaseBytes(bytes);
   } else {
     const { path: from, owned } = await content.file();
     await placeFile({ ...place, from, owned });

@@ -3,6 +3,7 @@ import http, { type IncomingHttpHeaders, type IncomingMessage } from "node:http"
 import https from "node:https";
 import type { Duplex } from "node:stream";
 import { connectLoopback, isLoopbackHost } from "@boxship/base";
+import { releaseBytes } from "../layer/release-bytes.ts";
 
 /**
  * One HTTP exchange, without redirects, retries or authentication.
@@ -104,7 +105,10 @@ export class HttpConnections implements Disposable {
       ...(signal === undefined ? {} : { signal }),
     });
     outgoing.setTimeout(request.idleTimeoutMs, () => outgoing.destroy(idle(url, request.idleTimeoutMs)));
-    outgoing.on("response", (body) => resolve({ status: body.statusCode ?? 0, headers: body.headers, body }));
+    outgoing.on("response", (body) => {
+      releaseParsed(body);
+      resolve({ status: body.statusCode ?? 0, headers: body.headers, body });
+    });
     outgoing.on("error", (error) => {
       if (signal?.aborted) reject(signal.reason);
       else reject(networkFailure(error, outgoing.reusedSocket));
@@ -130,6 +134,19 @@ export class HttpConnections implements Disposable {
     for (const agent of this.#agents.values()) agent.destroy();
     this.#agents.clear();
   }
+}
+
+/**
+ * Frees what arrives as soon as Node's parser, which listens before us and copies bodies, has seen it: left to V8, a body
+ * takes fresh memory to its end. The next answer's parser would listen behind us, so that we are gone by then.
+ */
+function releaseParsed(body: IncomingMessage): void {
+  const { socket } = body;
+  const release = (piece: Buffer) => releaseBytes(piece);
+  const leave = () => socket.off("data", release);
+  socket.on("data", release);
+  body.once("end", leave);
+  body.once("close", leave);
 }
 
 /** Where an engine in a network namespace of its own gets at the machine's loopback; worker threads inherit it. */
@@ -281,29 +298,4 @@ function innermost(error: unknown): string {
   return error instanceof Error
     ? error.message.replace(/; if the root CA is installed locally.*$/s, "")
     : String(error);
-}
-
-/**
- * Reads a small body into memory.
- *
- * @throws NetworkFailure if it is cut; with code `EMSGSIZE` if it has more than `limit` bytes
- */
-export async function readBody(response: HttpResponse, limit: number): Promise<Buffer> {
-  const announced = Number(response.headers["content-length"] ?? 0);
-  // Of an announced size, the pieces go where they belong at once: held until the end they cost more than they are.
-  let whole: Buffer | undefined;
-  const parts: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const part of response.body as AsyncIterable<Buffer>) {
-      if (size + part.length > limit) throw new NetworkFailure("EMSGSIZE", `the answer has more than ${limit} bytes`);
-      if (size === 0 && part.length < announced && announced <= limit) whole = Buffer.allocUnsafeSlow(announced);
-      if (whole === undefined) parts.push(part);
-      else part.copy(whole, size);
-      size += part.length;
-    }
-  } catch (error) {
-    throw networkFailure(error);
-  }
-  return whole?.subarray(0, size) ?? Buffer.concat(parts);
 }

@@ -3,6 +3,7 @@ import { ResourceExhausted } from "@boxship/base/errors";
 import { diskError } from "../content-store/disk-error.ts";
 import { Digester } from "../digest.ts";
 import { BlobProgress } from "../layer/blob-source.ts";
+import { SpentPieces } from "./body.ts";
 import { type HttpConnections, type HttpResponse, NetworkFailure } from "./http.ts";
 import { relay } from "./relay.ts";
 import { describeFailure, type ExchangeFailure, noReply, shortfall, smallReply, startOfBody } from "./small-reply.ts";
@@ -107,10 +108,12 @@ async function drain(
   context: TransferContext,
 ): Promise<ExchangeFailure | undefined> {
   let reported = performance.now();
+  const spent = new SpentPieces();
   const { promise, resolve, reject } = Promise.withResolvers<ExchangeFailure | undefined>();
   response.body.on("data", (chunk: Buffer) => {
     try {
       file.append(chunk);
+      spent.add(chunk);
     } catch (error) {
       response.body.destroy();
       if (error instanceof NetworkFailure) resolve(describeFailure(error));

@@ -1,6 +1,7 @@
 import type { ClientRequest } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { Digester, digestAlgorithm } from "../digest.ts";
+import { releaseBytes } from "../layer/release-bytes.ts";
 import { isTransientFailure } from "./failures.ts";
 import { type HttpConnections, type HttpResponse, NetworkFailure, type StreamedContent } from "./http.ts";
 import { describeFailure, type ExchangeFailure, noReply, shortfall, smallReply, startOfBody } from "./small-reply.ts";
@@ -140,8 +141,18 @@ class Passage implements StreamedContent {
     this.#digester.update(fresh);
     if (wanted.length === 0) return;
     this.#attempts = MORE_ATTEMPTS;
-    if (this.#held !== undefined && this.#outgoing?.write(this.#held) === false) this.#source.body.pause();
+    this.#pass();
     this.#held = wanted;
+  }
+
+  /** Sends what is held; its memory serves for pieces to come when it is on its way. */
+  #pass(): void {
+    const piece = this.#held;
+    if (piece === undefined) return;
+    const goesOn = this.#outgoing?.write(piece, (error) => {
+      if (!error) releaseBytes(piece);
+    });
+    if (goesOn === false) this.#source.body.pause();
   }
 
   /** What of a piece is new, and is to be sent: a server without ranges begins at the start again. */

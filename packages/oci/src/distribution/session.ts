@@ -2,6 +2,7 @@ import { type Clock, type Logger, PermissionDenied, SingleFlight, Unavailable } 
 import { abortable } from "../abortable.ts";
 import type { Reference } from "../reference.ts";
 import { Authenticator, type Scope } from "./authentication.ts";
+import { readBody } from "./body.ts";
 import type { CredentialSource } from "./credentials.ts";
 import { type Endpoint, type RegistriesConfig, registryEndpoints } from "./endpoints.ts";
 import {
@@ -12,7 +13,7 @@ import {
   type Reply,
   replyError,
 } from "./failures.ts";
-import { HttpConnections, type HttpMethod, type HttpRequest, NetworkFailure, readBody } from "./http.ts";
+import { HttpConnections, type HttpMethod, type HttpRequest, NetworkFailure } from "./http.ts";
 import { Retries, type RetryPolicy } from "./retry.ts";
 
 /** One request of the registry API, wherever it is sent. */

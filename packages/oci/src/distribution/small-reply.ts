@@ -1,5 +1,6 @@
+import { readBody } from "./body.ts";
 import type { Reply } from "./failures.ts";
-import { type HttpResponse, networkFailure, readBody } from "./http.ts";
+import { type HttpResponse, networkFailure } from "./http.ts";
 
 /** Why an exchange did not come to its end, in a form that can be posted between threads. */
 export interface ExchangeFailure {

@@ -17,6 +17,7 @@ import { writeCodeCaches } from "./code-cache.ts";
 import { descriptionsPart, kubernetesDescriptions } from "./descriptions.ts";
 import { lateParts, latePartsPlugin } from "./late-parts.ts";
 import { bundleLauncher } from "./launcher.ts";
+import { lazyModules } from "./lazy-modules.ts";
 import { findWorkers } from "./workers.ts";
 
 /** Parts of the program by name, as source text. `boxship` starts the command line, the daemon or a cluster. */
@@ -28,6 +29,9 @@ const mains = {
   daemon: "packages/daemon/src/main.ts",
   skopeo: "packages/cli/src/skopeo/main.ts",
 };
+
+/** Parts that people wait for: what they do not need is not loaded. */
+const hurried: ReadonlySet<string> = new Set(["cli", "skopeo"]);
 
 /** First lines of every part: where the other parts are. An executable sets this itself, before any part runs. */
 const prologue = `"use strict";
@@ -52,13 +56,13 @@ function options(root: string): BuildOptions {
     legalComments: "none",
     define: { "import.meta.url": "boxshipPartUrl", "import.meta.main": "true" },
     logLevel: "silent",
-    plugins: [latePartsPlugin],
   };
 }
 
 async function bundleOne(root: string, name: string, entry: BuildOptions, isWorker: boolean): Promise<string> {
   const banner = { js: isWorker ? `${workerPrologue}\n${prologue}` : prologue };
-  const result = await build({ ...options(root), ...entry, banner });
+  const plugins = hurried.has(name) ? [latePartsPlugin, lazyModules(root)] : [latePartsPlugin];
+  const result = await build({ ...options(root), ...entry, plugins, banner });
   const text = result.outputFiles?.[0]?.text;
   if (text === undefined) throw new Error(`esbuild made nothing of '${name}'`);
   // V8 keeps the text for as long as the program runs, in two bytes a character if one of them is beyond Latin-1, and

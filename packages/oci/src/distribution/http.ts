@@ -165,7 +165,7 @@ function secureAgent(local: boolean, options: https.AgentOptions): https.Agent {
   const door = process.env[LOOPBACK_DOOR];
   if (!local) return new https.Agent({ keepAlive: true, proxyEnv: process.env, ...options });
   const own = { keepAlive: true, ...options };
-  return door === undefined ? new https.Agent(own) : new SecureDoorAgent(door, own);
+  return door === undefined ? new https.Agent(own) : secureDoorAgent(door, own);
 }
 
 class DoorAgent extends http.Agent {
@@ -181,23 +181,20 @@ class DoorAgent extends http.Agent {
   }
 }
 
-class SecureDoorAgent extends https.Agent {
-  readonly #door: string;
-
-  constructor(door: string, options: https.AgentOptions) {
-    super(options);
-    this.#door = door;
+/** The class is made when it is needed: most programs need no TLS here, and loading it takes a tenth of a start. */
+function secureDoorAgent(door: string, agentOptions: https.AgentOptions): https.Agent {
+  class SecureDoorAgent extends https.Agent {
+    override createConnection(options: https.RequestOptions, callback?: Callback): undefined {
+      void connectBy(callback, async () => {
+        // It goes to tls.connect, whose options have a socket.
+        const socket = await throughDoor(door, options);
+        const secured = super.createConnection(Object.assign({}, options, { socket }));
+        if (!secured) throw new NetworkFailure("EUNKNOWN", "TLS could not be begun");
+        return secured;
+      });
+    }
   }
-
-  override createConnection(options: https.RequestOptions, callback?: Callback): undefined {
-    void connectBy(callback, async () => {
-      // It goes to tls.connect, whose options have a socket.
-      const socket = await throughDoor(this.#door, options);
-      const secured = super.createConnection(Object.assign({}, options, { socket }));
-      if (!secured) throw new NetworkFailure("EUNKNOWN", "TLS could not be begun");
-      return secured;
-    });
-  }
+  return new SecureDoorAgent(agentOptions);
 }
 
 async function connectBy(callback: Callback | undefined, connection: () => Promise<Duplex>): Promise<void> {

@@ -111,7 +111,7 @@ async function lintUnreadable(session: BuildSession, error: ContainerfileError):
   const above = error.place.file === name ? lines.slice(0, error.place.lines[0] - 1).join("\n") : "";
   const file = await parseContainerfile(Buffer.from(above), { name }).catch(() => undefined);
   const findings = new Findings(checkOptionsOf(session.request, file?.check));
-  if (file !== undefined) checkInstructions(file, findings);
+  if (file !== undefined) await checkInstructions(file, findings);
   const message = `dockerfile parse error on line ${error.place.lines[0]}: ${error.what}`;
   const place = error.place.file === name ? error.place : undefined;
   return lintResult(findings.all, new Map([[name, lines]]), { message, place });

@@ -185,6 +185,7 @@ const CASES: Readonly<Record<string, readonly [file: string, found: readonly str
     [`4 ${invalidDefault("busybox:$VERSION")}`, `5 ${invalidDefault("$IMAGE")}`, `6 ${invalidDefault("busy${SFX}")}`],
     { args: { VERSION: "1", IMAGE: "busybox", SFX: "box" } },
   ],
+  "a default that only stands with an argument": ["ARG V=${W:?}\nFROM busybox:$V\n", [], { args: { V: "1" } }],
   "a platform for good": [
     "FROM --platform=linux/amd64 scratch\nFROM --platform=linux/amd64 scratch AS my_amd64\nFROM --platform=linux/arm64 scratch AS linux\n",
     ['1 FromPlatformFlagConstDisallowed: FROM --platform flag should not use constant value "linux/amd64"'],
@@ -375,6 +376,6 @@ test("whatever is in a file, looking at it ends, with findings or the parser's e
         assert.equal((error as { readonly name?: string }).name, "ContainerfileError", String(error));
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 200 },
   );
 });

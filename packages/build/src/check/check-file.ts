@@ -1,8 +1,8 @@
-import { setImmediate } from "node:timers/promises";
 import type { Platform } from "@boxship/oci";
 import { type Containerfile, findStage, parseTrigger, type Stage } from "../language/index.ts";
 import { platformArgs } from "../solver/build-args.ts";
 import { earlierStage, sourcesOf } from "../solver/plan.ts";
+import { Turns } from "../turns.ts";
 import { type CheckedFrom, checkBasePlatform, checkStageFrom } from "./check-from.ts";
 import { checkInstruction, type StageNeeds } from "./check-instruction.ts";
 import { checkDefaults, checkFile, checkInstructions } from "./check-source.ts";
@@ -40,9 +40,6 @@ export interface CheckedFile {
   readonly target: CheckedStage;
 }
 
-/** Instructions that are looked at before others have their turn. */
-const AT_ONCE = 200;
-
 /**
  * Applies the rules to a file without building it.
  *
@@ -50,13 +47,10 @@ const AT_ONCE = 200;
  */
 export async function checkContainerfile(request: CheckRequest, findings: Findings): Promise<CheckedFile> {
   const { file, target, args, platform, isContext } = request;
-  checkInstructions(file, findings);
-  await setImmediate();
-  checkFile(file, findings);
-  await setImmediate();
+  await checkInstructions(file, findings);
+  await checkFile(file, findings);
   const builtIn = platformArgs(platform, target === undefined || target === "" ? defaultTarget(file) : target);
   checkDefaults(file, builtIn, findings);
-  await setImmediate();
   const globals = readGlobalArgs(file, builtIn, args);
   const froms = new Map(
     file.stages.map((stage) => [stage, checkStageFrom(file, stage, globals, platform, findings)] as const),
@@ -123,9 +117,10 @@ class StageWalk {
       const parsed = await parseTrigger(trigger, from.image);
       checkInstruction({ ...parsed, place: stage.from.place }, check);
     }
-    for (const [index, instruction] of stage.instructions.entries()) {
+    const turns = new Turns();
+    for (const instruction of stage.instructions) {
+      if (turns.over) await turns.next();
       checkInstruction(instruction, check);
-      if (index % AT_ONCE === AT_ONCE - 1) await setImmediate();
     }
     this.#scopes.set(stage, scope);
     const reads = others.flatMap((other) => this.checked.get(other) ?? []);

@@ -1,12 +1,7 @@
+import { InvalidArgument } from "@boxship/base";
 import { parseReference } from "@boxship/oci";
-import type {
-  ArgInstruction,
-  Containerfile,
-  FromInstruction,
-  Place,
-  Stage,
-  StageInstruction,
-} from "../language/index.ts";
+import type { ArgInstruction, Containerfile, FromInstruction, Place, Stage } from "../language/index.ts";
+import { Turns } from "../turns.ts";
 import type { Findings } from "./findings.ts";
 import { readGlobalArgs } from "./global-args.ts";
 import { expandKnown } from "./variables.ts";
@@ -15,13 +10,15 @@ import { expandKnown } from "./variables.ts";
 export const keywordOf = ({ text }: { readonly text: string }): string => /^\S+/.exec(text)?.[0] ?? "";
 
 /** Rules about how instructions are written, each for itself. */
-export function checkInstructions(file: Containerfile, findings: Findings): void {
+export async function checkInstructions(file: Containerfile, findings: Findings): Promise<void> {
+  const turns = new Turns();
   for (const { rule, message, place } of file.warnings)
     if (rule === "NoEmptyContinuation") findings.add(rule, place, message);
   for (const arg of file.args) checkArgComment(arg, findings);
   for (const { from, instructions } of file.stages) {
     checkFrom(from, findings);
     for (const instruction of instructions) {
+      if (turns.over) await turns.next();
       if (instruction.kind === "arg") checkArgComment(instruction, findings);
       else if (instruction.kind === "maintainer") {
         const message = "Maintainer instruction is deprecated in favor of using label";
@@ -65,7 +62,7 @@ function checkComment(
 const RESERVED = new Set(["context", "scratch"]);
 
 /** Rules about stages as a whole: their names, and one casing for all instructions. */
-export function checkFile(file: Containerfile, findings: Findings): void {
+export async function checkFile(file: Containerfile, findings: Findings): Promise<void> {
   const names = new Set<string>();
   for (const { name, from } of file.stages) {
     if (name === undefined) continue;
@@ -78,7 +75,7 @@ export function checkFile(file: Containerfile, findings: Findings): void {
       findings.add("DuplicateStageName", from.place, `Duplicate stage name ${quoted}, stage names should be unique`);
     names.add(name);
   }
-  checkCasing(file.stages, findings);
+  await checkCasing(file.stages, findings);
 }
 
 type Casing = "lowercase" | "uppercase";
@@ -92,30 +89,45 @@ function casingOf(word: string): Casing | undefined {
 const inCasing = (word: string, casing: Casing): string =>
   casing === "lowercase" ? word.toLowerCase() : word.toUpperCase();
 
-function checkCasing(stages: readonly Stage[], findings: Findings): void {
-  const all = stages.flatMap(({ from, instructions }): readonly (FromInstruction | StageInstruction)[] => [
-    from,
-    ...instructions,
-  ]);
-  const casings = all.map((instruction) => casingOf(keywordOf(instruction)));
-  const count = (casing: Casing) => casings.filter((other) => other === casing).length;
+async function checkCasing(stages: readonly Stage[], findings: Findings): Promise<void> {
+  const turns = new Turns();
+  const known: { readonly keyword: string; readonly place: Place; readonly casing: Casing | undefined }[] = [];
+  for (const { from, instructions } of stages) {
+    for (const instruction of [from, ...instructions]) {
+      if (turns.over) await turns.next();
+      const keyword = keywordOf(instruction);
+      known.push({ keyword, place: instruction.place, casing: casingOf(keyword) });
+    }
+  }
+  const count = (casing: Casing) => known.filter((other) => other.casing === casing).length;
   const wanted: Casing = count("lowercase") > count("uppercase") ? "lowercase" : "uppercase";
-  for (const instruction of all) {
-    const keyword = keywordOf(instruction);
+  for (const { keyword, place } of known) {
+    if (turns.over) await turns.next();
     if (keyword === inCasing(keyword, wanted)) continue;
     const message = `Command '${keyword}' should match the case of the command majority (${wanted})`;
-    findings.add("ConsistentInstructionCasing", instruction.place, message);
+    findings.add("ConsistentInstructionCasing", place, message);
   }
 }
 
-/** Without any build argument, too, `FROM` names an image. */
+/** Without any build argument, too, `FROM` names an image. What cannot be read so may be with arguments. */
 export function checkDefaults(file: Containerfile, builtIn: ReadonlyMap<string, string>, findings: Findings): void {
-  const { values } = readGlobalArgs(file, builtIn, {});
+  const values = readable(() => readGlobalArgs(file, builtIn, {}).values);
+  if (values === undefined) return;
   for (const { from } of file.stages) {
-    const { text } = expandKnown(from.image, values, file.escape);
-    if (isName(text)) continue;
+    const image = readable(() => expandKnown(from.image, values, file.escape).text);
+    if (image === undefined) return;
+    if (isName(image)) continue;
     const message = `Default value for ARG ${from.image} results in empty or invalid base image name`;
     findings.add("InvalidDefaultArgInFrom", from.place, message);
+  }
+}
+
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof InvalidArgument) return undefined;
+    throw error;
   }
 }
 

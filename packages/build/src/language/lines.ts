@@ -18,8 +18,10 @@ export interface RawInstruction {
 
 export interface RawFile {
   readonly directives: Directives;
-  readonly instructions: readonly RawInstruction[];
+  /** Read as they are asked for. */
+  readonly instructions: Iterable<RawInstruction>;
   readonly lines: readonly string[];
+  /** Of the instructions that were read. */
   readonly warnings: readonly { readonly rule: string; readonly message: string; readonly place: Place }[];
 }
 
@@ -61,8 +63,7 @@ class LineReader {
     this.#continuation = new RegExp(`(?<!${token})${token}[ \\t]*$`);
   }
 
-  read(): readonly RawInstruction[] {
-    const instructions: RawInstruction[] = [];
+  *read(): Generator<RawInstruction> {
     let comments: string[] = [];
     while (this.#at < this.#lines.length) {
       const line = (this.#lines[this.#at] ?? "").trim();
@@ -74,10 +75,9 @@ class LineReader {
         continue;
       }
       const instruction = this.#instruction(comments);
-      if (instruction !== undefined) instructions.push(instruction);
+      if (instruction !== undefined) yield instruction;
       comments = [];
     }
-    return instructions;
   }
 
   #instruction(comments: readonly string[]): RawInstruction | undefined {

@@ -1,3 +1,4 @@
+import { Turns } from "../turns.ts";
 import { readDirectives } from "./directives.ts";
 import type {
   ArgInstruction,
@@ -60,7 +61,8 @@ async function readWhole(reader: FileReader, bytes: Uint8Array, name: string): P
 
 /** Reads the trigger that an image left for builds on top of it. */
 export async function parseTrigger(trigger: string, image: string): Promise<StageInstruction> {
-  const { instructions } = readInstructions(`ONBUILD of ${image}`, Buffer.from(trigger), { escape: "\\" });
+  const file = readInstructions(`ONBUILD of ${image}`, Buffer.from(trigger), { escape: "\\" });
+  const instructions = [...file.instructions];
   const [raw] = instructions;
   const place: Place = { file: `ONBUILD of ${image}`, lines: [1, 1] };
   if (raw === undefined || instructions.length > 1) refuse(place, `malformed ONBUILD trigger: ${trigger}`);
@@ -77,6 +79,7 @@ class FileReader {
   directives: ReturnType<typeof readDirectives> | undefined;
   instructions = 0;
   readonly #options: ParseOptions;
+  readonly #turns = new Turns();
 
   constructor(options: ParseOptions) {
     this.#options = options;
@@ -87,8 +90,14 @@ class FileReader {
     const file = readInstructions(name, bytes);
     this.directives ??= file.directives;
     this.sources.set(name, file.lines);
-    this.warnings.push(...file.warnings);
+    const instructions: RawInstruction[] = [];
     for (const raw of file.instructions) {
+      if (this.#turns.over) await this.#turns.next();
+      instructions.push(raw);
+    }
+    this.warnings.push(...file.warnings);
+    for (const raw of instructions) {
+      if (this.#turns.over) await this.#turns.next();
       this.instructions++;
       if (raw.keyword === "INCLUDE") await this.#include(raw, [...path, name]);
       else this.#add(parseInstruction(raw, file.directives.escape));

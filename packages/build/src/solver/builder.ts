@@ -28,6 +28,7 @@ import { checkOutputs, exportResult } from "../export/export-result.ts";
 import type { BuiltImage } from "../export/image-index.ts";
 import { readIgnoreFile } from "../files/ignore.ts";
 import { findStage, parseContainerfile, type Stage, type StageInstruction, showLines } from "../language/index.ts";
+import { Turns } from "../turns.ts";
 import { WorkingContainers } from "../working/working-containers.ts";
 import { findImage, imageState, readPlatform } from "./base-image.ts";
 import { PROXY_ARGS, platformArgs } from "./build-args.ts";
@@ -177,9 +178,13 @@ async function solve(session: BuildSession, contexts = new ContextSet(session)):
     );
     session.file = { ...session.file, stages };
   }
-  const plan = planBuild(session.file, session.request.target, imageOf, isContext);
+  const plan = await planBuild(session.file, session.request.target, imageOf, isContext);
   session.contexts.limit(contextPaths(plan.stages));
-  for (const vertex of [...plan.globals, ...plan.vertices.values()]) session.announce(vertex);
+  const turns = new Turns();
+  for (const vertex of [...plan.globals, ...plan.vertices.values()]) {
+    if (turns.over) await turns.next();
+    session.announce(vertex);
+  }
   for (const { digest } of plan.globals) {
     session.emit({ kind: "started", vertex: digest, time: session.now() });
     session.emit({ kind: "completed", vertex: digest, time: session.now(), cached: true });

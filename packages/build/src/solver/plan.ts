@@ -3,6 +3,7 @@ import type { Vertex } from "../contract.ts";
 import type { Containerfile, Stage, StageInstruction } from "../language/index.ts";
 import { findStage } from "../language/index.ts";
 import { parseMount } from "../language/parse-mount.ts";
+import { Turns } from "../turns.ts";
 import { keyOf } from "./keys.ts";
 
 /** The stages that a target needs, and the vertices of their instructions. */
@@ -25,12 +26,12 @@ const FILE_KINDS = new Set(["from", "run", "copy", "add", "workdir"]);
  * @param imageOf what a stage's `FROM` names, variables replaced
  * @param isContext whether a name is that of a context, which goes before a stage
  */
-export function planBuild(
+export async function planBuild(
   file: Containerfile,
   target: string | undefined,
   imageOf: (stage: Stage) => string,
   isContext: (name: string) => boolean,
-): Plan {
+): Promise<Plan> {
   const last = findStage(file, target);
   const needed = new Set<Stage>();
   const visit = (stage: Stage): void => {
@@ -43,7 +44,7 @@ export function planBuild(
   };
   visit(last);
   const stages = file.stages.filter((stage) => needed.has(stage));
-  return { target: last, stages, ...verticesOf(file, stages, imageOf) };
+  return { target: last, stages, ...(await verticesOf(file, stages, imageOf)) };
 }
 
 /** The stage before this one that a name or number means. */
@@ -99,11 +100,12 @@ function contextPathsOf(instruction: StageInstruction): readonly (string | undef
   }
 }
 
-function verticesOf(
+async function verticesOf(
   file: Containerfile,
   stages: readonly Stage[],
   imageOf: (stage: Stage) => string,
-): Pick<Plan, "vertices" | "globals"> {
+): Promise<Pick<Plan, "vertices" | "globals">> {
+  const turns = new Turns();
   const vertices = new Map<StageInstruction | Stage["from"], Vertex>();
   const total = stages.reduce((sum, { instructions }) => sum + 1 + instructions.length, file.args.length);
   let number = 0;
@@ -118,6 +120,7 @@ function verticesOf(
     let index = 0;
     let before: string | undefined;
     for (const instruction of [stage.from, ...stage.instructions]) {
+      if (turns.over) await turns.next();
       number++;
       const isMetadata = !FILE_KINDS.has(instruction.kind);
       if (!isMetadata) index++;

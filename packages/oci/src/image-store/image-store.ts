@@ -1,5 +1,6 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import {
   type Clock,
   FailedPrecondition,
@@ -107,6 +108,9 @@ async function readDocuments(content: ContentStore, digest: Digest): Promise<Doc
   return { manifest, config };
 }
 
+/** Bytes. */
+const LARGE_CONFIG = 1 << 20;
+
 class FileImageStore implements ImageStore {
   readonly #options: ImageStoreOptions;
   readonly #clock: Clock;
@@ -176,6 +180,8 @@ class FileImageStore implements ImageStore {
     for (const { descriptor } of image.layers) lease.add(descriptor.digest);
     const rootfs = { type: "layers" as const, diff_ids: image.layers.map((layer) => layer.diffId) };
     const configBytes = encodeImageConfig({ ...image.config, rootfs });
+    // A history of many thousand steps is megabytes: writing and hashing them are two turns.
+    if (configBytes.length > LARGE_CONFIG) await setImmediate();
     const config = await content.put(configBytes);
     lease.add(config.digest);
     const manifestBytes = encodeManifest({

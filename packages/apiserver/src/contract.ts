@@ -22,7 +22,7 @@ export const ANONYMOUS: User = { name: "system:anonymous", groups: ["system:unau
 export interface Credentials {
   readonly headers: IncomingHttpHeaders;
   /** Of a client certificate that our authority has signed and whose time has not run out. */
-  readonly certificate?: CertificateSubject;
+  readonly certificate?: CertificateSubject | undefined;
 }
 
 export interface CertificateSubject {
@@ -37,7 +37,7 @@ export interface Authenticator {
    * @returns undefined where the request carries nothing that this one understands
    * @throws Unauthorized for credentials that it understands and does not accept
    */
-  authenticate(credentials: Credentials): Promise<User | undefined>;
+  authenticate(credentials: Credentials): User | undefined | Promise<User | undefined>;
 }
 
 /** What a request is about, read from its method and path. */

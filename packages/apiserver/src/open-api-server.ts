@@ -31,6 +31,7 @@ import { FLOW_CONTROL_OBJECTS } from "./flowcontrol/default-objects.ts";
 import { FlowControl, type FlowControlOptions } from "./flowcontrol/flow-control.ts";
 import { handleRequest, type Listening } from "./http/handle-request.ts";
 import { InProcessDoor } from "./http/in-process.ts";
+import { ParsedTargets } from "./http/parsed-targets.ts";
 import type { Incoming } from "./http/read-body.ts";
 import { RemoteHooks } from "./http/remote-hooks.ts";
 import { RequestMetrics } from "./http/request-metrics.ts";
@@ -245,6 +246,7 @@ function listener(
     ...(options.audit === undefined ? {} : { audit: options.audit }),
     anonymous: options.authentication?.anonymous ?? { enabled: true },
     callerOf: (request) => door.userOf(request),
+    targets: new ParsedTargets(),
     discovery: new DiscoveryDocuments(context.kinds, extensions),
     extensions,
     frontProxy: new X509Certificate(certificates.frontProxy.authority).publicKey,

@@ -49,9 +49,9 @@ export interface ResourceRequest {
   readonly contentType: string;
   readonly userAgent: string;
   /** Reads the body; once. */
-  body(): Promise<Buffer>;
+  readonly body: () => Promise<Buffer>;
   /** A line for the client's eyes, sent as a Warning header. */
   readonly warn: (message: string) => void;
   /** Notes something in the audit log. @default nothing is noted */
-  readonly annotate?: Annotate;
+  readonly annotate?: Annotate | undefined;
 }

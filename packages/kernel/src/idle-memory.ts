@@ -48,11 +48,14 @@ export class IdleMemory implements Disposable {
   #follow(answer: NodeJS.EventEmitter): void {
     this.#inFlight++;
     this.work();
-    answer.once("close", () => {
-      this.#inFlight--;
-      this.work();
-    });
+    // It comes once.
+    answer.on("close", this.#ended);
   }
+
+  readonly #ended = (): void => {
+    this.#inFlight--;
+    this.work();
+  };
 
   /** Something is being done now. */
   work(): void {

@@ -150,6 +150,12 @@ export interface StoreStatus {
 }
 
 export interface Store extends AsyncDisposable {
+  /**
+   * The newest revision that anybody has been shown or told was made: what is remembered as of it, or of a later one, is as
+   * new as what would be read. Undefined where others change the data, too.
+   */
+  readonly seenRevision?: number;
+
   /** @throws InvalidArgument for a future revision, {@link Compacted} for one that is no longer kept */
   range(range: KeyRange, options?: RangeOptions): Promise<RangeResult>;
 

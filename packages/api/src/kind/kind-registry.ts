@@ -11,6 +11,8 @@ export const isStored = ({ group, version, storageGroup, storageVersion }: Kind)
 export class KindRegistry {
   readonly #byResource = new Map<string, Kind>();
   readonly #byKind = new Map<string, Kind>();
+  /** What was found by group and plural, until anything changes. */
+  readonly #found = new Map<string, Kind>();
   /** Goes up with every change: what discovery documents are made from. */
   #generation = 0;
   #served: { readonly generation: number; readonly versions: ReadonlySet<string> } | undefined;
@@ -42,6 +44,13 @@ export class KindRegistry {
 
   /** A resource in the version that is kept, or, where that is not served, in any other. */
   findResource(group: string, resource: string): Kind | undefined {
+    const name = `${group}/${resource}`;
+    const known = this.#found.get(name) ?? this.#lookFor(group, resource);
+    if (known !== undefined) this.#found.set(name, known);
+    return known;
+  }
+
+  #lookFor(group: string, resource: string): Kind | undefined {
     let found: Kind | undefined;
     for (const kind of this.#byResource.values()) {
       if (kind.group !== group || kind.resource !== resource) continue;
@@ -58,7 +67,7 @@ export class KindRegistry {
   /** Adds kinds, or replaces those of the same group, version and plural. */
   put(...kinds: readonly Kind[]): void {
     for (const kind of kinds) this.#put(kind);
-    this.#generation++;
+    this.#changed();
   }
 
   /** Takes away what the condition holds for. */
@@ -68,6 +77,11 @@ export class KindRegistry {
       this.#byResource.delete(key);
       this.#byKind.delete(`${kind.group}/${kind.version}/${kind.kind}`);
     }
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#found.clear();
     this.#generation++;
   }
 

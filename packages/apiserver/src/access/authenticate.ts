@@ -1,15 +1,32 @@
 import { failure } from "@boxship/api";
-import { ANONYMOUS, type Authenticator, type Credentials, type User } from "../contract.ts";
+import { ANONYMOUS, type Authenticator, type CertificateSubject, type Credentials, type User } from "../contract.ts";
 
 export const AUTHENTICATED = "system:authenticated";
 
 /** Client certificates: the common name is the user, organizations are groups. */
 export const certificateAuthenticator: Authenticator = {
-  async authenticate({ certificate }) {
+  authenticate({ certificate }) {
     if (certificate === undefined || certificate.isFrontProxy === true) return undefined;
-    return { name: certificate.commonName, groups: [...certificate.organizations, AUTHENTICATED] };
+    return userOf(certificate);
   },
 };
+
+const known = new WeakMap<CertificateSubject, User>();
+/** One for all connections of the same. */
+const users = new Map<string, User>();
+const MOST_USERS = 1000;
+
+function userOf(certificate: CertificateSubject): User {
+  const same = known.get(certificate);
+  if (same !== undefined) return same;
+  const { commonName: name, organizations } = certificate;
+  const key = JSON.stringify([name, organizations]);
+  const user = users.get(key) ?? { name, groups: [...organizations, AUTHENTICATED] };
+  if (users.size >= MOST_USERS) users.clear();
+  users.set(key, user);
+  known.set(certificate, user);
+  return user;
+}
 
 /** What nobody may ask for, and whether nobody may ask at all. */
 export interface AnonymousPolicy {
@@ -23,14 +40,17 @@ export interface AnonymousPolicy {
  *
  * @throws Unauthorized for a token or password that nobody knows, and where nobody may ask
  */
-export async function authenticate(
+export function authenticate(
   authenticators: readonly Authenticator[],
   credentials: Credentials,
   path: string,
   anonymous: AnonymousPolicy,
-): Promise<User> {
-  for (const one of authenticators) {
-    const user = await one.authenticate(credentials);
+): User | Promise<User> {
+  for (const [index, one] of authenticators.entries()) {
+    const user = one.authenticate(credentials);
+    if (user instanceof Promise) {
+      return user.then((found) => found ?? authenticate(authenticators.slice(index + 1), credentials, path, anonymous));
+    }
     if (user !== undefined) return user;
   }
   const allowed = anonymous.enabled && (anonymous.paths?.includes(path) ?? true);

@@ -1,5 +1,5 @@
 import { failure, type StatusDetails } from "@boxship/api";
-import type { Attributes, Authorizer } from "../contract.ts";
+import type { Attributes, Authorizer, Decision } from "../contract.ts";
 
 /** Members may do everything. */
 export const MASTERS = "system:masters";
@@ -15,23 +15,46 @@ export const mastersAuthorizer: Authorizer = {
       : { resourceRules: [], nonResourceRules: [] },
 };
 
+interface Verdict {
+  readonly allowed: boolean;
+  readonly reason: string;
+}
+
 /** The first authorizer with an opinion decides; without one it is no. */
-export async function decide(
-  authorizers: readonly Authorizer[],
-  attributes: Attributes,
-): Promise<{ readonly allowed: boolean; readonly reason: string }> {
+export function decide(authorizers: readonly Authorizer[], attributes: Attributes): Verdict | Promise<Verdict> {
   let why = "";
-  for (const one of authorizers) {
-    const { verdict, reason = "" } = await one.authorize(attributes);
-    if (verdict !== "no-opinion") return { allowed: verdict === "allow", reason };
-    if (reason !== "") why = reason;
+  for (const [index, one] of authorizers.entries()) {
+    const decision = one.authorize(attributes);
+    if (decision instanceof Promise) return decideLater(decision, why, authorizers.slice(index + 1), attributes);
+    if (decision.verdict !== "no-opinion") return verdictOf(decision);
+    why = decision.reason || why;
   }
   return { allowed: false, reason: why };
 }
 
+const verdictOf = ({ verdict, reason = "" }: Decision): Verdict => ({ allowed: verdict === "allow", reason });
+
+async function decideLater(
+  deciding: Promise<Decision>,
+  why: string,
+  others: readonly Authorizer[],
+  attributes: Attributes,
+): Promise<Verdict> {
+  const decision = await deciding;
+  if (decision.verdict !== "no-opinion") return verdictOf(decision);
+  const next = await decide(others, attributes);
+  return next.allowed || next.reason !== "" ? next : { allowed: false, reason: decision.reason || why };
+}
+
 /** @returns why it is allowed @throws Forbidden */
-export async function authorize(authorizers: readonly Authorizer[], attributes: Attributes): Promise<string> {
-  const { allowed, reason } = await decide(authorizers, attributes);
+export function authorize(authorizers: readonly Authorizer[], attributes: Attributes): string | Promise<string> {
+  const verdict = decide(authorizers, attributes);
+  return verdict instanceof Promise
+    ? verdict.then((settled) => reasonOf(settled, attributes))
+    : reasonOf(verdict, attributes);
+}
+
+function reasonOf({ allowed, reason }: Verdict, attributes: Attributes): string {
   if (!allowed) throw refusal(attributes, reason);
   return reason;
 }

@@ -8,6 +8,12 @@ import { extraKey } from "./extra-key.ts";
 const EXTRA = "impersonate-extra-";
 const SERVICE_ACCOUNT = /^system:serviceaccount:(?<namespace>[^:]+):(?<name>[^:]+)$/;
 
+/** Whether a request is made as somebody else than its caller. */
+export function asksForAnother(headers: IncomingHttpHeaders): boolean {
+  for (const header in headers) if (header.startsWith("impersonate-")) return true;
+  return false;
+}
+
 /**
  * Whom a request is made as: its headers may name another user, where the caller may impersonate that one.
  *

@@ -8,7 +8,7 @@ const EXTRA = "x-remote-extra-";
 
 /** Who asks is what a front proxy says in headers, which is known by a certificate of the authority for that alone. */
 export const requestHeaderAuthenticator: Authenticator = {
-  async authenticate({ certificate, headers }) {
+  authenticate({ certificate, headers }) {
     if (certificate?.isFrontProxy !== true) return undefined;
     const name = first(headers["x-remote-user"]);
     if (certificate.commonName !== FRONT_PROXY_CLIENT || name === "") throw failure("Unauthorized", "Unauthorized");

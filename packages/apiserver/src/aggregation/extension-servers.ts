@@ -189,15 +189,24 @@ export class ExtensionServers implements Disposable {
    *
    * @throws ServiceUnavailable for one that is not available
    */
-  async reply(
+  reply(
     path: string,
+    info: RequestInfo,
+    query: URLSearchParams,
+    user: User,
+    request: Incoming,
+  ): Promise<Reply> | undefined {
+    const extension = this.#of(path);
+    return extension === undefined ? undefined : this.#forwarded(extension, info, query, user, request);
+  }
+
+  async #forwarded(
+    extension: Extension,
     { verb }: RequestInfo,
     query: URLSearchParams,
     user: User,
     request: Incoming,
-  ): Promise<Reply | undefined> {
-    const extension = this.#of(path);
-    if (extension === undefined) return undefined;
+  ): Promise<Reply> {
     if (!extension.available) throw failure("ServiceUnavailable", "service unavailable");
     const target = await this.#targetOf(extension);
     return forwardRequest(request, target, { user, watch: verb === "watch", timeoutMs: timeLimit(query) });

@@ -80,7 +80,7 @@ async function forward(
 
 const TIMED_OUT = Symbol("timed out");
 const CLIENT_GONE = Symbol("client gone");
-const PLAIN = { head: false, gzip: false, encoding: "json", warnings: [] } as const;
+const PLAIN = { head: false, gzip: false, encoding: "json", warnings: [], headers: {} } as const;
 
 function unreachable(error: unknown, { reason }: AbortSignal): Error {
   if (reason === TIMED_OUT)

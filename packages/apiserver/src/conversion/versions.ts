@@ -59,9 +59,11 @@ export class Versions {
       : (found as CachedObject[]);
   }
 
-  async presentOne(kind: Kind, object: CachedObject): Promise<CachedObject> {
-    const [presented = object] = await this.present(kind, [object]);
-    return presented;
+  /** At once where nothing has to be waited for. @throws what the conversion webhook fails with */
+  presentOne(kind: Kind, object: CachedObject): CachedObject | Promise<CachedObject> {
+    if (kind.conversion === undefined) return object;
+    const presented = this.present(kind, [object]);
+    return presented instanceof Promise ? presented.then(([one = object]) => one) : (presented[0] ?? object);
   }
 
   /** A change as watches of a version see it: the same for all of them. */

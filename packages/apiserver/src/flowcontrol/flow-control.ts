@@ -2,7 +2,7 @@ import { failure, type KubeObject } from "@boxship/api";
 import { type Clock, Internal } from "@boxship/base";
 import type { RequestInfo, User } from "../contract.ts";
 import type { ServerContext } from "../server-context.ts";
-import { allObjects } from "../storage/read-objects.ts";
+import { allObjects, unchangedObjects } from "../storage/read-objects.ts";
 import { CATCH_ALL_SCHEMA, MANDATORY_LEVELS, MANDATORY_SCHEMAS } from "./default-objects.ts";
 import { type Flow, flowOf, inPrecedence, schemaMatches } from "./flow-schemas.ts";
 import { PriorityLevel, settingsOf } from "./priority-level.ts";
@@ -18,6 +18,12 @@ export interface FlowControlOptions {
   readonly seats?: number;
   /** Milliseconds. @default 15000 */
   readonly patience?: number;
+}
+
+interface LastFlow {
+  readonly user: User;
+  readonly schemas: readonly KubeObject[];
+  readonly flow: Flow;
 }
 
 /** A place at the server. */
@@ -40,6 +46,10 @@ export class FlowControl {
   #levelObjects: readonly KubeObject[] | undefined;
   #schemaObjects: readonly KubeObject[] | undefined;
   #schemas: readonly KubeObject[] = [];
+  /** The revision at which all of it was so still. */
+  #asOf = 0;
+  /** The last flow of what is asked for again and again. */
+  readonly #flows = new WeakMap<RequestInfo, LastFlow>();
 
   constructor(
     context: () => ServerContext,
@@ -53,13 +63,20 @@ export class FlowControl {
   }
 
   /** Waits for a seat. @throws TooManyRequests */
-  async enter(info: RequestInfo, user: User): Promise<Seat> {
-    await this.#refresh();
-    const schema = this.#schemas.find((one) => schemaMatches(one, info, user)) ?? CATCH_ALL_SCHEMA;
-    const flow = flowOf(schema, info, user);
+  enter(info: RequestInfo, user: User): Seat | Promise<Seat> {
+    const refreshing = this.#refresh();
+    return refreshing === undefined ? this.#place(info, user) : refreshing.then(() => this.#place(info, user));
+  }
+
+  #place(info: RequestInfo, user: User): Seat | Promise<Seat> {
+    const flow = this.#flowOf(info, user);
     const level = this.#levels.get(flow.level) ?? this.#levels.get("catch-all");
     if (level === undefined) throw new Internal("there is no priority level for requests of none");
-    if (!level.settings.exempt && !this.#hasSeat(level)) await this.#wait(level, flow);
+    if (level.settings.exempt || this.#hasSeat(level)) return this.#seat(level, flow);
+    return this.#wait(level, flow).then(() => this.#seat(level, flow));
+  }
+
+  #seat(level: PriorityLevel, flow: Flow): Seat {
     level.executing++;
     level.dispatched++;
     let left = false;
@@ -73,6 +90,15 @@ export class FlowControl {
         this.#admit();
       },
     };
+  }
+
+  #flowOf(info: RequestInfo, user: User): Flow {
+    const known = this.#flows.get(info);
+    if (known?.user === user && known.schemas === this.#schemas) return known.flow;
+    const schema = this.#schemas.find((one) => schemaMatches(one, info, user)) ?? CATCH_ALL_SCHEMA;
+    const flow = flowOf(schema, info, user);
+    this.#flows.set(info, { user, schemas: this.#schemas, flow });
+    return flow;
   }
 
   #hasSeat(level: PriorityLevel): boolean {
@@ -121,8 +147,24 @@ export class FlowControl {
     }
   }
 
-  async #refresh(): Promise<void> {
+  /** @returns undefined where all is as it was the last time */
+  #refresh(): Promise<void> | undefined {
     const context = this.#context();
+    const { told } = context.objects;
+    if (told === this.#asOf) return undefined;
+    if (
+      this.#levelObjects !== undefined &&
+      this.#schemaObjects !== undefined &&
+      unchangedObjects(context, GROUP, "prioritylevelconfigurations") === this.#levelObjects &&
+      unchangedObjects(context, GROUP, "flowschemas") === this.#schemaObjects
+    ) {
+      this.#asOf = told;
+      return undefined;
+    }
+    return this.#readAgain(context);
+  }
+
+  async #readAgain(context: ServerContext): Promise<void> {
     const [levels, schemas] = await Promise.all([
       allObjects(context, GROUP, "prioritylevelconfigurations"),
       allObjects(context, GROUP, "flowschemas"),

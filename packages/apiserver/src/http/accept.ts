@@ -32,8 +32,8 @@ export interface Offer {
  * @throws NotAcceptable
  */
 export function negotiate(header: string | undefined, { isForm = isObjectForm, protobuf }: Offer = {}): Accept {
-  if (header === undefined || header.trim() === "")
-    return { form: "object", encoding: "json", parameters: new Map<string, string>() };
+  if (header === undefined || PLAIN.has(header)) return AS_IT_IS;
+  if (header.trim() === "") return AS_IT_IS;
   const types = header.split(",").map(parseMediaType);
   types.sort((a, b) => b.quality - a.quality);
   for (const { type, parameters } of types) {
@@ -48,6 +48,10 @@ export function negotiate(header: string | undefined, { isForm = isObjectForm, p
   const offered = protobuf === undefined ? OFFERED : [...OFFERED, PROTOBUF];
   throw failure("NotAcceptable", `only the following media types are accepted: ${offered.join(", ")}`);
 }
+
+/** What most clients ask for. */
+const PLAIN = new Set(["", "*/*", "application/json"]);
+const AS_IT_IS: Accept = { form: "object", encoding: "json", parameters: new Map<string, string>() };
 
 function encodingOf(type: string): Accept["encoding"] | undefined {
   if (type === PROTOBUF) return "protobuf";

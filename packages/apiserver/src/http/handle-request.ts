@@ -2,10 +2,10 @@ import { type KeyObject, randomUUID } from "node:crypto";
 import { failure, noSuchRoute } from "@boxship/api";
 import { type AnonymousPolicy, authenticate } from "../access/authenticate.ts";
 import { authorize } from "../access/authorize.ts";
-import { impersonate } from "../access/impersonate.ts";
+import { asksForAnother, impersonate } from "../access/impersonate.ts";
 import type { ExtensionServers } from "../aggregation/extension-servers.ts";
 import type { AuditedExchange, AuditLog } from "../audit/audit-log.ts";
-import type { Authenticator, RequestInfo, User } from "../contract.ts";
+import type { Attributes, Authenticator, Authorizer, RequestInfo, User } from "../contract.ts";
 import type { DiscoveryDocuments } from "../discovery/discovery-documents.ts";
 import type { FlowControl, Seat } from "../flowcontrol/flow-control.ts";
 import type { ServerContext } from "../server-context.ts";
@@ -14,10 +14,10 @@ import { KUBERNETES_VERSION } from "../version.ts";
 import { type Accept, negotiate } from "./accept.ts";
 import { type HealthCheck, healthReply } from "./health.ts";
 import { mediaType } from "./parse-body.ts";
+import type { ParsedTarget, ParsedTargets } from "./parsed-targets.ts";
 import { peerCertificate } from "./peer-certificate.ts";
 import { type Incoming, readBody } from "./read-body.ts";
 import { errorReply, jsonReply, type Reply, textReply } from "./reply.ts";
-import { authorizedAs, requestInfo } from "./request-info.ts";
 import { type Outgoing, sendReply } from "./send-reply.ts";
 
 /** What the listener needs besides the verbs' context. */
@@ -27,6 +27,7 @@ export interface Listening {
   readonly anonymous: AnonymousPolicy;
   /** Who asks on connections whose caller is known without being asked. */
   readonly callerOf: (request: Incoming) => User | undefined;
+  readonly targets: ParsedTargets;
   readonly discovery: DiscoveryDocuments;
   /** Versions that others serve. */
   readonly extensions: ExtensionServers;
@@ -52,15 +53,16 @@ export async function handleRequest(listening: Listening, request: Incoming, res
   const started = performance.now();
   const warnings: string[] = [];
   const { method = "GET", headers } = request;
-  const url = parseUrl(request.url ?? "/");
+  const target = listening.targets.get(method, request.url ?? "/");
+  const info = target?.info;
   const auditId = auditIdOf(headers["audit-id"]);
-  response.setHeader("audit-id", auditId);
+  const always: Record<string, string> = { "audit-id": auditId };
   let reply: Reply;
   let about = { verb: method, resource: "" };
   let exchange: AuditedExchange | undefined;
-  const begin = (info: RequestInfo, user?: User, impersonated?: User): void => {
+  const begin = (asked: RequestInfo, user?: User, impersonated?: User): void => {
     exchange ??= listening.audit?.begin({
-      info,
+      info: asked,
       uri: request.url ?? "",
       user,
       ...(impersonated === undefined || impersonated === user ? {} : { impersonated }),
@@ -69,41 +71,35 @@ export async function handleRequest(listening: Listening, request: Incoming, res
       id: auditId,
     });
   };
-  let info: RequestInfo | undefined;
   let seat: Seat | undefined;
   try {
-    if (url === undefined) throw failure("BadRequest", "the path cannot be decoded");
-    info = requestInfo(method, url.pathname, url.searchParams);
     if (info === undefined) throw failure("BadRequest", "the path cannot be decoded");
+    const { url, authorizedAs } = target as Required<ParsedTarget>;
     about = { verb: info.verb, resource: info.resource?.resource ?? "" };
     const certificate = peerCertificate(request, listening.frontProxy);
-    const caller =
+    // What is known at once is not waited for: most requests are answered in one turn.
+    const known =
       listening.callerOf(request) ??
-      (await authenticate(
-        listening.authenticators,
-        { headers, ...(certificate === undefined ? {} : { certificate }) },
-        url.pathname,
-        listening.anonymous,
-      ));
-    const user = await impersonate(listening.context.authorizers, caller, headers).catch((error: unknown) => {
-      if (info !== undefined) begin(info, caller);
-      throw error;
-    });
+      authenticate(listening.authenticators, { headers, certificate }, url.pathname, listening.anonymous);
+    const caller = known instanceof Promise ? await known : known;
+    const user = asksForAnother(headers)
+      ? await impersonate(listening.context.authorizers, caller, headers).catch((error: unknown) => {
+          begin(info, caller);
+          throw error;
+        })
+      : caller;
     begin(info, caller, user);
-    seat = await listening.flow.enter(info, user);
-    response.setHeader("x-kubernetes-pf-flowschema-uid", seat.flow.schemaUid);
-    response.setHeader("x-kubernetes-pf-prioritylevel-uid", seat.levelUid);
-    const decision = authorize(listening.context.authorizers, { ...authorizedAs(info), user });
-    decision.then(
-      (reason) => exchange?.decided("allow", reason),
-      () => exchange?.decided("forbid", ""),
-    );
-    await decision;
-    reply =
-      (await listening.extensions.reply(url.pathname, info, url.searchParams, user, request)) ??
+    const entered = listening.flow.enter(info, user);
+    seat = entered instanceof Promise ? await entered : entered;
+    always["x-kubernetes-pf-flowschema-uid"] = seat.flow.schemaUid;
+    always["x-kubernetes-pf-prioritylevel-uid"] = seat.levelUid;
+    const deciding = decided(exchange, listening.context.authorizers, { ...(authorizedAs ?? info), user });
+    if (deciding !== undefined) await deciding;
+    const replying =
+      listening.extensions.reply(url.pathname, info, url.searchParams, user, request) ??
       (info.resource === undefined
-        ? await otherReply(listening, url, method, headers)
-        : await dispatchResource(listening.context, info, info.resource, {
+        ? otherReply(listening, url, method, headers)
+        : dispatchResource(listening.context, info, info.resource, {
             user,
             query: url.searchParams,
             acceptHeader: headers.accept,
@@ -117,25 +113,50 @@ export async function handleRequest(listening: Listening, request: Incoming, res
             warn: (message) => void warnings.push(message),
             annotate: (...noted) => exchange?.annotate(...noted),
           }));
+    reply = replying instanceof Promise ? await replying : replying;
   } catch (error) {
     if (info !== undefined) begin(info);
     reply = errorReply(error);
     if ("status" in reply && reply.status >= 500)
-      listening.context.logger.error("a request failed", { error, path: url?.pathname });
+      listening.context.logger.error("a request failed", { error, path: target?.url.pathname });
   }
   if ("stream" in reply) {
     // What it holds up from here on is its own connection.
     seat?.[Symbol.dispose]();
     exchange?.started();
+    for (const [name, value] of Object.entries(always)) response.setHeader(name, value);
     await reply.stream(response);
   } else {
     const gzip = /\bgzip\b/.test(headers["accept-encoding"] ?? "");
     const encoding = encodingFor(headers.accept, reply.status);
-    await sendReply(response, reply, { head: method === "HEAD", gzip, encoding, warnings });
+    const options = { head: method === "HEAD", gzip, encoding, warnings, headers: always };
+    const sending = sendReply(response, reply, options);
+    if (sending !== undefined) await sending;
   }
   seat?.[Symbol.dispose]();
   exchange?.answered(reply);
   listening.measured(about.verb, about.resource, "status" in reply ? reply.status : 200, performance.now() - started);
+}
+
+/** @returns undefined where it is allowed without having to wait @throws Forbidden */
+function decided(
+  exchange: AuditedExchange | undefined,
+  authorizers: readonly Authorizer[],
+  attributes: Attributes,
+): Promise<void> | undefined {
+  const allow = (reason: string) => exchange?.decided("allow", reason);
+  const forbid = (error: unknown): never => {
+    exchange?.decided("forbid", "");
+    throw error;
+  };
+  try {
+    const reason = authorize(authorizers, attributes);
+    if (reason instanceof Promise) return reason.then(allow, forbid);
+    allow(reason);
+    return undefined;
+  } catch (error) {
+    return forbid(error);
+  }
 }
 
 /** A client may choose it, to find its request in the audit log. */
@@ -151,14 +172,6 @@ function encodingFor(accept: string | undefined, status: number): Accept["encodi
     return encoding === "yaml" && status >= 300 ? "json" : encoding;
   } catch {
     return "json";
-  }
-}
-
-function parseUrl(target: string): URL | undefined {
-  try {
-    return new URL(target.startsWith("/") ? `http://x${target}` : target);
-  } catch {
-    return undefined;
   }
 }
 

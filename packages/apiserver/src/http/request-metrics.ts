@@ -15,19 +15,20 @@ export class RequestMetrics {
   readonly #series = new Map<string, Series>();
 
   measured(verb: string, resource: string, code: number, milliseconds: number): void {
-    const labels = `code="${code}",resource="${known(resource)}",verb="${verb.toUpperCase()}"`;
-    let series = this.#series.get(labels);
+    const key = `${verb} ${code} ${known(resource)}`;
+    let series = this.#series.get(key);
     if (series === undefined) {
+      const labels = `code="${code}",resource="${known(resource)}",verb="${verb.toUpperCase()}"`;
       // Only names of paths make labels: what nobody serves is counted as one.
       if (this.#series.size > 5000) return;
       series = { labels, count: 0, sum: 0, buckets: BUCKETS.map(() => 0) };
-      this.#series.set(labels, series);
+      this.#series.set(key, series);
     }
     const seconds = milliseconds / 1000;
     series.count++;
     series.sum += seconds;
-    for (const [index, bound] of BUCKETS.entries())
-      if (seconds <= bound) series.buckets[index] = (series.buckets[index] ?? 0) + 1;
+    for (let index = 0; index < BUCKETS.length; index++)
+      if (seconds <= (BUCKETS[index] ?? 0)) series.buckets[index] = (series.buckets[index] ?? 0) + 1;
   }
 
   /** @param more lines of others */

@@ -19,38 +19,68 @@ export interface SendOptions {
   /** What JSON is turned into, where that can be. */
   readonly encoding: Accept["encoding"];
   readonly warnings: readonly string[];
+  /** Sent with every answer. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
-export async function sendReply(response: Outgoing, reply: BytesReply, options: SendOptions): Promise<void> {
-  const headers: Record<string, string | string[]> = {
-    "cache-control": "no-cache, private",
-    "content-type": reply.contentType,
-    ...reply.headers,
-  };
-  if (options.warnings.length > 0) headers["warning"] = options.warnings.map(warningHeader);
+/** @returns undefined where it has been handed over already */
+export function sendReply(response: Outgoing, reply: BytesReply, options: SendOptions): Promise<void> | undefined {
+  const isEncoded =
+    options.encoding !== "json" && reply.contentType === "application/json" && reply.mayBeYaml !== false;
+  const size = sizeOf(reply.body);
+  if (isEncoded || (options.gzip && size >= PACKED_FROM)) return sendOther(response, reply, { ...options, isEncoded });
+  const headers = headersOf(reply, options);
+  if (reply.status !== 304) headers["content-length"] = String(size);
+  hand(response, reply.status, headers, options.head ? undefined : reply.body);
+  return undefined;
+}
+
+/** In another form than it was made in. */
+async function sendOther(
+  response: Outgoing,
+  reply: BytesReply,
+  options: SendOptions & { readonly isEncoded: boolean },
+): Promise<void> {
+  const headers = headersOf(reply, options);
   let { body } = reply;
-  if (options.encoding !== "json" && reply.contentType === "application/json" && reply.mayBeYaml !== false) {
+  if (options.isEncoded && options.encoding !== "json") {
     const other = await encoded(body, options.encoding);
     if (other !== undefined) {
       body = [other];
       headers["content-type"] = options.encoding === "yaml" ? "application/yaml" : PROTOBUF;
     }
   }
-  let size = body.reduce((sum, part) => sum + part.length, 0);
-  if (options.gzip && size >= PACKED_FROM && headers["content-encoding"] === undefined) {
+  if (options.gzip && sizeOf(body) >= PACKED_FROM && headers["content-encoding"] === undefined) {
     body = [await pack(Buffer.concat(body), { level: constants.Z_BEST_SPEED })];
-    size = body[0]?.length ?? 0;
     headers["content-encoding"] = "gzip";
     headers["vary"] = "Accept-Encoding";
   }
-  if (reply.status !== 304) headers["content-length"] = String(size);
+  if (reply.status !== 304) headers["content-length"] = String(sizeOf(body));
+  hand(response, reply.status, headers, options.head ? undefined : body);
+}
+
+type Headers = Record<string, string | string[]>;
+
+function headersOf(reply: BytesReply, { headers: always, warnings }: SendOptions): Headers {
+  const headers: Headers = { ...always };
+  headers["cache-control"] = "no-cache, private";
+  headers["content-type"] = reply.contentType;
+  if (reply.headers !== undefined) Object.assign(headers, reply.headers);
+  if (warnings.length > 0) headers["warning"] = warnings.map(warningHeader);
+  return headers;
+}
+
+function hand(response: Outgoing, status: number, headers: Headers, body: readonly Uint8Array[] | undefined): void {
   if (response.destroyed) return;
-  response.writeHead(reply.status, headers);
-  if (options.head) {
-    response.end();
-    return;
-  }
-  writeParts(response, body);
+  response.writeHead(status, headers);
+  if (body === undefined) response.end();
+  else writeParts(response, body);
+}
+
+function sizeOf(parts: readonly Uint8Array[]): number {
+  let size = 0;
+  for (const part of parts) size += part.length;
+  return size;
 }
 
 /** @returns undefined for what has no other form */

@@ -32,10 +32,14 @@ export class NodeAuthorizer implements Authorizer {
     this.#context = context;
   }
 
-  async authorize(attributes: Attributes): Promise<Decision> {
+  authorize(attributes: Attributes): Decision | Promise<Decision> {
     const node = nodeOfUser(attributes.user);
-    const { resource, verb } = attributes;
-    if (node === undefined || resource === undefined) return UNDECIDED;
+    const { resource } = attributes;
+    return node === undefined || resource === undefined ? UNDECIDED : this.#decide(node, resource, attributes);
+  }
+
+  async #decide(node: string, resource: ResourceInfo, attributes: Attributes): Promise<Decision> {
+    const { verb } = attributes;
     switch (resource.group === "" ? resource.resource : `${resource.group}/${resource.resource}`) {
       case "secrets":
       case "configmaps":

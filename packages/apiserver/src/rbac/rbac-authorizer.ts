@@ -11,16 +11,55 @@ interface Parsed {
   readonly byName: ReadonlyMap<string, KubeObject>;
 }
 
+const DECIDING = ["clusterrolebindings", "clusterroles", "rolebindings", "roles"];
+const MOST_DECISIONS = 5000;
+const LONGEST_QUESTION = 2000;
+
 /** Roles and bindings as they are now decide; they are read again only when one of them has changed. */
 export class RbacAuthorizer implements Authorizer {
   readonly #context: () => ServerContext;
   readonly #parsed = new Map<string, Parsed>();
+  readonly #decisions = new Map<string, Decision>();
+  #asOf = "";
+  #told = 0;
 
   constructor(context: () => ServerContext) {
     this.#context = context;
   }
 
-  async authorize(attributes: Attributes): Promise<Decision> {
+  authorize(attributes: Attributes): Decision | Promise<Decision> {
+    this.#forgetOld();
+    const key = questionOf(attributes);
+    return this.#decisions.get(key) ?? this.#decide(attributes, key);
+  }
+
+  async #decide(attributes: Attributes, key: string): Promise<Decision> {
+    const asOf = this.#asOf;
+    const decision = await this.#decided(attributes);
+    // Only what no change has come between.
+    this.#forgetOld();
+    if (this.#asOf === asOf && key.length <= LONGEST_QUESTION) {
+      if (this.#decisions.size >= MOST_DECISIONS) this.#decisions.clear();
+      this.#decisions.set(key, decision);
+    }
+    return decision;
+  }
+
+  /** Decisions hold as long as no role and no binding changes. */
+  #forgetOld(): void {
+    const { kinds, objects } = this.#context();
+    if (objects.told === this.#told) return;
+    this.#told = objects.told;
+    let asOf = "";
+    for (const resource of DECIDING) {
+      asOf += ` ${objects.loadedCache(kinds.find(GROUP, "v1", resource) as Kind)?.lastChange}`;
+    }
+    if (asOf === this.#asOf) return;
+    this.#asOf = asOf;
+    this.#decisions.clear();
+  }
+
+  async #decided(attributes: Attributes): Promise<Decision> {
     for await (const { rule, binding } of this.#rules(attributes.user, attributes.resource?.namespace ?? "")) {
       if (ruleAllows(rule, attributes)) return { verdict: "allow", reason: `RBAC: allowed by ${binding}` };
     }
@@ -93,6 +132,14 @@ export class RbacAuthorizer implements Authorizer {
     this.#parsed.set(resource, parsed);
     return parsed;
   }
+}
+
+function questionOf({ user, verb, path, resource }: Attributes): string {
+  const about =
+    resource === undefined
+      ? [path]
+      : [resource.group, resource.resource, resource.subresource, resource.namespace, resource.name];
+  return JSON.stringify([user.name, user.groups, verb, about]);
 }
 
 /** A role's own rules, and those of the roles that it gathers by their labels. */

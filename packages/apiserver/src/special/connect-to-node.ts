@@ -147,4 +147,4 @@ async function upgrade(response: Outgoing, connect: () => Promise<Duplex>, path:
 /** Nothing of who asks goes on to the node. */
 const PASSED = /^(?:upgrade|connection|content-length|sec-websocket-.*|x-stream-protocol-version)$/i;
 
-const PLAIN = { head: false, gzip: false, encoding: "json", warnings: [] } as const;
+const PLAIN = { head: false, gzip: false, encoding: "json", warnings: [], headers: {} } as const;

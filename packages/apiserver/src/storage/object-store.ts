@@ -4,6 +4,7 @@ import { Compacted, type KeyValue, prefixRange, type Store, type WatchBatch, typ
 import type { Versions } from "../conversion/versions.ts";
 import { CachedObject } from "./cached-object.ts";
 import { collectionOf, encodeObject, objectKey, sourceOf, withRevision } from "./object-bytes.ts";
+import { RecentObjects } from "./recent-objects.ts";
 import { ResourceCache } from "./resource-cache.ts";
 import type { ValueCodec } from "./value-codec.ts";
 
@@ -35,8 +36,9 @@ interface Waiter {
 }
 
 /**
- * Objects over the store. Single ones are read from it; lists and watches come from memory, which one watch of the
- * whole store keeps: a resource is loaded when it is first listed or watched.
+ * Objects over the store. Lists and watches come from memory, which one watch of the whole store keeps: a resource is
+ * loaded when it is first listed or watched. Single ones are read from the store, or come from memory where that is as new
+ * as anything that anybody has seen.
  */
 export class ObjectStore implements AsyncDisposable {
   /** By key of the object: who was too slow tries again when the others that were are done, so that each has its turn. */
@@ -44,6 +46,7 @@ export class ObjectStore implements AsyncDisposable {
   readonly #options: ObjectStoreOptions;
   readonly #caches = new Map<string, ResourceCache>();
   readonly #loading = new Map<string, Loading>();
+  readonly #recent = new RecentObjects();
   readonly #ending = new AbortController();
   readonly #loop: Promise<void>;
   #waiters: Waiter[] = [];
@@ -84,10 +87,23 @@ export class ObjectStore implements AsyncDisposable {
     return this.#told;
   }
 
-  async get(kind: Kind, namespace: string, name: string): Promise<CachedObject | undefined> {
+  /** An object as it is now; without waiting where it is in memory. */
+  get(kind: Kind, namespace: string, name: string): CachedObject | undefined | Promise<CachedObject | undefined> {
     const key = objectKey(kind, namespace, name);
-    const { items } = await this.#options.store.range({ start: key });
-    return items[0] === undefined ? undefined : await this.versions.presentOne(kind, this.#cached(items[0]));
+    const { seenRevision = Number.POSITIVE_INFINITY } = this.#options.store;
+    if (seenRevision > this.#told) return this.#readOne(kind, key);
+    const object = this.#caches.get(objectKey(kind))?.get(key) ?? this.#recent.get(key);
+    return object === undefined ? this.#readOne(kind, key) : this.versions.presentOne(kind, object);
+  }
+
+  async #readOne(kind: Kind, key: string): Promise<CachedObject | undefined> {
+    const { items, revision } = await this.#options.store.range({ start: key });
+    if (items[0] === undefined) return undefined;
+    const object = this.#cached(items[0]);
+    // What has been told of later is not told again.
+    if (this.#options.store.seenRevision !== undefined && revision >= this.#told)
+      this.#recent.keep(object.forgetSource());
+    return await this.versions.presentOne(kind, object);
   }
 
   /**
@@ -160,6 +176,11 @@ export class ObjectStore implements AsyncDisposable {
     const cache = await this.cache(kind);
     await this.waitFor(revision);
     return cache;
+  }
+
+  /** The resource's cache where it is loaded. */
+  loadedCache(kind: Kind): ResourceCache | undefined {
+    return this.#caches.get(objectKey(kind));
   }
 
   /** The resource's cache as it is. */
@@ -267,14 +288,17 @@ export class ObjectStore implements AsyncDisposable {
   async #startOver(): Promise<void> {
     for (const cache of this.#caches.values()) cache.end();
     this.#caches.clear();
+    this.#recent.clear();
     const { revision } = await this.#options.store.range({ start: "/registry" });
     this.#told = revision;
   }
 
   #tell({ revision, events }: WatchBatch): void {
     for (const event of events) {
-      const collection = collectionOf(event.kind === "put" ? event.item.key : event.key);
+      const key = event.kind === "put" ? event.item.key : event.key;
+      const collection = collectionOf(key);
       if (collection === undefined) continue;
+      this.#recent.changed(key, revision);
       const cache = this.#caches.get(collection);
       if (cache !== undefined) this.#apply(cache, event);
       else this.#loading.get(collection)?.told.push(event);

@@ -2,6 +2,7 @@ import type { Kind, KubeObject } from "@boxship/api";
 import type { ServerContext } from "../server-context.ts";
 
 interface Parsed {
+  readonly kind: Kind;
   readonly revision: number;
   readonly objects: readonly KubeObject[];
 }
@@ -31,13 +32,25 @@ export async function allObjects(
   group: string,
   resource: string,
 ): Promise<readonly KubeObject[]> {
-  const cache = await context.objects.cache(builtinKind(context, group, resource));
+  const kind = builtinKind(context, group, resource);
+  const cache = await context.objects.cache(kind);
   let known = parsed.get(context.objects);
   if (known === undefined) parsed.set(context.objects, (known = new Map<string, Parsed>()));
   const name = `${group}/${resource}`;
   const before = known.get(name);
   if (before?.revision === cache.lastChange) return before.objects;
   const objects = [...cache.between("", "")].map((cached) => cached.parse());
-  known.set(name, { revision: cache.lastChange, objects });
+  known.set(name, { kind, revision: cache.lastChange, objects });
   return objects;
+}
+
+/** The same as the last time, without waiting; undefined where something has changed, or nobody has asked yet. */
+export function unchangedObjects(
+  { objects }: Pick<ServerContext, "objects">,
+  group: string,
+  resource: string,
+): readonly KubeObject[] | undefined {
+  const before = parsed.get(objects)?.get(`${group}/${resource}`);
+  if (before === undefined || objects.loadedCache(before.kind)?.lastChange !== before.revision) return undefined;
+  return before.objects;
 }

@@ -46,15 +46,22 @@ const BEARER = /^bearer +(?<token>\S+) *$/i;
 /** Tokens of the header `Authorization: Bearer`. */
 export function bearerAuthenticator(tokens: TokenAuthenticator, audiences: readonly string[]): Authenticator {
   return {
-    async authenticate({ headers }) {
-      const token = BEARER.exec(headers.authorization ?? "")?.groups?.["token"];
-      if (token === undefined) return undefined;
-      try {
-        return (await tokens.authenticateToken(token, audiences))?.user;
-      } catch {
-        // Why is not for those to know whose token is not accepted.
-        throw unauthorized("Unauthorized");
-      }
+    authenticate({ headers: { authorization } }) {
+      const token = authorization === undefined ? undefined : BEARER.exec(authorization)?.groups?.["token"];
+      return token === undefined ? undefined : userOf(tokens, token, audiences);
     },
   };
+}
+
+async function userOf(
+  tokens: TokenAuthenticator,
+  token: string,
+  audiences: readonly string[],
+): Promise<User | undefined> {
+  try {
+    return (await tokens.authenticateToken(token, audiences))?.user;
+  } catch {
+    // Why is not for those to know whose token is not accepted.
+    throw unauthorized("Unauthorized");
+  }
 }

@@ -1,6 +1,6 @@
 import { methodNotAllowed, noSuchRoute, type Verb } from "@boxship/api";
 import type { RequestInfo, ResourceInfo } from "../contract.ts";
-import { negotiate } from "../http/accept.ts";
+import { negotiate, type Offer } from "../http/accept.ts";
 import type { Reply } from "../http/reply.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
 import { specialResource } from "../special/special-resources.ts";
@@ -15,7 +15,10 @@ import { updateObject } from "./update-object.ts";
 import { watchObjects } from "./watch-objects.ts";
 
 /** Answers a request for a resource. */
-export type Handler = (context: ServerContext, request: ResourceRequest) => Promise<Reply>;
+export type Handler = (context: ServerContext, request: ResourceRequest) => Reply | Promise<Reply>;
+
+const OBJECTS_AS_PROTOBUF: Offer = { protobuf: "objects" };
+const METADATA_AS_PROTOBUF: Offer = { protobuf: "metadata" };
 
 const HANDLERS: Readonly<Record<Verb, Handler>> = {
   create: createObject,
@@ -28,35 +31,36 @@ const HANDLERS: Readonly<Record<Verb, Handler>> = {
   watch: watchObjects,
 };
 
+/** What is known of a request before its kind is. */
+export type UnsortedRequest = Omit<ResourceRequest, "kind" | "info" | "accept"> & {
+  readonly acceptHeader: string | undefined;
+};
+
 /** @throws NotFound for what is not served, MethodNotAllowed */
-export async function dispatchResource(
+export function dispatchResource(
   context: ServerContext,
   { verb }: RequestInfo,
   info: ResourceInfo,
-  {
-    acceptHeader,
-    ...rest
-  }: Omit<ResourceRequest, "kind" | "info" | "accept"> & {
-    readonly acceptHeader: string | undefined;
-  },
-): Promise<Reply> {
+  asked: UnsortedRequest,
+): Reply | Promise<Reply> {
   const kind = context.kinds.find(info.group, info.version, info.resource);
   if (kind === undefined) throw noSuchRoute();
   if (!kind.namespaced && info.namespace !== "" && info.resource !== "namespaces") throw noSuchRoute();
-  const accept = negotiate(acceptHeader, { protobuf: kind.custom ? "metadata" : "objects" });
-  const request: ResourceRequest = { ...rest, kind, info, accept };
+  const accept = negotiate(asked.acceptHeader, kind.custom ? METADATA_AS_PROTOBUF : OBJECTS_AS_PROTOBUF);
+  const { user, query, contentType, userAgent, body, warn, annotate } = asked;
+  const request: ResourceRequest = { user, query, contentType, userAgent, body, warn, annotate, kind, info, accept };
   if (info.subresource !== "") {
     const handler = subresourceHandler(kind, info.subresource, verb);
-    return await handler(context, request);
+    return handler(context, request);
   }
   const special = specialResource(kind);
   if (special !== undefined) {
     if (verb !== "create") throw methodNotAllowed();
-    return await special(context, request);
+    return special(context, request);
   }
   if (!kind.verbs.has(verb as Verb)) throw methodNotAllowed();
   if (kind.namespaced && info.namespace === "" && verb !== "list" && verb !== "watch") throw methodNotAllowed();
   // A name where a collection is made, or the other way round.
   if ((verb === "create") !== (info.name === "") && (verb === "create" || verb === "update")) throw methodNotAllowed();
-  return await HANDLERS[verb as Verb](context, request);
+  return HANDLERS[verb as Verb](context, request);
 }

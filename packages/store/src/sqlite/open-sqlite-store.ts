@@ -77,12 +77,14 @@ class OpenStore implements SqliteStore {
   readonly #hub: WatchHub;
   readonly #leases: LeaseTimers;
   readonly #owned: AsyncDisposableStack;
+  #seenRevision: number;
 
   constructor({ writer, reader, database, opened, clock, owned }: Parts) {
     this.#writer = writer;
     this.#reader = reader;
     this.#statements = new Statements(database);
     this.#owned = owned;
+    this.#seenRevision = opened.revision;
     this.#hub = new WatchHub(
       { clock, history: (range, from, previous) => this.#history(range, from, previous) },
       opened.revision,
@@ -93,7 +95,21 @@ class OpenStore implements SqliteStore {
     for (const { id, ttl } of opened.leases) this.#leases.start(id, ttl);
   }
 
+  get seenRevision(): number {
+    return this.#seenRevision;
+  }
+
+  #saw(revision: number): void {
+    if (revision > this.#seenRevision) this.#seenRevision = revision;
+  }
+
   async range(range: KeyRange, options: RangeOptions = {}): Promise<RangeResult> {
+    const result = await this.#range(range, options);
+    this.#saw(result.revision);
+    return result;
+  }
+
+  async #range(range: KeyRange, options: RangeOptions): Promise<RangeResult> {
     checkRange(range);
     const { revision, keysOnly, countOnly } = options;
     if (revision === undefined && range.end === undefined && !keysOnly && !countOnly) {
@@ -141,6 +157,7 @@ class OpenStore implements SqliteStore {
     failure: readonly Operation[] = [],
   ): Promise<WriteReply> {
     return this.#writer.send<WriteReply>(request, (reply) => {
+      this.#saw(reply.revision);
       if (reply.events.length === 0) return;
       const operations = reply.succeeded ? success : failure;
       this.#hub.tell(reply.revision, watchEvents(reply, operations));
@@ -154,6 +171,7 @@ class OpenStore implements SqliteStore {
 
   async #history(range: KeyRange, from: number, previous: boolean) {
     const { rows, upTo } = await this.#read<HistoryPage>({ kind: "history", range, from, previous });
+    this.#saw(upTo);
     const batches: WatchBatch[] = [];
     for (const [revision, group] of Map.groupBy(rows, ({ item }) => item.modRevision)) {
       batches.push({ revision, events: group.map(historyEvent) });
@@ -204,7 +222,10 @@ class OpenStore implements SqliteStore {
 
   async raiseRevision(revision: number): Promise<void> {
     if (!Number.isSafeInteger(revision)) throw new InvalidArgument(`${revision} is no revision`);
-    await this.#writer.send<WriteReply>({ kind: "raise", revision }, (reply) => this.#hub.tell(reply.revision, []));
+    await this.#writer.send<WriteReply>({ kind: "raise", revision }, (reply) => {
+      this.#saw(reply.revision);
+      this.#hub.tell(reply.revision, []);
+    });
   }
 
   async status(): Promise<StoreStatus> {

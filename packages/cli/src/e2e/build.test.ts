@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -305,6 +305,55 @@ describe("boxship build", () => {
       path,
     ]);
     assert.match((await run(["build", "-o", "type=image,push=true", path])).stderr, /tag is needed when pushing/);
+  });
+
+  test("an engine that is killed while it pushes leaves no name; the next push is whole", async () => {
+    await using registry = await startRegistry();
+    const path = context("cut-push", { Dockerfile: "FROM busybox\nRUN head -c 3000000 /dev/urandom > /large\n" });
+    // Between them, uploads are held until the engine is dead.
+    let isHeld = true;
+    const held = Promise.withResolvers<void>();
+    const between = createServer((asked, answer) => {
+      if (isHeld && (asked.method === "PATCH" || asked.method === "PUT")) {
+        asked.once("data", () => {
+          asked.pause();
+          held.resolve();
+        });
+        return;
+      }
+      const { method = "GET", headers, url = "/" } = asked;
+      const on = request({ host: "127.0.0.1", port: registry.port, method, path: url, headers }, (found) => {
+        answer.writeHead(found.statusCode ?? 500, found.headers);
+        found.pipe(answer);
+      });
+      on.once("error", () => answer.destroy());
+      asked.pipe(on);
+    });
+    between.listen(0, "127.0.0.1");
+    await once(between, "listening");
+    const name = `127.0.0.1:${(between.address() as AddressInfo).port}/cut/push:1`;
+    const docker = dockerCli(engine.socketPath);
+    const hasBuildx = docker !== undefined && (await docker(["buildx", "version"])).status === 0;
+    const push = async () =>
+      hasBuildx ? docker(["buildx", "build", "--push", "-t", name, path]) : run(["build", "--push", "-t", name, path]);
+    try {
+      const cut = push();
+      await Promise.race([held.promise, cut]);
+      await engine.crash();
+      assert.notEqual((await cut).status, 0);
+      const tags = await fetch(`${registry.url}/v2/cut/push/tags/list`);
+      assert.equal(tags.status, 404, await tags.text());
+      isHeld = false;
+      await engine.start();
+      const again = await push();
+      assert.equal(again.status, 0, again.stderr);
+      await ok(["rmi", "-f", name]);
+      const { stdout } = await ok(["run", "--rm", "--network", "none", name, "wc", "-c", "/large"]);
+      assert.equal(stdout, "3000000 /large\n");
+    } finally {
+      between.closeAllConnections();
+      between.close();
+    }
   });
 
   test("a Containerfile on standard input goes with a context at an address", async () => {

@@ -320,7 +320,7 @@ export interface NetworkView {
   readonly enableIPv6: boolean;
   readonly ipam: {
     readonly driver: string;
-    readonly options: Readonly<Record<string, string>>;
+    readonly options?: Readonly<Record<string, string>>;
     readonly config: readonly {
       readonly subnet: string;
       readonly ipRange?: string;

@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { type Fd } from "./fd.ts";
 import { connectPacketStream, LARGEST_PACKET, PacketStream } from "./packet-stream.ts";
 import { SocketType, socketPair } from "./pipe.ts";
 import { failOnLeaks, temporaryDirectory } from "./testing.ts";
-import { listenUnixSocket } from "./unix-socket.ts";
+import { listenUnixSocket, sendMessage } from "./unix-socket.ts";
 
 failOnLeaks();
 
@@ -66,6 +67,22 @@ test("each half ends by itself", async () => {
   right.end(Buffer.from("answer"));
   assert.equal(String(((await answer) as [Buffer])[0]), "answer");
   await Promise.all(ended);
+});
+
+test("what a peer sent before it went away arrives, however slowly it is read", async () => {
+  const [left, right] = socketPair(SocketType.SequencedPacket);
+  const reader = new PacketStream(right, { highWaterMark: 2 });
+  for (let index = 0; index < 100; index++) sendMessage(left, Buffer.alloc(1 + index, index));
+  left.close();
+  const received: number[] = [];
+  for await (const message of reader as AsyncIterable<Buffer>) {
+    received.push(message.length);
+    await turn();
+  }
+  assert.deepEqual(
+    received,
+    Array.from({ length: 100 }, (_, index) => index + 1),
+  );
 });
 
 test("a peer that goes away ends reading and fails writing", async () => {

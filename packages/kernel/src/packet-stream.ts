@@ -1,130 +1,111 @@
+import { Socket } from "node:net";
 import { Duplex } from "node:stream";
-import { type Watch, watchDescriptor } from "./event-loop.ts";
-import { type Fd, setNonBlocking } from "./fd.ts";
-import { check, libc } from "./ffi.ts";
-import { SocketType } from "./pipe.ts";
-import { connectUnixSocket, receiveMessage, sendMessage } from "./unix-socket.ts";
+import { SyscallError } from "./errno.ts";
+import { duplicateOver, type Fd, setNonBlocking } from "./fd.ts";
+import { SocketType, socketPair } from "./pipe.ts";
+import { connectUnixSocket, receiveMessage } from "./unix-socket.ts";
 
 /** The largest message that is received. */
 export const LARGEST_PACKET = 65536;
 
-// Fairness: one busy socket must not keep the others from their turn.
-const PACKETS_PER_TURN = 64;
-
-const SHUT_WR = 1;
-const shutdownCall = libc.bind<number>("shutdown", ["i32", "i32", "i32"]);
+const EMSGSIZE = 90;
 
 export interface PacketStreamOptions {
   /** Messages that are buffered before reading pauses, and before `write` says wait. @default 64 */
   readonly highWaterMark?: number;
 }
 
-// One per thread: a message is copied out before the next is received.
+// One for all: a message is copied out in the call that brings it. A longer one than may be fills it.
 let receiveBuffer: Buffer | undefined;
 
 /**
  * A SOCK_SEQPACKET socket as a stream of messages: every chunk read is one message that was sent (a `Buffer`), every
  * chunk written is sent as one message, empty ones excepted, which would look like the end. Ending it shuts down the
  * sending half; destroying it closes the descriptor. A message over 64 KiB is an error (EMSGSIZE).
+ *
+ * Node's own socket reads and writes: a read takes one message whatever the type of the socket, and one write at a time
+ * sends one. A message arrives in the turn of the loop that sees it, which our own epoll instance takes two calls more for.
  */
 export class PacketStream extends Duplex {
-  readonly #socket: Fd;
-  readonly #watch: Watch;
-  #wantsData = false;
-  #pending: { readonly message: Uint8Array; readonly done: (error?: Error | null) => void } | undefined;
+  readonly #socket: Socket;
+  readonly #descriptor: number;
 
   constructor(socket: Fd, options: PacketStreamOptions = {}) {
     super({ objectMode: true, allowHalfOpen: true, highWaterMark: options.highWaterMark ?? 64 });
-    setNonBlocking(socket, true);
-    this.#socket = socket;
-    this.#watch = watchDescriptor(socket, {}, (ready) => {
-      const broken = ready.error || ready.hangup;
-      if (ready.writable || broken) this.#flush();
-      if (ready.readable || broken) this.#fill();
-    });
+    const { socket: inner, descriptor } = nodeSocket(socket, (message) => this.#received(message));
+    this.#socket = inner;
+    this.#descriptor = descriptor;
+    this.#socket.on("end", () => this.#ended());
+    this.#socket.on("error", (error) => this.destroy(error));
   }
 
   override _read(): void {
-    if (this.#wantsData) return;
-    this.#wantsData = true;
-    this.#changeInterest();
+    this.#socket.resume();
   }
 
   override _write(message: Uint8Array, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    if (message.length === 0) {
-      done();
-      return;
-    }
-    this.#pending = { message, done };
-    this.#flush();
+    if (message.length === 0) done();
+    else this.#socket.write(message, done);
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    try {
-      check(shutdownCall(this.#socket.number, SHUT_WR), "shutdown");
-      done();
-    } catch (error) {
-      // The peer is gone: nobody is left to be told.
-      if (error instanceof Error && "code" in error && error.code === "ENOTCONN") done();
-      else done(asError(error));
-    }
+    // A peer that is gone has nobody left to be told.
+    this.#socket.end(() => done());
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    try {
-      this.#watch[Symbol.dispose]();
-      this.#socket.close();
-      done(error);
-    } catch (failure) {
-      done(error ?? asError(failure));
-    }
+    this.#socket.once("close", () => done(error));
+    this.#socket.destroy();
   }
 
-  /** The first message is on its way to whoever waits for it before it is seen whether there are more. */
-  #fill(): void {
-    this.#receive(1);
-    if (this.#wantsData && !this.destroyed) process.nextTick(() => this.#receive(PACKETS_PER_TURN - 1));
+  /** @returns whether more is wanted */
+  #received(message: Uint8Array): boolean {
+    if (message.length <= LARGEST_PACKET) return this.push(Buffer.from(message));
+    this.destroy(new SyscallError(EMSGSIZE, "recv", `${message.length} bytes`));
+    return false;
   }
 
-  #receive(most: number): void {
-    receiveBuffer ??= Buffer.alloc(LARGEST_PACKET);
+  /** A peer that is gone ends Node's socket with the first message that does not fill the buffer; others may have come. */
+  #ended(): void {
+    const buffer = sharedBuffer();
     try {
-      for (let count = 0; count < most && this.#wantsData && !this.destroyed; count++) {
-        const length = receiveMessage(this.#socket, receiveBuffer);
-        if (length === undefined) break;
-        this.#wantsData = length !== 0 && this.push(Buffer.from(receiveBuffer.subarray(0, length)));
-        if (length === 0) this.push(null);
+      while (!this.destroyed) {
+        const length = receiveMessage(this.#descriptor, buffer);
+        if (length === undefined || length === 0) break;
+        this.#received(buffer.subarray(0, length));
       }
     } catch (error) {
-      this.#wantsData = false;
-      this.destroy(asError(error));
+      this.destroy(error instanceof Error ? error : new Error(String(error)));
     }
-    this.#changeInterest();
-  }
-
-  #flush(): void {
-    const pending = this.#pending;
-    if (pending === undefined || this.destroyed) return;
-    try {
-      if (sendMessage(this.#socket, pending.message)) {
-        this.#pending = undefined;
-        pending.done();
-      }
-    } catch (error) {
-      this.#pending = undefined;
-      pending.done(asError(error));
-    }
-    this.#changeInterest();
-  }
-
-  #changeInterest(): void {
-    if (this.destroyed) return;
-    this.#watch.change({ readable: this.#wantsData, writable: this.#pending !== undefined });
+    this.push(null);
   }
 }
 
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
+function sharedBuffer(): Buffer {
+  receiveBuffer ??= Buffer.alloc(LARGEST_PACKET + 1);
+  return receiveBuffer;
+}
+
+/**
+ * Node's socket over a descriptor whose type it would refuse: it is made for a stream socket, whose place in the table of
+ * descriptors the real one takes before anybody has asked the kernel about it.
+ */
+function nodeSocket(
+  real: Fd,
+  received: (message: Uint8Array) => boolean,
+): { readonly socket: Socket; readonly descriptor: number } {
+  const [placeholder, other] = socketPair();
+  other.close();
+  const buffer = sharedBuffer();
+  const callback = (length: number) => received(buffer.subarray(0, length));
+  const socket = new Socket({ fd: placeholder.number, allowHalfOpen: true, onread: { buffer, callback } });
+  // It reads from the beginning.
+  socket.pause();
+  setNonBlocking(real, true);
+  const descriptor = placeholder.release();
+  duplicateOver(real, descriptor);
+  real.close();
+  return { socket, descriptor };
 }
 
 /** Connects to a listening SOCK_SEQPACKET socket, such as conmon's attach socket. */

@@ -2,7 +2,7 @@ import { basename, dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { SyscallError } from "./errno.ts";
 import { watchDescriptor } from "./event-loop.ts";
-import { Fd } from "./fd.ts";
+import { type Descriptor, descriptorNumber, Fd } from "./fd.ts";
 import { check, checkLong, libc, readErrno } from "./ffi.ts";
 import { CurrentDirectory, OpenFlag, openat } from "./open.ts";
 import { SocketType } from "./pipe.ts";
@@ -161,12 +161,13 @@ export function sendMessage(socket: Fd, message: Uint8Array): boolean {
  * Receives one message without waiting: its length, 0 at the end, undefined when there is none now. Throws EMSGSIZE, with
  * the message lost, when it is larger than the buffer.
  */
-export function receiveMessage(socket: Fd, buffer: Uint8Array): number | undefined {
-  const result = receiveCall(socket.number, buffer, BigInt(buffer.length), MSG_DONTWAIT | MSG_TRUNC);
+export function receiveMessage(socket: Descriptor, buffer: Uint8Array): number | undefined {
+  const number = descriptorNumber(socket);
+  const result = receiveCall(number, buffer, BigInt(buffer.length), MSG_DONTWAIT | MSG_TRUNC);
   if (result === -1n) {
     const errno = readErrno();
     if (errno === EAGAIN) return undefined;
-    throw new SyscallError(errno, "recv", String(socket.number));
+    throw new SyscallError(errno, "recv", String(number));
   }
   const length = checkLong(result, "recv");
   if (length > buffer.length) throw new SyscallError(EMSGSIZE, "recv", `${length} bytes`);

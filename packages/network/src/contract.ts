@@ -58,7 +58,7 @@ export interface CreateNetworkOptions {
     /** Only `default`. */
     readonly driver?: string;
     readonly config?: readonly IpamConfig[];
-    /** None are known. */
+    /** Kept and shown as given; the default driver knows none. */
     readonly options?: Readonly<Record<string, string>>;
   };
   /** Of the driver; see `networks/driver-options.ts`. An unknown one is refused. */
@@ -81,7 +81,8 @@ export interface NetworkRecord {
   readonly enableIPv6: boolean;
   readonly ipam: {
     readonly driver: string;
-    readonly options: Readonly<Record<string, string>>;
+    /** Absent where none were given, not even an empty set: clients see the difference. */
+    readonly options?: Readonly<Record<string, string>>;
     readonly config: readonly (IpamConfig & { readonly subnet: string })[];
   };
   /** As given, and for the default bridge as Docker shows them. */

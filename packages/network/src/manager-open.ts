@@ -94,7 +94,7 @@ function plainNetwork(context: ManagerContext, name: string, driver: "host" | "n
     attachable: false,
     enableIPv4: true,
     enableIPv6: false,
-    ipam: { driver: "default", options: {}, config: [] },
+    ipam: { driver: "default", config: [] },
     options: {},
     labels: {},
     predefined: true,

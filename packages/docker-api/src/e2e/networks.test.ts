@@ -52,6 +52,20 @@ describe("networks through the docker command line", { timeout: 240_000 }, () =>
   );
 
   test(
+    "options of the address driver are kept as they were given, none as none",
+    withEach(async (docker, name) => {
+      const shown = () => docker.ok(["network", "inspect", "-f", "{{json .IPAM.Options}}", name]);
+      await docker.ok(["network", "create", "--ipam-opt", "foo=bar", name]);
+      assert.equal(await shown(), '{"foo":"bar"}');
+      await docker.ok(["network", "rm", name]);
+      await docker.ok(["network", "create", name]);
+      assert.equal(await shown(), "{}");
+      await docker.ok(["network", "rm", name]);
+      assert.equal(await docker.ok(["network", "inspect", "-f", "{{json .IPAM.Options}}", "bridge"]), "null");
+    }),
+  );
+
+  test(
     "a running container joins with addresses and aliases of its choice, and leaves",
     withEach(async (docker, name) => {
       const octet = 100 + serial;

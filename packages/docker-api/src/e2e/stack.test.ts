@@ -118,6 +118,8 @@ for (const { name, program, version } of COMPOSES) {
     await compose("up", "-d", "--scale", "web=3", "--no-recreate");
     assert.equal((await compose("ps", "-q", "web")).split("\n").length, 3);
     await compose("restart", "-t", "5", "db");
+    await compose("up", "-d", "--no-deps", "--force-recreate", "cache");
+    assert.equal(await compose("exec", "-T", "cache", "redis-cli", "ping"), "PONG");
     await compose("pause", "cache");
     await compose("unpause", "cache");
     await compose("down");

@@ -72,6 +72,21 @@ run --rm -v nfs2:/m IMAGE true
 volume create -o type=nonsense -o device=x nons
 run --rm -v nons:/m IMAGE true
 volume prune -f --filter label=nope
+create --name p1 --label keep=1 IMAGE true | wc -l
+create --name p2 --label keep=2 IMAGE true | wc -l
+network create --label keep=1 pn1 | wc -l
+network create pn2 | wc -l
+container prune -f --filter label=nope
+container prune -f --filter label!=keep
+system prune -f --filter label=nope
+ps -a --format {{.Names}}
+container prune -f --filter label=keep=2 | grep -c .
+network prune -f --filter label!=keep
+ps -a --format {{.Names}}
+network ls --filter name=pn --format {{.Name}}
+system prune -f --filter label=keep=1 | grep -c .
+ps -aq
+network ls --filter name=pn --format {{.Name}}
 `
   .trim()
   .split("\n");

@@ -26,7 +26,7 @@ export function encodeNetwork(network: NetworkView, version: number, withContain
 function encodeIpam(ipam: NetworkView["ipam"]): Record<string, unknown> {
   return {
     Driver: ipam.driver,
-    Options: Object.keys(ipam.options).length === 0 ? null : ipam.options,
+    Options: ipam.options ?? null,
     Config: ipam.config.map((config) => ({
       Subnet: config.subnet,
       ...(config.ipRange === undefined ? {} : { IPRange: config.ipRange }),

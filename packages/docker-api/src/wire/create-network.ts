@@ -14,7 +14,7 @@ const pool = object<Pool>("IPAMConfig", {
 
 const ipam = object<Ipam>("IPAM", {
   driver: field("Driver", string),
-  options: field("Options", map(string)),
+  options: field("Options", map(string), { keepZero: true }),
   config: field("Config", list(pool)),
 });
 

@@ -30,7 +30,7 @@ export async function buildCniNetwork(
       attachable: options.attachable ?? false,
       enableIPv4: true,
       enableIPv6: false,
-      ipam: { driver: "cni", options: {}, config: [] },
+      ipam: { driver: "cni", config: [] },
       options: options.options ?? {},
       labels: options.labels ?? {},
       predefined: false,

@@ -40,8 +40,6 @@ export function planNetwork(options: CreateNetworkOptions): NetworkPlan {
       subject: { kind: "IPAM driver", name: ipam.driver },
     });
   }
-  const [option] = Object.keys(ipam.options ?? {});
-  if (option !== undefined) throw new InvalidArgument(`the default IPAM driver has no option ${option}`, { subject });
   if (options.enableIPv4 === false && options.enableIPv6 !== true) {
     throw new InvalidArgument(`network ${name} would have neither IPv4 nor IPv6`, { subject });
   }
@@ -61,6 +59,7 @@ export function buildNetwork(
   const device = chooseDevice(context, plan, host);
   const enableIPv4 = options.enableIPv4 ?? true;
   const enableIPv6 = options.enableIPv6 ?? false;
+  const ipamOptions = options.ipam?.options;
   const taken = takenPrefixes(context, host, device.interfaceName);
   const internal = (options.internal ?? false) || device.internal;
   const hasGateway = usesGateway(plan.settings, internal);
@@ -75,7 +74,7 @@ export function buildNetwork(
     attachable: options.attachable ?? false,
     enableIPv4,
     enableIPv6,
-    ipam: { driver: "default", options: {}, config },
+    ipam: { driver: "default", ...(ipamOptions === undefined ? {} : { options: ipamOptions }), config },
     options: options.options ?? {},
     labels: options.labels ?? {},
     predefined,

@@ -6,13 +6,22 @@ export interface Sink {
   readonly isTTY?: boolean | undefined;
 }
 
+/** What `kubectl kustomize --enable-helm` says of charts. */
+export interface KustomizeHelm {
+  /** A program. @default helm as it is built in */
+  readonly command?: string;
+  readonly kubeVersion: string;
+  readonly apiVersions: readonly string[];
+  readonly debug: boolean;
+}
+
 export interface KustomizeOptions {
   /** `none`: objects stay as they were given. @default "legacy" */
   readonly reorder?: "legacy" | "none";
   /** Files outside of a kustomization's directory are read. @default false */
   readonly unrestricted?: boolean;
-  /** @default false */
-  readonly enableHelm?: boolean;
+  /** How charts are rendered. @default they are refused */
+  readonly helm?: KustomizeHelm;
   /** Told what is deprecated. */
   readonly warn: (line: string) => void;
 }

@@ -2,10 +2,11 @@ import { BuildFailure } from "./failure.ts";
 import { Loader } from "./loader.ts";
 import { builtinSchemas } from "./merge/merge-schema.ts";
 import type { RunProgram } from "./remote/clone.ts";
+import type { HelmOptions } from "./target/inflate-chart.ts";
 import { clearTransformations, setOrigin } from "./target/origin.ts";
 import { validate } from "./target/read-resources.ts";
 import type { Resource } from "./target/resource.ts";
-import { Accumulated, type InflateChart, Target } from "./target/target.ts";
+import { Accumulated, Target } from "./target/target.ts";
 import { addHashes } from "./transform/hash-names.ts";
 import { updateReferences } from "./transform/name-references.ts";
 import { sortResources } from "./transform/sort.ts";
@@ -17,10 +18,8 @@ export interface BuildOptions {
   readonly reorder?: "legacy" | "none" | undefined;
   /** Files outside of a kustomization's directory are read. @default false */
   readonly unrestricted?: boolean | undefined;
-  /** @default false */
-  readonly enableHelm?: boolean | undefined;
-  /** Renders a chart. @default charts are refused */
-  readonly inflate?: InflateChart | undefined;
+  /** How charts are rendered. @default they are refused */
+  readonly helm?: HelmOptions | undefined;
   /** Label everything `app.kubernetes.io/managed-by`. @default false */
   readonly managedBy?: boolean | undefined;
   /** What the label says that this is. @default that of kubectl's own, which knows none */
@@ -49,11 +48,10 @@ const NOTES = [
  * @throws BuildFailure
  */
 export async function buildKustomization(path: string, options: BuildOptions = {}): Promise<string> {
-  const { reorder = "legacy", warn = () => undefined, run, inflate } = options;
+  const { reorder = "legacy", warn = () => undefined, run, helm = { run: undefined } } = options;
   await using loader = await Loader.at(path, { unrestricted: options.unrestricted === true, run });
   const context = {
-    enableHelm: options.enableHelm === true,
-    inflate,
+    helm,
     warn,
     schemas: builtinSchemas,
     schemasChosen: false,

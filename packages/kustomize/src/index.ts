@@ -3,4 +3,4 @@ export { COMMANDS, type KustomizeCommand, REFUSED_COMMANDS } from "./command/com
 export { runKustomize } from "./command/run-kustomize.ts";
 export type { KustomizeIo } from "./edit/context.ts";
 export { BuildFailure } from "./failure.ts";
-export type { InflateChart } from "./target/target.ts";
+export type { HelmOptions, RunHelm } from "./target/inflate-chart.ts";

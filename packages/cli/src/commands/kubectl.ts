@@ -2,6 +2,7 @@ import type { KustomizeOptions } from "@boxship/kubectl";
 import { defineCommand } from "../command.ts";
 import { Exit } from "../failure.ts";
 import { kubeconfigOf } from "../shared/cluster-process.ts";
+import { helmFor } from "../shared/run-helm.ts";
 import { runProgram } from "../shared/run-program.ts";
 
 export const command = defineCommand({
@@ -21,7 +22,8 @@ export const command = defineCommand({
   },
 });
 
-async function build(path: string, options: KustomizeOptions): Promise<string> {
+async function build(path: string, { helm, ...options }: KustomizeOptions): Promise<string> {
   const { buildKustomization } = await import("@boxship/kustomize");
-  return await buildKustomization(path, { ...options, run: runProgram });
+  const charts = helm && { ...helm, run: helmFor(helm.command) };
+  return await buildKustomization(path, { ...options, helm: charts, run: runProgram });
 }

@@ -1,5 +1,6 @@
 import { defineCommand } from "../command.ts";
 import { Exit } from "../failure.ts";
+import { helmFor } from "../shared/run-helm.ts";
 import { runProgram } from "../shared/run-program.ts";
 
 export const command = defineCommand({
@@ -10,7 +11,8 @@ export const command = defineCommand({
   operands: { max: Number.POSITIVE_INFINITY },
   async run({ stdout, stderr }, { operands }) {
     const { runKustomize } = await import("@boxship/kustomize");
-    const status = await runKustomize(operands, { stdout, stderr, directory: process.cwd(), run: runProgram });
+    const io = { stdout, stderr, directory: process.cwd(), run: runProgram, helm: helmFor };
+    const status = await runKustomize(operands, io);
     if (status !== 0) throw new Exit(status);
   },
 });

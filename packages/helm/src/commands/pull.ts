@@ -1,5 +1,5 @@
 import { mkdir, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { writeFileAtomic } from "@boxship/base";
 import { AlreadyExists, NotFound } from "@boxship/base/errors";
 import { verifyFetched } from "../chart/find-chart.ts";
@@ -33,7 +33,7 @@ export const command = defineCommand({
         if (signed !== undefined) await writeFileAtomic(`${target}.prov`, signed, { mode: 0o644 });
         continue;
       }
-      const folder = join(flags.destination, flags.untardir, metadata.name);
+      const folder = join(resolve(flags.destination, flags.untardir), metadata.name);
       if ((await stat(folder).catch(() => undefined)) !== undefined)
         throw new AlreadyExists(`failed to untar: a file or directory with the name ${folder} already exists`);
       for (const { name, data } of await readArchive(archive)) {

@@ -20,19 +20,8 @@ const flags = {
   output: str("", { short: "o" }),
 };
 
-/** Of transformers that are programs or containers, and of helm as a program. */
-const REFUSED = [
-  "as-current-user",
-  "enable-alpha-plugins",
-  "env",
-  "helm-api-versions",
-  "helm-command",
-  "helm-debug",
-  "helm-kube-version",
-  "mount",
-  "network",
-  "network-name",
-] as const;
+/** Of transformers that are programs or containers. */
+const REFUSED = ["as-current-user", "enable-alpha-plugins", "env", "mount", "network", "network-name"] as const;
 
 export const command = defineCommand({
   usage: "DIR [flags]",
@@ -50,7 +39,14 @@ export const command = defineCommand({
     }
     const text = await buildKustomization(session, operands[0] ?? ".", {
       unrestricted: restrictor === "LoadRestrictionsNone",
-      enableHelm: given["enable-helm"],
+      ...(given["enable-helm"] && {
+        helm: {
+          ...(changed.has("helm-command") && { command: given["helm-command"] }),
+          kubeVersion: given["helm-kube-version"],
+          apiVersions: given["helm-api-versions"],
+          debug: given["helm-debug"],
+        },
+      }),
     });
     if (given.output === "") session.io.stdout.write(text);
     else await writeFile(given.output, text);

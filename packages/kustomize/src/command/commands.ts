@@ -10,6 +10,7 @@ import { KustomizationFile } from "../edit/kustomization-file.ts";
 import { addBases, addMetadata, addPaths, metadataOptions, removeEntries, removeMetadata } from "../edit/lists.ts";
 import { addPlainLabels, addTexts, removeTexts } from "../edit/texts.ts";
 import { BuildFailure } from "../failure.ts";
+import type { RunHelm } from "../target/inflate-chart.ts";
 import { KUSTOMIZE_VERSION } from "../version.ts";
 import { createKustomization } from "./create.ts";
 
@@ -48,17 +49,13 @@ function edit<const S extends ParsedSet>(
   });
 }
 
-/** Of transformers that are programs or containers, and of helm as a program. */
+/** Of transformers that are programs or containers. */
 const REFUSED_FLAGS = {
   "as-current-user": bool(),
   "enable-alpha-plugins": bool(),
   "enable-exec": bool(),
   "enable-star": bool(),
   env: slice({ short: "e" }),
-  "helm-api-versions": slice(),
-  "helm-command": str("helm"),
-  "helm-debug": bool(),
-  "helm-kube-version": str(),
   mount: slice(),
   network: bool(),
   "network-name": str("bridge"),
@@ -71,6 +68,10 @@ const build = define({
   flags: {
     ...REFUSED_FLAGS,
     "enable-helm": bool(),
+    "helm-api-versions": slice(),
+    "helm-command": str("helm"),
+    "helm-debug": bool(),
+    "helm-kube-version": str(),
     "enable-managedby-label": bool(),
     "load-restrictor": str("LoadRestrictionsRootOnly"),
     output: str("", { short: "o" }),
@@ -93,7 +94,15 @@ const build = define({
       // Only who asks for no order gets none.
       reorder: changed.has("reorder") && flags.reorder === "none" ? "none" : "legacy",
       unrestricted: restrictor === "LoadRestrictionsNone",
-      enableHelm: flags["enable-helm"],
+      helm: {
+        run: flags["enable-helm"]
+          ? helmOf(io, changed.has("helm-command") ? flags["helm-command"] : undefined)
+          : undefined,
+        command: flags["helm-command"],
+        kubeVersion: flags["helm-kube-version"],
+        apiVersions: flags["helm-api-versions"],
+        debug: flags["helm-debug"],
+      },
       managedBy: flags["enable-managedby-label"],
       version: KUSTOMIZE_VERSION,
       warn: (line) => io.stderr.write(`${line}\n`),
@@ -103,6 +112,11 @@ const build = define({
     else await writeFile(resolve(io.directory, flags.output), text);
   },
 });
+
+function helmOf({ helm }: KustomizeIo, command: string | undefined): RunHelm {
+  if (helm === undefined) throw new BuildFailure("--enable-helm is not supported: nothing here renders charts");
+  return helm(command);
+}
 
 const pathOf = (io: KustomizeIo, path = "."): string =>
   /^[\w-]+(:\/\/|@|\.com\/)/.test(path) ? path : resolve(io.directory, path);

@@ -77,28 +77,26 @@ const variable: Struct = {
   },
 };
 
-const helmChart: Struct = {
-  type: "types.HelmChart",
-  fields: {
-    name: "string",
-    version: "string",
-    repo: "string",
-    releaseName: "string",
-    namespace: "string",
-    additionalValuesFiles: LIST,
-    valuesFile: "string",
-    valuesInline: "any",
-    valuesMerge: "string",
-    includeCRDs: "bool",
-    skipHooks: "bool",
-    apiVersions: LIST,
-    kubeVersion: "string",
-    nameTemplate: "string",
-    skipTests: "bool",
-    debug: "bool",
-    devel: "bool",
-  },
-};
+const helmChartFields = {
+  name: "string",
+  version: "string",
+  repo: "string",
+  releaseName: "string",
+  namespace: "string",
+  additionalValuesFiles: LIST,
+  valuesFile: "string",
+  valuesInline: "any",
+  valuesMerge: "string",
+  includeCRDs: "bool",
+  skipHooks: "bool",
+  apiVersions: LIST,
+  kubeVersion: "string",
+  nameTemplate: "string",
+  skipTests: "bool",
+  debug: "bool",
+  devel: "bool",
+} as const;
+const helmChart: Struct = { type: "types.HelmChart", fields: helmChartFields };
 
 const helmChartArgs: Struct = {
   type: "types.HelmChartArgs",
@@ -205,6 +203,7 @@ export const pluginShapes = {
   AnnotationsTransformer: { annotations: TEXTS, fieldSpecs },
   ConfigMapGenerator: { metadata: objectMeta, ...generatorArgs },
   HashTransformer: {},
+  HelmChartInflationGenerator: { ...helmChartFields, chartHome: "string", configHome: "string" },
   ImageTagTransformer: { imageTag: image, fieldSpecs },
   LabelTransformer: { labels: TEXTS, fieldSpecs },
   NamespaceTransformer: {

@@ -13,10 +13,13 @@ export const FIELD_REMARKS: Readonly<Record<string, Remark>> = {
     "OpenAPI definitions with `x-kubernetes-object-ref-*`, `-annotation`, `-label-selector`, `-identity`",
   ],
   configurations: ["works", ""],
-  generators: ["works", "`ConfigMapGenerator` and `SecretGenerator`; others are refused"],
-  helmCharts: ["refused", "without `--enable-helm` in the original's words; with it as not supported"],
-  helmChartInflationGenerator: ["refused", "moved to `helmCharts`"],
-  helmGlobals: ["refused", "of `helmCharts`"],
+  generators: [
+    "works",
+    "`ConfigMapGenerator`, `SecretGenerator` and `HelmChartInflationGenerator`; others are refused",
+  ],
+  helmCharts: ["works", "with `--enable-helm`; by the helm that is built in, or by that of `--helm-command`"],
+  helmChartInflationGenerator: ["works", "deprecated; moved to `helmCharts`"],
+  helmGlobals: ["works", "of `helmCharts`"],
   imageTags: ["works", "deprecated; the same as `images`"],
   openapi: [
     "works",
@@ -38,7 +41,7 @@ export const FIELD_REMARKS: Readonly<Record<string, Remark>> = {
 };
 
 export const PLUGIN_REMARKS: Readonly<Record<string, Remark>> = {
-  HelmChartInflationGenerator: ["refused", "by name"],
+  HelmChartInflationGenerator: ["works", "as `helmCharts`"],
   IAMPolicyGenerator: ["refused", "by name"],
   PrefixSuffixTransformer: ["works", ""],
   SortOrderTransformer: ["refused", "as in the original: use `sortOptions`"],
@@ -47,7 +50,7 @@ export const PLUGIN_REMARKS: Readonly<Record<string, Remark>> = {
 export const COMMAND_REMARKS: Readonly<Record<string, Remark>> = {
   build: [
     "works",
-    "`--reorder`, `--load-restrictor`, `--enable-managedby-label`, `-o FILE`; flags of functions and `--helm-*` are refused by name",
+    "`--reorder`, `--load-restrictor`, `--enable-managedby-label`, `--enable-helm` and its kin, `-o FILE`; flags of functions are refused by name",
   ],
   "edit add resource": ["differs", "a pattern without a match is an error"],
   "edit fix": ["differs", "`--vars` is refused"],

@@ -1,4 +1,5 @@
 import type { RunProgram } from "../remote/clone.ts";
+import type { RunHelm } from "../target/inflate-chart.ts";
 import type { KustomizationFile } from "./kustomization-file.ts";
 
 /** What kustomize's commands touch of their surroundings. */
@@ -9,6 +10,8 @@ export interface KustomizeIo {
   readonly directory: string;
   /** Starts git. @default repositories are refused */
   readonly run?: RunProgram | undefined;
+  /** Helm for charts, or the program that the user names. @default charts are refused */
+  readonly helm?: ((command: string | undefined) => RunHelm) | undefined;
 }
 
 /** What a change of a kustomization file works with. */

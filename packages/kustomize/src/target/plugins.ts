@@ -17,6 +17,7 @@ import { replaceFields } from "../transform/replacements.ts";
 import { setReplicas } from "../transform/replicas.ts";
 import { addTexts, addToNames } from "../transform/texts.ts";
 import { gvkText } from "./gvk.ts";
+import { type ChartEntry, checkChart, type HelmOptions, inflateChart } from "./inflate-chart.ts";
 import { idText } from "./res-id.ts";
 import type { Resource } from "./resource.ts";
 import type { ResourceMap } from "./resource-map.ts";
@@ -40,7 +41,7 @@ const GENERATORS = new Set([
   "HelmChartInflationGenerator",
 ]);
 /** Of the original, and not here. */
-const REFUSED = new Set(["IAMPolicyGenerator", "HelmChartInflationGenerator"]);
+const REFUSED = new Set(["IAMPolicyGenerator"]);
 
 /** What an object of `transformers` or `validators` does. */
 export async function transformerOf(resource: Resource, surroundings: PluginSurroundings): Promise<Transform> {
@@ -50,10 +51,18 @@ export async function transformerOf(resource: Resource, surroundings: PluginSurr
 }
 
 /** What an object of `generators` makes. */
-export async function generatorOf(resource: Resource, { loader }: PluginSurroundings): Promise<Generate> {
+export async function generatorOf(
+  resource: Resource,
+  { loader, helm }: { readonly loader: Loader; readonly helm: HelmOptions },
+): Promise<Generate> {
   const kind = builtinKind(resource);
   if (!GENERATORS.has(kind)) throw new BuildFailure(`plugin ${idText(resource.originalId)} not a generator`);
   return await configured(resource, async () => {
+    if (kind === "HelmChartInflationGenerator") {
+      const chart = fieldsOf(resource, kind) as ChartEntry;
+      await checkChart(loader, chart, helm);
+      return () => inflateChart(loader, chart, helm);
+    }
     const fields = fieldsOf(resource, kind as PluginKind) as GeneratorArgs & {
       readonly metadata?: { readonly name?: string; readonly namespace?: string };
     };

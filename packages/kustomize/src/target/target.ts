@@ -1,40 +1,32 @@
-import { toYaml } from "@boxship/api/yaml";
-import { readConfigurations, readCrdConfig, readJson, toFieldSpec } from "../config/read-config.ts";
-import { EMPTY_CONFIG, mergeConfigs, mergeFields, type TransformerConfig } from "../config/transformer-config.ts";
+import { readConfigurations, readCrdConfig } from "../config/read-config.ts";
+import { EMPTY_CONFIG, mergeConfigs, type TransformerConfig } from "../config/transformer-config.ts";
 import { BuildFailure, doing, within } from "../failure.ts";
-import type { FieldSpec } from "../fields/field-spec.ts";
-import { generateData, mergeData, mergeOptions } from "../generate/generate-data.ts";
-import { FILE_NAMES, type GeneratorArgs, type Kustomization, type Label, readKustomization } from "../kustomization.ts";
+import { generateData, mergeOptions } from "../generate/generate-data.ts";
+import type { GeneratorArgs, Kustomization } from "../kustomization.ts";
 import { HttpFailure, type Loader } from "../loader.ts";
-import { builtinSchemas, type MergeSchemas } from "../merge/merge-schema.ts";
-import { openApiSchemas } from "../merge/open-api.ts";
-import { prepareMerges, prepareOperations, preparePatch, readFileResources } from "../patch/apply-patch.ts";
-import { changeImages } from "../transform/images.ts";
-import { setNamespace } from "../transform/namespace.ts";
-import { replaceFields } from "../transform/replacements.ts";
-import { setReplicas } from "../transform/replicas.ts";
-import { addTexts, addToNames } from "../transform/texts.ts";
+import { readFileResources } from "../patch/apply-patch.ts";
 import { addVariables, bindVariables, readVariable, type Var } from "../transform/variables.ts";
+import { absorbOne } from "./absorb.ts";
+import { builtinSteps, type Step, withConfig } from "./builtin-steps.ts";
+import { type ChartEntry, checkChart, type HelmOptions, inflateChart } from "./inflate-chart.ts";
+import {
+  type ChosenSchemas,
+  chooseSchemas,
+  type OpenedKustomization,
+  openKustomization,
+} from "./open-kustomization.ts";
 import { addTransformation, appendPath, builtinOrigin, type Origin, pluginOrigin, setOrigin } from "./origin.ts";
-import { generatorOf, readReplacements, type Transform, transformerOf } from "./plugins.ts";
+import { type Generate, generatorOf, transformerOf } from "./plugins.ts";
 import { MALFORMED, readResources } from "./read-resources.ts";
-import { idKey, idText, type ResId } from "./res-id.ts";
 import type { Resource } from "./resource.ts";
 import { ResourceMap } from "./resource-map.ts";
+import { validated } from "./validated.ts";
 
 /** What all kustomizations of one build share. */
-export interface BuildContext {
-  readonly enableHelm: boolean;
-  /** Makes the objects of a chart. @default charts are refused */
-  readonly inflate?: InflateChart | undefined;
+export interface BuildContext extends ChosenSchemas {
+  readonly helm: HelmOptions;
   readonly warn: (line: string) => void;
-  /** Chosen by the first kustomization that says something about it. */
-  schemas: MergeSchemas;
-  schemasChosen: boolean;
 }
-
-/** Renders a chart as one entry of `helmCharts` wants it. @returns objects as YAML */
-export type InflateChart = (chart: Readonly<Record<string, unknown>>, root: string) => Promise<string>;
 
 /** What kustomizations have put together so far. */
 export class Accumulated {
@@ -63,7 +55,7 @@ export class Target {
   private constructor(
     loader: Loader,
     context: BuildContext,
-    read: { readonly kustomization: Kustomization; readonly file: string },
+    read: OpenedKustomization,
     { origin, chartNamespace = "" }: { readonly origin?: Origin | undefined; readonly chartNamespace?: string },
   ) {
     this.#loader = loader;
@@ -76,10 +68,10 @@ export class Target {
 
   /** The one that a build begins with. */
   static async root(loader: Loader, context: BuildContext): Promise<Target> {
-    const read = await readFile(loader, context);
+    const read = await openKustomization(loader, context.warn);
     const { buildMetadata = [] } = read.kustomization;
     const target = new Target(loader, context, read, { origin: buildMetadata.length > 0 ? {} : undefined });
-    await chooseSchemas(target, loader, context, true);
+    await chooseSchemas(read.kustomization, loader, context, true);
     return target;
   }
 
@@ -191,9 +183,9 @@ export class Target {
   }
 
   async #below(loader: Loader, path: string): Promise<Target> {
-    let read: Awaited<ReturnType<typeof readFile>>;
+    let read: OpenedKustomization;
     try {
-      read = await readFile(loader, this.#context);
+      read = await openKustomization(loader, this.#context.warn);
     } catch (error) {
       throw within(`couldn't make target for path '${loader.root}'`, error);
     }
@@ -209,20 +201,32 @@ export class Target {
         chartNamespace: namespace || this.#chartNamespace,
       },
     );
-    await chooseSchemas(target, loader, this.#context, false);
+    await chooseSchemas(kustomization, loader, this.#context, false);
     return target;
   }
 
   async #generate(all: Accumulated): Promise<void> {
     const { configMapGenerator = [], secretGenerator = [], generators = [] } = this.kustomization;
-    await this.#refuseCharts();
+    await this.#checkCharts();
     await this.#generateData(all.map, "ConfigMap", configMapGenerator);
     await this.#generateData(all.map, "Secret", secretGenerator);
     await this.#inflateCharts(all.map);
-    for (const resource of await this.#pluginConfigs(generators, "external generator")) {
-      const make = await generatorOf(resource, { loader: this.#loader, schemas: this.#context.schemas });
+    for (const { make, resource } of await this.#generators(generators)) {
       this.#absorb(all.map, await make(), pluginOrigin(resource));
     }
+  }
+
+  async #generators(entries: readonly string[]) {
+    const all: { readonly resource: Resource; readonly make: Generate }[] = [];
+    for (const resource of await this.#pluginConfigs(entries, "external generator")) {
+      try {
+        const make = await generatorOf(resource, { loader: this.#loader, helm: this.#context.helm });
+        all.push({ resource, make });
+      } catch (error) {
+        throw within("loading generator plugins: failed to load generator", error);
+      }
+    }
+    return all;
   }
 
   async #generateData(map: ResourceMap, kind: "ConfigMap" | "Secret", list: readonly GeneratorArgs[]): Promise<void> {
@@ -233,14 +237,17 @@ export class Target {
     }
   }
 
-  async #refuseCharts(): Promise<void> {
-    const [chart] = this.#charts();
-    if (chart === undefined || (this.#context.enableHelm && this.#context.inflate !== undefined)) return;
-    const why = this.#context.enableHelm ? "charts are not inflated here" : "must specify --enable-helm";
-    throw withConfig("HelmChartInflationGenerator", chart, new BuildFailure(why));
+  async #checkCharts(): Promise<void> {
+    for (const chart of this.#charts()) {
+      try {
+        await checkChart(this.#loader, chart, this.#context.helm);
+      } catch (error) {
+        throw withConfig("HelmChartInflationGenerator", present(chart), error);
+      }
+    }
   }
 
-  #charts(): readonly Readonly<Record<string, unknown>>[] {
+  #charts(): readonly ChartEntry[] {
     const { helmCharts = [], helmGlobals = {}, namespace = "" } = this.kustomization;
     const inherited = namespace || this.#chartNamespace;
     return helmCharts.map((chart) => {
@@ -251,8 +258,8 @@ export class Target {
 
   async #inflateCharts(map: ResourceMap): Promise<void> {
     for (const chart of this.#charts()) {
-      const text = await this.#context.inflate?.(chart, this.#loader.root);
-      this.#absorb(map, readResources(text ?? ""), this.#builtinOrigin("HelmChartInflationGenerator"));
+      const made = await inflateChart(this.#loader, chart, this.#context.helm);
+      this.#absorb(map, made, this.#builtinOrigin("HelmChartInflationGenerator"));
     }
   }
 
@@ -289,7 +296,15 @@ export class Target {
 
   async #transformers(config: TransformerConfig): Promise<readonly Step[]> {
     const { transformers = [] } = this.kustomization;
-    const steps = await this.#builtinTransformers(config);
+    const steps = await builtinSteps(
+      {
+        kustomization: this.kustomization,
+        loader: this.#loader,
+        schemas: this.#context.schemas,
+        originOf: (kind) => this.#builtinOrigin(kind),
+      },
+      config,
+    );
     for (const resource of await this.#pluginConfigs(transformers, "external transformer")) {
       const transform = await transformerOf(resource, { loader: this.#loader, schemas: this.#context.schemas });
       steps.push({ transform, origin: pluginOrigin(resource) });
@@ -297,205 +312,19 @@ export class Target {
     return steps;
   }
 
-  async #builtinTransformers(config: TransformerConfig): Promise<Step[]> {
-    const steps: Step[] = [];
-    const add = (kind: string, transform: Transform): void => {
-      steps.push({ transform, origin: this.#builtinOrigin(kind) });
-    };
-    await this.#addPatches(add);
-    const { namespace = "", namePrefix = "", nameSuffix = "", commonAnnotations = {} } = this.kustomization;
-    const { images = [], replicas = [], replacements = [] } = this.kustomization;
-    if (namespace !== "") add("NamespaceTransformer", (map) => setNamespace(map, namespace, config.namespace));
-    if (namePrefix !== "") add("PrefixTransformer", (map) => addToNames(map, namePrefix, "prefix", config.namePrefix));
-    if (nameSuffix !== "") add("SuffixTransformer", (map) => addToNames(map, nameSuffix, "suffix", config.nameSuffix));
-    this.#addLabels(config, add);
-    if (Object.keys(commonAnnotations).length > 0) {
-      add("AnnotationsTransformer", (map) => addTexts(map, commonAnnotations, config.commonAnnotations));
-    }
-    const { patchesJson6902 = [] } = this.kustomization;
-    for (const { target, path, patch } of patchesJson6902) {
-      const args = present({ target, path, jsonOp: patch });
-      add(
-        "PatchJson6902Transformer",
-        await this.#configured("PatchJson6902Transformer", args, () => prepareOperations(this.#loader, args)),
-      );
-    }
-    for (const replica of replicas) {
-      add("ReplicaCountTransformer", (map) => setReplicas(map, replica, config.replicas));
-    }
-    for (const image of images) add("ImageTagTransformer", (map) => changeImages(map, image, config.images));
-    if (replacements.length > 0) {
-      const args = { replacements };
-      const all = await this.#configured("ReplacementTransformer", args, () =>
-        readReplacements(this.#loader, replacements),
-      );
-      add("ReplacementTransformer", (map) => replaceFields(map, all));
-    }
-    return steps;
-  }
-
-  async #addPatches(add: (kind: string, transform: Transform) => void): Promise<void> {
-    const { patchesStrategicMerge = [], patches = [] } = this.kustomization;
-    const { schemas } = this.#context;
-    if (patchesStrategicMerge.length > 0) {
-      const kind = "PatchStrategicMergeTransformer";
-      const prepare = () => prepareMerges(this.#loader, schemas, patchesStrategicMerge);
-      add(kind, await this.#configured(kind, { paths: patchesStrategicMerge }, prepare));
-    }
-    for (const patch of patches) {
-      const kind = "PatchTransformer";
-      add(kind, await this.#configured(kind, patch, () => preparePatch(this.#loader, schemas, patch)));
-    }
-  }
-
-  #addLabels(config: TransformerConfig, add: (kind: string, transform: Transform) => void): void {
-    const { labels = [], commonLabels = {} } = this.kustomization;
-    if (labels.length === 0 && Object.keys(commonLabels).length === 0) return;
-    for (const label of labels) {
-      const fields = doing("failed to merge labels", () => labelFields(label, config));
-      add("LabelTransformer", (map) => addTexts(map, label.pairs ?? {}, fields));
-    }
-    add("LabelTransformer", (map) => addTexts(map, commonLabels, config.commonLabels));
-  }
-
-  async #configured<T>(kind: string, config: object, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw withConfig(kind, config, error);
-    }
-  }
-
   async #validate(map: ResourceMap): Promise<void> {
     const { validators = [] } = this.kustomization;
     for (const resource of await this.#pluginConfigs(validators, "external transformer")) {
       const check = await transformerOf(resource, { loader: this.#loader, schemas: this.#context.schemas });
-      const before = map.resources.map((one) => stateOf(one));
-      check(map);
-      const after = map.resources.map((one) => stateOf(withoutMark(one)));
-      if (before.length === after.length && before.every((one, at) => one === after[at])) continue;
-      throw new BuildFailure("validator shouldn't modify the resource map");
+      validated(map, check);
     }
   }
-}
-
-interface Step {
-  readonly transform: Transform;
-  readonly origin: Origin | undefined;
-}
-
-const present = <T extends object>(object: T): T =>
-  Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
-
-/** What a validator must leave as it is: also names that it only writes again count as changed. */
-const stateOf = (resource: Resource): string => JSON.stringify([resource.toJson(), resource.previous.length]);
-
-/** The label by which a validator says that it looked at an object. */
-function withoutMark(resource: Resource): Resource {
-  const copy = resource.copy();
-  const labels = new Map(copy.labels);
-  if (labels.delete("validated-by")) copy.labels = labels;
-  return copy;
 }
 
 function quoted(what: string, error: unknown): unknown {
   return error instanceof BuildFailure ? new BuildFailure(`${what} ${JSON.stringify(error.message)}`) : error;
 }
 
-function withConfig(kind: string, config: object, error: unknown): unknown {
-  const text = toYaml(config as Parameters<typeof toYaml>[0]);
-  return within(`trouble configuring builtin ${kind} with config: \`\n${text}\``, error);
-}
-
-async function readFile(
-  loader: Loader,
-  { warn }: BuildContext,
-): Promise<{ readonly kustomization: Kustomization; readonly file: string }> {
-  const found: { readonly file: string; readonly text: string }[] = [];
-  for (const file of FILE_NAMES) {
-    try {
-      found.push({ file, text: await loader.loadText(file) });
-    } catch (error) {
-      if (!(error instanceof BuildFailure)) throw error;
-    }
-  }
-  const [first] = found;
-  if (first === undefined) {
-    throw new BuildFailure(
-      `unable to find one of 'kustomization.yaml', 'kustomization.yml' or 'Kustomization' in directory '${loader.root}'`,
-    );
-  }
-  if (found.length > 1) throw new BuildFailure(`Found multiple kustomization files under: ${loader.root}\n`);
-  return { kustomization: readKustomization(first.text, loader.root, warn), file: first.file };
-}
-
-/** The version of Kubernetes whose definitions the original has. */
-const BUILTIN_VERSION = "v1.21.2";
-
-async function chooseSchemas(target: Target, loader: Loader, context: BuildContext, isRoot: boolean): Promise<void> {
-  const { path, version } = target.kustomization.openapi ?? {};
-  const text = path === undefined ? undefined : await loader.loadText(path);
-  if (context.schemasChosen && !isRoot) return;
-  if (text !== undefined) {
-    if (version !== undefined) {
-      throw new BuildFailure("builtin version and custom schema provided, cannot use both");
-    }
-    context.schemas = openApiSchemas(readJson(text));
-    context.schemasChosen = true;
-  } else if (version !== undefined && version !== "") {
-    if (version !== BUILTIN_VERSION) throw new BuildFailure("the specified OpenAPI version is not built in");
-    context.schemas = builtinSchemas;
-    context.schemasChosen = true;
-  }
-}
-
-function labelFields(label: Label, config: TransformerConfig): readonly FieldSpec[] {
-  const own = mergeFields((label.fields ?? []).map(toFieldSpec), config.labels);
-  if (label.includeSelectors === true) return mergeFields(own, config.commonLabels);
-  const fields =
-    label.includeTemplates === true
-      ? doing("failed to merge template fieldSpec", () => mergeFields(own, config.templateLabels))
-      : own;
-  const metadata: FieldSpec = { group: "", version: "", kind: "", path: "metadata/labels", create: true };
-  return mergeFields(fields, [metadata]);
-}
-
-function absorbOne(map: ResourceMap, resource: Resource): void {
-  const { id, behavior } = resource;
-  const key = idKey(id);
-  const found = map.withAnyId((one) => idKey(one) === key);
-  const [old] = found;
-  const replaces = behavior === "merge" || behavior === "replace";
-  if (found.length > 1) {
-    throw new BuildFailure(`found multiple objects that could accept merge of ${idText(id)}`);
-  }
-  if (old === undefined) {
-    if (replaces) throw new BuildFailure(`id ${structText(id)} does not exist; cannot merge or replace`);
-    map.append([resource]);
-    return;
-  }
-  if (!replaces) {
-    throw new BuildFailure(
-      `id ${structText(id)} exists; can not use behavior: '${behavior}', behavior must be merge or replace`,
-    );
-  }
-  const origin = old.annotations.get("config.kubernetes.io/origin");
-  resource.labels = new Map([...old.labels, ...resource.labels]);
-  resource.annotations = new Map([...old.annotations, ...resource.annotations]);
-  resource.needsHash = resource.needsHash && old.needsHash;
-  resource.behavior = old.behavior;
-  resource.name = old.name;
-  resource.namespace = old.namespace;
-  resource.remember(old);
-  if (behavior === "merge") {
-    mergeData(resource, old);
-    if (origin !== undefined) resource.setAnnotation("config.kubernetes.io/origin", origin);
-  }
-  map.resources[map.resources.indexOf(old)] = resource;
-}
-
-/** A name as the original's failures have it. */
-function structText({ gvk, name, namespace, clusterScoped }: ResId): string {
-  const quote = (text: string): string => JSON.stringify(text);
-  return `resid.ResId{Gvk:resid.Gvk{Group:${quote(gvk.group)}, Version:${quote(gvk.version)}, Kind:${quote(gvk.kind)}, isClusterScoped:${clusterScoped}}, Name:${quote(name)}, Namespace:${quote(namespace)}}`;
-}
+/** Without fields that say nothing. */
+const present = (chart: ChartEntry): object =>
+  Object.fromEntries(Object.entries(chart).filter(([, value]) => value !== "" && value !== false));

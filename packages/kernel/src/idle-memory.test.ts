@@ -59,6 +59,18 @@ test("a request that is worked on holds it up until its end, one that only waits
   assert.equal(released, 3, "what is done after the last request is its own tidying up");
 });
 
+test("a server that takes no upgrades answers those who ask for one", async () => {
+  using idle = new IdleMemory(new FakeClock(), { release: () => {} });
+  await using server = createServer((_request, response) => response.end());
+  idle.watch(server);
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const client = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  client.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  const [answer] = (await once(client, "data", { signal: AbortSignal.timeout(20_000) })) as [Buffer];
+  assert.match(answer.toString(), /^HTTP\/1.1 200 /);
+  client.destroy();
+});
+
 test("what worker threads and the main one have used is given back, not kept for later", { timeout: 60_000 }, () => {
   // In a process of its own, with the flags of the daemon. Each thread fills about 40 MB.
   const script = `

@@ -38,10 +38,16 @@ export class IdleMemory implements Disposable {
     this.#spent = spent;
   }
 
-  /** Counts every request of the server as work at its beginning and at its end, also of one that takes its connection over. */
-  watch(server: Pick<NodeJS.EventEmitter, "on">): void {
+  /**
+   * Counts every request of the server as work at its beginning and at its end, also of one that takes its connection over.
+   *
+   * @param server listens to `upgrade` already if it ever does: Node leaves such requests to whoever listens, and answers
+   *   them as any other where nobody does
+   */
+  watch(server: Pick<NodeJS.EventEmitter, "on" | "listenerCount">): void {
     this.work();
     server.on("request", (_request: unknown, response: NodeJS.EventEmitter) => this.#follow(response));
+    if (server.listenerCount("upgrade") === 0) return;
     server.on("upgrade", (_request: unknown, socket: NodeJS.EventEmitter) => this.#follow(socket));
   }
 

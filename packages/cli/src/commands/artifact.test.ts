@@ -212,6 +212,15 @@ describe("artifacts and manifest lists in registries", () => {
     equal((await run(create, "--amend", at("team/app:all"), at("other/app:s390x"))).status, 0);
     equal((await run(annotate, "--variant=v8", at("team/app:all"), at("team/app:arm64"))).status, 0);
     match((await run(annotate, "--variant=v8", at("team/app:all"), at("team/app:none"))).stderr, /does not exist/);
+    for (const [flag, said] of [
+      ["--os=beos", "beos/"],
+      ["--arch=vax", "/vax"],
+      ["--os=constructor", "constructor/"],
+    ] as const) {
+      const { status, stderr } = await run(annotate, flag, at("team/app:all"), at("team/app:arm64"));
+      match(stderr, new RegExp(`unsupported os/arch combination: ${said}$`, "m"));
+      equal(status, 1);
+    }
     const shown = JSON.parse((await run(inspect, at("team/app:all"))).stdout) as { manifests: Descriptor[] };
     const pushed = await run(pushList, "--purge", at("team/app:all"));
     equal(pushed.status, 0, pushed.stderr);

@@ -52,6 +52,9 @@ export function shortId(id: string): string {
 export function invalidReference(text: string): string {
   const problem = "invalid reference format";
   if (!/[A-Z]/.test(text) || parseImageName(text.toLowerCase()) === undefined) return problem;
-  const repository = text.split(/[:@]/, 1)[0] ?? "";
-  return `${problem}: repository name (${repository.includes("/") ? repository : `library/${repository}`}) must be lowercase`;
+  const [first = "", ...rest] = text.split("/");
+  const named = rest.length > 0 && (/[.:A-Z]/.test(first) || first === "localhost");
+  const path = named ? rest.join("/") : `${rest.length === 0 ? "library/" : ""}${text}`;
+  const repository = path.split(":", 1)[0] ?? "";
+  return /[A-Z]/.test(repository) ? `${problem}: repository name (${repository}) must be lowercase` : problem;
 }

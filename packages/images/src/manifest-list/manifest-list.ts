@@ -58,7 +58,20 @@ export interface PlatformChange {
   readonly osFeatures?: readonly string[] | undefined;
 }
 
-/** The list with another platform for one of its images. @throws NotFound if that is not in it */
+/** What docker's command line takes, by operating system. */
+const ARCHITECTURES: ReadonlyMap<string, readonly string[]> = new Map([
+  ["darwin", ["386", "amd64", "arm", "arm64"]],
+  ["dragonfly", ["amd64"]],
+  ["freebsd", ["386", "amd64", "arm"]],
+  ["linux", ["386", "amd64", "arm", "arm64", "mips64", "mips64le", "ppc64le", "riscv64", "s390x"]],
+  ["netbsd", ["386", "amd64", "arm"]],
+  ["openbsd", ["386", "amd64", "arm"]],
+  ["plan9", ["386", "amd64"]],
+  ["solaris", ["amd64"]],
+  ["windows", ["386", "amd64"]],
+]);
+
+/** The list with another platform for one of its images. @throws NotFound if that is not in it; InvalidArgument */
 export function annotateImage(list: ManifestList, reference: Reference, change: PlatformChange): ManifestList {
   const name = formatReference(withDefaultTag(reference));
   const found = list.images.find((image) => image.reference === name);
@@ -69,8 +82,9 @@ export function annotateImage(list: ManifestList, reference: Reference, change: 
   }
   const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
   const platform = { os: "", architecture: "", ...found.descriptor.platform, ...given };
-  if (platform.os === "" || platform.architecture === "") {
-    throw new InvalidArgument("manifest entry for image has unsupported os/arch combination: /");
+  if (ARCHITECTURES.get(platform.os)?.includes(platform.architecture) !== true) {
+    const { os = "", architecture = "" } = change;
+    throw new InvalidArgument(`manifest entry for image has unsupported os/arch combination: ${os}/${architecture}`);
   }
   const changed = { ...found, descriptor: { ...found.descriptor, platform } };
   return { ...list, images: list.images.map((image) => (image === found ? changed : image)) };

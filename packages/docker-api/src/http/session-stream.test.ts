@@ -5,7 +5,7 @@ import { text as readText } from "node:stream/consumers";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { FailedPrecondition, InvalidArgument } from "@boxship/base";
-import { type OutputFrame, StartFailed } from "@boxship/engine";
+import { ExecUsed, type OutputFrame, StartFailed } from "@boxship/engine";
 import { WebSocket } from "ws";
 import { noSuchContainer, scriptedEngine, scriptedSession } from "../testing/scripted-engine.ts";
 import { readToEnd, readUntil, serve } from "../testing/serve.ts";
@@ -148,6 +148,8 @@ test("a command that cannot be started is told in the stream; other failures hav
     new InvalidArgument("no such user"),
     new FailedPrecondition("container is paused"),
     new InvalidArgument("no such user"),
+    new ExecUsed("e1", true),
+    new ExecUsed("e1", false),
   ];
   await using served = await serve(
     scriptedEngine({ execs: { start: () => Promise.reject(failures.shift() ?? new Error()) } }),
@@ -164,6 +166,8 @@ test("a command that cannot be started is told in the stream; other failures hav
   assert.match(await run(), /^HTTP\/1\.1 409 [^]*"container is paused"/);
   // Who does not ask for an upgrade can read a status.
   assert.match(await run("Connection: close\r\n"), /^HTTP\/1\.1 400 [^]*"no such user"/);
+  assert.match(await run("Connection: close\r\n"), /^HTTP\/1\.1 200 [^]*error: exec command e1 has already run\r\n$/);
+  assert.match(await run(), /^HTTP\/1\.1 101 [^]*error: exec command e1 is already running\r\n$/);
 });
 
 test("a reader that is behind stops the process's output, and nothing is lost", async () => {

@@ -1,4 +1,3 @@
-import { Conflict } from "@boxship/base";
 import { buildSpec, type ExecHandle, type OciProcess, resolveUser, StartError } from "@boxship/runtime";
 import { mergeEnv } from "../container/effective-config.ts";
 import { linkEnvironment } from "../container/link-environment.ts";
@@ -8,7 +7,7 @@ import { cgroupPath, rightsOf } from "../container/start-spec.ts";
 import { isAlive } from "../container/state.ts";
 import { type EngineContext, eventAttributes } from "../context.ts";
 import type { OutputFrame, StreamSession } from "../engine-api.ts";
-import { StartFailed } from "../errors.ts";
+import { ExecUsed, StartFailed } from "../errors.ts";
 import { withDetachKeys } from "../stream/detachable.ts";
 import { requireRunning } from "./exec-create.ts";
 import type { Exec } from "./exec-table.ts";
@@ -61,9 +60,7 @@ async function launchExec(
   detach: boolean,
 ): Promise<ExecHandle> {
   if (exec.state.status !== "created") {
-    throw new Conflict(`exec ${exec.id} has already ${exec.state.status === "exited" ? "run" : "been started"}`, {
-      subject: { kind: "exec", name: exec.id },
-    });
+    throw new ExecUsed(exec.id, exec.state.status === "exited");
   }
   const record = context.containers.resolve(exec.containerId);
   requireRunning(record);

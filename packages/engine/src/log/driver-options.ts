@@ -96,7 +96,7 @@ export function durationOption(options: Options, name: string): number | undefin
   if (value === undefined || value === "") return undefined;
   const nanoseconds = tryParseDuration(value);
   if (nanoseconds === undefined || nanoseconds < 0) {
-    throw invalidOption(`invalid value for ${name}: value must be a duration`, name, "write it like 500ms or 10s");
+    throw invalidOption(`time: invalid duration ${JSON.stringify(value)}`, name, "write it like 500ms or 10s");
   }
   return nanoseconds / 1e6;
 }
@@ -129,7 +129,11 @@ export function syslogAddress(options: Options): SyslogAddress {
   if (address === "") return { protocol: "local" };
   const parsed = parseAddress(address);
   if (parsed === undefined)
-    throw invalidOption(`invalid syslog-address: ${address}`, name, "write it like udp://host:514");
+    throw invalidOption(
+      `syslog-address should be in form proto://address, got ${address}`,
+      name,
+      "write it like udp://host:514",
+    );
   const { scheme, host, path, port = SYSLOG_PORT } = parsed;
   switch (scheme) {
     case "unix":

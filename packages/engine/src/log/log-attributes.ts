@@ -20,7 +20,7 @@ async function matcher(options: Options, name: string): Promise<Matcher> {
     const pattern = RE2JS.compile(text);
     return (candidate) => pattern.matcher(candidate).find();
   } catch (error) {
-    throw invalidOption(`invalid value for '${name}': ${errorMessage(error)}`, name);
+    throw invalidOption(`failed to initialize logging driver: ${errorMessage(error)}`, name);
   }
 }
 

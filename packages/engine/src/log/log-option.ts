@@ -8,7 +8,8 @@ export function invalidOption(message: string, option: string, remedy?: string):
 }
 
 export function unknownOption(option: string, driver: string): InvalidArgument {
-  return invalidOption(`unknown log opt '${option}' for ${driver} log driver`, option);
+  const whose = driver === "local" ? "log driver local" : `${driver} log driver`;
+  return invalidOption(`unknown log opt '${option}' for ${whose}`, option);
 }
 
 /** A size such as `10m`, in bytes. */
@@ -17,11 +18,7 @@ export function parseSize(option: string, size: string, base: 1000 | 1024): numb
   const power = "_kmgt".indexOf(match?.[2]?.toLowerCase() || "_");
   const bytes = Math.floor(Number(match?.[1]) * base ** power);
   if (match === null || bytes === 0 || !Number.isSafeInteger(bytes)) {
-    throw invalidOption(
-      `invalid value for '${option}': ${size}`,
-      option,
-      "write a size such as 10m, or -1 for no limit",
-    );
+    throw invalidOption(`invalid size: '${size}'`, option, "write a size such as 10m, or -1 for no limit");
   }
   return bytes;
 }
@@ -34,5 +31,23 @@ export function parseFlag(option: string, value: string | undefined, initial: bo
   if (value === undefined || value === "") return initial;
   if (TRUE.includes(value)) return true;
   if (FALSE.includes(value)) return false;
-  throw invalidOption(`invalid value for '${option}': ${value}`, option, "write true or false");
+  throw invalidOption(
+    `strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`,
+    option,
+    "write true or false",
+  );
+}
+
+/** What Docker finds out when it starts the container, in its words, before the container is made. */
+export function initializing<Result>(check: () => Result): Result {
+  try {
+    return check();
+  } catch (error) {
+    if (!(error instanceof InvalidArgument)) throw error;
+    const { subject, remedy } = error;
+    throw new InvalidArgument(`failed to initialize logging driver: ${error.message}`, {
+      ...(subject === undefined ? {} : { subject }),
+      ...(remedy === undefined ? {} : { remedy }),
+    });
+  }
 }

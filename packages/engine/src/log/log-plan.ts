@@ -1,7 +1,7 @@
 import { InvalidArgument, Unsupported } from "@boxship/base";
 import type { HostConfig } from "../container/config.ts";
 import { checkDriverOptions, type ShippingDriver, shippingDrivers } from "./driver-options.ts";
-import { invalidOption, parseFlag, parseSize, unknownOption } from "./log-option.ts";
+import { initializing, invalidOption, parseFlag, parseSize, unknownOption } from "./log-option.ts";
 import { checkTagSyntax } from "./log-tag.ts";
 
 /** What becomes of a container's output. */
@@ -63,13 +63,13 @@ export function planLog(asked: HostConfig["logConfig"], defaults: LogDefaults = 
   const own = Object.entries(options).filter(([key]) => !known.includes(key));
   if (ships) checkDriverOptions(driver, Object.fromEntries(own), options);
   else if (own[0] !== undefined) throw unknownOption(own[0][0], driver);
-  checkTagSyntax(options["tag"] ?? "");
+  initializing(() => checkTagSyntax(options["tag"] ?? ""));
   const key = (name: string) => (ships ? `cache-${name}` : name);
   return {
     driver,
     kept: true,
     readable: !parseFlag(key("disabled"), options[key("disabled")], false),
-    ...fileLimits(options, key, { driver, defaults }),
+    ...initializing(() => fileLimits(options, key, { driver, defaults })),
     ...(ships && maxBacklog !== undefined ? { maxBacklog } : {}),
     options,
   };
@@ -102,7 +102,11 @@ function checkMode(options: Readonly<Record<string, string>>): number | undefine
   if (mode !== "non-blocking") {
     throw invalidOption("logger: max-buffer-size option is only supported with 'mode=non-blocking'", "max-buffer-size");
   }
-  return parseSize("max-buffer-size", size, 1024);
+  try {
+    return parseSize("max-buffer-size", size, 1024);
+  } catch {
+    throw invalidOption(`error parsing option max-buffer-size: invalid size: '${size}'`, "max-buffer-size");
+  }
 }
 
 function fileLimits(
@@ -112,9 +116,10 @@ function fileLimits(
 ): Pick<LogPlan, "maxSize" | "maxFile" | "compress"> {
   const [size, files, compress] = [options[key("max-size")], options[key("max-file")], options[key("compress")]];
   const maxFile = files === undefined ? (defaults.maxFile ?? DEFAULT_FILES) : Number(files);
-  if (files?.trim() === "" || !Number.isInteger(maxFile) || maxFile < 1) {
-    throw invalidOption(`invalid value for '${key("max-file")}': ${files}`, key("max-file"));
+  if (files?.trim() === "" || !Number.isInteger(maxFile)) {
+    throw invalidOption(`strconv.Atoi: parsing ${JSON.stringify(files)}: invalid syntax`, key("max-file"));
   }
+  if (maxFile < 1) throw invalidOption("max-file cannot be less than 1", key("max-file"));
   return {
     maxSize:
       size === undefined

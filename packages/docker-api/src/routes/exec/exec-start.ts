@@ -1,5 +1,5 @@
 import { BoxshipError, InvalidArgument } from "@boxship/base";
-import { StartFailed, type StreamSession } from "@boxship/engine";
+import { ExecUsed, StartFailed, type StreamSession } from "@boxship/engine";
 import type { ApiCall } from "../../http/call.ts";
 import { messageOf } from "../../http/error-mapper.ts";
 import { frameHeader, streamType } from "../../http/multiplex.ts";
@@ -49,11 +49,11 @@ const OF_STATE: ReadonlySet<string> = new Set(["NotFound", "Conflict", "FailedPr
 
 /**
  * A command that cannot be started is told in the stream, and its status (126, 127) by an inspect of the exec: that is
- * where clients look for both. Those that ask for an upgrade show nothing of any other answer; without one, who the user
+ * where clients look for both. So is a second start, which Compose makes of what it has attached to. Those that ask for an upgrade show nothing of any other answer; without one, who the user
  * is or where the command should run is refused with a status.
  */
 function belongsInStream(call: ApiCall, error: unknown): error is BoxshipError {
-  if (error instanceof StartFailed) return true;
+  if (error instanceof StartFailed || error instanceof ExecUsed) return true;
   return call.upgraded && error instanceof BoxshipError && !OF_STATE.has(error.code);
 }
 

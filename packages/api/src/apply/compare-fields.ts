@@ -66,11 +66,14 @@ function compareObjects(
   const [old, fresh] = [isObject(before) ? before : {}, isObject(now) ? now : {}];
   for (const field of new Set([...Object.keys(old), ...Object.keys(fresh)])) {
     const [left, right] = [getField(old, field), getField(fresh, field)];
-    const [child, gone] = [set.child(`f:${field}`), removed.child(`f:${field}`)];
+    if (left === right) continue;
+    const [child, gone] = [new FieldSet(), new FieldSet()];
     compare(belowField(schema, field), left, right, child, gone, options);
     const always = options.builtin && schema.properties?.has(field) === true && dropsEmpty(field);
     if (right !== undefined && left === undefined && !always) child.member = true;
     if (left !== undefined && right === undefined) gone.member = true;
+    if (!child.isEmpty) set.put(`f:${field}`, child);
+    if (!gone.isEmpty) removed.put(`f:${field}`, gone);
   }
 }
 
@@ -85,9 +88,11 @@ function compareItems(
   const [old, fresh] = [itemsByElement(schema, before), itemsByElement(schema, now)];
   for (const element of new Set([...old.keys(), ...fresh.keys()])) {
     const [left, right] = [old.get(element), fresh.get(element)];
-    const [child, gone] = [set.child(element), removed.child(element)];
+    const [child, gone] = [new FieldSet(), new FieldSet()];
     compare(schema.items ?? {}, left, right, child, gone, options);
     if (left === undefined) child.member = true;
     if (right === undefined) gone.member = true;
+    if (!child.isEmpty) set.put(element, child);
+    if (!gone.isEmpty) removed.put(element, gone);
   }
 }

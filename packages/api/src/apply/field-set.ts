@@ -1,37 +1,49 @@
 import { isObject, type Json, type JsonObject, setField } from "../object/json.ts";
 
+const NONE: ReadonlyMap<string, FieldSet> = new Map();
+
 /**
  * A set of fields of an object, as a tree of path elements in the words of `FieldsV1`: `f:` a field, `k:` an item of a
- * list by its keys, `v:` an item of a set by its value. A node may be in the set itself, and have members below.
+ * list by its keys, `v:` an item of a set by its value. A node may be in the set itself, and have members below. Sets that
+ * are made of others share their nodes: only one that is being built is changed.
  */
 export class FieldSet {
   member: boolean;
-  readonly children = new Map<string, FieldSet>();
+  /** Most are leaves: a map is made for what has something below it. */
+  #children: Map<string, FieldSet> | undefined;
 
   constructor(member = false) {
     this.member = member;
   }
 
+  get children(): ReadonlyMap<string, FieldSet> {
+    return this.#children ?? NONE;
+  }
+
+  put(element: string, child: FieldSet): void {
+    (this.#children ??= new Map<string, FieldSet>()).set(element, child);
+  }
+
   /** The node of a path element, made if it is missing. */
   child(element: string): FieldSet {
-    let child = this.children.get(element);
-    if (child === undefined) this.children.set(element, (child = new FieldSet()));
+    let child = this.#children?.get(element);
+    if (child === undefined) this.put(element, (child = new FieldSet()));
     return child;
   }
 
   get isEmpty(): boolean {
-    return !this.member && [...this.children.values()].every((child) => child.isEmpty);
+    if (this.member) return false;
+    for (const child of this.children.values()) if (!child.isEmpty) return false;
+    return true;
   }
 
   union(other: FieldSet): FieldSet {
     const result = new FieldSet(this.member || other.member);
-    for (const element of new Set([...this.children.keys(), ...other.children.keys()])) {
-      const [mine, others] = [this.children.get(element), other.children.get(element)];
-      result.children.set(
-        element,
-        mine === undefined || others === undefined ? copyOf(mine ?? others) : mine.union(others),
-      );
+    for (const [element, child] of this.children) {
+      const others = other.children.get(element);
+      result.put(element, others === undefined ? child : child.union(others));
     }
+    for (const [element, child] of other.children) if (!this.children.has(element)) result.put(element, child);
     return result;
   }
 
@@ -40,8 +52,8 @@ export class FieldSet {
     const result = new FieldSet(this.member && !other.member);
     for (const [element, child] of this.children) {
       const others = other.children.get(element);
-      const left = others === undefined ? copyOf(child) : child.difference(others);
-      if (!left.isEmpty) result.children.set(element, left);
+      const left = others === undefined ? child : child.difference(others);
+      if (!left.isEmpty) result.put(element, left);
     }
     return result;
   }
@@ -52,7 +64,7 @@ export class FieldSet {
       const others = other.children.get(element);
       if (others === undefined) continue;
       const both = child.intersection(others);
-      if (!both.isEmpty) result.children.set(element, both);
+      if (!both.isEmpty) result.put(element, both);
     }
     return result;
   }
@@ -79,16 +91,10 @@ export class FieldSet {
     const elements = Object.keys(json);
     set.member = !isRoot && (elements.length === 0 || elements.includes("."));
     for (const element of elements) {
-      if (element !== ".") set.children.set(element, FieldSet.fromJson(json[element], false));
+      if (element !== ".") set.put(element, FieldSet.fromJson(json[element], false));
     }
     return set;
   }
-}
-
-function copyOf(set: FieldSet | undefined): FieldSet {
-  const copy = new FieldSet(set?.member);
-  for (const [element, child] of set?.children ?? []) copy.children.set(element, copyOf(child));
-  return copy;
 }
 
 function elementText(element: string): string {

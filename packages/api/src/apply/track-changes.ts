@@ -1,5 +1,6 @@
 import type { Kind } from "../kind/kind.ts";
 import type { KubeObject, ManagedFieldsEntry } from "../object/kube-object.ts";
+import { capUpdaters } from "./cap-updaters.ts";
 import { compareFields } from "./compare-fields.ts";
 import { FieldSet } from "./field-set.ts";
 import { manageable } from "./manageable.ts";
@@ -34,7 +35,7 @@ export async function trackChanges(
   }
   const before = managers.find((one) => isSameManager(one, who));
   const fields = (before?.fields.difference(removed) ?? new FieldSet()).union(set);
-  setManagedFields(object, writeManagers([...others, { ...who, time, fields }]));
+  setManagedFields(object, writeManagers(capUpdaters([...others, { ...who, time, fields }])));
 }
 
 /** Managers are taken from the old object, unless the new one clears them. */

@@ -48,6 +48,7 @@ function walk(schema: Schema, value: Json, path: string, errors: FieldError[]): 
   for (const [field, item] of Object.entries(value)) {
     if (item === undefined) continue;
     const below = properties?.get(field);
+    if (typeof item === "string" && (below ?? additional)?.format === undefined) continue;
     if (below !== undefined) walk(below, item, path === "" ? field : `${path}.${field}`, errors);
     else if (additional !== undefined) walk(additional, item, `${path}[${field}]`, errors);
   }

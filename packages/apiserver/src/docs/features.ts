@@ -27,8 +27,8 @@ export const FEATURES: readonly Feature[] = [
   { name: "JSON, merge and strategic merge patches", state: "works", note: "" },
   {
     name: "server-side apply",
-    state: "differs",
-    note: "across versions, too; more than ten updaters are not gathered into one entry",
+    state: "works",
+    note: "across versions, too; the oldest of more than ten updaters are gathered (`ancient-changes`)",
   },
   {
     name: "field validation",

@@ -35,9 +35,10 @@ export function mutatingPolicies(context: () => ServerContext): AdmissionPlugin 
       asked.add(request);
       const bound = await boundPolicies(context(), request, "mutating");
       const reinvoked = bound.filter(({ policy }) => textAt(policy, "spec", "reinvocationPolicy") === "IfNeeded");
-      const before = JSON.stringify(request.object);
+      // Made only where it is looked at: it takes its time of large objects.
+      const before = again || reinvoked.length === 0 ? undefined : JSON.stringify(request.object);
       for (const one of again ? reinvoked : bound) await mutateBy(context(), request, one);
-      if (again || JSON.stringify(request.object) === before) return;
+      if (before === undefined || JSON.stringify(request.object) === before) return;
       for (const one of reinvoked) await mutateBy(context(), request, one);
     },
   };

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { Worker } from "node:worker_threads";
 import { tempDir } from "@boxship/testkit";
 import { openContentStore } from "../content-store/filesystem.ts";
 import { digestOf } from "../digest.ts";
@@ -68,4 +70,29 @@ test("bodies of many requests on one connection are right, chunked or not", asyn
     for (const read of [...kept, ...later]) assert.ok(read.equals(body));
     await assert.rejects(async () => readBody(await connections.send(request), MEGABYTE), { code: "EMSGSIZE" });
   }
+});
+
+test("a thread that stood still does not take that for silence of the server", async () => {
+  const source = `const { createServer } = require("node:http");
+    const server = createServer((request, response) => {
+      response.writeHead(200, { "content-length": 11 }).write("first ");
+      if (request.url === "/whole") setTimeout(() => response.end("later"), 300);
+    });
+    server.listen(0, "127.0.0.1", () => require("node:worker_threads").parentPort.postMessage(server.address().port));`;
+  const worker = new Worker(source, { eval: true });
+  await using _ended = { [Symbol.asyncDispose]: async () => void (await worker.terminate()) };
+  const [port] = (await once(worker, "message")) as [number];
+  using connections = new HttpConnections();
+  const ask = (path: string) =>
+    connections.send({
+      method: "GET",
+      url: `http://127.0.0.1:${port}${path}`,
+      headers: {},
+      tls: {},
+      idleTimeoutMs: 1000,
+    });
+  const whole = readBody(await ask("/whole"), 100);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+  assert.equal((await whole).toString(), "first later");
+  await assert.rejects(async () => readBody(await ask("/half"), 100), { name: "NetworkFailure" });
 });

@@ -104,7 +104,8 @@ export class HttpConnections implements Disposable {
       agent: this.#agent(url, request.tls),
       ...(signal === undefined ? {} : { signal }),
     });
-    outgoing.setTimeout(request.idleTimeoutMs, () => outgoing.destroy(idle(url, request.idleTimeoutMs)));
+    outgoing.setTimeout(request.idleTimeoutMs);
+    outgoing.on("timeout", () => giveUpIdle(outgoing, idle(url, request.idleTimeoutMs)));
     outgoing.on("response", (body) => {
       releaseParsed(body);
       resolve({ status: body.statusCode ?? 0, headers: body.headers, body });
@@ -274,6 +275,14 @@ function trustMachine(): readonly string[] {
 }
 
 class StaleConnection extends NetworkFailure {}
+
+/** A thread that a slow disk has held up finds its timers due before it looks at what has arrived meanwhile. */
+function giveUpIdle(outgoing: http.ClientRequest, failure: NetworkFailure): void {
+  const before = outgoing.socket?.bytesRead;
+  setImmediate(() => {
+    if (outgoing.socket?.bytesRead === before) outgoing.destroy(failure);
+  });
+}
 
 function idle(url: URL, milliseconds: number): NetworkFailure {
   return new NetworkFailure("ETIMEDOUT", `nothing arrived from ${url.host} for ${milliseconds / 1000} s`);

@@ -527,6 +527,11 @@ export const commandTable: readonly (CommandEntry | CommandGroup)[] = [
     summary: "Block until one or more containers stop, then print their exit codes",
     load: () => import("./commands/wait.ts"),
   },
+  {
+    name: "why",
+    summary: "Tell why objects of the cluster are not as they should be, and what helps",
+    load: () => import("./commands/why.ts"),
+  },
   { name: "artifact", summary: "Manage files of any type in registries", children: artifact },
   {
     name: "buildah",

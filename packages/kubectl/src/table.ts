@@ -88,4 +88,5 @@ export const table: readonly Entry[] = [
   { name: "uncordon", load: async () => ({ command: (await import("./verbs/cordon.ts")).uncordon }) },
   { name: "version", load: () => import("./verbs/version.ts") },
   { name: "wait", load: () => import("./verbs/wait.ts") },
+  { name: "why", load: () => import("./verbs/why.ts") },
 ];

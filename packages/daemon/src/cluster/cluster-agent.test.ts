@@ -6,7 +6,7 @@ import { createServer as createHttp2Server, type ServerHttp2Stream } from "node:
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { test } from "node:test";
 import { openCgroup } from "@boxship/kernel";
-import { kubectl, REGISTRY_USER, startCluster, startRegistry } from "@boxship/testkit";
+import { cliProgram, kubectl, REGISTRY_USER, runProgram, startCluster, startRegistry } from "@boxship/testkit";
 
 const skip = kubectl("", "") === undefined ? "kubectl cannot be had here" : false;
 
@@ -94,6 +94,7 @@ ${pod(
     container: "    resources: {limits: {memory: 64Mi, cpu: 500m}}",
   },
 )}
+${pod("huge", WAIT, { container: "    resources: {requests: {cpu: 640}}" })}
 ${pod("root", WAIT, { spec: "  securityContext: {runAsNonRoot: true}" })}
 ${pod("profiled", `mkdir /tmp/made; ${WAIT}`, {
   spec: "  securityContext: {seccompProfile: {type: Localhost, localhostProfile: profiles/no-mkdir.json}}",
@@ -322,5 +323,20 @@ test("the node keeps what pods are promised", { skip, timeout: 600_000 }, async 
     const events = await told("open", /Back-off pulling image/);
     assert.match(events, /ErrImagePull/);
     assert.match(events, /Failed to pull image .*(authentication|unauthorized|denied|no basic auth)/);
+  });
+
+  await t.test("boxship why tells what stands in the way, and what helps", async () => {
+    const env = { KUBECONFIG: cluster.kubeconfig, HOME: home };
+    const names = ["huge", "open", "root", "no-directory", "late"].map((name) => `pod/${name}`);
+    const { stdout } = await runProgram([...cliProgram(), "why", ...names], { env });
+    const said = new Map(stdout.split(/^(?=pod\/)/m).map((part) => [part.slice(0, part.indexOf(" ")), part]));
+    assert.match(
+      said.get("pod/huge") ?? "",
+      /has too little cpu: the pod asks for 640, and of \d+ are .*\n.*ask for less/,
+    );
+    assert.match(said.get("pod/open") ?? "", /registry \S+ refuses \S+app:1: the pod names no imagePullSecrets/);
+    assert.match(said.get("pod/root") ?? "", /image will run as root\n.*set securityContext\.runAsUser/);
+    assert.match(said.get("pod/no-directory") ?? "", /a volume is missing\n.*\/none is not a Directory/);
+    assert.match(said.get("pod/late") ?? "", /it has failed \(DeadlineExceeded\)/);
   });
 });

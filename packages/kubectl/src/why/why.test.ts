@@ -1,0 +1,289 @@
+import { equal } from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { JsonObject, KubeObject } from "@boxship/api";
+import { type ApiClient, loadKubeconfig, type ObjectRef, openHttpClient } from "@boxship/client";
+import { startApiServer, type TestApiServer, tempDir } from "@boxship/testkit";
+import { runHere } from "../testing/run.ts";
+
+const stack = new AsyncDisposableStack();
+let server: TestApiServer;
+let client: ApiClient;
+let home = "";
+
+before(async () => {
+  home = stack.use(tempDir("why")).path;
+  server = stack.use(await startApiServer());
+  client = stack.use(openHttpClient((await loadKubeconfig(server.kubeconfig)).connection));
+});
+after(() => stack.disposeAsync());
+
+/** What is said, one line each, without the first. */
+async function why(...words: readonly string[]): Promise<string> {
+  const { stdout, stderr } = await runHere(["why", ...words], { kubeconfig: server.kubeconfig, home });
+  equal(stderr, "");
+  return stdout.split("\n").slice(1, -1).join("\n");
+}
+
+type Of = Omit<ObjectRef, "name">;
+const PODS: Of = { group: "", version: "v1", resource: "pods", namespace: "default" };
+const NODES: Of = { group: "", version: "v1", resource: "nodes" };
+const CLAIMS: Of = { group: "", version: "v1", resource: "persistentvolumeclaims", namespace: "default" };
+const SETS: Of = { group: "apps", version: "v1", resource: "replicasets", namespace: "default" };
+const EVENTS: Of = { group: "", version: "v1", resource: "events", namespace: "default" };
+
+async function make(of: Of, kind: string, name: string, more: JsonObject, status?: JsonObject): Promise<KubeObject> {
+  const { metadata = {}, ...rest } = more as { metadata?: JsonObject };
+  const apiVersion = of.group === "" ? of.version : `${of.group}/${of.version}`;
+  const made = await client.create(of, { apiVersion, kind, metadata: { name, ...metadata }, ...rest });
+  if (status === undefined) return made;
+  return await client.patch({ ...of, name }, "merge", { status }, { subresource: "status" });
+}
+
+async function tell(object: KubeObject, reason: string, message: string): Promise<void> {
+  const { kind, apiVersion, metadata } = object;
+  const { name = "", namespace = "default", uid = "" } = metadata;
+  await client.create(EVENTS, {
+    apiVersion: "v1",
+    kind: "Event",
+    metadata: { generateName: "e-", namespace },
+    involvedObject: { kind, apiVersion, name, namespace, uid },
+    type: "Warning",
+    reason,
+    message,
+    firstTimestamp: new Date().toISOString().replace(/\.\d+/, ""),
+    lastTimestamp: new Date().toISOString().replace(/\.\d+/, ""),
+  });
+}
+
+const CONTAINER = { name: "c", image: "reg.example:5000/app:1", resources: { requests: { cpu: "4" } } };
+const onNode = (more: JsonObject = {}): JsonObject => ({ spec: { nodeName: "one", containers: [CONTAINER], ...more } });
+const waiting = (reason: string, message: string): JsonObject => ({
+  phase: "Pending",
+  containerStatuses: [
+    { name: "c", image: "", imageID: "", ready: false, restartCount: 0, state: { waiting: { reason, message } } },
+  ],
+});
+
+test("a pod without a node: which node lacks what", async () => {
+  const taints = [{ key: "gpu", value: "yes", effect: "NoSchedule" }];
+  await make(NODES, "Node", "one", { metadata: { labels: { disk: "hdd" } }, spec: { taints } });
+  await client.patch({ ...NODES, name: "one" }, "merge", { spec: { taints } });
+  await client.patch(
+    { ...NODES, name: "one" },
+    "merge",
+    { status: { allocatable: { cpu: "2" } } },
+    { subresource: "status" },
+  );
+  const message =
+    "0/1 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s), 1 node(s) didn't match Pod's node affinity/selector. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.";
+  const condition = { type: "PodScheduled", status: "False", reason: "Unschedulable", message };
+  const spec = { containers: [CONTAINER], nodeSelector: { disk: "ssd" } };
+  await make(PODS, "Pod", "unplaced", { spec }, { conditions: [condition] });
+  equal(
+    await why("pod/unplaced"),
+    `  no node takes it: 0/1 nodes are available
+    node one has too little cpu: the pod asks for 4, and of 2 are 0 asked for by 0 pods
+      → ask for less: resources.requests.cpu of the pod's containers
+    node one has the taint gpu=yes:NoSchedule, which the pod does not tolerate
+      → kubectl taint nodes one gpu:NoSchedule-
+    it wants a node with disk=ssd
+      node one has no label disk=ssd
+        → kubectl label node one disk=ssd`,
+  );
+});
+
+test("an image that is refused, not there, or out of reach", async () => {
+  const pull = async (name: string, message: string): Promise<string> => {
+    const pod = await make(PODS, "Pod", name, onNode(), waiting("ImagePullBackOff", "Back-off pulling image"));
+    await tell(pod, "Failed", `Failed to pull image "${CONTAINER.image}": ${message}`);
+    return (await why(`pod/${name}`)).split("\n").slice(1).join("\n");
+  };
+  equal(
+    await pull("refused", "no basic auth credentials"),
+    `    registry reg.example:5000 refuses reg.example:5000/app:1: the pod names no imagePullSecrets
+      Failed to pull image "reg.example:5000/app:1": no basic auth credentials
+      → kubectl create secret docker-registry NAME --docker-server=reg.example:5000 --docker-username=… --docker-password=…`,
+  );
+  equal(
+    await pull("unknown", "manifest unknown"),
+    `    registry reg.example:5000 has no reg.example:5000/app:1
+      Failed to pull image "reg.example:5000/app:1": manifest unknown
+      → check its name and tag: skopeo list-tags docker://reg.example:5000/app`,
+  );
+  equal(
+    (await pull("away", "connect ECONNREFUSED 127.0.0.1:5000")).split("\n")[0],
+    "    registry reg.example:5000 cannot be reached",
+  );
+});
+
+test("a container that cannot be made: what is missing", async () => {
+  await make(PODS, "Pod", "unmade", onNode(), waiting("CreateContainerConfigError", 'configmap "conf" not found'));
+  equal(
+    await why("pod/unmade"),
+    `  container c cannot be made: configmap "conf" not found
+    → kubectl create configmap conf --from-literal=KEY=VALUE`,
+  );
+  const pod = await make(PODS, "Pod", "unmounted", onNode(), waiting("ContainerCreating", ""));
+  await tell(pod, "FailedMount", "hostPath type check failed: /none is not a Directory");
+  equal(
+    await why("pod/unmounted"),
+    `  container c waits: a volume is missing
+    hostPath type check failed: /none is not a Directory`,
+  );
+});
+
+test("a container that ends again and again: how, and which probe ended it", async () => {
+  const terminated = { exitCode: 137, reason: "OOMKilled", message: "dying" };
+  const status = waiting("CrashLoopBackOff", "back-off 10s");
+  const [first] = status["containerStatuses"] as JsonObject[];
+  Object.assign(first ?? {}, { restartCount: 4, lastState: { terminated } });
+  const container = { ...CONTAINER, resources: { limits: { memory: "8Mi" } } };
+  const pod = await make(PODS, "Pod", "crashing", onNode({ containers: [container] }), status);
+  await tell(pod, "Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500");
+  await tell(pod, "Killing", "Container c failed liveness probe, will be restarted");
+  equal(
+    await why("pod/crashing"),
+    `  container c ends again and again (4 restarts), and waits before the next time
+    container c ended with exit code 137: it was killed (SIGKILL)
+      → kubectl logs crashing -c c --previous
+      its liveness probe failed, and it was ended: Liveness probe failed: HTTP probe failed with statuscode: 500
+      it used more memory than its limit of 8Mi
+        → raise resources.limits.memory
+      it said: dying`,
+  );
+});
+
+test("a container that is not ready, and a gate that is not open", async () => {
+  const running = {
+    state: { running: { startedAt: "2024-01-01T00:00:00Z" } },
+    started: true,
+    restartCount: 0,
+    image: "",
+    imageID: "",
+  };
+  const probed = { ...CONTAINER, readinessProbe: { exec: { command: ["false"] } } };
+  const status = { phase: "Running", containerStatuses: [{ ...running, name: "c", ready: false }] };
+  const pod = await make(PODS, "Pod", "unready", onNode({ containers: [probed] }), status);
+  await tell(pod, "Unhealthy", "Readiness probe failed: no");
+  equal(
+    (await why("pod/unready")).split("\n").slice(0, 2).join("\n"),
+    "  container c runs and is not ready\n    Readiness probe failed: no",
+  );
+  const fine = { phase: "Running", containerStatuses: [{ ...running, name: "c", ready: true }] };
+  await make(PODS, "Pod", "gated", onNode({ readinessGates: [{ conditionType: "example.com/fed" }] }), fine);
+  equal(
+    await why("pod/gated"),
+    "  its readiness gate example.com/fed is not open: whoever looks after that condition has not set it",
+  );
+});
+
+test("a pod that was evicted, and a node that does not answer", async () => {
+  const status = { phase: "Failed", reason: "Evicted", message: "The node was low on resource: memory." };
+  await make(PODS, "Pod", "evicted", onNode(), status);
+  equal(await why("pod/evicted"), "  it has failed (Evicted): The node was low on resource: memory.");
+  const message = "container runtime is down: its socket does not answer";
+  const conditions = [{ type: "Ready", status: "False", reason: "KubeletNotReady", message }];
+  await make(NODES, "Node", "two", {}, { conditions });
+  await client.patch({ ...NODES, name: "two" }, "merge", { spec: { taints: null, unschedulable: true } });
+  equal(
+    await why("node/two"),
+    `  Ready is False: ${message}
+    → boxship info starts the engine and tells how it is
+  it is cordoned: it takes no pods
+    → kubectl uncordon two`,
+  );
+});
+
+test("a claim without a volume", async () => {
+  const spec = { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } };
+  await make(
+    CLAIMS,
+    "PersistentVolumeClaim",
+    "data",
+    { spec: { ...spec, storageClassName: "fast" } },
+    { phase: "Pending" },
+  );
+  equal(await why("pvc/data"), "  claim data wants the storage class fast, which is not there (there are: none)");
+  const classes = { group: "storage.k8s.io", version: "v1", resource: "storageclasses" };
+  await make(classes, "StorageClass", "fast", {
+    provisioner: "example.com/disk",
+    volumeBindingMode: "WaitForFirstConsumer",
+  });
+  equal(
+    await why("pvc/data"),
+    "  claim data waits for a pod that mounts it: class fast makes volumes where the pod is",
+  );
+});
+
+test("a workload whose pods a quota refuses, and one that is suspended", async () => {
+  const template = { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "c", image: "x" }] } };
+  const spec = { replicas: 2, selector: { matchLabels: { app: "web" } }, template };
+  const set = await make(SETS, "ReplicaSet", "web", { spec }, { replicas: 0 });
+  const told =
+    'Error creating: pods "web-1" is forbidden: exceeded quota: small, requested: pods=1, used: pods=3, limited: pods=3';
+  await tell(set, "FailedCreate", told);
+  equal(
+    await why("rs/web"),
+    `  its pods are refused
+    quota small leaves no room: a pod asks for pods=1, pods=3 is used, pods=3 is allowed
+      → kubectl describe resourcequota small`,
+  );
+  const job = { spec: { suspend: true, template: { spec: { ...template.spec, restartPolicy: "Never" } } } };
+  await make({ group: "batch", version: "v1", resource: "jobs", namespace: "default" }, "Job", "later", job);
+  equal((await why("job/later")).split("\n")[0], "  it is suspended");
+});
+
+test("a service that nobody is behind, and the causes of its pods", async () => {
+  const services = { ...PODS, resource: "services" };
+  await make(services, "Service", "none", { spec: { selector: { app: "none" }, ports: [{ port: 80 }] } });
+  equal(
+    await why("svc/none"),
+    "  nobody is behind it: no pod has the labels app=none\n    → kubectl get pods --show-labels",
+  );
+  await make(
+    PODS,
+    "Pod",
+    "behind",
+    { metadata: { labels: { app: "shop" } }, ...onNode() },
+    waiting("ErrImageNeverPull", ""),
+  );
+  await make(services, "Service", "shop", { spec: { selector: { app: "shop" }, ports: [{ port: 80 }] } });
+  equal(
+    (await why("svc/shop")).split("\n").slice(0, 3).join("\n"),
+    `  nobody is behind it: none of 1 pods with app=shop is ready
+    pod/behind is not ready
+      container c has no image: reg.example:5000/app:1 is not here, and its pull policy is Never`,
+  );
+});
+
+test("what is being deleted: which finalizer holds it, and whose it is", async () => {
+  const maps = { ...PODS, resource: "configmaps" };
+  await client.create(
+    maps,
+    {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "held", finalizers: ["example.com/clean"] },
+    },
+    { fieldManager: "cleaner" },
+  );
+  await client.delete({ ...maps, name: "held" });
+  const text = await why("cm/held");
+  equal(/is held\n {4}(.*)\n/.exec(text)?.[1], 'finalizer example.com/clean is for "cleaner" to remove');
+  const spec = { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } };
+  const finalizers = ["kubernetes.io/pvc-protection"];
+  await make(CLAIMS, "PersistentVolumeClaim", "used", { metadata: { finalizers }, spec });
+  await make(PODS, "Pod", "user", onNode({ volumes: [{ name: "v", persistentVolumeClaim: { claimName: "used" } }] }));
+  await client.delete({ ...CLAIMS, name: "used" });
+  equal(
+    (await why("pvc/used")).split("\n").slice(1).join("\n"),
+    "    finalizer kubernetes.io/pvc-protection: pods mount it: user\n      → kubectl delete pod user",
+  );
+});
+
+test("what is as it should be says so", async () => {
+  await make({ ...PODS, resource: "configmaps" }, "ConfigMap", "fine", {});
+  const { stdout, status } = await runHere(["why", "cm", "fine"], { kubeconfig: server.kubeconfig, home });
+  equal(stdout, "configmap/fine is as it should be: nothing stands in its way\n");
+  equal(status, 0);
+});

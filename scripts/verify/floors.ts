@@ -27,6 +27,7 @@ export const floors: Readonly<Record<string, number>> = {
   client: 4,
   controllers: 5,
   node: 5,
+  dns: 5,
   proxy: 5,
   scheduler: 5,
   kubectl: 5,

@@ -1,4 +1,8 @@
 export type * from "./contract.ts";
+export * from "./dns/message.ts";
+export { type ResolverHandlers, ResolverServer } from "./dns/resolver-server.ts";
+export { type Transport, type UpstreamServer, Upstreams } from "./dns/upstreams.ts";
+export { readHostResolvers } from "./files/resolv-conf.ts";
 export { filtersBridges } from "./firewall/filters-bridges.ts";
 export { NetworkManager } from "./manager.ts";
 export { clientNameChains, routeClientNames } from "./outside/client-name.ts";

@@ -7,6 +7,7 @@ import { openHttpClient } from "@boxship/client";
 import { connectCri } from "@boxship/cri";
 import { NodeAgent } from "@boxship/node";
 import type { ClusterOptions } from "./cluster-options.ts";
+import { CLUSTER_DNS } from "./own-services.ts";
 
 /** How long the start waits for what this machine does in the cluster; that goes on after it. */
 const READY_MS = 10_000;
@@ -53,6 +54,7 @@ export async function startNode(
       address: ownAddress(),
       root: join(directory, "node"),
       cgroupParent: `/${name}/kubepods`,
+      clusterDns: CLUSTER_DNS,
       logger,
     }),
   );

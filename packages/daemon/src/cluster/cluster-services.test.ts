@@ -162,6 +162,32 @@ test("services answer at their addresses, and follow their pods", { skip, timeou
     assert.match(await kube("get", "endpoints", "kubernetes", "-o", "name"), /kubernetes/);
   });
 
+  await t.test("names of services, of pods and of others are found from pods", async () => {
+    const look = async (...words: readonly string[]): Promise<string> => {
+      const { stdout } = await tried(["exec", "client", "--", "nslookup", ...words]);
+      return stdout;
+    };
+    assert.match(await look("web.default.svc.cluster.local"), new RegExp(`Address.*: ${address}$`, "m"));
+    assert.match(await look("web"), new RegExp(`Address.*: ${address}$`, "m"));
+    // A library that knows of search domains.
+    const account = "/var/run/secrets/kubernetes.io/serviceaccount";
+    const trust = `--certificate-authority=${account}/ca.crt --token=$(cat ${account}/token)`;
+    const words = `kubectl -s https://kubernetes.default ${trust} -n default get pods -o name`;
+    assert.match(await kube("exec", "client", "--", "sh", "-c", words), /^pod\/client$/m);
+    assert.match(await look("absent.default.svc.cluster.local"), /NXDOMAIN/);
+    const ip = await field("pod/client", "{.status.podIP}");
+    const dashed = ip.replaceAll(".", "-");
+    assert.match(await look(`${dashed}.default.pod.cluster.local`), new RegExp(`Address.*: ${ip}$`, "m"));
+    const configuration = await kube("exec", "client", "--", "cat", "/etc/resolv.conf");
+    assert.match(configuration, /^search default\.svc\.cluster\.local svc\.cluster\.local cluster\.local/m);
+    assert.match(configuration, /^nameserver 10\.96\.0\.10$/m);
+    assert.match(configuration, /^options ndots:5$/m);
+    assert.match(
+      await kube("get", "service", "-n", "kube-system"),
+      /kube-dns +ClusterIP +10\.96\.0\.10 +.*53\/UDP,53\/TCP/,
+    );
+  });
+
   await t.test("a pod that is not ready is left out, and comes back", async () => {
     const [first = "", second = ""] = await pods();
     await kube("exec", first, "--", "rm", "/www/ready");

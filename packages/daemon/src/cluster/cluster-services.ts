@@ -2,14 +2,16 @@ import { type ApiServer, MASTERS, type User } from "@boxship/apiserver";
 import { type Logger, sleep, systemClock } from "@boxship/base";
 import { Backoff, FollowServices, openHttpClient } from "@boxship/client";
 import { connectCri } from "@boxship/cri";
+import { ClusterDns } from "@boxship/dns";
 import { filtersBridges } from "@boxship/network";
-import { Proxy } from "@boxship/proxy";
+import { type LocalPlaces, Proxy } from "@boxship/proxy";
 import { nodeName, ownAddress } from "./cluster-node.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
-import { publishOwnServices } from "./own-services.ts";
+import { CLUSTER_DNS, publishOwnServices } from "./own-services.ts";
 
 const USER: User = { name: "system:kube-proxy", groups: [MASTERS, "system:authenticated"] };
 const FIRST_WAIT_MS = 20;
+const DNS_LISTENS = "127.0.0.1";
 
 /** Services of the cluster on this machine. */
 export interface ClusterServices extends AsyncDisposable {
@@ -35,19 +37,30 @@ export function startServices(
   const createConnection = () => api.connect(USER);
   const client = stack.use(openHttpClient({ server: "http://in-process", createConnection, userAgent: "kube-proxy" }));
   const services = stack.use(new FollowServices({ client, logger }));
+  const dns = stack.use(
+    new ClusterDns({
+      client,
+      services,
+      zone: CLUSTER_DNS.domain,
+      serviceAddress: CLUSTER_DNS.address,
+      address: DNS_LISTENS,
+      logger,
+    }),
+  );
   const start = async (): Promise<void> => {
+    const own = { address: ownAddress(), apiPort: port, dnsPort: dns.port };
     const [podNetworks] = await Promise.all([
       podNetworksOf(criSocket, ending.signal),
-      persist(() => publishOwnServices(client, { address: ownAddress(), apiPort: port }), logger, ending.signal),
+      persist(() => publishOwnServices(client, own), logger, ending.signal),
+      dns.ready,
     ]);
-    const here = hereOf(options.address);
     const proxy = new Proxy({
       services,
       instance: options.name,
       node: nodeName(),
       ...(podNetworks === undefined ? {} : { podNetworks }),
       keepSources: filtersBridges(),
-      local: here === undefined ? new Map() : new Map([["default/kubernetes tcp", { address: here, port }]]),
+      local: localPlaces(options.address, port, dns),
       logger,
     });
     stack.use(proxy);
@@ -66,6 +79,16 @@ export function startServices(
       await stack.disposeAsync();
     },
   };
+}
+
+/** What this process serves, at addresses that no endpoint may have. */
+function localPlaces(address: string, port: number, dns: ClusterDns): LocalPlaces {
+  const here = hereOf(address);
+  return new Map([
+    ...(here === undefined ? [] : [["default/kubernetes tcp", { address: here, port }] as const]),
+    ["kube-system/kube-dns udp", { address: DNS_LISTENS, port: dns.port }],
+    ["kube-system/kube-dns tcp", { address: DNS_LISTENS, port: dns.port }],
+  ]);
 }
 
 /** Where the API is reached on this machine by IPv4; undefined where it is not. */

@@ -34,9 +34,9 @@ import { LocalNodes, nodeName, soon, startNode } from "./cluster-node.ts";
 import { type ClusterOptions, parseClusterOptions } from "./cluster-options.ts";
 import { startServices } from "./cluster-services.ts";
 import { openClusterStore } from "./cluster-store.ts";
+import { SERVICE_ADDRESS } from "./own-services.ts";
 import { writeUpRecord } from "./up-record.ts";
 
-const SERVICE_ADDRESS = "10.96.0.1";
 /** A heap that takes longer to collect than requests may wait is left to V8, which does so in small steps. */
 const COLLECTED_HEAP = 64 << 20;
 /** How long requests in flight are waited for at the end. */

@@ -1,18 +1,32 @@
 import { addressBytes } from "@boxship/kernel";
 
 /**
- * As much of the DNS message format (RFC 1035, RFC 6891 for sizes) as a resolver needs that answers for a few names and
- * passes the rest on untouched: reading a question, and writing an answer to it.
+ * As much of the DNS message format (RFC 1035, RFC 2782 for services, RFC 6891 for sizes) as a resolver needs that answers for
+ * a few names and passes the rest on: reading a question, writing an answer to it, and reading what others answered as far as
+ * who keeps it, or follows aliases in it, has to know.
  */
 
-export const RecordType = { A: 1, PTR: 12, AAAA: 28, OPT: 41, ANY: 255 } as const;
+export const RecordType = {
+  A: 1,
+  NS: 2,
+  CNAME: 5,
+  SOA: 6,
+  PTR: 12,
+  TXT: 16,
+  AAAA: 28,
+  SRV: 33,
+  OPT: 41,
+  ANY: 255,
+} as const;
 export const ResponseCode = { NoError: 0, FormatError: 1, ServerFailure: 2, NameError: 3, NotImplemented: 4 } as const;
 
 const HEADER = 12;
 const CLASS_INTERNET = 1;
 const POINTER_TO_QUESTION = 0xc000 | HEADER;
 const FLAG_RESPONSE = 0x8000;
+const FLAG_AUTHORITATIVE = 0x0400;
 const FLAG_TRUNCATED = 0x0200;
+const CODE_MASK = 0x000f;
 const FLAG_RECURSION_DESIRED = 0x0100;
 const FLAG_RECURSION_AVAILABLE = 0x0080;
 const OPCODE_MASK = 0x7800;
@@ -36,12 +50,36 @@ export interface Question {
 export interface Answer {
   readonly code: number;
   readonly records: readonly AnswerRecord[];
+  /** Who answers for the zone. @default none */
+  readonly authority?: readonly AnswerRecord[];
+  /** What will be asked next; left out where it does not fit. @default none */
+  readonly additional?: readonly AnswerRecord[];
+  /** The names are ours to tell of. @default false */
+  readonly authoritative?: boolean;
 }
 
-/** A record about the name in question. */
-export type AnswerRecord =
-  | { readonly type: "address"; readonly address: string; readonly ttl: number }
-  | { readonly type: "pointer"; readonly name: string; readonly ttl: number };
+/** A record about `owner`: without one, about the name in question. */
+export type AnswerRecord = { readonly ttl: number; readonly owner?: string } & RecordData;
+
+type RecordData =
+  | { readonly type: "address"; readonly address: string }
+  | { readonly type: "pointer" | "alias" | "server"; readonly name: string }
+  | {
+      readonly type: "service";
+      readonly priority: number;
+      readonly weight: number;
+      readonly port: number;
+      readonly name: string;
+    }
+  | { readonly type: "text"; readonly text: string }
+  | {
+      readonly type: "start";
+      readonly server: string;
+      readonly mailbox: string;
+      readonly serial: number;
+      /** Seconds for which a name that is not there may be remembered. */
+      readonly minimum: number;
+    };
 
 /** The single question of a query; undefined for what is no query with one question. Never throws. */
 export function parseQuestion(message: Buffer): Question | undefined {
@@ -93,20 +131,25 @@ export function isInternet(question: Question): boolean {
 }
 
 /** An answer from us. Cut to what fits, and marked so, when `limit` is given. */
-export function encodeAnswer(question: Question, answer: Answer, limit?: number): Buffer {
+export function encodeAnswer(question: Question, answer: Answer, limit = Number.POSITIVE_INFINITY): Buffer {
   const records = answer.records.map(encodeRecord);
-  const opt = question.edns ? optRecord() : Buffer.alloc(0);
-  const size = question.end + opt.length + records.reduce((sum, record) => sum + record.length, 0);
-  const truncated = limit !== undefined && size > limit;
-  const kept = truncated ? [] : records;
+  const authority = (answer.authority ?? []).map(encodeRecord);
+  const additional = (answer.additional ?? []).map(encodeRecord);
+  const opt = question.edns ? [optRecord()] : [];
+  const sizeOf = (parts: readonly Buffer[]): number => parts.reduce((sum, part) => sum + part.length, 0);
+  const size = question.end + sizeOf([...records, ...authority, ...opt]);
+  const truncated = size > limit;
+  const told = truncated ? [] : [...records, ...authority];
+  const more = truncated || size + sizeOf(additional) > limit ? [] : additional;
   const head = Buffer.from(question.message.subarray(0, question.end));
   const asked = question.message.readUInt16BE(2) & FLAG_RECURSION_DESIRED;
-  const flags = FLAG_RESPONSE | FLAG_RECURSION_AVAILABLE | asked | (truncated ? FLAG_TRUNCATED : 0) | answer.code;
-  head.writeUInt16BE(flags, 2);
-  head.writeUInt16BE(kept.length, 6);
-  head.writeUInt16BE(0, 8);
-  head.writeUInt16BE(question.edns ? 1 : 0, 10);
-  return Buffer.concat([head, ...kept, opt]);
+  const own = answer.authoritative === true ? FLAG_AUTHORITATIVE : 0;
+  const cut = truncated ? FLAG_TRUNCATED : 0;
+  head.writeUInt16BE(FLAG_RESPONSE | FLAG_RECURSION_AVAILABLE | asked | own | cut | answer.code, 2);
+  head.writeUInt16BE(truncated ? 0 : records.length, 6);
+  head.writeUInt16BE(truncated ? 0 : authority.length, 8);
+  head.writeUInt16BE(more.length + opt.length, 10);
+  return Buffer.concat([head, ...told, ...more, ...opt]);
 }
 
 /** The answer to a message that is no question of ours, or undefined when nothing can be made of it. */
@@ -119,15 +162,66 @@ export function encodeFailure(message: Buffer, code: number): Buffer | undefined
 }
 
 function encodeRecord(record: AnswerRecord): Buffer {
-  const data = record.type === "address" ? addressBytes(record.address) : encodeName(record.name);
-  const type = record.type === "pointer" ? RecordType.PTR : data.length === 4 ? RecordType.A : RecordType.AAAA;
-  const bytes = Buffer.alloc(12 + data.length);
-  bytes.writeUInt16BE(POINTER_TO_QUESTION, 0);
-  bytes.writeUInt16BE(type, 2);
-  bytes.writeUInt16BE(CLASS_INTERNET, 4);
-  bytes.writeUInt32BE(record.ttl, 6);
-  bytes.writeUInt16BE(data.length, 10);
-  bytes.set(data, 12);
+  const data = encodeData(record);
+  const owner = record.owner === undefined ? QUESTION : encodeName(record.owner);
+  const bytes = Buffer.alloc(owner.length + 10 + data.length);
+  bytes.set(owner, 0);
+  bytes.writeUInt16BE(typeOf(record, data), owner.length);
+  bytes.writeUInt16BE(CLASS_INTERNET, owner.length + 2);
+  bytes.writeUInt32BE(record.ttl, owner.length + 4);
+  bytes.writeUInt16BE(data.length, owner.length + 8);
+  bytes.set(data, owner.length + 10);
+  return bytes;
+}
+
+/** A pointer to the name in question. */
+const QUESTION = Buffer.of(POINTER_TO_QUESTION >> 8, POINTER_TO_QUESTION & 0xff);
+
+const TYPES = {
+  pointer: RecordType.PTR,
+  alias: RecordType.CNAME,
+  server: RecordType.NS,
+  service: RecordType.SRV,
+  text: RecordType.TXT,
+  start: RecordType.SOA,
+} as const;
+
+function typeOf({ type }: AnswerRecord, data: Buffer): number {
+  if (type !== "address") return TYPES[type];
+  return data.length === 4 ? RecordType.A : RecordType.AAAA;
+}
+
+function encodeData(record: AnswerRecord): Buffer {
+  switch (record.type) {
+    case "address":
+      return addressBytes(record.address);
+    case "text": {
+      const text = Buffer.from(record.text).subarray(0, 255);
+      return Buffer.concat([Buffer.of(text.length), text]);
+    }
+    case "service":
+      return Buffer.concat([words(record.priority, record.weight, record.port), encodeName(record.name)]);
+    case "start": {
+      const times = Buffer.alloc(20);
+      const { serial, minimum } = record;
+      for (const [index, value] of [serial, REFRESH, RETRY, EXPIRE, minimum].entries()) {
+        times.writeUInt32BE(value >>> 0, index * 4);
+      }
+      return Buffer.concat([encodeName(record.server), encodeName(record.mailbox), times]);
+    }
+    default:
+      return encodeName(record.name);
+  }
+}
+
+/** Seconds, of a zone; for secondary servers, of which there are none. */
+const REFRESH = 7200;
+const RETRY = 1800;
+const EXPIRE = 86_400;
+
+function words(...values: readonly number[]): Buffer {
+  const bytes = Buffer.alloc(values.length * 2);
+  for (const [index, value] of values.entries()) bytes.writeUInt16BE(value, index * 2);
   return bytes;
 }
 
@@ -172,4 +266,99 @@ export function reverseAddress(name: string): string | undefined {
   if (!/^([0-9a-f]\.){32}ip6\.arpa$/.test(name)) return undefined;
   const digits = name.slice(0, 63).split(".").reverse().join("");
   return digits.replaceAll(/(.{4})(?=.)/g, "$1:");
+}
+
+/** A question of our own, by the rules of another one. */
+export function askFor(question: Question, name: string): Question {
+  const { message, type } = question;
+  const head = Buffer.from(message.subarray(0, HEADER));
+  for (const at of [6, 8]) head.writeUInt16BE(0, at);
+  head.writeUInt16BE(0, 10);
+  const asked = Buffer.concat([head, encodeName(name), words(type, CLASS_INTERNET)]);
+  return { ...question, message: asked, name, end: asked.length, edns: false };
+}
+
+/** A record of somebody's answer. */
+export interface ReceivedRecord {
+  /** Without the final dot, in lower case. */
+  readonly owner: string;
+  readonly type: number;
+  readonly ttl: number;
+  /** Where the number of its seconds is in the message. */
+  readonly ttlAt: number;
+  readonly section: "answer" | "authority" | "additional";
+  /** The bytes of its value are these of the message. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What an answer says; undefined for what is none. Never throws. */
+export function parseAnswer(
+  message: Buffer,
+): { readonly code: number; readonly truncated: boolean; readonly records: readonly ReceivedRecord[] } | undefined {
+  if (message.length < HEADER || (message.readUInt16BE(2) & FLAG_RESPONSE) === 0) return undefined;
+  let offset = HEADER;
+  for (let left = message.readUInt16BE(4); left > 0; left--) {
+    const name = parseCompressed(message, offset);
+    if (name === undefined) return undefined;
+    offset = name.end + 4;
+  }
+  const records: ReceivedRecord[] = [];
+  for (const [section, at] of [["answer", 6] as const, ["authority", 8] as const, ["additional", 10] as const]) {
+    for (let left = message.readUInt16BE(at); left > 0; left--) {
+      const record = parseRecord(message, offset, section);
+      if (record === undefined) return undefined;
+      records.push(record);
+      offset = record.end;
+    }
+  }
+  return { code: message.readUInt16BE(2) & CODE_MASK, truncated: isTruncated(message), records };
+}
+
+function parseRecord(message: Buffer, offset: number, section: ReceivedRecord["section"]): ReceivedRecord | undefined {
+  const name = parseCompressed(message, offset);
+  if (name === undefined || name.end + 10 > message.length) return undefined;
+  const start = name.end + 10;
+  const end = start + message.readUInt16BE(name.end + 8);
+  if (end > message.length) return undefined;
+  const ttlAt = name.end + 4;
+  return {
+    owner: name.name,
+    type: message.readUInt16BE(name.end),
+    ttl: message.readUInt32BE(ttlAt),
+    ttlAt,
+    section,
+    start,
+    end,
+  };
+}
+
+const MOST_POINTERS = 64;
+
+/** A name that may go on elsewhere in the message; `end` is where it ends here. */
+export function parseCompressed(
+  message: Buffer,
+  start: number,
+): { readonly name: string; readonly end: number } | undefined {
+  const labels: string[] = [];
+  let end: number | undefined;
+  let offset = start;
+  for (let jumps = 0, size = 0; jumps <= MOST_POINTERS && size <= 255; ) {
+    const length = message[offset];
+    if (length === undefined) return undefined;
+    if (length === 0) return { name: labels.join(".").toLowerCase(), end: end ?? offset + 1 };
+    if ((length & 0xc0) === 0xc0) {
+      const low = message[offset + 1];
+      if (low === undefined) return undefined;
+      end ??= offset + 2;
+      offset = ((length & 0x3f) << 8) | low;
+      jumps++;
+      continue;
+    }
+    if (length > 63 || offset + 1 + length > message.length) return undefined;
+    labels.push(message.toString("latin1", offset + 1, offset + 1 + length));
+    offset += 1 + length;
+    size += 1 + length;
+  }
+  return undefined;
 }

@@ -8,6 +8,7 @@ import type { Cri } from "@boxship/cri";
 import { ReferencedObjects } from "../environment/referenced-objects.ts";
 import { PullImages } from "../images/pull-images.ts";
 import { LABEL } from "../labels.ts";
+import type { ClusterDnsSettings } from "../pods/pod-config.ts";
 import { PodWorker } from "../pods/pod-worker.ts";
 import { NodeServer } from "../server/node-server.ts";
 import { amount } from "../status/qos.ts";
@@ -32,6 +33,8 @@ export interface NodeAgentOptions {
   readonly cgroupParent: string;
   /** @default "/etc/resolv.conf" */
   readonly resolvConf?: string;
+  /** @default pods ask whom the node asks */
+  readonly clusterDns?: ClusterDnsSettings;
   readonly clock?: Clock;
   readonly logger: Logger;
 }
@@ -140,6 +143,7 @@ export class NodeAgent implements AsyncDisposable {
 
   async #makeContext(): Promise<NodeContext> {
     const { client, cri, name, root, address, cgroupParent, resolvConf = "/etc/resolv.conf", logger } = this.#options;
+    const { clusterDns } = this.#options;
     const allocatable = await capacityOf(root);
     const clock = this.#clock;
     return {
@@ -148,7 +152,13 @@ export class NodeAgent implements AsyncDisposable {
       clock,
       logger,
       events: this.#events,
-      settings: { logs: join(root, "logs"), seccomp: join(root, "seccomp"), cgroupParent, resolvConf },
+      settings: {
+        logs: join(root, "logs"),
+        seccomp: join(root, "seccomp"),
+        cgroupParent,
+        resolvConf,
+        ...(clusterDns === undefined ? {} : { clusterDns }),
+      },
       volumes: new Volumes(root, new ClaimVolumes({ client, nodeName: name })),
       objects: this.#objects,
       images: new PullImages({ cri, objects: this.#objects, clock }),

@@ -15,6 +15,14 @@ export interface PodSettings {
   readonly cgroupParent: string;
   /** The machine's resolver configuration. */
   readonly resolvConf: string;
+  readonly clusterDns?: ClusterDnsSettings;
+}
+
+/** The cluster's name server. */
+export interface ClusterDnsSettings {
+  readonly address: string;
+  /** The cluster's zone, e.g. `cluster.local`. */
+  readonly domain: string;
 }
 
 /** @throws Unsupported, InvalidArgument naming the field */
@@ -27,7 +35,7 @@ export async function podConfig(pod: Pod, attempt: number, settings: PodSettings
     metadata: { name, namespace, uid, attempt },
     ...(spec.hostNetwork === true ? {} : { hostname: hostnameOf(pod) }),
     logDirectory: logDirectory(pod, settings),
-    ...(pod.spec.dnsConfig === undefined && pod.spec.dnsPolicy !== "None"
+    ...(pod.spec.dnsConfig === undefined && basisOf(pod, settings) === "node"
       ? {}
       : { dnsConfig: await dnsConfig(pod, settings) }),
     portMappings: spec.hostNetwork === true ? [] : hostPorts(pod),
@@ -80,21 +88,39 @@ function hostPorts({ spec }: Pod) {
   );
 }
 
-/**
- * There is no cluster DNS yet: `ClusterFirst` falls back to the node's, as where a cluster has none. Who says nothing of his own
- * gets what the engine gives.
- */
-async function dnsConfig({ spec }: Pod, { resolvConf }: PodSettings): Promise<Init<DNSConfig>> {
-  const { nameservers = [], searches = [], options = [] } = spec.dnsConfig ?? {};
-  const base = spec.dnsPolicy === "None" ? { servers: [], searches: [], options: [] } : await nodeDns(resolvConf);
+type DnsBasis = "node" | "cluster" | "nothing";
+
+/** What `dnsConfig` is put on. Pods on the machine's network have its names unless they ask for the cluster's. */
+function basisOf({ spec }: Pod, { clusterDns }: Pick<PodSettings, "clusterDns">): DnsBasis {
+  const { dnsPolicy = "ClusterFirst", hostNetwork = false } = spec;
+  if (dnsPolicy === "None") return "nothing";
+  const asks = dnsPolicy === "ClusterFirstWithHostNet" || (dnsPolicy === "ClusterFirst" && !hostNetwork);
+  return asks && clusterDns !== undefined ? "cluster" : "node";
+}
+
+/** Who says nothing of his own and has the node's basis gets what the engine gives. */
+async function dnsConfig(pod: Pod, settings: PodSettings): Promise<Init<DNSConfig>> {
+  const { nameservers = [], searches = [], options = [] } = pod.spec.dnsConfig ?? {};
+  const base = await basicDns(pod, settings);
   const named = options.map(({ name, value }) => (value === undefined ? name : `${name}:${value}`));
   const keyOf = (option: string) => option.split(":", 1)[0];
   const kept = base.options.filter((option) => !named.some((own) => keyOf(own) === keyOf(option)));
   return {
     servers: [...new Set([...base.servers, ...nameservers])].slice(0, 3),
-    searches: [...new Set([...base.searches, ...searches])],
+    searches: [...new Set([...base.searches, ...searches])].slice(0, 32),
     options: [...kept, ...named],
   };
+}
+
+async function basicDns(pod: Pod, settings: PodSettings) {
+  const { resolvConf, clusterDns } = settings;
+  const basis = basisOf(pod, settings);
+  if (basis === "nothing") return { servers: [], searches: [], options: [] };
+  const node = await nodeDns(resolvConf);
+  if (basis === "node" || clusterDns === undefined) return node;
+  const { address, domain } = clusterDns;
+  const own = [`${pod.metadata.namespace}.svc.${domain}`, `svc.${domain}`, domain];
+  return { servers: [address], searches: [...own, ...node.searches], options: ["ndots:5"] };
 }
 
 async function nodeDns(path: string) {

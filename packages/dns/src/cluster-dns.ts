@@ -1,0 +1,204 @@
+import type { KubeObject } from "@boxship/api";
+import { asBoxshipError, type Clock, type Logger, systemClock, systemCode } from "@boxship/base";
+import { type ApiClient, type FollowServices, Informer } from "@boxship/client";
+import { bindSocket } from "@boxship/kernel";
+import {
+  type Answer,
+  type AnswerRecord,
+  askFor,
+  encodeAnswer,
+  isTruncated,
+  parseAnswer,
+  parseCompressed,
+  type Question,
+  RecordType,
+  ResolverServer,
+  ResponseCode,
+  readHostResolvers,
+  type Transport,
+  type UpstreamServer,
+  Upstreams,
+} from "@boxship/network";
+import { AnswerCache } from "./answer-cache.ts";
+import { ClusterZone, type ZoneAnswer } from "./cluster-zone.ts";
+import { FollowedContent } from "./zone-content.ts";
+
+export interface ClusterDnsOptions {
+  /** Stays the caller's. */
+  readonly client: ApiClient;
+  /** Stays the caller's. */
+  readonly services: FollowServices;
+  /** @default "cluster.local" */
+  readonly zone?: string;
+  /** Where it listens, at ports of the kernel's choice. @default "127.0.0.1" */
+  readonly address?: string;
+  /** Who is asked for names outside of the cluster. @default "/etc/resolv.conf" */
+  readonly resolvConf?: string;
+  /** The address under which pods ask it: never asked itself. @default none */
+  readonly serviceAddress?: string;
+  /** Port of the servers that are asked. @default 53 */
+  readonly upstreamPort?: number;
+  readonly clock?: Clock;
+  readonly logger: Logger;
+}
+
+/** Aliases of aliases that are followed. */
+const MOST_ALIASES = 8;
+/** How long the host's configuration is trusted before it is read again. */
+const REREAD_MS = 5000;
+/** Ports that are tried. */
+const MOST_PORTS = 20;
+
+/** The name server of a cluster. */
+export class ClusterDns implements AsyncDisposable {
+  /** Resolves when the names of the cluster are known. */
+  readonly ready: Promise<void>;
+  /** By UDP and by TCP. */
+  readonly port: number;
+  readonly #options: ClusterDnsOptions;
+  readonly #clock: Clock;
+  readonly #namespaces: Informer<KubeObject>;
+  readonly #content: FollowedContent;
+  readonly #zone: ClusterZone;
+  readonly #cache: AnswerCache;
+  readonly #upstreams: Upstreams;
+  readonly #server: ResolverServer;
+  /** Questions that others are being asked, and who else waits for the answer. */
+  readonly #asking = new Map<string, Promise<Buffer>>();
+  #servers: readonly UpstreamServer[] = [];
+  #read = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ClusterDnsOptions) {
+    this.#options = options;
+    const { client, services, logger, zone = "cluster.local", address = "127.0.0.1", upstreamPort = 53 } = options;
+    const clock = options.clock ?? systemClock;
+    this.#clock = clock;
+    this.#cache = new AnswerCache({ clock });
+    this.#upstreams = new Upstreams({ clock, port: upstreamPort });
+    const collection = { group: "", version: "v1", resource: "namespaces" };
+    this.#namespaces = new Informer<KubeObject>({ client, collection, logger, clock }).start();
+    this.#content = new FollowedContent(services, this.#namespaces);
+    const content = this.#content;
+    this.#zone = new ClusterZone({ zone, content, serial: () => content.serial });
+    const { udp, tcp, port } = bindBoth(address);
+    this.port = port;
+    this.#server = new ResolverServer(
+      { udp, tcp },
+      {
+        answer: (question) => plain(this.#zone.answer(question)),
+        forward: (question, transport) => this.#forward(question, transport),
+      },
+    );
+    this.ready = Promise.all([services.synced, this.#namespaces.synced]).then(() => {});
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server[Symbol.dispose]();
+    this.#content[Symbol.dispose]();
+    await this.#namespaces[Symbol.asyncDispose]();
+  }
+
+  async #forward(question: Question, transport: Transport): Promise<Buffer> {
+    const own = this.#zone.answer(question);
+    if (own !== undefined && "alias" in own) {
+      const answer = await this.#follow(question, own);
+      return encodeAnswer(question, answer, transport === "udp" ? question.udpSize : undefined);
+    }
+    return this.#cache.get(question) ?? (await this.#ask(question, transport));
+  }
+
+  /** Several who ask the same at once are one question to others. */
+  async #ask(question: Question, transport: Transport): Promise<Buffer> {
+    const key = `${transport} ${question.message.toString("latin1", 2)}`;
+    const asked = this.#asking.get(key);
+    if (asked === undefined) {
+      const asking = this.#askOthers(question, transport).finally(() => this.#asking.delete(key));
+      this.#asking.set(key, asking);
+      return await asking;
+    }
+    const answer = Buffer.from(await asked);
+    answer.writeUInt16BE(question.id, 0);
+    return answer;
+  }
+
+  async #askOthers(question: Question, transport: Transport): Promise<Buffer> {
+    try {
+      const answer = await this.#upstreams.ask(question.message, question.end, this.#upstreamServers(), transport);
+      this.#cache.put(question, answer);
+      return answer;
+    } catch (error) {
+      const old = this.#cache.get(question, true);
+      if (old === undefined) throw error;
+      return old;
+    }
+  }
+
+  #upstreamServers(): readonly UpstreamServer[] {
+    const { resolvConf = "/etc/resolv.conf", serviceAddress } = this.#options;
+    if (this.#clock.monotonic() - this.#read < REREAD_MS) return this.#servers;
+    this.#read = this.#clock.monotonic();
+    const { servers } = readHostResolvers(resolvConf);
+    this.#servers = servers.filter((address) => address !== serviceAddress).map((address) => ({ address }));
+    return this.#servers;
+  }
+
+  /** What a service stands for is looked up here: a client's library does not go on by itself. */
+  async #follow(question: Question, first: Extract<ZoneAnswer, { alias: string }>): Promise<Answer> {
+    const records: AnswerRecord[] = [first.record];
+    let { alias } = first;
+    for (let times = 1; times < MOST_ALIASES; times++) {
+      const next = askFor(question, alias);
+      const own = this.#zone.answer(next);
+      if (own === undefined) return await this.#followOutside(next, records, alias);
+      if (!("alias" in own)) {
+        return { ...own, records: [...records, ...own.records.map((record) => ({ owner: alias, ...record }))] };
+      }
+      records.push({ ...own.record, owner: alias });
+      ({ alias } = own);
+    }
+    return { code: ResponseCode.ServerFailure, records: [] };
+  }
+
+  async #followOutside(question: Question, records: readonly AnswerRecord[], alias: string): Promise<Answer> {
+    let found = this.#cache.get(question) ?? (await this.#ask(question, "udp"));
+    if (isTruncated(found)) found = await this.#ask(question, "tcp");
+    const answer = parseAnswer(found);
+    if (answer === undefined) return { code: ResponseCode.ServerFailure, records: [] };
+    const more = answer.records.flatMap((record): AnswerRecord[] => {
+      const { section, owner, type, ttl, start, end } = record;
+      if (section !== "answer") return [];
+      const of = owner === "" ? alias : owner;
+      if (type === RecordType.A || type === RecordType.AAAA) {
+        return [{ type: "address", owner: of, ttl, address: addressAt(found, start, end) }];
+      }
+      const name = type === RecordType.CNAME ? parseCompressed(found, start) : undefined;
+      return name === undefined ? [] : [{ type: "alias", owner: of, ttl, name: name.name }];
+    });
+    return { code: answer.code, records: [...records, ...more] };
+  }
+}
+
+/** A port that is free for both, and its sockets. */
+function bindBoth(address: string): { readonly udp: number; readonly tcp: number; readonly port: number } {
+  for (let tries = 1; ; tries++) {
+    const { fd, port } = bindSocket({ protocol: "udp", address, port: 0 });
+    try {
+      const tcp = bindSocket({ protocol: "tcp", address, port });
+      return { udp: fd.release(), tcp: tcp.fd.release(), port };
+    } catch (error) {
+      fd.close();
+      if (systemCode(error) !== "EADDRINUSE" || tries === MOST_PORTS) throw asBoxshipError(error);
+    }
+  }
+}
+
+/** What is told without asking anybody. */
+function plain(answer: ZoneAnswer | undefined): Answer | undefined {
+  return answer === undefined || "alias" in answer ? undefined : answer;
+}
+
+function addressAt(message: Buffer, start: number, end: number): string {
+  const bytes = message.subarray(start, end);
+  if (bytes.length === 4) return bytes.join(".");
+  return Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(index * 2).toString(16)).join(":");
+}

@@ -1,0 +1,1 @@
+export { ClusterDns, type ClusterDnsOptions } from "./cluster-dns.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { join } from "node:path";
 import { test } from "node:test";
-import { setImmediate as turn } from "node:timers/promises";
+import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
 import { type Fd } from "./fd.ts";
 import { connectPacketStream, LARGEST_PACKET, PacketStream } from "./packet-stream.ts";
 import { SocketType, socketPair } from "./pipe.ts";
@@ -83,6 +83,23 @@ test("what a peer sent before it went away arrives, however slowly it is read", 
     received,
     Array.from({ length: 100 }, (_, index) => index + 1),
   );
+});
+
+test("it closes after its reader, when both halves had ended long before", async () => {
+  const [left, right] = socketPair(SocketType.SequencedPacket);
+  const reader = new PacketStream(right);
+  const closed = once(reader, "close", { signal: AbortSignal.timeout(30_000) });
+  for (let index = 0; index < 3; index++) sendMessage(left, Buffer.from("late"));
+  reader.end();
+  await once(reader, "finish");
+  left.close();
+  await once(reader, "readable");
+  // Node's socket below has seen both ends by then, and closes.
+  await delay(20);
+  let count = 0;
+  reader.on("data", () => count++);
+  await closed;
+  assert.equal(count, 3);
 });
 
 test("a peer that goes away ends reading and fails writing", async () => {

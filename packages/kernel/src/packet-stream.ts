@@ -54,8 +54,9 @@ export class PacketStream extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.#socket.once("close", () => done(error));
+    // Its descriptor is closed in this call, or was when both halves had ended; an event that has been is not waited for.
     this.#socket.destroy();
+    done(error);
   }
 
   /** @returns whether more is wanted */

@@ -73,6 +73,13 @@ const SAME: readonly (readonly [name: string, script: string])[] = [
      docker rm -f other`,
   ],
   [
+    "links of the image that lead nowhere",
+    `docker run --name linker IMAGE sh -c 'mkdir /opt; ln -s /srv/a /a; ln -s ../../../srv/b /b; ln -s /c2 /c; ln -s opt/../srv/c /c2; ln -s /srv/f /f'
+     docker commit linker links > /dev/null; docker rm linker; echo of the host > $FILES/f
+     docker run --rm -v links-a:/a/deep --tmpfs /b -v $FILES/f:/f:ro -w /c/work links sh -c 'pwd -P; cat /srv/f; mount | cut -d " " -f 3 | grep ^/srv | sort; stat -c "%n %u:%g" /srv /srv/a /srv/a/deep /srv/c /srv/c/work; touch /srv/a/deep/x /srv/c/work/x /srv/x && echo written'
+     docker volume rm links-a; docker rmi -f links > /dev/null`,
+  ],
+  [
     "builds",
     `echo in > $FILES/in; printf '*\n!in\n' > $FILES/.dockerignore; printf 'FROM IMAGE\\nRUN cat /proc/self/uid_map; id -u; touch /made; mkdir -p /w/x\\nWORKDIR /w/y\\nRUN stat -c %%u:%%g . /made && touch z\\nCOPY --chown=5:6 in /in\\nUSER 1000\\nRUN id -u\\n' > $FILES/Dockerfile
      docker build --no-cache -q -t built $FILES > /dev/null && docker run --rm built stat -c '%n %u:%g' /made /w/x /w/y /w/y/z /in; docker rmi -f built > /dev/null`,

@@ -48,16 +48,16 @@ export async function prepareRootfs(
   mountSharedMemory(context, record, undo, remap);
   const mounts: PreparedMount[] = [];
   for (const point of record.mounts) {
-    const linked = remap === undefined && leadsNowhere(path, point.destination);
+    const linked = leadsNowhere(path, point.destination);
     const source = await prepareSource(context, { record, rootfs: path, remap, point }, undo);
     // Runtimes make places that are missing, and do not follow a link of the image that leads nowhere.
-    if (linked) mountTarget(path, point.destination, await isDirectory(context, source));
+    if (linked) mountTarget(path, point.destination, await isDirectory(context, source), remap?.root);
     const isFile = point.type === "bind" && !point.readWrite && (await typeOf(context, source)) !== FileType.Directory;
     mounts.push({ point, source, isFile });
   }
   const directories = [...Object.keys(record.hostConfig.tmpfs ?? {}), record.effective.workingDir || "/"];
-  for (const place of remap === undefined ? directories : []) {
-    if (leadsNowhere(path, place)) mountTarget(path, place, true);
+  for (const place of directories) {
+    if (leadsNowhere(path, place)) mountTarget(path, place, true, remap?.root);
   }
   return { path, mounts };
 }

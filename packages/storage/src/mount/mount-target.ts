@@ -81,8 +81,13 @@ function leadsTo(root: string, link: string): string {
 }
 
 /** The path on the host of {@link openMountTarget}; it holds no link. */
-export function mountTarget(root: string, destination: string, isDirectory: boolean): string {
-  using target = openMountTarget(root, destination, isDirectory);
+export function mountTarget(
+  root: string,
+  destination: string,
+  isDirectory: boolean,
+  owner?: { readonly uid: number; readonly gid: number },
+): string {
+  using target = openMountTarget(root, destination, isDirectory, owner);
   return readlinkSync(descriptorPath(target));
 }
 

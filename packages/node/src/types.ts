@@ -8,6 +8,7 @@ export interface Pod extends KubeObject {
 
 export type PodSpec = JsonObject & {
   nodeName?: string;
+  priority?: number;
   containers: ContainerSpec[];
   initContainers?: ContainerSpec[];
   ephemeralContainers?: ContainerSpec[];

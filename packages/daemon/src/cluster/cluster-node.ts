@@ -1,11 +1,12 @@
 import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { type Duplex, duplexPair } from "node:stream";
-import type { ApiServer } from "@boxship/apiserver";
+import { type ApiServer, type ClusterCertificates, MASTERS } from "@boxship/apiserver";
 import { type Logger, sleep, systemClock } from "@boxship/base";
 import { openHttpClient } from "@boxship/client";
 import { connectCri } from "@boxship/cri";
 import { NodeAgent } from "@boxship/node";
+import { openMetrics } from "./cluster-metrics.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
 import { CLUSTER_DNS } from "./own-services.ts";
 
@@ -30,6 +31,16 @@ export class LocalNodes {
   }
 }
 
+export interface StartNodeOptions {
+  readonly server: string;
+  readonly nodes: LocalNodes;
+  readonly certificates: Pick<ClusterCertificates, "frontProxy">;
+  readonly logger: Logger;
+}
+
+/** Announces the metrics of nodes. */
+const METRICS = { name: "system:metrics", groups: [MASTERS, "system:authenticated"] };
+
 /**
  * The node of this machine: its agent, beside the API server whose pods it runs on the engine at a socket. Resolves when it is
  * ready, or will not be soon.
@@ -37,7 +48,7 @@ export class LocalNodes {
 export async function startNode(
   { name, directory, criSocket }: ClusterOptions,
   api: Pick<ApiServer, "connect">,
-  { server, nodes, logger }: { readonly server: string; readonly nodes: LocalNodes; readonly logger: Logger },
+  { server, nodes, certificates, logger }: StartNodeOptions,
 ): Promise<AsyncDisposable> {
   const stack = new AsyncDisposableStack();
   if (criSocket === undefined) return stack;
@@ -59,6 +70,10 @@ export async function startNode(
     }),
   );
   stack.use(nodes.add(node, agent));
+  const connect = () => api.connect(METRICS);
+  const metrics = stack.use(openHttpClient({ server, createConnection: connect, userAgent: "boxship-metrics" }));
+  const answer = agent.answerMetrics.bind(agent);
+  stack.use(openMetrics({ client: metrics, certificates, answer, logger }));
   await soon(agent.ready);
   return stack;
 }

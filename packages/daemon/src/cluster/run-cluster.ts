@@ -127,7 +127,7 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
     logger,
   });
   await using services = startServices(options, api, { port, logger });
-  await using node = await startNode(options, api, { server, nodes, logger });
+  await using node = await startNode(options, api, { server, nodes, certificates, logger });
   await soon(services.ready);
   stack.use(new IdleMemory(systemClock, { release: () => void release() })).watch(api.server);
   logger.info("ready", { server, milliseconds: Math.round(performance.now() - started) });

@@ -1,4 +1,5 @@
 import { mkdir } from "node:fs/promises";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { type KubeObject, textAt } from "@boxship/api";
@@ -7,13 +8,20 @@ import { type ApiClient, Backoff, EventRecorder, Informer } from "@boxship/clien
 import type { Cri } from "@boxship/cri";
 import { ReferencedObjects } from "../environment/referenced-objects.ts";
 import { PullImages } from "../images/pull-images.ts";
+import { PulledImages } from "../images/pulled-images.ts";
 import { LABEL } from "../labels.ts";
-import type { ClusterDnsSettings } from "../pods/pod-config.ts";
+import { answerMetrics } from "../metrics/metrics-api.ts";
+import { UsageSamples } from "../metrics/usage-samples.ts";
+import { type ClusterDnsSettings, logDirectory } from "../pods/pod-config.ts";
 import { PodWorker } from "../pods/pod-worker.ts";
+import { NodePressure } from "../pressure/node-pressure.ts";
+import { type NodeSignals, readSignals } from "../pressure/read-signals.ts";
+import { isStillFull } from "../pressure/thresholds.ts";
 import { NodeServer } from "../server/node-server.ts";
 import { amount } from "../status/qos.ts";
 import type { Pod } from "../types.ts";
 import { ClaimVolumes } from "../volumes/claim-volumes.ts";
+import { diskUsage } from "../volumes/disk-usage.ts";
 import type { TokenSource } from "../volumes/projections.ts";
 import { Volumes } from "../volumes/volumes.ts";
 import { type NodeContext, PODS } from "./node-context.ts";
@@ -59,6 +67,10 @@ export class NodeAgent implements AsyncDisposable {
   readonly #tokens = new Map<string, { readonly token: string; readonly until: number }>();
   readonly #loops: Promise<void>[] = [];
   readonly #server: NodeServer;
+  readonly #pressure: NodePressure;
+  readonly #pulled: PulledImages;
+  readonly #samples: UsageSamples;
+  #node: KubeObject | undefined;
   #context: NodeContext | undefined;
 
   constructor(options: NodeAgentOptions) {
@@ -77,6 +89,9 @@ export class NodeAgent implements AsyncDisposable {
     this.#events = new EventRecorder({ client, component: "kubelet", host: name, logger, clock });
     this.#objects = new ReferencedObjects({ client, logger, clock, changed: (uid) => this.#workers.get(uid)?.wake() });
     this.#server = new NodeServer({ cri: options.cri, clock, pod: (key) => this.#pods.get(key) });
+    this.#pulled = new PulledImages({ cri: options.cri, clock, path: join(options.root, "pulled-images.json") });
+    this.#samples = new UsageSamples(options.cri, clock);
+    this.#pressure = this.#openPressure();
     this.ready = this.#start();
     this.ready.catch((error: unknown) => {
       if (!this.#ending.signal.aborted) logger.error("the node cannot be run", { node: name, error });
@@ -89,13 +104,14 @@ export class NodeAgent implements AsyncDisposable {
     const node = await this.#persist(() => registerNode(client, cri, this.#clock, this.#facts));
     // Engine and cluster are often started together.
     if (await this.#awaitEngine()) await this.#persist(() => writeNodeStatus(client, cri, this.#clock, this.#facts));
+    this.#node = node;
     this.#context = await this.#makeContext();
     await this.#persist(() => renewLease(client, this.#clock, node));
     this.#services.start();
     this.#pods.start();
     await Promise.all([this.#services.synced, this.#pods.synced]);
     await this.#persist(() => this.#removeOrphans());
-    this.#loops.push(this.#beat(node), this.#hear());
+    this.#loops.push(this.#beat(node), this.#hear(), this.#pressure.run(this.#ending.signal));
     this.#pods.handle({
       added: (pod) => this.#take(pod),
       updated: (pod) => this.#take(pod),
@@ -108,9 +124,39 @@ export class NodeAgent implements AsyncDisposable {
     this.#server.accept(connection);
   }
 
+  /** Answers a question of the metrics API about this node, see {@link answerMetrics}. */
+  async answerMetrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const nodes = (): readonly KubeObject[] => (this.#node === undefined ? [] : [this.#node]);
+    await answerMetrics(request, response, {
+      sample: () => this.#samples.sample(),
+      nodes,
+      pods: () => this.#pods.all(),
+    });
+  }
+
+  #openPressure(): NodePressure {
+    const { client, cri, root, logger } = this.#options;
+    const read = (): Promise<NodeSignals> => readSignals(root);
+    const enough = async (): Promise<boolean> => !isStillFull(await read());
+    const hasEnded = ({ metadata, status }: Pod): boolean =>
+      metadata.deletionTimestamp !== undefined || ["Succeeded", "Failed"].includes(status?.phase ?? "");
+    return new NodePressure({
+      cri,
+      clock: this.#clock,
+      logger,
+      read,
+      pods: () => [...this.#pods.all()].filter((pod) => !hasEnded(pod)),
+      used: async (pod, path) => (await this.#context?.volumes.used(pod, path)) ?? 0,
+      logs: (pod, name) => diskUsage(join(logDirectory(pod, { logs: join(root, "logs") }), name)),
+      evict: ({ metadata }, message) => this.#workers.get(metadata.uid ?? "")?.evict(message),
+      reclaim: () => this.#pulled.collect(enough),
+      changed: () => void this.#persist(() => writeNodeStatus(client, cri, this.#clock, this.#facts)).catch(() => {}),
+    });
+  }
+
   get #facts(): NodeFacts {
     const { name, address, root } = this.#options;
-    return { name, address, root };
+    return { name, address, root, has: (condition) => this.#pressure.has(condition) };
   }
 
   /** @returns whether it had to be waited for */
@@ -161,7 +207,7 @@ export class NodeAgent implements AsyncDisposable {
       },
       volumes: new Volumes(root, new ClaimVolumes({ client, nodeName: name })),
       objects: this.#objects,
-      images: new PullImages({ cri, objects: this.#objects, clock }),
+      images: new PullImages({ cri, objects: this.#objects, clock, pulled: this.#pulled }),
       token: this.#token,
       services: () => this.#services.all(),
       hostIP: address,

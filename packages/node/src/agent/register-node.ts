@@ -5,6 +5,8 @@ import { AlreadyExists, type Clock, NotFound } from "@boxship/base";
 import type { ApiClient } from "@boxship/client";
 import type { Cri } from "@boxship/cri";
 
+import type { PressureCondition } from "../pressure/thresholds.ts";
+
 const NODES = { group: "", version: "v1", resource: "nodes" } as const;
 const LEASES = {
   group: "coordination.k8s.io",
@@ -21,6 +23,8 @@ export interface NodeFacts {
   readonly address: string;
   /** Where pods' files are. */
   readonly root: string;
+  /** Whether there is too little of something. */
+  readonly has: (pressure: PressureCondition) => boolean;
 }
 
 /** What the machine has to give. */
@@ -59,7 +63,7 @@ export async function writeNodeStatus(
   client: ApiClient,
   cri: Cri,
   clock: Clock,
-  { name, address, root }: NodeFacts,
+  { name, address, root, has }: NodeFacts,
 ): Promise<KubeObject> {
   const ref = { ...NODES, name };
   const node = await client.get<KubeObject & { status?: { conditions?: NodeCondition[] } }>(ref);
@@ -79,9 +83,20 @@ export async function writeNodeStatus(
     capacity,
     allocatable: capacity,
     conditions: [
-      condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-      condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-      condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+      has("MemoryPressure")
+        ? condition(
+            "MemoryPressure",
+            "True",
+            "KubeletHasInsufficientMemory",
+            "kubelet has insufficient memory available",
+          )
+        : condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+      has("DiskPressure")
+        ? condition("DiskPressure", "True", "KubeletHasDiskPressure", "kubelet has disk pressure")
+        : condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+      has("PIDPressure")
+        ? condition("PIDPressure", "True", "KubeletHasInsufficientPID", "kubelet has insufficient PID available")
+        : condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
       ready,
     ],
     addresses: [

@@ -4,6 +4,7 @@ import type { AuthConfig, Cri } from "@boxship/cri";
 import type { Init } from "@boxship/grpc";
 import { dataOf, type ReferencedObjects } from "../environment/referenced-objects.ts";
 import type { ContainerSpec, Pod } from "../types.ts";
+import type { PulledImages } from "./pulled-images.ts";
 
 /** An image that is there, as containers are made of it. */
 export interface FoundImage {
@@ -26,6 +27,7 @@ export interface PullImagesOptions {
   readonly cri: Pick<Cri, "imageStatus" | "pullImage">;
   readonly objects: Pick<ReferencedObjects, "get">;
   readonly clock: Clock;
+  readonly pulled: Pick<PulledImages, "pulled" | "touch">;
 }
 
 export type Tell = (type: "Normal" | "Warning", reason: string, message: string) => void;
@@ -44,6 +46,7 @@ export class PullImages {
     const policy = imagePullPolicy ?? "IfNotPresent";
     const present = await this.#find(image);
     if (present !== undefined && policy !== "Always") {
+      await this.#options.pulled.touch(image);
       tell("Normal", "Pulled", `Container image "${image}" already present on machine`);
       return present;
     }
@@ -71,6 +74,8 @@ export class PullImages {
       throw new ImageFailure("ErrImagePull", message, error);
     }
     this.#waits.delete(key);
+    // What somebody else had here is not ours to remove one day.
+    if (present === undefined) await this.#options.pulled.pulled(image);
     const found = await this.#find(image);
     if (found === undefined) throw new ImageFailure("ErrImagePull", `image "${image}" is gone again`);
     tell("Normal", "Pulled", `Successfully pulled image "${image}" in ${Math.round(clock.monotonic() - began)}ms`);

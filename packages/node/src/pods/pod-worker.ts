@@ -71,6 +71,14 @@ export class PodWorker {
     this.#wake.resolve();
   }
 
+  /** Ends it for good, at once. */
+  evict(message: string): void {
+    if (this.#failed !== undefined) return;
+    this.#failed = { reason: "Evicted", message };
+    this.#tell("Evicted", message);
+    this.wake();
+  }
+
   /** Leaves everything as it is. */
   stop(): void {
     this.#stopping = true;
@@ -304,10 +312,11 @@ export class PodWorker {
 
   /** Nothing of it is to run any more, but it stays to be looked at. */
   async #settle(pod: Pod, observed: ObservedPod): Promise<void> {
-    const { cri } = this.#context;
+    const { cri, volumes } = this.#context;
     const live = [...observed.containers.values()].some((all) => all.some(isRunning));
+    const evicted = (this.#failed?.reason ?? pod.status?.reason) === "Evicted";
     if (live) {
-      const seconds = pod.spec.terminationGracePeriodSeconds ?? 30;
+      const seconds = evicted ? 0 : (pod.spec.terminationGracePeriodSeconds ?? 30);
       await stopAll(this.#context, pod, observed, { seconds, hurry: this.#hurry.signal });
     }
     this.#waiting.clear();
@@ -317,6 +326,8 @@ export class PodWorker {
     for (const { id, state } of after.sandboxes) {
       if (state === SandboxState.Ready) await cri.stopPodSandbox({ podSandboxId: id });
     }
+    // What it had on the disk is why, or may be: its claims' volumes are not the pod's.
+    if (evicted) await volumes.remove(this.uid);
   }
 
   /** Ends it in order, says how it ended, and takes everything of it away. */

@@ -186,5 +186,14 @@ function conditionsOf(pod: Pod, facts: ConditionFacts): Condition[] {
         : notReady,
     ),
     condition("ContainersReady", ready, notReady),
+    ...(known.failed?.reason === "Evicted" ? [disrupted(known)] : []),
   ];
 }
+
+const disrupted = ({ failed, now }: PodKnowledge): Condition => ({
+  type: "DisruptionTarget",
+  status: "True",
+  reason: "TerminationByKubelet",
+  message: failed?.message ?? "",
+  lastTransitionTime: timestamp(now),
+});

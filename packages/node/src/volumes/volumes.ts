@@ -6,6 +6,7 @@ import { amount } from "../status/qos.ts";
 import type { Pod, VolumeSpec } from "../types.ts";
 import { writeAtomically } from "./atomic-directory.ts";
 import type { ClaimVolumes } from "./claim-volumes.ts";
+import { diskUsage } from "./disk-usage.ts";
 import { checkHostPath } from "./host-path.ts";
 import { type ProjectionSources, projectedFiles } from "./projections.ts";
 import { namesIn, releaseSubPaths } from "./sub-path.ts";
@@ -72,6 +73,11 @@ export class Volumes {
     await own(path, 0o755, group);
     await writeAtomically(path, files, group);
     return { kind: "path", path, readOnly: true };
+  }
+
+  /** Bytes of what a pod has at a place of its directory. */
+  async used(pod: Pod, path: string): Promise<number> {
+    return await diskUsage(join(this.directoryOf(pod), path));
   }
 
   /** Uids of pods something of which is there. */

@@ -1,0 +1,93 @@
+import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { textAt } from "@boxship/api";
+import { type ClusterCertificates, issueCertificate, makeAuthority } from "@boxship/apiserver";
+import { AlreadyExists, type Logger, systemClock } from "@boxship/base";
+import type { ApiClient } from "@boxship/client";
+
+export interface OpenMetricsOptions {
+  /** An administrator's. */
+  readonly client: ApiClient;
+  readonly certificates: Pick<ClusterCertificates, "frontProxy">;
+  /** Never rejects. */
+  readonly answer: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+  readonly logger: Logger;
+}
+
+const NAMESPACE = "kube-system";
+const NAME = "boxship-metrics";
+
+/**
+ * Serves `metrics.k8s.io` behind the API server, as a metrics server in a pod would be: at an address that nobody else comes to, by a
+ * certificate that is good for this run, for the API server's client certificate alone. An APIService of somebody else's stays. Nobody waits for it.
+ */
+export function openMetrics(options: OpenMetricsOptions): AsyncDisposable {
+  let ended = false;
+  const serving = serve(options).catch((error: unknown) => {
+    if (!ended) options.logger.warn("metrics of the node are not served", { error });
+  });
+  return {
+    async [Symbol.asyncDispose]() {
+      ended = true;
+      await (await serving)?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function serve({ client, certificates, answer }: OpenMetricsOptions): Promise<AsyncDisposable> {
+  const now = systemClock.now();
+  const authority = await makeAuthority("boxship-metrics-ca", now);
+  const subject = { commonName: NAME, usage: "server", names: [`${NAME}.${NAMESPACE}.svc`] } as const;
+  const { key, certificate } = await issueCertificate(authority, subject, now);
+  const ca = certificates.frontProxy.authority;
+  const trust = { key, cert: certificate, ca, requestCert: true, rejectUnauthorized: true };
+  const server = createServer(trust, (request, response) => void answer(request, response));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  await announce(client, port, Buffer.from(authority.certificate).toString("base64"));
+  return {
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+const SERVICES = { group: "", version: "v1", resource: "services", namespace: NAMESPACE } as const;
+const SLICES = { group: "discovery.k8s.io", version: "v1", resource: "endpointslices", namespace: NAMESPACE } as const;
+const API_SERVICES = { group: "apiregistration.k8s.io", version: "v1", resource: "apiservices" } as const;
+
+async function announce(client: ApiClient, port: number, caBundle: string): Promise<void> {
+  const metadata = { name: NAME, namespace: NAMESPACE };
+  const service = { apiVersion: "v1", kind: "Service", metadata, spec: { ports: [{ port: 443, protocol: "TCP" }] } };
+  await client.create(SERVICES, service).catch(ifThere);
+  const behind = { ports: [{ name: "", port, protocol: "TCP" }] };
+  const labels = { "kubernetes.io/service-name": NAME };
+  const endpoints = [{ addresses: ["127.0.0.1"], conditions: { ready: true } }];
+  const slice = { metadata: { ...metadata, labels }, addressType: "IPv4", ...behind, endpoints };
+  await client.create(SLICES, { apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", ...slice }).catch(ifThere);
+  await client.patch({ ...SLICES, name: NAME }, "merge", behind);
+  const name = "v1beta1.metrics.k8s.io";
+  const own = { name: NAME, namespace: NAMESPACE, port: 443 };
+  const served = { group: "metrics.k8s.io", version: "v1beta1", groupPriorityMinimum: 100, versionPriority: 100 };
+  await client
+    .create(API_SERVICES, {
+      apiVersion: "apiregistration.k8s.io/v1",
+      kind: "APIService",
+      metadata: { name },
+      spec: { ...served, service: own, caBundle },
+    })
+    .catch(ifThere);
+  const there = await client.get({ ...API_SERVICES, name });
+  if (textAt(there, "spec", "service", "name") !== NAME) return;
+  if (textAt(there, "spec", "caBundle") !== caBundle)
+    await client.patch({ ...API_SERVICES, name }, "merge", { spec: { caBundle } });
+}
+
+function ifThere(error: unknown): void {
+  if (!(error instanceof AlreadyExists)) throw error;
+}

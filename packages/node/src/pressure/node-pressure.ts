@@ -1,0 +1,163 @@
+import { type Clock, type Logger, sleep } from "@boxship/base";
+import type { ContainerStats, Cri } from "@boxship/cri";
+import { LABEL } from "../labels.ts";
+import { allContainers, type Pod } from "../types.ts";
+import { beyondLimits, type DiskUsage, hasDiskLimits } from "./local-limits.ts";
+import { rankPods, requestedBy, type UsedPod } from "./rank-pods.ts";
+import type { NodeSignals } from "./read-signals.ts";
+import { isTooFull, type PressureCondition, type Shortage, shortagesOf } from "./thresholds.ts";
+
+export interface NodePressureOptions {
+  readonly cri: Pick<Cri, "listContainerStats">;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly read: () => Promise<NodeSignals>;
+  /** Pods of the node that have not ended. */
+  readonly pods: () => Iterable<Pod>;
+  /** Bytes below a pod's own directory, by its path in there. */
+  readonly used: (pod: Pod, path: string) => Promise<number>;
+  /** Bytes of a container's logs. */
+  readonly logs: (pod: Pod, container: string) => Promise<number>;
+  /** Ends a pod for good, at once. */
+  readonly evict: (pod: Pod, message: string) => void;
+  /** Makes room on the disk without anybody's having to go. @returns whether there is more now */
+  readonly reclaim: () => Promise<boolean>;
+  /** Other conditions than before. */
+  readonly changed: () => void;
+}
+
+const EVERY_MS = 10_000;
+/** How long a condition stays after the last time that there was too little. */
+const CALM_MS = 5 * 60_000;
+const COLLECT_EVERY_MS = 5 * 60_000;
+
+/**
+ * Sees to it that the node does not run out of memory, disk or processes: what can go without harm goes first, then one pod after
+ * the other. Pods that have more on the disk than their own limits go in any case.
+ */
+export class NodePressure {
+  readonly #options: NodePressureOptions;
+  /** When there was too little last. */
+  readonly #seen = new Map<PressureCondition, number>();
+  #collected = Number.NEGATIVE_INFINITY;
+
+  constructor(options: NodePressureOptions) {
+    this.#options = options;
+  }
+
+  has(condition: PressureCondition): boolean {
+    return this.#seen.has(condition);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#options;
+    while (!signal.aborted) {
+      await this.look().catch((error: unknown) => logger.warn("what the node has left cannot be told", { error }));
+      await sleep(clock, EVERY_MS, signal).catch(() => {});
+    }
+  }
+
+  /** Looks once. */
+  async look(): Promise<void> {
+    const { read, reclaim } = this.#options;
+    const signals = await read();
+    let shortages = shortagesOf(signals);
+    this.#note(shortages);
+    const isShort = shortages.some(({ condition }) => condition === "DiskPressure");
+    if ((isShort || (isTooFull(signals) && this.#isCollectionDue())) && (await reclaim())) {
+      shortages = shortagesOf(await read());
+    }
+    await this.#keepLimits();
+    const [worst] = shortages;
+    if (worst !== undefined) await this.#evictOne(worst);
+  }
+
+  #isCollectionDue(): boolean {
+    const now = this.#options.clock.monotonic();
+    if (now - this.#collected < COLLECT_EVERY_MS) return false;
+    this.#collected = now;
+    return true;
+  }
+
+  #note(shortages: readonly Shortage[]): void {
+    const { clock, changed } = this.#options;
+    const before = [...this.#seen.keys()].join();
+    for (const { condition } of shortages) this.#seen.set(condition, clock.monotonic());
+    for (const [condition, at] of this.#seen) {
+      if (clock.monotonic() - at >= CALM_MS) this.#seen.delete(condition);
+    }
+    if ([...this.#seen.keys()].join() !== before) changed();
+  }
+
+  async #evictOne({ resource, threshold, available }: Shortage): Promise<void> {
+    const { evict, logger } = this.#options;
+    const [first] = rankPods(await this.#usages(), resource);
+    if (first === undefined) {
+      logger.warn("the node runs short, and there is no pod that could go", { resource, available, threshold });
+      return;
+    }
+    const text = (value: number): string => quantity(resource, value);
+    const used = `${text(first.usage[resource])}, request is ${text(requestedBy(first.pod, resource))}`;
+    evict(
+      first.pod,
+      `The node was low on resource: ${resource}. Threshold quantity: ${text(threshold)}, available: ${text(available)}. The pod was using ${used}. `,
+    );
+  }
+
+  async #keepLimits(): Promise<void> {
+    const { pods, evict } = this.#options;
+    const limited = [...pods()].filter(hasDiskLimits);
+    if (limited.length === 0) return;
+    const stats = await this.#stats();
+    for (const pod of limited) {
+      const message = beyondLimits(pod, await this.#disk(pod, stats));
+      if (message !== undefined) evict(pod, message);
+    }
+  }
+
+  /** By the uid of their pod. */
+  async #stats(): Promise<ReadonlyMap<string, readonly ContainerStats[]>> {
+    const { stats } = await this.#options.cri.listContainerStats({});
+    return Map.groupBy(stats, ({ attributes }) => attributes?.labels[LABEL.podUid] ?? "");
+  }
+
+  async #disk(pod: Pod, stats: ReadonlyMap<string, readonly ContainerStats[]>): Promise<DiskUsage> {
+    const { used, logs } = this.#options;
+    const onDisk = (pod.spec.volumes ?? []).filter(
+      ({ emptyDir }) => emptyDir !== undefined && emptyDir.medium !== "Memory",
+    );
+    const volumes = new Map<string, number>();
+    for (const { name } of onDisk) volumes.set(name, await used(pod, `volumes/${name}`));
+    const written = new Map<string, number>();
+    for (const { attributes, writableLayer } of stats.get(pod.metadata.uid ?? "") ?? []) {
+      written.set(attributes?.labels[LABEL.containerName] ?? "", writableLayer?.usedBytes?.value ?? 0);
+    }
+    const containers = new Map<string, number>();
+    for (const { name } of allContainers(pod)) containers.set(name, (written.get(name) ?? 0) + (await logs(pod, name)));
+    return { volumes, containers };
+  }
+
+  async #usages(): Promise<readonly UsedPod[]> {
+    const stats = await this.#stats();
+    const usages: UsedPod[] = [];
+    for (const pod of this.#options.pods()) {
+      const own = stats.get(pod.metadata.uid ?? "") ?? [];
+      const { volumes, containers } = await this.#disk(pod, stats);
+      const sum = (values: Iterable<number>): number => [...values].reduce((total, one) => total + one, 0);
+      usages.push({
+        pod,
+        usage: {
+          memory: sum(own.map(({ memory }) => memory?.workingSetBytes?.value ?? 0)),
+          "ephemeral-storage": sum(volumes.values()) + sum(containers.values()),
+          inodes: sum(own.map(({ writableLayer }) => writableLayer?.inodesUsed?.value ?? 0)),
+          pids: own.length,
+        },
+      });
+    }
+    return usages;
+  }
+}
+
+function quantity(resource: Shortage["resource"], value: number): string {
+  return resource === "inodes" || resource === "pids" ? String(Math.floor(value)) : `${Math.floor(value / 1024)}Ki`;
+}

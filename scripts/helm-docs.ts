@@ -21,8 +21,10 @@ $ boxship helm upgrade shop web --set replicaCount=3 --atomic
 $ boxship helm rollback shop
 \`\`\`
 
-Functions are compared with those of sprig under Go: \`packages/helm/src/testing/go-oracle\` renders the templates of
-\`testdata/functions\`, and the tests compare each with what it gave.
+Functions and whole charts are compared with text/template and sprig under Go: \`packages/helm/src/testing/go-oracle\` renders the
+templates of \`testdata/functions\` and the charts of \`testdata/charts\`, ten of them of real size, and the tests compare each with
+what it gave. helm is killed before each change that \`install\`, \`upgrade\` and \`rollback\` make, and the next command finishes
+or undoes what it had begun.
 `;
 
 interface Row {

@@ -6,7 +6,7 @@
 # container of Docker; a layer of 4 GB goes along every path between registries, layouts and archives, and no command may
 # need more memory for it than for a small one (20 GB of disk); contexts of 200,000 files come through every door; the
 # controllers do over etcd what they do over SQLite; 2,000
-# clusters are simulated for half an hour each with everything going wrong.
+# clusters are simulated for half an hour each with everything going wrong; helm is killed before each change that it makes.
 #
 # It runs in a network and a mount namespace of its own, as the benchmarks do.
 set -eu
@@ -26,6 +26,11 @@ BOXSHIP_TEST_FILES=200000 node --disable-warning=ExperimentalWarning --test --te
 BOXSHIP_TEST_KILLS=50 node --disable-warning=ExperimentalWarning --test packages/build/src/e2e/crash.test.ts
 BOXSHIP_CONTROLLERS_STORE=etcd node --disable-warning=ExperimentalWarning --test 'packages/controllers/src/**/*.test.ts'
 BOXSHIP_SIMULATION_SEEDS=2000 node --disable-warning=ExperimentalWarning --test packages/simulation/src/simulate.test.ts
+BOXSHIP_KILL_EVERYWHERE=1 node --disable-warning=ExperimentalWarning --test packages/helm/src/e2e/killed.test.ts
+# What Go itself makes of the same templates: with golang-go and the libraries that the script names, else not looked at.
+if command -v go >/dev/null 2>&1 && [ -d /usr/share/gocode/src/github.com/gobwas/glob ]; then
+  sh packages/helm/src/testing/go-oracle/record.sh --compare
+fi
 BOXSHIP_TEST_RESETS=20 node --disable-warning=ExperimentalWarning --test packages/daemon/src/reset.test.ts
 node --disable-warning=ExperimentalWarning bench/soak-large.ts
 exec unshare --net --mount sh -c 'ip link set lo up && exec "$@"' sh \

@@ -36,8 +36,10 @@ function badVerb(value: Value, verb: string, flags: Flags): string {
 function format(value: Value, verb: string, flags: Flags, depth: number, methods = true): string {
   if (depth > MAX_DEPTH) return "...";
   const { type } = value;
-  if (methods && type.text !== undefined && !flags.sharpV && "vsxXq".includes(verb) && !isNil(value)) {
-    return formatString(type.text(value.raw), verb, flags) ?? "";
+  // A pointer has the methods of what it points to.
+  const { text } = type.text === undefined && type.kind === "pointer" ? type.elem : type;
+  if (methods && text !== undefined && !flags.sharpV && "vsxXq".includes(verb) && !isNil(value)) {
+    return formatString(text(value.raw), verb, flags) ?? "";
   }
   return formatKind(value, verb, flags, depth) ?? badVerb(value, verb, flags);
 }

@@ -11,6 +11,7 @@ import {
   type Value,
 } from "@boxship/template";
 import type { Chart } from "../chart/chart.ts";
+import { type Dict, isDict, textOf } from "../functions/go-values.ts";
 
 const text = (name: string, key: string) => ({ name, key, type: stringType, omitEmpty: true });
 
@@ -51,6 +52,16 @@ const metadata = structOf("chart.Metadata", [
   { name: "IsRoot", key: "IsRoot", type: boolType },
 ]);
 
+/** Fields of text take what YAML reads as something else as its text. */
+const asText = (value: unknown): unknown =>
+  value === null || value === undefined || Array.isArray(value) || isDict(value) ? value : textOf(value);
+const texts = (value: unknown): unknown =>
+  Array.isArray(value)
+    ? value.map(asText)
+    : isDict(value)
+      ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key, asText(one)]))
+      : value;
+
 /** `.Chart`. */
 export function chartValue({ metadata: { raw, ...read } }: Chart, isRoot: boolean): Value {
   const dependencies = read.dependencies.map(({ importValues, ...one }) => ({
@@ -59,7 +70,12 @@ export function chartValue({ metadata: { raw, ...read } }: Chart, isRoot: boolea
     "import-values": importValues,
   }));
   return typed(metadata, {
-    ...raw,
+    ...(texts(raw) as Dict),
+    ...Object.fromEntries(
+      ["keywords", "sources", "annotations"].filter((key) => key in raw).map((key) => [key, texts(raw[key])]),
+    ),
+    maintainers: read.maintainers.map(texts),
+    deprecated: read.deprecated,
     apiVersion: read.apiVersion,
     name: read.name,
     version: read.version,

@@ -85,12 +85,23 @@ export async function startCommand(
   owned.defer(() => engine.runtime.delete(id));
   signal.throwIfAborted();
   const streams = await launch(engine, id, spec, command);
-  const kill = () => void engine.runtime.kill(id, SIGKILL, { all: true }).catch(() => {});
+  const abandoned = Promise.withResolvers<void>();
+  const kill = (): void => {
+    abandoned.resolve();
+    void engine.runtime.kill(id, SIGKILL, { all: true }).catch(() => {});
+  };
   signal.addEventListener("abort", kill, { once: true });
   owned.defer(() => signal.removeEventListener("abort", kill));
   owned.defer(() => streams.close());
   const kept = owned.move();
-  return followed(engine, { streams, exited: exited.promise, kill, owned: kept, terminal: command.terminal === true });
+  return followed(engine, {
+    streams,
+    exited: exited.promise,
+    abandoned: abandoned.promise,
+    kill,
+    owned: kept,
+    terminal: command.terminal === true,
+  });
 }
 
 async function launch(
@@ -114,15 +125,23 @@ async function launch(
 interface Followed {
   readonly streams: AttachStreams;
   readonly exited: Promise<ExitStatus>;
+  /** Nobody waits for the rest of its output. */
+  readonly abandoned: Promise<void>;
   readonly kill: () => void;
   readonly owned: AsyncDisposableStack;
   readonly terminal: boolean;
 }
 
-function followed(engine: EngineContext, { streams, exited, kill, owned, terminal }: Followed): RunningCommand {
+function followed(
+  engine: EngineContext,
+  { streams, exited, abandoned, kill, owned, terminal }: Followed,
+): RunningCommand {
   let exitCode: number | undefined;
+  const read = Promise.withResolvers<void>();
   const ended = exited
     .then(async ({ code }) => {
+      // What it wrote last may come after the news of its end.
+      await Promise.race([read.promise, abandoned]);
       await owned.disposeAsync();
       exitCode = code;
     })
@@ -131,7 +150,11 @@ function followed(engine: EngineContext, { streams, exited, kill, owned, termina
       engine.logger.error("something of a command in a working container stays", { error });
     });
   async function* output(): AsyncGenerator<{ readonly stream: "stdout" | "stderr"; readonly data: Buffer }> {
-    yield* streams.output;
+    try {
+      yield* streams.output;
+    } finally {
+      read.resolve();
+    }
     // The exit code can be asked for, and the next command be run, once the output has ended.
     await ended;
   }

@@ -38,7 +38,12 @@ function openPlace(root: Fd, path: string): Fd | undefined {
   try {
     return openat2(root, path === "" ? "." : path, { flags: OpenFlag.Path, resolve: IN_ROOT });
   } catch (error) {
-    if (systemCode(error) === "ENOENT") return undefined;
+    const code = systemCode(error);
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    if (code === "ELOOP")
+      throw new FailedPrecondition(`${posix.resolve("/", path)}: too many symbolic links`, { cause: error });
+    if (code === "ENAMETOOLONG")
+      throw new FailedPrecondition(`${posix.resolve("/", path)}: the name is too long`, { cause: error });
     throw error;
   }
 }

@@ -41,8 +41,8 @@ export function parseMount(text: string, place: Place): RunMount {
     ...text_(given, "from"),
     ...text_(given, "id"),
     ...text_(given, "env"),
-    ...text_(given, "uid"),
-    ...text_(given, "gid"),
+    ...idOf(given, "uid", place),
+    ...idOf(given, "gid", place),
     ...sharingOf(given, place),
     ...modeOf(given, place),
     ...sizeOf(given, place),
@@ -115,6 +115,18 @@ function text_<Name extends string>(
 ): { readonly [K in Name]?: string } {
   const value = fields.get(name);
   return value === undefined ? {} : ({ [name]: value } as { readonly [K in Name]?: string });
+}
+
+/** A user or group is a number: a name would mean somebody else with each base. */
+function idOf<Name extends "uid" | "gid">(
+  fields: ReadonlyMap<string, string>,
+  name: Name,
+  place: Place,
+): { readonly [K in Name]?: string } {
+  const value = fields.get(name);
+  if (value !== undefined && !(/^\d{1,10}$/.test(value) && Number(value) < 2 ** 32))
+    refuse(place, `invalid value ${value} for ${name}`, `write a number: ${name}=1000`);
+  return text_(fields, name);
 }
 
 function isTrue(fields: ReadonlyMap<string, string>, name: string, place: Place): boolean | undefined {

@@ -148,6 +148,7 @@ function includedPath(rest: string, place: Place): string {
   const parts = path.split("/").filter((part) => part !== "" && part !== ".");
   if (parts.includes(".."))
     refuse(place, `INCLUDE ${path} leads out of the build context`, "include a file inside of it");
+  if (parts.length === 0) refuse(place, `INCLUDE ${path} names no file`, "write the path of a file of the context");
   return parts.join("/");
 }
 

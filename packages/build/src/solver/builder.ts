@@ -34,7 +34,7 @@ import { findImage, imageState, readPlatform } from "./base-image.ts";
 import { PROXY_ARGS, platformArgs } from "./build-args.ts";
 import { ContextSet, readOwnIgnore } from "./contexts.ts";
 import { layoutImage } from "./layout-image.ts";
-import { contextPaths, earlierStage, type Plan, planBuild } from "./plan.ts";
+import { contextPaths, earlierStage, type Plan, planBuild, refuseLaterStage } from "./plan.ts";
 import { type BuilderParts, BuildSession } from "./session.ts";
 import { squashLayers } from "./squash-layers.ts";
 import { buildStage, checkImageName } from "./stage-run.ts";
@@ -323,6 +323,7 @@ class StageStates {
       if (source === undefined) {
         const earlier = earlierStage(session.file, stage, name);
         if (earlier !== undefined) return { layers: (await this.get(earlier)).layers };
+        if (session.request.history === "buildkit") refuseLaterStage(session.file, stage, name);
         if (/^\d+$/.test(name)) {
           throw new NotFound(`invalid from flag value ${name}: there is no stage ${name} before this one`, {
             remedy: "name a stage above, or an image",

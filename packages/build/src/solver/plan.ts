@@ -1,4 +1,4 @@
-import { hideCredentials } from "@boxship/base";
+import { hideCredentials, InvalidArgument } from "@boxship/base";
 import type { Vertex } from "../contract.ts";
 import type { Containerfile, Stage, StageInstruction } from "../language/index.ts";
 import { findStage } from "../language/index.ts";
@@ -53,6 +53,20 @@ export function earlierStage(file: Containerfile, stage: Stage, name: string): S
   const earlier = file.stages.slice(0, stage.index);
   const named = earlier.findLast((other) => other.name === wanted);
   return named ?? (/^\d+$/.test(wanted) ? earlier[Number(wanted)] : undefined);
+}
+
+/** A stage reads from those above it: a name of itself or of one below is none of an image's, as in BuildKit. */
+export function refuseLaterStage(file: Containerfile, stage: Stage, name: string): void {
+  const wanted = name.toLowerCase();
+  if (stage.name === wanted)
+    throw new InvalidArgument(`circular dependency detected on stage: ${wanted}`, {
+      remedy: "read from a stage above, or from an image",
+    });
+  if (!file.stages.slice(stage.index + 1).some((other) => other.name === wanted)) return;
+  const own = stage.name ?? String(stage.index);
+  throw new InvalidArgument(`stage "${wanted}" needs to be defined before current stage "${own}"`, {
+    remedy: `move stage ${wanted} above it`,
+  });
 }
 
 /** What instructions of a stage read from elsewhere. */

@@ -108,6 +108,36 @@ export function builderSuite(name: string, how: TestBuilderOptions = {}): void {
       assert.deepEqual(await leftovers(), clean);
     });
 
+    test("what an instruction cannot mean is told with its line and a remedy", async () => {
+      const context = await builder.context({ f: "" });
+      const made = "FROM busybox AS a\nRUN touch /f && ln -s l /l\n";
+      const long = "n".repeat(300);
+      for (const [file, message, remedy] of [
+        ["RUN --mount=type=cache,target=/x,uid=root true", /invalid value root for uid/, /uid=1000/],
+        ["INCLUDE .", /INCLUDE \. names no file/, /path of a file/],
+        ["STOPSIGNAL NOSUCH", /Invalid signal: NOSUCH/, /SIGTERM/],
+        ["COPY --chown=nosuch f /", /unable to find user nosuch/, /\/etc\/passwd/],
+        ["COPY f /f/x", /\/f is not a directory/, /Containerfile:3/],
+        ["COPY f /f/x/", /\/f is not a directory/, /Containerfile:3/],
+        ["COPY f /l/x", /\/l.*: too many symbolic links/, /Containerfile:3/],
+        ["WORKDIR /l/x", /\/l.*: too many symbolic links/, /Containerfile:3/],
+        [`COPY f /${long}/x`, /\/n+\/x: the name is too long/, /Containerfile:3/],
+        [`COPY f /${long}`, /\/n+: the name is too long/, /Containerfile:3/],
+        ["COPY --from=a /f /g", /circular dependency detected on stage: a/, /a stage above/],
+        ["COPY --from=b /f /g\nFROM a AS b", /stage "b" needs to be defined before current stage "a"/, /above it/],
+      ] as const) {
+        const options = { context, name: "Containerfile", history: "buildkit", target: "a" } as const;
+        await assert.rejects(builder.build(`${made}${file}\n`, options), (error: unknown) => {
+          assert.ok(error instanceof BuildError || error instanceof ContainerfileError, `${file}: ${String(error)}`);
+          assert.match(error.message, message, file);
+          assert.match(error.remedy ?? "", remedy, file);
+          const lines = error instanceof BuildError ? error.failure.lines : error.place.lines;
+          assert.equal(lines[0], 3, file);
+          return true;
+        });
+      }
+    });
+
     test("files whose values grow without end, or whose steps wait for nothing, stop nobody else", async () => {
       const doubled = Array.from({ length: 30 }, (_, index) => `ENV V${index + 1}=$V${index}$V${index}\n`).join("");
       const growing = `FROM busybox\nENV V0=${"x".repeat(16)}\n${doubled}`;

@@ -164,10 +164,15 @@ async function addRemote(write: Write, add: AddPlan["remote"][number]): Promise<
 function ownerOf({ chown, instruction }: Write, rootPath: string): CopyRequest["owner"] {
   if (chown === undefined || chown === "") return undefined;
   const [user = "", group] = chown.split(":");
-  return placed(instruction, () => {
+  const resolve = () => {
     const { uid, gid } = resolveUser(rootPath, `${user}:${group ?? user}`);
     return { uid, gid };
-  });
+  };
+  return placed(
+    instruction,
+    resolve,
+    "name somebody who is in the stage's /etc/passwd and /etc/group, or write numbers",
+  );
 }
 
 async function sourceOf(

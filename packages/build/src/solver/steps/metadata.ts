@@ -1,4 +1,5 @@
 import { goDuration, InvalidArgument } from "@boxship/base";
+import { signalNumber } from "@boxship/kernel";
 import { expandWord, expandWords, type ImageRuntimeConfig } from "@boxship/oci";
 import type { Command, StageInstruction } from "../../language/index.ts";
 import { parseExposedPorts, refuse } from "../../language/index.ts";
@@ -19,12 +20,16 @@ export function expander(
 }
 
 /** Runs something that may find the user's text wrong, and says where that text is. */
-export function placed<T>({ place }: Pick<StageInstruction, "place">, task: () => T): T {
+export function placed<T>(
+  { place }: Pick<StageInstruction, "place">,
+  task: () => T,
+  remedy = "check quotes, braces and variables",
+): T {
   try {
     return task();
   } catch (error) {
     if (!(error instanceof InvalidArgument)) throw error;
-    return refuse(place, error.message, error.remedy ?? "check quotes, braces and variables");
+    return refuse(place, error.message, error.remedy ?? remedy);
   }
 }
 
@@ -152,8 +157,10 @@ function expose(
 }
 
 function stopSignal({ place }: StageInstruction, signal: string): Step {
-  if (!/^(?:\d{1,2}|(?:SIG)?[A-Z][A-Z0-9+-]*)$/i.test(signal)) {
-    refuse(place, `Invalid signal: ${signal}`, "write a number, or a name like SIGTERM");
+  try {
+    signalNumber(signal);
+  } catch {
+    refuse(place, `Invalid signal: ${signal}`, "write a name such as SIGTERM, a number from 1 to 64, or RTMIN+n");
   }
   return simple("STOPSIGNAL", signal, { StopSignal: signal });
 }

@@ -1,1 +1,3 @@
+export { parseBalancerPool } from "./balancer-pool.ts";
+export { Balancers, type BalancersOptions } from "./balancers.ts";
 export { type LocalPlaces, Proxy, type ProxyOptions } from "./proxy.ts";

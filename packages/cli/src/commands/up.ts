@@ -50,6 +50,9 @@ export const command = defineCommand({
     address: text("Address to listen at", { hint: "ip", initial: "127.0.0.1" }),
     kubeconfig: text("Where the administrator's kubeconfig is written", { hint: "path" }),
     "container-runtime-endpoint": text("Socket of another engine that runs the pods, by the CRI", { hint: "path" }),
+    "load-balancer-pool": text("Addresses, networks or ranges of which services of type LoadBalancer get one each", {
+      hint: "list",
+    }),
     "merge-kubeconfig": bool("Also put the cluster into ~/.kube/config, as its current context"),
     "no-node": bool("Serve the API alone: no pods are run on this machine"),
     "scheduler-config": text("Profiles of the scheduler: a KubeSchedulerConfiguration", { hint: "path" }),
@@ -70,6 +73,7 @@ export const command = defineCommand({
       "--port",
       flags.port,
       ...more,
+      ...(flags["load-balancer-pool"] === "" ? [] : ["--load-balancer-pool", flags["load-balancer-pool"]]),
       ...node.arguments,
       ...storeArguments(flags),
     ]);

@@ -8,6 +8,7 @@ import {
   instanceDirectories,
   isInstanceName,
 } from "@boxship/base/instance-directories";
+import { parseBalancerPool } from "@boxship/proxy";
 import { parseStoreChoice, type StoreChoice } from "@boxship/store";
 
 /** What a cluster's process is started with. */
@@ -38,6 +39,8 @@ export interface ClusterOptions {
   readonly store?: StoreChoice;
   /** The socket of the engine that runs pods on this machine, by the CRI. @default no pods are run here */
   readonly criSocket?: string;
+  /** Addresses of which services of type LoadBalancer get one each. @default they share this machine's */
+  readonly balancerPool?: readonly string[];
   /** The flags, to start it again by. */
   readonly argv: readonly string[];
 }
@@ -80,6 +83,9 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions {
     ...optional("criSocket", flags["container-runtime-endpoint"]?.replace(/^unix:\/\//, "")),
     ...optional("tokenWebhook", flags["authentication-token-webhook-config-file"]),
     ...optional("schedulerConfig", flags["scheduler-config"]),
+    ...(flags["load-balancer-pool"] === undefined
+      ? {}
+      : { balancerPool: parseBalancerPool(flags["load-balancer-pool"]) }),
     ...(store === undefined ? {} : { store }),
     argv,
   };
@@ -109,6 +115,7 @@ function parseFlags(argv: readonly string[]) {
         "audit-webhook-config-file": option,
         "authentication-config": option,
         "authentication-token-webhook-config-file": option,
+        "load-balancer-pool": option,
         "scheduler-config": option,
         store: option,
         "etcd-endpoints": option,

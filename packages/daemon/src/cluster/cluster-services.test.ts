@@ -72,6 +72,15 @@ spec: {type: NodePort, selector: {app: web}, ports: [{port: 80, targetPort: http
 ---
 apiVersion: v1
 kind: Service
+metadata: {name: balanced}
+spec:
+  type: LoadBalancer
+  externalIPs: [203.0.113.77]
+  selector: {app: web}
+  ports: [{port: 28080, targetPort: http}]
+---
+apiVersion: v1
+kind: Service
 metadata: {name: nobody}
 spec: {selector: {app: nobody}, ports: [{port: 80}]}
 `;
@@ -153,6 +162,15 @@ test("services answer at their addresses, and follow their pods", { skip, timeou
     }
     const nobody = await field("service/nobody", "{.spec.clusterIP}");
     assert.equal((await tried(["exec", "client", "--", "nc", "-w", "20", nobody, "80"])).status, 1);
+  });
+
+  await t.test("by the address of a balancer, and by one that was chosen", async () => {
+    const all = await pods();
+    await cluster.until("service/balanced", "{.status.loadBalancer.ingress[0].ipMode}", "VIP");
+    const [balancer] = (await field("service/balanced", "{.status.loadBalancer.ingress[*].ip}")).split(" ");
+    await answeredBy(`http://${balancer}:28080`, all);
+    const said = await kube("exec", "client", "--", "sh", "-c", `${GET} nc -w 20 203.0.113.77 28080`);
+    assert.match(said, /^web-/m);
   });
 
   await t.test("the API answers pods, with their account and what they trust", async () => {

@@ -4,7 +4,7 @@ import { Backoff, FollowServices, openHttpClient } from "@boxship/client";
 import { connectCri } from "@boxship/cri";
 import { ClusterDns } from "@boxship/dns";
 import { filtersBridges } from "@boxship/network";
-import { type LocalPlaces, Proxy } from "@boxship/proxy";
+import { Balancers, type LocalPlaces, Proxy } from "@boxship/proxy";
 import { nodeName, ownAddress } from "./cluster-node.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
 import { CLUSTER_DNS, publishOwnServices } from "./own-services.ts";
@@ -64,6 +64,8 @@ export function startServices(
       logger,
     });
     stack.use(proxy);
+    const pool = options.balancerPool === undefined ? {} : { pool: options.balancerPool };
+    stack.use(new Balancers({ client, services, nodeAddress: ownAddress(), ...pool, logger }));
     stack.defer(() => proxy.withdraw());
     await proxy.ready;
   };

@@ -1,6 +1,7 @@
 import type { ContainerRecord, Ended, EngineContext } from "@boxship/engine";
 import type { Init } from "@boxship/grpc";
 import { containerDoor, nanoseconds } from "./door-data.ts";
+import type { LinuxContainerResources } from "./messages/config.ts";
 import type { Container, ContainerStatus } from "./messages/status.ts";
 import { ContainerState, signalValue } from "./messages/values.ts";
 
@@ -19,8 +20,24 @@ export function containerStatus(context: EngineContext, record: ContainerRecord)
     annotations: config.annotations,
     mounts: config.mounts,
     logPath,
-    ...(config.linux?.resources === undefined ? {} : { resources: { linux: config.linux.resources } }),
+    resources: { linux: resourcesNow(record) },
     stopSignal: signalValue(record.effective.stopSignal ?? "SIGTERM"),
+  };
+}
+
+/** They may have changed since it was made. */
+function resourcesNow({ hostConfig }: ContainerRecord): Init<LinuxContainerResources> {
+  const { resources = {}, oomScoreAdj } = hostConfig;
+  const { cpuShares, cpuPeriod, cpuQuota, memory, memorySwap, cpusetCpus, cpusetMems } = resources;
+  return {
+    cpuShares,
+    cpuPeriod,
+    cpuQuota,
+    memoryLimitInBytes: memory,
+    memorySwapLimitInBytes: memorySwap,
+    oomScoreAdj,
+    cpusetCpus,
+    cpusetMems,
   };
 }
 

@@ -59,6 +59,7 @@ export type ContainerSpec = JsonObject & {
   envFrom?: EnvFrom[];
   ports?: { containerPort: number; hostPort?: number; hostIP?: string; protocol?: string; name?: string }[];
   resources?: { requests?: { [name: string]: string }; limits?: { [name: string]: string } };
+  resizePolicy?: { resourceName: string; restartPolicy: string }[];
   restartPolicy?: string;
   volumeMounts?: VolumeMount[];
   volumeDevices?: JsonObject[];
@@ -203,6 +204,7 @@ export type ContainerStatusJson = JsonObject & {
   ready: boolean;
   started?: boolean;
   restartCount: number;
+  resources?: { requests?: { [name: string]: string }; limits?: { [name: string]: string } };
   state: StateJson;
   lastState: StateJson;
 };

@@ -302,6 +302,32 @@ test("the node keeps what pods are promised", { skip, timeout: 600_000 }, async 
     }
   });
 
+  await t.test("a running container is given more, and a pod that wants more than there is is told so", async () => {
+    const resize = async (resources: object): Promise<void> => {
+      const patch = { spec: { containers: [{ name: "c", resources: { limits: resources, requests: resources } }] } };
+      await kube("patch", "pod", "limited", "--subresource=resize", "-p", JSON.stringify(patch));
+    };
+    await resize({ memory: "96Mi" });
+    await until("pod/limited", "{.status.containerStatuses[0].resources.limits.memory}", "96Mi");
+    const uid = await field("pod/limited", "{.metadata.uid}");
+    const [, id = ""] = (await field("pod/limited", "{.status.containerStatuses[0].containerID}")).split("//");
+    const { HostConfig } = await engine.client.json<{ HostConfig: { Memory: number } }>(
+      "GET",
+      `/containers/${id}/json`,
+    );
+    assert.equal(HostConfig.Memory, 96 << 20);
+    const directory = openCgroup(`/${engine.name}/kubepods/pod${uid}`).path("memory") ?? "";
+    const file = existsSync(`${directory}/memory.max`) ? "memory.max" : "memory.limit_in_bytes";
+    assert.equal(readFileSync(`${directory}/${file}`, "utf8").trim(), String(96 << 20));
+    assert.equal(await field("pod/limited", "{.status.containerStatuses[0].restartCount}"), "0");
+    await resize({ cpu: "640" });
+    const pending = '{.status.conditions[?(@.type=="PodResizePending")].reason}';
+    await until("pod/limited", pending, "Infeasible");
+    await resize({ cpu: "400m" });
+    await until("pod/limited", "{.status.containerStatuses[0].resources.limits.cpu}", "400m");
+    assert.equal(await field("pod/limited", pending), "");
+  });
+
   await t.test("an image is pulled with the pod's secret, and without it never, less and less often", async () => {
     const { username, password } = REGISTRY_USER;
     const image = `${registry.host}/locked/app:1`;

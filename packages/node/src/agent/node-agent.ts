@@ -138,20 +138,25 @@ export class NodeAgent implements AsyncDisposable {
     const { client, cri, root, logger } = this.#options;
     const read = (): Promise<NodeSignals> => readSignals(root);
     const enough = async (): Promise<boolean> => !isStillFull(await read());
-    const hasEnded = ({ metadata, status }: Pod): boolean =>
-      metadata.deletionTimestamp !== undefined || ["Succeeded", "Failed"].includes(status?.phase ?? "");
     return new NodePressure({
       cri,
       clock: this.#clock,
       logger,
       read,
-      pods: () => [...this.#pods.all()].filter((pod) => !hasEnded(pod)),
+      pods: () => this.#livePods(),
       used: async (pod, path) => (await this.#context?.volumes.used(pod, path)) ?? 0,
       logs: (pod, name) => diskUsage(join(logDirectory(pod, { logs: join(root, "logs") }), name)),
       evict: ({ metadata }, message) => this.#workers.get(metadata.uid ?? "")?.evict(message),
       reclaim: () => this.#pulled.collect(enough),
       changed: () => void this.#persist(() => writeNodeStatus(client, cri, this.#clock, this.#facts)).catch(() => {}),
     });
+  }
+
+  #livePods(): readonly Pod[] {
+    return [...this.#pods.all()].filter(
+      ({ metadata, status }) =>
+        metadata.deletionTimestamp === undefined && !["Succeeded", "Failed"].includes(status?.phase ?? ""),
+    );
   }
 
   get #facts(): NodeFacts {
@@ -210,6 +215,7 @@ export class NodeAgent implements AsyncDisposable {
       images: new PullImages({ cri, objects: this.#objects, clock, pulled: this.#pulled }),
       token: this.#token,
       services: () => this.#services.all(),
+      pods: () => this.#livePods(),
       hostIP: address,
       allocatable,
       nodeMemory: amount(allocatable["memory"]),

@@ -5,6 +5,7 @@ import type { Cri } from "@boxship/cri";
 import type { ReferencedObjects } from "../environment/referenced-objects.ts";
 import type { PullImages } from "../images/pull-images.ts";
 import type { PodSettings } from "../pods/pod-config.ts";
+import type { Pod } from "../types.ts";
 import type { TokenSource } from "../volumes/projections.ts";
 import type { Volumes } from "../volumes/volumes.ts";
 
@@ -21,6 +22,8 @@ export interface NodeContext {
   readonly images: PullImages;
   readonly token: TokenSource;
   readonly services: () => Iterable<KubeObject>;
+  /** Those of this node that have not ended. */
+  readonly pods: () => Iterable<Pod>;
   readonly hostIP: string;
   readonly allocatable: Readonly<Record<string, string>>;
   /** Bytes. */

@@ -69,7 +69,7 @@ export async function containerConfig(plan: ContainerPlan): Promise<Init<Contain
     tty: spec.tty,
     stopSignal: signalValue(spec.lifecycle?.stopSignal ?? ""),
     linux: {
-      resources: { ...resources(spec), oomScoreAdj: oomScoreAdj(pod, spec, plan.nodeMemory) },
+      resources: { ...containerResources(spec), oomScoreAdj: oomScoreAdj(pod, spec, plan.nodeMemory) },
       securityContext: {
         ...securityContext(pod, spec, image, plan.seccompDirectory),
         namespaceOptions: {
@@ -92,7 +92,14 @@ function processNamespace({ pod, spec, targetId }: ContainerPlan) {
 
 const PERIOD_US = 100_000;
 
-function resources({ resources: { requests = {}, limits = {} } = {} }: ContainerSpec) {
+/** What a container may use of the machine. @throws Unsupported for what cannot be limited */
+export function containerResources({ resources: { requests = {}, limits = {} } = {} }: ContainerSpec): {
+  readonly cpuShares: number;
+  readonly cpuPeriod?: number;
+  readonly cpuQuota?: number;
+  readonly memoryLimitInBytes?: number;
+  readonly memorySwapLimitInBytes?: number;
+} {
   const other = Object.keys(limits).find((name) => !["cpu", "memory", "ephemeral-storage"].includes(name));
   if (other !== undefined) throw new Unsupported(`limits of ${other} are not supported`);
   const shares = Math.round(amount(requests["cpu"] ?? limits["cpu"]) * 1024);

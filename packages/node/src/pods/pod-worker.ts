@@ -16,6 +16,7 @@ import { type ObservedPod, observe } from "./observed.ts";
 import { cgroupOf, logDirectory, podConfig } from "./pod-config.ts";
 import { limitPod } from "./pod-group.ts";
 import { type PodPlan, planPod, type StartPlan } from "./pod-plan.ts";
+import { type ResizeState, resizePod } from "./resize-pod.ts";
 import { RestartBackoff } from "./restart-backoff.ts";
 
 /** How long a pod may go without a look although nothing was heard: for tokens and what a stream has lost. */
@@ -35,6 +36,8 @@ export class PodWorker {
   readonly #waiting = new Map<string, Waiting>();
   readonly #probes = new Map<string, ContainerProbes>();
   readonly #logs: ContainerLogs;
+  readonly #sizes = new Map<string, string>();
+  #resize: ResizeState | undefined;
   readonly #words = new Map<string, string>();
   readonly #hurry = new AbortController();
   /** Nothing comes after it. */
@@ -215,9 +218,11 @@ export class PodWorker {
       await stopOne(this.#context, { pod, spec, container, seconds: grace, why, hurry: this.#hurry.signal });
     }
     if (plan.stop.length > 0) return 0;
+    const { resized, state } = await resizePod(this.#context, pod, observed, this.#sizes);
+    this.#resize = state;
     if (plan.start.length === 0) {
       this.#waiting.clear();
-      await this.#write(pod, observed);
+      await this.#write(pod, resized ? await observe(this.#context.cri, this.uid) : observed);
       return RESYNC_MS;
     }
     const sandbox = known ?? (await this.#makeSandbox(pod, observed));
@@ -380,6 +385,7 @@ export class PodWorker {
       probes: (id) => this.#probes.get(id),
       waiting: (name) => this.#waiting.get(name),
       messages: (id) => this.#words.get(id),
+      resize: this.#resize,
       failed: this.#failed,
       ended,
     });

@@ -1,6 +1,7 @@
-import { timestamp } from "@boxship/api";
+import { type JsonObject, timestamp } from "@boxship/api";
 import { ContainerState, type ContainerStatus } from "@boxship/cri";
 import { attemptOf, type ObservedContainer, type ObservedPod } from "../pods/observed.ts";
+import { isSized } from "../pods/resize-pod.ts";
 import {
   type Condition,
   type ContainerSpec,
@@ -23,6 +24,8 @@ export interface PodKnowledge {
   readonly waiting: (name: string) => { readonly reason: string; readonly message?: string } | undefined;
   /** What a container left as its last words, by its id. */
   readonly messages: (containerId: string) => string | undefined;
+  /** Why containers have not what their pod says now. */
+  readonly resize?: { readonly type: string; readonly reason: string; readonly message: string } | undefined;
   /** The pod ends for this reason, whatever its containers do. */
   readonly failed?: { readonly reason: string; readonly message: string } | undefined;
   /** It is being deleted, and all of it has ended. */
@@ -80,8 +83,22 @@ function containerStatus(
     ready: running ? probes?.ready === true : done && isInit,
     started: running ? probes?.started === true : false,
     restartCount: newest === undefined ? 0 : attemptOf(newest),
+    ...(running && isSized(container, newest?.status.resources?.linux) ? sizeOf(container) : {}),
     state: waits ? { waiting } : state,
     lastState: last === undefined || last.status.state !== ContainerState.Exited ? {} : stateOf(last, known),
+  };
+}
+
+/** What it has, where that is what its pod says. */
+function sizeOf({ resources = {} }: ContainerSpec): Pick<ContainerStatusJson, "resources"> & JsonObject {
+  const { requests, limits } = resources;
+  return {
+    ...(requests === undefined ? {} : { allocatedResources: requests }),
+    ...(requests === undefined && limits === undefined
+      ? {}
+      : {
+          resources: { ...(requests === undefined ? {} : { requests }), ...(limits === undefined ? {} : { limits }) },
+        }),
   };
 }
 
@@ -187,6 +204,9 @@ function conditionsOf(pod: Pod, facts: ConditionFacts): Condition[] {
     ),
     condition("ContainersReady", ready, notReady),
     ...(known.failed?.reason === "Evicted" ? [disrupted(known)] : []),
+    ...(known.resize === undefined
+      ? []
+      : [condition(known.resize.type, true, undefined)].map((one) => ({ ...one, ...known.resize }))),
   ];
 }
 

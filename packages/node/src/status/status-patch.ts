@@ -1,18 +1,27 @@
 import type { JsonObject } from "@boxship/api";
-import type { Pod, PodStatus } from "../types.ts";
+import type { Condition, Pod, PodStatus } from "../types.ts";
 
 /** A strategic merge patch that gives a pod a status. What others have written of it stays. */
 export function statusPatch({ metadata, status: before }: Pod, status: PodStatus): JsonObject {
-  const { podIPs, hostIPs, ...rest } = status;
+  const { podIPs, hostIPs, conditions = [], ...rest } = status;
   return {
     // Another pod of the same name is another pod.
     metadata: { uid: metadata.uid ?? "" },
     status: {
       ...rest,
+      conditions: [...conditions, ...over(conditions, before?.conditions)],
       ...(podIPs === undefined ? {} : { podIPs: replaced(podIPs, before?.podIPs) }),
       ...(hostIPs === undefined ? {} : { hostIPs: replaced(hostIPs, before?.hostIPs) }),
     },
   };
+}
+
+/** Conditions that are there only as long as they are true. */
+const PASSING = ["PodResizePending", "PodResizeInProgress"];
+
+function over(now: readonly Condition[], before: readonly Condition[] = []): JsonObject[] {
+  const gone = before.filter(({ type }) => PASSING.includes(type) && !now.some((one) => one.type === type));
+  return gone.map(({ type }) => ({ $patch: "delete", type }));
 }
 
 /** Lists of addresses are merged by address: those that are gone have to be taken out by name. */

@@ -6,6 +6,7 @@ import { buildBenchmarks } from "./cases/build.ts";
 import { largeBuildBenchmarks } from "./cases/build-large.ts";
 import { commandLineBenchmark } from "./cases/command-line.ts";
 import { containerBenchmarks } from "./cases/containers.ts";
+import { controllerBenchmarks } from "./cases/controllers.ts";
 import { copyBenchmarks } from "./cases/copies.ts";
 import { doorBenchmarks } from "./cases/door.ts";
 import { footprintBenchmarks } from "./cases/footprint.ts";
@@ -31,6 +32,7 @@ const benchmarks: readonly Benchmark<Context>[] = [
   ...kubernetesBenchmarks,
   ...helmBenchmarks,
   ...schedulerBenchmarks,
+  ...controllerBenchmarks,
   ...podBenchmarks,
   ...simulationBenchmarks,
   ...logBenchmarks,

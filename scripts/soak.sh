@@ -25,7 +25,7 @@ BOXSHIP_TEST_FILES=200000 node --disable-warning=ExperimentalWarning --test --te
   packages/cli/src/e2e/build-contexts.test.ts
 BOXSHIP_TEST_KILLS=50 node --disable-warning=ExperimentalWarning --test packages/build/src/e2e/crash.test.ts
 BOXSHIP_CONTROLLERS_STORE=etcd node --disable-warning=ExperimentalWarning --test 'packages/controllers/src/**/*.test.ts'
-BOXSHIP_SIMULATION_SEEDS=2000 node --disable-warning=ExperimentalWarning --test packages/simulation/src/simulate.test.ts
+BOXSHIP_SIMULATION_SEEDS=2000 node --disable-warning=ExperimentalWarning --test packages/simulation/src/seeds.test.ts
 BOXSHIP_KILL_EVERYWHERE=1 node --disable-warning=ExperimentalWarning --test packages/helm/src/e2e/killed.test.ts
 # What Go itself makes of the same templates: with golang-go and the libraries that the script names, else not looked at.
 if command -v go >/dev/null 2>&1 && [ -d /usr/share/gocode/src/github.com/gobwas/glob ]; then

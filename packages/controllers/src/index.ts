@@ -25,9 +25,16 @@ import { volumeBinder } from "./volumes/volume-binder.ts";
 
 export { certificateSigner } from "./certificates/certificate-signer.ts";
 export * from "./contract.ts";
+export { REGISTRY } from "./frame/registry-keys.ts";
 export { type Controllers, type RunControllersOptions, runControllers } from "./frame/run-controllers.ts";
 export type { SharedInformers } from "./frame/shared-informers.ts";
-export { advance, SteppedControllers, type SteppedControllersOptions } from "./frame/stepped-controllers.ts";
+export {
+  advance,
+  currentLook,
+  type Stalls,
+  SteppedControllers,
+  type SteppedControllersOptions,
+} from "./frame/stepped-controllers.ts";
 export { nodeLifecycle, type Pulse } from "./nodes/node-lifecycle-controller.ts";
 export { type DirectoryProvisionerOptions, directoryProvisioner } from "./volumes/directory-provisioner.ts";
 

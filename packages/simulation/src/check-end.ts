@@ -1,5 +1,6 @@
 import { type KubeObject, listAt, parseQuantity, textAt, valueAt } from "@boxship/api";
 import { type ApiClient, keyOf } from "@boxship/client";
+import { isReady, matcherOf } from "./check-step.ts";
 import type { Observer } from "./observer.ts";
 
 const WORKLOADS = [
@@ -39,6 +40,7 @@ export async function checkEnd(client: ApiClient, observer: Observer): Promise<r
       if ((used ?? 0n) > (most ?? 0n)) violations.push(`quota ${keyOf(quota)} is exceeded: ${name}`);
     }
   }
+  violations.push(...checkBudgets(observer), ...checkJobs(observer), ...checkScaled(observer));
   for (const node of await list("", "nodes")) {
     const ready = listAt(node, "status", "conditions").find((one) => textAt(one, "type") === "Ready");
     if (textAt(ready, "status") !== "True") violations.push(`node ${keyOf(node)} is well and is not said to be`);
@@ -46,15 +48,64 @@ export async function checkEnd(client: ApiClient, observer: Observer): Promise<r
   return violations;
 }
 
+/** What budgets count is what there is. */
+function checkBudgets(observer: Observer): readonly string[] {
+  return observer.all("poddisruptionbudgets").flatMap((budget) => {
+    const matches = matcherOf(budget);
+    const { namespace } = budget.metadata;
+    const healthy = [...observer.pods()].filter(
+      (pod) => pod.metadata.namespace === namespace && matches(pod.metadata.labels ?? {}) && isReady(pod),
+    ).length;
+    const told = Number(valueAt(budget, "status", "currentHealthy") ?? 0);
+    return told === healthy ? [] : [`budget ${keyOf(budget)} counts ${told} healthy pods of ${healthy}`];
+  });
+}
+
+/** A job has ended, or something of it runs. */
+function checkJobs(observer: Observer): readonly string[] {
+  return observer.all("jobs").flatMap((job) => {
+    const hasEnded = listAt(job, "status", "conditions").some(
+      (one) => ["Complete", "Failed"].includes(textAt(one, "type")) && textAt(one, "status") === "True",
+    );
+    const own = [...observer.pods()].some(({ metadata: { ownerReferences = [] } }) =>
+      ownerReferences.some(({ uid }) => uid === job.metadata.uid),
+    );
+    return hasEnded || own || valueAt(job, "spec", "suspend") === true
+      ? []
+      : [`job ${keyOf(job)} neither runs nor ends`];
+  });
+}
+
+/** What is scaled has as many replicas as its autoscaler says, within its bounds. */
+function checkScaled(observer: Observer): readonly string[] {
+  return observer.all("horizontalpodautoscalers").flatMap((scaler) => {
+    const name = textAt(scaler, "spec", "scaleTargetRef", "name");
+    const target = observer.all("deployments").find(({ metadata }) => metadata.name === name);
+    const has = Number(valueAt(target, "spec", "replicas") ?? 0);
+    const [least, most] = [
+      Number(valueAt(scaler, "spec", "minReplicas") ?? 1),
+      Number(valueAt(scaler, "spec", "maxReplicas")),
+    ];
+    const wanted = Number(valueAt(scaler, "status", "desiredReplicas") ?? 0);
+    return target === undefined || (has === wanted && has >= least && has <= most)
+      ? []
+      : [`${name} has ${has} replicas, its autoscaler wants ${wanted} from ${least} to ${most}`];
+  });
+}
+
 function checkWorkload(object: KubeObject, observer: Observer): readonly string[] {
   const what = `${object.kind} ${keyOf(object)}`;
   const wanted = Number(valueAt(object, "spec", "replicas") ?? 1);
   const has = (field: string): number => Number(valueAt(object, "status", field) ?? 0);
   if (has("observedGeneration") !== (object.metadata.generation ?? 0)) return [`${what} has not been looked at`];
-  if (has("replicas") !== wanted) return [`${what} has ${has("replicas")} pods of ${wanted}`];
+  // A quota keeps it from more, and it says so.
+  const isKept = listAt(object, "status", "conditions").some(
+    (one) => textAt(one, "type") === "ReplicaFailure" && textAt(one, "status") === "True",
+  );
+  if (has("replicas") !== wanted && !isKept) return [`${what} has ${has("replicas")} pods of ${wanted}`];
   // Pods for which there is no room wait, and whose they are is no fault.
   const waits = [...observer.pods()].some((pod) => textAt(pod, "spec", "nodeName") === "");
-  return waits || has("readyReplicas") === wanted
+  return waits || isKept || has("readyReplicas") === wanted
     ? []
     : [`${what} has ${has("readyReplicas")} ready pods of ${wanted}`];
 }

@@ -3,3 +3,4 @@ export { drawReport, printReport } from "./report.ts";
 export { type Load, readScenario, sampleLoad } from "./scenario.ts";
 export { shrinkFaults } from "./shrink.ts";
 export { type Outcome, type Sample, type SimulationOptions, simulate } from "./simulate.ts";
+export { variedLoad } from "./varied-load.ts";

@@ -1,9 +1,24 @@
 import { type KubeObject, listAt, parseQuantity, quantityNumber, textAt } from "@boxship/api";
 import { keyOf } from "@boxship/client";
-import type { ControllerDefinition } from "@boxship/controllers";
+import type { ControllerDefinition, SharedInformers } from "@boxship/controllers";
 
 const PODS = { group: "", version: "v1", resource: "pods" } as const;
 const NODES = { group: "", version: "v1", resource: "nodes" } as const;
+
+const WATCHED = [
+  { group: "apps", version: "v1", resource: "deployments" },
+  { group: "apps", version: "v1", resource: "replicasets" },
+  { group: "apps", version: "v1", resource: "statefulsets" },
+  { group: "apps", version: "v1", resource: "daemonsets" },
+  { group: "batch", version: "v1", resource: "jobs" },
+  { group: "", version: "v1", resource: "replicationcontrollers" },
+  { group: "", version: "v1", resource: "resourcequotas" },
+  { group: "", version: "v1", resource: "services" },
+  { group: "policy", version: "v1", resource: "poddisruptionbudgets" },
+  { group: "autoscaling", version: "v2", resource: "horizontalpodautoscalers" },
+] as const;
+
+export type Watched = (typeof WATCHED)[number]["resource"];
 
 /** How many pods there are, and of which phase. */
 export interface Counts {
@@ -13,20 +28,20 @@ export interface Counts {
   readonly nodesReady: number;
 }
 
-const amount = (text: string): number => {
+export const amount = (text: string): number => {
   const quantity = parseQuantity(text);
   return quantity === undefined ? 0 : quantityNumber(quantity);
 };
 
 /** What a pod's containers ask for: processor in cores, memory in bytes. */
-function requestsOf(pod: KubeObject): readonly [number, number] {
+export function requestsOf(pod: KubeObject): readonly [number, number] {
   const containers = listAt(pod, "spec", "containers");
   const sum = (name: string): number =>
     containers.reduce<number>((total, one) => total + amount(textAt(one, "resources", "requests", name)), 0);
   return [sum("cpu"), sum("memory")];
 }
 
-const hasEnded = (pod: KubeObject): boolean => ["Succeeded", "Failed"].includes(textAt(pod, "status", "phase"));
+export const hasEnded = (pod: KubeObject): boolean => ["Succeeded", "Failed"].includes(textAt(pod, "status", "phase"));
 
 /** Follows pods and nodes, and finds what must never be: a pod that moves, a node that is fuller than it is large. */
 export class Observer {
@@ -35,12 +50,15 @@ export class Observer {
   readonly #nodes = new Map<string, KubeObject>();
   /** Cores, bytes and pods that are taken, by node. */
   readonly #taken = new Map<string, [number, number, number]>();
+  #informers: SharedInformers | undefined;
   /** Lines of what happened since they were taken. */
   #happened: string[] = [];
 
   readonly definition: ControllerDefinition = {
     name: "observer",
     open: ({ informers }) => {
+      this.#informers = informers;
+      for (const one of WATCHED) informers.of(one);
       informers.of<KubeObject>(PODS).handle({
         added: (pod) => this.#pod(pod, undefined),
         updated: (pod, before) => this.#pod(pod, before),
@@ -96,6 +114,21 @@ export class Observer {
     const happened = this.#happened.sort();
     this.#happened = [];
     return happened;
+  }
+
+  /** All that there is of a kind, by its plural. */
+  all(resource: Watched): readonly KubeObject[] {
+    const found = WATCHED.find((one) => one.resource === resource);
+    return found === undefined ? [] : [...(this.#informers?.find(found)?.all() ?? [])];
+  }
+
+  nodes(): IterableIterator<KubeObject> {
+    return this.#nodes.values();
+  }
+
+  /** Cores, bytes and pods that are taken of a node. */
+  taken(node: string): readonly [number, number, number] {
+    return this.#taken.get(node) ?? [0, 0, 0];
   }
 
   pods(): IterableIterator<KubeObject> {

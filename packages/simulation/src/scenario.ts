@@ -1,4 +1,4 @@
-import { isObject, type Json, type KubeObject } from "@boxship/api";
+import { isObject, type Json, type JsonObject, type KubeObject } from "@boxship/api";
 import { errorMessage, InvalidArgument, parseDuration } from "@boxship/base";
 import { loadAll } from "js-yaml";
 
@@ -8,6 +8,8 @@ export interface Load {
   readonly at: number;
   /** @default it stays */
   readonly until?: number;
+  /** Merge patches of it. @default none */
+  readonly edits?: readonly { readonly at: number; readonly patch: JsonObject }[];
 }
 
 /** Annotations of the objects of a scenario. */
@@ -94,7 +96,7 @@ export function sampleLoad(nodes: number, pods: number): Load[] {
   return loads;
 }
 
-const nodeOf = (index: number): KubeObject => ({
+export const nodeOf = (index: number): KubeObject => ({
   apiVersion: "v1",
   kind: "Node",
   metadata: { name: `node-${index}`, labels: { "topology.kubernetes.io/zone": `zone-${index % 3}` } },

@@ -1,3 +1,5 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   clusterCertificates,
@@ -9,7 +11,10 @@ import {
 } from "@boxship/apiserver";
 import { type Clock, silentLogger, systemClock } from "@boxship/base";
 import { type ApiClient, openHttpClient } from "@boxship/client";
-import { openSqliteStore } from "@boxship/store";
+import { REGISTRY } from "@boxship/controllers";
+import { followRevisions, openSqliteStore } from "@boxship/store";
+
+const SERVICE_ADDRESS = "10.96.0.1";
 
 export interface SimulatedServerOptions {
   /** Holds the state while it runs. */
@@ -26,40 +31,30 @@ export interface SimulatedServer extends AsyncDisposable {
   newest(): Promise<ReadonlyMap<string, number>>;
 }
 
-const RANGE = { start: "/registry/", end: "/registry0" };
+/** What servers of simulated clusters sign with: nothing depends on it, and making it takes longer than some simulations. */
+async function makeKeys() {
+  const directory = await mkdtemp(join(tmpdir(), "boxship-simulation-keys-"));
+  try {
+    const serviceAddress = SERVICE_ADDRESS;
+    const [certificates, secrets, signingKeys] = await Promise.all([
+      clusterCertificates({ directory: join(directory, "pki"), clock: systemClock, serviceAddress }),
+      EncryptedValues.open(join(directory, "secrets.key")),
+      SigningKeys.open(join(directory, "tokens.keys")),
+    ]);
+    return { certificates, secrets, signingKeys };
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+let keys: ReturnType<typeof makeKeys> | undefined;
 
 export async function startServer({ directory, clock, naming }: SimulatedServerOptions): Promise<SimulatedServer> {
   await using stack = new AsyncDisposableStack();
+  keys ??= makeKeys();
+  const { certificates, secrets, signingKeys } = await keys;
   const store = stack.use(await openSqliteStore({ path: join(directory, "state.db") }));
-  const newest = new Map<string, number>();
-  const watch = stack.use(store.watch(RANGE));
-  await watch.ready;
-  const waiting = new Set<{ readonly revision: number; readonly resolve: () => void }>();
-  let seen = 0;
-  const tell = (): void => {
-    for (const one of waiting) {
-      if (one.revision > seen) continue;
-      waiting.delete(one);
-      one.resolve();
-    }
-  };
-  const watching = (async () => {
-    for await (const { revision, events } of watch) {
-      for (const event of events) {
-        const [, , group = "", resource = ""] = (event.kind === "put" ? event.item.key : event.key).split("/");
-        newest.set(group === "core" ? resource : `${resource}.${group}`, revision);
-      }
-      seen = revision;
-      tell();
-    }
-  })();
-  stack.defer(() => watching);
-  stack.defer(() => watch[Symbol.asyncDispose]());
-  const certificates = await clusterCertificates({
-    directory: join(directory, "pki"),
-    clock: systemClock,
-    serviceAddress: "10.96.0.1",
-  });
+  const revisions = stack.use(await followRevisions(store, REGISTRY));
   // It tells the simulated time; what it does now and then it does in its own.
   const told: Clock = {
     now: () => clock.now(),
@@ -70,9 +65,9 @@ export async function startServer({ directory, clock, naming }: SimulatedServerO
     await openApiServer({
       store,
       certificates,
-      secrets: await EncryptedValues.open(join(directory, "secrets.key")),
-      signingKeys: await SigningKeys.open(join(directory, "tokens.keys")),
-      serviceAddress: "10.96.0.1",
+      secrets,
+      signingKeys,
+      serviceAddress: SERVICE_ADDRESS,
       port: 6443,
       clock: told,
       naming,
@@ -87,14 +82,7 @@ export async function startServer({ directory, clock, naming }: SimulatedServerO
   return {
     connect: (user, userAgent) =>
       openHttpClient({ server: "http://in-process", createConnection: () => api.connect(user), userAgent }),
-    async newest() {
-      const { revision } = await store.range(RANGE, { limit: 1 });
-      const { promise, resolve } = Promise.withResolvers<void>();
-      waiting.add({ revision, resolve });
-      tell();
-      await promise;
-      return newest;
-    },
+    newest: () => revisions.newest(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -1,45 +1,53 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { describeFault, type Fault, planFaults } from "./faults.ts";
+import { planFaults } from "./faults.ts";
 import { drawReport, printReport } from "./report.ts";
 import { readScenario, sampleLoad } from "./scenario.ts";
-import { shrinkFaults } from "./shrink.ts";
 import { simulate } from "./simulate.ts";
+import { variedLoad } from "./varied-load.ts";
 
 const MINUTES = 30;
-/** Seeds that are tried with every fault; soaks try thousands. */
-const SEEDS = Number(process.env["BOXSHIP_SIMULATION_SEEDS"] ?? 1);
-const FIRST = 3;
+/** One whose faults are of all kinds, and whose watches go on in all ways. */
+const SEED = 229;
+const ALL_KINDS = [
+  "clock-skew",
+  "drain",
+  "node-lost",
+  "restart",
+  "restart-one",
+  "slow-store",
+  "watch-held",
+  "write-failures",
+];
+/** What a history with all of that has. */
+const SAID = [
+  /the controllers and the scheduler start anew/,
+  /the [a-z-]+ starts anew/,
+  / fails$/,
+  /nobody hears of it/,
+  /lost for/,
+  /tell nothing for \d+s, then from a list/,
+  /are told again/,
+  /user: evict web-\w+-\w+$/,
+  /is Succeeded/,
+  /horizontal-pod-autoscaler: scale deployments scaled/,
+];
 
 describe("a simulated cluster", () => {
   test("does the same for the same seed, whatever goes wrong, and nothing is lost or left over", async () => {
-    const options = { seed: FIRST, loads: sampleLoad(3, 20), minutes: MINUTES, faults: planFaults(FIRST, MINUTES, 3) };
-    const kinds = new Set(options.faults.map(({ kind }) => kind));
-    assert.deepEqual([...kinds].sort(), ["clock-skew", "node-lost", "restart", "write-failures"]);
+    const faults = planFaults(SEED, MINUTES, 3);
+    assert.deepEqual([...new Set(faults.map(({ kind }) => kind))].sort(), ALL_KINDS);
+    const options = { seed: SEED, loads: variedLoad(SEED, 3), minutes: MINUTES, faults };
     const [first, again] = [await simulate(options), await simulate(options)];
     assert.deepEqual(again.history, first.history);
     assert.deepEqual(first.violations, []);
     const said = (words: RegExp): boolean => first.history.some((line) => words.test(line));
-    for (const words of [/start anew/, / fails$/, /nobody hears of it/, /lost for/, /is Succeeded/])
-      assert.ok(said(words), String(words));
+    for (const words of SAID) assert.ok(said(words), String(words));
     const last = first.samples.at(-1);
-    assert.deepEqual([last?.nodesReady, last?.pending, last?.running], [3, 0, 18]);
-    assert.match(printReport(first), /\n {4}0:30 {7}3 {7}0 {6}18 {7}2\n/);
+    assert.deepEqual([last?.nodesReady, last?.pending], [3, 0]);
+    assert.match(printReport(first), /\n {4}0:30 {7}3 {7}0 +\d+ +\d+\n/);
     assert.match(drawReport(first), /^<svg .*<polyline .*<\/svg>\n$/);
   });
-
-  for (let seed = FIRST + 1; seed < FIRST + SEEDS; seed++) {
-    test(`loses nothing with seed ${seed}`, async () => {
-      const loads = sampleLoad(3, 20);
-      const run = async (faults: readonly Fault[]) =>
-        (await simulate({ seed, loads, minutes: MINUTES, faults })).violations;
-      const faults = planFaults(seed, MINUTES, 3);
-      const violations = await run(faults);
-      if (violations.length === 0) return;
-      const needed = await shrinkFaults(faults, async (some) => (await run(some)).length > 0);
-      assert.fail([...violations, "for which these are enough:", ...needed.map(describeFault)].join("\n"));
-    });
-  }
 
   test("is wound through weeks in which nothing happens", async () => {
     const { samples, violations } = await simulate({ seed: 2, loads: sampleLoad(3, 3), minutes: 60 * 24 * 40 });

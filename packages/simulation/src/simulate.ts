@@ -1,22 +1,25 @@
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { builtinKinds, KindRegistry, type KubeObject, parseApiVersion } from "@boxship/api";
+import { builtinKinds, type JsonObject, KindRegistry, type KubeObject, parseApiVersion, textAt } from "@boxship/api";
 import { MASTERS } from "@boxship/apiserver";
 import { errorMessage, FakeClock, InvalidArgument, silentLogger } from "@boxship/base";
-import type { ApiClient, Collection } from "@boxship/client";
+import { type ApiClient, type Collection, keyOf } from "@boxship/client";
 import { advance, DEFINITIONS, nodeLifecycle, SteppedControllers } from "@boxship/controllers";
 import { Scheduler } from "@boxship/scheduler";
 import { checkEnd } from "./check-end.ts";
+import { brokenBudgets, StepChecks } from "./check-step.ts";
 import { describeFault, type Fault } from "./faults.ts";
 import { Gate } from "./gate.ts";
+import { metricsAt } from "./metrics.ts";
 import { type Counts, Observer } from "./observer.ts";
 import { Pulses } from "./pulses.ts";
 import { randomOf, SeededNaming } from "./random.ts";
 import type { Load } from "./scenario.ts";
 import { type SimulatedServer, startServer } from "./server.ts";
 import { simulatedKubelets } from "./simulated-kubelets.ts";
+import { WatchFaults } from "./watch-faults.ts";
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -46,6 +49,10 @@ export interface Outcome {
 /** A Monday, 2024-01-01T00:00:00Z. */
 const START = 1_704_067_200_000;
 const SAMPLES = 30;
+/** Between tries to evict what a budget held. */
+const EVICT_MS = 5000;
+const NODES = { group: "", version: "v1", resource: "nodes" } as const;
+const PODS = { group: "", version: "v1", resource: "pods" } as const;
 const MINUTE_MS = 60_000;
 const CONTROLLERS = { name: "system:kube-controller-manager", groups: [MASTERS, "system:authenticated"] };
 const SCHEDULER = { name: "system:kube-scheduler", groups: ["system:authenticated"] };
@@ -59,7 +66,7 @@ const ADMINISTRATOR = { name: "kubernetes-admin", groups: [MASTERS, "system:auth
  */
 export async function simulate(options: SimulationOptions): Promise<Outcome> {
   await using stack = new AsyncDisposableStack();
-  const directory = await mkdtemp(join(tmpdir(), "boxship-simulation-"));
+  const directory = await mkdtemp(join(placeFor(options.loads.length), "boxship-simulation-"));
   // Also when the process ends in the middle.
   const remove = (): void => rmSync(directory, { recursive: true, force: true });
   process.once("exit", remove);
@@ -71,6 +78,11 @@ export async function simulate(options: SimulationOptions): Promise<Outcome> {
   const server = stack.use(await startServer({ directory, clock, naming: new SeededNaming(options.seed) }));
   const simulation = stack.use(new Simulation(server, clock, options));
   return await simulation.run();
+}
+
+/** Memory that looks like a disk: what is simulated need not outlive this process, and syncing it takes most of the time. */
+function placeFor(objects: number): string {
+  return objects < 5000 && existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 }
 
 interface Due {
@@ -93,6 +105,10 @@ class Simulation implements AsyncDisposable {
   readonly #pulses = { plane: new Pulses(), nodes: new Pulses() };
   readonly #skews = new Map<string, number>();
   readonly #kubelets: SteppedControllers;
+  readonly #checks = new StepChecks();
+  readonly #watches = { controllers: new WatchFaults(), scheduler: new WatchFaults() };
+  /** Nodes that somebody empties. */
+  readonly #drained = new Set<string>();
   #gate: Gate;
   #controllers: SteppedControllers;
   #scheduler: Scheduler;
@@ -113,7 +129,11 @@ class Simulation implements AsyncDisposable {
       client: this.#admin,
       definitions: [
         this.#observer.definition,
-        simulatedKubelets({ pulses: this.#pulses.nodes, skewOf: (node) => this.#skews.get(node) ?? 0 }),
+        simulatedKubelets({
+          pulses: this.#pulses.nodes,
+          skewOf: (node) => this.#skews.get(node) ?? 0,
+          twice: (line) => void this.#checks.violations.push(line),
+        }),
       ],
       clock,
       newest: () => server.newest(),
@@ -135,27 +155,42 @@ class Simulation implements AsyncDisposable {
       this.#writes++;
       return this.#tell(line);
     };
-    return new Gate(told, (index, line) => void (this.#history[index] = `${this.#at()} ${line}`));
+    return new Gate({
+      told,
+      retold: (index, line) => void (this.#history[index] = `${this.#at()} ${line}`),
+      clock: this.#clock,
+      // Who writes waits until it sees that.
+      writes: (resource) => this.#watches.controllers.release(resource),
+      raw: (path) => metricsAt(path, this.#observer, this.#clock.now(), this.#clock.now() - START),
+    });
   }
 
   #newControllers(): SteppedControllers {
     const gate = this.#gate;
     const others = DEFINITIONS.filter(({ name }) => name !== "node-lifecycle-controller");
+    const watches = this.#watches.controllers;
     return new SteppedControllers({
-      client: this.#client,
+      client: watches.client(this.#client),
+      stalls: gate,
       definitions: [...others, nodeLifecycle(this.#pulses.plane)],
       clock: this.#clock,
-      newest: () => this.#server.newest(),
+      newest: () => watches.told(this.#server.newest()),
       dress: ({ name }, client) => ({ client: gate.client(name, client), events: { record: () => {} } }),
       failed: (name, { key, error }) => {
-        if (!gate.hasEnded) this.#tell(`${name}: ${key} failed: ${errorMessage(error)}`);
+        if (gate.hasEnded) return;
+        if (!gate.takeEnded(name)) {
+          this.#tell(`${name}: ${key} failed: ${errorMessage(error)}`);
+          return;
+        }
+        this.#tell(`the ${name} starts anew`);
+        this.#controllers.restart(name);
       },
     });
   }
 
   #newScheduler(): Scheduler {
     return new Scheduler({
-      client: this.#schedulerClient,
+      client: this.#watches.scheduler.client(this.#gate.schedulerClient(this.#schedulerClient)),
       logger: silentLogger,
       clock: this.#clock,
       random: this.#random,
@@ -167,14 +202,11 @@ class Simulation implements AsyncDisposable {
     await Promise.all([this.#controllers.start(), this.#kubelets.start(), this.#scheduler.ready]);
     const { minutes, faults = [] } = this.#options;
     const end = minutes * MINUTE_MS;
-    const due = [...this.#loads(), ...faults.map((fault) => ({ at: fault.at, act: () => this.#fail(fault) }))];
+    const due = [...this.#loads(), ...faults.flatMap((fault) => [...this.#actsOf(fault)])];
     const last = faults.reduce(
       (most, fault) => Math.max(most, fault.at + ("ms" in fault ? Math.max(0, fault.ms) : 0)),
       0,
     );
-    for (const fault of faults) {
-      if (fault.kind === "node-lost") due.push({ at: fault.at + fault.ms, act: () => this.#recover(fault.node) });
-    }
     for (let index = 0; index <= SAMPLES; index++) {
       const at = (end * index) / SAMPLES;
       due.push({ at, act: () => void this.#samples.push({ at, ...this.#observer.counts }) });
@@ -182,7 +214,8 @@ class Simulation implements AsyncDisposable {
     due.sort((left, right) => left.at - right.at);
     await this.#play(due, end);
     const calm = end - last >= 5 * MINUTE_MS;
-    const violations = [...this.#observer.violations, ...(calm ? await checkEnd(this.#admin, this.#observer) : [])];
+    const found = [...this.#observer.violations, ...this.#checks.violations];
+    const violations = [...found, ...(calm ? await checkEnd(this.#admin, this.#observer) : [])];
     return { history: this.#history, samples: this.#samples, violations, faults, writes: this.#writes };
   }
 
@@ -205,15 +238,23 @@ class Simulation implements AsyncDisposable {
         await this.#restart();
         worked = true;
       }
-      worked = (await this.#scheduler.settle(await this.#server.newest())) > 0 || worked;
+      const told = await this.#watches.scheduler.told(this.#server.newest());
+      worked = (await this.#scheduler.settle(told)) > 0 || worked;
       worked = (await this.#kubelets.settle()) || worked;
       for (const line of this.#observer.takeHappened()) this.#tell(line);
-      if (!worked) return;
+      if (worked || this.#gate.hasEnded) continue;
+      this.#checks.look({
+        observer: this.#observer,
+        now: this.#clock.now() - START,
+        isThere: (node) => this.#pulses.nodes.isBeating(node),
+      });
+      return;
     }
   }
 
   async #restart(): Promise<void> {
     this.#tell("the controllers and the scheduler start anew");
+    for (const watches of Object.values(this.#watches)) watches.forget();
     await this.#controllers[Symbol.asyncDispose]();
     await this.#scheduler[Symbol.asyncDispose]();
     this.#pulses.plane.forgetListeners();
@@ -223,13 +264,83 @@ class Simulation implements AsyncDisposable {
     await Promise.all([this.#controllers.start(), this.#scheduler.ready]);
   }
 
-  #fail(fault: Fault): void {
-    this.#tell(`fault: ${describeFault(fault)}`);
-    const node = "node" in fault ? `node-${fault.node}` : "";
-    if (fault.kind === "restart") this.#gate.endAtNextWrite();
-    else if (fault.kind === "write-failures") this.#gate.failWrites(fault.count);
-    else if (fault.kind === "clock-skew") this.#skews.set(node, fault.ms);
-    else this.#beat(node, false);
+  /** What a fault is made of, each at its time. */
+  *#actsOf(fault: Fault): Generator<Due> {
+    const { at } = fault;
+    const begin = (act: () => void | Promise<void>): Due => ({
+      at,
+      act: () => {
+        this.#tell(`fault: ${describeFault(fault)}`);
+        return act();
+      },
+    });
+    switch (fault.kind) {
+      case "restart":
+        return yield begin(() => this.#gate.endAtNextWrite());
+      case "restart-one":
+        return yield begin(() => this.#gate.endAfter(fault.controller, fault.writes));
+      case "write-failures":
+        return yield begin(() => this.#gate.failWrites(fault.count));
+      case "slow-store":
+        return yield begin(() => this.#gate.slowDown(fault.latency, this.#clock.now() + fault.ms));
+      case "clock-skew":
+        return yield begin(() => void this.#skews.set(`node-${fault.node}`, fault.ms));
+      case "node-lost":
+        yield begin(() => this.#beat(`node-${fault.node}`, false));
+        return yield { at: at + fault.ms, act: () => this.#recover(fault.node) };
+      case "watch-held": {
+        const watches = this.#watches[fault.watcher];
+        yield begin(() => watches.hold(fault.resource));
+        const end = async (): Promise<void> => {
+          if (await watches.end(fault.resource, fault.ends)) this.#tell(`fault: ${fault.resource} are told again`);
+        };
+        return yield { at: at + fault.ms, act: end };
+      }
+      case "drain": {
+        const node = `node-${fault.node}`;
+        yield begin(() => this.#cordon(node, true));
+        for (let after = 0; after < fault.ms; after += EVICT_MS)
+          yield { at: at + after, act: () => this.#evictFrom(node) };
+        return yield { at: at + fault.ms, act: () => this.#cordon(node, false) };
+      }
+    }
+  }
+
+  async #cordon(node: string, isOut: boolean): Promise<void> {
+    if (isOut) this.#drained.add(node);
+    else this.#drained.delete(node);
+    this.#tell(`user: ${isOut ? "cordon" : "uncordon"} ${node}`);
+    await this.#admin.patch({ ...NODES, name: node }, "merge", { spec: { unschedulable: isOut ? true : null } });
+  }
+
+  /** As `kubectl drain` does: whose budget does not allow it is asked again later. */
+  async #evictFrom(node: string): Promise<void> {
+    if (!this.#drained.has(node)) return;
+    const pods = [...this.#observer.pods()].filter(
+      (pod) =>
+        textAt(pod, "spec", "nodeName") === node &&
+        pod.metadata.deletionTimestamp === undefined &&
+        pod.metadata.ownerReferences?.some(({ kind }) => kind === "DaemonSet") !== true,
+    );
+    for (const pod of pods.sort((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1))) {
+      const { name = "", namespace = "" } = pod.metadata;
+      // Who sees late, or waits, allows what was right when it looked.
+      const isBlind =
+        this.#gate.isDisturbed ||
+        ["pods", "poddisruptionbudgets.policy"].some((one) => this.#watches.controllers.isHeld(one));
+      const broken = isBlind ? [] : brokenBudgets(this.#observer, pod);
+      const eviction = { apiVersion: "policy/v1", kind: "Eviction", metadata: { name, namespace } };
+      try {
+        await this.#admin.create({ ...PODS, namespace }, eviction, { subresource: "eviction" });
+      } catch (error) {
+        this.#tell(`user: evict ${name}: ${errorMessage(error)}`);
+        continue;
+      }
+      this.#tell(`user: evict ${name}`);
+      this.#checks.violations.push(...broken.map((one) => `${one} when ${name} was evicted`));
+      // The next one is asked for when all have seen this one go.
+      await this.#settle();
+    }
   }
 
   #recover(node: number): void {
@@ -243,8 +354,9 @@ class Simulation implements AsyncDisposable {
   }
 
   *#loads(): Generator<Due> {
-    for (const { object, at, until } of this.#options.loads) {
+    for (const { object, at, until, edits = [] } of this.#options.loads) {
       yield { at, act: () => this.#create(object) };
+      for (const { at: when, patch } of edits) yield { at: when, act: () => this.#edit(object, patch) };
       if (until !== undefined) yield { at: until, act: () => this.#delete(object) };
     }
   }
@@ -273,6 +385,12 @@ class Simulation implements AsyncDisposable {
     if (object.kind !== "Node") this.#tell(`user: create ${collection.resource} ${name}`);
   }
 
+  async #edit(object: KubeObject, patch: JsonObject): Promise<void> {
+    const { name = "" } = object.metadata;
+    this.#tell(`user: edit ${object.kind} ${name}`);
+    await this.#admin.patch({ ...this.#collectionOf(object), name }, "merge", patch);
+  }
+
   async #delete(object: KubeObject): Promise<void> {
     const { name = "" } = object.metadata;
     this.#tell(`user: delete ${object.kind} ${name}`);
@@ -280,6 +398,7 @@ class Simulation implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const watches of Object.values(this.#watches)) watches.forget();
     await this.#controllers[Symbol.asyncDispose]();
     await this.#kubelets[Symbol.asyncDispose]();
     await this.#scheduler[Symbol.asyncDispose]();

@@ -21,10 +21,12 @@ export interface KubeletOptions {
   readonly pulses: Pulses;
   /** By how much a node's clock goes before ours, in milliseconds. */
   readonly skewOf: (node: string) => number;
+  /** Is told when two pods of one name run at once and it must not be so. */
+  readonly twice?: (line: string) => void;
 }
 
 /** The kubelets of all nodes: they write what pods become, and nothing runs. A node that is lost does nothing. */
-export function simulatedKubelets({ pulses, skewOf }: KubeletOptions): ControllerDefinition {
+export function simulatedKubelets({ pulses, skewOf, twice = () => {} }: KubeletOptions): ControllerDefinition {
   return {
     name: "kubelets",
     open(context): Reconcile {
@@ -34,8 +36,17 @@ export function simulatedKubelets({ pulses, skewOf }: KubeletOptions): Controlle
       const add = (pod: KubeObject): void => {
         if (textAt(pod, "spec", "nodeName") !== "") queue.add(keyOf(pod));
       };
-      pods.handle({ added: add, updated: add });
+      const processes = new Processes(twice);
+      pods.handle({
+        added: add,
+        updated: add,
+        deleted(pod) {
+          // A node that is lost does not hear of it.
+          if (pulses.isBeating(textAt(pod, "spec", "nodeName"))) processes.end(pod);
+        },
+      });
       const all = (node: string): void => {
+        if (pulses.isBeating(node)) processes.endGone(node, (key) => pods.get(key)?.metadata.uid);
         queue.add(`node:${node}`);
         for (const pod of pods.find("node", node)) add(pod);
       };
@@ -54,9 +65,43 @@ export function simulatedKubelets({ pulses, skewOf }: KubeletOptions): Controlle
         const node = textAt(pod, "spec", "nodeName");
         if (pod === undefined || !pulses.isBeating(node) || nodes.get(node) === undefined) return;
         await new PodOnNode(context, pod, clock.now() + skewOf(node)).go();
+        if (textAt(pods.get(key), "status", "phase") === "Running") processes.begin(pod);
       };
     },
   };
+}
+
+/** What runs on nodes, also on those that are lost: there it goes on, whatever the API says. */
+class Processes {
+  readonly #running = new Map<string, Map<string, string>>();
+  readonly #twice: (line: string) => void;
+
+  constructor(twice: (line: string) => void) {
+    this.#twice = twice;
+  }
+
+  /** A pod of a StatefulSet is the only one of its name. */
+  begin(pod: KubeObject): void {
+    const [key, uid, node] = [keyOf(pod), pod.metadata.uid ?? "", textAt(pod, "spec", "nodeName")];
+    const known = this.#running.get(key) ?? new Map<string, string>();
+    this.#running.set(key, known);
+    if (known.has(uid)) return;
+    const owner = pod.metadata.ownerReferences?.find(({ controller }) => controller === true);
+    const [other] = known.values();
+    if (other !== undefined && owner?.kind === "StatefulSet") this.#twice(`pod ${key} runs on ${other} and on ${node}`);
+    known.set(uid, node);
+  }
+
+  end(pod: KubeObject): void {
+    this.#running.get(keyOf(pod))?.delete(pod.metadata.uid ?? "");
+  }
+
+  /** A node is back, and hears of what was deleted meanwhile. */
+  endGone(node: string, uidOf: (key: string) => string | undefined): void {
+    for (const [key, known] of this.#running) {
+      for (const [uid, at] of known) if (at === node && uidOf(key) !== uid) known.delete(uid);
+    }
+  }
 }
 
 /** The node says that it is ready, if it is not known to be. */

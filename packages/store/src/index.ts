@@ -3,6 +3,7 @@ export * from "./contract.ts";
 export { type CopyOptions, type CopyResult, copyStore, requireWhole } from "./copy-store.ts";
 export { type EtcdStoreOptions, openEtcdStore } from "./etcd/open-etcd-store.ts";
 export { compareKeys, inRange, keyAfter, prefixRange } from "./key-range.ts";
+export { followRevisions, type NewestRevisions, type NewestRevisionsOptions } from "./newest-revisions.ts";
 export { openSqliteReader, type SqliteReader } from "./sqlite/open-sqlite-reader.ts";
 export { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from "./sqlite/open-sqlite-store.ts";
 export { type RestoreOptions, type RestoreResult, restoreSqliteStore } from "./sqlite/restore-sqlite-store.ts";

@@ -4,6 +4,7 @@ import { Backoff } from "../backoff.ts";
 import type { ApiClient, Collection, WatchEvent } from "../contract.ts";
 import { freeze } from "./freeze.ts";
 import { type Indexer, keyOf, ObjectIndex } from "./object-index.ts";
+import { shareObject } from "./shared-objects.ts";
 
 export interface InformerOptions<T> {
   readonly client: ApiClient;
@@ -33,7 +34,8 @@ const WATCH_SECONDS = [300, 600] as const;
  * A copy of a collection that follows the server. It lists once and watches from there; a watch that breaks goes on from
  * the last version that was seen, and only when the server no longer has that, the collection is listed again.
  *
- * Its objects are frozen: who wants to change one makes a copy. The version that the server names by a bookmark counts,
+ * Its objects are frozen, without `managedFields`, and the same ones that others in this process have: who wants to change one
+ * makes a copy. The version that the server names by a bookmark counts,
  * too, so that a quiet collection does not fall behind.
  */
 export class Informer<T extends KubeObject> implements AsyncDisposable {
@@ -150,7 +152,7 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
     const found = new Map<string, T>();
     let page = await client.list<T>(collection, options);
     for (;;) {
-      for (const object of page.items) found.set(keyOf(object), freeze(object));
+      for (const object of page.items) found.set(keyOf(object), shareObject(object));
       if (page.continue === undefined) break;
       page = await client.list<T>(collection, { ...options, continue: page.continue });
     }
@@ -180,7 +182,7 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
     const { type, object } = event;
     const key = keyOf(object);
     if (type === "DELETED") this.#remove(key, freeze(object));
-    else this.#put(key, freeze(object));
+    else this.#put(key, shareObject(object));
     return object.metadata.resourceVersion ?? "";
   }
 

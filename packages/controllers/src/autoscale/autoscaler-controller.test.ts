@@ -248,4 +248,30 @@ describe("a HorizontalPodAutoscaler", () => {
     assert.deepEqual(await condition("bounds", "ScalingActive"), ["False", "ScalingDisabled"]);
     await remove("bounds");
   });
+
+  test("does nothing beside another one of the same pods, and says so, until that is gone", async () => {
+    await set("both", 2);
+    await world.advance(60);
+    await uses("both", { cpu: "200m" });
+    await scale("both", { metrics: [cpu(50)], minReplicas: 2, maxReplicas: 2 });
+    await scale("other", {
+      metrics: [cpu(50)],
+      scaleTargetRef: { apiVersion: "apps/v1", kind: "ReplicaSet", name: "both" },
+    });
+    const known = world.history.lines.length;
+    await world.advance(60);
+    assert.deepEqual(await condition("other", "ScalingActive"), ["False", "AmbiguousSelector"]);
+    assert.deepEqual(await condition("both", "ScalingActive"), ["False", "AmbiguousSelector"]);
+    assert.equal(await replicasOf("both"), 2);
+    const said = world.history.lines.slice(known).join("\n");
+    assert.ok(
+      said.includes("pods by selector app=both are controlled by multiple HPAs: [{both default} {other default}]"),
+      said,
+    );
+    await remove("both");
+    await world.advance(30);
+    assert.equal((await condition("other", "ScalingActive"))[0], "True");
+    assert.ok(Number(await replicasOf("both")) > 2);
+    await remove("other");
+  });
 });

@@ -1,4 +1,11 @@
-import { deepEqual, type JsonObject, matchesLabels, parseLabelSelector, timestamp } from "@boxship/api";
+import {
+  deepEqual,
+  type JsonObject,
+  type LabelSelector,
+  matchesLabels,
+  parseLabelSelector,
+  timestamp,
+} from "@boxship/api";
 import { Conflict, errorMessage, FailedPrecondition } from "@boxship/base";
 import { keyOf, type ObjectRef, objectPath } from "@boxship/client";
 import type { ControllerContext, ControllerDefinition, Reconcile } from "../contract.ts";
@@ -41,6 +48,8 @@ class AutoscalerController {
   readonly #context: ControllerContext;
   readonly #kinds: ServedKinds;
   readonly #memories = new Map<string, Memory>();
+  /** What the targets of autoscalers select, by key. */
+  readonly #selectors = new Map<string, LabelSelector>();
 
   constructor(context: ControllerContext) {
     this.#context = context;
@@ -52,7 +61,10 @@ class AutoscalerController {
       updated: (one, before) => {
         if (!deepEqual(one.spec, before.spec)) queue.add(keyOf(one));
       },
-      deleted: (one) => void this.#memories.delete(keyOf(one)),
+      deleted: (one) => {
+        this.#memories.delete(keyOf(one));
+        this.#selectors.delete(keyOf(one));
+      },
     });
   }
 
@@ -61,7 +73,7 @@ class AutoscalerController {
     const autoscaler = informers.of<Autoscaler>(AUTOSCALERS).get(key);
     if (autoscaler?.spec === undefined) return;
     queue.addAfter(key, LOOK_MS);
-    const look = new Look(this.#context, this.#kinds, autoscaler);
+    const look = new Look(this.#context, this.#kinds, this.#selectors, autoscaler);
     try {
       await look.run(this.#memoryOf(key));
     } catch (error) {
@@ -84,13 +96,20 @@ class AutoscalerController {
 class Look {
   readonly #context: ControllerContext;
   readonly #kinds: ServedKinds;
+  readonly #selectors: Map<string, LabelSelector>;
   readonly #autoscaler: Autoscaler;
   readonly #now: number;
   #conditions: Condition[];
 
-  constructor(context: ControllerContext, kinds: ServedKinds, autoscaler: Autoscaler) {
+  constructor(
+    context: ControllerContext,
+    kinds: ServedKinds,
+    selectors: Map<string, LabelSelector>,
+    autoscaler: Autoscaler,
+  ) {
     this.#context = context;
     this.#kinds = kinds;
+    this.#selectors = selectors;
     this.#autoscaler = autoscaler;
     this.#now = context.clock.now();
     this.#conditions = [...(autoscaler.status?.conditions ?? [])];
@@ -224,12 +243,29 @@ class Look {
       const selector = parseLabelSelector(text);
       const pods = this.#context.informers.of<Pod>(PODS).find("namespace", namespace);
       const selected = pods.filter(({ metadata }) => matchesLabels(selector, metadata.labels));
-      return selected;
+      this.#selectors.set(keyOf(this.#autoscaler), selector);
+      return this.#ambiguous(text, selected) ?? selected;
     } catch (cause) {
       this.#warn("SelectorRequired", errorMessage(cause));
       this.#condition("ScalingActive", "False", "InvalidSelector", "the HPA target's scale is missing a selector");
       return new MetricFailure("InvalidSelector", "any", cause);
     }
+  }
+
+  /** Two that change the number of the same pods would never agree. */
+  #ambiguous(text: string, pods: readonly Pod[]): MetricFailure | undefined {
+    const { namespace = "" } = this.#autoscaler.metadata;
+    const others = [...this.#selectors].filter(
+      ([key, selector]) =>
+        key.startsWith(`${namespace}/`) && pods.some(({ metadata }) => matchesLabels(selector, metadata.labels)),
+    );
+    if (others.length <= 1) return undefined;
+    const names = others.map(([key]) => `{${key.slice(namespace.length + 1)} ${namespace}}`).sort();
+    const words = `pods by selector ${text} are controlled by multiple HPAs: [${names.join(" ")}]`;
+    this.#warn("AmbiguousSelector", words);
+    this.#warn("FailedComputeMetricsReplicas", words);
+    this.#condition("ScalingActive", "False", "AmbiguousSelector", words);
+    return new MetricFailure("AmbiguousSelector", "any", new FailedPrecondition(words));
   }
 
   async #rescale(

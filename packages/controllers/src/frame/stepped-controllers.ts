@@ -2,7 +2,7 @@ import type { Clock, FakeClock } from "@boxship/base";
 import { silentLogger } from "@boxship/base";
 import type { ApiClient } from "@boxship/client";
 import type { ControllerClient, ControllerDefinition, EventSink } from "../contract.ts";
-import { ObservedClient } from "./observed-client.ts";
+import { ObservedClient, writeCounts } from "./observed-client.ts";
 import { RunningController, type Step } from "./running-controller.ts";
 import { SharedInformers } from "./shared-informers.ts";
 
@@ -15,39 +15,72 @@ export interface Dressed {
   readonly events: EventSink;
 }
 
+/** The look at one key that this is a part of. */
+export const currentLook = (): object | undefined => writeCounts.getStore();
+
+/** Writes that take their time. The look that waits for one goes on later; what else its controller has to do goes on now. */
+export interface Stalls {
+  /** Resolves when the look that is going on has to wait, with {@link currentLook}. */
+  next(): Promise<object>;
+  /** Lets the one that has waited longest go on, if its time has come. @returns its look */
+  resume(): object | undefined;
+}
+
 export interface SteppedControllersOptions {
   /** Stays the caller's. */
   readonly client: ApiClient;
   readonly definitions: readonly ControllerDefinition[];
   /** Of the controllers; only its owner moves it. */
   readonly clock: Clock;
-  /** The newest revision of each resource, of all that was written before the call. */
+  /** The newest revision of each resource, of all that was written before the call; those that are missing are not waited for. */
   readonly newest: () => Promise<ReadonlyMap<string, number>>;
   readonly dress: (definition: ControllerDefinition, client: ControllerClient, informers: SharedInformers) => Dressed;
   /** Is told what failed. */
   readonly failed: (controller: string, step: Step) => void;
+  /** @default no write takes any time */
+  readonly stalls?: Stalls;
+}
+
+interface Waiting {
+  readonly name: string;
+  readonly step: Promise<Step | undefined>;
 }
 
 /** Controllers that work only when they are told to, one key at a time: the same world does the same things. */
 export class SteppedControllers implements AsyncDisposable {
   readonly #options: SteppedControllersOptions;
   readonly #informers: SharedInformers;
-  readonly #running: readonly RunningController[];
+  readonly #observed: ObservedClient;
+  readonly #running: RunningController[];
+  /** Looks that wait for slow writes. */
+  readonly #waiting = new Map<object, Waiting>();
 
   constructor(options: SteppedControllersOptions) {
-    const { client, definitions, clock, dress } = options;
+    const { client, definitions } = options;
     this.#options = options;
     // They wait for the server, whose time goes on.
     this.#informers = new SharedInformers({ client, logger: silentLogger });
-    const observed = new ObservedClient(client, this.#informers);
-    this.#running = definitions.map((definition) => {
-      const dressed = dress(definition, observed, this.#informers);
-      return new RunningController({ definition, ...dressed, informers: this.#informers, clock, logger: silentLogger });
-    });
+    this.#observed = new ObservedClient(client, this.#informers);
+    this.#running = definitions.map((definition) => this.#open(definition));
+  }
+
+  #open(definition: ControllerDefinition): RunningController {
+    const { clock, dress } = this.#options;
+    const dressed = dress(definition, this.#observed, this.#informers);
+    return new RunningController({ definition, ...dressed, informers: this.#informers, clock, logger: silentLogger });
   }
 
   async start(): Promise<void> {
     await this.#informers.start();
+  }
+
+  /** Ends one controller and starts it anew: it knows nothing but what its caches have. */
+  restart(name: string): void {
+    const definition = this.#options.definitions.find((one) => one.name === name);
+    const at = this.#running.findIndex((one) => one.name === name);
+    if (definition === undefined || at < 0) return;
+    this.#running[at]?.[Symbol.dispose]();
+    this.#running[at] = this.#open(definition);
   }
 
   /** Every cache knows what the store has. */
@@ -70,15 +103,39 @@ export class SteppedControllers implements AsyncDisposable {
     let wrote = false;
     for (let steps = 0; ; steps++) {
       if (steps > MOST_STEPS) throw new Error(`there is no end to what the controllers do at one time`);
-      const next = this.#running.find(({ waiting }) => waiting > 0);
+      const next = this.#resumed() ?? this.#next();
       if (next === undefined) return wrote;
-      const done = await next.step();
-      if (done?.error !== undefined) this.#options.failed(next.name, done);
-      if (done?.wrote === true) {
-        wrote = true;
-        await this.#caughtUp();
-      }
+      if (!(await this.#work(next))) continue;
+      wrote = true;
+      await this.#caughtUp();
     }
+  }
+
+  #resumed(): Waiting | undefined {
+    const look = this.#options.stalls?.resume();
+    if (look === undefined) return undefined;
+    const waiting = this.#waiting.get(look);
+    this.#waiting.delete(look);
+    return waiting;
+  }
+
+  #next(): Waiting | undefined {
+    const controller = this.#running.find(({ waiting }) => waiting > 0);
+    return controller === undefined ? undefined : { name: controller.name, step: controller.step() };
+  }
+
+  /** To its end, or until it has to wait. @returns whether it may have written */
+  async #work(one: Waiting): Promise<boolean> {
+    const { stalls, failed } = this.#options;
+    const isOver = one.step.then(() => undefined);
+    const look = await (stalls === undefined ? isOver : Promise.race([isOver, stalls.next()]));
+    if (look !== undefined) {
+      this.#waiting.set(look, one);
+      return true;
+    }
+    const done = await one.step;
+    if (done?.error !== undefined) failed(one.name, done);
+    return done?.wrote === true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,9 +5,10 @@ import { type KubeObject, parseApiVersion } from "@boxship/api";
 import { clusterCertificates, EncryptedValues, kubeconfig, openApiServer, SigningKeys } from "@boxship/apiserver";
 import { type Clock, errorMessage, FakeClock, silentLogger, systemClock } from "@boxship/base";
 import { type ApiClient, loadKubeconfig, type ObjectRef, openHttpClient } from "@boxship/client";
-import { openEtcdStore, openSqliteStore, type Store } from "@boxship/store";
+import { followRevisions, openEtcdStore, openSqliteStore, type Store } from "@boxship/store";
 import { startEtcd, tempDir } from "@boxship/testkit";
 import type { ControllerDefinition } from "../contract.ts";
+import { REGISTRY } from "../frame/registry-keys.ts";
 import { advance, SteppedControllers } from "../frame/stepped-controllers.ts";
 import { History, RecordingClient } from "./history.ts";
 
@@ -129,29 +130,7 @@ async function serve(
     monotonic: () => clock.monotonic(),
     setTimeout: (ms, callback) => systemClock.setTimeout(ms, callback),
   };
-  const newest = new Map<string, number>();
-  const watch = stack.use(store.watch({ start: "/registry/", end: "/registry0" }));
-  await watch.ready;
-  const waiting: { readonly revision: number; readonly resolve: () => void }[] = [];
-  let seen = 0;
-  const tell = (): void => {
-    for (const one of waiting.splice(0)) {
-      if (one.revision <= seen) one.resolve();
-      else waiting.push(one);
-    }
-  };
-  const watching = (async () => {
-    for await (const { revision, events } of watch) {
-      for (const event of events) {
-        const [, , group = "", resource = ""] = (event.kind === "put" ? event.item.key : event.key).split("/");
-        newest.set(group === "core" ? resource : `${resource}.${group}`, revision);
-      }
-      seen = revision;
-      tell();
-    }
-  })();
-  stack.defer(() => watching);
-  stack.defer(() => watch[Symbol.asyncDispose]());
+  const revisions = stack.use(await followRevisions(store, REGISTRY));
   const api = stack.use(
     await openApiServer({
       store,
@@ -177,12 +156,6 @@ async function serve(
   await writeFile(file, kubeconfig({ name: "test", server: url, certificates }), { mode: 0o600 });
   return {
     kubeconfig: file,
-    async newest() {
-      const { revision } = await store.range({ start: "/registry/", end: "/registry0" }, { limit: 1 });
-      const told = new Promise<void>((resolve) => waiting.push({ revision, resolve }));
-      tell();
-      await told;
-      return newest;
-    },
+    newest: () => revisions.newest(),
   };
 }

@@ -160,6 +160,19 @@ describe("commands that need no cluster", () => {
     match(await done(`package ${home.join("top")} -u -d ${home.join("packed")}`), /top-1\.0\.0\.tgz/);
   });
 
+  test("values are shown whole, or what a path leads to", async () => {
+    writeFiles(
+      home.path,
+      new Map([
+        ["paths/Chart.yaml", "{apiVersion: v2, name: p, version: 1.0.0}"],
+        ["paths/values.yaml", "# says\nimage: {tag: '1.2'}\nlist: [{name: a}, {name: b}]\n"],
+      ]),
+    );
+    equal(await done(`show values ${home.join("paths")} --jsonpath {.image.tag}`), "1.2");
+    equal(await done(`show values ${home.join("paths")} --jsonpath {.list[*].name}`), "a b");
+    match(await done(`show values ${home.join("paths")}`), /^# says\nimage/);
+  });
+
   test("settings are shown; drivers that are not there are refused by name", async () => {
     match(await done("env"), /^HELM_CACHE_HOME=".*\/\.cache\/helm"\n[^]*HELM_NAMESPACE="default"\n/);
     equal(await done("env HELM_DRIVER"), "secret\n");

@@ -3,6 +3,7 @@ export { globalFlags } from "./global-flags.ts";
 export type { Io } from "./io.ts";
 export { patchSchema } from "./patch/schema-of.ts";
 export { threeWayPatch } from "./patch/three-way.ts";
+export { JsonPathTemplate } from "./print/jsonpath.ts";
 export * from "./request/objects.ts";
 export { apiVersionOfMapping, collectionPathOf, type Mapping, objectPathOf } from "./resource/discovery.ts";
 export { Session } from "./session.ts";

@@ -3,6 +3,7 @@ import { toYaml } from "@boxship/api/yaml";
 import { toJson } from "@boxship/template";
 import { type Chart, crdFiles } from "../chart/chart.ts";
 import { type Command, defineCommand } from "../command.ts";
+import { str } from "../flags.ts";
 import { chartFlags, openChart } from "../render-flags.ts";
 
 const file = (chart: Chart, pattern: RegExp): string =>
@@ -45,9 +46,15 @@ export function showCommand(part: string): Command {
     usage: "CHART [flags]",
     summary: `Show ${part === "all" ? "all information" : `the ${part}`} of a chart`,
     operands: { min: 1, max: 1 },
-    flags: chartFlags,
+    flags: part === "values" ? { ...chartFlags, jsonpath: str() } : chartFlags,
     async run(surroundings, { flags, operands }) {
-      const text = partOf(await openChart(operands[0] ?? "", flags, surroundings), part);
+      const chart = await openChart(operands[0] ?? "", flags, surroundings);
+      if ("jsonpath" in flags && flags.jsonpath !== "") {
+        const { JsonPathTemplate } = await import("@boxship/kubectl/cluster");
+        surroundings.io.stdout.write(new JsonPathTemplate(flags.jsonpath).print(parseJson(toJson(chart.values))));
+        return;
+      }
+      const text = partOf(chart, part);
       if (text !== "") surroundings.print(text);
     },
   });

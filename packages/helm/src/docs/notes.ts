@@ -21,7 +21,6 @@ export const COMMAND_NOTES: Readonly<Record<string, string>> = {
     "kept where `boxship login` and `docker login` keep theirs; `--cert-file` and `--key-file` are refused",
   rollback: "an interrupted release is rolled back, too",
   "show all": "`--jsonpath` is not there",
-  "show values": "`--jsonpath` is not there",
   template:
     "values with a key that stands twice are an error; errors show the line of the template and the values that it names; `--validate` asks the cluster for its versions, its kinds and for `lookup`, as `--dry-run=server` does",
   test: "`--logs` is refused",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createHttp2Server, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
@@ -365,6 +365,23 @@ test("the node keeps what pods are promised", { skip, timeout: 600_000 }, async 
       assert.ok(tries < 600);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
+  });
+
+  await t.test("a file of the node is a pod as long as it is there, whoever deletes it", async () => {
+    const file = `${nodeDirectory}/manifests/extra.yaml`;
+    const node = await field("node", "{.items[0].metadata.name}");
+    const name = `pod/extra-${node}`;
+    writeFileSync(file, pod("extra", WAIT).replace("---", ""));
+    await kube("wait", name, "--for=create", "--timeout=60s");
+    await kube("wait", name, "--for=condition=Ready", "--timeout=60s");
+    const first = await field(name, "{.metadata.uid}");
+    await kube("delete", name, "--wait=false");
+    const uid = async () => (await cluster.tried(["get", name, "-o", "jsonpath={.metadata.uid}"])).stdout;
+    for (let tries = 0; (await uid()) === first; tries++) assert.ok(tries < 1000);
+    await kube("wait", name, "--for=create", "--timeout=60s");
+    await kube("wait", name, "--for=condition=Ready", "--timeout=60s");
+    rmSync(file);
+    await kube("wait", name, "--for=delete", "--timeout=60s");
   });
 
   await t.test("kubectl top tells what node and pods use", async () => {

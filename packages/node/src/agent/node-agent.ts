@@ -18,6 +18,7 @@ import { NodePressure } from "../pressure/node-pressure.ts";
 import { type NodeSignals, readSignals } from "../pressure/read-signals.ts";
 import { isStillFull } from "../pressure/thresholds.ts";
 import { NodeServer } from "../server/node-server.ts";
+import { StaticPods } from "../static/static-pods.ts";
 import { amount } from "../status/qos.ts";
 import type { Pod } from "../types.ts";
 import { ClaimVolumes } from "../volumes/claim-volumes.ts";
@@ -111,11 +112,18 @@ export class NodeAgent implements AsyncDisposable {
     this.#pods.start();
     await Promise.all([this.#services.synced, this.#pods.synced]);
     await this.#persist(() => this.#removeOrphans());
+    const directory = join(root, "manifests");
+    const pods = (): Iterable<Pod> => this.#pods.all();
+    const statics = new StaticPods({ client, clock: this.#clock, logger: this.#options.logger, directory, node, pods });
+    this.#loops.push(statics.run(this.#ending.signal));
     this.#loops.push(this.#beat(node), this.#hear(), this.#pressure.run(this.#ending.signal));
     this.#pods.handle({
       added: (pod) => this.#take(pod),
       updated: (pod) => this.#take(pod),
-      deleted: ({ metadata: { uid = "" } }) => this.#workers.get(uid)?.update(undefined),
+      deleted: (pod) => {
+        this.#workers.get(pod.metadata.uid ?? "")?.update(undefined);
+        statics.changed(pod);
+      },
     });
   }
 

@@ -33,7 +33,7 @@ interface Counted extends Usage {
 
 /** Older counters tell of another time. */
 const OLDEST_MS = 60_000;
-const LEAST_MS = 1000;
+const LEAST_MS = 500;
 const NANO = 1e9;
 /** Of the kernel's accounts: one in a hundred seconds. */
 const TICKS = 100;
@@ -50,7 +50,7 @@ export class UsageSamples {
     this.#clock = clock;
   }
 
-  /** Of the time since it was asked before, or, when that is long ago, of the next second. */
+  /** Of the time since it was asked before, or, when that is long ago, of the next half second. */
   sample(): Promise<UsageSample> {
     this.#sampling ??= this.#sample().finally(() => {
       this.#sampling = undefined;

@@ -2,8 +2,14 @@ import type { Readable } from "node:stream";
 
 /** Where output goes. */
 export interface Sink {
-  write(text: string): unknown;
+  /** @param taken called when there is room for more; sinks that know nothing of that leave it out */
+  write(data: string | Uint8Array, taken?: () => void): unknown;
   readonly isTTY?: boolean | undefined;
+  /** Of a terminal, which tells `resize` when they change. */
+  readonly columns?: number;
+  readonly rows?: number;
+  on?(event: "resize", listener: () => void): unknown;
+  off?(event: "resize", listener: () => void): unknown;
 }
 
 /** What `kubectl kustomize --enable-helm` says of charts. */
@@ -39,7 +45,7 @@ export interface RunOptions {
 
 /** Everything of the surroundings that kubectl touches. */
 export interface Io {
-  readonly stdin: Readable & { readonly isTTY?: boolean | undefined };
+  readonly stdin: Readable & { readonly isTTY?: boolean | undefined; setRawMode?(raw: boolean): unknown };
   readonly stdout: Sink;
   readonly stderr: Sink;
   readonly env: Readonly<Record<string, string | undefined>>;

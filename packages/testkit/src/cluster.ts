@@ -4,12 +4,15 @@ import { once } from "node:events";
 import { removeClusterRecord } from "@boxship/base/cluster-record";
 import { type Boxship, startBoxship } from "./boxship.ts";
 import { kubectl, kubernetesProgram } from "./kubectl.ts";
-import { clusterProgram } from "./program.ts";
-import type { Ran, RunOptions } from "./run-program.ts";
+import { cliProgram, clusterProgram } from "./program.ts";
+import { type Ran, type RunOptions, runProgram } from "./run-program.ts";
 import { tempDir } from "./temp-dir.ts";
 
 /** How long kubectl waits for what is to come: until a machine that is five times slower has done it. */
 const PATIENCE = process.env["BOXSHIP_TEST_PATIENCE"] ?? "120s";
+
+/** This checkout's own kubectl. */
+export const OURS = [...cliProgram(), "kubectl"];
 
 /** A cluster of one node whose pods run on an engine of its own, and its administrator's kubectl. */
 export class Cluster implements AsyncDisposable {
@@ -74,6 +77,14 @@ export class Cluster implements AsyncDisposable {
     return await run(args, options);
   };
 
+  /** The same in this checkout's own kubectl. */
+  readonly ours = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
+    runProgram([...OURS, ...args], { ...options, env: { ...options.env, ...this.#environment } });
+
+  get #environment() {
+    return { KUBECONFIG: this.#kubeconfig, HOME: this.home };
+  }
+
   /** What kubectl says; rejects with its words when it fails. */
   readonly kube = async (...args: readonly string[]): Promise<string> => {
     const { status, stdout, stderr } = await this.tried(args);
@@ -109,15 +120,21 @@ export class Cluster implements AsyncDisposable {
     }
   };
 
-  /** Forwards a port of a pod to a free one here, until it is disposed. */
-  async forward(object: string, port: number, env: NodeJS.ProcessEnv = {}) {
-    const program = kubernetesProgram("kubectl") ?? "";
-    const own = { KUBECONFIG: this.#kubeconfig, HOME: this.home };
-    const child = spawn(program, ["port-forward", object, `:${port}`], {
-      env: { ...process.env, ...own, ...env },
+  /** Forwards a port of a pod to a free one here, until it is disposed. @param program by which kubectl @default the real one */
+  async forward(
+    object: string,
+    port: number,
+    env: NodeJS.ProcessEnv = {},
+    program: readonly string[] = [kubernetesProgram("kubectl") ?? ""],
+  ) {
+    const [file = "", ...words] = program;
+    const child = spawn(file, [...words, "port-forward", object, `:${port}`], {
+      env: { ...process.env, ...this.#environment, ...env },
       stdio: ["ignore", "pipe", "inherit"],
     });
-    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    const failed = once(child, "exit").then(([code]) => assert.fail(`${file} port-forward ended with ${code}`));
+    const [line] = (await Promise.race([once(child.stdout, "data"), failed])) as [Buffer];
+    failed.catch(() => {});
     return {
       port: Number(/127\.0\.0\.1:(\d+)/.exec(line.toString())?.[1]),
       async [Symbol.asyncDispose]() {

@@ -15,7 +15,7 @@ const NO_HEADERS: SpdyHeaders = new Map();
 
 type Done = (error?: Error | null) => void;
 
-/** A stream that the client has opened: both directions, each of which ends by itself. */
+/** A stream that was opened: both directions, each of which ends by itself. */
 export class SpdyStream extends Duplex {
   readonly id: number;
   readonly headers: SpdyHeaders;
@@ -54,16 +54,17 @@ export class SpdyStream extends Duplex {
 }
 
 /**
- * The server's side of SPDY/3.1, as far as clients of the Kubernetes API use it: they open streams, each is accepted, data flows
- * both ways. There is no flow control of single streams, as in those clients.
+ * A side of SPDY/3.1, as far as the Kubernetes API uses it: clients open streams, each is accepted, data flows both ways. There is no flow control of single streams, as in those clients.
  */
 export class SpdyConnection {
   readonly #transport: Duplex;
   readonly #codec = new SpdyHeaderCodec();
   readonly #streams = new Map<number, SpdyStream>();
   readonly #opened: (stream: SpdyStream) => void;
+  #opening: Promise<unknown> = Promise.resolve();
+  #nextId = 1;
 
-  /** @param opened is told each stream; what it is for is in its headers */
+  /** @param opened is told each stream of the other side; what it is for is in its headers */
   constructor(transport: Duplex, opened: (stream: SpdyStream) => void) {
     this.#transport = transport;
     this.#opened = opened;
@@ -89,6 +90,33 @@ export class SpdyConnection {
     }
   }
 
+  /** Opens a stream, as clients do. */
+  open(headers: SpdyHeaders): Promise<SpdyStream> {
+    // Compression goes on from one block to the next: blocks are made and sent one after another.
+    const opened = this.#opening.then(async () => {
+      const id = this.#nextId;
+      this.#nextId += 2;
+      const stream = this.#streamOf(id, headers);
+      const head = Buffer.concat([words(id, 0), Buffer.alloc(2), await this.#codec.encode(headers)]);
+      await this.#write(control(TYPE.synStream, head));
+      return stream;
+    });
+    this.#opening = opened.catch(() => {});
+    return opened;
+  }
+
+  #streamOf(id: number, headers: SpdyHeaders): SpdyStream {
+    const stream = new SpdyStream(
+      id,
+      headers,
+      (data, fin, done) => this.#send(id, data, fin, done),
+      () => void this.#write(control(TYPE.rstStream, words(id, STATUS_CANCEL))).catch(() => {}),
+    );
+    this.#streams.set(id, stream);
+    stream.once("close", () => this.#streams.delete(id));
+    return stream;
+  }
+
   /** No more is sent; what was sent before arrives. */
   close(): void {
     this.#transport.end();
@@ -100,7 +128,7 @@ export class SpdyConnection {
     const body = frame.subarray(HEADER_BYTES);
     if (first >>> 31 === 0) return this.#data(first, body, flags);
     const type = first & 0xffff;
-    if (type === TYPE.synStream) await this.#open(body, flags);
+    if (type === TYPE.synStream) await this.#accept(body, flags);
     else if (type === TYPE.rstStream) this.#streams.get(body.readUInt32BE(0) & 0x7fffffff)?.destroy();
     else if (type === TYPE.ping) await this.#write(control(TYPE.ping, body.subarray(0, 4)));
   }
@@ -113,18 +141,11 @@ export class SpdyConnection {
     if ((flags & FLAG_FIN) !== 0) stream.push(null);
   }
 
-  async #open(body: Buffer, flags: number): Promise<void> {
+  async #accept(body: Buffer, flags: number): Promise<void> {
     if (body.length < 10) throw new InvalidArgument("a frame is cut off");
     const id = body.readUInt32BE(0) & 0x7fffffff;
     const headers = await this.#codec.decode(body.subarray(10));
-    const stream = new SpdyStream(
-      id,
-      headers,
-      (data, fin, done) => this.#send(id, data, fin, done),
-      () => void this.#write(control(TYPE.rstStream, words(id, STATUS_CANCEL))).catch(() => {}),
-    );
-    this.#streams.set(id, stream);
-    stream.once("close", () => this.#streams.delete(id));
+    const stream = this.#streamOf(id, headers);
     await this.#write(control(TYPE.synReply, Buffer.concat([words(id), await this.#codec.encode(NO_HEADERS)])));
     if ((flags & FLAG_FIN) !== 0) stream.push(null);
     this.#opened(stream);

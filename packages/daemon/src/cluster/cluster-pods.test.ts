@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { kubectl, startCluster } from "@boxship/testkit";
+import { kubectl, OURS, startCluster } from "@boxship/testkit";
 
 const skip = kubectl("", "") === undefined ? "kubectl cannot be had here" : false;
 
@@ -93,6 +93,21 @@ spec:
       containers: [{name: c, image: "busybox:latest", imagePullPolicy: Never, command: [sh, -c, "mkdir /www; echo served > /www/index.html; exec httpd -f -p 127.0.0.1:8080 -h /www"]}]
 `;
 
+const READER = `
+apiVersion: v1
+kind: Pod
+metadata: {name: NAME}
+spec:
+  restartPolicy: Never
+  containers:
+  - name: c
+    image: busybox:latest
+    imagePullPolicy: Never
+    stdin: true
+    stdinOnce: true
+    command: [sh, -c, "read line; echo got $line"]
+`;
+
 const SHORT = ["sh", "-c", "echo one; until [ -e /go ]; do sleep 0.05; done; echo two"];
 
 test("pods run: kubectl apply to Running, and nothing is left after delete", { skip, timeout: 600_000 }, async (t) => {
@@ -182,6 +197,49 @@ test("pods run: kubectl apply to Running, and nothing is left after delete", { s
       assert.deepEqual([echoed.status, echoed.stdout === input], [5, true]);
       assert.match(echoed.stderr, /^end$/m);
     }
+  });
+
+  await t.test("our own kubectl carries the same streams, in the same words", async () => {
+    const lines = [
+      ["exec", "full", "--", "sh", "-c", "echo out; echo err >&2; exit 3"],
+      ["exec", "deployment/web", "--", "sh", "-c", 'echo $0 "$@"', "a b", "c"],
+      ["exec", "full", "-c", "none", "--", "true"],
+      ["exec", "-it", "full", "--", "cat"],
+      ["exec", "none", "--", "true"],
+      ["attach", "full", "-c", "none"],
+    ];
+    const chosen = ({ status, stdout, stderr }: Awaited<ReturnType<typeof cluster.ours>>) => ({
+      status,
+      stdout,
+      stderr,
+    });
+    const [want, got] = await Promise.all(
+      [cluster.tried, cluster.ours].map(async (one) => {
+        const ran = [];
+        for (const line of lines) ran.push([line.join(" "), chosen(await one(line))]);
+        return ran;
+      }),
+    );
+    assert.deepEqual(got, want);
+    const input = "0123456789abcdef".repeat(1 << 16);
+    const copied = await cluster.ours(["exec", "-i", "full", "--", "sh", "-c", "cat; echo end >&2; exit 5"], { input });
+    assert.deepEqual([copied.status, copied.stdout === input], [5, true]);
+    assert.match(copied.stderr, /^end$/m);
+    const words = [];
+    for (const [name, kubectlOf] of [
+      ["theirs", cluster.tried],
+      ["ours", cluster.ours],
+    ] as const) {
+      await apply(READER.replace("NAME", name));
+      await kube("wait", `pod/${name}`, "--for=condition=Ready", "--timeout=120s");
+      words.push(await kubectlOf(["attach", "-i", name], { input: "hello\n" }));
+      await kube("delete", "pod", name, "--now");
+    }
+    assert.deepEqual(words[1], words[0]);
+    assert.equal(words[1]?.stdout, "got hello\n");
+    await using forwarded = await cluster.forward("deployment/web", 8080, {}, OURS);
+    const fetched = Array.from({ length: 3 }, async () => (await fetch(`http://127.0.0.1:${forwarded.port}/`)).text());
+    assert.deepEqual(await Promise.all(fetched), ["served\n", "served\n", "served\n"]);
   });
 
   await t.test("a container that ends again and again waits longer and longer, and says why", async () => {

@@ -1,11 +1,15 @@
+import type { Duplex } from "node:stream";
 import { isObject, type Json, statusOf, textAt } from "@boxship/api";
 import { BoxshipError, errorMessage, Unavailable } from "@boxship/base";
 import { Connection, type ConnectionOptions, type HttpReply, readJson, readLines } from "@boxship/client";
+import type { WebSocket } from "ws";
+
+import { openSpdy, openWebSocket } from "./web-socket.ts";
 
 export interface ApiOptions {
   readonly connection: ConnectionOptions;
   /** Sent with every request. */
-  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  readonly headers: Readonly<Record<string, string | string[]>>;
   /** Milliseconds that an answer may take. @default for ever */
   readonly timeout: number | undefined;
   readonly onWarning: (text: string) => void;
@@ -101,6 +105,18 @@ export class Api implements Disposable {
     } finally {
       reply.stream.close();
     }
+  }
+
+  /** A connection of messages, for streams. @throws Refusal in kubectl's words */
+  async openWebSocket(path: string, query: URLSearchParams, protocols: readonly string[]): Promise<WebSocket> {
+    const { connection, headers } = this.#options;
+    return await openWebSocket(connection, `${path}?${query.toString()}`, { protocols, headers });
+  }
+
+  /** A connection of streams that either side ends by itself. @throws Refusal in kubectl's words */
+  async openSpdy(path: string, protocols: readonly string[]): Promise<Duplex> {
+    const { connection, headers } = this.#options;
+    return await openSpdy(connection, path, { protocols, headers });
   }
 
   /** Each warning is told once. */

@@ -16,9 +16,11 @@ export interface RunHere {
 export async function runHere(args: readonly string[], options: RunHere): Promise<Ran> {
   const texts = { stdout: "", stderr: "" };
   const sink = (name: keyof typeof texts) => ({
-    write(text: string) {
+    write(data: string | Uint8Array, taken?: () => void) {
+      const text = typeof data === "string" ? data : Buffer.from(data).toString();
       texts[name] += text;
       if (name === "stdout") options.onOutput?.(text);
+      taken?.();
     },
   });
   const status = await runKubectl(args, {

@@ -9,7 +9,7 @@ import { findObject, listObjects } from "../request/objects.ts";
 import { objectPathOf } from "../resource/discovery.ts";
 import { resolveTargets } from "../resource/targets.ts";
 import type { Session } from "../session.ts";
-import { containerList, defaultContainer, podOf } from "./pods-of.ts";
+import { containerOf, podOf } from "./pods-of.ts";
 
 export const command = defineCommand({
   usage: "[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]",
@@ -107,7 +107,7 @@ async function podsOf(session: Session, word: string | undefined, selector: stri
     );
   }
   const [target] = await resolveTargets(session, [word]);
-  return target === undefined ? [] : [await podOf(session, target)];
+  return target === undefined ? [] : [await podOf(session, target, true)];
 }
 
 function containersOf(session: Session, pod: KubeObject, name: string, all: boolean): readonly string[] {
@@ -115,7 +115,5 @@ function containersOf(session: Session, pod: KubeObject, name: string, all: bool
     listAt(pod, "spec", field).map((one) => textAt(one, "name")),
   );
   if (all) return names;
-  if (name === "") return [defaultContainer(session, pod)];
-  if (names.includes(name)) return [name];
-  throw new Refusal(`container ${name} is not valid for pod ${pod.metadata.name ?? ""} out of: ${containerList(pod)}`);
+  return [textAt(containerOf(session, pod, name), "name")];
 }

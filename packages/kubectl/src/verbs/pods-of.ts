@@ -1,10 +1,10 @@
-import { isObject, type KubeObject, listAt, textAt, valueAt } from "@boxship/api";
+import { isObject, type Json, type KubeObject, listAt, textAt, valueAt } from "@boxship/api";
 import { Refusal } from "../failure.ts";
 import { getObject, listObjects, type ObjectPlace } from "../request/objects.ts";
 import type { Session } from "../session.ts";
 
-/** A pod, or the first of a workload's. */
-export async function podOf(session: Session, place: ObjectPlace): Promise<KubeObject> {
+/** A pod, or the first of a workload's. @param told says so where there are several */
+export async function podOf(session: Session, place: ObjectPlace, told: boolean): Promise<KubeObject> {
   const object = await getObject(session, place);
   if (object.kind === "Pod") return object;
   const selector = valueAt(object, "spec", "selector", "matchLabels") ?? valueAt(object, "spec", "selector");
@@ -18,7 +18,7 @@ export async function podOf(session: Session, place: ObjectPlace): Promise<KubeO
   const [first, ...others] = found;
   if (first === undefined) throw new Refusal("timed out waiting for the condition");
   const name = first.metadata.name ?? "";
-  if (others.length > 0) session.warn(`Found ${found.length} pods, using pod/${name}`);
+  if (told && others.length > 0) session.warn(`Found ${found.length} pods, using pod/${name}`);
   return first;
 }
 
@@ -31,6 +31,16 @@ export function defaultContainer(session: Session, pod: KubeObject): string {
   const name = containers[0] ?? "";
   if (all.includes(",")) session.warn(`Defaulted container ${JSON.stringify(name)} out of: ${all}`);
   return name;
+}
+
+/** The container of that name, or the one that is meant when none is named. @throws Refusal */
+export function containerOf(session: Session, pod: KubeObject, name: string): Json {
+  const wanted = name || defaultContainer(session, pod);
+  const all = ["containers", "initContainers", "ephemeralContainers"].flatMap((field) => listAt(pod, "spec", field));
+  const container = all.find((one) => textAt(one, "name") === wanted);
+  if (container !== undefined) return container;
+  const { name: podName = "" } = pod.metadata;
+  throw new Refusal(`container ${wanted} is not valid for pod ${podName} out of: ${containerList(pod)}`);
 }
 
 /** All containers of a pod, as messages name them. */

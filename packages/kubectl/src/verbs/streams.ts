@@ -1,45 +1,73 @@
-import { textAt } from "@boxship/api";
-import { errorMessage } from "@boxship/base";
+import { type Json, type KubeObject, textAt, valueAt } from "@boxship/api";
 import { type Command, defineCommand } from "../command.ts";
-import { statusAt } from "../error-text.ts";
 import { PlainRefusal, Refusal } from "../failure.ts";
 import { bool, duration, str } from "../flags.ts";
 import { fileFlags } from "../global-flags.ts";
-import type { Query } from "../request/api.ts";
 import { getObject } from "../request/objects.ts";
+import { carryStreams, REMOTE_COMMAND_PROTOCOLS, withRawTerminal } from "../request/remote-command.ts";
 import { objectPathOf } from "../resource/discovery.ts";
 import { resolveTargets } from "../resource/targets.ts";
 import type { Session } from "../session.ts";
-import { defaultContainer, podOf } from "./pods-of.ts";
+import { containerOf, podOf } from "./pods-of.ts";
 
-/** Asks for a stream. What a server without nodes answers is told; streams themselves are not carried yet. */
-async function askFor(
-  session: Session,
-  word: string,
-  subresource: string,
-  query: (container: string) => Query,
-): Promise<never> {
+/** The pod that a word means: by its name, or the first of a workload's. */
+export async function podOfWord(session: Session, word: string): Promise<KubeObject> {
   const mapping = (await session.mapper()).known("", "pods");
   const namespace = await session.namespace();
   const [target] = word.includes("/") ? await resolveTargets(session, [word]) : [{ mapping, namespace, name: word }];
-  const pod =
-    target === undefined || target.mapping.kind === "Pod"
-      ? await getObject(session, target ?? { mapping, namespace, name: word })
-      : await podOf(session, target);
-  const phase = textAt(pod, "status", "phase");
-  if (subresource === "portforward" && phase !== "Running") {
-    throw new Refusal(`unable to forward port because pod is not running. Current status=${phase}`);
-  }
-  const container = subresource === "portforward" ? "" : defaultContainer(session, pod);
-  const path = objectPathOf(mapping, namespace, textAt(pod, "metadata", "name"), subresource);
-  const api = await session.api();
+  return target === undefined || target.mapping.kind === "Pod"
+    ? await getObject(session, target ?? { mapping, namespace, name: word })
+    : await podOf(session, target, false);
+}
+
+/** Where a pod's streams are. */
+export async function streamPath(session: Session, pod: KubeObject, subresource: string): Promise<string> {
+  const mapping = (await session.mapper()).known("", "pods");
+  return objectPathOf(mapping, pod.metadata.namespace ?? "", pod.metadata.name ?? "", subresource);
+}
+
+interface Wanted {
+  readonly subresource: "attach" | "exec";
+  readonly container: string;
+  readonly command?: readonly string[];
+  readonly stdin: boolean;
+  readonly tty: boolean;
+}
+
+async function carry(session: Session, pod: KubeObject, wanted: Wanted): Promise<void> {
+  const { subresource, container, command = [], stdin, tty } = wanted;
+  const query = new URLSearchParams([
+    ["container", container],
+    ...command.map((word) => ["command", word] as [string, string]),
+    ...(stdin ? [["stdin", "true"] as [string, string]] : []),
+    ["stdout", "true"],
+    // A terminal has one output.
+    [tty ? "tty" : "stderr", "true"],
+  ]);
+  const path = await streamPath(session, pod, subresource);
+  const socket = await (await session.api()).openWebSocket(path, query, REMOTE_COMMAND_PROTOCOLS);
+  const { io } = session;
+  const end = (): void => socket.terminate();
+  io.signal?.addEventListener("abort", end, { once: true });
   try {
-    await api.call("POST", path, { query: query(container) });
-  } catch (error) {
-    if (statusAt(error) === undefined) throw error;
-    throw new Refusal(`unable to upgrade connection: ${errorMessage(error)}`);
+    await withRawTerminal(io.stdin, tty, () =>
+      carryStreams(socket, { stdin: stdin ? io.stdin : undefined, stdout: io.stdout, stderr: io.stderr, tty }),
+    );
+  } finally {
+    io.signal?.removeEventListener("abort", end);
+    socket.terminate();
   }
-  throw new Refusal(`kubectl ${subresource} is not supported: streams are not carried yet`);
+}
+
+/** A terminal can be given only by who has one. */
+function terminalOf(
+  session: Session,
+  flags: { readonly stdin: boolean; readonly tty: boolean; readonly quiet: boolean },
+) {
+  if (!flags.stdin || !flags.tty) return false;
+  if (session.io.stdin.isTTY === true) return true;
+  if (!flags.quiet) session.warn("Unable to use a TTY - input is not a terminal or the right kind of file");
+  return false;
 }
 
 export const exec: Command = defineCommand({
@@ -57,14 +85,13 @@ export const exec: Command = defineCommand({
     const [word, ...command] = operands;
     if (word === undefined) throw new PlainRefusal(`error: pod, type/name or --filename must be specified`);
     if (command.length === 0) throw new PlainRefusal(`error: you must specify at least one command for the container`);
-    await askFor(session, word, "exec", (container) => ({
-      container: flags.container || container,
-      command: command[0],
-      stdin: flags.stdin,
-      stdout: true,
-      stderr: true,
-      tty: flags.tty,
-    }));
+    const pod = await podOfWord(session, word);
+    const phase = textAt(pod, "status", "phase");
+    if (phase === "Succeeded" || phase === "Failed")
+      throw new Refusal(`cannot exec into a container in a completed pod; current phase is ${phase}`);
+    const container = textAt(containerOf(session, pod, flags.container), "name");
+    const tty = terminalOf(session, flags);
+    await carry(session, pod, { subresource: "exec", container, command, stdin: flags.stdin, tty });
   },
 });
 
@@ -84,27 +111,30 @@ export const attach: Command = defineCommand({
       throw new PlainRefusal(
         `error: at least 1 argument is required for attach\nSee '${path} -h' for help and examples`,
       );
-    await askFor(session, word, "attach", (container) => ({
-      container: flags.container || container,
-      stdin: flags.stdin,
-      stdout: true,
-      stderr: true,
-      tty: flags.tty,
-    }));
+    const pod = await podOfWord(session, word);
+    const phase = textAt(pod, "status", "phase");
+    if (phase === "Succeeded" || phase === "Failed")
+      throw new Refusal(`cannot attach a container in a completed pod; current phase is ${phase}`);
+    const container = toAttachTo(session, pod, flags.container);
+    const name = textAt(container, "name");
+    const has = valueAt(container, "tty") === true;
+    if (flags.tty && !has && !flags.quiet)
+      session.warn(`error: Unable to use a TTY - container ${name} did not allocate one`);
+    const tty = terminalOf(session, { ...flags, tty: has });
+    if (!flags.quiet) for (const line of ATTACHED) session.warn(line);
+    await carry(session, pod, { subresource: "attach", container: name, stdin: flags.stdin, tty });
   },
 });
 
-export const portForward: Command = defineCommand({
-  usage: "TYPE/NAME [LOCAL_PORT:]REMOTE_PORT [...[LOCAL_PORT_N:]REMOTE_PORT_N]",
-  summary: "Forward one or more local ports to a pod",
-  flags: { address: str("localhost"), "pod-running-timeout": duration(60_000) },
-  async run(session, { operands, path }) {
-    const [word, port] = operands;
-    if (word === undefined || port === undefined) {
-      throw new PlainRefusal(
-        `error: TYPE/NAME and list of ports are required for port-forward\nSee '${path} -h' for help and examples`,
-      );
-    }
-    await askFor(session, word, "portforward", () => ({ ports: port.split(":").at(-1) }));
-  },
-});
+const ATTACHED = [
+  "All commands and output from this session will be recorded in container logs, including credentials and sensitive information passed through the command prompt.",
+  "If you don't see a command prompt, try pressing enter.",
+];
+
+function toAttachTo(session: Session, pod: KubeObject, name: string): Json {
+  try {
+    return containerOf(session, pod, name);
+  } catch (error) {
+    throw error instanceof Refusal ? new Refusal(`cannot attach to the container: ${error.message}`) : error;
+  }
+}

@@ -98,6 +98,13 @@ ${pod("hoarder", `head -c 3000000 /dev/zero > /v/file; ${WAIT}`, {
   container: "    volumeMounts: [{name: v, mountPath: /v}]",
   spec: "  volumes: [{name: v, emptyDir: {sizeLimit: 1Mi}}]",
 })}
+${pod("small-memory", `df -k /m | tail -1 > /tmp/size; touch /tmp/done; ${WAIT}`, {
+  container: `
+    volumeMounts: [{name: m, mountPath: /m}, {name: i, mountPath: /image}]
+    readinessProbe: {exec: {command: [test, -e, /tmp/done]}, periodSeconds: 1}`,
+  spec: `
+  volumes: [{name: m, emptyDir: {medium: Memory, sizeLimit: 2Mi}}, {name: i, image: {reference: "busybox:latest", pullPolicy: Never}}]`,
+})}
 ${pod("huge", WAIT, { container: "    resources: {requests: {cpu: 640}}" })}
 ${pod("root", WAIT, { spec: "  securityContext: {runAsNonRoot: true}" })}
 ${pod("profiled", `mkdir /tmp/made; ${WAIT}`, {
@@ -353,6 +360,17 @@ test("the node keeps what pods are promised", { skip, timeout: 600_000 }, async 
     assert.match(events, /ErrImagePull/);
     assert.match(events, /Failed to pull image .*(authentication|unauthorized|denied|no basic auth)/);
   });
+
+  await t.test(
+    "a volume in memory is as large as it may be, and an image is a volume that nobody writes in",
+    async () => {
+      await ready("small-memory");
+      assert.match(await exec("small-memory", "cat", "/tmp/size"), /^tmpfs +2048 /);
+      assert.match(await exec("small-memory", "ls", "/image/bin"), /^busybox$/m);
+      const written = await cluster.tried(["exec", "small-memory", "--", "touch", "/image/file"]);
+      assert.match(written.stderr, /Read-only file system/);
+    },
+  );
 
   await t.test("a pod whose volume is larger than it may be is evicted, and what it had is gone", async () => {
     await until("pod/hoarder", "{.status.reason}", "Evicted");

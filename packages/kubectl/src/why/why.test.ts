@@ -233,6 +233,59 @@ test("a workload whose pods a quota refuses, and one that is suspended", async (
   equal((await why("job/later")).split("\n")[0], "  it is suspended");
 });
 
+test("pods that are refused by the level of their namespace, by a webhook, or for want of an account", async () => {
+  const template = { metadata: { labels: { app: "x" } }, spec: { containers: [{ name: "c", image: "x" }] } };
+  const refused = async (name: string, message: string): Promise<string> => {
+    const spec = { replicas: 1, selector: { matchLabels: { app: "x" } }, template };
+    await tell(await make(SETS, "ReplicaSet", name, { spec }, { replicas: 0 }), "FailedCreate", message);
+    return (await why(`rs/${name}`)).split("\n").slice(1).join("\n");
+  };
+  equal(
+    await refused(
+      "level",
+      'Error creating: pods "level-1" is forbidden: violates PodSecurity "baseline:latest": host namespaces',
+    ),
+    `    violates PodSecurity "baseline:latest": host namespaces
+      → kubectl get namespace default --show-labels says which level is enforced`,
+  );
+  const denied = 'Error creating: admission webhook "policy.example.com" denied the request: no';
+  equal(await refused("hook", denied), `    the admission webhook policy.example.com refuses them: ${denied}`);
+  equal(
+    (
+      await refused("account", 'Error creating: error looking up service account: serviceaccount "robot" not found')
+    ).split("→ ")[1],
+    "kubectl create serviceaccount robot",
+  );
+});
+
+test("what goes with others: a volume that a claim has, an owner whose own go first", async () => {
+  const volumes = { group: "", version: "v1", resource: "persistentvolumes" };
+  const spec = {
+    capacity: { storage: "1Gi" },
+    accessModes: ["ReadWriteOnce"],
+    hostPath: { path: "/data" },
+    claimRef: { namespace: "shop", name: "data" },
+  };
+  await make(volumes, "PersistentVolume", "kept", { metadata: { finalizers: ["kubernetes.io/pv-protection"] }, spec });
+  await client.delete({ ...volumes, name: "kept" });
+  equal(
+    (await why("pv/kept")).split("\n").slice(1).join("\n"),
+    "    finalizer kubernetes.io/pv-protection: the claim shop/data has it\n      → kubectl delete pvc data -n shop",
+  );
+  const template = { metadata: { labels: { app: "own" } }, spec: { containers: [{ name: "c", image: "x" }] } };
+  const owner = await make(SETS, "ReplicaSet", "owner", {
+    spec: { replicas: 1, selector: { matchLabels: { app: "own" } }, template },
+  });
+  const { uid = "" } = owner.metadata;
+  const reference = { apiVersion: "apps/v1", kind: "ReplicaSet", name: "owner", uid, controller: true };
+  await make(PODS, "Pod", "owned", { ...onNode(), metadata: { ownerReferences: [reference] } });
+  await client.delete({ ...SETS, name: "owner" }, { propagationPolicy: "Foreground" });
+  equal(
+    (await why("rs/owner")).split("\n")[1],
+    "    finalizer foregroundDeletion: what belongs to it goes first: pod/owned",
+  );
+});
+
 test("a service that nobody is behind, and the causes of its pods", async () => {
   const services = { ...PODS, resource: "services" };
   await make(services, "Service", "none", { spec: { selector: { app: "none" }, ports: [{ port: 80 }] } });

@@ -1,13 +1,17 @@
 import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { BoxshipError } from "@boxship/base/errors";
 import fc from "fast-check";
 import { type GpgHome, openGpgHome } from "../testing/gpg-home.ts";
 import { readArmor, writeArmor } from "./armor.ts";
+import { word } from "./byte-reader.ts";
 import { readClearText, signClearText, verifyClearText } from "./clear-text.ts";
-import { isLocked, unlockKey } from "./key-packet.ts";
+import { isLocked, readKeyPacket, unlockKey } from "./key-packet.ts";
 import { type Certificate, readKeyring, signingKey } from "./keyring.ts";
+import { packetBytes, Tag } from "./packets.ts";
+import { makeSignature, SignatureType } from "./signature-packet.ts";
 
 const KINDS = ["rsa2048", "ed25519", "nistp256", "nistp521", "brainpoolP256r1"] as const;
 const TEXT = "apiVersion: v2\n- dash\n-----BEGIN x-----\ntrailing \t \n\nFrom here\n\n...\nfiles: {ä: ü}\n";
@@ -113,6 +117,34 @@ describe("texts that are signed, beside GnuPG", () => {
     const file = await gpg.exported("revoked.gpg", false, ["revoked@example.com"]);
     const without = readKeyring(readFileSync(file), file);
     throws(() => verifyClearText(readClearText(valid), without, new Date()), /was revoked/);
+  });
+
+  test("Ed25519 and Ed448 of RFC 9580, which this GnuPG has not, sign and are verified", () => {
+    const now = new Date();
+    for (const [type, algorithm, prefix] of [
+      ["ed25519", 27, 12],
+      ["ed448", 28, 12],
+    ] as const) {
+      const { publicKey, privateKey } = generateKeyPairSync(type as "ed25519");
+      const point = publicKey.export({ format: "der", type: "spki" }).subarray(prefix);
+      const seed = privateKey.export({ format: "der", type: "pkcs8" }).subarray(-point.length);
+      const clear = Buffer.concat([seed, word(seed.reduce((sum, byte) => sum + byte, 0) & 0xffff, 2)]);
+      const head = Buffer.concat([Buffer.from([4]), word(1_700_000_000, 4), Buffer.from([algorithm])]);
+      const body = Buffer.concat([head, point, Buffer.from([0]), clear]);
+      const key = readKeyPacket(Tag.secretKey, body);
+      const name = Buffer.from(`${type} <x@example.com>`);
+      const about = Buffer.concat([key.hashed, Buffer.from([0xb4]), word(name.length, 4), name]);
+      const certified = makeSignature(SignatureType.positiveCertification, key, privateKey, about, now);
+      const packets = [
+        packetBytes({ tag: Tag.secretKey, body }),
+        packetBytes({ tag: Tag.userId, body: name }),
+        certified,
+      ];
+      const ring = readKeyring(Buffer.concat(packets), type);
+      const message = byUs(ring[0] ?? named(secrets, "none"), TEXT);
+      deepEqual(verifyClearText(readClearText(message), ring, now).names, [name.toString()]);
+      throws(() => verifyClearText(readClearText(message.replace("here", "there")), ring, now), /does not hold/);
+    }
   });
 
   test("keyrings are read armored, too; a keybox and what is none are told", async () => {

@@ -95,6 +95,8 @@ test("dockerode: exec, archives, stats, top, changes, update, rename, commit, ex
 
   const stats = await container.stats({ stream: false });
   assert.ok(stats.memory_stats.usage > 0);
+  const detail = stats.memory_stats.stats as unknown as Readonly<Record<string, number>>;
+  if ("hierarchical_memory_limit" in detail) assert.equal(typeof detail["total_inactive_file"], "number");
   assert.ok((await container.top()).Processes.length > 0);
   await container.update({ Memory: 64 << 20, MemorySwap: -1 });
   assert.equal((await container.inspect()).HostConfig.Memory, 64 << 20);
@@ -170,6 +172,7 @@ test("dockerode: pull with progress, tag, push, save and load, prune, df", async
   await docker.getImage(`${repository}:2`).remove();
   await docker.getImage(reference).remove();
   await docker.pruneContainers();
+  assert.deepEqual((await docker.pruneVolumes()).VolumesDeleted, []);
   const { Images } = (await docker.df()) as { Images: unknown[] };
   assert.equal(Images.length, 1);
 });

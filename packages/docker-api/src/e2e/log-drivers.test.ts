@@ -186,7 +186,7 @@ describe("what arrives at log servers is what Docker sends", {
     assert.deepEqual(other, []);
   });
 
-  test("a start is refused when nobody listens, with the same words, unless that does not matter", async () => {
+  test("a start is refused when nobody listens or an option is wrong, with the same words, unless that does not matter", async () => {
     const cases: readonly (readonly [string, Readonly<Record<string, string>>])[] = [
       ["syslog", { "syslog-address": "tcp://127.0.0.1:9" }],
       ["syslog", { "syslog-address": "tcp+tls://127.0.0.1:9" }],
@@ -198,6 +198,14 @@ describe("what arrives at log servers is what Docker sends", {
       ["gelf", { "gelf-address": "udp://127.0.0.1:9" }],
       ["journald", {}],
       ["syslog", {}],
+      ["json-file", { "max-size": "abc" }],
+      ["json-file", { "max-file": "0" }],
+      ["json-file", { "max-size": "1m", "max-file": "1", compress: "true" }],
+      ["json-file", { "labels-regex": "(" }],
+      ["json-file", { tag: "{{.Name" }],
+      ["json-file", { tag: "{{.Nope}}" }],
+      ["local", { "max-size": "abc" }],
+      ["local", { compress: "x" }],
     ];
     for (const [driver, options] of cases) {
       const start = async (client: Client) => {

@@ -54,10 +54,17 @@ function encodeMemory(memory: ContainerStats["memory"]): Record<string, unknown>
   return {
     usage: memory.usage,
     ...(memory.maxUsage === undefined ? {} : { max_usage: memory.maxUsage }),
-    stats: memory.detail,
+    stats: withTotals(memory.detail),
     ...(memory.failcnt === undefined ? {} : { failcnt: memory.failcnt }),
     limit: memory.limit,
   };
+}
+
+/** Clients that know version 1 of control groups read the values with the prefix; there are no groups below a container's. */
+function withTotals(detail: ContainerStats["memory"]["detail"]): Readonly<Record<string, number>> {
+  if (!("hierarchical_memory_limit" in detail)) return detail;
+  const names = Object.keys(detail).filter((name) => !name.startsWith("hierarchical_"));
+  return { ...detail, ...Object.fromEntries(names.map((name) => [`total_${name}`, detail[name] ?? 0])) };
 }
 
 function encodeIo(io: ContainerStats["io"]): Record<string, unknown> {

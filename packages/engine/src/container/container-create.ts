@@ -4,7 +4,6 @@ import { hostname } from "node:os";
 import { InvalidArgument, NotFound } from "@boxship/base";
 import { refusedHere } from "../confined/confined-runtime.ts";
 import { type EngineContext, eventAttributes, refuseWhileBeingRemoved } from "../context.ts";
-import { checkLogPatterns } from "../log/log-attributes.ts";
 import { volumeResolver } from "../volume/volume-ensure.ts";
 import { checkHostConfig, storageLimit } from "./check-host-config.ts";
 import type { CreateContainerRequest, HostConfig } from "./config.ts";
@@ -34,7 +33,6 @@ export async function createContainer(
       ? generateContainerName((candidate) => containers.hasName(candidate))
       : parseContainerName(request.name);
   const warnings = checkHostConfig(request, context);
-  await checkLogPatterns(request.hostConfig.logConfig?.config ?? {});
 
   await using undo = new AsyncDisposableStack();
   containers.reserveName(name, id);

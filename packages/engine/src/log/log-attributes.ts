@@ -5,7 +5,7 @@ import { invalidOption } from "./log-option.ts";
 type Options = Readonly<Record<string, string>>;
 type Matcher = (name: string) => boolean;
 
-/** Refuses `labels-regex` and `env-regex` that are none. */
+/** @throws InvalidArgument for `labels-regex` and `env-regex` that are none */
 export async function checkLogPatterns(options: Options): Promise<void> {
   await matcher(options, "labels-regex");
   await matcher(options, "env-regex");
@@ -20,7 +20,7 @@ async function matcher(options: Options, name: string): Promise<Matcher> {
     const pattern = RE2JS.compile(text);
     return (candidate) => pattern.matcher(candidate).find();
   } catch (error) {
-    throw invalidOption(`failed to initialize logging driver: ${errorMessage(error)}`, name);
+    throw invalidOption(errorMessage(error), name);
   }
 }
 

@@ -38,16 +38,14 @@ export function parseFlag(option: string, value: string | undefined, initial: bo
   );
 }
 
-/** What Docker finds out when it starts the container, in its words, before the container is made. */
-export function initializing<Result>(check: () => Result): Result {
+/** @returns what a check that Docker makes when it starts the container has found, or why it has not */
+export function initializing<Result>(
+  check: () => Result,
+): { readonly result: Result } | { readonly problem: InvalidArgument } {
   try {
-    return check();
+    return { result: check() };
   } catch (error) {
-    if (!(error instanceof InvalidArgument)) throw error;
-    const { subject, remedy } = error;
-    throw new InvalidArgument(`failed to initialize logging driver: ${error.message}`, {
-      ...(subject === undefined ? {} : { subject }),
-      ...(remedy === undefined ? {} : { remedy }),
-    });
+    if (error instanceof InvalidArgument) return { problem: error };
+    throw error;
   }
 }

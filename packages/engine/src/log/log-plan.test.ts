@@ -22,14 +22,7 @@ test("sizes are decimal, as Docker has them; drivers that send logs elsewhere ke
 
 test("what a driver does not know or cannot take is refused by name", () => {
   const bad: readonly (readonly [string, Readonly<Record<string, string>>, RegExp])[] = [
-    ["json-file", { "max-size": "0" }, /^failed to initialize logging driver: invalid size: '0'$/],
-    ["json-file", { "max-size": "ten" }, /^failed to initialize logging driver: invalid size: 'ten'$/],
-    ["json-file", { "max-size": "9999999t" }, /^failed to initialize logging driver: invalid size: '9999999t'$/],
-    ["json-file", { "max-file": "0" }, /driver: max-file cannot be less than 1$/],
-    ["json-file", { "max-file": "" }, /driver: strconv\.Atoi: parsing "": invalid syntax$/],
-    ["json-file", { compress: "maybe" }, /driver: strconv\.ParseBool: parsing "maybe": invalid syntax$/],
     ["json-file", { "cache-max-size": "1m" }, /unknown log opt 'cache-max-size'/],
-    ["json-file", { tag: "{{.Name" }, /log-tag/],
     ["local", { labels: "a" }, /unknown log opt 'labels' for log driver local$/],
     ["syslog", { "max-size": "1m" }, /unknown log opt 'max-size' for syslog/],
     ["gelf", { "gelf-address": "udp://h:1", "gelf-compression-level": "10" }, /gelf-compression-level/],
@@ -43,6 +36,33 @@ test("what a driver does not know or cannot take is refused by name", () => {
     ["__proto__", {}, /logging plugin/],
   ];
   for (const [driver, options, message] of bad) assert.throws(() => plan(driver, options), { message }, driver);
+});
+
+test("what Docker refuses when it starts the container is kept for the start, in its words", () => {
+  const bad: readonly (readonly [string, Readonly<Record<string, string>>, string])[] = [
+    ["json-file", { "max-size": "0" }, "invalid size: '0'"],
+    ["json-file", { "max-size": "ten" }, "invalid size: 'ten'"],
+    ["json-file", { "max-size": "9999999t" }, "invalid size: '9999999t'"],
+    ["json-file", { "max-file": "0" }, "max-file cannot be less than 1"],
+    ["json-file", { "max-file": "" }, 'strconv.Atoi: parsing "": invalid syntax'],
+    ["json-file", { compress: "maybe" }, 'strconv.ParseBool: parsing "maybe": invalid syntax'],
+    [
+      "json-file",
+      { compress: "true", "max-file": "1" },
+      "compress cannot be true when max-file is less than 2 or max-size is not set",
+    ],
+    ["json-file", { tag: "{{.Name" }, "template: log-tag:1: unclosed action"],
+    ["local", { "max-size": "abc" }, "invalid value for max-size: abc: invalid size: 'abc'"],
+    ["local", { "max-file": "abc" }, 'invalid value for max-file: abc: strconv.Atoi: parsing "abc": invalid syntax'],
+    ["local", { compress: "x" }, 'error reading compress log option: strconv.ParseBool: parsing "x": invalid syntax'],
+    ["local", { compress: "1", "max-file": "1" }, "compression cannot be enabled when max file count is 1"],
+  ];
+  for (const [driver, options, words] of bad) {
+    const { problem, maxFile, kept } = plan(driver, options);
+    assert.equal(problem?.message, words);
+    assert.deepEqual([kept, maxFile], [true, 5]);
+  }
+  assert.equal(plan("json-file", { compress: "true" }).problem, undefined);
 });
 
 test("addresses", () => {

@@ -18,6 +18,8 @@ export interface LogPlan {
   /** Most bytes that wait for a log server. @default what the files hold */
   readonly maxBacklog?: number;
   readonly options: Readonly<Record<string, string>>;
+  /** Why a container with these options is not started, in Docker's words; the limits are the defaults then. */
+  readonly problem?: InvalidArgument;
 }
 
 /** Defaults of the configuration file. */
@@ -49,7 +51,7 @@ const ATTRIBUTES = ["labels", "labels-regex", "env", "env-regex", "tag"];
  * What `--log-driver` and `--log-opt` mean here.
  *
  * @throws Unsupported for drivers that there are not, InvalidArgument for an option that the driver does not know, or a
- *   wrong value
+ *   wrong value that Docker refuses when the container is created
  */
 export function planLog(asked: HostConfig["logConfig"], defaults: LogDefaults = {}): LogPlan {
   const driver = driverOf(asked?.type ?? "");
@@ -63,13 +65,17 @@ export function planLog(asked: HostConfig["logConfig"], defaults: LogDefaults = 
   const own = Object.entries(options).filter(([key]) => !known.includes(key));
   if (ships) checkDriverOptions(driver, Object.fromEntries(own), options);
   else if (own[0] !== undefined) throw unknownOption(own[0][0], driver);
-  initializing(() => checkTagSyntax(options["tag"] ?? ""));
   const key = (name: string) => (ships ? `cache-${name}` : name);
+  const limits = initializing(() => {
+    const found = fileLimits(options, key, { driver, defaults });
+    checkTagSyntax(options["tag"] ?? "");
+    return found;
+  });
   return {
     driver,
     kept: true,
     readable: !parseFlag(key("disabled"), options[key("disabled")], false),
-    ...initializing(() => fileLimits(options, key, { driver, defaults })),
+    ...("result" in limits ? limits.result : { ...fileLimits({}, key, { driver, defaults }), problem: limits.problem }),
     ...(ships && maxBacklog !== undefined ? { maxBacklog } : {}),
     options,
   };
@@ -115,19 +121,43 @@ function fileLimits(
   { driver, defaults }: { readonly driver: string; readonly defaults: LogDefaults },
 ): Pick<LogPlan, "maxSize" | "maxFile" | "compress"> {
   const [size, files, compress] = [options[key("max-size")], options[key("max-file")], options[key("compress")]];
-  const maxFile = files === undefined ? (defaults.maxFile ?? DEFAULT_FILES) : Number(files);
-  if (files?.trim() === "" || !Number.isInteger(maxFile)) {
-    throw invalidOption(`strconv.Atoi: parsing ${JSON.stringify(files)}: invalid syntax`, key("max-file"));
-  }
-  if (maxFile < 1) throw invalidOption("max-file cannot be less than 1", key("max-file"));
-  return {
-    maxSize:
-      size === undefined
-        ? parseLogSize(defaults.maxSize ?? DEFAULT_SIZE, "max-size")
-        : parseLogSize(size, key("max-size")),
-    maxFile,
-    compress: parseFlag(key("compress"), compress, driver !== "json-file") && maxFile > 1,
+  const plain = driver === "json-file";
+  const value = <Result>(name: string, words: string, read: () => Result): Result => {
+    try {
+      return read();
+    } catch (error) {
+      if (plain || !(error instanceof InvalidArgument)) throw error;
+      throw invalidOption(`${words}: ${error.message}`, key(name), error.remedy);
+    }
   };
+  const maxSize =
+    size === undefined
+      ? parseLogSize(defaults.maxSize ?? DEFAULT_SIZE, "max-size")
+      : value("max-size", `invalid value for max-size: ${size}`, () => parseLogSize(size, key("max-size")));
+  const maxFile =
+    files === undefined
+      ? (defaults.maxFile ?? DEFAULT_FILES)
+      : value("max-file", `invalid value for max-file: ${files}`, () => fileCount(files, key("max-file")));
+  if (maxFile < 1) throw invalidOption("max-file cannot be less than 1", key("max-file"));
+  const asked = value("compress", "error reading compress log option", () =>
+    parseFlag(key("compress"), compress, !plain),
+  );
+  const possible = maxFile > 1 && maxSize > 0;
+  if (asked && !possible && compress !== undefined && compress !== "") {
+    throw invalidOption(
+      plain
+        ? "compress cannot be true when max-file is less than 2 or max-size is not set"
+        : "compression cannot be enabled when max file count is 1",
+      key("compress"),
+    );
+  }
+  return { maxSize, maxFile, compress: asked && possible };
+}
+
+function fileCount(text: string, option: string): number {
+  const count = Number(text);
+  if (text.trim() !== "" && Number.isInteger(count)) return count;
+  throw invalidOption(`strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`, option);
 }
 
 /** `10m`, `512k`, `1g` in decimal units, a number of bytes, or -1 for no limit. */

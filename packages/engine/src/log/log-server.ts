@@ -1,11 +1,13 @@
-import { errorMessage, systemCode } from "@boxship/base";
+import { type ErrorDetails, errorMessage, InvalidArgument, systemCode } from "@boxship/base";
 import type { LogConnection } from "@boxship/runtime";
 import type { ContainerRecord } from "../container/record.ts";
 import type { EngineContext } from "../context.ts";
 import { StartFailed } from "../errors.ts";
 import { fluentdAddress, gelfAddress, type ShippingDriver, syslogAddress } from "./driver-options.ts";
+import { checkLogPatterns } from "./log-attributes.ts";
 import { parseFlag } from "./log-option.ts";
 import { isShipping, planLog } from "./log-plan.ts";
+import { renderTag } from "./log-tag.ts";
 import { logTarget } from "./log-target.ts";
 
 /** What a start says that does not come to its process. Docker reads it out of its words, whatever they are about. */
@@ -15,7 +17,7 @@ function exitCodeOf(words: string): number {
 }
 
 /**
- * The first connection to a container's log server. Whoever starts a container wants to know that nobody listens there;
+ * The first connection to a container's log server, after its options have been checked. Whoever starts a container wants to know that nobody listens there;
  * `fluentd-async` says that it does not matter.
  *
  * @returns nothing for containers whose logs stay here
@@ -26,19 +28,33 @@ export async function reachLogServer(
   record: ContainerRecord,
   signal: AbortSignal,
 ): Promise<LogConnection | undefined> {
-  const { driver, options } = planLog(record.hostConfig.logConfig, context.options.log);
+  const { driver, options, problem } = planLog(record.hostConfig.logConfig, context.options.log);
+  const subject = { kind: "log driver", name: driver };
+  try {
+    if (problem !== undefined) throw problem;
+    await checkLogPatterns(options);
+    renderTag(options["tag"] ?? "", record);
+  } catch (error) {
+    if (!(error instanceof InvalidArgument)) throw error;
+    throw notInitialized(error.message, {
+      subject,
+      remedy: error.remedy ?? "create it with other --log-opt",
+      cause: error,
+    });
+  }
   if (!isShipping(driver) || (driver === "fluentd" && isAsync(options))) return undefined;
   try {
     const connect = await logTarget(context, record, driver);
     return await connect(signal);
   } catch (cause) {
-    const words = `failed to initialize logging driver: ${wordsOf(driver, options, cause)}`;
-    throw new StartFailed(words, exitCodeOf(words), {
-      cause,
-      subject: { kind: "log driver", name: driver },
-      remedy: "start the log server first, or use another --log-driver",
-    });
+    const remedy = "start the log server first, or use another --log-driver";
+    throw notInitialized(wordsOf(driver, options, cause), { subject, remedy, cause });
   }
+}
+
+function notInitialized(why: string, details: ErrorDetails): StartFailed {
+  const words = `failed to initialize logging driver: ${why}`;
+  return new StartFailed(words, exitCodeOf(words), details);
 }
 
 type Options = Readonly<Record<string, string>>;

@@ -50,7 +50,7 @@ const METHODS: Readonly<Record<string, (info: LogInfo) => string>> = {
 const text = (name: string) => ({ name, type: stringType });
 
 const infoType = structOf(
-  "logger.Info",
+  "*logger.Info",
   [
     text("ContainerID"),
     text("ContainerName"),
@@ -105,6 +105,6 @@ export function renderTag(template: string, record: ContainerRecord): string {
   try {
     return parseTag(template).execute(typed(infoType, info));
   } catch (error) {
-    throw invalidOption(`failed to make the log's tag: ${errorMessage(error)}`, "tag");
+    throw invalidOption(errorMessage(error), "tag");
   }
 }

@@ -14,6 +14,6 @@ export const volumePrune = defineRoute({
     const { removed, reclaimed } = await engine.volumes.prune(
       (volume) => (all || volume.anonymous) && filters.labels(volume.labels),
     );
-    return ok({ VolumesDeleted: removed.length === 0 ? null : removed, SpaceReclaimed: reclaimed });
+    return ok({ VolumesDeleted: removed, SpaceReclaimed: reclaimed });
   },
 });

@@ -39,6 +39,7 @@ const KNOWN = new Set([
   "dangling-name-prefix",
   "dest",
   "force-compression",
+  "load",
   "name",
   "name-canonical",
   "oci-mediatypes",

@@ -8,6 +8,7 @@ import {
   dockerCli,
   type EngineClient,
   type Ran,
+  removeTree,
   repositoryRoot,
   runProgram,
   startBoxship,
@@ -96,6 +97,22 @@ export class Context implements AsyncDisposable {
     return await Promise.all(all);
   }
 
+  /**
+   * Two more engines, whose state is on a file system in memory, until the stack is disposed. A disk's makes files slowly
+   * where many were removed a moment ago (ext4 without a journal passes over their inodes for minutes), whoever they were.
+   */
+  async enginesInMemory(stack: AsyncDisposableStack): Promise<readonly Engine[]> {
+    const parent = this.work.join("memory");
+    await mkdir(parent);
+    await must(runProgram(["mount", "-t", "tmpfs", "-o", "size=75%,nr_inodes=0", "bench", parent]));
+    stack.defer(() => removeTree(parent));
+    const started: Promise<Engine>[] = [];
+    const root = join(parent, "boxship");
+    if (process.env["BENCH_BOXSHIP"] !== "0") started.push(this.#startBoxship({ stack, root }));
+    if (process.env["BENCH_DOCKER"] !== "0") started.push(this.#startDockerd({ stack, parent }));
+    return await Promise.all((await Promise.all(started)).map((engine) => this.#pulled(engine)));
+  }
+
   /** Boxship as an ordinary user starts it, with the small image. It has no way to the registry, which is on localhost. */
   rootless(): Promise<Engine> {
     const known = this.#engines.get("rootless") ?? this.#startRootless();
@@ -130,18 +147,20 @@ export class Context implements AsyncDisposable {
     return engine;
   }
 
-  async #startBoxship(): Promise<Engine> {
+  async #startBoxship({ stack = this.#stack, root }: Place = {}): Promise<Engine> {
     const watch = join(repositoryRoot, "bench/loop-delay.mjs");
     const delayFile = this.work.join("loop-delay");
     const program = engineProgram([`--import=${watch}`]);
-    const engine = this.#stack.use(await startBoxship({ program, env: { BENCH_LOOP_DELAY: delayFile } }));
+    const engine = stack.use(
+      await startBoxship({ program, env: { BENCH_LOOP_DELAY: delayFile }, ...(root === undefined ? {} : { root }) }),
+    );
     const { client, pid, name } = engine;
     return { name: "boxship", client, pid, monitor: "conmon", marker: name, longestStop: watchLoop(pid, delayFile) };
   }
 
-  async #startDockerd(): Promise<Engine> {
+  async #startDockerd({ stack = this.#stack, parent }: Place = {}): Promise<Engine> {
     // The whole run has a network and a mount namespace of its own already.
-    const dockerd = this.#stack.use(await startDockerd({ isolated: false }));
+    const dockerd = stack.use(await startDockerd({ isolated: false, ...(parent === undefined ? {} : { parent }) }));
     const { client, pid, containerdSocket } = dockerd;
     return { name: "docker", client, pid, monitor: "containerd-shim", marker: containerdSocket, containerdSocket };
   }
@@ -149,6 +168,13 @@ export class Context implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#stack.disposeAsync();
   }
+}
+
+/** Whose an engine is, and where its state is. */
+interface Place {
+  readonly stack?: AsyncDisposableStack;
+  readonly root?: string;
+  readonly parent?: string;
 }
 
 async function must(running: Promise<Ran>): Promise<void> {

@@ -14,6 +14,8 @@ export interface DockerdOptions {
   readonly prepare?: string;
   /** Others than root may come through the directory of its state. @default false */
   readonly passable?: boolean;
+  /** Where the directory of its state is made. @default the system's temporary directory */
+  readonly parent?: string;
   /** More flags. */
   readonly flags?: readonly string[];
 }
@@ -45,7 +47,7 @@ async function removeContainers(client: EngineClient): Promise<void> {
 
 export async function startDockerd(options: DockerdOptions = {}): Promise<Dockerd> {
   await using stack = new AsyncDisposableStack();
-  const directory = stack.use(tempDir("dockerd"));
+  const directory = stack.use(tempDir("dockerd", options.parent));
   const group = basename(directory.path);
   stack.defer(() => removeControlGroup(group));
   const { prepare = ":" } = options;

@@ -32,9 +32,9 @@ export async function removeTree(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true });
 }
 
-/** Makes `boxship-<label>-XXXXXX` in the system's temporary directory. */
-export function tempDir(label = "test"): TempDir {
-  const path = mkdtempSync(join(tmpdir(), `boxship-${label}-`));
+/** Makes `boxship-<label>-XXXXXX` in the system's temporary directory, or in another one. */
+export function tempDir(label = "test", parent = tmpdir()): TempDir {
+  const path = mkdtempSync(join(parent, `boxship-${label}-`));
   return {
     path,
     join: (...parts) => join(path, ...parts),

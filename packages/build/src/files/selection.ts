@@ -87,6 +87,14 @@ function missing(source: string, cause?: unknown): NotFound {
   );
 }
 
+function unreachable(source: string, why: string, cause: unknown): FailedPrecondition {
+  return new FailedPrecondition(`${source}: ${why}`, {
+    cause,
+    subject: { kind: "path", name: source },
+    remedy: "name what it leads to, or leave it out",
+  });
+}
+
 function single(root: Fd, path: string, source: string, rules: IgnoreRules): Selected {
   try {
     using place = openat2(root, path === "" ? "." : path, { flags: OpenFlag.Path, resolve: IN_ROOT });
@@ -96,7 +104,10 @@ function single(root: Fd, path: string, source: string, rules: IgnoreRules): Sel
     if (hidden) throw missing(source);
     return { path: found, name: path, source, status };
   } catch (error) {
-    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") throw missing(source, error);
+    const code = systemCode(error);
+    if (code === "ENOENT" || code === "ENOTDIR") throw missing(source, error);
+    if (code === "ELOOP") throw unreachable(source, "too many symbolic links", error);
+    if (code === "ENAMETOOLONG") throw unreachable(source, "the name is too long", error);
     throw error;
   }
 }
@@ -130,14 +141,15 @@ function matching(root: Fd, pattern: string, source: string, rules: IgnoreRules)
       using place = openat2(root, path, { flags: OpenFlag.Path | OpenFlag.Directory, resolve: IN_ROOT });
       descend(canonical(root, place), depth);
     } catch (error) {
-      if (systemCode(error) !== "ENOENT" && systemCode(error) !== "ENOTDIR") throw error;
+      if (!["ENOENT", "ENOTDIR", "ELOOP"].includes(systemCode(error) ?? "")) throw error;
     }
   };
   const addMatch = (path: string): void => {
     try {
       found.push(single(root, path, source, rules));
     } catch (error) {
-      if (!(error instanceof NotFound)) throw error;
+      if (!(error instanceof NotFound) && systemCode(error instanceof Error ? error.cause : error) !== "ELOOP")
+        throw error;
     }
   };
   descend("", 0);

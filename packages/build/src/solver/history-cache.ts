@@ -57,6 +57,7 @@ function nextIn(
   const { history = [], rootfs } = record.config;
   const next = history[state.history.length];
   if (next?.created_by !== createdBy || next.created === undefined) return undefined;
+  if (session.epoch !== undefined && Date.parse(next.created) > session.epoch * 1000) return undefined;
   const same = state.history.every(
     ({ created, created_by: words }, index) =>
       history[index]?.created_by === words && history[index]?.created === created,

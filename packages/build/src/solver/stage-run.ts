@@ -255,7 +255,7 @@ function declareArgs(
     shown.push(own === undefined ? name : `${name}=${own}`);
   }
   const text = `ARG ${shown.join(" ")}`;
-  const key = keyOf(state.key, text);
+  const key = keyOf(state.key, ...epochOf(session), text);
   const cache = session.parts.cache;
   const history = { classic: ` ${text}`, buildkit: text };
   const known =
@@ -282,7 +282,8 @@ async function execute(
   state: StageState,
   step: Step,
 ): Promise<{ readonly state: StageState; readonly cached: boolean }> {
-  const key = step.independent === true ? keyOf("independent", ...step.key) : keyOf(state.key, ...step.key);
+  const before = step.independent === true ? "independent" : state.key;
+  const key = keyOf(before, ...epochOf(session), ...step.key);
   const stepKey = keyOf(state.key, key);
   const known = ignoresCache(session, stage)
     ? undefined
@@ -299,6 +300,11 @@ async function execute(
   if (step.run === undefined) done(undefined);
   session.journal.steps.set(key, layer === undefined ? record : { ...record, layer });
   return { state: { ...after(session, state, step, created, layer), key: stepKey }, cached: false };
+}
+
+/** What limits times is in what was made then, whatever else is the same. */
+function epochOf({ epoch }: BuildSession): readonly unknown[] {
+  return epoch === undefined ? [] : [{ epoch }];
 }
 
 function ignoresCache(session: BuildSession, stage: Stage): boolean {

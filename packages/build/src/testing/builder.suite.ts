@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, symlink, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -110,6 +110,7 @@ export function builderSuite(name: string, how: TestBuilderOptions = {}): void {
 
     test("what an instruction cannot mean is told with its line and a remedy", async () => {
       const context = await builder.context({ f: "" });
+      await symlink("loop", join(context, "loop"));
       const made = "FROM busybox AS a\nRUN touch /f && ln -s l /l\n";
       const long = "n".repeat(300);
       for (const [file, message, remedy] of [
@@ -123,6 +124,9 @@ export function builderSuite(name: string, how: TestBuilderOptions = {}): void {
         ["WORKDIR /l/x", /\/l.*: too many symbolic links/, /Containerfile:3/],
         [`COPY f /${long}/x`, /\/n+\/x: the name is too long/, /Containerfile:3/],
         [`COPY f /${long}`, /\/n+: the name is too long/, /Containerfile:3/],
+        ["COPY --from=busybox /f /g", /stat f: file does not exist/, /check the path/],
+        ["COPY loop/x /g", /loop\/x: too many symbolic links/, /leads to/],
+        [`COPY ${long} /g`, /n: the name is too long/, /leave it out/],
         ["COPY --from=a /f /g", /circular dependency detected on stage: a/, /a stage above/],
         ["COPY --from=b /f /g\nFROM a AS b", /stage "b" needs to be defined before current stage "a"/, /above it/],
       ] as const) {
@@ -248,9 +252,17 @@ export function builderSuite(name: string, how: TestBuilderOptions = {}): void {
       const context = await builder.context({ "a.txt": "a" });
       const file = "FROM busybox\nWORKDIR /w\nCOPY a.txt .\nRUN echo b > b; mkdir c\nENV X=y\n";
       const options = { context, noCache: true, sourceDateEpoch: 1_700_000_000 };
+      // What was made without it, or with another one, is none of its steps.
+      const dated = await builder.build(file, { context });
+      const others = await Promise.all(
+        [1, 2].map((sourceDateEpoch) => builder.build(file, { context, sourceDateEpoch })),
+      );
+      assert.equal(new Set([dated, ...others].map(({ imageId }) => imageId)).size, 3);
       const first = await builder.build(file, options);
       const second = await builder.build(file, options);
       assert.equal(second.imageId, first.imageId);
+      const cached = await builder.build(file, { ...options, noCache: false });
+      assert.deepEqual([cached.imageId, cached.done], [first.imageId, []]);
       assert.equal(await builder.run(first.imageId, "stat -c %Y /w/b /w/a.txt | sort -u"), "1700000000\n");
     });
 

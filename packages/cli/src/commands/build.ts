@@ -18,8 +18,10 @@ export const command = defineCommand({
     const shown = flags.quiet || call !== undefined ? "quiet" : flags.progress;
     const progress = settled(() => progressOf(context, shown));
     const asked = call === undefined ? {} : { call: call.name };
-    const result = await executeBuild(context, flags, operand, { progress, ...asked }).catch((error: unknown) =>
-      explain(context, wrongValue(error), { onError: flags["on-error"], again: rerunLine(operand, flags.file) }),
+    const args = withEpoch(flags["build-arg"], context.env);
+    const result = await executeBuild(context, { ...flags, "build-arg": args }, operand, { progress, ...asked }).catch(
+      (error: unknown) =>
+        explain(context, wrongValue(error), { onError: flags["on-error"], again: rerunLine(operand, flags.file) }),
     );
     if (call !== undefined && result.call !== undefined) {
       printCall(context, call, result.call);
@@ -29,6 +31,13 @@ export const command = defineCommand({
     if ((flags.quiet || flags.progress === "quiet") && result.imageId !== undefined) print(context, result.imageId);
   },
 });
+
+/** The time that the environment gives to reproducible builds is an argument of the build, as for buildx. */
+function withEpoch(args: readonly string[], env: Context["env"]): readonly string[] {
+  const epoch = env["SOURCE_DATE_EPOCH"];
+  if (epoch === undefined || epoch === "") return args;
+  return args.some((arg) => /^SOURCE_DATE_EPOCH(?:=|$)/.test(arg)) ? args : [...args, `SOURCE_DATE_EPOCH=${epoch}`];
+}
 
 /** What a flag cannot mean ends with 1, as in buildx; what is no flag at all with 125. */
 function wrongValue(error: unknown): unknown {

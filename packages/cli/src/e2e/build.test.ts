@@ -193,6 +193,16 @@ describe("boxship build", () => {
     );
   });
 
+  test("the environment's SOURCE_DATE_EPOCH limits times, unless an argument does", async () => {
+    const path = context("epoch", { Dockerfile: "FROM scratch\nCOPY f /\n", f: "" });
+    const created = async (...args: readonly string[]) => {
+      const { stdout } = await ok(["build", "-q", ...args, path], { env: { SOURCE_DATE_EPOCH: "1000000000" } });
+      return Date.parse((await ok(["image", "inspect", "-f", "{{.Created}}", stdout.trim()])).stdout.trim());
+    };
+    assert.equal(await created(), Date.UTC(2001, 8, 9, 1, 46, 40));
+    assert.equal(await created("--build-arg", "SOURCE_DATE_EPOCH=1"), 1000);
+  });
+
   test("a named context goes before an image of that name", async () => {
     const path = context("with-named", { Dockerfile: "FROM busybox\nCOPY --from=other x.txt /x\nRUN cat /x\n" });
     const other = context("other", { "x.txt": "from the named context" });

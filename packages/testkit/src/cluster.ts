@@ -46,8 +46,10 @@ export class Cluster implements AsyncDisposable {
     const [file, ...args] = clusterProgram();
     const cri = ["--container-runtime-endpoint", `${runDir}/cri.sock`];
     const flags = ["--name", name, "--root", root, "--run-dir", `${this.home}/run`, "--port", "0", ...cri];
-    this.#child = spawn(file, [...args, ...flags, ...this.#flags], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
-    const [ready] = (await once(this.#child, "message")) as [{ failed?: string; kubeconfig: string }];
+    const child = spawn(file, [...args, ...flags, ...this.#flags], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    this.#child = child;
+    const ended = once(child, "exit").then(([status]) => assert.fail(`the cluster ended with ${status} at its start`));
+    const [ready] = (await Promise.race([once(child, "message"), ended])) as [{ failed?: string; kubeconfig: string }];
     assert.equal(ready.failed, undefined);
     this.#kubeconfig = ready.kubeconfig;
     await this.kube("wait", "node", "--all", "--for=condition=Ready", `--timeout=${PATIENCE}`);

@@ -121,6 +121,35 @@ describe("admission webhooks", () => {
     assert.match((await map(at)).json["message"], /denied the request without explanation$/);
   });
 
+  test("lies are found out: objects stay in their namespace, and warnings are no flood", async () => {
+    const at = await namespace();
+    {
+      await using _ = await configure("mutating", at, webhook("/move"));
+      const moved = await map(at);
+      assert.deepEqual(
+        [moved.status, moved.json["message"]],
+        [
+          400,
+          `the namespace of the provided object does not match the namespace sent on the request (kube-system != ${at})`,
+        ],
+      );
+    }
+    const kept = (await map(at)).json;
+    await using _ = await configure("mutating", at, webhook("/talk"));
+    const talked = await map(at);
+    assert.equal(talked.status, 201);
+    const { warning } = talked.headers;
+    const lines = String(warning).split(", 299 - ");
+    assert.deepEqual([lines.length, lines.every((line) => line.length < 270)], [16, true]);
+    const rules = [{ operations: ["UPDATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["configmaps"] }];
+    await using _move = await configure("mutating", at, webhook("/move", { rules }));
+    const updated = await send("PUT", `/api/v1/namespaces/${at}/configmaps/${kept.metadata.name}`, {
+      ...kept,
+      data: { a: "1" },
+    });
+    assert.ok(updated.status >= 400 && updated.status < 500, `${updated.status} ${updated.text}`);
+  });
+
   test("who cannot be asked holds the write up, or not, as its policy says", async () => {
     const at = await namespace();
     const cases: readonly [string, object, RegExp][] = [

@@ -66,7 +66,7 @@ function headersOf(reply: BytesReply, { headers: always, warnings }: SendOptions
   headers["cache-control"] = "no-cache, private";
   headers["content-type"] = reply.contentType;
   if (reply.headers !== undefined) Object.assign(headers, reply.headers);
-  if (warnings.length > 0) headers["warning"] = warnings.map(warningHeader);
+  if (warnings.length > 0) headers["warning"] = shortened(warnings).map(warningHeader);
   return headers;
 }
 
@@ -107,6 +107,17 @@ function writeParts(response: Outgoing, parts: readonly Uint8Array[]): void {
     [from, size] = [at + 1, 0];
   }
   response.end(Buffer.concat(parts.slice(from)));
+}
+
+/** Characters of all warnings together, and of each of more. */
+const MOST_WARNED = 4096;
+const MOST_OF_ONE = 256;
+
+/** Each once; of more than clients take as headers, the beginnings of the first. */
+function shortened(warnings: readonly string[]): readonly string[] {
+  const all = [...new Set(warnings)].filter((text) => text !== "");
+  if (all.reduce((sum, text) => sum + text.length, 0) <= MOST_WARNED) return all;
+  return all.map((text) => text.slice(0, MOST_OF_ONE)).slice(0, MOST_WARNED / MOST_OF_ONE);
 }
 
 /** RFC 7234 5.5, code 299, as clients of Kubernetes read it. */

@@ -55,6 +55,8 @@ const ANSWERS: Readonly<Record<string, (review: Review) => object | string | und
   "/scale-to-7": () => ({ allowed: true, ...patchOf([{ op: "replace", path: "/spec/replicas", value: 7 }]) }),
   "/bad-patch": () => ({ allowed: true, ...patchOf([{ op: "remove", path: "/nothing/here" }]) }),
   "/allow": () => ({ allowed: true, warnings: ["I was asked"] }),
+  "/move": () => ({ allowed: true, ...patchOf([{ op: "add", path: "/metadata/namespace", value: "kube-system" }]) }),
+  "/talk": () => ({ allowed: true, warnings: Array.from({ length: 500 }, (_, at) => `${at} ${"w".repeat(2000)}`) }),
   "/deny": () => ({ allowed: false, status: { message: "not today", code: 403, reason: "Forbidden" } }),
   "/deny-plainly": () => ({ allowed: false }),
   "/stall": () => undefined,

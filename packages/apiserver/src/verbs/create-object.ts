@@ -15,7 +15,7 @@ import { Admission } from "./admit.ts";
 import { decodeObject } from "./decode-object.ts";
 import { defaultObject } from "./finish-object.ts";
 import { trackCreate } from "./managed-fields.ts";
-import { beginStatus, generateName, prepareCreate } from "./prepare-create.ts";
+import { beginStatus, generateName, otherNamespace, prepareCreate } from "./prepare-create.ts";
 import { readObjectBody } from "./read-object-body.ts";
 import { objectReply } from "./render.ts";
 import { type WriteOptions, writeOptions } from "./write-options.ts";
@@ -75,10 +75,11 @@ async function keep(
 ): Promise<CachedObject> {
   const { kind } = request;
   defaultObject(kind, object);
-  const name = object.metadata.name ?? "";
+  const { name = "", namespace } = object.metadata;
   const { dryRun } = options;
   const admission = new Admission(context, request, { operation: "CREATE", name, object, oldObject: null, dryRun });
   await admission.mutate();
+  if (object.metadata.namespace !== namespace) throw badRequest(otherNamespace(object.metadata.namespace, namespace));
   defaultObject(kind, object);
   validateObject(kind, object);
   validateObjectRules(kind, object, undefined);

@@ -61,9 +61,10 @@ function checkNamespace(namespaced: boolean, namespace: string, { metadata }: Ku
     return;
   }
   if (metadata.namespace && metadata.namespace !== namespace) {
-    throw badRequest(
-      `the namespace of the provided object does not match the namespace sent on the request (${metadata.namespace} != ${namespace})`,
-    );
+    throw badRequest(otherNamespace(metadata.namespace, namespace));
   }
   metadata.namespace = namespace;
 }
+
+export const otherNamespace = (own = "", asked = ""): string =>
+  `the namespace of the provided object does not match the namespace sent on the request (${own} != ${asked})`;

@@ -1,10 +1,10 @@
 import { deepCopy, timestamp, valueAt } from "@boxship/api";
 import { readCertificateRequest } from "@boxship/apiserver";
-import { keyOf } from "@boxship/client";
-import type { ControllerContext, ControllerDefinition, Reconcile } from "../contract.ts";
+import type { ControllerContext, ControllerDefinition } from "../contract.ts";
 import { conditionOf } from "../shared/pods.ts";
 import { ACCESS_REVIEWS, refOf, SIGNING_REQUESTS } from "../shared/resources.ts";
 import type { SigningRequest } from "../types/certificates.ts";
+import { followRequests } from "./follow-requests.ts";
 import { KUBELET_CLIENT, SIGNERS } from "./signers.ts";
 
 /** Who may ask for a node's client certificate and gets it without a human, by the right for it. */
@@ -24,16 +24,7 @@ const RIGHTS = [
 /** Approves the client certificates of nodes for whoever has the right to them. */
 export const certificateApprover: ControllerDefinition = {
   name: "certificate-approver",
-  open(context): Reconcile {
-    const { informers, queue } = context;
-    const requests = informers.of<SigningRequest>(SIGNING_REQUESTS);
-    const add = (request: SigningRequest): void => queue.add(keyOf(request));
-    requests.handle({ added: add, updated: add });
-    return async (key) => {
-      const request = requests.get(key);
-      if (request !== undefined) await look(context, request);
-    };
-  },
+  open: (context) => followRequests(context, (request) => look(context, request)),
 };
 
 async function look(context: ControllerContext, request: SigningRequest): Promise<void> {

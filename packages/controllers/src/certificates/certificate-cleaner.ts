@@ -1,10 +1,11 @@
 import { X509Certificate } from "node:crypto";
 import { NotFound } from "@boxship/base";
 import { keyOf } from "@boxship/client";
-import type { ControllerDefinition, Reconcile } from "../contract.ts";
+import type { ControllerDefinition } from "../contract.ts";
 import { conditionOf, millisecondsOf } from "../shared/pods.ts";
 import { refOf, SIGNING_REQUESTS } from "../shared/resources.ts";
 import type { SigningRequest } from "../types/certificates.ts";
+import { followRequests } from "./follow-requests.ts";
 
 const HOUR_MS = 3_600_000;
 const KEPT_MS = { Approved: HOUR_MS, Denied: HOUR_MS, Failed: HOUR_MS, pending: 24 * HOUR_MS } as const;
@@ -13,16 +14,12 @@ const KEPT_MS = { Approved: HOUR_MS, Denied: HOUR_MS, Failed: HOUR_MS, pending: 
 export const certificateCleaner: ControllerDefinition = {
   name: "certificate-cleaner",
   workers: 1,
-  open({ informers, queue, client, clock }): Reconcile {
-    const requests = informers.of<SigningRequest>(SIGNING_REQUESTS);
-    const add = (request: SigningRequest): void => queue.add(keyOf(request));
-    requests.handle({ added: add, updated: add });
-    return async (key) => {
-      const request = requests.get(key);
-      if (request === undefined) return;
+  open(context) {
+    const { queue, client, clock } = context;
+    return followRequests(context, async (request) => {
       const left = endOf(request) - clock.now();
       if (left > 0) {
-        queue.addAfter(key, left);
+        queue.addAfter(keyOf(request), left);
         return;
       }
       try {
@@ -32,7 +29,7 @@ export const certificateCleaner: ControllerDefinition = {
       } catch (error) {
         if (!(error instanceof NotFound)) throw error;
       }
-    };
+    });
   },
 };
 

@@ -1,13 +1,13 @@
 import { type JsonObject, timestamp } from "@boxship/api";
 import { type KeyPair, readCertificateRequest, signCertificateRequest } from "@boxship/apiserver";
 import { InvalidArgument } from "@boxship/base";
-import { keyOf } from "@boxship/client";
-import type { ControllerContext, ControllerDefinition, Reconcile } from "../contract.ts";
+import type { ControllerContext, ControllerDefinition } from "../contract.ts";
 import { withCondition } from "../shared/conditions.ts";
 import { conditionOf } from "../shared/pods.ts";
 import { refOf, SIGNING_REQUESTS } from "../shared/resources.ts";
 import { writeStatus } from "../shared/write-status.ts";
 import type { SigningRequest } from "../types/certificates.ts";
+import { followRequests } from "./follow-requests.ts";
 import { SIGNERS } from "./signers.ts";
 
 const LONGEST_SECONDS = 365 * 24 * 3600;
@@ -19,16 +19,10 @@ const EARLIER_MS = 300_000;
 export function certificateSigner(authority: KeyPair): ControllerDefinition {
   return {
     name: "certificate-signer",
-    open(context): Reconcile {
-      const { informers, queue } = context;
-      const requests = informers.of<SigningRequest>(SIGNING_REQUESTS);
-      const add = (request: SigningRequest): void => queue.add(keyOf(request));
-      requests.handle({ added: add, updated: add });
-      return async (key) => {
-        const request = requests.get(key);
-        if (request?.spec !== undefined && isWaiting(request)) await sign(context, request, authority);
-      };
-    },
+    open: (context) =>
+      followRequests(context, async (request) => {
+        if (request.spec !== undefined && isWaiting(request)) await sign(context, request, authority);
+      }),
   };
 }
 

@@ -34,6 +34,8 @@ test("the newcomer's tour ends well, and again", { timeout: 300_000 }, async () 
       assert.match(output, /\$ \.\/boxship logs quickstart-web\n.*response:200/s);
       assert.match(output, /\$ \.\/boxship exec quickstart-web ps\n.*httpd -f -v/s);
       assert.match(output, /altogether +[\d.]+ s/);
+      assert.match(output, /200 <h1>Hello from quickstart-app-[0-9a-z-]+<\/h1>/);
+      assert.match(output, /service\/quickstart-app +NodePort/);
       const port = /The server runs on: (http:\S+)/.exec(output)?.[1] ?? "";
       assert.match(await (await fetch(port)).text(), /Hello from/);
     }

@@ -1,6 +1,7 @@
 /**
- * The newcomer's tour: an engine, an image, a web server with a published port, and what can be asked of it. Every
- * command is shown as it is typed. It can be run again: what is there already is used.
+ * The newcomer's tour: an engine, an image, a web server with a published port, and what can be asked of it; then a
+ * cluster, an application in it, and its service. Every command is shown as it is typed. It can be run again: what is
+ * there already is used.
  */
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
@@ -9,6 +10,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import { styleText } from "node:util";
 
 const name = "quickstart-web";
+/** The deployment and its service. */
+const application = "quickstart-app";
+/** Of its own, so that no registry is asked for a newer one. */
+const applicationImage = "quickstart-app:1";
+const serve =
+  'mkdir -p /www && echo "<h1>Hello from $(hostname)</h1>" >/www/index.html && exec httpd -f -v -p 80 -h /www';
 const pullSeconds = 30;
 const root = resolve(import.meta.dirname, "..");
 
@@ -117,9 +124,7 @@ async function freePort(): Promise<number> {
 async function runServer(image: string): Promise<number> {
   await boxship(["rm", "--force", name], { show: false });
   const port = await freePort();
-  const script =
-    'mkdir -p /www && echo "<h1>Hello from $(hostname)</h1>" >/www/index.html && exec httpd -f -v -p 80 -h /www';
-  await must(["run", "--detach", "--name", name, "--publish", `${port}:80`, image, "sh", "-c", script]);
+  await must(["run", "--detach", "--name", name, "--publish", `${port}:80`, image, "sh", "-c", serve]);
   return port;
 }
 
@@ -146,13 +151,34 @@ async function look(): Promise<void> {
   await must(["exec", name, "ps"]);
 }
 
+/** The cluster of one node on this engine. */
+async function bringUp(): Promise<void> {
+  await must(["up", "--port", "0"]);
+  await must(["kubectl", "wait", "node", "--all", "--for=condition=Ready", "--timeout=120s"]);
+}
+
+/** @returns the address of its service */
+async function deploy(image: string): Promise<string> {
+  await must(["tag", image, applicationImage]);
+  const { output } = await boxship(["kubectl", "get", "deployments", "-o", "name"], { show: false });
+  if (!output.includes(`/${application}\n`)) {
+    const replicas = [`--image=${applicationImage}`, "--replicas=2"];
+    await must(["kubectl", "create", "deployment", application, ...replicas, "--", "sh", "-c", serve]);
+    await must(["kubectl", "expose", "deployment", application, "--type=NodePort", "--port=80"]);
+  }
+  await must(["kubectl", "rollout", "status", `deployment/${application}`, "--timeout=120s"]);
+  await must(["kubectl", "get", "pods,services", "-o", "wide"]);
+  const path = "jsonpath={.spec.ports[0].nodePort}";
+  return `http://127.0.0.1:${await must(["kubectl", "get", "service", application, "-o", path], { show: false })}/`;
+}
+
 /** Lines of a command and what it is for. */
 function aligned(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([command]) => command.length));
   return rows.map(([command, what]) => `  ${command.padEnd(width)}   ${what}`).join("\n");
 }
 
-function summary(port: number, image: string): string {
+function summary(port: number, image: string, deployed: string): string {
   const setup = Number(process.env["BOXSHIP_QUICKSTART_SETUP"] ?? 0);
   const rows = [["setup", setup] as const, ...timings].map(
     ([title, seconds]) => `  ${title.padEnd(28)}${seconds.toFixed(1)} s`,
@@ -164,12 +190,15 @@ ${rows.join("\n")}
   ${"altogether".padEnd(28)}${total.toFixed(1)} s
 
 The server runs on: http://127.0.0.1:${port}/
+The application's service: ${deployed}
 What to type next:
 ${aligned([
   [`./boxship run -it --rm ${image} sh`, "a shell in a container of its own"],
   [`./boxship exec -it ${name} sh`, "a shell in the web server's"],
   [`./boxship logs -f ${name}`, "every request, as it comes"],
   [`./boxship inspect ${name}`, "all that there is to know"],
+  [`./boxship kubectl scale deployment ${application} --replicas=5`, "more of the application"],
+  [`./boxship why deployment/${application}`, "what stands in its way, if anything does"],
   ["./boxship image bootstrap debian", "a Debian image from the package mirror"],
   ["./boxship --help", "everything else"],
 ])}
@@ -177,6 +206,8 @@ ${aligned([
 To take it all away again:
 ${aligned([
   [`./boxship rm -f ${name}`, "the server"],
+  [`./boxship kubectl delete deployment,service ${application}`, "the application"],
+  ["./boxship down", "the cluster's process; what it holds stays"],
   ["./boxship system reset", "the engine with all its containers, images and networks"],
 ])}
 `;
@@ -188,7 +219,10 @@ try {
   const port = await step("run a web server", () => runServer(image));
   await step("fetch its page", () => fetchPage(`http://127.0.0.1:${port}/`));
   await step("look at it", look);
-  process.stdout.write(summary(port, image));
+  await step("bring a cluster up", bringUp);
+  const deployed = await step("deploy an application", () => deploy(image));
+  await step("fetch its page, too", () => fetchPage(deployed));
+  process.stdout.write(summary(port, image, deployed));
 } catch (error) {
   process.stderr.write(`quickstart: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;

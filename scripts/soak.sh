@@ -5,7 +5,8 @@
 # and in etcd, and what they saw must be explained by one history; ten images of real size are built from the distribution's packages, and one in a
 # container of Docker; a layer of 4 GB goes along every path between registries, layouts and archives, and no command may
 # need more memory for it than for a small one (20 GB of disk); contexts of 200,000 files come through every door; the
-# controllers do over etcd what they do over SQLite; 2,000
+# controllers do over etcd what they do over SQLite; WordPress and its database are built, deployed, set up in a
+# browser and taken away; 2,000
 # clusters are simulated for half an hour each with everything going wrong; helm is killed before each change that it makes.
 #
 # It runs in a network and a mount namespace of its own, as the benchmarks do.
@@ -21,6 +22,7 @@ BOXSHIP_HISTORY_ROUNDS=100 BOXSHIP_CRASH_ROUNDS=100 node --disable-warning=Exper
   packages/store/src/history.test.ts packages/daemon/src/cluster/cluster-crash.test.ts
 BOXSHIP_REAL_IMAGES=1 node --disable-warning=ExperimentalWarning --test packages/build/src/e2e/real-images.test.ts \
   packages/cli/src/e2e/unprivileged.test.ts
+BOXSHIP_WORDPRESS=1 node --disable-warning=ExperimentalWarning --test packages/cli/src/e2e/wordpress.test.ts
 BOXSHIP_TEST_FILES=200000 node --disable-warning=ExperimentalWarning --test --test-name-pattern='200000 files' \
   packages/cli/src/e2e/build-contexts.test.ts
 BOXSHIP_TEST_KILLS=50 node --disable-warning=ExperimentalWarning --test packages/build/src/e2e/crash.test.ts

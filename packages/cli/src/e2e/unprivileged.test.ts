@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import {
   type Boxship,
+  openPodman,
   type Ran,
   repositoryRoot,
   runProgram,
@@ -107,34 +108,32 @@ RUN test -e /proc/self/exe && readlink /proc/self/exe > /proc-seen || echo none 
     assert.match(refused.stderr, /it only builds, pulls and pushes/);
   });
 
-  test("in a container of Docker it writes an archive", { skip: SOAK }, async () => {
+  test("in a container of Docker or podman it writes an archive", { skip: SOAK }, async () => {
     await using dockerd = await startDockerd();
+    await using podman = await openPodman();
     const image = directory.join("tools.tar");
     await ok(["save", "-o", image, "tools"]);
-    const docker = (...words: readonly string[]) =>
-      runProgram(["docker", "-H", `unix://${dockerd.socketPath}`, ...words]);
-    assert.equal((await docker("load", "-i", image)).status, 0);
+    const docker = (words: readonly string[]) => runProgram(["docker", "-H", `unix://${dockerd.socketPath}`, ...words]);
+    assert.equal((await docker(["load", "-i", image])).status, 0);
+    assert.equal((await podman.call(["load", "-q", "-i", image])).status, 0);
     writeFileSync(
       directory.join("src/alone"),
       "FROM busybox\nCOPY file /d/ctx\nRUN echo 2 > /d/two && rm /bin/watch\n",
     );
     const program_ = boxship.join(" ");
-    const words = `image bootstrap busybox && ${program_} build -o type=oci,dest=/w/out/docker.tar -t docker:1 -f /w/src/alone /w/src`;
-    const [, ...flags] = building([], words);
-    const ran = await docker("run", ...flags.map((word) => (word === "host" ? "none" : word)));
-    assert.equal(ran.status, 0, ran.stderr);
-    await ok(["load", "-i", directory.join("out/docker.tar")]);
-    const shown = await ok([
-      "run",
-      "--rm",
-      "--network",
-      "none",
-      "docker:1",
-      "sh",
-      "-c",
-      "cat /d/ctx /d/two; ls /bin/watch 2>&1; true",
-    ]);
-    assert.equal(shown, "from the context\n2\nls: /bin/watch: No such file or directory\n");
+    for (const other of ["docker", "podman"]) {
+      const words = `image bootstrap busybox && ${program_} build -o type=oci,dest=/w/out/${other}.tar -t ${other}:1 -f /w/src/alone /w/src`;
+      // Both have a network of none: there is nothing to be fetched.
+      const [, , , , ...flags] = building([], words);
+      const ran = await (other === "docker"
+        ? docker(["run", "--rm", "--network", "none", ...flags])
+        : podman.run(flags));
+      assert.equal(ran.status, 0, ran.stderr);
+      await ok(["load", "-i", directory.join(`out/${other}.tar`)]);
+      const look = ["sh", "-c", "cat /d/ctx /d/two; ls /bin/watch 2>&1; true"];
+      const shown = await ok(["run", "--rm", "--network", "none", `${other}:1`, ...look]);
+      assert.equal(shown, "from the context\n2\nls: /bin/watch: No such file or directory\n");
+    }
   });
 
   test("with user namespaces it has mounts, and writes an archive", async () => {

@@ -5,6 +5,7 @@ import { denied } from "./access/denied.ts";
 import { guardEngine } from "./access/guarded-engine.ts";
 import { isMutating, mayCall } from "./access/route-access.ts";
 import { ApiCall, type ApiContext } from "./http/call.ts";
+import { endDetour } from "./http/hijack.ts";
 import { NO_QUERY } from "./http/query.ts";
 import { sendError, sendReply } from "./http/reply.ts";
 import type { Route } from "./http/route.ts";
@@ -110,6 +111,7 @@ class ApiServer implements DockerApiServer {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (socket !== request.socket) request.once("end", () => endDetour(socket, request.socket));
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(socket as Socket);

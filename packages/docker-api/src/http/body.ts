@@ -46,7 +46,8 @@ function requireJson(type: string | undefined): void {
   throw new InvalidArgument(`unsupported Content-Type header (${type}): must be 'application/json'`);
 }
 
-function readAll(request: IncomingMessage, clock: Clock): Promise<Buffer> {
+/** Reads a body. Throws as {@link readJson}. */
+export function readAll(request: IncomingMessage, clock: Clock): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;

@@ -4,7 +4,7 @@ import type { EngineApi } from "@boxship/engine";
 import { CallAudit } from "../access/audit.ts";
 import type { DockerApiOptions } from "../options.ts";
 import type { HostDefaults } from "../view/host-defaults.ts";
-import { readJson } from "./body.ts";
+import { readAll, readJson } from "./body.ts";
 import { takeOver } from "./hijack.ts";
 
 /** What all requests of a server share. */
@@ -105,14 +105,25 @@ export class ApiCall {
     return readJson(this.request, this.context.clock);
   }
 
-  /** Makes the connection a raw stream in both directions. The caller ends it. */
-  hijack(contentType: string): Socket {
+  /**
+   * Makes the connection a raw stream in both directions, which begins after the request's body. The caller ends it. It is
+   * destroyed when the body does not come.
+   */
+  async hijack(contentType: string): Promise<Socket> {
+    await this.#skipBody();
     return this.adopt(takeOver(this.request, this.response, this.upgraded, contentType));
   }
 
-  /** Makes the connection one of another protocol, which the client asked for. The caller ends it. */
-  hijackTo(protocol: string): Socket {
+  /** Makes the connection one of another protocol, which the client asked for; see {@link hijack}. */
+  async hijackTo(protocol: string): Promise<Socket> {
+    await this.#skipBody();
     return this.adopt(takeOver(this.request, this.response, true, undefined, protocol));
+  }
+
+  async #skipBody(): Promise<void> {
+    const { request } = this;
+    if (request.complete) return;
+    await readAll(request, this.context.clock).catch(() => request.socket.destroy());
   }
 
   /** Marks the connection as taken over by someone else, e.g. a WebSocket. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 
 /** What `node:http` listens to on a socket that it parses requests from. */
 const PARSER_EVENTS = ["data", "end", "drain", "error", "timeout"] as const;
@@ -7,6 +8,23 @@ const PARSER_EVENTS = ["data", "end", "drain", "error", "timeout"] as const;
 /** The answer that `node:http` is writing to a socket. */
 function currentMessage(socket: Socket): unknown {
   return (socket as Socket & { readonly _httpMessage?: unknown })._httpMessage;
+}
+
+/**
+ * Ends Node's detour of a connection whose upgrade was told of before the request's body had come: until then, and from
+ * then on for ever, a stream between takes what arrives, and stops the socket when nobody reads it there.
+ *
+ * Call when the body has ended. What came after it is in front of the socket's stream again.
+ *
+ * @param detour what the `upgrade` event came with instead of the socket
+ */
+export function endDetour(detour: Duplex, socket: Socket): void {
+  socket.removeAllListeners("data");
+  const rest = detour.read() as Buffer | null;
+  // Neither flowing nor paused, as a connection is that was upgraded without a body.
+  socket.pause();
+  Object.assign(socket, { readableFlowing: null });
+  if (rest !== null) socket.unshift(rest);
 }
 
 /**

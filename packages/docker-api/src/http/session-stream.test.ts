@@ -26,6 +26,20 @@ function frame(stream: number, text: string): Buffer {
   return Buffer.concat([header, Buffer.from(text)]);
 }
 
+/** Sessions that count what they are given, slowly at first. */
+function counting() {
+  const session = () =>
+    scriptedSession(async function* ({ stdin }) {
+      let length = 0;
+      for await (const chunk of stdin) {
+        if (length < 1 << 18) await delay(5);
+        length += (chunk as Buffer).length;
+      }
+      yield { stream: "stdout" as const, data: Buffer.from(String(length)) };
+    }).session;
+  return { session, input: Buffer.alloc(1 << 20, "x") };
+}
+
 const FRAMES: readonly OutputFrame[] = [
   { stream: "stdout", data: Buffer.from("out") },
   { stream: "stderr", data: Buffer.from("error") },
@@ -125,6 +139,35 @@ test("input that comes with the request is not lost, and its end is passed on", 
   const socket = await served.connect();
   socket.end(`${head("/v1.41/exec/e1/start", `${UPGRADE}Content-Type: application/json\r\n`, "{}")}first second`);
   assert.equal(afterHead(await readToEnd(socket)).toString("latin1"), frame(1, "first second").toString("latin1"));
+});
+
+test("input is taken whole and at the process's pace, in however many pieces request, body and input arrive", async () => {
+  const { session, input } = counting();
+  await using served = await serve(
+    scriptedEngine({
+      execs: { start: () => Promise.resolve(session()) },
+      containers: { attach: () => Promise.resolve(session()) },
+    }),
+  );
+  for (const path of ["/v1.41/exec/e1/start", "/v1.41/containers/web/attach?stdin=1&stdout=1&stream=1"]) {
+    for (const withBody of ["", "first "]) {
+      const socket = await served.connect();
+      const whole = head(path, `${UPGRADE}Content-Type: application/json\r\n`, "{}");
+      socket.write(whole.slice(0, -2));
+      await delay(20);
+      const reading = readToEnd(socket);
+      socket.write(`{}${withBody}`);
+      await delay(20);
+      socket.end(input);
+      assert.equal(
+        afterHead(await reading)
+          .subarray(8)
+          .toString("latin1"),
+        String(withBody.length + input.length),
+        path,
+      );
+    }
+  }
 });
 
 test("an error before the stream is an ordinary answer, with and without an upgrade", async () => {

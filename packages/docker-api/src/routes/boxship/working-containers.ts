@@ -119,7 +119,7 @@ const runStart = defineRoute({
       session.close();
       return undefined;
     }
-    await pumpSession(session, call.hijack(streamType(session.tty, call.version)), call.signal);
+    await pumpSession(session, await call.hijack(streamType(session.tty, call.version)), call.signal);
     return undefined;
   },
 });

@@ -20,12 +20,12 @@ export const builderSession = defineRoute({
   path: "/session",
   minVersion: 31,
   doc: { state: "works", note: "see `docs/build.md`" },
-  handle: (call) => {
+  handle: async (call) => {
     const builder = builderOf(call);
     const headers = call.request.headersDistinct as HeaderValues;
     builder.checkSession(headers);
-    builder.session(call.hijackTo(PROTOCOL), headers);
-    return Promise.resolve(undefined);
+    builder.session(await call.hijackTo(PROTOCOL), headers);
+    return undefined;
   },
 });
 
@@ -35,9 +35,9 @@ export const builderGrpc = defineRoute({
   path: "/grpc",
   minVersion: 31,
   doc: { state: "works", note: "see `docs/build.md`" },
-  handle: (call) => {
+  handle: async (call) => {
     const builder = builderOf(call);
-    builder.grpc(call.hijackTo(PROTOCOL));
-    return Promise.resolve(undefined);
+    builder.grpc(await call.hijackTo(PROTOCOL));
+    return undefined;
   },
 });

@@ -14,7 +14,7 @@ export const containerAttach = defineRoute({
       session.close();
       return undefined;
     }
-    const socket = call.hijack(streamType(session.tty, call.version));
+    const socket = await call.hijack(streamType(session.tty, call.version));
     await pumpSession(session, socket, call.signal);
     return undefined;
   },

@@ -33,14 +33,14 @@ async function startAttached(call: ApiCall, id: string, { tty = false, consoleSi
     session = await call.engine.execs.start(id, { tty, ...(isKnownSize(consoleSize) ? { consoleSize } : {}) });
   } catch (error) {
     if (!belongsInStream(call, error)) throw error;
-    reportInStream(call, error, tty);
+    await reportInStream(call, error, tty);
     return;
   }
   if (call.request.socket.destroyed) {
     session.close();
     return;
   }
-  const socket = call.hijack(streamType(session.tty, call.version));
+  const socket = await call.hijack(streamType(session.tty, call.version));
   await pumpSession(session, socket, call.signal);
 }
 
@@ -57,8 +57,8 @@ function belongsInStream(call: ApiCall, error: unknown): error is BoxshipError {
   return call.upgraded && error instanceof BoxshipError && !OF_STATE.has(error.code);
 }
 
-function reportInStream(call: ApiCall, error: BoxshipError, tty: boolean): void {
-  const socket = call.hijack(streamType(tty, call.version));
+async function reportInStream(call: ApiCall, error: BoxshipError, tty: boolean): Promise<void> {
+  const socket = await call.hijack(streamType(tty, call.version));
   const line = Buffer.from(`${messageOf(error)}\r\n`);
   if (!tty) socket.write(frameHeader("stdout", line.length));
   socket.end(line);

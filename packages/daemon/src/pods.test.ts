@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { ContainerState, type Cri, connectCri, SandboxState } from "@boxship/cri";
 import { startBoxship } from "@boxship/testkit";
 
@@ -30,6 +31,8 @@ test("pods outlive the daemon, and nothing of them stays when they are removed",
 
   await engine.crash();
   await engine.start();
+  // Its doors open one after another.
+  while ((await cri.version({}).catch(() => undefined)) === undefined) await delay(20);
   assert.deepEqual(await look(cri, podSandboxId, containerId), before);
   const { stdout } = await cri.execSync({ containerId, cmd: ["ip", "-4", "addr", "show", "eth0"] });
   assert.ok(Buffer.from(stdout).toString().includes(`inet ${before.ip}/`));

@@ -32,6 +32,7 @@ export class Gate implements Stalls {
   readonly #stalled: { readonly due: number; readonly look: object; readonly go: () => void }[] = [];
   /** Writes that do not wait, by look. */
   readonly #going = new Map<object, number>();
+  #turn: Promise<unknown> = Promise.resolve();
   #onStall: (look: object) => void = () => {};
 
   constructor(options: GateOptions) {
@@ -146,7 +147,7 @@ export class Gate implements Stalls {
       throw new Unavailable("the store does not answer");
     }
     if (who !== SCHEDULER) this.#options.writes(group === "" ? resource : `${resource}.${group}`);
-    const result = await act();
+    const result = await this.#inTurn(act);
     retold(at, `${who}: ${what}${nameOf(result)}`);
     if (this.#endsAtWrite) {
       this.#hasEnded = true;
@@ -157,6 +158,13 @@ export class Gate implements Stalls {
       retold(at, `${who}: ${what}${nameOf(result)}, and nobody hears of it`);
       throw new Unavailable("the answer was lost");
     }
+    return result;
+  }
+
+  /** Writes that are made at once are served one after another: otherwise who is first would be the machine's business. */
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(act);
+    this.#turn = result.catch(() => {});
     return result;
   }
 

@@ -16,6 +16,7 @@ export { readJson, readLines } from "./http/read-reply.ts";
 export { Informer, type InformerHandler, type InformerOptions } from "./informer/informer.ts";
 export { type Indexer, keyOf } from "./informer/object-index.ts";
 export { LeaderElection, type LeaderElectionOptions } from "./leader/leader-election.ts";
+export { type PersistOptions, persist } from "./persist.ts";
 export { RateLimiter, type RateLimiterOptions } from "./queue/rate-limiter.ts";
 export { type RunWorkersOptions, runWorkers } from "./queue/run-workers.ts";
 export { WorkQueue, type WorkQueueOptions } from "./queue/work-queue.ts";

@@ -1,5 +1,5 @@
-import { type Clock, type Logger, sleep, systemClock } from "@boxship/base";
-import { Backoff, type FollowServices } from "@boxship/client";
+import { type Clock, type Logger, systemClock } from "@boxship/base";
+import { type FollowServices, persist } from "@boxship/client";
 import { frontKey, type ServiceFront, ServiceTable } from "@boxship/network";
 import { frontsOf, type LocalPlaces } from "./fronts-of.ts";
 
@@ -108,17 +108,12 @@ export class Proxy implements AsyncDisposable {
 
   /** Tries until it succeeds or this ends. */
   async #persist(task: () => Promise<void>): Promise<void> {
-    const backoff = new Backoff({ base: 100, most: 10_000 });
-    for (;;) {
-      try {
-        await task();
-        return;
-      } catch (error) {
-        this.#ending.signal.throwIfAborted();
-        this.#options.logger.warn("services cannot be put into the kernel and will be tried again", { error });
-        await sleep(this.#clock, backoff.next(), this.#ending.signal);
-      }
-    }
+    await persist(task, {
+      clock: this.#clock,
+      signal: this.#ending.signal,
+      failed: (error) =>
+        this.#options.logger.warn("services cannot be put into the kernel and will be tried again", { error }),
+    });
   }
 
   /** What of the services that changed differs from what is known to be there. */

@@ -2,6 +2,7 @@ import type { Json, KubeObject } from "@boxship/api";
 import { type Clock, Unavailable } from "@boxship/base";
 import type { ApiClient, Resource } from "@boxship/client";
 import { type ControllerClient, currentLook, type Stalls } from "@boxship/controllers";
+import { clientWith } from "./client-with.ts";
 
 export interface GateOptions {
   /** Writes a line, and says which it is. */
@@ -237,20 +238,13 @@ export class Gate implements Stalls {
   /** The scheduler's. Events are none of the history. */
   schedulerClient(client: ApiClient): ApiClient {
     const gated = this.#writer(SCHEDULER, client);
-    return {
+    return clientWith(client, {
       ...gated,
       create: (collection, object, options) =>
         collection.resource === "events"
           ? client.create(collection, object, options)
           : gated.create(collection, object, options),
-      get: (...args) => client.get(...args),
-      list: (...args) => client.list(...args),
-      watch: (...args) => client.watch(...args),
-      deleteCollection: (...args) => client.deleteCollection(...args),
-      getRaw: (...args) => client.getRaw(...args),
-      postRaw: (...args) => client.postRaw(...args),
-      [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
-    };
+    });
   }
 }
 

@@ -1,5 +1,6 @@
 import { failure, type KubeObject } from "@boxship/api";
 import type { ApiClient, Collection, WatchEvent, WatchOptions } from "@boxship/client";
+import { clientWith } from "./client-with.ts";
 import type { WatchEnd } from "./faults.ts";
 
 const nameOf = ({ group, resource }: Collection): string => (group === "" ? resource : `${resource}.${group}`);
@@ -67,21 +68,10 @@ export class WatchFaults {
   }
 
   client(client: ApiClient): ApiClient {
-    const watch = <T extends KubeObject>(collection: Collection, options?: WatchOptions) =>
-      this.#watch<T>(client, collection, options);
-    return {
-      get: (...args) => client.get(...args),
-      list: (...args) => client.list(...args),
-      watch,
-      create: (...args) => client.create(...args),
-      update: (...args) => client.update(...args),
-      patch: (...args) => client.patch(...args),
-      delete: (...args) => client.delete(...args),
-      deleteCollection: (...args) => client.deleteCollection(...args),
-      getRaw: (...args) => client.getRaw(...args),
-      postRaw: (...args) => client.postRaw(...args),
-      [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
-    };
+    return clientWith(client, {
+      watch: <T extends KubeObject>(collection: Collection, options?: WatchOptions) =>
+        this.#watch<T>(client, collection, options),
+    });
   }
 
   async *#watch<T extends KubeObject>(

@@ -1,6 +1,6 @@
 import { type ApiServer, MASTERS, type User } from "@boxship/apiserver";
-import { type Logger, sleep, systemClock } from "@boxship/base";
-import { Backoff, FollowServices, openHttpClient } from "@boxship/client";
+import { type Logger, systemClock } from "@boxship/base";
+import { FollowServices, openHttpClient, persist } from "@boxship/client";
 import { connectCri } from "@boxship/cri";
 import { ClusterDns } from "@boxship/dns";
 import { filtersBridges } from "@boxship/network";
@@ -51,7 +51,12 @@ export function startServices(
     const own = { address: ownAddress(), apiPort: port, dnsPort: dns.port };
     const [podNetworks] = await Promise.all([
       podNetworksOf(criSocket, ending.signal),
-      persist(() => publishOwnServices(client, own), logger, ending.signal),
+      persist(() => publishOwnServices(client, own), {
+        clock: systemClock,
+        signal: ending.signal,
+        failed: (error) =>
+          logger.warn("the cluster's own services cannot be told of and will be tried again", { error }),
+      }),
       dns.ready,
     ]);
     const proxy = new Proxy({
@@ -102,30 +107,11 @@ function hereOf(address: string): string | undefined {
 /** What our engine tells of the network of its pods; others do not, and every client counts as a pod then. */
 async function podNetworksOf(socket: string, signal: AbortSignal): Promise<readonly string[] | undefined> {
   await using cri = connectCri(socket);
-  const backoff = new Backoff({ base: FIRST_WAIT_MS, most: 1000 });
-  for (;;) {
-    try {
-      const { info } = await cri.status({ verbose: true });
-      const told = info["podNetworks"];
-      return told === undefined ? undefined : (JSON.parse(told) as string[]);
-    } catch {
-      // Engine and cluster are often started together.
-      signal.throwIfAborted();
-      await sleep(systemClock, backoff.next(), signal);
-    }
-  }
-}
-
-async function persist(task: () => Promise<void>, logger: Logger, signal: AbortSignal): Promise<void> {
-  const backoff = new Backoff({ base: 100, most: 10_000 });
-  for (;;) {
-    try {
-      await task();
-      return;
-    } catch (error) {
-      signal.throwIfAborted();
-      logger.warn("the cluster's own services cannot be told of and will be tried again", { error });
-      await sleep(systemClock, backoff.next(), signal);
-    }
-  }
+  const ask = async (): Promise<readonly string[] | undefined> => {
+    const { info } = await cri.status({ verbose: true });
+    const told = info["podNetworks"];
+    return told === undefined ? undefined : (JSON.parse(told) as string[]);
+  };
+  // Engine and cluster are often started together.
+  return await persist(ask, { clock: systemClock, signal, base: FIRST_WAIT_MS, most: 1000 });
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { type KubeObject, textAt } from "@boxship/api";
 import { type Clock, type Logger, sleep, systemClock } from "@boxship/base";
-import { type ApiClient, Backoff, EventRecorder, Informer } from "@boxship/client";
+import { type ApiClient, Backoff, EventRecorder, Informer, persist } from "@boxship/client";
 import type { Cri } from "@boxship/cri";
 import { ReferencedObjects } from "../environment/referenced-objects.ts";
 import { PullImages } from "../images/pull-images.ts";
@@ -187,17 +187,12 @@ export class NodeAgent implements AsyncDisposable {
 
   /** Tries until it succeeds or the agent ends: the engine or the API may be away. */
   async #persist<Value>(task: () => Promise<Value>): Promise<Value> {
-    const backoff = new Backoff({ base: 100, most: 10_000 });
-    for (;;) {
-      try {
-        return await task();
-      } catch (error) {
-        this.#ending.signal.throwIfAborted();
-        const wait = backoff.next();
-        this.#options.logger.warn("the node's agent tries again", { error, milliseconds: wait });
-        await sleep(this.#clock, wait, this.#ending.signal);
-      }
-    }
+    return await persist(task, {
+      clock: this.#clock,
+      signal: this.#ending.signal,
+      failed: (error, milliseconds) =>
+        this.#options.logger.warn("the node's agent tries again", { error, milliseconds }),
+    });
   }
 
   async #makeContext(): Promise<NodeContext> {

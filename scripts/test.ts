@@ -22,7 +22,7 @@ const mostAgain = 4;
 /** Many tests wait for a container or a clock, and leave their core to others meanwhile. */
 const filesPerCore = 1.5;
 /** How many of the longest files are named at the end. */
-const slowestTold = 10;
+const slowestTold = 40;
 /** What Node compiled and what it made of TypeScript, for all processes of this run and the next ones. */
 const compileCache = resolve(import.meta.dirname, "../.cache/compile");
 /** Nor may the run. */

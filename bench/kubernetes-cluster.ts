@@ -16,8 +16,32 @@ export interface Cluster extends AsyncDisposable {
   readonly startMilliseconds: number;
   readonly sessions: readonly ClientHttp2Session[];
   readonly server: string;
+  readonly kubeconfig: string;
   /** What the administrator connects with. */
-  readonly tls: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer };
+  readonly tls: Tls;
+}
+
+export interface Tls {
+  readonly ca: Buffer;
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+/** Where a cluster is and what its administrator connects with, as its kubeconfig says. */
+export async function knownBy(kubeconfig: string): Promise<{ readonly server: string; readonly tls: Tls }> {
+  const config = JSON.parse(await readFile(kubeconfig, "utf8")) as {
+    clusters: [{ cluster: Record<string, string> }];
+    users: [{ user: Record<string, string> }];
+  };
+  const pem = (text: string | undefined): Buffer => Buffer.from(text ?? "", "base64");
+  const { cluster } = config.clusters[0];
+  const { user } = config.users[0];
+  const tls = {
+    ca: pem(cluster["certificate-authority-data"]),
+    cert: pem(user["client-certificate-data"]),
+    key: pem(user["client-key-data"]),
+  };
+  return { server: cluster["server"] ?? "", tls };
 }
 
 /** A cluster of the built bundle, and connections of its administrator. @param store flags that say where its state is */
@@ -36,23 +60,14 @@ export async function startCluster(root: string, store: readonly string[] = []):
   const [ready] = (await once(child, "message")) as [{ server: string; kubeconfig: string; failed?: string }];
   if (ready.failed !== undefined) throw new Error(ready.failed);
   const startMilliseconds = performance.now() - started;
-  const config = JSON.parse(await readFile(ready.kubeconfig, "utf8")) as {
-    clusters: [{ cluster: Record<string, string> }];
-    users: [{ user: Record<string, string> }];
-  };
-  const pem = (text: string | undefined): Buffer => Buffer.from(text ?? "", "base64");
-  const { user } = config.users[0];
-  const tls = {
-    ca: pem(config.clusters[0].cluster["certificate-authority-data"]),
-    cert: pem(user["client-certificate-data"]),
-    key: pem(user["client-key-data"]),
-  };
+  const { tls } = await knownBy(ready.kubeconfig);
   const sessions = Array.from({ length: CONNECTIONS }, () => connect(ready.server, tls));
   return {
     pid: child.pid ?? 0,
     startMilliseconds,
     sessions,
     server: ready.server,
+    kubeconfig: ready.kubeconfig,
     tls,
     async [Symbol.asyncDispose]() {
       for (const session of sessions) session.destroy();

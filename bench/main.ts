@@ -15,6 +15,7 @@ import { kubernetesBenchmarks } from "./cases/kubernetes-api.ts";
 import { kustomizeBenchmark } from "./cases/kustomize.ts";
 import { logBenchmarks } from "./cases/logs.ts";
 import { networkBenchmarks } from "./cases/network.ts";
+import { platformBenchmarks } from "./cases/platform.ts";
 import { podBenchmarks } from "./cases/pods.ts";
 import { pullBenchmarks } from "./cases/pull.ts";
 import { pushBenchmarks } from "./cases/push.ts";
@@ -33,6 +34,7 @@ const benchmarks: readonly Benchmark<Context>[] = [
   ...helmBenchmarks,
   ...schedulerBenchmarks,
   ...controllerBenchmarks,
+  ...platformBenchmarks,
   ...podBenchmarks,
   ...simulationBenchmarks,
   ...logBenchmarks,

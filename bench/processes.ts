@@ -28,7 +28,7 @@ async function allEntries(): Promise<Entry[]> {
   return (await Promise.all(pids.map(entry))).filter((found) => found !== undefined);
 }
 
-async function belongsTo(engine: Engine, pid: number): Promise<boolean> {
+async function belongsTo(engine: Pick<Engine, "marker">, pid: number): Promise<boolean> {
   const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
   return line.includes(engine.marker);
 }
@@ -37,7 +37,7 @@ async function belongsTo(engine: Engine, pid: number): Promise<boolean> {
  * The processes that a user would count as the engine: its daemon, the helpers below it, and the monitors that stand
  * beside it; not what runs in the containers.
  */
-export async function engineProcesses(engine: Engine): Promise<Entry[]> {
+export async function engineProcesses(engine: Pick<Engine, "pid" | "monitor" | "marker">): Promise<Entry[]> {
   const entries = await allEntries();
   const own = new Set<number>([engine.pid]);
   const isMonitor = (name: string) => engine.monitor.startsWith(name) || name.startsWith(engine.monitor);

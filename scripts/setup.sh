@@ -34,6 +34,10 @@ criu="criu libbsd0 libc6 libcompel1 libffi8 libgcc-s1 libgmp10 libgnutls30t64 li
   libmnl0 libnet9 libnettle8t64 libnftables1 libnftnl11 libnl-3-200 libp11-kit0 libprotobuf-c1 libtasn1-6 libunistring5
   libuuid1 libxtables12"
 
+# What the WordPress example is made of, with all that it needs.
+wordpress="base-files base-passwd dash coreutils sed grep findutils libc-bin mariadb-server-core apache2 libapache2-mod-php
+  php-mysql php-xml wordpress wordpress-theme-twentytwentythree"
+
 has() {
   case $1 in
     lib*) for file in /usr/lib/*/"$1" /usr/lib64/"$1" /usr/lib/"$1" /lib/*/"$1" .cache/parts/root/usr/lib/*/"$1"; do [ ! -e "$file" ] || return 0; done
@@ -133,19 +137,19 @@ test_parts() {
   unpack_beside .cache/parts $absent || { tail -n 5 "$log" >&2; fail "apt-get could not download: $absent"; }
 }
 
-# current DIRECTORY WHAT PACKAGE...: today's packages under .cache/DIRECTORY, anew when others are asked for.
-current() {
-  directory=$1 what=$2
-  shift 2
+# unpacked SCRIPT DIRECTORY WHAT PACKAGE...: packages under .cache/DIRECTORY by that script, anew when others are asked for.
+unpacked() {
+  script=$1 directory=$2 what=$3
+  shift 3
   [ "$(cat ".cache/$directory/done" 2>/dev/null)" != "$*" ] || return 0
   # Where they could not be had, trying again tomorrow is early enough.
   [ -z "$(find ".cache/$directory-absent" -mtime -1 2>/dev/null)" ] || return 0
-  say "unpacking current $what into .cache/$directory: $*"
-  if sh scripts/lib/current-clients.sh ".cache/$directory" "$@" >>"$log" 2>&1; then
+  say "unpacking $what into .cache/$directory: $*"
+  if sh "scripts/lib/$script.sh" ".cache/$directory" "$@" >>"$log" 2>&1; then
     echo "$*" >".cache/$directory/done"
   else
     touch ".cache/$directory-absent"
-    say "current $what cannot be had here: $(tail -n 1 "$log"); their tests will be skipped and say so"
+    say "$what cannot be had here: $(tail -n 1 "$log"); their tests will be skipped and say so"
   fi
 }
 
@@ -189,8 +193,10 @@ npm_packages
 if [ "$purpose" = test ]; then
   test_parts
   # shellcheck disable=SC2086
-  current clients "clients and servers" $clients
+  unpacked current-clients clients "current clients and servers" $clients
   # shellcheck disable=SC2086
-  current criu CRIU $criu
+  unpacked current-clients criu "current CRIU" $criu
+  # shellcheck disable=SC2086
+  unpacked unpack-closure wordpress "WordPress and its database" $wordpress
 fi
 [ "$purpose" = verify ] || touch .cache/ready

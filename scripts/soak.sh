@@ -5,8 +5,8 @@
 # and in etcd, and what they saw must be explained by one history; ten images of real size are built from the distribution's packages, and one in a
 # container of Docker; a layer of 4 GB goes along every path between registries, layouts and archives, and no command may
 # need more memory for it than for a small one (20 GB of disk); contexts of 200,000 files come through every door; the
-# controllers do over etcd what they do over SQLite; WordPress and its database are built, deployed, set up in a
-# browser and taken away; 2,000
+# controllers do over etcd what they do over SQLite; WordPress and its database are installed by
+# apt and set up in a browser (the suite has them unpacked, and no browser); 2,000
 # clusters are simulated for half an hour each with everything going wrong; helm is killed before each change that it makes.
 #
 # It runs in a network and a mount namespace of its own, as the benchmarks do.

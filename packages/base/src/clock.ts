@@ -1,3 +1,5 @@
+import { Heap } from "./heap.ts";
+
 /**
  * Time as a dependency. Everything that waits takes a {@link Clock}, so that back-off, health checks and controllers
  * are tested on a clock that is wound by hand.
@@ -65,11 +67,19 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
   });
 }
 
+interface Waiting {
+  readonly id: number;
+  readonly at: number;
+  readonly callback: () => void;
+}
+
 /** A clock for tests: time moves only by {@link FakeClock.advance}. */
 export class FakeClock implements Clock {
   #now: number;
   #sequence = 0;
-  readonly #pending = new Map<number, { readonly at: number; readonly callback: () => void }>();
+  /** In the order in which they fire; those that were disposed of are passed over. */
+  readonly #queue = new Heap<Waiting>((left, right) => left.at - right.at || left.id - right.id);
+  readonly #pending = new Set<number>();
 
   constructor(start = 0) {
     this.#now = start;
@@ -85,7 +95,8 @@ export class FakeClock implements Clock {
 
   setTimeout(ms: number, callback: () => void): Timer {
     const id = this.#sequence++;
-    this.#pending.set(id, { at: this.#now + Math.max(0, ms), callback });
+    this.#pending.add(id);
+    this.#queue.push({ id, at: this.#now + Math.max(0, ms), callback });
     return { ref: () => {}, [Symbol.dispose]: () => void this.#pending.delete(id) };
   }
 
@@ -96,20 +107,22 @@ export class FakeClock implements Clock {
 
   /** When the next timer fires, on this clock; undefined when none waits. */
   get nextAt(): number | undefined {
-    let next: number | undefined;
-    for (const { at } of this.#pending.values()) if (next === undefined || at < next) next = at;
-    return next;
+    return this.#next()?.at;
+  }
+
+  #next(): Waiting | undefined {
+    for (let next = this.#queue.peek(); next !== undefined; next = this.#queue.peek()) {
+      if (this.#pending.has(next.id)) return next;
+      this.#queue.pop();
+    }
+    return undefined;
   }
 
   /** Moves time forward, firing due timers in order and letting promises settle after each. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
-    for (;;) {
-      let next: { id: number; at: number; callback: () => void } | undefined;
-      for (const [id, timer] of this.#pending) {
-        if (timer.at <= end && (next === undefined || timer.at < next.at)) next = { id, ...timer };
-      }
-      if (next === undefined) break;
+    for (let next = this.#next(); next !== undefined && next.at <= end; next = this.#next()) {
+      this.#queue.pop();
       this.#pending.delete(next.id);
       this.#now = Math.max(this.#now, next.at);
       next.callback();

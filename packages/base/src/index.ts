@@ -7,6 +7,7 @@ export * from "./concurrency.ts";
 export * from "./duration.ts";
 export * from "./entry.ts";
 export * from "./errors.ts";
+export * from "./heap.ts";
 export * from "./hide-credentials.ts";
 export * from "./log.ts";
 export * from "./loopback-door.ts";

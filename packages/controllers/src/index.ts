@@ -7,6 +7,7 @@ import { daemonSetController } from "./daemonset/daemon-set-controller.ts";
 import { deploymentController } from "./deployment/deployment-controller.ts";
 import { disruptionController } from "./disruption/disruption-controller.ts";
 import { endpointSliceController } from "./endpoints/endpoint-slice-controller.ts";
+import { endpointSliceMirroringController } from "./endpoints/endpoint-slice-mirroring-controller.ts";
 import { endpointsController } from "./endpoints/endpoints-controller.ts";
 import { garbageCollector } from "./garbage/garbage-collector.ts";
 import { jobController } from "./job/job-controller.ts";
@@ -51,6 +52,7 @@ export const DEFINITIONS: readonly ControllerDefinition[] = [
   cronJobController,
   endpointsController,
   endpointSliceController,
+  endpointSliceMirroringController,
   disruptionController,
   autoscalerController,
   podGarbageCollector,

@@ -1,9 +1,9 @@
 import { type KubeObject, textAt } from "@boxship/api";
-import type { Informer } from "@boxship/client";
+import { type Informer, keyOf } from "@boxship/client";
 import type { ClusterState } from "./cluster/cluster-state.ts";
 import type { SelectingKind } from "./cluster/owner-selectors.ts";
 import type { NodeAspect } from "./plugin.ts";
-import { hasEnded, type PodInfo, podInfoOf } from "./pod/pod-info.ts";
+import { hasEnded, type PodInfo, podInfoAfter, podInfoOf } from "./pod/pod-info.ts";
 import { nodeSpecOf, nodeStatusOf } from "./pod/types.ts";
 import type { PromisedPlaces } from "./preemption/promised-places.ts";
 import type { SchedulingQueue } from "./queue/scheduling-queue.ts";
@@ -49,7 +49,9 @@ export function followCluster(options: FollowOptions): Disposable {
   stack.use(
     pods.handle({
       added: (pod) => takePod(podInfoOf(pod), options),
-      updated: (pod) => takePod(podInfoOf(pod), options),
+      updated: (pod) => {
+        if (!confirmPod(pod, options)) takePod(podInfoOf(pod), options);
+      },
       deleted: (pod) => dropPod(podInfoOf(pod), options),
     }),
   );
@@ -119,6 +121,19 @@ function updateNode(object: KubeObject, before: KubeObject, { cluster, queue }: 
   cluster.setNode(object);
   const node = cluster.node(object.metadata.name ?? "");
   if (node !== undefined && what.size > 0) queue.changed({ kind: "nodeChanged", node, what });
+}
+
+/** Of a pod that counts already where it is, and that asks for the same. @returns whether it is one */
+function confirmPod(object: KubeObject, { cluster, queue, promises }: FollowOptions): boolean {
+  const before = cluster.podAt(keyOf(object));
+  const node = textAt(object, "spec", "nodeName");
+  if (before === undefined || node === "" || cluster.placeOf(before.key) !== node || hasEnded(object)) return false;
+  const pod = podInfoAfter(before, object);
+  if (pod === undefined) return false;
+  cluster.renewPod(pod);
+  promises.delete(pod.uid);
+  queue.delete(pod.key);
+  return true;
 }
 
 function takePod(pod: PodInfo, options: FollowOptions): void {

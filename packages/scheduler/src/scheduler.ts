@@ -160,7 +160,7 @@ export class Scheduler implements AsyncDisposable {
   async settle(newest: ReadonlyMap<string, number>): Promise<number> {
     for (const [name, informer] of this.#informers) {
       const revision = newest.get(name) ?? 0;
-      await informer.until(() => Number(informer.version) >= revision);
+      if (!(Number(informer.version) >= revision)) await informer.until(() => Number(informer.version) >= revision);
     }
     let tried = 0;
     for (let queued = this.#queue.take(); queued !== undefined; queued = this.#queue.take(), tried++) {

@@ -12,19 +12,20 @@ import {
 import { type Clock, silentLogger, systemClock } from "@boxship/base";
 import { type ApiClient, openHttpClient } from "@boxship/client";
 import { REGISTRY } from "@boxship/controllers";
-import { followRevisions, openSqliteStore } from "@boxship/store";
+import { followRevisions, openMemoryStore } from "@boxship/store";
 
 const SERVICE_ADDRESS = "10.96.0.1";
 
+/** Watches that break go on from there, or begin anew. */
+const KEPT_REVISIONS = 10_000;
+
 export interface SimulatedServerOptions {
-  /** Holds the state while it runs. */
-  readonly directory: string;
   /** What the server says that time it is. */
   readonly clock: Clock;
   readonly naming: Naming;
 }
 
-/** The API server of a simulated cluster: the real one, over SQLite, in this process. */
+/** The API server of a simulated cluster: the real one, over a store in memory, in this process. */
 export interface SimulatedServer extends AsyncDisposable {
   connect(user: User, userAgent: string): ApiClient;
   /** The newest revision of each resource, of all that was written before the call. */
@@ -49,11 +50,11 @@ async function makeKeys() {
 
 let keys: ReturnType<typeof makeKeys> | undefined;
 
-export async function startServer({ directory, clock, naming }: SimulatedServerOptions): Promise<SimulatedServer> {
+export async function startServer({ clock, naming }: SimulatedServerOptions): Promise<SimulatedServer> {
   await using stack = new AsyncDisposableStack();
   keys ??= makeKeys();
   const { certificates, secrets, signingKeys } = await keys;
-  const store = stack.use(await openSqliteStore({ path: join(directory, "state.db") }));
+  const store = stack.use(openMemoryStore({ keep: KEPT_REVISIONS }));
   const revisions = stack.use(await followRevisions(store, REGISTRY));
   // It tells the simulated time; what it does now and then it does in its own.
   const told: Clock = {

@@ -1,7 +1,3 @@
-import { existsSync, rmSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { builtinKinds, type JsonObject, KindRegistry, type KubeObject, parseApiVersion, textAt } from "@boxship/api";
 import { MASTERS } from "@boxship/apiserver";
 import { errorMessage, FakeClock, InvalidArgument, silentLogger } from "@boxship/base";
@@ -66,23 +62,10 @@ const ADMINISTRATOR = { name: "kubernetes-admin", groups: [MASTERS, "system:auth
  */
 export async function simulate(options: SimulationOptions): Promise<Outcome> {
   await using stack = new AsyncDisposableStack();
-  const directory = await mkdtemp(join(placeFor(options.loads.length), "boxship-simulation-"));
-  // Also when the process ends in the middle.
-  const remove = (): void => rmSync(directory, { recursive: true, force: true });
-  process.once("exit", remove);
-  stack.defer(async () => {
-    process.off("exit", remove);
-    await rm(directory, { recursive: true, force: true });
-  });
   const clock = new FakeClock(START);
-  const server = stack.use(await startServer({ directory, clock, naming: new SeededNaming(options.seed) }));
+  const server = stack.use(await startServer({ clock, naming: new SeededNaming(options.seed) }));
   const simulation = stack.use(new Simulation(server, clock, options));
   return await simulation.run();
-}
-
-/** Memory that looks like a disk: what is simulated need not outlive this process, and syncing it takes most of the time. */
-function placeFor(objects: number): string {
-  return objects < 5000 && existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 }
 
 interface Due {

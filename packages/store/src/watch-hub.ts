@@ -69,7 +69,7 @@ export class WatchHub implements Disposable {
 
 const keyOf = (event: WatchEvent): string => (event.kind === "put" ? event.item.key : event.key);
 
-function withoutPrevious(event: WatchEvent): WatchEvent {
+export function withoutPrevious(event: WatchEvent): WatchEvent {
   if (event.previous === undefined) return event;
   const { previous: _, ...rest } = event;
   return rest;

@@ -1,7 +1,7 @@
 import { tooOld } from "@boxship/api";
+import { SortedKeys } from "@boxship/store";
 import { CachedObject } from "./cached-object.ts";
 import type { Change } from "./change.ts";
-import { SortedKeys } from "./sorted-keys.ts";
 
 /** Changes that are kept for watches that come back; older ones are read from the store. */
 const KEPT_CHANGES = 2000;

@@ -3,17 +3,18 @@ import { after, before, describe, test } from "node:test";
 import type { JsonObject, KubeObject } from "@boxship/api";
 import { NotFound } from "@boxship/base";
 import { garbageCollector } from "../garbage/garbage-collector.ts";
-import { ENDPOINTS, PODS, SERVICES } from "../shared/resources.ts";
+import { ENDPOINTS, NODES, PODS, SERVICES } from "../shared/resources.ts";
 import { type Step, scenario } from "../testing/scenario.ts";
 import { startWorld, type World } from "../testing/world.ts";
 import type { EndpointSlice, Endpoints } from "../types/services.ts";
 import { endpointSliceController } from "./endpoint-slice-controller.ts";
+import { endpointSliceMirroringController } from "./endpoint-slice-mirroring-controller.ts";
 import { endpointsController } from "./endpoints-controller.ts";
 
 let world: World;
 before(async () => {
   world = await startWorld({
-    definitions: [endpointsController, endpointSliceController, garbageCollector],
+    definitions: [endpointsController, endpointSliceController, endpointSliceMirroringController, garbageCollector],
     untold: ["garbage-collector-controller"],
   });
 });
@@ -125,5 +126,110 @@ describe("a service", () => {
     await world.create(bare);
     await world.settle();
     assert.deepEqual(await slicesOf("bare"), []);
+  });
+});
+
+/** A service without a selector, and who is behind it by somebody's word. */
+const bare = (name: string): KubeObject => {
+  const one = service(name);
+  delete (one["spec"] as JsonObject)["selector"];
+  return one;
+};
+const byHand = (name: string, subsets: JsonObject[]): KubeObject => ({
+  apiVersion: "v1",
+  kind: "Endpoints",
+  metadata: { name, namespace: "default", labels: { own: "yes" }, annotations: { note: "by hand" } },
+  subsets,
+});
+
+describe("endpoints that somebody makes", () => {
+  const ports = [{ name: "web", port: 8080 }];
+  const where = { ...ENDPOINTS, namespace: "default", name: "outside" };
+
+  test("for a service without a selector are mirrored into slices, and follow", async () => {
+    const first = [{ addresses: [{ ip: "192.0.2.1" }, { ip: "2001:db8::1" }], ports }];
+    const second = [{ addresses: [{ ip: "192.0.2.1" }], notReadyAddresses: [{ ip: "192.0.2.2" }], ports }];
+    const setSelector = (selector: JsonObject | null) =>
+      world.client.patch({ ...SERVICES, namespace: "default", name: "outside" }, "merge", { spec: { selector } });
+    await golden("mirrored", [
+      ["endpoints without a service", () => world.create(byHand("outside", first))],
+      ["a service without a selector", () => world.create(bare("outside"))],
+      ["others", () => world.client.patch(where, "merge", { subsets: second })],
+      ["the service gets a selector", () => setSelector({ app: "none" })],
+    ]);
+    await setSelector(null);
+    await world.client.delete(where);
+    await world.create(byHand("outside", first));
+    await world.settle();
+    const isMirrored = ({ metadata: { labels } }: EndpointSlice): boolean =>
+      labels?.["endpointslice.kubernetes.io/managed-by"] === "endpointslicemirroring-controller.k8s.io";
+    const slices = (await slicesOf("outside")).filter(isMirrored);
+    assert.deepEqual(new Set(slices.map(({ addressType }) => addressType)), new Set(["IPv4", "IPv6"]));
+    assert.equal(slices.length, 2);
+    const [slice] = slices.filter(({ addressType }) => addressType === "IPv4");
+    assert.deepEqual(slice?.endpoints, [{ addresses: ["192.0.2.1"], conditions: { ready: true } }]);
+    assert.deepEqual(slice?.ports, [{ name: "web", port: 8080, protocol: "TCP" }]);
+    assert.deepEqual(slice?.metadata.labels, {
+      own: "yes",
+      "endpointslice.kubernetes.io/managed-by": "endpointslicemirroring-controller.k8s.io",
+      "kubernetes.io/service-name": "outside",
+    });
+    assert.deepEqual(
+      [slice?.metadata.annotations, slice?.metadata.ownerReferences?.[0]?.kind],
+      [{ note: "by hand" }, "Endpoints"],
+    );
+    await world.client.delete(where);
+    await world.settle();
+    assert.deepEqual((await slicesOf("outside")).filter(isMirrored), []);
+  });
+
+  test("are left alone where they say so, and for what elects a leader", async () => {
+    const subsets = [{ addresses: [{ ip: "192.0.2.9" }], ports }];
+    for (const [name, more] of [
+      ["skipped", { labels: { "endpointslice.kubernetes.io/skip-mirror": "true" } }],
+      ["leader", { annotations: { "control-plane.alpha.kubernetes.io/leader": "{}" } }],
+    ] as const) {
+      const made = byHand(name, subsets);
+      await world.create(bare(name));
+      await world.create({ ...made, metadata: { ...made.metadata, ...more } });
+      await world.settle();
+      assert.deepEqual(await slicesOf(name), [], name);
+    }
+  });
+
+  test("beyond a thousand addresses are not mirrored, and an event says so", async () => {
+    const addresses = Array.from({ length: 1003 }, (_, index) => ({ ip: `198.18.${index >> 8}.${index & 255}` }));
+    world.history.begin();
+    await world.create(bare("many-outside"));
+    await world.create(byHand("many-outside", [{ addresses, ports }]));
+    await world.settle();
+    const sizes = (await slicesOf("many-outside")).map(({ endpoints }) => endpoints?.length);
+    assert.deepEqual(sizes, [1000]);
+    assert.match(world.history.lines.join("\n"), /TooManyAddressesToMirror.* 3 addresses were skipped/);
+  });
+});
+
+describe("traffic is to stay near", () => {
+  test("where the service says so: ready endpoints are for their zone, or for their node", async () => {
+    const labels = { "topology.kubernetes.io/zone": "zone-a" };
+    await world.create({ apiVersion: "v1", kind: "Node", metadata: { name: "node-1", labels } });
+    await world.create(service("near", { trafficDistribution: "PreferSameZone" }));
+    await pod("near", 700);
+    await pod("near", 701, false);
+    await world.settle();
+    const hints = async () =>
+      (await slicesOf("near")).flatMap(({ endpoints }) => endpoints ?? []).map((one) => one.hints);
+    const zones = { forZones: [{ name: "zone-a" }] };
+    assert.deepEqual(await hints(), [zones, undefined]);
+    const wish = async (trafficDistribution: string | null): Promise<void> => {
+      const ref = { ...SERVICES, namespace: "default", name: "near" };
+      await world.client.patch(ref, "merge", { spec: { trafficDistribution } });
+      await world.settle();
+    };
+    await wish("PreferSameNode");
+    assert.deepEqual(await hints(), [{ ...zones, forNodes: [{ name: "node-1" }] }, undefined]);
+    await wish(null);
+    assert.deepEqual(await hints(), [undefined, undefined]);
+    await world.client.delete({ ...NODES, name: "node-1" });
   });
 });

@@ -87,9 +87,10 @@ export class SteppedControllers implements AsyncDisposable {
   async #caughtUp(): Promise<void> {
     const newest = await this.#options.newest();
     for (const [name, informer] of [...this.#informers.all()]) {
-      await informer.synced;
+      if (!informer.hasSynced) await informer.synced;
       const revision = newest.get(name) ?? 0;
-      await informer.until(() => Number(informer.version) >= revision);
+      // Most are, and each wait gives others their turn first.
+      if (!(Number(informer.version) >= revision)) await informer.until(() => Number(informer.version) >= revision);
     }
   }
 

@@ -16,6 +16,7 @@ export interface Service extends KubeObject {
     selector?: { [label: string]: string };
     ports?: ServicePort[];
     publishNotReadyAddresses?: boolean;
+    trafficDistribution?: string;
   };
 }
 
@@ -23,11 +24,12 @@ export type EndpointPort = { name?: string; protocol?: string; port?: number; ap
 
 export type Endpoint = {
   addresses: string[];
-  conditions: { ready: boolean; serving: boolean; terminating: boolean };
+  conditions: { ready: boolean; serving?: boolean; terminating?: boolean };
   hostname?: string;
-  targetRef?: { kind: string; namespace?: string; name?: string; uid?: string };
+  targetRef?: TargetRef;
   nodeName?: string;
   zone?: string;
+  hints?: { forZones?: { name: string }[]; forNodes?: { name: string }[] };
 };
 
 export interface EndpointSlice extends KubeObject {
@@ -36,7 +38,9 @@ export interface EndpointSlice extends KubeObject {
   ports?: EndpointPort[] | null;
 }
 
-export type EndpointAddress = JsonObject & { ip: string };
+type TargetRef = { kind: string; namespace?: string; name?: string; uid?: string };
+
+export type EndpointAddress = { ip: string; hostname?: string; nodeName?: string; targetRef?: TargetRef };
 
 export type EndpointSubset = {
   addresses?: EndpointAddress[];

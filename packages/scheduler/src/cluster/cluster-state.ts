@@ -136,6 +136,16 @@ export class ClusterState {
     else this.#put(pod, node);
   }
 
+  /** The same pod at its place, with a new object: nothing that is counted has changed. */
+  renewPod(pod: PodInfo): void {
+    const place = this.#places.get(pod.key);
+    if (place === undefined) return;
+    const { nodeName } = place;
+    this.#places.set(pod.key, { pod, nodeName });
+    const pods = this.#nodes.get(nodeName)?.pods ?? this.#strays.get(nodeName);
+    pods?.set(pod.key, pod);
+  }
+
   removePod(key: string): void {
     const place = this.#places.get(key);
     if (place === undefined) return;

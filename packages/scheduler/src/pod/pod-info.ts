@@ -77,6 +77,30 @@ export function podInfoOf(pod: KubeObject): PodInfo {
   return info;
 }
 
+/**
+ * A pod that is as it was in all that a place depends on, with its new object: most changes are of its status.
+ *
+ * @returns undefined where something else may have changed
+ */
+export function podInfoAfter(before: PodInfo, pod: KubeObject): PodInfo | undefined {
+  const { uid, generation, deletionTimestamp, labels = {} } = pod.metadata;
+  const isSame =
+    uid === before.uid &&
+    generation !== undefined &&
+    generation === before.pod.metadata.generation &&
+    (deletionTimestamp !== undefined) === before.isTerminating &&
+    hasSameLabels(labels, before.labels);
+  if (!isSame) return undefined;
+  const info = { ...before, pod, labels, spec: podSpecOf(pod) };
+  known.set(pod, info);
+  return info;
+}
+
+function hasSameLabels(left: Labels, right: Labels): boolean {
+  const keys = Object.keys(left);
+  return keys.length === Object.keys(right).length && keys.every((key) => left[key] === right[key]);
+}
+
 function readPod(pod: KubeObject): PodInfo {
   const spec = podSpecOf(pod);
   const { labels = {}, namespace = "", uid = "", deletionTimestamp } = pod.metadata;

@@ -1,7 +1,6 @@
-import type { Clock, Timer } from "@boxship/base";
+import { type Clock, Heap, type Timer } from "@boxship/base";
 import type { Change, Plugin } from "../plugin.ts";
 import type { PodInfo } from "../pod/pod-info.ts";
-import { Heap } from "./heap.ts";
 
 /** A pod that waits for a place. */
 export interface QueuedPod {

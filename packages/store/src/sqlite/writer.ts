@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { NotFound, ResourceExhausted } from "@boxship/base";
 import type { Compare, KeyValue, Operation, OperationResult } from "../contract.ts";
+import { satisfies } from "../satisfies.ts";
 import type { Opened, WriteReply, WriteRequest, WrittenEvent } from "./protocol.ts";
 import { readRange } from "./reader.ts";
 import {
@@ -264,18 +265,5 @@ export class Writer {
     if (free <= VACUUM.spare) return false;
     this.#database.exec(`PRAGMA incremental_vacuum(${VACUUM.step})`);
     return free - VACUUM.step > VACUUM.spare;
-  }
-}
-
-function satisfies(difference: number, is: Compare["is"] = "equal"): boolean {
-  switch (is) {
-    case "equal":
-      return difference === 0;
-    case "not-equal":
-      return difference !== 0;
-    case "less":
-      return difference < 0;
-    case "greater":
-      return difference > 0;
   }
 }

@@ -1,4 +1,4 @@
-import { compareKeys } from "@boxship/store";
+import { compareKeys } from "./key-range.ts";
 
 /** A set of keys in their order. */
 export class SortedKeys {

@@ -19,6 +19,9 @@ const PATHS = [
   "scheduler-config",
 ] as const;
 
+/** Passed on as they are. */
+const TEXTS = ["load-balancer-pool", "pod-max-pids"] as const;
+
 interface NodeFlags {
   readonly "container-runtime-endpoint": string;
   readonly "no-node": boolean;
@@ -55,6 +58,9 @@ export const command = defineCommand({
     }),
     "merge-kubeconfig": bool("Also put the cluster into ~/.kube/config, as its current context"),
     "no-node": bool("Serve the API alone: no pods are run on this machine"),
+    "pod-max-pids": text("Most processes of a pod; -1 for as many as the machine has (default: 4096)", {
+      hint: "number",
+    }),
     "scheduler-config": text("Profiles of the scheduler: a KubeSchedulerConfiguration", { hint: "path" }),
     ...storeFlags,
     port: text("Port to listen at; 0 for any that is free", { hint: "number", initial: "6443" }),
@@ -73,7 +79,7 @@ export const command = defineCommand({
       "--port",
       flags.port,
       ...more,
-      ...(flags["load-balancer-pool"] === "" ? [] : ["--load-balancer-pool", flags["load-balancer-pool"]]),
+      ...TEXTS.flatMap((flag) => (flags[flag] === "" ? [] : [`--${flag}`, flags[flag]])),
       ...node.arguments,
       ...storeArguments(flags),
     ]);

@@ -46,7 +46,7 @@ const METRICS = { name: "system:metrics", groups: [MASTERS, "system:authenticate
  * ready, or will not be soon.
  */
 export async function startNode(
-  { name, directory, criSocket }: ClusterOptions,
+  { name, directory, criSocket, podMaxPids }: ClusterOptions,
   api: Pick<ApiServer, "connect">,
   { server, nodes, certificates, logger }: StartNodeOptions,
 ): Promise<AsyncDisposable> {
@@ -66,6 +66,7 @@ export async function startNode(
       root: join(directory, "node"),
       cgroupParent: `/${name}/kubepods`,
       clusterDns: CLUSTER_DNS,
+      ...(podMaxPids === undefined ? {} : { podMaxPids }),
       logger,
     }),
   );

@@ -41,6 +41,8 @@ export interface ClusterOptions {
   readonly criSocket?: string;
   /** Addresses of which services of type LoadBalancer get one each. @default they share this machine's */
   readonly balancerPool?: readonly string[];
+  /** Most processes and threads of a pod; -1 for as many as the machine has. @default 4096 */
+  readonly podMaxPids?: number;
   /** The flags, to start it again by. */
   readonly argv: readonly string[];
 }
@@ -86,6 +88,7 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions {
     ...(flags["load-balancer-pool"] === undefined
       ? {}
       : { balancerPool: parseBalancerPool(flags["load-balancer-pool"]) }),
+    ...(flags["pod-max-pids"] === undefined ? {} : { podMaxPids: podMaxPids(flags["pod-max-pids"]) }),
     ...(store === undefined ? {} : { store }),
     argv,
   };
@@ -93,6 +96,12 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions {
 
 function optional(field: string, path: string | undefined): object {
   return path === undefined ? {} : { [field]: resolve(path) };
+}
+
+function podMaxPids(text: string): number {
+  const most = Number(text);
+  if (Number.isSafeInteger(most) && (most > 0 || most === -1)) return most;
+  throw new InvalidArgument(`--pod-max-pids ${JSON.stringify(text)} is no number of processes`);
 }
 
 function parseFlags(argv: readonly string[]) {
@@ -116,6 +125,7 @@ function parseFlags(argv: readonly string[]) {
         "authentication-config": option,
         "authentication-token-webhook-config-file": option,
         "load-balancer-pool": option,
+        "pod-max-pids": option,
         "scheduler-config": option,
         store: option,
         "etcd-endpoints": option,

@@ -12,6 +12,7 @@ import { descriptorPath, type FileStatus, FileType, openInRoot, statxInBackgroun
 import { leadsNowhere, mountTarget } from "@boxship/storage";
 import type { EngineContext } from "../context.ts";
 import { mapSource, type Remap } from "../remap/remap.ts";
+import { checkMountPlace, checkOwnPlaces } from "./mount-place.ts";
 import type { ContainerRecord, MountPoint } from "./record.ts";
 import { mountSharedMemory } from "./shared-memory.ts";
 
@@ -45,15 +46,21 @@ export async function prepareRootfs(
   const { id } = record;
   const path = context.snapshotter.mountContainer(id, { mapped: remap !== undefined });
   undo.defer(() => context.snapshotter.unmountContainer(id));
+  checkOwnPlaces(path);
   mountSharedMemory(context, record, undo, remap);
+  const privileged = record.hostConfig.privileged === true;
   const mounts: PreparedMount[] = [];
   for (const point of record.mounts) {
     const linked = leadsNowhere(path, point.destination);
     const source = await prepareSource(context, { record, rootfs: path, remap, point }, undo);
+    checkMountPlace({ rootfs: path, destination: point.destination, source, privileged });
     // Runtimes make places that are missing, and do not follow a link of the image that leads nowhere.
     if (linked) mountTarget(path, point.destination, await isDirectory(context, source), remap?.root);
     const isFile = point.type === "bind" && !point.readWrite && (await typeOf(context, source)) !== FileType.Directory;
     mounts.push({ point, source, isFile });
+  }
+  for (const place of Object.keys(record.hostConfig.tmpfs ?? {})) {
+    checkMountPlace({ rootfs: path, destination: place, source: "", privileged });
   }
   const directories = [...Object.keys(record.hostConfig.tmpfs ?? {}), record.effective.workingDir || "/"];
   for (const place of directories) {

@@ -44,10 +44,13 @@ export interface NodeAgentOptions {
   readonly resolvConf?: string;
   /** @default pods ask whom the node asks */
   readonly clusterDns?: ClusterDnsSettings;
+  /** Most processes and threads of a pod; -1 for as many as the machine has. @default 4096 */
+  readonly podMaxPids?: number;
   readonly clock?: Clock;
   readonly logger: Logger;
 }
 
+const POD_MAX_PIDS = 4096;
 const LEASE_EVERY_MS = 10_000;
 /** An unchanged node is told of so often; what has changed, at once. */
 const STATUS_EVERY_MS = 300_000;
@@ -197,7 +200,7 @@ export class NodeAgent implements AsyncDisposable {
 
   async #makeContext(): Promise<NodeContext> {
     const { client, cri, name, root, address, cgroupParent, resolvConf = "/etc/resolv.conf", logger } = this.#options;
-    const { clusterDns } = this.#options;
+    const { clusterDns, podMaxPids = POD_MAX_PIDS } = this.#options;
     const allocatable = await capacityOf(root);
     const clock = this.#clock;
     return {
@@ -211,6 +214,7 @@ export class NodeAgent implements AsyncDisposable {
         seccomp: join(root, "seccomp"),
         cgroupParent,
         resolvConf,
+        maxPids: podMaxPids,
         ...(clusterDns === undefined ? {} : { clusterDns }),
       },
       volumes: new Volumes(root, new ClaimVolumes({ client, nodeName: name })),

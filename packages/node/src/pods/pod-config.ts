@@ -16,6 +16,8 @@ export interface PodSettings {
   /** The machine's resolver configuration. */
   readonly resolvConf: string;
   readonly clusterDns?: ClusterDnsSettings;
+  /** Most processes and threads of a pod; -1 for as many as the machine has. */
+  readonly maxPids: number;
 }
 
 /** The cluster's name server. */

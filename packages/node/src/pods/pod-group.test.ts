@@ -20,20 +20,21 @@ const MI = 1 << 20;
 
 test("a pod's limits are the sum of its containers', if each has one", () => {
   const containers = [container("a", "500m", "64Mi"), container("b", "250m", "32Mi")];
-  assert.deepEqual(podLimits(pod({ containers })), {
+  assert.deepEqual(podLimits(pod({ containers }), -1), {
     cpu: { shares: 768, period: 100_000, quota: 75_000 },
     memory: { limit: 96 * MI },
   });
-  assert.deepEqual(podLimits(pod({ containers: [...containers, { name: "c" }] })), { cpu: { shares: 768 } });
-  assert.deepEqual(podLimits(pod({ containers: [{ name: "c" }] })), { cpu: { shares: 2 } });
+  assert.deepEqual(podLimits(pod({ containers: [...containers, { name: "c" }] }), -1), { cpu: { shares: 768 } });
+  assert.deepEqual(podLimits(pod({ containers: [{ name: "c" }] }), -1), { cpu: { shares: 2 } });
+  assert.deepEqual(podLimits(pod({ containers: [{ name: "c" }] }), 100), { cpu: { shares: 2 }, pids: 100 });
 });
 
 test("init containers count one by one, beside the sidecars that run by then; what the pod says itself goes before", () => {
   const containers = [container("a", "100m", "64Mi")];
   const side = container("side", "100m", "10Mi", { restartPolicy: "Always" });
   const initContainers = [container("first", "2", "100Mi"), side, container("second", "1", "120Mi")];
-  assert.deepEqual(podLimits(pod({ containers, initContainers })).memory, { limit: 130 * MI });
-  assert.equal(podLimits(pod({ containers, initContainers })).cpu?.quota, 200_000);
+  assert.deepEqual(podLimits(pod({ containers, initContainers }), -1).memory, { limit: 130 * MI });
+  assert.equal(podLimits(pod({ containers, initContainers }), -1).cpu?.quota, 200_000);
   const resources = { limits: { memory: "40Mi" } };
-  assert.deepEqual(podLimits(pod({ containers, initContainers, resources })).memory, { limit: 40 * MI });
+  assert.deepEqual(podLimits(pod({ containers, initContainers, resources }), -1).memory, { limit: 40 * MI });
 });

@@ -9,14 +9,17 @@ type Name = "cpu" | "memory";
 /**
  * What all containers of a pod may use together: what it says itself, else the sum of theirs; a limit only where each of them
  * has one. What init containers need, one after the other, counts where it is more.
+ *
+ * @param maxPids most processes and threads; -1 for as many as the machine has
  */
-export function podLimits(pod: Pod): CgroupLimits {
+export function podLimits(pod: Pod, maxPids: number): CgroupLimits {
   const cores = amountOf(pod, "limits", "cpu");
   const memory = Math.floor(amountOf(pod, "limits", "memory"));
   const shares = Math.max(2, Math.round((amountOf(pod, "requests", "cpu") || cores) * 1024));
   return {
     cpu: { shares, ...(cores > 0 ? { period: PERIOD_US, quota: Math.max(1000, Math.ceil(cores * PERIOD_US)) } : {}) },
     ...(memory > 0 ? { memory: { limit: memory } } : {}),
+    ...(maxPids < 0 ? {} : { pids: maxPids }),
   };
 }
 
@@ -37,9 +40,10 @@ function amountOf({ spec }: Pod, kind: Kind, name: Name): number {
 }
 
 /** Makes the control group that a pod's containers are below, with its limits. Idempotent. */
-export async function limitPod(name: string, pod: Pod): Promise<void> {
+export async function limitPod(name: string, pod: Pod, maxPids: number): Promise<void> {
   // Who may write to no tree limits nothing: containers' own limits are the engine's to refuse.
   if (cgroupLayout() === "none") return;
-  const group = await openCgroupTree().create(name);
-  await group.setLimits(podLimits(pod));
+  const tree = openCgroupTree();
+  const group = await tree.create(name);
+  await group.setLimits(podLimits(pod, tree.controllers.has("pids") ? maxPids : -1));
 }

@@ -254,7 +254,7 @@ export class PodWorker {
     try {
       if (before !== undefined) await cri.stopPodSandbox({ podSandboxId: before.id });
       const config = await podConfig(pod, attempt, settings);
-      await limitPod(cgroupOf(pod, settings), pod);
+      await limitPod(cgroupOf(pod, settings), pod, settings.maxPids);
       const runtimeHandler = pod.spec.runtimeClassName ?? "";
       const { podSandboxId } = await cri.runPodSandbox({ config, runtimeHandler });
       return (await cri.podSandboxStatus({ podSandboxId })).status;

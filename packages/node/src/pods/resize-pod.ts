@@ -52,7 +52,7 @@ export async function resizePod(
   const group = cgroupOf(pod, settings);
   try {
     // More for the pod comes before more for a container, less after less: one of the two is refused.
-    await limitPod(group, pod).catch(() => {});
+    await limitPod(group, pod, settings.maxPids).catch(() => {});
     for (const { spec, container, id, wanted } of open) {
       tried.set(id, wanted);
       const now = container.status.resources?.linux;
@@ -64,7 +64,7 @@ export async function resizePod(
       const linux = { ...containerResources(spec), oomScoreAdj: now?.oomScoreAdj ?? 0 };
       await cri.updateContainerResources({ containerId: id, linux });
     }
-    await limitPod(group, pod);
+    await limitPod(group, pod, settings.maxPids);
     context.events.record(pod, "Normal", "ResizeCompleted", "Pod resize completed");
     return { resized: true };
   } catch (error) {

@@ -1,5 +1,4 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { FailedPrecondition, systemCode } from "@boxship/base";
 import {
@@ -7,11 +6,16 @@ import {
   descriptorPath,
   type Fd,
   FileType,
+  fchmod,
   fstat,
   isMountPoint,
+  OpenFlag,
+  openat2,
   openInRoot,
-  releaseMount,
+  ResolveFlag,
 } from "@boxship/kernel";
+
+const INSIDE = ResolveFlag.Beneath | ResolveFlag.NoSymlinks | ResolveFlag.NoMagiclinks;
 
 /**
  * Binds what is at a path inside a volume to a place of the node's, through a descriptor that was opened without leaving the
@@ -42,34 +46,16 @@ function openOrMake(volume: string, path: string): Fd {
   const parts = path.split("/").filter((part) => part !== "" && part !== ".");
   for (let depth = 1; depth <= parts.length; depth++) {
     using parent = openInRoot(volume, parts.slice(0, depth - 1).join("/") || ".");
+    const name = parts[depth - 1] ?? "";
     try {
-      const made = join(descriptorPath(parent), parts[depth - 1] ?? "");
-      mkdirSync(made, { mode: 0o755 });
-      // Whoever may write in the volume may write there; the umask has no say.
-      chmodSync(made, statSync(volume).mode & 0o7777);
+      mkdirSync(join(descriptorPath(parent), name), { mode: 0o755 });
     } catch (error) {
       if (systemCode(error) !== "EEXIST") throw error;
+      continue;
     }
+    // Whoever may write in the volume may write there; the umask has no say. It may be a link by now, which is nobody's to follow.
+    using made = openat2(parent, name, { flags: OpenFlag.Path | OpenFlag.Directory, resolve: INSIDE });
+    fchmod(made, statSync(volume).mode & 0o7777);
   }
   return openInRoot(volume, path);
-}
-
-/** Takes away what was bound below a directory. */
-export async function releaseSubPaths(directory: string): Promise<void> {
-  for (const container of await namesIn(directory)) {
-    for (const place of await namesIn(join(directory, container))) {
-      const path = join(directory, container, place);
-      while (isMountPoint(path)) await releaseMount(path);
-    }
-  }
-}
-
-/** Nothing where there is no directory. */
-export async function namesIn(directory: string): Promise<readonly string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return [];
-    throw error;
-  }
 }

@@ -1,7 +1,7 @@
-import { chmod, chown, mkdir, rm } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Unsupported } from "@boxship/base";
-import { isMountPoint, MountFlag, mount, releaseMount } from "@boxship/kernel";
+import { systemCode, Unsupported } from "@boxship/base";
+import { isMountPoint, MountFlag, mount, releaseMountsBelow } from "@boxship/kernel";
 import { amount } from "../status/qos.ts";
 import type { Pod, VolumeSpec } from "../types.ts";
 import { writeAtomically } from "./atomic-directory.ts";
@@ -9,7 +9,6 @@ import type { ClaimVolumes } from "./claim-volumes.ts";
 import { diskUsage } from "./disk-usage.ts";
 import { checkHostPath } from "./host-path.ts";
 import { type ProjectionSources, projectedFiles } from "./projections.ts";
-import { namesIn, releaseSubPaths } from "./sub-path.ts";
 
 /** What a volume is for the containers that mount it. */
 export type PreparedVolume =
@@ -82,17 +81,19 @@ export class Volumes {
 
   /** Uids of pods something of which is there. */
   async uids(): Promise<readonly string[]> {
-    return await namesIn(join(this.#root, "pods"));
+    try {
+      return await readdir(join(this.#root, "pods"));
+    } catch (error) {
+      if (systemCode(error) === "ENOENT") return [];
+      throw error;
+    }
   }
 
   /** Takes away everything of a pod. Idempotent. */
   async remove(uid: string): Promise<void> {
     const directory = join(this.#root, "pods", uid);
-    await releaseSubPaths(join(directory, "subpaths"));
-    for (const name of await namesIn(join(directory, "volumes"))) {
-      const path = join(directory, "volumes", name);
-      while (isMountPoint(path)) await releaseMount(path);
-    }
+    // Containers may have left mounts of their own in there, and what those show is not the pod's.
+    await releaseMountsBelow(directory);
     await rm(directory, { recursive: true, force: true });
   }
 }

@@ -9,6 +9,7 @@ import type { Store } from "@boxship/store";
 import { certificateAuthenticator } from "./access/authenticate.ts";
 import { mastersAuthorizer } from "./access/authorize.ts";
 import { requestHeaderAuthenticator } from "./access/request-header-authenticator.ts";
+import { WebhookAuthorizer } from "./access/webhook-authorizer.ts";
 import { defaultPlugins } from "./admission/default-plugins.ts";
 import { QuotaBook } from "./admission/quota/quota-book.ts";
 import { ensureAuthenticationConfig } from "./aggregation/authentication-config.ts";
@@ -75,6 +76,8 @@ export interface ApiServerOptions {
   readonly authentication?: AuthenticationFile;
   /** Who is asked about tokens that nobody else knows. @default nobody */
   readonly tokenWebhook?: RemoteServer;
+  /** Who is asked about what nobody else has allowed. @default nobody */
+  readonly authorizationWebhook?: RemoteServer;
   /** Who asked for what; stays the caller's. @default it is not written down */
   readonly audit?: AuditLog;
   /** Of the service `kubernetes`. */
@@ -151,7 +154,13 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
       },
       options.admission ?? [],
     ),
-    authorizers: [mastersAuthorizer, ...(options.authorizers ?? []), new NodeAuthorizer(() => context), rbac],
+    authorizers: [
+      mastersAuthorizer,
+      ...(options.authorizers ?? []),
+      new NodeAuthorizer(() => context),
+      rbac,
+      ...authorizationWebhook(options, stack),
+    ],
     clock,
     logger,
     ...(options.naming === undefined ? {} : { naming: options.naming }),
@@ -223,6 +232,13 @@ function tokenAuthenticator(
     ...(authentication?.jwt ?? []).map((rule) => stack.use(new OidcTokens(rule, own, clock))),
     ...(tokenWebhook === undefined ? [] : [stack.use(new WebhookTokens(tokenWebhook, clock))]),
   ]);
+}
+
+function authorizationWebhook(
+  { authorizationWebhook: server, clock = systemClock, logger }: ApiServerOptions,
+  stack: AsyncDisposableStack,
+): readonly Authorizer[] {
+  return server === undefined ? [] : [stack.use(new WebhookAuthorizer(server, clock, logger))];
 }
 
 function listener(

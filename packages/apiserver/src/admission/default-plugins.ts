@@ -21,7 +21,9 @@ import { resourceQuotas } from "./quota/resource-quota.ts";
 import { runtimeClasses } from "./runtime-classes.ts";
 import { serviceAccounts } from "./service-accounts.ts";
 import { serviceAddresses } from "./service-addresses.ts";
+import { storageProtection } from "./storage-protection.ts";
 import { tokenSecrets } from "./token-secrets.ts";
+import { topologyLabels } from "./topology-labels.ts";
 import { mutatingWebhooks, validatingWebhooks } from "./webhooks/webhook-plugins.ts";
 
 /** What the plugins look into; all of it is there before the first request. */
@@ -48,6 +50,8 @@ export function defaultPlugins(
     newNodeTaint,
     priorities(context),
     defaultTolerations,
+    topologyLabels(context),
+    storageProtection,
     ...defaultClasses(context),
     runtimeClasses(context),
     mutatingPolicies(context),

@@ -1,13 +1,17 @@
 import { isObject, type Json, type JsonObject, listAt, textAt, valueAt } from "@boxship/api";
 import { errorMessage, InvalidArgument } from "@boxship/base";
 import { parseYaml } from "../http/parse-yaml.ts";
+import { claimsExpression, type Expression, type ExpressionRule, userExpression } from "./claim-expressions.ts";
 
-/** Where a part of a user comes from. */
-export interface ClaimMapping {
+/** A claim that a part of a user comes from. */
+export interface NamedClaim {
   readonly claim: string;
   /** Put before what the claim says. */
   readonly prefix: string;
 }
+
+/** Where a part of a user comes from. */
+export type ClaimMapping = NamedClaim | Expression;
 
 export interface JwtRule {
   readonly issuer: string;
@@ -17,9 +21,14 @@ export interface JwtRule {
   readonly authority?: string;
   readonly audiences: readonly string[];
   readonly requiredClaims: readonly { readonly claim: string; readonly value: string }[];
+  /** What must hold of the claims. */
+  readonly claimRules: readonly ExpressionRule[];
   readonly username: ClaimMapping;
   readonly groups?: ClaimMapping;
-  readonly uid?: string;
+  readonly uid?: ClaimMapping;
+  readonly extra: readonly { readonly key: string; readonly value: Expression }[];
+  /** What must hold of the user that the claims make. */
+  readonly userRules: readonly ExpressionRule[];
 }
 
 /** `apiserver.config.k8s.io/v1.AuthenticationConfiguration` */
@@ -40,9 +49,11 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   jwt: ["issuer", "claimValidationRules", "claimMappings", "userValidationRules"],
   issuer: ["url", "discoveryURL", "certificateAuthority", "audiences", "audienceMatchPolicy"],
   claimMappings: ["username", "groups", "uid", "extra"],
-  mapping: ["claim", "prefix"],
-  uid: ["claim"],
-  rule: ["claim", "requiredValue"],
+  mapping: ["claim", "prefix", "expression"],
+  uid: ["claim", "expression"],
+  extra: ["key", "valueExpression"],
+  rule: ["claim", "requiredValue", "expression", "message"],
+  userRule: ["expression", "message"],
 };
 
 const VERSIONS = ["v1", "v1beta1", "v1alpha1"].map((version) => `apiserver.config.k8s.io/${version}`);
@@ -81,7 +92,6 @@ function objectOf(value: Json | undefined, path: string, kind: string): JsonObje
 
 function jwtRule(value: Json, path: string): JwtRule {
   const rule = objectOf(value, path, "jwt");
-  if (listAt(rule, "userValidationRules").length > 0) throw wrong(`${path}.userValidationRules is not supported`);
   const issuer = objectOf(rule["issuer"], `${path}.issuer`, "issuer");
   const url = httpsUrl(textAt(issuer, "url"), `${path}.issuer.url`);
   const discovery = textAt(issuer, "discoveryURL");
@@ -90,37 +100,119 @@ function jwtRule(value: Json, path: string): JwtRule {
   const policy = textAt(issuer, "audienceMatchPolicy");
   if (audiences.length > 1 && policy !== "MatchAny")
     throw wrong(`${path}.issuer.audienceMatchPolicy must be MatchAny for several audiences`);
-  const mappings = objectOf(rule["claimMappings"], `${path}.claimMappings`, "claimMappings");
-  const [username, groups] = ["username", "groups"].map((name) =>
-    mapping(mappings[name], `${path}.claimMappings.${name}`),
-  );
-  if (username === undefined) throw wrong(`${path}.claimMappings.username is required`);
-  const uid =
-    mappings["uid"] === undefined ? "" : textAt(objectOf(mappings["uid"], `${path}.claimMappings.uid`, "uid"), "claim");
   const authority = textAt(issuer, "certificateAuthority");
-  if (mappings["extra"] !== undefined) throw wrong(`${path}.claimMappings.extra is not supported`);
+  const mapped = claimMappings(objectOf(rule["claimMappings"], `${path}.claimMappings`, "claimMappings"), path);
+  const rules = listAt(rule, "claimValidationRules").map((one, index) =>
+    claimRule(
+      objectOf(one, `${path}.claimValidationRules[${index}]`, "rule"),
+      `${path}.claimValidationRules[${index}]`,
+    ),
+  );
+  const claimRules = rules.filter((one) => "expression" in one);
+  checkEmail(mapped, claimRules, path);
   return {
     issuer: url,
     ...(discovery === "" ? {} : { discoveryUrl: httpsUrl(discovery, `${path}.issuer.discoveryURL`) }),
     ...(authority === "" ? {} : { authority }),
     audiences,
-    requiredClaims: listAt(rule, "claimValidationRules").map((one, index) => {
-      const required = objectOf(one, `${path}.claimValidationRules[${index}]`, "rule");
-      return { claim: textAt(required, "claim"), value: textAt(required, "requiredValue") };
+    requiredClaims: rules.filter((one) => "claim" in one),
+    claimRules,
+    ...mapped,
+    userRules: listAt(rule, "userValidationRules").map((one, index) => {
+      const at = `${path}.userValidationRules[${index}]`;
+      const found = objectOf(one, at, "userRule");
+      return { expression: compiled(found, `${at}.expression`, userExpression), message: textAt(found, "message") };
     }),
+  };
+}
+
+type Mapped = Pick<JwtRule, "username" | "groups" | "uid" | "extra">;
+
+function claimMappings(mappings: JsonObject, path: string): Mapped {
+  const at = (field: string): string => `${path}.claimMappings.${field}`;
+  const username = mapping(mappings["username"], at("username"));
+  if (username === undefined) throw wrong(`${at("username")} is required`);
+  const groups = mapping(mappings["groups"], at("groups"));
+  const uid = mappings["uid"] === undefined ? undefined : objectOf(mappings["uid"], at("uid"), "uid");
+  const keys = new Set<string>();
+  const extra = listAt(mappings, "extra").map((one, index) => {
+    const found = objectOf(one, at(`extra[${index}]`), "extra");
+    const key = textAt(found, "key");
+    if (!/^[a-z0-9.-]+\/[^A-Z]+$/.test(key))
+      throw wrong(`${at(`extra[${index}].key`)} is no path of a domain in small letters`);
+    if (/^(?:[^/]*\.)?(?:kubernetes|k8s)\.io\//.test(key))
+      throw wrong(`${at(`extra[${index}].key`)} is Kubernetes' own`);
+    if (keys.has(key)) throw wrong(`${at(`extra[${index}].key`)} is there twice`);
+    keys.add(key);
+    const what = at(`extra[${index}].valueExpression`);
+    return { key, value: compiled({ expression: found["valueExpression"] ?? "" }, what, claimValue) };
+  });
+  return {
     username,
     ...(groups === undefined ? {} : { groups }),
-    ...(uid === "" ? {} : { uid }),
+    ...(uid === undefined
+      ? {}
+      : { uid: claimOrExpression(uid, at("uid")) ?? { claim: textAt(uid, "claim"), prefix: "" } }),
+    extra,
   };
+}
+
+const claimValue = (text: string): Expression => claimsExpression(text, "value");
+const claimCondition = (text: string): Expression => claimsExpression(text, "condition");
+
+function compiled(from: JsonObject, path: string, compile: (text: string) => Expression): Expression {
+  const text = textAt(from, "expression");
+  if (text === "") throw wrong(`${path} is required`);
+  try {
+    return compile(text);
+  } catch (error) {
+    throw wrong(`${path} cannot be compiled: ${errorMessage(error)}`);
+  }
+}
+
+function claimRule(
+  rule: JsonObject,
+  path: string,
+): ExpressionRule | { readonly claim: string; readonly value: string } {
+  const [claim, value, message] = ["claim", "requiredValue", "message"].map((field) => textAt(rule, field));
+  const expression = claimOrExpression(rule, path, claimCondition);
+  if (expression !== undefined && value) throw wrong(`${path}.requiredValue may not be beside an expression`);
+  if (expression !== undefined) return { expression, message: message ?? "" };
+  if (message) throw wrong(`${path}.message may not be beside a claim`);
+  return { claim: claim ?? "", value: value ?? "" };
+}
+
+/** @returns undefined for one that names a claim */
+function claimOrExpression(
+  from: JsonObject,
+  path: string,
+  compile: (text: string) => Expression = claimValue,
+): Expression | undefined {
+  const [claim, text] = [textAt(from, "claim"), textAt(from, "expression")];
+  if (claim !== "" && text !== "") throw wrong(`${path} has both a claim and an expression`);
+  if (claim === "" && text === "") throw wrong(`${path} needs a claim or an expression`);
+  return text === "" ? undefined : compiled(from, `${path}.expression`, compile);
+}
+
+/** Whoever goes by the address of mail has to look whether the issuer has verified it. */
+function checkEmail({ username, extra }: Mapped, rules: readonly ExpressionRule[], path: string): void {
+  if (!("text" in username) || !/\bclaims\s*\.\s*\??\s*email\b/.test(username.text)) return;
+  const all = [username, ...extra.map(({ value }) => value), ...rules.map(({ expression }) => expression)];
+  if (all.some(({ text }) => /\bclaims\s*\.\s*\??\s*email_verified\b/.test(text))) return;
+  throw wrong(
+    `${path}.claimMappings.username.expression uses claims.email, and nothing looks at claims.email_verified`,
+  );
 }
 
 function mapping(value: Json | undefined, path: string): ClaimMapping | undefined {
   if (value === undefined) return undefined;
   const found = objectOf(value, path, "mapping");
-  const claim = textAt(found, "claim");
-  if (claim === "") throw wrong(`${path}.claim is required`);
-  if (typeof valueAt(found, "prefix") !== "string") throw wrong(`${path}.prefix is required; it may be ""`);
-  return { claim, prefix: textAt(found, "prefix") };
+  const expression = claimOrExpression(found, path);
+  const prefix = valueAt(found, "prefix");
+  if (expression !== undefined && prefix !== undefined) throw wrong(`${path}.prefix may not be beside an expression`);
+  if (expression !== undefined) return expression;
+  if (typeof prefix !== "string") throw wrong(`${path}.prefix is required; it may be ""`);
+  return { claim: textAt(found, "claim"), prefix };
 }
 
 function httpsUrl(text: string, path: string): string {

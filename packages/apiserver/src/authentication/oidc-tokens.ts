@@ -6,6 +6,7 @@ import { HttpsClient } from "../http/https-client.ts";
 import { isSignedBy, readToken, type UncheckedToken } from "../tokens/json-web-token.ts";
 import { type Identified, type TokenAuthenticator, unauthorized } from "../tokens/token-authenticator.ts";
 import type { ClaimMapping, JwtRule } from "./authentication-file.ts";
+import { checkRules, textsOf, userAsSeen } from "./claim-expressions.ts";
 
 const TIMEOUT_MS = 10_000;
 /** How often an issuer is asked for its keys at most. */
@@ -96,21 +97,25 @@ export class OidcTokens implements TokenAuthenticator, Disposable {
     for (const { claim, value } of this.#rule.requiredClaims) {
       if (claims[claim] !== value) throw unauthorized(`oidc: required claim ${claim} is not as it must be`);
     }
+    checkRules(this.#rule.claimRules, claims);
   }
 
   #userOf(claims: JsonObject): Identified["user"] {
-    const { username, groups, uid } = this.#rule;
-    const name = claims[username.claim];
-    if (typeof name !== "string" || name === "") throw unauthorized(`oidc: claim ${username.claim} names nobody`);
-    const { email_verified: verified = true } = claims;
-    if (username.claim === "email" && verified !== true) throw unauthorized("oidc: email not verified");
-    const own = groups === undefined ? [] : groupsOf(claims[groups.claim], groups);
-    const id = uid === undefined ? undefined : claims[uid];
-    return {
-      name: username.prefix + name,
+    const { username, groups, uid, extra, userRules } = this.#rule;
+    const own = groups === undefined ? [] : groupsOf(groups, claims);
+    const id = uid === undefined ? undefined : "text" in uid ? uid.evaluate(claims) : claims[uid.claim];
+    const more = extra.flatMap(({ key, value }) => {
+      const texts = textsOf(value.evaluate(claims), `extra ${key}`);
+      return texts.length === 0 ? [] : [[key, texts] as const];
+    });
+    const user: Identified["user"] = {
+      name: nameOf(username, claims),
       groups: [...own, AUTHENTICATED],
-      ...(typeof id === "string" ? { uid: id } : {}),
+      ...(typeof id === "string" && id !== "" ? { uid: id } : {}),
+      ...(more.length === 0 ? {} : { extra: Object.fromEntries(more) }),
     };
+    checkRules(userRules, userAsSeen(user));
+    return user;
   }
 
   [Symbol.dispose](): void {
@@ -118,10 +123,20 @@ export class OidcTokens implements TokenAuthenticator, Disposable {
   }
 }
 
-function groupsOf(claim: Json | undefined, { claim: name, prefix }: ClaimMapping): readonly string[] {
-  const list = [claim ?? []].flat();
-  if (!list.every((one) => typeof one === "string")) throw unauthorized(`oidc: claim ${name} is no list of groups`);
-  return list.map((one) => prefix + one);
+function nameOf(mapping: ClaimMapping, claims: JsonObject): string {
+  const value = "text" in mapping ? mapping.evaluate(claims) : claims[mapping.claim];
+  const what = "text" in mapping ? `expression '${mapping.text}'` : `claim ${mapping.claim}`;
+  if (typeof value !== "string" || value === "") throw unauthorized(`oidc: ${what} names nobody`);
+  if ("text" in mapping) return value;
+  const { email_verified: verified = true } = claims;
+  if (mapping.claim === "email" && verified !== true) throw unauthorized("oidc: email not verified");
+  return mapping.prefix + value;
+}
+
+function groupsOf(mapping: ClaimMapping, claims: JsonObject): readonly string[] {
+  if ("text" in mapping) return textsOf(mapping.evaluate(claims), `expression '${mapping.text}'`);
+  const texts = textsOf(claims[mapping.claim] ?? null, `claim ${mapping.claim}`);
+  return texts.map((one) => mapping.prefix + one);
 }
 
 /** Of keys that can be read, and that sign. */

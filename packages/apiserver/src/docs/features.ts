@@ -57,7 +57,11 @@ export const FEATURES: readonly Feature[] = [
     state: "works",
     note: "of built-in kinds, bodies and answers: objects, lists, watches, metadata of any kind, failures; tables and custom kinds are JSON",
   },
-  { name: "CBOR", state: "refused", note: "406 and 415, as for any type that is not offered" },
+  {
+    name: "CBOR",
+    state: "refused",
+    note: "406 and, with the name of the type, 415, as for any type that is not offered",
+  },
   { name: "gzip", state: "works", note: "answers of 128 KiB and more, and packed bodies" },
   { name: "client certificates, impersonation", state: "works", note: "" },
   { name: "anonymous requests", state: "works", note: "health and version; a file may say fewer paths, or none" },
@@ -69,18 +73,23 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "bootstrap tokens, OpenID Connect, webhook for tokens",
     state: "differs",
-    note: "`boxship up --authentication-config` (expressions and `userValidationRules` are refused by name) and `--authentication-token-webhook-config-file`",
+    note: "`boxship up --authentication-config` (claims or expressions for names, groups, uid and extra, rules about claims and users in CEL; distributed claims and egress selectors are not there) and `--authentication-token-webhook-config-file`",
   },
   {
     name: "RBAC",
     state: "works",
     note: "with aggregation and without granting more than one has; default roles for people, not yet for controllers and nodes",
   },
+  {
+    name: "webhook for authorization",
+    state: "works",
+    note: "`boxship up --authorization-webhook-config-file`, by SubjectAccessReviews v1, after RBAC; one that cannot be asked has no opinion; members of `system:masters` are not asked about",
+  },
   { name: "access and rules reviews, self subject reviews", state: "works", note: "" },
   {
     name: "nodes' access",
     state: "works",
-    note: "the node authorizer and NodeRestriction: a node reads what its pods need, by name, and writes itself, its lease and its pods; audiences of tokens that it asks for are not limited to those of its pods",
+    note: "the node authorizer and NodeRestriction: a node reads what its pods need, by name, and writes itself, its lease and its pods; tokens that it asks for are for audiences that volumes of the pod want, or that a role allows",
   },
   {
     name: "custom resources",
@@ -95,7 +104,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "admission plugins",
     state: "differs",
-    note: "namespace lifecycle, limit ranges, service accounts, priority, default storage and ingress classes, default tolerations, the taint of new nodes, runtime classes, pod security with the checks of the version that a label names, growth of claims, approval, signing and subjects of certificates, quotas (counted again at every change)",
+    note: "namespace lifecycle, limit ranges, service accounts, priority, default storage and ingress classes, protection of claims and volumes that are in use, default tolerations, region and zone of nodes as labels of their pods, the taint of new nodes, runtime classes, pod security with the checks of the version that a label names, growth of claims, approval, signing and subjects of certificates, quotas (counted again at every change)",
   },
   {
     name: "admission webhooks",
@@ -136,7 +145,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "controllers",
     state: "differs",
-    note: "namespaces and custom resource definitions are finished, and every namespace has its default service account and `kube-root-ca.crt`; for the others see `docs/controllers.md`; nothing is scheduled",
+    note: "namespaces and custom resource definitions are finished, and every namespace has its default service account and `kube-root-ca.crt`; for the others see `docs/controllers.md` and `docs/scheduler.md`",
   },
   {
     name: "secrets at rest",

@@ -34,6 +34,32 @@ describe("admission", () => {
   });
   after(() => api?.[Symbol.asyncDispose]());
 
+  test("claims and volumes are held from the beginning, and pods know where their node is", async () => {
+    const at = await namespace();
+    const size = { storage: "1Gi" };
+    const claim = await make(`${at}/persistentvolumeclaims`, {
+      metadata: { name: "held", finalizers: ["example.com/own"] },
+      spec: { accessModes: ["ReadWriteOnce"], resources: { requests: size } },
+    });
+    assert.deepEqual(claim.metadata.finalizers, ["example.com/own", "kubernetes.io/pvc-protection"]);
+    const volume = await make("/api/v1/persistentvolumes", {
+      metadata: { name: "held" },
+      spec: { accessModes: ["ReadWriteOnce"], capacity: size, hostPath: { path: "/x" } },
+    });
+    assert.deepEqual(volume.metadata.finalizers, ["kubernetes.io/pv-protection"]);
+    const zone = { "topology.kubernetes.io/zone": "z1" };
+    const region = { "topology.kubernetes.io/region": "r1" };
+    await make("/api/v1/nodes", { metadata: { name: "placed", labels: { ...zone, ...region, other: "x" } } });
+    const bare = { metadata: { name: "bound", labels: { "topology.kubernetes.io/region": "own" } } };
+    await make(`${at}/pods`, { ...pod(), ...bare });
+    await make(`${at}/pods/bound/binding`, { metadata: { name: "bound" }, target: { kind: "Node", name: "placed" } });
+    const { metadata } = (await send("GET", `${at}/pods/bound`)).json;
+    assert.deepEqual(metadata.labels, { ...zone, "topology.kubernetes.io/region": "own" });
+    const direct = await make(`${at}/pods`, pod({ nodeName: "placed" }));
+    assert.deepEqual(direct.metadata.labels, { ...zone, ...region });
+    await make(`${at}/pods`, pod({ nodeName: "nowhere" }));
+  });
+
   test("pods run as an account that exists, with its token at hand", async () => {
     const at = await namespace();
     const made = await make(`${at}/pods`, pod());

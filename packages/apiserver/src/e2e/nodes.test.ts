@@ -42,6 +42,8 @@ describe("a node", () => {
         volumes: [
           { name: "s", secret: { secretName: "used" } },
           { name: "p", persistentVolumeClaim: { claimName: "claim" } },
+          { name: "t", projected: { sources: [{ serviceAccountToken: { path: "t", audience: "vault" } }] } },
+          { name: "d", csi: { driver: "disks.example.com" } },
         ],
       }),
     );
@@ -189,6 +191,32 @@ describe("a node", () => {
       ),
       [201, 403, 403],
     );
+    await made("/apis/storage.k8s.io/v1/csidrivers", {
+      metadata: { name: "disks.example.com" },
+      spec: { tokenRequests: [{ audience: "disks" }] },
+    });
+    const forAudience = (...audiences: readonly string[]) =>
+      one("POST", `${CORE}/serviceaccounts/robot/token`, { spec: { ...bound.spec, audiences } });
+    assert.deepEqual(
+      await statuses(forAudience("vault"), forAudience("disks"), forAudience("vault", "disks")),
+      [201, 201, 403],
+    );
+    assert.equal(
+      (await forAudience("bank")).json.message,
+      'serviceaccounts "robot" is forbidden: audience "bank" not found in pod spec volume, system:node:one is not authorized to request tokens for this audience',
+    );
+    const rbac = "/apis/rbac.authorization.k8s.io/v1";
+    const verbs = ["request-serviceaccounts-token-audience"];
+    await made(`${rbac}/clusterroles`, {
+      metadata: { name: "bankers" },
+      rules: [{ apiGroups: [""], resources: ["bank"], verbs, resourceNames: ["robot"] }],
+    });
+    await made(`${rbac}/clusterrolebindings`, {
+      metadata: { name: "bankers" },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "bankers" },
+      subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "Group", name: "system:nodes" }],
+    });
+    assert.equal((await forAudience("bank")).status, 201);
     const eviction = (name: string) => ({ apiVersion: "policy/v1", kind: "Eviction", metadata: { name } });
     assert.deepEqual(
       await statuses(

@@ -49,6 +49,7 @@ describe("tokens", () => {
   before(async () => {
     issuer = await startHttps((path) => {
       if (path === "/.well-known/openid-configuration") return { issuer: issuer.url, jwks_uri: `${issuer.url}/keys` };
+      if (path === "/second") return { issuer: `${issuer.url}/second`, jwks_uri: `${issuer.url}/keys` };
       if (path === "/keys")
         return { keys: [{ ...provider.publicKey.export({ format: "jwk" }), kid: "one", alg: "RS256" }] };
       return undefined;
@@ -66,6 +67,28 @@ describe("tokens", () => {
           issuer: { url: issuer.url, certificateAuthority: issuer.authority, audiences: ["cluster"] },
           claimMappings: { username: { claim: "sub", prefix: "oidc:" }, groups: { claim: "groups", prefix: "oidc:" } },
           claimValidationRules: [{ claim: "hd", requiredValue: "example.com" }],
+        },
+        {
+          issuer: {
+            url: `${issuer.url}/second`,
+            discoveryURL: `${issuer.url}/second`,
+            certificateAuthority: issuer.authority,
+            audiences: ["cluster"],
+          },
+          claimValidationRules: [{ expression: "claims.exp - claims.iat <= 3600", message: "it holds for too long" }],
+          claimMappings: {
+            username: { expression: "claims.email_verified ? 'mail:' + claims.email : 'id:' + claims.sub" },
+            groups: { expression: "claims.roles.map(role, 'role:' + role)" },
+            uid: { expression: "claims.sub" },
+            extra: [
+              { key: "example.com/team", valueExpression: "claims.?team.orValue('')" },
+              { key: "example.com/roles", valueExpression: "claims.roles" },
+            ],
+          },
+          userValidationRules: [
+            { expression: "!user.username.startsWith('system:')", message: "a reserved name" },
+            { expression: "user.groups.all(group, !group.startsWith('role:system:'))" },
+          ],
         },
       ],
       anonymous: { enabled: true, conditions: [{ path: "/livez" }] },
@@ -319,6 +342,27 @@ describe("tokens", () => {
       ["of another issuer", signed(provider.privateKey, header, { ...claims, iss: "https://localhost:1" })],
     ];
     for (const [why, token] of wrong) assert.equal(await accepted(token), false, why);
+    const iat = now;
+    const second = {
+      ...claims,
+      iss: `${issuer.url}/second`,
+      iat,
+      email: "ann@x",
+      email_verified: true,
+      roles: ["a", "b"],
+    };
+    const token = (changed: object): string => signed(provider.privateKey, header, { ...second, ...changed });
+    const known = (await whoami(token({}))).json["status"]["userInfo"];
+    assert.deepEqual(known, {
+      username: "mail:ann@x",
+      uid: "ann",
+      groups: ["role:a", "role:b", "system:authenticated"],
+      extra: { "example.com/roles": ["a", "b"] },
+    });
+    const unverified = (await whoami(token({ email_verified: false, team: "t" }))).json["status"]["userInfo"];
+    assert.deepEqual([unverified.username, unverified.extra["example.com/team"]], ["id:ann", ["t"]]);
+    for (const changed of [{ iat: now - 9999 }, { roles: ["system:a"] }, { roles: "a" }, { iat: undefined }])
+      assert.equal(await accepted(token(changed)), false, JSON.stringify(changed));
     assert.equal((await whoami("let-me-in")).json["status"]["userInfo"].username, "wanda");
     await whoami("let-me-in");
     assert.equal(webhook.received.filter((one) => one.spec.token === "let-me-in").length, 1, "asked once");

@@ -20,14 +20,14 @@ export async function parseBody(body: Buffer, type: string): Promise<Json> {
   if (OTHERS.has(type)) {
     throw failure(
       "UnsupportedMediaType",
-      "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml",
+      `the body of the request was in an unknown format (${type}) - accepted media types include: application/json, application/yaml`,
     );
   }
   const text = body.toString("utf8");
+  // Before anything is made of it: brackets alone would take seconds. What begins otherwise is YAML's to count.
+  if (/^\s*[[{]/.test(text)) checkDepth(text);
   try {
-    const value = parseJson(text);
-    checkDepth(text);
-    return value;
+    return parseJson(text);
   } catch (error) {
     if (!(error instanceof SyntaxError) || !YAML_TYPES.has(type)) throw asBadRequest(error);
   }

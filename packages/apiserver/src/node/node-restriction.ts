@@ -1,8 +1,10 @@
 import { deepEqual, forbidden, isObject, type Json, type KubeObject, listAt, textAt, valueAt } from "@boxship/api";
+import { decide } from "../access/authorize.ts";
 import type { AdmissionPlugin, AdmissionRequest } from "../contract.ts";
 import type { ServerContext } from "../server-context.ts";
 import { readObject } from "../storage/read-objects.ts";
 import { nodeOfUser } from "./node-rules.ts";
+import { wantsAudience } from "./pod-audiences.ts";
 import { podReferences } from "./pod-references.ts";
 
 const MIRROR = "kubernetes.io/config.mirror";
@@ -87,7 +89,7 @@ async function checkPod(
 /** A token is for a pod that runs there; that it is the pod's own account is looked at where it is made. */
 async function checkToken(
   context: ServerContext,
-  { subresource, object, namespace }: AdmissionRequest,
+  { subresource, object, namespace, name: account, user }: AdmissionRequest,
   node: string,
   refuse: (message: string) => Error,
 ): Promise<void> {
@@ -99,6 +101,16 @@ async function checkToken(
   if (pod?.metadata.uid !== uid) throw refuse("node requested token bound to a pod that is not there");
   if (textAt(pod, "spec", "nodeName") !== node)
     throw refuse("node requested token bound to a pod scheduled on a different node");
+  const audiences = listAt(object, "spec", "audiences").map(String);
+  if (audiences.length > 1) throw refuse("node may only request 0 or 1 audiences");
+  const [audience = ""] = audiences;
+  if (await wantsAudience(context, pod, audience)) return;
+  const resource = { group: "", version: "v1", resource: audience, namespace, name: account, subresource: "" };
+  const asked = { user, verb: "request-serviceaccounts-token-audience", path: "", resource };
+  if ((await decide(context.authorizers, asked)).allowed) return;
+  throw refuse(
+    `audience ${JSON.stringify(audience)} not found in pod spec volume, ${user.name} is not authorized to request tokens for this audience`,
+  );
 }
 
 const WORDS: Readonly<Record<string, string>> = {

@@ -69,7 +69,9 @@ function bind(pod: KubeObject, node: string, binding: KubeObject, now: string): 
     ...status,
     conditions: [...others, { type: "PodScheduled", status: "True", lastProbeTime: null, lastTransitionTime: now }],
   };
-  const { annotations } = binding.metadata;
+  const { annotations, labels } = binding.metadata;
   if (annotations !== undefined) pod.metadata.annotations = { ...pod.metadata.annotations, ...annotations };
+  // What the pod says of itself stays.
+  if (labels !== undefined) pod.metadata.labels = { ...labels, ...pod.metadata.labels };
   return pod;
 }

@@ -12,6 +12,9 @@ import {
 } from "@boxship/api";
 import type { WriteOptions } from "./write-options.ts";
 
+/** Problems of one body that are told, as upstream has it. */
+const MOST_TOLD = 100;
+
 export interface DecodeOptions {
   readonly fieldValidation: WriteOptions["fieldValidation"];
   /** Fields that occur twice in the body, by path. */
@@ -74,8 +77,9 @@ const shown = (value: Json): string => (typeof value === "string" ? value : JSON
 
 function report(kind: Kind, problems: readonly string[], { fieldValidation, warn }: DecodeOptions): void {
   if (problems.length === 0 || fieldValidation === "Ignore") return;
-  if (fieldValidation === "Strict") throw badRequest(`${cannot(kind)}: strict decoding error: ${problems.join(", ")}`);
-  for (const problem of problems) warn(problem);
+  const told = problems.slice(0, MOST_TOLD);
+  if (fieldValidation === "Strict") throw badRequest(`${cannot(kind)}: strict decoding error: ${told.join(", ")}`);
+  for (const problem of told) warn(problem);
 }
 
 const cannot = ({ kind, version }: Kind): string =>

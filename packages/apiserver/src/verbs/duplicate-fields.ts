@@ -5,11 +5,11 @@
 export function duplicateFields(text: Uint8Array): readonly string[] {
   const scanner = new Scanner(Buffer.from(text.buffer, text.byteOffset, text.byteLength).toString("utf8"));
   scanner.value("");
-  return scanner.found;
+  return [...scanner.found];
 }
 
 class Scanner {
-  readonly found: string[] = [];
+  readonly found = new Set<string>();
   readonly #text: string;
   #at = 0;
 
@@ -38,7 +38,7 @@ class Scanner {
     for (this.#space(); this.#text[this.#at] === '"'; this.#space()) {
       const field = this.#string();
       const at = path === "" ? field : `${path}.${field}`;
-      if (seen.has(field) && !this.found.includes(at)) this.found.push(at);
+      if (seen.has(field)) this.found.add(at);
       seen.add(field);
       this.#space();
       this.#at++;

@@ -16,6 +16,7 @@ const PATHS = [
   "audit-webhook-config-file",
   "authentication-config",
   "authentication-token-webhook-config-file",
+  "authorization-webhook-config-file",
   "scheduler-config",
 ] as const;
 
@@ -50,6 +51,9 @@ export const command = defineCommand({
     "audit-webhook-config-file": text("Kubeconfig of who is sent audit events, too", { hint: "path" }),
     "authentication-config": text("Issuers of OpenID Connect, and what nobody may ask for", { hint: "path" }),
     "authentication-token-webhook-config-file": text("Kubeconfig of who is asked about tokens", { hint: "path" }),
+    "authorization-webhook-config-file": text("Kubeconfig of who is asked about what nobody else allows", {
+      hint: "path",
+    }),
     address: text("Address to listen at", { hint: "ip", initial: "127.0.0.1" }),
     kubeconfig: text("Where the administrator's kubeconfig is written", { hint: "path" }),
     "container-runtime-endpoint": text("Socket of another engine that runs the pods, by the CRI", { hint: "path" }),

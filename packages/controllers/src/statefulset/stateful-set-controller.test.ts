@@ -8,13 +8,14 @@ import { type Step, scenario } from "../testing/scenario.ts";
 import { startWorld, type World } from "../testing/world.ts";
 import type { Pod } from "../types/pod.ts";
 import type { StatefulSet } from "../types/sets.ts";
+import { claimProtection } from "../volumes/protection-controllers.ts";
 import { statefulSetController } from "./stateful-set-controller.ts";
 
 let world: World;
 before(async () => {
   world = await startWorld({
-    definitions: [statefulSetController, garbageCollector, fakeNodes()],
-    untold: ["nodes", "garbage-collector-controller"],
+    definitions: [statefulSetController, garbageCollector, claimProtection, fakeNodes()],
+    untold: ["nodes", "garbage-collector-controller", "pvc-protection-controller"],
   });
 });
 after(() => world?.[Symbol.asyncDispose]());

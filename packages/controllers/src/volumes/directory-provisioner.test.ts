@@ -7,7 +7,7 @@ import { PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, STORAGE_CLASSES } from ".
 import { startWorld } from "../testing/world.ts";
 import type { Claim, Volume } from "../types/volumes.ts";
 import { directoryProvisioner } from "./directory-provisioner.ts";
-import { volumeProtection } from "./protection-controllers.ts";
+import { claimProtection, volumeProtection } from "./protection-controllers.ts";
 import { volumeBinder } from "./volume-binder.ts";
 
 test("directories are made for claims, once and where the scheduler says, and are taken away only if they are ours", async () => {
@@ -17,7 +17,12 @@ test("directories are made for claims, once and where the scheduler says, and ar
   mkdirSync(`${directory}/pvc-gone_default_a`, { recursive: true });
   mkdirSync(`${directory}/pvc-kept_default_b`);
   writeFileSync(`${directory}/pvc-kept_default_b/file`, "");
-  const definitions = [directoryProvisioner({ directory, nodeName: "here" }), volumeBinder, volumeProtection];
+  const definitions = [
+    directoryProvisioner({ directory, nodeName: "here" }),
+    volumeBinder,
+    claimProtection,
+    volumeProtection,
+  ];
   await using world = await startWorld({ definitions });
   const { client } = world;
   await world.settle();

@@ -35,6 +35,8 @@ export interface ClusterOptions {
   readonly schedulerConfig?: string;
   /** A kubeconfig of who is asked about tokens. @default nobody */
   readonly tokenWebhook?: string;
+  /** A kubeconfig of who is asked about what nobody else has allowed. @default nobody */
+  readonly authorizationWebhook?: string;
   /** Where the state is. @default where it was before; at first in SQLite */
   readonly store?: StoreChoice;
   /** The socket of the engine that runs pods on this machine, by the CRI. @default no pods are run here */
@@ -84,6 +86,7 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions {
     ...optional("authenticationFile", flags["authentication-config"]),
     ...optional("criSocket", flags["container-runtime-endpoint"]?.replace(/^unix:\/\//, "")),
     ...optional("tokenWebhook", flags["authentication-token-webhook-config-file"]),
+    ...optional("authorizationWebhook", flags["authorization-webhook-config-file"]),
     ...optional("schedulerConfig", flags["scheduler-config"]),
     ...(flags["load-balancer-pool"] === undefined
       ? {}
@@ -124,6 +127,7 @@ function parseFlags(argv: readonly string[]) {
         "audit-webhook-config-file": option,
         "authentication-config": option,
         "authentication-token-webhook-config-file": option,
+        "authorization-webhook-config-file": option,
         "load-balancer-pool": option,
         "pod-max-pids": option,
         "scheduler-config": option,

@@ -157,12 +157,13 @@ function urlOf({ address }: ClusterOptions, port: number): string {
 }
 
 /** @throws InvalidArgument for files that cannot be used */
-async function authentication({ authenticationFile, tokenWebhook }: ClusterOptions) {
+async function authentication({ authenticationFile, tokenWebhook, authorizationWebhook }: ClusterOptions) {
   return {
     ...(authenticationFile === undefined
       ? {}
       : { authentication: parseAuthenticationFile(await readConfiguration(authenticationFile)) }),
     ...(tokenWebhook === undefined ? {} : { tokenWebhook: await readKubeconfig(tokenWebhook) }),
+    ...(authorizationWebhook === undefined ? {} : { authorizationWebhook: await readKubeconfig(authorizationWebhook) }),
   };
 }
 

@@ -7,7 +7,7 @@ export async function whyDeleting(facts: Facts, object: KubeObject): Promise<rea
   const { deletionTimestamp, finalizers = [] } = object.metadata;
   if (deletionTimestamp === undefined) return [];
   const held = await Promise.all(finalizers.map((finalizer, at) => whyHeld(facts, object, finalizer, at)));
-  if (object.kind === "Namespace") return [{ says: "it is being deleted", causes: namespaceLeft(object) }];
+  if (object.kind === "Namespace") return [{ says: "it is being deleted", causes: await namespaceLeft(facts, object) }];
   if (held.length > 0) return [{ says: `it is being deleted since ${deletionTimestamp}, and is held`, causes: held }];
   const node = textAt(object, "spec", "nodeName");
   if (object.kind !== "Pod" || node === "") return [];
@@ -74,14 +74,35 @@ function whoWrote({ metadata }: KubeObject, finalizer: string): string | undefin
   return managers[0] === undefined ? undefined : JSON.stringify(textAt(managers[0], "manager"));
 }
 
-/** What a namespace's conditions say of what is left in it. */
-function namespaceLeft(namespace: KubeObject): readonly Cause[] {
-  return listAt(namespace, "status", "conditions")
-    .filter((one) => textAt(one, "status") === "True")
-    .map((one) => ({
-      says: textAt(one, "message"),
-      help: [
-        `kubectl api-resources --verbs=list --namespaced -o name | xargs -n1 kubectl get -n ${namespace.metadata.name}`,
-      ],
-    }));
+/** What is told of a namespace's objects that are left, by resource: `widgets.example.com has 2 resource instances`. */
+const LEFT = /([\w.-]+) has \d+ resource instances/g;
+/** Objects of a namespace whose causes are told. */
+const MOST_LEFT = 5;
+
+/** What a namespace's conditions say of what is left in it, and what holds that. */
+async function namespaceLeft(facts: Facts, namespace: KubeObject): Promise<readonly Cause[]> {
+  const bad = listAt(namespace, "status", "conditions").filter((one) => textAt(one, "status") === "True");
+  return await Promise.all(
+    bad.map(async (one): Promise<Cause> => {
+      const message = textAt(one, "message");
+      const names = [...message.matchAll(LEFT)].map(([, name = ""]) => name.split("."));
+      const left = await Promise.all(
+        names.map(([resource = "", ...group]) => facts.list(group.join("."), resource, namespace.metadata.name)),
+      );
+      const causes = await Promise.all(
+        left
+          .flat()
+          .slice(0, MOST_LEFT)
+          .map(async (object) => ({ says: nameOf(object), causes: await whyDeleting(facts, object) })),
+      );
+      return { says: message, causes, help: helpLeft(message, namespace) };
+    }),
+  );
+}
+
+/** Where a group's server is away, what is left cannot even be listed. */
+function helpLeft(message: string, { metadata: { name } }: KubeObject): readonly string[] {
+  if (/[Dd]iscovery failed|GroupVersion/.test(message)) return ["kubectl get apiservices shows whose server is away"];
+  if (message.search(LEFT) >= 0) return [];
+  return [`kubectl api-resources --verbs=list --namespaced -o name | xargs -n1 kubectl get -n ${name}`];
 }

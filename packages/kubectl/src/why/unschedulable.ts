@@ -100,12 +100,14 @@ function whyTainted({ metadata: { name }, spec }: KubeObject): readonly Cause[] 
   });
 }
 
-function whyUnselected(pod: KubeObject, reason: string, nodes: readonly KubeObject[]): Cause {
+/** Which labels that a pod wants the nodes lack. */
+export function whyUnselected(pod: KubeObject, reason: string, nodes: readonly KubeObject[]): Cause {
   const selector = Object.entries((valueAt(pod, "spec", "nodeSelector") ?? {}) as Record<string, string>);
   if (selector.length === 0) return { says: reason };
   const wanted = selector.map(([key, value]) => `${key}=${value}`);
-  const lacking = nodes.map(({ metadata: { name, labels = {} } }) => {
+  const lacking = nodes.flatMap(({ metadata: { name, labels = {} } }) => {
     const missing = selector.filter(([key, value]) => labels[key] !== value).map(([key, value]) => `${key}=${value}`);
+    if (missing.length === 0) return [];
     return {
       says: `node ${name} has no label ${missing.join(", ")}`,
       help: [`kubectl label node ${name} ${missing.join(" ")}`],

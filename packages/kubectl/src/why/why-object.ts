@@ -4,7 +4,7 @@ import { whyClaim } from "./claim.ts";
 import { whyDeleting } from "./deleting.ts";
 import { conditionOf, type Facts, within } from "./facts.ts";
 import { whyPod } from "./pod.ts";
-import { whyPods, whyWorkload } from "./workload.ts";
+import { whyCronJob, whyPods, whyWorkload } from "./workload.ts";
 
 type Why = (facts: Facts, object: KubeObject) => Promise<readonly Cause[]>;
 
@@ -18,6 +18,7 @@ const KINDS: Readonly<Record<string, Why>> = {
   "StatefulSet.apps": whyWorkload,
   "DaemonSet.apps": whyWorkload,
   "Job.batch": whyWorkload,
+  "CronJob.batch": whyCronJob,
   ReplicationController: whyWorkload,
 };
 
@@ -78,11 +79,18 @@ function whyNode(_facts: Facts, node: KubeObject): Promise<readonly Cause[]> {
   return Promise.resolve(causes);
 }
 
-/** Any other kind: conditions that say no, and what was warned of last. */
+/** Conditions that tell of something bad when they are true. */
+const BAD =
+  /^(Failed|Failure|Degraded|Stalled|Denied|ScalingLimited|Paused|.*(Failed|Failure|Pressure|Unavailable|Violation))$/;
+
+/** Any other kind: conditions that are not as they should be, and what was warned of last. */
 async function whyAny(facts: Facts, object: KubeObject): Promise<readonly Cause[]> {
   const conditions = listAt(object, "status", "conditions")
-    .filter((one) => textAt(one, "status") === "False")
-    .map((one) => ({ says: `${textAt(one, "type")} is False: ${textAt(one, "message") || textAt(one, "reason")}` }));
+    .filter((one) => textAt(one, "status") === (BAD.test(textAt(one, "type")) ? "True" : "False"))
+    .map((one) => {
+      const words = textAt(one, "message") || textAt(one, "reason");
+      return { says: `${textAt(one, "type")} is ${textAt(one, "status")}${words === "" ? "" : `: ${words}`}` };
+    });
   const warned = (await facts.events(object)).find((event) => textAt(event, "type") === "Warning");
   return [
     ...conditions,

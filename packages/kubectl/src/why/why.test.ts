@@ -334,6 +334,147 @@ test("what is being deleted: which finalizer holds it, and whose it is", async (
   );
 });
 
+test("a namespace that does not go: what is left in it, and what holds that", async () => {
+  const namespaces: Of = { group: "", version: "v1", resource: "namespaces" };
+  const maps = { ...PODS, resource: "configmaps", namespace: "stuck" };
+  await make(namespaces, "Namespace", "stuck", {});
+  const held = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "left", finalizers: ["example.com/clean"] } };
+  await client.create(maps, held, { fieldManager: "cleaner" });
+  await client.delete({ ...maps, name: "left" });
+  await client.delete({ ...namespaces, name: "stuck" });
+  const condition = (type: string, message: string): JsonObject => ({ type, status: "True", reason: type, message });
+  const conditions = [
+    condition("NamespaceContentRemaining", "Some resources are remaining: configmaps. has 1 resource instances"),
+    condition("NamespaceDeletionDiscoveryFailure", "Discovery failed for some groups, 1 failing: metrics.k8s.io/v1"),
+  ];
+  await client.patch({ ...namespaces, name: "stuck" }, "merge", { status: { conditions } }, { subresource: "status" });
+  const text = await why("ns/stuck");
+  const [first, second, third, fourth, fifth] = text.split("\n");
+  equal(first, "  it is being deleted");
+  equal(second, "    Some resources are remaining: configmaps. has 1 resource instances");
+  equal(third, "      configmap/left");
+  equal(fourth?.replace(/since \S+,/, "since then,"), "        it is being deleted since then, and is held");
+  equal(fifth, '          finalizer example.com/clean is for "cleaner" to remove');
+  equal(text.split("\n").at(-1), "      → kubectl get apiservices shows whose server is away");
+});
+
+const own = ({ apiVersion, kind, metadata: { name = "", uid = "" } }: KubeObject): JsonObject => ({
+  metadata: { ownerReferences: [{ apiVersion, kind, name, uid, controller: true }] },
+});
+
+test("a stateful set that waits for its first pod, and one whose pods keep an older template", async () => {
+  const template = { metadata: { labels: { app: "db" } }, spec: { containers: [{ name: "c", image: "x" }] } };
+  const sets: Of = { ...SETS, resource: "statefulsets" };
+  const spec = { replicas: 3, serviceName: "db", selector: { matchLabels: { app: "db" } }, template };
+  const set = await make(sets, "StatefulSet", "db", { spec }, { replicas: 1, updatedReplicas: 3 });
+  await make(
+    PODS,
+    "Pod",
+    "db-0",
+    { ...onNode(), ...own(set) },
+    waiting("CreateContainerConfigError", 'secret "word" not found'),
+  );
+  equal(
+    await why("sts/db"),
+    `  pod/db-0 is not ready
+    container c cannot be made: secret "word" not found
+      → kubectl create secret generic word --from-literal=KEY=VALUE`,
+  );
+  const old = { ...spec, updateStrategy: { type: "OnDelete" } };
+  await make(sets, "StatefulSet", "old", { spec: old }, { replicas: 3, updatedReplicas: 1 });
+  equal(
+    await why("sts/old"),
+    "  pods of an older template stay until somebody deletes them (updateStrategy OnDelete)\n    → kubectl delete pod NAME",
+  );
+});
+
+test("a daemon set without a node", async () => {
+  const spec = { containers: [{ name: "c", image: "x" }], nodeSelector: { metal: "yes" } };
+  const template = { metadata: { labels: { app: "agent" } }, spec };
+  const sets: Of = { ...SETS, resource: "daemonsets" };
+  const selector = { matchLabels: { app: "agent" } };
+  await make(sets, "DaemonSet", "agent", { spec: { selector, template } }, { desiredNumberScheduled: 0 });
+  equal(
+    (await why("ds/agent")).split("\n").slice(0, 3).join("\n"),
+    `  it wants a node with metal=yes
+    node one has no label metal=yes
+      → kubectl label node one metal=yes`,
+  );
+});
+
+test("a job that has failed: how its last pod ended; the cron job that made it", async () => {
+  const jobs: Of = { group: "batch", version: "v1", resource: "jobs", namespace: "default" };
+  const template = { spec: { containers: [{ name: "c", image: "x" }], restartPolicy: "Never" } };
+  const cron = await make({ ...jobs, resource: "cronjobs" }, "CronJob", "nightly", {
+    spec: { schedule: "0 3 * * *", suspend: true, jobTemplate: { spec: { template } } },
+  });
+  const job = await make(jobs, "Job", "nightly-1", { ...own(cron), spec: { template } });
+  const message = "Job has reached the specified backoff limit";
+  const failed = ["FailureTarget", "Failed"].map((type) => {
+    const at = new Date().toISOString().replace(/\.\d+/, "");
+    return { type, status: "True", reason: "BackoffLimitExceeded", message, lastTransitionTime: at };
+  });
+  const status = { conditions: failed, failed: 1, startTime: failed[0]?.lastTransitionTime ?? "" };
+  await client.patch({ ...jobs, name: "nightly-1" }, "merge", { status }, { subresource: "status" });
+  const terminated = { exitCode: 3, reason: "Error", message: "no space left" };
+  const ended = { name: "c", image: "", imageID: "", ready: false, restartCount: 0, state: { terminated } };
+  await make(PODS, "Pod", "nightly-1-x", { ...onNode(), ...own(job) }, { phase: "Failed", containerStatuses: [ended] });
+  const said = await why("job/nightly-1");
+  equal(
+    said,
+    `  Job has reached the specified backoff limit
+  pod/nightly-1-x has failed
+    container c ended with exit code 3
+      → kubectl logs nightly-1-x -c c
+      it said: no space left`,
+  );
+  const lines = (await why("cj/nightly")).split("\n");
+  equal(lines[0], "  it is suspended");
+  equal(lines[2], "  its last job/nightly-1 is not well");
+  equal(lines[3], `    ${message}`);
+});
+
+test("a pod that should end on a node that does not answer", async () => {
+  const conditions = [{ type: "Ready", status: "Unknown", reason: "NodeStatusUnknown", message: "no word from it" }];
+  await make(NODES, "Node", "silent", {}, { conditions });
+  await make(PODS, "Pod", "ending", { spec: { nodeName: "silent", containers: [CONTAINER] } });
+  await client.delete({ ...PODS, name: "ending" });
+  equal(
+    (await why("pod/ending"))
+      .replace(/until \S+,/, "until then,")
+      .split("\n")
+      .slice(0, 3)
+      .join("\n"),
+    `  it is ending: its containers have until then, then they are killed
+    node silent does not answer, and nobody else can end them
+      → kubectl delete pod ending --grace-period=0 --force`,
+  );
+  equal((await why("node/silent")).split("\n")[0], "  Ready is Unknown: no word from it");
+});
+
+test("any other kind: its conditions that are not as they should be, and what was warned of", async () => {
+  const scalers: Of = {
+    group: "autoscaling",
+    version: "v2",
+    resource: "horizontalpodautoscalers",
+    namespace: "default",
+  };
+  const scaleTargetRef = { apiVersion: "apps/v1", kind: "Deployment", name: "web" };
+  const conditions = [
+    { type: "AbleToScale", status: "True", reason: "SucceededGetScale", message: "fine" },
+    { type: "ScalingActive", status: "False", reason: "FailedGetResourceMetric", message: "no metrics from pods" },
+    { type: "ScalingLimited", status: "False", reason: "DesiredWithinRange", message: "" },
+  ];
+  const scaler = await make(scalers, "HorizontalPodAutoscaler", "web", { spec: { maxReplicas: 3, scaleTargetRef } });
+  const status = { conditions, currentReplicas: 0, desiredReplicas: 0 };
+  await client.patch({ ...scalers, name: "web" }, "merge", { status }, { subresource: "status" });
+  await tell(scaler, "FailedGetResourceMetric", "unable to get metric cpu");
+  equal(
+    await why("hpa/web"),
+    "  ScalingActive is False: no metrics from pods\n  FailedGetResourceMetric: unable to get metric cpu",
+  );
+});
+
 test("what is as it should be says so", async () => {
   await make({ ...PODS, resource: "configmaps" }, "ConfigMap", "fine", {});
   const { stdout, status } = await runHere(["why", "cm", "fine"], { kubeconfig: server.kubeconfig, home });

@@ -2,6 +2,7 @@ import { type KubeObject, textAt, valueAt } from "@boxship/api";
 import type { Cause } from "./cause.ts";
 import { conditionOf, type Facts, nameOf, within } from "./facts.ts";
 import { whyPod } from "./pod.ts";
+import { whyUnselected } from "./unschedulable.ts";
 
 /** Pods whose causes are told; the others' are the same mostly. */
 const MOST_PODS = 3;
@@ -22,6 +23,7 @@ export async function whyWorkload(facts: Facts, object: KubeObject): Promise<rea
     if (condition !== undefined && textAt(condition, "status") === bad)
       causes.push({ says: textAt(condition, "message") });
   }
+  causes.push(...whyHeldBack(object), ...(await whyNowhere(facts, object)));
   const refused = await facts.told(object, "FailedCreate");
   if (refused !== undefined && isShort(object))
     causes.push({ says: "its pods are refused", causes: [whyRefused(object, refused)] });
@@ -35,6 +37,42 @@ export async function whyWorkload(facts: Facts, object: KubeObject): Promise<rea
   return causes;
 }
 
+/** Why a CronJob makes no jobs, or why the last one failed. */
+export async function whyCronJob(facts: Facts, object: KubeObject): Promise<readonly Cause[]> {
+  const jobs = await facts.controlledBy(object, "batch", "jobs");
+  const last = jobs.toSorted((a, b) =>
+    (a.metadata.creationTimestamp ?? "") < (b.metadata.creationTimestamp ?? "") ? 1 : -1,
+  );
+  const causes = last[0] === undefined ? [] : await whyWorkload(facts, last[0]);
+  const own = await whyWorkload(facts, object);
+  return causes.length === 0
+    ? own
+    : [...own, { says: `its last ${nameOf(last[0] as KubeObject)} is not well`, causes }];
+}
+
+/** Pods of an old template that stay because the object says so. */
+function whyHeldBack(object: KubeObject): readonly Cause[] {
+  const wanted = valueAt(object, "status", "desiredNumberScheduled") ?? valueAt(object, "spec", "replicas");
+  const updated = valueAt(object, "status", "updatedNumberScheduled") ?? valueAt(object, "status", "updatedReplicas");
+  if (object.kind !== "StatefulSet" && object.kind !== "DaemonSet") return [];
+  if (number(updated) >= number(wanted)) return [];
+  if (textAt(object, "spec", "updateStrategy", "type") === "OnDelete") {
+    const help = [`kubectl delete pod NAME${within(object)}`];
+    return [{ says: "pods of an older template stay until somebody deletes them (updateStrategy OnDelete)", help }];
+  }
+  const partition = number(valueAt(object, "spec", "updateStrategy", "rollingUpdate", "partition"));
+  if (partition === 0) return [];
+  return [{ says: `pods below number ${partition} keep the older template (updateStrategy.rollingUpdate.partition)` }];
+}
+
+/** Why a DaemonSet has no node. */
+async function whyNowhere(facts: Facts, object: KubeObject): Promise<readonly Cause[]> {
+  if (object.kind !== "DaemonSet" || number(valueAt(object, "status", "desiredNumberScheduled")) > 0) return [];
+  const nodes = await facts.list("", "nodes");
+  const pod = { ...object, spec: valueAt(object, "spec", "template", "spec") ?? {} } as KubeObject;
+  return [whyUnselected(pod, "no node is fit for its pods: see its node affinity and tolerations", nodes)];
+}
+
 /** Causes of the pods that are not well. */
 export async function whyPods(facts: Facts, pods: readonly KubeObject[]): Promise<readonly Cause[]> {
   const causes: Cause[] = [];
@@ -42,7 +80,8 @@ export async function whyPods(facts: Facts, pods: readonly KubeObject[]): Promis
     const isReady = textAt(conditionOf(pod, "Ready") ?? {}, "status") === "True";
     if (isReady || textAt(pod, "status", "phase") === "Succeeded" || !facts.first(pod)) continue;
     const behind = await whyPod(facts, pod);
-    if (behind.length > 0) causes.push({ says: `${nameOf(pod)} is not ready`, causes: behind });
+    const how = textAt(pod, "status", "phase") === "Failed" ? "has failed" : "is not ready";
+    if (behind.length > 0) causes.push({ says: `${nameOf(pod)} ${how}`, causes: behind });
     if (causes.length === MOST_PODS) break;
   }
   return causes;

@@ -1,7 +1,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
 import { assert as check, jsonValue, property } from "fast-check";
-import { duplicateKey, exceededLimit } from "./strict-json.ts";
+import { countMembers, duplicateKey, surveyJson } from "./strict-json.ts";
 
 test("a key that an object has twice is found, wherever it is", () => {
   for (const [json, key] of [
@@ -30,12 +30,21 @@ test("strings end where they end, with any number of backslashes", () => {
   equal(duplicateKey('{"a":1,"a'), undefined);
 });
 
+test("a key that is there twice is told by their number", () => {
+  const unlimited = { depth: Infinity, values: Infinity };
+  const lost = (json: string) => surveyJson(Buffer.from(json), unlimited).members - countMembers(JSON.parse(json));
+  check(property(jsonValue(), (value) => equal(lost(JSON.stringify(value)), 0)));
+  equal(lost('{"a":1,"b":[{"a:":":","c":1,"a:":{}}]}'), 1);
+  equal(lost('{"__proto__":{"__proto__":1},"constructor":null}'), 0);
+  equal(lost('{"\\u0061":1,"a":{"x":1}}'), 1);
+});
+
 test("how many values a document has is told without parsing it", () => {
   const count = (value: unknown): number =>
     1 +
     (typeof value === "object" && value !== null ? Object.values(value).reduce((sum, one) => sum + count(one), 0) : 0);
   const exceeded = (value: unknown, values: number) =>
-    exceededLimit(Buffer.from(JSON.stringify(value)), { depth: Infinity, values });
+    surveyJson(Buffer.from(JSON.stringify(value)), { depth: Infinity, values }).exceeded;
   check(
     property(jsonValue(), (value) => {
       const values = count(value);
@@ -48,7 +57,7 @@ test("how many values a document has is told without parsing it", () => {
 
 test("how deep a document is nested is told without parsing it", () => {
   const deep = (depth: number) => Buffer.from("[".repeat(depth) + "]".repeat(depth));
-  const isDeeper = (json: Buffer, depth: number) => exceededLimit(json, { depth, values: Infinity }) === "depth";
+  const isDeeper = (json: Buffer, depth: number) => surveyJson(json, { depth, values: Infinity }).exceeded === "depth";
   deepEqual([isDeeper(deep(10), 10), isDeeper(deep(11), 10)], [false, true]);
   equal(isDeeper(Buffer.from(JSON.stringify({ a: '[[[["[[[', "[[[": [1] })), 2), false);
   check(property(jsonValue({ maxDepth: 5 }), (value) => equal(isDeeper(Buffer.from(JSON.stringify(value)), 6), false)));

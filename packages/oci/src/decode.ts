@@ -1,4 +1,4 @@
-import { InvalidArgument } from "@boxship/base";
+import { countMembers, InvalidArgument } from "@boxship/base";
 
 /**
  * A value inside an untrusted JSON document, with the path that errors name. Absent and `null` are the same thing, as in
@@ -36,6 +36,11 @@ export class Field {
   fail(problem: string): InvalidArgument {
     const where = this.#path === "" ? "" : `${this.#path}: `;
     return new InvalidArgument(`${this.#document} is malformed: ${where}${problem}`);
+  }
+
+  /** How many keys the objects in it have. */
+  get members(): number {
+    return countMembers(this.#value);
   }
 
   get present(): boolean {

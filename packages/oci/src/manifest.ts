@@ -1,4 +1,4 @@
-import { duplicateKey, exceededLimit, InvalidArgument, NotFound, Unsupported } from "@boxship/base";
+import { duplicateKey, InvalidArgument, NotFound, surveyJson, Unsupported } from "@boxship/base";
 import { compact, Field } from "./decode.ts";
 import { type Descriptor, encodeDescriptor, readDescriptor, readMediaType } from "./descriptor.ts";
 import { isIndexMediaType, isManifestMediaType, isSchema1MediaType, MediaType } from "./media-types.ts";
@@ -52,15 +52,17 @@ const LIMITS = { depth: 100, values: 30_000 };
  */
 export function decodeManifest(bytes: Uint8Array, source: ManifestSource = {}): Manifest {
   const name = source.name ?? "image manifest";
-  const exceeded = bytes.byteLength <= MANIFEST_SIZE_LIMIT ? exceededLimit(bytes, LIMITS) : undefined;
+  const isTooLarge = bytes.byteLength > MANIFEST_SIZE_LIMIT;
+  const { exceeded, members } = surveyJson(isTooLarge ? new Uint8Array() : bytes, LIMITS);
   if (exceeded !== undefined) {
     const what =
       exceeded === "depth" ? `is nested more than ${LIMITS.depth} deep` : `has more than ${LIMITS.values} values`;
     throw new InvalidArgument(`${name} is malformed: it ${what}`);
   }
   const document = Field.parse(name, bytes, MANIFEST_SIZE_LIMIT);
-  const twice = duplicateKey(Buffer.from(bytes).toString());
-  if (twice !== undefined) throw document.fail(`it has ${JSON.stringify(twice)} twice`);
+  if (document.members !== members) {
+    throw document.fail(`it has ${JSON.stringify(duplicateKey(Buffer.from(bytes).toString()))} twice`);
+  }
   const said = document.get("mediaType").optional((field) => readMediaType(field));
   refuseSchema1(document, name, said ?? source.mediaType);
   const version = document.get("schemaVersion").integer();

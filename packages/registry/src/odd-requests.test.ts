@@ -207,6 +207,53 @@ describe("odd requests", () => {
     }
   });
 
+  test("what referrers are told of with is bounded, each and together", async () => {
+    const config = {
+      mediaType: "application/vnd.oci.image.config.v1+json",
+      digest: sha256(CONFIG),
+      size: CONFIG.length,
+    };
+    const subject = { mediaType: MANIFEST, digest: sha256("about"), size: 5 };
+    const about = (name: string, size: number, type = "a") => {
+      const annotations = { name, text: "x".repeat(size) };
+      const artifactType = `application/vnd.${type}`;
+      return JSON.stringify({
+        schemaVersion: 2,
+        mediaType: MANIFEST,
+        artifactType,
+        config,
+        layers: [],
+        subject,
+        annotations,
+      });
+    };
+    await pushBlob(url, "told", CONFIG);
+    const refused = await put(`${url}/told`, "much", about("much", 300_000));
+    assert.equal(refused.status, 400);
+    assert.match(await refused.text(), /300\d\d\d characters of annotations/);
+    const names = Array.from({ length: 20 }, (_, n) => `r${n}`);
+    for (const [n, name] of names.entries()) {
+      assert.equal((await put(`${url}/told`, name, about(name, 250_000, n % 2 === 0 ? "a" : "b"))).status, 201);
+    }
+    for (const [query, wanted] of [
+      ["", names],
+      ["?artifactType=application/vnd.b", names.filter((_, n) => n % 2 === 1)],
+    ] as const) {
+      const [told, sizes]: [string[], number[]] = [[], []];
+      for (let next: string | undefined = `/v2/told/referrers/${sha256("about")}${query}`; next !== undefined; ) {
+        const answer = await fetch(new URL(next, url));
+        const text = await answer.text();
+        const { manifests } = JSON.parse(text) as { manifests: { annotations: { name: string } }[] };
+        told.push(...manifests.map(({ annotations }) => annotations.name));
+        sizes.push(text.length);
+        next = /<(.*)>; rel="next"/.exec(answer.headers.get("link") ?? "")?.[1];
+      }
+      assert.deepEqual(told.toSorted(), wanted.toSorted());
+      assert.ok(Math.max(...sizes) < 3.2 * 1024 * 1024, String(sizes));
+      assert.equal(sizes.length, query === "" ? 2 : 1);
+    }
+  });
+
   test("lists take any page that is asked for, and no links out of it", async () => {
     for (const query of ["n=1000000000", "n=-1", "n=1e3", "n=%00", "n="]) {
       assert.equal((await fetch(`${url}/_catalog?${query}`)).status, 400, query);

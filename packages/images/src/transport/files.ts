@@ -115,6 +115,7 @@ export async function placeContent({ content, ...place }: PlaceContent): Promise
       mode: 0o644,
       temporaryDirectory: place.temporaryDirectory,
       leaveDirectory: true,
+      writeHere: true,
     });
     releaseBytes(bytes);
   } else {

@@ -153,6 +153,11 @@ function releaseParsed(body: IncomingMessage): void {
 /** Where an engine in a network namespace of its own gets at the machine's loopback; worker threads inherit it. */
 const LOOPBACK_DOOR = "BOXSHIP_LOOPBACK_DOOR";
 
+/** Whether this machine's loopback is reached by way of another process. */
+export function throughLoopbackDoor(): boolean {
+  return process.env[LOOPBACK_DOOR] !== undefined;
+}
+
 type Callback = (error: Error | null, socket: Duplex) => void;
 
 function plainAgent(local: boolean): http.Agent {

@@ -1,4 +1,4 @@
-import { type Clock, type Logger, PermissionDenied, SingleFlight, Unavailable } from "@boxship/base";
+import { type Clock, isLoopbackHost, type Logger, PermissionDenied, SingleFlight, Unavailable } from "@boxship/base";
 import { abortable } from "../abortable.ts";
 import type { Reference } from "../reference.ts";
 import { Authenticator, type Scope } from "./authentication.ts";
@@ -13,7 +13,8 @@ import {
   type Reply,
   replyError,
 } from "./failures.ts";
-import { HttpConnections, type HttpMethod, type HttpRequest, NetworkFailure } from "./http.ts";
+import { HttpConnections, type HttpMethod, type HttpRequest, NetworkFailure, throughLoopbackDoor } from "./http.ts";
+import { answersInHttp } from "./plain-http.ts";
 import { Retries, type RetryPolicy } from "./retry.ts";
 
 /** One request of the registry API, wherever it is sent. */
@@ -208,6 +209,9 @@ export class Session {
 
   async #probe(endpoint: Endpoint): Promise<string> {
     const { idleTimeoutMs, userAgent } = this.options;
+    // A proxy's answers, and those of a host behind a door, would be somebody else's.
+    const near = isLoopbackHost(new URL(`http://${endpoint.host}`).hostname) && !throughLoopbackDoor();
+    if (near && (await answersInHttp(endpoint.host, idleTimeoutMs))) return `http://${endpoint.host}`;
     let failure: unknown;
     for (const scheme of endpoint.schemes) {
       const origin = `${scheme}://${endpoint.host}`;

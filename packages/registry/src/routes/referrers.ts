@@ -9,13 +9,12 @@ const LONGEST = 3 * 1024 * 1024;
 export async function referrers(call: Call): Promise<void> {
   await call.allow("pull");
   const { repository, reference, query } = call;
-  const { manifests: found, warning } = await call.upstreams.referrers(repository, digestArgument(reference));
-  if (warning !== undefined) call.response.setHeader("warning", `299 - ${JSON.stringify(warning)}`);
   const [wanted, last] = [query.get("artifactType"), query.get("last")];
   const after = last === null ? "" : digestArgument(last);
-  const rest = found.filter(({ digest, artifactType }) => digest > after && (wanted ?? artifactType) === artifactType);
-  const manifests = fitting(rest);
-  const more = new URLSearchParams({
+  const found = await call.upstreams.referrers(repository, digestArgument(reference), after);
+  const { manifests, more } = await fitting(found.manifests, wanted);
+  if (found.warning !== undefined) call.response.setHeader("warning", `299 - ${JSON.stringify(found.warning)}`);
+  const next = new URLSearchParams({
     ...(wanted !== null && { artifactType: wanted }),
     last: manifests.at(-1)?.digest ?? "",
   });
@@ -25,19 +24,20 @@ export async function referrers(call: Call): Promise<void> {
     {
       "content-type": MediaType.OciIndex,
       ...(wanted !== null && { "oci-filters-applied": "artifactType" }),
-      ...(manifests.length < rest.length && {
-        link: `</v2/${repository}/referrers/${reference}?${more.toString()}>; rel="next"`,
-      }),
+      ...(more && { link: `</v2/${repository}/referrers/${reference}?${next.toString()}>; rel="next"` }),
     },
   );
 }
 
-/** As many as one document takes, at least one. */
-function fitting(records: readonly ReferrerRecord[]): readonly ReferrerRecord[] {
+/** As many of a type as one document takes, at least one, and whether there are more. */
+async function fitting(records: AsyncIterable<ReferrerRecord>, artifactType: string | null) {
+  const manifests: ReferrerRecord[] = [];
   let size = 0;
-  const end = records.findIndex((record, index) => {
+  for await (const record of records) {
+    if ((artifactType ?? record.artifactType) !== record.artifactType) continue;
     size += Buffer.byteLength(JSON.stringify(record));
-    return index > 0 && size > LONGEST;
-  });
-  return end === -1 ? records : records.slice(0, end);
+    if (manifests.length > 0 && size > LONGEST) return { manifests, more: true };
+    manifests.push(record);
+  }
+  return { manifests, more: false };
 }

@@ -2,10 +2,10 @@ import { type BlobState, type Digest, decodeManifest, verifyBlob } from "@boxshi
 import { type KeyValue, prefixRange, type Store } from "@boxship/store";
 import type { BlobStore } from "../blobs/contract.ts";
 import { removeUnchanged } from "./collect-garbage.ts";
-import { digestOfKey, eachItem, repositoryOfKey } from "./index-walk.ts";
+import { digestOfKey, eachItem, eachKey, repositoryOfKey } from "./index-walk.ts";
 import { keys } from "./keys.ts";
 import { referrerOf } from "./manifest-needs.ts";
-import { decodeRecord, encodeRecord, type ManifestRecord, type TagRecord } from "./records.ts";
+import { type BlobRecord, decodeRecord, encodeRecord, type ManifestRecord, type TagRecord } from "./records.ts";
 
 /** Something that is not as it should be. */
 export interface RegistryProblem {
@@ -163,7 +163,7 @@ class Checker {
   }
 
   async #referrers(): Promise<void> {
-    for await (const item of eachItem(this.#request.index, "referrer/")) {
+    for await (const item of eachKey(this.#request.index, "referrer/")) {
       const repository = repositoryOfKey(item.key);
       const digest = item.key.slice(item.key.lastIndexOf("/") + 1);
       if (this.#manifests.has(`${repository}@${digest}`)) continue;
@@ -187,8 +187,9 @@ class Checker {
     this.#tell({ ...problem, repair: "is removed" });
     if (this.#request.repair !== true) return;
     if (!(await removeUnchanged(this.#request.index, item))) return;
-    const { size } = decodeRecord(item) as { readonly size?: number };
-    if (/^(blob|manifest)\//.test(item.key)) this.#request.onRemoved?.(problem.repository, size ?? 0);
+    if (!/^(?:blob|manifest)\//.test(item.key)) return;
+    const { size } = decodeRecord(item) as BlobRecord | ManifestRecord;
+    this.#request.onRemoved?.(problem.repository, size);
   }
 
   #tell(problem: RegistryProblem): void {

@@ -1,3 +1,4 @@
+import { InvalidArgument } from "@boxship/base";
 import { type Descriptor, type Digest, isForeignLayer, type Manifest } from "@boxship/oci";
 import type { ReferrerRecord } from "./records.ts";
 
@@ -25,6 +26,21 @@ function isElsewhere({ mediaType, urls }: Descriptor): boolean {
   } catch {
     return false; // an artifact of some other kind
   }
+}
+
+/** Lists tell of a referrer with all of its annotations, to everybody who asks for them. */
+const MOST_ANNOTATIONS = 256 * 1024;
+
+/** @throws InvalidArgument if a manifest has more annotations than lists of referrers take */
+export function checkReferrer({ subject, annotations = {} }: Manifest): void {
+  if (subject === undefined) return;
+  let size = 0;
+  for (const [key, value] of Object.entries(annotations)) size += key.length + value.length;
+  if (size <= MOST_ANNOTATIONS) return;
+  throw new InvalidArgument(
+    `the manifest has a subject and ${size} characters of annotations, where lists of referrers take ${MOST_ANNOTATIONS}`,
+    { subject: { kind: "manifest", name: "manifest" }, remedy: "keep them in a blob of the manifest" },
+  );
 }
 
 /** How a manifest appears in the list of its subject's referrers (OCI distribution spec 1.1, "Listing Referrers"). */

@@ -6,7 +6,7 @@ import type { Quotas } from "../policy/quotas.ts";
 import type { ImageSource } from "./image-source.ts";
 import { digestOfKey, eachItem, eachKey } from "./index-walk.ts";
 import { keys } from "./keys.ts";
-import { manifestNeeds, type Need, referrerOf } from "./manifest-needs.ts";
+import { checkReferrer, manifestNeeds, type Need, referrerOf } from "./manifest-needs.ts";
 import { mergePages, pageOf } from "./merge-pages.ts";
 import { checkRepository, checkTag } from "./names.ts";
 import { NeededDigests } from "./needed-digests.ts";
@@ -33,6 +33,9 @@ export interface RepositoryStoreOptions {
   readonly quotas?: Quotas;
   readonly clock?: Clock;
 }
+
+/** So many are read at a time: each has its annotations. */
+const FEW_REFERRERS = 16;
 
 export interface StoredManifest extends Pick<ManifestRecord, "mediaType" | "size" | "subject"> {
   readonly digest: Digest;
@@ -196,6 +199,7 @@ export class RepositoryStore {
       });
     }
     const manifest = readManifest(bytes, mediaType);
+    checkReferrer(manifest);
     const needs = manifestNeeds(manifest);
     const now = this.#clock.now();
     const { subject } = manifest;
@@ -375,10 +379,15 @@ export class RepositoryStore {
     return this.#needed.unless(digest, since, remove);
   }
 
-  /** What names a manifest as its subject, whether that exists or not. */
-  async referrers(repository: string, subject: Digest): Promise<readonly ReferrerRecord[]> {
-    const { items } = await this.#index.range(prefixRange(keys.referrers(repository, subject)));
-    return items.map((item) => decodeRecord(item) as ReferrerRecord);
+  /**
+   * What names a manifest as its subject, whether that exists or not, in the order of digests.
+   *
+   * @param after only those that follow this digest; empty for all
+   */
+  async *referrers(repository: string, subject: Digest, after = ""): AsyncGenerator<ReferrerRecord> {
+    const prefix = keys.referrers(repository, subject);
+    const options = { after: prefix + after, page: FEW_REFERRERS };
+    for await (const item of eachItem(this.#index, prefix, options)) yield decodeRecord(item) as ReferrerRecord;
   }
 
   static checkName(name: string): string {

@@ -7,6 +7,9 @@ import { visibleRepositories } from "../store/visible-repositories.ts";
 import { Html, html } from "./html.ts";
 
 const PAGE = 100;
+/** Of one manifest: what somebody pushed may be longer than anybody reads. */
+const MOST_ROWS = 1000;
+const MOST_TEXT = 4096;
 
 /** No script runs, nothing is loaded from anywhere else, nobody frames it. */
 const POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -77,7 +80,7 @@ export async function manifestPage(call: Call): Promise<void> {
   const found = await repositories.manifest(name, call.query.get("reference") ?? "");
   const bytes = await repositories.content.read(found.digest, { limit: MANIFEST_SIZE_LIMIT });
   const manifest = decodeManifest(bytes, { mediaType: found.mediaType });
-  const about = await repositories.referrers(name, found.digest);
+  const about = await firstOf(repositories.referrers(name, found.digest), PAGE);
   const parts = manifest.kind === "index" ? manifest.manifests : [manifest.config, ...manifest.layers];
   const total = parts.reduce((sum, { size }) => sum + size, found.size);
   const annotations = Object.entries(manifest.annotations ?? {});
@@ -87,11 +90,25 @@ export async function manifestPage(call: Call): Promise<void> {
     html`<p><a href="${link("/ui/repository", { name })}">${name}</a></p>
 <table><tbody><tr><th scope="row">Digest</th><td><code>${found.digest}</code></td></tr>
 <tr><th scope="row">Type</th><td>${found.mediaType}</td></tr><tr><th scope="row">Size</th><td>${humanSize(total)}</td></tr>
-${annotations.map(([key, value]) => html`<tr><th scope="row">${key}</th><td>${value}</td></tr>`)}</tbody></table>
+${annotations.slice(0, PAGE).map(([key, value]) => html`<tr><th scope="row">${short(key)}</th><td>${short(value)}</td></tr>`)}</tbody></table>
+${unshown(annotations.length - PAGE, "annotations")}
 <h2>${manifest.kind === "index" ? "Manifests" : "Configuration and layers"}</h2>
-${table(name, parts, manifest.kind === "index")}
+${table(name, parts.slice(0, MOST_ROWS), manifest.kind === "index")}
+${unshown(parts.length - MOST_ROWS, "")}
 ${about.length === 0 ? undefined : html`<h2>Referrers</h2>${table(name, about, true)}`}`,
   );
+}
+
+async function firstOf<T>(items: AsyncIterable<T>, count: number): Promise<readonly T[]> {
+  const first: T[] = [];
+  for await (const item of items) if (first.push(item) === count) break;
+  return first;
+}
+
+const short = (text: string): string => (text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT)}…` : text);
+
+function unshown(count: number, what: string): Html | undefined {
+  return count > 0 ? html`<p>${count} more ${what}</p>` : undefined;
 }
 
 /** Why there is no page, for whoever sees it in a browser. */

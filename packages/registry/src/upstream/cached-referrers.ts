@@ -8,8 +8,8 @@ import { isOutage, staleWarning, type Upstream } from "./upstream.ts";
 /** Of more lists it is not remembered when they were looked up. */
 const MOST_CHECKED = 10_000;
 
-/** What is told of as referrers, and what whoever asks should know about it. */
-export interface Referrers {
+/** What another registry tells of, and what whoever asks should know about it. */
+export interface Listed {
   readonly manifests: readonly ReferrerRecord[];
   readonly warning?: string;
 }
@@ -18,7 +18,7 @@ export interface Referrers {
 export class CachedReferrers {
   readonly #index: Store;
   readonly #clock: Clock;
-  readonly #looking = new SingleFlight<Referrers>();
+  readonly #looking = new SingleFlight<Listed>();
   readonly #checked = new Map<string, number>();
 
   constructor(index: Store, clock: Clock) {
@@ -27,11 +27,11 @@ export class CachedReferrers {
   }
 
   /** As the other registry tells, or told of when it does not answer. @throws Unavailable where that is not known */
-  list(upstream: Upstream, repository: string, subject: Digest): Promise<Referrers> {
+  list(upstream: Upstream, repository: string, subject: Digest): Promise<Listed> {
     return this.#looking.run(`${repository}@${subject}`, () => this.#list(upstream, repository, subject));
   }
 
-  async #list(upstream: Upstream, repository: string, subject: Digest): Promise<Referrers> {
+  async #list(upstream: Upstream, repository: string, subject: Digest): Promise<Listed> {
     const key = keys.listed(repository, subject);
     const now = this.#clock.now();
     const [item] = (await this.#index.range({ start: key })).items;

@@ -12,10 +12,11 @@ import { type Digest, type FetchedManifest, isDigest } from "@boxship/oci";
 import type { Store } from "@boxship/store";
 import type { Metrics } from "../http/metrics.ts";
 import { pageOf } from "../store/merge-pages.ts";
+import type { ReferrerRecord } from "../store/records.ts";
 import type { Page, PageRequest } from "../store/repository-index.ts";
 import type { RepositoryStore, StoredManifest } from "../store/repository-store.ts";
 import { BlobDownloads, type FollowedBlob } from "./blob-downloads.ts";
-import { CachedReferrers, type Referrers } from "./cached-referrers.ts";
+import { CachedReferrers } from "./cached-referrers.ts";
 import { isOutage, staleWarning, Upstream, type UpstreamOptions } from "./upstream.ts";
 
 export interface PullThroughParts {
@@ -33,6 +34,12 @@ const MOST_CHECKED = 10_000;
 /** What is served, and what whoever asks should know about it. */
 export interface Cached {
   readonly manifest: StoredManifest;
+  readonly warning?: string;
+}
+
+/** What is told of as referrers, and what whoever asks should know about it. */
+export interface Referrers {
+  readonly manifests: AsyncIterable<ReferrerRecord>;
   readonly warning?: string;
 }
 
@@ -198,22 +205,39 @@ export class PullThrough implements AsyncDisposable {
   }
 
   /**
-   * What is told of as referrers of a digest: there, and pushed here.
+   * What is told of as referrers of a digest: there, and pushed here, in the order of digests.
    *
+   * @param after only those that follow this digest; empty for all
    * @throws Unavailable where neither is known
    */
-  async referrers(repository: string, subject: Digest): Promise<Referrers> {
-    const here = await this.#parts.repositories.referrers(repository, subject);
+  async referrers(repository: string, subject: Digest, after: string): Promise<Referrers> {
+    const here = this.#parts.repositories.referrers(repository, subject, after);
     const upstream = this.upstream(repository);
     if (upstream === undefined) return { manifests: here };
     const { manifests, warning } = await this.#referrers.list(upstream, repository, subject);
-    const all = new Map([...manifests, ...here].map((record) => [record.digest, record]));
-    const ordered = [...all.values()].toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
-    return { manifests: ordered, ...(warning !== undefined && { warning }) };
+    const there = manifests.filter(({ digest }) => digest > after).toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
+    return { manifests: merged(there, here), ...(warning !== undefined && { warning }) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#downloads[Symbol.asyncDispose]();
     await Promise.all(this.#upstreams.map((upstream) => upstream[Symbol.asyncDispose]()));
   }
+}
+
+/** Two ordered lists as one; of what is in both, the second's is told. */
+async function* merged(
+  first: readonly ReferrerRecord[],
+  second: AsyncIterable<ReferrerRecord>,
+): AsyncGenerator<ReferrerRecord> {
+  let at = 0;
+  for await (const record of second) {
+    for (; at < first.length; at++) {
+      const other = first[at];
+      if (other === undefined || other.digest > record.digest) break;
+      if (other.digest < record.digest) yield other;
+    }
+    yield record;
+  }
+  yield* first.slice(at);
 }

@@ -23,10 +23,11 @@ export async function startEngine(stack: AsyncDisposableStack): Promise<Boxship>
   return engine;
 }
 
-export async function startNode(stack: AsyncDisposableStack): Promise<Node> {
+/** @param more flags of `boxship up` */
+export async function startNode(stack: AsyncDisposableStack, more: readonly string[] = []): Promise<Node> {
   const engine = await startEngine(stack);
   const flags = ["--name", engine.name, "--container-runtime-endpoint", `${engine.runDir}/cri.sock`];
-  const cluster = stack.use(await startCluster(engine.root, flags));
+  const cluster = stack.use(await startCluster(engine.root, [...flags, ...more]));
   return { client: stack.use(administrator(cluster)), engine, cluster };
 }
 

@@ -21,6 +21,7 @@ import { pullBenchmarks } from "./cases/pull.ts";
 import { pushBenchmarks } from "./cases/push.ts";
 import { registryBenchmarks } from "./cases/registry.ts";
 import { schedulerBenchmarks } from "./cases/scheduler.ts";
+import { serviceBenchmarks } from "./cases/services.ts";
 import { simulationBenchmarks } from "./cases/simulation.ts";
 import { Context } from "./context.ts";
 import { type Benchmark, type Result, runBenchmark, table } from "./harness.ts";
@@ -36,6 +37,7 @@ const benchmarks: readonly Benchmark<Context>[] = [
   ...controllerBenchmarks,
   ...platformBenchmarks,
   ...podBenchmarks,
+  ...serviceBenchmarks,
   ...simulationBenchmarks,
   ...logBenchmarks,
   ...networkBenchmarks,

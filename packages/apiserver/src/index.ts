@@ -1,4 +1,5 @@
 export * from "./access/authorize.ts";
+export { DEFAULT_SERVICE_NETWORKS, ServiceNetworks } from "./admission/service-networks.ts";
 export { AuditLog } from "./audit/audit-log.ts";
 export { AuditPolicy } from "./audit/audit-policy.ts";
 export { type AuthenticationFile, parseAuthenticationFile } from "./authentication/authentication-file.ts";

@@ -12,6 +12,7 @@ import { requestHeaderAuthenticator } from "./access/request-header-authenticato
 import { WebhookAuthorizer } from "./access/webhook-authorizer.ts";
 import { defaultPlugins } from "./admission/default-plugins.ts";
 import { QuotaBook } from "./admission/quota/quota-book.ts";
+import { DEFAULT_SERVICE_NETWORKS, ServiceNetworks } from "./admission/service-networks.ts";
 import { ensureAuthenticationConfig } from "./aggregation/authentication-config.ts";
 import { ExtensionServers } from "./aggregation/extension-servers.ts";
 import { LocalServices } from "./aggregation/local-services.ts";
@@ -80,8 +81,10 @@ export interface ApiServerOptions {
   readonly authorizationWebhook?: RemoteServer;
   /** Who asked for what; stays the caller's. @default it is not written down */
   readonly audit?: AuditLog;
-  /** Of the service `kubernetes`. */
-  readonly serviceAddress: string;
+  /** Networks of services' addresses, one of each family; `kubernetes` has the first address. @default 10.96.0.0/16 */
+  readonly serviceNetworks?: readonly string[];
+  /** The zone of the cluster's names. @default "cluster.local" */
+  readonly clusterDomain?: string;
   /** Where the server will listen. */
   readonly port: number;
   /** How many requests are answered at a time, and how long others wait. */
@@ -115,7 +118,8 @@ export interface ApiServer extends AsyncDisposable {
 
 /** Opens the API, and makes what every cluster has from its first start. */
 export async function openApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const { store, clock = systemClock, logger } = options;
+  const { store, clock = systemClock, logger, clusterDomain = "cluster.local" } = options;
+  const serviceNetworks = new ServiceNetworks(options.serviceNetworks ?? DEFAULT_SERVICE_NETWORKS);
   await using stack = new AsyncDisposableStack();
   const objects = stack.use(
     await ObjectStore.open({
@@ -135,7 +139,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   const tokens = new ServiceAccountTokens({
     context: () => context,
     keys: options.signingKeys,
-    issuer: options.tokenIssuer ?? "https://kubernetes.default.svc.cluster.local",
+    issuer: options.tokenIssuer ?? `https://kubernetes.default.svc.${clusterDomain}`,
   });
   const secretTokens = new SecretTokens(() => context, options.signingKeys);
   const context: ServerContext = {
@@ -151,6 +155,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
         hooks: () => hooks,
         secretTokens: () => secretTokens,
         authority: () => options.certificates.authority,
+        serviceNetworks,
       },
       options.admission ?? [],
     ),
@@ -170,7 +175,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   };
   const hooks = stack.use(new RemoteHooks(() => context));
   const quotas = stack.use(new QuotaBook(context));
-  const [namespaces, rest] = splitNamespaces(bootstrapObjects(options.serviceAddress, options.port));
+  const [namespaces, rest] = splitNamespaces(bootstrapObjects(serviceNetworks.at(1), options.port));
   await ensureObjects(context, namespaces);
   await ensureObjects(context, [...rest, ...defaultRoles(), ...FLOW_CONTROL_OBJECTS]);
   let services: LocalServices | undefined;

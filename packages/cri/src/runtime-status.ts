@@ -1,4 +1,3 @@
-import { FailedPrecondition } from "@boxship/base";
 import { type Engine, ensurePodNetwork, POD_NETWORK, VERSION } from "@boxship/engine";
 import type { CriHandlers } from "./contract.ts";
 import { CgroupDriver } from "./messages/values.ts";
@@ -36,16 +35,8 @@ export function statusHandlers({ parts }: Engine): StatusHandlers {
     },
     runtimeConfig: async () => ({ linux: { cgroupDriver: CgroupDriver.Cgroupfs } }),
     async updateRuntimeConfig({ runtimeConfig }) {
-      const subnet = runtimeConfig?.networkConfig?.podCidr ?? "";
-      if (subnet === "") return {};
-      await ensurePodNetwork(parts, subnet);
-      const present = parts.network.getNetwork(POD_NETWORK).ipam.config.map((one) => one.subnet);
-      if (!present.includes(subnet)) {
-        throw new FailedPrecondition(`the network of pods has ${present.join(", ")} and cannot have ${subnet}`, {
-          subject: { kind: "network", name: POD_NETWORK },
-          remedy: `remove its pods and then network ${POD_NETWORK}`,
-        });
-      }
+      const asked = runtimeConfig?.networkConfig?.podCidr ?? "";
+      if (asked !== "") await ensurePodNetwork(parts, asked.split(","));
       return {};
     },
   };

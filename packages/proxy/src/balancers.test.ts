@@ -38,11 +38,11 @@ async function told(client: ApiClient, name: string, reason: string): Promise<vo
 }
 
 test("services of type LoadBalancer get addresses of a pool, or share the node's by their ports", async () => {
-  await using api = await startApiServer();
+  await using api = await startApiServer({ serviceNetworks: ["10.96.0.0/16", "fd00:96::/112"] });
   const createConnection = () => api.connect();
   await using client = openHttpClient({ server: "http://in-process", createConnection, userAgent: "test" });
   await using services = new FollowServices({ client, logger: silentLogger });
-  const options = { client, services, nodeAddress: "192.0.2.1", logger: silentLogger };
+  const options = { client, services, nodeAddresses: ["192.0.2.1"], logger: silentLogger };
   {
     await using _ = new Balancers({ ...options, pool: ["198.51.100.1", "198.51.100.2"] });
     await create(client, "wanted", 80, { loadBalancerIP: "198.51.100.2" });
@@ -51,8 +51,6 @@ test("services of type LoadBalancer get addresses of a pool, or share the node's
     await has(client, "first", "198.51.100.1");
     await create(client, "late", 81);
     await told(client, "late", "SyncLoadBalancerFailed");
-    await create(client, "ranged", 82, { loadBalancerSourceRanges: ["192.0.2.0/24"] });
-    await told(client, "ranged", "UnsupportedLoadBalancer");
     await create(client, "foreign", 83, { loadBalancerClass: "example.com/other" });
     await client.patch({ ...SERVICES, name: "wanted" }, "merge", { spec: { type: "ClusterIP", loadBalancerIP: null } });
     await has(client, "wanted", "");
@@ -68,5 +66,16 @@ test("services of type LoadBalancer get addresses of a pool, or share the node's
     await client.delete({ ...SERVICES, name: "first" });
     await has(client, "same", "192.0.2.1");
     await has(client, "foreign", "");
+  }
+  {
+    const four = [5, 6, 7, 8, 9].map((last) => `198.51.100.${last}`);
+    const pool = [...four, "2001:db8::9"];
+    await using _ = new Balancers({ ...options, pool });
+    await create(client, "dual", 80, { ipFamilyPolicy: "RequireDualStack", ipFamilies: ["IPv6", "IPv4"] });
+    await has(client, "dual", "2001:db8::9");
+    const { status } = await client.get<Service>({ ...SERVICES, name: "dual" });
+    const [six, other, ...more] = status?.loadBalancer?.ingress?.map(({ ip }) => ip) ?? [];
+    assert.equal(six, "2001:db8::9");
+    assert.ok(four.includes(other ?? "") && more.length === 0);
   }
 });

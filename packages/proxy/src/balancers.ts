@@ -14,9 +14,9 @@ export interface BalancersOptions {
   readonly client: ApiClient;
   /** Stays the caller's. */
   readonly services: FollowServices;
-  /** The node's: what services share without a pool, each by its ports. */
-  readonly nodeAddress: string;
-  /** Addresses of which each service gets one. @default none: the node's */
+  /** The node's, of each family: what services share without a pool, each by its ports. */
+  readonly nodeAddresses: readonly string[];
+  /** Addresses of which each service gets one of each of its families. @default none: the node's */
   readonly pool?: readonly string[];
   readonly clock?: Clock;
   readonly logger: Logger;
@@ -58,8 +58,7 @@ export class Balancers implements AsyncDisposable {
     await services.synced;
     // What was given stays given: nobody who comes first at a start takes it.
     for (const service of services.all()) {
-      const [address] = addressesOf(service);
-      if (isOurs(service) && address !== undefined) this.#claim(keyOf(service), service, address);
+      if (isOurs(service)) for (const address of addressesOf(service)) this.#claim(keyOf(service), service, address);
     }
     await runWorkers(this.#queue, { logger, reconcile: (key) => this.#settle(key) });
   }
@@ -79,25 +78,29 @@ export class Balancers implements AsyncDisposable {
   }
 
   #choose(key: string, service: Service): readonly string[] {
-    const { pool, nodeAddress } = this.#options;
-    const { loadBalancerSourceRanges = [], loadBalancerIP = "" } = service.spec ?? {};
-    if (loadBalancerSourceRanges.length > 0) {
-      this.#release(key);
-      this.#events.record(service, "Warning", "UnsupportedLoadBalancer", "loadBalancerSourceRanges is not supported");
-      return [];
-    }
-    const [present] = addressesOf(service);
-    const candidates = pool ?? [nodeAddress];
-    const asked = loadBalancerIP === "" ? candidates : candidates.filter((address) => address === loadBalancerIP);
-    const ordered = present !== undefined && asked.includes(present) ? [present, ...asked] : asked;
+    const { pool, nodeAddresses } = this.#options;
+    const { loadBalancerIP = "", ipFamilies = ["IPv4"] } = service.spec ?? {};
+    const present = addressesOf(service);
     this.#release(key);
-    const address = ordered.find((one) => this.#claim(key, service, one));
-    if (address !== undefined) {
+    const chosen = ipFamilies.flatMap((family): readonly string[] => {
+      const own = (address: string): boolean => address.includes(":") === (family === "IPv6");
+      const candidates = (pool ?? nodeAddresses).filter(own);
+      const asked =
+        loadBalancerIP === "" || !own(loadBalancerIP)
+          ? candidates
+          : candidates.filter((address) => address === loadBalancerIP);
+      const ordered = [...present.filter((address) => asked.includes(address)), ...asked];
+      const found = ordered.find((one) => this.#claim(key, service, one));
+      return found === undefined ? [] : [found];
+    });
+    const isLacking = loadBalancerIP !== "" && !chosen.includes(loadBalancerIP);
+    if (chosen.length > 0 && !isLacking) {
       this.#lacking.delete(key);
-      return [address];
+      return chosen;
     }
+    this.#release(key);
     this.#lacking.add(key);
-    const why = loadBalancerIP === "" ? "no address is free for its ports" : `${loadBalancerIP} cannot be given to it`;
+    const why = isLacking ? `${loadBalancerIP} cannot be given to it` : "no address is free for its ports";
     this.#events.record(service, "Warning", "SyncLoadBalancerFailed", `Error syncing load balancer: ${why}`);
     return [];
   }

@@ -1,5 +1,6 @@
 import type { Service, ServiceEndpoint, ServiceEndpointSlice, ServicePort } from "@boxship/client";
 import type { ServiceFront, ServicePlace } from "@boxship/network";
+import { formatPrefix, parseInterfaceAddress } from "@boxship/network/prefix";
 
 /** What the fronts of all services depend on, besides the services. */
 export interface NodeFacts {
@@ -76,18 +77,28 @@ class PortFronts {
     const { clusterIP = "", clusterIPs = [clusterIP], externalIPs = [], type = "" } = this.#service.spec ?? {};
     const { ipFamilies = ["IPv4"] } = this.#service.spec ?? {};
     const ingress = this.#service.status?.loadBalancer?.ingress ?? [];
-    const balancers = ingress.flatMap(({ ip, ipMode }) => (ip === undefined || ipMode === "Proxy" ? [] : [ip]));
+    const balancers =
+      type === "LoadBalancer"
+        ? ingress.flatMap(({ ip, ipMode }) => (ip === undefined || ipMode === "Proxy" ? [] : [ip]))
+        : [];
     const { port, nodePort = 0 } = this.#port;
     const onNode = nodePort > 0 && ["NodePort", "LoadBalancer"].includes(type);
     return [
       ...clusterIPs.map((address) => this.#internal(address, port)),
-      ...[...new Set([...externalIPs, ...(type === "LoadBalancer" ? balancers : [])])].map((address) =>
-        this.#external(familyOf(address), port, address),
-      ),
+      ...externalIPs
+        .filter((address) => !balancers.includes(address))
+        .map((address) => this.#external(familyOf(address), port, address)),
+      ...balancers.map((address) => ({ ...this.#external(familyOf(address), port, address), ...this.#sources })),
       ...(onNode ? ipFamilies : []).map((family) =>
         this.#external(family === "IPv6" ? "ipv6" : "ipv4", nodePort, undefined),
       ),
     ];
+  }
+
+  /** Who is let in by the addresses of a balancer. */
+  get #sources(): Pick<ServiceFront, "sources"> {
+    const ranges = this.#service.spec?.loadBalancerSourceRanges ?? [];
+    return ranges.length === 0 ? {} : { sources: ranges.map(networkOf) };
   }
 
   #internal(address: string, port: number): ServiceFront {
@@ -125,6 +136,11 @@ class PortFronts {
       stickySeconds: chosen.length > 0 ? this.#stickySeconds : 0,
     };
   }
+}
+
+/** Written as `address/length`, the address may be any of the network. */
+function networkOf(range: string): string {
+  return formatPrefix(parseInterfaceAddress(range.trim()).prefix);
 }
 
 /** Those that are ready; with none, those that end and still answer. */

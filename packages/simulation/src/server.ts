@@ -14,8 +14,6 @@ import { type ApiClient, openHttpClient } from "@boxship/client";
 import { REGISTRY } from "@boxship/controllers";
 import { followRevisions, openMemoryStore } from "@boxship/store";
 
-const SERVICE_ADDRESS = "10.96.0.1";
-
 /** Watches that break go on from there, or begin anew. */
 const KEPT_REVISIONS = 10_000;
 
@@ -36,9 +34,8 @@ export interface SimulatedServer extends AsyncDisposable {
 async function makeKeys() {
   const directory = await mkdtemp(join(tmpdir(), "boxship-simulation-keys-"));
   try {
-    const serviceAddress = SERVICE_ADDRESS;
     const [certificates, secrets, signingKeys] = await Promise.all([
-      clusterCertificates({ directory: join(directory, "pki"), clock: systemClock, serviceAddress }),
+      clusterCertificates({ directory: join(directory, "pki"), clock: systemClock }),
       EncryptedValues.open(join(directory, "secrets.key")),
       SigningKeys.open(join(directory, "tokens.keys")),
     ]);
@@ -68,7 +65,6 @@ export async function startServer({ clock, naming }: SimulatedServerOptions): Pr
       certificates,
       secrets,
       signingKeys,
-      serviceAddress: SERVICE_ADDRESS,
       port: 6443,
       clock: told,
       naming,

@@ -10,6 +10,8 @@ import { tempDir } from "./temp-dir.ts";
 export interface ApiServerOptions {
   /** Stays the caller's. @default one of its own in SQLite */
   readonly store?: Store;
+  /** @default 10.96.0.0/16 */
+  readonly serviceNetworks?: readonly string[];
   readonly logger?: Logger;
 }
 
@@ -44,16 +46,14 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Te
   );
   const { silentLogger, systemClock } = await import("@boxship/base");
   const { openSqliteStore } = await import("@boxship/store");
-  const { logger = silentLogger } = options;
+  const { logger = silentLogger, serviceNetworks } = options;
   await using stack = new AsyncDisposableStack();
   const directory = stack.use(tempDir("apiserver"));
   const port = await freePort();
   const url = `https://127.0.0.1:${port}`;
-  const serviceAddress = "10.96.0.1";
   const certificates = await clusterCertificates({
     directory: directory.join("pki"),
     clock: systemClock,
-    serviceAddress,
   });
   const secrets = await EncryptedValues.open(directory.join("secrets.key"));
   const signingKeys = await SigningKeys.open(directory.join("tokens.keys"));
@@ -66,7 +66,8 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Te
 
   const start = async (): Promise<void> => {
     await using starting = new AsyncDisposableStack();
-    const settings = { store, certificates, secrets, signingKeys, serviceAddress, port, logger };
+    const networks = serviceNetworks === undefined ? {} : { serviceNetworks };
+    const settings = { store, certificates, secrets, signingKeys, port, logger, ...networks };
     const opened = starting.use(await openApiServer(settings));
     const { server } = opened;
     current = opened;

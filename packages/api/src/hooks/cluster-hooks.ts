@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { validateDefinition, validateDefinitionUpdate } from "../custom/validate-definition.ts";
 import type { KindHooks } from "../kind/kind.ts";
 import { isObject, type Json, type JsonObject, setField } from "../object/json.ts";
@@ -86,6 +87,12 @@ const namespace: KindHooks = {
 
 const SERVICE_TYPES = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
 
+function isNetwork(text: string): boolean {
+  const [address = "", length = "", ...more] = text.split("/");
+  const most = { 0: -1, 4: 32, 6: 128 }[isIP(address) as 0 | 4 | 6];
+  return more.length === 0 && /^\d{1,3}$/.test(length) && Number(length) <= most;
+}
+
 const service: KindHooks = {
   applyDefaults(object) {
     const own = object["spec"];
@@ -114,6 +121,11 @@ const service: KindHooks = {
     if (ports.length === 0 && type !== "ExternalName" && textAt(own, "clusterIP") !== "None")
       errors.push(required("spec.ports"));
     if (type === "ExternalName" && textAt(own, "externalName") === "") errors.push(required("spec.externalName"));
+    for (const [index, range] of listAt(own, "loadBalancerSourceRanges").entries()) {
+      if (typeof range === "string" && isNetwork(range.trim())) continue;
+      const at = `spec.LoadBalancerSourceRanges[${index}]`;
+      errors.push(invalid(at, range, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"));
+    }
     const names = new Set<string>();
     for (const [index, port] of ports.entries()) {
       const at = `spec.ports[${index}]`;

@@ -21,6 +21,7 @@ import { resourceQuotas } from "./quota/resource-quota.ts";
 import { runtimeClasses } from "./runtime-classes.ts";
 import { serviceAccounts } from "./service-accounts.ts";
 import { serviceAddresses } from "./service-addresses.ts";
+import type { ServiceNetworks } from "./service-networks.ts";
 import { storageProtection } from "./storage-protection.ts";
 import { tokenSecrets } from "./token-secrets.ts";
 import { topologyLabels } from "./topology-labels.ts";
@@ -35,11 +36,12 @@ export interface PluginContext {
   readonly secretTokens: () => SecretTokens;
   /** PEM of the cluster's. */
   readonly authority: () => string;
+  readonly serviceNetworks: ServiceNetworks;
 }
 
 /** What a default cluster has, in the order in which they are asked. Quotas are the last: they charge. */
 export function defaultPlugins(
-  { context, rbac, quotas, hooks, secretTokens, authority }: PluginContext,
+  { context, rbac, quotas, hooks, secretTokens, authority, serviceNetworks }: PluginContext,
   more: readonly AdmissionPlugin[],
 ): readonly AdmissionPlugin[] {
   const before: readonly AdmissionPlugin[] = [
@@ -69,7 +71,7 @@ export function defaultPlugins(
     mutatingWebhooks(context, hooks, () => before),
     validatingPolicies(context),
     validatingWebhooks(context, hooks),
-    serviceAddresses(context),
+    serviceAddresses(context, serviceNetworks),
     resourceQuotas(quotas),
   ];
 }

@@ -1,11 +1,21 @@
 import { randomInt } from "node:crypto";
-import { failure, invalid, invalidObject, isObject, type Json, type JsonObject, listAt, textAt } from "@boxship/api";
+import {
+  type FieldError,
+  failure,
+  invalid,
+  invalidObject,
+  isObject,
+  type Json,
+  type JsonObject,
+  listAt,
+  textAt,
+} from "@boxship/api";
 import type { AdmissionPlugin, AdmissionRequest } from "../contract.ts";
 import type { ServerContext } from "../server-context.ts";
 import { objectKey } from "../storage/object-bytes.ts";
+import { listOf, NONE, settleFamilies } from "./service-families.ts";
+import type { IpFamily, ServiceNetworks } from "./service-networks.ts";
 
-/** Of the addresses `10.96.0.1` to `10.96.255.254`. */
-const PREFIX = [10, 96] as const;
 const LOWEST_PORT = 30_000;
 const PORTS = 2768;
 const TRIES = 200;
@@ -13,38 +23,57 @@ const TRIES = 200;
 const RESERVED_MS = 30_000;
 
 /** Gives services their addresses and node ports. */
-export function serviceAddresses(context: () => ServerContext): AdmissionPlugin {
+export function serviceAddresses(context: () => ServerContext, networks: ServiceNetworks): AdmissionPlugin {
   const reserved = new Map<string, number>();
   return {
     name: "ServiceAddresses",
     async mutate(request) {
       const { kind, object, operation } = request;
-      if (kind.group !== "" || kind.resource !== "services" || object === null || request.subresource !== "") return;
+      if (kind.group !== "" || kind.resource !== "services" || request.subresource !== "") return;
+      // What it was given is anybody's now.
+      if (operation === "DELETE") for (const value of valuesOf(request.oldObject ?? undefined)) reserved.delete(value);
+      if (object === null) return;
       if (operation !== "CREATE" && operation !== "UPDATE") return;
       const spec = object["spec"];
       if (!isObject(spec)) return;
       if (textAt(spec, "type") === "ExternalName") {
-        for (const field of ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"]) delete spec[field];
+        for (const field of GIVEN) delete spec[field];
         return;
       }
-      keepOld(spec, request);
+      const old = request.oldObject?.["spec"];
+      const before = isObject(old) && textAt(old, "type") !== "ExternalName" ? old : undefined;
+      if (before !== undefined) keepOld(spec, before);
+      const errors = settleFamilies(spec, before, networks);
+      if (errors.length > 0) throw refusal(request, errors);
       const used = await usedBy(context(), reserved, request);
       const reserve = (value: string): void => {
         if (!request.dryRun) reserved.set(value, context().clock.monotonic());
       };
-      addressFor(request, spec, used, reserve);
+      addressesFor(request, spec, networks, { used, reserve, before: listOf(before, "clusterIPs") });
       portsFor(request, spec, used, reserve);
+      healthPortFor(request, spec, used, reserve);
     },
   };
 }
 
+/** What an update that does not name it keeps. */
+const GIVEN = ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "healthCheckNodePort"];
+
+function refusal({ object, kind }: AdmissionRequest, errors: readonly FieldError[]): Error {
+  return invalidObject({ group: kind.group, resource: kind.kind }, object?.metadata.name ?? "", errors);
+}
+
 /** An update that does not name what was given keeps it. */
-function keepOld(spec: JsonObject, { oldObject }: AdmissionRequest): void {
-  const old = oldObject?.["spec"];
-  if (!isObject(old) || textAt(old, "type") === "ExternalName") return;
-  for (const field of ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"]) {
-    const before = old[field];
-    if ((spec[field] === undefined || spec[field] === "") && before !== undefined) spec[field] = before;
+function keepOld(spec: JsonObject, old: JsonObject): void {
+  if (textAt(spec, "clusterIP") === "" && listOf(spec, "clusterIPs").length === 0) {
+    spec["clusterIP"] = old["clusterIP"] ?? "";
+  }
+  const first = textAt(spec, "clusterIP");
+  if (listOf(spec, "clusterIPs").length === 0 && first === textAt(old, "clusterIP")) {
+    spec["clusterIPs"] = [...listOf(old, "clusterIPs")];
+  }
+  if (!spec["healthCheckNodePort"] && old["healthCheckNodePort"]) {
+    spec["healthCheckNodePort"] = old["healthCheckNodePort"];
   }
   for (const port of listAt(spec, "ports")) {
     const before = listAt(old, "ports").find(
@@ -73,38 +102,97 @@ async function usedBy(
   for (const cached of cache.between("", "")) {
     if (self !== "" && cached.key === own) continue;
     used.add(textAt(cached.fields(services), "spec", "clusterIP"));
-    if (!cached.bytes.includes('"nodePort"')) continue;
-    for (const port of listAt(cached.parse(), "spec", "ports")) used.add(textAt(port, "nodePort"));
+    if (!MORE.some((word) => cached.bytes.includes(word))) continue;
+    for (const value of valuesOf(cached.parse())) used.add(value);
   }
   // What was handed out to itself a moment ago is its own.
-  used.delete(textAt(oldObject ?? undefined, "spec", "clusterIP"));
-  for (const port of listAt(oldObject ?? undefined, "spec", "ports")) used.delete(textAt(port, "nodePort"));
+  for (const value of valuesOf(oldObject ?? undefined)) {
+    used.delete(value);
+    // It is kept: from here on the service itself stands for it.
+    reserved.delete(value);
+  }
   return used;
 }
 
-function addressFor(
-  { object, kind }: AdmissionRequest,
+/** What tells of a service that it may have more than its first address. */
+const MORE = ['"nodePort"', '"IPv6"'];
+
+/** Addresses and ports that a service has. */
+function valuesOf(service: Json | undefined): readonly string[] {
+  return [
+    ...listAt(service, "spec", "clusterIPs").map(String),
+    ...listAt(service, "spec", "ports").map((port) => textAt(port, "nodePort")),
+    textAt(service, "spec", "healthCheckNodePort"),
+  ].filter((value) => value !== "" && value !== "0");
+}
+
+interface Taken {
+  readonly used: ReadonlySet<string>;
+  readonly reserve: (value: string) => void;
+  /** What it had. */
+  readonly before: readonly string[];
+}
+
+/** Draws addresses for the families that have none yet. */
+function addressesFor(
+  request: AdmissionRequest,
   spec: JsonObject,
-  used: ReadonlySet<string>,
+  networks: ServiceNetworks,
+  { used, reserve, before }: Taken,
+): void {
+  const asked = listOf(spec, "clusterIPs");
+  if (asked[0] === NONE) return;
+  const addresses = listOf(spec, "ipFamilies").map((family, index) => {
+    const address = asked[index];
+    if (address === undefined) {
+      const drawn = draw(used, () => networks.draw(family as IpFamily), "addresses of services");
+      reserve(drawn);
+      return drawn;
+    }
+    const outside = before.includes(address) ? undefined : networks.refuse(address);
+    const why = outside ?? (used.has(address) ? "provided IP is already allocated" : undefined);
+    if (why !== undefined) {
+      const error = invalid("spec.clusterIPs", [...asked], `failed to allocate IP ${address}: ${why}`);
+      throw refusal(request, [error]);
+    }
+    return address;
+  });
+  spec["clusterIPs"] = addresses;
+  spec["clusterIP"] = addresses[0] ?? "";
+}
+
+/** Where balancers of others ask whether this node has endpoints. */
+function healthPortFor(
+  request: AdmissionRequest,
+  spec: JsonObject,
+  used: Set<string>,
   reserve: (value: string) => void,
 ): void {
-  let address = textAt(spec, "clusterIP");
-  if (address === "") {
-    address = draw(used, () => [...PREFIX, randomInt(1, 255), randomInt(1, 255)].join("."), "addresses of services");
-    reserve(address);
-  } else if (address !== "None" && used.has(address)) {
-    throw invalidObject({ group: kind.group, resource: kind.kind }, object?.metadata.name ?? "", [
-      invalid("spec.clusterIPs", [address], `failed to allocate IP ${address}: provided IP is already allocated`),
-    ]);
+  if (textAt(spec, "type") !== "LoadBalancer" || textAt(spec, "externalTrafficPolicy") !== "Local") {
+    delete spec["healthCheckNodePort"];
+    return;
   }
-  spec["clusterIP"] = address;
-  spec["clusterIPs"] = [address];
-  spec["ipFamilies"] ??= ["IPv4"];
-  spec["ipFamilyPolicy"] ??= "SingleStack";
+  const wanted = textAt(spec, "healthCheckNodePort");
+  if (wanted === "" || wanted === "0") {
+    const drawn = draw(used, () => String(LOWEST_PORT + randomInt(PORTS)), "node ports");
+    spec["healthCheckNodePort"] = Number(drawn);
+    reserve(drawn);
+    return;
+  }
+  const why = portRefusal(wanted, used);
+  if (why !== undefined) throw refusal(request, [invalid("spec.healthCheckNodePort", Number(wanted), why)]);
+}
+
+function portRefusal(wanted: string, used: ReadonlySet<string>): string | undefined {
+  const number = Number(wanted);
+  if (number < LOWEST_PORT || number >= LOWEST_PORT + PORTS) {
+    return `provided port is not in the valid range. The range of valid ports is ${LOWEST_PORT}-${LOWEST_PORT + PORTS - 1}`;
+  }
+  return used.has(wanted) ? "provided port is already allocated" : undefined;
 }
 
 function portsFor(
-  { object, kind }: AdmissionRequest,
+  request: AdmissionRequest,
   spec: JsonObject,
   used: Set<string>,
   reserve: (value: string) => void,
@@ -123,16 +211,8 @@ function portsFor(
       reserve(drawn);
       continue;
     }
-    const number = Number(wanted);
-    const why =
-      number < LOWEST_PORT || number >= LOWEST_PORT + PORTS
-        ? `provided port is not in the valid range. The range of valid ports is ${LOWEST_PORT}-${LOWEST_PORT + PORTS - 1}`
-        : "provided port is already allocated";
-    if (why.includes("range") || used.has(wanted)) {
-      throw invalidObject({ group: kind.group, resource: kind.kind }, object?.metadata.name ?? "", [
-        invalid(`spec.ports[${index}].nodePort`, number, why),
-      ]);
-    }
+    const why = portRefusal(wanted, used);
+    if (why !== undefined) throw refusal(request, [invalid(`spec.ports[${index}].nodePort`, Number(wanted), why)]);
   }
 }
 

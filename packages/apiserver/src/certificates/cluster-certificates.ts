@@ -13,8 +13,10 @@ export interface CertificatesOptions {
   readonly clock: Clock;
   /** Names and addresses that clients may use besides the host's own. */
   readonly names?: readonly string[];
-  /** The address of the service `kubernetes`. */
-  readonly serviceAddress: string;
+  /** The address of the service `kubernetes`. @default "10.96.0.1" */
+  readonly serviceAddress?: string;
+  /** The zone of the cluster's names. @default "cluster.local" */
+  readonly clusterDomain?: string;
 }
 
 export interface ClusterCertificates {
@@ -102,7 +104,11 @@ async function keepOr(
   return await writePair(directory, name, await issueCertificate(authority, request, clock.now()));
 }
 
-function serverHosts({ names = [], serviceAddress }: CertificatesOptions): readonly string[] {
+function serverHosts({
+  names = [],
+  serviceAddress = "10.96.0.1",
+  clusterDomain = "cluster.local",
+}: CertificatesOptions): readonly string[] {
   const addresses = Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address));
   return [
     ...new Set([
@@ -111,7 +117,7 @@ function serverHosts({ names = [], serviceAddress }: CertificatesOptions): reado
       "kubernetes",
       "kubernetes.default",
       "kubernetes.default.svc",
-      "kubernetes.default.svc.cluster.local",
+      `kubernetes.default.svc.${clusterDomain}`,
       serviceAddress,
       "127.0.0.1",
       "::1",

@@ -44,15 +44,12 @@ export interface ApiUnderTest extends AsyncDisposable {
   stream(path: string, headers?: Readonly<Record<string, string>>): Promise<IncomingMessage>;
 }
 
-const SERVICE_ADDRESS = "10.96.0.1";
-
 export async function startApi(options: Partial<ApiServerOptions> = {}, directory?: TempDir): Promise<ApiUnderTest> {
   await using stack = new AsyncDisposableStack();
   const temporary = directory ?? stack.use(tempDir());
   const certificates = await clusterCertificates({
     directory: temporary.join("pki"),
     clock: systemClock,
-    serviceAddress: SERVICE_ADDRESS,
   });
   const store = stack.use(await openSqliteStore({ path: temporary.join("state.db") }));
   const secrets = await EncryptedValues.open(temporary.join("keys"));
@@ -66,7 +63,6 @@ export async function startApi(options: Partial<ApiServerOptions> = {}, director
         certificates,
         secrets,
         signingKeys,
-        serviceAddress: SERVICE_ADDRESS,
         port: 6443,
         logger: silentLogger,
         ...options,

@@ -21,7 +21,7 @@ const PATHS = [
 ] as const;
 
 /** Passed on as they are. */
-const TEXTS = ["load-balancer-pool", "pod-max-pids"] as const;
+const TEXTS = ["cluster-domain", "load-balancer-pool", "pod-cidr", "pod-max-pids", "service-cidr"] as const;
 
 interface NodeFlags {
   readonly "container-runtime-endpoint": string;
@@ -56,6 +56,9 @@ export const command = defineCommand({
     }),
     address: text("Address to listen at", { hint: "ip", initial: "127.0.0.1" }),
     kubeconfig: text("Where the administrator's kubeconfig is written", { hint: "path" }),
+    "cluster-domain": text("The zone of the cluster's names (default: as before; at first cluster.local)", {
+      hint: "domain",
+    }),
     "container-runtime-endpoint": text("Socket of another engine that runs the pods, by the CRI", { hint: "path" }),
     "load-balancer-pool": text("Addresses, networks or ranges of which services of type LoadBalancer get one each", {
       hint: "list",
@@ -64,6 +67,15 @@ export const command = defineCommand({
     "no-node": bool("Serve the API alone: no pods are run on this machine"),
     "pod-max-pids": text("Most processes of a pod; -1 for as many as the machine has (default: 4096)", {
       hint: "number",
+    }),
+    "pod-cidr": text(
+      "Networks of pods' addresses: IPv4, or IPv4,IPv6 (default: as before; at first one that is free)",
+      {
+        hint: "list",
+      },
+    ),
+    "service-cidr": text("Networks of services' addresses (default: as before; at first 10.96.0.0/16)", {
+      hint: "list",
     }),
     "scheduler-config": text("Profiles of the scheduler: a KubeSchedulerConfiguration", { hint: "path" }),
     ...storeFlags,

@@ -14,7 +14,6 @@ import { History, RecordingClient } from "./history.ts";
 
 /** A Monday, 2024-01-01T00:00:00Z. */
 const START = 1_704_067_200_000;
-const SERVICE_ADDRESS = "10.96.0.1";
 
 /** Controllers at the real API server, on a clock that only {@link World.advance} moves, one key at a time. */
 export interface World extends AsyncDisposable {
@@ -122,7 +121,6 @@ async function serve(
   const certificates = await clusterCertificates({
     directory: directory.join("pki"),
     clock: systemClock,
-    serviceAddress: SERVICE_ADDRESS,
   });
   // The server tells the time of the world; what it does now and then is none of the world's.
   const serverClock: Clock = {
@@ -137,7 +135,6 @@ async function serve(
       certificates,
       secrets: await EncryptedValues.open(directory.join("secrets.key")),
       signingKeys: await SigningKeys.open(directory.join("tokens.keys")),
-      serviceAddress: SERVICE_ADDRESS,
       port: 6443,
       clock: serverClock,
       logger: silentLogger,

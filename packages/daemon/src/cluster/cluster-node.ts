@@ -5,10 +5,11 @@ import { type ApiServer, type ClusterCertificates, MASTERS } from "@boxship/apis
 import { type Logger, sleep, systemClock } from "@boxship/base";
 import { openHttpClient } from "@boxship/client";
 import { connectCri } from "@boxship/cri";
-import { NodeAgent } from "@boxship/node";
+import { type ClusterDnsSettings, NodeAgent } from "@boxship/node";
 import { openMetrics } from "./cluster-metrics.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
-import { CLUSTER_DNS } from "./own-services.ts";
+
+export type { ClusterDnsSettings };
 
 /** How long the start waits for what this machine does in the cluster; that goes on after it. */
 const READY_MS = 10_000;
@@ -35,6 +36,9 @@ export interface StartNodeOptions {
   readonly server: string;
   readonly nodes: LocalNodes;
   readonly certificates: Pick<ClusterCertificates, "frontProxy">;
+  readonly clusterDns: ClusterDnsSettings;
+  /** @default unknown */
+  readonly podNetworks: Promise<readonly string[] | undefined>;
   readonly logger: Logger;
 }
 
@@ -48,7 +52,7 @@ const METRICS = { name: "system:metrics", groups: [MASTERS, "system:authenticate
 export async function startNode(
   { name, directory, criSocket, podMaxPids }: ClusterOptions,
   api: Pick<ApiServer, "connect">,
-  { server, nodes, certificates, logger }: StartNodeOptions,
+  { server, nodes, certificates, clusterDns, podNetworks, logger }: StartNodeOptions,
 ): Promise<AsyncDisposable> {
   const stack = new AsyncDisposableStack();
   if (criSocket === undefined) return stack;
@@ -63,9 +67,13 @@ export async function startNode(
       cri,
       name: node,
       address: ownAddress(),
+      podNetworks: podNetworks.then((networks) => ({
+        networks: networks ?? [],
+        addresses: ownAddresses(networks),
+      })),
       root: join(directory, "node"),
       cgroupParent: `/${name}/kubepods`,
-      clusterDns: CLUSTER_DNS,
+      clusterDns,
       ...(podMaxPids === undefined ? {} : { podMaxPids }),
       logger,
     }),
@@ -90,7 +98,17 @@ export const nodeName = (): string => hostname().toLowerCase();
 
 /** The first address of this machine that others can reach; without any, its own. */
 export function ownAddress(): string {
+  return outsideAddress("IPv4") ?? "127.0.0.1";
+}
+
+/** The same, and one of IPv6 where pods have those and there is one. @param networks of pods */
+export function ownAddresses(networks: readonly string[] = []): readonly string[] {
+  const six = networks.some((network) => network.includes(":")) ? outsideAddress("IPv6") : undefined;
+  return [ownAddress(), ...(six === undefined ? [] : [six])];
+}
+
+function outsideAddress(family: "IPv4" | "IPv6"): string | undefined {
   const all = Object.values(networkInterfaces()).flatMap((found) => found ?? []);
-  const outside = all.filter(({ internal, family }) => !internal && family === "IPv4");
-  return outside[0]?.address ?? "127.0.0.1";
+  // Link-local addresses mean nothing without an interface.
+  return all.find((one) => !one.internal && one.family === family && !one.address.startsWith("fe80:"))?.address;
 }

@@ -10,6 +10,7 @@ import {
 } from "@boxship/base/instance-directories";
 import { parseBalancerPool } from "@boxship/proxy";
 import { parseStoreChoice, type StoreChoice } from "@boxship/store";
+import { type AskedNetwork, parseDomain, parseNetworks } from "./cluster-network.ts";
 
 /** What a cluster's process is started with. */
 export interface ClusterOptions {
@@ -41,6 +42,8 @@ export interface ClusterOptions {
   readonly store?: StoreChoice;
   /** The socket of the engine that runs pods on this machine, by the CRI. @default no pods are run here */
   readonly criSocket?: string;
+  /** What is asked for of its addresses and names. */
+  readonly network: AskedNetwork;
   /** Addresses of which services of type LoadBalancer get one each. @default they share this machine's */
   readonly balancerPool?: readonly string[];
   /** Most processes and threads of a pod; -1 for as many as the machine has. @default 4096 */
@@ -80,6 +83,7 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions {
     address,
     port,
     kubeconfig: resolve(flags.kubeconfig ?? own),
+    network: askedNetwork(flags),
     ...optional("auditPolicy", flags["audit-policy-file"]),
     auditLog: resolve(flags["audit-log-path"] ?? join(directory, "audit.log")),
     ...optional("auditWebhook", flags["audit-webhook-config-file"]),
@@ -94,6 +98,15 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions {
     ...(flags["pod-max-pids"] === undefined ? {} : { podMaxPids: podMaxPids(flags["pod-max-pids"]) }),
     ...(store === undefined ? {} : { store }),
     argv,
+  };
+}
+
+function askedNetwork(flags: ReturnType<typeof parseFlags>): AskedNetwork {
+  const { "pod-cidr": pods, "service-cidr": services, "cluster-domain": domain } = flags;
+  return {
+    ...(pods === undefined ? {} : { pods: parseNetworks("pod-cidr", pods) }),
+    ...(services === undefined ? {} : { services: parseNetworks("service-cidr", services) }),
+    ...(domain === undefined ? {} : { domain: parseDomain(domain) }),
   };
 }
 
@@ -128,8 +141,11 @@ function parseFlags(argv: readonly string[]) {
         "authentication-config": option,
         "authentication-token-webhook-config-file": option,
         "authorization-webhook-config-file": option,
+        "cluster-domain": option,
         "load-balancer-pool": option,
         "pod-max-pids": option,
+        "pod-cidr": option,
+        "service-cidr": option,
         "scheduler-config": option,
         store: option,
         "etcd-endpoints": option,

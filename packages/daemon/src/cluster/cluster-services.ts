@@ -1,16 +1,14 @@
 import { type ApiServer, MASTERS, type User } from "@boxship/apiserver";
 import { type Logger, systemClock } from "@boxship/base";
 import { FollowServices, openHttpClient, persist } from "@boxship/client";
-import { connectCri } from "@boxship/cri";
 import { ClusterDns } from "@boxship/dns";
 import { filtersBridges } from "@boxship/network";
 import { Balancers, type LocalPlaces, Proxy } from "@boxship/proxy";
-import { nodeName, ownAddress } from "./cluster-node.ts";
+import { type ClusterDnsSettings, nodeName, ownAddress, ownAddresses } from "./cluster-node.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
-import { CLUSTER_DNS, publishOwnServices } from "./own-services.ts";
+import { publishOwnServices } from "./own-services.ts";
 
 const USER: User = { name: "system:kube-proxy", groups: [MASTERS, "system:authenticated"] };
-const FIRST_WAIT_MS = 20;
 const DNS_LISTENS = "127.0.0.1";
 
 /** Services of the cluster on this machine. */
@@ -19,21 +17,28 @@ export interface ClusterServices extends AsyncDisposable {
   readonly ready: Promise<void>;
 }
 
+export interface StartServicesOptions {
+  /** Where the API listens. */
+  readonly port: number;
+  readonly clusterDns: ClusterDnsSettings;
+  /** @default every client counts as a pod */
+  readonly podNetworks: Promise<readonly string[] | undefined>;
+  readonly logger: Logger;
+}
+
 /**
  * Serves services to pods and this machine, and tells pods where the API is. They go with {@link ClusterServices}' disposal,
  * and stay when this process is killed.
- *
- * @param port where the API listens
  */
 export function startServices(
   options: ClusterOptions,
   api: Pick<ApiServer, "connect">,
-  { port, logger }: { readonly port: number; readonly logger: Logger },
+  { port, clusterDns, podNetworks: preparing, logger }: StartServicesOptions,
 ): ClusterServices {
-  const { criSocket } = options;
   const stack = new AsyncDisposableStack();
   const ending = new AbortController();
-  if (criSocket === undefined) return { ready: Promise.resolve(), [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  if (options.criSocket === undefined)
+    return { ready: Promise.resolve(), [Symbol.asyncDispose]: () => stack.disposeAsync() };
   const createConnection = () => api.connect(USER);
   const client = stack.use(openHttpClient({ server: "http://in-process", createConnection, userAgent: "kube-proxy" }));
   const services = stack.use(new FollowServices({ client, logger }));
@@ -41,16 +46,16 @@ export function startServices(
     new ClusterDns({
       client,
       services,
-      zone: CLUSTER_DNS.domain,
-      serviceAddress: CLUSTER_DNS.address,
+      zone: clusterDns.domain,
+      serviceAddress: clusterDns.address,
       address: DNS_LISTENS,
       logger,
     }),
   );
   const start = async (): Promise<void> => {
-    const own = { address: ownAddress(), apiPort: port, dnsPort: dns.port };
+    const own = { address: ownAddress(), apiPort: port, dnsPort: dns.port, dnsAddress: clusterDns.address };
     const [podNetworks] = await Promise.all([
-      podNetworksOf(criSocket, ending.signal),
+      Promise.race([preparing, aborted(ending.signal)]),
       persist(() => publishOwnServices(client, own), {
         clock: systemClock,
         signal: ending.signal,
@@ -70,7 +75,7 @@ export function startServices(
     });
     stack.use(proxy);
     const pool = options.balancerPool === undefined ? {} : { pool: options.balancerPool };
-    stack.use(new Balancers({ client, services, nodeAddress: ownAddress(), ...pool, logger }));
+    stack.use(new Balancers({ client, services, nodeAddresses: ownAddresses(podNetworks), ...pool, logger }));
     stack.defer(() => proxy.withdraw());
     await proxy.ready;
   };
@@ -104,14 +109,6 @@ function hereOf(address: string): string | undefined {
   return address.includes(":") ? undefined : address;
 }
 
-/** What our engine tells of the network of its pods; others do not, and every client counts as a pod then. */
-async function podNetworksOf(socket: string, signal: AbortSignal): Promise<readonly string[] | undefined> {
-  await using cri = connectCri(socket);
-  const ask = async (): Promise<readonly string[] | undefined> => {
-    const { info } = await cri.status({ verbose: true });
-    const told = info["podNetworks"];
-    return told === undefined ? undefined : (JSON.parse(told) as string[]);
-  };
-  // Engine and cluster are often started together.
-  return await persist(ask, { clock: systemClock, signal, base: FIRST_WAIT_MS, most: 1000 });
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(undefined), { once: true }));
 }

@@ -4,10 +4,6 @@ import type { ApiClient } from "@boxship/client";
 const MANAGER = "boxship";
 const SERVICE_NAME = "kubernetes.io/service-name";
 
-/** Of the services that this process serves itself. */
-export const SERVICE_ADDRESS = "10.96.0.1";
-export const CLUSTER_DNS = { address: "10.96.0.10", domain: "cluster.local" } as const;
-
 export interface OwnServices {
   /** Of this node. */
   readonly address: string;
@@ -15,20 +11,24 @@ export interface OwnServices {
   readonly apiPort: number;
   /** Where the cluster's name server listens. */
   readonly dnsPort: number;
+  /** The address of its service. */
+  readonly dnsAddress: string;
 }
 
 /** Tells of what this process serves itself, as endpoints at the node's address. */
-export async function publishOwnServices(client: ApiClient, { address, apiPort, dnsPort }: OwnServices): Promise<void> {
+export async function publishOwnServices(client: ApiClient, own: OwnServices): Promise<void> {
+  const { address, apiPort, dnsPort } = own;
+  const dns = dnsService(own.dnsAddress);
   const ports = [{ name: "https", port: apiPort, protocol: "TCP" }];
   await publishEndpoints(client, { namespace: "default", name: "kubernetes" }, address, ports);
-  await apply(client, DNS_SERVICE);
-  await publishEndpoints(client, DNS_SERVICE.metadata, address, [
+  await apply(client, dns);
+  await publishEndpoints(client, dns.metadata, address, [
     { name: "dns", port: dnsPort, protocol: "UDP" },
     { name: "dns-tcp", port: dnsPort, protocol: "TCP" },
   ]);
 }
 
-const DNS_SERVICE = {
+const dnsService = (clusterIP: string) => ({
   apiVersion: "v1",
   kind: "Service",
   metadata: {
@@ -37,13 +37,13 @@ const DNS_SERVICE = {
     labels: { "k8s-app": "kube-dns", "kubernetes.io/cluster-service": "true", "kubernetes.io/name": "CoreDNS" },
   },
   spec: {
-    clusterIP: CLUSTER_DNS.address,
+    clusterIP,
     ports: [
       { name: "dns", port: 53, protocol: "UDP" },
       { name: "dns-tcp", port: 53, protocol: "TCP" },
     ],
   },
-};
+});
 
 /** The endpoint of a service without a selector, in both forms in which it is read. */
 async function publishEndpoints(

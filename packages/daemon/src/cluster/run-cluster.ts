@@ -30,11 +30,12 @@ import { IdleMemory, releaseFilePages, releaseMemory, trimAllocator, tryLockFile
 import { readConfiguration as readSchedulerConfiguration, type SchedulerConfiguration } from "@boxship/scheduler";
 import { load } from "js-yaml";
 import { startControllers } from "./cluster-controllers.ts";
+import { ownAddresses, settleNetwork } from "./cluster-network.ts";
 import { LocalNodes, nodeName, soon, startNode } from "./cluster-node.ts";
 import { type ClusterOptions, parseClusterOptions } from "./cluster-options.ts";
 import { startServices } from "./cluster-services.ts";
 import { openClusterStore } from "./cluster-store.ts";
-import { SERVICE_ADDRESS } from "./own-services.ts";
+import { preparePodNetworks } from "./pod-networks.ts";
 import { writeUpRecord } from "./up-record.ts";
 
 /** A heap that takes longer to collect than requests may wait is left to V8, which does so in small steps. */
@@ -75,6 +76,15 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
   await mkdir(options.directory, { recursive: true, mode: 0o700 });
   await mkdir(options.runDir, { recursive: true, mode: 0o711 });
   stack.use(claim(options));
+  const network = await settleNetwork(options.directory, options.network, options.name);
+  const own = ownAddresses(network);
+  const ending = new AbortController();
+  stack.defer(() => ending.abort());
+  const podNetworks =
+    options.criSocket === undefined
+      ? Promise.resolve(undefined)
+      : preparePodNetworks(options.criSocket, network.pods, ending.signal);
+  podNetworks.catch(() => {});
   const configured = await authentication(options);
   const scheduling = await schedulerConfiguration(options);
   const [store, certificates, secrets, signingKeys] = await Promise.all([
@@ -82,7 +92,8 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
     clusterCertificates({
       directory: join(options.directory, "pki"),
       clock: systemClock,
-      serviceAddress: SERVICE_ADDRESS,
+      serviceAddress: own.api,
+      clusterDomain: network.domain,
       names: [options.address],
     }),
     EncryptedValues.open(join(options.directory, "secrets.keys")),
@@ -103,7 +114,8 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
       ...configured,
       ...(audit === undefined ? {} : { audit }),
       url: urlOf(options, options.port),
-      serviceAddress: SERVICE_ADDRESS,
+      serviceNetworks: network.services,
+      clusterDomain: network.domain,
       port: options.port,
       logger,
     }),
@@ -126,9 +138,10 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
       : { volumes: { directory: join(options.directory, "volumes"), nodeName: nodeName() } }),
     logger,
   });
-  await using services = startServices(options, api, { port, logger });
-  await using node = await startNode(options, api, { server, nodes, certificates, logger });
-  await soon(services.ready);
+  const clusterDns = { address: own.dns, domain: network.domain };
+  await using services = startServices(options, api, { port, clusterDns, podNetworks, logger });
+  await using node = await startNode(options, api, { server, nodes, certificates, clusterDns, podNetworks, logger });
+  await Promise.race([soon(services.ready), refused(podNetworks)]);
   stack.use(new IdleMemory(systemClock, { release: () => void release() })).watch(api.server);
   logger.info("ready", { server, milliseconds: Math.round(performance.now() - started) });
   await tell({ ready: true, server, kubeconfig: options.kubeconfig });
@@ -142,6 +155,12 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
   using grace = systemClock.setTimeout(GRACE_MS, () => api.closeConnections());
   void grace;
   await closed;
+}
+
+/** Rejects when something is refused; never resolves. */
+async function refused(task: Promise<unknown>): Promise<never> {
+  await task;
+  return await new Promise<never>(() => {});
 }
 
 /** Gives back what was needed to start, or for the last requests. */

@@ -1,15 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
-import { NotFound, Unsupported } from "@boxship/base";
+import { Unsupported } from "@boxship/base";
 import { refusedHere } from "../confined/confined-runtime.ts";
 import { checkCgroupParent } from "../container/check-host-config.ts";
 import { networkFiles } from "../container/start-network.ts";
 import { type EngineContext, refuseWhileBeingRemoved } from "../context.ts";
 import { mountPod, releasePodMounts } from "./pod-namespaces.ts";
+import { ensurePodNetwork } from "./pod-network.ts";
 import { POD_RECORD_VERSION, type PodRecord, type RunPodRequest } from "./record.ts";
-
-/** The network that pods are on. */
-export const POD_NETWORK = "pods";
 
 /** Makes a pod: namespaces, addresses, published ports, files. Durable when it resolves; when it throws nothing is left. */
 export async function runPod(context: EngineContext, request: RunPodRequest): Promise<PodRecord> {
@@ -54,28 +52,6 @@ async function joinPodNetwork(
   const { ports = [] } = request;
   if (ports.length > 0) await network.publish(id, ports);
   return [ipv4, ipv6].flatMap((address) => (address === undefined ? [] : [address.address]));
-}
-
-/**
- * The network of pods, made when the first one needs it. Its members do not find each other by name: that is for the
- * cluster's services.
- *
- * @param subnet @default one of the instance's address pools
- */
-export function ensurePodNetwork(context: EngineContext, subnet?: string): Promise<string> {
-  return context.locks.run("network of pods", async () => {
-    try {
-      return context.network.getNetwork(POD_NETWORK).id;
-    } catch (error) {
-      if (!(error instanceof NotFound)) throw error;
-    }
-    const { id } = await context.network.createNetwork({
-      name: POD_NETWORK,
-      options: { "com.boxship.network.names": "false" },
-      ...(subnet === undefined ? {} : { ipam: { config: [{ subnet }] } }),
-    });
-    return id;
-  });
 }
 
 async function writePodFiles(context: EngineContext, id: string, request: RunPodRequest): Promise<void> {

@@ -13,6 +13,8 @@ export interface ServiceFront {
   readonly places: readonly ServicePlace[];
   /** The places see this machine as their client: they would answer past it otherwise. */
   readonly masquerade: boolean;
+  /** Networks whose clients are let in, `address/length`. @default everybody's */
+  readonly sources?: readonly string[];
   /** For how many seconds a client comes back to its place. 0: not at all. */
   readonly stickySeconds: number;
 }

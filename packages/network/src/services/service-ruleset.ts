@@ -11,7 +11,7 @@ import {
   type NftStatement,
   type NftTable,
 } from "@boxship/kernel";
-import { formatAddress, lastAddress, parsePrefix } from "../ip/prefix.ts";
+import { formatAddress, type IpAddress, lastAddress, type Prefix, parsePrefix } from "../ip/prefix.ts";
 import type { ServiceFront, ServicePlace, ServiceTableSettings } from "./service-fronts.ts";
 
 /**
@@ -31,12 +31,15 @@ import type { ServiceFront, ServicePlace, ServiceTableSettings } from "./service
  *     map ports-sticky4 { protocol . port : goto chain }
  *     set own4         { address . address }                            each place twice
  *     set addresses4   { address }                                      all that pods and this machine reach
+ *     set limited4     { address . protocol . port }                    fronts that let in only some clients
+ *     set allowed4     { address . protocol . port . client }           and whom they let in
  *     set ...-dropped4, refused4, ports-refused4                        fronts without places
  *
  * A **class** is how a packet is led: among how many places, whether its source is hidden, for how long its client comes
  * back. All fronts of a class share a chain, which draws a number and looks the place up. Chains are made when a class is
  * first needed, and stay.
  *
+ * - `limit-prerouting`, `limit-output` (filter, before all else): clients whom a front does not let in are dropped.
  * - `prerouting`, `output` (destination NAT): pods and this machine find cluster addresses, everybody finds the rest. What
  *   this machine listens at comes after: a service's port wins.
  * - `forward`, `input`, `output` (filter): what is for a service and was not led anywhere is refused, or dropped.
@@ -82,6 +85,8 @@ function setsOf(version: Version) {
     refused: named("refused", { key: front }),
     dropped: named("dropped", { key: front }),
     portsRefused: named("ports-refused", { key: port }),
+    limited: named("limited", { key: front }),
+    allowed: named("allowed", { key: [...front, address], interval: true }),
     portsDropped: named("ports-dropped", { key: port }),
   } satisfies Record<string, NftSet>;
 }
@@ -131,8 +136,9 @@ export function addElement(name: string, { set, element }: FrontElement): NftCom
   return { verb: "add-element", table: tableOf(name), set, element };
 }
 
-export function deleteElement(name: string, { set, element: { key } }: FrontElement): NftCommand {
-  return { verb: "delete-element", table: tableOf(name), set, element: { key } };
+export function deleteElement(name: string, { set, element: { key, end } }: FrontElement): NftCommand {
+  const element = { key, ...(end === undefined ? {} : { end }) };
+  return { verb: "delete-element", table: tableOf(name), set, element };
 }
 
 /** How a front's packets are led, as a number. */
@@ -231,7 +237,7 @@ export function frontElements(front: ServiceFront): FrontElement[] {
   });
   const key = address === undefined ? [number, port] : [address, number, port];
   const known = reach === "cluster" && address !== undefined ? [element(sets.addresses, [address], {}, true)] : [];
-  if (action === "balance") return [...known, ...balanced(front, key, element)];
+  if (action === "balance") return [...known, ...limits(front, key, element), ...balanced(front, key, element)];
   if (address === undefined) return [element(action === "drop" ? sets.portsDropped : sets.portsRefused, key)];
   if (reach === "everybody") return [element(action === "drop" ? sets.dropped : sets.refused, key)];
   // All that goes to a known address and is led nowhere is refused.
@@ -239,6 +245,31 @@ export function frontElements(front: ServiceFront): FrontElement[] {
 }
 
 type MakeElement = (set: NftSet, values: readonly (string | number)[], rest?: object, shared?: boolean) => FrontElement;
+
+/** Whom it lets in; nobody who is not let in finds out whether there are places. */
+function limits({ family, sources, address }: ServiceFront, key: readonly (string | number)[], element: MakeElement) {
+  if (sources === undefined || address === undefined) return [];
+  const { limited, allowed } = SETS[family === "ipv4" ? 4 : 6];
+  const ranges = mergeRanges(sources.map(parsePrefix).filter((one) => one.family === (family === "ipv4" ? 4 : 6)));
+  return [
+    element(limited, key),
+    ...ranges.map(([first, last]) => {
+      return element(allowed, [...key, first], { end: encodeFields(allowed.key, [...key, last]) });
+    }),
+  ];
+}
+
+/** First and last addresses of prefixes of one family; those that touch are one. */
+function mergeRanges(prefixes: readonly Prefix[]): (readonly [first: string, last: string])[] {
+  const merged: { readonly first: IpAddress; last: IpAddress }[] = [];
+  for (const prefix of prefixes.toSorted((left, right) => (left.value < right.value ? -1 : 1))) {
+    const before = merged.at(-1);
+    const last = lastAddress(prefix);
+    if (before === undefined || prefix.value > before.last.value + 1n) merged.push({ first: prefix, last });
+    else if (last.value > before.last.value) before.last = last;
+  }
+  return merged.map(({ first, last }) => [formatAddress(first), formatAddress(last)]);
+}
 
 function balanced(front: ServiceFront, key: readonly (string | number)[], element: MakeElement): FrontElement[] {
   const { address, reach, stickySeconds } = front;
@@ -316,6 +347,12 @@ function skeleton(settings: ServiceTableSettings): NftCommand[] {
     ...podNetworks(table, settings),
     ...chainOf(table, "refuse", undefined, REFUSE),
     ...versions.flatMap((version) => sideChains(table, version)),
+    ...(["prerouting", "output"] as const).flatMap((hook) =>
+      chainOf(table, `limit-${hook}`, { type: "filter", hook, priority: -115 }, [
+        [established, accept],
+        ...each((version) => [[jump(`limit${version}`)]]),
+      ]),
+    ),
     ...chainOf(
       table,
       "prerouting",
@@ -368,6 +405,10 @@ function sideChains(table: NftTable, version: Version): NftCommand[] {
     return { kind: "goto-mapped", selectors, map: map.name };
   };
   return [
+    ...chainOf(table, `limit${version}`, undefined, [
+      [member(sets.allowed, ...front, SOURCE[version]), { kind: "verdict", verdict: "return" }],
+      [member(sets.limited, ...front), drop],
+    ]),
     ...chainOf(table, `cluster${version}`, undefined, [[lead(sets.cluster, front)]]),
     ...chainOf(table, `everybody${version}`, undefined, [
       [lead(sets.external, front)],

@@ -183,6 +183,7 @@ function elementKey({ set, element }: FrontElement): string {
 }
 
 function isSameData({ element: one }: FrontElement, { element: other }: FrontElement): boolean {
+  if (Buffer.compare(one.end ?? EMPTY, other.end ?? EMPTY) !== 0) return false;
   return one.goto === other.goto && Buffer.compare(one.data ?? EMPTY, other.data ?? EMPTY) === 0;
 }
 

@@ -124,6 +124,21 @@ describe("services", () => {
     assert.match(await host.askTcp("203.0.113.200", 80, path(0)), /^b /);
   });
 
+  it("let in whom they should, where they should not everybody", async () => {
+    const external = (...sources: string[]): ServiceFront =>
+      front([address(1)], { address: "203.0.113.200", reach: "everybody", sources });
+    const reached = (): Promise<boolean> => host.succeeds(`nc -w 1 203.0.113.200 80 </dev/null`, path(0));
+    await table.apply({ add: [external("198.51.100.0/24", "172.16.0.0/12", "172.17.0.0/16")], remove: [] });
+    assert.equal(await reached(), true);
+    await table.apply({ add: [external("172.16.0.0/16", "198.51.100.0/24")], remove: [] });
+    assert.equal(await reached(), false);
+    await table.apply({ add: [external("0.0.0.0/0")], remove: [] });
+    assert.equal(await reached(), true);
+    await table.apply({ add: [external("fd00::/8")], remove: [] });
+    assert.equal(await reached(), false);
+    await table.apply({ add: [], remove: [frontKey(external())] });
+  });
+
   it("take clients back to where they were, for as long as that is there", async () => {
     const sticky = (...places: string[]): ServiceFront[] => [
       front(places, { stickySeconds: 600 }),

@@ -36,6 +36,8 @@ export interface NodeAgentOptions {
   readonly name: string;
   /** The node's own, as pods and others reach it. */
   readonly address: string;
+  /** What pods' addresses are of, known once the engine answers; no pod is run before. @default not told */
+  readonly podNetworks?: Promise<PodNetworks>;
   /** Where volumes and logs of pods are. */
   readonly root: string;
   /** The control group of all pods, e.g. `/boxship/kubepods`. */
@@ -51,6 +53,13 @@ export interface NodeAgentOptions {
 }
 
 const POD_MAX_PIDS = 4096;
+export interface PodNetworks {
+  /** `address/length`, one of each family. */
+  readonly networks: readonly string[];
+  /** The node's own addresses in these families; the first is `address`. */
+  readonly addresses: readonly string[];
+}
+
 const LEASE_EVERY_MS = 10_000;
 /** An unchanged node is told of so often; what has changed, at once. */
 const STATUS_EVERY_MS = 300_000;
@@ -75,12 +84,15 @@ export class NodeAgent implements AsyncDisposable {
   readonly #pulled: PulledImages;
   readonly #samples: UsageSamples;
   #node: KubeObject | undefined;
+  #networks: PodNetworks;
   #context: NodeContext | undefined;
 
   constructor(options: NodeAgentOptions) {
     this.#options = options;
     const { client, logger, name, clock = systemClock } = options;
     this.#clock = clock;
+    this.#networks = { networks: [], addresses: [options.address] };
+    options.podNetworks?.catch(() => {});
     this.#pods = new Informer<Pod>({
       client,
       collection: PODS,
@@ -107,7 +119,11 @@ export class NodeAgent implements AsyncDisposable {
     await mkdir(root, { recursive: true, mode: 0o755 });
     const node = await this.#persist(() => registerNode(client, cri, this.#clock, this.#facts));
     // Engine and cluster are often started together.
-    if (await this.#awaitEngine()) await this.#persist(() => writeNodeStatus(client, cri, this.#clock, this.#facts));
+    const waited = await this.#awaitEngine();
+    const { podNetworks } = this.#options;
+    this.#networks = (await podNetworks) ?? this.#networks;
+    if (waited || podNetworks !== undefined)
+      await this.#persist(() => writeNodeStatus(client, cri, this.#clock, this.#facts));
     this.#node = node;
     this.#context = await this.#makeContext();
     await this.#persist(() => renewLease(client, this.#clock, node));
@@ -171,8 +187,8 @@ export class NodeAgent implements AsyncDisposable {
   }
 
   get #facts(): NodeFacts {
-    const { name, address, root } = this.#options;
-    return { name, address, root, has: (condition) => this.#pressure.has(condition) };
+    const { name, root } = this.#options;
+    return { name, ...this.#networks, root, has: (condition) => this.#pressure.has(condition) };
   }
 
   /** @returns whether it had to be waited for */
@@ -224,6 +240,7 @@ export class NodeAgent implements AsyncDisposable {
       services: () => this.#services.all(),
       pods: () => this.#livePods(),
       hostIP: address,
+      hostIPs: this.#networks.addresses,
       allocatable,
       nodeMemory: amount(allocatable["memory"]),
     };

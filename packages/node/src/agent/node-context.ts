@@ -25,6 +25,8 @@ export interface NodeContext {
   /** Those of this node that have not ended. */
   readonly pods: () => Iterable<Pod>;
   readonly hostIP: string;
+  /** One of each family that pods have; the first is `hostIP`. */
+  readonly hostIPs: readonly string[];
   readonly allocatable: Readonly<Record<string, string>>;
   /** Bytes. */
   readonly nodeMemory: number;

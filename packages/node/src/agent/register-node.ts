@@ -20,7 +20,10 @@ export const KUBELET_VERSION = "v1.36.2";
 
 export interface NodeFacts {
   readonly name: string;
-  readonly address: string;
+  /** The first is what others reach it by. */
+  readonly addresses: readonly string[];
+  /** What pods' addresses are of. */
+  readonly networks: readonly string[];
   /** Where pods' files are. */
   readonly root: string;
   /** Whether there is too little of something. */
@@ -63,10 +66,13 @@ export async function writeNodeStatus(
   client: ApiClient,
   cri: Cri,
   clock: Clock,
-  { name, address, root, has }: NodeFacts,
+  { name, addresses, networks, root, has }: NodeFacts,
 ): Promise<KubeObject> {
   const ref = { ...NODES, name };
-  const node = await client.get<KubeObject & { status?: { conditions?: NodeCondition[] } }>(ref);
+  const node = await client.get<NodeObject>(ref);
+  if (networks.length > 0 && node.spec?.podCIDRs?.join() !== networks.join()) {
+    await client.patch(ref, "merge", { spec: { podCIDR: networks[0] ?? "", podCIDRs: [...networks] } });
+  }
   const capacity = await capacityOf(root);
   const engine = await cri.version({}).catch(() => undefined);
   const now = timestamp(clock.now());
@@ -99,14 +105,13 @@ export async function writeNodeStatus(
         : condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
       ready,
     ],
-    addresses: [
-      { type: "InternalIP", address },
-      { type: "Hostname", address: name },
-    ],
+    addresses: [...addresses.map((address) => ({ type: "InternalIP", address })), { type: "Hostname", address: name }],
     nodeInfo: await nodeInfo(engine),
   };
   return await client.patch(ref, "strategic", { status }, { subresource: "status" });
 }
+
+type NodeObject = KubeObject & { spec?: { podCIDRs?: string[] }; status?: { conditions?: NodeCondition[] } };
 
 interface NodeCondition {
   readonly type: string;

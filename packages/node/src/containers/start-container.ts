@@ -5,6 +5,7 @@ import { environment } from "../environment/env.ts";
 import { ImageFailure } from "../images/pull-images.ts";
 import { podConfig } from "../pods/pod-config.ts";
 import { runHandler } from "../probes/probe-run.ts";
+import { podAddresses } from "../status/pod-status.ts";
 import type { ContainerSpec, Pod } from "../types.ts";
 import type { PreparedVolume } from "../volumes/volumes.ts";
 import { checkNonRoot, containerConfig } from "./container-config.ts";
@@ -33,10 +34,9 @@ export async function startContainer(context: NodeContext, request: StartRequest
   try {
     const image = await context.images.get(pod, spec, (...told) => events.record(pod, ...told));
     checkNonRoot(pod, spec, image);
-    const podIPs = [sandbox.network?.ip ?? "", ...(sandbox.network?.additionalIps ?? []).map(({ ip }) => ip)];
     const facts = {
-      podIPs: pod.spec.hostNetwork === true ? [context.hostIP] : podIPs.filter((ip) => ip !== ""),
-      hostIP: context.hostIP,
+      podIPs: podAddresses(pod, sandbox, context),
+      hostIPs: context.hostIPs,
       allocatable: context.allocatable,
     };
     const env = await environment(pod, spec, { objects: context.objects, services: context.services(), facts });

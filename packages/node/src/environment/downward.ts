@@ -5,13 +5,13 @@ import { allContainers, type ContainerSpec, type Pod, type ResourceFieldRef } fr
 /** What a pod can be told of itself that its object need not have yet. */
 export interface PodFacts {
   readonly podIPs: readonly string[];
-  readonly hostIP: string;
+  readonly hostIPs: readonly string[];
   /** What the node has to give, for containers without a limit. */
   readonly allocatable: Readonly<Record<string, string>>;
 }
 
 /** A field of the pod, by the paths that the downward API knows. @throws InvalidArgument for any other */
-export function fieldOf(pod: Pod, path: string, { podIPs, hostIP }: PodFacts): string {
+export function fieldOf(pod: Pod, path: string, { podIPs, hostIPs }: PodFacts): string {
   const { metadata, spec } = pod;
   const [, map, key] = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(path) ?? [];
   if (map === "labels" || map === "annotations") return metadata[map]?.[key ?? ""] ?? "";
@@ -31,8 +31,9 @@ export function fieldOf(pod: Pod, path: string, { podIPs, hostIP }: PodFacts): s
     case "spec.serviceAccountName":
       return spec.serviceAccountName ?? "";
     case "status.hostIP":
+      return hostIPs[0] ?? "";
     case "status.hostIPs":
-      return hostIP;
+      return hostIPs.join(",");
     case "status.podIP":
       return podIPs[0] ?? "";
     case "status.podIPs":

@@ -7,7 +7,7 @@ import { startContainer, type Waiting } from "../containers/start-container.ts";
 import { running, stopAll, stopOne } from "../containers/stop-containers.ts";
 import { ContainerProbes } from "../probes/prober.ts";
 import { lastWords } from "../status/last-words.ts";
-import { podStatus } from "../status/pod-status.ts";
+import { podAddresses, podStatus } from "../status/pod-status.ts";
 import { statusPatch } from "../status/status-patch.ts";
 import { everyContainer, type Pod, type PodStatus } from "../types.ts";
 import type { PreparedVolume } from "../volumes/volumes.ts";
@@ -241,10 +241,9 @@ export class PodWorker {
   }
 
   #sources(sandbox: PodSandboxStatus | undefined) {
-    const { objects, token, hostIP, allocatable } = this.#context;
-    const ip = sandbox?.network?.ip ?? "";
-    const podIPs = this.#pod.spec.hostNetwork === true ? [hostIP] : ip === "" ? [] : [ip];
-    return { objects, token, facts: { podIPs, hostIP, allocatable } };
+    const { objects, token, hostIPs, allocatable } = this.#context;
+    const podIPs = podAddresses(this.#pod, sandbox, this.#context);
+    return { objects, token, facts: { podIPs, hostIPs, allocatable } };
   }
 
   async #makeSandbox(pod: Pod, observed: ObservedPod): Promise<PodSandboxStatus | undefined> {
@@ -381,6 +380,7 @@ export class PodWorker {
     const base: Pod = { ...pod, status: knownStatus(pod.status, this.#written) };
     const status = podStatus(base, observed, {
       hostIP: this.#context.hostIP,
+      hostIPs: this.#context.hostIPs,
       now: this.#context.clock.now(),
       probes: (id) => this.#probes.get(id),
       waiting: (name) => this.#waiting.get(name),

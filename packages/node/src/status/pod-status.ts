@@ -1,5 +1,5 @@
 import { type JsonObject, timestamp } from "@boxship/api";
-import { ContainerState, type ContainerStatus } from "@boxship/cri";
+import { ContainerState, type ContainerStatus, type PodSandboxStatus } from "@boxship/cri";
 import { attemptOf, type ObservedContainer, type ObservedPod } from "../pods/observed.ts";
 import { isSized } from "../pods/resize-pod.ts";
 import {
@@ -16,6 +16,8 @@ import { qosClass } from "./qos.ts";
 /** What only the agent knows of a pod. */
 export interface PodKnowledge {
   readonly hostIP: string;
+  /** One of each family; the first is `hostIP`. */
+  readonly hostIPs: readonly string[];
   /** Milliseconds since the epoch. */
   readonly now: number;
   /** What probes say of a running container, by its id. */
@@ -40,15 +42,13 @@ export function podStatus(pod: Pod, observed: ObservedPod, known: PodKnowledge):
   const mains = spec.containers.map((one) => containerStatus(one, observed, known, false));
   const ephemerals = (spec.ephemeralContainers ?? []).map((one) => containerStatus(one, observed, known, false));
   const phase = known.failed === undefined ? phaseOf(pod, inits, mains, known) : "Failed";
-  const ip = spec.hostNetwork === true ? known.hostIP : (sandbox?.network?.ip ?? "");
-  const more = (sandbox?.network?.additionalIps ?? []).map((one) => one.ip);
-  const ips = ip === "" ? [] : [ip, ...more];
+  const ips = podAddresses(pod, sandbox, known);
   return {
     phase,
     ...(known.failed === undefined ? {} : known.failed),
     conditions: conditionsOf(pod, { inits, mains, phase, known, hasSandbox: ips.length > 0 }),
     hostIP: known.hostIP,
-    hostIPs: [{ ip: known.hostIP }],
+    hostIPs: known.hostIPs.map((ip) => ({ ip })),
     ...(ips[0] === undefined ? {} : { podIP: ips[0], podIPs: ips.map((one) => ({ ip: one })) }),
     startTime: pod.status?.startTime ?? timestamp(known.now),
     qosClass: qosClass(pod),
@@ -56,6 +56,17 @@ export function podStatus(pod: Pod, observed: ObservedPod, known: PodKnowledge):
     containerStatuses: mains,
     ...(ephemerals.length === 0 ? {} : { ephemeralContainerStatuses: ephemerals }),
   };
+}
+
+/** Its own; of a pod on the machine's network, those of the machine. None while it has no sandbox. */
+export function podAddresses(
+  { spec }: Pod,
+  sandbox: PodSandboxStatus | undefined,
+  { hostIPs }: Pick<PodKnowledge, "hostIPs">,
+): readonly string[] {
+  if (spec.hostNetwork === true) return hostIPs;
+  const { ip = "", additionalIps = [] } = sandbox?.network ?? {};
+  return [ip, ...additionalIps.map((one) => one.ip)].filter((one) => one !== "");
 }
 
 function containerStatus(

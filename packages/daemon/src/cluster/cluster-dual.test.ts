@@ -1,0 +1,184 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { kubectl, runProgram, startCluster } from "@boxship/testkit";
+
+const skip = kubectl("", "") === undefined ? "kubectl cannot be had here" : false;
+
+/** Networks that no other test has. */
+const PODS = ["10.213.0.0/20", "fd00:b0:213::/64"];
+const SERVICES = ["10.213.128.0/20", "fd00:b0:214::/112"];
+/** The host's address on the bridge of the pods. */
+const HOST = { IPv4: "10.213.0.1", IPv6: "fd00:b0:213::1" };
+
+/** A server that tells who it is, and who asks. */
+const OBJECTS = `
+apiVersion: v1
+kind: Pod
+metadata: {name: web, labels: {app: web}}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: c
+    image: busybox:latest
+    imagePullPolicy: Never
+    command:
+    - sh
+    - -c
+    - |
+      mkdir -p /www/cgi-bin
+      printf '#!/bin/sh\\necho; echo web $REMOTE_ADDR' > /www/cgi-bin/who
+      chmod +x /www/cgi-bin/who
+      exec httpd -f -p 8080 -h /www
+    ports: [{containerPort: 8080, hostPort: 28213}]
+    readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}
+    env: [{name: IPS, valueFrom: {fieldRef: {fieldPath: status.podIPs}}}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: client}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - {name: c, image: "busybox:latest", imagePullPolicy: Never, command: [sleep, "100000"]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  type: NodePort
+  ipFamilyPolicy: RequireDualStack
+  selector: {app: web}
+  ports: [{port: 80, targetPort: 8080}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: six}
+spec: {ipFamilies: [IPv6], selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: head}
+spec: {clusterIP: None, ipFamilyPolicy: PreferDualStack, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: balanced}
+spec:
+  type: LoadBalancer
+  ipFamilyPolicy: PreferDualStack
+  selector: {app: web}
+  ports: [{port: 80, targetPort: 8080}]
+`;
+
+const bracketed = (address: string): string => (address.includes(":") ? `[${address}]` : address);
+/** As a server writes an address: perhaps in brackets, perhaps as one of the other family. */
+const plain = (address: string): string => address.replace(/^\[|\]$/g, "").replace(/^::ffff:/, "");
+
+test("pods and services have addresses of both families", { skip, timeout: 600_000 }, async (t) => {
+  const pool = "10.213.200.1-10.213.200.4,fd00:b0:215::1-fd00:b0:215::4";
+  await using cluster = await startCluster({
+    flags: [
+      ...["--pod-cidr", PODS.join(","), "--service-cidr", SERVICES.join(",")],
+      ...["--cluster-domain", "both.example", "--load-balancer-pool", pool],
+    ],
+  });
+  const { kube, apply, field } = cluster;
+  await apply(OBJECTS);
+  await kube("wait", "pod", "--all", "--for=condition=Ready", "--timeout=120s");
+  const ips = async (object: string, path: string) => (await field(object, path)).split(" ");
+  const webIPs = await ips("pod/web", "{.status.podIPs[*].ip}");
+  const clientIPs = await ips("pod/client", "{.status.podIPs[*].ip}");
+  const [four = "", six = ""] = await ips("service/web", "{.spec.clusterIPs[*]}");
+
+  const fromHost = async (address: string, port = 80): Promise<string> => {
+    const { stdout } = await runProgram([
+      "curl",
+      "-sS",
+      "--max-time",
+      "20",
+      `http://${bracketed(address)}:${port}/cgi-bin/who`,
+    ]);
+    return stdout.trim();
+  };
+  const fromPod = async (address: string, port = 80): Promise<string> => {
+    const words = `printf 'GET /cgi-bin/who HTTP/1.0\\r\\n\\r\\n' | nc -w 20 ${address} ${port}`;
+    const said = await kube("exec", "client", "--", "sh", "-c", words);
+    return /^web .*$/m.exec(said)?.[0]?.trim() ?? said;
+  };
+
+  await t.test("as they are told", async () => {
+    const [node] = (await kube("get", "nodes", "-o", "name")).trim().split("\n");
+    assert.deepEqual(await ips(node ?? "", "{.spec.podCIDRs[*]}"), PODS);
+    assert.match(webIPs[0] ?? "", /^10\.213\.\d+\.\d+$/);
+    assert.match(webIPs[1] ?? "", /^fd00:b0:213:/);
+    assert.equal(await field("pod/web", "{.status.podIP}"), webIPs[0]);
+    assert.equal((await kube("exec", "web", "--", "sh", "-c", "echo $IPS")).trim(), webIPs.join(","));
+    const slices = await kube(
+      "get",
+      "endpointslices",
+      "-l",
+      "kubernetes.io/service-name=web",
+      "-o",
+      "jsonpath={.items[*].addressType}",
+    );
+    assert.deepEqual(slices.split(" ").sort(), ["IPv4", "IPv6"]);
+    assert.equal(await field("service/kubernetes", "{.spec.clusterIP}"), "10.213.128.1");
+  });
+
+  await t.test("and reached by them, each by who it is", async () => {
+    for (const [address, client] of [
+      [four, clientIPs[0] ?? ""],
+      [six, clientIPs[1] ?? ""],
+    ] as const) {
+      const [name, seen = ""] = (await fromPod(address)).split(" ");
+      assert.equal(name, "web");
+      assert.equal(plain(seen), client);
+      assert.match(await fromHost(address), /^web /);
+    }
+    assert.match(await fromPod(await field("service/six", "{.spec.clusterIP}")), /^web /);
+    const nodePort = Number(await field("service/web", "{.spec.ports[0].nodePort}"));
+    for (const host of [HOST.IPv4, HOST.IPv6]) {
+      assert.match(await fromHost(host, nodePort), /^web /);
+      assert.match(await fromPod(host, nodePort), /^web /);
+      assert.match(await fromHost(host, 28213), /^web /);
+    }
+    await cluster.until("service/balanced", "{.status.loadBalancer.ingress[1].ipMode}", "VIP");
+    const balancers = await ips("service/balanced", "{.status.loadBalancer.ingress[*].ip}");
+    assert.match(balancers.join(), /^10\.213\.200\.\d,fd00:b0:215::\d$/);
+    for (const address of balancers) {
+      assert.match(await fromHost(address), /^web /);
+      assert.match(await fromPod(address), /^web /);
+    }
+  });
+
+  await t.test("and found by name, in the zone of the cluster", async () => {
+    const look = async (...words: readonly string[]): Promise<string> =>
+      (await cluster.tried(["exec", "client", "--", "nslookup", ...words])).stdout;
+    const both = await look("web.default.svc.both.example");
+    for (const address of [four, six]) assert.ok(both.includes(`: ${address}\n`), both);
+    const pods = await look("head.default.svc.both.example");
+    for (const address of webIPs) assert.ok(pods.includes(`: ${address}\n`), pods);
+    assert.match(await look(six), /name = web\.default\.svc\.both\.example/);
+    assert.match(await look("web.default.svc.cluster.local"), /NXDOMAIN/);
+    const configuration = await kube("exec", "client", "--", "cat", "/etc/resolv.conf", "/etc/hosts");
+    assert.match(configuration, /^search default\.svc\.both\.example svc\.both\.example both\.example/m);
+    assert.match(configuration, /^nameserver 10\.213\.128\.10$/m);
+    for (const address of clientIPs) assert.ok(configuration.includes(`${address}\tclient\n`), configuration);
+  });
+
+  await t.test("and lead in only whom they should", async () => {
+    const balancers = await ips("service/balanced", "{.status.loadBalancer.ingress[*].ip}");
+    const limit = async (...ranges: readonly string[]): Promise<void> => {
+      const spec = { spec: { loadBalancerSourceRanges: ranges } };
+      await kube("patch", "service", "balanced", "-p", JSON.stringify(spec));
+    };
+    await limit(`${clientIPs[0]}/32`, `${clientIPs[1]}/128`);
+    for (const address of balancers) {
+      const { status } = await runProgram(["curl", "-sS", "--max-time", "1", `http://${bracketed(address)}/`]);
+      assert.equal(status, 28, `${address} lets everybody in`);
+      assert.match(await fromPod(address), /^web /);
+    }
+    await limit();
+    for (const address of balancers) assert.match(await fromHost(address), /^web /);
+  });
+});

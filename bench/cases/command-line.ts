@@ -1,8 +1,8 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { dockerProgram, repositoryRoot, runProgram } from "@boxship/testkit";
 import type { Context } from "../context.ts";
 import type { Benchmark, Side } from "../harness.ts";
+import { releaseBuild } from "../release-build.ts";
 
 const runs = 10;
 
@@ -25,16 +25,15 @@ export const commandLineBenchmark: Benchmark<Context> = {
   rounds: 7,
   warmUp: 1,
   targets: [{ side: "boxship", atMost: 70 }],
-  prepare() {
+  async prepare() {
     const sides: [string, readonly string[]][] = [];
-    const release = join(repositoryRoot, "dist/boxship");
+    const release = await releaseBuild();
     const bundle = join(repositoryRoot, "dist/current/boxship.cjs");
-    if (!existsSync(release)) throw new Error("no release build: run 'npm run build' before");
     sides.push(["boxship", [release, "--version"]]);
     sides.push(["bundle", [process.execPath, "--disable-warning=ExperimentalWarning", bundle, "--version"]]);
     sides.push(["empty node", [process.execPath, "-e", "0"]]);
     const docker = dockerProgram();
     if (docker !== undefined) sides.push(["docker", [docker, "--version"]]);
-    return Promise.resolve(sides.map(([name, command]): Side => ({ name, measure: () => processorTime(command) })));
+    return sides.map(([name, command]): Side => ({ name, measure: () => processorTime(command) }));
   },
 };

@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { defaultCapabilities, loadChart, renderChart } from "@boxship/helm";
-import { repositoryRoot, runProgram, tempDir } from "@boxship/testkit";
+import { runProgram, tempDir } from "@boxship/testkit";
 import type { Context } from "../context.ts";
 import type { Benchmark } from "../harness.ts";
+import { releaseBuild } from "../release-build.ts";
 
 const SUBCHARTS = 5;
 const TEMPLATES = 60;
@@ -147,8 +148,7 @@ const commandBenchmark: Benchmark<Context> = {
   warmUp: 2,
   targets: [{ side: "boxship", atMost: 150 }],
   async prepare(_context, stack) {
-    const release = join(repositoryRoot, "dist/boxship");
-    if (!existsSync(release)) throw new Error("no release build: run 'npm run build' before");
+    const release = await releaseBuild();
     const folder = stack.use(tempDir("helm-bench"));
     const run = async (...words: readonly string[]): Promise<void> => {
       const { status, stderr } = await runProgram([release, "helm", ...words]);

@@ -27,11 +27,12 @@ const mains = {
   cli: "packages/cli/src/main.ts",
   cluster: "packages/daemon/src/cluster/main.ts",
   daemon: "packages/daemon/src/main.ts",
+  helm: "packages/cli/src/helm/main.ts",
   skopeo: "packages/cli/src/skopeo/main.ts",
 };
 
 /** Parts that people wait for: what they do not need is not loaded. */
-const hurried: ReadonlySet<string> = new Set(["cli", "skopeo"]);
+const hurried: ReadonlySet<string> = new Set(["cli", "helm", "skopeo"]);
 
 /** First lines of every part: where the other parts are. An executable sets this itself, before any part runs. */
 const prologue = `"use strict";

@@ -42,12 +42,23 @@ serveImage((host) => {
 ${registry}
 ${runPart}`;
 
-/** What is recorded of each part that people start, and not services: what most of its runs begin with. */
-function recordedWords(copied: string): Readonly<Record<string, readonly string[]>> {
+interface Recorded {
+  /** Run before, for what the words need. */
+  readonly before?: readonly string[];
+  readonly words: readonly string[];
+}
+
+/**
+ * What is recorded of each part that people start, and not services: what most of its runs begin with.
+ *
+ * @param made a directory that goes afterwards
+ */
+function recordedWords(made: string): Readonly<Record<string, Recorded>> {
   const unsure = ["--src-no-creds", "--src-tls-verify=false"];
   return {
-    cli: ["--version"],
-    skopeo: ["skopeo", "--insecure-policy", "copy", "--quiet", ...unsure, "IMAGE", `oci:${copied}:1`],
+    cli: { words: ["--version"] },
+    helm: { before: ["helm", "create", `${made}/web`], words: ["helm", "template", "web", `${made}/web`] },
+    skopeo: { words: ["skopeo", "--insecure-policy", "copy", "--quiet", ...unsure, "IMAGE", `oci:${made}:1`] },
   };
 }
 
@@ -61,14 +72,16 @@ function recordedWords(copied: string): Readonly<Record<string, readonly string[
 export function writeCodeCaches(directory: string, flags: readonly string[]): Readonly<Record<string, string>> {
   const copied = join(directory, "recorded");
   const caches: Record<string, string> = {};
-  for (const [part, words] of Object.entries(recordedWords(copied))) {
+  for (const [part, { before, words }] of Object.entries(recordedWords(copied))) {
     const file = join(directory, `${part}.cjs`);
     if (!existsSync(file)) continue;
     const cache = join(directory, `${part}.cache`);
-    const args = [...flags, "-e", recorder, "--", directory, file, cache, ...words];
-    const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+    for (const run of [...(before === undefined ? [] : [before]), words]) {
+      const args = [...flags, "-e", recorder, "--", directory, file, cache, ...run];
+      const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+      if (status !== 0) throw new Error(`no code cache of ${part} could be made: ${stderr}`);
+    }
     rmSync(copied, { recursive: true, force: true });
-    if (status !== 0) throw new Error(`no code cache of ${part} could be made: ${stderr}`);
     caches[`${part}.cache`] = cache;
   }
   return caches;

@@ -25,6 +25,8 @@ export interface Command<S extends FlagSet = FlagSet> {
   readonly raw?: boolean;
   /** What operands name; of a list, the last for all that follow. @default "none" */
   readonly completes?: CompletionKind | readonly CompletionKind[];
+  /** For commands with a grammar of their own: what could stand at the end of their words, the last of which is typed. */
+  readonly complete?: (context: Context, words: readonly string[]) => Promise<readonly string[]>;
   /** @throws Failure with the exit status; anything else is an error of ours */
   run(context: Context, invocation: Invocation<S>): Promise<void>;
 }

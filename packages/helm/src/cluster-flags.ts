@@ -3,6 +3,9 @@ import { array, bool, int, str } from "@boxship/kubectl/flags";
 /** Flags of every command: which cluster, as whom. */
 export const clusterFlags = {
   "burst-limit": int(100),
+  color: str("auto"),
+  colour: str("auto"),
+  "content-cache": str(),
   debug: bool(),
   "kube-apiserver": str(),
   "kube-as-group": array(),

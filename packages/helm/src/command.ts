@@ -53,6 +53,8 @@ export interface Entry {
   readonly summary: string;
   readonly load?: () => Promise<{ readonly command: Command }>;
   readonly children?: readonly Entry[];
+  /** Its words are another command's, flags and all; it is not told of in texts. */
+  readonly raw?: boolean;
   /** Why it is refused. */
   readonly refused?: string;
 }

@@ -1,7 +1,11 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
-import { REGISTRY_USER, startRegistry, type TempDir, tempDir } from "@boxship/testkit";
+import type { ParsedSet } from "@boxship/base/parse-flags";
+import { REGISTRY_USER, runProgram, startRegistry, type TempDir, tempDir } from "@boxship/testkit";
+import { clusterFlags } from "./cluster-flags.ts";
+import type { Entry } from "./command.ts";
+import { table } from "./table.ts";
 import { type Ran, runHere, writeFiles } from "./testing/chart-cases.ts";
 
 const CHART = new Map([
@@ -14,6 +18,9 @@ const CHART = new Map([
   ],
   ["web/templates/NOTES.txt", "notes are red\n"],
 ]);
+
+/** Commands that Helm has not. */
+const OWN_COMMANDS = /^(crds .*|diff|explain .*)$/;
 
 describe("commands that need no cluster", () => {
   const stack = new AsyncDisposableStack();
@@ -109,6 +116,72 @@ describe("commands that need no cluster", () => {
       ["2.0.0", "1.10.0", "1.9.0", "1.0.0"],
     );
     deepEqual(merged.entries.web[0]?.urls, ["web-2.0.0.tgz"]);
+  });
+
+  test("every command knows the flags that Helm's has, and no others", async () => {
+    const ours: Readonly<Record<string, string>> = {
+      "explain values": "",
+      install: "--upgrade-crds",
+      upgrade: "--upgrade-crds",
+      // Helm hides these.
+      push: "",
+      template: "--dry-run --render-subchart-notes --hide-notes --validate",
+    };
+    const flagsOf = (set: ParsedSet): string[] =>
+      Object.entries(set).map(([name, { short }]) => `${short === undefined ? "" : `-${short},`}--${name}`);
+    const lines = readFileSync(new URL("testdata/flags.txt", import.meta.url), "utf8").split("\n");
+    const theirs = new Map(lines.map((line) => [line.split(": ")[0] ?? "", line.split(": ")[1] ?? ""]));
+    const everywhere = (theirs.get("helm") ?? "").split(" ");
+    deepEqual(flagsOf(clusterFlags).sort(), everywhere.toSorted());
+    const walk = async (entries: readonly Entry[], above: string): Promise<void> => {
+      for (const { name, children, load, raw } of entries) {
+        const path = `${above}${name}`;
+        if (children !== undefined) await walk(children, `${path} `);
+        if (load === undefined || raw === true || OWN_COMMANDS.test(path)) continue;
+        const more = (ours[path] ?? "").split(" ");
+        const known = flagsOf((await load()).command.flags).filter((flag) => !more.includes(flag));
+        const wanted = (theirs.get(path) ?? "").split(" ").filter((flag) => flag !== "" && !more.includes(flag));
+        deepEqual(known.sort(), wanted.sort(), path);
+      }
+    };
+    await walk(table, "");
+  });
+
+  test("words are completed, and there are scripts that ask for it", async () => {
+    const ask = async (line: string) => (await done(`__complete ${line}`)).split("\n").slice(0, -1);
+    deepEqual(await ask("up"), ["upgrade"]);
+    deepEqual(await ask("dep b"), ["build"]);
+    deepEqual(await ask("-n default get val"), ["values"]);
+    deepEqual(await ask("install --set-"), ["--set-file", "--set-json", "--set-literal", "--set-string"]);
+    deepEqual(await ask("list -o y"), ["yaml"]);
+    deepEqual(await ask("install a b --wait=w"), ["--wait=watcher"]);
+    deepEqual(await ask("plugin "), []);
+    for (const shell of ["bash", "zsh", "fish"]) match(await done(`completion ${shell}`), /helm __complete/);
+    writeFileSync(home.join("helm.bash"), await done("completion bash"));
+    equal((await runProgram(["bash", "-n", home.join("helm.bash")])).stderr, "");
+  });
+
+  test("names have addresses where that was asked for, and none else", async () => {
+    const text =
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {at: {{ getHostByName "localhost" | quote }}}\n';
+    writeFiles(
+      home.path,
+      new Map([
+        ["dns/Chart.yaml", "{apiVersion: v2, name: dns, version: 1.0.0}"],
+        ["dns/templates/a.yaml", text],
+      ]),
+    );
+    match(await done(`template r ${home.join("dns")}`), /at: ""/);
+    match(await done(`template r ${home.join("dns")} --enable-dns`), /at: "(127\.0\.0\.1|::1)"/);
+  });
+
+  test("a dry run needs no cluster", async () => {
+    const text = await done(`install shop ${home.join("web")} --dry-run --namespace there`);
+    match(
+      text,
+      /^NAME: shop\nNAMESPACE: there\nSTATUS: pending-install\nREVISION: 1\nHOOKS:\n---\n# Source: web\/templates\/hook.yaml/,
+    );
+    match((await helm(`install shop ${home.join("web")} --dry-run=maybe`)).stderr, /invalid dry-run value \("maybe"\)/);
   });
 
   test("a chart is begun from a starter", async () => {

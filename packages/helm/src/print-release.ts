@@ -15,9 +15,13 @@ export function longTime(text: string): string {
   return `${day} ${month} ${String(Number(at)).padStart(2)} ${clock} ${year}`;
 }
 
-/** What `install`, `upgrade` and `status` say. */
-export function statusText({ name, namespace, version, info, hooks }: Release, withNotes: boolean): string {
-  const tests = hooks.filter((hook) => hook.events.includes("test") && hook.last_run.phase !== "");
+/** What `install`, `upgrade` and `status` say. @param resources a text about the objects */
+export function statusText(
+  { name, namespace, version, info, hooks }: Release,
+  withNotes: boolean,
+  resources = "",
+): string {
+  const tests = hooks.filter((hook) => hook.events.includes("test"));
   const lines = [
     `NAME: ${name}`,
     `LAST DEPLOYED: ${longTime(info.last_deployed)}`,
@@ -26,8 +30,10 @@ export function statusText({ name, namespace, version, info, hooks }: Release, w
     `REVISION: ${version}`,
     `DESCRIPTION: ${info.description}`,
   ];
+  if (resources !== "") lines.push(`RESOURCES:\n${resources}`);
   if (tests.length === 0) lines.push("TEST SUITE: None");
   for (const { name: test, last_run: run } of tests) {
+    if (run.started_at === undefined || run.started_at === "") continue;
     lines.push(
       `TEST SUITE:     ${test}`,
       `Last Started:   ${longTime(run.started_at)}`,
@@ -40,9 +46,12 @@ export function statusText({ name, namespace, version, info, hooks }: Release, w
 }
 
 /** Rows below a header, columns ended by tabs. */
-export function tableText(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = header.map((title, at) => Math.max(title.length, ...rows.map((row) => (row[at] ?? "").length)));
-  return [header, ...rows].map((row) => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join("\t")).join("\n");
+export const tableText = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
+  rowsText([header, ...rows]);
+
+export function rowsText(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => (row[at] ?? "").length)));
+  return rows.map((row) => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join("\t")).join("\n");
 }
 
 /** One value in the format that was asked for. @returns whether it was one of them */

@@ -30,21 +30,24 @@ export const chartFlags = {
 
 /** Of commands that render. */
 export const renderFlags = {
-  "api-versions": array({ short: "a" }),
   "dependency-update": bool(),
-  description: str(),
   "disable-openapi-validation": bool(),
-  "generate-name": bool(false, { short: "g" }),
-  "name-template": str(),
-  "kube-version": str(),
+  "enable-dns": bool(),
   "post-renderer": str(),
   "post-renderer-args": array(),
   "render-subchart-notes": bool(),
   "skip-schema-validation": bool(),
 };
 
+/** Of commands that name a release. */
+export const nameFlags = {
+  "generate-name": bool(false, { short: "g" }),
+  "name-template": str(),
+};
+
 export type ChartFlags = FlagValues<typeof chartFlags>;
 export type RenderFlags = FlagValues<typeof renderFlags>;
+type NameFlags = FlagValues<typeof nameFlags>;
 
 /** A chart; where that was asked for, with what is missing below its `charts/` fetched before. */
 export async function openChart(
@@ -63,7 +66,7 @@ export async function openChart(
 /** A name and a chart, or a chart whose release's name is made. */
 export function releaseNameOf(
   operands: readonly string[],
-  flags: RenderFlags,
+  flags: NameFlags,
 ): { readonly name: string; readonly reference: string } {
   const [first = "", second] = operands;
   if (flags["name-template"] !== "") {
@@ -103,7 +106,10 @@ export function checkReleaseName(name: string): void {
 }
 
 /** What templates see of a cluster that is not asked. */
-export function givenCapabilities(flags: RenderFlags): Capabilities {
+export function givenCapabilities(flags: {
+  readonly "api-versions": readonly string[];
+  readonly "kube-version": string;
+}): Capabilities {
   const wanted = flags["kube-version"];
   const version = wanted === "" ? undefined : parseVersion(wanted);
   if (wanted !== "" && version === undefined)

@@ -73,7 +73,9 @@ function findCommand(args: readonly string[], io: HelmIo): Found | undefined {
 }
 
 function groupText(entry: Entry, path: string): string {
-  const lines = (entry.children ?? []).map(({ name, summary }) => `  ${name.padEnd(12)} ${summary}`);
+  const lines = (entry.children ?? [])
+    .filter(({ raw }) => raw !== true)
+    .map(({ name, summary }) => `  ${name.padEnd(12)} ${summary}`);
   return `Usage:  ${path} COMMAND\n\nCommands:\n${lines.join("\n")}\n`;
 }
 
@@ -90,16 +92,32 @@ function checkDriver(driver = ""): void {
   throw new FlagError(`HELM_DRIVER=${driver} is not supported: releases are kept in Secrets or ConfigMaps`);
 }
 
-async function runCommand(command: Command, { path, rest }: Found, io: HelmIo): Promise<void> {
+/** As Go reads truth values. */
+const isTrue = (text = ""): boolean => ["1", "t", "T", "TRUE", "true", "True"].includes(text);
+
+/** Nothing is coloured: who asks for that is told. */
+function checkColor(...modes: readonly string[]): void {
+  for (const mode of modes) {
+    if (["", "auto", "never"].includes(mode)) continue;
+    if (mode === "always") throw new FlagError("--color=always is not supported: output has no colours");
+    throw new FlagError(`invalid color mode ${JSON.stringify(mode)}: must be one of: never, auto, always`);
+  }
+}
+
+async function runCommand(command: Command, { entry: { raw }, path, rest }: Found, io: HelmIo): Promise<void> {
   try {
-    const { values, changed, operands } = parseFlags({ ...clusterFlags, ...command.flags }, rest);
+    const { values, changed, operands } = parseFlags(
+      { ...clusterFlags, ...command.flags },
+      raw === true ? ["--", ...rest] : rest,
+    );
     const { min, max } = command.operands;
     if (operands.length < min || operands.length > max) {
       const many = (count: number): string => `${count} argument${count === 1 ? "" : "s"}`;
       const wanted = min === max ? many(min) : operands.length < min ? `at least ${many(min)}` : `at most ${many(max)}`;
       throw new FlagError(`${JSON.stringify(path)} requires ${wanted}\n\nUsage:  ${path} ${command.usage}`);
     }
-    refuseFlags(changed, "burst-limit", "qps", "registry-config");
+    refuseFlags(changed, "burst-limit", "content-cache", "qps", "registry-config");
+    checkColor(values.color, values.colour, io.env["HELM_COLOR"] ?? "");
     if (path !== "helm env") checkDriver(io.env["HELM_DRIVER"]);
     await using opened = new OpenSurroundings(io, values);
     await command.run(opened, { flags: values, changed, operands });
@@ -128,19 +146,22 @@ class OpenSurroundings implements Surroundings, AsyncDisposable {
   async #open(): Promise<Session> {
     const { globalFlags, Session: Opened } = await import("@boxship/kubectl/cluster");
     const flags = this.#flags;
+    const { env } = this.io;
     const initial = parseFlags(globalFlags, []).values;
+    const groups = (env["HELM_KUBEASGROUPS"] ?? "").split(",").filter((one) => one !== "");
     return new Opened(this.io, {
       ...initial,
       kubeconfig: flags.kubeconfig,
-      context: flags["kube-context"],
-      namespace: flags.namespace || (this.io.env["HELM_NAMESPACE"] ?? ""),
-      server: flags["kube-apiserver"],
-      token: flags["kube-token"],
-      as: flags["kube-as-user"],
-      "as-group": flags["kube-as-group"],
-      "certificate-authority": flags["kube-ca-file"],
-      "insecure-skip-tls-verify": flags["kube-insecure-skip-tls-verify"],
-      "tls-server-name": flags["kube-tls-server-name"],
+      context: flags["kube-context"] || (env["HELM_KUBECONTEXT"] ?? ""),
+      namespace: flags.namespace || (env["HELM_NAMESPACE"] ?? ""),
+      server: flags["kube-apiserver"] || (env["HELM_KUBEAPISERVER"] ?? ""),
+      token: flags["kube-token"] || (env["HELM_KUBETOKEN"] ?? ""),
+      as: flags["kube-as-user"] || (env["HELM_KUBEASUSER"] ?? ""),
+      "as-group": flags["kube-as-group"].length > 0 ? flags["kube-as-group"] : groups,
+      "certificate-authority": flags["kube-ca-file"] || (env["HELM_KUBECAFILE"] ?? ""),
+      "insecure-skip-tls-verify":
+        flags["kube-insecure-skip-tls-verify"] || isTrue(env["HELM_KUBEINSECURE_SKIP_TLS_VERIFY"]),
+      "tls-server-name": flags["kube-tls-server-name"] || (env["HELM_KUBETLS_SERVER_NAME"] ?? ""),
     });
   }
 

@@ -56,6 +56,15 @@ const SEARCH: readonly Entry[] = [
   { name: "hub", summary: "Refused", refused: "no hub is asked; look in repositories by 'helm search repo'" },
 ];
 
+const COMPLETION: readonly Entry[] = [
+  ...["bash", "fish", "zsh"].map((shell) => ({
+    name: shell,
+    summary: `Print the script for ${shell}`,
+    load: async () => ({ command: (await import("./commands/completion.ts")).completionCommand(shell) }),
+  })),
+  { name: "powershell", summary: "Refused", refused: "there is no script for this shell" },
+];
+
 /** Every word of the command line. */
 export const table: readonly Entry[] = [
   { name: "crds", summary: "Custom resource definitions of charts", children: CRDS },
@@ -130,7 +139,8 @@ export const table: readonly Entry[] = [
   },
   { name: "version", summary: "Print the version", load: () => import("./commands/version.ts") },
   { name: "plugin", summary: "Refused", refused: PLUGINS },
-  { name: "completion", summary: "Refused", refused: "'boxship completion' is for the whole program" },
+  { name: "completion", summary: "Print scripts that complete helm's words in a shell", children: COMPLETION },
+  { name: "__complete", summary: "What shells ask", load: () => import("./commands/complete.ts"), raw: true },
   {
     name: "dependency",
     aliases: ["dep", "dependencies"],

@@ -1,5 +1,5 @@
+import { completionScripts } from "@boxship/base/completion-scripts";
 import { defineCommand } from "../command.ts";
-import { completionScripts } from "../completion/scripts.ts";
 import { Failure } from "../failure.ts";
 
 export const command = defineCommand({
@@ -8,11 +8,12 @@ export const command = defineCommand({
   flags: {},
   operands: { min: 1, max: 1 },
   run(context, { operands: [shell = ""] }) {
-    const script = completionScripts[shell];
+    const scripts = completionScripts("boxship");
+    const script = scripts[shell];
     if (script === undefined) {
       return Promise.reject(
         new Failure(`no completion for ${JSON.stringify(shell)}`, {
-          remedy: `choose one of ${Object.keys(completionScripts).join(", ")}`,
+          remedy: `choose one of ${Object.keys(scripts).join(", ")}`,
         }),
       );
     }

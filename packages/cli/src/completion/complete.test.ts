@@ -1,12 +1,12 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { createServer } from "node:http";
 import { test } from "node:test";
+import { completionScripts } from "@boxship/base/completion-scripts";
 import { runProgram, tempDir } from "@boxship/testkit";
 import { type CommandEntry, isGroup } from "../command.ts";
 import { commandTable } from "../command-table.ts";
 import type { Context } from "../context.ts";
 import { complete } from "./complete.ts";
-import { completionScripts } from "./scripts.ts";
 
 const context = { endpoint: { kind: "unix", path: "/nonexistent/engine.sock" } } as unknown as Context;
 
@@ -75,7 +75,7 @@ test("names of the engine's objects, also as values of flags", async () => {
 test("the scripts are valid in their shells", async () => {
   await using directory = tempDir("cli-complete");
   const { writeFileSync } = await import("node:fs");
-  writeFileSync(directory.join("bash"), completionScripts["bash"] ?? "");
+  writeFileSync(directory.join("bash"), completionScripts("boxship")["bash"] ?? "");
   const checked = await runProgram(["bash", "-n", directory.join("bash")]);
   deepEqual([checked.status, checked.stderr], [0, ""]);
 });

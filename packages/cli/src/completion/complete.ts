@@ -53,6 +53,7 @@ async function candidatesFor(
   if (place === undefined) return [];
   if ("entries" in place) return typed.startsWith("-") ? flagNames(globalFlags) : visible(place.entries);
   const { command } = await place.entry.load();
+  if (command.complete !== undefined) return await command.complete(context, [...place.rest, typed]);
   if (prefix !== undefined) return valuesOf(context, findFlag(command.flags, place.rest.at(-1) ?? ""));
   return commandCandidates(context, command, place.rest, typed);
 }

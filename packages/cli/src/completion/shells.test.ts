@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
+import { completionScripts } from "@boxship/base/completion-scripts";
 import { runProgram, type TempDir, tempDir } from "@boxship/testkit";
 import { boxship, onTerminal } from "../e2e/programs.ts";
-import { completionScripts } from "./scripts.ts";
 
 let directory: TempDir;
 let env: Record<string, string>;
@@ -15,7 +15,8 @@ before(async () => {
   // No engine: names are not completed, and none is started for it.
   const host = `BOXSHIP_HOST=unix://${directory.join("none.sock")}`;
   await writeFile(directory.join("boxship"), `#!/bin/sh\n${host} exec ${command} "$@"\n`, { mode: 0o755 });
-  for (const [shell, script] of Object.entries(completionScripts)) await writeFile(directory.join(shell), script);
+  for (const [shell, script] of Object.entries(completionScripts("boxship")))
+    await writeFile(directory.join(shell), script);
   env = { PATH: `${directory.path}:${process.env["PATH"] ?? ""}`, HOME: directory.path, TERM: "dumb" };
 });
 after(() => directory[Symbol.asyncDispose]());

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { kubectl, OURS, startCluster } from "@boxship/testkit";
+import { runChart } from "./testing/run-chart.ts";
 
 const skip = kubectl("", "") === undefined ? "kubectl cannot be had here" : false;
 
@@ -241,6 +242,10 @@ test("pods run: kubectl apply to Running, and nothing is left after delete", { s
     const fetched = Array.from({ length: 3 }, async () => (await fetch(`http://127.0.0.1:${forwarded.port}/`)).text());
     assert.deepEqual(await Promise.all(fetched), ["served\n", "served\n", "served\n"]);
   });
+
+  await t.test("charts run: hooks and tests in pods, their logs, waiting, and what status shows", () =>
+    runChart(cluster),
+  );
 
   await t.test("a container that ends again and again waits longer and longer, and says why", async () => {
     await until("pod/crash", "{.status.containerStatuses[0].state.waiting.reason}", "CrashLoopBackOff");

@@ -11,7 +11,7 @@ import { verifyFetched } from "../chart/find-chart.ts";
 import { loadArchive, loadChart, readFolder } from "../chart/load-chart.ts";
 import { packChart } from "../chart/pack-chart.ts";
 import { defineCommand, type Surroundings } from "../command.ts";
-import { bool, refuseFlags, str } from "../flags.ts";
+import { bool } from "../flags.ts";
 import { chartFlags } from "../render-flags.ts";
 import { type ArchiveFlags, fetchArchive } from "../repository/find-archive.ts";
 import { parseConstraint } from "../version/constraint.ts";
@@ -25,6 +25,10 @@ interface Resolved {
   readonly archive: Buffer | undefined;
 }
 
+/** Dependencies say themselves where they are. */
+const { devel: _devel, repo: _repo, version: _version, "pass-credentials": _pass, ...placedFlags } = chartFlags;
+const NO_PLACE = { devel: false, repo: "", version: "", "pass-credentials": false };
+
 /** @param build whether exactly what the lock says is fetched */
 function dependencyCommand(build: boolean) {
   return defineCommand({
@@ -33,10 +37,9 @@ function dependencyCommand(build: boolean) {
       ? "Fetch the dependencies that the lock names"
       : "Fetch the newest dependencies that fit, and lock them",
     operands: { min: 0, max: 1 },
-    flags: { ...chartFlags, "skip-refresh": bool(), description: str() },
-    async run(surroundings, { flags, operands, changed }) {
-      refuseFlags(changed, "description", "devel", "repo", "version");
-      const saved = await fetchDependencies(operands[0] ?? ".", build, flags, surroundings);
+    flags: { ...placedFlags, "skip-refresh": bool() },
+    async run(surroundings, { flags, operands }) {
+      const saved = await fetchDependencies(operands[0] ?? ".", build, { ...flags, ...NO_PLACE }, surroundings);
       surroundings.print(`Saved ${saved} charts`);
     },
   });

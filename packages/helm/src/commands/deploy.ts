@@ -1,8 +1,11 @@
 import { InvalidArgument } from "@boxship/base/errors";
 import type { FlagValues } from "@boxship/base/parse-flags";
 import type { Chart } from "../chart/chart.ts";
+import type { valueFlags } from "../cluster-flags.ts";
 import type { Surroundings } from "../command.ts";
 import { applyDefinitions, definitionsText, planDefinitions } from "../definitions/plan-definitions.ts";
+import { type Capabilities, defaultCapabilities } from "../engine/capabilities.ts";
+import type { ReleaseInfo } from "../engine/render.ts";
 import { valuesOf } from "../flag-values.ts";
 import type { Dict } from "../functions/go-values.ts";
 import type { Manifest } from "../manifest/manifest.ts";
@@ -16,17 +19,18 @@ import {
   settleInterrupted,
   uninstall,
 } from "../release/actions.ts";
-import { clusterCapabilities, installDefinitions, renderWithCluster } from "../release/cluster-render.ts";
+import { clusterCapabilities, installDefinitions, renderAsking } from "../release/cluster-render.ts";
 import { lockRelease } from "../release/operation-lock.ts";
 import type { Release } from "../release/release.ts";
 import { manifestText, type RenderedChart } from "../release/render-chart.ts";
-import { actionOptions, openAction, undoes } from "../release-flags.ts";
-import { openChart, postRenderer } from "../render-flags.ts";
+import { actionOptions, dryRunOf, type historyFlags, openAction, undoes } from "../release-flags.ts";
+import { type chartFlags, openChart, postRenderer, type renderFlags } from "../render-flags.ts";
 import { coalesceValues } from "../values/coalesce.ts";
 import { mergeMaps } from "../values/read-values.ts";
 import type { deployFlags } from "./install.ts";
 
-type DeployFlags = FlagValues<typeof deployFlags> & {
+/** What planning a revision needs to know. */
+type PlanFlags = FlagValues<typeof valueFlags & typeof chartFlags & typeof renderFlags> & {
   readonly namespace: string;
   readonly "repository-cache": string;
   readonly "repository-config": string;
@@ -34,6 +38,8 @@ type DeployFlags = FlagValues<typeof deployFlags> & {
   readonly "reset-values"?: boolean;
   readonly "reuse-values"?: boolean;
 };
+
+type DeployFlags = PlanFlags & FlagValues<typeof deployFlags> & Partial<FlagValues<typeof historyFlags>>;
 
 interface Target {
   readonly name: string;
@@ -47,11 +53,11 @@ export async function installRelease(
   { name, reference }: Target,
   allow: (history: readonly Release[]) => void,
 ): Promise<void> {
-  const chart = await openChart(reference, flags, surroundings);
+  const opened = await openChart(reference, flags, surroundings);
   const given = await valuesOf(flags, surroundings.io);
   const action = await openAction(name, actionOptions(flags, surroundings), surroundings);
   const { storage, session, owner } = action;
-  const dry = flags["dry-run"] !== "none" && flags["dry-run"] !== "false";
+  const dry = dryRunOf(flags["dry-run"]) !== "none";
   if (!dry && flags["hide-secret"])
     throw new InvalidArgument("Hiding Kubernetes secrets requires a dry-run mode", { remedy: "use --dry-run" });
   if (!dry && flags["create-namespace"]) await createNamespace(action);
@@ -61,8 +67,8 @@ export async function installRelease(
   const before = await storage.list(name);
   allow(before);
   const history = dry ? before : await settleInterrupted(action);
-  if (!dry && !flags["skip-crds"]) await bringDefinitions(action, chart, flags);
-  const values = keptValues(chart, given, history, flags);
+  if (!dry && !flags["skip-crds"]) await bringDefinitions(action, opened, flags);
+  const { chart, values } = keptValues(opened, given, history, flags);
   const rendered = await renderFor(action, chart, values, history, flags, surroundings);
   if (dry) {
     printDry(surroundings, flags["hide-secret"] ? withoutSecrets(rendered) : rendered, name, owner.namespace, history);
@@ -75,6 +81,25 @@ export async function installRelease(
   if (printAs(flags.output, { ...release, chart: undefined, config: release.config }, surroundings)) return;
   if (history.length > 0) surroundings.print(`Release ${JSON.stringify(name)} has been upgraded. Happy Helming!`);
   surroundings.print(statusText(release, !flags["hide-notes"]));
+}
+
+/** Shows what an installation would make, without asking a cluster. */
+export async function showInstallation(
+  surroundings: Surroundings,
+  flags: DeployFlags,
+  { name, reference }: Target,
+): Promise<void> {
+  const chart = await openChart(reference, flags, surroundings);
+  const values = await valuesOf(flags, surroundings.io);
+  const namespace = await surroundings.namespace();
+  const place = { name, namespace, revision: 1, isUpgrade: false };
+  const rendered = await renderAsking(
+    chart,
+    values,
+    renderOptions(flags, surroundings, place, defaultCapabilities),
+    undefined,
+  );
+  printDry(surroundings, flags["hide-secret"] ? withoutSecrets(rendered) : rendered, name, namespace, []);
 }
 
 /** Definitions that are not there are made; those that are there change only where that was asked for. */
@@ -109,26 +134,31 @@ export async function planRelease(
   action: Action,
   reference: string,
   history: readonly Release[],
-  flags: DeployFlags,
+  flags: PlanFlags,
   surroundings: Surroundings,
 ): Promise<{ readonly manifest: string }> {
-  const chart = await openChart(reference, flags, surroundings);
-  const values = keptValues(chart, await valuesOf(flags, surroundings.io), history, flags);
+  const opened = await openChart(reference, flags, surroundings);
+  const { chart, values } = keptValues(opened, await valuesOf(flags, surroundings.io), history, flags);
   return { manifest: manifestText((await renderFor(action, chart, values, history, flags, surroundings)).manifests) };
 }
 
-/** The values of the revision before, as far as the flags want them. */
-function keptValues(chart: Chart, given: Dict, history: readonly Release[], flags: DeployFlags): Dict {
+interface Kept {
+  readonly chart: Chart;
+  readonly values: Dict;
+}
+
+/** The values of the revision before, as far as the flags want them, and the chart with the defaults that hold. */
+function keptValues(chart: Chart, given: Dict, history: readonly Release[], flags: PlanFlags): Kept {
   const current = currentOf(history);
-  if (current === undefined || flags["reset-values"] === true) return given;
-  if (flags["reset-then-reuse-values"] === true) return mergeMaps(current.config, given);
+  if (current === undefined || flags["reset-values"] === true) return { chart, values: given };
+  if (flags["reuse-values"] === true) {
+    const old = { ...chart, values: (current.chart["values"] ?? {}) as Dict, dependencies: [] };
+    const defaults = coalesceValues(old, current.config, () => undefined);
+    return { chart: { ...chart, values: defaults }, values: mergeMaps(current.config, given) };
+  }
+  if (flags["reset-then-reuse-values"] === true) return { chart, values: mergeMaps(current.config, given) };
   // Without any new value the ones of before hold: that is Helm's way.
-  if (flags["reuse-values"] !== true) return Object.keys(given).length === 0 ? current.config : given;
-  const old = { ...chart, values: (current.chart["values"] ?? {}) as Dict, dependencies: [] };
-  return mergeMaps(
-    coalesceValues(old, current.config, () => undefined),
-    given,
-  );
+  return { chart, values: Object.keys(given).length === 0 ? current.config : given };
 }
 
 async function renderFor(
@@ -136,22 +166,26 @@ async function renderFor(
   chart: Chart,
   values: Dict,
   history: readonly Release[],
-  flags: DeployFlags,
+  flags: PlanFlags,
   surroundings: Surroundings,
 ): Promise<RenderedChart> {
-  if (flags["kube-version"] !== "" || flags["api-versions"].length > 0) {
-    throw new InvalidArgument("--kube-version and --api-versions are for 'template': the cluster says what it is");
-  }
-  const postRender = postRenderer(flags, surroundings);
   const isUpgrade = history.some(({ info }) => info.status !== "uninstalled");
-  return await renderWithCluster(session, chart, values, {
-    release: { name: owner.name, namespace: owner.namespace, revision: (history.at(-1)?.version ?? 0) + 1, isUpgrade },
-    capabilities: await clusterCapabilities(session),
-    warn: (text) => surroundings.warn(`level=WARN msg=${JSON.stringify(text)}`),
+  const release = { ...owner, revision: (history.at(-1)?.version ?? 0) + 1, isUpgrade };
+  const options = renderOptions(flags, surroundings, release, await clusterCapabilities(session));
+  return await renderAsking(chart, values, options, session);
+}
+
+function renderOptions(flags: PlanFlags, surroundings: Surroundings, release: ReleaseInfo, capabilities: Capabilities) {
+  const postRender = postRenderer(flags, surroundings);
+  return {
+    release,
+    capabilities,
+    warn: (text: string) => surroundings.warn(`level=WARN msg=${JSON.stringify(text)}`),
     subchartNotes: flags["render-subchart-notes"],
     skipSchemas: flags["skip-schema-validation"],
+    enableDns: flags["enable-dns"],
     ...(postRender !== undefined && { postRender }),
-  });
+  };
 }
 
 /** What is shown of a release whose Secrets are nobody's business. */

@@ -1,29 +1,31 @@
 import { textAt } from "@boxship/api";
 import { loadYaml } from "@boxship/api/yaml";
+import { valueFlags } from "../cluster-flags.ts";
 import { defineCommand } from "../command.ts";
-import { bool, refuseFlags } from "../flags.ts";
+import { bool } from "../flags.ts";
 import { splitManifests } from "../manifest/manifest.ts";
 import { currentOf } from "../release/actions.ts";
 import { actionOptions, openAction } from "../release-flags.ts";
+import { chartFlags, renderFlags } from "../render-flags.ts";
 import { unifiedDiff } from "../text-diff.ts";
 import { planRelease } from "./deploy.ts";
-import { deployFlags } from "./install.ts";
 
 export const command = defineCommand({
   usage: "RELEASE CHART [flags]",
   summary: "Show what an upgrade would change",
   operands: { min: 2, max: 2 },
   flags: {
-    ...deployFlags,
+    ...valueFlags,
+    ...chartFlags,
+    ...renderFlags,
     "reset-then-reuse-values": bool(),
     "reset-values": bool(),
     "reuse-values": bool(),
     "show-secrets": bool(),
   },
-  async run(surroundings, { flags, operands, changed }) {
-    refuseFlags(changed, "atomic", "create-namespace", "dry-run", "hide-secret", "output", "wait");
+  async run(surroundings, { flags, operands }) {
     const [name = "", reference = ""] = operands;
-    const action = await openAction(name, actionOptions(flags, surroundings), surroundings);
+    const action = await openAction(name, actionOptions({}, surroundings), surroundings);
     const history = await action.storage.list(name);
     const { manifest } = await planRelease(action, reference, history, flags, surroundings);
     const before = objectsOf(currentOf(history)?.manifest ?? "", flags["show-secrets"]);

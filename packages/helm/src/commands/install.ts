@@ -2,15 +2,16 @@ import { FailedPrecondition } from "@boxship/base/errors";
 import { valueFlags } from "../cluster-flags.ts";
 import { defineCommand } from "../command.ts";
 import { bool, str } from "../flags.ts";
-import { actionFlags } from "../release-flags.ts";
-import { chartFlags, releaseNameOf, renderFlags } from "../render-flags.ts";
-import { installRelease } from "./deploy.ts";
+import { actionFlags, dryRunFlag, dryRunOf } from "../release-flags.ts";
+import { chartFlags, nameFlags, releaseNameOf, renderFlags } from "../render-flags.ts";
+import { installRelease, showInstallation } from "./deploy.ts";
 
 export const deployFlags = {
   ...valueFlags,
   ...chartFlags,
   ...renderFlags,
   ...actionFlags,
+  ...dryRunFlag,
   "create-namespace": bool(),
   "hide-notes": bool(),
   "hide-secret": bool(),
@@ -23,9 +24,13 @@ export const command = defineCommand({
   usage: "[NAME] CHART [flags]",
   summary: "Install a chart",
   operands: { min: 1, max: 2 },
-  flags: { ...deployFlags, replace: bool() },
+  flags: { ...deployFlags, ...nameFlags, replace: bool() },
   async run(surroundings, { flags, operands }) {
     const { name, reference } = releaseNameOf(operands, flags);
+    if (dryRunOf(flags["dry-run"]) === "client") {
+      await showInstallation(surroundings, flags, { name, reference });
+      return;
+    }
     await installRelease(surroundings, flags, { name, reference }, (history) => {
       const last = history.at(-1);
       // One that never was deployed is begun again: so is one whose command died.

@@ -2,6 +2,7 @@ import { InvalidArgument } from "@boxship/base/errors";
 import { RE2JS } from "re2js";
 import { defineCommand } from "../command.ts";
 import { bool, int, str } from "../flags.ts";
+import { formatTime } from "../functions/time-layout.ts";
 import { listRow, printAs, tableText } from "../print-release.ts";
 import type { Release, Status } from "../release/release.ts";
 import { openStorage } from "../release-access.ts";
@@ -16,7 +17,7 @@ export const command = defineCommand({
     date: bool(false, { short: "d" }),
     deployed: bool(),
     failed: bool(),
-    filter: str(),
+    filter: str("", { short: "f" }),
     max: int(256, { short: "m" }),
     "no-headers": bool(),
     offset: int(),
@@ -26,19 +27,21 @@ export const command = defineCommand({
     selector: str("", { short: "l" }),
     short: bool(false, { short: "q" }),
     superseded: bool(),
+    "time-format": str(),
     uninstalled: bool(),
     uninstalling: bool(),
   },
   async run(surroundings, { flags }) {
     const wanted = statuses(flags);
+    const superseded = wanted?.size === 1 && wanted.has("superseded");
     const all = await (await openStorage(surroundings, flags["all-namespaces"])).list(
       undefined,
       undefined,
       flags.selector,
     );
-    // Only of superseded ones every revision is of interest.
+    // Of superseded ones alone every revision is of interest.
     const last = new Map(all.map((release) => [`${release.namespace}/${release.name}`, release]));
-    const shown = (flags.superseded ? all : [...last.values()])
+    const shown = (superseded ? all : [...last.values()])
       .filter(({ info }) => wanted === undefined || wanted.has(info.status))
       .filter(({ name }) => matches(flags.filter, name));
     const sorted = shown.toSorted((a, b) => order(a, b, flags.date));
@@ -55,7 +58,8 @@ export const command = defineCommand({
         for (const { name } of page) surroundings.print(name);
       return;
     }
-    const rows = page.map(listRow);
+    const time = timeFormat(flags["time-format"]);
+    const rows = page.map((release) => ({ ...listRow(release), ...time(release.info.last_deployed) }));
     if (printAs(flags.output, rows, surroundings)) return;
     const header = ["NAME", "NAMESPACE", "REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION"];
     const text = tableText(
@@ -65,6 +69,16 @@ export const command = defineCommand({
     surroundings.print(flags["no-headers"] ? text.split("\n").slice(1).join("\n") : text);
   },
 });
+
+/** Times as Go's layouts have them; none where no layout was given. */
+function timeFormat(layout: string): (text: string) => { readonly updated?: string } {
+  if (layout === "") return () => ({});
+  return (text) => {
+    const time = Date.parse(text);
+    if (Number.isNaN(time)) return { updated: "-" };
+    return { updated: formatTime({ nanoseconds: BigInt(time) * 1_000_000n, zone: "UTC" }, layout) };
+  };
+}
 
 const PENDING: readonly Status[] = ["pending-install", "pending-upgrade", "pending-rollback"];
 
@@ -78,8 +92,7 @@ function statuses(
     (one) => flags[one],
   );
   const wanted = new Set<Status>([...chosen, ...(flags.pending ? PENDING : [])]);
-  // Helm 4 shows all but what was uninstalled.
-  return wanted.size > 0 ? wanted : new Set<Status>(["deployed", "failed", "uninstalling", ...PENDING]);
+  return wanted.size > 0 ? wanted : undefined;
 }
 
 function matches(pattern: string, name: string): boolean {

@@ -5,7 +5,6 @@ import { parseJson } from "@boxship/api";
 import { toYaml } from "@boxship/api/yaml";
 import { writeFileAtomic } from "@boxship/base";
 import { FailedPrecondition, InvalidArgument } from "@boxship/base/errors";
-import { parseFlags } from "@boxship/base/parse-flags";
 import { bool, str } from "@boxship/kubectl/flags";
 import { toJson } from "@boxship/template";
 import { missingDependencies } from "../chart/chart.ts";
@@ -17,18 +16,26 @@ import { isStrictVersion } from "../version/version.ts";
 import { fetchDependencies } from "./dependency-update.ts";
 
 /** Dependencies say themselves where they are. */
-const NO_PLACE = parseFlags(chartFlags, []).values;
+const {
+  devel: _devel,
+  repo: _repo,
+  "pass-credentials": _pass,
+  verify: _verify,
+  version: _version,
+  ...accessFlags
+} = chartFlags;
+const NO_PLACE = { devel: false, repo: "", verify: false, "pass-credentials": false };
 
 export const command = defineCommand({
   usage: "PATH... [flags]",
   summary: "Pack charts into archives",
   operands: { min: 1, max: 1000 },
   flags: {
+    ...accessFlags,
     "app-version": str(),
     "dependency-update": bool(false, { short: "u" }),
     destination: str(".", { short: "d" }),
     key: str(),
-    keyring: str(),
     "passphrase-file": str(),
     sign: bool(),
     version: str(),
@@ -36,7 +43,8 @@ export const command = defineCommand({
   async run(surroundings, { flags, operands }) {
     if (flags.sign && flags.key === "") throw new InvalidArgument("--key is required for signing a package");
     for (const path of operands) {
-      if (flags["dependency-update"]) await fetchDependencies(path, false, { ...NO_PLACE, ...flags }, surroundings);
+      if (flags["dependency-update"])
+        await fetchDependencies(path, false, { ...flags, ...NO_PLACE, version: "" }, surroundings);
       const chart = await loadChart(path);
       const { metadata } = chart;
       const missing = missingDependencies(chart);

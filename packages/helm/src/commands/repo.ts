@@ -5,7 +5,7 @@ import { AlreadyExists, FailedPrecondition, InvalidArgument, NotFound } from "@b
 import { defineCommand } from "../command.ts";
 import { bool, duration, str } from "../flags.ts";
 import { passwordOf } from "../password.ts";
-import { printAs, tableText } from "../print-release.ts";
+import { printAs, rowsText, tableText } from "../print-release.ts";
 import { repositoryPlaces } from "../repository/places.ts";
 import { readRepositories, repositoryOf, writeRepositories } from "../repository/repository-file.ts";
 import { updateIndex } from "../repository/repository-index.ts";
@@ -25,6 +25,7 @@ export const add = defineCommand({
     "pass-credentials": bool(),
     password: str(),
     "password-stdin": bool(),
+    timeout: duration("2m0s"),
     username: str(),
   },
   async run(surroundings, { flags, operands }) {
@@ -60,7 +61,7 @@ export const add = defineCommand({
         remedy: "or use --force-update",
       });
     }
-    await updateIndex(fresh, cache);
+    await updateIndex(fresh, cache, { timeout: flags.timeout });
     await writeRepositories(file, [...all.filter((one) => one.name !== name), fresh]);
     surroundings.print(`${JSON.stringify(name)} has been added to your repositories`);
   },
@@ -70,18 +71,14 @@ export const list = defineCommand({
   usage: "[flags]",
   summary: "List chart repositories",
   operands: { min: 0, max: 0 },
-  flags: { output: str("table", { short: "o" }) },
+  flags: { "no-headers": bool(), output: str("table", { short: "o" }) },
   async run(surroundings, { flags }) {
     const all = await readRepositories(repositoryPlaces(flags, surroundings).file);
     const rows = all.map(({ name, url }) => ({ name, url }));
     if (printAs(flags.output, rows, surroundings)) return;
     if (rows.length === 0) throw new NotFound("no repositories to show");
-    surroundings.print(
-      tableText(
-        ["NAME", "URL"],
-        rows.map(({ name, url }) => [name, url]),
-      ),
-    );
+    const cells = rows.map(({ name, url }) => [name, url]);
+    surroundings.print(flags["no-headers"] ? rowsText(cells) : tableText(["NAME", "URL"], cells));
   },
 });
 

@@ -4,10 +4,19 @@ import { valueFlags } from "../cluster-flags.ts";
 import { defineCommand, type Surroundings } from "../command.ts";
 import { valuesOf } from "../flag-values.ts";
 import { array, bool, str } from "../flags.ts";
-import { clusterCapabilities, renderWithCluster } from "../release/cluster-render.ts";
-import { manifestText, type RenderedChart, renderChart } from "../release/render-chart.ts";
+import { clusterCapabilities, renderAsking } from "../release/cluster-render.ts";
+import { manifestText, type RenderedChart } from "../release/render-chart.ts";
 import { checkOwnership, type Owner, resourcesOf } from "../release/resources.ts";
-import { chartFlags, givenCapabilities, openChart, postRenderer, releaseNameOf, renderFlags } from "../render-flags.ts";
+import { actionFlags } from "../release-flags.ts";
+import {
+  chartFlags,
+  givenCapabilities,
+  nameFlags,
+  openChart,
+  postRenderer,
+  releaseNameOf,
+  renderFlags,
+} from "../render-flags.ts";
 import { writeManifests } from "./write-manifests.ts";
 
 export const command = defineCommand({
@@ -18,11 +27,18 @@ export const command = defineCommand({
     ...valueFlags,
     ...chartFlags,
     ...renderFlags,
+    ...nameFlags,
+    // What an installation would do changes nothing of the text.
+    ...actionFlags,
+    "api-versions": array({ short: "a" }),
+    "create-namespace": bool(),
+    "hide-notes": bool(),
     "include-crds": bool(),
     "is-upgrade": bool(),
-    "no-hooks": bool(),
+    "kube-version": str(),
     "output-dir": str(),
     "release-name": bool(),
+    replace: bool(),
     "show-only": array({ short: "s" }),
     "skip-crds": bool(),
     "skip-tests": bool(),
@@ -45,11 +61,10 @@ export const command = defineCommand({
       warn: (text: string) => surroundings.warn(`level=WARN msg=${JSON.stringify(text)}`),
       subchartNotes: flags["render-subchart-notes"],
       skipSchemas: flags["skip-schema-validation"],
+      enableDns: flags["enable-dns"],
       ...(postRender !== undefined && { postRender }),
     };
-    const rendered = asks
-      ? await renderWithCluster(await surroundings.cluster(), chart, values, options)
-      : await renderChart(chart, values, options);
+    const rendered = await renderAsking(chart, values, options, asks ? await surroundings.cluster() : undefined);
     if (asks) await checkKinds(rendered, { name, namespace }, surroundings);
     const parts = chosen(partsOf(rendered, flags), flags["show-only"], chart.metadata.name);
     const folder = flags["release-name"] ? join(flags["output-dir"], name) : flags["output-dir"];

@@ -1,9 +1,9 @@
 import { InvalidArgument } from "@boxship/base/errors";
 import { defineCommand } from "../command.ts";
-import { bool, refuseFlags, str } from "../flags.ts";
+import { bool, str } from "../flags.ts";
 import { uninstall } from "../release/actions.ts";
 import { lockRelease } from "../release/operation-lock.ts";
-import { actionFlags, actionOptions, openAction } from "../release-flags.ts";
+import { actionOptions, openAction, waitFlags } from "../release-flags.ts";
 
 const CASCADES: Readonly<Record<string, string>> = {
   background: "Background",
@@ -11,27 +11,19 @@ const CASCADES: Readonly<Record<string, string>> = {
   orphan: "Orphan",
 };
 
-const OTHERS = [
-  "atomic",
-  "cleanup-on-fail",
-  "force",
-  "force-conflicts",
-  "force-replace",
-  "history-max",
-  "labels",
-  "rollback-on-failure",
-  "server-side",
-  "take-ownership",
-  "wait-for-jobs",
-];
-
 export const command = defineCommand({
   usage: "RELEASE... [flags]",
   summary: "Delete releases and what they have made",
   operands: { min: 1, max: 1000 },
-  flags: { ...actionFlags, cascade: str("background"), "ignore-not-found": bool(), "keep-history": bool() },
-  async run(surroundings, { flags, operands, changed }) {
-    refuseFlags(changed, ...OTHERS);
+  flags: {
+    ...waitFlags,
+    cascade: str("background"),
+    description: str(),
+    "dry-run": bool(),
+    "ignore-not-found": bool(),
+    "keep-history": bool(),
+  },
+  async run(surroundings, { flags, operands }) {
     const cascade = CASCADES[flags.cascade];
     if (cascade === undefined)
       throw new InvalidArgument(`invalid cascade value (${flags.cascade}): use background, foreground or orphan`);
@@ -42,7 +34,7 @@ export const command = defineCommand({
         surroundings.print(`release ${JSON.stringify(name)} not found`);
         continue;
       }
-      if (flags["dry-run"] !== "none") {
+      if (flags["dry-run"]) {
         surroundings.print(`release ${JSON.stringify(name)} would be uninstalled`);
         continue;
       }

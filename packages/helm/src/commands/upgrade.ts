@@ -1,6 +1,7 @@
 import { NotFound } from "@boxship/base/errors";
 import { defineCommand } from "../command.ts";
 import { bool } from "../flags.ts";
+import { historyFlags } from "../release-flags.ts";
 import { checkReleaseName } from "../render-flags.ts";
 import { installRelease } from "./deploy.ts";
 import { deployFlags } from "./install.ts";
@@ -11,6 +12,7 @@ export const command = defineCommand({
   operands: { min: 2, max: 2 },
   flags: {
     ...deployFlags,
+    ...historyFlags,
     install: bool(false, { short: "i" }),
     "reset-then-reuse-values": bool(),
     "reset-values": bool(),

@@ -1,9 +1,10 @@
-import { isObject, type JsonObject, type KubeObject, listAt, textAt } from "@boxship/api";
+import { isObject, type JsonObject, type KubeObject, listAt, textAt, valueAt } from "@boxship/api";
 import { loadYaml, toYaml } from "@boxship/api/yaml";
 import { errorMessage, FailedPrecondition } from "@boxship/base/errors";
 import {
   createObject,
   findObject,
+  isConflict,
   isNotFound,
   listObjects,
   type ObjectPlace,
@@ -72,7 +73,7 @@ async function changePlan(
   let after: KubeObject | undefined;
   if (problems.length === 0) {
     try {
-      after = await replaceObject(session, place, wanted, { dryRun: true, fieldManager: "helm" });
+      after = await replaceDefinition(session, place, wanted, true);
     } catch (error) {
       problems.push(`the server refuses it: ${errorMessage(error)}`);
     }
@@ -82,6 +83,29 @@ async function changePlan(
   const action = problems.length > 0 ? "refuse" : diff === "" ? "none" : "update";
   const notes = action === "none" ? [] : await notesOf(session, object, there);
   return { place, action, problems, notes, diff, object: wanted };
+}
+
+/** Replaces a definition; that its status has changed meanwhile, which the cluster writes when it likes, is no conflict. */
+async function replaceDefinition(
+  session: Session,
+  place: ObjectPlace,
+  object: JsonObject,
+  dryRun: boolean,
+): Promise<KubeObject> {
+  let wanted = object;
+  for (let left = 5; ; left--) {
+    try {
+      return await replaceObject(session, place, wanted, { dryRun, fieldManager: "helm" });
+    } catch (error) {
+      const there = isConflict(error) && left > 0 ? await findObject(session, place) : undefined;
+      if (there === undefined || valueAt(wanted, "metadata", "generation") !== there.metadata.generation) throw error;
+      const metadata = {
+        ...(isObject(wanted["metadata"]) ? wanted["metadata"] : {}),
+        resourceVersion: textAt(there, "metadata", "resourceVersion"),
+      };
+      wanted = { ...wanted, metadata };
+    }
+  }
 }
 
 const versionsOf = (object: unknown): readonly JsonObject[] =>
@@ -153,6 +177,7 @@ function merged(object: JsonObject, there: KubeObject): JsonObject {
       labels: over("labels"),
       annotations: over("annotations"),
       resourceVersion: there.metadata.resourceVersion ?? "",
+      generation: there.metadata.generation ?? 0,
     },
     spec: withBundle(spec, textAt(there, "spec", "conversion", "webhook", "clientConfig", "caBundle")),
   };
@@ -204,12 +229,12 @@ export async function applyDefinitions(
   const changed = plans.filter(({ action }) => action !== "none");
   for (const { place, action, object } of changed) {
     if (action === "create") await createObject(session, place, object, { fieldManager: "helm" });
-    else await replaceObject(session, place, object, { fieldManager: "helm" });
+    else await replaceDefinition(session, place, object, false);
   }
   await waitUntilReady(
     session,
     changed.map(({ place }) => place),
-    { timeout, jobs: false },
+    { timeout, wanted: "ready" },
   );
   if (changed.length > 0) session.forgetDiscovery();
   return changed.length;

@@ -12,7 +12,7 @@ export const COMMAND_NOTES: Readonly<Record<string, string>> = {
   "get all": "`--template` sees the release as it is stored, under `.Release`",
   "get hooks": "`--template` sees the release as it is stored, under `.Release`",
   install:
-    "`--server-side` is off unless asked for; `--dry-run` asks the cluster for its versions and for `lookup`; `--post-renderer` is a program, as in Helm 3; comments do not come through it. A name whose command was killed is installed again",
+    "`--server-side` is off unless asked for; `--post-renderer` is a program, as in Helm 3; comments do not come through it. A name whose command was killed is installed again",
   lint: "messages are our own; what is checked: `Chart.yaml`, values and their schema, templates, and that what they give are objects with a kind, an apiVersion and a name",
   package: "the same files give the same bytes; a passphrase comes from `--passphrase-file` alone",
   pull: "for registries, `--cert-file` and `--key-file` are refused",
@@ -20,10 +20,9 @@ export const COMMAND_NOTES: Readonly<Record<string, string>> = {
   "registry login":
     "kept where `boxship login` and `docker login` keep theirs; `--cert-file` and `--key-file` are refused",
   rollback: "an interrupted release is rolled back, too",
-  "show all": "`--jsonpath` is not there",
   template:
     "values with a key that stands twice are an error; errors show the line of the template and the values that it names; `--validate` asks the cluster for its versions, its kinds and for `lookup`, as `--dry-run=server` does",
-  test: "`--logs` is refused",
+  test: "hooks of one weight run in the order of kinds, then of names, as Helm's documentation says; Helm goes by names alone",
   uninstall: "also ends what was interrupted",
   upgrade: "as `install`; an interrupted release is taken over instead of refused",
   version: "the version whose words these are",
@@ -33,8 +32,6 @@ export const COMMAND_NOTES: Readonly<Record<string, string>> = {
 export const FUNCTION_NOTES: Readonly<Record<string, string>> = {
   date: "zones that Intl has no letters for are shown as offsets",
   fail: "the text is shown alone, with the line",
-  genPrivateKey: "keys of type dsa are refused",
-  getHostByName: "refused: names are not looked up while a chart is rendered",
   include: "400 deep instead of 1,000",
   indent: "texts of more than 64 MiB are refused, by all functions that can make them",
   keys: "in the order in which they were set; Helm's order is random",
@@ -67,7 +64,7 @@ export const PARTS: readonly (readonly [string, "works" | "differs" | "refused",
   [
     "order of kinds, hooks, weights, deletion policies, tests",
     "works",
-    "logs of hooks (`helm.sh/hook-output-log-policy`) are not shown",
+    "logs by `helm.sh/hook-output-log-policy`, to standard error",
   ],
   ["`helm.sh/resource-policy: keep`", "works", ""],
   ["ownership marks, `--take-ownership`", "works", ""],

@@ -116,7 +116,7 @@ describe("releases on the API server of this checkout", () => {
     const text = await done(`install one ${chart()} --set color=blue`);
     match(
       text,
-      /NAME: one\nLAST DEPLOYED: .+\nNAMESPACE: default\nSTATUS: deployed\nREVISION: 1\nDESCRIPTION: Install complete\nTEST SUITE: None\nNOTES:\none is blue\n/,
+      /NAME: one\nLAST DEPLOYED: .+\nNAMESPACE: default\nSTATUS: deployed\nREVISION: 1\nDESCRIPTION: Install complete\nNOTES:\none is blue\n/,
     );
     const first = await map("one-one");
     deepEqual(first?.data, { color: "blue", revision: "1", upgrade: "false" });

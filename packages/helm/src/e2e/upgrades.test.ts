@@ -1,5 +1,6 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { gunzipSync } from "node:zlib";
 import { writeFiles } from "../testing/chart-cases.ts";
 import { type ReleaseServer, startReleaseServer } from "../testing/release-server.ts";
 
@@ -162,6 +163,118 @@ describe("changes of what is in a cluster", () => {
     match(failed.stderr, /deleting the 1 objects that it has made/);
     equal(await map("clean-more"), undefined);
     deepEqual(await statuses("clean"), ["superseded", "failed", "deployed", "failed"]);
+  });
+
+  /** What a release's Secret holds, as Helm unpacks it. */
+  const kept = async (name: string, revision: number): Promise<Record<string, unknown>> => {
+    const secret = await world.call(
+      "GET",
+      `/api/v1/namespaces/default/secrets/sh.helm.release.v1.${name}.v${revision}`,
+    );
+    const text = Buffer.from(secret?.data?.["release"] ?? "", "base64").toString();
+    return JSON.parse(gunzipSync(Buffer.from(text, "base64")).toString()) as Record<string, unknown>;
+  };
+
+  test("a release is kept with Helm's fields, each of its type", async () => {
+    const { done, helm, home, merge, call } = world;
+    const metadata = `apiVersion: v2
+name: typed
+version: 1.0.0
+appVersion: 1.10
+deprecated: false
+keywords: [1, two]
+annotations: {number: 1, truth: true}
+maintainers: [{name: me, email: null, other: x}]
+icon: null
+unknown: {a: 1}
+dependencies: [{name: sub, version: 1.x, repository: "", tags: [1], condition: sub.enabled}]
+`;
+    const hook = 'annotations: {helm.sh/hook: post-install, helm.sh/hook-output-log-policy: "hook-failed"}';
+    writeFiles(
+      home.path,
+      new Map([
+        ["typed/Chart.yaml", metadata],
+        [
+          "typed/Chart.lock",
+          "dependencies: [{name: sub, version: 1.0.0, repository: ''}]\ndigest: sha256:0\ngenerated: '2026-01-02T03:04:05+01:00'\n",
+        ],
+        ["typed/charts/sub/Chart.yaml", "{apiVersion: v2, name: sub, version: 1.0.0}"],
+        ["typed/values.yaml", "{color: red, old: 1}"],
+        [
+          "typed/templates/a.yaml",
+          "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: typed}\ndata: {color: {{ .Values.color }}}\n",
+        ],
+        ["typed/templates/hook.yaml", `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: typed-hook, ${hook}}\n`],
+      ]),
+    );
+    const typed = home.join("typed");
+    await done(`install typed ${typed} --labels team=a,other=b --description first`);
+    const release = await kept("typed", 1);
+    const { metadata: noted, lock } = release["chart"] as Record<string, unknown>;
+    deepEqual(noted, {
+      name: "typed",
+      version: "1.0.0",
+      apiVersion: "v2",
+      appVersion: "1.1",
+      keywords: ["1", "two"],
+      maintainers: [{ name: "me" }],
+      annotations: { number: "1", truth: "true" },
+      dependencies: [{ name: "sub", version: "1.x", repository: "", tags: ["1"], condition: "sub.enabled" }],
+    });
+    deepEqual(lock, {
+      generated: "2026-01-02T02:04:05.000Z",
+      digest: "sha256:0",
+      dependencies: [{ name: "sub", version: "1.0.0", repository: "" }],
+    });
+    equal(release["apply_method"], "csa");
+    deepEqual((release["hooks"] as readonly { output_log_policies?: unknown }[])[0]?.output_log_policies, [
+      "hook-failed",
+    ]);
+    match(
+      await done("get metadata typed"),
+      /^NAME: typed\nCHART: typed\nVERSION: 1\.0\.0\nAPP_VERSION: 1\.1\nANNOTATIONS: number=1,truth=true\nLABELS: other=b,team=a\nDEPENDENCIES: sub\nNAMESPACE: default\nREVISION: 1\nSTATUS: deployed\nDEPLOYED_AT: [\dT:-]+Z\nAPPLY_METHOD: client-side apply\n$/,
+    );
+
+    // Labels go on to the next revision; what the client had set is the server's side's from then on.
+    await done(`upgrade typed ${typed} --set color=blue --server-side --labels other=null,third=c`);
+    match(await done("get metadata typed"), /LABELS: team=a,third=c\n[^]*APPLY_METHOD: server-side apply\n$/);
+    await done(`upgrade typed ${typed} --set color=green`);
+    equal((await kept("typed", 3))["apply_method"], "ssa");
+    const path = "/api/v1/namespaces/default/configmaps/typed";
+    await merge(path, { data: { color: "mine" } });
+    match((await helm(`upgrade typed ${typed} --set color=black`)).stderr, /conflict/);
+    await done(`upgrade typed ${typed} --set color=black --force-conflicts`);
+    equal((await call("GET", path))?.data?.["color"], "black");
+
+    // Defaults of before hold where values are reused, and are nobody's values for that.
+    writeFiles(home.path, new Map([["typed/values.yaml", "{color: red, old: 2, fresh: 3}"]]));
+    await done(`upgrade typed ${typed} --reuse-values --set more=1`);
+    deepEqual((await kept("typed", 6))["config"], { color: "black", more: 1 });
+    match(await done("get values typed --all -o json"), /"old":1/);
+    await done(`upgrade typed ${typed} --reset-then-reuse-values --set more=2`);
+    deepEqual((await kept("typed", 7))["config"], { color: "black", more: 2 });
+    match(await done("get values typed --all -o json"), /"old":2,.*"fresh":3|"fresh":3,.*"old":2/);
+
+    match((await helm("get notes typed -o json")).stderr, /unknown shorthand flag: 'o'/);
+    await done("uninstall typed --keep-history");
+    match(await done("list --time-format 2006"), /^typed\s+default\s+7\s+20\d\d\s+uninstalled/m);
+    equal(await done("list -q --deployed -f ^typed$"), "");
+    await done("uninstall typed");
+  });
+
+  test("fields that the cluster does not know are refused, unless nobody looks", async () => {
+    const { done, helm, home, map } = world;
+    writeFiles(
+      home.path,
+      new Map([
+        ["odd/Chart.yaml", "{apiVersion: v2, name: odd, version: 1.0.0}"],
+        ["odd/templates/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: odd}\nspecs: {a: b}\n"],
+      ]),
+    );
+    match((await helm(`install odd ${home.join("odd")}`)).stderr, /unknown field "specs"/);
+    await done(`install odd ${home.join("odd")} --disable-openapi-validation`);
+    ok((await map("odd")) !== undefined);
+    await done("uninstall odd");
   });
 
   test("releases are kept in ConfigMaps where the driver says so, and chosen by their labels", async () => {

@@ -28,6 +28,8 @@ export interface RenderOptions {
   readonly maxSteps?: number;
   /** Answers `lookup`; an empty map is what there is not. @default nothing is there */
   readonly lookup?: (apiVersion: string, kind: string, namespace: string, name: string) => unknown;
+  /** Answers `getHostByName`. @default no name has an address */
+  readonly lookupHost?: (name: string) => string;
 }
 
 /** A template and what it sees. */
@@ -39,7 +41,7 @@ interface Renderable {
 
 const MOST_STEPS = 5_000_000;
 /** Functions that need the chart that is rendered. */
-export const ENGINE_FUNCTIONS = ["fail", "include", "lookup", "required", "tpl"] as const;
+export const ENGINE_FUNCTIONS = ["fail", "getHostByName", "include", "lookup", "required", "tpl"] as const;
 
 /** Templates within templates: JavaScript has stack for some more. */
 const DEEPEST = 400;
@@ -163,7 +165,7 @@ class Engine {
   }
 
   #functions(): Readonly<Record<(typeof ENGINE_FUNCTIONS)[number], TemplateFunction>> {
-    const { lint = false, lookup, onProblem } = this.#options;
+    const { lint = false, lookup, lookupHost = () => "", onProblem } = this.#options;
     const required = (warning: string, value: unknown): unknown => {
       if (valueOf(value) !== undefined && value !== "") return value;
       if (!lint) throw new Error(`${REQUIRED}${warning}`);
@@ -180,6 +182,7 @@ class Engine {
       tpl: define([stringType, anyType], (text: string, data: unknown) => this.#tpl(text, data)),
       required: define([stringType, anyType], required),
       fail: define([stringType], fail),
+      getHostByName: define([stringType], lookupHost),
       lookup: define([stringType, stringType, stringType, stringType], (...what: [string, string, string, string]) =>
         lint ? {} : (lookup?.(...what) ?? {}),
       ),

@@ -56,7 +56,7 @@ export function newPrivateKey(type: string): string {
     case "ed25519":
       return keyText(generateKeyPairSync("ed25519").privateKey);
     case "dsa":
-      throw new Error("keys of type dsa are not supported");
+      return dsaKeyText(generateKeyPairSync("dsa", { modulusLength: 2048, divisorLength: 256 }));
     default:
       return `Unknown type ${type}`;
   }
@@ -67,6 +67,23 @@ function keyText(key: KeyObject): string {
   if (key.asymmetricKeyType === "rsa") return key.export({ type: "pkcs1", format: "pem" });
   if (key.asymmetricKeyType === "ec") return key.export({ type: "sec1", format: "pem" });
   return key.export({ type: "pkcs8", format: "pem" });
+}
+
+/** OpenSSL's old form: version, p, q, g, y and x. */
+function dsaKeyText({
+  privateKey,
+  publicKey,
+}: {
+  readonly privateKey: KeyObject;
+  readonly publicKey: KeyObject;
+}): string {
+  const inside = (bytes: Buffer = Buffer.alloc(0)) => elements(bytes);
+  const [, algorithm, secret] = inside(inside(privateKey.export({ type: "pkcs8", format: "der" }))[0]?.content);
+  const [, open] = inside(inside(publicKey.export({ type: "spki", format: "der" }))[0]?.content);
+  const parameters = inside(inside(algorithm?.content)[1]?.content);
+  // The first octet of a string of bits says how many are unused.
+  const numbers = [...parameters, ...inside(open?.content.subarray(1)), ...inside(secret?.content)];
+  return pem("DSA PRIVATE KEY", sequence(integer(Buffer.from([0])), ...numbers.map(({ whole }) => whole)));
 }
 
 export function readPrivateKey(text: string): KeyObject {

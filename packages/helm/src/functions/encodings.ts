@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
-import { anyMapType, anyType, quote, stringType, type TemplateFunction, toJson } from "@boxship/template";
+import { anyMapType, anyType, stringType, type TemplateFunction, toJson } from "@boxship/template";
 import { type Dict, define, getKey, kindOf } from "./go-values.ts";
 import { joinUrl, parseUrl } from "./urls.ts";
 
@@ -165,7 +165,4 @@ export const encodingFunctions: Readonly<Record<string, TemplateFunction>> = {
       fragment: part(url, "fragment"),
     }),
   ),
-  getHostByName: define(text, (value: string) => {
-    throw new Error(`getHostByName ${quote(value)}: names are not looked up while a chart is rendered`);
-  }),
 };

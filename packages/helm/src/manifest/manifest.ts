@@ -31,11 +31,17 @@ export const DELETE_POLICIES = ["before-hook-creation", "hook-succeeded", "hook-
 
 export type DeletePolicy = (typeof DELETE_POLICIES)[number];
 
+export const LOG_POLICIES = ["hook-succeeded", "hook-failed"] as const;
+
+export type LogPolicy = (typeof LOG_POLICIES)[number];
+
 /** An object that is made beside the release, at a point in its life. */
 export interface Hook extends Manifest {
   readonly events: readonly HookEvent[];
   readonly weight: number;
   readonly deletePolicies: readonly DeletePolicy[];
+  /** When what its containers have written is shown. */
+  readonly logPolicies: readonly LogPolicy[];
 }
 
 export interface Sorted {
@@ -118,7 +124,9 @@ function hookOf(manifest: Manifest, written: string): readonly Hook[] {
   const weight = Number.parseInt(textAt(manifest.object, "metadata", "annotations", "helm.sh/hook-weight") || "0", 10);
   const policies = annotation("helm.sh/hook-delete-policy");
   const deletePolicies = DELETE_POLICIES.filter((one) => policies.includes(one));
-  return [{ ...manifest, events: known, weight: Number.isNaN(weight) ? 0 : weight, deletePolicies }];
+  const logs = annotation("helm.sh/hook-output-log-policy");
+  const logPolicies = LOG_POLICIES.filter((one) => logs.includes(one));
+  return [{ ...manifest, events: known, weight: Number.isNaN(weight) ? 0 : weight, deletePolicies, logPolicies }];
 }
 
 /** Hooks of an event in the order in which they run: by weight, then as their kinds are made, then by name. */

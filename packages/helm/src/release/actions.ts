@@ -1,4 +1,4 @@
-import { errorMessage, FailedPrecondition, NotFound } from "@boxship/base/errors";
+import { errorMessage, FailedPrecondition, InvalidArgument, NotFound } from "@boxship/base/errors";
 import type { Session } from "@boxship/kubectl/cluster";
 import type { Chart } from "../chart/chart.ts";
 import type { Dict } from "../functions/go-values.ts";
@@ -19,7 +19,9 @@ import { runHooks } from "./run-hooks.ts";
 import type { ReleaseStorage } from "./storage.ts";
 import { readinessWait } from "./wait.ts";
 
-export interface ActionOptions extends ApplyOptions {
+export interface ActionOptions extends Omit<ApplyOptions, "serverSide"> {
+  /** Whether the server merges. @default as for the revision before, and the client for the first */
+  readonly serverSide: boolean | undefined;
   /** Milliseconds for each hook, and for waiting. */
   readonly timeout: number;
   readonly wait: boolean;
@@ -64,11 +66,20 @@ export function contentOf(chart: Chart, values: Dict, rendered: RenderedChart): 
 
 const now = (): string => new Date().toISOString();
 
-function newRelease({ owner }: Action, content: Content, version: number, status: Status, first: string): Release {
+interface Revision {
+  readonly version: number;
+  readonly status: Status;
+  /** When the first one was made. */
+  readonly first: string;
+  readonly serverSide: boolean;
+}
+
+function newRelease({ owner }: Action, content: Content, { version, status, first, serverSide }: Revision): Release {
   return {
     name: owner.name,
     namespace: owner.namespace,
     version,
+    apply_method: serverSide ? "ssa" : "csa",
     info: { first_deployed: first, last_deployed: now(), deleted: "", description: "", status, notes: content.notes },
     chart: content.chart,
     config: content.config,
@@ -79,7 +90,8 @@ function newRelease({ owner }: Action, content: Content, version: number, status
 
 async function hooks(action: Action, release: Release, event: HookEvent): Promise<void> {
   const { session, owner, options } = action;
-  if (!options.noHooks) await runHooks(session, release.hooks, event, owner, { timeout: options.timeout });
+  if (options.noHooks) return;
+  await runHooks(session, release.hooks, event, owner, { timeout: options.timeout, validate: options.validate });
 }
 
 /**
@@ -164,12 +176,17 @@ async function advance(action: Action, content: Content, history: readonly Relea
   const made = await madeBy(action, history);
   if (!options.takeOwnership) await checkOwnership(session, wanted, made, owner);
   const first = history.find(({ info }) => info.status !== "uninstalled")?.info.first_deployed ?? now();
-  const release = newRelease(action, content, (last?.version ?? 0) + 1, steps.pending, first);
-  await storage.create(release, options.labels);
+  const serverSide = options.serverSide ?? last?.apply_method === "ssa";
+  if (serverSide && options.forceReplace === true) {
+    throw new InvalidArgument("invalid operation: cannot use server-side apply and force replace together");
+  }
+  const version = (last?.version ?? 0) + 1;
+  const release = newRelease(action, content, { version, status: steps.pending, first, serverSide });
+  await storage.create(release, mergedLabels(last === undefined ? {} : await storage.labelsOf(last), options.labels));
   const created: Resource[] = [];
   try {
     await hooks(action, release, steps.before);
-    await applyResources(session, wanted, made, options, (one) => void created.push(one));
+    await applyResources(session, wanted, made, { ...options, serverSide }, (one) => void created.push(one));
     await deleteResources(session, without(made, wanted));
     await readinessWait(session, wanted, options);
     await hooks(action, release, steps.after);
@@ -190,6 +207,14 @@ async function advance(action: Action, content: Content, history: readonly Relea
   await finish(action, release, "deployed", options.description || steps.done);
   await prune(action, release);
   return release;
+}
+
+/** Labels of the revision before hold; one that is to be `null` goes. */
+function mergedLabels(
+  before: Readonly<Record<string, string>>,
+  given: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries({ ...before, ...given }).filter(([, value]) => value !== "null"));
 }
 
 async function supersede({ storage }: Action, history: readonly Release[]): Promise<void> {

@@ -1,6 +1,7 @@
+import { lookup } from "node:dns/promises";
 import { isObject, textAt } from "@boxship/api";
 import { loadYaml } from "@boxship/api/yaml";
-import { DeadlineExceeded } from "@boxship/base/errors";
+import { DeadlineExceeded, errorMessage, Unavailable } from "@boxship/base/errors";
 import {
   apiVersionOfMapping,
   createObject,
@@ -28,49 +29,73 @@ export async function clusterCapabilities(session: Session): Promise<Capabilitie
   return { kubeVersion: textAt(version, "gitVersion"), apiVersions: [...versions] };
 }
 
-/** Thrown by the first `lookup` of something: templates cannot wait, so they begin again when it is known. */
-class NotLookedUp extends Error {
-  readonly what: readonly [string, string, string, string];
+type Looked = readonly [apiVersion: string, kind: string, namespace: string, name: string];
 
-  constructor(what: readonly [string, string, string, string]) {
+/** Thrown by the first question of its kind: templates cannot wait, so they begin again when the answer is known. */
+class NotKnownYet extends Error {
+  readonly key: string;
+  readonly find: () => Promise<unknown>;
+
+  constructor(key: string, find: () => Promise<unknown>) {
     super("not looked up yet");
-    this.what = what;
+    this.key = key;
+    this.find = find;
   }
 }
 
 const MOST_LOOKUPS = 1000;
 
-/** Renders a chart whose `lookup` asks the cluster. */
-export async function renderWithCluster(
-  session: Session,
+interface AskingOptions extends Omit<ChartRenderOptions, "lookup" | "lookupHost"> {
+  /** Whether `getHostByName` asks for addresses. */
+  readonly enableDns: boolean;
+}
+
+/** Renders a chart whose `lookup` asks the cluster, where there is one, and whose `getHostByName` may ask for addresses. */
+export async function renderAsking(
   chart: Chart,
   values: Dict,
-  options: Omit<ChartRenderOptions, "lookup">,
+  { enableDns, ...options }: AskingOptions,
+  session: Session | undefined,
 ): Promise<RenderedChart> {
+  if (session === undefined && !enableDns) return await renderChart(chart, values, options);
   const known = new Map<string, unknown>();
-  const lookup = (...what: [string, string, string, string]): unknown => {
-    const key = what.join("\n");
-    if (!known.has(key)) throw new NotLookedUp(what);
+  const ask = (key: string, find: () => Promise<unknown>): unknown => {
+    if (!known.has(key)) throw new NotKnownYet(key, find);
     return known.get(key);
+  };
+  const asking = {
+    ...options,
+    ...(session !== undefined && {
+      lookup: (...what: Looked) => ask(`object ${what.join("\n")}`, () => answer(session, what)),
+    }),
+    ...(enableDns && { lookupHost: (name: string) => ask(`host ${name}`, () => addressOf(name)) as string }),
   };
   for (let tries = 0; tries < MOST_LOOKUPS; tries++) {
     try {
-      return await renderChart(chart, values, { ...options, lookup, ...(tries > 0 && { warn: () => undefined }) });
+      return await renderChart(chart, values, { ...asking, ...(tries > 0 && { warn: () => undefined }) });
     } catch (error) {
       const asked = causeOf(error);
       if (asked === undefined) throw error;
-      known.set(asked.what.join("\n"), await answer(session, asked.what));
+      known.set(asked.key, await asked.find());
     }
   }
-  throw new DeadlineExceeded(`the chart looks up more than ${MOST_LOOKUPS} objects`);
+  throw new DeadlineExceeded(`the chart looks up more than ${MOST_LOOKUPS} objects and names`);
 }
 
-function causeOf(error: unknown): NotLookedUp | undefined {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) if (cause instanceof NotLookedUp) return cause;
+async function addressOf(name: string): Promise<string> {
+  try {
+    return (await lookup(name)).address;
+  } catch (error) {
+    throw new Unavailable(`getHostByName ${JSON.stringify(name)}: ${errorMessage(error)}`, { cause: error });
+  }
+}
+
+function causeOf(error: unknown): NotKnownYet | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) if (cause instanceof NotKnownYet) return cause;
   return undefined;
 }
 
-async function answer(session: Session, [apiVersion, kind, namespace, name]: NotLookedUp["what"]): Promise<unknown> {
+async function answer(session: Session, [apiVersion, kind, namespace, name]: Looked): Promise<unknown> {
   const mapping = (await session.mapper()).byKind(apiVersion, kind);
   if (mapping === undefined) return {};
   try {
@@ -96,6 +121,6 @@ export async function installDefinitions(session: Session, chart: Chart, timeout
       made.push(place);
     }
   }
-  await waitUntilReady(session, made, { timeout, jobs: false });
+  await waitUntilReady(session, made, { timeout, wanted: "ready" });
   return made.length > 0;
 }

@@ -62,6 +62,12 @@ function pod(object: KubeObject): Readiness {
   return condition(object, "Ready")?.status === "True" ? ready : waiting(phase || "not scheduled");
 }
 
+/** One that works on is not done: a test that fails later has failed. */
+function endedPod(object: KubeObject): Readiness {
+  const phase = textAt(object, "status", "phase");
+  return phase === "Succeeded" || phase === "Failed" ? pod(object) : waiting(phase || "not scheduled");
+}
+
 function job(object: KubeObject): Readiness {
   const bad = condition(object, "Failed");
   if (bad?.status === "True") return failed(bad.message || "the job has failed");
@@ -119,9 +125,13 @@ const KINDS: Readonly<Record<string, (object: KubeObject) => Readiness>> = {
   APIService: (object) => (condition(object, "Available")?.status === "True" ? ready : waiting("not available")),
 };
 
-/** Whether an object does what it is there for. @param jobs whether jobs must have ended */
-export function readinessOf(object: KubeObject, jobs: boolean): Readiness {
-  if (jobs && object.kind === "Job") return job(object);
+/** What is waited for: that objects work, that jobs among them have ended as well, or that pods have, too, as hooks do. */
+export type Wanted = "ready" | "jobs-ended" | "ended";
+
+/** Whether an object does what it is there for. */
+export function readinessOf(object: KubeObject, wanted: Wanted): Readiness {
+  if (wanted !== "ready" && object.kind === "Job") return job(object);
+  if (wanted === "ended" && object.kind === "Pod") return endedPod(object);
   const generation = object.metadata.generation ?? 0;
   const kind = KINDS[object.kind];
   if (["Deployment", "StatefulSet", "DaemonSet"].includes(object.kind)) {
@@ -133,7 +143,7 @@ export function readinessOf(object: KubeObject, jobs: boolean): Readiness {
 export interface WaitOptions {
   /** Milliseconds. */
   readonly timeout: number;
-  readonly jobs: boolean;
+  readonly wanted: Wanted;
 }
 
 /** Waits until all are ready, by events. @throws DeadlineExceeded, FailedPrecondition that name the object */
@@ -143,17 +153,17 @@ export async function waitUntilReady(
   options: WaitOptions,
 ): Promise<void> {
   const late = AbortSignal.timeout(options.timeout);
-  for (const place of places) await waitForOne(session, place, late, options.jobs);
+  for (const place of places) await waitForOne(session, place, late, options.wanted);
 }
 
-async function waitForOne(session: Session, place: ObjectPlace, late: AbortSignal, jobs: boolean): Promise<void> {
+async function waitForOne(session: Session, place: ObjectPlace, late: AbortSignal, wanted: Wanted): Promise<void> {
   const { mapping, namespace, name } = place;
   const api = await session.api();
   const signal = session.io.signal === undefined ? late : AbortSignal.any([late, session.io.signal]);
   let why = "it is not there";
   /** @returns whether there is no more to wait for */
   const check = (object: KubeObject): boolean => {
-    const found = readinessOf(object, jobs);
+    const found = readinessOf(object, wanted);
     if (found.state === "failed")
       throw new FailedPrecondition(`${mapping.kind} ${namespace}/${name} is not ready and will not be: ${found.why}`);
     if (found.state === "waiting") ({ why } = found);

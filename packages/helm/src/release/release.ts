@@ -4,8 +4,9 @@ import { isObject, type Json, type JsonObject, parseJson, textAt } from "@boxshi
 import { InvalidArgument } from "@boxship/base/errors";
 import { toJson } from "@boxship/template";
 import type { Chart } from "../chart/chart.ts";
+import { storedLock, storedMetadata } from "../chart/stored-metadata.ts";
 import type { Dict } from "../functions/go-values.ts";
-import type { DeletePolicy, Hook, HookEvent } from "../manifest/manifest.ts";
+import type { DeletePolicy, Hook, HookEvent, LogPolicy } from "../manifest/manifest.ts";
 
 export type Status =
   | "deployed"
@@ -27,6 +28,8 @@ export interface StoredHook {
   readonly events: readonly HookEvent[];
   readonly weight: number;
   readonly delete_policies: readonly DeletePolicy[];
+  /** Not in releases of before Helm 3.18. */
+  readonly output_log_policies?: readonly LogPolicy[];
   last_run: { started_at: string; completed_at: string; phase: string };
 }
 
@@ -49,6 +52,8 @@ export interface Release {
   readonly config: JsonObject;
   readonly manifest: string;
   readonly hooks: readonly StoredHook[];
+  /** Whether the server merged, or the client; not in releases of Helm 3, where it was the client. */
+  readonly apply_method?: "csa" | "ssa";
 }
 
 /** A release may unpack to so much. */
@@ -58,8 +63,8 @@ const MOST_BYTES = 256 * 1024 * 1024;
 export function storedChart({ metadata, templates, files, values, schema, lock }: Chart): JsonObject {
   const encoded = (all: Chart["files"]) => all.map(({ name, data }) => ({ name, data: data.toString("base64") }));
   return {
-    metadata: plainJson(metadata.raw),
-    lock: lock === undefined ? null : plainJson(lock),
+    metadata: storedMetadata(metadata),
+    lock: lock === undefined ? null : storedLock(lock),
     templates: encoded(templates),
     values: plainJson(values),
     schema: schema?.toString("base64") ?? null,
@@ -70,14 +75,15 @@ export function storedChart({ metadata, templates, files, values, schema, lock }
 /** Values with Go's types as JSON. */
 export const plainJson = (value: Dict): JsonObject => parseJson(toJson(value)) as JsonObject;
 
-export const storedHook = ({ name, kind, source, content, events, weight, deletePolicies }: Hook): StoredHook => ({
-  name,
-  kind,
-  path: source,
-  manifest: content,
-  events,
-  weight,
-  delete_policies: deletePolicies,
+export const storedHook = (hook: Hook): StoredHook => ({
+  name: hook.name,
+  kind: hook.kind,
+  path: hook.source,
+  manifest: hook.content,
+  events: hook.events,
+  weight: hook.weight,
+  delete_policies: hook.deletePolicies,
+  ...(hook.logPolicies.length > 0 && { output_log_policies: hook.logPolicies }),
   last_run: { started_at: "", completed_at: "", phase: "" },
 });
 

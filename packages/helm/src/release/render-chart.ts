@@ -21,6 +21,7 @@ export interface ChartRenderOptions {
   /** Whether values are not compared with schemas. @default false */
   readonly skipSchemas?: boolean;
   readonly lookup?: RenderOptions["lookup"];
+  readonly lookupHost?: RenderOptions["lookupHost"];
   /** Changes the text of all manifests before it is used. */
   readonly postRender?: (text: string) => Promise<string>;
 }
@@ -53,6 +54,7 @@ export async function renderChart(given: Chart, values: Dict, options: ChartRend
       capabilities,
       ...(options.strict !== undefined && { strict: options.strict }),
       ...(options.lookup !== undefined && { lookup: options.lookup }),
+      ...(options.lookupHost !== undefined && { lookupHost: options.lookupHost }),
     }),
   );
   const notes = takeNotes(rendered, chart, options.subchartNotes ?? false);

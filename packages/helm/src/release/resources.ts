@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, type KubeObject, textAt } from "@boxship/api";
+import { isObject, type Json, type JsonObject, type KubeObject, listAt, textAt } from "@boxship/api";
 import { loadYaml } from "@boxship/api/yaml";
 import { FailedPrecondition, InvalidArgument } from "@boxship/base/errors";
 import {
@@ -12,6 +12,7 @@ import {
   replaceObject,
   type Session,
   threeWayPatch,
+  type WriteOptions,
 } from "@boxship/kubectl/cluster";
 import { sortByKind } from "../manifest/kind-order.ts";
 import { splitManifests } from "../manifest/manifest.ts";
@@ -119,6 +120,8 @@ export interface ApplyOptions {
   readonly forceConflicts: boolean;
   /** Whether objects are replaced, with what others have set in them, instead of changed. @default false */
   readonly forceReplace?: boolean;
+  /** Whether fields that the server does not know are refused, instead of left out. */
+  readonly validate: boolean;
 }
 
 /**
@@ -161,23 +164,51 @@ export async function applyResources(
   created: (one: Resource) => void = () => undefined,
 ): Promise<void> {
   const originals = new Map(before.map((one) => [keyOf(one), one]));
+  const how = { fieldManager: MANAGER, fieldValidation: options.validate ? "Strict" : "Ignore" };
   for (const one of wanted) {
     session.io.signal?.throwIfAborted();
     const there = await findObject(session, one);
     if (options.serverSide) {
-      const write = { fieldManager: MANAGER, force: options.forceConflicts };
-      await patchObject(session, one, "apply", JSON.stringify(one.object), write);
-    } else if (there === undefined) await createObject(session, one, one.object, { fieldManager: MANAGER });
-    else if (options.forceReplace === true) await replaceOne(session, one, there);
-    else await patchOne(session, one, originals.get(keyOf(one))?.object, there);
+      if (there !== undefined) await takeOver(session, one, there);
+      await patchObject(session, one, "apply", JSON.stringify(one.object), { ...how, force: options.forceConflicts });
+    } else if (there === undefined) await createObject(session, one, one.object, how);
+    else if (options.forceReplace === true) await replaceOne(session, one, there, how);
+    else await patchOne(session, one, originals.get(keyOf(one))?.object, there, how);
     if (there === undefined) created(one);
   }
 }
 
-async function replaceOne(session: Session, one: Resource, there: KubeObject): Promise<void> {
+/** What the client had set is the server's side's from now on: else it would conflict with itself. */
+async function takeOver(session: Session, one: Resource, there: KubeObject): Promise<void> {
+  const entries = listAt(there, "metadata", "managedFields").filter(isObject);
+  const isOurs = (entry: JsonObject, operation: string): boolean =>
+    entry["manager"] === MANAGER && entry["operation"] === operation && !entry["subresource"];
+  const old = entries.find((entry) => isOurs(entry, "Update"));
+  if (old === undefined) return;
+  const own = entries.find((entry) => isOurs(entry, "Apply"));
+  const fieldsV1 = fieldUnion(own?.["fieldsV1"] ?? {}, old["fieldsV1"] ?? {});
+  const managedFields = [
+    { ...old, operation: "Apply", fieldsV1 },
+    ...entries.filter((entry) => entry !== old && entry !== own),
+  ];
+  const { resourceVersion = "" } = there.metadata;
+  await patchObject(session, one, "merge", { metadata: { resourceVersion, managedFields } });
+}
+
+function fieldUnion(left: Json, right: Json): Json {
+  if (!isObject(left) || !isObject(right)) return left;
+  const result: JsonObject = { ...left };
+  for (const [field, value] of Object.entries(right)) {
+    const below = result[field];
+    result[field] = below === undefined ? (value ?? {}) : fieldUnion(below, value ?? {});
+  }
+  return result;
+}
+
+async function replaceOne(session: Session, one: Resource, there: KubeObject, how: WriteOptions): Promise<void> {
   const { resourceVersion = "" } = there.metadata;
   const object = { ...one.object, metadata: { ...one.object.metadata, resourceVersion } };
-  await replaceObject(session, one, object, { fieldManager: MANAGER });
+  await replaceObject(session, one, object, how);
 }
 
 async function patchOne(
@@ -185,12 +216,13 @@ async function patchOne(
   one: Resource,
   original: KubeObject | undefined,
   there: KubeObject,
+  how: WriteOptions,
 ): Promise<void> {
   const schema = patchSchema(one.mapping);
   const json = (object: KubeObject | undefined) => (object ?? {}) as unknown as JsonObject;
   const patch = threeWayPatch(schema, json(original), json(one.object), json(there));
   if (Object.keys(patch).length === 0) return;
-  await patchObject(session, one, schema === undefined ? "merge" : "strategic", patch, { fieldManager: MANAGER });
+  await patchObject(session, one, schema === undefined ? "merge" : "strategic", patch, how);
 }
 
 const isKept = ({ object }: Resource): boolean =>

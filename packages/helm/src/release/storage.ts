@@ -19,6 +19,9 @@ const CHUNK = 900_000;
 const CHUNKS = "boxship.dev/chunks";
 const CHUNK_OF = "boxship.dev/chunk-of";
 
+/** Labels that Helm sets. */
+const OWN_LABELS: ReadonlySet<string> = new Set(["name", "owner", "status", "version", "createdAt", "modifiedAt"]);
+
 export const secretName = (name: string, version: number): string => `sh.helm.release.v1.${name}.v${version}`;
 
 /** Releases of a namespace, in Secrets or ConfigMaps as Helm keeps them. */
@@ -77,6 +80,12 @@ export class ReleaseStorage {
         },
       );
     }
+  }
+
+  /** What users have given a revision. */
+  async labelsOf({ name, version }: Pick<Release, "name" | "version">): Promise<Readonly<Record<string, string>>> {
+    const { metadata } = (await findObject(this.#session, this.#place(secretName(name, version)))) ?? {};
+    return Object.fromEntries(Object.entries(metadata?.labels ?? {}).filter(([label]) => !OWN_LABELS.has(label)));
   }
 
   async update(release: Release): Promise<void> {

@@ -8,5 +8,6 @@ export async function readinessWait(
   resources: readonly Resource[],
   { wait, waitForJobs, timeout }: { readonly wait: boolean; readonly waitForJobs: boolean; readonly timeout: number },
 ): Promise<void> {
-  if (wait || waitForJobs) await waitUntilReady(session, resources, { timeout, jobs: waitForJobs });
+  if (wait || waitForJobs)
+    await waitUntilReady(session, resources, { timeout, wanted: waitForJobs ? "jobs-ended" : "ready" });
 }

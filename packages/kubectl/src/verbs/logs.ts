@@ -1,12 +1,10 @@
-import { createGunzip } from "node:zlib";
 import { type KubeObject, listAt, textAt } from "@boxship/api";
-import { readJson } from "@boxship/client";
 import { defineCommand } from "../command.ts";
 import { forEach, PlainRefusal, Refusal } from "../failure.ts";
 import { bool, duration, int, str } from "../flags.ts";
 import { selectorFlag } from "../global-flags.ts";
 import { findObject, listObjects } from "../request/objects.ts";
-import { objectPathOf } from "../resource/discovery.ts";
+import { openPodLog } from "../request/pod-log.ts";
 import { resolveTargets } from "../resource/targets.ts";
 import type { Session } from "../session.ts";
 import { containerOf, podOf } from "./pods-of.ts";
@@ -49,10 +47,9 @@ export const command = defineCommand({
         `you are attempting to follow ${sources.length} log streams, but maximum allowed concurrency is ${flags["max-log-requests"]}, use --max-log-requests to increase the limit`,
       );
     }
-    const mapping = (await session.mapper()).known("", "pods");
     const tail = flags.tail >= 0 ? flags.tail : flags.selector !== "" && !changed.has("tail") ? 10 : undefined;
     const show = async ({ pod, name }: (typeof sources)[number]): Promise<void> => {
-      const { name: podName = "", namespace = "" } = pod.metadata;
+      const { name: podName = "" } = pod.metadata;
       const query = {
         container: name,
         follow: flags.follow,
@@ -64,16 +61,9 @@ export const command = defineCommand({
         sinceTime: flags["since-time"],
         insecureSkipTLSVerifyBackend: flags["insecure-skip-tls-verify-backend"],
       };
-      const reply = await (await session.api()).open("GET", objectPathOf(mapping, namespace, podName, "log"), {
-        query,
-        accept: "*/*",
-      });
-      if (reply.status >= 400) await readJson(reply);
       const prefix = flags.prefix ? `[pod/${podName}/${name}] ` : "";
-      const stream = reply.headers["content-encoding"] === "gzip" ? reply.stream.pipe(createGunzip()) : reply.stream;
-      stream.setEncoding("utf8");
       let fresh = true;
-      for await (const chunk of stream as AsyncIterable<string>) {
+      for await (const chunk of await openPodLog(session, pod.metadata, query)) {
         session.io.stdout.write(
           prefix === ""
             ? chunk

@@ -100,13 +100,14 @@ function patchJson(
   }
 }
 
-/** Applies operations to one object. */
+/** Applies operations to one object as the original keeps it: with notes of the build among its annotations. */
 export function patchOne(resource: Resource, operations: readonly Operation[]): void {
-  const patched = applyOperations(resource.toJson(), operations);
+  const patched = applyOperations(resource.withNotes().toJson(), operations);
   if (!isObject(patched)) {
     throw new BuildFailure("json: cannot unmarshal into Go value of type map[string]interface {}");
   }
   resource.node = fromJson(patched);
+  resource.dropNotes();
   if (resource.node.isEmpty) validate(resource.withNotes().node);
   // Whatever they were written as, annotations are texts from here on.
   if (resource.node.at("metadata", "annotations") !== undefined) resource.annotations = new Map(resource.annotations);

@@ -9,6 +9,17 @@ import { effectiveNamespace, type ResId } from "./res-id.ts";
 
 export type Behavior = "unspecified" | "create" | "replace" | "merge";
 
+const NOTE = "internal.config.kubernetes.io/";
+const NOTES = [
+  "generatorBehavior",
+  "needsHashSuffix",
+  "prefixes",
+  "previousKinds",
+  "previousNames",
+  "previousNamespaces",
+  "suffixes",
+] as const;
+
 /** An object on its way through a build, and what the build remembers of it. */
 export class Resource {
   node: Node;
@@ -147,7 +158,7 @@ export class Resource {
   /** With what the build remembers of it among its annotations: how messages show it. */
   withNotes(): Resource {
     const { previous, prefixes, suffixes, needsHash, behavior } = this;
-    const texts: readonly (readonly [string, string])[] = [
+    const texts: readonly (readonly [(typeof NOTES)[number], string])[] = [
       ["needsHashSuffix", needsHash ? "enabled" : ""],
       ["generatorBehavior", this.generated ? behavior : ""],
       ["previousKinds", previous.map(({ gvk }) => gvk.kind).join(",")],
@@ -158,9 +169,15 @@ export class Resource {
     ];
     const copy = this.copy();
     const notes = texts.filter(([, text]) => text !== "");
-    const named = notes.map(([name, text]) => [`internal.config.kubernetes.io/${name}`, text] as const);
+    const named = notes.map(([name, text]) => [NOTE + name, text] as const);
     if (notes.length > 0) copy.annotations = new Map([...copy.annotations, ...named]);
     return copy;
+  }
+
+  /** Takes the build's notes out of the annotations again. */
+  dropNotes(): void {
+    const left = [...this.annotations].filter(([name]) => !NOTES.some((note) => name === NOTE + note));
+    if (left.length < this.annotations.size) this.annotations = new Map(left);
   }
 
   toYaml(): string {

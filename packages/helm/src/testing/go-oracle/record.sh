@@ -9,11 +9,10 @@ data=../../testdata
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE="${GOCACHE:-$work/cache}" TZ=UTC
-go build -o "$work/render" main.go
-go build -o "$work/render-charts" charts/main.go
+go build -o "$work/oracle" ./*.go
 node -e 'for (const line of require("fs").readFileSync(process.argv[1], "utf8").trimEnd().split("\n")) console.log(JSON.stringify({ template: line }))' \
-  "$data/functions/templates.txt" | "$work/render" "$data/functions/data.json" >"$work/golden.jsonl"
-node --disable-warning=ExperimentalWarning ../write-chart-inputs.ts | "$work/render-charts" >"$work/rendered.jsonl"
+  "$data/functions/templates.txt" | "$work/oracle" expressions "$data/functions/data.json" >"$work/golden.jsonl"
+node --disable-warning=ExperimentalWarning ../write-chart-inputs.ts | "$work/oracle" charts >"$work/rendered.jsonl"
 if [ "${1:-}" = --compare ]; then
   diff "$data/functions/golden.jsonl" "$work/golden.jsonl"
   exec diff "$data/rendered.jsonl" "$work/rendered.jsonl"

@@ -1,5 +1,5 @@
 import { isObject, type Json, listAt, textAt, valueAt } from "@boxship/api";
-import { cellText } from "../../print/table.ts";
+import { alignRows, cellText } from "../../print/table.ts";
 import type { Mapping } from "../../resource/discovery.ts";
 
 export interface RowOptions {
@@ -31,7 +31,12 @@ export function headerOf(table: Json, options: RowOptions, event = false): reado
   ];
 }
 
-export function rowOf(table: Json, row: Json, mapping: Mapping, options: RowOptions): readonly string[] {
+export function rowOf(
+  table: Json,
+  row: Json,
+  mapping: Pick<Mapping, "group" | "kind">,
+  options: RowOptions,
+): readonly string[] {
   const cells = listAt(row, "cells");
   const labels = valueAt(row, "object", "metadata", "labels");
   const group = mapping.group === "" ? "" : `.${mapping.group}`;
@@ -46,6 +51,25 @@ export function rowOf(table: Json, row: Json, mapping: Mapping, options: RowOpti
     ...(options.showLabels ? [labelsText(labels)] : []),
   ];
 }
+
+/** Rows of tables of one kind, below one header. */
+export function tableLines(tables: readonly Json[]): string {
+  const options = {
+    wide: false,
+    noHeaders: false,
+    showLabels: false,
+    labelColumns: [],
+    withKind: false,
+    withNamespace: false,
+  };
+  const [first] = tables;
+  if (first === undefined) return "";
+  const rows = tables.flatMap((table) => listAt(table, "rows").map((row) => rowOf(table, row, NO_KIND, options)));
+  return alignRows([headerOf(first, options), ...rows]);
+}
+
+/** Names stand without a kind before them. */
+const NO_KIND = { group: "", kind: "" };
 
 export function labelsText(labels: Json | undefined): string {
   const pairs = isObject(labels) ? Object.entries(labels).map(([key, value]) => `${key}=${textAt(value)}`) : [];

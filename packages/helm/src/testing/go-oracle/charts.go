@@ -1,25 +1,17 @@
-// Renders charts with Go's own text/template and sprig, after the rules for charts, values and dependencies that Helm's
-// documentation gives: what the recorded texts of testdata/rendered are from. Reads lines of JSON, each a chart's files
-// and values, and writes for each the texts by template, or the error.
+// Charts, values and dependencies after the rules that Helm's documentation gives.
+
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/base64"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
 	"path"
 	"sort"
 	"strconv"
 	"strings"
 	"text/template"
 
-	"github.com/BurntSushi/toml"
 	"github.com/Masterminds/semver"
-	"github.com/Masterminds/sprig"
 	"github.com/gobwas/glob"
 	"sigs.k8s.io/yaml"
 )
@@ -44,8 +36,6 @@ type output struct {
 	Rendered map[string]string `json:"rendered,omitempty"`
 	Error    string            `json:"error,omitempty"`
 }
-
-type values = map[string]interface{}
 
 type maintainer struct {
 	Name  string `json:"name,omitempty"`
@@ -415,76 +405,6 @@ type capabilities struct {
 	HelmVersion struct{ Version, GitCommit, GitTreeState, GoVersion string }
 }
 
-func toYaml(value interface{}) string {
-	text, err := yaml.Marshal(value)
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSuffix(string(text), "\n")
-}
-
-func functions() template.FuncMap {
-	all := sprig.TxtFuncMap()
-	delete(all, "env")
-	delete(all, "expandenv")
-	all["toYaml"] = toYaml
-	all["mustToYaml"] = func(value interface{}) (string, error) {
-		text, err := yaml.Marshal(value)
-		return strings.TrimSuffix(string(text), "\n"), err
-	}
-	all["fromYaml"] = func(text string) values {
-		value := values{}
-		if err := yaml.Unmarshal([]byte(text), &value); err != nil {
-			value["Error"] = err.Error()
-		}
-		return value
-	}
-	all["fromYamlArray"] = func(text string) []interface{} {
-		value := []interface{}{}
-		if err := yaml.Unmarshal([]byte(text), &value); err != nil {
-			value = []interface{}{err.Error()}
-		}
-		return value
-	}
-	all["toJson"] = func(value interface{}) string {
-		text, err := json.Marshal(value)
-		if err != nil {
-			return ""
-		}
-		return string(text)
-	}
-	all["fromJson"] = func(text string) values {
-		value := values{}
-		if err := json.Unmarshal([]byte(text), &value); err != nil {
-			value["Error"] = err.Error()
-		}
-		return value
-	}
-	all["fromJsonArray"] = func(text string) []interface{} {
-		value := []interface{}{}
-		if err := json.Unmarshal([]byte(text), &value); err != nil {
-			value = []interface{}{err.Error()}
-		}
-		return value
-	}
-	all["toToml"] = func(value interface{}) string {
-		var text bytes.Buffer
-		if err := toml.NewEncoder(&text).Encode(value); err != nil {
-			return err.Error()
-		}
-		return text.String()
-	}
-	all["lookup"] = func(string, string, string, string) values { return values{} }
-	all["required"] = func(warning string, value interface{}) (interface{}, error) {
-		if value == nil || value == "" {
-			return value, errors.New(warning)
-		}
-		return value, nil
-	}
-	all["fail"] = func(message string) (string, error) { return "", errors.New(message) }
-	return all
-}
-
 // bind gives a set of templates the functions that need it.
 func bind(set *template.Template) {
 	depth := 0
@@ -619,28 +539,22 @@ func integers(value interface{}) interface{} {
 	return value
 }
 
-func main() {
-	lines := bufio.NewScanner(os.Stdin)
-	lines.Buffer(nil, 1<<24)
-	out := json.NewEncoder(os.Stdout)
-	out.SetEscapeHTML(false)
-	for lines.Scan() {
-		var one input
-		if err := json.Unmarshal(lines.Bytes(), &one); err != nil {
-			panic(err)
-		}
-		if one.Values == nil {
-			one.Values = values{}
-		}
-		result := output{Name: one.Name}
-		rendered, err := render(one)
-		if err != nil {
-			result.Error = err.Error()
-		} else {
-			result.Rendered = rendered
-		}
-		if err := out.Encode(result); err != nil {
-			panic(err)
-		}
+func renderChart(one input) output {
+	if one.Values == nil {
+		one.Values = values{}
 	}
+	rendered, err := render(one)
+	if err != nil {
+		return output{Name: one.Name, Error: err.Error()}
+	}
+	return output{Name: one.Name, Rendered: rendered}
+}
+
+// charts renders charts, each from a line of JSON with its files and values.
+func charts() {
+	eachLine(func(text []byte) interface{} {
+		var one input
+		decode(text, &one)
+		return renderChart(one)
+	})
 }

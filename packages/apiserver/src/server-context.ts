@@ -2,6 +2,7 @@ import type { Kind, KindRegistry } from "@boxship/api";
 import type { Clock, Logger } from "@boxship/base";
 import type { AdmissionPlugin, Annotate, Authorizer, NodeConnections, ResourceInfo, User } from "./contract.ts";
 import type { Accept } from "./http/accept.ts";
+import type { Pause } from "./http/take-turns.ts";
 import type { ObjectLeases } from "./storage/object-leases.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
 import type { ServiceAccountTokens } from "./tokens/service-account-tokens.ts";
@@ -48,6 +49,8 @@ export interface ResourceRequest {
   /** Of the body, without parameters. */
   readonly contentType: string;
   readonly userAgent: string;
+  /** Lets others have their turn, where the object is large. @default everything is done in one turn */
+  readonly pause?: Pause | undefined;
   /** Reads the body; once. */
   readonly body: () => Promise<Buffer>;
   /** A line for the client's eyes, sent as a Warning header. */

@@ -25,6 +25,8 @@ export interface ApplyRequest {
   readonly force: boolean;
   /** How managers of other versions see objects. @default as those of this one */
   readonly inVersion?: InVersion;
+  /** Is called between the steps of it, which take long for large objects. @default they are done in one turn */
+  readonly pause?: (() => Promise<void> | undefined) | undefined;
 }
 
 /**
@@ -35,25 +37,32 @@ export interface ApplyRequest {
  * @throws Conflict where other managers have set fields to other values
  */
 export async function applyConfiguration(request: ApplyRequest): Promise<KubeObject> {
-  const { kind, live, configuration, who, time, force, inVersion } = request;
+  const { kind, live, configuration, who, time, force, inVersion, pause } = request;
   const managers = readManagers(live?.metadata.managedFields);
+  await pause?.();
   const before = managers.find((one) => isSameManager(one, who));
   const others = managers.filter((one) => !isSameManager(one, who));
   const applied = fieldsOf(kind.schema, manageable(configuration));
+  await pause?.();
   const merged = mergeTyped(kind.schema, live, configuration) as KubeObject;
+  await pause?.();
   const mine: Manager = { ...who, time, fields: applied };
   const pruned = await pruneMerged(request, merged, before, [...others, mine]);
+  await pause?.();
   const own = compareFields(kind.schema, live === undefined ? {} : manageable(live), manageable(pruned), {
     builtin: !kind.custom,
   });
   const changes = new VersionedChanges(kind, live, pruned, own, inVersion);
+  await pause?.();
   const left = (await settle(others, changes, force)).filter(({ fields }) => !fields.isEmpty);
+  await pause?.();
   const unchanged =
     before !== undefined &&
     before.apiVersion === who.apiVersion &&
     own.set.isEmpty &&
     own.removed.isEmpty &&
     deepEqual(before.fields.toJson(), applied.toJson());
+  await pause?.();
   setManagedFields(pruned, writeManagers([...left, { ...mine, time: unchanged ? before.time : time }]));
   return pruned;
 }

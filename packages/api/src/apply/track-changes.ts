@@ -7,6 +7,13 @@ import { manageable } from "./manageable.ts";
 import { isSameManager, type Manager, type ManagerKey, readManagers, writeManagers } from "./managers.ts";
 import { type InVersion, VersionedChanges } from "./versioned-changes.ts";
 
+export interface TrackOptions {
+  /** How managers of other versions see objects. @default as those of this one */
+  readonly inVersion?: InVersion | undefined;
+  /** Is called between the steps of it, which take long for large objects. @default they are done in one turn */
+  readonly pause?: (() => Promise<void> | undefined) | undefined;
+}
+
 /** Notes that a manager has made an object out of an old one, in the object's managedFields. */
 export async function trackChanges(
   kind: Kind,
@@ -14,7 +21,7 @@ export async function trackChanges(
   old: KubeObject | undefined,
   who: ManagerKey,
   time: string,
-  inVersion?: InVersion,
+  { inVersion, pause }: TrackOptions = {},
 ): Promise<void> {
   const entries = managedFieldsOf(object, old);
   const { set, removed } = compareFields(kind.schema, old === undefined ? {} : manageable(old), manageable(object), {
@@ -24,7 +31,9 @@ export async function trackChanges(
     setManagedFields(object, entries ?? []);
     return;
   }
+  await pause?.();
   const managers = readManagers(entries);
+  await pause?.();
   const changes = new VersionedChanges(kind, old, object, { set, removed }, inVersion);
   const others: Manager[] = [];
   for (const one of managers) {
@@ -32,9 +41,11 @@ export async function trackChanges(
     const theirs = await changes.in(one.apiVersion);
     if (theirs !== undefined)
       others.push({ ...one, fields: one.fields.difference(theirs.set).difference(theirs.removed) });
+    await pause?.();
   }
   const before = managers.find((one) => isSameManager(one, who));
   const fields = (before?.fields.difference(removed) ?? new FieldSet()).union(set);
+  await pause?.();
   setManagedFields(object, writeManagers(capUpdaters([...others, { ...who, time, fields }])));
 }
 

@@ -4,7 +4,15 @@ import type { KindHooks } from "../kind/kind.ts";
 import { isObject, type Json, type JsonObject, setField } from "../object/json.ts";
 import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
 import { parseQuantity } from "../object/quantity.ts";
-import { duplicate, type FieldError, forbiddenField, invalid, notSupported, required } from "../status/field-error.ts";
+import {
+  duplicate,
+  type FieldError,
+  forbiddenField,
+  invalid,
+  notSupported,
+  required,
+  tooLong,
+} from "../status/field-error.ts";
 import { immutable } from "../validation/validate-metadata.ts";
 import { apiService } from "./api-service.ts";
 import { oneOf, portNumber } from "./pod-template.ts";
@@ -14,25 +22,35 @@ const TRACKED: KindHooks = { tracksGeneration: true };
 const CONFIG_KEY = /^[-._a-zA-Z0-9]+$/;
 const KEY_HELP =
   "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
+const LONGEST_KEY = 253;
 /** Bytes of all values. */
 const LARGEST_DATA = 2 ** 20;
 
-function validateData(object: KubeObject, ...fields: readonly string[]): FieldError[] {
+/** @param coded fields whose values are base64: what they stand for counts */
+function validateData(object: KubeObject, plain: string | undefined, coded: string): FieldError[] {
   const errors: FieldError[] = [];
+  const dataOf = (field: string): JsonObject => (object[field] ?? {}) as JsonObject;
+  const others = plain === undefined ? {} : dataOf(coded);
   let size = 0;
-  for (const field of fields) {
-    for (const [key, value] of Object.entries((object[field] ?? {}) as JsonObject)) {
-      if (!CONFIG_KEY.test(key)) errors.push(invalid(`${field}[${key}]`, key, KEY_HELP));
-      size += textAt(value).length;
+  for (const field of plain === undefined ? [coded] : [plain, coded]) {
+    for (const [key, value] of Object.entries(dataOf(field))) {
+      const problem = keyProblem(key);
+      if (problem !== undefined) errors.push(invalid(`${field}[${key}]`, key, problem));
+      if (field === plain && Object.hasOwn(others, key))
+        errors.push(invalid(`${field}[${key}]`, key, `duplicate of key present in ${coded}`));
+      size += Buffer.byteLength(textAt(value), field === coded ? "base64" : "utf8");
     }
   }
-  if (size > LARGEST_DATA * 1.4)
-    errors.push({
-      reason: "FieldValueTooLong",
-      field: "",
-      message: `Too long: may not be more than ${LARGEST_DATA} bytes`,
-    });
+  if (size > LARGEST_DATA) errors.push(tooLong("[]", LARGEST_DATA));
   return errors;
+}
+
+function keyProblem(key: string): string | undefined {
+  if (!CONFIG_KEY.test(key)) return KEY_HELP;
+  if (key.length > LONGEST_KEY) return `must be no more than ${LONGEST_KEY} characters`;
+  if (!key.startsWith(".")) return undefined;
+  if (key === "." || key === "..") return `must not be '${key}'`;
+  return key.startsWith("..") ? "must not start with '..'" : undefined;
 }
 
 function immutableData(object: KubeObject, old: KubeObject, ...fields: readonly string[]): FieldError[] {
@@ -53,7 +71,7 @@ const secret: KindHooks = {
     object["data"] = data;
     delete object["stringData"];
   },
-  validate: (object) => [...validateData(object, "data"), ...secretKeys(object)],
+  validate: (object) => [...validateData(object, undefined, "data"), ...secretKeys(object)],
   validateUpdate: (object, old) => [
     ...immutable("type", object["type"], old["type"]),
     ...immutableData(object, old, "data"),

@@ -149,6 +149,49 @@ describe("the API", () => {
     assert.deepEqual([yaml.status, /excessive aliasing/.test(yaml.json["message"])], [400, true]);
   });
 
+  test("large objects are written in every way, and what neither store would take is refused", async () => {
+    const name = fresh();
+    const path = `${CONFIG_MAPS}/${name}`;
+    const data = Object.fromEntries(Array.from({ length: 4000 }, (_, at) => [`key-${at}`, "x".repeat(50)]));
+    const yaml = `metadata: { name: ${name} }\ndata:\n${Object.entries(data)
+      .map(([key, value]) => `  ${key}: ${value}\n`)
+      .join("")}`;
+    const headers = { "content-type": "application/yaml" };
+    const made = await call("POST", CONFIG_MAPS, { body: yaml, headers });
+    assert.deepEqual([made.status, made.json.data], [201, data], made.text.slice(0, 500));
+    const broken = await call("POST", CONFIG_MAPS, { body: `${yaml}  - x: [`, headers });
+    assert.deepEqual(
+      [broken.status, broken.json.message.startsWith("error converting YAML")],
+      [400, true],
+      broken.text,
+    );
+    const put = await call("PUT", path, { body: { ...made.json, data: { ...data, "key-1": "other" } } });
+    assert.deepEqual([put.status, put.json.data["key-1"]], [200, "other"]);
+    const merge = { "content-type": "application/merge-patch+json" };
+    const patched = await call("PATCH", path, { body: { data: { "key-2": null } }, headers: merge });
+    assert.deepEqual([patched.status, Object.keys(patched.json.data).length], [200, 3999]);
+    const applied = await call("PATCH", `${path}?fieldManager=a&force=true`, {
+      body: { apiVersion: "v1", kind: "ConfigMap", metadata: { name }, data },
+      headers: { "content-type": "application/apply-patch+yaml" },
+    });
+    assert.deepEqual([applied.status, applied.json.data, applied.json.metadata.managedFields.length], [200, data, 2]);
+    const binaryData = { a: Buffer.alloc(2 ** 20).toString("base64") };
+    const full = await call("PATCH", path, { body: { data: null, binaryData }, headers: merge });
+    assert.equal(full.status, 200, full.text.slice(0, 500));
+    const refusals: readonly [object, number, RegExp][] = [
+      [{ binaryData: { b: "eA==" } }, 422, /is invalid: \[\]: Too long: may not be more than 1048576 bytes$/],
+      [{ metadata: { annotations: { a: "x".repeat(200_000) } } }, 413, /the object has 1\d{6} bytes/],
+      [{ data: { a: "x" } }, 422, /data\[a\]: Invalid value: "a": duplicate of key present in binaryData/],
+      [{ data: { "..a": "x", "..": "y" } }, 422, /must not start with '\.\.', .*must not be '\.\.'/],
+    ];
+    for (const [body, status, words] of refusals) {
+      const answer = await call("PATCH", path, { body, headers: merge });
+      assert.deepEqual([answer.status, words.test(answer.json.message)], [status, true], answer.text.slice(0, 500));
+    }
+    const brackets = await call("POST", CONFIG_MAPS, { body: "[".repeat(1_400_000) });
+    assert.deepEqual([brackets.status, /exceeded max depth/.test(brackets.text)], [400, true]);
+  });
+
   test("a patch that copies what it has copied ends before it has filled the memory", async () => {
     const name = fresh();
     assert.equal((await call("POST", CONFIG_MAPS, { body: map(name) })).status, 201);

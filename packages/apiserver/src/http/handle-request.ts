@@ -19,6 +19,7 @@ import { peerCertificate } from "./peer-certificate.ts";
 import { type Incoming, readBody } from "./read-body.ts";
 import { errorReply, jsonReply, type Reply, textReply } from "./reply.ts";
 import { type Outgoing, sendReply } from "./send-reply.ts";
+import { takeTurns } from "./take-turns.ts";
 
 /** What the listener needs besides the verbs' context. */
 export interface Listening {
@@ -95,6 +96,7 @@ export async function handleRequest(listening: Listening, request: Incoming, res
     always["x-kubernetes-pf-prioritylevel-uid"] = seat.levelUid;
     const deciding = decided(exchange, listening.context.authorizers, { ...(authorizedAs ?? info), user });
     if (deciding !== undefined) await deciding;
+    const pause = takeTurns();
     const replying =
       listening.extensions.reply(url.pathname, info, url.searchParams, user, request) ??
       (info.resource === undefined
@@ -108,8 +110,10 @@ export async function handleRequest(listening: Listening, request: Incoming, res
             body: async () => {
               const body = await readBody(request);
               exchange?.received(body);
+              await pause(body.length);
               return body;
             },
+            pause,
             warn: (message) => void warnings.push(message),
             annotate: (...noted) => exchange?.annotate(...noted),
           }));

@@ -1,4 +1,4 @@
-import { type Kind, type KubeObject, parseJson } from "@boxship/api";
+import { failure, type Kind, type KubeObject, parseJson } from "@boxship/api";
 import { Internal } from "@boxship/base";
 
 const encoder = new TextEncoder();
@@ -11,6 +11,19 @@ const MARK = Buffer.from('"metadata":{');
 
 /** Furthest that the metadata's beginning can be: group, version and kind are bounded. */
 const SEARCHED = 1024;
+
+/**
+ * Bytes that an object may have where it is kept: what etcd takes in one request unless it is told otherwise, less the key
+ * and what is around it. SQLite takes no more, so that what is in one can move into the other.
+ */
+export const LARGEST_OBJECT = 1.5 * 2 ** 20 - 4096;
+
+/** An object that neither of the stores would take. */
+export const tooLarge = (size: number): Error =>
+  failure(
+    "RequestEntityTooLarge",
+    `Request entity too large: the object has ${size} bytes, of at most ${LARGEST_OBJECT} that are kept of one`,
+  );
 
 /** What bytes were made of: as long as they are on their way, nobody has to read them again. */
 const sources = new WeakMap<Uint8Array, KubeObject>();

@@ -3,7 +3,15 @@ import { type Clock, KeyedMutex, type Logger, sleep } from "@boxship/base";
 import { Compacted, type KeyValue, prefixRange, type Store, type WatchBatch, type WatchEvent } from "@boxship/store";
 import type { Versions } from "../conversion/versions.ts";
 import { CachedObject } from "./cached-object.ts";
-import { collectionOf, encodeObject, objectKey, sourceOf, withRevision } from "./object-bytes.ts";
+import {
+  collectionOf,
+  encodeObject,
+  LARGEST_OBJECT,
+  objectKey,
+  sourceOf,
+  tooLarge,
+  withRevision,
+} from "./object-bytes.ts";
 import { RecentObjects } from "./recent-objects.ts";
 import { ResourceCache } from "./resource-cache.ts";
 import type { ValueCodec } from "./value-codec.ts";
@@ -124,6 +132,7 @@ export class ObjectStore implements AsyncDisposable {
     const { name = "", namespace } = object.metadata;
     const key = objectKey(kind, namespace, name);
     const value = encodeObject(await this.versions.toStored(kind, object));
+    if (value.length > LARGEST_OBJECT) throw tooLarge(value.length);
     const sealed = this.#codec(key).seal(key, value);
     const { succeeded, revision } = await this.#options.store.transact({
       compare: [{ key, target: "createRevision", value: 0 }],
@@ -137,12 +146,19 @@ export class ObjectStore implements AsyncDisposable {
   async update(kind: Kind, object: KubeObject, expected: number): Promise<CachedObject | undefined> {
     const key = objectKey(kind, object.metadata.namespace, object.metadata.name);
     const value = encodeObject(await this.versions.toStored(kind, object));
+    if (value.length > LARGEST_OBJECT) await this.#checkGrowth(kind, object, value.length);
     const { succeeded, revision } = await this.#options.store.transact({
       compare: [{ key, target: "modRevision", value: expected }],
       success: [{ kind: "put", key, value: this.#codec(key).seal(key, value) }],
     });
     if (!succeeded) return undefined;
     return await this.#written(kind, new CachedObject(key, withRevision(value, revision), revision));
+  }
+
+  /** What is too large already may become smaller. @throws RequestEntityTooLarge */
+  async #checkGrowth(kind: Kind, { metadata: { namespace = "", name = "" } }: KubeObject, size: number): Promise<void> {
+    const before = await this.get(kind, namespace, name);
+    if (before === undefined || size > before.bytes.length) throw tooLarge(size);
   }
 
   /** What a client has written is shown to it as it lies in the store. */

@@ -47,6 +47,7 @@ const isReason = (error: unknown, reason: string): boolean => statusOf(asBoxship
 
 async function readConfiguration(request: ResourceRequest, { fieldValidation }: WriteOptions): Promise<KubeObject> {
   const body = await parseBody(await request.body(), request.contentType);
+  await request.pause?.();
   const configuration = decodeObject(request.kind, body, { fieldValidation, warn: request.warn });
   if (configuration.metadata.managedFields !== undefined) throw badRequest("metadata.managedFields must be nil");
   checkName(configuration, request.info.name);
@@ -105,5 +106,6 @@ function apply(
     who: managerOf(request, options, "Apply"),
     time: timestamp(context.clock.now()),
     force: options.force,
+    pause: request.pause,
   });
 }

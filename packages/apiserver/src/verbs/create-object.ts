@@ -27,6 +27,7 @@ const DRAWS = 8;
 export async function createObject(context: ServerContext, request: ResourceRequest): Promise<Reply> {
   const options = writeOptions(request, "CreateOptions");
   const { body, duplicates } = await readObjectBody(request);
+  await request.pause?.();
   const object = decodeObject(request.kind, body, {
     fieldValidation: options.fieldValidation,
     duplicates,
@@ -74,6 +75,7 @@ async function keep(
   track: (object: KubeObject) => void | Promise<void>,
 ): Promise<CachedObject> {
   const { kind } = request;
+  await request.pause?.();
   defaultObject(kind, object);
   const { name = "", namespace } = object.metadata;
   const { dryRun } = options;
@@ -81,10 +83,14 @@ async function keep(
   await admission.mutate();
   if (object.metadata.namespace !== namespace) throw badRequest(otherNamespace(object.metadata.namespace, namespace));
   defaultObject(kind, object);
+  await request.pause?.();
   validateObject(kind, object);
+  await request.pause?.();
   validateObjectRules(kind, object, undefined);
   await admission.validate();
+  await request.pause?.();
   await track(object);
+  await request.pause?.();
   beginStatus(kind, object);
   if (!dryRun) return await context.objects.create(kind, object, await context.leases?.leaseFor(kind));
   const key = objectKey(kind, object.metadata.namespace, name);

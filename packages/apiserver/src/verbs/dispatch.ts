@@ -47,8 +47,20 @@ export function dispatchResource(
   if (kind === undefined) throw noSuchRoute();
   if (!kind.namespaced && info.namespace !== "" && info.resource !== "namespaces") throw noSuchRoute();
   const accept = negotiate(asked.acceptHeader, kind.custom ? METADATA_AS_PROTOBUF : OBJECTS_AS_PROTOBUF);
-  const { user, query, contentType, userAgent, body, warn, annotate } = asked;
-  const request: ResourceRequest = { user, query, contentType, userAgent, body, warn, annotate, kind, info, accept };
+  const { user, query, contentType, userAgent, body, pause, warn, annotate } = asked;
+  const request: ResourceRequest = {
+    user,
+    query,
+    contentType,
+    userAgent,
+    body,
+    pause,
+    warn,
+    annotate,
+    kind,
+    info,
+    accept,
+  };
   if (info.subresource !== "") {
     const handler = subresourceHandler(kind, info.subresource, verb);
     return handler(context, request);

@@ -27,7 +27,8 @@ export async function trackCreate(
   options: WriteOptions,
 ): Promise<void> {
   delete object.metadata.managedFields;
-  await trackChanges(request.kind, object, undefined, managerOf(request, options, "Update"), timestamp(clock.now()));
+  const who = managerOf(request, options, "Update");
+  await trackChanges(request.kind, object, undefined, who, timestamp(clock.now()), { pause: request.pause });
 }
 
 /** Notes who has changed which fields. */
@@ -40,7 +41,10 @@ export async function trackUpdate(
 ): Promise<void> {
   const who = managerOf(request, options, "Update");
   const time = timestamp(context.clock.now());
-  await trackChanges(request.kind, object, old, who, time, inVersionOf(context, request));
+  await trackChanges(request.kind, object, old, who, time, {
+    inVersion: inVersionOf(context, request),
+    pause: request.pause,
+  });
 }
 
 /** How managers of a kind's other versions see its objects. */

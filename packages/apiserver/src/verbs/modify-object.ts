@@ -32,6 +32,8 @@ const ATTEMPTS = 1000;
 export interface Modification {
   /** The new object, from the one that is there; called again when that has changed. Its argument is a copy. */
   change(old: KubeObject): KubeObject | Promise<KubeObject>;
+  /** The change looks at nothing of the old object, and gets no copy of it. @default false */
+  readonly replaces?: boolean;
   /** Notes who has set what; the last step before the object is kept. */
   track(object: KubeObject, old: KubeObject): void | Promise<void>;
   /** What admission is shown in its place; undefined: it has been asked already. @default the object */
@@ -87,9 +89,12 @@ async function attempt(
   const { kind, info } = request;
   const current = await context.objects.get(kind, info.namespace, info.name);
   if (current === undefined) throw notFound(kind, info.name);
+  await request.pause?.(current.bytes.length);
   const old = current.parse();
   if (modification.isOwn === true) return await keepOwn(context, request, options, modification, { current, old });
-  const object = await modification.change(deepCopy(old));
+  await request.pause?.();
+  const object = await modification.change(modification.replaces === true ? old : deepCopy(old));
+  await request.pause?.();
   const conditional = checkPreconditions(request, object, old);
   const done = await tryModify(context, request, { current, old, object, options, modification });
   if (done === undefined && conditional) throw conflict(kind, info.name);
@@ -170,16 +175,22 @@ async function tryModify(
   const admission = admissionOf(context, request, { old, object, dryRun, modification });
   await admission?.mutate();
   defaultObject(kind, object);
+  await request.pause?.();
   bumpGeneration(request, object, old);
   validateObject(kind, object, info.subresource);
+  await request.pause?.();
   validateObjectUpdate(kind, object, old, info.subresource);
   validateObjectRules(kind, object, old);
   await admission?.validate();
+  await request.pause?.();
   await modification.track(object, old);
+  await request.pause?.();
   const key = objectKey(kind, info.namespace, info.name);
   if (mayGoNow(object)) return await removeNow(context, key, object, current, dryRun);
   // What lies in the store in an old version is written anew: so objects are brought to the one that is kept now.
-  if (sameButTimes(object, old) && !context.objects.versions.isOutdated(kind, current)) return current;
+  const isSame = sameButTimes(object, old);
+  await request.pause?.();
+  if (isSame && !context.objects.versions.isOutdated(kind, current)) return current;
   return dryRun ? unsaved(key, object, current.revision) : await context.objects.update(kind, object, current.revision);
 }
 

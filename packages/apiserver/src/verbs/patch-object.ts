@@ -30,11 +30,13 @@ export async function patchObject(context: ServerContext, request: ResourceReque
   const options = writeOptions(request, "PatchOptions");
   const bytes = await request.body();
   const patch = await parseBody(bytes, contentType);
+  await request.pause?.();
   const duplicates = contentType === JSON_PATCH || options.fieldValidation === "Ignore" ? [] : duplicateFields(bytes);
   const patched = await modifyObject(context, request, options, {
-    change: (old) => {
+    async change(old) {
       const { resourceVersion } = old.metadata;
       const result = applyPatch(kind, contentType, old, patch);
+      await request.pause?.();
       const object = decodeObject(kind, result, {
         fieldValidation: options.fieldValidation,
         duplicates,

@@ -15,6 +15,7 @@ export async function readObjectBody(request: ResourceRequest, kind: Kind = requ
   const bytes = await request.body();
   if (request.contentType !== PROTOBUF) {
     const body = await parseBody(bytes, request.contentType);
+    await request.pause?.();
     return { body, duplicates: request.query.get("fieldValidation") === "Ignore" ? [] : duplicateFields(bytes) };
   }
   const { definition } = kind.schema;

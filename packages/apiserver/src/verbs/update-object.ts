@@ -13,13 +13,16 @@ import { writeOptions } from "./write-options.ts";
 export async function updateObject(context: ServerContext, request: ResourceRequest): Promise<Reply> {
   const options = writeOptions(request, "UpdateOptions");
   const { body, duplicates } = await readObjectBody(request);
+  await request.pause?.();
   const object = decodeObject(request.kind, body, {
     fieldValidation: options.fieldValidation,
     duplicates,
     warn: request.warn,
   });
   checkName(object, request.info.name);
+  await request.pause?.();
   const updated = await modifyObject(context, request, options, {
+    replaces: true,
     change: () => deepCopy(object),
     track: (now, old) => trackUpdate(context, request, now, old, options),
   });

@@ -89,9 +89,61 @@ async function write(session: ClientHttp2Session, object: Written, revisions: Se
   }
 }
 
-test("nothing that was acknowledged is lost when the server is killed, and no revision comes again", async () => {
+/** What a watch was told that goes on where it was cut off: of each object its counts, at their revisions. */
+class Follower {
+  readonly counts = new Map<string, number[]>();
+  readonly revisions = new Set<number>();
+  #last = 0;
+  #over: Promise<void> = Promise.resolve();
+  #told: () => void = () => {};
+
+  /** From where it was, on a new connection, until that breaks. */
+  follow(session: ClientHttp2Session, from: number): void {
+    this.#last ||= from;
+    const path = `${PATH}?watch=1&resourceVersion=${this.#last}`;
+    const stream = session.request({ ":method": "GET", ":path": path });
+    this.#over = this.#read(stream.setEncoding("utf8") as AsyncIterable<string>);
+  }
+
+  async #read(texts: AsyncIterable<string>): Promise<void> {
+    let rest = "";
+    try {
+      for await (const text of texts) {
+        const lines = (rest + text).split("\n");
+        rest = lines.pop() ?? "";
+        for (const line of lines) this.#hear(JSON.parse(line));
+        this.#told();
+      }
+    } catch (error) {
+      if (error instanceof assert.AssertionError) throw error;
+    }
+  }
+
+  #hear({ type, object }: { readonly type: string; readonly object: Reply["body"] }): void {
+    assert.ok(type === "ADDED" || type === "MODIFIED", `${type}: ${JSON.stringify(object)}`);
+    const revision = Number(object.metadata.resourceVersion);
+    assert.ok(revision > this.#last, `revision ${revision} is told after ${this.#last}`);
+    this.#last = revision;
+    this.revisions.add(revision);
+    const { name } = object.metadata;
+    const counts = this.counts.get(name) ?? [];
+    this.counts.set(name, [...counts, Number(object.data?.["n"])]);
+  }
+
+  /** The connection has broken. @throws AssertionError for what it was told that is not right */
+  ended(): Promise<void> {
+    return this.#over;
+  }
+
+  async upTo(revision: number): Promise<void> {
+    while (this.#last < revision) await new Promise<void>((resolve) => (this.#told = resolve));
+  }
+}
+
+test("nothing that was acknowledged is lost when the server is killed, no revision comes again, and watches go on without gaps", async () => {
   await using directory = tempDir();
   const revisions = new Set<number>();
+  const follower = new Follower();
   const written: Written[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const { child, ready } = await start(directory.path);
@@ -105,6 +157,7 @@ test("nothing that was acknowledged is lost when the server is killed, and no re
         assert.ok(now === acknowledged || now === sent, `${name} is ${now}, was acknowledged as ${acknowledged}`);
       }
       assert.ok([...revisions].every((revision) => revision <= Number(list.metadata.resourceVersion)));
+      follower.follow(session, Number(list.metadata.resourceVersion));
       const mine = Array.from(
         { length: WRITERS },
         (_, at): Written => ({ name: `r${round}-${at}`, acknowledged: undefined, sent: 0 }),
@@ -114,17 +167,40 @@ test("nothing that was acknowledged is lost when the server is killed, and no re
       while (mine.some(({ acknowledged = 0 }) => acknowledged < 3 + round * 2))
         await new Promise((resolve) => setImmediate(resolve));
       child.kill("SIGKILL");
-      await Promise.all(writing);
+      await Promise.all([...writing, follower.ended()]);
     } finally {
       session.destroy();
-      if (child.exitCode === null && child.signalCode === null) {
-        child.kill("SIGKILL");
-        await once(child, "exit");
-      }
+      await end(child);
     }
   }
   assert.ok(written.every(({ acknowledged }) => acknowledged !== undefined));
+  const { child, ready } = await start(directory.path);
+  const session = await open(ready);
+  try {
+    const { body: list } = await call(session, "GET", PATH);
+    follower.follow(session, 0);
+    await follower.upTo(Math.max(...(list.items ?? []).map(({ metadata }) => Number(metadata.resourceVersion))));
+  } finally {
+    session.destroy();
+    await end(child);
+  }
+  await follower.ended();
+  assert.deepEqual([...revisions.difference(follower.revisions)], []);
+  for (const { name, acknowledged = 0 } of written) {
+    const counts = follower.counts.get(name) ?? [];
+    assert.deepEqual(
+      counts,
+      Array.from({ length: Math.max(acknowledged, counts.length) }, (_, at) => at + 1),
+      name,
+    );
+  }
 });
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill("SIGKILL");
+  await once(child, "exit");
+}
 
 test("a second one is kept away, and a stop ends everything", async () => {
   await using directory = tempDir();

@@ -1,0 +1,16 @@
+import { setImmediate } from "node:timers/promises";
+
+/** Objects of fewer bytes are done with in one turn of the event loop. */
+const LARGE = 128 * 1024;
+
+/** Lets others have their turn. @param size bytes of what is worked on, besides what was told before */
+export type Pause = (size?: number) => Promise<void> | undefined;
+
+/** Pauses in the middle of a request: none while everything that it is about is small. */
+export function takeTurns(): Pause {
+  let largest = 0;
+  return (size = 0) => {
+    largest = Math.max(largest, size);
+    return largest < LARGE ? undefined : setImmediate();
+  };
+}

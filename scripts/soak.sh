@@ -7,7 +7,8 @@
 # need more memory for it than for a small one (20 GB of disk); contexts of 200,000 files come through every door; the
 # controllers do over etcd what they do over SQLite; WordPress and its database are installed by
 # apt and set up in a browser (the suite has them unpacked, and no browser); 2,000
-# clusters are simulated for half an hour each with everything going wrong; helm is killed before each change that it makes.
+# clusters are simulated for half an hour each with everything going wrong; helm is killed before each change that it makes; daemon, cluster,
+# monitors and runtimes are killed a hundred times while pods come and go, and those that stay must not notice.
 #
 # It runs in a network and a mount namespace of its own, as the benchmarks do.
 set -eu
@@ -33,6 +34,7 @@ BOXSHIP_KILL_EVERYWHERE=1 node --disable-warning=ExperimentalWarning --test pack
 if command -v go >/dev/null 2>&1 && [ -d /usr/share/gocode/src/github.com/gobwas/glob ]; then
   sh packages/helm/src/testing/go-oracle/record.sh --compare
 fi
+BOXSHIP_POD_KILLS=100 node --disable-warning=ExperimentalWarning --test packages/daemon/src/cluster/cluster-churn.test.ts
 BOXSHIP_TEST_RESETS=20 node --disable-warning=ExperimentalWarning --test packages/daemon/src/reset.test.ts
 node --disable-warning=ExperimentalWarning bench/soak-large.ts
 exec unshare --net --mount sh -c 'ip link set lo up && exec "$@"' sh \

@@ -77,7 +77,7 @@ async function hostConfig(plan: ContainerPlan, profile: (path: string) => Promis
   const resources = config.linux?.resources;
   const { addCapabilities = [], dropCapabilities = [], addAmbientCapabilities = [] } = context?.capabilities ?? {};
   if (addAmbientCapabilities.length > 0) throw new Unsupported("ambient capabilities are not supported");
-  const pid = pidMode(context);
+  const pid = pidMode(context, pod);
   return {
     pod: podId,
     ...(logPath === undefined ? { logConfig: { type: "none", config: {} } } : { logPath, logConfig: UNROTATED }),
@@ -109,7 +109,7 @@ async function hostConfig(plan: ContainerPlan, profile: (path: string) => Promis
 /** The file is the caller's to rotate. */
 const UNROTATED = { type: "json-file", config: { "max-size": "-1" } };
 
-function pidMode(context: LinuxContainerSecurityContext | undefined): string | undefined {
+function pidMode(context: LinuxContainerSecurityContext | undefined, pod: PodSandboxConfig): string | undefined {
   const options = context?.namespaceOptions;
   switch (options?.pid) {
     case undefined:
@@ -119,10 +119,11 @@ function pidMode(context: LinuxContainerSecurityContext | undefined): string | u
       return "host";
     case NamespaceMode.Target:
       return `container:${options.targetId}`;
+    case NamespaceMode.Pod:
+      if (pod.linux?.securityContext?.namespaceOptions?.pid === NamespaceMode.Pod) return "pod";
+      throw new InvalidArgument("the pod was made without a process namespace that its containers share");
     default:
-      throw new Unsupported("containers that share one process namespace are not supported", {
-        remedy: "leave shareProcessNamespace out",
-      });
+      throw new InvalidArgument(`process namespace mode ${options?.pid} is none`);
   }
 }
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
-import { NotFound, Unsupported } from "@boxship/base";
+import { InvalidArgument, NotFound } from "@boxship/base";
 import type { Init } from "@boxship/grpc";
 import type { Cri } from "./contract.ts";
 import type { ContainerConfig, PodSandboxConfig } from "./messages/config.ts";
@@ -18,6 +19,16 @@ export interface SuiteWorld {
 
 const OPTIONS = { network: NamespaceMode.Pod, pid: NamespaceMode.Container, ipc: NamespaceMode.Pod };
 let counter = 0;
+
+/** Whether a process holds a process namespace. */
+function isHolder(pid: string, namespace: string): boolean {
+  try {
+    if (!/^\d+$/.test(pid) || !readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith("boxship-pod\0")) return false;
+    return readlinkSync(`/proc/${pid}/ns/pid`) === namespace;
+  } catch {
+    return false;
+  }
+}
 
 /** What every engine behind the CRI promises. */
 export function criSuite(name: string, open: () => SuiteWorld): void {
@@ -170,6 +181,42 @@ export function criSuite(name: string, open: () => SuiteWorld): void {
       await cri.removePodSandbox({ podSandboxId });
     });
 
+    test("containers of a pod share their processes, and nothing stays of those that lose their parent", async () => {
+      const { cri } = open();
+      const linux = { securityContext: { namespaceOptions: { ...OPTIONS, pid: NamespaceMode.Pod } } };
+      const pod = podConfig({ linux: { ...linux, cgroupParent: open().cgroupParent } });
+      const first = await run(container(["sleep", "4321"], { linux }), pod);
+      const { podSandboxId } = first;
+      const config = container(["sleep", "1234"], { linux, metadata: { name: "other", attempt: 0 } });
+      const { containerId } = await cri.createContainer({ podSandboxId, config, sandboxConfig: pod });
+      await cri.startContainer({ containerId });
+      const shell = async (script: string) => {
+        const { stdout } = await cri.execSync({ containerId, cmd: ["sh", "-c", script], timeout: 30 });
+        return Buffer.from(stdout).toString().replaceAll("\0", " ").trim();
+      };
+      assert.match(await shell("cat /proc/[0-9]*/cmdline"), /^boxship-pod .*sleep 4321 .*sleep 1234 /);
+      await shell("(sleep 0.1 &); sleep 0.3");
+      assert.ok(!/ Z /.test(await shell("cat /proc/[0-9]*/stat")));
+      const status = (id: string) => cri.podSandboxStatus({ podSandboxId: id });
+      const namespace = await shell("readlink /proc/self/ns/pid");
+      const over = async (id: string) => {
+        for (let tries = 0; (await statusOf(id)).state === ContainerState.Running; tries++) {
+          assert.ok(tries < 1500);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      };
+      await shell("kill -9 $(grep -ls 43[2]1 /proc/[0-9]*/cmdline | cut -d/ -f3)");
+      await over(first.containerId);
+      assert.equal((await statusOf(containerId)).state, ContainerState.Running);
+      assert.equal((await status(podSandboxId)).status?.state, SandboxState.Ready);
+      const holder = readdirSync("/proc").find((pid) => isHolder(pid, namespace));
+      assert.ok(holder !== undefined);
+      process.kill(Number(holder), "SIGKILL");
+      await over(containerId);
+      assert.equal((await status(podSandboxId)).status?.state, SandboxState.NotReady);
+      await cri.removePodSandbox({ podSandboxId });
+    });
+
     test("what cannot be done is refused by name", async () => {
       const { cri } = open();
       const pod = podConfig();
@@ -177,7 +224,7 @@ export function criSuite(name: string, open: () => SuiteWorld): void {
       const shared = { linux: { securityContext: { namespaceOptions: { ...OPTIONS, pid: NamespaceMode.Pod } } } };
       await assert.rejects(
         cri.createContainer({ podSandboxId, config: container(["true"], shared), sandboxConfig: pod }),
-        (error) => error instanceof Unsupported && /process namespace/.test(error.message),
+        (error) => error instanceof InvalidArgument && /process namespace/.test(error.message),
       );
       const missing = container(["true"], { image: { image: "no.such/image:1" } });
       await assert.rejects(cri.createContainer({ podSandboxId, config: missing, sandboxConfig: pod }), /image/i);

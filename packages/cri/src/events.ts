@@ -56,7 +56,7 @@ function eventOf(
     containerId: id,
     containerEventType: kind,
     createdAt: time,
-    ...(pod === undefined ? {} : { podSandboxStatus: sandboxStatus(pod) }),
+    ...(pod === undefined ? {} : { podSandboxStatus: sandboxStatus(parts, pod) }),
     containersStatuses: containersOf(parts, podId).map((record) => containerStatus(parts, record)),
   };
 }

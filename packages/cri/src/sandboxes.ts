@@ -3,6 +3,8 @@ import { InvalidArgument, NotFound, Unsupported } from "@boxship/base";
 import {
   containersOf,
   type Engine,
+  type EngineContext,
+  isPodHeld,
   type PodRecord,
   type RunPodRequest,
   removePod,
@@ -43,7 +45,7 @@ export function sandboxHandlers({ parts }: Engine): SandboxHandlers {
     async podSandboxStatus({ podSandboxId, verbose }) {
       const pod = parts.pods.resolve(podSandboxId);
       return {
-        status: sandboxStatus(pod),
+        status: sandboxStatus(parts, pod),
         timestamp: nanoseconds(parts.clock.now()),
         containersStatuses: containersOf(parts, pod.id).map((record) => containerStatus(parts, record)),
         ...(verbose
@@ -52,8 +54,8 @@ export function sandboxHandlers({ parts }: Engine): SandboxHandlers {
       };
     },
     async listPodSandbox({ filter }) {
-      const pods = parts.pods.all().filter((pod) => fits(pod, filter));
-      return { items: pods.sort((a, b) => b.created - a.created).map(item) };
+      const pods = parts.pods.all().filter((pod) => fits(parts, pod, filter));
+      return { items: pods.sort((a, b) => b.created - a.created).map((pod) => item(parts, pod)) };
     },
   };
 }
@@ -73,16 +75,24 @@ function requireRuntime(runtimes: readonly { readonly name: string; readonly usa
 }
 
 /** Which namespace is whose, with the kubelet's defaults where nothing is said. @throws Unsupported */
-export function namespaces(config: PodSandboxConfig): { readonly host: boolean; readonly ipcHost: boolean } {
+export function namespaces(config: PodSandboxConfig): {
+  readonly host: boolean;
+  readonly ipcHost: boolean;
+  readonly sharesProcesses: boolean;
+} {
   const options = config.linux?.securityContext?.namespaceOptions;
   if (options?.usernsOptions?.mode === NamespaceMode.Pod && options.usernsOptions.uids.length > 0) {
     throw new Unsupported("pods in user namespaces of their own are not supported");
   }
-  return { host: options?.network === NamespaceMode.Node, ipcHost: options?.ipc === NamespaceMode.Node };
+  return {
+    host: options?.network === NamespaceMode.Node,
+    ipcHost: options?.ipc === NamespaceMode.Node,
+    sharesProcesses: options?.pid === NamespaceMode.Pod,
+  };
 }
 
 function podRequest(config: PodSandboxConfig, door: string): RunPodRequest {
-  const { host, ipcHost } = namespaces(config);
+  const { host, ipcHost, sharesProcesses } = namespaces(config);
   const { linux, dnsConfig, portMappings, metadata } = config;
   const sysctls = Object.entries(linux?.sysctls ?? {});
   const other = sysctls.find(([name]) => !name.startsWith("net."));
@@ -94,6 +104,7 @@ function podRequest(config: PodSandboxConfig, door: string): RunPodRequest {
     hostname: config.hostname || (host ? ownHostname() : (metadata?.name ?? "")),
     network: host ? "host" : "pod",
     ipc: ipcHost ? "host" : "pod",
+    ...(sharesProcesses ? { pid: "pod" } : {}),
     ...(dnsConfig === undefined
       ? {}
       : { dns: { servers: dnsConfig.servers, search: dnsConfig.searches, options: dnsConfig.options } }),
@@ -111,14 +122,14 @@ function podRequest(config: PodSandboxConfig, door: string): RunPodRequest {
   };
 }
 
-export function sandboxStatus(pod: PodRecord): Init<PodSandboxStatus> {
+export function sandboxStatus(parts: EngineContext, pod: PodRecord): Init<PodSandboxStatus> {
   const { config, runtimeHandler } = podDoor(pod);
   const [ip = "", ...more] = pod.addresses;
   const options = config.linux?.securityContext?.namespaceOptions;
   return {
     id: pod.id,
     metadata: config.metadata,
-    state: stateOf(pod),
+    state: stateOf(parts, pod),
     createdAt: nanoseconds(pod.created),
     network: { ip, additionalIps: more.map((address) => ({ ip: address })) },
     linux: { namespaces: { options: options ?? { pid: NamespaceMode.Container } } },
@@ -128,19 +139,21 @@ export function sandboxStatus(pod: PodRecord): Init<PodSandboxStatus> {
   };
 }
 
-const stateOf = ({ state }: PodRecord): number => (state === "ready" ? SandboxState.Ready : SandboxState.NotReady);
+/** A pod whose first process somebody has killed can have no further containers. */
+const stateOf = (parts: EngineContext, pod: PodRecord): number =>
+  pod.state === "ready" && isPodHeld(parts, pod) ? SandboxState.Ready : SandboxState.NotReady;
 
-function item(pod: PodRecord) {
+function item(parts: EngineContext, pod: PodRecord) {
   const { config, runtimeHandler } = podDoor(pod);
   const { metadata, labels, annotations } = config;
   const createdAt = nanoseconds(pod.created);
-  return { id: pod.id, metadata, state: stateOf(pod), createdAt, labels, annotations, runtimeHandler };
+  return { id: pod.id, metadata, state: stateOf(parts, pod), createdAt, labels, annotations, runtimeHandler };
 }
 
-function fits(pod: PodRecord, filter: PodSandboxFilter | undefined): boolean {
+function fits(parts: EngineContext, pod: PodRecord, filter: PodSandboxFilter | undefined): boolean {
   if (filter === undefined) return true;
   if (!pod.id.startsWith(filter.id)) return false;
-  if (filter.state !== undefined && filter.state.state !== stateOf(pod)) return false;
+  if (filter.state !== undefined && filter.state.state !== stateOf(parts, pod)) return false;
   return hasLabels(podDoor(pod).config.labels, filter.labelSelector);
 }
 

@@ -17,6 +17,7 @@ export { newImageName } from "./image/new-image-name.ts";
 export { pushIndex } from "./image/push-index.ts";
 export { unpackInto } from "./image/unpack-into.ts";
 export * from "./options.ts";
+export { isPodHeld } from "./pod/pod-namespaces.ts";
 export { ensurePodNetwork, POD_NETWORK } from "./pod/pod-network.ts";
 export { runPod } from "./pod/pod-run.ts";
 export { containersOf, removePod, stopPod } from "./pod/pod-stop.ts";

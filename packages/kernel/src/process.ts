@@ -2,6 +2,7 @@ import { watchDescriptor } from "./event-loop.ts";
 import type { Descriptor, Fd } from "./fd.ts";
 import { descriptorNumber } from "./fd.ts";
 import { check, libc } from "./ffi.ts";
+import { namespacePath, openNamespace, setns, unshare } from "./namespace.ts";
 import { pidfdSendIfThere, signalName } from "./signals.ts";
 import { ownChildren, type SpawnedProcess, type SpawnOptions, spawnUnwatched } from "./spawn.ts";
 
@@ -85,6 +86,20 @@ export function watchProcess(started: SpawnedProcess): Process {
 /** Starts a process and watches it. See {@link SpawnOptions}; throws when the file cannot be executed. */
 export function spawnProcess(options: SpawnOptions): Process {
   return watchProcess(spawnUnwatched(options));
+}
+
+/**
+ * Starts a process as the first one of a process namespace of its own, which lives as long as it does. Synchronous: meanwhile
+ * nothing else is started here.
+ */
+export function spawnInProcessNamespace(options: SpawnOptions): Process {
+  using home = openNamespace(namespacePath("pid"));
+  unshare(["pid"]);
+  try {
+    return spawnProcess(options);
+  } finally {
+    setns(home, "pid");
+  }
 }
 
 /** Resolves when a process that is not our child has ended; its status is its parent's. The pidfd stays the caller's. */

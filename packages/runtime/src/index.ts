@@ -15,6 +15,7 @@ export { type GelfOptions, gelfTarget } from "./log/ship/gelf.ts";
 export { type JournaldOptions, journaldTarget, journalFieldName } from "./log/ship/journald.ts";
 export { type SyslogAddress, type SyslogFormat, type SyslogOptions, syslogTarget } from "./log/ship/syslog.ts";
 export * from "./seccomp/profile.ts";
+export { holdingProgram } from "./smallest-program.ts";
 export * from "./spec/build-spec.ts";
 export * from "./spec/capabilities.ts";
 export * from "./spec/check-request.ts";

@@ -105,6 +105,9 @@ ${pod("small-memory", `df -k /m | tail -1 > /tmp/size; touch /tmp/done; ${WAIT}`
   spec: `
   volumes: [{name: m, emptyDir: {medium: Memory, sizeLimit: 2Mi}}, {name: i, image: {reference: "busybox:latest", pullPolicy: Never}}]`,
 })}
+${pod("shared", `trap 'exit 0' TERM; sleep 4321 & wait`, {
+  spec: "  shareProcessNamespace: true\n  initContainers: [{name: side, restartPolicy: Always, image: \"busybox:latest\", imagePullPolicy: Never, command: [sleep, '1234']}]",
+})}
 ${pod("huge", WAIT, { container: "    resources: {requests: {cpu: 640}}" })}
 ${pod("root", WAIT, { spec: "  securityContext: {runAsNonRoot: true}" })}
 ${pod("profiled", `mkdir /tmp/made; ${WAIT}`, {
@@ -166,7 +169,7 @@ test("the node keeps what pods are promised", { skip, timeout: 600_000 }, async 
   using web = await startHttp();
   await using registry = await startRegistry({ auth: "htpasswd" });
   await using cluster = await startCluster();
-  const { apply, engine, field, home, kube, nodeDirectory, told, until } = cluster;
+  const { apply, engine, field, home, kube, nodeDirectory, told, tried, until } = cluster;
   mkdirSync(`${nodeDirectory}/seccomp/profiles`, { recursive: true });
   writeFileSync(`${nodeDirectory}/seccomp/profiles/no-mkdir.json`, JSON.stringify(PROFILE));
   const free = await freePort();
@@ -293,6 +296,33 @@ test("the node keeps what pods are promised", { skip, timeout: 600_000 }, async 
       assert.match(run.stdout, /got word/);
     },
   );
+
+  await t.test("containers share their processes where the pod says so, and go when those are killed", async () => {
+    await ready("shared");
+    const seen = await kube(
+      "exec",
+      "shared",
+      "-c",
+      "side",
+      "--",
+      "sh",
+      "-c",
+      "cat /proc/[0-9]*/cmdline | tr '\\0' ' '",
+    );
+    assert.match(seen, /^boxship-pod .*sleep 4321/);
+    await tried([
+      "exec",
+      "shared",
+      "-c",
+      "side",
+      "--",
+      "sh",
+      "-c",
+      "kill -9 $(grep -ls 43[2]1 /proc/[0-9]*/cmdline | cut -d/ -f3)",
+    ]);
+    await restarted("shared");
+    await kube("delete", "pod", "shared");
+  });
 
   await t.test("a pod's containers are limited together, and their logs are kept short", async () => {
     await ready("limited");

@@ -125,7 +125,7 @@ export function checkNamespaceModes(hostConfig: HostConfig, config: Pick<Contain
     throw new InvalidArgument(`invalid ${flag} mode: ${mode}`, { subject: { kind: "option", name: `--${flag}` } });
   };
   check("ipc", hostConfig.ipcMode, /^(none|private|shareable|host|container:.+)$/);
-  check("pid", hostConfig.pidMode, /^(host|private|container:.+)$/);
+  check("pid", hostConfig.pidMode, hostConfig.pod === undefined ? /^(host|private|container:.+)$/ : /./);
   check("uts", hostConfig.utsMode, /^(host|private)$/);
   check("userns", hostConfig.usernsMode, /^host$/);
   if (hostConfig.utsMode === "host" && config.hostname !== undefined && config.hostname !== "") {

@@ -19,7 +19,7 @@ import {
   type SpecRequest,
 } from "@boxship/runtime";
 import { currentRecord, type EngineContext } from "../context.ts";
-import { podIpcPath, podSharedMemoryPath } from "../pod/pod-namespaces.ts";
+import { isPodHeld, podIpcPath, podProcessesPath, podSharedMemoryPath } from "../pod/pod-namespaces.ts";
 import { type Remap, remapOf } from "../remap/remap.ts";
 import type { HostConfig } from "./config.ts";
 import { linkEnvironment } from "./link-environment.ts";
@@ -249,12 +249,22 @@ function containerNamespaces(
   };
   return {
     network: network.namespace === undefined ? "host" : { path: network.namespace },
-    pid: choice(hostConfig.pidMode, "pid"),
+    pid: hostConfig.pidMode === "pod" ? podProcesses(context, hostConfig) : choice(hostConfig.pidMode, "pid"),
     ipc: hostConfig.pod === undefined ? choice(hostConfig.ipcMode, "ipc") : podIpc(context, hostConfig.pod),
     uts: hostConfig.utsMode === "host" ? "host" : "private",
     ...(hostConfig.cgroupnsMode === undefined ? {} : { cgroup: hostConfig.cgroupnsMode }),
     ...ociUserNamespace(remapOf(context, hostConfig), network.ownedBy),
   };
+}
+
+/** @throws FailedPrecondition when the namespace has ended, or there never was one */
+function podProcesses(context: EngineContext, { pod = "" }: HostConfig): NamespaceChoice {
+  const record = context.pods.resolve(pod);
+  if (record.request.pid === "pod" && isPodHeld(context, record)) return { path: podProcessesPath(context, pod) };
+  throw new FailedPrecondition(`pod ${pod} has no process namespace that its containers share`, {
+    subject: { kind: "pod", name: pod },
+    remedy: "make the pod anew",
+  });
 }
 
 function podIpc(context: EngineContext, pod: string): NamespaceChoice {

@@ -12,6 +12,7 @@ import {
   unbindNamespace,
 } from "@boxship/kernel";
 import type { EngineContext } from "../context.ts";
+import { areProcessesHeld, holdProcesses, processesPath, releaseProcesses } from "./pod-processes.ts";
 import type { PodRecord } from "./record.ts";
 
 const DEFAULT_SHARED_MEMORY = 64 << 20;
@@ -31,8 +32,23 @@ export function podSharedMemoryPath({ options }: EngineContext, id: string): str
   return join(podMounts(options.runDir), id, "shm");
 }
 
-/** Makes a pod's IPC namespace and its shared memory; both stay until {@link releasePodMounts}. */
+/** The file that holds the process namespace of a pod whose containers share one. */
+export function podProcessesPath({ options }: EngineContext, id: string): string {
+  return processesPath(join(podMounts(options.runDir), id));
+}
+
+/** Whether a pod that was made still has what its containers share, but for its network. */
+export function isPodHeld({ options }: EngineContext, { id, request }: Pick<PodRecord, "id" | "request">): boolean {
+  return request.pid !== "pod" || areProcessesHeld(join(podMounts(options.runDir), id));
+}
+
+/** Makes what a pod's containers share beside the network; it stays until {@link releasePodMounts}. */
 export function mountPod(context: EngineContext, { id, request }: Pick<PodRecord, "id" | "request">): void {
+  if (request.pid === "pod") {
+    const directory = join(podMounts(context.options.runDir), id);
+    mkdirSync(directory, { recursive: true, mode: 0o711 });
+    holdProcesses(context, directory);
+  }
   if (request.ipc === "host") return;
   const shm = podSharedMemoryPath(context, id);
   mkdirSync(shm, { recursive: true, mode: 0o711 });
@@ -54,6 +70,7 @@ export async function releasePodMounts(context: EngineContext, id: string): Prom
     if (systemCode(error) !== "ENOENT") throw error;
   }
   if (existsSync(ipc)) unbindNamespace(ipc);
+  releaseProcesses(join(podMounts(context.options.runDir), id));
   await rmdir(join(podMounts(context.options.runDir), id)).catch((error: unknown) => {
     if (systemCode(error) !== "ENOENT") throw error;
   });

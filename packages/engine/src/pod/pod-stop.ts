@@ -3,7 +3,7 @@ import { removeContainer } from "../container/container-remove.ts";
 import { stopContainer } from "../container/container-stop.ts";
 import type { ContainerRecord } from "../container/record.ts";
 import type { EngineContext } from "../context.ts";
-import { releasePodMounts } from "./pod-namespaces.ts";
+import { isPodHeld, releasePodMounts } from "./pod-namespaces.ts";
 import type { PodRecord } from "./record.ts";
 
 /** Containers of a pod, running or not. */
@@ -55,7 +55,9 @@ export async function restorePods(context: EngineContext, mounted: readonly stri
   for (const record of context.pods.all()) {
     if (record.state !== "ready") continue;
     const { network, ipc } = record.request;
-    if ((network === "host" || sandboxes.has(record.id)) && (ipc === "host" || mounted.includes(record.id))) continue;
+    if ((network === "host" || sandboxes.has(record.id)) && (ipc === "host" || mounted.includes(record.id))) {
+      if (isPodHeld(context, record)) continue;
+    }
     await stopPod(context, record.id);
   }
   for (const id of mounted) if (context.pods.get(id)?.state !== "ready") await releasePodMounts(context, id);

@@ -5,7 +5,8 @@ export const POD_RECORD_VERSION = 1;
 
 /**
  * What containers of one pod share: a network namespace with its addresses, an IPC namespace with `/dev/shm`, a host name,
- * and the files of names and resolvers. No process holds it: the namespaces are kept by mounts.
+ * and the files of names and resolvers. No process holds it, the namespaces are kept by mounts; but one of processes, where that
+ * is shared, lives only as long as its first process, see {@link holdProcesses}.
  *
  *     ready ──stop, or the machine was started anew──▶ stopped ──remove──▶ absent
  */
@@ -26,6 +27,8 @@ export interface RunPodRequest {
   /** `host`: the machine's own, without addresses of the pod's. */
   readonly network: "pod" | "host";
   readonly ipc: "pod" | "host";
+  /** `pod`: its containers share one process namespace, which a process holds. @default each has its own */
+  readonly pid?: "pod";
   /** What its resolv.conf says. @default what containers get here */
   readonly dns?: {
     readonly servers: readonly string[];

@@ -74,7 +74,7 @@ export async function containerConfig(plan: ContainerPlan): Promise<Init<Contain
         ...securityContext(pod, spec, image, plan.seccompDirectory),
         namespaceOptions: {
           ...namespaceOptions(pod),
-          ...processNamespace(plan),
+          ...targetedProcesses(plan),
         },
       },
     },
@@ -82,12 +82,10 @@ export async function containerConfig(plan: ContainerPlan): Promise<Init<Contain
 }
 
 /** @throws FailedPrecondition when what it is to look into does not run */
-function processNamespace({ pod, spec, targetId }: ContainerPlan) {
-  if (spec.targetContainerName) {
-    if (targetId !== undefined) return { pid: NamespaceMode.Target, targetId };
-    throw new FailedPrecondition(`container ${spec.targetContainerName} is not running`);
-  }
-  return { pid: pod.spec.hostPID === true ? NamespaceMode.Node : NamespaceMode.Container };
+function targetedProcesses({ spec, targetId }: ContainerPlan) {
+  if (!spec.targetContainerName) return {};
+  if (targetId !== undefined) return { pid: NamespaceMode.Target, targetId };
+  throw new FailedPrecondition(`container ${spec.targetContainerName} is not running`);
 }
 
 const PERIOD_US = 100_000;

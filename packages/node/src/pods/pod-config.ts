@@ -31,7 +31,6 @@ export interface ClusterDnsSettings {
 export async function podConfig(pod: Pod, attempt: number, settings: PodSettings): Promise<Init<PodSandboxConfig>> {
   const { metadata, spec } = pod;
   const { name = "", namespace = "", uid = "", labels = {}, annotations = {} } = metadata;
-  if (spec.shareProcessNamespace === true) throw new Unsupported("shareProcessNamespace is not supported");
   if (spec.hostUsers === false) throw new Unsupported("hostUsers: false is not supported");
   return {
     metadata: { name, namespace, uid, attempt },
@@ -59,8 +58,13 @@ export function namespaceOptions({ spec }: Pod) {
   return {
     network: spec.hostNetwork === true ? NamespaceMode.Node : NamespaceMode.Pod,
     ipc: spec.hostIPC === true ? NamespaceMode.Node : NamespaceMode.Pod,
-    pid: spec.hostPID === true ? NamespaceMode.Node : NamespaceMode.Container,
+    pid: processMode(spec),
   };
+}
+
+function processMode({ hostPID, shareProcessNamespace }: Pod["spec"]): number {
+  if (hostPID === true) return NamespaceMode.Node;
+  return shareProcessNamespace === true ? NamespaceMode.Pod : NamespaceMode.Container;
 }
 
 const MOST_NAME = 63;

@@ -1,0 +1,79 @@
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { systemCode, Unsupported } from "@boxship/base";
+import {
+  bindNamespace,
+  namespaceId,
+  namespacePath,
+  openNamespace,
+  signalNumber,
+  spawnInProcessNamespace,
+  unbindNamespace,
+} from "@boxship/kernel";
+import { holdingProgram } from "@boxship/runtime";
+import type { EngineContext } from "../context.ts";
+
+/** What lists of processes show of it. */
+const NAME = "boxship-pod";
+
+/**
+ * Makes the process namespace that a pod's containers share. It ends with its first process: one that does nothing, in a program of
+ * our own of 180 bytes. Outlives this process.
+ *
+ * @param directory of the pod's mounts: the namespace is bound in there, and the process's number kept
+ */
+export function holdProcesses({ options }: EngineContext, directory: string): void {
+  const holder = spawnInProcessNamespace({
+    file: holdingFile(options.root),
+    argv0: NAME,
+    env: {},
+    cwd: "/",
+    setsid: true,
+  });
+  holder.unref();
+  using namespace = openNamespace(namespacePath("pid", holder.pid));
+  bindNamespace(namespace, join(directory, "pid"));
+  writeFileSync(join(directory, "holder"), String(holder.pid), { mode: 0o600 });
+}
+
+/** The program, where the machine lets programs be executed; `/run` is often no such place. @throws Unsupported */
+function holdingFile(root: string): string {
+  const path = join(root, "pod-holder");
+  const program = holdingProgram();
+  if (program === undefined) throw new Unsupported(`processes cannot be shared on ${process.arch}`);
+  if (!existsSync(path) || !readFileSync(path).equals(program)) {
+    rmSync(path, { force: true });
+    writeFileSync(path, program, { flag: "wx" });
+    chmodSync(path, 0o755);
+  }
+  return path;
+}
+
+/** The file of the process namespace below a pod's mounts. */
+export const processesPath = (directory: string): string => join(directory, "pid");
+
+/** Whether a pod's process namespace can still be entered. */
+export function areProcessesHeld(directory: string): boolean {
+  return holderOf(directory) !== undefined;
+}
+
+/** Undefined when it has ended: another process may have its number. */
+function holderOf(directory: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(join(directory, "holder"), "utf8"));
+    if (!(pid > 0)) return undefined;
+    return namespaceId(namespacePath("pid", pid)) === namespaceId(processesPath(directory)) ? pid : undefined;
+  } catch (error) {
+    if (["ENOENT", "ESRCH"].includes(systemCode(error) ?? "")) return undefined;
+    throw error;
+  }
+}
+
+/** Ends a pod's process namespace with everything in it. Idempotent. */
+export function releaseProcesses(directory: string): void {
+  const pid = holderOf(directory);
+  if (pid !== undefined) process.kill(pid, signalNumber("KILL"));
+  const path = processesPath(directory);
+  if (existsSync(path)) unbindNamespace(path);
+  rmSync(join(directory, "holder"), { force: true });
+}

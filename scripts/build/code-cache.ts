@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { runPart } from "./launcher.ts";
 
@@ -28,12 +28,17 @@ const registry = `function serveImage(served) {
   server.unref();
 }`;
 
-/** Runs a part and keeps what V8 compiled for it. The image that `IMAGE` stands for is in a registry. */
+/**
+ * Runs a part and keeps what V8 compiled for it. The image that `IMAGE` stands for is in a registry. A service tells its
+ * parent when it is ready, which ends it.
+ */
 const recorder = `"use strict";
 const { readFileSync, writeFileSync } = require("node:fs");
 const [directory, file, cache, ...words] = process.argv.splice(1);
 globalThis[Symbol.for("boxship.bundle")] = { file: (part) => directory + "/" + part + ".cjs" };
 let script;
+process.connected = true;
+process.send = (message, sent) => { sent(); if (message.ready) process.kill(process.pid, "SIGTERM"); };
 process.on("exit", () => { if (script !== undefined) writeFileSync(cache, script.createCachedData()); });
 serveImage((host) => {
   process.argv.push(file, ...words.map((word) => word === "IMAGE" ? "docker://" + host + "/recorded:1" : word));
@@ -49,16 +54,19 @@ interface Recorded {
 }
 
 /**
- * What is recorded of each part that people start, and not services: what most of its runs begin with.
+ * What is recorded of each part that people wait for: what most of its runs begin with.
  *
- * @param made a directory that goes afterwards
+ * @param made a directory that is there, and goes afterwards
  */
 function recordedWords(made: string): Readonly<Record<string, Recorded>> {
   const unsure = ["--src-no-creds", "--src-tls-verify=false"];
+  const place = ["--name", "recorded", "--root", made, "--run-dir", `${made}/run`];
   return {
     cli: { words: ["--version"] },
+    // Without a node: what is made is in its directories, and nothing of the machine is touched.
+    cluster: { words: ["cluster-process", ...place, "--port", "0", "--kubeconfig", `${made}/kubeconfig`] },
     helm: { before: ["helm", "create", `${made}/web`], words: ["helm", "template", "web", `${made}/web`] },
-    skopeo: { words: ["skopeo", "--insecure-policy", "copy", "--quiet", ...unsure, "IMAGE", `oci:${made}:1`] },
+    skopeo: { words: ["skopeo", "--insecure-policy", "copy", "--quiet", ...unsure, "IMAGE", `oci:${made}/image:1`] },
   };
 }
 
@@ -70,18 +78,19 @@ function recordedWords(made: string): Readonly<Record<string, Recorded>> {
  * @returns the caches' files, by name
  */
 export function writeCodeCaches(directory: string, flags: readonly string[]): Readonly<Record<string, string>> {
-  const copied = join(directory, "recorded");
+  const made = join(directory, "recorded");
   const caches: Record<string, string> = {};
-  for (const [part, { before, words }] of Object.entries(recordedWords(copied))) {
+  for (const [part, { before, words }] of Object.entries(recordedWords(made))) {
     const file = join(directory, `${part}.cjs`);
     if (!existsSync(file)) continue;
     const cache = join(directory, `${part}.cache`);
+    mkdirSync(made);
     for (const run of [...(before === undefined ? [] : [before]), words]) {
       const args = [...flags, "-e", recorder, "--", directory, file, cache, ...run];
       const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
       if (status !== 0) throw new Error(`no code cache of ${part} could be made: ${stderr}`);
     }
-    rmSync(copied, { recursive: true, force: true });
+    rmSync(made, { recursive: true, force: true });
     caches[`${part}.cache`] = cache;
   }
   return caches;

@@ -98,6 +98,8 @@ export async function releaseMemory(): Promise<void> {
   if (collect === undefined) {
     setFlagsFromString("--expose-gc");
     collect = runInNewContext("gc") as typeof collect;
+    // V8 refuses code caches where any flag is another than when they were made, and makes none that others take.
+    setFlagsFromString("--no-expose-gc");
   }
   // An ordinary collection keeps the pages that it empties.
   collect?.({ type: "major", flavor: "last-resort" });

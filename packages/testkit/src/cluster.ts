@@ -40,10 +40,11 @@ export class Cluster implements AsyncDisposable {
     return `${this.engine.root}/cluster/node`;
   }
 
-  /** Starts its process; what an earlier one left is gone on with. */
-  async start(): Promise<void> {
+  /** Starts its process; what an earlier one left is gone on with. @param hostName what the machine is called @default its name */
+  async start(hostName?: string): Promise<void> {
     const { name, root, runDir } = this.engine;
-    const [file, ...args] = clusterProgram();
+    const named = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', hostName ?? ""] as const;
+    const [file, ...args] = hostName === undefined ? clusterProgram() : [...named, ...clusterProgram()];
     const cri = ["--container-runtime-endpoint", `${runDir}/cri.sock`];
     const flags = ["--name", name, "--root", root, "--run-dir", `${this.home}/run`, "--port", "0", ...cri];
     const child = spawn(file, [...args, ...flags, ...this.#flags], { stdio: ["ignore", "ignore", "inherit", "ipc"] });

@@ -1,8 +1,9 @@
+import { readFile } from "node:fs/promises";
 import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { type Duplex, duplexPair } from "node:stream";
 import { type ApiServer, type ClusterCertificates, MASTERS } from "@boxship/apiserver";
-import { type Logger, sleep, systemClock } from "@boxship/base";
+import { type Logger, sleep, systemClock, systemCode, writeFileAtomic } from "@boxship/base";
 import { openHttpClient } from "@boxship/client";
 import { connectCri } from "@boxship/cri";
 import { type ClusterDnsSettings, NodeAgent } from "@boxship/node";
@@ -33,6 +34,8 @@ export class LocalNodes {
 }
 
 export interface StartNodeOptions {
+  /** See {@link nodeName}. */
+  readonly node: string;
   readonly server: string;
   readonly nodes: LocalNodes;
   readonly certificates: Pick<ClusterCertificates, "frontProxy">;
@@ -52,11 +55,10 @@ const METRICS = { name: "system:metrics", groups: [MASTERS, "system:authenticate
 export async function startNode(
   { name, directory, criSocket, podMaxPids }: ClusterOptions,
   api: Pick<ApiServer, "connect">,
-  { server, nodes, certificates, clusterDns, podNetworks, logger }: StartNodeOptions,
+  { node, server, nodes, certificates, clusterDns, podNetworks, logger }: StartNodeOptions,
 ): Promise<AsyncDisposable> {
   const stack = new AsyncDisposableStack();
   if (criSocket === undefined) return stack;
-  const node = nodeName();
   const user = { name: `system:node:${node}`, groups: ["system:nodes", "system:authenticated"] };
   const createConnection = () => api.connect(user);
   const client = stack.use(openHttpClient({ server, createConnection, userAgent: "kubelet" }));
@@ -94,7 +96,22 @@ export async function soon(ready: Promise<void>): Promise<void> {
   given.abort();
 }
 
-export const nodeName = (): string => hostname().toLowerCase();
+/**
+ * What the node of this machine is called: what the machine was called when the cluster had a node first. Pods and volumes
+ * are bound to it by that name, whatever the machine is called later.
+ *
+ * @param directory the cluster's
+ */
+export async function nodeName(directory: string): Promise<string> {
+  const path = join(directory, "node-name");
+  const known = await readFile(path, "utf8").catch((error: unknown) => {
+    if (systemCode(error) !== "ENOENT") throw error;
+  });
+  if (known !== undefined) return known.trim();
+  const name = hostname().toLowerCase();
+  await writeFileAtomic(path, `${name}\n`, { mode: 0o644 });
+  return name;
+}
 
 /** The first address of this machine that others can reach; without any, its own. */
 export function ownAddress(): string {

@@ -4,7 +4,7 @@ import { FollowServices, openHttpClient, persist } from "@boxship/client";
 import { ClusterDns } from "@boxship/dns";
 import { filtersBridges } from "@boxship/network";
 import { Balancers, type LocalPlaces, Proxy } from "@boxship/proxy";
-import { type ClusterDnsSettings, nodeName, ownAddress, ownAddresses } from "./cluster-node.ts";
+import { type ClusterDnsSettings, ownAddress, ownAddresses } from "./cluster-node.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
 import { publishOwnServices } from "./own-services.ts";
 
@@ -18,6 +18,7 @@ export interface ClusterServices extends AsyncDisposable {
 }
 
 export interface StartServicesOptions {
+  readonly node: string;
   /** Where the API listens. */
   readonly port: number;
   readonly clusterDns: ClusterDnsSettings;
@@ -33,7 +34,7 @@ export interface StartServicesOptions {
 export function startServices(
   options: ClusterOptions,
   api: Pick<ApiServer, "connect">,
-  { port, clusterDns, podNetworks: preparing, logger }: StartServicesOptions,
+  { node, port, clusterDns, podNetworks: preparing, logger }: StartServicesOptions,
 ): ClusterServices {
   const stack = new AsyncDisposableStack();
   const ending = new AbortController();
@@ -67,7 +68,7 @@ export function startServices(
     const proxy = new Proxy({
       services,
       instance: options.name,
-      node: nodeName(),
+      node,
       ...(podNetworks === undefined ? {} : { podNetworks }),
       keepSources: filtersBridges(),
       local: localPlaces(options.address, port, dns),

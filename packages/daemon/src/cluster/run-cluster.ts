@@ -128,6 +128,7 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
   await writeFileAtomic(pidFile, `${process.pid}\n`, { mode: 0o644 });
   stack.defer(() => rm(pidFile, { force: true }));
   await writeUpRecord(options, { server, port });
+  const name = await nodeName(options.directory);
   await using controllers = startControllers({
     api,
     authority: certificates.signer,
@@ -135,12 +136,20 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
     // Without a node there is no place for volumes.
     ...(options.criSocket === undefined
       ? {}
-      : { volumes: { directory: join(options.directory, "volumes"), nodeName: nodeName() } }),
+      : { volumes: { directory: join(options.directory, "volumes"), nodeName: name } }),
     logger,
   });
   const clusterDns = { address: own.dns, domain: network.domain };
-  await using services = startServices(options, api, { port, clusterDns, podNetworks, logger });
-  await using node = await startNode(options, api, { server, nodes, certificates, clusterDns, podNetworks, logger });
+  await using services = startServices(options, api, { node: name, port, clusterDns, podNetworks, logger });
+  await using node = await startNode(options, api, {
+    node: name,
+    server,
+    nodes,
+    certificates,
+    clusterDns,
+    podNetworks,
+    logger,
+  });
   await Promise.race([soon(services.ready), refused(podNetworks)]);
   stack.use(new IdleMemory(systemClock, { release: () => void release() })).watch(api.server);
   logger.info("ready", { server, milliseconds: Math.round(performance.now() - started) });

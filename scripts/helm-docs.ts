@@ -23,8 +23,8 @@ $ boxship helm rollback shop
 
 Functions and whole charts are compared with text/template and sprig under Go: \`packages/helm/src/testing/go-oracle\` renders the
 templates of \`testdata/functions\` and the charts of \`testdata/charts\`, ten of them of real size, and the tests compare each with
-what it gave. helm is killed before each change that \`install\`, \`upgrade\` and \`rollback\` make, and the next command finishes
-or undoes what it had begun.
+what it gave. helm is killed before each change that \`install\`, \`upgrade\`, \`rollback\` and \`uninstall\` make, and the next command
+finishes or undoes what it had begun.
 `;
 
 interface Row {

@@ -197,6 +197,19 @@ describe("charts from repositories and registries", () => {
     }
   });
 
+  test("a registry with a certificate of its own is reached with it, and not without", async () => {
+    await using place = tempDir("helm-tls");
+    await etcdCertificates(place);
+    const tls = { certificate: place.join("server.pem"), key: place.join("server.key") };
+    await using safe = await startRegistry({ tls });
+    const push = `push ${home.join("web-1.2.0.tgz")} oci://${safe.host}/charts`;
+    match((await helm(`${push} --ca-file ${place.join("client.pem")}`)).stderr, /certificate|issuer/);
+    await done(`${push} --ca-file ${place.join("ca.pem")}`);
+    const chart = `oci://${safe.host}/charts/web`;
+    match(await done(`template r ${chart} --ca-file ${place.join("ca.pem")}`), /name: web-1\.2\.0/);
+    match(await done(`show chart ${chart} --insecure-skip-tls-verify`), /version: 1\.2\.0/);
+  });
+
   test("what is not there is refused by name", async () => {
     for (const words of ["plugin list", "search hub x"]) {
       match((await helm(words)).stderr, /^Error: helm .* is not supported: /);

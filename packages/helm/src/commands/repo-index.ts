@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { isObject, type JsonObject, listAt, parseJson, textAt } from "@boxship/api";
+import { isObject, type JsonObject, listAt, textAt } from "@boxship/api";
 import { loadYaml, toYaml } from "@boxship/api/yaml";
 import { writeFileAtomic } from "@boxship/base";
-import { toJson } from "@boxship/template";
 import { loadArchive } from "../chart/load-chart.ts";
+import { storedMetadata } from "../chart/stored-metadata.ts";
 import { defineCommand } from "../command.ts";
 import { bool, str } from "../flags.ts";
 import { parseIndex } from "../repository/repository-index.ts";
@@ -56,9 +56,7 @@ async function entryOf(folder: string, path: string, url: string, created: strin
   const { metadata } = await loadArchive(archive);
   const digest = createHash("sha256").update(archive).digest("hex");
   const place = url === "" ? path : `${url.replace(/\/+$/, "")}/${path}`;
-  const fields = parseJson(toJson(metadata.raw)) as JsonObject;
-  const { apiVersion } = metadata;
-  const entry: JsonObject = { ...fields, apiVersion, created, digest, urls: [place] };
+  const entry: JsonObject = { ...storedMetadata(metadata), created, digest, urls: [place] };
   return Object.fromEntries(Object.entries(entry).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 

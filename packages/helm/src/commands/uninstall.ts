@@ -29,16 +29,20 @@ export const command = defineCommand({
       throw new InvalidArgument(`invalid cascade value (${flags.cascade}): use background, foreground or orphan`);
     for (const name of operands) {
       const action = await openAction(name, actionOptions(flags, surroundings), surroundings);
+      // Taken before anything is looked at: what a command left that was killed at its end goes with it.
+      await using _lock = flags["dry-run"]
+        ? undefined
+        : await lockRelease(action.session, action.owner.namespace, name);
       const there = await action.storage.last(name);
       if (there === undefined && flags["ignore-not-found"]) {
         surroundings.print(`release ${JSON.stringify(name)} not found`);
         continue;
       }
       if (flags["dry-run"]) {
+        await action.storage.get(name);
         surroundings.print(`release ${JSON.stringify(name)} would be uninstalled`);
         continue;
       }
-      await using _lock = await lockRelease(action.session, action.owner.namespace, name);
       const kept = await uninstall(action, { keepHistory: flags["keep-history"], cascade });
       if (kept.length > 0) {
         surroundings.print(

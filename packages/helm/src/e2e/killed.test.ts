@@ -33,9 +33,9 @@ ${hook("early", "pre-install,pre-upgrade,pre-rollback")}${hook("late", "post-ins
   ],
 ]);
 
-/** Whether each operation is killed before every change, instead of each before every third one, in turn. */
+/** Whether each operation is killed before every change, instead of each before every fourth one, in turn. */
 const ALL = process.env["BOXSHIP_KILL_EVERYWHERE"] === "1";
-const STRIDE = 3;
+const STRIDE = 4;
 /** More than any of the operations sends. */
 const MOST = 25;
 
@@ -59,6 +59,9 @@ describe("helm is killed before each of its changes", () => {
     return status === 137;
   };
 
+  const lease = (name: string): string =>
+    `/apis/coordination.k8s.io/v1/namespaces/default/leases/sh.helm.release.v1.${name}`;
+
   const mapsOf = async (name: string): Promise<readonly string[]> => {
     const list = (await world.call("GET", "/api/v1/namespaces/default/configmaps")) as unknown as {
       readonly items: readonly { readonly metadata: { readonly name: string } }[];
@@ -74,8 +77,7 @@ describe("helm is killed before each of its changes", () => {
     equal(all.filter((one) => one === "deployed").length, 1, `${name}: ${all.join()}`);
     equal(all.at(-1), "deployed");
     ok(!all.some((one) => one.startsWith("pending-")));
-    const lease = `/apis/coordination.k8s.io/v1/namespaces/default/leases/sh.helm.release.v1.${name}`;
-    equal(await world.call("GET", lease), undefined);
+    equal(await world.call("GET", lease(name)), undefined);
     await world.done(`uninstall ${name}`);
     deepEqual(await mapsOf(name), [], name);
   };
@@ -120,7 +122,7 @@ describe("helm is killed before each of its changes", () => {
       await isWhole(name, "blue", "first");
       return killed;
     });
-    ok(many >= (ALL ? 8 : 3), `killed ${many} times`);
+    ok(many >= (ALL ? 8 : 2), `killed ${many} times`);
   });
 
   test("upgrade: the next command finishes or undoes it", async () => {
@@ -136,7 +138,30 @@ describe("helm is killed before each of its changes", () => {
       await isWhole(name, back ? "red" : "blue", back ? "first" : "second");
       return killed;
     });
-    ok(many >= (ALL ? 9 : 3), `killed ${many} times`);
+    ok(many >= (ALL ? 9 : 2), `killed ${many} times`);
+  });
+
+  test("uninstall: the next command finishes or undoes it", async () => {
+    const many = await atEach("remove", 2, async (name, at) => {
+      await world.done(`install ${name} ${chart()}`);
+      await world.done(`upgrade ${name} ${chart()} --set color=green`);
+      const killed = await dies(`uninstall ${name}`, at);
+      await isTold(name, /STATUS: (deployed|uninstalling)/);
+      const back = at % 2 === 0;
+      if (back) {
+        const { status, stderr } = await world.helm(`upgrade ${name} ${chart()} --install --set color=blue`);
+        equal(status, 0, `${name}: ${stderr}`);
+        await isWhole(name, "blue", "first");
+        return killed;
+      }
+      const { status, stderr } = await world.helm(`uninstall ${name} --ignore-not-found`);
+      equal(status, 0, `${name}: ${stderr}`);
+      deepEqual(await mapsOf(name), [], name);
+      match((await world.helm(`status ${name}`)).stderr, /release: not found/);
+      equal(await world.call("GET", lease(name)), undefined);
+      return killed;
+    });
+    ok(many >= (ALL ? 6 : 2), `killed ${many} times`);
   });
 
   test("rollback: the next command finishes or undoes it", async () => {
@@ -152,6 +177,6 @@ describe("helm is killed before each of its changes", () => {
       await isWhole(name, back ? "green" : "red", back ? "second" : "first");
       return killed;
     });
-    ok(many >= (ALL ? 9 : 3), `killed ${many} times`);
+    ok(many >= (ALL ? 9 : 2), `killed ${many} times`);
   });
 });

@@ -1,5 +1,5 @@
 import { equal, match, ok, throws } from "node:assert/strict";
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { test } from "node:test";
 import { Template } from "@boxship/template";
 import { makeCertificate } from "./certificates.ts";
@@ -66,6 +66,7 @@ test("certificates are signed by who was asked to", () => {
   ok(!web.ca && web.checkIssued(root) && web.verify(root.publicKey));
   equal(web.subjectAltName, "DNS:web.local, DNS:*.web.local, IP Address:10.0.0.1, IP Address:FD00:0:0:0:0:0:0:1");
   equal(Math.round((Date.parse(web.validTo) - Date.parse(web.validFrom)) / 86_400_000), 5);
+  equal(createPrivateKey(render('{{ genPrivateKey "dsa" }}')).asymmetricKeyType, "dsa");
   const elliptic = render('{{ genPrivateKey "ecdsa" }}');
   const own = new X509Certificate(makeCertificate({ ...request, key: elliptic }).cert);
   ok(own.verify(own.publicKey));

@@ -3,7 +3,15 @@ import type { Session } from "@boxship/kubectl/cluster";
 import type { Chart } from "../chart/chart.ts";
 import type { Dict } from "../functions/go-values.ts";
 import type { HookEvent } from "../manifest/manifest.ts";
-import { plainJson, type Release, type Status, type StoredHook, storedChart, storedHook } from "./release.ts";
+import {
+  isPending,
+  plainJson,
+  type Release,
+  type Status,
+  type StoredHook,
+  storedChart,
+  storedHook,
+} from "./release.ts";
 import { manifestText, type RenderedChart } from "./render-chart.ts";
 import {
   type ApplyOptions,
@@ -102,7 +110,7 @@ export async function settleInterrupted({ storage, owner, options }: Action): Pr
   const all = await storage.list(owner.name);
   for (const release of all) {
     const { status } = release.info;
-    if (!status.startsWith("pending-")) continue;
+    if (!isPending(release)) continue;
     options.say(
       `release ${owner.name}: revision ${release.version} was interrupted while ${status}; it is marked as failed, and what it made is taken over`,
     );

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { type JsonObject, type KubeObject, textAt } from "@boxship/api";
 import { AlreadyExists, NotFound } from "@boxship/base/errors";
 import {
@@ -17,10 +18,15 @@ const TYPE = "helm.sh/release.v1";
 /** A Secret holds at most a megabyte; what is longer is cut. */
 const CHUNK = 900_000;
 const CHUNKS = "boxship.dev/chunks";
+const CHUNK_SET = "boxship.dev/chunk-set";
 const CHUNK_OF = "boxship.dev/chunk-of";
 
 /** Labels that Helm sets. */
 const OWN_LABELS: ReadonlySet<string> = new Set(["name", "owner", "status", "version", "createdAt", "modifiedAt"]);
+
+/** @param set empty for pieces that were written by the first versions */
+const pieceName = (name: string, set: string, at: number): string =>
+  set === "" ? `${name}.part-${at}` : `${name}.part-${set}-${at}`;
 
 export const secretName = (name: string, version: number): string => `sh.helm.release.v1.${name}.v${version}`;
 
@@ -95,7 +101,10 @@ export class ReleaseStorage {
     await this.#write(release, labels, "modifiedAt", (object) => replaceObject(this.#session, place, object));
   }
 
-  /** Pieces first: a release is there when its Secret is. */
+  /**
+   * Pieces first, each time under other names: a release is there, and is another, when its Secret is. Those that it had before
+   * go afterwards.
+   */
   async #write(
     release: Release,
     labels: Readonly<Record<string, string>>,
@@ -105,8 +114,9 @@ export class ReleaseStorage {
     const name = secretName(release.name, release.version);
     const text = await encodeRelease(release);
     const pieces = text.match(new RegExp(`.{1,${CHUNK}}`, "gs")) ?? [""];
+    const set = createHash("sha256").update(text).digest("hex").slice(0, 10);
     for (const [at, piece] of pieces.entries()) {
-      if (at > 0) await this.#writePiece(`${name}.part-${at}`, name, piece);
+      if (at > 0) await this.#writePiece(pieceName(name, set, at), name, piece);
     }
     await write({
       ...this.#type(),
@@ -121,9 +131,27 @@ export class ReleaseStorage {
           version: String(release.version),
           [stamp]: String(Math.trunc(Date.now() / 1000)),
         },
-        ...(pieces.length > 1 && { annotations: { [CHUNKS]: String(pieces.length) } }),
+        ...(pieces.length > 1 && { annotations: { [CHUNKS]: String(pieces.length), [CHUNK_SET]: set } }),
       },
       data: this.#data(pieces[0] ?? ""),
+    });
+    await this.#deletePieces(name, new Set(pieces.map((_, at) => pieceName(name, set, at))));
+  }
+
+  async #deletePieces(of: string, kept: ReadonlySet<string> = new Set()): Promise<void> {
+    const pieces = await this.#pieces(of);
+    for (const name of pieces.filter((one) => !kept.has(one))) await this.#deleteOne(name);
+  }
+
+  async #pieces(of: string): Promise<readonly string[]> {
+    const labelSelector = `${CHUNK_OF}=${of}`;
+    const found = await listObjects(this.#session, this.#mapping, this.#namespace, { labelSelector });
+    return found.map(({ metadata }) => metadata.name ?? "");
+  }
+
+  async #deleteOne(name: string): Promise<void> {
+    await deleteObject(this.#session, this.#place(name), {}).catch((error: unknown) => {
+      if (!isNotFound(error)) throw error;
     });
   }
 
@@ -143,8 +171,9 @@ export class ReleaseStorage {
     let text = this.#textOf(secret);
     const pieces = Number(annotations?.[CHUNKS] ?? 1);
     for (let at = 1; at < pieces; at++) {
-      const piece = await findObject(this.#session, { mapping: this.#mapping, namespace, name: `${name}.part-${at}` });
-      if (piece === undefined) throw new NotFound(`secret ${name}.part-${at} of a release is missing`);
+      const part = pieceName(name ?? "", annotations?.[CHUNK_SET] ?? "", at);
+      const piece = await findObject(this.#session, { mapping: this.#mapping, namespace, name: part });
+      if (piece === undefined) throw new NotFound(`secret ${part} of a release is missing`);
       text += this.#textOf(piece);
     }
     return await decodeRelease(text, name ?? "");
@@ -172,15 +201,13 @@ export class ReleaseStorage {
     return found;
   }
 
-  async delete({ name, version }: Pick<Release, "name" | "version">): Promise<void> {
-    const secret = secretName(name, version);
-    const pieces = await listObjects(this.#session, this.#mapping, this.#namespace, {
-      labelSelector: `${CHUNK_OF}=${secret}`,
-    });
-    for (const one of [secret, ...pieces.map(({ metadata }) => metadata.name ?? "")]) {
-      await deleteObject(this.#session, this.#place(one), {}).catch((error: unknown) => {
-        if (!isNotFound(error)) throw error;
-      });
+  async delete(release: Release): Promise<void> {
+    const secret = secretName(release.name, release.version);
+    // Without its pieces it could not be read, and they alone would be found by nobody: it gets along without them first.
+    if ((await this.#pieces(secret)).length > 0) {
+      const metadata = release.chart["metadata"] ?? {};
+      await this.update({ ...release, manifest: "", hooks: [], config: {}, chart: { metadata } });
     }
+    await this.#deleteOne(secret);
   }
 }

@@ -16,7 +16,7 @@ import {
   withTag,
 } from "@boxship/oci";
 import { loadArchive } from "../chart/load-chart.ts";
-import { plainJson } from "../release/release.ts";
+import { storedMetadata } from "../chart/stored-metadata.ts";
 import { parseConstraint } from "../version/constraint.ts";
 import { compareVersions, parseVersion } from "../version/version.ts";
 import { pem, type RemoteAccess } from "./fetch-bounded.ts";
@@ -41,7 +41,11 @@ async function clientFor(
     throw new Unsupported("--cert-file and --key-file are not supported for registries");
   }
   const ca = await pem(caFile);
-  const registry = { ...((plainHttp || insecure) && { insecure: true }), ...(ca !== undefined && { ca }) };
+  // Who names an authority wants it asked, even of a registry on this machine.
+  const registry = {
+    ...(ca !== undefined && { ca, insecure: false }),
+    ...((plainHttp || insecure) && { insecure: true }),
+  };
   const credentials =
     username === "" ? credentialFiles({ env }) : credentialsFor(domain, { kind: "password", username, password });
   return createRegistryClient({
@@ -119,7 +123,7 @@ export async function pushChart(
   const repository = referenceOf(`${address.replace(/\/+$/, "")}/${metadata.name}`);
   const reference = withTag(repository, tagOf(metadata.version));
   await using client = await clientFor(reference, access);
-  const config = Buffer.from(JSON.stringify(plainJson(metadata.raw)));
+  const config = Buffer.from(JSON.stringify(storedMetadata(metadata)));
   const folder = await mkdtemp(join(tmpdir(), "boxship-helm-"));
   try {
     const [configBlob, layers] = [await put(CONFIG, config), [await put(CONTENT, archive)]];

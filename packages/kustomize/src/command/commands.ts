@@ -223,7 +223,7 @@ export const COMMANDS: readonly KustomizeCommand[] = [
   edit("add resource", "PATH...", "Adds resources", { "no-verify": bool() }, (context) =>
     addPaths(context, "resources", "resource file"),
   ),
-  edit("add secret", "NAME", "Adds a generator of a Secret", { ...dataFlags, type: str() }, (context, flags) =>
+  edit("add secret", "NAME", "Adds a generator of a Secret", { ...dataFlags, type: str("Opaque") }, (context, flags) =>
     addData(context, "secretGenerator", "secret", flags),
   ),
   edit("add transformer", "PATH...", "Adds transformers", {}, (context) =>

@@ -102,6 +102,7 @@ const edits: readonly (readonly [line: string, there: readonly string[], gone: r
     ["  options:\n    disableNameSuffixHash: true\n  type: t\n"],
     [],
   ],
+  ["edit add secret s --from-literal a=b", ["  name: s\n  type: Opaque\n"], []],
   ["edit add buildmetadata originAnnotations", ["buildMetadata:\n- originAnnotations\n"], []],
   ["edit fix", ["labels:\n- includeSelectors: true\n  pairs:\n    app: web\n"], ["commonLabels"]],
 ];

@@ -120,7 +120,8 @@ export function addData({ file, operands }: EditContext, field: string, what: st
   const wanted = namespace || "default";
   let entry = list.find((one) => one["name"] === name && namespaceOf(one) === wanted);
   if (entry === undefined) {
-    entry = given({ name, namespace });
+    // The type is that of a new one; one that is there keeps its own.
+    entry = given({ name, namespace, type });
     list.push(entry);
   }
   const add = (key: string, values: readonly string[]): void => {
@@ -135,7 +136,6 @@ export function addData({ file, operands }: EditContext, field: string, what: st
   add("files", files);
   add("envs", env === "" ? [] : [env]);
   if (behavior !== "") entry["behavior"] = behavior;
-  if (type !== "") entry["type"] = type;
   if (flags.disableNameSuffixHash) {
     entry["options"] = { ...(entry["options"] as JsonObject | undefined), disableNameSuffixHash: true };
   }

@@ -46,7 +46,7 @@ ${hooked("good", "test", "helm.sh/hook-delete-policy: hook-succeeded")}spec: {re
 apiVersion: v1
 kind: Pod
 metadata:
-${hooked("late", "test", 'helm.sh/hook-weight: "1"')}spec: {restartPolicy: Never, terminationGracePeriodSeconds: 0, containers: [${container("sleep 1; echo late; exit 1")}]}
+${hooked("late", "test", 'helm.sh/hook-weight: "1"')}spec: {restartPolicy: Never, terminationGracePeriodSeconds: 0, containers: [${container("sleep 0.5; echo late; exit 1")}]}
 `,
 };
 

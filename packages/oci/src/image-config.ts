@@ -168,3 +168,10 @@ export function configPlatform(config: ImageConfig): Platform {
     osFeatures: config["os.features"],
   });
 }
+
+/** When an image says that it was made, in whole seconds, as bills of materials have it; 1970 where it says no time. */
+export function createdSeconds({ created = "" }: { readonly created?: string | undefined }): string {
+  const time = /^\d{4}-\d\d-\d\dT/.test(created) ? Date.parse(created) : Number.NaN;
+  const told = new Date(Number.isNaN(time) ? 0 : time).toISOString();
+  return `${told.length === 24 ? told.slice(0, 19) : "1970-01-01T00:00:00"}Z`;
+}

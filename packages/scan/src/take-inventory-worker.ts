@@ -5,27 +5,20 @@ import { serveTasks } from "@boxship/base/worker-pool";
 import { decompress } from "@boxship/oci";
 import { parseApkInstalled, parseDpkgStatus, parseOsRelease } from "./evidence/parse-distro.ts";
 import { parseGoModules, parseJar, parseNpm, parsePython } from "./evidence/parse-language.ts";
-import { EvidenceCollector, type EvidenceFile } from "./evidence/read-layer.ts";
+import { EvidenceCollector, type EvidenceFile, type Told } from "./evidence/read-layer.ts";
 import { parseRpmDatabase } from "./evidence/rpm-database.ts";
 import type { FoundPackage, Inventory } from "./package.ts";
 import type { InventoryTask, LayerFile } from "./take-inventory.ts";
 
 serveTasks(async ({ layers }: InventoryTask): Promise<Inventory> => {
-  const collector = new EvidenceCollector();
+  const collector = new EvidenceCollector({ tell });
   for (const layer of layers) {
     const parser = collector.layer(layer.digest);
     for await (const piece of decompress(bytesOf(layer))) parser.push(piece);
     parser.finish();
   }
-  const { files } = collector;
-  const release =
-    files.find(({ path }) => path === "etc/os-release") ?? files.find(({ kind }) => kind === "os-release");
-  const packages = new Map<string, FoundPackage>();
-  for (const found of files.flatMap(packagesOf)) packages.set(keyOf(found), packages.get(keyOf(found)) ?? found);
-  return {
-    distribution: release === undefined ? undefined : parseOsRelease(release.content.toString()),
-    packages: [...packages.values()].toSorted((a, b) => compareText(keyOf(a), keyOf(b))),
-  };
+  const { release, packages } = collector;
+  return { distribution: release === undefined ? undefined : parseOsRelease(release), packages };
 });
 
 /** The bytes of a layer; fails at their end if they are not what the digest says. */
@@ -48,15 +41,41 @@ async function* bytesOf({ digest, path, verified = true }: LayerFile): AsyncGene
   });
 }
 
-function keyOf({ kind, name, version, architecture = "" }: FoundPackage): string {
-  return `${kind} ${name} ${version} ${architecture}`;
+function tell(file: EvidenceFile): Told {
+  const { kind, content } = file;
+  if (kind === "os-release") return { packages: () => [], count: 0, release: content.toString() };
+  if (kind === "rpm-sqlite" || kind === "rpm-other") return { packages: () => packagesOf(file), count: 0 };
+  const packages = packagesOf(file);
+  return { packages: () => packages, count: packages.length };
 }
 
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+/** Names, versions and the like are shorter, wherever packages come from. */
+const LONGEST = 1024;
+
+/** The package with texts of its own, not pieces of the file; nothing for what no package has. */
+function tidied(found: FoundPackage): readonly FoundPackage[] {
+  const { name, version, architecture, source, license } = found;
+  for (const text of [name, version, architecture, source?.name, source?.version]) {
+    if (text !== undefined && (text.length > LONGEST || /\p{Cc}/u.test(text))) return [];
+  }
+  const own = (text: string) => Buffer.from(text).toString();
+  return [
+    {
+      ...found,
+      name: own(name),
+      version: own(version),
+      ...(architecture !== undefined && { architecture: own(architecture) }),
+      ...(source !== undefined && { source: { name: own(source.name), version: own(source.version) } }),
+      ...(license !== undefined && { license: own(license.slice(0, LONGEST)).replace(/\p{Cc}+/gu, " ") }),
+    },
+  ];
 }
 
-function packagesOf({ kind, content, path, layer }: EvidenceFile): readonly FoundPackage[] {
+function packagesOf(file: EvidenceFile): readonly FoundPackage[] {
+  return parsed(file).flatMap(tidied);
+}
+
+function parsed({ kind, content, path, layer }: EvidenceFile): readonly FoundPackage[] {
   const place = { path: `/${path}`, layer };
   switch (kind) {
     case "os-release":

@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -7,6 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { after, test } from "node:test";
 import { gunzipSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { makeTar, type TarEntry, tempDir } from "@boxship/testkit";
+import { EvidenceCollector } from "./evidence/read-layer.ts";
 import { packageUrl } from "./package.ts";
 import { endScanWorkers, takeInventory } from "./take-inventory.ts";
 import { makeRpmHeader } from "./testing/rpm-fixture.ts";
@@ -218,4 +219,65 @@ test("this machine's own packages and programs are found as its tools list them"
     found.packages.some(({ kind, name }) => kind === "golang" && name === "stdlib"),
     "skopeo is a Go program",
   );
+});
+
+test("a small layer that is gigabytes of evidence takes no more memory than one file of it", async () => {
+  await using directory = tempDir("scan");
+  const body = gzipSync(Buffer.alloc(1024 * 1024, " "));
+  const head = (index: number) => {
+    const name = `app/node_modules/m${index}/package.json`;
+    // Without the content, its padding and the archive's end.
+    return gzipSync(makeTar([file(name, Buffer.alloc(1024 * 1024))]).subarray(0, 512));
+  };
+  const path = directory.join("bomb");
+  const members = Array.from({ length: 200 }, (_, index) => [head(index), body]).flat();
+  writeFileSync(path, Buffer.concat([...members, gzipSync(Buffer.alloc(1024))]));
+  const before = process.memoryUsage().rss;
+  let most = 0;
+  const watch = setInterval(() => (most = Math.max(most, process.memoryUsage().rss)), 20);
+  const { packages } = await takeInventory({ layers: [{ digest: "sha256:0", path }] });
+  clearInterval(watch);
+  deepEqual(packages, []);
+  ok(most - before < 120 * 1024 * 1024, `${(most - before) / 1e6} MB`);
+});
+
+test("evidence made to be read for ever is read at once, or refused", async () => {
+  const metadata = `Name: a${" ".repeat(1_000_000)}b\nName: c\nVersion: 1\n\n`;
+  const found = await inventory([file("usr/lib/python3/a.dist-info/METADATA", metadata)]);
+  deepEqual(found.packages, [], "nothing has such a name");
+  await using directory = tempDir("rpmdb");
+  const endless =
+    "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT zeroblob(1000) AS blob FROM n";
+  for (const [index, sql] of [
+    `CREATE VIEW Packages AS ${endless}`,
+    "CREATE TABLE Packages (hnum INTEGER, blob AS (zeroblob(900000000))); INSERT INTO Packages (hnum) VALUES (1)",
+    "CREATE TABLE other (blob)",
+  ].entries()) {
+    const path = directory.join(`${index}.sqlite`);
+    const database = new DatabaseSync(path);
+    database.exec(sql);
+    database.close();
+    const refused = inventory([file("var/lib/rpm/rpmdb.sqlite", readFileSync(path))]);
+    await rejects(refused, /rpm database .* cannot be read/);
+  }
+});
+
+test("names that no package has are passed over, and no terminal is told by them what to do", async () => {
+  const npm = (name: string, license = "MIT") => JSON.stringify({ name, version: "1", license });
+  const { packages } = await inventory([
+    file("node_modules/a/package.json", npm("\u001b[2Ja")),
+    file("node_modules/b/package.json", npm("b".repeat(100_000))),
+    file("node_modules/c/package.json", npm("c", "\u001b]0;x\u0007MIT")),
+  ]);
+  deepEqual(
+    packages.map(({ name, license }) => [name, license]),
+    [["c", " ]0;x MIT"]],
+  );
+});
+
+test("an image tells of so many packages and no more", () => {
+  const one = { kind: "npm" as const, name: "a", version: "1", path: "/a", layer: "sha256:0" };
+  const collector = new EvidenceCollector({ tell: () => ({ packages: () => [one], count: 1 }), mostPackages: 3 });
+  const entries = [0, 1, 2, 3].map((n) => file(`node_modules/m${n}/package.json`, "{}"));
+  throws(() => collector.layer("sha256:0").push(makeTar(entries)), /more than 3 packages/);
 });

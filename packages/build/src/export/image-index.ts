@@ -1,5 +1,5 @@
 import { Unsupported } from "@boxship/base";
-import { type Descriptor, encodeManifest, MediaType } from "@boxship/oci";
+import { createdSeconds, type Descriptor, encodeManifest, MediaType } from "@boxship/oci";
 import type { Output } from "../contract.ts";
 import { platformText } from "../solver/build-args.ts";
 import type { BuildSession } from "../solver/session.ts";
@@ -126,7 +126,7 @@ async function billOfMaterials(
       path: await engine.images.content.path(descriptor.digest),
     })),
   );
-  const created = `${new Date(state.created ?? 0).toISOString().slice(0, 19)}Z`;
+  const created = createdSeconds(state);
   return describe({ name: names[0] ?? "image", digest, created, layers }, session.signal);
 }
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ImageName, openImageFiles, openSource, parseImageName, pushArtifact, TRANSPORTS } from "@boxship/images";
-import { hostPlatform, parsePlatform } from "@boxship/oci";
+import { createdSeconds, hostPlatform, parsePlatform } from "@boxship/oci";
 import { type BomSubject, type Inventory, takeInventory } from "@boxship/scan";
 import type { Context } from "../context.ts";
 import { print } from "../context.ts";
@@ -44,13 +44,12 @@ export async function scanImage(context: Context, flags: ScanFlags, name: string
   const platform = flags.platform === "" ? hostPlatform() : parsePlatform(flags.platform);
   await using files = await openImageFiles(source, { platform, verify: false });
   const inventory = await takeInventory({ layers: files.layers });
-  const created = files.config.created ?? "1970-01-01T00:00:00Z";
   return {
     inventory,
     subject: {
       name,
       digest: files.digest,
-      created: `${new Date(created).toISOString().slice(0, 19)}Z`,
+      created: createdSeconds(files.config),
       toolVersion: /\d+\.\d+\.\d+\S*/.exec(versionLine())?.[0].replace(/,$/, "") ?? "0",
     },
   };

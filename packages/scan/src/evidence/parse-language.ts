@@ -21,7 +21,8 @@ export function parseNpm(text: string, place: Place): readonly FoundPackage[] {
 /** `METADATA` of a wheel or `PKG-INFO` of an egg: the head of a mail (core metadata specification). */
 export function parsePython(text: string, place: Place): readonly FoundPackage[] {
   const head = text.split(/\r?\n\r?\n/, 1)[0] ?? "";
-  const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.+?)\\s*$`, "im").exec(head)?.[1];
+  // Nothing optional before the end of a line: it would be tried at each of a million spaces.
+  const field = (name: string) => new RegExp(`^${name}:(.*)$`, "im").exec(head)?.[1]?.trim() || undefined;
   const [name, version, license] = [field("Name"), field("Version"), field("License")];
   if (name === undefined || version === undefined) return [];
   const normal = name.toLowerCase().replace(/[-_.]+/g, "-");

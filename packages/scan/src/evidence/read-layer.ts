@@ -1,4 +1,6 @@
+import { InvalidArgument } from "@boxship/base/errors";
 import { type ByteString, type TarEntry, TarParser, toBuffer } from "@boxship/oci/tar";
+import type { FoundPackage } from "../package.ts";
 import { GoBinaryReader } from "./go-binary.ts";
 import { type EvidenceKind, evidenceKind } from "./kinds.ts";
 
@@ -23,22 +25,70 @@ const MOST_BYTES: Readonly<Record<EvidenceKind, number>> = {
   executable: Infinity,
 };
 
+/** What a file tells of an image. */
+export interface Told {
+  /** In the end, of files that no upper layer has replaced: what they tell costs time, or is an error. */
+  readonly packages: () => readonly FoundPackage[];
+  /** How many packages are kept already. */
+  readonly count: number;
+  /** The text of an os-release. */
+  readonly release?: string;
+}
+
+interface KnownFile extends Told {
+  readonly kind: EvidenceFile["kind"];
+  readonly path: string;
+  readonly layer: string;
+}
+
+export interface EvidenceCollectorOptions {
+  /** Reads a file, whose content is not kept. */
+  readonly tell: (file: EvidenceFile) => Told;
+  /** @default a million */
+  readonly mostPackages?: number;
+}
+
 /**
  * The files of an image that tell what is in it. Layers are read once each, the bottom first; what a layer replaces or
- * whites out is forgotten.
+ * whites out is forgotten. A layer of a few megabytes may have gigabytes of such files: what they tell is kept, and not they.
  */
 export class EvidenceCollector {
-  readonly #files = new Map<string, EvidenceFile>();
+  readonly #options: EvidenceCollectorOptions;
+  readonly #files = new Map<string, KnownFile>();
   /** Files of the layer that is read: its own whiteouts do not concern them. */
   #fresh = new Set<string>();
+  /** Paths, and directories' content, that the layer whites out. */
+  readonly #hidden = new Set<string>();
+  readonly #opaque = new Set<string>();
+  #packages = 0;
 
-  get files(): readonly EvidenceFile[] {
-    return [...this.#files.values()];
+  constructor(options: EvidenceCollectorOptions) {
+    this.#options = options;
+  }
+
+  /** Of all layers that were read. @throws InvalidArgument, Unsupported for a database that cannot be read */
+  get packages(): readonly FoundPackage[] {
+    this.#endLayer();
+    const found = new Map<string, FoundPackage>();
+    for (const { path, packages } of this.#files.values()) {
+      for (const one of packages()) {
+        const key = packageKey(one);
+        if (!found.has(key)) found.set(key, { ...one, path: `/${path}` });
+      }
+    }
+    return [...found].toSorted(([a], [b]) => compareText(a, b)).map(([, one]) => one);
+  }
+
+  /** The text of the os-release that counts. */
+  get release(): string | undefined {
+    this.#endLayer();
+    const of = (path: string) => this.#files.get(path)?.release;
+    return of("etc/os-release") ?? of("usr/lib/os-release");
   }
 
   /** A parser of one layer's archive. */
   layer(digest: string): TarParser {
-    this.#fresh = new Set();
+    this.#endLayer();
     let current: Current | undefined;
     return new TarParser({
       entry: (entry) => {
@@ -47,13 +97,23 @@ export class EvidenceCollector {
       data: (chunk) => current?.take(chunk),
       end: () => {
         const file = current?.file();
-        if (file !== undefined) this.#keep(file);
+        if (file !== undefined) this.#take(file);
         current = undefined;
       },
     });
   }
 
-  #keep(file: EvidenceFile): void {
+  #take(file: EvidenceFile): void {
+    const { kind, path, layer } = file;
+    const told = this.#options.tell(file);
+    if (told.count > 0 || told.release !== undefined || isDatabase(kind)) this.#keep({ kind, path, layer, ...told });
+  }
+
+  #keep(file: KnownFile): void {
+    const { mostPackages = 1_000_000 } = this.#options;
+    this.#packages += file.count;
+    if (this.#packages > mostPackages)
+      throw new InvalidArgument(`the image tells of more than ${mostPackages} packages`);
     this.#files.set(file.path, file);
     this.#fresh.add(file.path);
   }
@@ -64,12 +124,11 @@ export class EvidenceCollector {
     const slash = path.lastIndexOf("/") + 1;
     const [directory, base] = [path.slice(0, slash), path.slice(slash)];
     if (base === ".wh..wh..opq") {
-      this.#forget((known) => known.startsWith(directory));
+      this.#opaque.add(directory.slice(0, -1));
       return undefined;
     }
     if (base.startsWith(".wh.")) {
-      const hidden = directory + base.slice(4);
-      this.#forget((known) => known === hidden || known.startsWith(`${hidden}/`));
+      this.#hidden.add(directory + base.slice(4));
       return undefined;
     }
     // A file, link or device takes the place of whatever was there.
@@ -86,9 +145,37 @@ export class EvidenceCollector {
     if (known !== undefined && evidenceKind(path, true) === known.kind) this.#keep({ ...known, path });
   }
 
-  #forget(hidden: (path: string) => boolean): void {
-    for (const path of this.#files.keys()) if (!this.#fresh.has(path) && hidden(path)) this.#files.delete(path);
+  /** Whiteouts concern what is below the layer, wherever in it they stand. */
+  #endLayer(): void {
+    if (this.#hidden.size + this.#opaque.size > 0) {
+      for (const path of this.#files.keys())
+        if (!this.#fresh.has(path) && this.#isHidden(path)) this.#files.delete(path);
+    }
+    this.#fresh = new Set();
+    this.#hidden.clear();
+    this.#opaque.clear();
   }
+
+  #isHidden(path: string): boolean {
+    if (this.#hidden.has(path) || this.#opaque.has("")) return true;
+    for (let slash = path.indexOf("/"); slash !== -1; slash = path.indexOf("/", slash + 1)) {
+      const directory = path.slice(0, slash);
+      if (this.#hidden.has(directory) || this.#opaque.has(directory)) return true;
+    }
+    return false;
+  }
+}
+
+function isDatabase(kind: EvidenceFile["kind"]): boolean {
+  return kind === "rpm-sqlite" || kind === "rpm-other";
+}
+
+function packageKey({ kind, name, version, architecture = "" }: FoundPackage): string {
+  return `${kind} ${name} ${version} ${architecture}`;
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** A file that is being read. */

@@ -19,8 +19,8 @@ export function parseRpmDatabase(content: Buffer, place: Place): readonly FoundP
     writeFileSync(file, content);
     const database = new DatabaseSync(file, { readOnly: true });
     try {
-      const rows = database.prepare("SELECT blob FROM Packages").all();
-      return rows.flatMap(({ blob }) => (blob instanceof Uint8Array ? readHeader(Buffer.from(blob), place) : []));
+      checkTable(database);
+      return readRows(database, content.length, place);
     } finally {
       database.close();
     }
@@ -29,6 +29,28 @@ export function parseRpmDatabase(content: Buffer, place: Place): readonly FoundP
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** Rows that a view or a generated column makes up have no end. */
+function checkTable(database: DatabaseSync): void {
+  const table = database.prepare("SELECT type, sql FROM sqlite_schema WHERE name = 'Packages' COLLATE NOCASE").get();
+  const columns = database.prepare("SELECT hidden FROM pragma_table_xinfo('Packages')").all();
+  const isStored = table?.["type"] === "table" && !/^\s*CREATE\s+VIRTUAL\b/i.test(String(table["sql"]));
+  if (!isStored || columns.some(({ hidden }) => hidden !== 0)) throw new InvalidArgument("it has no table of packages");
+}
+
+/** @param size of the file, which has each row once: one whose pages lead to others again and again has more */
+function readRows(database: DatabaseSync, size: number, place: Place): readonly FoundPackage[] {
+  const found: FoundPackage[] = [];
+  let [read, rows] = [0, 0];
+  for (const { blob } of database.prepare("SELECT blob FROM Packages").iterate()) {
+    if (blob instanceof Uint8Array) {
+      read += blob.byteLength;
+      found.push(...readHeader(Buffer.from(blob), place));
+    }
+    if (read > size || ++rows > size) throw new InvalidArgument("it has more rows than it can");
+  }
+  return found;
 }
 
 /** A package's header: counts, an index of tags, and their data (rpm's header format without its magic). */

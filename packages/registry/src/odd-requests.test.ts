@@ -269,6 +269,18 @@ describe("odd requests", () => {
       const answer = await fetch(`${url}/_catalog?${query}`);
       assert.deepEqual([answer.status, answer.headers.get("link")], [200, null], query);
     }
+    const text = await (await fetch(`${url}/app/manifests/v1`)).text();
+    for (let first = 0; first < 10_100; first += 100) {
+      const tags = Array.from({ length: 100 }, (_, n) => `tag=many${first + n}`).join("&");
+      await put(`${url}/app`, `${digest}?${tags}`, text);
+    }
+    for (const query of ["", "?n=999999999"]) {
+      const whole = await fetch(`${url}/app/tags/list${query}`);
+      assert.equal(((await whole.json()) as { tags: string[] }).tags.length, 10_000);
+      const [, next] = /<(.*)>; rel="next"/.exec(whole.headers.get("link") ?? "") ?? [];
+      const rest = (await (await fetch(new URL(next ?? "", url))).json()) as { tags: string[] };
+      assert.deepEqual([rest.tags.length >= 100, rest.tags.at(-1)], [true, "v1"]);
+    }
     const type = encodeURIComponent(`x"\r\nset-cookie: a=b\r\n${"y".repeat(5000)}`);
     const filtered = await fetch(`${url}/app/referrers/${digest}?artifactType=${type}`);
     assert.deepEqual([filtered.status, filtered.headers.get("set-cookie")], [200, null]);

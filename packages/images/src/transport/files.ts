@@ -141,7 +141,7 @@ async function moved(from: string, to: string): Promise<boolean> {
 /** Writes a small file so that it is there whole or not at all. @param temporaryDirectory @default that of the file */
 export async function putBytes(path: string, bytes: Uint8Array | string, temporaryDirectory?: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  await writeFileAtomic(path, bytes, { mode: 0o644, temporaryDirectory });
+  await writeFileAtomic(path, bytes, { mode: 0o644, temporaryDirectory, writeHere: true });
 }
 
 /** A small file. @throws NotFound with Go's words; InvalidArgument if it is too large */

@@ -44,9 +44,15 @@ export async function readIndex(directory: string): Promise<LayoutIndex> {
 
 /** Writes index and marker so that they are the old or the new ones, whole. @param temporaryDirectory @default `directory` */
 export async function writeIndex(directory: string, index: LayoutIndex, temporaryDirectory?: string): Promise<void> {
-  const options = { mode: 0o644, temporaryDirectory };
-  await writeFileAtomic(join(directory, "oci-layout"), LAYOUT, options);
+  await writeMarker(directory, temporaryDirectory);
+  const options = { mode: 0o644, temporaryDirectory, writeHere: true };
   await writeFileAtomic(join(directory, "index.json"), encodeIndex(index), options);
+}
+
+/** The marker, for an index that is written after it, whose sync of the directory is both's. */
+async function writeMarker(directory: string, temporaryDirectory: string | undefined): Promise<void> {
+  const options = { mode: 0o644, temporaryDirectory, leaveDirectory: true, writeHere: true };
+  await writeFileAtomic(join(directory, "oci-layout"), LAYOUT, options);
 }
 
 /** The document. */

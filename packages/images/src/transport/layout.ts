@@ -1,9 +1,9 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { InvalidArgument } from "@boxship/base";
+import { InvalidArgument, writeFileAtomic } from "@boxship/base";
 import { type Descriptor, type Digest, digestAlgorithm, digestOf, MediaType } from "@boxship/oci";
 import type { ImageDestination, ImageSource, RawManifest } from "./contract.ts";
-import { FileDirectories, hasFile, hexOf, placeContent, putBytes, readSmallFile } from "./files.ts";
+import { FileDirectories, hasFile, hexOf, placeContent, readSmallFile } from "./files.ts";
 import { findEntry, readIndex, readPresentIndex, withEntry, writeIndex } from "./layout-index.ts";
 import { openWorkspace } from "./workspace.ts";
 
@@ -70,8 +70,10 @@ export async function layoutDestination(options: LayoutDestinationOptions): Prom
       return "copied";
     },
     async putManifest({ bytes, digest, mediaType }, isTop) {
-      await directories.make(blobPath(options, digest));
-      await putBytes(blobPath(options, digest), bytes, workspace.path);
+      const target = blobPath(options, digest);
+      await directories.make(target);
+      const temporaryDirectory = workspace.path;
+      await writeFileAtomic(target, bytes, { mode: 0o644, temporaryDirectory, leaveDirectory: true, writeHere: true });
       if (isTop) top = { mediaType, digest, size: bytes.byteLength };
     },
     async commit() {

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, rmdirSync, unlinkSync } from "node:fs";
 import { mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -35,7 +35,7 @@ export async function openWorkspace(directory: string = tmpdir()): Promise<Works
       path,
       async [Symbol.asyncDispose]() {
         try {
-          await rm(path, { recursive: true, force: true });
+          if (!isCleared(path)) await rm(path, { recursive: true, force: true });
         } finally {
           lock[Symbol.dispose]();
         }
@@ -47,6 +47,17 @@ export async function openWorkspace(directory: string = tmpdir()): Promise<Works
 /** Whether a directory of this name may be a workspace. */
 export function isWorkspace(name: string): boolean {
   return name.startsWith(PREFIX);
+}
+
+/** Removes a workspace of which all was moved away, as of most: to look through it takes longer. */
+function isCleared(path: string): boolean {
+  try {
+    unlinkSync(join(path, LOCK));
+    rmdirSync(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The lock of a workspace; undefined when another has it, or when the workspace is gone. */

@@ -93,22 +93,25 @@ export function digestArgument(text: string | null): Digest {
   }
 }
 
+/** Names in one part of a list, also where nobody asked for parts: to write a million of them would hold up everybody else. */
+const MOST_NAMES = 10_000;
+
 /** `?n=` and `?last=` of lists. @throws InvalidArgument */
-export function pageOf(query: URLSearchParams): { readonly limit?: number; readonly after?: string } {
+export function pageOf(query: URLSearchParams): { readonly limit: number; readonly after?: string } {
   const [n, last] = [query.get("n"), query.get("last")];
   if (n !== null && !/^\d{1,9}$/.test(n)) {
     throw new InvalidArgument(`n must be a number, not ${JSON.stringify(n)}`, { subject: { kind: "n", name: n } });
   }
-  return { ...(n !== null && { limit: Number(n) }), ...(last !== null && { after: last }) };
+  return { limit: Math.min(Number(n ?? MOST_NAMES), MOST_NAMES), ...(last !== null && { after: last }) };
 }
 
 /** The `Link` to the next part of a list, where there is one (RFC 5988). */
 export function nextLink(
   path: string,
   page: { readonly names: readonly string[]; readonly more: boolean },
-  n?: number,
+  n: number,
 ): Readonly<Record<string, string>> {
   const last = page.names.at(-1);
-  if (!page.more || last === undefined || n === undefined) return {};
+  if (!page.more || last === undefined) return {};
   return { link: `<${path}?n=${n}&last=${encodeURIComponent(last)}>; rel="next"` };
 }

@@ -8,7 +8,7 @@ const USUAL = 25;
 export async function search(call: Call): Promise<void> {
   const visible = await call.visible();
   const term = (call.query.get("q") ?? "").toLowerCase();
-  const { limit = USUAL } = pageOf(call.query);
+  const limit = call.query.has("n") ? pageOf(call.query).limit : USUAL;
   const { names } = await visibleRepositories(call.repositories, (name) => name.includes(term) && visible(name), {
     limit,
   });

@@ -1,6 +1,6 @@
 import { type Clock, Conflict, InvalidArgument, NotFound, systemClock, Unsupported } from "@boxship/base";
 import { type Digest, decodeManifest, digestAlgorithm, digestOf, isDigest } from "@boxship/oci";
-import { type Compare, type Operation, prefixRange, type Store } from "@boxship/store";
+import { type Compare, type Operation, type Store } from "@boxship/store";
 import type { BlobStore } from "../blobs/contract.ts";
 import type { Quotas } from "../policy/quotas.ts";
 import type { ImageSource } from "./image-source.ts";
@@ -322,16 +322,18 @@ export class RepositoryStore {
       await this.#index.transact({ success: [remove(keys.tag(repository, reference))] });
       return [reference];
     }
-    const { items } = await this.#index.range(prefixRange(keys.tags(repository)));
-    const tags = items.filter((item) => (decodeRecord(item) as TagRecord).digest === digest);
     const also = subject === undefined ? [] : [keys.referrer(repository, subject, digest)];
+    const tags: string[] = [];
     // A tag that was moved meanwhile is somebody else's; those of a manifest that is gone lead nowhere.
-    for (const { key, modRevision } of tags) {
+    for await (const item of eachItem(this.#index, keys.tags(repository))) {
+      if ((decodeRecord(item) as TagRecord).digest !== digest) continue;
+      const { key, modRevision } = item;
       const compare: Compare[] = [{ key, target: "modRevision", value: modRevision }];
       await this.#index.transact({ compare, success: [remove(key)] });
+      tags.push(key.slice(keys.tags(repository).length));
     }
     await this.#records.remove(repository, keys.manifest(repository, digest), pushed.size, also);
-    return tags.map(({ key }) => key.slice(keys.tags(repository).length));
+    return tags;
   }
 
   /** @throws NotFound for a repository that nothing was ever pushed to */

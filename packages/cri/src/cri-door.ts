@@ -9,8 +9,9 @@ export class CriDoor implements Disposable {
   readonly server: Server;
   readonly #open = new Set<{ destroy(): void }>();
 
-  constructor(handlers: CriHandlers, logger: Logger) {
-    const served = grpcHandlers(handlers);
+  /** @param more what else is served here */
+  constructor(handlers: CriHandlers, logger: Logger, more: readonly Handler[] = []) {
+    const served = [...grpcHandlers(handlers), ...more];
     this.server = createServer((socket) => {
       const session = serverSession(socket);
       this.#open.add(session);

@@ -19,6 +19,7 @@ import { adoptOrphans, capabilitySets, IdleMemory, type IdMaps } from "@boxship/
 import { spdxDocument, takeInventory } from "@boxship/scan";
 import { AuditLog } from "./audit-log.ts";
 import { restartCluster } from "./cluster/restart-cluster.ts";
+import { ClusterNames } from "./cluster-names.ts";
 import { withCertificates } from "./config-file.ts";
 import { claim, makeDirectory } from "./directories.ts";
 import { listenUnix } from "./listen-unix.ts";
@@ -176,7 +177,8 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
   stack.defer(() => rm(socket, { force: true }));
 
   const streaming = stack.use(new StreamingServer(systemClock, logger));
-  const cri = stack.use(new CriDoor(criHandlers(engine, streaming), logger));
+  const names = stack.use(await ClusterNames.open({ root: options.root, network: engine.parts.network, logger }));
+  const cri = stack.use(new CriDoor(criHandlers(engine, streaming), logger, names.handlers));
   const criSocket = join(options.runDir, "cri.sock");
   await listenUnix(cri.server, criSocket, options.group, logger);
   stack.defer(() => rm(criSocket, { force: true }));

@@ -7,6 +7,7 @@ import {
   type AnswerRecord,
   askFor,
   encodeAnswer,
+  isInternet,
   isTruncated,
   parseAnswer,
   parseCompressed,
@@ -30,8 +31,12 @@ export interface ClusterDnsOptions {
   readonly services: FollowServices;
   /** @default "cluster.local" */
   readonly zone?: string;
-  /** Where it listens, at ports of the kernel's choice. @default "127.0.0.1" */
+  /** Where it listens. @default "127.0.0.1" */
   readonly address?: string;
+  /** And at which port, if that is free. @default one that is free */
+  readonly port?: number;
+  /** Addresses of a name below `boxship.internal`, without that. @default nobody has any */
+  readonly engineNames?: (name: string) => Promise<readonly string[] | undefined>;
   /** Who is asked for names outside of the cluster. @default "/etc/resolv.conf" */
   readonly resolvConf?: string;
   /** The address under which pods ask it: never asked itself. @default none */
@@ -66,6 +71,7 @@ export class ClusterDns implements AsyncDisposable {
   /** Questions that others are being asked, and who else waits for the answer. */
   readonly #asking = new Map<string, Promise<Buffer>>();
   #servers: readonly UpstreamServer[] = [];
+  #isKnown = false;
   #read = Number.NEGATIVE_INFINITY;
 
   constructor(options: ClusterDnsOptions) {
@@ -80,16 +86,18 @@ export class ClusterDns implements AsyncDisposable {
     this.#content = new FollowedContent(services, this.#namespaces);
     const content = this.#content;
     this.#zone = new ClusterZone({ zone, content, serial: () => content.serial });
-    const { udp, tcp, port } = bindBoth(address);
+    const { udp, tcp, port } = bindBoth(address, options.port ?? 0);
     this.port = port;
     this.#server = new ResolverServer(
       { udp, tcp },
       {
-        answer: (question) => plain(this.#zone.answer(question)),
+        answer: (question) => this.#answer(question),
         forward: (question, transport) => this.#forward(question, transport),
       },
     );
-    this.ready = Promise.all([services.synced, this.#namespaces.synced]).then(() => {});
+    this.ready = Promise.all([services.synced, this.#namespaces.synced]).then(() => {
+      this.#isKnown = true;
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -98,11 +106,23 @@ export class ClusterDns implements AsyncDisposable {
     await this.#namespaces[Symbol.asyncDispose]();
   }
 
+  /** What is told without asking anybody. That a name is not there is not told before it is known. */
+  #answer(question: Question): Answer | undefined {
+    const own = this.#zone.answer(question);
+    if (own !== undefined && !this.#isKnown) return { code: ResponseCode.ServerFailure, records: [] };
+    return own === undefined || "alias" in own ? undefined : own;
+  }
+
   async #forward(question: Question, transport: Transport): Promise<Buffer> {
     const own = this.#zone.answer(question);
     if (own !== undefined && "alias" in own) {
       const answer = await this.#follow(question, own);
       return encodeAnswer(question, answer, transport === "udp" ? question.udpSize : undefined);
+    }
+    const { engineNames } = this.#options;
+    if (engineNames !== undefined && isInternet(question) && question.name.endsWith(ENGINE_SUFFIX)) {
+      const found = await engineNames(question.name.slice(0, -ENGINE_SUFFIX.length));
+      return encodeAnswer(question, engineAnswer(question, found), transport === "udp" ? question.udpSize : undefined);
     }
     return this.#cache.get(question) ?? (await this.#ask(question, transport));
   }
@@ -178,10 +198,29 @@ export class ClusterDns implements AsyncDisposable {
   }
 }
 
-/** A port that is free for both, and its sockets. */
-function bindBoth(address: string): { readonly udp: number; readonly tcp: number; readonly port: number } {
-  for (let tries = 1; ; tries++) {
-    const { fd, port } = bindSocket({ protocol: "udp", address, port: 0 });
+/** Of containers, as pods ask for them. */
+const ENGINE_SUFFIX = ".boxship.internal";
+/** Seconds for which clients may remember a container's address. */
+const ENGINE_TTL = 5;
+
+function engineAnswer({ type }: Question, found: readonly string[] | undefined): Answer {
+  if (found === undefined) return { code: ResponseCode.NameError, records: [] };
+  const records = found.flatMap((address): AnswerRecord[] => {
+    const wanted = type === (address.includes(":") ? RecordType.AAAA : RecordType.A) || type === RecordType.ANY;
+    return wanted ? [{ type: "address", address, ttl: ENGINE_TTL }] : [];
+  });
+  return { code: ResponseCode.NoError, records };
+}
+
+/** A port that is free for both, and its sockets. @param wanted taken if it is free */
+function bindBoth(
+  address: string,
+  wanted: number,
+): { readonly udp: number; readonly tcp: number; readonly port: number } {
+  for (let tries = wanted === 0 ? 1 : 0; ; tries++) {
+    const udp = tries > 0 ? bindSocket({ protocol: "udp", address, port: 0 }) : bindIfFree(address, wanted);
+    if (udp === undefined) continue;
+    const { fd, port } = udp;
     try {
       const tcp = bindSocket({ protocol: "tcp", address, port });
       return { udp: fd.release(), tcp: tcp.fd.release(), port };
@@ -192,9 +231,13 @@ function bindBoth(address: string): { readonly udp: number; readonly tcp: number
   }
 }
 
-/** What is told without asking anybody. */
-function plain(answer: ZoneAnswer | undefined): Answer | undefined {
-  return answer === undefined || "alias" in answer ? undefined : answer;
+function bindIfFree(address: string, port: number) {
+  try {
+    return bindSocket({ protocol: "udp", address, port });
+  } catch (error) {
+    if (systemCode(error) === "EADDRINUSE") return undefined;
+    throw asBoxshipError(error);
+  }
 }
 
 function addressAt(message: Buffer, start: number, end: number): string {

@@ -4,6 +4,7 @@ export { type ResolverHandlers, ResolverServer } from "./dns/resolver-server.ts"
 export { type Transport, type UpstreamServer, Upstreams } from "./dns/upstreams.ts";
 export { readHostResolvers } from "./files/resolv-conf.ts";
 export { filtersBridges } from "./firewall/filters-bridges.ts";
+export type { ForwardedZone } from "./live.ts";
 export { NetworkManager } from "./manager.ts";
 export { clientNameChains, routeClientNames } from "./outside/client-name.ts";
 export type { OutsidePorts, PortTarget } from "./outside/contract.ts";

@@ -3,7 +3,7 @@ import type { CniNetworkList } from "./cni/configuration.ts";
 import type { PluginHost } from "./cni/plugin.ts";
 import type { AddressPool, NetworkRecord } from "./contract.ts";
 import type { ResolverServer } from "./dns/resolver-server.ts";
-import type { Upstreams } from "./dns/upstreams.ts";
+import type { UpstreamServer, Upstreams } from "./dns/upstreams.ts";
 import type { Firewall } from "./firewall/firewall.ts";
 import type { FirewallNetwork, FirewallPort } from "./firewall/ruleset.ts";
 import { FamilyAddresses } from "./ipam/family-addresses.ts";
@@ -18,6 +18,13 @@ import type { NetworkStore } from "./state/network-store.ts";
 import type { SandboxStore } from "./state/sandbox-store.ts";
 import type { StoredEndpoint, StoredNetwork, StoredSandbox } from "./state/stored.ts";
 import type { NetworkThread } from "./worker/network-thread.ts";
+
+/** A domain whose names one server knows. */
+export interface ForwardedZone {
+  /** In lower case, without dots around it. */
+  readonly name: string;
+  readonly server: UpstreamServer;
+}
 
 /** What every verb of the manager works with. */
 export interface ManagerContext {
@@ -37,6 +44,8 @@ export interface ManagerContext {
   readonly sandboxStore: SandboxStore;
   readonly portChooser: PortChooser;
   readonly upstreams: Upstreams;
+  /** Names that others than the usual servers are asked for, by sandboxes that are led out. */
+  zones: readonly ForwardedZone[];
   /** Serialises calls about one sandbox (by id), and changes of the set of networks (`networks`). */
   readonly locks: KeyedMutex;
   readonly networks: Map<string, LiveNetwork>;

@@ -14,12 +14,13 @@ import type {
   PortSelection,
   Sandbox,
 } from "./contract.ts";
+import { findByFullName } from "./dns/answer.ts";
 import { Upstreams } from "./dns/upstreams.ts";
 import { closedError, closedErrors } from "./errors.ts";
 import { Firewall } from "./firewall/firewall.ts";
 import { forwardWarnings } from "./firewall/host-policy.ts";
 import { checkPools, DefaultPools, uniqueLocalPool } from "./ipam/choose-subnet.ts";
-import { type ManagerContext, requireSandbox } from "./live.ts";
+import { type ForwardedZone, type ManagerContext, requireSandbox } from "./live.ts";
 import { openState } from "./manager-open.ts";
 import { checkInstanceName } from "./names.ts";
 import { makeMissingBridge } from "./networks/default-bridge.ts";
@@ -98,6 +99,19 @@ export class NetworkManager implements AsyncDisposable {
     } catch (error) {
       this.#context.bridgeProblem = closedError(error);
     }
+  }
+
+  /** Names that containers on networks with names ask others for than the usual servers. @default none */
+  forwardZones(zones: readonly ForwardedZone[]): void {
+    this.#context.zones = zones;
+  }
+
+  /**
+   * The addresses of a container by its name and that of its network, `name.network` in lower case, as members of the
+   * network know it; undefined where there is none.
+   */
+  addressesOf(name: string): readonly string[] | undefined {
+    return findByFullName(this.#context, name);
   }
 
   /** The members of a network. */
@@ -289,6 +303,7 @@ function createContext(options: NetworkManagerOptions): ManagerContext {
     sandboxStore: new SandboxStore(runDir),
     portChooser: new PortChooser(),
     upstreams: new Upstreams({ clock }),
+    zones: [],
     locks: new KeyedMutex(),
     networks: new Map(),
     sandboxes: new Map(),

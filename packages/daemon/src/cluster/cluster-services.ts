@@ -1,15 +1,14 @@
-import { type ApiServer, MASTERS, type User } from "@boxship/apiserver";
+import { type ApiServer, type ClusterCertificates, MASTERS, type User } from "@boxship/apiserver";
 import { type Logger, systemClock } from "@boxship/base";
 import { FollowServices, openHttpClient, persist } from "@boxship/client";
-import { ClusterDns } from "@boxship/dns";
 import { filtersBridges } from "@boxship/network";
 import { Balancers, type LocalPlaces, Proxy } from "@boxship/proxy";
+import { NAMES_LISTEN, serveNames } from "./cluster-names.ts";
 import { type ClusterDnsSettings, ownAddress, ownAddresses } from "./cluster-node.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
 import { publishOwnServices } from "./own-services.ts";
 
 const USER: User = { name: "system:kube-proxy", groups: [MASTERS, "system:authenticated"] };
-const DNS_LISTENS = "127.0.0.1";
 
 /** Services of the cluster on this machine. */
 export interface ClusterServices extends AsyncDisposable {
@@ -21,6 +20,9 @@ export interface StartServicesOptions {
   readonly node: string;
   /** Where the API listens. */
   readonly port: number;
+  /** The same as a URL. */
+  readonly server: string;
+  readonly certificates: ClusterCertificates;
   readonly clusterDns: ClusterDnsSettings;
   /** @default every client counts as a pod */
   readonly podNetworks: Promise<readonly string[] | undefined>;
@@ -34,27 +36,20 @@ export interface StartServicesOptions {
 export function startServices(
   options: ClusterOptions,
   api: Pick<ApiServer, "connect">,
-  { node, port, clusterDns, podNetworks: preparing, logger }: StartServicesOptions,
+  { node, port, server, certificates, clusterDns, podNetworks: preparing, logger }: StartServicesOptions,
 ): ClusterServices {
+  const { criSocket, directory } = options;
   const stack = new AsyncDisposableStack();
   const ending = new AbortController();
-  if (options.criSocket === undefined)
-    return { ready: Promise.resolve(), [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  if (criSocket === undefined) return { ready: Promise.resolve(), [Symbol.asyncDispose]: () => stack.disposeAsync() };
   const createConnection = () => api.connect(USER);
   const client = stack.use(openHttpClient({ server: "http://in-process", createConnection, userAgent: "kube-proxy" }));
   const services = stack.use(new FollowServices({ client, logger }));
-  const dns = stack.use(
-    new ClusterDns({
-      client,
-      services,
-      zone: clusterDns.domain,
-      serviceAddress: clusterDns.address,
-      address: DNS_LISTENS,
-      logger,
-    }),
-  );
   const start = async (): Promise<void> => {
-    const own = { address: ownAddress(), apiPort: port, dnsPort: dns.port, dnsAddress: clusterDns.address };
+    const { signal } = ending;
+    const naming = { criSocket, directory, server, certificates, clusterDns, client, services, signal, logger };
+    const dnsPort = await serveNames(naming, stack);
+    const own = { address: ownAddress(), apiPort: port, dnsPort, dnsAddress: clusterDns.address };
     const [podNetworks] = await Promise.all([
       Promise.race([preparing, aborted(ending.signal)]),
       persist(() => publishOwnServices(client, own), {
@@ -63,7 +58,6 @@ export function startServices(
         failed: (error) =>
           logger.warn("the cluster's own services cannot be told of and will be tried again", { error }),
       }),
-      dns.ready,
     ]);
     const proxy = new Proxy({
       services,
@@ -71,7 +65,7 @@ export function startServices(
       node,
       ...(podNetworks === undefined ? {} : { podNetworks }),
       keepSources: filtersBridges(),
-      local: localPlaces(options.address, port, dns),
+      local: localPlaces(options.address, port, dnsPort),
       logger,
     });
     stack.use(proxy);
@@ -95,12 +89,12 @@ export function startServices(
 }
 
 /** What this process serves, at addresses that no endpoint may have. */
-function localPlaces(address: string, port: number, dns: ClusterDns): LocalPlaces {
+function localPlaces(address: string, port: number, dnsPort: number): LocalPlaces {
   const here = hereOf(address);
   return new Map([
     ...(here === undefined ? [] : [["default/kubernetes tcp", { address: here, port }] as const]),
-    ["kube-system/kube-dns udp", { address: DNS_LISTENS, port: dns.port }],
-    ["kube-system/kube-dns tcp", { address: DNS_LISTENS, port: dns.port }],
+    ["kube-system/kube-dns udp", { address: NAMES_LISTEN, port: dnsPort }],
+    ["kube-system/kube-dns tcp", { address: NAMES_LISTEN, port: dnsPort }],
   ]);
 }
 

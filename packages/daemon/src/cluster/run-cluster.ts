@@ -140,7 +140,15 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
     logger,
   });
   const clusterDns = { address: own.dns, domain: network.domain };
-  await using services = startServices(options, api, { node: name, port, clusterDns, podNetworks, logger });
+  await using services = startServices(options, api, {
+    node: name,
+    port,
+    server,
+    certificates,
+    clusterDns,
+    podNetworks,
+    logger,
+  });
   await using node = await startNode(options, api, {
     node: name,
     server,

@@ -23,6 +23,8 @@ export function confinedNetwork(resolvConf = "/etc/resolv.conf"): EngineNetwork 
     removeNetwork: refuse,
     ensureDefaultBridge: refuse,
     listNetworks: () => [],
+    forwardZones: () => {},
+    addressesOf: () => undefined,
     listEndpoints: () => [],
     listSandboxes: () => [],
     getNetwork: (name) => absent("network", name),

@@ -31,6 +31,18 @@ export function answerQuestion(
   return undefined;
 }
 
+/** The addresses of members of a name, see {@link NetworkManager.addressesOf}; internal networks keep theirs. */
+export function findByFullName(context: ManagerContext, name: string): readonly string[] | undefined {
+  for (const network of context.networks.values()) {
+    const suffix = `.${network.record.name.toLowerCase()}`;
+    if (!network.hasNames || network.record.internal || !name.endsWith(suffix)) continue;
+    const members = network.endpointsByName(name.slice(0, -suffix.length));
+    if (members === undefined || members.size === 0) continue;
+    return [...members].flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6].flatMap((one) => one?.address ?? []));
+  }
+  return undefined;
+}
+
 function findMembers(network: LiveNetwork, own: StoredEndpoint, name: string): ReadonlySet<StoredEndpoint> | undefined {
   const link = own.links.find(({ alias }) => alias.toLowerCase() === name);
   const linked = link === undefined ? undefined : network.endpointsByName(shortId(link.target.toLowerCase()));

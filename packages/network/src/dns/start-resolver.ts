@@ -11,6 +11,10 @@ export function startResolver(context: ManagerContext, sandbox: LiveSandbox, soc
   sandbox.resolver = new ResolverServer(sockets, {
     answer: (question) => answerQuestion(context, sandbox, question) ?? answerLonely(context, sandbox, question),
     forward: (question, transport) => {
+      const zone = context.zones.find(({ name }) => question.name === name || question.name.endsWith(`.${name}`));
+      if (zone !== undefined) {
+        return context.upstreams.ask(question.message, question.end, [zone.server], transport);
+      }
       return context.upstreams.ask(question.message, question.end, upstreamServers(context, sandbox), transport);
     },
   });

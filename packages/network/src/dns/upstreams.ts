@@ -17,6 +17,8 @@ export type Transport = "udp" | "tcp";
 
 export interface UpstreamServer {
   readonly address: string;
+  /** @default that of the options */
+  readonly port?: number;
   /** A kept network namespace to ask from, by UDP only. @default the one of this program */
   readonly namespace?: string;
 }
@@ -78,7 +80,8 @@ export class Upstreams {
   }
 
   #askOne(query: Buffer, questionEnd: number, server: UpstreamServer, transport: Transport): Promise<Buffer> {
-    const { clock, timeout = 4000, port = 53 } = this.#options;
+    const { clock, timeout = 4000 } = this.#options;
+    const port = server.port ?? this.#options.port ?? 53;
     return new Promise((resolve, reject) => {
       const timer = clock.setTimeout(timeout, () => {
         finish(() => reject(new DeadlineExceeded(`no answer within ${timeout} ms`)));
@@ -98,8 +101,8 @@ export class Upstreams {
   }
 }
 
-function serverKey({ address, namespace }: UpstreamServer): string {
-  return `${address} ${namespace ?? ""}`;
+function serverKey({ address, port, namespace }: UpstreamServer): string {
+  return `${address} ${port ?? ""} ${namespace ?? ""}`;
 }
 
 type Accept = (message: Buffer) => void;

@@ -34,7 +34,8 @@ import { formatAddress, lastAddress, parsePrefix } from "../ip/prefix.ts";
  *
  * - `raw` (prerouting, before connection tracking): from a bridge to 127.0.0.0/8 is dropped. Bridges and guests have
  *   `route_localnet` so that 127.0.0.1 of the host reaches published ports; without this rule containers would in turn
- *   reach services of the host that listen on localhost.
+ *   reach services of the host that listen on localhost. What comes from the bridge of a network that is not internal gets
+ *   a bit of its mark: a cluster's services (`services/`) answer it.
  * - `publish` (destination NAT, prerouting and output): what is addressed to the host itself and found in a map goes to
  *   the container. The source stays, so the container sees its client. ::1 is left out, as the kernel never lets it
  *   leave loopback: the proxies of `ports/` serve it.
@@ -50,6 +51,9 @@ import { formatAddress, lastAddress, parsePrefix } from "../ip/prefix.ts";
  * Traffic within a bridge is switched, not routed, and usually sees none of this; members that may not talk to each
  * other are isolated ports of the bridge.
  */
+
+/** The bit of a packet's mark that says that it comes from a container which may reach what is outside of its network. */
+export const FROM_CONTAINER = 0x1000;
 
 const SETS = {
   bridges: { name: "bridges", key: ["ifname"] },
@@ -165,6 +169,8 @@ function skeleton(table: NftTable): NftCommand[] {
     ...chain("raw", { type: "filter", hook: "prerouting", priority: -300 }, [
       [member("iifname", SETS.bridges), ipv4, toLoopback, drop],
       [member("iifname", SETS.guests), ipv4, toLoopback, drop],
+      [fromInternal, back],
+      [member("iifname", SETS.bridges), { kind: "add-mark", bits: FROM_CONTAINER }],
     ]),
     ...chain("publish", undefined, publishRules()),
     ...chain("prerouting", { type: "nat", hook: "prerouting", priority: -100 }, [toPublished()]),

@@ -11,6 +11,7 @@ import {
   type NftStatement,
   type NftTable,
 } from "@boxship/kernel";
+import { FROM_CONTAINER } from "../firewall/ruleset.ts";
 import { formatAddress, type IpAddress, lastAddress, type Prefix, parsePrefix } from "../ip/prefix.ts";
 import type { ServiceFront, ServicePlace, ServiceTableSettings } from "./service-fronts.ts";
 
@@ -21,7 +22,7 @@ import type { ServiceFront, ServicePlace, ServiceTableSettings } from "./service
  * are. With 4 for the family (6 is the same):
  *
  *     set pods4        { subnet }                                       networks of pods
- *     map cluster4     { address . protocol . port : goto class }       reached by pods and this machine
+ *     map cluster4     { address . protocol . port : goto class }       reached by pods, other containers and this machine
  *     map external4    { address . protocol . port : goto class }       reached by everybody
  *     map ports4       { protocol . port : goto class }                 on all addresses of this machine
  *     map places4      { address . protocol . port . number : address . port }   the places, numbered from 0
@@ -337,8 +338,15 @@ function skeleton(settings: ServiceTableSettings): NftCommand[] {
   const each = (rules: (version: Version) => NftStatement[][]): NftStatement[][] => {
     return versions.flatMap((version) => rules(version).map((rule) => [isFamily(version), ...rule]));
   };
-  const fromPods = (version: Version): NftStatement[] =>
-    settings.podNetworks === undefined ? [] : [member(SETS[version].pods, SOURCE[version])];
+  /** Pods, and other containers of the engine where that is ours. */
+  const fromInside = (version: Version, chain: string): NftStatement[][] => {
+    if (settings.podNetworks === undefined) return [[jump(chain)]];
+    const fromContainer: NftStatement = { kind: "any-bit", selector: "meta mark", bits: FROM_CONTAINER };
+    return [
+      [member(SETS[version].pods, SOURCE[version]), jump(chain)],
+      [fromContainer, jump(chain)],
+    ];
+  };
   return [
     { verb: "add-table", table },
     ...versions.flatMap((version) =>
@@ -357,7 +365,7 @@ function skeleton(settings: ServiceTableSettings): NftCommand[] {
       table,
       "prerouting",
       { type: "nat", hook: "prerouting", priority: -110 },
-      each((version) => [[...fromPods(version), jump(`cluster${version}`)], [jump(`everybody${version}`)]]),
+      each((version) => [...fromInside(version, `cluster${version}`), [jump(`everybody${version}`)]]),
     ),
     ...chainOf(
       table,
@@ -367,10 +375,7 @@ function skeleton(settings: ServiceTableSettings): NftCommand[] {
     ),
     ...chainOf(table, "forward", { type: "filter", hook: "forward", priority: -5 }, [
       [established, accept],
-      ...each((version) => [
-        [...fromPods(version), jump(`guard-cluster${version}`)],
-        [jump(`guard-everybody${version}`)],
-      ]),
+      ...each((version) => [...fromInside(version, `guard-cluster${version}`), [jump(`guard-everybody${version}`)]]),
     ]),
     ...chainOf(table, "output", { type: "filter", hook: "output", priority: -5 }, [
       [established, accept],

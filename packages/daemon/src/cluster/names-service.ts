@@ -1,0 +1,82 @@
+import { connect } from "node:net";
+import { sleep, systemClock, Unavailable, Unsupported } from "@boxship/base";
+import { Backoff } from "@boxship/client";
+import { clientSession, Empty, field, GrpcClient, message, method, type ValueOf } from "@boxship/grpc";
+
+/**
+ * What the engine's process does for a cluster beside the CRI, at the same socket: it answers for the cluster's names, so that
+ * they are found while the cluster's own process is away.
+ */
+
+const SERVICE = "boxship.names.v1.ClusterNames";
+
+export type ServeNamesRequest = ValueOf<typeof ServeNamesRequest>;
+const ServeNamesRequest = message("ServeNamesRequest", {
+  /** Path of the administrator's. */
+  kubeconfig: field.string(1),
+  zone: field.string(2),
+  /** Of the name server's service. */
+  serviceAddress: field.string(3),
+});
+
+const ServeNamesResponse = message("ServeNamesResponse", {
+  /** On the loopback address, by UDP and by TCP. */
+  port: field.int32(1),
+});
+
+export const NAMES_METHODS = {
+  serve: method(SERVICE, "Serve", ServeNamesRequest, ServeNamesResponse),
+  end: method(SERVICE, "End", Empty, Empty),
+} as const;
+
+const FIRST_WAIT_MS = 20;
+const MOST_WAIT_MS = 1000;
+
+/** The engine that answers for a cluster's names. */
+export class NamesClient {
+  readonly #socket: string;
+
+  constructor(socket: string) {
+    this.#socket = socket;
+  }
+
+  /** @returns where they are answered, once they are known; undefined for an engine that is not ours */
+  async serve(request: ServeNamesRequest, signal: AbortSignal): Promise<number | undefined> {
+    const backoff = new Backoff({ base: FIRST_WAIT_MS, most: MOST_WAIT_MS });
+    for (;;) {
+      try {
+        return (await this.#call((client) => client.unary(NAMES_METHODS.serve, request, { signal }))).port;
+      } catch (error) {
+        if (error instanceof Unsupported) return undefined;
+        signal.throwIfAborted();
+      }
+      await sleep(systemClock, backoff.next(), signal);
+    }
+  }
+
+  /** Names are not answered any more. */
+  async end(): Promise<void> {
+    await this.#call((client) => client.unary(NAMES_METHODS.end, {}));
+  }
+
+  async #call<Result>(run: (client: GrpcClient) => Promise<Result>): Promise<Result> {
+    const session = await this.#connect();
+    try {
+      return await run(new GrpcClient(session));
+    } finally {
+      session.destroy();
+    }
+  }
+
+  #connect(): Promise<ReturnType<typeof clientSession>> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(this.#socket);
+      socket.once("error", (cause) => reject(new Unavailable(`no engine answers at ${this.#socket}`, { cause })));
+      socket.once("connect", () => {
+        const session = clientSession(socket);
+        session.on("error", () => {});
+        resolve(session);
+      });
+    });
+  }
+}

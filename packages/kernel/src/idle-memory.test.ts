@@ -11,7 +11,8 @@ import { IdleMemory } from "./idle-memory.ts";
 test("memory is released once after each spell of work, and no timer runs while nothing is asked", async () => {
   const clock = new FakeClock();
   let released = 0;
-  using idle = new IdleMemory(clock, { release: () => released++, spent: () => 0 });
+  let spent = 0;
+  using idle = new IdleMemory(clock, { release: () => released++, spent: () => spent });
   assert.equal(clock.waiting, 0);
   idle.work();
   await clock.advance(4000);
@@ -22,9 +23,26 @@ test("memory is released once after each spell of work, and no timer runs while 
   assert.deepEqual([released, clock.waiting], [1, 0]);
   await clock.advance(60_000);
   assert.equal(released, 1);
+  spent += 1000;
   idle.work();
   await clock.advance(5000);
   assert.equal(released, 2);
+});
+
+test("a spell that cost less than a collection does is left until more has come together", async () => {
+  const clock = new FakeClock();
+  let released = 0;
+  let spent = 0;
+  // The collection itself takes time, which is no work.
+  const release = (): void => void (released++, (spent += 80));
+  using idle = new IdleMemory(clock, { release, spent: () => spent });
+  for (let lease = 0; lease <= 12; lease++) {
+    spent += 40;
+    idle.work();
+    await clock.advance(10_000);
+    assert.equal(released, lease < 5 ? 1 : lease < 10 ? 2 : 3, `after ${lease}`);
+    assert.equal(clock.waiting, 0);
+  }
 });
 
 test("a request that is worked on holds it up until its end, one that only waits does not, also when it leaves HTTP", async () => {

@@ -9,6 +9,12 @@ const QUIET = 5000;
 /** How much processor time of such a spell, in milliseconds, says that what is in flight is still being worked on. */
 const BUSY = 100;
 
+/**
+ * How much processor time must have been spent since memory was given back, in milliseconds, for it to be worth doing
+ * again: the collection takes a third of that, and a node's lease alone would cause one every ten seconds.
+ */
+const WORTH = 200;
+
 /** What is done, and how work is told from waiting. */
 export interface IdleMemoryOptions {
   /** What is done when it has been quiet. @default {@link releaseMemory} */
@@ -18,7 +24,7 @@ export interface IdleMemoryOptions {
 }
 
 /**
- * Gives memory back once after each spell of work: a server runs all day and is asked now and then, and what a pull
+ * Gives memory back once after each spell of work that was worth mentioning: a server runs all day and is asked now and then, and what a pull
  * needed is no use to it afterwards. A collection stops the event loop, so it waits for the end of requests that are
  * being worked on, such as a build; one that only waits, such as an attached terminal, does not hold it up. Nothing is
  * done, and no timer runs, while nobody asks.
@@ -31,6 +37,8 @@ export class IdleMemory implements Disposable {
   /** Monotonic milliseconds of the last beginning or end of a request. */
   #workedAt = 0;
   #inFlight = 0;
+  /** Processor time when memory was given back last. */
+  #releasedAt = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock, { release = () => void releaseMemory(), spent = ownTime }: IdleMemoryOptions = {}) {
     this.#clock = clock;
@@ -77,8 +85,14 @@ export class IdleMemory implements Disposable {
       const left = this.#workedAt + QUIET - this.#clock.monotonic();
       if (left > 0) this.#wait(left);
       else if (this.#inFlight > 0 && this.#spent() - before >= BUSY) this.#wait(QUIET);
-      else this.#release();
+      else this.#giveBack();
     });
+  }
+
+  #giveBack(): void {
+    if (this.#spent() - this.#releasedAt < WORTH) return;
+    this.#release();
+    this.#releasedAt = this.#spent();
   }
 
   [Symbol.dispose](): void {

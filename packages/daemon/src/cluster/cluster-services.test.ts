@@ -1,25 +1,13 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, realpathSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import { Agent, get } from "node:http";
-import { basename } from "node:path";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Cluster, kubectl, kubernetesProgram, startCluster } from "@boxship/testkit";
+import { OPERATOR_OBJECTS, site, withProgram } from "./testing/operator-objects.ts";
 
 const skip = kubectl("", "") === undefined ? "kubectl cannot be had here" : false;
-
-/** What the kubectl of this machine is linked with. */
-const LIBRARIES = ["/usr/lib", "/usr/lib64"].filter((path) => existsSync(path));
-
-/** A program of this machine in a container: itself, and what it is linked with. */
-const withProgram = (name: string, path: string) => `
-    volumeMounts:
-    - {name: program, mountPath: /bin/${name}}
-${LIBRARIES.map((library) => `    - {name: ${basename(library)}, mountPath: /${basename(library)}, readOnly: true}`).join("\n")}
-  volumes:
-  - {name: program, hostPath: {path: ${path}, type: File}}
-${LIBRARIES.map((library) => `  - {name: ${basename(library)}, hostPath: {path: ${library}, type: Directory}}`).join("\n")}`;
 
 const OBJECTS = `
 apiVersion: v1
@@ -318,6 +306,12 @@ test("services answer at their addresses, and follow their pods", { skip, timeou
     updatedUnderLoad(cluster),
   );
 
+  await t.test("an operator in a pod, written with Kubernetes' own client, does its work by its account", async () => {
+    await apply(`${OPERATOR_OBJECTS}---${site(2)}`);
+    await cluster.told("shop", /Reconciled +configmap\/shop +has 2/);
+    await cluster.until("deployment/shop", "{.status.readyReplicas}", "2");
+  });
+
   await t.test("they serve while the cluster is away, and follow when it is back", async () => {
     const all = await pods();
     const loaded = load(service);
@@ -329,6 +323,16 @@ test("services answer at their addresses, and follow their pods", { skip, timeou
     await kube("rollout", "status", "deployment/web", "--timeout=120s");
     for (let left = await pods(); left.length > 1; left = await pods());
     await answeredBy(service, await pods());
+  });
+
+  await t.test("the operator's watch has ended meanwhile, and it goes on", async () => {
+    await apply(site(1));
+    await cluster.told("shop", /Reconciled +configmap\/shop +has 1/);
+    await cluster.until("deployment/shop", "{.status.replicas}", "1");
+    assert.equal(await field("pod/operator", "{.status.containerStatuses[0].restartCount}"), "0");
+    // What it made goes with what it was made for.
+    await kube("delete", "configmap", "shop");
+    await kube("wait", "deployment/shop", "--for=delete", "--timeout=120s");
   });
 
   await t.test("nothing of them is left when the cluster is down", async () => {

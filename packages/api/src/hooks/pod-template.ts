@@ -60,8 +60,17 @@ const DNS_POLICIES = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "Non
 const PULL_POLICIES = ["Always", "IfNotPresent", "Never"];
 const PROTOCOLS = ["SCTP", "TCP", "UDP"];
 
-/** What is wrong with a pod's spec. @param path e.g. `spec.template.spec` */
-export function validatePodSpec(spec: Json | undefined, path: string): readonly FieldError[] {
+/**
+ * What is wrong with a pod's spec.
+ *
+ * @param path e.g. `spec.template.spec`
+ * @param later volumes that its pods get besides
+ */
+export function validatePodSpec(
+  spec: Json | undefined,
+  path: string,
+  later: readonly string[] = [],
+): readonly FieldError[] {
   const errors: FieldError[] = [];
   const volumes = new Set<string>();
   for (const [index, volume] of listAt(spec, "volumes").entries()) {
@@ -72,12 +81,13 @@ export function validatePodSpec(spec: Json | undefined, path: string): readonly 
     if (volumes.has(name)) errors.push(duplicate(`${at}.name`, name));
     volumes.add(name);
   }
+  const known = new Set([...volumes, ...later]);
   const names = new Set<string>();
   const containers = listAt(spec, "containers");
   if (containers.length === 0) errors.push(required(`${path}.containers`));
   for (const field of ["initContainers", "containers", "ephemeralContainers"]) {
     for (const [index, container] of listAt(spec, field).entries()) {
-      errors.push(...validateContainer(container, `${path}.${field}[${index}]`, names, volumes));
+      errors.push(...validateContainer(container, `${path}.${field}[${index}]`, names, known));
     }
   }
   errors.push(...oneOf(spec, "restartPolicy", path, RESTART_POLICIES), ...oneOf(spec, "dnsPolicy", path, DNS_POLICIES));

@@ -28,7 +28,9 @@ function validateWorkload(object: KubeObject): FieldError[] {
     ...validateLabels(labels, "spec.template.metadata.labels"),
     ...atLeastZero(object, "replicas", "minReadySeconds", "revisionHistoryLimit"),
   );
-  errors.push(...validatePodSpec(valueAt(own, "template", "spec"), "spec.template.spec"));
+  // Those of a stateful set's claims are in no template.
+  const claims = listAt(own, "volumeClaimTemplates").map((claim) => textAt(claim, "metadata", "name"));
+  errors.push(...validatePodSpec(valueAt(own, "template", "spec"), "spec.template.spec", claims));
   const policy = valueAt(own, "template", "spec", "restartPolicy");
   if (policy !== undefined && policy !== "Always")
     errors.push(notSupported("spec.template.spec.restartPolicy", policy, ["Always"]));

@@ -38,6 +38,10 @@ export interface Entry {
   /** Loaded when it is called. Absent for words that only stand before others. */
   readonly load?: () => Promise<{ readonly command: Command }>;
   readonly children?: readonly Entry[];
+  /** In lists of commands. @default its command's */
+  readonly summary?: string;
+  /** It is not told of. @default false */
+  readonly hidden?: boolean;
   /** Why it is refused. */
   readonly refused?: string;
 }

@@ -19,8 +19,24 @@ export function errorText(error: unknown, server: string): Told {
   if (status?.reason === "Invalid") return { text: withEnd(invalidText(status)), status: 1 };
   const known = standardText(error, server);
   if (known !== undefined) return { text: withEnd(known), status: 1 };
-  const message = errorMessage(error);
+  const message = systemText(error) ?? errorMessage(error);
   return { text: withEnd(message.startsWith("error: ") ? message : `error: ${message}`), status: 1 };
+}
+
+const SYSTEM: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EEXIST: "file exists",
+  EISDIR: "is a directory",
+  ENOENT: "no such file or directory",
+  ENOSPC: "no space left on device",
+  ENOTDIR: "not a directory",
+};
+
+/** `open /x: permission denied`, of what the system refused. */
+function systemText(error: unknown): string | undefined {
+  const { syscall = "", path } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
+  const words = SYSTEM[systemCode(error) ?? ""];
+  return words === undefined || path === undefined ? undefined : `${syscall} ${path}: ${words}`;
 }
 
 const withEnd = (text: string): string => (text === "" || text.endsWith("\n") ? text : `${text}\n`);

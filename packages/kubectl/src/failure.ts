@@ -30,6 +30,9 @@ export class ToldRefusal extends Refusal {
   }
 }
 
+/** Streams of a container broke off before they had ended. */
+export class ConnectionLost extends Refusal {}
+
 /** Several failures of one command. */
 export class Refusals extends Error {
   readonly errors: readonly unknown[];

@@ -91,7 +91,7 @@ export function duration(initial = 0, more: Common = {}): Flag<number> {
   };
 }
 
-function splitCsv(value: string): readonly string[] {
+export function splitCsv(value: string): readonly string[] {
   if (value === "") return [];
   const parts: string[] = [];
   const field = /"((?:[^"]|"")*)"(?:,|$)|([^,]*)(?:,|$)/y;

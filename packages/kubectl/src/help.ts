@@ -1,17 +1,26 @@
+import type { ParsedSet } from "@boxship/base/parse-flags";
 import type { Command, Entry } from "./command.ts";
 
 export function describeGroup(entry: Entry, path: string): string {
-  const names = (entry.children ?? []).filter(({ refused }) => refused === undefined).map(({ name }) => `  ${name}`);
-  return `Available Commands:\n${names.join("\n")}\n\nUsage:\n  ${path} [flags] [options]\n\nUse "${path} <command> --help" for more information about a given command.\n`;
+  const names = (entry.children ?? [])
+    .filter(({ refused, hidden }) => refused === undefined && hidden !== true)
+    .map(({ name }) => `  ${name}`);
+  const about = entry.summary === undefined ? "" : `${entry.summary}.\n\n`;
+  return `${about}Available Commands:\n${names.join("\n")}\n\nUsage:\n  ${path} [flags] [options]\n\nUse "${path} <command> --help" for more information about a given command.\n`;
+}
+
+/** One line for each flag. */
+export function flagRows(flags: ParsedSet): readonly string[] {
+  return Object.entries(flags)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, { short, initial }]) => {
+      const shown = typeof initial === "string" ? `'${initial}'` : typeof initial === "object" ? "[]" : String(initial);
+      return `    ${short === undefined ? "" : `-${short}, `}--${name}=${shown}`;
+    });
 }
 
 export function describeCommand({ summary, usage, flags }: Command, path: string): string {
-  const rows = Object.entries(flags)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, { short, initial }]) => {
-      const shown = typeof initial === "string" ? `'${initial}'` : Array.isArray(initial) ? "[]" : String(initial);
-      return `    ${short === undefined ? "" : `-${short}, `}--${name}=${shown}`;
-    });
+  const rows = flagRows(flags);
   const options = rows.length === 0 ? "" : `Options:\n${rows.join("\n")}\n\n`;
   return `${summary}.\n\n${options}Usage:\n  ${path} ${usage}\n\nUse "kubectl options" for a list of global command-line options (applies to all commands).\n`;
 }

@@ -2,11 +2,13 @@ import { FlagError, HelpRequested, type ParsedSet, parseFlags } from "@boxship/b
 import { type Command, type Entry, type Globals, type Invocation } from "./command.ts";
 import { errorText } from "./error-text.ts";
 import { PlainRefusal, Refusal, ToldRefusal, UsageRefusal } from "./failure.ts";
+import { firstOperand } from "./first-operand.ts";
 import { globalFlags, REFUSED_GLOBALS } from "./global-flags.ts";
 import { describeCommand, describeGroup, didYouMean } from "./help.ts";
 import type { Io } from "./io.ts";
 import { Session } from "./session.ts";
 import { table } from "./table.ts";
+import { runPlugin } from "./verbs/plugin.ts";
 
 /**
  * kubectl, whole.
@@ -18,8 +20,15 @@ export async function runKubectl(args: readonly string[], io: Io): Promise<numbe
   let session: Session | undefined;
   let failure = 1;
   try {
-    const found = findCommand(args, io);
+    const [first = "", ...others] = args;
+    if (first === "__complete" || first === "__completeNoDesc") {
+      const { complete } = await import("./verbs/completion/complete.ts");
+      await complete(others, io, first === "__complete");
+      return 0;
+    }
+    const found = await findCommand(first === "help" ? [...others, "--help"] : args, io);
     if (found === undefined) return 0;
+    if (typeof found === "number") return found;
     const { entry, path, rest } = found;
     const command = (await entry.load?.())?.command;
     if (command === undefined) return 0;
@@ -50,8 +59,8 @@ interface Found {
   readonly rest: readonly string[];
 }
 
-/** Follows words through the table. Undefined: help was asked for and told. */
-function findCommand(args: readonly string[], io: Io): Found | undefined {
+/** Follows words through the table. Undefined: help was asked for and told. A number: a plugin ended with it. */
+async function findCommand(args: readonly string[], io: Io): Promise<Found | number | undefined> {
   let entry: Entry = { name: "kubectl", children: table };
   let path = "kubectl";
   let rest = [...args];
@@ -61,6 +70,10 @@ function findCommand(args: readonly string[], io: Io): Found | undefined {
     const next = entry.children.find((one) => one.name === word || (word !== undefined && one.aliases?.includes(word)));
     if (next === undefined) {
       const asked = rest.some((one) => one === "-h" || one === "--help");
+      if (word !== undefined && (path === "kubectl" || (path === "kubectl create" && rest[0] === word))) {
+        const status = await runPlugin([...path.split(" ").slice(1), ...rest], io);
+        if (status !== undefined) return status;
+      }
       if (entry.load !== undefined && !(word === undefined && asked)) break;
       if (word !== undefined && path !== "kubectl" && !asked) {
         throw new UsageRefusal(`unknown command ${JSON.stringify(word)}`, path);
@@ -80,20 +93,6 @@ function findCommand(args: readonly string[], io: Io): Found | undefined {
     entry = next;
   }
   return { entry, path, rest };
-}
-
-/** Where the first word stands that is no flag and no flag's value. */
-function firstOperand(words: readonly string[]): number {
-  for (let at = 0; at < words.length; at++) {
-    const word = words[at] ?? "";
-    if (word === "--") return -1;
-    if (!word.startsWith("-") || word === "-") return at;
-    const name = word.startsWith("--") ? word.slice(2) : word.slice(1);
-    const flag = Object.entries(globalFlags).find(([long, one]) => long === name || one.short === name)?.[1];
-    if (flag !== undefined && flag.bare === undefined) at++;
-    else if (flag === undefined && !word.includes("=") && ["-f", "--filename", "-o", "--output"].includes(word)) at++;
-  }
-  return -1;
 }
 
 /** Undefined: help was asked for. */

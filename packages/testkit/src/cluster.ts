@@ -4,8 +4,9 @@ import { once } from "node:events";
 import { removeClusterRecord } from "@boxship/base/cluster-record";
 import { type Boxship, startBoxship } from "./boxship.ts";
 import { kubectl, kubernetesProgram } from "./kubectl.ts";
+import { kubectlHere } from "./kubectl-here.ts";
 import { cliProgram, clusterProgram } from "./program.ts";
-import { type Ran, type RunOptions, runProgram } from "./run-program.ts";
+import type { Ran, RunOptions } from "./run-program.ts";
 import { tempDir } from "./temp-dir.ts";
 
 /** How long kubectl waits for what is to come: until a machine that is five times slower has done it. */
@@ -81,8 +82,8 @@ export class Cluster implements AsyncDisposable {
   };
 
   /** The same in this checkout's own kubectl. */
-  readonly ours = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
-    runProgram([...OURS, ...args], { ...options, env: { ...options.env, ...this.#environment } });
+  readonly ours = async (args: readonly string[], { input, env }: RunOptions = {}): Promise<Ran> =>
+    await kubectlHere(args, { kubeconfig: this.#kubeconfig, home: this.home, input, env });
 
   get #environment() {
     return { KUBECONFIG: this.#kubeconfig, HOME: this.home };

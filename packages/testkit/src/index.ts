@@ -11,6 +11,7 @@ export * from "./faulty-proxy.ts";
 export * from "./hung-mount.ts";
 export * from "./image-fixture.ts";
 export * from "./kubectl.ts";
+export * from "./kubectl-here.ts";
 export * from "./leak-check.ts";
 export * from "./log-receivers.ts";
 export * from "./many-crds.ts";

@@ -1,3 +1,4 @@
+import { isBigInteger } from "./big-integer.ts";
 import type { Json } from "./json.ts";
 
 /** JSON as Go writes it: fields by name, `<`, `>` and `&` escaped, at most one value a line when indented. */
@@ -13,6 +14,7 @@ export function structJson(value: Json, indent: string): string {
 function write(value: Json | undefined, indent: string, newline: string, sorted: boolean): string {
   if (typeof value === "string") return quoteJson(value);
   if (typeof value === "number") return numberText(value);
+  if (isBigInteger(value)) return value.toString();
   if (typeof value !== "object" || value === null) return String(value ?? null);
   const below = newline === "" ? "" : `${newline}${indent}`;
   if (Array.isArray(value)) {

@@ -58,7 +58,6 @@ const KEPT_ZEROS = new Set([
   "tolerationSeconds",
   "ttlSecondsAfterFinished",
   "unschedulable",
-  "value",
   "volumeAttributesClassName",
 ]);
 

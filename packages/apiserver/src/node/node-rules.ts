@@ -1,15 +1,15 @@
-import type { Rule } from "../rbac/rule.ts";
+import type { PolicyRule } from "@boxship/api/rules";
 
 const READ = ["get", "list", "watch"];
 
-const rule = (verbs: readonly string[], group: string, ...resources: readonly string[]): Rule => ({
+const rule = (verbs: readonly string[], group: string, ...resources: readonly string[]): PolicyRule => ({
   apiGroups: [group],
   resources,
   verbs,
 });
 
 /** What every node may do, whichever object it is about. What is only its own is decided by {@link NodeAuthorizer}. */
-export const NODE_RULES: readonly Rule[] = [
+export const NODE_RULES: readonly PolicyRule[] = [
   rule(["create"], "authentication.k8s.io", "tokenreviews"),
   rule(["create"], "authorization.k8s.io", "subjectaccessreviews", "localsubjectaccessreviews"),
   rule(READ, "", "services"),

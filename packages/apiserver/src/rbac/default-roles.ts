@@ -1,5 +1,5 @@
 import type { JsonObject, KubeObject } from "@boxship/api";
-import type { Rule } from "./rule.ts";
+import type { PolicyRule } from "@boxship/api/rules";
 
 const API_VERSION = "rbac.authorization.k8s.io/v1";
 const BOOTSTRAPPING = { "kubernetes.io/bootstrapping": "rbac-defaults" };
@@ -8,14 +8,14 @@ const AUTO_UPDATE = { "rbac.authorization.kubernetes.io/autoupdate": "true" };
 const READ = ["get", "list", "watch"];
 const WRITE = ["create", "delete", "deletecollection", "patch", "update"];
 
-const rule = (verbs: readonly string[], group: string, resources: string): Rule => ({
+const rule = (verbs: readonly string[], group: string, resources: string): PolicyRule => ({
   apiGroups: [group],
   resources: resources.split(" "),
   verbs,
 });
 
 /** Resources that users of a namespace see, by group. */
-const VIEWED: readonly Rule[] = [
+const VIEWED: readonly PolicyRule[] = [
   rule(
     READ,
     "",
@@ -33,7 +33,7 @@ const VIEWED: readonly Rule[] = [
   rule(READ, "networking.k8s.io", "ingresses ingresses/status networkpolicies"),
 ];
 
-const EDITED: readonly Rule[] = [
+const EDITED: readonly PolicyRule[] = [
   rule(READ, "", "pods/attach pods/exec pods/portforward pods/proxy secrets services/proxy"),
   rule(["impersonate"], "", "serviceaccounts"),
   rule(WRITE, "", "pods pods/attach pods/exec pods/portforward pods/proxy"),
@@ -56,13 +56,13 @@ const EDITED: readonly Rule[] = [
   rule([...WRITE, ...READ], "coordination.k8s.io", "leases"),
 ];
 
-const ADMINISTERED: readonly Rule[] = [
+const ADMINISTERED: readonly PolicyRule[] = [
   rule(["create"], "authorization.k8s.io", "localsubjectaccessreviews"),
   rule([...WRITE, ...READ], "rbac.authorization.k8s.io", "rolebindings roles"),
 ];
 
 /** What placing pods takes. */
-const SCHEDULED: readonly Rule[] = [
+const SCHEDULED: readonly PolicyRule[] = [
   rule(["create", "patch", "update"], "", "events"),
   rule(READ, "", "namespaces nodes pods persistentvolumeclaims persistentvolumes"),
   rule(["delete"], "", "pods"),
@@ -76,7 +76,7 @@ const SCHEDULED: readonly Rule[] = [
 
 const HEALTH_URLS = ["/healthz", "/livez", "/readyz", "/version", "/version/"];
 
-const urls = (...nonResourceURLs: readonly string[]): Rule => ({ nonResourceURLs, verbs: ["get"] });
+const urls = (...nonResourceURLs: readonly string[]): PolicyRule => ({ nonResourceURLs, verbs: ["get"] });
 
 const gather = (label: string): JsonObject => ({
   aggregationRule: {
@@ -85,7 +85,7 @@ const gather = (label: string): JsonObject => ({
 });
 
 interface RoleOptions {
-  readonly rules: readonly Rule[];
+  readonly rules: readonly PolicyRule[];
   readonly labels?: Readonly<Record<string, string>>;
   readonly more?: JsonObject;
 }

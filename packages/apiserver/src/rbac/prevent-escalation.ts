@@ -1,10 +1,9 @@
 import { forbidden, listAt, textAt } from "@boxship/api";
+import { type PolicyRule, rulesCover } from "@boxship/api/rules";
 import { decide, MASTERS } from "../access/authorize.ts";
 import type { AdmissionPlugin, AdmissionRequest, Attributes, User } from "../contract.ts";
 import type { ServerContext } from "../server-context.ts";
 import type { RbacAuthorizer } from "./rbac-authorizer.ts";
-import type { Rule } from "./rule.ts";
-import { rulesCover } from "./rules-cover.ts";
 
 const GROUP = "rbac.authorization.k8s.io";
 
@@ -22,7 +21,7 @@ export function preventEscalation(context: () => ServerContext, rbac: () => Rbac
       const isBinding = kind.resource.endsWith("bindings");
       const wanted = isBinding
         ? await rbac().rulesOfBinding(object, request.namespace)
-        : (listAt(object, "rules") as unknown as readonly Rule[]);
+        : (listAt(object, "rules") as unknown as readonly PolicyRule[]);
       if (await mayAnyway(context(), request, isBinding)) return;
       const own = await rbac().rulesFor(user, request.namespace);
       if (rulesCover([...own.resourceRules, ...own.nonResourceRules], wanted)) return;

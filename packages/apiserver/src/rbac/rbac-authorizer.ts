@@ -1,7 +1,8 @@
 import { type Json, type Kind, type KubeObject, listAt, textAt } from "@boxship/api";
+import type { PolicyRule } from "@boxship/api/rules";
 import type { Attributes, Authorizer, Decision, User, UserRules } from "../contract.ts";
 import type { ServerContext } from "../server-context.ts";
-import { type Rule, ruleAllows } from "./rule.ts";
+import { ruleAllows } from "./rule.ts";
 
 const GROUP = "rbac.authorization.k8s.io";
 
@@ -67,7 +68,7 @@ export class RbacAuthorizer implements Authorizer {
   }
 
   async rulesFor(user: User, namespace: string): Promise<UserRules> {
-    const rules: Rule[] = [];
+    const rules: PolicyRule[] = [];
     for await (const { rule } of this.#rules(user, namespace)) rules.push(rule);
     return {
       resourceRules: rules
@@ -85,12 +86,15 @@ export class RbacAuthorizer implements Authorizer {
   }
 
   /** What a binding gives. */
-  rulesOfBinding(binding: KubeObject, namespace: string): Promise<readonly Rule[]> {
+  rulesOfBinding(binding: KubeObject, namespace: string): Promise<readonly PolicyRule[]> {
     return this.#rulesOf(binding, namespace);
   }
 
   /** The rules of a user, with what gives them: everywhere, and in a namespace. */
-  async *#rules(user: User, namespace: string): AsyncGenerator<{ readonly rule: Rule; readonly binding: string }> {
+  async *#rules(
+    user: User,
+    namespace: string,
+  ): AsyncGenerator<{ readonly rule: PolicyRule; readonly binding: string }> {
     const everywhere = await this.#all("clusterrolebindings");
     for (const binding of everywhere.objects) {
       const subject = subjectFor(binding, user, "");
@@ -111,7 +115,7 @@ export class RbacAuthorizer implements Authorizer {
     }
   }
 
-  async #rulesOf(binding: KubeObject, namespace: string): Promise<readonly Rule[]> {
+  async #rulesOf(binding: KubeObject, namespace: string): Promise<readonly PolicyRule[]> {
     const name = textAt(binding, "roleRef", "name");
     const isCluster = textAt(binding, "roleRef", "kind") === "ClusterRole";
     const roles = await this.#all(isCluster ? "clusterroles" : "roles");
@@ -143,12 +147,12 @@ function questionOf({ user, verb, path, resource }: Attributes): string {
 }
 
 /** A role's own rules, and those of the roles that it gathers by their labels. */
-function rulesOfRole(role: KubeObject, all: readonly KubeObject[]): readonly Rule[] {
+function rulesOfRole(role: KubeObject, all: readonly KubeObject[]): readonly PolicyRule[] {
   const selectors = listAt(role, "aggregationRule", "clusterRoleSelectors");
-  const own = listAt(role, "rules") as unknown as readonly Rule[];
+  const own = listAt(role, "rules") as unknown as readonly PolicyRule[];
   if (selectors.length === 0) return own;
   const gathered = all.filter((one) => one !== role && selectors.some((selector) => labelsHold(selector, one)));
-  return [...own, ...gathered.flatMap((one) => listAt(one, "rules") as unknown as readonly Rule[])];
+  return [...own, ...gathered.flatMap((one) => listAt(one, "rules") as unknown as readonly PolicyRule[])];
 }
 
 function labelsHold(selector: Json, { metadata }: KubeObject): boolean {

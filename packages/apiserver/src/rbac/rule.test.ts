@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { PolicyRule } from "@boxship/api/rules";
 import { requestInfo } from "../http/request-info.ts";
-import { type Rule, ruleAllows } from "./rule.ts";
+import { ruleAllows } from "./rule.ts";
 
-const pods: Rule = { verbs: ["get", "list"], apiGroups: [""], resources: ["pods"] };
-const cases: readonly [rule: Rule, method: string, path: string, allowed: boolean][] = [
+const pods: PolicyRule = { verbs: ["get", "list"], apiGroups: [""], resources: ["pods"] };
+const cases: readonly [rule: PolicyRule, method: string, path: string, allowed: boolean][] = [
   [pods, "GET", "/api/v1/namespaces/a/pods/b", true],
   [pods, "DELETE", "/api/v1/namespaces/a/pods/b", false],
   [pods, "GET", "/api/v1/namespaces/a/pods/b/log", false],

@@ -1,16 +1,8 @@
+import type { PolicyRule } from "@boxship/api/rules";
 import type { Attributes } from "../contract.ts";
 
-/** `rbac/v1.PolicyRule`. */
-export interface Rule {
-  readonly verbs?: readonly string[];
-  readonly apiGroups?: readonly string[];
-  readonly resources?: readonly string[];
-  readonly resourceNames?: readonly string[];
-  readonly nonResourceURLs?: readonly string[];
-}
-
 /** Whether a rule allows a request. */
-export function ruleAllows(rule: Rule, { verb, path, resource }: Attributes): boolean {
+export function ruleAllows(rule: PolicyRule, { verb, path, resource }: Attributes): boolean {
   if (!has(rule.verbs, verb)) return false;
   if (resource === undefined) return (rule.nonResourceURLs ?? []).some((url) => urlMatches(url, path));
   const { group, name, subresource } = resource;

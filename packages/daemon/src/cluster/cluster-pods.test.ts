@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { kubectl, OURS, startCluster } from "@boxship/testkit";
 import { runChart } from "./testing/run-chart.ts";
@@ -108,6 +108,8 @@ spec:
     stdinOnce: true
     command: [sh, -c, "read line; echo got $line"]
 `;
+
+const TREE = "mkdir -p /work/tree/sub/empty; cd /work/tree; echo a > a; echo b > sub/b; ln -s a link; ln -s /etc out";
 
 const SHORT = ["sh", "-c", "echo one; until [ -e /go ]; do sleep 0.05; done; echo two"];
 
@@ -246,6 +248,74 @@ test("pods run: kubectl apply to Running, and nothing is left after delete", { s
   await t.test("charts run: hooks and tests in pods, their logs, waiting, and what status shows", () =>
     runChart(cluster),
   );
+
+  await t.test("our own kubectl copies, debugs and stays with what it started, in the same words", async () => {
+    const home = cluster.home;
+    mkdirSync(`${home}/source/empty`, { recursive: true });
+    writeFileSync(`${home}/source/one`, "1\n", { mode: 0o755 });
+    symlinkSync("one", `${home}/source/link`);
+    await kube("exec", "full", "--", "sh", "-c", TREE);
+    const never = ["--image=busybox:latest", "--image-pull-policy=Never"];
+    const echo = ["--", "sh", "-c", "read x; echo got $x; exit 3"];
+    const copies = [
+      ["cp", "full:/work/tree", `${home}/@`],
+      ["cp", "default/full:work/tree/sub/", `${home}/@/again`, "-c", "main"],
+      ["cp", "full:../../work/tree/a", `${home}/@/a2`, "--retries=2"],
+      ["cp", "full:/work/tree/a", "full:/x"],
+      ["cp", "full:/work/tree/a", `${home}/@/x`, "-c", "none"],
+      ["cp", `${home}/source`, "full:/work/@"],
+      ["cp", `${home}/source`, "full:/work/@", "-c", "main"],
+      ["cp", `${home}/source/one`, "full:/work/@/two", "--no-preserve"],
+      ["cp", `${home}/source/one`, "full:/no/such/place"],
+      ["cp", `${home}/source/none`, "full:/work"],
+      ["exec", "full", "--", "sh", "-c", "cd /work/@ && find . | sort && stat -c '%A %s %N' source/one link two"],
+    ];
+    const debugs = [
+      ["debug", "full", ...never, "-c", "dbg-@", "--target=main", "-i", ...echo],
+      ["debug", "full", ...never, "--copy-to=copy-@", "-c", "main", "--profile=restricted", "--", "true"],
+      ["get", "pod", "copy-@", "-o", "jsonpath={.spec.containers}{.spec.initContainers}{.metadata.labels}"],
+      ["debug", "node/NODE", ...never, "-i", "--", "sh", "-c", "read x; ls /host | grep etc"],
+      ["debug", "deployment/web", ...never],
+      ["run", "stay-@", ...never, "-i", "--rm", "--restart=Never", ...echo],
+      ["delete", "pod", "copy-@", "--now"],
+    ];
+    const node = await kube("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}");
+    const input = "hello\n";
+    const same = (text: string): string =>
+      text.replace(/theirs|ours/g, "@").replace(/(debugger-\S+?-)\w{5}(?= )/g, "$1X");
+    const runs = async (name: string, lines: readonly (readonly string[])[]) => {
+      const run = name === "ours" ? cluster.ours : cluster.tried;
+      const ran = [];
+      for (const line of lines) {
+        const words = line.map((word) => word.replaceAll("@", name).replace("NODE", node));
+        const { status, stdout, stderr } = await run(words, { input });
+        ran.push([line.join(" "), status, same(stdout), same(stderr)]);
+      }
+      return ran;
+    };
+    try {
+      // Not at once: a container that debugs is among those that a copy tells of.
+      for (const lines of [copies, debugs]) {
+        const [want, got] = await Promise.all(["theirs", "ours"].map((name) => runs(name, lines)));
+        assert.deepEqual(got, want);
+      }
+    } finally {
+      const pods = (await kube("get", "pods", "-o", "name")).split("\n");
+      await kube("delete", ...pods.filter((name) => name.startsWith("pod/node-debugger")), "--now");
+    }
+    const paths = (name: string) => readdirSync(`${home}/${name}`, { recursive: true }).sort();
+    assert.deepEqual(paths("ours"), paths("theirs"));
+    assert.deepEqual(paths("ours"), ["a", "a2", "again", "again/b", "again/empty", "sub", "sub/b", "sub/empty"]);
+    // Better than kubectl: of one file under two names it leaves one empty, and it may miss that tar fails.
+    await kube("exec", "full", "--", "sh", "-c", "mkdir /work/two; echo 2 > /work/two/a; ln /work/two/a /work/two/b");
+    assert.equal((await cluster.ours(["cp", "full:/work/two", `${home}/two`])).status, 0);
+    assert.deepEqual(
+      ["a", "b"].map((name) => readFileSync(`${home}/two/${name}`, "utf8")),
+      ["2\n", "2\n"],
+    );
+    const failed = await cluster.ours(["cp", "full:/none", `${home}/none`]);
+    assert.deepEqual([failed.status, failed.stderr], [1, "command terminated with exit code 1\n"]);
+  });
 
   await t.test("a container that ends again and again waits longer and longer, and says why", async () => {
     await until("pod/crash", "{.status.containerStatuses[0].state.waiting.reason}", "CrashLoopBackOff");

@@ -5,6 +5,7 @@ export type Describer = (session: Session, object: KubeObject) => Promise<string
 
 const access = () => import("./access.ts");
 const config = () => import("./config.ts");
+const endpoints = () => import("./endpoints.ts");
 const network = () => import("./network.ts");
 const workloads = () => import("./workloads.ts");
 
@@ -13,7 +14,9 @@ const DESCRIBERS: Readonly<Record<string, () => Promise<Describer>>> = {
   Pod: async () => (await import("./pod.ts")).describePod,
   ConfigMap: async () => (await config()).describeConfigMap,
   LimitRange: async () => (await config()).describeLimitRange,
+  Endpoints: async () => (await endpoints()).describeEndpoints,
   Namespace: async () => (await config()).describeNamespace,
+  Node: async () => (await import("./node.ts")).describeNode,
   PersistentVolume: async () => (await config()).describeVolume,
   PersistentVolumeClaim: async () => (await config()).describeClaim,
   ReplicationController: async () => (await workloads()).describeReplicaSet,
@@ -21,6 +24,14 @@ const DESCRIBERS: Readonly<Record<string, () => Promise<Describer>>> = {
   Secret: async () => (await config()).describeSecret,
   Service: async () => (await network()).describeService,
   ServiceAccount: async () => (await config()).describeServiceAccount,
+  "HorizontalPodAutoscaler.autoscaling": async () => (await import("./autoscaler.ts")).describeAutoscaler,
+  "CertificateSigningRequest.certificates.k8s.io": async () =>
+    (await import("./certificate-request.ts")).describeCertificateRequest,
+  "EndpointSlice.discovery.k8s.io": async () => (await endpoints()).describeEndpointSlice,
+  "ServiceCIDR.networking.k8s.io": async () => (await endpoints()).describeServiceRange,
+  "IPAddress.networking.k8s.io": async () => (await endpoints()).describeAddress,
+  "VolumeAttributesClass.storage.k8s.io": async () => (await endpoints()).describeAttributesClass,
+  "CSINode.storage.k8s.io": async () => (await import("./storage-node.ts")).describeStorageNode,
   "CronJob.batch": async () => (await workloads()).describeCronJob,
   "DaemonSet.apps": async () => (await workloads()).describeDaemonSet,
   "Deployment.apps": async () => (await workloads()).describeDeployment,

@@ -37,7 +37,10 @@ export function intervalOf(event: KubeObject): string {
 
 export async function writeEvents(session: Session, object: KubeObject, lines: Lines): Promise<void> {
   if (!session.showEvents) return;
-  const events = await eventsOf(session, object);
+  writeEventList(lines, await eventsOf(session, object));
+}
+
+export function writeEventList(lines: Lines, events: readonly KubeObject[]): void {
   if (events.length === 0) return lines.add(0, "Events:\t<none>");
   lines.flush();
   lines.add(0, "Events:");

@@ -3,13 +3,13 @@ import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import {
   kubectl,
+  kubectlHere,
   kubernetesProgram,
   startApiServer,
   type TempDir,
   type TestApiServer,
   tempDir,
 } from "@boxship/testkit";
-import { runHere } from "../testing/run.ts";
 
 const V1 = "client.authentication.k8s.io/v1";
 
@@ -58,7 +58,7 @@ describe("users who log in by a program", {
       clientCertificateData: pem(admin["client-certificate-data"]),
       clientKeyData: pem(admin["client-key-data"]),
     };
-    const token = await runHere(["create", "token", "default"], { kubeconfig: server.kubeconfig, home: home.path });
+    const token = await kubectlHere(["create", "token", "default"], { kubeconfig: server.kubeconfig, home: home.path });
     const cases: readonly [script: string, exec?: object][] = [
       [answer(pair)],
       [answer({ token: token.stdout.trim() })],
@@ -77,7 +77,7 @@ describe("users who log in by a program", {
     for (const [script, exec = {}] of cases) {
       const kubeconfig = configured(script, exec);
       const real = kubectl(kubeconfig, home.path);
-      const [want, got] = [await real?.(words), await runHere(words, { kubeconfig, home: home.path })];
+      const [want, got] = [await real?.(words), await kubectlHere(words, { kubeconfig, home: home.path })];
       deepEqual(
         { ...got, stderr: masked(got.stderr) },
         { ...want, stderr: masked(want?.stderr ?? "") },
@@ -92,7 +92,7 @@ describe("users who log in by a program", {
     const words = ["get", "pods"];
     await kubectl(kubeconfig, home.path)?.(words);
     const want = JSON.parse(readFileSync(home.join("plugin.seen"), "utf8"));
-    equal((await runHere(words, { kubeconfig, home: home.path })).status, 1);
+    equal((await kubectlHere(words, { kubeconfig, home: home.path })).status, 1);
     deepEqual(JSON.parse(readFileSync(home.join("plugin.seen"), "utf8")), want);
   });
 });

@@ -1,11 +1,10 @@
 import { deepEqual } from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { kubectl, kubernetesProgram, startApiServer, type TestApiServer, tempDir } from "@boxship/testkit";
+import { kubectl, kubectlHere, kubernetesProgram, startApiServer, type TestApiServer, tempDir } from "@boxship/testkit";
 import { linesOf, masked, wordsOf } from "../testing/lines.ts";
-import { runHere } from "../testing/run.ts";
 
 /** Command lines that only look: they can run beside each other. */
-const LOOKING = ["get", "describe"];
+const LOOKING = ["get", "describe", "complete"];
 /** Command lines that change something, in their order. The real tool's go to a server of their own. */
 const CHANGING = ["objects", "changes"];
 
@@ -17,7 +16,7 @@ describe("output equal to kubectl's", { skip: kubernetesProgram("kubectl") === u
   const env = { KUBE_EDITOR: "sed -i -e s/multi/many/" };
   const real = (line: string) => kubectl(theirs?.kubeconfig ?? "", home)?.(wordsOf(line), { env });
   const here = (line: string, server: TestApiServer | undefined) =>
-    runHere(wordsOf(line), { kubeconfig: server?.kubeconfig ?? "", home, env });
+    kubectlHere(wordsOf(line), { kubeconfig: server?.kubeconfig ?? "", home, env });
 
   before(async () => {
     home = stack.use(tempDir("kubectl")).path;

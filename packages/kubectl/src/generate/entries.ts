@@ -27,6 +27,7 @@ export const createEntries: readonly Entry[] = [
   { name: "rolebinding", load: from(access, (module) => module.rolebinding) },
   {
     name: "secret",
+    summary: "Create a secret using a specified subcommand",
     children: [
       { name: "docker-registry", load: from(data, (module) => module.secretDockerRegistry) },
       { name: "generic", load: from(data, (module) => module.secretGeneric) },
@@ -35,6 +36,7 @@ export const createEntries: readonly Entry[] = [
   },
   {
     name: "service",
+    summary: "Create a service using a specified subcommand",
     aliases: ["svc"],
     children: [
       { name: "clusterip", load: from(services, (module) => module.clusterip) },

@@ -148,17 +148,20 @@ export interface DeleteOptions {
   readonly gracePeriodSeconds?: number;
   readonly propagationPolicy?: string;
   readonly dryRun?: boolean;
+  /** It goes only if it is this one. @default whichever has the name */
+  readonly uid?: string;
 }
 
 export async function deleteObject(
   session: Session,
   { mapping, namespace, name }: ObjectPlace,
-  { gracePeriodSeconds, propagationPolicy, dryRun = false }: DeleteOptions,
+  { gracePeriodSeconds, propagationPolicy, dryRun = false, uid }: DeleteOptions,
 ): Promise<Json> {
   const api = await session.api();
   const body: JsonObject = { kind: "DeleteOptions", apiVersion: "v1" };
   if (gracePeriodSeconds !== undefined) body["gracePeriodSeconds"] = gracePeriodSeconds;
   if (propagationPolicy !== undefined) body["propagationPolicy"] = propagationPolicy;
   if (dryRun) body["dryRun"] = ["All"];
+  if (uid !== undefined) body["preconditions"] = { uid };
   return await api.call("DELETE", objectPathOf(mapping, namespace, name), { body });
 }

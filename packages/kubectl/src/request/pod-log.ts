@@ -1,4 +1,5 @@
 import { createGunzip } from "node:zlib";
+import type { KubeObject } from "@boxship/api";
 import { readJson } from "@boxship/client";
 import { objectPathOf } from "../resource/discovery.ts";
 import type { Session } from "../session.ts";
@@ -22,4 +23,9 @@ export async function openPodLog(
   const stream = reply.headers["content-encoding"] === "gzip" ? reply.stream.pipe(createGunzip()) : reply.stream;
   stream.setEncoding("utf8");
   return stream as AsyncIterable<string>;
+}
+
+/** All that a container printed, to standard output. */
+export async function showLogs(session: Session, pod: KubeObject, container: string): Promise<void> {
+  for await (const chunk of await openPodLog(session, pod.metadata, { container })) session.io.stdout.write(chunk);
 }

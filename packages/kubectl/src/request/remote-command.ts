@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import { listAt, parseJson, textAt } from "@boxship/api";
 import type { WebSocket } from "ws";
-import { PlainRefusal, Refusal } from "../failure.ts";
+import { ConnectionLost, PlainRefusal, Refusal } from "../failure.ts";
 import type { Io, Sink } from "../io.ts";
 
 /** The first byte of each message says what it belongs to. */
@@ -70,7 +70,7 @@ export async function carryStreams(socket: WebSocket, { stdin, stdout, stderr, t
 }
 
 function throwFailure(text: string | undefined): void {
-  if (text === undefined) throw new Refusal("the connection was closed before the command ended");
+  if (text === undefined) throw new ConnectionLost("the connection was closed before the command ended");
   const status = parseJson(text);
   if (textAt(status, "status") === "Success") return;
   if (textAt(status, "reason") !== "NonZeroExitCode") throw new Refusal(textAt(status, "message"));

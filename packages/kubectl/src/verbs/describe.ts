@@ -1,3 +1,4 @@
+import type { KubeObject } from "@boxship/api";
 import { defineCommand } from "../command.ts";
 import { describerOf } from "../describe/describers.ts";
 import { forEach, Refusal } from "../failure.ts";
@@ -29,27 +30,38 @@ export const command = defineCommand({
     const targets: readonly ObjectPlace[] = fromFiles
       ? await readManifests(session, flags)
       : await resolveTargets(session, operands, options);
-    // Of a whole list they are shown only when they are asked for.
-    session.showEvents = changed.has("show-events") ? flags["show-events"] : targets.every(({ name }) => name !== "");
+    const list = ({ mapping, namespace }: ObjectPlace): Promise<readonly KubeObject[]> =>
+      listObjects(session, mapping, namespace, { labelSelector: flags.selector, chunk: flags["chunk-size"] });
+    const errors: unknown[] = [];
+    const all: { readonly target: ObjectPlace; readonly objects?: readonly KubeObject[] }[] = [];
+    for (const target of targets) {
+      if (target.name !== "") all.push({ target });
+      else
+        await list(target).then(
+          (objects) => all.push({ target, objects }),
+          (error: unknown) => errors.push(error),
+        );
+    }
+    const count = all.reduce((sum, { objects }) => sum + (objects?.length ?? 1), 0);
+    // Of several they are shown only when they are asked for.
+    session.showEvents = changed.has("show-events") ? flags["show-events"] : count < 2 && errors.length === 0;
     let told = 0;
-    const describe = async (place: ObjectPlace, object: Awaited<ReturnType<typeof getObject>>): Promise<void> => {
+    const describe = async (place: ObjectPlace, object: KubeObject): Promise<void> => {
       const describer = await describerOf(place.mapping.kind, place.mapping.group);
       const text = await describer(session, object);
       session.io.stdout.write(told++ === 0 ? text : `\n\n${text}`);
     };
-    await forEach(targets, async (target) => {
-      const { mapping, namespace, name } = target;
-      const list = () =>
-        listObjects(session, mapping, namespace, { labelSelector: flags.selector, chunk: flags["chunk-size"] });
-      if (name === "") {
-        for (const object of await list()) await describe(target, object);
+    const describeAll = async ({ target, objects }: (typeof all)[number]): Promise<void> => {
+      if (objects !== undefined) {
+        for (const object of objects) await describe(target, object);
         return;
       }
       try {
         await describe(target, await getObject(session, target));
       } catch (error) {
         const isPrefix = isNotFound(error) && !fromFiles && targets.length === 1;
-        const found = isPrefix ? (await list()).filter((object) => object.metadata.name?.startsWith(name)) : [];
+        const begun = (object: KubeObject): boolean => object.metadata.name?.startsWith(target.name) === true;
+        const found = isPrefix ? (await list(target)).filter(begun) : [];
         if (found.length === 0) throw error;
         if (!changed.has("show-events")) session.showEvents = false;
         for (const object of found) {
@@ -57,9 +69,9 @@ export const command = defineCommand({
           session.io.stdout.write("\n");
         }
       }
-    });
+    };
+    await forEach(all, describeAll, errors);
     if (told > 0) return;
-    const namespaced = !flags["all-namespaces"] && targets.some(({ mapping }) => mapping.namespaced);
-    session.warn(`No resources found${namespaced ? ` in ${await session.namespace()} namespace.` : ""}`);
+    session.warn(`No resources found${flags["all-namespaces"] ? "" : ` in ${await session.namespace()} namespace.`}`);
   },
 });

@@ -105,5 +105,10 @@ function containersOf(session: Session, pod: KubeObject, name: string, all: bool
     listAt(pod, "spec", field).map((one) => textAt(one, "name")),
   );
   if (all) return names;
-  return [textAt(containerOf(session, pod, name), "name")];
+  return [
+    textAt(
+      containerOf(pod, name, (line) => session.warn(line)),
+      "name",
+    ),
+  ];
 }

@@ -22,20 +22,23 @@ export async function podOf(session: Session, place: ObjectPlace, told: boolean)
   return first;
 }
 
+/** Told what is worth a word; a line without its end. */
+export type Tell = (line: string) => void;
+
 /** The container that is meant when none is named; says so where there are several. */
-export function defaultContainer(session: Session, pod: KubeObject): string {
+function defaultContainer(pod: KubeObject, tell: Tell): string {
   const chosen = textAt(pod, "metadata", "annotations", "kubectl.kubernetes.io/default-container");
   const containers = listAt(pod, "spec", "containers").map((one) => textAt(one, "name"));
   if (chosen !== "" && containers.includes(chosen)) return chosen;
   const all = containerList(pod);
   const name = containers[0] ?? "";
-  if (all.includes(",")) session.warn(`Defaulted container ${JSON.stringify(name)} out of: ${all}`);
+  if (all.includes(",")) tell(`Defaulted container ${JSON.stringify(name)} out of: ${all}`);
   return name;
 }
 
 /** The container of that name, or the one that is meant when none is named. @throws Refusal */
-export function containerOf(session: Session, pod: KubeObject, name: string): Json {
-  const wanted = name || defaultContainer(session, pod);
+export function containerOf(pod: KubeObject, name: string, tell: Tell): Json {
+  const wanted = name || defaultContainer(pod, tell);
   const all = ["containers", "initContainers", "ephemeralContainers"].flatMap((field) => listAt(pod, "spec", field));
   const container = all.find((one) => textAt(one, "name") === wanted);
   if (container !== undefined) return container;
@@ -44,7 +47,7 @@ export function containerOf(session: Session, pod: KubeObject, name: string): Js
 }
 
 /** All containers of a pod, as messages name them. */
-export function containerList(pod: KubeObject): string {
+function containerList(pod: KubeObject): string {
   const names = (field: string): readonly string[] => listAt(pod, "spec", field).map((one) => textAt(one, "name"));
   return [
     ...names("containers"),

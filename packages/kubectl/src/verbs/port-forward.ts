@@ -9,7 +9,7 @@ import { duration, str } from "../flags.ts";
 import { getObject } from "../request/objects.ts";
 import { resolveTargets } from "../resource/targets.ts";
 import type { Session } from "../session.ts";
-import { podOfWord, streamPath } from "./streams.ts";
+import { podOfWord, streamPath } from "./carry.ts";
 
 const PROTOCOL = "portforward.k8s.io";
 

@@ -1,9 +1,11 @@
 import { applyMergePatch, type Json, type JsonObject, type KubeObject } from "@boxship/api";
 import { defineCommand } from "../command.ts";
-import { PlainRefusal, Refusal } from "../failure.ts";
+import { PlainRefusal, Refusal, UsageRefusal } from "../failure.ts";
 import { array, bool, duration, str } from "../flags.ts";
 import { createGenerated, generatorFlags, objectOf, parseLabels } from "../generate/generator.ts";
+import { isImageName } from "../resource/image-name.ts";
 import { parseDocuments } from "../resource/yaml-documents.ts";
+import { runAttached } from "./run-attached.ts";
 
 export const command = defineCommand({
   usage:
@@ -27,56 +29,59 @@ export const command = defineCommand({
     port: str(),
     privileged: bool(),
     quiet: bool(false, { short: "q" }),
-    restart: str("Always"),
+    restart: str(),
     rm: bool(),
     stdin: bool(false, { short: "i" }),
     tty: bool(false, { short: "t" }),
   },
   required: ["image"],
-  async run(session, { flags, operands, changed }) {
+  async run(session, { flags, operands, changed, dash, path }) {
     const [name, ...words] = operands;
-    if (name === undefined)
-      throw new PlainRefusal("error: NAME is required for run\nSee 'kubectl run -h' for help and examples");
-    if ((flags.attach || flags.stdin || flags.tty || flags.rm) && flags["dry-run"] === "none") {
-      throw new Refusal("attaching (--attach, --stdin, --tty, --rm) is not supported: it needs a node");
-    }
-    if (!["Always", "OnFailure", "Never"].includes(flags.restart))
-      throw new Refusal(`invalid restart policy: ${flags.restart}`);
-    if (
-      flags["image-pull-policy"] !== "" &&
-      !["Always", "IfNotPresent", "Never"].includes(flags["image-pull-policy"])
-    ) {
-      throw new Refusal(`invalid image pull policy: ${flags["image-pull-policy"]}`);
-    }
+    const usage = (message: string): UsageRefusal => new UsageRefusal(message, path);
+    if (name === undefined || dash === 0) throw usage("NAME is required for run");
     if (flags.image.trim() === "") throw new PlainRefusal(`error: --image is required`);
-    if (flags.expose && flags.port === "") throw new Refusal("--port must be set when exposing a service");
+    if (!isImageName(flags.image))
+      throw new Refusal(`Invalid image name ${JSON.stringify(flags.image)}: invalid reference format`);
+    if (flags.tty && !flags.stdin) throw usage("-i/--stdin is required for containers with -t/--tty=true");
+    if (flags.expose && flags.port === "") throw usage("--port must be set when exposing a service");
+    const restart = flags.restart || (flags.stdin ? "OnFailure" : "Always");
+    if (!["Always", "OnFailure", "Never"].includes(restart)) throw usage(`invalid restart policy: ${flags.restart}`);
+    const attached = changed.has("attach") ? flags.attach : flags.stdin;
+    if (!attached && flags.rm) throw usage("--rm should only be used for attached containers");
+    if (attached && flags["dry-run"] !== "none") {
+      throw usage(
+        "--dry-run=[server|client] can't be used with attached containers options (--attach, --stdin, or --tty)",
+      );
+    }
+    if (!["", "Always", "IfNotPresent", "Never"].includes(flags["image-pull-policy"]))
+      throw usage(`invalid image pull policy: ${flags["image-pull-policy"]}`);
     const labels = flags.labels === "" ? { run: name } : parseLabels(flags.labels);
     const pod = overridden(
-      podOf(name, labels, words, flags),
+      podOf(name, labels, words, { ...flags, restart }),
       changed.has("overrides") ? flags.overrides : "",
       flags["override-type"],
     );
-    await createGenerated(session, pod, flags);
-    if (!flags.expose) return;
-    const port = Number(flags.port);
-    const service = objectOf(
-      "v1",
-      "Service",
-      { name },
-      {
-        spec: { ports: [{ protocol: "TCP", port, targetPort: port }], selector: labels },
-        status: { loadBalancer: {} },
-      },
-    );
-    await createGenerated(session, service, flags);
+    if (flags.expose) await createGenerated(session, serviceOf(name, Number(flags.port), labels), flags);
+    if (!attached) {
+      await createGenerated(session, pod, flags);
+      return;
+    }
+    await runAttached(session, pod, { ...flags, restart });
   },
 });
+
+function serviceOf(name: string, port: number, selector: JsonObject): KubeObject {
+  const ports = [{ protocol: "TCP", port, targetPort: port }];
+  const rest = { spec: { ports, selector }, status: { loadBalancer: {} } };
+  return objectOf("v1", "Service", { name }, rest);
+}
 
 interface PodFlags {
   readonly annotations: readonly string[];
   readonly command: boolean;
   readonly env: readonly string[];
   readonly image: string;
+  readonly "leave-stdin-open": boolean;
   readonly "image-pull-policy": string;
   readonly port: string;
   readonly privileged: boolean;
@@ -103,7 +108,7 @@ function podOf(name: string, labels: JsonObject, words: readonly string[], flags
     resources: {},
     ...(flags["image-pull-policy"] !== "" && { imagePullPolicy: flags["image-pull-policy"] }),
     ...(flags.privileged && { securityContext: { privileged: true } }),
-    ...(flags.stdin && { stdin: true, stdinOnce: true }),
+    ...(flags.stdin && { stdin: true, ...(!flags["leave-stdin-open"] && { stdinOnce: true }) }),
     ...(flags.tty && { tty: true }),
   };
   return objectOf(

@@ -2,8 +2,7 @@ import { equal } from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { JsonObject, KubeObject } from "@boxship/api";
 import { type ApiClient, loadKubeconfig, type ObjectRef, openHttpClient } from "@boxship/client";
-import { startApiServer, type TestApiServer, tempDir } from "@boxship/testkit";
-import { runHere } from "../testing/run.ts";
+import { kubectlHere, startApiServer, type TestApiServer, tempDir } from "@boxship/testkit";
 
 const stack = new AsyncDisposableStack();
 let server: TestApiServer;
@@ -19,7 +18,7 @@ after(() => stack.disposeAsync());
 
 /** What is said, one line each, without the first. */
 async function why(...words: readonly string[]): Promise<string> {
-  const { stdout, stderr } = await runHere(["why", ...words], { kubeconfig: server.kubeconfig, home });
+  const { stdout, stderr } = await kubectlHere(["why", ...words], { kubeconfig: server.kubeconfig, home });
   equal(stderr, "");
   return stdout.split("\n").slice(1, -1).join("\n");
 }
@@ -477,7 +476,7 @@ test("any other kind: its conditions that are not as they should be, and what wa
 
 test("what is as it should be says so", async () => {
   await make({ ...PODS, resource: "configmaps" }, "ConfigMap", "fine", {});
-  const { stdout, status } = await runHere(["why", "cm", "fine"], { kubeconfig: server.kubeconfig, home });
+  const { stdout, status } = await kubectlHere(["why", "cm", "fine"], { kubeconfig: server.kubeconfig, home });
   equal(stdout, "configmap/fine is as it should be: nothing stands in its way\n");
   equal(status, 0);
 });

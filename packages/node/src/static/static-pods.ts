@@ -3,9 +3,9 @@ import { watch } from "node:fs";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isObject, type JsonObject, type KubeObject } from "@boxship/api";
+import { loadYaml } from "@boxship/api/yaml";
 import { asBoxshipError, type Clock, type Logger, NotFound, sleep } from "@boxship/base";
 import type { ApiClient } from "@boxship/client";
-import { load } from "js-yaml";
 import { PODS } from "../agent/node-context.ts";
 import type { Pod } from "../types.ts";
 
@@ -107,7 +107,7 @@ export class StaticPods {
   }
 
   #podOf(text: string): Pod {
-    const read = load(text) as JsonObject;
+    const read = loadYaml(text) as JsonObject;
     if (
       !isObject(read) ||
       read["kind"] !== "Pod" ||

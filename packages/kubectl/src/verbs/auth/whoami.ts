@@ -7,7 +7,7 @@ import { alignRows } from "../../print/table.ts";
 
 export const command = defineCommand({
   usage: "",
-  summary: "Check self subject attributes",
+  summary: "Experimental: Check self subject attributes",
   flags: outputFlags,
   async run(session, { flags }) {
     const print = await formatPrinter(flags);

@@ -1,16 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Rule } from "./rule.ts";
-import { rulesCover } from "./rules-cover.ts";
+import { type PolicyRule, rulesCover } from "./policy-rules.ts";
 
-const pods = (verbs: string[], more: Partial<Rule> = {}): Rule => ({
+const pods = (verbs: string[], more: Partial<PolicyRule> = {}): PolicyRule => ({
   verbs,
   apiGroups: [""],
   resources: ["pods"],
   ...more,
 });
 
-const cases: readonly [own: readonly Rule[], wanted: readonly Rule[], covered: boolean][] = [
+const cases: readonly [own: readonly PolicyRule[], wanted: readonly PolicyRule[], covered: boolean][] = [
   [[pods(["get", "list"])], [pods(["get"])], true],
   [[pods(["get"])], [pods(["get", "list"])], false],
   [[pods(["get"]), pods(["list"])], [pods(["get", "list"])], true],

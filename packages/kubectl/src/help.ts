@@ -14,7 +14,8 @@ export function flagRows(flags: ParsedSet): readonly string[] {
   return Object.entries(flags)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, { short, initial }]) => {
-      const shown = typeof initial === "string" ? `'${initial}'` : typeof initial === "object" ? "[]" : String(initial);
+      const shown =
+        typeof initial === "string" ? `'${initial}'` : typeof initial === "object" ? "[]" : JSON.stringify(initial);
       return `    ${short === undefined ? "" : `-${short}, `}--${name}=${shown}`;
     });
 }

@@ -303,7 +303,7 @@ test("pods run: kubectl apply to Running, and nothing is left after delete", { s
       const pods = (await kube("get", "pods", "-o", "name")).split("\n");
       await kube("delete", ...pods.filter((name) => name.startsWith("pod/node-debugger")), "--now");
     }
-    const paths = (name: string) => readdirSync(`${home}/${name}`, { recursive: true }).sort();
+    const paths = (name: string) => readdirSync(`${home}/${name}`, { recursive: true, encoding: "utf8" }).toSorted();
     assert.deepEqual(paths("ours"), paths("theirs"));
     assert.deepEqual(paths("ours"), ["a", "a2", "again", "again/b", "again/empty", "sub", "sub/b", "sub/empty"]);
     // Better than kubectl: of one file under two names it leaves one empty, and it may miss that tar fails.

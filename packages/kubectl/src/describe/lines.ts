@@ -22,6 +22,11 @@ export class Lines {
     this.#text = "";
   }
 
+  /** With its tabs, as it is shown where nothing becomes columns. */
+  get plainText(): string {
+    return [...this.#done, this.#text].join("");
+  }
+
   get text(): string {
     return [...this.#done, this.#text].map((part) => alignTabs(part, { minWidth: 0, padding: 2 })).join("");
   }

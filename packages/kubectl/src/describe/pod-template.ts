@@ -29,7 +29,7 @@ function writeTemplateBody(lines: Lines, template: Json | undefined): void {
 export function describeTemplate(template: Json): string {
   const lines = new Lines();
   writeTemplate(lines, template);
-  return lines.text;
+  return lines.plainText;
 }
 
 export function writeTolerations(lines: Lines, tolerations: readonly Json[], indent = ""): void {

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { isObject, type Json, type JsonObject, type KubeObject, listAt, textAt } from "@boxship/api";
+import { isObject, type Json, type KubeObject, listAt, textAt } from "@boxship/api";
 import { errorMessage } from "@boxship/base";
 import { defineCommand, type Invocation } from "../command.ts";
 import { bool, duration, slice, str } from "../flags.ts";
@@ -122,7 +122,7 @@ function bare(list: Json): Json {
   if (!isObject(list)) return list;
   const items = listAt(list, "items").map((item): Json => {
     if (!isObject(item)) return item;
-    const { apiVersion: _version, kind: _kind, ...rest } = item as JsonObject;
+    const { apiVersion: _version, kind: _kind, ...rest } = item;
     return rest;
   });
   return { ...list, items: items.length === 0 ? null : items };

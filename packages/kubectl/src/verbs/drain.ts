@@ -115,8 +115,8 @@ async function evict(session: Session, place: ObjectPlace, given: Flags, dryRun:
   if (before === undefined) return;
   const grace = given["grace-period"];
   const deleteOptions = grace >= 0 ? { deleteOptions: { gracePeriodSeconds: grace } } : {};
-  const how = given["disable-eviction"] ? "deleting" : "evicting";
-  session.print(`${how} pod ${namespace}/${name}`);
+  if (!given["disable-eviction"])
+    session.print(`evicting pod ${namespace}/${name}${dryRunSuffix(dryRun ? "server" : "none")}`);
   for (;;) {
     try {
       if (given["disable-eviction"])

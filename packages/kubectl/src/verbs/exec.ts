@@ -18,9 +18,9 @@ export const command: Command = defineCommand({
     tty: bool(false, { short: "t" }),
   },
   async run(session, { flags, operands }) {
-    const [word, ...command] = operands;
+    const [word, ...words] = operands;
     if (word === undefined) throw new PlainRefusal(`error: pod, type/name or --filename must be specified`);
-    if (command.length === 0) throw new PlainRefusal(`error: you must specify at least one command for the container`);
+    if (words.length === 0) throw new PlainRefusal(`error: you must specify at least one command for the container`);
     const pod = await podOfWord(session, word);
     const phase = textAt(pod, "status", "phase");
     if (phase === "Succeeded" || phase === "Failed")
@@ -29,6 +29,6 @@ export const command: Command = defineCommand({
     const container = textAt(containerOf(pod, flags.container, tell), "name");
     const tty = terminalOf(session, flags);
     const stdin = flags.stdin ? session.io.stdin : undefined;
-    await carry(session, pod, { subresource: "exec", container, command, stdin, tty });
+    await carry(session, pod, { subresource: "exec", container, command: words, stdin, tty });
   },
 });

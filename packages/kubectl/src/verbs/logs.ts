@@ -7,7 +7,7 @@ import { findObject, listObjects } from "../request/objects.ts";
 import { openPodLog } from "../request/pod-log.ts";
 import { resolveTargets } from "../resource/targets.ts";
 import type { Session } from "../session.ts";
-import { containerOf, podOf } from "./pods-of.ts";
+import { containerOf, podOf, podsBehind } from "./pods-of.ts";
 
 export const command = defineCommand({
   usage: "[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]",
@@ -15,6 +15,7 @@ export const command = defineCommand({
   flags: {
     ...selectorFlag,
     "all-containers": bool(),
+    "all-pods": bool(),
     container: str("", { short: "c" }),
     follow: bool(false, { short: "f" }),
     "ignore-errors": bool(),
@@ -38,7 +39,7 @@ export const command = defineCommand({
     }
     if (flags["since-time"] !== "" && flags.since !== 0)
       throw new Refusal("at most one of `sinceTime` or `sinceSeconds` may be specified");
-    const pods = await podsOf(session, word, flags.selector);
+    const pods = await podsOf(session, word, flags.selector, flags["all-pods"]);
     const sources = pods.flatMap((pod) =>
       containersOf(session, pod, container ?? flags.container, flags["all-containers"]).map((name) => ({ pod, name })),
     );
@@ -61,7 +62,7 @@ export const command = defineCommand({
         sinceTime: flags["since-time"],
         insecureSkipTLSVerifyBackend: flags["insecure-skip-tls-verify-backend"],
       };
-      const prefix = flags.prefix ? `[pod/${podName}/${name}] ` : "";
+      const prefix = flags.prefix || flags["all-pods"] ? `[pod/${podName}/${name}] ` : "";
       let fresh = true;
       for await (const chunk of await openPodLog(session, pod.metadata, query)) {
         session.io.stdout.write(
@@ -81,7 +82,12 @@ export const command = defineCommand({
   },
 });
 
-async function podsOf(session: Session, word: string | undefined, selector: string): Promise<readonly KubeObject[]> {
+async function podsOf(
+  session: Session,
+  word: string | undefined,
+  selector: string,
+  all: boolean,
+): Promise<readonly KubeObject[]> {
   const pods = (await session.mapper()).known("", "pods");
   const namespace = await session.namespace();
   if (word === undefined) {
@@ -97,7 +103,8 @@ async function podsOf(session: Session, word: string | undefined, selector: stri
     );
   }
   const [target] = await resolveTargets(session, [word]);
-  return target === undefined ? [] : [await podOf(session, target, true)];
+  if (target === undefined) return [];
+  return all ? await podsBehind(session, target) : [await podOf(session, target, true)];
 }
 
 function containersOf(session: Session, pod: KubeObject, name: string, all: boolean): readonly string[] {

@@ -3,18 +3,28 @@ import { Refusal } from "../failure.ts";
 import { getObject, listObjects, type ObjectPlace } from "../request/objects.ts";
 import type { Session } from "../session.ts";
 
-/** A pod, or the first of a workload's. @param told says so where there are several */
-export async function podOf(session: Session, place: ObjectPlace, told: boolean): Promise<KubeObject> {
+/** A pod alone, or all of a workload's. */
+export async function podsBehind(session: Session, place: ObjectPlace): Promise<readonly KubeObject[]> {
   const object = await getObject(session, place);
-  if (object.kind === "Pod") return object;
+  if (object.kind === "Pod") return [object];
   const selector = valueAt(object, "spec", "selector", "matchLabels") ?? valueAt(object, "spec", "selector");
-  if (!isObject(selector))
-    throw new Refusal(`cannot attach to *unstructured.Unstructured: selector for ${object.kind} not implemented`);
+  if (!isObject(selector)) {
+    throw new Refusal(
+      object.kind === "Service"
+        ? `cannot attach to *v1.Service: invalid service '${place.name}': Service is defined without a selector`
+        : `cannot attach to *unstructured.Unstructured: selector for ${object.kind} not implemented`,
+    );
+  }
   const labelSelector = Object.entries(selector)
     .map(([key, value]) => `${key}=${textAt(value)}`)
     .join(",");
   const pods = (await session.mapper()).known("", "pods");
-  const found = await listObjects(session, pods, place.namespace, { labelSelector });
+  return await listObjects(session, pods, place.namespace, { labelSelector });
+}
+
+/** A pod, or the first of a workload's. @param told says so where there are several */
+export async function podOf(session: Session, place: ObjectPlace, told: boolean): Promise<KubeObject> {
+  const found = await podsBehind(session, place);
   const [first, ...others] = found;
   if (first === undefined) throw new Refusal("timed out waiting for the condition");
   const name = first.metadata.name ?? "";

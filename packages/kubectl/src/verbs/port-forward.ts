@@ -65,7 +65,12 @@ function portsOf(text: string, pod: KubeObject, service: KubeObject | undefined)
   const own = service === undefined ? undefined : servicePort(service, asked);
   const remote = own === undefined ? podPort(pod, asked) : podPort(pod, own.target);
   const local = second === undefined ? (own?.port ?? remote) : first === "" ? 0 : Number(first);
-  if (!Number.isInteger(local) || local < 0 || local > 65535) throw new Refusal(`error parsing local port '${first}'`);
+  if (!Number.isInteger(local) || local < 0 || local > 65535) {
+    const why = /^\d+$/.test(first) ? "value out of range" : "invalid syntax";
+    throw new Refusal(
+      `error parsing local port '${first}': strconv.ParseUint: parsing ${JSON.stringify(first)}: ${why}`,
+    );
+  }
   return { local, remote };
 }
 

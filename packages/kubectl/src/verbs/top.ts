@@ -73,12 +73,17 @@ export const command = defineCommand({
     const limits = isPods ? undefined : await capacities(session, flags["show-capacity"] ? "capacity" : "allocatable");
     const header = [...first, ...(limits === undefined ? ["CPU(cores)", "MEMORY(bytes)"] : NODE_NUMBERS)];
     const lines = rows.map((row) => [...row.cells, ...numbers(row, limits?.get(row.cells[0] ?? ""))]);
+    const measured = new Set(rows.map(({ cells }) => cells[0]));
+    if (limits !== undefined && name === "" && flags.selector === "") {
+      for (const node of [...limits.keys()].filter((one) => !measured.has(one)))
+        lines.push([node, ...NODE_NUMBERS.map(() => "<unknown>")]);
+    }
     if (flags.sum && isPods) {
       const total = rows.reduce((sum, { cpu, memory }) => ({ cpu: sum.cpu + cpu, memory: sum.memory + memory }), NONE);
       const blank = first.map(() => "");
       lines.push([...blank, "________", "________"], [...blank, ...numbers(total, undefined)]);
     }
-    session.io.stdout.write(alignRows(flags["no-headers"] ? lines : [header, ...lines]));
+    session.io.stdout.write(alignRows((flags["no-headers"] ? lines : [header, ...lines]).map((row) => [...row, ""])));
   },
 });
 

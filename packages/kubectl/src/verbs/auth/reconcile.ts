@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { isObject, type JsonObject, type KubeObject, listAt, textAt, valueAt } from "@boxship/api";
-import { type PolicyRule, uncoveredRules } from "@boxship/api/rules";
+import { uncoveredRules } from "@boxship/api/rules";
 import { defineCommand } from "../../command.ts";
 import { statusAt } from "../../error-text.ts";
 import { Refusal, throwAll } from "../../failure.ts";
@@ -138,7 +138,7 @@ function merged(field: "annotations" | "labels", wanted: KubeObject, before: Kub
 }
 
 const uncovered = (own: readonly JsonObject[], wanted: readonly JsonObject[]): readonly JsonObject[] =>
-  uncoveredRules(own as readonly PolicyRule[], wanted as readonly PolicyRule[]) as readonly JsonObject[];
+  uncoveredRules(own, wanted) as readonly JsonObject[];
 
 const unlike = (own: readonly JsonObject[], wanted: readonly JsonObject[]): readonly JsonObject[] =>
   wanted.filter(
@@ -150,7 +150,7 @@ const unlike = (own: readonly JsonObject[], wanted: readonly JsonObject[]): read
 function withAggregation(object: KubeObject, wanted: KubeObject, removes: boolean): KubeObject {
   const { aggregationRule: before, ...rest } = object;
   const rule = wanted["aggregationRule"];
-  if (rule === undefined) return rest as KubeObject;
+  if (rule === undefined) return rest;
   const selectors = listAt(rule, "clusterRoleSelectors");
   const own = listAt(before, "clusterRoleSelectors");
   const missing = selectors.filter((one) => !own.some((other) => isDeepStrictEqual(one, other)));

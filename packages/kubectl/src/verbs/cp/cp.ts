@@ -40,7 +40,7 @@ export const command: Command = defineCommand({
 
 /** Each command finds its container anew, as kubectl does: it says where it had to choose. */
 function execAt(session: Session, { pod: name, namespace }: FileSpec, flags: CopyFlags): ExecAt {
-  return async (command, { stdin, stdout, stderr, signal }) => {
+  return async (words, { stdin, stdout, stderr, signal }) => {
     const mapping = (await session.mapper()).known("", "pods");
     const pod = await getObject(session, { mapping, namespace: namespace || (await session.namespace()), name });
     const phase = textAt(pod, "status", "phase");
@@ -50,6 +50,6 @@ function execAt(session: Session, { pod: name, namespace }: FileSpec, flags: Cop
       containerOf(pod, flags.container, (line) => stderr.write(`${line}\n`)),
       "name",
     );
-    await carry(session, pod, { subresource: "exec", container, command, stdin, stdout, stderr, signal });
+    await carry(session, pod, { subresource: "exec", container, command: words, stdin, stdout, stderr, signal });
   };
 }

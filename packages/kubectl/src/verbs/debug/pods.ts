@@ -129,7 +129,8 @@ export function copyOf(pod: KubeObject, asked: Asked): Made {
 }
 
 /** A container that there was, with what the command line says. */
-function overlaid({ stdin: _stdin, tty: _tty, ...container }: JsonObject, asked: Asked): JsonObject {
+function overlaid(before: JsonObject, asked: Asked): JsonObject {
+  const { stdin: _stdin, tty: _tty, ...container } = before;
   const { image, pullPolicy, env, stdin, tty, words, wordsAreArguments } = asked;
   const { args, ...rest } = container;
   const keepsArguments = words.length === 0 && args !== undefined;

@@ -88,7 +88,8 @@ export function withProfile(
 const contextOf = (container: JsonObject): Context =>
   isObject(container["securityContext"]) ? container["securityContext"] : undefined;
 
-function secured({ securityContext: _, ...container }: JsonObject, context: Context): JsonObject {
+function secured(before: JsonObject, context: Context): JsonObject {
+  const { securityContext: _, ...container } = before;
   return context === undefined ? container : { ...container, securityContext: context };
 }
 

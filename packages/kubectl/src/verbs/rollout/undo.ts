@@ -1,5 +1,7 @@
-import { deepEqual, isObject, type JsonObject, valueAt } from "@boxship/api";
+import { deepEqual, isObject, type JsonObject, textAt, valueAt } from "@boxship/api";
+import { LAST_APPLIED } from "../../apply-annotation.ts";
 import { defineCommand } from "../../command.ts";
+import { describeTemplate } from "../../describe/pod-template.ts";
 import { Refusal } from "../../failure.ts";
 import { int } from "../../flags.ts";
 import { dryRunFlag, fileFlags, outputFlags, selectorFlag } from "../../global-flags.ts";
@@ -26,10 +28,15 @@ export const command = defineCommand({
 
 /** @returns what was done */
 async function undo(session: Session, found: Found, number: number, dryRun: DryRun): Promise<string> {
-  const { object, name } = found;
+  const { object, name, mapping } = found;
+  if (textAt(object, "metadata", "annotations", LAST_APPLIED) !== "") {
+    session.warn(
+      `Warning: resource ${mapping.resource}/${name} was previously managed with 'kubectl apply'. Rolling back will not update the ${LAST_APPLIED} annotation, which may cause unexpected behavior on future 'kubectl apply' operations. Consider using 'kubectl apply' with your previous configuration file instead.`,
+    );
+  }
   if (valueAt(object, "spec", "paused") === true) {
     throw new Refusal(
-      `you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume deployment/${name}' and try again`,
+      "you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' and try again",
     );
   }
   const revisions = await revisionsOf(session, found, object);
@@ -38,7 +45,7 @@ async function undo(session: Session, found: Found, number: number, dryRun: DryR
   const wanted = withoutHash(target.template);
   if (deepEqual(current, wanted))
     return `skipped rollback (current template already matches revision ${target.number})`;
-  if (dryRun === "client") return "rolled back";
+  if (dryRun === "client") return describeTemplate(target.template);
   const options = { dryRun: dryRun === "server" };
   if (target.patch !== undefined) {
     await patchObject(session, found, "strategic", target.patch, options);

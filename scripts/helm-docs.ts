@@ -34,7 +34,8 @@ interface Row {
 }
 
 function commandRows(entries: readonly Entry[], path: string): readonly Row[] {
-  return entries.flatMap(({ name, children, refused }): readonly Row[] => {
+  return entries.flatMap(({ name, children, raw, refused }): readonly Row[] => {
+    if (raw === true) return [];
     const whole = path === "" ? name : `${path} ${name}`;
     if (refused !== undefined) return [{ name: whole, state: "refused", note: refused }];
     if (children !== undefined) return commandRows(children, whole);

@@ -179,8 +179,13 @@ describe("commands that need no cluster", () => {
     const text = await done(`install shop ${home.join("web")} --dry-run --namespace there`);
     match(
       text,
-      /^NAME: shop\nNAMESPACE: there\nSTATUS: pending-install\nREVISION: 1\nHOOKS:\n---\n# Source: web\/templates\/hook.yaml/,
+      /^NAME: shop\nLAST DEPLOYED: .+\nNAMESPACE: there\nSTATUS: pending-install\nREVISION: 1\nDESCRIPTION: Dry run complete\nTEST SUITE: None\nHOOKS:\n---\n# Source: web\/templates\/hook.yaml/,
     );
+    match(
+      await done(`install shop ${home.join("web")} --dry-run --debug --set a=1`),
+      /TEST SUITE: None\nUSER-SUPPLIED VALUES:\na: 1\n\nCOMPUTED VALUES:\na: 1\n\nHOOKS:\n[^]*MANIFEST:\n[^]*NOTES:\n/,
+    );
+    match(await done(`install shop ${home.join("web")} --dry-run -o json`), /"description":"Dry run complete"/);
     match((await helm(`install shop ${home.join("web")} --dry-run=maybe`)).stderr, /invalid dry-run value \("maybe"\)/);
   });
 

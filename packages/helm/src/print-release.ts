@@ -1,4 +1,4 @@
-import { parseJson } from "@boxship/api";
+import { type JsonObject, parseJson } from "@boxship/api";
 import { toYaml } from "@boxship/api/yaml";
 import { InvalidArgument } from "@boxship/base/errors";
 import type { Surroundings } from "./command.ts";
@@ -15,12 +15,25 @@ export function longTime(text: string): string {
   return `${day} ${month} ${String(Number(at)).padStart(2)} ${clock} ${year}`;
 }
 
-/** What `install`, `upgrade` and `status` say. @param resources a text about the objects */
-export function statusText(
-  { name, namespace, version, info, hooks }: Release,
-  withNotes: boolean,
-  resources = "",
-): string {
+export interface StatusDetails {
+  /** A text about the objects. */
+  readonly resources?: string;
+  /** Values with all defaults: they are shown beside what the user gave. */
+  readonly computed?: JsonObject;
+  /** Whether hooks and manifests are shown whole. @default false */
+  readonly manifests?: boolean;
+}
+
+export const hooksText = ({ hooks }: Release): string =>
+  hooks.map(({ path, manifest }) => `---\n# Source: ${path}\n${manifest}\n`).join("");
+
+export const valuesText = (config: JsonObject, computed: JsonObject): string =>
+  `USER-SUPPLIED VALUES:\n${toYaml(config)}\nCOMPUTED VALUES:\n${toYaml(computed)}`;
+
+/** What `install`, `upgrade` and `status` say. */
+export function statusText(release: Release, withNotes: boolean, details: StatusDetails = {}): string {
+  const { name, namespace, version, info, hooks } = release;
+  const { resources = "", computed, manifests = false } = details;
   const tests = hooks.filter((hook) => hook.events.includes("test"));
   const lines = [
     `NAME: ${name}`,
@@ -41,6 +54,8 @@ export function statusText(
       `Phase:          ${run.phase}`,
     );
   }
+  if (computed !== undefined) lines.push(valuesText(release.config, computed));
+  if (manifests) lines.push(`HOOKS:\n${hooksText(release)}MANIFEST:\n${release.manifest}`);
   if (withNotes && info.notes.trim() !== "") lines.push("NOTES:", info.notes.trimEnd());
   return lines.join("\n");
 }

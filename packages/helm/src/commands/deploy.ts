@@ -2,7 +2,7 @@ import { InvalidArgument } from "@boxship/base/errors";
 import type { FlagValues } from "@boxship/base/parse-flags";
 import type { Chart } from "../chart/chart.ts";
 import type { valueFlags } from "../cluster-flags.ts";
-import type { Surroundings } from "../command.ts";
+import type { ClusterFlags, Surroundings } from "../command.ts";
 import { applyDefinitions, definitionsText, planDefinitions } from "../definitions/plan-definitions.ts";
 import { type Capabilities, defaultCapabilities } from "../engine/capabilities.ts";
 import type { ReleaseInfo } from "../engine/render.ts";
@@ -15,14 +15,16 @@ import {
   contentOf,
   currentOf,
   deploy,
+  newRelease,
   rollback,
   settleInterrupted,
   uninstall,
 } from "../release/actions.ts";
 import { clusterCapabilities, installDefinitions, renderAsking } from "../release/cluster-render.ts";
 import { lockRelease } from "../release/operation-lock.ts";
-import type { Release } from "../release/release.ts";
+import { plainJson, type Release } from "../release/release.ts";
 import { manifestText, type RenderedChart } from "../release/render-chart.ts";
+import type { Owner } from "../release/resources.ts";
 import { actionOptions, dryRunOf, type historyFlags, openAction, undoes } from "../release-flags.ts";
 import { type chartFlags, openChart, postRenderer, type renderFlags } from "../render-flags.ts";
 import { coalesceValues } from "../values/coalesce.ts";
@@ -39,7 +41,10 @@ type PlanFlags = FlagValues<typeof valueFlags & typeof chartFlags & typeof rende
   readonly "reuse-values"?: boolean;
 };
 
-type DeployFlags = PlanFlags & FlagValues<typeof deployFlags> & Partial<FlagValues<typeof historyFlags>>;
+type DeployFlags = PlanFlags &
+  Pick<ClusterFlags, "debug"> &
+  FlagValues<typeof deployFlags> &
+  Partial<FlagValues<typeof historyFlags>>;
 
 interface Target {
   readonly name: string;
@@ -71,16 +76,14 @@ export async function installRelease(
   const { chart, values } = keptValues(opened, given, history, flags);
   const rendered = await renderFor(action, chart, values, history, flags, surroundings);
   if (dry) {
-    printDry(surroundings, flags["hide-secret"] ? withoutSecrets(rendered) : rendered, name, owner.namespace, history);
+    showDry(surroundings, flags, { owner, chart, values, rendered, history });
     return;
   }
   const release = await deploy(action, contentOf(chart, values, rendered), history).catch(async (error: unknown) => {
     if (undoes(flags)) await undo(action, history, error);
     throw error;
   });
-  if (printAs(flags.output, { ...release, chart: undefined, config: release.config }, surroundings)) return;
-  if (history.length > 0) surroundings.print(`Release ${JSON.stringify(name)} has been upgraded. Happy Helming!`);
-  surroundings.print(statusText(release, !flags["hide-notes"]));
+  showRelease(surroundings, flags, release, rendered);
 }
 
 /** Shows what an installation would make, without asking a cluster. */
@@ -99,7 +102,7 @@ export async function showInstallation(
     renderOptions(flags, surroundings, place, defaultCapabilities),
     undefined,
   );
-  printDry(surroundings, flags["hide-secret"] ? withoutSecrets(rendered) : rendered, name, namespace, []);
+  showDry(surroundings, flags, { owner: { name, namespace }, chart, values, rendered, history: [] });
 }
 
 /** Definitions that are not there are made; those that are there change only where that was asked for. */
@@ -195,17 +198,47 @@ function withoutSecrets(rendered: RenderedChart): RenderedChart {
   return { ...rendered, manifests: rendered.manifests.map(hidden), hooks: rendered.hooks.map(hidden) };
 }
 
-function printDry(
+interface Shown {
+  readonly owner: Owner;
+  readonly chart: Chart;
+  readonly values: Dict;
+  readonly rendered: RenderedChart;
+  readonly history: readonly Release[];
+}
+
+/** The revision that would be made. */
+function showDry(
   surroundings: Surroundings,
-  rendered: RenderedChart,
-  name: string,
-  namespace: string,
-  history: readonly Release[],
+  flags: DeployFlags,
+  { owner, chart, values, rendered, history }: Shown,
 ): void {
-  const hooks = rendered.hooks.map(({ source, content }) => `---\n# Source: ${source}\n${content}\n`).join("");
-  surroundings.print(
-    `NAME: ${name}\nNAMESPACE: ${namespace}\nSTATUS: pending-${history.length === 0 ? "install" : "upgrade"}\nREVISION: ${(history.at(-1)?.version ?? 0) + 1}`,
-  );
-  surroundings.print(`HOOKS:\n${hooks}MANIFEST:\n${manifestText(rendered.manifests)}`);
-  if (rendered.notes.trim() !== "") surroundings.print(`NOTES:\n${rendered.notes.trimEnd()}`);
+  const shown = flags["hide-secret"] ? withoutSecrets(rendered) : rendered;
+  const last = history.at(-1);
+  const release = newRelease(owner, contentOf(chart, values, shown), {
+    version: (last?.version ?? 0) + 1,
+    status: last === undefined ? "pending-install" : "pending-upgrade",
+    first: last?.info.first_deployed ?? new Date().toISOString(),
+    serverSide: flags["server-side"] === "true",
+  });
+  release.info.description = flags.description || "Dry run complete";
+  showRelease(surroundings, flags, release, rendered);
+}
+
+/** With `--debug` whole, as a revision that is not made is anyway. */
+function showRelease(
+  surroundings: Surroundings,
+  flags: DeployFlags,
+  release: Release,
+  { values }: RenderedChart,
+): void {
+  if (printAs(flags.output, release, surroundings)) return;
+  const isMade = !release.info.status.startsWith("pending-");
+  if (isMade && release.version > 1) {
+    surroundings.print(`Release ${JSON.stringify(release.name)} has been upgraded. Happy Helming!`);
+  }
+  const details = {
+    ...(flags.debug && { computed: plainJson(values) }),
+    manifests: flags.debug || !isMade,
+  };
+  surroundings.print(statusText(release, !flags["hide-notes"], details));
 }

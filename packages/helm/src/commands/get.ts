@@ -3,7 +3,7 @@ import { toYaml } from "@boxship/api/yaml";
 import { type Command, defineCommand } from "../command.ts";
 import { bool, int, str } from "../flags.ts";
 import type { Dict } from "../functions/go-values.ts";
-import { longTime, printAs } from "../print-release.ts";
+import { hooksText, longTime, printAs, valuesText } from "../print-release.ts";
 import { appVersion, plainJson, type Release } from "../release/release.ts";
 import { openStorage } from "../release-access.ts";
 import { mergeMaps } from "../values/read-values.ts";
@@ -21,9 +21,6 @@ const FLAGS: Readonly<Record<string, Partial<typeof anyFlags>>> = {
   metadata: { output: anyFlags.output, revision: anyFlags.revision },
   values: { all: anyFlags.all, output: anyFlags.output, revision: anyFlags.revision },
 };
-
-const hooksText = ({ hooks }: Release): string =>
-  hooks.map(({ path, manifest }) => `---\n# Source: ${path}\n${manifest}\n`).join("");
 
 /** Values of a release; with all those of the chart. */
 const valuesOf = ({ chart, config }: Release, all: boolean): JsonObject =>
@@ -114,7 +111,7 @@ function textOf(release: Release, part: string): string {
   if (part === "manifest") return `${manifest}\n`;
   if (part === "hooks") return hooksText(release);
   if (part === "notes") return info.notes.trim() === "" ? "" : `NOTES:\n${info.notes.trimEnd()}\n`;
-  const values = `USER-SUPPLIED VALUES:\n${toYaml(release.config)}\nCOMPUTED VALUES:\n${toYaml(valuesOf(release, true))}`;
+  const values = valuesText(release.config, valuesOf(release, true));
   const head = `NAME: ${release.name}\nLAST DEPLOYED: ${longTime(info.last_deployed)}\nNAMESPACE: ${release.namespace}\nSTATUS: ${info.status}\nREVISION: ${release.version}`;
   return `${head}\n${values}\nHOOKS:\n${hooksText(release)}MANIFEST:\n${manifest}\n${textOf(release, "notes")}`;
 }

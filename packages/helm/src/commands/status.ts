@@ -20,6 +20,6 @@ export const command = defineCommand({
     const { chart: _chart, ...shown } = release;
     if (printAs(flags.output, shown, surroundings)) return;
     const session = await surroundings.cluster();
-    surroundings.print(statusText(release, true, await resourcesText(session, release)));
+    surroundings.print(statusText(release, true, { resources: await resourcesText(session, release) }));
   },
 });

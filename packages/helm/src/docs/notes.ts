@@ -10,7 +10,9 @@ export const COMMAND_NOTES: Readonly<Record<string, string>> = {
   diff: "not in Helm: what an upgrade would change, object by object; values of Secrets are hidden",
   "explain values": "not in Helm: where each value is set, and where templates use it",
   "get all": "`--template` sees the release as it is stored, under `.Release`",
-  "get hooks": "`--template` sees the release as it is stored, under `.Release`",
+  "completion bash": "words are completed without descriptions",
+  "completion fish": "words are completed without descriptions",
+  "completion zsh": "words are completed without descriptions",
   install:
     "`--server-side` is off unless asked for; `--post-renderer` is a program, as in Helm 3; comments do not come through it. A name whose command was killed is installed again",
   lint: "messages are our own; what is checked: `Chart.yaml`, values and their schema, templates, and that what they give are objects with a kind, an apiVersion and a name",
@@ -19,7 +21,8 @@ export const COMMAND_NOTES: Readonly<Record<string, string>> = {
   push: "refused: `--cert-file`, `--key-file`",
   "registry login":
     "kept where `boxship login` and `docker login` keep theirs; `--cert-file` and `--key-file` are refused",
-  rollback: "an interrupted release is rolled back, too",
+  rollback: "an interrupted release is rolled back, too; `--recreate-pods` is refused",
+  status: "`--show-desc` and `--show-resources` change nothing: both are shown, as in Helm 4",
   template:
     "values with a key that stands twice are an error; errors show the line of the template and the values that it names; `--validate` asks the cluster for its versions, its kinds and for `lookup`, as `--dry-run=server` does",
   test: "hooks of one weight run in the order of kinds, then of names, as Helm's documentation says; Helm goes by names alone",
@@ -95,6 +98,11 @@ export const PARTS: readonly (readonly [string, "works" | "differs" | "refused",
   ],
   ["`Chart.lock`", "works", "with Helm's digest; of charts of API version 1, the versions in it are compared"],
   ["post-renderers", "differs", "programs, as in Helm 3; hooks go through them, too, as in Helm 4"],
+  [
+    "flags and variables of all commands",
+    "differs",
+    "refused: `--burst-limit`, `--qps`, `--content-cache`, `--registry-config`, `--color=always`",
+  ],
   ["plugins", "refused", ""],
   ["storage in Secrets and in ConfigMaps (`HELM_DRIVER`)", "works", "other drivers are refused by name"],
 ];

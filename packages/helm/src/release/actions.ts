@@ -74,7 +74,7 @@ export function contentOf(chart: Chart, values: Dict, rendered: RenderedChart): 
 
 const now = (): string => new Date().toISOString();
 
-interface Revision {
+export interface Revision {
   readonly version: number;
   readonly status: Status;
   /** When the first one was made. */
@@ -82,7 +82,7 @@ interface Revision {
   readonly serverSide: boolean;
 }
 
-function newRelease({ owner }: Action, content: Content, { version, status, first, serverSide }: Revision): Release {
+export function newRelease(owner: Owner, content: Content, { version, status, first, serverSide }: Revision): Release {
   return {
     name: owner.name,
     namespace: owner.namespace,
@@ -189,7 +189,7 @@ async function advance(action: Action, content: Content, history: readonly Relea
     throw new InvalidArgument("invalid operation: cannot use server-side apply and force replace together");
   }
   const version = (last?.version ?? 0) + 1;
-  const release = newRelease(action, content, { version, status: steps.pending, first, serverSide });
+  const release = newRelease(action.owner, content, { version, status: steps.pending, first, serverSide });
   await storage.create(release, mergedLabels(last === undefined ? {} : await storage.labelsOf(last), options.labels));
   const created: Resource[] = [];
   try {

@@ -59,6 +59,8 @@ export interface ResourceInfo {
   /** Empty for collections. */
   readonly name: string;
   readonly subresource: string;
+  /** What is behind a proxy, with a slash before it. @default "/" */
+  readonly path?: string;
 }
 
 /** What an authorizer decides about. */
@@ -139,7 +141,7 @@ export interface AdmissionPlugin {
 export interface NodeConnections {
   /**
    * A new connection to a node's agent, on which it answers HTTP/1.1 at the kubelet's paths: `/containerLogs/…`, `/exec/…`,
-   * `/attach/…`, `/portForward/…`. Who may has been settled.
+   * `/attach/…`, `/portForward/…`, `/metrics…`, `/stats/summary`. Who may has been settled.
    *
    * @returns undefined for a node that is not connected
    */

@@ -178,6 +178,9 @@ export function criSuite(name: string, open: () => SuiteWorld): void {
       const { stats } = await cri.containerStats({ containerId });
       assert.ok((stats?.cpu?.usageCoreNanoSeconds?.value ?? 0) > 0);
       assert.ok((stats?.memory?.workingSetBytes?.value ?? 0) > 0);
+      const { stats: whole } = await cri.podSandboxStats({ podSandboxId });
+      assert.equal(whole?.linux?.network?.defaultInterface?.name, "eth0");
+      assert.ok((whole?.linux?.process?.processCount?.value ?? 0) > 0);
       await cri.removePodSandbox({ podSandboxId });
     });
 

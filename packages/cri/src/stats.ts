@@ -1,10 +1,10 @@
-import type { ContainerRecord, Engine } from "@boxship/engine";
+import type { ContainerRecord, Engine, ContainerStats as EngineStats } from "@boxship/engine";
 import { containersOf, isAlive } from "@boxship/engine";
 import type { Init } from "@boxship/grpc";
 import { ofPod, podContainers } from "./containers.ts";
 import type { CriHandlers } from "./contract.ts";
 import { containerDoor, nanoseconds, podDoor } from "./door-data.ts";
-import type { ContainerStats, PodSandboxStats } from "./messages/status.ts";
+import type { ContainerStats, NetworkUsage, PodSandboxStats } from "./messages/status.ts";
 import { hasLabels } from "./sandboxes.ts";
 
 type StatsHandlers = Pick<
@@ -20,8 +20,21 @@ export function statsHandlers(engine: Engine): StatsHandlers {
     const { config } = podDoor(pod);
     const { metadata, labels, annotations } = config;
     const running = containersOf(parts, pod.id).filter(({ state }) => isAlive(state));
-    const containers = await Promise.all(running.map((record) => statsOf(engine, record)));
-    return { attributes: { id: pod.id, metadata, labels, annotations }, linux: { ...sum(containers), containers } };
+    const read = await Promise.all(running.map((record) => readStats(engine, record)));
+    const containers = read.map(({ told }) => told);
+    const timestamp = nanoseconds(parts.clock.now());
+    const processes = read.reduce((total, { stats }) => total + stats.pids.current, 0);
+    // In the machine's network, its traffic is not the pod's.
+    const [first] = pod.request.network === "host" ? [] : read;
+    return {
+      attributes: { id: pod.id, metadata, labels, annotations },
+      linux: {
+        ...sum(containers),
+        ...(first === undefined ? {} : { network: networkOf(first.stats, timestamp) }),
+        process: { timestamp, processCount: { value: processes } },
+        containers,
+      },
+    };
   };
   return {
     containerStats: async ({ containerId }) => ({ stats: await statsOf(engine, ofPod(engine, containerId)) }),
@@ -51,7 +64,27 @@ export function statsHandlers(engine: Engine): StatsHandlers {
   };
 }
 
+/** All containers of a pod are in one network: any of them tells. */
+function networkOf({ networks }: EngineStats, timestamp: bigint): Init<NetworkUsage> {
+  const interfaces = Object.entries(networks).map(([name, counters]) => ({
+    name,
+    rxBytes: { value: counters.rxBytes },
+    rxErrors: { value: counters.rxErrors },
+    txBytes: { value: counters.txBytes },
+    txErrors: { value: counters.txErrors },
+  }));
+  const [defaultInterface] = interfaces;
+  return { timestamp, ...(defaultInterface === undefined ? {} : { defaultInterface }), interfaces };
+}
+
 async function statsOf(engine: Engine, record: ContainerRecord): Promise<Init<ContainerStats>> {
+  return (await readStats(engine, record)).told;
+}
+
+async function readStats(
+  engine: Engine,
+  record: ContainerRecord,
+): Promise<{ readonly told: Init<ContainerStats>; readonly stats: EngineStats }> {
   const { metadata, labels, annotations } = containerDoor(record).config;
   const timestamp = nanoseconds(engine.parts.clock.now());
   const [stats, { size }] = await Promise.all([
@@ -61,7 +94,7 @@ async function statsOf(engine: Engine, record: ContainerRecord): Promise<Init<Co
   const { usage, limit, detail } = stats.memory;
   const inactive = detail["total_inactive_file"] ?? detail["inactive_file"] ?? 0;
   const workingSet = Math.max(0, usage - inactive);
-  return {
+  const told: Init<ContainerStats> = {
     attributes: { id: record.id, metadata, labels, annotations },
     cpu: { timestamp, usageCoreNanoSeconds: { value: stats.cpu.usage } },
     memory: {
@@ -81,6 +114,7 @@ async function statsOf(engine: Engine, record: ContainerRecord): Promise<Init<Co
       usedBytes: { value: size?.writable ?? 0 },
     },
   };
+  return { told, stats };
 }
 
 /** Containers of a pod together. */

@@ -146,7 +146,11 @@ export const FEATURES: readonly Feature[] = [
     state: "works",
     note: "of pods on this machine's node, by WebSocket and by SPDY/3.1; not of nodes elsewhere",
   },
-  { name: "proxy", state: "refused", note: "501, by name" },
+  {
+    name: "proxy",
+    state: "differs",
+    note: "of nodes, to be read: `metrics`, `metrics/cadvisor`, `metrics/resource`, `stats/summary`, `pods`, `healthz`; of pods and services 501, by name",
+  },
   {
     name: "controllers",
     state: "differs",

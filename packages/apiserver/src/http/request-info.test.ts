@@ -16,7 +16,7 @@ const cases: readonly [method: string, path: string, verb: string, resource: str
   ["PATCH", "/api/v1/nodes/n", "patch", "/v1 nodes n"],
   ["GET", "/apis/apps/v1", "get", ""],
   ["GET", "/healthz", "get", ""],
-  ["GET", "/api/v1/namespaces/a/services/web:80/proxy/x/y", "get", "/v1 a services web:80 proxy/x/y"],
+  ["GET", "/api/v1/namespaces/a/services/web:80/proxy/x/y", "get", "/v1 a services web:80 proxy"],
 ];
 
 test("a request's method and path say what it is about", () => {

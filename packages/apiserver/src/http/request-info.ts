@@ -74,5 +74,9 @@ function resourceInfo(parts: readonly string[]): { info: ResourceInfo; watch: bo
   } else if (rest[0] === "namespaces" && rest.length > 1) namespace = rest[1] ?? "";
   const [resource = "", name = "", ...below] = rest;
   if (resource === "") return undefined;
-  return { info: { group, version, resource, namespace, name, subresource: below.join("/") }, watch };
+  const info = { group, version, resource, namespace, name };
+  if (below[0] === "proxy") {
+    return { info: { ...info, subresource: "proxy", path: `/${below.slice(1).join("/")}` }, watch };
+  }
+  return { info: { ...info, subresource: below.join("/") }, watch };
 }

@@ -86,8 +86,26 @@ async function refusalOf(answer: IncomingMessage): Promise<Error> {
   return statusCode === 400 ? badRequest(text) : failure("InternalError", text);
 }
 
-async function connectTo({ nodes }: ServerContext, pod: KubeObject): Promise<Duplex> {
-  const node = textAt(pod, "spec", "nodeName");
+/** What a node's agent tells of itself, at a path of its own. Nothing of who asks goes on to it. @throws MethodNotAllowed */
+export async function askNode(context: ServerContext, { info, query }: ResourceRequest): Promise<StreamReply> {
+  const { name, path = "/" } = info;
+  const answer = await ask(await connectToNode(context, name), `${encodeURI(path)}?${String(query)}`);
+  if (answer.statusCode !== 200) throw await refusalOf(answer);
+  const type = answer.headers["content-type"] ?? "text/plain";
+  return {
+    async stream(response) {
+      response.once("close", () => answer.destroy());
+      response.writeHead(200, { "content-type": type, "cache-control": "no-cache, private" });
+      await pipeline(answer, response).catch(() => response.destroy());
+    },
+  };
+}
+
+function connectTo(context: ServerContext, pod: KubeObject): Promise<Duplex> {
+  return connectToNode(context, textAt(pod, "spec", "nodeName"));
+}
+
+async function connectToNode({ nodes }: ServerContext, node: string): Promise<Duplex> {
   const connection = await nodes?.connect(node);
   if (connection !== undefined) return connection;
   throw failure("ServiceUnavailable", `node ${node} does not answer: its agent is not connected`);

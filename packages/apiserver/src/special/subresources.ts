@@ -15,7 +15,7 @@ import type { Handler } from "../verbs/dispatch.ts";
 import { getObject } from "../verbs/get-object.ts";
 import { patchObject } from "../verbs/patch-object.ts";
 import { updateObject } from "../verbs/update-object.ts";
-import { connectToPod, readLog } from "./connect-to-node.ts";
+import { askNode, connectToPod, readLog } from "./connect-to-node.ts";
 import { createBinding } from "./create-binding.ts";
 import { createEviction } from "./create-eviction.ts";
 import { createToken } from "./create-token.ts";
@@ -45,7 +45,8 @@ const ON_A_NODE = new Set(["attach", "exec", "log", "portforward", "proxy"]);
 /** @throws NotFound, MethodNotAllowed */
 export function subresourceHandler(kind: Kind, path: string, verb: string): Handler {
   const [name = "", ...below] = path.split("/");
-  if (!kind.subresources.has(name) || (below.length > 0 && name !== "proxy")) throw noSuchRoute();
+  if (!kind.subresources.has(name) || below.length > 0) throw noSuchRoute();
+  if (kind.resource === "nodes" && name === "proxy" && verb !== "get") throw methodNotAllowed();
   if (ON_A_NODE.has(name)) return onNode(name);
   const handlers = HANDLERS[name];
   if (handlers === undefined)
@@ -92,6 +93,7 @@ function onNode(what: string): Handler {
     if (kind.resource === "pods" && textAt(object, "spec", "nodeName") === "") {
       throw badRequest(`pod ${info.name} does not have a host assigned`);
     }
+    if (kind.resource === "nodes" && what === "proxy" && nodes !== undefined) return await askNode(context, request);
     if (kind.resource !== "pods" || nodes === undefined || what === "proxy") {
       throw notImplemented(`${kind.resource}/${what} is not supported here`);
     }

@@ -442,6 +442,45 @@ test("the node keeps what pods are promised", { skip, timeout: 600_000 }, async 
     assert.match(own.stdout, /^POD +NAME +CPU\(cores\) +MEMORY\(bytes\)\nenv +c +\d+m +\d+Mi\n/);
   });
 
+  await t.test("the node's metrics are read through the API, in the words of the kubelet and of cAdvisor", async () => {
+    const node = await field("node", "{.items[0].metadata.name}");
+    const raw = (path: string) => kube("get", "--raw", `/api/v1/nodes/${node}/proxy/${path}`);
+    const own = 'container="c",id="[^"]+",image="[^"]*",name="[0-9a-f]{64}",namespace="default",pod="env"';
+    const cadvisor = await raw("metrics/cadvisor");
+    for (const name of [
+      "container_memory_working_set_bytes",
+      "container_cpu_system_seconds_total",
+      "container_processes",
+    ])
+      assert.match(cadvisor, new RegExp(`^${name}\\{${own}\\} \\d`, "m"));
+    assert.match(cadvisor, new RegExp(`^container_cpu_usage_seconds_total\\{${own},cpu="total"\\} 0\\.\\d+$`, "m"));
+    assert.match(
+      cadvisor,
+      /^container_network_receive_bytes_total\{container="",.*pod="env",interface="eth0"\} [1-9]\d*$/m,
+    );
+    assert.match(cadvisor, /^container_spec_memory_limit_bytes\{container="c",.*pod="limited"\} 100663296$/m);
+    assert.match(cadvisor, /^container_cpu_cfs_periods_total\{container="c",.*pod="limited"\} [1-9]/m);
+    assert.match(
+      await raw("metrics/resource"),
+      /^pod_cpu_usage_seconds_total\{namespace="default",pod="env"\} 0\.\d+ \d{13}$/m,
+    );
+    assert.match(await raw("metrics"), new RegExp(`^kubelet_node_name\\{node="${node}"\\} 1$`, "m"));
+    const { node: whole, pods } = JSON.parse(await raw("stats/summary"));
+    assert.equal(whole.nodeName, node);
+    const summary = pods.find(({ podRef }: { podRef: { name: string } }) => podRef.name === "env");
+    assert.equal(summary.containers[0].name, "c");
+    assert.ok(
+      summary.containers[0].memory.workingSetBytes > 0 &&
+        summary.network.rxBytes > 0 &&
+        summary.process_stats.process_count > 1,
+    );
+    assert.equal(await raw("healthz"), "ok");
+    assert.match(
+      (await tried(["get", "--raw", `/api/v1/nodes/${node}/proxy/none`])).stderr,
+      /not found|there is nothing/i,
+    );
+  });
+
   await t.test("boxship why tells what stands in the way, and what helps", async () => {
     const env = { KUBECONFIG: cluster.kubeconfig, HOME: home };
     const names = ["huge", "open", "root", "no-directory", "late"].map((name) => `pod/${name}`);

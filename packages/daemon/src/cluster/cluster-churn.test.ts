@@ -189,6 +189,8 @@ test("pods go on, and nothing is lost, doubled or left, whatever is killed while
   const before = await steady();
   const claim = join(`${engine.root}/cluster/volumes`, readdirSync(`${engine.root}/cluster/volumes`)[0] ?? "");
 
+  let unseen = 0;
+
   for (let round = 0; round < ROUNDS; round++) {
     const kind =
       KINDS[round < KINDS.length && ROUNDS > KINDS.length ? round : Math.floor(next() * KINDS.length)] ?? "both";
@@ -224,8 +226,14 @@ test("pods go on, and nothing is lost, doubled or left, whatever is killed while
     while (existsSync(`${claim}/end`)) await delay(100);
     const starts = () => readFileSync(`${claim}/starts`, "utf8").split("\n").length - 1;
     const restarts = async () => Number(await field("pod/counter", "{.status.containerStatuses[0].restartCount}"));
-    for (let tries = 0; (await restarts()) !== starts() - 1; tries++) {
-      assert.ok(tries < 600, `round ${round} (${kind}): ${await restarts()} restarts told, ${starts()} starts`);
+    // A start that its runtime did not live to see is one, too.
+    if (kind === "runtime") unseen++;
+    const isTrue = async () => {
+      const surplus = (await restarts()) - (starts() - 1);
+      return surplus >= 0 && surplus <= unseen;
+    };
+    for (let tries = 0; !(await isTrue()); tries++) {
+      assert.ok(tries < 300, `round ${round} (${kind}): ${await restarts()} restarts told, ${starts()} starts`);
       await delay(100);
     }
   }

@@ -11,6 +11,7 @@ import { PullImages } from "../images/pull-images.ts";
 import { PulledImages } from "../images/pulled-images.ts";
 import { LABEL } from "../labels.ts";
 import { answerMetrics } from "../metrics/metrics-api.ts";
+import { nodeMetrics, type Told } from "../metrics/node-metrics.ts";
 import { UsageSamples } from "../metrics/usage-samples.ts";
 import { type ClusterDnsSettings, logDirectory } from "../pods/pod-config.ts";
 import { PodWorker } from "../pods/pod-worker.ts";
@@ -26,7 +27,14 @@ import { diskUsage } from "../volumes/disk-usage.ts";
 import type { TokenSource } from "../volumes/projections.ts";
 import { Volumes } from "../volumes/volumes.ts";
 import { type NodeContext, PODS } from "./node-context.ts";
-import { capacityOf, type NodeFacts, registerNode, renewLease, writeNodeStatus } from "./register-node.ts";
+import {
+  capacityOf,
+  KUBELET_VERSION,
+  type NodeFacts,
+  registerNode,
+  renewLease,
+  writeNodeStatus,
+} from "./register-node.ts";
 
 export interface NodeAgentOptions {
   /** Of `system:node:NAME`; stays the caller's. */
@@ -104,7 +112,8 @@ export class NodeAgent implements AsyncDisposable {
     this.#services = new Informer({ client, collection: services, logger, clock });
     this.#events = new EventRecorder({ client, component: "kubelet", host: name, logger, clock });
     this.#objects = new ReferencedObjects({ client, logger, clock, changed: (uid) => this.#workers.get(uid)?.wake() });
-    this.#server = new NodeServer({ cri: options.cri, clock, pod: (key) => this.#pods.get(key) });
+    const tell = (path: string) => this.#tell(path);
+    this.#server = new NodeServer({ cri: options.cri, clock, pod: (key) => this.#pods.get(key), tell });
     this.#pulled = new PulledImages({ cri: options.cri, clock, path: join(options.root, "pulled-images.json") });
     this.#samples = new UsageSamples(options.cri, clock);
     this.#pressure = this.#openPressure();
@@ -158,6 +167,23 @@ export class NodeAgent implements AsyncDisposable {
       sample: () => this.#samples.sample(),
       nodes,
       pods: () => this.#pods.all(),
+    });
+  }
+
+  async #tell(path: string): Promise<Told | undefined> {
+    const { cri, name, root } = this.#options;
+    const context = this.#context;
+    if (context === undefined) return undefined;
+    return await nodeMetrics(path, {
+      node: name,
+      version: KUBELET_VERSION,
+      cri,
+      clock: this.#clock,
+      settings: context.settings,
+      root,
+      pods: () => this.#pods.all(),
+      placeOf: (pod, volume) => context.volumes.placeOf(pod, volume),
+      sample: () => this.#samples.sample(),
     });
   }
 

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { type Clock, sleep } from "@boxship/base";
 import type { Cri } from "@boxship/cri";
 import { LABEL } from "../labels.ts";
+import { machineSeconds } from "./agent-metrics.ts";
 
 /** What a container uses: cores, bytes. */
 export interface Usage {
@@ -35,8 +36,6 @@ interface Counted extends Usage {
 const OLDEST_MS = 60_000;
 const LEAST_MS = 500;
 const NANO = 1e9;
-/** Of the kernel's accounts: one in a hundred seconds. */
-const TICKS = 100;
 
 /** Tells what the node and its containers use; looks only when it is asked. */
 export class UsageSamples {
@@ -70,14 +69,11 @@ export class UsageSamples {
   }
 
   async #count(): Promise<Counters> {
-    const [stat, meminfo, { stats }] = await Promise.all([
-      readFile("/proc/stat", "utf8"),
+    const [cpuSeconds, meminfo, { stats }] = await Promise.all([
+      machineSeconds(),
       readFile("/proc/meminfo", "utf8"),
       this.#cri.listContainerStats({}),
     ]);
-    const [user = 0, nice = 0, system = 0, , , irq = 0, soft = 0] = (/^cpu +(.*)$/m.exec(stat)?.[1] ?? "")
-      .split(" ")
-      .map(Number);
     const kilobytes = (name: string): number => Number(new RegExp(`^${name}: +(\\d+)`, "m").exec(meminfo)?.[1] ?? 0);
     const containers = new Map<string, Counted>();
     for (const { attributes, cpu, memory } of stats) {
@@ -89,7 +85,7 @@ export class UsageSamples {
       });
     }
     const node = {
-      cpu: (user + nice + system + irq + soft) / TICKS,
+      cpu: cpuSeconds,
       memory: (kilobytes("MemTotal") - kilobytes("MemAvailable")) * 1024,
     };
     return { at: this.#clock.monotonic(), node, containers };

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { asBoxshipError, type BoxshipError, type Clock, InvalidArgument, NotFound, Unsupported } from "@boxship/base";
 import { ContainerEvent, ContainerState, type Cri } from "@boxship/cri";
 import { readLogBlocks } from "@boxship/runtime";
+import type { Told } from "../metrics/node-metrics.ts";
 import { type ObservedContainer, observe } from "../pods/observed.ts";
 import type { Pod } from "../types.ts";
 import { writeLog } from "./write-log.ts";
@@ -13,6 +14,8 @@ export interface NodeServerOptions {
   readonly clock: Clock;
   /** A pod of this node by its key; undefined for any other. */
   readonly pod: (key: string) => Pod | undefined;
+  /** What the node tells of itself at a path; undefined for others. */
+  readonly tell: (path: string) => Promise<Told | undefined>;
 }
 
 const STATUS: Partial<Record<BoxshipError["code"], number>> = {
@@ -24,7 +27,7 @@ const STATUS: Partial<Record<BoxshipError["code"], number>> = {
 };
 
 /**
- * What the API server asks of a node, at the paths of the kubelet: logs, commands, streams and ports of containers. Connections
+ * What the API server asks of a node, at the paths of the kubelet: logs, commands, streams and ports of containers, metrics. Connections
  * come from the API server, which has settled who may.
  */
 export class NodeServer implements Disposable {
@@ -49,7 +52,12 @@ export class NodeServer implements Disposable {
     try {
       const { pathname, searchParams } = new URL(request.url ?? "/", "http://node");
       const [what, namespace, name, container] = pathname.split("/").slice(1).map(decodeURIComponent);
-      if (what !== "containerLogs") throw new NotFound(`there is nothing at ${pathname}`);
+      if (what !== "containerLogs") {
+        const told = await this.#options.tell(pathname);
+        if (told === undefined) throw new NotFound(`there is nothing at ${pathname}`);
+        response.writeHead(200, { "content-type": told.type }).end(told.text);
+        return;
+      }
       await this.#logs(this.#pod(namespace, name), container ?? "", searchParams, response);
     } catch (error) {
       const { code, message } = asBoxshipError(error);

@@ -59,6 +59,11 @@ export class ClaimVolumes {
     return prepared;
   }
 
+  /** Where a volume of a pod is that was prepared. @param directory the pod's own */
+  async placeOf(directory: string, volume: string): Promise<string | undefined> {
+    return (await readNote(join(directory, "claims", volume)))?.path;
+  }
+
   async #claim({ metadata: { namespace = "" } }: Pod, name: string): Promise<KubeObject> {
     const claim = await this.#options.client.get({ ...CLAIMS, namespace, name }).catch((error: unknown) => {
       if (error instanceof NotFound) throw new NotFound(`persistentvolumeclaim "${name}" not found`);

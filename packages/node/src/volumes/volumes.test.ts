@@ -12,7 +12,10 @@ test("what a container has mounted in its volume stays when the pod's files go",
   for (const path of [kept, own]) mkdirSync(path, { recursive: true });
   writeFileSync(`${kept}/file`, "of the machine\n");
   bindMount({ source: kept, target: own });
-  const volumes = new Volumes(directory.join("node"), { prepare: () => Promise.resolve(undefined) });
+  const volumes = new Volumes(directory.join("node"), {
+    prepare: () => Promise.resolve(undefined),
+    placeOf: () => Promise.resolve(undefined),
+  });
   await volumes.remove("uid");
   assert.equal(readFileSync(`${kept}/file`, "utf8"), "of the machine\n");
   assert.ok(!existsSync(directory.join("node", "pods", "uid")));

@@ -18,9 +18,9 @@ export type PreparedVolume =
 /** Directories of pods: `<root>/pods/<uid>/volumes/<name>`. */
 export class Volumes {
   readonly #root: string;
-  readonly #claims: Pick<ClaimVolumes, "prepare">;
+  readonly #claims: Pick<ClaimVolumes, "placeOf" | "prepare">;
 
-  constructor(root: string, claims: Pick<ClaimVolumes, "prepare">) {
+  constructor(root: string, claims: Pick<ClaimVolumes, "placeOf" | "prepare">) {
     this.#root = root;
     this.#claims = claims;
   }
@@ -72,6 +72,11 @@ export class Volumes {
     await own(path, 0o755, group);
     await writeAtomically(path, files, group);
     return { kind: "path", path, readOnly: true };
+  }
+
+  /** Where the volume of a claim of a pod is; undefined for one that is not mounted. */
+  async placeOf(pod: Pod, volume: string): Promise<string | undefined> {
+    return await this.#claims.placeOf(this.directoryOf(pod), volume);
   }
 
   /** Bytes of what a pod has at a place of its directory. */

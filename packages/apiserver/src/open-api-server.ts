@@ -59,6 +59,9 @@ import { ServiceAccountTokens } from "./tokens/service-account-tokens.ts";
 import type { SigningKeys } from "./tokens/signing-keys.ts";
 import { bearerAuthenticator, type TokenAuthenticator, TokenAuthenticators } from "./tokens/token-authenticator.ts";
 
+/** Bytes of a request's head. */
+const LARGEST_HEAD = 256 * 1024;
+
 export interface ApiServerOptions {
   /** Stays the caller's, and outlives the server. */
   readonly store: Store;
@@ -290,7 +293,9 @@ function listener(
     requestCert: true,
     rejectUnauthorized: false,
     minVersion: "TLSv1.2",
-    settings: { maxConcurrentStreams: 1000 },
+    // Of HTTP/1.1, which the types of HTTP/2 do not know of: selectors are in the target, and may be long.
+    ...({ maxHeaderSize: LARGEST_HEAD } as object),
+    settings: { maxConcurrentStreams: 1000, maxHeaderListSize: LARGEST_HEAD },
   });
   const answer = (request: Incoming, response: Outgoing): void => {
     handleRequest(listening, request, response).catch((error: unknown) => {

@@ -81,7 +81,9 @@ class Walker {
         else this.unknown.push(at);
         continue;
       }
-      const decoded = this.walk(below, item, at, depth + 1);
+      // As Go has it: no text is an empty one, where it has a name.
+      const isEmptied = item === null && this.#dropEmpty && below === additional && below.type === "string";
+      const decoded = isEmptied ? "" : this.walk(below, item, at, depth + 1);
       if (this.#keeps(decoded, below, schema, field)) setField(result, field, decoded);
     }
     return result;

@@ -133,6 +133,26 @@ describe("the API", () => {
     }
   });
 
+  test("nothing is at paths with empty parts", async () => {
+    for (const path of ["//api/v1/secrets", "/api//v1/secrets", "/api/v1//secrets", "//version", "/apis//apps/v1"])
+      assert.equal((await call("GET", path)).status, 404, path);
+  });
+
+  test("selectors may be long, and a label that is null is empty", async () => {
+    const name = fresh();
+    const labels = { a: null, [name]: "x" };
+    const made = await call("POST", CONFIG_MAPS, { body: { metadata: { name, labels }, data: { b: null } } });
+    assert.deepEqual([made.json.metadata?.labels, made.json.data], [{ a: "", [name]: "x" }, { b: "" }], made.text);
+    const unseen = await call("POST", `${CONFIG_MAPS}?fieldManager=a%00`, { body: map(fresh()) });
+    assert.deepEqual([unseen.status, /only contain printable characters/.test(unseen.text)], [422, true]);
+    const selector = Array.from({ length: 10_000 }, () => `${name}=x`).join(",");
+    const { items } = (await call("GET", `${CONFIG_MAPS}?labelSelector=${encodeURIComponent(selector)}`)).json;
+    assert.deepEqual(
+      items.map((one: Loose) => one.metadata.name),
+      [name],
+    );
+  });
+
   test("bodies of three megabytes and more, and of unknown types, are refused", async () => {
     assert.equal((await call("POST", CONFIG_MAPS, { body: map(fresh(), { a: "x".repeat(3.2e6) }) })).status, 413);
     for (const type of ["application/cbor", "application/apply-patch+cbor"]) {

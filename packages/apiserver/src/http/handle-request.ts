@@ -96,6 +96,7 @@ export async function handleRequest(listening: Listening, request: Incoming, res
     always["x-kubernetes-pf-prioritylevel-uid"] = seat.levelUid;
     const deciding = decided(exchange, listening.context.authorizers, { ...(authorizedAs ?? info), user });
     if (deciding !== undefined) await deciding;
+    if (hasGap(url.pathname, info)) throw noSuchRoute();
     const pause = takeTurns();
     const replying =
       listening.extensions.reply(url.pathname, info, url.searchParams, user, request) ??
@@ -162,6 +163,10 @@ function decided(
     return forbid(error);
   }
 }
+
+/** Nothing is at paths with empty parts, but for what is passed on as it is. */
+const hasGap = (path: string, { resource }: RequestInfo): boolean =>
+  path.includes("//") && !/^proxy(?:$|\/)/.test(resource?.subresource ?? "");
 
 /** A client may choose it, to find its request in the audit log. */
 function auditIdOf(header: string | readonly string[] | undefined): string {

@@ -37,11 +37,11 @@ const resourceOf = ({ group, resource }: Kind): string => `${group}/${resource}`
 /** `DELETE` of an object. */
 export async function deleteObject(context: ServerContext, request: ResourceRequest): Promise<Reply> {
   const options = deleteOptions(request.query, await readDeleteOptions(request));
-  const { object, gone } = await commitDelete(context, request, request.info.name, options);
+  const { object, gone, uid } = await commitDelete(context, request, request.info.name, options);
   const { kind } = request;
   if (options.propagationPolicy === undefined && resourceOf(kind) === "batch/jobs") request.warn(PRESERVED);
   if (!gone || ANSWERS_WITH_OBJECT.has(`${kind.group}/${kind.resource}`)) return objectReply(request, object, 200);
-  const { name = "", uid = "" } = object.parse().metadata;
+  const { name } = request.info;
   const group = kind.group === "" ? {} : { group: kind.group };
   return jsonReply({
     kind: "Status",
@@ -55,6 +55,7 @@ export async function deleteObject(context: ServerContext, request: ResourceRequ
 export interface Deleted {
   /** As it was last. */
   readonly object: CachedObject;
+  readonly uid: string;
   /** Otherwise it waits for its finalizers or for its time. */
   readonly gone: boolean;
 }
@@ -75,6 +76,7 @@ export async function commitDelete(
   for (;;) {
     const current = await context.objects.get(kind, info.namespace, name);
     if (current === undefined) throw notFound(kind, name);
+    await request.pause?.(current.bytes.length);
     const old = current.parse();
     checkPreconditions(request, old, name, options);
     const { dryRun } = options;
@@ -127,27 +129,28 @@ async function tryDelete(
   { current, old, options }: Attempt,
 ): Promise<Deleted | undefined> {
   const key = objectKey(kind, info.namespace, old.metadata.name);
-  const marked = current.parse();
-  const { metadata } = marked;
-  const finalizers = finalizersFor(kind, metadata.finalizers ?? [], options);
+  const { uid = "" } = old.metadata;
+  const finalizers = finalizersFor(kind, old.metadata.finalizers ?? [], options);
   const grace = kind.hooks.gracePeriod?.(old, options.gracePeriodSeconds) ?? 0;
   const heldBySpec = kind.group === "" && kind.resource === "namespaces" && specFinalizers(old) > 0;
   if (finalizers.length === 0 && grace === 0 && !heldBySpec) {
-    if (options.dryRun) return { object: current, gone: true };
+    if (options.dryRun) return { object: current, uid, gone: true };
     const revision = await objects.delete(key, current.revision);
     if (revision === undefined) return undefined;
-    return { object: new CachedObject(key, replaceRevision(current.bytes, revision), revision), gone: true };
+    return { object: new CachedObject(key, replaceRevision(current.bytes, revision), revision), uid, gone: true };
   }
+  const marked = current.parse();
+  const { metadata } = marked;
   if (finalizers.length > 0) metadata.finalizers = finalizers;
   if (!isMarked(old, grace)) {
     metadata.deletionTimestamp = timestamp(clock.now() + grace * 1000);
     metadata.deletionGracePeriodSeconds = grace;
     if (metadata.generation !== undefined) metadata.generation++;
-  } else if (finalizers.length === (old.metadata.finalizers?.length ?? 0)) return { object: current, gone: false };
+  } else if (finalizers.length === (old.metadata.finalizers?.length ?? 0)) return { object: current, uid, gone: false };
   if (heldBySpec) marked["status"] = { ...(marked["status"] as object), phase: "Terminating" };
-  if (options.dryRun) return { object: unsaved(key, marked, current.revision), gone: false };
+  if (options.dryRun) return { object: unsaved(key, marked, current.revision), uid, gone: false };
   const object = await objects.update(kind, marked, current.revision);
-  return object === undefined ? undefined : { object, gone: false };
+  return object === undefined ? undefined : { object, uid, gone: false };
 }
 
 /** Already being deleted, and not later than is asked for now. */

@@ -59,6 +59,8 @@ async function run(
   const { kind, info } = request;
   const view = viewOf(request);
   response.writeHead(200, { "content-type": view.streamType, "cache-control": "no-cache, private" });
+  // By HTTP/1.1 they would wait for the first event otherwise, and the client with them.
+  response.flushHeaders();
   const matches = matcherOf(request, options);
   const stream = new WatchStream({
     response,

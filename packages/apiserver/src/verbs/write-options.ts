@@ -22,6 +22,7 @@ export function writeOptions({ query, userAgent }: ResourceRequest, optionsKind:
   if (manager.length > LONGEST_MANAGER) {
     errors.push(invalid("fieldManager", manager, `may not be longer than ${LONGEST_MANAGER} bytes`));
   }
+  if (/\p{C}/u.test(manager)) errors.push(invalid("fieldManager", manager, "should only contain printable characters"));
   const asked = query.get("fieldValidation") || "Warn";
   const fieldValidation = VALIDATIONS.find((known) => known === asked);
   if (fieldValidation === undefined) errors.push(notSupported("fieldValidation", asked, VALIDATIONS));

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import {
@@ -53,6 +56,45 @@ function instance(name: string, directory: ReturnType<typeof tempDir>) {
       return stdout;
     },
     pid: () => Number(readFileSync(directory.join("run/cluster.pid"), "utf8")),
+  };
+}
+
+/** One that is told of requests, and lets pat do what he likes. */
+async function otherServer(directory: ReturnType<typeof tempDir>) {
+  const received: string[] = [];
+  const pem = (name: string) => readFileSync(directory.join(name));
+  const server = createServer({ key: pem("server.key"), cert: pem("server.pem") }, (request, response) => {
+    let text = "";
+    request.setEncoding("utf8").on("data", (chunk: string) => void (text += chunk));
+    request.on("end", () => {
+      received.push(text);
+      response.end(JSON.stringify({ status: { allowed: text.includes('"user":"pat"') } }));
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const [policy, kubeconfig] = [directory.join("policy.yaml"), directory.join("others.yaml")];
+  writeFileSync(policy, "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{ level: RequestResponse }]\n");
+  const cluster = { server: `https://127.0.0.1:${port}`, "certificate-authority": directory.join("ca.pem") };
+  writeFileSync(
+    kubeconfig,
+    JSON.stringify({
+      "current-context": "o",
+      contexts: [{ name: "o", context: { cluster: "o", user: "o" } }],
+      clusters: [{ name: "o", cluster }],
+      users: [{ name: "o", user: {} }],
+    }),
+  );
+  return {
+    received,
+    policy,
+    kubeconfig,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
   };
 }
 
@@ -136,14 +178,29 @@ test("the state moves to etcd and back, and etcd may go away for a while", { ski
   const pem = (name: string) => directory.join(name);
   await etcdCertificates(directory);
   const tls = { ca: pem("ca.pem"), certificate: pem("server.pem"), key: pem("server.key") };
-  await using etcd = await startEtcd({ tls });
+  const release = etcdProgram("current") === undefined ? "stable" : "current";
+  await using etcd = await startEtcd({ tls, release });
   const { boxship, tried, kube } = instance("moved", directory);
   const endpoints = etcd.endpoints.join(",");
   const known = ["--etcd-ca", pem("ca.pem"), "--etcd-cert", pem("client.pem"), "--etcd-key", pem("client.key")];
   await using _down = { [Symbol.asyncDispose]: async () => void (await tried("down")) };
-  await boxship("up", "--no-node", "--port", "0", "--merge-kubeconfig");
+  await using others = await otherServer(directory);
+  const asked = ["--audit-policy-file", others.policy, "--audit-webhook-config-file", others.kubeconfig];
+  await boxship(
+    "up",
+    "--no-node",
+    "--port",
+    "0",
+    "--merge-kubeconfig",
+    ...asked,
+    "--authorization-webhook-config-file",
+    others.kubeconfig,
+  );
   await kube("create", "secret", "generic", "hidden", "--from-literal=word=swordfish");
+  assert.equal(await kube("auth", "can-i", "list", "secrets", "--as", "pat"), "yes\n");
   await boxship("down");
+  assert.match(others.received.join("\n"), /"kind":"EventList".*"verb":"create".*"resource":"secrets"/);
+  assert.doesNotMatch(others.received.join("\n"), /swordfish|c3dvcmRmaXNo/);
   assert.match((await tried("up", "--no-node", "--store", "etcd")).stderr, /needs its addresses/);
   const other = await tried("up", "--no-node", "--store", "etcd", "--etcd-endpoints", endpoints, ...known);
   assert.match(other.stderr, /the cluster's state is in SQLite[^]*boxship store migrate --to etcd/);

@@ -1,3 +1,4 @@
+import { type FileHandle, open } from "node:fs/promises";
 import type { ClientHttp2Session } from "node:http2";
 import { setTimeout as delay } from "node:timers/promises";
 import { openEtcdStore, type Store } from "@boxship/store";
@@ -100,6 +101,26 @@ function loadSides(name: string, cluster: Cluster, { clients, total, one }: Load
   ];
 }
 
+/** What the disk itself takes to keep as much, one after the other: a write and its fdatasync. */
+function diskSides(file: FileHandle, total: number): Side[] {
+  const value = Buffer.from(object("disk"));
+  let times: number[] = [];
+  const all = async (): Promise<number> => {
+    times = [];
+    return await share(1, total, async () => {
+      const started = performance.now();
+      await file.write(value);
+      await file.datasync();
+      times.push(performance.now() - started);
+    });
+  };
+  return [
+    { name: "disk", measure: all },
+    { name: "disk p50", measure: async () => percentile(times, 0.5) },
+    { name: "disk p99", measure: async () => percentile(times, 0.99) },
+  ];
+}
+
 const loadBenchmarks = LOADS.map(
   (load): Benchmark<Context> => ({
     name: load.name,
@@ -119,6 +140,10 @@ const loadBenchmarks = LOADS.map(
       const cluster = stack.use(await startCluster(context.work.join(load.name)));
       await load.prepare?.(cluster);
       const sides = loadSides("boxship", cluster, load);
+      if (load.slowest !== undefined) {
+        const file = stack.use(await open(context.work.join(`${load.name}.log`), "w"));
+        sides.push(...diskSides(file, load.total));
+      }
       if (etcdProgram("current") === undefined) return sides;
       const etcd = stack.use(await startEtcd({ release: "current" }));
       const flags = ["--store", "etcd", "--etcd-endpoints", etcd.endpoints.join(",")];

@@ -45,10 +45,12 @@ export interface RunOptions {
 
 /** Everything of the surroundings that kubectl touches. */
 export interface Io {
-  readonly stdin: Readable & { readonly isTTY?: boolean | undefined; setRawMode?(raw: boolean): unknown };
+  readonly stdin: Readable & { readonly isTTY?: boolean | undefined };
   readonly stdout: Sink;
   readonly stderr: Sink;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Passes all that is typed and shown as it is, until it is disposed. @default there is no terminal */
+  readonly rawTerminal?: (() => Promise<Disposable>) | undefined;
   /** Runs a program to its end: editors, diff. @default such commands are refused */
   readonly run?:
     | ((

@@ -1,6 +1,7 @@
 import type { KustomizeOptions } from "@boxship/kubectl";
 import type { Context } from "../context.ts";
 import { Exit } from "../failure.ts";
+import { rawTerminal } from "../stream/raw-terminal.ts";
 import { kubeconfigOf } from "./cluster-process.ts";
 import { helmFor } from "./run-helm.ts";
 import { runProgram } from "./run-program.ts";
@@ -12,7 +13,15 @@ export async function runKubectlWords(context: Context, words: readonly string[]
   // Who has no configuration at all means the cluster of this instance.
   const own = kubeconfigOf(instance, env);
   const surroundings = own === undefined ? env : { ...env, KUBECONFIG: own };
-  const io = { stdin, stdout, stderr, env: surroundings, run: runProgram, kustomize: build };
+  const io = {
+    stdin,
+    stdout,
+    stderr,
+    env: surroundings,
+    run: runProgram,
+    kustomize: build,
+    rawTerminal: () => rawTerminal(context, true),
+  };
   const status = await runKubectl(words, io);
   if (status !== 0) throw new Exit(status);
 }

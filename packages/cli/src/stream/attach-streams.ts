@@ -4,6 +4,7 @@ import type { Hijacked } from "../api-client/client.ts";
 import type { Context } from "../context.ts";
 import { demultiplex } from "./demultiplex.ts";
 import { DetachWatcher } from "./detach-keys.ts";
+import { rawTerminal } from "./raw-terminal.ts";
 import { writeAll } from "./write-all.ts";
 
 export interface AttachStreams {
@@ -15,30 +16,8 @@ export interface AttachStreams {
   readonly detachKeys: readonly number[];
 }
 
-const STDIN = 0;
-
 /** How an attachment ended: the container's output did, or the user typed the detach keys. */
 export type AttachEnd = "ended" | "detached";
-
-/** Puts the user's terminal into raw mode; disposing puts it back. Harmless where there is none. */
-async function rawTerminal({ stdin }: Context, wanted: boolean): Promise<Disposable> {
-  const raw = wanted && stdin.isTTY;
-  if (raw) {
-    stdin.setRawMode(true);
-    // Node leaves the output's processing on, which would move the cursor of full-screen programs at each line feed. It
-    // puts all of the terminal's modes back itself.
-    const { makeRaw } = await import("@boxship/kernel/terminal");
-    makeRaw(STDIN);
-  }
-  let done = false;
-  return {
-    [Symbol.dispose]() {
-      if (done || !raw) return;
-      done = true;
-      stdin.setRawMode(false);
-    },
-  };
-}
 
 /** Passes typed bytes on. Its end closes the container's input, but not its output. */
 class InputPump implements Disposable {

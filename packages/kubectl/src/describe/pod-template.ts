@@ -10,9 +10,9 @@ export function writeTemplate(lines: Lines, template: Json | undefined): void {
 
 function writeTemplateBody(lines: Lines, template: Json | undefined): void {
   const spec = valueAt(template, "spec");
-  lines.labels("Labels", valueAt(template, "metadata", "labels"), "  ");
+  lines.labels("  Labels", valueAt(template, "metadata", "labels"));
   const annotations = valueAt(template, "metadata", "annotations");
-  if (isObject(annotations) && Object.keys(annotations).length > 0) lines.annotations("Annotations", annotations, "  ");
+  if (isObject(annotations) && Object.keys(annotations).length > 0) lines.annotations("  Annotations", annotations);
   const account = textAt(spec, "serviceAccountName");
   if (account !== "") lines.raw(`  Service Account:\t${account}\n`);
   if (listAt(spec, "initContainers").length > 0)
@@ -21,7 +21,7 @@ function writeTemplateBody(lines: Lines, template: Json | undefined): void {
   writeVolumes(lines, listAt(spec, "volumes"), "  ");
   const priority = textAt(spec, "priorityClassName");
   if (priority !== "") lines.raw(`  Priority Class Name:\t${priority}\n`);
-  lines.labels("Node-Selectors", valueAt(spec, "nodeSelector"), "  ");
+  lines.labels("  Node-Selectors", valueAt(spec, "nodeSelector"));
   writeTolerations(lines, listAt(spec, "tolerations"), "  ");
 }
 

@@ -4,7 +4,7 @@ import { kubectl, kubectlHere, kubernetesProgram, startApiServer, type TestApiSe
 import { linesOf, masked, wordsOf } from "../testing/lines.ts";
 
 /** Command lines that only look: they can run beside each other. */
-const LOOKING = ["get", "describe", "complete"];
+const LOOKING = ["words", "get", "describe", "complete"];
 /** Command lines that change something, in their order. The real tool's go to a server of their own. */
 const CHANGING = ["objects", "changes"];
 

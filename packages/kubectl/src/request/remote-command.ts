@@ -79,11 +79,7 @@ function throwFailure(text: string | undefined): void {
 }
 
 /** Gives a terminal's keys as they are pressed while something runs. */
-export async function withRawTerminal(stdin: Io["stdin"], raw: boolean, work: () => Promise<void>): Promise<void> {
-  if (raw) stdin.setRawMode?.(true);
-  try {
-    await work();
-  } finally {
-    if (raw) stdin.setRawMode?.(false);
-  }
+export async function withRawTerminal(io: Io, raw: boolean, work: () => Promise<void>): Promise<void> {
+  using _ = raw ? await io.rawTerminal?.() : undefined;
+  await work();
 }

@@ -65,7 +65,7 @@ export async function carry(session: Session, pod: KubeObject, wanted: Wanted): 
     one.addEventListener("abort", end, { once: true });
   }
   try {
-    await withRawTerminal(io.stdin, tty, () => carryStreams(socket, { stdin, stdout, stderr, tty }));
+    await withRawTerminal(io, tty, () => carryStreams(socket, { stdin, stdout, stderr, tty }));
   } finally {
     for (const one of signals) one.removeEventListener("abort", end);
     socket.terminate();

@@ -37,6 +37,8 @@ export type ReferrerRecord = Descriptor;
 /** Referrers as another registry told of them. */
 export interface ListedRecord {
   readonly manifests: readonly ReferrerRecord[];
+  /** It told of more. */
+  readonly cut?: true;
   /** When, in milliseconds since the epoch. */
   readonly pushedAt: number;
 }

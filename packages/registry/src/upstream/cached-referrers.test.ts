@@ -145,3 +145,20 @@ test("what was pushed beside a mirror is told of together with what the other re
   const here = await pushImage(under.url, "app", "", { subject, artifactType: "application/vnd.here" });
   assert.deepEqual((await referrersOf(under.url, "app", digest)).digests, [there, here].sort());
 });
+
+test("of a list that is too long the beginning is kept, and whoever asks is told so", async () => {
+  await using upstream = await listenForTest();
+  await using under = await listenForTest({ policy: { upstreams: [{ prefix: "hub", registry: upstream.host }] } });
+  const digest = await pushImage(upstream.url, "app", "v1");
+  const subject = { mediaType: MANIFEST, digest, size: 1 };
+  for (let n = 0; n < 20; n++) {
+    const annotations = { text: `${n}${"x".repeat(250_000)}` };
+    await pushImage(upstream.url, "app", "", { subject, artifactType: "application/vnd.a", annotations });
+  }
+  for (const when of ["fetched", "remembered"]) {
+    const first = await referrersOf(under.url, "hub/app", digest);
+    const rest = await referrersOf(under.url, "hub/app", digest, `?last=${first.digests.at(-1)}`);
+    assert.equal(first.digests.length + rest.digests.length, 16, when);
+    assert.match(first.warning ?? "", /tells of more referrers than are kept here/, when);
+  }
+});

@@ -8,6 +8,9 @@ import { isOutage, staleWarning, type Upstream } from "./upstream.ts";
 /** Of more lists it is not remembered when they were looked up. */
 const MOST_CHECKED = 10_000;
 
+/** Bytes of one list that are kept: it is read for each who asks. */
+const MOST_BYTES = 4 * 1024 * 1024;
+
 /** What another registry tells of, and what whoever asks should know about it. */
 export interface Listed {
   readonly manifests: readonly ReferrerRecord[];
@@ -36,11 +39,13 @@ export class CachedReferrers {
     const now = this.#clock.now();
     const [item] = (await this.#index.range({ start: key })).items;
     const known = item && (decodeRecord(item) as ListedRecord);
-    if (now - (this.#checked.get(key) ?? -Infinity) < upstream.fresh) return { manifests: known?.manifests ?? [] };
+    if (now - (this.#checked.get(key) ?? -Infinity) < upstream.fresh) return told(upstream, known);
     try {
       const { manifests } = await upstream.ask((client) => client.referrers(upstream.reference(repository), subject));
-      await this.#keep(key, known, { manifests, pushedAt: now });
-      return { manifests };
+      const kept = fitting(manifests);
+      const listed = { manifests: kept, pushedAt: now, ...(kept.length < manifests.length && { cut: true as const }) };
+      await this.#keep(key, known, listed);
+      return told(upstream, listed);
     } catch (error) {
       if (!isOutage(error) || known === undefined || now - known.pushedAt > upstream.stale) throw error;
       return { manifests: known.manifests, warning: staleWarning(upstream, now - known.pushedAt) };
@@ -57,4 +62,15 @@ export class CachedReferrers {
       await this.#index.transact({ success: [{ kind: "delete", range: { start: key } }] });
     }
   }
+}
+
+function told({ options: { registry } }: Upstream, listed: ListedRecord | undefined): Listed {
+  const warning = `${registry} tells of more referrers than are kept here`;
+  return { manifests: listed?.manifests ?? [], ...(listed?.cut === true && { warning }) };
+}
+
+function fitting(manifests: readonly ReferrerRecord[]): readonly ReferrerRecord[] {
+  let size = 0;
+  const end = manifests.findIndex((one) => (size += Buffer.byteLength(JSON.stringify(one))) > MOST_BYTES);
+  return end === -1 ? manifests : manifests.slice(0, end);
 }

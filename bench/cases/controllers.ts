@@ -24,10 +24,13 @@ const REPLICA_SETS = collection("apps", "replicasets", "default");
 const REPLICAS = 5000;
 const UPDATED = 1000;
 const MOST_PODS = 100_000;
-const PODS_OF_NODE = 100;
+/** With room for 110 pods each. */
+const MOST_NODES = 1000;
 const PODS_OF_SET = 1000;
 /** Pods that are there when some more come. */
 const SIZES = [1000, 10_000, 50_000] as const;
+/** As many for each size: what is measured is what pods cost, and there is room for more. */
+const CURVE_NODES = 500;
 const MORE = 200;
 const WRITERS = 32;
 /** Puts in one transaction. */
@@ -151,12 +154,12 @@ function running(pod: KubeObject): JsonObject {
  * A cluster's state with so many pods that run, of replica sets that have what they want. They are put where a server
  * finds them: making each by a call would take minutes.
  */
-async function fill(root: string, pods: number): Promise<void> {
+async function fill(root: string, pods: number, nodes: number): Promise<void> {
   const sets = pods / PODS_OF_SET;
   {
     await using cluster = await startCluster(root);
     await using client = clientOf(cluster);
-    await addNodes(client, pods / PODS_OF_NODE);
+    await addNodes(client, nodes);
     for (let set = 0; set < sets; set++) {
       const { spec } = deployment(`set-${set}`, 0);
       await client.create(REPLICA_SETS, {
@@ -200,7 +203,7 @@ async function fill(root: string, pods: number): Promise<void> {
     const owner = { ...metadata.ownerReferences?.[0], name: set, uid: uids[Math.floor(index / PODS_OF_SET)] };
     const { apiVersion, kind } = rest;
     const known = { ...metadata, name, uid: index === 0 ? metadata.uid : randomUUID(), labels: { app: set } };
-    const spec = { ...(rest["spec"] as JsonObject), nodeName: `node-${Math.floor(index / PODS_OF_NODE)}` };
+    const spec = { ...(rest["spec"] as JsonObject), nodeName: `node-${index % nodes}` };
     put(`/registry/core/pods/default/${name}`, {
       apiVersion,
       kind,
@@ -245,7 +248,7 @@ const memory: Benchmark<Context> = {
   targets: [{ side: "controllers", atMost: 1000 }],
   async prepare(context) {
     const root = context.work.join("pods-100000-memory");
-    await fill(root, MOST_PODS);
+    await fill(root, MOST_PODS, MOST_NODES);
     const all = async (): Promise<number> => {
       await using cluster = await startCluster(root);
       await using client = clientOf(cluster);
@@ -268,7 +271,7 @@ const curve: Benchmark<Context> = {
   warmUp: 0,
   targets: [{ side: String(SIZES[2]), against: String(SIZES[0]), atMost: 2 }],
   async prepare(context) {
-    for (const size of SIZES) await fill(context.work.join(`one-more-${size}`), size);
+    for (const size of SIZES) await fill(context.work.join(`one-more-${size}`), size, CURVE_NODES);
     return SIZES.map((size) => ({
       name: String(size),
       async measure() {

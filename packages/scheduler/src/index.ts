@@ -1,7 +1,10 @@
+export type { ClusterState } from "./cluster/cluster-state.ts";
+export type { NodeInfo } from "./cluster/node-info.ts";
 export { readConfiguration, type SchedulerConfiguration } from "./config/read-configuration.ts";
 export type { Extender } from "./extenders/extender.ts";
 export { type HttpExtenderOptions, httpExtender } from "./extenders/http-extender.ts";
 export type { Change, NodeAspect, NodeFilter, Plugin, Rejection } from "./plugin.ts";
-export { reject, rejectFinally } from "./plugin.ts";
+export { isNodeChange, reject, rejectFinally } from "./plugin.ts";
+export type { PodInfo } from "./pod/pod-info.ts";
 export { defaultProfile, type Profile } from "./profile.ts";
 export { Scheduler, type SchedulerOptions } from "./scheduler.ts";

@@ -43,6 +43,14 @@ export interface SchedulerOptions {
   readonly random?: () => number;
 }
 
+/** Writes of one that is stepped that take their time. */
+export interface SchedulerStalls {
+  /** Some that waited go on since the last time. */
+  readonly resumed: boolean;
+  /** Resolves when all that is being written has to wait. */
+  stalled(): Promise<unknown>;
+}
+
 /** Milliseconds of deciding after which others have their turn. */
 const SLICE_MS = 10;
 /** Bindings on their way at once. */
@@ -152,20 +160,24 @@ export class Scheduler implements AsyncDisposable {
 
   /**
    * Of one that is stepped: when it knows what the server has, it decides about each pod that waits to be tried, and
-   * waits until all of that is written.
+   * waits until all of that is written, or waits for its time.
    *
    * @param newest the newest revision of each resource, e.g. `pods`, `replicasets.apps`
+   * @param stalls @default no write takes any time
    * @returns how many pods it has looked at
    */
-  async settle(newest: ReadonlyMap<string, number>): Promise<number> {
+  async settle(newest: ReadonlyMap<string, number>, stalls?: SchedulerStalls): Promise<number> {
     for (const [name, informer] of this.#informers) {
       const revision = newest.get(name) ?? 0;
       if (!(Number(informer.version) >= revision)) await informer.until(() => Number(informer.version) >= revision);
     }
+    if (stalls?.resumed === true) await Promise.race([Promise.all(this.#pending), stalls.stalled()]);
     let tried = 0;
     for (let queued = this.#queue.take(); queued !== undefined; queued = this.#queue.take(), tried++) {
+      const before = new Set(this.#pending);
       this.#place(queued);
-      await Promise.all(this.#pending);
+      const all = Promise.all([...this.#pending].filter((one) => !before.has(one)));
+      await (stalls === undefined ? all : Promise.race([all, stalls.stalled()]));
     }
     return tried;
   }

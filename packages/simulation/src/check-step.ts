@@ -133,7 +133,7 @@ function* wrongPods(
       (resource) => observer.all(resource).map(({ metadata }) => metadata.uid),
     ),
   );
-  const nodes = [...observer.nodes()];
+  const rooms = new Rooms(observer);
   for (const pod of pods) {
     const key = keyOf(pod);
     const node = textAt(pod, "spec", "nodeName");
@@ -142,8 +142,7 @@ function* wrongPods(
     if (owner !== undefined && !owners.has(owner.uid) && !isOnLost)
       yield [`pod ${key} is left over of ${owner.kind} ${owner.name}`, "controllers"];
     if (hasEnded(pod)) continue;
-    if (node === "" && !isGoing(pod) && nodes.some((one) => hasRoom(one, pod, observer)))
-      yield [`pod ${key} waits, and there is room`, "scheduler"];
+    if (node === "" && !isGoing(pod) && rooms.hasFor(pod)) yield [`pod ${key} waits, and there is room`, "scheduler"];
     if (node === "" || isOnLost) continue;
     if (isGoing(pod)) yield [`pod ${key} does not end`, "kubelet"];
     else if (
@@ -154,14 +153,38 @@ function* wrongPods(
   }
 }
 
-function hasRoom(node: KubeObject, pod: KubeObject, observer: Observer): boolean {
-  if (conditionAt(node, "Ready") !== "True" || listAt(node, "spec", "taints").length > 0) return false;
-  const { affinity, nodeSelector } = (pod["spec"] ?? {}) as { affinity?: object; nodeSelector?: object };
-  if (affinity !== undefined || nodeSelector !== undefined) return false;
+/** What is left on nodes at one moment: of pods that ask for the same one is looked for. */
+class Rooms {
+  readonly #observer: Observer;
+  /** Cores, bytes and pods that are free. */
+  #free: readonly (readonly number[])[] | undefined;
+  readonly #known = new Map<string, boolean>();
+
+  constructor(observer: Observer) {
+    this.#observer = observer;
+  }
+
+  hasFor(pod: KubeObject): boolean {
+    const { affinity, nodeSelector } = (pod["spec"] ?? {}) as { affinity?: object; nodeSelector?: object };
+    if (affinity !== undefined || nodeSelector !== undefined) return false;
+    const asked = [...requestsOf(pod), 1];
+    const id = asked.join(" ");
+    let found = this.#known.get(id);
+    if (found === undefined) {
+      this.#free ??= [...this.#observer.nodes()].flatMap((node) => freeOf(node, this.#observer) ?? []);
+      found = this.#free.some((free) => asked.every((amounts, index) => amounts <= (free[index] ?? 0)));
+      this.#known.set(id, found);
+    }
+    return found;
+  }
+}
+
+/** Undefined of a node that takes nothing. */
+function freeOf(node: KubeObject, observer: Observer): (readonly number[])[] | undefined {
+  if (conditionAt(node, "Ready") !== "True" || listAt(node, "spec", "taints").length > 0) return undefined;
   const taken = observer.taken(node.metadata.name ?? "");
   const most = ["cpu", "memory", "pods"].map((name) => amount(textAt(node, "status", "allocatable", name)));
-  const more = [...requestsOf(pod), 1];
-  return taken.every((one, index) => one + (more[index] ?? 0) <= (most[index] ?? 0));
+  return [most.map((one, index) => one - (taken[index] ?? 0))];
 }
 
 /** Whether labels are those that an object's selector means. */

@@ -1,5 +1,5 @@
 import type { Json, KubeObject } from "@boxship/api";
-import { type Clock, Unavailable } from "@boxship/base";
+import { type Clock, NotFound, Unavailable } from "@boxship/base";
 import type { ApiClient, Resource } from "@boxship/client";
 import { type ControllerClient, currentLook, type Stalls } from "@boxship/controllers";
 import { clientWith } from "./client-with.ts";
@@ -18,6 +18,12 @@ export interface GateOptions {
 
 const ENDED = "the controllers have ended";
 
+interface Stalled {
+  readonly due: number;
+  readonly look: object;
+  readonly go: () => void;
+}
+
 type Writer = Pick<ApiClient, "create" | "delete" | "patch" | "update">;
 
 /** Between the controllers and the server: where writes fail and take their time, and where controllers end in the middle of one. */
@@ -30,11 +36,14 @@ export class Gate implements Stalls {
   readonly #left = new Map<string, number>();
   readonly #ended = new Set<string>();
   #slow = { until: 0, latency: 0 };
-  readonly #stalled: { readonly due: number; readonly look: object; readonly go: () => void }[] = [];
+  readonly #stalled: Stalled[] = [];
   /** Writes that do not wait, by look. */
   readonly #going = new Map<object, number>();
+  /** All that the scheduler does counts as one look: it goes on deciding while its writes wait. */
+  readonly #schedulerLook = {};
   #turn: Promise<unknown> = Promise.resolve();
   #onStall: (look: object) => void = () => {};
+  #onSchedulerStall: () => void = () => {};
 
   constructor(options: GateOptions) {
     this.#options = options;
@@ -84,12 +93,35 @@ export class Gate implements Stalls {
   }
 
   resume(): object | undefined {
-    const [first] = this.#stalled;
-    if (first === undefined || first.due > this.#options.clock.now()) return undefined;
-    this.#stalled.shift();
-    this.#count(first.look, 1);
-    first.go();
-    return first.look;
+    const first = this.#stalled.find(({ look }) => look !== this.#schedulerLook);
+    return first === undefined || !this.#resume(first) ? undefined : first.look;
+  }
+
+  /** Resolves when all that the scheduler writes has to wait. */
+  schedulerStalled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onSchedulerStall = resolve;
+    });
+  }
+
+  /** Lets those writes of the scheduler go on whose time has come. @returns whether there are any */
+  resumeScheduler(): boolean {
+    const own = this.#stalled.filter(({ look }) => look === this.#schedulerLook);
+    return own.filter((one) => this.#resume(one)).length > 0;
+  }
+
+  #resume(one: Stalled): boolean {
+    if (one.due > this.#options.clock.now()) return false;
+    this.#stalled.splice(this.#stalled.indexOf(one), 1);
+    this.#count(one.look, 1);
+    one.go();
+    return true;
+  }
+
+  /** Who asked through it is gone: what waits fails. */
+  end(): void {
+    this.#hasEnded = true;
+    for (const { go } of this.#stalled.splice(0)) go();
   }
 
   /** A look may write several things at once: it waits when all that it still does wait. */
@@ -98,7 +130,9 @@ export class Gate implements Stalls {
     setImmediate(() => {
       if (this.#going.get(look) !== 0) return;
       this.#going.delete(look);
-      if (this.#stalled.some((one) => one.look === look)) this.#onStall(look);
+      if (!this.#stalled.some((one) => one.look === look)) return;
+      if (look === this.#schedulerLook) this.#onSchedulerStall();
+      else this.#onStall(look);
     });
   }
 
@@ -120,7 +154,7 @@ export class Gate implements Stalls {
     act: () => Promise<T>,
     nameOf: (result: T) => string,
   ): Promise<T> {
-    const look = currentLook();
+    const look = who === SCHEDULER ? this.#schedulerLook : currentLook();
     if (look === undefined) return await this.#writeNow(who, { resource, group }, what, act, nameOf);
     this.#count(look, 1);
     try {
@@ -235,15 +269,17 @@ export class Gate implements Stalls {
     };
   }
 
-  /** The scheduler's. Events are none of the history. */
+  /** The scheduler's. It tells nobody of events, as the controllers here tell nobody. */
   schedulerClient(client: ApiClient): ApiClient {
     const gated = this.#writer(SCHEDULER, client);
     return clientWith(client, {
       ...gated,
-      create: (collection, object, options) =>
-        collection.resource === "events"
-          ? client.create(collection, object, options)
-          : gated.create(collection, object, options),
+      create: async (collection, object, options) =>
+        collection.resource === "events" ? object : await gated.create(collection, object, options),
+      patch: async (ref, type, patch, options) =>
+        ref.resource === "events"
+          ? Promise.reject(new NotFound("events are not kept"))
+          : await gated.patch(ref, type, patch, options),
     });
   }
 }

@@ -9,7 +9,7 @@ import {
   SigningKeys,
   type User,
 } from "@boxship/apiserver";
-import { type Clock, silentLogger, systemClock } from "@boxship/base";
+import { type Clock, silentLogger, systemClock, type Timer } from "@boxship/base";
 import { type ApiClient, openHttpClient } from "@boxship/client";
 import { REGISTRY } from "@boxship/controllers";
 import { followRevisions, openMemoryStore } from "@boxship/store";
@@ -28,6 +28,31 @@ export interface SimulatedServer extends AsyncDisposable {
   connect(user: User, userAgent: string): ApiClient;
   /** The newest revision of each resource, of all that was written before the call. */
   newest(): Promise<ReadonlyMap<string, number>>;
+}
+
+/** What the server puts off for so long is done before anybody goes on: counting quotas anew. */
+const SOON_MS = 50;
+
+/** What is done soon, whenever somebody waits for that: not when the machine's time has come, which is another one each time. */
+class Soon {
+  readonly #waiting = new Set<() => void>();
+
+  add(callback: () => void): Timer {
+    const one = (): void => callback();
+    this.#waiting.add(one);
+    return { ref: () => {}, [Symbol.dispose]: () => void this.#waiting.delete(one) };
+  }
+
+  async settle(): Promise<void> {
+    while (this.#waiting.size > 0) {
+      for (const one of [...this.#waiting]) {
+        this.#waiting.delete(one);
+        one();
+      }
+      // A store in memory answers before this does.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
 }
 
 /** What servers of simulated clusters sign with: nothing depends on it, and making it takes longer than some simulations. */
@@ -53,11 +78,12 @@ export async function startServer({ clock, naming }: SimulatedServerOptions): Pr
   const { certificates, secrets, signingKeys } = await keys;
   const store = stack.use(openMemoryStore({ keep: KEPT_REVISIONS }));
   const revisions = stack.use(await followRevisions(store, REGISTRY));
+  const soon = new Soon();
   // It tells the simulated time; what it does now and then it does in its own.
   const told: Clock = {
     now: () => clock.now(),
     monotonic: () => clock.monotonic(),
-    setTimeout: (ms, callback) => systemClock.setTimeout(ms, callback),
+    setTimeout: (ms, callback) => (ms <= SOON_MS ? soon.add(callback) : systemClock.setTimeout(ms, callback)),
   };
   const api = stack.use(
     await openApiServer({
@@ -79,7 +105,10 @@ export async function startServer({ clock, naming }: SimulatedServerOptions): Pr
   return {
     connect: (user, userAgent) =>
       openHttpClient({ server: "http://in-process", createConnection: () => api.connect(user), userAgent }),
-    newest: () => revisions.newest(),
+    async newest() {
+      await soon.settle();
+      return await revisions.newest();
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -222,7 +222,9 @@ class Simulation implements AsyncDisposable {
         worked = true;
       }
       const told = await this.#watches.scheduler.told(this.#server.newest());
-      worked = (await this.#scheduler.settle(told)) > 0 || worked;
+      const resumed = this.#gate.resumeScheduler();
+      const stalls = { resumed, stalled: () => this.#gate.schedulerStalled() };
+      worked = (await this.#scheduler.settle(told, stalls)) > 0 || worked || resumed;
       worked = (await this.#kubelets.settle()) || worked;
       for (const line of this.#observer.takeHappened()) this.#tell(line);
       if (worked || this.#gate.hasEnded) continue;
@@ -237,6 +239,7 @@ class Simulation implements AsyncDisposable {
 
   async #restart(): Promise<void> {
     this.#tell("the controllers and the scheduler start anew");
+    this.#gate.end();
     for (const watches of Object.values(this.#watches)) watches.forget();
     await this.#controllers[Symbol.asyncDispose]();
     await this.#scheduler[Symbol.asyncDispose]();
@@ -381,6 +384,7 @@ class Simulation implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#gate.end();
     for (const watches of Object.values(this.#watches)) watches.forget();
     await this.#controllers[Symbol.asyncDispose]();
     await this.#kubelets[Symbol.asyncDispose]();

@@ -32,13 +32,14 @@ export async function allObjects(
   group: string,
   resource: string,
 ): Promise<readonly KubeObject[]> {
+  // Asked for several resources at each write.
+  const same = unchangedObjects(context, group, resource);
+  if (same !== undefined) return same;
   const kind = builtinKind(context, group, resource);
   const cache = await context.objects.cache(kind);
   let known = parsed.get(context.objects);
   if (known === undefined) parsed.set(context.objects, (known = new Map<string, Parsed>()));
   const name = `${group}/${resource}`;
-  const before = known.get(name);
-  if (before?.revision === cache.lastChange) return before.objects;
   const objects = [...cache.between("", "")].map((cached) => cached.parse());
   known.set(name, { kind, revision: cache.lastChange, objects });
   return objects;

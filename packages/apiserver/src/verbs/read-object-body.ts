@@ -16,7 +16,7 @@ export async function readObjectBody(request: ResourceRequest, kind: Kind = requ
   if (request.contentType !== PROTOBUF) {
     const body = await parseBody(bytes, request.contentType);
     await request.pause?.();
-    return { body, duplicates: request.query.get("fieldValidation") === "Ignore" ? [] : duplicateFields(bytes) };
+    return { body, duplicates: request.query.get("fieldValidation") === "Ignore" ? [] : duplicateFields(bytes, body) };
   }
   const { definition } = kind.schema;
   if (definition === undefined) {

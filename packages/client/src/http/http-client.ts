@@ -146,7 +146,11 @@ class HttpClient implements ApiClient {
 
   /** Asks, and again where the server asks to come back later. */
   async #call(request: HttpRequest): Promise<Json> {
-    const late = AbortSignal.timeout(this.#timeout);
+    const lateness = new AbortController();
+    const late = lateness.signal;
+    // Not by AbortSignal.timeout: nobody could end its timer, and each call would be remembered until then.
+    using timer = systemClock.setTimeout(this.#timeout, () => lateness.abort());
+    void timer;
     const signal = request.signal === undefined ? late : AbortSignal.any([request.signal, late]);
     for (let tries = 0; ; tries++) {
       try {

@@ -57,6 +57,16 @@ describe("kubectl", { skip: kubernetesProgram("kubectl") === undefined && "kubec
     await k("wait --for=jsonpath={.status.availableReplicas}=5 deployment/web --timeout=60s");
     await k("scale deployment/web --replicas=1");
     await k("wait --for=jsonpath={.status.replicas}=1 deployment/web --timeout=60s");
+    await k("autoscale deployment web --min=2 --max=4 --cpu=60%");
+    await k("wait --for=jsonpath={.status.availableReplicas}=2 deployment/web --timeout=60s");
+    assert.match(await k("get hpa web"), /\nweb +Deployment\/web +cpu: <unknown>\/60% +2 +4 +/);
+    assert.match(
+      await k("describe hpa web"),
+      /SuccessfulRescale +.*New size: 2; reason: Current number of replicas below/,
+    );
+    await k("delete hpa web");
+    await k("scale deployment/web --replicas=1");
+    await k("wait --for=jsonpath={.status.replicas}=1 deployment/web --timeout=60s");
     const described = await k("describe deployment web");
     assert.match(described, /\n +Available +True +MinimumReplicasAvailable\n/);
     assert.match(described, /\n +Progressing +True +NewReplicaSetAvailable\n/);

@@ -6,8 +6,8 @@ import { ObservedClient, writeCounts } from "./observed-client.ts";
 import { RunningController, type Step } from "./running-controller.ts";
 import { SharedInformers } from "./shared-informers.ts";
 
-/** Looks that may be needed until nothing is left to do. */
-const MOST_STEPS = 20_000;
+/** Looks of one controller at one key that may be needed until nothing is left to do there. */
+const MOST_LOOKS = 5000;
 
 /** What a controller is given instead of the plain client and of real events. */
 export interface Dressed {
@@ -102,11 +102,13 @@ export class SteppedControllers implements AsyncDisposable {
   async settle(): Promise<boolean> {
     await this.#caughtUp();
     let wrote = false;
-    for (let steps = 0; ; steps++) {
-      if (steps > MOST_STEPS) throw new Error(`there is no end to what the controllers do at one time`);
+    const looks = new Map<string, number>();
+    for (;;) {
       const next = this.#resumed() ?? this.#next();
       if (next === undefined) return wrote;
-      if (!(await this.#work(next))) continue;
+      const done = await this.#work(next);
+      if (done.key !== "") countLook(looks, next.name, done.key);
+      if (!done.wrote) continue;
       wrote = true;
       await this.#caughtUp();
     }
@@ -125,24 +127,31 @@ export class SteppedControllers implements AsyncDisposable {
     return controller === undefined ? undefined : { name: controller.name, step: controller.step() };
   }
 
-  /** To its end, or until it has to wait. @returns whether it may have written */
-  async #work(one: Waiting): Promise<boolean> {
+  /** To its end, or until it has to wait. @returns whether it may have written, and about what */
+  async #work(one: Waiting): Promise<Pick<Step, "key" | "wrote">> {
     const { stalls, failed } = this.#options;
     const isOver = one.step.then(() => undefined);
     const look = await (stalls === undefined ? isOver : Promise.race([isOver, stalls.next()]));
     if (look !== undefined) {
       this.#waiting.set(look, one);
-      return true;
+      return { key: "", wrote: true };
     }
     const done = await one.step;
     if (done?.error !== undefined) failed(one.name, done);
-    return done?.wrote === true;
+    return done ?? { key: "", wrote: false };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const one of this.#running) one[Symbol.dispose]();
     await this.#informers[Symbol.asyncDispose]();
   }
+}
+
+/** @throws Error where there is no end to it */
+function countLook(looks: Map<string, number>, name: string, key: string): void {
+  const many = (looks.get(`${name} ${key}`) ?? 0) + 1;
+  if (many > MOST_LOOKS) throw new Error(`there is no end to what the ${name} does about ${key} at one time`);
+  looks.set(`${name} ${key}`, many);
 }
 
 /** Moves a clock, and settles at each time at which something is due. */

@@ -4,11 +4,11 @@ import type { KubeObject } from "@boxship/api";
 import { NODES, PODS } from "../shared/resources.ts";
 import { type Step, scenario } from "../testing/scenario.ts";
 import { startWorld, type World } from "../testing/world.ts";
-import { podGarbageCollector } from "./pod-gc-controller.ts";
+import { podGarbageCollectorKeeping } from "./pod-gc-controller.ts";
 
 let world: World;
 before(async () => {
-  world = await startWorld({ definitions: [podGarbageCollector] });
+  world = await startWorld({ definitions: [podGarbageCollectorKeeping(3)] });
 });
 after(() => world?.[Symbol.asyncDispose]());
 
@@ -44,5 +44,17 @@ describe("pod garbage", () => {
     await world.client.patch({ ...NODES, name: "here" }, "merge", { spec: { taints } });
     await world.advance(60);
     assert.deepEqual(await names(), []);
+  });
+
+  test("goes when too many have ended, the oldest first; what runs stays", async () => {
+    for (let index = 0; index < 6; index++) {
+      await pod(`done-${index}`, "here");
+      const phase = index === 2 ? "Running" : index === 4 ? "Failed" : "Succeeded";
+      const ref = { ...PODS, namespace: "default", name: `done-${index}` };
+      await world.client.patch(ref, "merge", { status: { phase } }, { subresource: "status" });
+      await world.advance(1);
+    }
+    await world.advance(60);
+    assert.deepEqual(await names(), ["done-2", "done-3", "done-4", "done-5"]);
   });
 });

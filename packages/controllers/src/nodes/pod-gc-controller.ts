@@ -17,9 +17,14 @@ const KEY = "all";
 const OUT_OF_SERVICE = "node.kubernetes.io/out-of-service";
 
 /** Takes pods away that nobody else does: of nodes that are gone, of no node, and of those that have ended too many. */
-export const podGarbageCollector: ControllerDefinition = { name: "pod-garbage-collector-controller", workers: 1, open };
+export const podGarbageCollector: ControllerDefinition = podGarbageCollectorKeeping(MOST_ENDED);
 
-function open(context: ControllerContext): Reconcile {
+/** @param most how many pods that have ended are kept */
+export function podGarbageCollectorKeeping(most: number): ControllerDefinition {
+  return { name: "pod-garbage-collector-controller", workers: 1, open: (context) => open(context, most) };
+}
+
+function open(context: ControllerContext, most: number): Reconcile {
   const { informers, queue, clock } = context;
   const pods = informers.of<Pod>(PODS);
   const nodes = informers.of<Node>(NODES);
@@ -51,7 +56,7 @@ function open(context: ControllerContext): Reconcile {
       } else if (isFinished(pod) && !isTerminating(pod)) ended.push(pod);
     }
     ended.sort(byAge);
-    for (const pod of ended.slice(0, Math.max(0, ended.length - MOST_ENDED))) await remove(context, pod);
+    for (const pod of ended.slice(0, Math.max(0, ended.length - most))) await remove(context, pod);
     if (lost.size > 0 || [...pods.all()].some(isTerminating)) soon();
   };
 }

@@ -34,6 +34,8 @@ export class ClusterState {
   readonly #strays = new Map<string, Map<string, PodInfo>>();
   readonly #topologies = new Map<string, Topology>();
   readonly #imageNodes = new Map<string, number>();
+  #tainted = 0;
+  #cordoned = 0;
   #list: readonly NodeInfo[] | undefined;
 
   /** In the order in which they came. */
@@ -62,6 +64,16 @@ export class ClusterState {
     for (const { labels } of this.#nodes.values()) countLabel(fresh, labels[key], 1);
     this.#topologies.set(key, fresh);
     return fresh;
+  }
+
+  /** How many nodes have a taint. */
+  get taintedNodes(): number {
+    return this.#tainted;
+  }
+
+  /** How many nodes take no more pods. */
+  get cordonedNodes(): number {
+    return this.#cordoned;
   }
 
   /** How many nodes have an image. */
@@ -197,6 +209,9 @@ export class ClusterState {
   }
 
   #countNode(node: NodeInfo, sign: 1 | -1): void {
+    const { taints = [], unschedulable } = node.spec;
+    if (taints.length > 0) this.#tainted += sign;
+    if (unschedulable === true) this.#cordoned += sign;
     for (const [key, topology] of this.#topologies) countLabel(topology, node.labels[key], sign);
     for (const name of node.images.keys()) addTo(this.#imageNodes, name, sign);
   }

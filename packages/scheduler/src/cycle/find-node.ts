@@ -57,9 +57,11 @@ export function prepareFilters(plugins: readonly Plugin[], pod: PodInfo, cluster
 
 /** The first plugin that speaks against the node. */
 export function ask({ filters }: Filters, node: NodeInfo): { plugin: Plugin; rejection: Rejection } | undefined {
-  for (const { plugin, filter } of filters) {
-    const rejection = filter(node);
-    if (rejection !== undefined) return { plugin, rejection };
+  // Of hundreds of nodes for each pod: an iterator takes longer than most filters.
+  for (let index = 0; index < filters.length; index++) {
+    const one = filters[index];
+    const rejection = one?.filter(node);
+    if (one !== undefined && rejection !== undefined) return { plugin: one.plugin, rejection };
   }
   return undefined;
 }
@@ -151,11 +153,13 @@ export class NodeFinder {
     const rejections = new Map<string, Rejection>();
     const plugins = new Set<string>();
     const feasible: NodeInfo[] = [];
+    const isAlone = this.#promises.size === 0;
     let asked = 0;
-    for (; asked < nodes.length && feasible.length < enough; asked++) {
-      const node = nodes[(this.#next + asked) % nodes.length];
+    for (let at = this.#next; asked < nodes.length && feasible.length < enough; asked++, at++) {
+      if (at >= nodes.length) at = 0;
+      const node = nodes[at];
       if (node === undefined) break;
-      const against = fits(profile, pod, this.#cluster, node, filters, this.#promises);
+      const against = isAlone ? ask(filters, node) : fits(profile, pod, this.#cluster, node, filters, this.#promises);
       if (against === undefined) feasible.push(node);
       else {
         rejections.set(node.name, against.rejection);

@@ -5,7 +5,7 @@ import { type KubeObject, listAt, textAt } from "@boxship/api";
 import { silentLogger as logger } from "@boxship/base";
 import { type ApiClient, type Collection, loadKubeconfig, openHttpClient } from "@boxship/client";
 import { startApiServer, type TestApiServer } from "@boxship/testkit";
-import { Scheduler } from "../scheduler.ts";
+import { defaultProfile, isNodeChange, type Plugin, reject, Scheduler } from "../index.ts";
 import { node, type PodParts, pod } from "../testing/objects.ts";
 
 const NODES: Collection = { group: "", version: "v1", resource: "nodes" };
@@ -215,6 +215,43 @@ describe("a scheduler at a server", () => {
     assert.equal(nodeOf(await client.get({ ...PODS, name: "p" })), "", "the other claim is not bound yet");
     await client.patch({ ...claims, name: "made" }, "merge", { ...bound, spec: { volumeName: "new" } });
     await untilPod("p", (one) => nodeOf(one) === "a");
+    await clear();
+  });
+
+  test("asks a program's own plugin, which keeps pods out, holds them back, prefers and says what may help", async () => {
+    /** Pods with a tier go to nodes of that tier, best to old ones, and not before somebody has said that they may. */
+    const tiers: Plugin = {
+      name: "Tiers",
+      gate: ({ labels }) => (labels["approved"] === "no" ? "nobody has approved it" : undefined),
+      filter: ({ labels: { tier } }) =>
+        tier === undefined ? undefined : (one) => (one.labels["tier"] === tier ? undefined : reject("another tier")),
+      score: (_, __, nodes) => Float64Array.from(nodes, ({ labels }) => (labels["age"] === "old" ? 100 : 0)),
+      mayHelp: (_, change) => isNodeChange(change, "labels"),
+    };
+    const profile = {
+      schedulerName: "tiers",
+      plugins: [...defaultProfile.plugins, tiers],
+      weights: { ...defaultProfile.weights, Tiers: 10 },
+    };
+    await using scheduler = new Scheduler({ client, logger, profiles: [defaultProfile, profile] });
+    await scheduler.ready;
+    for (const [name, age] of [
+      ["new", "new"],
+      ["old", "old"],
+    ] as const)
+      await addNode(node(name, { labels: { age } }));
+    const spec = { schedulerName: "tiers" };
+    await addPod("any", { spec });
+    assert.equal(nodeOf(await untilPod("any", (one) => nodeOf(one) !== "")), "old");
+    await addPod("gold", { spec, labels: { tier: "gold" } });
+    const refused = await untilPod("gold", (one) => conditionOf(one, "PodScheduled")[0] === "False");
+    assert.match(conditionOf(refused, "PodScheduled")[2] ?? "", /^0\/2 nodes are available: 2 another tier\./);
+    await client.patch({ ...NODES, name: "new" }, "merge", { metadata: { labels: { tier: "gold" } } });
+    assert.equal(nodeOf(await untilPod("gold", (one) => nodeOf(one) !== "")), "new");
+    await addPod("held", { spec, labels: { approved: "no" } });
+    await addPod("later", { spec });
+    await untilPod("later", (one) => nodeOf(one) !== "");
+    assert.deepEqual([nodeOf(await client.get({ ...PODS, name: "held" })), scheduler.waiting.gated], ["", 1]);
     await clear();
   });
 

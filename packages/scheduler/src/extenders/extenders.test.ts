@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { readFileSync } from "node:fs";
+import { createServer, type RequestListener } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Json, type JsonObject, type KubeObject, listAt, textAt, valueAt } from "@boxship/api";
 import { silentLogger as logger } from "@boxship/base";
 import { type ApiClient, openHttpClient } from "@boxship/client";
-import { startApiServer } from "@boxship/testkit";
+import { etcdCertificates, startApiServer, tempDir } from "@boxship/testkit";
 import { readConfiguration } from "../config/read-configuration.ts";
 import { Scheduler } from "../scheduler.ts";
 import { node, type PodParts, pod } from "../testing/objects.ts";
@@ -24,18 +26,20 @@ describe("an extender", () => {
   let client: ApiClient;
   let urlPrefix = "";
 
-  before(async () => {
-    const server = createServer((request, response) => {
-      const chunks: Buffer[] = [];
-      request.on("data", (chunk: Buffer) => void chunks.push(chunk));
-      request.on("end", () => {
-        const verb = (request.url ?? "").split("/").at(-1) ?? "";
-        const args = JSON.parse(Buffer.concat(chunks).toString()) as JsonObject;
-        asked.push({ verb, args });
-        const answer = answers.get(verb);
-        response.writeHead(answer === undefined ? 500 : 200).end(JSON.stringify(answer?.(args) ?? null));
-      });
+  const serve: RequestListener = (request, response) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => void chunks.push(chunk));
+    request.on("end", () => {
+      const verb = (request.url ?? "").split("/").at(-1) ?? "";
+      const args = JSON.parse(Buffer.concat(chunks).toString()) as JsonObject;
+      asked.push({ verb, args });
+      const answer = answers.get(verb);
+      response.writeHead(answer === undefined ? 500 : 200).end(JSON.stringify(answer?.(args) ?? null));
     });
+  };
+
+  before(async () => {
+    const server = createServer(serve);
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     stack.defer(() => void server.close());
@@ -112,6 +116,35 @@ describe("an extender", () => {
       ],
     );
     assert.equal(textAt(asked[0]?.args, "pod", "metadata", "name"), "one");
+  });
+
+  test("is asked over TLS, with a certificate, and another one than expected is refused", async () => {
+    await using directory = tempDir("extender");
+    await etcdCertificates(directory);
+    const pem = (name: string): Buffer => readFileSync(directory.join(name));
+    const server = createSecureServer(
+      { key: pem("server.key"), cert: pem("server.pem"), ca: pem("ca.pem"), requestCert: true },
+      serve,
+    );
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    using _closing = { [Symbol.dispose]: () => void server.close() };
+    const { port } = server.address() as AddressInfo;
+    const base64 = (name: string): string => pem(name).toString("base64");
+    const identity = { certData: base64("client.pem"), keyData: base64("client.key") };
+    const secure = { urlPrefix: `127.0.0.1:${port}/x`, enableHTTPS: true, filterVerb: "filter" };
+    answers.set("filter", () => ({ nodenames: ["b"] }));
+    {
+      await using _ = await scheduler({ ...secure, nodeCacheCapable: true, tlsConfig: identity });
+      await addPod("distrusts");
+      const failed = await until("distrusts", (each) => textAt(condition(each), "reason") === "SchedulerError");
+      assert.match(textAt(condition(failed), "message"), /certificate/);
+      assert.equal(asked.length, 0);
+    }
+    const tlsConfig = { ...identity, caData: base64("ca.pem") };
+    await using _ = await scheduler({ ...secure, nodeCacheCapable: true, tlsConfig });
+    await addPod("trusts");
+    assert.equal(nodeOf(await until("trusts", (each) => nodeOf(each) !== "")), "b");
   });
 
   test("that knows the nodes is told names only, and may refuse all: the pod says why, and is tried again", async () => {

@@ -1,7 +1,7 @@
 import type { ClusterState } from "../cluster/cluster-state.ts";
 import type { NodeInfo } from "../cluster/node-info.ts";
 import type { DomainCounts, PodCount } from "../cluster/pod-counts.ts";
-import { isNodeChange, type NodeFilter, type Plugin, reject, rejectFinally } from "../plugin.ts";
+import { isNodeChange, type NodeFilter, type Plugin, type Rejection, reject, rejectFinally } from "../plugin.ts";
 import { type AffinityTerm, type PodInfo, termMatches } from "../pod/pod-info.ts";
 import { normalizeToRange } from "./normalize.ts";
 
@@ -47,12 +47,25 @@ function affinityFilter(pod: PodInfo, cluster: ClusterState): NodeFilter | undef
   // The first of a group that wants to be together has nobody to be near to.
   const labels = cluster.namespaceLabels(pod.namespace);
   const isFirst = near.length > 0 && company?.total === 0 && near.every((term) => termMatches(term, pod, labels));
+  // Where nobody is, nobody has to be avoided.
+  const [own, others] = [avoided, forbidden].map((all) => all.filter(({ counts }) => counts.size > 0));
+  if (near.length === 0) return (node) => findAvoided(node, own, others);
   return (node) => {
     const hasKeys = near.every(({ topologyKey }) => Object.hasOwn(node.labels, topologyKey));
-    if (near.length > 0 && !(hasKeys && (isFirst || wanted.every((domain) => isIn(node, domain))))) return NO_AFFINITY;
-    if (avoided.some((domain) => isIn(node, domain))) return ANTI_AFFINITY;
-    return forbidden.some((domain) => isIn(node, domain)) ? OTHERS_ANTI_AFFINITY : undefined;
+    if (!(hasKeys && (isFirst || wanted.every((domain) => isIn(node, domain))))) return NO_AFFINITY;
+    return findAvoided(node, own, others);
   };
+}
+
+function findAvoided(
+  node: NodeInfo,
+  own: readonly Domain[] = [],
+  others: readonly Domain[] = [],
+): Rejection | undefined {
+  for (let index = 0; index < own.length; index++) if (isIn(node, own[index] as Domain)) return ANTI_AFFINITY;
+  for (let index = 0; index < others.length; index++)
+    if (isIn(node, others[index] as Domain)) return OTHERS_ANTI_AFFINITY;
+  return undefined;
 }
 
 /** What the pod prefers, and what the pods that are there would like of it. */

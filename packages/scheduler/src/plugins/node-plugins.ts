@@ -20,8 +20,8 @@ const CORDON: Taint = { key: "node.kubernetes.io/unschedulable", effect: "NoSche
 
 export const nodeUnschedulable: Plugin = {
   name: "NodeUnschedulable",
-  filter({ spec: { tolerations = [] } }) {
-    if (tolerations.some((toleration) => tolerates(toleration, CORDON))) return undefined;
+  filter({ spec: { tolerations = [] } }, { cordonedNodes }) {
+    if (cordonedNodes === 0 || tolerations.some((toleration) => tolerates(toleration, CORDON))) return undefined;
     return (node) => (node.spec.unschedulable === true ? UNSCHEDULABLE : undefined);
   },
   mayHelp: (_, change) => isNodeChange(change, "taints") && change.node.spec.unschedulable !== true,
@@ -31,7 +31,9 @@ const UNTOLERATED = rejectFinally("node(s) had untolerated taint(s)");
 
 export const taintToleration: Plugin = {
   name: "TaintToleration",
-  filter({ spec: { tolerations = [] } }) {
+  filter({ spec: { tolerations = [] } }, { taintedNodes }) {
+    // Of most clusters, none has one.
+    if (taintedNodes === 0) return undefined;
     return ({ spec: { taints } }) =>
       taints === undefined ||
       taints.length === 0 ||
@@ -39,7 +41,8 @@ export const taintToleration: Plugin = {
         ? undefined
         : UNTOLERATED;
   },
-  score({ spec: { tolerations = [] } }, _, nodes) {
+  score({ spec: { tolerations = [] } }, { taintedNodes }, nodes) {
+    if (taintedNodes === 0) return undefined;
     const soft = tolerations.filter(({ effect = "" }) => effect === "" || effect === "PreferNoSchedule");
     const count = (taints: readonly Taint[] = []): number =>
       taints.length === 0
@@ -47,7 +50,6 @@ export const taintToleration: Plugin = {
         : taints.filter(
             (taint) => taint.effect === "PreferNoSchedule" && !soft.some((toleration) => tolerates(toleration, taint)),
           ).length;
-    // Of most clusters, no node has one.
     if (!nodes.some(({ spec: { taints } }) => taints !== undefined && count(taints) > 0)) return undefined;
     return normalizeToMost(
       Float64Array.from(nodes, ({ spec }) => count(spec.taints)),

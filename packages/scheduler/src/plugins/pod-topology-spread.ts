@@ -101,11 +101,13 @@ function spreadFilter(pod: PodInfo, cluster: ClusterState, options: SpreadOption
     return { ...constraint, counts: found.counts, least: leastOf(found, constraint.minDomains), own };
   });
   return (node) => {
-    if (!hasLabels(node, keys)) return NO_LABEL;
+    let isSkewed = false;
     for (const { counts, least, own, maxSkew, topologyKey } of limits) {
-      if ((counts.get(node.labels[topologyKey] ?? "") ?? 0) + own - least > maxSkew) return SKEWED;
+      const value = node.labels[topologyKey];
+      if (value === undefined) return NO_LABEL;
+      if ((counts.get(value) ?? 0) + own - least > maxSkew) isSkewed = true;
     }
-    return undefined;
+    return isSkewed ? SKEWED : undefined;
   };
 }
 

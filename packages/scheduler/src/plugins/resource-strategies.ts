@@ -52,6 +52,7 @@ export function scoreBy(
   resources: readonly WeightedResource[],
   isLeast: boolean,
 ): (node: NodeInfo, pod: PodInfo) => number {
+  if (isLeast && strategy === leastAllocated && resources === CPU_AND_MEMORY) return leastOfCpuAndMemory;
   return (node, pod) => {
     let [sum, weights] = [0, 0];
     for (const { name, weight } of resources) {
@@ -70,3 +71,12 @@ export function scoreBy(
     return weights === 0 ? 0 : Math.floor(sum / weights);
   };
 }
+
+/** The usual case, for hundreds of nodes and every pod: the same without lists and names. */
+function leastOfCpuAndMemory({ allocatable, scored }: NodeInfo, { requests }: PodInfo): number {
+  const cpu = freePercent(allocatable.cpu, scored.cpu + requests.scored.cpu);
+  return Math.floor((cpu + freePercent(allocatable.memory, scored.memory + requests.scored.memory)) / 2);
+}
+
+const freePercent = (capacity: number, taken: number): number =>
+  capacity === 0 || taken > capacity ? 0 : Math.floor(((capacity - taken) * 100) / capacity);

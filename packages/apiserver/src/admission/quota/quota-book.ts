@@ -50,7 +50,7 @@ export class QuotaBook implements Disposable {
   readonly #context: ServerContext;
   readonly #dirty = new Set<string>();
   #pending: Pending[] = [];
-  #timer: Timer | undefined;
+  #timer: { readonly at: number; readonly timer: Timer } | undefined;
   #listening: Disposable | undefined;
   #disposed = false;
 
@@ -116,19 +116,24 @@ export class QuotaBook implements Disposable {
 
   #mark(namespace: string, later = SETTLE_MS): void {
     this.#dirty.add(namespace);
-    if (this.#disposed) return;
-    this.#timer ??= this.#context.clock.setTimeout(later, () => {
-      this.#timer = undefined;
-      const namespaces = [...this.#dirty];
-      this.#dirty.clear();
-      for (const one of namespaces) {
-        this.#recount(one).catch((error: unknown) => {
-          if (this.#disposed) return;
-          this.#context.logger.warn(`the quotas of namespace ${one} cannot be counted yet`, { error });
-          this.#mark(one, AGAIN_MS);
-        });
-      }
-    });
+    const { clock } = this.#context;
+    const at = clock.monotonic() + later;
+    if (this.#disposed || (this.#timer !== undefined && this.#timer.at <= at)) return;
+    this.#timer?.timer[Symbol.dispose]();
+    this.#timer = { at, timer: clock.setTimeout(later, () => this.#recountAll()) };
+  }
+
+  #recountAll(): void {
+    this.#timer = undefined;
+    const namespaces = [...this.#dirty];
+    this.#dirty.clear();
+    for (const one of namespaces) {
+      this.#recount(one).catch((error: unknown) => {
+        if (this.#disposed) return;
+        this.#context.logger.warn(`the quotas of namespace ${one} cannot be counted yet`, { error });
+        this.#mark(one, AGAIN_MS);
+      });
+    }
   }
 
   async #recount(namespace: string): Promise<void> {
@@ -184,7 +189,7 @@ export class QuotaBook implements Disposable {
 
   [Symbol.dispose](): void {
     this.#disposed = true;
-    this.#timer?.[Symbol.dispose]();
+    this.#timer?.timer[Symbol.dispose]();
     this.#listening?.[Symbol.dispose]();
   }
 }

@@ -298,6 +298,21 @@ const role: KindHooks = {
     ),
 };
 
+const LEGACY_SIGNER = "kubernetes.io/legacy-unknown";
+
+const signingRequest: KindHooks = {
+  validate(object) {
+    const signer = textAt(object, "spec", "signerName");
+    const usages = listAt(object, "spec", "usages");
+    return [
+      ...(signer === LEGACY_SIGNER
+        ? [invalid("spec.signerName", signer, "the legacy signerName is not allowed via this API version")]
+        : []),
+      ...(usages.length === 0 ? [required("spec.usages", "")] : []),
+    ];
+  },
+};
+
 const networkPolicy: KindHooks = {
   tracksGeneration: true,
   applyDefaults(object) {
@@ -460,4 +475,5 @@ export const CLUSTER_HOOKS: Readonly<Record<string, KindHooks>> = {
   "mutatingadmissionpolicybindings.admissionregistration.k8s.io": TRACKED,
   "resourceslices.resource.k8s.io": TRACKED,
   "deviceclasses.resource.k8s.io": TRACKED,
+  "certificatesigningrequests.certificates.k8s.io": signingRequest,
 };

@@ -12,11 +12,8 @@ export const command = defineCommand({
     faults: bool("Nodes are lost, writes fail, controllers end in the middle, clocks are wrong"),
     history: text("Where to write what was done, line by line", { hint: "path" }),
     minutes: text("How much time goes by in the cluster", { hint: "number", initial: "30" }),
-    nodes: text("Nodes of 32 cores, 64 GiB and room for 110 pods, without --scenario", {
-      hint: "number",
-      initial: "10",
-    }),
-    pods: text("Pods in Deployments, StatefulSets and Jobs, without --scenario", { hint: "number", initial: "100" }),
+    nodes: text("Nodes of 32 cores, 64 GiB and room for 110 pods, without --scenario (10)", { hint: "number" }),
+    pods: text("Pods in Deployments, StatefulSets and Jobs, without --scenario (100)", { hint: "number" }),
     scenario: text("Manifest of nodes and workloads, with times", { hint: "path" }),
     seed: text("The same seed gives the same history", { hint: "number", initial: "1" }),
     svg: text("Where to draw what happened", { hint: "path" }),
@@ -24,7 +21,7 @@ export const command = defineCommand({
   async run(_, { flags }) {
     const [file, ...args] = clusterCommand();
     const { faults, ...texts } = flags;
-    const given = Object.entries(texts).flatMap(([name, value]) => (value === "" ? [] : [`--${name}`, value]));
+    const given = Object.entries(texts).flatMap(([name, value]) => (value === "" ? [] : [`--${name}=${value}`]));
     const child = spawn(file, [...args, "simulate", ...given, ...(faults ? ["--faults"] : [])], { stdio: "inherit" });
     const [status] = (await once(child, "exit")) as [number | null];
     if (status !== 0) throw new Exit(status ?? 1);

@@ -136,6 +136,15 @@ describe("certificates", () => {
     assert.deepEqual(conditions(await get("odd-usages")), []);
   });
 
+  test("for the legacy signer, and for no use, are refused", async () => {
+    const pem = csr("/CN=x");
+    await assert.rejects(
+      ask("legacy", "kubernetes.io/legacy-unknown", pem),
+      /spec.signerName: Invalid value: "kubernetes.io\/legacy-unknown": the legacy signerName is not allowed via this API version/,
+    );
+    await assert.rejects(ask("useless", CLIENT, pem, { usages: [] }), /spec.usages: Required value/);
+  });
+
   test("are forgotten an hour after the answer, and after a day without one", async () => {
     await ask("waits", CLIENT, csr("/CN=x"));
     const left = async (): Promise<readonly (string | undefined)[]> =>

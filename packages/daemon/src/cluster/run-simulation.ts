@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { open, readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { asBoxshipError, errorMessage, InvalidArgument } from "@boxship/base";
 import {
@@ -59,17 +59,24 @@ export async function runSimulation(argv: readonly string[]): Promise<number> {
   }
 }
 
+const INITIAL = { nodes: "10", pods: "100", seed: "1", minutes: "30" } as const;
+
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
 async function parse(argv: readonly string[]): Promise<Flags> {
   const values = parseFlags(argv);
-  const number = (name: "seed" | "minutes" | "nodes" | "pods", most: number): number => {
-    const value = Number(values[name]);
-    if (Number.isInteger(value) && value >= 0 && value <= most) return value;
-    throw new InvalidArgument(`--${name} ${JSON.stringify(values[name])} is no number from 0 to ${most}`);
+  const number = (name: keyof typeof INITIAL, most: number): number => {
+    const text = values[name] ?? INITIAL[name];
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value <= most) return value;
+    throw new InvalidArgument(`--${name} ${JSON.stringify(text)} is no number from 0 to ${most}`);
   };
   const { scenario, history, svg: picture, faults: hasFaults = false } = values;
+  const unheeded = scenario === undefined ? undefined : (["nodes", "pods"] as const).find((name) => name in values);
+  if (unheeded !== undefined)
+    throw new InvalidArgument(`--${unheeded} and --scenario are given: a scenario says itself what there is`);
   const [nodes, pods] = [number("nodes", 100_000), number("pods", 1_000_000)];
+  for (const path of [history, picture]) if (path !== undefined) await checkWritable(path);
   const loads = scenario === undefined ? sampleLoad(nodes, pods) : readScenario(await read(scenario));
   return {
     seed: number("seed", 2 ** 32 - 1),
@@ -79,6 +86,15 @@ async function parse(argv: readonly string[]): Promise<Flags> {
     history,
     picture,
   };
+}
+
+/** Before hours are simulated for nothing. */
+async function checkWritable(path: string): Promise<void> {
+  try {
+    await (await open(path, "a")).close();
+  } catch (cause) {
+    throw new InvalidArgument(`${path} cannot be written: ${errorMessage(cause)}`, { cause });
+  }
 }
 
 async function read(path: string): Promise<string> {
@@ -97,10 +113,10 @@ function parseFlags(argv: readonly string[]) {
       strict: true,
       allowPositionals: false,
       options: {
-        nodes: { ...text, default: "10" },
-        pods: { ...text, default: "100" },
-        seed: { ...text, default: "1" },
-        minutes: { ...text, default: "30" },
+        nodes: text,
+        pods: text,
+        seed: text,
+        minutes: text,
         faults: { type: "boolean" },
         history: text,
         scenario: text,

@@ -1,6 +1,7 @@
 import type { Plugin } from "./plugin.ts";
 import { interPodAffinity } from "./plugins/inter-pod-affinity.ts";
 import {
+  dynamicResources,
   imageLocality,
   nodeAffinity,
   nodeName,
@@ -52,6 +53,7 @@ export const defaultProfile: Profile = {
     nodeVolumeLimits,
     volumeBinding,
     volumeZone,
+    dynamicResources,
     podTopologySpread,
     interPodAffinity,
     nodeResourcesBalancedAllocation,

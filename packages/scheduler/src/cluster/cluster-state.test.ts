@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { KubeObject } from "@boxship/api";
 import fc from "fast-check";
-import { podInfoOf } from "../pod/pod-info.ts";
+import { podInfoAfter, podInfoOf } from "../pod/pod-info.ts";
 import { clusterOf, decide, node, pod } from "../testing/objects.ts";
 import type { ClusterState } from "./cluster-state.ts";
 
@@ -48,6 +49,36 @@ function compare(cluster: ClusterState, app: string): void {
     assert.deepEqual(one.requested, { ...fresh.node(one.name)?.requested });
   }
 }
+
+test("a pod that is as it was is renewed without being counted; one that may be another is not", () => {
+  const make = (more: object = {}, on = "a") => {
+    const object = pod("p", { labels: { app: "web" }, cpu: "1", on });
+    return { ...object, metadata: { ...object.metadata, uid: "one", generation: 1, ...more } };
+  };
+  const cluster = clusterOf([node("a")]);
+  const before = podInfoOf(make());
+  cluster.setPod(before, "a");
+  const object = { ...make(), status: { phase: "Running" } };
+  const after = podInfoAfter(before, object);
+  assert.ok(after !== undefined);
+  cluster.renewPod(after);
+  assert.equal(cluster.podAt("default/p")?.pod, object);
+  assert.equal(cluster.node("a")?.pods.get("default/p")?.pod, object);
+  assert.equal(cluster.node("a")?.requested.cpu, 1000);
+  assert.equal(podInfoOf(object), after);
+  cluster.removePod("default/p");
+  assert.deepEqual([cluster.node("a")?.requested.cpu, cluster.node("a")?.pods.size], [0, 0]);
+  for (const other of [
+    { uid: "two" },
+    { generation: 2 },
+    { generation: undefined },
+    { labels: { app: "db" } },
+    { labels: { app: "web", more: "" } },
+    { deletionTimestamp: "2026-01-01T00:00:00Z" },
+  ]) {
+    assert.equal(podInfoAfter(before, make(other) as KubeObject), undefined, JSON.stringify(other));
+  }
+});
 
 test("counts that follow changes are those that counting anew gives; a trial leaves no trace", () => {
   fc.assert(

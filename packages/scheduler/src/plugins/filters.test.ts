@@ -35,6 +35,12 @@ interface Case {
 }
 
 const cases: readonly Case[] = [
+  {
+    what: "it claims devices, which nobody gives",
+    nodes: [node("a"), node("b")],
+    pod: pod("p", { spec: { resourceClaims: [{ name: "gpu", resourceClaimName: "one" }] } }),
+    is: "0/2 nodes are available: dynamic resources (resourceClaims) are not supported.",
+  },
   { what: "there is no node", nodes: [], pod: pod("p"), is: "no nodes available to schedule pods" },
   {
     what: "each lacks something",

@@ -134,6 +134,14 @@ export const imageLocality: Plugin = {
   },
 };
 
+const NO_DYNAMIC_RESOURCES = rejectFinally("dynamic resources (resourceClaims) are not supported");
+
+/** Nobody here allocates devices: a pod that claims some waits and says so, instead of running without them. */
+export const dynamicResources: Plugin = {
+  name: "DynamicResources",
+  filter: ({ spec: { resourceClaims = [] } }) => (resourceClaims.length === 0 ? undefined : NO_DYNAMIC_RESOURCES),
+};
+
 export const schedulingGates: Plugin = {
   name: "SchedulingGates",
   gate({ spec: { schedulingGates: gates = [] } }) {

@@ -67,6 +67,7 @@ export interface PodSpec {
   readonly tolerations?: readonly Toleration[];
   readonly topologySpreadConstraints?: readonly TopologySpreadConstraint[];
   readonly schedulingGates?: readonly { readonly name: string }[];
+  readonly resourceClaims?: readonly { readonly name: string }[];
   readonly containers: readonly Container[];
   readonly initContainers?: readonly Container[];
   readonly overhead?: Quantities;

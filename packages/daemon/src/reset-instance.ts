@@ -2,6 +2,7 @@ import { rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { asBoxshipError, Internal, type Logger, systemClock, systemCode } from "@boxship/base";
 import { instanceDirectories } from "@boxship/base/instance-directories";
+import { podMounts, releaseStrayProcesses } from "@boxship/engine";
 import { openCgroup, releaseMountsBelow } from "@boxship/kernel";
 import { removeTraces } from "@boxship/network";
 import { emptyDirectoryAway } from "@boxship/storage";
@@ -19,6 +20,7 @@ export async function forceReset({ name, root, runDir }: Instance, logger: Logge
   const group = openCgroup(`/${name}`);
   const steps: readonly (readonly [string, () => Promise<unknown>])[] = [
     ["its processes", () => (group.exists() ? group.killAll() : Promise.resolve())],
+    ["its pods' processes", async () => releaseStrayProcesses(podMounts(runDir), new Set())],
     ["its networks", () => removeTraces({ name, runDir: join(runDir, "network"), clock: systemClock })],
     ["its mounts", () => Promise.all([root, runDir].map(releaseMountsBelow))],
     ["its control group", () => group.delete()],

@@ -58,6 +58,7 @@ kind: Pod
 metadata: {name: p${round}-${at}, labels: {round: "${round}"}}
 spec:
   terminationGracePeriodSeconds: 1
+  shareProcessNamespace: ${at === 2}
   containers:
   - name: c
     image: busybox:latest
@@ -251,7 +252,9 @@ test("pods go on, and nothing is lost, doubled or left, whatever is killed while
     ...(existsSync(groups) ? readdirSync(groups, { recursive: true, encoding: "utf8" }) : []).filter((name) =>
       /(^|\/)pod[0-9a-f-]{36}$/.test(name),
     ),
-    ...processesOf(`${engine.runDir}/runtime`).map((pid) => `process ${pid}`),
+    ...[...processesOf(`${engine.runDir}/runtime`), ...processesOf(`boxship-pod\0${engine.runDir}/`)].map(
+      (pid) => `process ${pid}`,
+    ),
     ...readFileSync("/proc/self/mountinfo", "utf8")
       .split("\n")
       .map((line) => line.split(" ")[4] ?? "")

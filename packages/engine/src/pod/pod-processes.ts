@@ -1,12 +1,11 @@
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { systemCode, Unsupported } from "@boxship/base";
 import {
   bindNamespace,
   namespaceId,
   namespacePath,
   openNamespace,
-  signalNumber,
   spawnInProcessNamespace,
   unbindNamespace,
 } from "@boxship/kernel";
@@ -26,6 +25,8 @@ export function holdProcesses({ options }: EngineContext, directory: string): vo
   const holder = spawnInProcessNamespace({
     file: holdingFile(options.root),
     argv0: NAME,
+    // Nothing but a name: by it those are found that somebody was about to note when he was killed.
+    args: [directory],
     env: {},
     cwd: "/",
     setsid: true,
@@ -69,10 +70,33 @@ function holderOf(directory: string): number | undefined {
   }
 }
 
+/**
+ * Ends process namespaces of pods that are not known, those included that were never noted.
+ *
+ * @param mounts the directory of all pods' mounts
+ * @param known ids of pods
+ */
+export function releaseStrayProcesses(mounts: string, known: ReadonlySet<string>): void {
+  for (const pid of readdirSync("/proc")) {
+    if (!/^\d+$/.test(pid)) continue;
+    try {
+      const [name, directory = ""] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+      if (name !== NAME || dirname(directory) !== mounts || known.has(basename(directory))) continue;
+      process.kill(Number(pid), "SIGKILL");
+    } catch (error) {
+      // It has ended meanwhile.
+      if (!["ENOENT", "ESRCH"].includes(systemCode(error) ?? "")) throw error;
+    }
+  }
+}
+
+/** Whether a pod of this instance ever had one. */
+export const hasHeldProcesses = (root: string): boolean => existsSync(join(root, "pod-holder"));
+
 /** Ends a pod's process namespace with everything in it. Idempotent. */
 export function releaseProcesses(directory: string): void {
   const pid = holderOf(directory);
-  if (pid !== undefined) process.kill(pid, signalNumber("KILL"));
+  if (pid !== undefined) process.kill(pid, "SIGKILL");
   const path = processesPath(directory);
   if (existsSync(path)) unbindNamespace(path);
   rmSync(join(directory, "holder"), { force: true });

@@ -3,7 +3,8 @@ import { removeContainer } from "../container/container-remove.ts";
 import { stopContainer } from "../container/container-stop.ts";
 import type { ContainerRecord } from "../container/record.ts";
 import type { EngineContext } from "../context.ts";
-import { isPodHeld, releasePodMounts } from "./pod-namespaces.ts";
+import { isPodHeld, podMounts, releasePodMounts } from "./pod-namespaces.ts";
+import { hasHeldProcesses, releaseStrayProcesses } from "./pod-processes.ts";
 import type { PodRecord } from "./record.ts";
 
 /** Containers of a pod, running or not. */
@@ -59,6 +60,10 @@ export async function restorePods(context: EngineContext, mounted: readonly stri
       if (isPodHeld(context, record)) continue;
     }
     await stopPod(context, record.id);
+  }
+  const { root, runDir } = context.options;
+  if (hasHeldProcesses(root)) {
+    releaseStrayProcesses(podMounts(runDir), new Set(context.pods.all().map(({ id }) => id)));
   }
   for (const id of mounted) if (context.pods.get(id)?.state !== "ready") await releasePodMounts(context, id);
 }

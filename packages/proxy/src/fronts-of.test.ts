@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { JsonObject } from "@boxship/api";
 import type { Service, ServiceEndpointSlice } from "@boxship/client";
 import type { ServiceFront } from "@boxship/network";
 import { frontsOf } from "./fronts-of.ts";
@@ -139,5 +140,22 @@ describe("fronts of a service", () => {
     const local = new Map([["default/web tcp", { address: "127.0.0.1", port: 6443 }]]);
     const own = only(frontsOf(service({}), [slice({ "192.0.2.1": {} })], { ...NODE, local }));
     assert.deepEqual(addresses(own), ["127.0.0.1:6443"]);
+  });
+
+  it("lead to endpoints that are meant for the node or its zone, where all are meant for some", () => {
+    const meant = (hints: Readonly<Record<string, JsonObject>>) => {
+      const base = slice({ "10.1.0.1": {}, "10.1.0.2": { node: "there" } });
+      const endpoints = base.endpoints?.map((one) => ({ ...one, hints: hints[one.addresses[0] ?? ""] ?? {} })) ?? [];
+      const fronts = frontsOf(service({}), [{ ...base, endpoints }], { ...NODE, zone: "a" });
+      return fronts[0]?.places.map(({ address }) => address);
+    };
+    const zone = (name: string) => ({ forZones: [{ name }] });
+    const node = (name: string) => ({ forNodes: [{ name }] });
+    assert.deepEqual(meant({ "10.1.0.1": zone("a"), "10.1.0.2": zone("b") }), ["10.1.0.1"]);
+    assert.deepEqual(meant({ "10.1.0.1": zone("b"), "10.1.0.2": zone("a") }), ["10.1.0.2"]);
+    assert.deepEqual(meant({ "10.1.0.1": zone("a") }), ["10.1.0.1", "10.1.0.2"]);
+    assert.deepEqual(meant({ "10.1.0.1": zone("b"), "10.1.0.2": zone("c") }), ["10.1.0.1", "10.1.0.2"]);
+    const both = { "10.1.0.1": { ...zone("b"), ...node("here") }, "10.1.0.2": { ...zone("a"), ...node("there") } };
+    assert.deepEqual(meant(both), ["10.1.0.1"]);
   });
 });

@@ -6,6 +6,8 @@ import { formatPrefix, parseInterfaceAddress } from "@boxship/network/prefix";
 export interface NodeFacts {
   /** Of this node: local endpoints have it. */
   readonly node: string;
+  /** The node's. @default unknown */
+  readonly zone?: string;
   /** Where this program itself serves a service: by `namespace/name protocol`. @default nowhere */
   readonly local?: LocalPlaces;
 }
@@ -26,6 +28,7 @@ interface Candidate {
   /** Ends, and answers until then: better than nobody. */
   readonly fallback: boolean;
   readonly local: boolean;
+  readonly hints: ServiceEndpoint["hints"];
 }
 
 /** What leads to the endpoints of a service; nothing for one without an address of its own. */
@@ -49,6 +52,7 @@ class PortFronts {
   readonly #port: ServicePort;
   readonly #protocol: Protocol;
   readonly #stickySeconds: number;
+  readonly #facts: NodeFacts;
   readonly #candidates: Readonly<Record<Family, readonly Candidate[]>>;
 
   constructor(
@@ -59,6 +63,7 @@ class PortFronts {
     protocol: Protocol,
   ) {
     this.#service = service;
+    this.#facts = facts;
     this.#port = port;
     this.#protocol = protocol;
     const { sessionAffinity, sessionAffinityConfig: config } = service.spec ?? {};
@@ -68,7 +73,7 @@ class PortFronts {
     const own = facts.local?.get(`${namespace}/${name} ${protocol}`);
     const of = (family: Family): readonly Candidate[] => {
       if (own === undefined || familyOf(own.address) !== family) return candidates(slices, port, family, facts.node);
-      return [{ place: own, ready: true, fallback: false, local: true }];
+      return [{ place: own, ready: true, fallback: false, local: true, hints: undefined }];
     };
     this.#candidates = { ipv4: of("ipv4"), ipv6: of("ipv6") };
   }
@@ -122,7 +127,7 @@ class PortFronts {
     },
   ): ServiceFront {
     const all = this.#candidates[family];
-    const chosen = usable(isLocal ? all.filter(({ local }) => local) : all);
+    const chosen = isLocal ? usable(all.filter(({ local }) => local)) : preferred(usable(all), this.#facts);
     // Somebody else may serve what this node does not: dropped, the client tries again.
     const absent = isLocal && usable(all).length > 0 ? "drop" : "refuse";
     const unique = new Map(chosen.map(({ place }) => [`${place.address} ${place.port}`, place]));
@@ -141,6 +146,18 @@ class PortFronts {
 /** Written as `address/length`, the address may be any of the network. */
 function networkOf(range: string): string {
   return formatPrefix(parseInterfaceAddress(range.trim()).prefix);
+}
+
+/** Those that are meant for this node, or for its zone, where all are meant for some. */
+function preferred(all: readonly Candidate[], { node, zone }: NodeFacts): readonly Candidate[] {
+  for (const [list, own] of [
+    ["forNodes", node],
+    ["forZones", zone],
+  ] as const) {
+    const meant = all.filter(({ hints }) => hints?.[list]?.some(({ name }) => name === own));
+    if (meant.length > 0 && all.every(({ hints }) => (hints?.[list]?.length ?? 0) > 0)) return meant;
+  }
+  return all;
 }
 
 /** Those that are ready; with none, those that end and still answer. */
@@ -164,11 +181,15 @@ function candidates(
   });
 }
 
-function candidate({ addresses, conditions = {}, nodeName }: ServiceEndpoint, port: number, node: string): Candidate[] {
+function candidate(
+  { addresses, conditions = {}, nodeName, hints }: ServiceEndpoint,
+  port: number,
+  node: string,
+): Candidate[] {
   const [address] = addresses;
   if (address === undefined) return [];
   const { ready = true, serving = ready, terminating = false } = conditions;
-  return [{ place: { address, port }, ready, fallback: serving && terminating, local: nodeName === node }];
+  return [{ place: { address, port }, ready, fallback: serving && terminating, local: nodeName === node, hints }];
 }
 
 function familyOf(address: string): Family {

@@ -44,6 +44,7 @@ export class Proxy implements AsyncDisposable {
   readonly #following: Disposable;
   #running: Promise<void> | undefined;
   #isReady = false;
+  #zone: string | undefined;
 
   constructor(options: ProxyOptions) {
     this.#options = options;
@@ -56,6 +57,13 @@ export class Proxy implements AsyncDisposable {
     this.ready.catch((error: unknown) => {
       if (!this.#ending.signal.aborted) logger.error("services cannot be served", { error });
     });
+  }
+
+  /** Prefers endpoints that are meant for a zone: the node's, or none. */
+  setZone(zone: string | undefined): void {
+    if (zone === this.#zone) return;
+    this.#zone = zone;
+    for (const key of this.#known.keys()) this.#mark(key);
   }
 
   /** Takes services out of the kernel. Nothing is done after it. */
@@ -144,7 +152,8 @@ export class Proxy implements AsyncDisposable {
     const { services, node, local } = this.#options;
     const service = services.get(key);
     if (service === undefined) return new Map();
-    const facts = { node, ...(local === undefined ? {} : { local }) };
+    const zone = this.#zone === undefined ? {} : { zone: this.#zone };
+    const facts = { node, ...zone, ...(local === undefined ? {} : { local }) };
     const fronts = frontsOf(service, services.slicesOf(key), facts);
     return new Map(fronts.map((front) => [frontKey(front), front]));
   }

@@ -25,6 +25,7 @@ export interface Service extends KubeObject {
     readonly sessionAffinityConfig?: { readonly clientIP?: { readonly timeoutSeconds?: number } };
     readonly internalTrafficPolicy?: string;
     readonly externalTrafficPolicy?: string;
+    readonly healthCheckNodePort?: number;
     readonly publishNotReadyAddresses?: boolean;
     readonly loadBalancerClass?: string;
     readonly loadBalancerIP?: string;
@@ -40,6 +41,7 @@ export type ServiceEndpoint = {
   readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean; readonly terminating?: boolean };
   readonly hostname?: string;
   readonly nodeName?: string;
+  readonly hints?: { readonly forZones?: { readonly name: string }[]; readonly forNodes?: { readonly name: string }[] };
   readonly targetRef?: { readonly kind?: string; readonly name?: string; readonly namespace?: string };
 };
 

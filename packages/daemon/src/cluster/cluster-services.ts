@@ -1,8 +1,9 @@
+import type { KubeObject } from "@boxship/api";
 import { type ApiServer, type ClusterCertificates, MASTERS, type User } from "@boxship/apiserver";
 import { type Logger, systemClock } from "@boxship/base";
-import { FollowServices, openHttpClient, persist } from "@boxship/client";
+import { type ApiClient, FollowServices, Informer, openHttpClient, persist } from "@boxship/client";
 import { filtersBridges } from "@boxship/network";
-import { Balancers, type LocalPlaces, Proxy } from "@boxship/proxy";
+import { Balancers, HealthChecks, type LocalPlaces, Proxy } from "@boxship/proxy";
 import { NAMES_LISTEN, serveNames } from "./cluster-names.ts";
 import { type ClusterDnsSettings, ownAddress, ownAddresses } from "./cluster-node.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
@@ -69,6 +70,8 @@ export function startServices(
       logger,
     });
     stack.use(proxy);
+    stack.use(new HealthChecks({ services, node, logger }));
+    stack.use(followZone(client, node, logger, (zone) => proxy.setZone(zone)));
     const pool = options.balancerPool === undefined ? {} : { pool: options.balancerPool };
     stack.use(new Balancers({ client, services, nodeAddresses: ownAddresses(podNetworks), ...pool, logger }));
     stack.defer(() => proxy.withdraw());
@@ -86,6 +89,21 @@ export function startServices(
       await stack.disposeAsync();
     },
   };
+}
+
+/** Hears the zone of this machine's node at the start, and when it changes. */
+function followZone(
+  client: ApiClient,
+  node: string,
+  logger: Logger,
+  heard: (zone: string | undefined) => void,
+): AsyncDisposable {
+  const collection = { group: "", version: "v1", resource: "nodes" };
+  const fieldSelector = `metadata.name=${node}`;
+  const nodes = new Informer<KubeObject>({ client, collection, fieldSelector, logger, clock: systemClock });
+  const tell = ({ metadata }: KubeObject): void => heard(metadata.labels?.["topology.kubernetes.io/zone"]);
+  nodes.handle({ added: tell, updated: tell });
+  return nodes.start();
 }
 
 /** What this process serves, at addresses that no endpoint may have. */

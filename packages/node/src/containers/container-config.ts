@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { FailedPrecondition, InvalidArgument, Unsupported } from "@boxship/base";
 import { type ContainerConfig, NamespaceMode, Propagation, signalValue } from "@boxship/cri";
 import type { Init } from "@boxship/grpc";
 import { expand } from "../environment/env.ts";
 import { ANNOTATION, LABEL } from "../labels.ts";
-import { namespaceOptions } from "../pods/pod-config.ts";
+import { hostnameOf, namespaceOptions } from "../pods/pod-config.ts";
 import { amount, oomScoreAdj } from "../status/qos.ts";
 import type { ContainerSpec, Pod, VolumeMount } from "../types.ts";
 import { bindSubPath } from "../volumes/sub-path.ts";
@@ -25,6 +25,9 @@ export interface ContainerPlan {
   readonly targetId: string | undefined;
   /** The pod's own directory. */
   readonly directory: string;
+  readonly podIPs: readonly string[];
+  /** The pod's, where it has a subdomain. */
+  readonly fullName: string | undefined;
   readonly nodeMemory: number;
   /** Where the node's own seccomp profiles are. */
   readonly seccompDirectory: string;
@@ -142,15 +145,18 @@ async function mountOf(plan: ContainerPlan, mount: VolumeMount, at: number) {
   };
 }
 
-/** The engine's own file has the pod's address; further names are behind it. */
-async function hostsMount({ pod, directory, spec }: ContainerPlan) {
-  const { hostAliases = [] } = pod.spec;
-  if (hostAliases.length === 0 || spec.volumeMounts?.some(({ mountPath }) => mountPath === "/etc/hosts")) return [];
+/** The engine's own file has the pod's addresses by its host name; a full name goes before that, further names behind. */
+async function hostsMount({ pod, directory, spec, podIPs, fullName }: ContainerPlan) {
+  const { hostAliases = [], hostNetwork = false } = pod.spec;
+  const hasOwn = hostAliases.length > 0 || (fullName !== undefined && !hostNetwork);
+  if (!hasOwn || spec.volumeMounts?.some(({ mountPath }) => mountPath === "/etc/hosts")) return [];
   const path = join(directory, "etc-hosts");
-  const own = (pod.status?.podIPs ?? []).map(({ ip }) => `${ip}\t${pod.spec.hostname ?? pod.metadata.name}\n`);
-  const lines = ["127.0.0.1\tlocalhost\n", "::1\tlocalhost ip6-localhost ip6-loopback\n", ...own];
+  const names = [...(fullName === undefined ? [] : [fullName]), hostnameOf(pod)].join("\t");
+  const own = podIPs.map((ip) => `${ip}\t${names}\n`);
+  const lines = ["127.0.0.1\tlocalhost\n", "::1\tlocalhost ip6-localhost ip6-loopback\n"];
   const aliases = hostAliases.map(({ ip, hostnames = [] }) => `${ip}\t${hostnames.join("\t")}\n`);
-  await writeFile(path, [...lines, ...aliases].join(""), { mode: 0o644 });
+  const basis = hostNetwork ? await readFile("/etc/hosts", "utf8") : [...lines, ...own].join("");
+  await writeFile(path, [basis, ...aliases].join(""), { mode: 0o644 });
   return [{ containerPath: "/etc/hosts", hostPath: path }];
 }
 

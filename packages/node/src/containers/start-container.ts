@@ -3,7 +3,7 @@ import type { PodSandboxStatus } from "@boxship/cri";
 import type { NodeContext } from "../agent/node-context.ts";
 import { environment } from "../environment/env.ts";
 import { ImageFailure } from "../images/pull-images.ts";
-import { podConfig } from "../pods/pod-config.ts";
+import { fullNameOf, podConfig } from "../pods/pod-config.ts";
 import { runHandler } from "../probes/probe-run.ts";
 import { podAddresses } from "../status/pod-status.ts";
 import type { ContainerSpec, Pod } from "../types.ts";
@@ -51,6 +51,8 @@ export async function startContainer(context: NodeContext, request: StartRequest
       volumes,
       targetId,
       directory,
+      podIPs: facts.podIPs,
+      fullName: fullNameOf(pod, context.settings),
       nodeMemory: context.nodeMemory,
       seccompDirectory: context.settings.seccomp,
     });

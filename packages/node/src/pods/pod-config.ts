@@ -34,7 +34,7 @@ export async function podConfig(pod: Pod, attempt: number, settings: PodSettings
   if (spec.hostUsers === false) throw new Unsupported("hostUsers: false is not supported");
   return {
     metadata: { name, namespace, uid, attempt },
-    ...(spec.hostNetwork === true ? {} : { hostname: hostnameOf(pod) }),
+    ...(spec.hostNetwork === true ? {} : { hostname: sandboxHostname(pod, settings) }),
     logDirectory: logDirectory(pod, settings),
     ...(pod.spec.dnsConfig === undefined && basisOf(pod, settings) === "node"
       ? {}
@@ -69,8 +69,28 @@ function processMode({ hostPID, shareProcessNamespace }: Pod["spec"]): number {
 
 const MOST_NAME = 63;
 
-function hostnameOf({ metadata, spec }: Pod): string {
-  if (spec.setHostnameAsFQDN === true) throw new Unsupported("setHostnameAsFQDN is not supported without cluster DNS");
+/** Of a host name in the kernel. */
+const MOST_FULL_NAME = 64;
+
+/** @throws InvalidArgument for a full name that is too long for the kernel */
+function sandboxHostname(pod: Pod, settings: Pick<PodSettings, "clusterDns">): string {
+  const full = fullNameOf(pod, settings);
+  if (pod.spec.setHostnameAsFQDN !== true || full === undefined) return hostnameOf(pod);
+  if (full.length <= MOST_FULL_NAME) return full;
+  const most = `(${MOST_FULL_NAME} is the max, ${full.length} characters requested)`;
+  throw new InvalidArgument(
+    `Failed to construct FQDN from Pod hostname and cluster domain, FQDN ${full} is too long ${most}.`,
+  );
+}
+
+/** The name by which others find a pod with a subdomain, of a headless service of that name; undefined without one. */
+export function fullNameOf(pod: Pod, { clusterDns }: Pick<PodSettings, "clusterDns">): string | undefined {
+  const { subdomain = "" } = pod.spec;
+  if (subdomain === "" || clusterDns === undefined) return undefined;
+  return `${hostnameOf(pod)}.${subdomain}.${pod.metadata.namespace}.svc.${clusterDns.domain}`;
+}
+
+export function hostnameOf({ metadata, spec }: Pod): string {
   return (spec.hostname ?? metadata.name ?? "").slice(0, MOST_NAME).replace(/[-.]+$/, "");
 }
 

@@ -153,7 +153,7 @@ const list = (third: number, first: number): readonly string[] =>
 
 /** Addresses of this machine for endpoints, and a server that tells at which one it was asked. */
 async function answering(stack: AsyncDisposableStack): Promise<number> {
-  await must("ip", "link", "add", "bench-ends", "type", "dummy");
+  await must("ip", "link", "add", "bench-ends", "type", "bridge");
   stack.defer(async () => void (await must("ip", "link", "delete", "bench-ends")));
   await must("ip", "address", "add", "198.19.255.1/24", "dev", "bench-ends");
   await must("ip", "link", "set", "bench-ends", "up");

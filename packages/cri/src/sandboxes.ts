@@ -117,9 +117,33 @@ function podRequest(config: PodSandboxConfig, door: string): RunPodRequest {
           hostPort,
           ...(hostIp === "" ? {} : { hostIP: hostIp }),
         })),
+    ...(host ? {} : bandwidthOf(config.annotations)),
     ...(linux?.cgroupParent ? { cgroupParent: linux.cgroupParent } : {}),
     door,
   };
+}
+
+/** What annotations of a pod ask for, by the words that other engines know. @throws InvalidArgument */
+function bandwidthOf(annotations: Readonly<Record<string, string>>): Pick<RunPodRequest, "bandwidth"> {
+  const limit = (way: "ingress" | "egress") => {
+    const text = annotations[`kubernetes.io/${way}-bandwidth`];
+    return text === undefined ? {} : { [way]: bitsOf(way, text) };
+  };
+  const bandwidth = { ...limit("ingress"), ...limit("egress") };
+  return Object.keys(bandwidth).length === 0 ? {} : { bandwidth };
+}
+
+const MULTIPLES: Readonly<Record<string, number>> = { "": 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15 };
+const BINARY: Readonly<Record<string, number>> = { Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40, Pi: 2 ** 50 };
+const LEAST_BITS = 1e3;
+const MOST_BITS = 1e15;
+
+/** A quantity of bits a second, such as `10M`. */
+function bitsOf(way: string, text: string): number {
+  const [, number = "", suffix = ""] = /^(\d+(?:\.\d+)?)(k|[MGTP]|[KMGTP]i)?$/.exec(text) ?? [];
+  const bits = number === "" ? Number.NaN : Number(number) * (MULTIPLES[suffix] ?? BINARY[suffix] ?? Number.NaN);
+  if (bits >= LEAST_BITS && bits <= MOST_BITS) return Math.round(bits);
+  throw new InvalidArgument(`kubernetes.io/${way}-bandwidth: ${JSON.stringify(text)} is no rate between 1k and 1P`);
 }
 
 export function sandboxStatus(parts: EngineContext, pod: PodRecord): Init<PodSandboxStatus> {

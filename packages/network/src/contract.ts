@@ -152,8 +152,18 @@ export interface ConnectOptions {
   readonly interfaceName?: string;
   /** Of several networks the one with the highest number is the way out; of equals the first by name. @default 0 */
   readonly gatewayPriority?: number;
+  /** What it may send and receive; of networks with the driver `bridge`. @default as much as there is */
+  readonly bandwidth?: Bandwidth;
   /** `com.docker.network.endpoint.ifname`, `com.docker.network.endpoint.sysctls`; others are refused. */
   readonly driverOptions?: Readonly<Record<string, string>>;
+}
+
+/** Bits a second. */
+export interface Bandwidth {
+  /** Into the container. @default no limit */
+  readonly ingress?: number;
+  /** Out of it. @default no limit */
+  readonly egress?: number;
 }
 
 export interface EndpointAddress {

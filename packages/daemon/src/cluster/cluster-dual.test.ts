@@ -44,6 +44,19 @@ spec:
 ---
 apiVersion: v1
 kind: Pod
+metadata:
+  name: slow
+  annotations: {kubernetes.io/ingress-bandwidth: 8M, kubernetes.io/egress-bandwidth: 8M}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: c
+    image: busybox:latest
+    imagePullPolicy: Never
+    command: [sh, -c, "mkdir /www; dd if=/dev/zero of=/www/large bs=1M count=2; exec httpd -f -p 8080 -h /www"]
+---
+apiVersion: v1
+kind: Pod
 metadata: {name: full, labels: {app: full}}
 spec:
   hostname: first
@@ -229,6 +242,25 @@ test("pods and services have addresses of both families", { skip, timeout: 600_0
     const servers = (text: string): readonly string[] => text.match(/^nameserver (?!127\.).*$/gm) ?? [];
     if (servers(own).length > 0) assert.deepEqual(servers(await asks("as-host")), servers(own));
     assert.doesNotMatch(await asks("as-host"), /both\.example/);
+  });
+
+  await t.test("as much comes and goes as their annotations say", async () => {
+    await kube("exec", "web", "--", "dd", "if=/dev/zero", "of=/www/large", "bs=1M", "count=2");
+    const slowIP = await field("pod/slow", "{.status.podIP}");
+    const seconds = async (pod: string, address: string | undefined): Promise<number> => {
+      const words = `cut -d " " -f 1 /proc/uptime; wget -q -O - http://${address}:8080/large | wc -c; cut -d " " -f 1 /proc/uptime`;
+      const [began, size, ended] = (await kube("exec", pod, "--", "sh", "-c", words)).trim().split("\n").map(Number);
+      assert.equal(size, 2 ** 21);
+      return (ended ?? 0) - (began ?? 0);
+    };
+    const [into, out, free] = [
+      await seconds("slow", webIPs[0]),
+      await seconds("client", slowIP),
+      await seconds("client", webIPs[0]),
+    ];
+    // 2 MiB at 1 MB a second, but for what may come at once.
+    for (const took of [into, out]) assert.ok(took > 1.5, `${took} s`);
+    assert.ok(free < into, `${free} s without a limit`);
   });
 
   await t.test("balancers of others are told whether endpoints are here", async () => {

@@ -48,7 +48,12 @@ async function joinPodNetwork(
     ...(request.sysctls === undefined ? {} : { sysctls: request.sysctls }),
   });
   undo.defer(() => network.removeSandbox(id));
-  const { ipv4, ipv6 } = await network.connect({ sandboxId: id, networkId, name: request.hostname });
+  const { ipv4, ipv6 } = await network.connect({
+    sandboxId: id,
+    networkId,
+    name: request.hostname,
+    ...(request.bandwidth === undefined ? {} : { bandwidth: request.bandwidth }),
+  });
   const { ports = [] } = request;
   if (ports.length > 0) await network.publish(id, ports);
   return [ipv4, ipv6].flatMap((address) => (address === undefined ? [] : [address.address]));

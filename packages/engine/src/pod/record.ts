@@ -1,4 +1,4 @@
-import type { PortMapping } from "@boxship/network";
+import type { Bandwidth, PortMapping } from "@boxship/network";
 
 /** Format of the record on disk; a newer one is refused rather than misread. */
 export const POD_RECORD_VERSION = 1;
@@ -39,6 +39,8 @@ export interface RunPodRequest {
   readonly sysctls?: Readonly<Record<string, string>>;
   /** @default none */
   readonly ports?: readonly PortMapping[];
+  /** @default no limit */
+  readonly bandwidth?: Bandwidth;
   /** Bytes of `/dev/shm`. @default 64 MiB */
   readonly sharedMemory?: number;
   /** The control group that its containers are below; removed with the pod when it is the instance's. @default none */

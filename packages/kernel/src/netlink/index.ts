@@ -6,6 +6,7 @@ export * from "./link.ts";
 export type * from "./link-kind.ts";
 export { NetlinkError } from "./message.ts";
 export * from "./neighbour.ts";
+export * from "./qdisc.ts";
 export * from "./route.ts";
 export * from "./rule.ts";
 export * from "./socket.ts";

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { Conflict, InvalidArgument, systemCode } from "@boxship/base";
+import { Conflict, InvalidArgument, systemCode, Unsupported } from "@boxship/base";
 import { addressBytes } from "@boxship/kernel";
 import type { ConnectOptions, EndpointAddress, EndpointRecord } from "../contract.ts";
 import { startResolver } from "../dns/start-resolver.ts";
@@ -174,6 +174,11 @@ async function makeInterface(
   planned: StoredEndpoint,
   options: ConnectOptions,
 ): Promise<StoredEndpoint> {
+  if (options.bandwidth !== undefined && network.settings.driver !== "bridge") {
+    throw new Unsupported(
+      `network ${network.record.name} cannot limit bandwidth: only those with the driver bridge can`,
+    );
+  }
   if (network.settings.driver === "cni") return await makeCniInterface(context, sandbox, network, planned, options);
   const link = linkKind(context, network);
   if (link === undefined) return planned;
@@ -212,6 +217,7 @@ async function attach(
     ...(endpoint.mac === "" ? {} : { mac: endpoint.mac }),
     ...(network.mtu === undefined ? {} : { mtu: network.mtu }),
     addresses: [...addresses, ...(endpoint.linkLocal ?? [])],
+    ...(options.bandwidth === undefined ? {} : { bandwidth: options.bandwidth }),
     sysctls: endpointSysctls(endpoint.interfaceName, options),
     defaultRoutes: defaultRoutes(chooseGateways(context, [...endpoints, endpoint])),
     changeDefaultRoutes: endpoints.length > 0,

@@ -6,6 +6,7 @@ import {
   findLink,
   type IpvlanFlag,
   type IpvlanMode,
+  limitLink,
   type MacvlanMode,
   type NetlinkSocket,
   openNamespace,
@@ -14,6 +15,7 @@ import {
   setLinkRequest,
   writeNetworkSysctl,
 } from "@boxship/kernel";
+import type { Bandwidth } from "../contract.ts";
 import { filtersBridges } from "../firewall/filters-bridges.ts";
 import { formatAddress, lastAddress, parseAddress, prefixOf } from "../ip/prefix.ts";
 import type { WorkerContext } from "./context.ts";
@@ -53,6 +55,8 @@ export interface AttachEndpoint {
   readonly link: MadeLinkKind;
   readonly mac?: string;
   readonly mtu?: number;
+  /** Of a veth. @default no limit */
+  readonly bandwidth?: Bandwidth;
   readonly addresses: readonly { readonly address: string; readonly prefixLength: number }[];
   readonly sysctls: Readonly<Record<string, string>>;
   readonly defaultRoutes: DefaultRoutes;
@@ -104,6 +108,7 @@ function createEndpointLink(host: NetlinkSocket, request: AttachEndpoint): void 
         }),
         setLinkRequest(link.hostName, { up: true }),
       ]);
+      limitBandwidth(host, link.hostName, request.bandwidth?.ingress);
       return;
     }
     case "macvlan": {
@@ -118,6 +123,22 @@ function createEndpointLink(host: NetlinkSocket, request: AttachEndpoint): void 
       return;
     }
   }
+}
+
+/** So long a burst may last at the full rate of the limit, and packets may wait. */
+const BURST_SECONDS = 0.05;
+const WAIT_SECONDS = 0.25;
+/** Of a burst, and of what waits: less is no whole packet, with what the kernel joins of them. */
+const LEAST_BYTES = 1 << 17;
+const MOST_BYTES = 1 << 30;
+
+/** Limits what a link sends. @param bits a second; undefined: no limit */
+function limitBandwidth(route: NetlinkSocket, name: string, bits: number | undefined): void {
+  if (bits === undefined) return;
+  const bytes = (seconds: number): number =>
+    Math.min(MOST_BYTES, Math.max(LEAST_BYTES, Math.round((bits / 8) * seconds)));
+  const limit = { rate: BigInt(Math.ceil(bits / 8)), burst: bytes(BURST_SECONDS), queue: bytes(WAIT_SECONDS) };
+  limitLink(route, indexOf(route, name), limit);
 }
 
 function indexOf(route: NetlinkSocket, name: string): number {
@@ -145,6 +166,7 @@ function configureInside(route: NetlinkSocket, request: AttachEndpoint): Attache
     }),
   ]);
   changeDefaultRoutes(route, request.defaultRoutes, request.changeDefaultRoutes);
+  limitBandwidth(route, interfaceName, request.bandwidth?.egress);
   const mac = request.link.kind === "ipvlan" ? "" : (link.mac ?? "");
   return request.resolver ? { mac, resolver: openResolver(false) } : { mac };
 }

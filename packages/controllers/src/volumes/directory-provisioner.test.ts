@@ -17,8 +17,13 @@ test("directories are made for claims, once and where the scheduler says, and ar
   mkdirSync(`${directory}/pvc-gone_default_a`, { recursive: true });
   mkdirSync(`${directory}/pvc-kept_default_b`);
   writeFileSync(`${directory}/pvc-kept_default_b/file`, "");
+  const released: string[] = [];
+  const releaseMounts = async (path: string): Promise<void> => {
+    assert.ok(existsSync(path));
+    released.push(path);
+  };
   const definitions = [
-    directoryProvisioner({ directory, nodeName: "here" }),
+    directoryProvisioner({ directory, nodeName: "here", releaseMounts }),
     volumeBinder,
     claimProtection,
     volumeProtection,
@@ -75,6 +80,7 @@ test("directories are made for claims, once and where the scheduler says, and ar
   await client.delete(at("data"));
   await world.settle();
   assert.deepEqual(readdirSync(directory), ["pvc-kept_default_b"]);
+  assert.deepEqual(released, [`${directory}/pvc-${metadata.uid}_default_data`]);
   assert.ok(existsSync(precious));
   const left = (await client.list<Volume>(PERSISTENT_VOLUMES)).items.map((volume) => [
     volume.metadata.name,

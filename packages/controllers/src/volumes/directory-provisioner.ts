@@ -14,6 +14,8 @@ export interface DirectoryProvisionerOptions {
   /** Of the node: the directories of its volumes are made in it. */
   readonly directory: string;
   readonly nodeName: string;
+  /** Takes away what is mounted at a directory and below it: a privileged container may have left what is not the volume's. */
+  readonly releaseMounts: (directory: string) => Promise<unknown>;
 }
 
 export const DIRECTORY_PROVISIONER = "boxship.io/directory";
@@ -201,7 +203,7 @@ class DirectoryProvisioner {
     const { finalizers = [], resourceVersion = "" } = volume.metadata;
     if (!finalizers.includes(FINALIZER)) return;
     try {
-      if (policy === "Delete") await rm(volume.spec?.local?.path ?? "", { recursive: true, force: true });
+      if (policy === "Delete") await this.#remove(volume.spec?.local?.path ?? "");
     } catch (error) {
       events.record(volume, "Warning", "VolumeFailedDelete", asBoxshipError(error).message);
       throw error;
@@ -210,6 +212,11 @@ class DirectoryProvisioner {
     await client.patch(refOf(PERSISTENT_VOLUMES, volume), "merge", { metadata }).catch((error: unknown) => {
       if (!(error instanceof NotFound)) throw error;
     });
+  }
+
+  async #remove(directory: string): Promise<void> {
+    await this.#options.releaseMounts(directory);
+    await rm(directory, { recursive: true, force: true });
   }
 }
 

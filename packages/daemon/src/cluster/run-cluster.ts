@@ -26,7 +26,14 @@ import {
   systemCode,
   writeFileAtomic,
 } from "@boxship/base";
-import { IdleMemory, releaseFilePages, releaseMemory, trimAllocator, tryLockFile } from "@boxship/kernel";
+import {
+  IdleMemory,
+  releaseFilePages,
+  releaseMemory,
+  releaseMountsBelow,
+  trimAllocator,
+  tryLockFile,
+} from "@boxship/kernel";
 import { readConfiguration as readSchedulerConfiguration, type SchedulerConfiguration } from "@boxship/scheduler";
 import { load } from "js-yaml";
 import { startControllers } from "./cluster-controllers.ts";
@@ -136,7 +143,9 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
     // Without a node there is no place for volumes.
     ...(options.criSocket === undefined
       ? {}
-      : { volumes: { directory: join(options.directory, "volumes"), nodeName: name } }),
+      : {
+          volumes: { directory: join(options.directory, "volumes"), nodeName: name, releaseMounts: releaseMountsBelow },
+        }),
     logger,
   });
   const clusterDns = { address: own.dns, domain: network.domain };

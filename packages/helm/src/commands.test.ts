@@ -116,6 +116,14 @@ describe("commands that need no cluster", () => {
       ["2.0.0", "1.10.0", "1.9.0", "1.0.0"],
     );
     deepEqual(merged.entries.web[0]?.urls, ["web-2.0.0.tgz"]);
+    writeFileSync(home.join("more/cut.tgz"), readFileSync(home.join("more/web-2.0.0.tgz")).subarray(0, 60));
+    match((await helm(`repo index ${home.join("more")}`)).stderr, /^Error: cut\.tgz: the chart's archive is damaged: /);
+    const absent = home.join("absent.tgz");
+    equal(
+      (await helm(`push ${absent} oci://127.0.0.1:1/x`)).stderr,
+      `Error: open ${absent}: no such file or directory\n`,
+    );
+    match((await helm(`verify ${absent}`)).stderr, /^Error: could not load .*: open .*: no such file or directory\n/);
   });
 
   test("every command knows the flags that Helm's has, and no others", async () => {
@@ -254,6 +262,8 @@ describe("commands that need no cluster", () => {
   test("settings are shown; drivers that are not there are refused by name", async () => {
     match(await done("env"), /^HELM_CACHE_HOME=".*\/\.cache\/helm"\n[^]*HELM_NAMESPACE="default"\n/);
     equal(await done("env HELM_DRIVER"), "secret\n");
+    const context = await runHere(["env", "HELM_KUBECONTEXT"], { HOME: home.path, HELM_KUBECONTEXT: "far" });
+    equal(context.stdout, "far\n");
     const { stderr } = await runHere(["list"], { HOME: home.path, HELM_DRIVER: "sql" });
     match(stderr, /HELM_DRIVER=sql is not supported/);
   });

@@ -1,6 +1,7 @@
 import type { ParsedFlag, ParsedSet } from "@boxship/base/parse-flags";
 import { clusterFlags } from "./cluster-flags.ts";
 import type { Command, Entry, HelmIo } from "./command.ts";
+import { FORMATS } from "./flags.ts";
 import { runHelm } from "./run-helm.ts";
 import { table } from "./table.ts";
 
@@ -10,7 +11,7 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
   color: ["auto", "never"],
   colour: ["auto", "never"],
   "dry-run": ["client", "none", "server"],
-  output: ["json", "table", "yaml"],
+  output: FORMATS,
   "server-side": ["auto", "false", "true"],
   wait: ["hookOnly", "legacy", "watcher"],
 };

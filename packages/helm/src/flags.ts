@@ -19,6 +19,20 @@ export function duration(initial: string): ParsedFlag<number> {
   return { initial: parse(initial), parse };
 }
 
+export const FORMATS = ["json", "table", "yaml"] as const;
+export type Format = (typeof FORMATS)[number];
+
+/** How a command tells what it has found. */
+export const format: ParsedFlag<Format> = {
+  short: "o",
+  initial: "table",
+  parse(text) {
+    const known = FORMATS.find((one) => one === text);
+    if (known === undefined) throw new FlagError("invalid format type");
+    return known;
+  },
+};
+
 /** `a=b,c=d`, also several times. */
 export function labels(more: { readonly short?: string } = {}): ParsedFlag<Readonly<Record<string, string>>> {
   return {

@@ -1,4 +1,4 @@
-import { rejects, throws } from "node:assert/strict";
+import { deepEqual, rejects, throws } from "node:assert/strict";
 import { symlinkSync } from "node:fs";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
@@ -9,6 +9,7 @@ import { makeChart } from "./chart/make-chart.ts";
 import { defaultCapabilities } from "./engine/capabilities.ts";
 import { render } from "./engine/render.ts";
 import { writeFiles } from "./testing/chart-cases.ts";
+import { validate } from "./values/json-schema.ts";
 
 type Member = { readonly name: string; readonly text?: string; readonly link?: string; readonly size?: number };
 
@@ -34,6 +35,8 @@ for (const [what, members, message] of [
   ["a name of another system", [CHART, { name: "c\\..\\x" }], /backslash/],
   ["a link", [CHART, { name: "c/templates/x.yaml", link: "/etc/passwd" }], /is no file/],
   ["a file that is too large", [CHART, { name: "c/x", size: 6 * 1024 * 1024 }], /is larger than/],
+  ["a name twice", [CHART, { name: "c/values.yaml" }, { name: "c/values.yaml" }], /holds "values\.yaml" twice/],
+  ["two charts", [CHART, { name: "d/Chart.yaml", text: CHART.text }], /holds "Chart\.yaml" twice/],
   ["nothing", [], /no files in chart archive/],
 ] as const) {
   test(`an archive with ${what} is refused`, async () => rejects(loadArchive(await archive(members)), message));
@@ -81,4 +84,16 @@ test("templates that go on for ever end", async () => {
     () => render(chart, {}, { release, capabilities: defaultCapabilities, maxSteps: 100_000 }),
     /maximum number of steps/,
   );
+});
+
+test("patterns of a schema end, and are Go's", async () => {
+  const check = (schema: unknown, value: unknown) => validate(Buffer.from(JSON.stringify(schema)), value, "c");
+  const schema = { properties: { a: { pattern: "^(a+)+$" }, b: { pattern: "^b$" }, c: { pattern: "^c$" } } };
+  deepEqual(await check(schema, { a: `${"a".repeat(5_000)}b`, b: "c", c: "c" }), [
+    'a: must match pattern "^(a+)+$"',
+    'b: must match pattern "^b$"',
+  ]);
+  const round = { $ref: "#/definitions/a", definitions: { a: { $ref: "#/definitions/a" } } };
+  await rejects(check(round, "a"), /values\.schema\.json of c: it refers to itself without an end/);
+  await rejects(check({ pattern: "(?=a)" }, "a"), /values\.schema\.json of c: error parsing regexp: .*\(\?=/);
 });

@@ -1,7 +1,7 @@
 import { type JsonObject, parseJson } from "@boxship/api";
 import { toYaml } from "@boxship/api/yaml";
-import { InvalidArgument } from "@boxship/base/errors";
 import type { Surroundings } from "./command.ts";
+import type { Format } from "./flags.ts";
 import { appVersion, chartName, type Release } from "./release/release.ts";
 
 /** `2026-11-21T10:00:00Z` as Helm's tables have it. */
@@ -69,12 +69,10 @@ export function rowsText(rows: readonly (readonly string[])[]): string {
   return rows.map((row) => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join("\t")).join("\n");
 }
 
-/** One value in the format that was asked for. @returns whether it was one of them */
-export function printAs(format: string, value: unknown, { io }: Surroundings): boolean {
-  if (format === "" || format === "table") return false;
-  if (format === "json") io.stdout.write(`${JSON.stringify(value)}\n`);
-  else if (format === "yaml") io.stdout.write(toYaml(parseJson(JSON.stringify(value))));
-  else throw new InvalidArgument(`invalid format type: ${format}`, { remedy: "use table, json or yaml" });
+/** One value in the format that was asked for. @returns false for tables: those are the caller's */
+export function printAs(format: Format, value: unknown, { io }: Surroundings): boolean {
+  if (format === "table") return false;
+  io.stdout.write(format === "json" ? `${JSON.stringify(value)}\n` : toYaml(parseJson(JSON.stringify(value))));
   return true;
 }
 

@@ -110,6 +110,10 @@ describe("charts from repositories and registries", () => {
     match((await helm(`repo add none ${url}/none`)).stderr, /failed to fetch .* 404/);
     files.set("/page/index.yaml", Buffer.from("<html>hello</html>"));
     match((await helm(`repo add page ${url}/page`)).stderr, /no API version specified/);
+    files.set("/flow/index.yaml", Buffer.from("{apiVersion: v1, entries: {}}"));
+    await done(`repo add flow ${url}/flow`);
+    files.set("/cut/index.yaml", Buffer.from('{"apiVersion": "v1", "entr'));
+    match((await helm(`repo add cut ${url}/cut`)).stderr, /^Error: .*\/cut\/index\.yaml: /);
     files.set("/huge/index.yaml", Buffer.alloc(51 * 1024 * 1024, " "));
     match((await helm(`repo add huge ${url}/huge`)).stderr, /is larger than 52428800 bytes/);
     ok(!(await done("repo list")).includes("huge"));

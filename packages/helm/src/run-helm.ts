@@ -1,8 +1,9 @@
-import { BoxshipError, errorMessage } from "@boxship/base/errors";
+import { BoxshipError } from "@boxship/base/errors";
 import { FlagError, HelpRequested, parseFlags } from "@boxship/base/parse-flags";
 import type { Session } from "@boxship/kubectl/cluster";
 import { clusterFlags } from "./cluster-flags.ts";
 import type { ClusterFlags, Command, Entry, HelmIo, Surroundings } from "./command.ts";
+import { failureText } from "./failure-text.ts";
 import { refuseFlags } from "./flags.ts";
 import { table } from "./table.ts";
 
@@ -21,7 +22,7 @@ export async function runHelm(args: readonly string[], io: HelmIo): Promise<numb
     await runCommand(command, found, io);
     return 0;
   } catch (error) {
-    io.stderr.write(`Error: ${errorMessage(error)}\n`);
+    io.stderr.write(`Error: ${failureText(error)}\n`);
     if (args.includes("--debug") && error instanceof Error) io.stderr.write(`${error.stack ?? ""}\n`);
     if (error instanceof BoxshipError && error.remedy !== undefined) io.stderr.write(`Hint: ${error.remedy}\n`);
     return 1;

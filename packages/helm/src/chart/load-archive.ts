@@ -16,6 +16,7 @@ const MOST_FILES = 10_000;
  */
 export async function readArchive(archive: Buffer): Promise<readonly ChartFile[]> {
   const files: ChartFile[] = [];
+  const names = new Set<string>();
   let total = 0;
   let seen = 0;
   for await (const { entry, body } of readTar(gunzip(archive))) {
@@ -25,6 +26,9 @@ export async function readArchive(archive: Buffer): Promise<readonly ChartFile[]
     if (entry.type !== "file")
       throw new InvalidArgument(`the chart's archive holds ${JSON.stringify(name)}, which is no file`);
     if (name === "") continue;
+    // Which of them counts is told by nothing: who looks at one would install the other.
+    if (names.has(name)) throw new InvalidArgument(`the chart's archive holds ${JSON.stringify(name)} twice`);
+    names.add(name);
     if (entry.size > MOST_FILE_BYTES)
       throw new ResourceExhausted(`${name} of the chart's archive is larger than ${MOST_FILE_BYTES} bytes`);
     total += entry.size;

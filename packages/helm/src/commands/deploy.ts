@@ -1,4 +1,4 @@
-import { InvalidArgument } from "@boxship/base/errors";
+import { asBoxshipError, errorClasses, InvalidArgument } from "@boxship/base/errors";
 import type { FlagValues } from "@boxship/base/parse-flags";
 import type { Chart } from "../chart/chart.ts";
 import type { valueFlags } from "../cluster-flags.ts";
@@ -6,6 +6,7 @@ import type { ClusterFlags, Surroundings } from "../command.ts";
 import { applyDefinitions, definitionsText, planDefinitions } from "../definitions/plan-definitions.ts";
 import { type Capabilities, defaultCapabilities } from "../engine/capabilities.ts";
 import type { ReleaseInfo } from "../engine/render.ts";
+import { failureText } from "../failure-text.ts";
 import { valuesOf } from "../flag-values.ts";
 import type { Dict } from "../functions/go-values.ts";
 import type { Manifest } from "../manifest/manifest.ts";
@@ -51,15 +52,41 @@ interface Target {
   readonly reference: string;
 }
 
+/** Failures of some work begin with Helm's words for it. */
+export async function failingAs(words: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (thrown) {
+    const { code, remedy } = asBoxshipError(thrown);
+    const message = `${words}: ${failureText(thrown)}`;
+    throw new errorClasses[code](message, { cause: thrown, ...(remedy !== undefined && { remedy }) });
+  }
+}
+
+/** A chart that was read, and the values that were given for it. */
+interface Opened {
+  readonly chart: Chart;
+  readonly given: Dict;
+}
+
+/** Reads what needs no cluster. */
+export async function openDeployment(
+  surroundings: Surroundings,
+  flags: DeployFlags,
+  reference: string,
+): Promise<Opened> {
+  const chart = await openChart(reference, flags, surroundings);
+  return { chart, given: await valuesOf(flags, surroundings.io) };
+}
+
 /** @param allow throws where the history of the name does not allow it */
 export async function installRelease(
   surroundings: Surroundings,
   flags: DeployFlags,
-  { name, reference }: Target,
+  name: string,
+  { chart: opened, given }: Opened,
   allow: (history: readonly Release[]) => void,
 ): Promise<void> {
-  const opened = await openChart(reference, flags, surroundings);
-  const given = await valuesOf(flags, surroundings.io);
   const action = await openAction(name, actionOptions(flags, surroundings), surroundings);
   const { storage, session, owner } = action;
   const dry = dryRunOf(flags["dry-run"]) !== "none";

@@ -1,5 +1,6 @@
-import { textAt } from "@boxship/api";
-import { loadYaml } from "@boxship/api/yaml";
+import { createHmac, randomBytes } from "node:crypto";
+import { isObject, type Json, listAt, textAt } from "@boxship/api";
+import { loadYaml, toYaml } from "@boxship/api/yaml";
 import { valueFlags } from "../cluster-flags.ts";
 import { defineCommand } from "../command.ts";
 import { bool } from "../flags.ts";
@@ -28,16 +29,17 @@ export const command = defineCommand({
     const action = await openAction(name, actionOptions({}, surroundings), surroundings);
     const history = await action.storage.list(name);
     const { manifest } = await planRelease(action, reference, history, flags, surroundings);
-    const before = objectsOf(currentOf(history)?.manifest ?? "", flags["show-secrets"]);
-    const after = objectsOf(manifest, flags["show-secrets"]);
+    const sum = flags["show-secrets"] ? undefined : secretSum();
+    const before = objectsOf(currentOf(history)?.manifest ?? "", sum);
+    const after = objectsOf(manifest, sum);
     const names = [...new Set([...before.keys(), ...after.keys()])].sort();
     const texts = names.map((one) => unifiedDiff(before.get(one) ?? "", after.get(one) ?? "", one));
     surroundings.io.stdout.write(texts.join(""));
   },
 });
 
-/** Texts of objects by what they are. Secrets' values are not shown unless that is asked for. */
-function objectsOf(manifest: string, secrets: boolean): ReadonlyMap<string, string> {
+/** Texts of objects by what they are. @param sum what is shown for values of Secrets; themselves without it */
+function objectsOf(manifest: string, sum: Sum | undefined): ReadonlyMap<string, string> {
   const objects = new Map<string, string>();
   for (const text of splitManifests(manifest)) {
     const object = loadYaml(text);
@@ -47,17 +49,45 @@ function objectsOf(manifest: string, secrets: boolean): ReadonlyMap<string, stri
       textAt(object, "metadata", "namespace"),
       textAt(object, "metadata", "name"),
     ];
-    const body = text.replace(/^# Source: .*\n/, "");
-    const shown = kind === "Secret" && !secrets ? body.replace(/^(\s+[\w.-]+:) .+$/gm, hidden) : body;
-    objects.set([kind, namespace, name].filter((part) => part !== "").join("/"), `${shown}\n`);
+    const hidden = sum === undefined ? object : withoutSecrets(object, sum);
+    const shown = hidden === object ? `${text.replace(/^# Source: .*\n/, "")}\n` : toYaml(hidden);
+    objects.set([kind, namespace, name].filter((part) => part !== "").join("/"), shown);
   }
   return objects;
 }
 
-/** Enough to see whether a value is another. */
-function hidden(line: string, key: string): string {
-  if (/^\s+(name|namespace|type|kind):$/.test(key)) return line;
-  let sum = 5381;
-  for (const sign of line) sum = (Math.imul(sum, 33) ^ (sign.codePointAt(0) ?? 0)) >>> 0;
-  return `${key} (hidden, ${sum.toString(16).padStart(8, "0")})`;
+type Sum = (value: Json) => string;
+
+/** An object itself; Secrets, also within lists, without their values, but with enough to see whether one is another. */
+function withoutSecrets(object: Json, sum: Sum): Json {
+  if (!isObject(object)) return object;
+  const { kind, items } = object;
+  if (kind === "Secret") return withoutValues(object, sum);
+  if (kind === "SecretList") return { ...object, items: listAt(object, "items").map((one) => withoutValues(one, sum)) };
+  if (kind !== "List" || !Array.isArray(items)) return object;
+  const shown = items.map((one) => withoutSecrets(one, sum));
+  return shown.every((one, at) => one === items[at]) ? object : { ...object, items: shown };
+}
+
+function withoutValues(secret: Json, sum: Sum): Json {
+  if (!isObject(secret)) return secret;
+  const hidden = (values: Json): Json =>
+    isObject(values)
+      ? Object.fromEntries(Object.entries(values).map(([key, value]) => [key, sum(value ?? null)]))
+      : sum(values);
+  return Object.fromEntries(
+    Object.entries(secret).map(([field, value = null]) => [
+      field,
+      field === "data" || field === "stringData" ? hidden(value) : value,
+    ]),
+  );
+}
+
+/** Under a key that nobody gets to know: short values could be guessed by their sums. */
+function secretSum(): Sum {
+  const key = randomBytes(32);
+  return (value) => {
+    const sum = createHmac("sha256", key).update(JSON.stringify(value)).digest("hex");
+    return `(hidden, ${sum.slice(0, 8)})`;
+  };
 }

@@ -10,12 +10,13 @@ export const command = defineCommand({
   flags: {},
   async run(surroundings, { flags, operands }) {
     const { file, cache } = repositoryPlaces(flags, surroundings);
+    const { env } = surroundings.io;
     const all: Readonly<Record<string, string>> = {
       HELM_CACHE_HOME: dirname(cache),
       HELM_CONFIG_HOME: dirname(file),
-      HELM_DRIVER: surroundings.io.env["HELM_DRIVER"] ?? "secret",
-      HELM_KUBEAPISERVER: flags["kube-apiserver"],
-      HELM_KUBECONTEXT: flags["kube-context"],
+      HELM_DRIVER: env["HELM_DRIVER"] ?? "secret",
+      HELM_KUBEAPISERVER: flags["kube-apiserver"] || (env["HELM_KUBEAPISERVER"] ?? ""),
+      HELM_KUBECONTEXT: flags["kube-context"] || (env["HELM_KUBECONTEXT"] ?? ""),
       HELM_NAMESPACE: await surroundings.namespace().catch(() => "default"),
       HELM_REPOSITORY_CACHE: cache,
       HELM_REPOSITORY_CONFIG: file,

@@ -1,7 +1,7 @@
 import { valueFlags } from "../cluster-flags.ts";
 import { defineCommand } from "../command.ts";
 import { valuesOf } from "../flag-values.ts";
-import { str } from "../flags.ts";
+import { format } from "../flags.ts";
 import { printAs, tableText } from "../print-release.ts";
 import { chartFlags, openChart } from "../render-flags.ts";
 import { coalesceValues } from "../values/coalesce.ts";
@@ -14,7 +14,7 @@ export const command = defineCommand({
   usage: "CHART [PATH] [flags]",
   summary: "Show where each value is set, and where templates use it",
   operands: { min: 1, max: 2 },
-  flags: { ...valueFlags, ...chartFlags, output: str("table", { short: "o" }) },
+  flags: { ...valueFlags, ...chartFlags, output: format },
   async run(surroundings, { flags, operands }) {
     const [reference = "", below] = operands;
     const given = await openChart(reference, flags, surroundings);

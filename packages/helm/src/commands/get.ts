@@ -1,7 +1,7 @@
 import { isObject, type JsonObject, listAt, textAt } from "@boxship/api";
 import { toYaml } from "@boxship/api/yaml";
 import { type Command, defineCommand } from "../command.ts";
-import { bool, int, str } from "../flags.ts";
+import { bool, format, int, str } from "../flags.ts";
 import type { Dict } from "../functions/go-values.ts";
 import { hooksText, longTime, printAs, valuesText } from "../print-release.ts";
 import { appVersion, plainJson, type Release } from "../release/release.ts";
@@ -10,7 +10,7 @@ import { mergeMaps } from "../values/read-values.ts";
 
 const anyFlags = {
   all: bool(false, { short: "a" }),
-  output: str("table", { short: "o" }),
+  output: format,
   revision: int(),
   template: str(),
 };
@@ -86,7 +86,7 @@ export function getCommand(part: string): Command {
     operands: { min: 1, max: 1 },
     flags: FLAGS[part] ?? { revision: anyFlags.revision },
     async run(surroundings, { flags, operands }) {
-      const given = { all: false, output: "table", revision: 0, template: "", ...flags };
+      const given = { all: false, output: format.initial, revision: 0, template: "", ...flags };
       const storage = await openStorage(surroundings);
       const release = await storage.get(operands[0] ?? "", given.revision);
       if (given.template !== "") {

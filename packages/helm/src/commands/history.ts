@@ -1,6 +1,6 @@
 import { NotFound } from "@boxship/base/errors";
 import { defineCommand } from "../command.ts";
-import { int, str } from "../flags.ts";
+import { format, int } from "../flags.ts";
 import { longTime, printAs, tableText } from "../print-release.ts";
 import { appVersion, chartName } from "../release/release.ts";
 import { openStorage } from "../release-access.ts";
@@ -9,7 +9,7 @@ export const command = defineCommand({
   usage: "RELEASE [flags]",
   summary: "List the revisions of a release",
   operands: { min: 1, max: 1 },
-  flags: { max: int(256), output: str("table", { short: "o" }) },
+  flags: { max: int(256), output: format },
   async run(surroundings, { flags, operands }) {
     const all = await (await openStorage(surroundings)).list(operands[0]);
     if (all.length === 0) throw new NotFound(`release: not found: ${operands[0] ?? ""}`);

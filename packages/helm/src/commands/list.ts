@@ -1,7 +1,7 @@
 import { InvalidArgument } from "@boxship/base/errors";
 import { RE2JS } from "re2js";
 import { defineCommand } from "../command.ts";
-import { bool, int, str } from "../flags.ts";
+import { bool, format, int, str } from "../flags.ts";
 import { formatTime } from "../functions/time-layout.ts";
 import { listRow, printAs, tableText } from "../print-release.ts";
 import type { Release, Status } from "../release/release.ts";
@@ -21,7 +21,7 @@ export const command = defineCommand({
     max: int(256, { short: "m" }),
     "no-headers": bool(),
     offset: int(),
-    output: str("table", { short: "o" }),
+    output: format,
     pending: bool(),
     reverse: bool(false, { short: "r" }),
     selector: str("", { short: "l" }),

@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { isObject, type JsonObject, listAt, textAt } from "@boxship/api";
 import { loadYaml, toYaml } from "@boxship/api/yaml";
 import { writeFileAtomic } from "@boxship/base";
+import { errorMessage, InvalidArgument } from "@boxship/base/errors";
 import { loadArchive } from "../chart/load-chart.ts";
 import { storedMetadata } from "../chart/stored-metadata.ts";
 import { defineCommand } from "../command.ts";
@@ -53,7 +54,9 @@ async function archivesIn(folder: string): Promise<readonly string[]> {
 
 async function entryOf(folder: string, path: string, url: string, created: string): Promise<JsonObject> {
   const archive = await readFile(join(folder, path));
-  const { metadata } = await loadArchive(archive);
+  const { metadata } = await loadArchive(archive).catch((error: unknown) => {
+    throw new InvalidArgument(`${path}: ${errorMessage(error)}`, { cause: error });
+  });
   const digest = createHash("sha256").update(archive).digest("hex");
   const place = url === "" ? path : `${url.replace(/\/+$/, "")}/${path}`;
   const entry: JsonObject = { ...storedMetadata(metadata), created, digest, urls: [place] };

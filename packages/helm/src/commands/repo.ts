@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { AlreadyExists, FailedPrecondition, InvalidArgument, NotFound } from "@boxship/base/errors";
 import { defineCommand } from "../command.ts";
-import { bool, duration, str } from "../flags.ts";
+import { bool, duration, format, str } from "../flags.ts";
 import { passwordOf } from "../password.ts";
 import { printAs, rowsText, tableText } from "../print-release.ts";
 import { repositoryPlaces } from "../repository/places.ts";
@@ -71,7 +71,7 @@ export const list = defineCommand({
   usage: "[flags]",
   summary: "List chart repositories",
   operands: { min: 0, max: 0 },
-  flags: { "no-headers": bool(), output: str("table", { short: "o" }) },
+  flags: { "no-headers": bool(), output: format },
   async run(surroundings, { flags }) {
     const all = await readRepositories(repositoryPlaces(flags, surroundings).file);
     const rows = all.map(({ name, url }) => ({ name, url }));

@@ -1,6 +1,6 @@
 import { RE2JS } from "re2js";
 import { defineCommand } from "../command.ts";
-import { bool, int, str } from "../flags.ts";
+import { bool, format, int, str } from "../flags.ts";
 import { printAs, tableText } from "../print-release.ts";
 import { repositoryPlaces } from "../repository/places.ts";
 import { readRepositories } from "../repository/repository-file.ts";
@@ -16,7 +16,7 @@ export const command = defineCommand({
     devel: bool(),
     "fail-on-no-result": bool(),
     "max-col-width": int(50),
-    output: str("table", { short: "o" }),
+    output: format,
     regexp: bool(false, { short: "r" }),
     version: str(),
     versions: bool(false, { short: "l" }),

@@ -1,5 +1,5 @@
 import { defineCommand } from "../command.ts";
-import { bool, int, str } from "../flags.ts";
+import { bool, format, int } from "../flags.ts";
 import { printAs, statusText } from "../print-release.ts";
 import { resourcesText } from "../release/resources-text.ts";
 import { openStorage } from "../release-access.ts";
@@ -10,7 +10,7 @@ export const command = defineCommand({
   operands: { min: 1, max: 1 },
   // Helm 4 shows always what Helm 3 has flags for.
   flags: {
-    output: str("table", { short: "o" }),
+    output: format,
     revision: int(),
     "show-desc": bool(),
     "show-resources": bool(),

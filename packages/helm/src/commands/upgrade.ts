@@ -3,7 +3,7 @@ import { defineCommand } from "../command.ts";
 import { bool } from "../flags.ts";
 import { historyFlags } from "../release-flags.ts";
 import { checkReleaseName } from "../render-flags.ts";
-import { installRelease } from "./deploy.ts";
+import { failingAs, installRelease, openDeployment } from "./deploy.ts";
 import { deployFlags } from "./install.ts";
 
 export const command = defineCommand({
@@ -21,14 +21,17 @@ export const command = defineCommand({
   async run(surroundings, { flags, operands }) {
     const [name = "", reference = ""] = operands;
     checkReleaseName(name);
-    await installRelease(surroundings, flags, { name, reference }, (history) => {
-      const last = history.at(-1);
-      const none = last === undefined || last.info.status === "uninstalled";
-      if (none && !flags.install) {
-        throw new NotFound(`${JSON.stringify(name)} has no deployed releases`, {
-          remedy: "install it, or add --install",
-        });
-      }
-    });
+    const opened = await openDeployment(surroundings, flags, reference);
+    await failingAs("UPGRADE FAILED", () =>
+      installRelease(surroundings, flags, name, opened, (history) => {
+        const last = history.at(-1);
+        const none = last === undefined || last.info.status === "uninstalled";
+        if (none && !flags.install) {
+          throw new NotFound(`${JSON.stringify(name)} has no deployed releases`, {
+            remedy: "install it, or add --install",
+          });
+        }
+      }),
+    );
   },
 });

@@ -1,7 +1,8 @@
 import { readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { errorMessage, InvalidArgument, NotFound } from "@boxship/base/errors";
+import { InvalidArgument, NotFound } from "@boxship/base/errors";
 import { defineCommand } from "../command.ts";
+import { failureText } from "../failure-text.ts";
 import { str } from "../flags.ts";
 import { defaultKeyring, loadKeyring, verifiedText, verifyProvenance } from "../provenance/provenance.ts";
 
@@ -17,7 +18,7 @@ export const command = defineCommand({
     }
     const read = (file: string) =>
       readFile(file).catch((error: unknown) => {
-        throw new NotFound(`could not load ${file}: ${errorMessage(error)}`, { cause: error });
+        throw new NotFound(`could not load ${file}: ${failureText(error)}`, { cause: error });
       });
     const [archive, provenance] = [await read(path), await read(`${path}.prov`)];
     const keyring = await loadKeyring(flags.keyring || defaultKeyring(surroundings.io.env));

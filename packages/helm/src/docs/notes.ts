@@ -14,7 +14,7 @@ export const COMMAND_NOTES: Readonly<Record<string, string>> = {
   "completion fish": "words are completed without descriptions",
   "completion zsh": "words are completed without descriptions",
   install:
-    "`--server-side` is off unless asked for; `--post-renderer` is a program, as in Helm 3; comments do not come through it. A name whose command was killed is installed again",
+    "`--server-side` is off unless asked for; `--post-renderer` is a program, as in Helm 3; comments do not come through it. A name whose installation failed or was killed is installed again, with the values of this command alone",
   lint: "messages are our own; what is checked: `Chart.yaml`, values and their schema, templates, and that what they give are objects with a kind, an apiVersion and a name",
   package: "the same files give the same bytes; a passphrase comes from `--passphrase-file` alone",
   pull: "for registries, `--cert-file` and `--key-file` are refused",
@@ -49,7 +49,7 @@ export const PARTS: readonly (readonly [string, "works" | "differs" | "refused",
   [
     "charts of API version 1 and 2, as folders and archives",
     "works",
-    "archives are bounded: 5 MiB a file, 100 MiB and 10,000 files in all, no links, no names that lead outside",
+    "archives are bounded: 5 MiB a file, 100 MiB and 10,000 files in all, no links, no names that lead outside or stand twice",
   ],
   ["`.helmignore`", "works", ""],
   [
@@ -61,7 +61,7 @@ export const PARTS: readonly (readonly [string, "works" | "differs" | "refused",
   [
     "`values.schema.json`: draft 7, 2019-09, 2020-12",
     "differs",
-    "messages are ajv's; other documents are not fetched; formats are not checked",
+    "messages are ajv's; patterns are Go's, as in Helm; other documents are not fetched; formats are not checked",
   ],
   ["`crds/`", "works", "made where they are not there; changed by `crds upgrade` and `--upgrade-crds` only"],
   [
@@ -89,7 +89,11 @@ export const PARTS: readonly (readonly [string, "works" | "differs" | "refused",
     "Helm refuses to go on; here a Lease says whether its process lives, and the next command takes the release over",
   ],
   ["templates that never end", "differs", "5,000,000 steps and 64 MiB of text, then an error"],
-  ["repositories: index files, cached by ETag, digests compared", "works", "50 MiB at most"],
+  [
+    "repositories: index files, cached by ETag, digests compared",
+    "differs",
+    "50 MiB at most; proxies that the environment names (`HTTPS_PROXY`) are not used",
+  ],
   ["registries: charts as OCI artifacts", "works", "credentials are those of `boxship login` and `docker login`"],
   [
     "provenance (OpenPGP): `package --sign`, `verify`, `--verify`, `pull --prov`",

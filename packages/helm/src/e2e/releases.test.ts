@@ -91,7 +91,7 @@ describe("releases on the API server of this checkout", () => {
     }
   }
 
-  /** What the controller of deployments tells, but of images that are bad. */
+  /** What the controller of deployments tells; of images that are bad, that old pods serve in place of the new one. */
   async function runDeployments(signal: AbortSignal): Promise<void> {
     const collection = "/apis/apps/v1/namespaces/default/deployments";
     const api = await world.session.api();
@@ -101,8 +101,9 @@ describe("releases on the API server of this checkout", () => {
           metadata: { name: string; generation: number };
           status?: { observedGeneration?: number };
         };
-        if (JSON.stringify(object).includes("web:bad") || status?.observedGeneration === metadata.generation) continue;
-        const counts = { replicas: 1, updatedReplicas: 1, readyReplicas: 1, availableReplicas: 1 };
+        if (status?.observedGeneration === metadata.generation) continue;
+        const replicas = JSON.stringify(object).includes("web:bad") ? 2 : 1;
+        const counts = { replicas, updatedReplicas: 1, readyReplicas: 1, availableReplicas: 1 };
         await merge(`${collection}/${metadata.name}/status`, {
           status: { observedGeneration: metadata.generation, ...counts },
         });
@@ -123,7 +124,10 @@ describe("releases on the API server of this checkout", () => {
     equal(first?.metadata.labels?.["app.kubernetes.io/managed-by"], "Helm");
     equal(first?.metadata.annotations?.["meta.helm.sh/release-name"], "one");
 
-    match((await helm(`install one ${chart()}`)).stderr, /cannot re-use a name that is still in use/);
+    match(
+      (await helm(`install one ${chart()}`)).stderr,
+      /INSTALLATION FAILED: cannot re-use a name that is still in use/,
+    );
 
     // What somebody else has set stays; what the chart no longer has goes.
     await merge("/api/v1/namespaces/default/configmaps/one-one", { data: { other: "kept" } });
@@ -217,6 +221,13 @@ describe("releases on the API server of this checkout", () => {
       data: { k: "v7" },
     });
     match(await done(`install dry ${chart()} --dry-run=server`), /MANIFEST:[^]*name: dry-found[^]*from: v7/);
+    const shown = await done(`diff dry ${chart()}`);
+    match(shown, /\+\+\+ Secret\/dry-found\n[^]*\n\+ {2}from: .*hidden, [\da-f]{8}/);
+    ok(!shown.includes("v7"), shown);
+    match(await done(`diff dry ${chart()} --show-secrets`), /from: v7/);
+    match((await helm("status dry")).stderr, /not found/);
+    const wrong = await helm(`install dry ${chart()} -o yml`);
+    equal(wrong.stderr, 'Error: invalid argument "yml" for "-o, --output" flag: invalid format type\n');
     match((await helm("status dry")).stderr, /not found/);
   });
 
@@ -228,7 +239,7 @@ describe("releases on the API server of this checkout", () => {
     ended.abort();
     await controller;
     equal(failed.status, 1);
-    match(failed.stderr, /timed out waiting for Deployment default\/four: not observed yet/);
+    match(failed.stderr, /UPGRADE FAILED: timed out .* Deployment default\/four: 1 old replicas are not replaced yet/);
     deepEqual(await statuses("four"), ["superseded", "failed", "deployed"]);
     equal((await map("four-one"))?.data?.["color"], "red");
   });
@@ -279,7 +290,8 @@ describe("releases on the API server of this checkout", () => {
     const job = "/apis/batch/v1/namespaces/default/jobs/five-hook";
     await kill(`install five ${chart()} --set hook=true,color=dead`, job);
     match(await done("status five"), /STATUS: pending-install/);
-    const resumed = await helm(`upgrade five ${chart()} --install --reset-values`);
+    // What the one that died was given is gone.
+    const resumed = await helm(`install five ${chart()}`);
     equal(resumed.status, 0, resumed.stderr);
     match(resumed.stderr, /revision 1 was interrupted while pending-install/);
     deepEqual(await statuses("five"), ["failed", "deployed"]);

@@ -29,6 +29,12 @@ function parsed(pattern: string): RE2JS {
   }
 }
 
+/** One that tells its pattern as text. @throws Error in Go's words for what is none, or too long */
+export function compileExpression(pattern: string): { test(text: string): boolean; toString(): string } {
+  const expression = compile(pattern);
+  return { test: (text) => expression.matcher(text).find(), toString: () => pattern };
+}
+
 interface Match {
   readonly start: number;
   readonly end: number;

@@ -37,7 +37,12 @@ function deployment(object: KubeObject): Readiness {
   const progress = condition(object, "Progressing");
   if (progress?.status === "False") return failed(progress.message);
   const wanted = Number(valueAt(object, "spec", "replicas") ?? 1);
-  return replicas(object, wanted, "updatedReplicas", "readyReplicas", "availableReplicas");
+  const updated = number(object, "status", "updatedReplicas");
+  if (updated < wanted) return waiting(`updatedReplicas ${updated} of ${wanted}`);
+  // While old pods serve, those that are ready need not be the new ones.
+  const old = number(object, "status", "replicas") - updated;
+  if (old > 0) return waiting(`${old} old replicas are not replaced yet`);
+  return replicas(object, wanted, "readyReplicas", "availableReplicas");
 }
 
 function statefulSet(object: KubeObject): Readiness {

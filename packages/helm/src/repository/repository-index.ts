@@ -30,8 +30,7 @@ export type Index = ReadonlyMap<string, readonly IndexEntry[]>;
 
 /** Charts by name, each with the newest version first; entries that are none are left out. */
 export function parseIndex(text: string, name: string): Index {
-  // JSON is read much quicker, and large repositories have it.
-  const document: Json = text.trimStart().startsWith("{") ? (JSON.parse(text) as Json) : loadYaml(text, { name });
+  const document = documentOf(text, name);
   if (!isObject(document) || textAt(document, "apiVersion") === "") {
     throw new InvalidArgument(`${name}: no API version specified: it is no index of charts`);
   }
@@ -52,6 +51,18 @@ export function parseIndex(text: string, name: string): Index {
     );
   }
   return index;
+}
+
+/** JSON is read much quicker, and large repositories have it; what only looks like it is told as YAML. */
+function documentOf(text: string, name: string): Json {
+  if (text.trimStart().startsWith("{")) {
+    try {
+      return JSON.parse(text) as Json;
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+    }
+  }
+  return loadYaml(text, { name });
 }
 
 const entryOf = (raw: JsonObject, chart: string): IndexEntry => ({

@@ -2,8 +2,14 @@ import { InvalidArgument, Unsupported } from "@boxship/base/errors";
 import { Ajv, type ErrorObject } from "ajv";
 import { Ajv2019 } from "ajv/dist/2019.js";
 import { Ajv2020 } from "ajv/dist/2020.js";
+import { compileExpression } from "../functions/regex.ts";
 
-const OPTIONS = { allErrors: true, strict: false, validateFormats: false, logger: false } as const;
+/**
+ * Go's expressions, as in Helm: an engine that goes back would let a pattern and a value take for ever. ajv keeps one
+ * for each text that they have.
+ */
+const regExp = Object.assign((pattern: string) => compileExpression(pattern), { code: "" });
+const OPTIONS = { allErrors: true, strict: false, validateFormats: false, logger: false, code: { regExp } } as const;
 /** Compiling and checking take time in proportion to the schema. */
 const MOST_BYTES = 5 * 1024 * 1024;
 
@@ -37,7 +43,7 @@ export async function validate(schema: Buffer, value: unknown, chart: string): P
     const check = ajv.compile(own);
     return check(value) ? [] : (check.errors ?? []).map(problemText);
   } catch (error) {
-    const message = (error as Error).message;
+    const message = error instanceof RangeError ? "it refers to itself without an end" : (error as Error).message;
     if (message.startsWith("can't resolve reference")) {
       throw new Unsupported(`values.schema.json of ${chart}: ${message}: other documents are not fetched`, {
         cause: error,

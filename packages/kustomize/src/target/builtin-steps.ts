@@ -61,7 +61,11 @@ export async function builtinSteps(around: StepSurroundings, config: Transformer
   for (const image of images) add("ImageTagTransformer", (map) => changeImages(map, image, config.images));
   if (replacements.length > 0) {
     const args = { replacements };
-    const all = await configured("ReplacementTransformer", args, () => readReplacements(loader, replacements));
+    // The original writes them down for its transformer, and leaves out what is empty.
+    const written = replacements.map(({ targets = [], ...rest }) =>
+      targets.length === 0 ? rest : { ...rest, targets },
+    );
+    const all = await configured("ReplacementTransformer", args, () => readReplacements(loader, written));
     add("ReplacementTransformer", (map) => replaceFields(map, all));
   }
   return steps;

@@ -1,6 +1,10 @@
 import type { Readable } from "node:stream";
 import type { HealthConfig } from "./container/config.ts";
 
+/**
+ * What a request proves itself with. None at all leaves it to the log-ins of the daemon's own user, as the node's agents
+ * need it; with nothing in it the registry is asked without a name.
+ */
 export interface RegistryCredentials {
   readonly username?: string;
   readonly password?: string;

@@ -26,6 +26,7 @@ export const command = defineCommand({
   },
   operands: { max: 1 },
   async run(context, { flags, changed, operands: [action = "run"] }) {
+    if (["start", "stop", "status"].includes(action)) refuseFlags(action, changed);
     switch (action) {
       case "run":
         return replaceByDaemon(context, flags, changed);
@@ -43,6 +44,17 @@ export const command = defineCommand({
     }
   },
 });
+
+/** They are the daemon's own, which is not started by these words but by whatever needs it. */
+function refuseFlags(action: string, changed: ReadonlySet<string>): void {
+  const [flag] = changed;
+  if (flag === undefined) return;
+  throw new Failure(`--${flag} says nothing to 'daemon ${action}'`, {
+    remedy: ["name", "root"].includes(flag)
+      ? `write it before the command: boxship --${flag} VALUE daemon ${action}`
+      : "write it into the configuration file, or run 'boxship daemon' in the foreground with it",
+  });
+}
 
 /** This process becomes the daemon: signals and the exit status are its own. */
 function replaceByDaemon(

@@ -42,6 +42,31 @@ test("credentials are found under every spelling, in the client's file and in po
   deepEqual(await authHeaders(config, "d.example/x"), {});
 });
 
+test("what podman keeps for a part of a registry is for that part, and docker.io is Docker's own registry", async () => {
+  const auths = {
+    "q.example/a": basic("a:1"),
+    "q.example/a/deep": basic("deep:1"),
+    "docker.io": basic("hub:1"),
+    team: basic("host:1"),
+  };
+  await using directory = home({ ".config/containers/auth.json": { auths } });
+  const config = await load(directory);
+  const user = async (image: string) => {
+    const { "X-Registry-Auth": header } = await authHeaders(config, image);
+    if (header === undefined) return undefined;
+    return (JSON.parse(Buffer.from(header, "base64url").toString()) as { username: string }).username;
+  };
+  equal(await user("q.example/a/x:1"), "a");
+  equal(await user(`q.example/a/deep@sha256:${"0".repeat(64)}`), "deep");
+  equal(await user("q.example/a/deep/er"), "deep");
+  equal(await user("q.example/a/deep"), "deep");
+  equal(await user("q.example/ab"), undefined);
+  equal(await user("q.example/b/x"), undefined);
+  equal(await user("busybox"), "hub");
+  equal(await user("team/app"), "hub");
+  equal((await findAuth(config, DEFAULT_SERVER))?.username, "hub");
+});
+
 test("storing and erasing keeps what else is in the file, private and whole", async () => {
   await using directory = home({
     ".docker/config.json": { psFormat: "{{.ID}}", auths: { "x.example": basic("a:b") }, other: { k: 1 } },

@@ -27,6 +27,17 @@ function hostOf(server: string): string {
   return server.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
 }
 
+/** The same for each of the names that Docker's own registry has. */
+function registryHost(server: string): string {
+  const host = hostOf(server);
+  return host === "index.docker.io" || host === "registry-1.docker.io" ? "docker.io" : host;
+}
+
+/** Whether a key is for a part of a registry, as podman writes them (`quay.io/team`), and not for all of it. */
+function isPart(key: string): boolean {
+  return !/^https?:/.test(key) && /\/(?!v[12]\/?$)./.test(key);
+}
+
 function fromStored(server: string, stored: StoredAuth): RegistryAuth {
   const decoded = Buffer.from(stored.auth ?? "", "base64").toString();
   const at = decoded.indexOf(":");
@@ -43,10 +54,16 @@ function fromHelper(server: string, { Username, Secret }: HelperCredentials): Re
   return { username: Username, password: Secret, serveraddress: server };
 }
 
-function storedAuth({ auths = {} }: ConfigContent, server: string): StoredAuth | undefined {
+function storedAuth({ auths = {} }: ConfigContent, server: string, image: string): StoredAuth | undefined {
+  // A part's log-in goes before that of what it is in.
+  const holds = (key: string) => image.startsWith(key) && /^(?:[:@/]|$)/.test(image.slice(key.length));
+  const [part] = Object.keys(auths)
+    .filter((key) => isPart(key) && holds(key))
+    .sort((a, b) => b.length - a.length);
+  if (part !== undefined) return auths[part];
   if (Object.hasOwn(auths, server)) return auths[server];
-  const host = hostOf(server);
-  const key = Object.keys(auths).find((candidate) => hostOf(candidate) === host);
+  const host = registryHost(server);
+  const key = Object.keys(auths).find((candidate) => !isPart(candidate) && registryHost(candidate) === host);
   return key === undefined ? undefined : auths[key];
 }
 
@@ -54,15 +71,19 @@ function helperFor({ credHelpers = {}, credsStore }: ConfigContent, server: stri
   return credHelpers[hostOf(server)] ?? credHelpers[server] ?? (credsStore || undefined);
 }
 
-/** What is known of a server; undefined when nobody logged in there. */
-export async function findAuth(config: ConfigFile, server: string): Promise<RegistryAuth | undefined> {
+/**
+ * What is known of a server; undefined when nobody logged in there.
+ *
+ * @param image that it is for, where there is one: log-ins may be for a part of a registry
+ */
+export async function findAuth(config: ConfigFile, server: string, image = ""): Promise<RegistryAuth | undefined> {
   const helper = helperFor(config.content, server);
   if (helper !== undefined) {
     const credentials = await helperGet(helper, server);
     if (credentials !== undefined) return fromHelper(server, credentials);
   }
   for (const content of [config.content, ...config.more]) {
-    const stored = storedAuth(content, server);
+    const stored = storedAuth(content, server, image);
     if (stored?.auth || stored?.identitytoken || stored?.registrytoken) return fromStored(server, stored);
   }
   return undefined;
@@ -70,7 +91,7 @@ export async function findAuth(config: ConfigFile, server: string): Promise<Regi
 
 /** The `X-Registry-Auth` header for an image, if there is something to say. */
 export async function authHeaders(config: ConfigFile, image: string): Promise<Readonly<Record<string, string>>> {
-  const auth = await findAuth(config, registryOf(image));
+  const auth = await findAuth(config, registryOf(image), image);
   if (auth === undefined) return {};
   return { "X-Registry-Auth": Buffer.from(JSON.stringify(auth)).toString("base64url") };
 }
@@ -122,9 +143,9 @@ export async function storeAuth(config: ConfigFile, auth: RegistryAuth): Promise
 export async function eraseAuth(config: ConfigFile, server: string): Promise<boolean> {
   const helper = helperFor(config.content, server);
   if (helper !== undefined) await helperErase(helper, server);
-  const host = hostOf(server);
+  const host = registryHost(server);
   const auths = Object.entries(config.content.auths ?? {});
-  const kept = auths.filter(([key]) => key !== server && hostOf(key) !== host);
+  const kept = auths.filter(([key]) => key !== server && registryHost(key) !== host);
   if (kept.length === auths.length) return helper !== undefined;
   await writeConfig(config.path, { ...config.content, auths: Object.fromEntries(kept) });
   return true;

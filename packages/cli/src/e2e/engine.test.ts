@@ -299,6 +299,14 @@ test("the engine starts when it is needed, once, and stops when told", async () 
       assert.match(other.stderr, new RegExp(`instance "${name}" ${roots}`));
     }
     assert.equal((await cli("--root", `${directory.path}/./root/`, "ps", "-q")).status, 0);
+    for (const [flag, action] of [
+      ["config", "start"],
+      ["name", "stop"],
+    ] as const) {
+      const refused = await cli("daemon", `--${flag}=x`, action);
+      assert.equal(refused.status, 1, refused.stdout);
+      assert.match(refused.stderr, new RegExp(`--${flag} says nothing to 'daemon ${action}'`));
+    }
     assert.match((await cli("daemon", "stop")).stdout, /has stopped/);
     assert.equal(existsSync(`${runDir}/engine.sock`), false);
   } finally {

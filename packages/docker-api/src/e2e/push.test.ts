@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
-import { REGISTRY_USER, runProgram, startRegistry, type TestRegistry, tempDir } from "@boxship/testkit";
+import { REGISTRY_USER, runProgram, startRegistry, type TempDir, type TestRegistry, tempDir } from "@boxship/testkit";
 import { type DockerClient, type EngineUnderTest, IMAGE, startEngineUnderTest } from "../testing/engine-under-test.ts";
 
 let engine: EngineUnderTest;
 let registry: TestRegistry;
+/** Where the daemon finds log-ins of its own. */
+let daemonConfig: TempDir;
 let serial = 0;
 
 const withEach = (task: (docker: DockerClient) => Promise<void>) => async () => {
@@ -17,11 +19,14 @@ const inspect = (docker: DockerClient, name: string, format: string) =>
 
 describe("pushing through the docker command line", { timeout: 240_000 }, () => {
   before(async () => {
-    [engine, registry] = await Promise.all([startEngineUnderTest(), startRegistry()]);
+    daemonConfig = tempDir("daemon-config");
+    const env = { DOCKER_CONFIG: daemonConfig.path };
+    [engine, registry] = await Promise.all([startEngineUnderTest({ env }), startRegistry()]);
   });
   after(async () => {
     await engine[Symbol.asyncDispose]();
     await registry[Symbol.asyncDispose]();
+    await daemonConfig[Symbol.asyncDispose]();
   });
 
   test(
@@ -83,13 +88,18 @@ describe("pushing through the docker command line", { timeout: 240_000 }, () => 
       await using config = tempDir("docker-config");
       const name = `${locked.host}/locked/app:1`;
       await docker.ok(["tag", IMAGE, name]);
+      const { username, password } = REGISTRY_USER;
+      const auth = Buffer.from(`${username}:${password}`).toString("base64");
+      const login = JSON.stringify({ auths: { [locked.host]: { auth } } });
+      // The daemon's own log-in is nobody else's.
+      await writeFile(daemonConfig.join("config.json"), login);
       const refused = await docker.run(["push", name], { env: { DOCKER_CONFIG: config.path } });
       assert.equal(refused.status, 1);
       assert.match(refused.stderr, /denied|no basic auth credentials|unauthorized/);
-      const { username, password } = REGISTRY_USER;
-      const auth = Buffer.from(`${username}:${password}`).toString("base64");
-      await writeFile(config.join("config.json"), JSON.stringify({ auths: { [locked.host]: { auth } } }));
+      await writeFile(config.join("config.json"), login);
       assert.match(await docker.ok(["push", name], { env: { DOCKER_CONFIG: config.path } }), /1: digest: sha256:/);
+      const remote = await engine.client.call("GET", `/distribution/${name}/json`);
+      assert.ok(remote.status >= 400, remote.text);
       await docker.ok(["rmi", name]);
     }),
   );

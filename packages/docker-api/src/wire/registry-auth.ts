@@ -29,14 +29,13 @@ export const registryAuth: typeof fields = {
 
 /**
  * Credentials from the header `X-Registry-Auth` (base64, either alphabet). As with Docker a pull with an unreadable
- * header is tried without credentials, because old clients send odd ones; a registry that needs them says so.
+ * header is tried without credentials, because old clients send odd ones; a registry that needs them says so. Without one
+ * they are empty: what the daemon's own user is logged in to is not for whoever reaches a socket.
  */
-export function credentialsFromHeader(header: string | readonly string[] | undefined): RegistryCredentials | undefined {
-  if (typeof header !== "string" || header === "") return undefined;
-  const auth = parseHeader(header);
-  if (auth === undefined) return undefined;
-  const { serverAddress: _, ...credentials } = auth;
-  return Object.keys(credentials).length === 0 ? undefined : credentials;
+export function credentialsFromHeader(header: string | readonly string[] | undefined): RegistryCredentials {
+  if (typeof header !== "string" || header === "") return {};
+  const { serverAddress: _, ...credentials } = parseHeader(header) ?? {};
+  return credentials;
 }
 
 function parseHeader(header: string): RegistryAuth | undefined {

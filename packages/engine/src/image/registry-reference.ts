@@ -1,4 +1,5 @@
 import {
+  anonymous,
   type CredentialSource,
   type Credentials,
   candidateReferences,
@@ -14,12 +15,14 @@ export function registryReference(text: string): Reference {
   return reference;
 }
 
-/** Credentials of a request, for the registry that it is about only. */
+/** Credentials of a request, for the registry that it is about only; see {@link RegistryCredentials}. */
 export function requestCredentials(
   reference: Reference,
   credentials: RegistryCredentials | undefined,
 ): { readonly credentials?: CredentialSource } {
-  return credentials === undefined ? {} : { credentials: credentialsFor(reference.domain, toCredentials(credentials)) };
+  if (credentials === undefined) return {};
+  if (Object.values(credentials).every((value) => value === "")) return { credentials: anonymous };
+  return { credentials: credentialsFor(reference.domain, toCredentials(credentials)) };
 }
 
 export function toCredentials(credentials: RegistryCredentials): Credentials {

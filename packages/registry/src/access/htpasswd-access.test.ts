@@ -56,7 +56,8 @@ test("rules say who may do what where", async () => {
   assert.equal(await allowed(bob, "push", "team/app"), true);
   assert.equal(await allowed(bob, "push", "team/app/part"), "repository");
   assert.equal(await allowed(bob, "delete", "team/app"), "repository");
-  assert.equal(await allowed(bob, "pull", "public/a"), "repository");
+  assert.equal(await allowed(bob, "pull", "public/a"), true, "what nobody needs a name for, everybody may do");
+  assert.equal(await allowed(bob, "push", "public/a"), "repository");
   assert.equal(await allowed(nobody, "pull", "public/a/b"), true);
   assert.equal(await allowed(nobody, "push", "public/a/b"), "credentials");
   assert.equal(await allowed(nobody, "pull", "publicity"), "credentials");

@@ -1,19 +1,32 @@
 import { createHmac, randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PermissionDenied, systemCode } from "@boxship/base";
 import { jwtVerify, SignJWT } from "jose";
+
+const KEY_BYTES = 32;
 
 /** The key of a registry's refresh tokens, which outlive its processes; made if it is missing. */
 export function refreshKey(root: string): Uint8Array {
   const path = join(root, "token-key");
   mkdirSync(root, { recursive: true, mode: 0o700 });
+  const kept = readKey(path);
+  // One that was not written to its end signs nothing, or little that could not be guessed.
+  if (kept?.byteLength === KEY_BYTES) return kept;
+  const key = randomBytes(KEY_BYTES);
+  const temporary = `${path}.tmp`;
+  writeFileSync(temporary, key, { mode: 0o600, flush: true });
+  renameSync(temporary, path);
+  return key;
+}
+
+function readKey(path: string): Buffer | undefined {
   try {
-    writeFileSync(path, randomBytes(32), { flag: "wx", mode: 0o600, flush: true });
+    return readFileSync(path);
   } catch (error) {
-    if (systemCode(error) !== "EEXIST") throw error;
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
   }
-  return readFileSync(path);
 }
 
 /**

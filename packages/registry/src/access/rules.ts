@@ -3,7 +3,7 @@ import { repositoryPattern } from "./patterns.ts";
 
 /** Who may do what where. A request is allowed when one rule allows it. */
 export interface Rule {
-  /** Names of users; `*`: every user who is known; `anonymous`: who gives no name. @default ["*"] */
+  /** Names of users; `*`: every user who is known; `anonymous`: everybody, also who gives no name. @default ["*"] */
   readonly users?: readonly string[];
   /** Names of groups. */
   readonly groups?: readonly string[];
@@ -26,6 +26,8 @@ export function compileRules(rules: readonly Rule[], groups: Readonly<Record<str
   }));
   const includes = (rule: (typeof compiled)[number], user: string): boolean =>
     rule.users.has(user) ||
+    // Whoever is known could leave the name away.
+    rule.users.has(ANONYMOUS) ||
     (rule.users.has("*") && user !== ANONYMOUS) ||
     rule.groups.some((group) => groups[group]?.includes(user) === true);
 

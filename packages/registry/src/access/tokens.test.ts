@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { PermissionDenied, ResourceExhausted, systemClock } from "@boxship/base";
 import { tempDir } from "@boxship/testkit";
@@ -101,6 +102,17 @@ test("a refresh token outlives a new start, and tokens the machine's clock", asy
     jump = hours * 3_600_000;
     const answer = await fetch(`${second.url}/a/tags/list`, { headers: { authorization: `Bearer ${token}` } });
     assert.equal(answer.status, 404, `the clock jumps by ${hours} hours`);
+  }
+});
+
+test("a key that a crash left unwritten is made anew, and one that is whole stays", async () => {
+  await using directory = tempDir("tokens");
+  for (const left of ["", "x"]) {
+    writeFileSync(directory.join("token-key"), left);
+    await using registry = await registryOf(directory.path, { ann: "one" });
+    assert.equal((await registry.login("ann", "one")).status, 200);
+    const key = refreshKey(directory.path);
+    assert.deepEqual([key.byteLength, refreshKey(directory.path)], [32, key]);
   }
 });
 

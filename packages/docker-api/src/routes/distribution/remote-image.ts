@@ -6,7 +6,7 @@ import { inRegistrysWords } from "../image/registry-words.ts";
 /** The image of the path's name in its registry, with the request's credentials. */
 export async function remoteImage(call: ApiCall): Promise<RegistryImage> {
   const credentials = credentialsFromHeader(call.request.headers["x-registry-auth"]);
-  const options = { ...(credentials === undefined ? {} : { credentials }), signal: call.signal };
+  const options = { credentials, signal: call.signal };
   try {
     return await call.engine.images.inspectRemote(call.param("name"), options);
   } catch (error) {

@@ -82,7 +82,7 @@ async function pull(
   await call.engine.images.pull(reference, {
     allTags: true,
     ...(platform === undefined ? {} : { platform }),
-    ...(credentials === undefined ? {} : { credentials }),
+    credentials,
     onProgress: (progress) => stream.push(progress),
     signal: call.signal,
   });

@@ -25,7 +25,7 @@ export const imagePush = defineRoute({
     try {
       await call.engine.images.push(withTag(call.param("name"), tag), {
         ...(platform === undefined ? {} : { platform }),
-        ...(credentials === undefined ? {} : { credentials }),
+        credentials,
         onEvent,
         signal: call.signal,
       });

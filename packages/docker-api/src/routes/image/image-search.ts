@@ -34,7 +34,7 @@ export const imageSearch = defineRoute({
   },
   handle: async (call, { query: { term, limit, official, automated, stars } }) => {
     const credentials = credentialsFromHeader(call.request.headers["x-registry-auth"]);
-    const options = { limit, ...(credentials === undefined ? {} : { credentials }), signal: call.signal };
+    const options = { limit, credentials, signal: call.signal };
     const found = await call.engine.images.search(term, options);
     const wanted = found.filter(
       (one) =>

@@ -165,7 +165,9 @@ describe("containers are changed without being made anew", { timeout: 240_000 },
     assert.equal((await inspect(name)).State.Pid, Pid, "it is the same process");
 
     // They are there after a restart, too.
+    await shell(name, "rm /own");
     await engine.client.json("POST", `/containers/${name}/restart?t=0`);
+    await untilWritten(name, "/own");
     assert.equal((await shell(name, "cat /data/deep/file /volume/file /own")).output, "from the hostkept\nown");
 
     for (const target of ["/data/deep", "/etc/single", "/scratch", "/image", "/volume"]) {
@@ -270,7 +272,13 @@ describe("containers are changed without being made anew", { timeout: 240_000 },
     assert.deepEqual(JSON.parse((await publish(web, { Port: "80/tcp" })).text), []);
     await engine.client.json("POST", `/containers/${web}/start`);
     const [port] = (await inspect(web)).NetworkSettings.Ports["80/tcp"] ?? [];
-    assert.equal(await fetchName(Number(port?.HostPort)), (await shell(web, "hostname")).output);
+    let served = await fetchName(Number(port?.HostPort));
+    // The server has only just been started.
+    for (let tries = 0; served === undefined && tries < 300; tries++) {
+      await delay(100);
+      served = await fetchName(Number(port?.HostPort));
+    }
+    assert.equal(served, (await shell(web, "hostname")).output);
     await engine.client.json("DELETE", `/containers/${web}?force=1`);
   });
 

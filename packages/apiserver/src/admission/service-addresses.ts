@@ -12,6 +12,7 @@ import {
 } from "@boxship/api";
 import type { AdmissionPlugin, AdmissionRequest } from "../contract.ts";
 import type { ServerContext } from "../server-context.ts";
+import type { CachedObject } from "../storage/cached-object.ts";
 import { objectKey } from "../storage/object-bytes.ts";
 import { listOf, NONE, settleFamilies } from "./service-families.ts";
 import type { IpFamily, ServiceNetworks } from "./service-networks.ts";
@@ -101,9 +102,7 @@ async function usedBy(
   const own = objectKey(services, namespace, self);
   for (const cached of cache.between("", "")) {
     if (self !== "" && cached.key === own) continue;
-    used.add(textAt(cached.fields(services), "spec", "clusterIP"));
-    if (!MORE.some((word) => cached.bytes.includes(word))) continue;
-    for (const value of valuesOf(cached.parse())) used.add(value);
+    for (const value of valuesIn(cached)) used.add(value);
   }
   // What was handed out to itself a moment ago is its own.
   for (const value of valuesOf(oldObject ?? undefined)) {
@@ -114,8 +113,16 @@ async function usedBy(
   return used;
 }
 
-/** What tells of a service that it may have more than its first address. */
-const MORE = ['"nodePort"', '"IPv6"'];
+const known = new WeakMap<CachedObject, readonly string[]>();
+
+/** The same, read once: each service that is made looks at all others. */
+function valuesIn(cached: CachedObject): readonly string[] {
+  const before = known.get(cached);
+  if (before !== undefined) return before;
+  const values = valuesOf(cached.parse());
+  known.set(cached, values);
+  return values;
+}
 
 /** Addresses and ports that a service has. */
 function valuesOf(service: Json | undefined): readonly string[] {

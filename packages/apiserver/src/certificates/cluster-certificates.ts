@@ -13,6 +13,8 @@ export interface CertificatesOptions {
   readonly clock: Clock;
   /** Names and addresses that clients may use besides the host's own. */
   readonly names?: readonly string[];
+  /** The machine's own addresses. @default those of its interfaces */
+  readonly addresses?: readonly string[];
   /** The address of the service `kubernetes`. @default "10.96.0.1" */
   readonly serviceAddress?: string;
   /** The zone of the cluster's names. @default "cluster.local" */
@@ -108,8 +110,8 @@ function serverHosts({
   names = [],
   serviceAddress = "10.96.0.1",
   clusterDomain = "cluster.local",
+  addresses = Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address)),
 }: CertificatesOptions): readonly string[] {
-  const addresses = Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address));
   return [
     ...new Set([
       "localhost",

@@ -439,7 +439,7 @@ test("the node keeps what pods are promised", { skip, timeout: 600_000 }, async 
     assert.ok(Number(cpu) < 2000 && Number(memory) < 200, `${cpu} ${memory}`);
     const env = { KUBECONFIG: cluster.kubeconfig, HOME: home };
     const own = await runProgram([...cliProgram(), "kubectl", "top", "pod", "env", "--containers"], { env });
-    assert.match(own.stdout, /^POD +NAME +CPU\(cores\) +MEMORY\(bytes\)\nenv +c +\d+m +\d+Mi\n/);
+    assert.match(own.stdout, /^POD +NAME +CPU\(cores\) +MEMORY\(bytes\) *\nenv +c +\d+m +\d+Mi *\n/);
   });
 
   await t.test("the node's metrics are read through the API, in the words of the kubelet and of cAdvisor", async () => {

@@ -7,7 +7,7 @@ import { startContainer, type Waiting } from "../containers/start-container.ts";
 import { running, stopAll, stopOne } from "../containers/stop-containers.ts";
 import { ContainerProbes } from "../probes/prober.ts";
 import { lastWords } from "../status/last-words.ts";
-import { podAddresses, podStatus } from "../status/pod-status.ts";
+import { containerUri, podAddresses, podStatus } from "../status/pod-status.ts";
 import { statusPatch } from "../status/status-patch.ts";
 import { everyContainer, type Pod, type PodStatus } from "../types.ts";
 import type { PreparedVolume } from "../volumes/volumes.ts";
@@ -165,6 +165,7 @@ export class PodWorker {
           container,
           podIP,
           startedAt: Number(status.startedAt / 1_000_000n),
+          ...toldOf(pod, status.id),
           changed: () => this.wake(),
           failed: (kind, output) => {
             const word = `${kind[0]?.toUpperCase()}${kind.slice(1)}`;
@@ -415,6 +416,15 @@ function knownStatus(told: PodStatus = {}, written: PodStatus): PodStatus {
 
 const isRunning = ({ status }: { readonly status: { readonly state: number } }): boolean =>
   status.state === ContainerState.Running;
+
+/** What the API knows of a container that ran before this process began. */
+function toldOf({ status }: Pod, id: string): { known?: { started: boolean; ready: boolean } } {
+  const { containerStatuses = [], initContainerStatuses = [] } = status ?? {};
+  const told = [...containerStatuses, ...initContainerStatuses].find(
+    ({ containerID }) => containerID === containerUri(id),
+  );
+  return told === undefined ? {} : { known: { started: told.started === true, ready: told.ready } };
+}
 
 function readySandbox({ sandboxes }: ObservedPod): PodSandboxStatus | undefined {
   const [newest] = sandboxes;

@@ -4,7 +4,7 @@ import { FakeClock } from "@boxship/base";
 import type { ContainerSpec } from "../types.ts";
 import { ContainerProbes } from "./prober.ts";
 
-function world(container: Partial<ContainerSpec>) {
+function world(container: Partial<ContainerSpec>, known?: { started: boolean; ready: boolean }) {
   const clock = new FakeClock(1000);
   const answers: number[] = [];
   const asked: number[] = [];
@@ -22,6 +22,7 @@ function world(container: Partial<ContainerSpec>) {
     container: { name: "c", ...container },
     podIP: "",
     startedAt: 1000,
+    ...(known === undefined ? {} : { known }),
     changed: () => {},
     failed: (kind, output) => failures.push(`${kind}: ${output}`),
   });
@@ -53,6 +54,22 @@ test("readiness follows its thresholds", async () => {
   assert.equal(probes.ready, false);
   assert.deepEqual(failures, ["readiness: no", "readiness: no", "readiness: no"]);
   assert.equal(probes.unhealthy, undefined);
+});
+
+test("what was told of a container before holds until its probes say otherwise", async () => {
+  const probe = { exec, periodSeconds: 1, failureThreshold: 2 };
+  const container = { startupProbe: probe, readinessProbe: probe, livenessProbe: { ...probe, failureThreshold: 3 } };
+  const { probes, answers, advance } = world(container, { started: true, ready: true });
+  using _probes = probes;
+  assert.deepEqual([probes.started, probes.ready], [true, true]);
+  // Liveness and readiness in turn.
+  answers.push(1, 1, 1, 1, 1);
+  await advance(0);
+  assert.deepEqual([probes.ready, probes.unhealthy], [true, undefined]);
+  await advance(1);
+  assert.deepEqual([probes.started, probes.ready, probes.unhealthy], [true, false, undefined]);
+  await advance(1);
+  assert.equal(probes.unhealthy?.kind, "liveness");
 });
 
 test("liveness waits for the startup probe, and three failures in a row are the end", async () => {

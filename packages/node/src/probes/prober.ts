@@ -13,6 +13,8 @@ export interface ProberOptions {
   readonly podIP: string;
   /** When the container was started, milliseconds since the epoch. */
   readonly startedAt: number;
+  /** What was told of it before this process began to probe it: that holds until probes say otherwise. @default it is new */
+  readonly known?: { readonly started: boolean; readonly ready: boolean };
   /** Something that {@link ContainerProbes} says is another now. */
   readonly changed: () => void;
   readonly failed: (kind: Kind, output: string) => void;
@@ -41,9 +43,10 @@ export class ContainerProbes implements Disposable {
   constructor(options: ProberOptions) {
     this.#options = options;
     const { startupProbe, readinessProbe } = options.container;
-    this.#started = startupProbe === undefined;
-    this.#ready = readinessProbe === undefined;
-    if (startupProbe === undefined) this.#beginOthers();
+    const { started = false, ready = false } = options.known ?? {};
+    this.#started = startupProbe === undefined || started;
+    this.#ready = readinessProbe === undefined || ready;
+    if (startupProbe === undefined || started) this.#beginOthers();
     else this.#begin("startup", startupProbe);
   }
 

@@ -13,6 +13,9 @@ import {
 } from "../types.ts";
 import { qosClass } from "./qos.ts";
 
+/** What statuses name a container of the engine by. */
+export const containerUri = (id: string): string => `boxship://${id}`;
+
 /** What only the agent knows of a pod. */
 export interface PodKnowledge {
   readonly hostIP: string;
@@ -90,7 +93,7 @@ function containerStatus(
     name: container.name,
     image: newest?.status.image?.image || (container.image ?? ""),
     imageID: newest?.status.imageRef ?? "",
-    ...(id === "" ? {} : { containerID: `boxship://${id}` }),
+    ...(id === "" ? {} : { containerID: containerUri(id) }),
     ready: running ? probes?.ready === true : done && isInit,
     started: running ? probes?.started === true : false,
     restartCount: newest === undefined ? 0 : attemptOf(newest),
@@ -131,7 +134,7 @@ function terminated(status: ContainerStatus, known: PodKnowledge): NonNullable<S
     ...(message === "" ? {} : { message }),
     ...(status.startedAt > 0n ? { startedAt: second(status.startedAt) } : {}),
     finishedAt: second(status.finishedAt),
-    containerID: `boxship://${status.id}`,
+    containerID: containerUri(status.id),
   };
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { removeClusterRecord } from "@boxship/base/cluster-record";
 import { type Boxship, startBoxship } from "./boxship.ts";
@@ -20,6 +21,8 @@ export class Cluster implements AsyncDisposable {
   readonly engine: Boxship;
   /** A directory of the test's own. */
   readonly home: string;
+  /** The addresses of its services: `10.x.y`, without the last part. Clusters of one machine must not have the same. */
+  readonly services = `10.${randomInt(100, 250)}.${16 * randomInt(16)}`;
   readonly #flags: readonly string[];
   readonly #owned: AsyncDisposableStack;
   #child: ChildProcess | undefined;
@@ -47,7 +50,9 @@ export class Cluster implements AsyncDisposable {
     const named = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', hostName ?? ""] as const;
     const [file, ...args] = hostName === undefined ? clusterProgram() : [...named, ...clusterProgram()];
     const cri = ["--container-runtime-endpoint", `${runDir}/cri.sock`];
-    const flags = ["--name", name, "--root", root, "--run-dir", `${this.home}/run`, "--port", "0", ...cri];
+    const services = this.#flags.includes("--service-cidr") ? [] : ["--service-cidr", `${this.services}.0/20`];
+    const own = ["--name", name, "--root", root, "--run-dir", `${this.home}/run`, "--port", "0"];
+    const flags = [...own, ...cri, ...services];
     const child = spawn(file, [...args, ...flags, ...this.#flags], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
     this.#child = child;
     const ended = once(child, "exit").then(([status]) => assert.fail(`the cluster ended with ${status} at its start`));

@@ -286,11 +286,11 @@ test("services answer at their addresses, and follow their pods", { skip, timeou
     assert.match(await look(`${dashed}.default.pod.cluster.local`), new RegExp(`Address.*: ${ip}$`, "m"));
     const configuration = await kube("exec", "client", "--", "cat", "/etc/resolv.conf");
     assert.match(configuration, /^search default\.svc\.cluster\.local svc\.cluster\.local cluster\.local/m);
-    assert.match(configuration, /^nameserver 10\.96\.0\.10$/m);
+    assert.match(configuration, new RegExp(`^nameserver ${cluster.services}.10$`, "m"));
     assert.match(configuration, /^options ndots:5$/m);
     assert.match(
       await kube("get", "service", "-n", "kube-system"),
-      /kube-dns +ClusterIP +10\.96\.0\.10 +.*53\/UDP,53\/TCP/,
+      new RegExp(`kube-dns +ClusterIP +${cluster.services}.10 +.*53/UDP,53/TCP`),
     );
   });
 

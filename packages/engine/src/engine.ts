@@ -206,6 +206,7 @@ async function openRuntime(options: EngineOptions): Promise<EngineRuntime> {
   const { root, runDir, name, runtimes, defaultRuntime, confined, logger, clock } = options;
   if (confined !== undefined) return confinedRuntime();
   return ContainerRuntime.open({
+    probeDir: root,
     runDir: join(runDir, "runtime"),
     cgroupParent: `/${name}`,
     // The network's directory of namespaces makes itself a mount, too, and finds that it is one already.

@@ -20,6 +20,8 @@ import type { OciProcess, OciResources, OciSpec } from "./spec/oci.ts";
 export interface RuntimeOptions {
   /** Directory of this instance's run-time state: bundles, pid files, exit files, sockets. Made when missing. */
   readonly runDir: string;
+  /** Where programs may be executed: `/run` often allows that to nobody. @default runDir */
+  readonly probeDir?: string;
   /** Parent of all containers' cgroups, e.g. `/boxship`. */
   readonly cgroupParent: string;
   /**

@@ -156,7 +156,7 @@ async function tryContainer(
 ): Promise<string | undefined> {
   const program = smallestProgram();
   if (program === undefined) return undefined;
-  const bundle = mkdtempSync(join(options.runDir, "probe-"));
+  const bundle = mkdtempSync(join(options.probeDir ?? options.runDir, "probe-"));
   try {
     const rootfs = join(bundle, "rootfs");
     for (const directory of ["proc", "dev", "sys", "etc"]) mkdirSync(join(rootfs, directory), { recursive: true });

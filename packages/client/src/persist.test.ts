@@ -31,3 +31,13 @@ test("nothing is tried again once it is given up", async () => {
   await assert.rejects(persist(task, { clock: systemClock, signal: ending.signal, failed }), /ended/);
   assert.equal(tries, 1);
 });
+
+test("what is told of a failure may end the tries", async () => {
+  let tries = 0;
+  const task = (): Promise<never> => Promise.reject(new Error(`refusal ${++tries}`));
+  const failed = (error: unknown) => {
+    if (tries === 2) throw error;
+  };
+  const { signal } = new AbortController();
+  await assert.rejects(persist(task, { clock: systemClock, signal, failed, base: 1 }), /refusal 2/);
+});

@@ -4,7 +4,7 @@ import { Backoff } from "./backoff.ts";
 export interface PersistOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Is told why, and how long is waited now. */
+  /** Is told why, and how long is waited now; what it throws ends the tries. */
   readonly failed?: (error: unknown, milliseconds: number) => void;
   /** Milliseconds before the first try again. @default 100 */
   readonly base?: number;

@@ -39,15 +39,10 @@ export class ClusterNames implements AsyncDisposable {
     this.#path = join(clusterDirectory(options.root), "names.json");
   }
 
-  static async open(options: ClusterNamesOptions): Promise<ClusterNames> {
+  /** Goes on in turn, so that nobody waits for it who does not ask for names. */
+  static open(options: ClusterNamesOptions): ClusterNames {
     const names = new ClusterNames(options);
-    try {
-      const record = await names.#read();
-      if (record !== undefined) await names.#start(record);
-    } catch (error) {
-      // The cluster asks again when it starts.
-      options.logger.warn("the cluster's names cannot be answered", { error });
-    }
+    void names.#inTurn(() => names.#resume());
     return names;
   }
 
@@ -68,6 +63,16 @@ export class ClusterNames implements AsyncDisposable {
     const next = this.#last.then(task, task);
     this.#last = next;
     return next;
+  }
+
+  async #resume(): Promise<void> {
+    try {
+      const record = await this.#read();
+      if (record !== undefined) await this.#start(record);
+    } catch (error) {
+      // The cluster asks again when it starts.
+      this.#options.logger.warn("the cluster's names cannot be answered", { error });
+    }
   }
 
   /** Who has started may have another address and other certificates than before; the port stays. */

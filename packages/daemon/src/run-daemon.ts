@@ -177,7 +177,7 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
   stack.defer(() => rm(socket, { force: true }));
 
   const streaming = stack.use(new StreamingServer(systemClock, logger));
-  const names = stack.use(await ClusterNames.open({ root: options.root, network: engine.parts.network, logger }));
+  const names = stack.use(ClusterNames.open({ root: options.root, network: engine.parts.network, logger }));
   const cri = stack.use(new CriDoor(criHandlers(engine, streaming), logger, names.handlers));
   const criSocket = join(options.runDir, "cri.sock");
   await listenUnix(cri.server, criSocket, options.group, logger);

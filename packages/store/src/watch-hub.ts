@@ -67,7 +67,7 @@ export class WatchHub implements Disposable {
   }
 }
 
-const keyOf = (event: WatchEvent): string => (event.kind === "put" ? event.item.key : event.key);
+export const keyOf = (event: WatchEvent): string => (event.kind === "put" ? event.item.key : event.key);
 
 export function withoutPrevious(event: WatchEvent): WatchEvent {
   if (event.previous === undefined) return event;

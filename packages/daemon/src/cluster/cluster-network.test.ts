@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { test } from "node:test";
 import { tempDir } from "@boxship/testkit";
-import { ownAddresses, parseDomain, parseNetworks, settleNetwork } from "./cluster-network.ts";
+import { ownServiceAddresses, parseDomain, parseNetworks, settleNetwork } from "./cluster-network.ts";
 
 const PODS = ["10.244.0.0/16", "fd00:10:244::/56"];
 const SERVICES = ["10.96.0.0/16", "fd00:10:96::/112"];
@@ -25,7 +25,7 @@ test("a cluster stays where it was made", async () => {
   await assert.rejects(settle({ services: ["10.96.0.0/16"], pods: ["10.96.128.0/17"] }), { message: /overlaps/ });
   const first = await settle({ services: ["10.96.0.0/20"] });
   assert.deepEqual(first, { services: ["10.96.0.0/20"], domain: "cluster.local" });
-  assert.deepEqual(ownAddresses(first), { api: "10.96.0.1", dns: "10.96.0.10" });
+  assert.deepEqual(ownServiceAddresses(first), { api: "10.96.0.1", dns: "10.96.0.10" });
   assert.deepEqual(await settle({}), first);
   for (const asked of [{ services: ["10.97.0.0/16"] }, { domain: "other.local" }]) {
     await assert.rejects(settle(asked), { code: "FailedPrecondition" });

@@ -22,7 +22,7 @@ const DEFAULT: ClusterNetwork = { services: DEFAULT_SERVICE_NETWORKS, domain: "c
 const DNS_PLACE = 10;
 
 /** Addresses of the cluster's own services. */
-export function ownAddresses({ services }: ClusterNetwork): { readonly api: string; readonly dns: string } {
+export function ownServiceAddresses({ services }: ClusterNetwork): { readonly api: string; readonly dns: string } {
   const networks = new ServiceNetworks(services);
   return { api: networks.at(1), dns: networks.at(DNS_PLACE) };
 }

@@ -10,8 +10,6 @@ import { type ClusterDnsSettings, NodeAgent } from "@boxship/node";
 import { openMetrics } from "./cluster-metrics.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
 
-export type { ClusterDnsSettings };
-
 /** How long the start waits for what this machine does in the cluster; that goes on after it. */
 const READY_MS = 10_000;
 

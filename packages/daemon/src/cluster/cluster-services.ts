@@ -3,11 +3,12 @@ import { type ApiServer, type ClusterCertificates, MASTERS, type User } from "@b
 import { type Logger, systemClock } from "@boxship/base";
 import { type ApiClient, FollowServices, Informer, openHttpClient, persist } from "@boxship/client";
 import { filtersBridges } from "@boxship/network";
+import type { ClusterDnsSettings } from "@boxship/node";
 import { Balancers, HealthChecks, type LocalPlaces, Proxy } from "@boxship/proxy";
-import { NAMES_LISTEN, serveNames } from "./cluster-names.ts";
-import { type ClusterDnsSettings, ownAddress, ownAddresses } from "./cluster-node.ts";
+import { ownAddress, ownAddresses } from "./cluster-node.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
 import { publishOwnServices } from "./own-services.ts";
+import { NAMES_LISTEN, serveNames } from "./serve-names.ts";
 
 const USER: User = { name: "system:kube-proxy", groups: [MASTERS, "system:authenticated"] };
 

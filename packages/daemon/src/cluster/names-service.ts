@@ -1,6 +1,6 @@
 import { connect } from "node:net";
-import { sleep, systemClock, Unavailable, Unsupported } from "@boxship/base";
-import { Backoff } from "@boxship/client";
+import { systemClock, Unavailable, Unsupported } from "@boxship/base";
+import { persist } from "@boxship/client";
 import { clientSession, Empty, field, GrpcClient, message, method, type ValueOf } from "@boxship/grpc";
 
 /**
@@ -42,16 +42,15 @@ export class NamesClient {
 
   /** @returns where they are answered, once they are known; undefined for an engine that is not ours */
   async serve(request: ServeNamesRequest, signal: AbortSignal): Promise<number | undefined> {
-    const backoff = new Backoff({ base: FIRST_WAIT_MS, most: MOST_WAIT_MS });
-    for (;;) {
+    const serve = async (): Promise<number | undefined> => {
       try {
         return (await this.#call((client) => client.unary(NAMES_METHODS.serve, request, { signal }))).port;
       } catch (error) {
         if (error instanceof Unsupported) return undefined;
-        signal.throwIfAborted();
+        throw error;
       }
-      await sleep(systemClock, backoff.next(), signal);
-    }
+    };
+    return await persist(serve, { clock: systemClock, signal, base: FIRST_WAIT_MS, most: MOST_WAIT_MS });
   }
 
   /** Names are not answered any more. */

@@ -1,5 +1,5 @@
-import { Conflict, FailedPrecondition, InvalidArgument, sleep, systemClock, Unsupported } from "@boxship/base";
-import { Backoff } from "@boxship/client";
+import { Conflict, FailedPrecondition, InvalidArgument, systemClock, Unsupported } from "@boxship/base";
+import { persist } from "@boxship/client";
 import { connectCri } from "@boxship/cri";
 
 const REFUSALS = [Conflict, FailedPrecondition, InvalidArgument, Unsupported];
@@ -19,19 +19,22 @@ export async function preparePodNetworks(
   signal: AbortSignal,
 ): Promise<readonly string[] | undefined> {
   await using cri = connectCri(socket);
-  const backoff = new Backoff({ base: FIRST_WAIT_MS, most: MOST_WAIT_MS });
-  for (;;) {
-    try {
-      if (networks !== undefined) {
-        await cri.updateRuntimeConfig({ runtimeConfig: { networkConfig: { podCidr: networks.join(",") } } });
-      }
-      const { info } = await cri.status({ verbose: true });
-      const told = info["podNetworks"];
-      return told === undefined ? undefined : (JSON.parse(told) as string[]);
-    } catch (error) {
-      // Engine and cluster are often started together: it may not answer yet.
-      if (REFUSALS.some((refusal) => error instanceof refusal)) throw error;
+  const ask = async (): Promise<readonly string[] | undefined> => {
+    if (networks !== undefined) {
+      await cri.updateRuntimeConfig({ runtimeConfig: { networkConfig: { podCidr: networks.join(",") } } });
     }
-    await sleep(systemClock, backoff.next(), signal);
-  }
+    const { info } = await cri.status({ verbose: true });
+    const told = info["podNetworks"];
+    return told === undefined ? undefined : (JSON.parse(told) as string[]);
+  };
+  return await persist(ask, {
+    clock: systemClock,
+    signal,
+    base: FIRST_WAIT_MS,
+    most: MOST_WAIT_MS,
+    // Engine and cluster are often started together: it may not answer yet.
+    failed: (error) => {
+      if (REFUSALS.some((refusal) => error instanceof refusal)) throw error;
+    },
+  });
 }

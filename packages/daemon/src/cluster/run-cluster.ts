@@ -37,7 +37,7 @@ import {
 import { readConfiguration as readSchedulerConfiguration, type SchedulerConfiguration } from "@boxship/scheduler";
 import { load } from "js-yaml";
 import { startControllers } from "./cluster-controllers.ts";
-import { ownAddresses, settleNetwork } from "./cluster-network.ts";
+import { ownServiceAddresses, settleNetwork } from "./cluster-network.ts";
 import { LocalNodes, nodeName, soon, startNode } from "./cluster-node.ts";
 import { type ClusterOptions, parseClusterOptions } from "./cluster-options.ts";
 import { startServices } from "./cluster-services.ts";
@@ -84,7 +84,7 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
   await mkdir(options.runDir, { recursive: true, mode: 0o711 });
   stack.use(claim(options));
   const network = await settleNetwork(options.directory, options.network, options.name);
-  const own = ownAddresses(network);
+  const own = ownServiceAddresses(network);
   const ending = new AbortController();
   stack.defer(() => ending.abort());
   const podNetworks =

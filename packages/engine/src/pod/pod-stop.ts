@@ -56,10 +56,8 @@ export async function restorePods(context: EngineContext, mounted: readonly stri
   for (const record of context.pods.all()) {
     if (record.state !== "ready") continue;
     const { network, ipc } = record.request;
-    if ((network === "host" || sandboxes.has(record.id)) && (ipc === "host" || mounted.includes(record.id))) {
-      if (isPodHeld(context, record)) continue;
-    }
-    await stopPod(context, record.id);
+    const isThere = (network === "host" || sandboxes.has(record.id)) && (ipc === "host" || mounted.includes(record.id));
+    if (!isThere || !isPodHeld(context, record)) await stopPod(context, record.id);
   }
   const { root, runDir } = context.options;
   if (hasHeldProcesses(root)) {

@@ -60,7 +60,7 @@ export interface NodeAgentOptions {
   readonly logger: Logger;
 }
 
-const POD_MAX_PIDS = 4096;
+/** Of the pods. */
 export interface PodNetworks {
   /** `address/length`, one of each family. */
   readonly networks: readonly string[];
@@ -68,6 +68,7 @@ export interface PodNetworks {
   readonly addresses: readonly string[];
 }
 
+const POD_MAX_PIDS = 4096;
 const LEASE_EVERY_MS = 10_000;
 /** An unchanged node is told of so often; what has changed, at once. */
 const STATUS_EVERY_MS = 300_000;
@@ -219,15 +220,17 @@ export class NodeAgent implements AsyncDisposable {
 
   /** @returns whether it had to be waited for */
   async #awaitEngine(): Promise<boolean> {
-    const backoff = new Backoff({ base: 20, most: 1000 });
-    for (let waited = false; ; waited = true) {
-      const answers = await this.#options.cri.version({}).then(
-        () => true,
-        () => false,
-      );
-      if (answers) return waited;
-      await sleep(this.#clock, backoff.next(), this.#ending.signal);
-    }
+    let waited = false;
+    await persist(() => this.#options.cri.version({}), {
+      clock: this.#clock,
+      signal: this.#ending.signal,
+      base: 20,
+      most: 1000,
+      failed: () => {
+        waited = true;
+      },
+    });
+    return waited;
   }
 
   /** Tries until it succeeds or the agent ends: the engine or the API may be away. */

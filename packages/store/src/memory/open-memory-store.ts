@@ -23,7 +23,7 @@ import { checkRange, compareKeys, inRange } from "../key-range.ts";
 import { LeaseTimers } from "../lease-timers.ts";
 import { satisfies } from "../satisfies.ts";
 import { SortedKeys } from "../sorted-keys.ts";
-import { WatchHub, withoutPrevious } from "../watch-hub.ts";
+import { keyOf, WatchHub, withoutPrevious } from "../watch-hub.ts";
 
 export interface MemoryStoreOptions {
   /** Revisions that can be read besides the newest; older ones are compacted. @default all, until they are compacted */
@@ -43,8 +43,6 @@ const EMPTY = new Uint8Array(0);
 export function openMemoryStore(options: MemoryStoreOptions = {}): Store {
   return new MemoryStore(options);
 }
-
-const keyOf = (event: WatchEvent): string => (event.kind === "put" ? event.item.key : event.key);
 
 class MemoryStore implements Store {
   readonly #keep: number;

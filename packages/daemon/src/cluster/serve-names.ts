@@ -3,7 +3,7 @@ import { type ClusterCertificates, kubeconfig } from "@boxship/apiserver";
 import { type Logger, writeFileAtomic } from "@boxship/base";
 import type { ApiClient, FollowServices } from "@boxship/client";
 import { ClusterDns } from "@boxship/dns";
-import type { ClusterDnsSettings } from "./cluster-node.ts";
+import type { ClusterDnsSettings } from "@boxship/node";
 import { NamesClient } from "./names-service.ts";
 
 export const NAMES_LISTEN = "127.0.0.1";

@@ -4,7 +4,14 @@ export { AuditLog } from "./audit/audit-log.ts";
 export { AuditPolicy } from "./audit/audit-policy.ts";
 export { type AuthenticationFile, parseAuthenticationFile } from "./authentication/authentication-file.ts";
 export { type RemoteServer, readKubeconfig } from "./authentication/read-kubeconfig.ts";
-export * from "./certificates/cluster-certificates.ts";
+export * from "./certificates/certificate-renewal.ts";
+export {
+  type CertificatesOptions,
+  type ClusterCertificates,
+  clusterCertificates,
+  FRONT_PROXY_CLIENT,
+  type FrontProxy,
+} from "./certificates/cluster-certificates.ts";
 export {
   type CertificateRequest,
   issueCertificate,

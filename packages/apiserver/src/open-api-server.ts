@@ -3,6 +3,7 @@ import { type IncomingMessage, ServerResponse } from "node:http";
 import { createSecureServer, type Http2SecureServer, type Http2Session } from "node:http2";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { SecureContextOptions } from "node:tls";
 import { builtinKinds, KindRegistry } from "@boxship/api";
 import { type Clock, type Logger, systemClock } from "@boxship/base";
 import type { Store } from "@boxship/store";
@@ -113,6 +114,8 @@ export interface ApiServer extends AsyncDisposable {
   readonly context: ServerContext;
   /** A connection from within this process, for HTTP/2 without TLS; everything on it is asked by the user. */
   connect(user: User): Duplex;
+  /** Takes certificates of the same authorities up: connections from now on have them, those that are there go on. */
+  renew(certificates: ClusterCertificates): void;
   /** Ends watches, and connections that nobody uses. */
   stop(): void;
   /** Ends whatever is still open. */
@@ -208,6 +211,10 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
     server,
     context,
     connect: (user) => door.connect(user),
+    renew(certificates) {
+      server.setSecureContext(secureContext(certificates));
+      extensions.renew(certificates.frontProxy.client);
+    },
     stop() {
       ending.abort();
       for (const session of sessions) session.close();
@@ -287,12 +294,9 @@ function listener(
   };
   const server = createSecureServer({
     allowHTTP1: true,
-    key: certificates.server.key,
-    cert: certificates.server.certificate,
-    ca: [certificates.authority, certificates.frontProxy.authority],
+    ...secureContext(certificates),
     requestCert: true,
     rejectUnauthorized: false,
-    minVersion: "TLSv1.2",
     // Of HTTP/1.1, which the types of HTTP/2 do not know of: selectors are in the target, and may be long.
     ...({ maxHeaderSize: LARGEST_HEAD } as object),
     settings: { maxConcurrentStreams: 1000, maxHeaderListSize: LARGEST_HEAD },
@@ -309,6 +313,11 @@ function listener(
   });
   const door = new InProcessDoor(answer, opened);
   return { server, door };
+}
+
+function secureContext({ server, authority, frontProxy }: ClusterCertificates): SecureContextOptions {
+  const ca = [authority, frontProxy.authority];
+  return { key: server.key, cert: server.certificate, ca, minVersion: "TLSv1.2" };
 }
 
 /** An answer on a connection that a client wants to turn into something else; who does that detaches it. */

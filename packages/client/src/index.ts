@@ -10,7 +10,7 @@ export * from "./contract.ts";
 export { EventRecorder, type EventRecorderOptions, type EventType } from "./events/event-recorder.ts";
 export { Connection, type HttpReply, type HttpRequest } from "./http/connection.ts";
 export { type HttpClientOptions, openHttpClient } from "./http/http-client.ts";
-export type { ConnectionOptions } from "./http/options.ts";
+export type { ClientIdentity, ConnectionOptions } from "./http/options.ts";
 export { collectionPath, objectPath } from "./http/paths.ts";
 export { readJson, readLines } from "./http/read-reply.ts";
 export { Informer, type InformerHandler, type InformerOptions } from "./informer/informer.ts";

@@ -1,8 +1,9 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { type Logger, systemCode, writeFileAtomic } from "@boxship/base";
 import { clusterDirectory } from "@boxship/base/cluster-record";
-import { ClusterDnsThread } from "@boxship/dns";
+import { type ClusterDnsSettings, ClusterDnsThread } from "@boxship/dns";
 import { type Handler, unary } from "@boxship/grpc";
 import type { NetworkManager } from "@boxship/network";
 import { NAMES_METHODS, type ServeNamesRequest } from "./cluster/names-service.ts";
@@ -31,6 +32,8 @@ export class ClusterNames implements AsyncDisposable {
   readonly #options: ClusterNamesOptions;
   readonly #path: string;
   #thread: ClusterDnsThread | undefined;
+  /** What the thread works with. */
+  #settings: ClusterDnsSettings | undefined;
   /** Calls run one after another. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -78,7 +81,8 @@ export class ClusterNames implements AsyncDisposable {
   /** Who has started may have another address and other certificates than before; the port stays. */
   async #serve(request: ServeNamesRequest): Promise<{ readonly port: number }> {
     const before = await this.#read();
-    const thread = await this.#start({ ...request, ...(before?.port === undefined ? {} : { port: before.port }) });
+    const record = { ...request, ...(before?.port === undefined ? {} : { port: before.port }) };
+    const thread = (await this.#renewed(record)) ?? (await this.#start(record));
     await thread.ready;
     return { port: await thread.port };
   }
@@ -89,25 +93,29 @@ export class ClusterNames implements AsyncDisposable {
     return {};
   }
 
+  /** The thread that is there, where all that is new is the certificate: names are answered meanwhile. */
+  async #renewed(record: Record): Promise<ClusterDnsThread | undefined> {
+    if (this.#thread === undefined || this.#settings === undefined) return undefined;
+    const { certificate, key, ...rest } = await settingsOf(record);
+    const { certificate: before, key: _, ...kept } = this.#settings;
+    if (certificate === before || !isDeepStrictEqual(rest, kept)) return undefined;
+    this.#thread.renew({ certificate, key });
+    this.#settings = { ...rest, certificate, key };
+    return this.#thread;
+  }
+
   async #start(record: Record): Promise<ClusterDnsThread> {
     const { network, logger } = this.#options;
-    const { clusters, users } = JSON.parse(await readFile(record.kubeconfig, "utf8")) as Kubeconfig;
-    const pem = (text = ""): string => Buffer.from(text, "base64").toString();
-    const [{ cluster }, { user }] = [clusters[0], users[0]];
+    const settings = await settingsOf(record);
     await this.#stop();
     const thread = new ClusterDnsThread({
-      server: cluster["server"] ?? "",
-      authority: pem(cluster["certificate-authority-data"]),
-      certificate: pem(user["client-certificate-data"]),
-      key: pem(user["client-key-data"]),
-      zone: record.zone,
-      serviceAddress: record.serviceAddress,
-      ...(record.port === undefined ? {} : { port: record.port }),
+      ...settings,
       engineNames: (name) => network.addressesOf(name),
       logger,
     });
     this.#thread = thread;
     const port = await thread.port;
+    this.#settings = { ...settings, port };
     await writeFileAtomic(this.#path, `${JSON.stringify({ ...record, port })}\n`, { mode: 0o600 });
     network.forwardZones([{ name: record.zone, server: { address: "127.0.0.1", port } }]);
     return thread;
@@ -127,4 +135,20 @@ export class ClusterNames implements AsyncDisposable {
       throw error;
     }
   }
+}
+
+/** As the administrator's kubeconfig says it. */
+async function settingsOf({ kubeconfig, zone, serviceAddress, port }: Record): Promise<ClusterDnsSettings> {
+  const { clusters, users } = JSON.parse(await readFile(kubeconfig, "utf8")) as Kubeconfig;
+  const pem = (text = ""): string => Buffer.from(text, "base64").toString();
+  const [{ cluster }, { user }] = [clusters[0], users[0]];
+  return {
+    server: cluster["server"] ?? "",
+    authority: pem(cluster["certificate-authority-data"]),
+    certificate: pem(user["client-certificate-data"]),
+    key: pem(user["client-key-data"]),
+    zone,
+    serviceAddress,
+    ...(port === undefined ? {} : { port }),
+  };
 }

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { Worker } from "node:worker_threads";
 import { type Logger, Unavailable } from "@boxship/base";
 import { startWorker } from "@boxship/base/entry";
+import type { ClientIdentity } from "@boxship/client";
 import type { ClusterDnsSettings, DnsThreadAnswer, DnsThreadTold } from "./cluster-dns-worker.ts";
 
 export type { ClusterDnsSettings } from "./cluster-dns-worker.ts";
@@ -54,6 +55,11 @@ export class ClusterDnsThread implements AsyncDisposable {
         this.#worker.postMessage(answer, []);
       }
     });
+  }
+
+  /** Goes on with another certificate of the same administrator. */
+  renew(identity: ClientIdentity): void {
+    this.#worker.postMessage(identity, []);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { createLogger, errorMessage, Internal } from "@boxship/base";
-import { FollowServices, openHttpClient } from "@boxship/client";
+import { type ClientIdentity, FollowServices, openHttpClient } from "@boxship/client";
 import { ClusterDns } from "./cluster-dns.ts";
 
 /** The thread of a {@link ClusterDnsThread}: follows a cluster and answers for its names until it is told to end. */
@@ -34,10 +34,11 @@ function serve(port: NonNullable<typeof parentPort>, settings: ClusterDnsSetting
   const tell = (told: DnsThreadTold): void => port.postMessage(told);
   const questions = new Map<number, (addresses: readonly string[] | undefined) => void>();
   let asked = 0;
-  const { server, authority, certificate, key, zone, serviceAddress } = settings;
+  const { server, authority, zone, serviceAddress } = settings;
+  let identity: ClientIdentity = { certificate: settings.certificate, key: settings.key };
   const logger = createLogger();
   const stack = new AsyncDisposableStack();
-  const client = stack.use(openHttpClient({ server, authority, certificate, key, userAgent: "boxship-dns" }));
+  const client = stack.use(openHttpClient({ server, authority, identity: () => identity, userAgent: "boxship-dns" }));
   const services = stack.use(new FollowServices({ client, logger }));
   const dns = stack.use(
     new ClusterDns({
@@ -60,9 +61,13 @@ function serve(port: NonNullable<typeof parentPort>, settings: ClusterDnsSetting
     () => tell({ told: "ready" }),
     (error: unknown) => tell({ told: "failed", message: errorMessage(error) }),
   );
-  port.on("message", (message: DnsThreadAnswer | "end") => {
+  port.on("message", (message: DnsThreadAnswer | ClientIdentity | "end") => {
     if (message === "end") {
       void stack.disposeAsync().finally(() => port.close());
+      return;
+    }
+    if ("certificate" in message) {
+      identity = message;
       return;
     }
     questions.get(message.id)?.(message.addresses);

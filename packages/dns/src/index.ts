@@ -1,2 +1,2 @@
 export { ClusterDns, type ClusterDnsOptions } from "./cluster-dns.ts";
-export { ClusterDnsThread, type ClusterDnsThreadOptions } from "./cluster-dns-thread.ts";
+export { type ClusterDnsSettings, ClusterDnsThread, type ClusterDnsThreadOptions } from "./cluster-dns-thread.ts";

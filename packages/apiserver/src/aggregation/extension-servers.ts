@@ -12,7 +12,7 @@ import { followResource } from "../storage/follow-resource.ts";
 import { builtinKind } from "../storage/read-objects.ts";
 import { modifyObject } from "../verbs/modify-object.ts";
 import { type Availability, askDiscovery } from "./ask-discovery.ts";
-import { type Extension, extensionOf } from "./extension.ts";
+import { type Extension, extensionOf, renewClient } from "./extension.ts";
 import { askDocument, askDocumentUrl } from "./extension-openapi.ts";
 import { type ForwardTarget, forwardRequest } from "./forward-request.ts";
 
@@ -36,6 +36,7 @@ export interface ExtensionServersOptions {
  */
 export class ExtensionServers implements Disposable {
   readonly #options: ExtensionServersOptions;
+  #client: KeyPair | undefined;
   readonly #byName = new Map<string, Extension>();
   readonly #timers = new Map<string, Timer>();
   #following: Disposable[] = [];
@@ -45,6 +46,7 @@ export class ExtensionServers implements Disposable {
 
   private constructor(options: ExtensionServersOptions) {
     this.#options = options;
+    this.#client = options.client;
   }
 
   static async open(options: ExtensionServersOptions): Promise<ExtensionServers> {
@@ -73,12 +75,19 @@ export class ExtensionServers implements Disposable {
     return [...this.#byName.values()].filter(({ group, version }) => !kinds.serves(group, version));
   }
 
+  /** What we are known by to them from now on. */
+  renew(client: KeyPair): void {
+    if (client.certificate === this.#client?.certificate) return;
+    this.#client = client;
+    for (const extension of this.#byName.values()) renewClient(extension, client);
+  }
+
   #take(object: KubeObject): void {
     const name = object.metadata.name ?? "";
     const before = this.#byName.get(name);
     if (before?.text === JSON.stringify(valueAt(object, "spec"))) return;
     this.#forget(name);
-    const extension = extensionOf(object, this.#options.client);
+    const extension = extensionOf(object, this.#client);
     if (extension === undefined) {
       const [told] = listAt(object, "status", "conditions");
       if (textAt(told, "reason") !== "Local")

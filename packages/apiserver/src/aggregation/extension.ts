@@ -1,6 +1,6 @@
 import { Agent } from "node:https";
 import { isIP } from "node:net";
-import { isObject, type JsonObject, type KubeObject, textAt, valueAt } from "@boxship/api";
+import { isObject, type Json, type JsonObject, type KubeObject, textAt, valueAt } from "@boxship/api";
 import type { KeyPair } from "../certificates/issue-certificate.ts";
 
 /** An APIService whose version another server serves. */
@@ -13,7 +13,7 @@ export interface Extension {
   readonly versionPriority: number;
   /** `clientConfig` as webhooks have it. */
   readonly service: JsonObject;
-  readonly agent: Agent;
+  agent: Agent;
   /** The object that it was made from. */
   readonly text: string;
   available: boolean;
@@ -29,8 +29,6 @@ export function extensionOf(object: KubeObject, client: KeyPair | undefined): Ex
   const service = valueAt(spec, "service");
   if (!isObject(service)) return undefined;
   const [name, namespace] = [textAt(service, "name"), textAt(service, "namespace")];
-  const serverName = `${name}.${namespace}.svc`;
-  const bundle = textAt(spec, "caBundle");
   return {
     name: object.metadata.name ?? "",
     group: textAt(spec, "group"),
@@ -38,16 +36,31 @@ export function extensionOf(object: KubeObject, client: KeyPair | undefined): Ex
     groupPriority: Number(valueAt(spec, "groupPriorityMinimum") ?? 0),
     versionPriority: Number(valueAt(spec, "versionPriority") ?? 0),
     service: { service: { name, namespace, port: Number(valueAt(service, "port") ?? 443) } },
-    agent: new Agent({
-      keepAlive: true,
-      maxSockets: 256,
-      ...(bundle === "" ? {} : { ca: Buffer.from(bundle, "base64").toString() }),
-      ...(client === undefined ? {} : { cert: client.certificate, key: client.key }),
-      ...(isIP(serverName) === 0 ? { servername: serverName } : {}),
-      rejectUnauthorized: valueAt(spec, "insecureSkipTLSVerify") !== true,
-    }),
+    agent: agentOf(spec, client),
     text: JSON.stringify(spec),
     available: false,
     resources: [],
   };
+}
+
+function agentOf(spec: Json | undefined, client: KeyPair | undefined): Agent {
+  const service = valueAt(spec, "service");
+  const serverName = `${textAt(service, "name")}.${textAt(service, "namespace")}.svc`;
+  const bundle = textAt(spec, "caBundle");
+  return new Agent({
+    keepAlive: true,
+    maxSockets: 256,
+    ...(bundle === "" ? {} : { ca: Buffer.from(bundle, "base64").toString() }),
+    ...(client === undefined ? {} : { cert: client.certificate, key: client.key }),
+    ...(isIP(serverName) === 0 ? { servername: serverName } : {}),
+    rejectUnauthorized: valueAt(spec, "insecureSkipTLSVerify") !== true,
+  });
+}
+
+/** Connections from now on have another certificate; of those that are there each ends with what is asked on it. */
+export function renewClient(extension: Extension, client: KeyPair): void {
+  const before = extension.agent;
+  extension.agent = agentOf(JSON.parse(extension.text) as Json, client);
+  before.maxFreeSockets = 0;
+  for (const socket of Object.values(before.freeSockets).flat()) socket?.destroy();
 }

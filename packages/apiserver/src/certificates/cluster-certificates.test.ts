@@ -17,7 +17,7 @@ test("certificates are made again when names change, when they near their end, a
       clock: { ...systemClock, now: () => Date.now() + days * DAY },
       names,
       // Other tests make and remove networks meanwhile.
-      addresses: ["192.0.2.1"],
+      addresses: () => ["192.0.2.1"],
       serviceAddress: "10.96.0.1",
     });
   const first = await open(0);
@@ -52,5 +52,10 @@ test("certificates are made again when names change, when they near their end, a
   const anew = await open(0);
   assert.ok(new X509Certificate(anew.server.certificate).checkIssued(new X509Certificate(anew.authority)));
   assert.notEqual(anew.authority, first.authority);
+  const ahead = await open(20, ["ahead.example.com"]);
+  const { server, admin } = await open(0);
+  assert.notEqual(server.certificate, ahead.server.certificate);
+  assert.ok(Date.parse(new X509Certificate(server.certificate).validFrom) <= Date.now(), "the clock was ahead");
+  assert.equal(admin.certificate, anew.admin.certificate);
   assert.equal((await stat(`${pki}/ca.key`)).mode & 0o777, 0o600);
 });

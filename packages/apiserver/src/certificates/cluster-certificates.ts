@@ -14,7 +14,7 @@ export interface CertificatesOptions {
   /** Names and addresses that clients may use besides the host's own. */
   readonly names?: readonly string[];
   /** The machine's own addresses. @default those of its interfaces */
-  readonly addresses?: readonly string[];
+  readonly addresses?: () => readonly string[];
   /** The address of the service `kubernetes`. @default "10.96.0.1" */
   readonly serviceAddress?: string;
   /** The zone of the cluster's names. @default "cluster.local" */
@@ -36,6 +36,8 @@ export interface ClusterCertificates {
 export interface FrontProxy {
   /** PEM. */
   readonly authority: string;
+  /** The same with its key. */
+  readonly signer: KeyPair;
   /** What we are known by to servers behind us. */
   readonly client: KeyPair;
 }
@@ -53,9 +55,25 @@ const RENEWED_BEFORE_MS = 30 * 24 * 3600 * 1000;
 export async function clusterCertificates(options: CertificatesOptions): Promise<ClusterCertificates> {
   const { directory, clock } = options;
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const now = clock.now();
-  const authority =
-    (await readPair(directory, "ca")) ?? (await writePair(directory, "ca", await makeAuthority("boxship-ca", now)));
+  const authority = async (name: string, commonName: string): Promise<KeyPair> =>
+    (await readPair(directory, name)) ??
+    (await writePair(directory, name, await makeAuthority(commonName, clock.now())));
+  return await issuedBy(options, {
+    cluster: await authority("ca", "boxship-ca"),
+    frontProxy: await authority("front-proxy-ca", "boxship-front-proxy-ca"),
+  });
+}
+
+interface Authorities {
+  readonly cluster: KeyPair;
+  readonly frontProxy: KeyPair;
+}
+
+/** What is there by these authorities and is still good, and the rest made anew. */
+export async function issuedBy(
+  options: CertificatesOptions,
+  { cluster: authority, frontProxy }: Authorities,
+): Promise<ClusterCertificates> {
   const hosts = serverHosts(options);
   const server = await keepOr(options, authority, "apiserver", (certificate) => namesAll(certificate, hosts), {
     commonName: "kube-apiserver",
@@ -73,20 +91,28 @@ export async function clusterCertificates(options: CertificatesOptions): Promise
     signer: authority,
     server,
     admin,
-    frontProxy: await frontProxy(options),
+    frontProxy: {
+      authority: frontProxy.certificate,
+      signer: frontProxy,
+      client: await keepOr(options, frontProxy, "front-proxy-client", () => true, {
+        commonName: FRONT_PROXY_CLIENT,
+        usage: "client",
+      }),
+    },
   };
 }
 
-async function frontProxy(options: CertificatesOptions): Promise<FrontProxy> {
-  const { directory, clock } = options;
-  const authority =
-    (await readPair(directory, "front-proxy-ca")) ??
-    (await writePair(directory, "front-proxy-ca", await makeAuthority("boxship-front-proxy-ca", clock.now())));
-  const client = await keepOr(options, authority, "front-proxy-client", () => true, {
-    commonName: FRONT_PROXY_CLIENT,
-    usage: "client",
-  });
-  return { authority: authority.certificate, client };
+/** When none of the pairs has to be made anew: milliseconds since the epoch. */
+export function goodFor({ server, admin, frontProxy }: ClusterCertificates): {
+  readonly from: number;
+  readonly until: number;
+} {
+  const all = [server, admin, frontProxy.client].map(({ certificate }) => spanOf(new X509Certificate(certificate)));
+  return { from: Math.max(...all.map(({ from }) => from)), until: Math.min(...all.map(({ until }) => until)) };
+}
+
+function spanOf({ validFrom, validTo }: X509Certificate): { readonly from: number; readonly until: number } {
+  return { from: Date.parse(validFrom), until: Date.parse(validTo) - RENEWED_BEFORE_MS };
 }
 
 async function keepOr(
@@ -99,18 +125,20 @@ async function keepOr(
   const present = await readPair(directory, name);
   if (present !== undefined) {
     const certificate = new X509Certificate(present.certificate);
-    const left = Date.parse(certificate.validTo) - clock.now();
+    const { from, until } = spanOf(certificate);
+    const now = clock.now();
     const signed = certificate.checkIssued(new X509Certificate(authority.certificate));
-    if (signed && left > RENEWED_BEFORE_MS && fits(certificate)) return present;
+    if (signed && from <= now && now < until && fits(certificate)) return present;
   }
   return await writePair(directory, name, await issueCertificate(authority, request, clock.now()));
 }
 
-function serverHosts({
+/** Names and addresses that the server's certificate is for. */
+export function serverHosts({
   names = [],
   serviceAddress = "10.96.0.1",
   clusterDomain = "cluster.local",
-  addresses = Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address)),
+  addresses = ownAddresses,
 }: CertificatesOptions): readonly string[] {
   return [
     ...new Set([
@@ -124,10 +152,14 @@ function serverHosts({
       "127.0.0.1",
       "::1",
       // Link-local ones come with the name of their interface, and change with it.
-      ...addresses.filter((address) => !address.startsWith("fe80:")),
+      ...addresses().filter((address) => !address.startsWith("fe80:")),
       ...names,
     ]),
   ].filter((host) => isIP(host) !== 0 || /^[A-Za-z0-9.-]+$/.test(host));
+}
+
+function ownAddresses(): readonly string[] {
+  return Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address));
 }
 
 function namesAll(certificate: X509Certificate, hosts: readonly string[]): boolean {

@@ -68,7 +68,11 @@ export const FEATURES: readonly Feature[] = [
     note: "406 and, with the name of the type, 415, as for any type that is not offered",
   },
   { name: "gzip", state: "works", note: "answers of 128 KiB and more, and packed bodies" },
-  { name: "client certificates, impersonation", state: "works", note: "" },
+  {
+    name: "client certificates, impersonation",
+    state: "works",
+    note: "until they end, on connections that are there, too; the cluster's own are made anew 30 days before, and the server's when the machine has another name or address, while it serves",
+  },
   { name: "anonymous requests", state: "works", note: "health and version; a file may say fewer paths, or none" },
   {
     name: "service-account tokens",

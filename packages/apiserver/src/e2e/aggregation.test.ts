@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, fork } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { Agent, request } from "node:https";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { kubectl } from "@boxship/testkit";
+import { FRONT_PROXY_CLIENT } from "../certificates/cluster-certificates.ts";
 import { issueCertificate, makeAuthority } from "../certificates/issue-certificate.ts";
 import { type ApiUnderTest, type Loose, startApi } from "../testing/api-under-test.ts";
 
@@ -145,6 +147,14 @@ describe("a server of the API behind this one", { timeout: 300_000 }, () => {
     );
     assert.equal(host, "x.default.svc");
     for (const name of ["authorization", "cookie", "impersonate-user"]) assert.equal(headers[name], undefined, name);
+    // A new certificate of ours is on the next connection.
+    const { certificates } = api;
+    const subject = { commonName: FRONT_PROXY_CLIENT, usage: "client" } as const;
+    const client = await issueCertificate(certificates.frontProxy.signer, subject, Date.now());
+    api.server().renew({ ...certificates, frontProxy: { ...certificates.frontProxy, client } });
+    const { serialNumber } = new X509Certificate(client.certificate);
+    assert.notEqual(json.serial, serialNumber);
+    assert.equal((await api.call("GET", `${THINGS}/who`)).json.serial, serialNumber);
     // Whether one may is decided here, before.
     const refused = await api.call("GET", `${THINGS}/who`, { headers: { "impersonate-user": "nobody" } });
     assert.equal(refused.status, 403);

@@ -77,7 +77,7 @@ export async function handleRequest(listening: Listening, request: Incoming, res
     if (info === undefined) throw failure("BadRequest", "the path cannot be decoded");
     const { url, authorizedAs } = target as Required<ParsedTarget>;
     about = { verb: info.verb, resource: info.resource?.resource ?? "" };
-    const certificate = peerCertificate(request, listening.frontProxy);
+    const certificate = peerCertificate(request, listening.frontProxy, listening.context.clock.now());
     // What is known at once is not waited for: most requests are answered in one turn.
     const known =
       listening.callerOf(request) ??

@@ -4,15 +4,27 @@ import { failure } from "@boxship/api";
 import type { CertificateSubject } from "../contract.ts";
 import type { Incoming } from "./read-body.ts";
 
-const seen = new WeakMap<object, CertificateSubject | "none" | "refused">();
+interface Seen {
+  readonly subject: CertificateSubject | undefined;
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+}
+
+const seen = new WeakMap<object, Seen | "refused">();
+const NONE: Seen = { subject: undefined, until: Number.POSITIVE_INFINITY };
 
 /**
  * Whom the client's certificate names; undefined without one.
  *
  * @param frontProxy of the authority of those who say in headers who asks
+ * @param now milliseconds since the epoch: a connection may last longer than its certificate
  * @throws Unauthorized for one that our authority has not signed, or whose time is not now
  */
-export function peerCertificate(request: Incoming, frontProxy?: KeyObject): CertificateSubject | undefined {
+export function peerCertificate(
+  request: Incoming,
+  frontProxy: KeyObject | undefined,
+  now: number,
+): CertificateSubject | undefined {
   const holder = "stream" in request ? request.stream.session : request.socket;
   if (holder === undefined || holder === null) return undefined;
   let found = seen.get(holder);
@@ -20,22 +32,25 @@ export function peerCertificate(request: Incoming, frontProxy?: KeyObject): Cert
     found = read(("stream" in request ? request.stream.session?.socket : request.socket) as TLSSocket, frontProxy);
     seen.set(holder, found);
   }
-  if (found === "refused") throw failure("Unauthorized", "Unauthorized");
-  return found === "none" ? undefined : found;
+  if (found === "refused" || now > found.until) throw failure("Unauthorized", "Unauthorized");
+  return found.subject;
 }
 
-function read(socket: TLSSocket, frontProxy: KeyObject | undefined): CertificateSubject | "none" | "refused" {
+function read(socket: TLSSocket, frontProxy: KeyObject | undefined): Seen | "refused" {
   // A plain socket has no certificates.
-  if (typeof socket.getPeerCertificate !== "function") return "none";
-  const { subject, ext_key_usage: usages } = socket.getPeerCertificate();
-  if (subject === undefined) return "none";
+  if (typeof socket.getPeerCertificate !== "function") return NONE;
+  const { subject, ext_key_usage: usages, valid_to: validTo } = socket.getPeerCertificate();
+  if (subject === undefined) return NONE;
   if (!socket.authorized) return "refused";
   if (usages !== undefined && !usages.includes(CLIENT_AUTHENTICATION)) return "refused";
   const { CN: name, O: organizations = [] } = subject as { CN?: string | string[]; O?: string | string[] };
   const commonName = Array.isArray(name) ? name[0] : name;
   if (commonName === undefined) return "refused";
   const isFrontProxy = frontProxy !== undefined && socket.getPeerX509Certificate()?.verify(frontProxy) === true;
-  return { commonName, organizations: [organizations].flat(), ...(isFrontProxy ? { isFrontProxy } : {}) };
+  return {
+    subject: { commonName, organizations: [organizations].flat(), ...(isFrontProxy ? { isFrontProxy } : {}) },
+    until: Date.parse(validTo),
+  };
 }
 
 const CLIENT_AUTHENTICATION = "1.3.6.1.5.5.7.3.2";

@@ -6,9 +6,9 @@ import type { AddressInfo } from "node:net";
 import { silentLogger, systemClock } from "@boxship/base";
 import { openSqliteStore } from "@boxship/store";
 import { type TempDir, tempDir } from "@boxship/testkit";
-import { clusterCertificates } from "../certificates/cluster-certificates.ts";
+import { type ClusterCertificates, clusterCertificates } from "../certificates/cluster-certificates.ts";
 import { kubeconfig } from "../certificates/kubeconfig.ts";
-import { type ApiServerOptions, openApiServer } from "../open-api-server.ts";
+import { type ApiServer, type ApiServerOptions, openApiServer } from "../open-api-server.ts";
 import { EncryptedValues } from "../storage/encrypted-values.ts";
 import { SigningKeys } from "../tokens/signing-keys.ts";
 
@@ -37,6 +37,9 @@ export interface ApiUnderTest extends AsyncDisposable {
   readonly directory: TempDir;
   /** Path of the administrator's. */
   readonly kubeconfig: string;
+  readonly certificates: ClusterCertificates;
+  /** The server that answers now. */
+  server(): ApiServer;
   /** Ends the server, and begins it again on what it has kept. */
   restart(): Promise<void>;
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
@@ -55,6 +58,7 @@ export async function startApi(options: Partial<ApiServerOptions> = {}, director
   const secrets = await EncryptedValues.open(temporary.join("keys"));
   const signingKeys = await SigningKeys.open(temporary.join("tokens.keys"));
   let running: AsyncDisposableStack | undefined;
+  let server: ApiServer | undefined;
   const listen = async (at: number): Promise<number> => {
     await using starting = new AsyncDisposableStack();
     const api = starting.use(
@@ -77,6 +81,7 @@ export async function startApi(options: Partial<ApiServerOptions> = {}, director
     api.server.listen(at, "127.0.0.1");
     await once(api.server, "listening");
     running = starting.move();
+    server = api;
     return (api.server.address() as AddressInfo).port;
   };
   stack.defer(async () => await running?.disposeAsync());
@@ -97,6 +102,11 @@ export async function startApi(options: Partial<ApiServerOptions> = {}, director
     port,
     directory: temporary,
     kubeconfig: config,
+    certificates,
+    server() {
+      if (server === undefined) throw new Error("the server has not started");
+      return server;
+    },
     call: (method, path, { body, headers = {}, anonymous = false } = {}) =>
       call(`${url}${path}`, method, anonymous ? nameless : named, body, headers),
     async stream(path, headers = {}) {

@@ -1,5 +1,6 @@
 import { createServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
 
 /**
  * A server of `things.extension.example/v1` in a process of its own, as people write them: it knows who asks by the
@@ -83,7 +84,12 @@ process.once("message", (options: ServerOptions) => {
       } else if (url.pathname === "/openapi/v2") {
         json(200, { swagger: "2.0", info: INFO, paths: PATHS, definitions: schemas("#/definitions/") });
       } else if (name === "stalled") return;
-      else if (name === "who") json(200, { headers: request.headers, host: request.headers.host });
+      else if (name === "who")
+        json(200, {
+          headers: request.headers,
+          host: request.headers.host,
+          serial: (request.socket as TLSSocket).getPeerCertificate().serialNumber,
+        });
       else if (request.method === "POST") {
         const object = JSON.parse(Buffer.concat(chunks).toString()) as { metadata: { name: string } };
         kept.set(object.metadata.name, object);

@@ -7,7 +7,7 @@ import {
   type SecureClientSessionOptions,
 } from "node:http2";
 import { errorMessage, systemCode, Unavailable } from "@boxship/base";
-import type { ConnectionOptions } from "./options.ts";
+import type { ClientIdentity, ConnectionOptions } from "./options.ts";
 
 const DIAL_TIMEOUT = 10_000;
 /** A server that is cut off from us closes nothing: it is asked now and then whether it is there. */
@@ -39,6 +39,8 @@ export class Connection implements Disposable {
   readonly #server: URL;
   readonly #options: ConnectionOptions;
   #session: Promise<ClientHttp2Session> | undefined;
+  /** What the connection was made with. */
+  #identity: ClientIdentity | undefined;
   #closed = false;
 
   constructor(options: ConnectionOptions) {
@@ -94,7 +96,11 @@ export class Connection implements Disposable {
     const opening = this.#session;
     try {
       const session = await opening;
-      if (!session.closed && !session.destroyed) return session;
+      if (!session.closed && !session.destroyed) {
+        if (this.#identity?.certificate === this.#options.identity?.().certificate) return session;
+        // What is under way ends on it.
+        session.close();
+      }
     } catch (error) {
       if (this.#session === opening) this.#session = undefined;
       throw this.#lost(error);
@@ -111,7 +117,9 @@ export class Connection implements Disposable {
   }
 
   #dial(): Promise<ClientHttp2Session> {
-    const { authority, certificate, key, serverName, insecure = false, createConnection } = this.#options;
+    const { authority, serverName, insecure = false, createConnection } = this.#options;
+    this.#identity = this.#options.identity?.();
+    const { certificate, key } = this.#identity ?? this.#options;
     const tls: SecureClientSessionOptions = {
       ...(authority !== undefined && { ca: authority }),
       ...(certificate !== undefined && { cert: certificate }),

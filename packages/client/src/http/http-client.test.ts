@@ -155,6 +155,24 @@ describe("the client over a network", () => {
     await assert.rejects(careless.list(MAPS), { name: "PermissionDenied" });
   });
 
+  test("who has another certificate asks by it from then on, and what is under way goes on", async () => {
+    const { certificate = "", key = "", ...rest } = (await loadKubeconfig(server.kubeconfig)).connection;
+    let identity = { certificate, key };
+    await using changing = openHttpClient({ ...rest, identity: () => identity });
+    const { resourceVersion } = await changing.list(MAPS);
+    const watching = changing.watch(MAPS, { resourceVersion })[Symbol.asyncIterator]();
+    const heard = watching.next();
+    await changing.list(MAPS);
+    // None at all: nobody.
+    identity = { certificate: "", key: "" };
+    await assert.rejects(changing.list(MAPS), /system:anonymous/);
+    await client.create(MAPS, map("heard"));
+    assert.equal((await heard).value?.object.metadata.name, "heard");
+    identity = { certificate, key };
+    await changing.list(MAPS);
+    await watching.return?.();
+  });
+
   test("a connection that is cut is made again; where nobody listens, that is said", async () => {
     await client.list(MAPS);
     server.cutConnections();

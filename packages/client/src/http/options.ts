@@ -9,6 +9,8 @@ export interface ConnectionOptions {
   /** PEM of a client certificate, and its key. */
   readonly certificate?: string;
   readonly key?: string;
+  /** The same of one that is exchanged now and then: asked at each request, which is sent over a connection that has it. */
+  readonly identity?: () => ClientIdentity;
   readonly token?: string;
   /** Name that the server's certificate must have. @default the address's host */
   readonly serverName?: string;
@@ -16,4 +18,10 @@ export interface ConnectionOptions {
   readonly createConnection?: () => Duplex;
   /** Takes any server for the right one. @default false */
   readonly insecure?: boolean;
+}
+
+/** A client certificate and its key, PEM. */
+export interface ClientIdentity {
+  readonly certificate: string;
+  readonly key: string;
 }

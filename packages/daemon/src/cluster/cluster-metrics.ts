@@ -3,14 +3,14 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { textAt } from "@boxship/api";
-import { type ClusterCertificates, issueCertificate, makeAuthority } from "@boxship/apiserver";
+import { type CertificateRenewal, issueCertificate, makeAuthority } from "@boxship/apiserver";
 import { AlreadyExists, type Logger, systemClock } from "@boxship/base";
 import type { ApiClient } from "@boxship/client";
 
 export interface OpenMetricsOptions {
   /** An administrator's. */
   readonly client: ApiClient;
-  readonly certificates: Pick<ClusterCertificates, "frontProxy">;
+  readonly certificates: CertificateRenewal;
   /** Never rejects. */
   readonly answer: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   readonly logger: Logger;
@@ -21,7 +21,7 @@ const NAME = "boxship-metrics";
 
 /**
  * Serves `metrics.k8s.io` behind the API server, as a metrics server in a pod would be: at an address that nobody else comes to, by a
- * certificate that is good for this run, for the API server's client certificate alone. An APIService of somebody else's stays. Nobody waits for it.
+ * certificate of an authority of this run, for the API server's client certificate alone. An APIService of somebody else's stays. Nobody waits for it.
  */
 export function openMetrics(options: OpenMetricsOptions): AsyncDisposable {
   let ended = false;
@@ -37,19 +37,24 @@ export function openMetrics(options: OpenMetricsOptions): AsyncDisposable {
 }
 
 async function serve({ client, certificates, answer }: OpenMetricsOptions): Promise<AsyncDisposable> {
-  const now = systemClock.now();
-  const authority = await makeAuthority("boxship-metrics-ca", now);
+  const authority = await makeAuthority("boxship-metrics-ca", systemClock.now());
   const subject = { commonName: NAME, usage: "server", names: [`${NAME}.${NAMESPACE}.svc`] } as const;
-  const { key, certificate } = await issueCertificate(authority, subject, now);
-  const ca = certificates.frontProxy.authority;
-  const trust = { key, cert: certificate, ca, requestCert: true, rejectUnauthorized: true };
+  const ca = certificates.current.frontProxy.authority;
+  const issued = async () => {
+    const { key, certificate } = await issueCertificate(authority, subject, systemClock.now());
+    return { key, cert: certificate, ca };
+  };
+  const trust = { requestCert: true, rejectUnauthorized: true, ...(await issued()) };
   const server = createServer(trust, (request, response) => void answer(request, response));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   await announce(client, port, Buffer.from(authority.certificate).toString("base64"));
+  // The cluster's own last no longer than this one: whenever they are renewed is soon enough.
+  const renewing = certificates.use(async () => void server.setSecureContext(await issued()));
   return {
     async [Symbol.asyncDispose]() {
+      renewing[Symbol.dispose]();
       server.closeAllConnections();
       server.close();
       await once(server, "close");

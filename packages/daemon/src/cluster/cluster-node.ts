@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { type Duplex, duplexPair } from "node:stream";
-import { type ApiServer, type ClusterCertificates, MASTERS } from "@boxship/apiserver";
+import { type ApiServer, type CertificateRenewal, MASTERS } from "@boxship/apiserver";
 import { type Logger, sleep, systemClock, systemCode, writeFileAtomic } from "@boxship/base";
 import { openHttpClient } from "@boxship/client";
 import { connectCri } from "@boxship/cri";
@@ -36,7 +36,7 @@ export interface StartNodeOptions {
   readonly node: string;
   readonly server: string;
   readonly nodes: LocalNodes;
-  readonly certificates: Pick<ClusterCertificates, "frontProxy">;
+  readonly certificates: CertificateRenewal;
   readonly clusterDns: ClusterDnsSettings;
   /** @default unknown */
   readonly podNetworks: Promise<readonly string[] | undefined>;

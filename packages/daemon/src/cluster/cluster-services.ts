@@ -1,5 +1,5 @@
 import type { KubeObject } from "@boxship/api";
-import { type ApiServer, type ClusterCertificates, MASTERS, type User } from "@boxship/apiserver";
+import { type ApiServer, type CertificateRenewal, MASTERS, type User } from "@boxship/apiserver";
 import { type Logger, systemClock } from "@boxship/base";
 import { type ApiClient, FollowServices, Informer, openHttpClient, persist } from "@boxship/client";
 import { filtersBridges } from "@boxship/network";
@@ -24,7 +24,7 @@ export interface StartServicesOptions {
   readonly port: number;
   /** The same as a URL. */
   readonly server: string;
-  readonly certificates: ClusterCertificates;
+  readonly certificates: CertificateRenewal;
   readonly clusterDns: ClusterDnsSettings;
   /** @default every client counts as a pod */
   readonly podNetworks: Promise<readonly string[] | undefined>;

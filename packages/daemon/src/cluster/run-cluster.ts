@@ -6,6 +6,9 @@ import type { Json } from "@boxship/api";
 import {
   AuditLog,
   AuditPolicy,
+  CertificateRenewal,
+  type CertificatesOptions,
+  type ClusterCertificates,
   clusterCertificates,
   EncryptedValues,
   kubeconfig,
@@ -94,15 +97,16 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
   podNetworks.catch(() => {});
   const configured = await authentication(options);
   const scheduling = await schedulerConfiguration(options);
+  const certified: CertificatesOptions = {
+    directory: join(options.directory, "pki"),
+    clock: systemClock,
+    serviceAddress: own.api,
+    clusterDomain: network.domain,
+    names: [options.address],
+  };
   const [store, certificates, secrets, signingKeys] = await Promise.all([
     openClusterStore(options),
-    clusterCertificates({
-      directory: join(options.directory, "pki"),
-      clock: systemClock,
-      serviceAddress: own.api,
-      clusterDomain: network.domain,
-      names: [options.address],
-    }),
+    clusterCertificates(certified),
     EncryptedValues.open(join(options.directory, "secrets.keys")),
     SigningKeys.open(join(options.directory, "tokens.keys")),
   ]);
@@ -130,7 +134,14 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
   const port = await listen(api.server, options);
   const server = urlOf(options, port);
   await mkdir(dirname(options.kubeconfig), { recursive: true, mode: 0o755 });
-  await writeFileAtomic(options.kubeconfig, kubeconfig({ name: options.name, server, certificates }), { mode: 0o600 });
+  const writeKubeconfig = async (current: ClusterCertificates): Promise<void> => {
+    const config = kubeconfig({ name: options.name, server, certificates: current });
+    await writeFileAtomic(options.kubeconfig, config, { mode: 0o600 });
+  };
+  await writeKubeconfig(certificates);
+  const renewal = stack.use(new CertificateRenewal(certificates, { ...certified, logger }));
+  renewal.use((renewed) => api.renew(renewed));
+  renewal.use(writeKubeconfig);
   const pidFile = join(options.runDir, "cluster.pid");
   await writeFileAtomic(pidFile, `${process.pid}\n`, { mode: 0o644 });
   stack.defer(() => rm(pidFile, { force: true }));
@@ -153,7 +164,7 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
     node: name,
     port,
     server,
-    certificates,
+    certificates: renewal,
     clusterDns,
     podNetworks,
     logger,
@@ -162,7 +173,7 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
     node: name,
     server,
     nodes,
-    certificates,
+    certificates: renewal,
     clusterDns,
     podNetworks,
     logger,

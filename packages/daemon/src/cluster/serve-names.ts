@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type ClusterCertificates, kubeconfig } from "@boxship/apiserver";
+import { type CertificateRenewal, type ClusterCertificates, kubeconfig } from "@boxship/apiserver";
 import { type Logger, writeFileAtomic } from "@boxship/base";
 import type { ApiClient, FollowServices } from "@boxship/client";
 import { ClusterDns } from "@boxship/dns";
@@ -8,12 +8,15 @@ import { NamesClient } from "./names-service.ts";
 
 export const NAMES_LISTEN = "127.0.0.1";
 
+/** How long an engine that does not answer is waited for with a new certificate, until it is tried again. */
+const RENEWAL_MS = 30_000;
+
 export interface ServeNamesOptions {
   readonly criSocket: string;
   /** Of the cluster. */
   readonly directory: string;
   readonly server: string;
-  readonly certificates: ClusterCertificates;
+  readonly certificates: CertificateRenewal;
   readonly clusterDns: ClusterDnsSettings;
   /** Stays the caller's. */
   readonly client: ApiClient;
@@ -31,10 +34,16 @@ export async function serveNames(options: ServeNamesOptions, stack: AsyncDisposa
   const { criSocket, directory, server, certificates, clusterDns, client, services, signal, logger } = options;
   const { address, domain } = clusterDns;
   const path = join(directory, "names.kubeconfig");
-  await writeFileAtomic(path, kubeconfig({ name: "names", server, certificates }), { mode: 0o600 });
   const names = new NamesClient(criSocket);
-  const port = await names.serve({ kubeconfig: path, zone: domain, serviceAddress: address }, signal);
+  const serve = async (current: ClusterCertificates, ending: AbortSignal): Promise<number | undefined> => {
+    const config = kubeconfig({ name: "names", server, certificates: current });
+    await writeFileAtomic(path, config, { mode: 0o600 });
+    return await names.serve({ kubeconfig: path, zone: domain, serviceAddress: address }, ending);
+  };
+  const port = await serve(certificates.current, signal);
   if (port !== undefined) {
+    const inTime = (): AbortSignal => AbortSignal.any([signal, AbortSignal.timeout(RENEWAL_MS)]);
+    stack.use(certificates.use(async (renewed) => void (await serve(renewed, inTime()))));
     stack.defer(() =>
       // It has gone before us: there is nothing left to end.
       names.end().catch((error: unknown) => logger.debug("the engine cannot be told to end the names", { error })),

@@ -51,7 +51,7 @@ async function serve({ client, certificates, answer }: OpenMetricsOptions): Prom
   const { port } = server.address() as AddressInfo;
   await announce(client, port, Buffer.from(authority.certificate).toString("base64"));
   // The cluster's own last no longer than this one: whenever they are renewed is soon enough.
-  const renewing = certificates.use(async () => void server.setSecureContext(await issued()));
+  const renewing = certificates.use(async () => server.setSecureContext(await issued()));
   return {
     async [Symbol.asyncDispose]() {
       renewing[Symbol.dispose]();

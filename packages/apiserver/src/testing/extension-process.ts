@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import { createServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
@@ -8,7 +9,27 @@ import type { TLSSocket } from "node:tls";
  * answers with `{ port }`. Objects of the name `stalled` are never answered.
  */
 const GROUP_VERSION = "extension.example/v1";
-const kept = new Map<string, unknown>();
+
+interface Thing {
+  metadata: { name: string; resourceVersion?: string; [field: string]: unknown };
+}
+
+const kept = new Map<string, Thing>();
+const watching = new Set<ServerResponse>();
+let version = 0;
+
+function tell(type: string, object: Thing, to: Iterable<ServerResponse> = watching): void {
+  for (const response of to) response.write(`${JSON.stringify({ type, object })}\n`);
+}
+
+const failed = (code: number, reason: string) => ({
+  kind: "Status",
+  apiVersion: "v1",
+  metadata: {},
+  status: "Failure",
+  reason,
+  code,
+});
 
 const RESOURCES = {
   kind: "APIResourceList",
@@ -91,17 +112,30 @@ process.once("message", (options: ServerOptions) => {
           serial: (request.socket as TLSSocket).getPeerCertificate().serialNumber,
         });
       else if (request.method === "POST") {
-        const object = JSON.parse(Buffer.concat(chunks).toString()) as { metadata: { name: string } };
+        const object = JSON.parse(Buffer.concat(chunks).toString()) as Thing;
+        object.metadata.resourceVersion = `${++version}`;
         kept.set(object.metadata.name, object);
+        tell("ADDED", object);
         json(201, object);
       } else if (url.searchParams.get("watch") === "true") {
         response.writeHead(200, { "content-type": "application/json" });
-        for (const object of kept.values()) response.write(`${JSON.stringify({ type: "ADDED", object })}\n`);
+        response.flushHeaders();
+        // From the beginning, whatever version is named: who has seen it sees it again.
+        for (const object of kept.values()) tell("ADDED", object, [response]);
+        watching.add(response);
+        response.on("close", () => watching.delete(response));
       } else if (name === undefined) {
-        json(200, { kind: "ThingList", apiVersion: GROUP_VERSION, metadata: {}, items: [...kept.values()] });
-      } else if (kept.has(name)) json(200, kept.get(name));
-      else
-        json(404, { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", reason: "NotFound", code: 404 });
+        const metadata = { resourceVersion: `${version}` };
+        json(200, { kind: "ThingList", apiVersion: GROUP_VERSION, metadata, items: [...kept.values()] });
+      } else {
+        const object = kept.get(name);
+        if (object === undefined) json(404, failed(404, "NotFound"));
+        else if (request.method === "DELETE") {
+          kept.delete(name);
+          tell("DELETED", { ...object, metadata: { ...object.metadata, resourceVersion: `${++version}` } });
+          json(200, object);
+        } else json(200, object);
+      }
     });
   });
   // A protocol of its own: what is sent comes back in capitals.

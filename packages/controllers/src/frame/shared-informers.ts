@@ -38,6 +38,8 @@ const POD_INDEXERS: Readonly<Record<string, Indexer<KubeObject>>> = {
 export class SharedInformers implements AsyncDisposable {
   readonly #options: SharedInformersOptions;
   readonly #informers = new Map<string, Informer<KubeObject>>();
+  /** Of resources that other servers have. */
+  readonly #remote = new Map<string, Informer<KubeObject>>();
   #started = false;
 
   constructor(options: SharedInformersOptions) {
@@ -57,6 +59,28 @@ export class SharedInformers implements AsyncDisposable {
     }
     // Every object of the collection is of the kind that the caller asks for.
     return informer as unknown as Informer<T>;
+  }
+
+  /**
+   * The informer of a resource that a server behind ours has: it is not waited for, neither at the start nor after a write,
+   * because that server may be away, and counts its versions in its own way.
+   */
+  ofRemote(resource: Resource): Informer<KubeObject> {
+    const name = resourceName(resource);
+    let informer = this.#remote.get(name);
+    if (informer === undefined) {
+      const { group, version, resource: plural } = resource;
+      informer = new Informer({ ...this.#options, collection: { group, version, resource: plural } });
+      this.#remote.set(name, informer.start());
+    }
+    return informer;
+  }
+
+  async endRemote(resource: Resource): Promise<void> {
+    const name = resourceName(resource);
+    const informer = this.#remote.get(name);
+    this.#remote.delete(name);
+    await informer?.[Symbol.asyncDispose]();
   }
 
   /** The informer of a resource that somebody has asked for before. */
@@ -84,6 +108,7 @@ export class SharedInformers implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#informers.values()].map((informer) => informer[Symbol.asyncDispose]()));
+    const all = [...this.#informers.values(), ...this.#remote.values()];
+    await Promise.all(all.map((informer) => informer[Symbol.asyncDispose]()));
   }
 }

@@ -3,8 +3,9 @@ import type { Resource } from "@boxship/client";
 import type { SharedInformers } from "../frame/shared-informers.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS } from "../shared/resources.ts";
 import { type Definition, kindsOf, ServedKinds } from "../shared/served-kinds.ts";
+import type { CollectedKind } from "./owner-graph.ts";
 
-export const resourceOf = ({ group, version, resource }: Kind): Resource => ({ group, version, resource });
+export const resourceOf = ({ group, version, resource }: CollectedKind): Resource => ({ group, version, resource });
 
 /** Owners of events would be deleted and found again for ever; nobody owns them, and they end by themselves. */
 const isCollected = ({ verbs, resource, group }: Kind): boolean =>

@@ -1,9 +1,11 @@
-import { deepEqual, type Kind, type KubeObject, type OwnerReference } from "@boxship/api";
+import { deepEqual, type Kind, type KubeObject, type OwnerReference, statusOf } from "@boxship/api";
 import { Conflict, FailedPrecondition, NotFound } from "@boxship/base";
-import type { DeleteOptions, ObjectRef } from "@boxship/client";
+import type { DeleteOptions, Informer, ObjectRef } from "@boxship/client";
 import type { ControllerContext, ControllerDefinition, Reconcile } from "../contract.ts";
+import { resourceName } from "../frame/shared-informers.ts";
+import { AggregatedKinds } from "./aggregated-kinds.ts";
 import { CollectedKinds, resourceOf } from "./collected-kinds.ts";
-import { FOREGROUND, type GraphNode, nodeOf, ORPHAN, OwnerGraph } from "./owner-graph.ts";
+import { type CollectedKind, FOREGROUND, type GraphNode, nodeOf, ORPHAN, OwnerGraph } from "./owner-graph.ts";
 
 /** Deletes what nobody owns any more, in the background or before its owner, or lets it go. */
 export const garbageCollector: ControllerDefinition = {
@@ -19,6 +21,7 @@ class GarbageCollector {
   readonly #context: ControllerContext;
   readonly #graph = new OwnerGraph();
   readonly #kinds: CollectedKinds;
+  readonly #aggregated: AggregatedKinds;
   readonly #absent = new Set<string>();
   readonly #handling = new Map<string, Disposable>();
 
@@ -29,10 +32,15 @@ class GarbageCollector {
       (kind) => this.#follow(kind),
       (kind) => this.#forget(kind),
     );
+    this.#aggregated = new AggregatedKinds(context, {
+      follow: (kind) => this.#followRemote(kind),
+      lose: (kind) => this.#lose(kind),
+    });
   }
 
   readonly reconcile: Reconcile = async (key) => {
     const [what = "", uid = ""] = key.split(":", 2);
+    if (what === "serve") return await this.#aggregated.look(uid);
     const node = this.#graph.get(uid);
     if (node === undefined) return;
     if (what === "orphan") await this.#orphan(node);
@@ -40,20 +48,48 @@ class GarbageCollector {
   };
 
   #follow(kind: Kind): void {
+    this.#handle(kind, this.#context.informers.of(resourceOf(kind)));
+  }
+
+  /** A resource that is served here stays ours, whatever another server says that it has. */
+  #followRemote(kind: CollectedKind): boolean {
+    if (this.#handling.has(resourceName(kind))) return false;
+    this.#handle(kind, this.#context.informers.ofRemote(resourceOf(kind)));
+    return true;
+  }
+
+  #handle(kind: CollectedKind, informer: Informer<KubeObject>): void {
     const changed = (object: KubeObject): void => this.#changed(nodeOf(kind, object));
-    const handling = this.#context.informers.of(resourceOf(kind)).handle({
+    const handling = informer.handle({
       added: changed,
       updated: changed,
       deleted: ({ metadata: { uid = "" } }) => this.#gone(uid),
     });
-    this.#handling.set(`${kind.group}/${kind.resource}`, handling);
+    this.#handling.set(resourceName(kind), handling);
   }
 
-  #forget({ group, resource }: Kind): void {
-    this.#handling.get(`${group}/${resource}`)?.[Symbol.dispose]();
-    for (const { kind, uid } of [...this.#graph.all()]) {
-      if (kind.group === group && kind.resource === resource) this.#gone(uid);
-    }
+  #forget(kind: CollectedKind): void {
+    this.#stopHandling(kind);
+    for (const uid of this.#uidsOf(kind)) this.#gone(uid);
+  }
+
+  /** Its server is no longer asked: what it has is not gone by that. */
+  #lose(kind: CollectedKind): void {
+    this.#stopHandling(kind);
+    void this.#context.informers.endRemote(resourceOf(kind));
+    for (const uid of this.#uidsOf(kind)) this.#graph.remove(uid);
+  }
+
+  #stopHandling(kind: CollectedKind): void {
+    const name = resourceName(kind);
+    this.#handling.get(name)?.[Symbol.dispose]();
+    this.#handling.delete(name);
+  }
+
+  #uidsOf({ group, resource }: CollectedKind): readonly string[] {
+    return [...this.#graph.all()].flatMap(({ kind, uid }) =>
+      kind.group === group && kind.resource === resource ? [uid] : [],
+    );
   }
 
   #changed(node: GraphNode): void {
@@ -146,14 +182,17 @@ class GarbageCollector {
     const known = this.#graph.get(owner.uid);
     if (known !== undefined && fits(known, node)) return known;
     if (known === undefined && this.#absent.has(owner.uid)) return undefined;
-    const kind = this.#kinds.find(owner.apiVersion, owner.kind);
+    const own = this.#kinds.find(owner.apiVersion, owner.kind);
+    const kind = own ?? this.#aggregated.find(owner.apiVersion, owner.kind);
     if (kind === undefined) {
       throw new FailedPrecondition(`${owner.kind} of ${owner.apiVersion}, which owns ${node.name}, is not served`);
     }
     if (kind.namespaced && node.namespace === "") return "unknowable";
     if (known !== undefined) this.#tellWrongNamespace(node, owner);
     const namespace = kind.namespaced ? node.namespace : "";
-    const present = await this.#get(refTo(kind, namespace, owner.name));
+    const present = await (own === undefined
+      ? this.#getRemote(kind, namespace, owner.name)
+      : this.#get(refTo(kind, namespace, owner.name)));
     if (present?.metadata.uid === owner.uid) return nodeOf(kind, present);
     if (known === undefined) this.#isAbsent(owner.uid);
     return undefined;
@@ -232,6 +271,20 @@ class GarbageCollector {
     return object?.metadata.uid === node.uid ? object : undefined;
   }
 
+  /** @throws FailedPrecondition where it is not known whether it is gone, or only who has it */
+  async #getRemote(kind: CollectedKind, namespace: string, name: string): Promise<KubeObject | undefined> {
+    try {
+      return await this.#context.client.get(refTo(kind, namespace, name));
+    } catch (error) {
+      if (!(error instanceof NotFound)) throw error;
+      // Of an APIService that has just gone all is not found, and names no object.
+      if (statusOf(error)?.details?.name === name || (await this.#aggregated.isServed(kind))) return undefined;
+      throw new FailedPrecondition(`${kind.resource} of ${kind.group}/${kind.version} are no longer served`, {
+        cause: error,
+      });
+    }
+  }
+
   async #get(ref: ObjectRef): Promise<KubeObject | undefined> {
     try {
       return await this.#context.client.get(ref);
@@ -249,6 +302,6 @@ function fits(owner: GraphNode, dependent: GraphNode): boolean {
 
 const refOfNode = ({ kind, namespace, name }: GraphNode): ObjectRef => refTo(kind, namespace, name);
 
-function refTo(kind: Kind, namespace: string, name: string): ObjectRef {
+function refTo(kind: CollectedKind, namespace: string, name: string): ObjectRef {
   return { ...resourceOf(kind), ...(namespace === "" ? {} : { namespace }), name };
 }

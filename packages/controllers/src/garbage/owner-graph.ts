@@ -3,9 +3,12 @@ import type { Kind, KubeObject, OwnerReference } from "@boxship/api";
 export const FOREGROUND = "foregroundDeletion";
 export const ORPHAN = "orphan";
 
+/** What the collector has to know of a kind. */
+export type CollectedKind = Pick<Kind, "group" | "kind" | "namespaced" | "resource" | "version">;
+
 /** What the collector knows of an object. */
 export interface GraphNode {
-  readonly kind: Kind;
+  readonly kind: CollectedKind;
   readonly uid: string;
   readonly namespace: string;
   readonly name: string;
@@ -17,7 +20,7 @@ export interface GraphNode {
   readonly orphansDependents: boolean;
 }
 
-export function nodeOf(kind: Kind, { metadata }: KubeObject): GraphNode {
+export function nodeOf(kind: CollectedKind, { metadata }: KubeObject): GraphNode {
   const { uid = "", name = "", namespace = "", ownerReferences = [], finalizers = [] } = metadata;
   const isBeingDeleted = metadata.deletionTimestamp !== undefined;
   return {

@@ -7,6 +7,7 @@ export const resource = (group: string, version: string, name: string): Resource
   resource: name,
 });
 
+export const API_SERVICES = resource("apiregistration.k8s.io", "v1", "apiservices");
 export const CONFIG_MAPS = resource("", "v1", "configmaps");
 export const CONTROLLER_REVISIONS = resource("apps", "v1", "controllerrevisions");
 export const CRON_JOBS = resource("batch", "v1", "cronjobs");

@@ -22,6 +22,8 @@ export interface World extends AsyncDisposable {
   readonly history: History;
   readonly kubeconfig: string;
   readonly home: string;
+  /** PEM: who servers behind the API's believe what they are told of users. */
+  readonly frontProxyAuthority: string;
   /** Works until nothing is left to do at this time. */
   settle(): Promise<void>;
   /** Moves the clock, and settles at each time at which something is due. */
@@ -81,6 +83,7 @@ export async function startWorld({ definitions, untold = [], store = STORE }: Wo
     history,
     kubeconfig: server.kubeconfig,
     home: directory.join("home"),
+    frontProxyAuthority: server.frontProxyAuthority,
     settle,
     advance: (seconds) => advance(clock, seconds * 1000, settle),
     async create(object) {
@@ -108,6 +111,7 @@ export function collectionOf({ apiVersion, kind, metadata }: KubeObject): Omit<O
 
 interface Server {
   readonly kubeconfig: string;
+  readonly frontProxyAuthority: string;
   /** The newest revision of each resource, of all that was written before the call. */
   newest(): Promise<ReadonlyMap<string, number>>;
 }
@@ -153,6 +157,7 @@ async function serve(
   await writeFile(file, kubeconfig({ name: "test", server: url, certificates }), { mode: 0o600 });
   return {
     kubeconfig: file,
+    frontProxyAuthority: certificates.frontProxy.authority,
     newest: () => revisions.newest(),
   };
 }

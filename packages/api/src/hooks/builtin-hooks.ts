@@ -1,12 +1,54 @@
 import type { KindHooks } from "../kind/kind.ts";
 import type { GroupVersion } from "../object/kube-object.ts";
 import { qualified } from "../status/failures.ts";
+import { clusterRole, clusterRoleBinding, role, roleBinding } from "./access/roles.ts";
 import { ADMISSION_HOOKS } from "./admission-hooks.ts";
 import { CLUSTER_HOOKS, oldAutoscaler } from "./cluster-hooks.ts";
+import { namespace } from "./core/namespace.ts";
+import { node } from "./core/node.ts";
+import { resourceQuota } from "./core/resource-quota.ts";
+import { serviceAccount } from "./core/service-account.ts";
+import { controllerRevision, lease, priorityClass, runtimeClass } from "./core/small-kinds.ts";
 import { coreEvent, event } from "./event-hooks.ts";
+import { flowSchema } from "./flow-control/flow-schema.ts";
+import { priorityLevel } from "./flow-control/priority-level.ts";
+import { endpointSlice, endpoints } from "./networking/endpoints.ts";
+import { ingressClass } from "./networking/ingress-class.ts";
+import { networkPolicy } from "./networking/network-policy.ts";
+import { ipAddress, serviceCidr } from "./networking/service-networks.ts";
+import { csiDriver, csiNode } from "./storage/csi-objects.ts";
+import { storageCapacity, storageClass, volumeAttributesClass } from "./storage/storage-classes.ts";
 import { WORKLOAD_HOOKS } from "./workload-hooks.ts";
 
 const NONE: KindHooks = {};
+
+const WHOLE_HOOKS: Readonly<Record<string, KindHooks>> = {
+  endpoints,
+  namespaces: namespace,
+  nodes: node,
+  resourcequotas: resourceQuota,
+  serviceaccounts: serviceAccount,
+  "clusterrolebindings.rbac.authorization.k8s.io": clusterRoleBinding,
+  "clusterroles.rbac.authorization.k8s.io": clusterRole,
+  "controllerrevisions.apps": controllerRevision,
+  "csidrivers.storage.k8s.io": csiDriver,
+  "csinodes.storage.k8s.io": csiNode,
+  "csistoragecapacities.storage.k8s.io": storageCapacity,
+  "endpointslices.discovery.k8s.io": endpointSlice,
+  "flowschemas.flowcontrol.apiserver.k8s.io": flowSchema,
+  "ingressclasses.networking.k8s.io": ingressClass,
+  "ipaddresses.networking.k8s.io": ipAddress,
+  "leases.coordination.k8s.io": lease,
+  "networkpolicies.networking.k8s.io": networkPolicy,
+  "priorityclasses.scheduling.k8s.io": priorityClass,
+  "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": priorityLevel,
+  "rolebindings.rbac.authorization.k8s.io": roleBinding,
+  "roles.rbac.authorization.k8s.io": role,
+  "runtimeclasses.node.k8s.io": runtimeClass,
+  "servicecidrs.networking.k8s.io": serviceCidr,
+  "storageclasses.storage.k8s.io": storageClass,
+  "volumeattributesclasses.storage.k8s.io": volumeAttributesClass,
+};
 
 /** Of kinds that have others in another version. */
 const VERSION_HOOKS: Readonly<Record<string, KindHooks>> = {
@@ -19,6 +61,11 @@ const VERSION_HOOKS: Readonly<Record<string, KindHooks>> = {
 export function hooksOf({ group, version, resource }: GroupVersion & { readonly resource: string }): KindHooks {
   const name = qualified({ group, resource });
   return (
-    VERSION_HOOKS[`${name}/${version}`] ?? WORKLOAD_HOOKS[name] ?? ADMISSION_HOOKS[name] ?? CLUSTER_HOOKS[name] ?? NONE
+    VERSION_HOOKS[`${name}/${version}`] ??
+    WHOLE_HOOKS[name] ??
+    WORKLOAD_HOOKS[name] ??
+    ADMISSION_HOOKS[name] ??
+    CLUSTER_HOOKS[name] ??
+    NONE
   );
 }

@@ -90,19 +90,6 @@ const secretKeys = (object: KubeObject): FieldError[] =>
     .filter((key) => valueAt(object, "data", key) === undefined)
     .map((key) => required(`data[${key}]`));
 
-const namespace: KindHooks = {
-  prepareCreate(object) {
-    object["spec"] = { finalizers: ["kubernetes"] };
-    object["status"] = { phase: "Active" };
-  },
-  applyDefaults({ metadata }) {
-    if (metadata.name) metadata.labels = { ...metadata.labels, "kubernetes.io/metadata.name": metadata.name };
-  },
-  prepareUpdate(object, old, subresource) {
-    if (subresource !== "finalize") object["spec"] = old["spec"] ?? {};
-  },
-};
-
 const SERVICE_TYPES = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
 
 function isNetwork(text: string): boolean {
@@ -270,34 +257,6 @@ const volume: KindHooks = {
   },
 };
 
-const binding: KindHooks = {
-  applyDefaults(object) {
-    for (const subject of listAt(object, "subjects")) {
-      if (isObject(subject) && (subject["kind"] === "User" || subject["kind"] === "Group"))
-        subject["apiGroup"] ??= "rbac.authorization.k8s.io";
-    }
-  },
-  validate: (object) => [
-    ...oneOf(object["roleRef"], "kind", "roleRef", ["ClusterRole", "Role"]),
-    ...listAt(object, "subjects").flatMap((one, index) =>
-      oneOf(one, "kind", `subjects[${index}]`, ["Group", "ServiceAccount", "User"]),
-    ),
-  ],
-  validateUpdate: (object, old) =>
-    immutable("roleRef", object["roleRef"], old["roleRef"]).length === 0
-      ? []
-      : [invalid("roleRef", object["roleRef"], "cannot change roleRef")],
-};
-
-const role: KindHooks = {
-  validate: (object) =>
-    listAt(object, "rules").flatMap((rule, index) =>
-      listAt(rule, "verbs").length === 0
-        ? [required(`rules[${index}].verbs`, "verbs must contain at least one value")]
-        : [],
-    ),
-};
-
 const LEGACY_SIGNER = "kubernetes.io/legacy-unknown";
 
 const signingRequest: KindHooks = {
@@ -310,14 +269,6 @@ const signingRequest: KindHooks = {
         : []),
       ...(usages.length === 0 ? [required("spec.usages", "")] : []),
     ];
-  },
-};
-
-const networkPolicy: KindHooks = {
-  tracksGeneration: true,
-  applyDefaults(object) {
-    const own = object["spec"];
-    if (isObject(own)) own["policyTypes"] ??= listAt(own, "egress").length > 0 ? ["Ingress", "Egress"] : ["Ingress"];
   },
 };
 
@@ -372,28 +323,6 @@ function validateReplicas(object: KubeObject): readonly FieldError[] {
   return most < least ? [invalid("spec.maxReplicas", most, "must be greater than or equal to `minReplicas`")] : [];
 }
 
-const priorityClass: KindHooks = {
-  tracksGeneration: true,
-  applyDefaults(object) {
-    object["value"] ??= 0;
-  },
-  validateUpdate: (object, old) => [
-    ...(immutable("value", object["value"], old["value"]).length === 0
-      ? []
-      : [forbiddenField("value", "may not be changed in an update.")]),
-    ...immutable("preemptionPolicy", object["preemptionPolicy"], old["preemptionPolicy"]),
-  ],
-};
-
-const storageClass: KindHooks = {
-  validateUpdate: (object, old) =>
-    ["parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"].flatMap((field) =>
-      immutable(field, object[field], old[field]).length === 0
-        ? []
-        : [forbiddenField(field, `updates to ${field} are forbidden.`)],
-    ),
-};
-
 /** Whether there may be objects of a definition: what has never been served can still be called otherwise. */
 const isServed = (crd: KubeObject): boolean =>
   listAt(crd, "status", "conditions").some(
@@ -442,21 +371,12 @@ export const CLUSTER_HOOKS: Readonly<Record<string, KindHooks>> = {
     validateUpdate: (object, old) => immutableData(object, old, "data", "binaryData"),
   },
   secrets: secret,
-  namespaces: namespace,
   services: service,
   limitranges: limitRange,
   persistentvolumeclaims: claim,
   persistentvolumes: volume,
-  "clusterrolebindings.rbac.authorization.k8s.io": binding,
-  "rolebindings.rbac.authorization.k8s.io": binding,
-  "clusterroles.rbac.authorization.k8s.io": role,
-  "roles.rbac.authorization.k8s.io": role,
-  "networkpolicies.networking.k8s.io": networkPolicy,
   "ingresses.networking.k8s.io": ingress,
-  "ingressclasses.networking.k8s.io": TRACKED,
   "horizontalpodautoscalers.autoscaling": autoscaler,
-  "priorityclasses.scheduling.k8s.io": priorityClass,
-  "storageclasses.storage.k8s.io": storageClass,
   "poddisruptionbudgets.policy": {
     tracksGeneration: true,
     validate: (object) =>
@@ -466,9 +386,6 @@ export const CLUSTER_HOOKS: Readonly<Record<string, KindHooks>> = {
   },
   "apiservices.apiregistration.k8s.io": apiService,
   "customresourcedefinitions.apiextensions.k8s.io": customResourceDefinition,
-  "endpointslices.discovery.k8s.io": TRACKED,
-  "flowschemas.flowcontrol.apiserver.k8s.io": TRACKED,
-  "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": TRACKED,
   "validatingadmissionpolicies.admissionregistration.k8s.io": TRACKED,
   "validatingadmissionpolicybindings.admissionregistration.k8s.io": TRACKED,
   "mutatingadmissionpolicies.admissionregistration.k8s.io": TRACKED,

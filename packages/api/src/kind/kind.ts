@@ -79,13 +79,22 @@ export interface KindHooks {
   applyDefaults?(object: KubeObject): void;
   /** What a new object gets or loses whoever makes it; status has been taken away. */
   prepareCreate?(object: KubeObject): void;
+  /** A new object may come with its status. @default false */
+  readonly keepsStatus?: boolean;
   /** What an update cannot change is put back. */
   prepareUpdate?(object: KubeObject, old: KubeObject, subresource: string): void;
   /** Whether spec is what counts for generation. @default every kind with a spec but a few of upstream's */
   readonly tracksGeneration?: boolean;
-  validate?(object: KubeObject): readonly FieldError[];
+  /** @param old what it was before a change: what was wrong already may stay so; undefined for a new one */
+  validate?(object: KubeObject, old?: KubeObject): readonly FieldError[];
   /** Besides `validate`. */
   validateUpdate?(object: KubeObject, old: KubeObject): readonly FieldError[];
+  /** Of a status that is written by itself. */
+  validateStatus?(object: KubeObject, old: KubeObject): readonly FieldError[];
+  /** What its writer is told, though it is kept. */
+  warnings?(object: KubeObject, old?: KubeObject): readonly string[];
+  /** The rules are upstream's, all of them: of what is missing they alone say what is required. @default false */
+  readonly validatesAll?: boolean;
   /** How long an object stays when it is deleted gracefully; 0: it goes at once. @default 0 */
   gracePeriod?(object: KubeObject, requested: number | undefined): number;
 }

@@ -46,10 +46,10 @@ export const notSupported = (field: string, value: Json | undefined, choices: re
   message: `Unsupported value: ${printed(value)}: supported values: ${choices.map((one) => JSON.stringify(one)).join(", ")}`,
 });
 
-export const duplicate = (field: string, value: Json | undefined): FieldError => ({
+export const duplicate = (field: string, value: Json | undefined, detail = ""): FieldError => ({
   reason: "FieldValueDuplicate",
   field,
-  message: `Duplicate value: ${printed(value)}`,
+  message: `Duplicate value: ${printed(value)}${detail === "" ? "" : `: ${detail}`}`,
 });
 
 export const forbiddenField = (field: string, detail: string): FieldError => ({
@@ -58,10 +58,10 @@ export const forbiddenField = (field: string, detail: string): FieldError => ({
   message: `Forbidden: ${detail}`,
 });
 
-export const notFoundField = (field: string, value: Json | undefined): FieldError => ({
+export const notFoundField = (field: string, value: Json | undefined, detail = ""): FieldError => ({
   reason: "FieldValueNotFound",
   field,
-  message: `Not found: ${printed(value)}`,
+  message: `Not found: ${printed(value)}${detail === "" ? "" : `: ${detail}`}`,
 });
 
 export const tooLong = (field: string, bytes: number): FieldError => ({
@@ -70,10 +70,16 @@ export const tooLong = (field: string, bytes: number): FieldError => ({
   message: `Too long: may not be more than ${bytes} bytes`,
 });
 
+export const tooLongText = (field: string, characters: number): FieldError => ({
+  reason: "FieldValueTooLong",
+  field,
+  message: `Too long: may not be more than ${characters} characters`,
+});
+
 export const tooMany = (field: string, actual: number, most: number): FieldError => ({
   reason: "FieldValueTooMany",
   field,
-  message: `Too many: ${actual}: must have at most ${most} items`,
+  message: `Too many: ${actual}: must have at most ${most} ${most === 1 ? "item" : "items"}`,
 });
 
 export const asCause = ({ reason, field, message }: FieldError): StatusCause => ({ reason, message, field });

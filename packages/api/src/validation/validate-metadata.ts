@@ -1,7 +1,8 @@
 import type { Kind } from "../kind/kind.ts";
 import { deepEqual, type Json } from "../object/json.ts";
 import { type KubeObject, type ObjectMeta, parseApiVersion, textAt } from "../object/kube-object.ts";
-import { duplicate, type FieldError, forbiddenField, invalid, required, tooLong } from "../status/field-error.ts";
+import { type FieldError, forbiddenField, invalid, required, tooLong } from "../status/field-error.ts";
+import { canonicalAddressName } from "./addresses.ts";
 import {
   checkName,
   dns1035Label,
@@ -24,7 +25,7 @@ const NAME_RULES: Readonly<Record<string, NameRule>> = {
   clusterroles: pathSegment,
   rolebindings: pathSegment,
   clusterrolebindings: pathSegment,
-  ipaddresses: () => [],
+  ipaddresses: canonicalAddressName,
 };
 
 /** `metadata` of a new or changed object. */
@@ -32,8 +33,9 @@ export function validateMetadata(kind: Kind, { metadata }: KubeObject): FieldErr
   const errors: FieldError[] = [];
   const rule = (!kind.custom && NAME_RULES[kind.resource]) || dnsSubdomain;
   if (metadata.generateName) {
-    const asName = metadata.generateName.replace(/[-.]+$/, "");
-    errors.push(...checkName(rule, "metadata.generateName", asName === "" ? "a" : asName));
+    const { generateName } = metadata;
+    for (const problem of rule(asName(generateName)))
+      errors.push(invalid("metadata.generateName", generateName, problem));
   }
   if (!metadata.name) errors.push(required("metadata.name", "name or generateName is required"));
   else errors.push(...checkName(rule, "metadata.name", metadata.name));
@@ -43,9 +45,16 @@ export function validateMetadata(kind: Kind, { metadata }: KubeObject): FieldErr
   }
   errors.push(...validateLabels(metadata.labels, "metadata.labels"));
   errors.push(...validateAnnotations(metadata.annotations, "metadata.annotations"));
-  errors.push(...validateOwners(metadata), ...validateFinalizers(metadata));
+  errors.push(
+    ...validateOwners(metadata),
+    ...validateFinalizers(metadata, !kind.custom && !LOOSE_GROUPS.has(kind.group)),
+  );
   return errors;
 }
+
+/** A beginning of names as if it were one: a hyphen at its end is not at the end of the name. */
+const asName = (prefix: string): string =>
+  prefix.length > 1 && prefix.endsWith("-") ? `${prefix.slice(0, -2)}a` : prefix;
 
 export function validateLabels(labels: Json | undefined, field: string): FieldError[] {
   if (typeof labels !== "object" || labels === null) return [];
@@ -67,43 +76,58 @@ export function validateAnnotations(annotations: Json | undefined, field: string
 }
 
 function validateOwners({ ownerReferences = [] }: ObjectMeta): FieldError[] {
+  const at = "metadata.ownerReferences";
   const errors: FieldError[] = [];
-  const seen = new Set<string>();
   let controller = "";
-  for (const [index, owner] of ownerReferences.entries()) {
-    const at = `metadata.ownerReferences[${index}]`;
-    if (parseApiVersion(owner.apiVersion ?? "")?.version === undefined) {
-      errors.push(invalid(`${at}.apiVersion`, owner.apiVersion, "version must not be empty"));
-    }
+  for (const owner of ownerReferences) {
+    const version = parseApiVersion(owner.apiVersion ?? "");
+    if (version === undefined)
+      errors.push(invalid(`${at}.apiVersion`, owner.apiVersion ?? "", "version must not be empty"));
     for (const field of ["kind", "name", "uid"] as const) {
       if (!owner[field]) errors.push(invalid(`${at}.${field}`, owner[field] ?? "", "must not be empty"));
     }
-    if (owner.uid && seen.has(owner.uid)) errors.push(duplicate(`${at}.uid`, owner.uid));
-    seen.add(owner.uid);
+    if (owner.apiVersion === "v1" && owner.kind === "Event")
+      errors.push(invalid(at, owner, "/v1, Kind=Event is disallowed from being an owner"));
     if (!owner.controller) continue;
-    if (controller !== "") {
-      errors.push(
-        invalid(
-          "metadata.ownerReferences",
-          ownerReferences,
-          `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${owner.name}`,
-        ),
-      );
+    const name = `${owner.kind}/${owner.name}`;
+    if (controller === "") controller = name;
+    else {
+      const why = `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${name}`;
+      errors.push(invalid(at, ownerReferences, why));
     }
-    controller = owner.name;
   }
   return errors;
 }
 
-function validateFinalizers({ finalizers = [] }: ObjectMeta): FieldError[] {
-  const errors = finalizers.flatMap((name, index) => [
-    ...checkName(qualifiedName, `metadata.finalizers[${index}]`, name),
-  ]);
-  if (finalizers.includes("orphan") && finalizers.includes("foregroundDeletion")) {
-    errors.push(
-      invalid("metadata.finalizers", finalizers, "finalizers orphan and foregroundDeletion cannot be both set"),
-    );
-  }
+/** Of kinds in these, finalizers need not be qualified. */
+const LOOSE_GROUPS = new Set([
+  "admissionregistration.k8s.io",
+  "apiextensions.k8s.io",
+  "apiregistration.k8s.io",
+  "coordination.k8s.io",
+  "node.k8s.io",
+  "policy",
+  "rbac.authorization.k8s.io",
+]);
+
+const STANDARD_FINALIZERS = new Set(["kubernetes", "orphan", "foregroundDeletion"]);
+
+/** A finalizer is qualified, or one of Kubernetes' own. */
+export function validateFinalizer(name: string, field: string, qualifiedAt = field): readonly FieldError[] {
+  const errors = [...checkName(qualifiedName, field, name)];
+  if (!name.includes("/") && !STANDARD_FINALIZERS.has(name))
+    errors.push(invalid(qualifiedAt, name, "name is neither a standard finalizer name nor is it fully qualified"));
+  return errors;
+}
+
+/** @param own whether the kind is the server's: others may have finalizers that are not qualified */
+function validateFinalizers({ finalizers = [] }: ObjectMeta, own: boolean): FieldError[] {
+  const at = "metadata.finalizers";
+  const errors = finalizers.flatMap((name, index) =>
+    own ? validateFinalizer(name, at, `${at}[${index}]`) : checkName(qualifiedName, at, name),
+  );
+  if (finalizers.includes("orphan") && finalizers.includes("foregroundDeletion"))
+    errors.push(invalid(at, finalizers, "finalizer orphan and foregroundDeletion cannot be both set"));
   return errors;
 }
 
@@ -111,7 +135,7 @@ function validateFinalizers({ finalizers = [] }: ObjectMeta): FieldError[] {
 export function validateMetadataUpdate({ metadata }: KubeObject, old: KubeObject): FieldError[] {
   if (old.metadata.deletionTimestamp === undefined) return [];
   const before = new Set(old.metadata.finalizers);
-  const added = (metadata.finalizers ?? []).filter((name) => !before.has(name));
+  const added = [...new Set(metadata.finalizers)].filter((name) => !before.has(name)).toSorted();
   if (added.length === 0) return [];
   return [
     forbiddenField(

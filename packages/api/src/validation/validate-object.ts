@@ -2,18 +2,23 @@ import { hasRules, validateCelRules } from "../custom/validate-cel-rules.ts";
 import type { Kind } from "../kind/kind.ts";
 import type { KubeObject } from "../object/kube-object.ts";
 import { invalidObject } from "../status/failures.ts";
-import type { FieldError } from "../status/field-error.ts";
+import { asText, type FieldError } from "../status/field-error.ts";
 import { validateMetadata, validateMetadataUpdate } from "./validate-metadata.ts";
 import { validateRequired } from "./validate-required.ts";
 import { validateSchema } from "./validate-schema.ts";
 
-/** All that is wrong with a defaulted object by itself. @throws Invalid */
-export function validateObject(kind: Kind, object: KubeObject, subresource = ""): void {
+/**
+ * All that is wrong with a defaulted object by itself.
+ *
+ * @param old what it was, undefined for a new one
+ * @throws Invalid
+ */
+export function validateObject(kind: Kind, object: KubeObject, subresource = "", old?: KubeObject): void {
   const errors = validateMetadata(kind, object);
   if (kind.custom) {
     errors.push(...validateSchema(kind.schema, object));
     if (errors.length > 0 && hasRules(kind.schema)) errors.push(RULES_NOT_CHECKED);
-  } else if (subresource !== "status") errors.push(...validateBuiltin(kind, object));
+  } else if (subresource !== "status") errors.push(...validateBuiltin(kind, object, old));
   throwAny(kind, object, errors);
 }
 
@@ -35,20 +40,31 @@ export function validateObjectRules(kind: Kind, object: KubeObject, old: KubeObj
 }
 
 /** Required fields are looked at below the object's own, which metadata's are checked apart from. */
-function validateBuiltin(kind: Kind, object: KubeObject): readonly FieldError[] {
+function validateBuiltin(kind: Kind, object: KubeObject, old: KubeObject | undefined): readonly FieldError[] {
   const { metadata: _, status: __, ...rest } = object;
-  const missing = validateRequired(kind.schema, rest);
-  return [...missing.filter(({ field }) => field !== "metadata"), ...(kind.hooks.validate?.(object) ?? [])];
+  const { hooks } = kind;
+  const bySchema = validateRequired(kind.schema, rest);
+  const missing = bySchema.filter(
+    ({ field, reason }) => field !== "metadata" && !(hooks.validatesAll === true && reason === "FieldValueRequired"),
+  );
+  const wrong = [...missing, ...(hooks.validate?.(object, old) ?? [])];
+  if (wrong.length === 0 || old === undefined) return wrong;
+  // What was kept before there was a rule can still be changed where it is right.
+  const before = new Set(validateBuiltin(kind, old, undefined).map(asText));
+  return wrong.filter((error) => !before.has(asText(error)));
 }
 
 /** What an update may not change. @throws Invalid */
 export function validateObjectUpdate(kind: Kind, object: KubeObject, old: KubeObject, subresource = ""): void {
   const errors = validateMetadataUpdate(object, old);
-  if (subresource !== "status") errors.push(...(kind.hooks.validateUpdate?.(object, old) ?? []));
+  const { hooks } = kind;
+  const more = subresource === "status" ? hooks.validateStatus?.(object, old) : hooks.validateUpdate?.(object, old);
+  errors.push(...(more ?? []));
   throwAny(kind, object, errors);
 }
 
 function throwAny(kind: Kind, { metadata }: KubeObject, errors: readonly FieldError[]): void {
   if (errors.length === 0) return;
-  throw invalidObject({ group: kind.group, resource: kind.kind }, metadata.name || metadata.generateName || "", errors);
+  const once = [...new Map(errors.map((error) => [asText(error), error])).values()];
+  throw invalidObject({ group: kind.group, resource: kind.kind }, metadata.name || metadata.generateName || "", once);
 }

@@ -36,6 +36,7 @@ function stateOf(kind: Kind): readonly [State, string] {
   const name = `${kind.group}/${kind.resource}`;
   if (specialResource(kind) !== undefined) return ["works", "never kept"];
   if (name === "/componentstatuses") return ["differs", "there are none"];
+  if (kind.hooks.validatesAll === true) return ["works", ""];
   if (kind.hooks.validate === undefined) return ["differs", "checked by its schema and metadata alone"];
   return ["differs", "the checks that users meet most, not all of upstream's"];
 }

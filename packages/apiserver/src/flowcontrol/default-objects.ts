@@ -101,7 +101,7 @@ const leases = (...namespaces: string[]): JsonObject => ({
   namespaces,
 });
 
-const EVERYBODY = [group("system:authenticated"), group("system:unauthenticated")];
+const EVERYBODY = [group("system:unauthenticated"), group("system:authenticated")];
 const CONTROLLERS = user("system:kube-controller-manager");
 const SCHEDULER = user("system:kube-scheduler");
 const SYSTEM_ACCOUNTS = account("kube-system", "*");

@@ -87,6 +87,7 @@ async function keep(
   validateObject(kind, object);
   await request.pause?.();
   validateObjectRules(kind, object, undefined);
+  for (const warning of kind.hooks.warnings?.(object) ?? []) request.warn(warning);
   await admission.validate();
   await request.pause?.();
   await track(object);

@@ -177,10 +177,11 @@ async function tryModify(
   defaultObject(kind, object);
   await request.pause?.();
   bumpGeneration(request, object, old);
-  validateObject(kind, object, info.subresource);
+  validateObject(kind, object, info.subresource, old);
   await request.pause?.();
   validateObjectUpdate(kind, object, old, info.subresource);
   validateObjectRules(kind, object, old);
+  if (info.subresource === "") for (const warning of kind.hooks.warnings?.(object, old) ?? []) request.warn(warning);
   await admission?.validate();
   await request.pause?.();
   await modification.track(object, old);

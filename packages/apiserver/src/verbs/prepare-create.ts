@@ -28,7 +28,7 @@ export function prepareCreate(
   delete metadata["selfLink"];
   metadata.uid = naming?.uid(kind.resource, info.namespace, metadata.name ?? "") ?? randomUUID();
   metadata.creationTimestamp = timestamp(clock.now());
-  if (kind.subresources.has("status")) delete object["status"];
+  if (kind.subresources.has("status") && kind.hooks.keepsStatus !== true) delete object["status"];
   if (tracksGeneration(kind)) metadata.generation = 1;
   else delete metadata.generation;
   kind.hooks.prepareCreate?.(object);

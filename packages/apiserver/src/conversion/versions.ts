@@ -9,6 +9,7 @@ import {
   type Kind,
   type KubeObject,
 } from "@boxship/api";
+import { turnsByBytes } from "../http/take-turns.ts";
 import { CachedObject } from "../storage/cached-object.ts";
 import type { Change } from "../storage/change.ts";
 import { encodeObject, withRevision } from "../storage/object-bytes.ts";
@@ -26,8 +27,8 @@ interface Known {
   readonly object: CachedObject | Promise<CachedObject>;
 }
 
-/** Objects that are made in one turn of the event loop. */
-const AT_ONCE = 200;
+/** Bytes of an object that is made in steps, and of objects that are made in one turn of the event loop. */
+const LARGE = 128 * 1024;
 /** Bytes of objects that a webhook is asked about at once. */
 const ASKED_AT_ONCE = 2 ** 20;
 
@@ -50,7 +51,8 @@ export class Versions {
     const { conversion } = kind;
     if (conversion === undefined) return objects;
     const missing = objects.filter((object) => this.#find(kind, object) === undefined);
-    if (missing.length > AT_ONCE || missing.some((object) => needsWebhook(kind, conversion, object.apiVersion)))
+    const size = missing.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    if (size > LARGE || missing.some((object) => needsWebhook(kind, conversion, object.apiVersion)))
       return this.#presentLater(kind, conversion, objects, missing);
     for (const object of missing) this.#remember(kind, object, this.#made(kind, conversion, object));
     const found = objects.map((object) => this.#find(kind, object) as Known["object"]);
@@ -124,6 +126,18 @@ export class Versions {
     return shownAs(kind, conversion, object, conversion.convert?.(stored, apiVersionOf(kind)) ?? stored);
   }
 
+  /** The same in steps, between which others have their turn. */
+  async #madeInSteps(kind: Kind, conversion: Conversion, object: CachedObject): Promise<CachedObject> {
+    const parsed = object.parse();
+    await nextTurn();
+    const stored = withDefaults(kind, conversion, object.apiVersion, parsed);
+    await nextTurn();
+    const converted = conversion.convert?.(stored, apiVersionOf(kind)) ?? stored;
+    const shown = kind.custom ? prune(conversion, converted) : converted;
+    await nextTurn();
+    return sameOr(object, shown);
+  }
+
   async #presentLater(
     kind: Kind,
     conversion: Conversion,
@@ -133,9 +147,17 @@ export class Versions {
     const remote = missing.filter((object) => needsWebhook(kind, conversion, object.apiVersion));
     const asked = this.#askAll(kind, conversion, remote);
     const local = missing.filter((object) => !remote.includes(object));
-    for (const [index, object] of local.entries()) {
-      this.#remember(kind, object, this.#made(kind, conversion, object));
-      if (index % AT_ONCE === AT_ONCE - 1) await nextTurn();
+    const turn = turnsByBytes();
+    for (const object of local) {
+      // Somebody else has made it meanwhile.
+      if (this.#find(kind, object) !== undefined) continue;
+      if (object.bytes.length > LARGE) {
+        const made = this.#madeInSteps(kind, conversion, object);
+        this.#remember(kind, object, made);
+        made.catch(() => this.#forget(kind, object));
+        this.#remember(kind, object, await made);
+      } else this.#remember(kind, object, this.#made(kind, conversion, object));
+      await turn(object.bytes.length);
     }
     await asked;
     return await Promise.all(objects.map(async (object) => (await this.#find(kind, object)) ?? object));
@@ -183,9 +205,12 @@ const needsWebhook = (kind: Kind, { webhook }: Conversion, apiVersion: string): 
   webhook !== undefined && apiVersion !== apiVersionOf(kind);
 
 /** With the defaults of the version that it was written in. */
-function defaulted(kind: Kind, { schemas }: Conversion, object: CachedObject): KubeObject {
-  const parsed = object.parse();
-  const schema = kind.custom ? schemas.get(object.apiVersion) : undefined;
+function defaulted(kind: Kind, conversion: Conversion, object: CachedObject): KubeObject {
+  return withDefaults(kind, conversion, object.apiVersion, object.parse());
+}
+
+function withDefaults(kind: Kind, { schemas }: Conversion, apiVersion: string, parsed: KubeObject): KubeObject {
+  const schema = kind.custom ? schemas.get(apiVersion) : undefined;
   if (schema !== undefined) applyDefaults(schema, parsed);
   return parsed;
 }
@@ -195,9 +220,12 @@ function prune({ schemas }: Conversion, object: KubeObject): KubeObject {
   return schema === undefined ? object : (decode(schema, object, { dropEmpty: false }).value as KubeObject);
 }
 
-/** The same object where nothing about it is different. */
 function shownAs(kind: Kind, conversion: Conversion, source: CachedObject, object: KubeObject): CachedObject {
-  const shown = kind.custom ? prune(conversion, object) : object;
+  return sameOr(source, kind.custom ? prune(conversion, object) : object);
+}
+
+/** The same object where nothing about it is different. */
+function sameOr(source: CachedObject, shown: KubeObject): CachedObject {
   const bytes = withRevision(encodeObject(shown), source.revision);
   return bytes.equals(source.bytes) ? source : new CachedObject(source.key, bytes, source.revision, source.keptAs);
 }

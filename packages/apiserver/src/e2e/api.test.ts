@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { connect } from "node:http2";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { load } from "js-yaml";
 import { type ApiUnderTest, type CallOptions, type Loose, startApi } from "../testing/api-under-test.ts";
 
 const CONFIG_MAPS = "/api/v1/namespaces/default/configmaps";
@@ -187,6 +188,9 @@ describe("the API", () => {
     );
     const put = await call("PUT", path, { body: { ...made.json, data: { ...data, "key-1": "other" } } });
     assert.deepEqual([put.status, put.json.data["key-1"]], [200, "other"]);
+    const shown = await call("GET", path, { headers: { accept: "application/yaml" } });
+    assert.equal(shown.headers["content-type"], "application/yaml");
+    assert.deepEqual(load(shown.text), put.json);
     const merge = { "content-type": "application/merge-patch+json" };
     const patched = await call("PATCH", path, { body: { data: { "key-2": null } }, headers: merge });
     assert.deepEqual([patched.status, Object.keys(patched.json.data).length], [200, 3999]);

@@ -1,13 +1,13 @@
 import { badRequest, failure, type Json, parseJson } from "@boxship/api";
 import { errorMessage } from "@boxship/base";
 import { checkShape } from "./check-shape.ts";
-import { parseLargeYaml } from "./parse-large-yaml.ts";
+import { parseLargeYaml } from "./large-yaml.ts";
 
 /** Shorter texts cannot be deep enough to harm. */
 const SHORT = 2000;
 
 /** Longer ones are read in a thread of their own: that takes ten times longer than JSON. */
-const LARGE_YAML = 32 * 1024;
+export const LARGE_YAML = 32 * 1024;
 
 const YAML_TYPES = new Set(["application/yaml", "application/apply-patch+yaml"]);
 const OTHERS = new Set(["application/vnd.kubernetes.protobuf", "application/cbor", "application/apply-patch+cbor"]);

@@ -1,8 +1,11 @@
 import type { ServerResponse } from "node:http";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
 import { encodeProtobuf, type JsonObject, messageFor, parseJson } from "@boxship/api";
 import { type Accept, PROTOBUF } from "./accept.ts";
+import { writeLargeYaml } from "./large-yaml.ts";
+import { LARGE_YAML } from "./parse-body.ts";
 import type { BytesReply } from "./reply.ts";
 
 /** Of HTTP/1.1 or, with the same methods, of HTTP/2. */
@@ -84,9 +87,11 @@ function sizeOf(parts: readonly Uint8Array[]): number {
 }
 
 /** @returns undefined for what has no other form */
-async function encoded(body: readonly Uint8Array[], encoding: "yaml" | "protobuf"): Promise<Buffer | undefined> {
+async function encoded(body: readonly Uint8Array[], encoding: "yaml" | "protobuf"): Promise<Uint8Array | undefined> {
+  if (encoding === "yaml" && sizeOf(body) > LARGE_YAML) return await writeLargeYaml(body);
   if (encoding === "yaml") return (await import("./to-yaml.ts")).toYaml(body);
   const object = parseJson(Buffer.concat(body).toString()) as JsonObject;
+  if (sizeOf(body) > PACKED_FROM) await nextTurn();
   const message = messageFor(object);
   return message === undefined ? undefined : encodeProtobuf(message, object);
 }

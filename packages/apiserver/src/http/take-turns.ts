@@ -14,3 +14,17 @@ export function takeTurns(): Pause {
     return largest < LARGE ? undefined : setImmediate();
   };
 }
+
+/** Bytes of objects that are read in one turn: some milliseconds. */
+const AT_ONCE = 256 * 1024;
+
+/** Pauses in the middle of many objects. @returns what is told of the bytes of each; to be waited for where it is a promise */
+export function turnsByBytes(): (size: number) => Promise<void> | undefined {
+  let read = 0;
+  return (size) => {
+    read += size;
+    if (read < AT_ONCE) return undefined;
+    read = 0;
+    return setImmediate();
+  };
+}

@@ -50,6 +50,11 @@ export class CachedObject {
     return parseObject(this.bytes);
   }
 
+  /** Whether selectors can look at it without its bytes being read. */
+  isSelectable(kind: Kind): boolean {
+    return this.#selected?.paths === kind.selectableFields;
+  }
+
   labels(kind: Kind): Labels | undefined {
     return this.#select(kind).labels;
   }

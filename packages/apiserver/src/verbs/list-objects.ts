@@ -1,6 +1,7 @@
 import { expired, type Json } from "@boxship/api";
 import { Compacted, keyAfter, prefixRange } from "@boxship/store";
 import type { Reply } from "../http/reply.ts";
+import { turnsByBytes } from "../http/take-turns.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
 import { objectKey } from "../storage/object-bytes.ts";
@@ -62,17 +63,42 @@ async function take(
 ): Promise<Page> {
   const matches = matcherOf(request, options);
   if (matches === undefined) {
-    const page = pageOf(all, undefined, options, request, revision);
+    const page = pageOf(all, options, request, revision);
     return { ...page, objects: await versions.present(request.kind, page.objects) };
   }
   // What selectors look at may be different in the version that is asked for.
-  const found = request.kind.conversion === undefined ? all : await versions.present(request.kind, [...all]);
-  return pageOf(found, matches, options, request, revision);
+  const found = request.kind.conversion === undefined ? [...all] : await versions.present(request.kind, [...all]);
+  return await selectedPage(found, matches, options, request, revision);
+}
+
+/** What selectors look at is read of objects that nobody has asked so before: of many, in turns. */
+async function selectedPage(
+  found: readonly CachedObject[],
+  matches: NonNullable<ReturnType<typeof matcherOf>>,
+  { limit }: ListOptions,
+  request: ResourceRequest,
+  revision: number,
+): Promise<Page> {
+  const objects: CachedObject[] = [];
+  const turn = turnsByBytes();
+  for (const object of found) {
+    const turned = object.isSelectable(request.kind) ? undefined : turn(object.bytes.length);
+    if (turned !== undefined) await turned;
+    if (!matches(object)) continue;
+    const last = objects.at(-1);
+    if (limit > 0 && objects.length === limit && last !== undefined)
+      return { objects, revision, next: nextOf(last, request, revision) };
+    objects.push(object);
+  }
+  return { objects, revision };
+}
+
+function nextOf({ key }: CachedObject, { kind }: ResourceRequest, revision: number): string {
+  return encodeContinue({ revision, start: keyAfter(key).slice(objectKey(kind).length) });
 }
 
 function pageOf(
   found: Iterable<CachedObject>,
-  matches: ReturnType<typeof matcherOf>,
   { limit }: ListOptions,
   request: ResourceRequest,
   revision: number,
@@ -80,18 +106,12 @@ function pageOf(
   const objects: CachedObject[] = [];
   let left = 0;
   for (const object of found) {
-    if (matches !== undefined && !matches(object)) continue;
     if (limit === 0 || objects.length < limit) objects.push(object);
-    else {
-      left++;
-      if (matches !== undefined) break;
-    }
+    else left++;
   }
   const last = objects.at(-1);
   if (left === 0 || last === undefined) return { objects, revision };
-  const start = keyAfter(last.key).slice(objectKey(request.kind).length);
-  const next = encodeContinue({ revision, start });
-  return matches === undefined ? { objects, revision, next, remaining: left } : { objects, revision, next };
+  return { objects, revision, next: nextOf(last, request, revision), remaining: left };
 }
 
 const PAGE_FROM_STORE = 5000;
@@ -129,16 +149,19 @@ async function storedPage(
   const matches = matcherOf(request, options);
   const wanted = options.limit === 0 ? Number.POSITIVE_INFINITY : options.limit;
   const taken: CachedObject[] = [];
+  const turn = turnsByBytes();
   for (let from = start; ; ) {
     const limit = matches === undefined ? Math.min(wanted - taken.length, PAGE_FROM_STORE) : PAGE_FROM_STORE;
     const page = await objects.readAt({ start: from, end }, { revision, limit });
     const presented = await objects.versions.present(request.kind, page.objects);
     for (const [index, object] of presented.entries()) {
+      const turned = matches === undefined ? undefined : turn(object.bytes.length);
+      if (turned !== undefined) await turned;
       if (matches !== undefined && !matches(object)) continue;
       taken.push(object);
       const rest = page.more || index < page.objects.length - 1;
       if (taken.length < wanted || !rest) continue;
-      const next = encodeContinue({ revision, start: keyAfter(object.key).slice(objectKey(request.kind).length) });
+      const next = nextOf(object, request, revision);
       const remaining = matches === undefined ? { remaining: page.count - index - 1 } : {};
       return { objects: taken, revision, next, ...remaining };
     }

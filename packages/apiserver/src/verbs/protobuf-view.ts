@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   apiVersionOf,
   type EncodedField,
@@ -15,13 +14,12 @@ import {
   wrapProtobuf,
 } from "@boxship/api";
 import { PROTOBUF } from "../http/accept.ts";
+import { turnsByBytes } from "../http/take-turns.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
 import type { EventType, ListMetadata, View } from "./render.ts";
 
 const META = "meta.k8s.io/v1";
 const PARTIAL = "meta.v1.PartialObjectMetadata";
-/** Objects that are encoded in one turn of the event loop. */
-const AT_ONCE = 200;
 const ITEMS = 2;
 
 /** Objects as items of lists, made once for as long as they are in memory. */
@@ -45,9 +43,10 @@ export class ProtobufView implements View {
 
   async list(objects: readonly CachedObject[], metadata: ListMetadata): Promise<readonly Uint8Array[]> {
     const parts: Uint8Array[] = [encodeMessage(`${this.#message}List`, { metadata })];
-    let fresh = 0;
+    const turn = turnsByBytes();
     for (const object of objects) {
-      if (!this.#isKnown(object) && ++fresh % AT_ONCE === 0) await nextTurn();
+      const turned = this.#isKnown(object) ? undefined : turn(object.bytes.length);
+      if (turned !== undefined) await turned;
       parts.push(this.#encoded(object).field);
     }
     const { apiVersion, kind } = this.#type;

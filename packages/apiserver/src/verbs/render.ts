@@ -1,6 +1,7 @@
 import { apiVersionOf, type Column, type Json, type Kind, type KubeObject, type Status } from "@boxship/api";
 import type { BytesReply } from "../http/reply.ts";
 import { JSON_TYPE } from "../http/reply.ts";
+import { turnsByBytes } from "../http/take-turns.ts";
 import type { ResourceRequest } from "../server-context.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
 import { ProtobufView } from "./protobuf-view.ts";
@@ -93,8 +94,18 @@ abstract class JsonView implements View {
     return parts;
   }
 
-  list(objects: readonly CachedObject[], metadata: ListMetadata): Promise<readonly Uint8Array[]> {
-    return Promise.resolve(this.parts(objects, metadata));
+  /** In turns: each object is read. */
+  async list(objects: readonly CachedObject[], metadata: ListMetadata): Promise<readonly Uint8Array[]> {
+    const turn = turnsByBytes();
+    const parts: Uint8Array[] = [Buffer.from(this.listHead(metadata))];
+    for (const [index, object] of objects.entries()) {
+      if (index > 0) parts.push(COMMA);
+      parts.push(this.item(object));
+      const turned = turn(object.bytes.length);
+      if (turned !== undefined) await turned;
+    }
+    parts.push(LIST_END);
+    return parts;
   }
 
   event(type: EventType, object: CachedObject): Buffer {
@@ -122,6 +133,11 @@ class ObjectView extends JsonView {
 
   bytes(object: CachedObject): Uint8Array {
     return object.bytes;
+  }
+
+  /** Nothing is read. */
+  override list(objects: readonly CachedObject[], metadata: ListMetadata): Promise<readonly Uint8Array[]> {
+    return Promise.resolve(this.parts(objects, metadata));
   }
 
   listHead(metadata: ListMetadata): string {

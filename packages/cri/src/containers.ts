@@ -51,7 +51,7 @@ export function containerHandlers(engine: Engine): ContainerHandlers {
       return {};
     },
     async listContainers({ filter }) {
-      const records = podContainers(engine).filter((record) => fits(record, filter));
+      const records = podContainers(engine, (record) => fits(record, filter));
       return { containers: records.map(containerItem) };
     },
     async containerStatus({ containerId, verbose }) {
@@ -83,11 +83,14 @@ export function ofPod({ parts }: Engine, ref: string): ContainerRecord {
   throw new NotFound(`container "${ref}" not found`, { subject: { kind: "container", name: ref } });
 }
 
-/** Newest first. */
-export function podContainers({ parts }: Engine): readonly ContainerRecord[] {
+/** Newest first. @param fit which ones. @default all */
+export function podContainers(
+  { parts }: Engine,
+  fit: (record: ContainerRecord) => boolean = () => true,
+): readonly ContainerRecord[] {
   return parts.containers
     .all()
-    .filter(({ hostConfig }) => hostConfig.pod !== undefined)
+    .filter((record) => record.hostConfig.pod !== undefined && fit(record))
     .sort((a, b) => b.created - a.created);
 }
 
@@ -95,8 +98,7 @@ function fits(record: ContainerRecord, filter: ContainerFilter | undefined): boo
   if (filter === undefined) return true;
   if (!record.id.startsWith(filter.id)) return false;
   if (record.hostConfig.pod?.startsWith(filter.podSandboxId) !== true) return false;
-  const item = containerItem(record);
-  if (filter.state !== undefined && filter.state.state !== item.state) return false;
+  if (filter.state !== undefined && filter.state.state !== containerItem(record).state) return false;
   return hasLabels(containerDoor(record).config.labels, filter.labelSelector);
 }
 

@@ -16,16 +16,20 @@ export interface ContainerDoor {
 }
 
 export function podDoor({ id, request }: PodRecord): PodDoor {
-  return parse(request.door, `pod ${id}`) as PodDoor;
+  return read(request, `pod ${id}`) as PodDoor;
 }
 
 export function containerDoor({ id, config }: Pick<ContainerRecord, "id" | "config">): ContainerDoor {
-  return parse(config.door, `container ${id}`) as ContainerDoor;
+  return read(config, `container ${id}`) as ContainerDoor;
 }
 
-function parse(text: string | undefined, what: string): unknown {
-  if (text === undefined) throw new Internal(`${what} was not made by the CRI`);
-  return JSON.parse(text);
+/** Every list looks at every door, but what holds one stays the same from state to state: each is parsed once. */
+const known = new WeakMap<object, unknown>();
+
+function read(holder: { readonly door?: string | undefined }, what: string): unknown {
+  if (holder.door === undefined) throw new Internal(`${what} was not made by the CRI`);
+  if (!known.has(holder)) known.set(holder, JSON.parse(holder.door));
+  return known.get(holder);
 }
 
 export const nanoseconds = (milliseconds: number): bigint => BigInt(Math.round(milliseconds * 1e6));

@@ -9,6 +9,7 @@ import {
   findMounts,
   parseMountinfo,
   parseMountLine,
+  parseMountsAround,
   readMountinfo,
   releaseMountsBelow,
   unescapeOctal,
@@ -96,3 +97,17 @@ for (const removal of [detachMountsBelow, releaseMountsBelow]) {
     assert.equal(await removal(directory.path), 0);
   });
 }
+
+test("of a table only what is at, above and below the paths is read", () => {
+  const places = ["/", "/a", "/a/b c", "/a/b c/d", "/ab", "/e/f", "/a/b c"];
+  const line = (place: string, at: number) => `${at} 0 0:${at} / ${escapeOctal(place)} rw - tmpfs x rw`;
+  const table = `${places.map(line).join("\n")}\n`;
+  const around = (...paths: string[]) => parseMountsAround(paths, table).map(({ id }) => id);
+  assert.deepEqual(around("/a/b c"), [0, 1, 2, 3, 6]);
+  assert.deepEqual(around("/a/b"), [0, 1]);
+  assert.deepEqual(around("/e"), [0, 5]);
+  assert.deepEqual(around("/ab/x", "/e/f/g"), [0, 4, 5]);
+  assert.deepEqual(parseMountsAround(["/"], table), parseMountinfo(table));
+  assert.deepEqual(around(), []);
+  assert.deepEqual(parseMountsAround(["/a"], ""), []);
+});

@@ -77,7 +77,42 @@ export function parseMountinfo(text: string): readonly MountEntry[] {
 
 /** The mounts that a process sees, in mount order. @default the calling thread's */
 export function readMountinfo(pid?: number): readonly MountEntry[] {
-  return parseMountinfo(readFileSync(`/proc/${pid ?? "thread-self"}/mountinfo`, "utf8"));
+  return parseMountinfo(readMountTable(pid));
+}
+
+/** What {@link parseMountinfo} and {@link parseMountsAround} take. @default the calling thread's */
+export function readMountTable(pid?: number): string {
+  return readFileSync(`/proc/${pid ?? "thread-self"}/mountinfo`, "utf8");
+}
+
+/**
+ * As {@link parseMountinfo}, but only the mounts at, above and below the paths: where many containers run, most are elsewhere.
+ *
+ * @param paths absolute, without links, `.` and `..`
+ */
+export function parseMountsAround(paths: readonly string[], table: string): readonly MountEntry[] {
+  const found: MountEntry[] = [];
+  for (let start = 0; start < table.length; ) {
+    const newline = table.indexOf("\n", start);
+    const end = newline === -1 ? table.length : newline;
+    const place = mountPointAt(table, start);
+    if (paths.some((path) => isWithin(path, place) || isWithin(place, path))) {
+      found.push(parseMountLine(table.slice(start, end)));
+    }
+    start = end + 1;
+  }
+  return found;
+}
+
+/** The fifth field of the line that starts there. */
+function mountPointAt(table: string, lineStart: number): string {
+  let start = lineStart;
+  for (let field = 0; field < 4; field++) start = table.indexOf(" ", start) + 1;
+  return unescapeOctal(table.slice(start, table.indexOf(" ", start)));
+}
+
+function isWithin(path: string, directory: string): boolean {
+  return directory === "/" || (path.startsWith(directory) && [undefined, "/"].includes(path[directory.length]));
 }
 
 /** The mounts that can be seen: a later one at the same place hides what it lies upon, with all that is mounted there. */
@@ -101,7 +136,10 @@ export function uncoveredMounts(mounts: readonly MountEntry[]): readonly MountEn
  *
  * @param prefix an absolute path without links, `.` and `..`
  */
-export function findMounts(prefix: string, mounts: readonly MountEntry[] = readMountinfo()): readonly MountEntry[] {
+export function findMounts(
+  prefix: string,
+  mounts: readonly MountEntry[] = parseMountsAround([prefix], readMountTable()),
+): readonly MountEntry[] {
   const below = prefix.endsWith("/") ? prefix : `${prefix}/`;
   return mounts
     .filter(({ mountPoint }) => mountPoint === prefix || mountPoint.startsWith(below))

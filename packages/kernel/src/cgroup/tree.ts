@@ -4,8 +4,9 @@ import { CgroupTreeNone } from "./none.ts";
 import { CgroupTreeV1 } from "./v1.ts";
 import { CgroupTreeV2 } from "./v2.ts";
 
-/** The groups of a host, in the way that its layout demands. @param host @default this one */
-export function openCgroupTree(host: CgroupHost = detectCgroups()): CgroupTree {
+/** The groups of a host, in the way that its layout demands. @param host @default this one; what it has is found out once */
+export function openCgroupTree(host?: CgroupHost): CgroupTree {
+  if (host === undefined) return treeOfThisHost();
   if (host.layout === "none") return new CgroupTreeNone();
   return host.layout === "v2" ? new CgroupTreeV2(host) : new CgroupTreeV1(host);
 }
@@ -13,7 +14,7 @@ export function openCgroupTree(host: CgroupHost = detectCgroups()): CgroupTree {
 let ofThisHost: CgroupTree | undefined;
 
 function treeOfThisHost(): CgroupTree {
-  ofThisHost ??= openCgroupTree();
+  ofThisHost ??= openCgroupTree(detectCgroups());
   return ofThisHost;
 }
 

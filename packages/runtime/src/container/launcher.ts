@@ -1,4 +1,4 @@
-import { findMounts, LaunchNamespace, type MountEntry, readMountinfo } from "@boxship/kernel";
+import { findMounts, LaunchNamespace, type MountEntry, parseMountsAround, readMountTable } from "@boxship/kernel";
 import { isBelow } from "./layout.ts";
 
 /** The cgroup v2 tree of a hybrid host; crun refuses to work where it sees both. */
@@ -14,6 +14,8 @@ const SWEEP_EVERY = 64;
  */
 export class Launcher implements Disposable {
   #namespace: LaunchNamespace | undefined;
+  /** What is mounted in it, as last read: only what is shared changes there by itself. */
+  #inside: string | undefined;
   #gone = 0;
 
   /** Runs a synchronous task, such as a spawn, inside. */
@@ -28,13 +30,10 @@ export class Launcher implements Disposable {
    */
   cover(paths: readonly string[]): void {
     if (this.#namespace === undefined || paths.length === 0) return;
-    const here = readMountinfo();
-    const same = this.run(() => {
-      const inside = readMountinfo();
-      return paths.map((path) => view(path, inside));
-    });
-    if (paths.every((path, index) => view(path, here) === same[index])) return;
-    this[Symbol.dispose]();
+    const here = view(paths, readMountTable());
+    if (this.#inside !== undefined && view(paths, this.#inside) === here) return;
+    this.#inside = this.run(() => readMountTable());
+    if (view(paths, this.#inside) !== here) this[Symbol.dispose]();
   }
 
   /** One more container is gone: now and then what runtimes left in the hidden place is removed. */
@@ -50,13 +49,19 @@ export class Launcher implements Disposable {
   [Symbol.dispose](): void {
     this.#namespace?.[Symbol.dispose]();
     this.#namespace = undefined;
+    this.#inside = undefined;
   }
 }
 
-/** The mount that a path lies on, and those below it; device numbers tell filesystems apart across namespaces. */
-function view(path: string, mounts: readonly MountEntry[]): string {
-  const holder = mounts.findLast(({ mountPoint }) => isBelow(path, mountPoint));
-  return [...(holder === undefined ? [] : [holder]), ...findMounts(path, mounts)]
-    .map(({ major, minor, root, mountPoint }) => `${major}:${minor} ${root} ${mountPoint}`)
+/** The mount that each path lies on, and those below it; device numbers tell filesystems apart across namespaces. */
+function view(paths: readonly string[], table: string): string {
+  const mounts = parseMountsAround(paths, table);
+  return paths
+    .flatMap((path) => {
+      const holder = mounts.findLast(({ mountPoint }) => isBelow(path, mountPoint));
+      return [path, ...[...(holder === undefined ? [] : [holder]), ...findMounts(path, mounts)].map(identity)];
+    })
     .join("\n");
 }
+
+const identity = ({ major, minor, root, mountPoint }: MountEntry): string => `${major}:${minor} ${root} ${mountPoint}`;

@@ -15,9 +15,9 @@ export interface Target {
 export interface TargetOptions {
   /** @default false */
   readonly allNamespaces?: boolean;
-  /** Label or field selectors were given: names are not allowed. @default false */
+  /** Label or field selectors were given, or `delete --all`: names are not allowed. @default false */
   readonly selected?: boolean;
-  /** `--all`: a type alone means all of it. @default true */
+  /** A type alone means all of it. @default true */
   readonly all?: boolean;
 }
 
@@ -27,7 +27,7 @@ export const NOTHING_NAMED =
 const SLASHED =
   "there is no need to specify a resource type as a separate argument when passing arguments in resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource resource/<resource_name>'";
 
-/** Words such as `pods a b`, `pods,svc`, `pod/a svc/b` as targets. */
+/** Words such as `pods a b`, `pods,svc`, `pods,svc a`, `pod/a svc/b` as targets: type by type, each with its names. */
 export async function resolveTargets(
   session: Session,
   words: readonly string[],
@@ -58,9 +58,6 @@ export async function resolveTargets(
     return mappings.map((mapping) => ({ mapping, namespace: within(mapping), name: "" }));
   }
   if (selected) throw new Refusal("name cannot be provided when a selector is specified");
-  if (mappings.length > 1) {
-    throw new Refusal("you may only specify a single resource type");
-  }
   return mappings.flatMap((mapping) => {
     if (allNamespaces && mapping.namespaced) {
       throw new Refusal("a resource cannot be retrieved by name across all namespaces");

@@ -102,9 +102,9 @@ async function placesOf(
   errors: unknown[],
 ): Promise<readonly Named[]> {
   if (given.filename.length > 0 || given.kustomize !== "") return await readWhatCan(session, given, errors);
-  const selected = given.selector !== "" || given["field-selector"] !== "";
+  const selected = given.all || given.selector !== "" || given["field-selector"] !== "";
   const allNamespaces = given["all-namespaces"];
-  const targets = await resolveTargets(session, operands, { allNamespaces, selected, all: given.all });
+  const targets = await resolveTargets(session, operands, { allNamespaces, selected, all: false });
   const places: Named[] = [];
   for (const target of targets) {
     if (target.name !== "") {

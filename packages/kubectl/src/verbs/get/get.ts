@@ -119,12 +119,8 @@ export const rowOptions = (given: GetFlags, wide: boolean, mapping: Mapping, wit
 
 async function printRows(session: Session, targets: readonly Target[], given: GetFlags, wide: boolean): Promise<void> {
   const errors: unknown[] = [];
-  const withKind = new Set(targets.map(({ mapping }) => mapping)).size > 1;
-  let written = false;
+  const found: { readonly mapping: Mapping; readonly tables: readonly Json[] }[] = [];
   for (const group of byMapping(targets)) {
-    const mapping = group[0]?.mapping;
-    if (mapping === undefined) continue;
-    const options = rowOptions(given, wide, mapping, withKind);
     const tables: Json[] = [];
     for (const target of group) {
       try {
@@ -133,6 +129,13 @@ async function printRows(session: Session, targets: readonly Target[], given: Ge
         if (!(given["ignore-not-found"] && isNotFound(error))) errors.push(error);
       }
     }
+    const mapping = group[0]?.mapping;
+    if (mapping !== undefined && tables.length > 0) found.push({ mapping, tables });
+  }
+  const withKind = new Set(found.map(({ mapping }) => mapping)).size > 1;
+  let written = false;
+  for (const { mapping, tables } of found) {
+    const options = rowOptions(given, wide, mapping, withKind);
     const rows = sortedRows(tables, given["sort-by"]).map(({ table, row }) => rowOf(table, row, mapping, options));
     if (rows.length === 0) continue;
     if (written && !options.noHeaders) session.io.stdout.write("\n");

@@ -1,4 +1,11 @@
-import { type Engine, ensurePodNetwork, POD_NETWORK, VERSION } from "@boxship/engine";
+import {
+  type Engine,
+  type EngineContext,
+  ensurePodNetwork,
+  podNetworkProblem,
+  podSubnets,
+  VERSION,
+} from "@boxship/engine";
 import type { CriHandlers } from "./contract.ts";
 import { CgroupDriver } from "./messages/values.ts";
 
@@ -15,12 +22,19 @@ export function statusHandlers({ parts }: Engine): StatusHandlers {
     }),
     async status({ verbose }) {
       const { runtimes, default: fastest } = parts.runtime.info;
+      const problem = await podNetworkProblem(parts);
       const usable = runtimes.filter((runtime) => runtime.usable);
       return {
         status: {
           conditions: [
             { type: "RuntimeReady", status: true },
-            { type: "NetworkReady", status: true },
+            {
+              type: "NetworkReady",
+              status: problem === undefined,
+              ...(problem === undefined
+                ? {}
+                : { reason: "NetworkPluginNotReady", message: `Network plugin returns error: ${problem}` }),
+            },
           ],
         },
         runtimeHandlers: ["", ...usable.map(({ name }) => name)].map((name) => ({
@@ -29,21 +43,26 @@ export function statusHandlers({ parts }: Engine): StatusHandlers {
         })),
         features: { supplementalGroupsPolicy: false },
         ...(verbose
-          ? { info: { runtimes: JSON.stringify(runtimes), default: fastest, podNetworks: await podNetworks(parts) } }
+          ? { info: { runtimes: JSON.stringify(runtimes), default: fastest, ...(await podNetworks(parts)) } }
           : {}),
       };
     },
     runtimeConfig: async () => ({ linux: { cgroupDriver: CgroupDriver.Cgroupfs } }),
     async updateRuntimeConfig({ runtimeConfig }) {
       const asked = runtimeConfig?.networkConfig?.podCidr ?? "";
-      if (asked !== "") await ensurePodNetwork(parts, asked.split(","));
+      if (asked !== "") await changeSubnets(parts, asked.split(","));
       return {};
     },
   };
 }
 
-/** The subnets that pods get addresses of, as JSON. */
-async function podNetworks(parts: Engine["parts"]): Promise<string> {
-  await ensurePodNetwork(parts);
-  return JSON.stringify(parts.network.getNetwork(POD_NETWORK).ipam.config.map(({ subnet }) => subnet));
+/** Who has chosen plugins has said, too, what they give. */
+async function changeSubnets(parts: EngineContext, subnets: readonly string[]): Promise<void> {
+  if ((await podSubnets(parts)) !== undefined) await ensurePodNetwork(parts, { by: "engine", subnets });
+}
+
+/** The subnets that pods get addresses of, as JSON; nothing where plugins choose them. */
+async function podNetworks(parts: EngineContext): Promise<{ readonly podNetworks?: string }> {
+  const subnets = await podSubnets(parts);
+  return subnets === undefined ? {} : { podNetworks: JSON.stringify(subnets) };
 }

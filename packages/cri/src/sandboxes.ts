@@ -117,9 +117,26 @@ function podRequest(config: PodSandboxConfig, door: string): RunPodRequest {
           hostPort,
           ...(hostIp === "" ? {} : { hostIP: hostIp }),
         })),
-    ...(host ? {} : bandwidthOf(config.annotations)),
+    ...(host ? {} : { ...bandwidthOf(config.annotations), plugins: pluginFacts(config) }),
     ...(linux?.cgroupParent ? { cgroupParent: linux.cgroupParent } : {}),
     door,
+  };
+}
+
+/** What CNI plugins of other engines are told of a pod, too, by the names that they know. */
+function pluginFacts({ metadata, linux, dnsConfig, annotations }: PodSandboxConfig): RunPodRequest["plugins"] {
+  const { servers = [], searches = [], options = [] } = dnsConfig ?? {};
+  return {
+    capabilities: {
+      ...(linux?.cgroupParent ? { cgroupPath: linux.cgroupParent } : {}),
+      ...(dnsConfig === undefined ? {} : { dns: { servers, searches, options } }),
+      "io.kubernetes.cri.pod-annotations": annotations,
+    },
+    args: {
+      K8S_POD_NAMESPACE: metadata?.namespace ?? "",
+      K8S_POD_NAME: metadata?.name ?? "",
+      K8S_POD_UID: metadata?.uid ?? "",
+    },
   };
 }
 

@@ -18,6 +18,7 @@ import { Engine, type EngineOptions, VERSION } from "@boxship/engine";
 import { adoptOrphans, capabilitySets, IdleMemory, type IdMaps } from "@boxship/kernel";
 import { spdxDocument, takeInventory } from "@boxship/scan";
 import { AuditLog } from "./audit-log.ts";
+import { podNetworkHandlers } from "./cluster/pod-network-service.ts";
 import { restartCluster } from "./cluster/restart-cluster.ts";
 import { ClusterNames } from "./cluster-names.ts";
 import { withCertificates } from "./config-file.ts";
@@ -178,7 +179,9 @@ async function serve(options: DaemonOptions, logger: Logger): Promise<void> {
 
   const streaming = stack.use(new StreamingServer(systemClock, logger));
   const names = stack.use(ClusterNames.open({ root: options.root, network: engine.parts.network, logger }));
-  const cri = stack.use(new CriDoor(criHandlers(engine, streaming), logger, names.handlers));
+  const cri = stack.use(
+    new CriDoor(criHandlers(engine, streaming), logger, [...names.handlers, ...podNetworkHandlers(engine.parts)]),
+  );
   const criSocket = join(options.runDir, "cri.sock");
   await listenUnix(cri.server, criSocket, options.group, logger);
   stack.defer(() => rm(criSocket, { force: true }));

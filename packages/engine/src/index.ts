@@ -18,7 +18,13 @@ export { pushIndex } from "./image/push-index.ts";
 export { unpackInto } from "./image/unpack-into.ts";
 export * from "./options.ts";
 export { isPodHeld, podMounts } from "./pod/pod-namespaces.ts";
-export { ensurePodNetwork, POD_NETWORK } from "./pod/pod-network.ts";
+export {
+  ensurePodNetwork,
+  POD_NETWORK,
+  type PodNetworkChoice,
+  podNetworkProblem,
+  podSubnets,
+} from "./pod/pod-network.ts";
 export { releaseStrayProcesses } from "./pod/pod-processes.ts";
 export { runPod } from "./pod/pod-run.ts";
 export { containersOf, removePod, stopPod } from "./pod/pod-stop.ts";

@@ -152,10 +152,25 @@ export interface ConnectOptions {
   readonly interfaceName?: string;
   /** Of several networks the one with the highest number is the way out; of equals the first by name. @default 0 */
   readonly gatewayPriority?: number;
-  /** What it may send and receive; of networks with the driver `bridge`. @default as much as there is */
+  /**
+   * What it may send and receive; of networks with the driver `bridge`, and of those whose plugins declare the capability
+   * `bandwidth`. @default as much as there is
+   */
   readonly bandwidth?: Bandwidth;
+  /** What plugins of a network with the driver `cni` are told; nobody else heeds it. @default nothing */
+  readonly plugins?: PluginFacts;
   /** `com.docker.network.endpoint.ifname`, `com.docker.network.endpoint.sysctls`; others are refused. */
   readonly driverOptions?: Readonly<Record<string, string>>;
+}
+
+/** For CNI plugins (CNI's conventions). */
+export interface PluginFacts {
+  /** Values of `runtimeConfig`, each for those that declare the capability of its name. */
+  readonly capabilities: Readonly<Record<string, unknown>>;
+  /** Further `KEY=value`s of `CNI_ARGS`. */
+  readonly args: Readonly<Record<string, string>>;
+  /** Published by a plugin that declares the capability `portMappings`; without one they are not, see `pluginPorts`. */
+  readonly ports: readonly PortMapping[];
 }
 
 /** Bits a second. */
@@ -186,6 +201,8 @@ export interface EndpointRecord {
   readonly ipv6?: EndpointAddress;
   /** See {@link ConnectOptions.linkLocalAddresses}. */
   readonly linkLocal?: readonly EndpointAddress[];
+  /** Its plugins publish the ports that they were told of. @default nobody does, but for `publish` */
+  readonly pluginPorts?: boolean;
   /** Names under which others on the network find it; empty on the default bridge, which has no names. */
   readonly dnsNames: readonly string[];
 }

@@ -91,10 +91,9 @@ export class LiveNetwork {
     return this.#stored.record;
   }
 
-  /** The configuration of a network with the driver `cni`. */
-  requireCni(): CniNetworkList {
-    if (this.#stored.cni === undefined) throw new Internal(`network ${this.record.name} has no CNI configuration`);
-    return this.#stored.cni;
+  /** Its configuration has changed. To be written down by the caller. */
+  setCni(cni: CniNetworkList): void {
+    this.#stored = { ...this.#stored, cni };
   }
 
   /** Takes over a link that was made for `other`, which is on its way out. To be written down by the caller. */
@@ -104,7 +103,7 @@ export class LiveNetwork {
 
   /** Its members find each other by name: all networks but the predefined ones and those that say otherwise. */
   get hasNames(): boolean {
-    return !this.record.predefined && !(this.settings.driver === "bridge" && !this.settings.names);
+    return !this.record.predefined && !("names" in this.settings && !this.settings.names);
   }
 
   add(endpoint: StoredEndpoint): void {

@@ -24,6 +24,7 @@ import { type ForwardedZone, type ManagerContext, requireSandbox } from "./live.
 import { openState } from "./manager-open.ts";
 import { checkInstanceName } from "./names.ts";
 import { makeMissingBridge } from "./networks/default-bridge.ts";
+import { requireReady } from "./networks/network-cni.ts";
 import { createNetwork } from "./networks/network-create.ts";
 import { findNetwork } from "./networks/network-get.ts";
 import { lowerNetwork } from "./networks/network-raise.ts";
@@ -117,6 +118,14 @@ export class NetworkManager implements AsyncDisposable {
   /** The members of a network. */
   listEndpoints(network: string): readonly EndpointRecord[] {
     return [...findNetwork(this.#context, network).endpoints.values()];
+  }
+
+  /**
+   * Whether containers can be attached to a network now: what its CNI plugins and their configuration say. Others can.
+   * Throws FailedPrecondition or Unavailable with what is missing.
+   */
+  requireReady(reference: string): Promise<void> {
+    return closedErrors(requireReady(this.#context, findNetwork(this.#context, reference)));
   }
 
   /** Throws Conflict while the network has members, PermissionDenied for predefined networks. */

@@ -44,8 +44,8 @@ export class Cluster implements AsyncDisposable {
     return `${this.engine.root}/cluster/node`;
   }
 
-  /** Starts its process; what an earlier one left is gone on with. @param hostName what the machine is called @default its name */
-  async start(hostName?: string): Promise<void> {
+  /** Starts its process; what an earlier one left is gone on with. @param hostName what the machine is called @default its name @param isReady whether its node is waited for */
+  async start(hostName?: string, isReady = true): Promise<void> {
     const { name, root, runDir } = this.engine;
     const named = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', hostName ?? ""] as const;
     const [file, ...args] = hostName === undefined ? clusterProgram() : [...named, ...clusterProgram()];
@@ -59,7 +59,7 @@ export class Cluster implements AsyncDisposable {
     const [ready] = (await Promise.race([once(child, "message"), ended])) as [{ failed?: string; kubeconfig: string }];
     assert.equal(ready.failed, undefined);
     this.#kubeconfig = ready.kubeconfig;
-    await this.kube("wait", "node", "--all", "--for=condition=Ready", `--timeout=${PATIENCE}`);
+    if (isReady) await this.kube("wait", "node", "--all", "--for=condition=Ready", `--timeout=${PATIENCE}`);
   }
 
   async end(signal: NodeJS.Signals): Promise<void> {
@@ -162,15 +162,22 @@ export class Cluster implements AsyncDisposable {
   }
 }
 
-/** Starts one whose node is ready, with the image `busybox:latest`. @param flags of `boxship up` */
-export async function startCluster({ flags = [] }: { readonly flags?: readonly string[] } = {}): Promise<Cluster> {
+export interface StartClusterOptions {
+  /** Of `boxship up`. */
+  readonly flags?: readonly string[];
+  /** Whether its node is waited for. @default true */
+  readonly ready?: boolean;
+}
+
+/** Starts one whose node is ready, with the image `busybox:latest`. */
+export async function startCluster({ flags = [], ready = true }: StartClusterOptions = {}): Promise<Cluster> {
   await using stack = new AsyncDisposableStack();
   const directory = stack.use(tempDir());
   const engine = stack.use(await startBoxship());
   await engine.client.call("POST", "/boxship/images/bootstrap?kind=busybox");
   const cluster = new Cluster(engine, directory.path, flags, stack.move());
   try {
-    await cluster.start();
+    await cluster.start(undefined, ready);
     return cluster;
   } catch (error) {
     await cluster[Symbol.asyncDispose]();

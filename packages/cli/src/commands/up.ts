@@ -21,7 +21,15 @@ const PATHS = [
 ] as const;
 
 /** Passed on as they are. */
-const TEXTS = ["cluster-domain", "load-balancer-pool", "pod-cidr", "pod-max-pids", "service-cidr"] as const;
+const TEXTS = [
+  "cluster-domain",
+  "cni-bin-dir",
+  "cni-conf-dir",
+  "load-balancer-pool",
+  "pod-cidr",
+  "pod-max-pids",
+  "service-cidr",
+] as const;
 
 interface NodeFlags {
   readonly "container-runtime-endpoint": string;
@@ -59,6 +67,13 @@ export const command = defineCommand({
     "cluster-domain": text("The zone of the cluster's names (default: as before; at first cluster.local)", {
       hint: "domain",
     }),
+    "cni-bin-dir": text("Directories of the CNI plugins, with commas between them (default: as the engine has them)", {
+      hint: "list",
+    }),
+    "cni-conf-dir": text(
+      "Give pods their network by the CNI configuration in this directory; none: by the engine (default: as before)",
+      { hint: "path" },
+    ),
     "container-runtime-endpoint": text("Socket of another engine that runs the pods, by the CRI", { hint: "path" }),
     "load-balancer-pool": text("Addresses, networks or ranges of which services of type LoadBalancer get one each", {
       hint: "list",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { test } from "node:test";
 import { tempDir } from "@boxship/testkit";
-import { ownServiceAddresses, parseDomain, parseNetworks, settleNetwork } from "./cluster-network.ts";
+import { ownServiceAddresses, parseDomain, parseNetworks, parsePlugins, settleNetwork } from "./cluster-network.ts";
 
 const PODS = ["10.244.0.0/16", "fd00:10:244::/56"];
 const SERVICES = ["10.96.0.0/16", "fd00:10:96::/112"];
@@ -16,6 +16,22 @@ test("networks are one of IPv4, and one of IPv6 behind it", () => {
   }
   assert.equal(parseDomain("Cluster.Example."), "cluster.example");
   for (const wrong of ["", "a..b", "-a", "a_b"]) assert.throws(() => parseDomain(wrong), { code: "InvalidArgument" });
+});
+
+test("plugins are named by their directories", async () => {
+  const plugins = { directory: "/etc/cni/net.d", programs: ["/opt/cni/bin", "/usr/lib/cni"] };
+  assert.deepEqual(parsePlugins("/etc/cni/net.d", "/opt/cni/bin, /usr/lib/cni"), plugins);
+  assert.deepEqual(parsePlugins("none", undefined), "none");
+  assert.throws(() => parsePlugins(undefined, "/opt/cni/bin"), { message: /--cni-bin-dir needs --cni-conf-dir/ });
+  assert.throws(() => parsePlugins("none", "/opt/cni/bin"), { code: "InvalidArgument" });
+  assert.throws(() => parsePlugins("net.d", undefined), { message: /--cni-conf-dir "net\.d" is no absolute path/ });
+  await using directory = tempDir();
+  const settle = async (asked: object) => (await settleNetwork(directory.path, asked, "test")).plugins;
+  assert.equal(await settle({}), undefined);
+  assert.deepEqual(await settle({ plugins }), plugins);
+  assert.deepEqual(await settle({}), plugins);
+  assert.equal(await settle({ plugins: "none" }), undefined);
+  assert.equal(await settle({}), undefined);
 });
 
 test("a cluster stays where it was made", async () => {

@@ -10,12 +10,25 @@ export interface ClusterNetwork {
   readonly services: readonly string[];
   /** Networks of pods' addresses, of the same families. @default the engine's choice, of IPv4 */
   readonly pods?: readonly string[];
+  /** Who gives pods their addresses. @default the engine */
+  readonly plugins?: PodPlugins;
   /** The zone of its names. */
   readonly domain: string;
 }
 
+/** CNI plugins that give pods their network. */
+export interface PodPlugins {
+  /** Of their configurations. */
+  readonly directory: string;
+  /** Where their programs are. @default those of the engine's configuration */
+  readonly programs?: readonly string[];
+}
+
 /** What was asked for; what is left out is as it was before. */
-export type AskedNetwork = Partial<ClusterNetwork>;
+export type AskedNetwork = Partial<Omit<ClusterNetwork, "plugins">> & {
+  /** `none`: the engine again. */
+  readonly plugins?: PodPlugins | "none";
+};
 
 const DEFAULT: ClusterNetwork = { services: DEFAULT_SERVICE_NETWORKS, domain: "cluster.local" };
 /** The place of the name server among the addresses of services. */
@@ -53,6 +66,27 @@ function parse(flag: string, text: string): Prefix {
   }
 }
 
+/** @param programs directories with commas between them. @throws InvalidArgument naming the flag */
+export function parsePlugins(directory: string | undefined, programs: string | undefined): PodPlugins | "none" {
+  if (directory === undefined || (directory === "none" && programs !== undefined)) {
+    throw new InvalidArgument("--cni-bin-dir needs --cni-conf-dir", {
+      remedy: "name the directory of CNI configurations, too: --cni-conf-dir /etc/cni/net.d",
+    });
+  }
+  if (directory === "none") return "none";
+  return {
+    directory: absolutePath("cni-conf-dir", directory),
+    ...(programs === undefined
+      ? {}
+      : { programs: programs.split(",").map((path) => absolutePath("cni-bin-dir", path.trim())) }),
+  };
+}
+
+function absolutePath(flag: string, path: string): string {
+  if (path.startsWith("/") && !path.includes(":")) return path;
+  throw new InvalidArgument(`--${flag} ${JSON.stringify(path)} is no absolute path without a colon`);
+}
+
 /** @throws InvalidArgument for what is no name of a domain */
 export function parseDomain(text: string): string {
   const name = text.toLowerCase().replace(/\.$/, "");
@@ -70,10 +104,12 @@ export function parseDomain(text: string): string {
 export async function settleNetwork(directory: string, asked: AskedNetwork, name: string): Promise<ClusterNetwork> {
   const before = await readNetwork(directory);
   const pods = asked.pods ?? before?.pods;
+  const plugins = asked.plugins ?? before?.plugins;
   const network: ClusterNetwork = {
     services: asked.services ?? before?.services ?? DEFAULT.services,
     domain: asked.domain ?? before?.domain ?? DEFAULT.domain,
     ...(pods === undefined ? {} : { pods }),
+    ...(plugins === undefined || plugins === "none" ? {} : { plugins }),
   };
   check(network);
   if (before !== undefined) refuseOther(before, network, name);

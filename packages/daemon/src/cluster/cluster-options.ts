@@ -10,7 +10,7 @@ import {
 } from "@boxship/base/instance-directories";
 import { parseBalancerPool } from "@boxship/proxy";
 import { parseStoreChoice, type StoreChoice } from "@boxship/store";
-import { type AskedNetwork, parseDomain, parseNetworks } from "./cluster-network.ts";
+import { type AskedNetwork, parseDomain, parseNetworks, parsePlugins } from "./cluster-network.ts";
 
 /** What a cluster's process is started with. */
 export interface ClusterOptions {
@@ -103,10 +103,14 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions {
 
 function askedNetwork(flags: ReturnType<typeof parseFlags>): AskedNetwork {
   const { "pod-cidr": pods, "service-cidr": services, "cluster-domain": domain } = flags;
+  const { "cni-conf-dir": configurations, "cni-bin-dir": programs } = flags;
   return {
     ...(pods === undefined ? {} : { pods: parseNetworks("pod-cidr", pods) }),
     ...(services === undefined ? {} : { services: parseNetworks("service-cidr", services) }),
     ...(domain === undefined ? {} : { domain: parseDomain(domain) }),
+    ...(configurations === undefined && programs === undefined
+      ? {}
+      : { plugins: parsePlugins(configurations, programs) }),
   };
 }
 
@@ -142,6 +146,8 @@ function parseFlags(argv: readonly string[]) {
         "authentication-token-webhook-config-file": option,
         "authorization-webhook-config-file": option,
         "cluster-domain": option,
+        "cni-bin-dir": option,
+        "cni-conf-dir": option,
         "load-balancer-pool": option,
         "pod-max-pids": option,
         "pod-cidr": option,

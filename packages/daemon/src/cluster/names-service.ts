@@ -1,7 +1,7 @@
-import { connect } from "node:net";
-import { systemClock, Unavailable, Unsupported } from "@boxship/base";
+import { systemClock, Unsupported } from "@boxship/base";
 import { persist } from "@boxship/client";
-import { clientSession, Empty, field, GrpcClient, message, method, type ValueOf } from "@boxship/grpc";
+import { Empty, field, message, method, type ValueOf } from "@boxship/grpc";
+import { callEngine } from "./call-engine.ts";
 
 /**
  * What the engine's process does for a cluster beside the CRI, at the same socket: it answers for the cluster's names, so that
@@ -44,7 +44,8 @@ export class NamesClient {
   async serve(request: ServeNamesRequest, signal: AbortSignal): Promise<number | undefined> {
     const serve = async (): Promise<number | undefined> => {
       try {
-        return (await this.#call((client) => client.unary(NAMES_METHODS.serve, request, { signal }))).port;
+        return (await callEngine(this.#socket, (client) => client.unary(NAMES_METHODS.serve, request, { signal })))
+          .port;
       } catch (error) {
         if (error instanceof Unsupported) return undefined;
         throw error;
@@ -55,27 +56,6 @@ export class NamesClient {
 
   /** Names are not answered any more. */
   async end(): Promise<void> {
-    await this.#call((client) => client.unary(NAMES_METHODS.end, {}));
-  }
-
-  async #call<Result>(run: (client: GrpcClient) => Promise<Result>): Promise<Result> {
-    const session = await this.#connect();
-    try {
-      return await run(new GrpcClient(session));
-    } finally {
-      session.destroy();
-    }
-  }
-
-  #connect(): Promise<ReturnType<typeof clientSession>> {
-    return new Promise((resolve, reject) => {
-      const socket = connect(this.#socket);
-      socket.once("error", (cause) => reject(new Unavailable(`no engine answers at ${this.#socket}`, { cause })));
-      socket.once("connect", () => {
-        const session = clientSession(socket);
-        session.on("error", () => {});
-        resolve(session);
-      });
-    });
+    await callEngine(this.#socket, (client) => client.unary(NAMES_METHODS.end, {}));
   }
 }

@@ -93,7 +93,7 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
   const podNetworks =
     options.criSocket === undefined
       ? Promise.resolve(undefined)
-      : preparePodNetworks(options.criSocket, network.pods, ending.signal);
+      : preparePodNetworks(options.criSocket, network, ending.signal);
   podNetworks.catch(() => {});
   const configured = await authentication(options);
   const scheduling = await schedulerConfiguration(options);

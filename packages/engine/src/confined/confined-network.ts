@@ -21,6 +21,7 @@ export function confinedNetwork(resolvConf = "/etc/resolv.conf"): EngineNetwork 
     unpublish: refuse,
     renameSandbox: refuse,
     removeNetwork: refuse,
+    requireReady: refuse,
     ensureDefaultBridge: refuse,
     listNetworks: () => [],
     forwardZones: () => {},

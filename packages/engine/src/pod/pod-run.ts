@@ -27,7 +27,9 @@ export async function runPod(context: EngineContext, request: RunPodRequest): Pr
   undo.defer(() => context.pods.delete(id));
   await writePodFiles(context, id, request);
   const created = context.clock.now();
-  const record: PodRecord = { version: POD_RECORD_VERSION, id, created, request, state: "ready", addresses };
+  // What plugins were told is theirs now.
+  const { plugins: _told, ...kept } = request;
+  const record: PodRecord = { version: POD_RECORD_VERSION, id, created, request: kept, state: "ready", addresses };
   await context.pods.save(record);
   undo.move();
   return record;
@@ -48,14 +50,15 @@ async function joinPodNetwork(
     ...(request.sysctls === undefined ? {} : { sysctls: request.sysctls }),
   });
   undo.defer(() => network.removeSandbox(id));
-  const { ipv4, ipv6 } = await network.connect({
+  const { ports = [], plugins = { capabilities: {}, args: {} } } = request;
+  const { ipv4, ipv6, pluginPorts } = await network.connect({
     sandboxId: id,
     networkId,
     name: request.hostname,
     ...(request.bandwidth === undefined ? {} : { bandwidth: request.bandwidth }),
+    plugins: { ...plugins, args: { ...plugins.args, K8S_POD_INFRA_CONTAINER_ID: id }, ports },
   });
-  const { ports = [] } = request;
-  if (ports.length > 0) await network.publish(id, ports);
+  if (ports.length > 0 && pluginPorts !== true) await network.publish(id, ports);
   return [ipv4, ipv6].flatMap((address) => (address === undefined ? [] : [address.address]));
 }
 

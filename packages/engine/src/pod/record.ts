@@ -1,4 +1,4 @@
-import type { Bandwidth, PortMapping } from "@boxship/network";
+import type { Bandwidth, PluginFacts, PortMapping } from "@boxship/network";
 
 /** Format of the record on disk; a newer one is refused rather than misread. */
 export const POD_RECORD_VERSION = 1;
@@ -41,6 +41,8 @@ export interface RunPodRequest {
   readonly ports?: readonly PortMapping[];
   /** @default no limit */
   readonly bandwidth?: Bandwidth;
+  /** What CNI plugins are told, where they make the network of pods. @default nothing */
+  readonly plugins?: Omit<PluginFacts, "ports">;
   /** Bytes of `/dev/shm`. @default 64 MiB */
   readonly sharedMemory?: number;
   /** The control group that its containers are below; removed with the pod when it is the instance's. @default none */

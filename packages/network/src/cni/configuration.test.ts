@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { findNetworkList, parseNetworkList, readNetworkFile } from "./configuration.ts";
+import { findNetworkList, firstNetworkList, parseNetworkList, readNetworkFile } from "./configuration.ts";
 
 describe("CNI configurations", () => {
   it("are lists, or one plugin that stands for a list", () => {
@@ -67,6 +67,13 @@ describe("CNI configurations", () => {
       assert.equal(findNetworkList(directory, "c").plugins[0]?.type, "30-c.json");
       assert.throws(() => findNetworkList(directory, "d"), { code: "NotFound" });
       assert.throws(() => findNetworkList(join(directory, "absent"), "b"), { code: "NotFound" });
+      assert.throws(() => firstNetworkList(directory), {
+        code: "InvalidArgument",
+        message: /^CNI configuration 00-br/,
+      });
+      rmSync(join(directory, "00-broken.conflist"));
+      assert.equal(firstNetworkList(directory).plugins[0]?.type, "10-b.conf");
+      assert.throws(() => firstNetworkList(join(directory, "absent")), { code: "NotFound" });
       assert.equal(readNetworkFile(directory, "20-b.conf").name, "b");
       assert.throws(() => readNetworkFile(directory, "99.conf"), { code: "NotFound" });
       assert.throws(() => readNetworkFile(directory, "../x.conf"), { code: "InvalidArgument" });

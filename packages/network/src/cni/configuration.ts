@@ -23,6 +23,8 @@ export interface CniNetworkList {
   readonly disableCheck: boolean;
   readonly disableGC: boolean;
   readonly plugins: readonly CniPlugin[];
+  /** Where its programs are. @default where those of all lists are */
+  readonly directories?: readonly string[];
 }
 
 /** Oldest first. Before 0.3.0 a result had another shape. */
@@ -118,6 +120,16 @@ export function findNetworkList(directory: string, name: string): CniNetworkList
   throw new NotFound(`no CNI configuration in ${directory} has the name ${name}`, {
     subject: { kind: "CNI configuration", name },
     remedy: "put one there, or give it with -o conflist= or, by the name of its file, with -o file=",
+  });
+}
+
+/** The first configuration of a directory, by file name. Throws {@link NotFound} for a directory without any. */
+export function firstNetworkList(directory: string): CniNetworkList {
+  const [file] = configurationFiles(directory);
+  if (file !== undefined) return readNetworkFile(directory, file);
+  throw new NotFound(`no network config found in ${directory}`, {
+    subject: { kind: "CNI configuration", name: directory },
+    remedy: "put one there: a file NAME.conflist",
   });
 }
 

@@ -8,7 +8,8 @@ import { type CniAttachment, findPlugin, type PluginHost, runPlugin } from "./pl
 export type CniResult = JsonObject;
 
 /** Throws when a program is missing or does not speak the list's version. */
-export async function checkPlugins(host: PluginHost, list: CniNetworkList): Promise<void> {
+export async function checkPlugins(all: PluginHost, list: CniNetworkList): Promise<void> {
+  const host = hostOf(all, list);
   for (const { type } of list.plugins) {
     findPlugin(type, host.directories);
     const version = await runPlugin(host, "VERSION", { type, cniVersion: list.cniVersion });
@@ -26,7 +27,7 @@ export async function addToList(host: PluginHost, list: CniNetworkList, attachme
   let result: CniResult | undefined;
   try {
     for (const plugin of list.plugins) {
-      result = await runPlugin(host, "ADD", execution(list, plugin, attachment, result), attachment);
+      result = await runPlugin(hostOf(host, list), "ADD", execution(list, plugin, attachment, result), attachment);
     }
     return result ?? {};
   } catch (error) {
@@ -51,7 +52,7 @@ export async function deleteFromList(
   const failures: unknown[] = [];
   for (const plugin of list.plugins.toReversed()) {
     try {
-      await runPlugin(host, "DEL", execution(list, plugin, attachment, known), attachment);
+      await runPlugin(hostOf(host, list), "DEL", execution(list, plugin, attachment, known), attachment);
     } catch (error) {
       failures.push(error);
     }
@@ -68,7 +69,7 @@ export async function checkInList(
 ): Promise<void> {
   if (list.disableCheck || !hasVersion(list, "0.4.0")) return;
   for (const plugin of list.plugins) {
-    await runPlugin(host, "CHECK", execution(list, plugin, attachment, result), attachment);
+    await runPlugin(hostOf(host, list), "CHECK", execution(list, plugin, attachment, result), attachment);
   }
 }
 
@@ -84,14 +85,21 @@ export async function collectGarbage(
   });
   for (const plugin of list.plugins) {
     const configuration = execution(list, plugin, undefined, undefined);
-    await runPlugin(host, "GC", { ...configuration, "cni.dev/valid-attachments": attachments });
+    await runPlugin(hostOf(host, list), "GC", { ...configuration, "cni.dev/valid-attachments": attachments });
   }
 }
 
 /** Throws Unavailable or FailedPrecondition when a plugin is not ready. Does nothing for lists that do not know how. */
 export async function listStatus(host: PluginHost, list: CniNetworkList): Promise<void> {
   if (!hasVersion(list, "1.1.0")) return;
-  for (const plugin of list.plugins) await runPlugin(host, "STATUS", execution(list, plugin, undefined, undefined));
+  for (const plugin of list.plugins) {
+    await runPlugin(hostOf(host, list), "STATUS", execution(list, plugin, undefined, undefined));
+  }
+}
+
+/** A list may have programs of its own. */
+function hostOf(host: PluginHost, { directories = host.directories }: CniNetworkList): PluginHost {
+  return { ...host, directories };
 }
 
 /** Whether a plugin of the list declares a capability. */

@@ -18,19 +18,19 @@ describe("CNI results", () => {
         { address: "fd00::5/64", gateway: "fd00::1", interface: 2 },
       ],
       routes: [{ dst: "0.0.0.0/0" }, { dst: "10.7.0.0/16", gw: "10.0.0.7" }],
-      dns: { nameservers: ["10.0.0.53"] },
+      dns: { nameservers: ["10.0.0.53"], domain: "a.example", search: ["b.example", "a.example"] },
     };
     assert.deepEqual(readResult(result, "eth0"), {
       mac: "02:00:00:00:00:03",
       ipv4: { address: "10.0.0.5", prefixLength: 24, gateway: "10.0.0.1" },
       ipv6: { address: "fd00::5", prefixLength: 64 },
       hostLink: "cni0",
-      nameservers: ["10.0.0.53"],
+      dns: { nameservers: ["10.0.0.53"], search: ["a.example", "b.example"], options: [] },
     });
   });
 
   it("may say nothing", () => {
-    assert.deepEqual(readResult({}, "eth0"), { mac: "", nameservers: [] });
+    assert.deepEqual(readResult({}, "eth0"), { mac: "", dns: { nameservers: [], search: [], options: [] } });
     const plain = {
       ips: [{ version: "4", address: "10.0.0.5/24", gateway: "10.0.0.1" }],
       routes: [{ dst: "0.0.0.0/0", gw: "10.0.0.2" }],

@@ -10,14 +10,22 @@ export interface CniInterface {
   readonly ipv6?: EndpointAddress;
   /** The host's link that leads to the container: a bridge or the other end; none where the host cannot reach it. */
   readonly hostLink?: string;
+  readonly dns: CniDns;
+}
+
+/** What plugins say about names. */
+export interface CniDns {
   readonly nameservers: readonly string[];
+  /** The result's domain, if any, stands first. */
+  readonly search: readonly string[];
+  readonly options: readonly string[];
 }
 
 interface Wire {
   readonly interfaces?: readonly { readonly name?: string; readonly mac?: string; readonly sandbox?: string }[];
   readonly ips?: readonly { readonly address?: string; readonly gateway?: string; readonly interface?: number }[];
   readonly routes?: readonly { readonly dst?: string; readonly gw?: string }[];
-  readonly dns?: { readonly nameservers?: readonly string[] };
+  readonly dns?: Partial<CniDns> & { readonly domain?: string };
 }
 
 /** Reads a result (CNI specification 1.1, section 5), of version 0.3.0 or later. */
@@ -33,7 +41,11 @@ export function readResult(result: CniResult, interfaceName: string): CniInterfa
     ...(ipv4 === undefined ? {} : { ipv4 }),
     ...(ipv6 === undefined ? {} : { ipv6 }),
     ...(hostLink === undefined ? {} : { hostLink }),
-    nameservers: dns?.nameservers ?? [],
+    dns: {
+      nameservers: dns?.nameservers ?? [],
+      search: [...new Set([...(dns?.domain ? [dns.domain] : []), ...(dns?.search ?? [])])],
+      options: dns?.options ?? [],
+    },
   };
 }
 

@@ -1,9 +1,9 @@
 import { LiveNetwork, type ManagerContext } from "../live.ts";
 import { defaultBridgeName } from "../names.ts";
 import type { HostState } from "../worker/network-operations.ts";
-import { saveNetworks } from "./network-create.ts";
 import { buildNetwork, planNetwork } from "./network-plan.ts";
 import { raiseNetwork } from "./network-raise.ts";
+import { saveNetworks } from "./save-networks.ts";
 import { withSubnetLock } from "./subnet-lock.ts";
 
 /** The network `bridge` of a new instance. Throws ResourceExhausted when every address pool is taken. */

@@ -46,6 +46,12 @@ export interface CniSettings {
   readonly conflist: string | undefined;
   /** `file`: its name in the directory of configurations. @default the file whose `name` is the network's */
   readonly file: string | undefined;
+  /** `directory`: its first configuration, by file name, whatever its name; changes of it are followed. */
+  readonly directory: string | undefined;
+  /** `plugins`: directories of programs, with colons between them. @default those of the configuration file */
+  readonly plugins: readonly string[] | undefined;
+  /** `com.boxship.network.names`: members find each other by name. @default true */
+  readonly names: boolean;
   readonly interfacePrefix: string;
 }
 
@@ -60,6 +66,7 @@ export type DriverSettings =
 const MTU = "com.docker.network.driver.mtu";
 const PREFIX = "com.docker.network.container_iface_prefix";
 const BRIDGE = "com.docker.network.bridge";
+const NAMES = "com.boxship.network.names";
 
 /**
  * The options of a network's driver. Throws {@link InvalidArgument} for an option or value that is not known and
@@ -90,12 +97,23 @@ function settingsOf(driver: NetworkDriver, options: Options): DriverSettings {
 function cniSettings(options: Options): CniSettings {
   const conflist = options.take("conflist");
   const file = options.take("file");
-  if (conflist !== undefined && file !== undefined) {
-    throw new InvalidArgument("options conflist and file exclude each other", {
-      subject: { kind: "option", name: "file" },
+  const directory = absolute(options, "directory");
+  const plugins = absolute(options, "plugins")?.split(":");
+  const [first, second] = Object.entries({ conflist, file, directory }).filter(([, value]) => value !== undefined);
+  if (first !== undefined && second !== undefined) {
+    throw new InvalidArgument(`options ${first[0]} and ${second[0]} exclude each other`, {
+      subject: { kind: "option", name: second[0] },
     });
   }
-  return { driver: "cni", conflist, file, interfacePrefix: linkPrefix(options) };
+  const names = options.flag(NAMES, true);
+  return { driver: "cni", conflist, file, directory, plugins, names, interfacePrefix: linkPrefix(options) };
+}
+
+/** One path, or several with colons between them. */
+function absolute(options: Options, name: string): string | undefined {
+  const value = options.take(name);
+  if (value === undefined || value.split(":").every((path) => path.startsWith("/"))) return value;
+  throw options.bad(name, value, "give absolute paths");
 }
 
 function bridgeSettings(options: Options): BridgeSettings {
@@ -115,7 +133,7 @@ function bridgeSettings(options: Options): BridgeSettings {
     interContainer: options.flag(`${BRIDGE}.enable_icc`, true),
     masquerade: options.flag(`${BRIDGE}.enable_ip_masquerade`, true),
     hostBinding,
-    names: options.flag("com.boxship.network.names", true),
+    names: options.flag(NAMES, true),
     ...linkSettings(options),
   };
 }

@@ -4,6 +4,7 @@ import { LiveNetwork, type ManagerContext } from "../live.ts";
 import { buildCniNetwork } from "./network-cni.ts";
 import { buildNetwork, type NetworkPlan, planNetwork } from "./network-plan.ts";
 import { lowerNetwork, raiseNetwork } from "./network-raise.ts";
+import { saveNetworks } from "./save-networks.ts";
 import { withSubnetLock } from "./subnet-lock.ts";
 
 /** Creates a network: durable, its device up and its firewall elements in effect once it resolves. */
@@ -41,11 +42,6 @@ async function makeNetwork(context: ManagerContext, plan: NetworkPlan): Promise<
     await raiseNetwork(context, network, host);
     return network;
   });
-}
-
-/** Writes the set of networks down; durable once it resolves. */
-export async function saveNetworks(context: ManagerContext): Promise<void> {
-  await context.networkStore.save([...context.networks.values()].map(({ stored }) => stored));
 }
 
 function refuseTakenName(context: ManagerContext, { id, options: { name } }: NetworkPlan): void {

@@ -1,8 +1,8 @@
 import { Conflict, PermissionDenied } from "@boxship/base";
 import type { LiveNetwork, ManagerContext } from "../live.ts";
-import { saveNetworks } from "./network-create.ts";
 import { findNetwork } from "./network-get.ts";
 import { lowerNetwork } from "./network-raise.ts";
+import { saveNetworks } from "./save-networks.ts";
 
 /** Removes a network without members. It is gone from disk once it resolves. */
 export async function removeNetwork(context: ManagerContext, reference: string): Promise<void> {

@@ -1,9 +1,11 @@
-import { errorMessage, FailedPrecondition } from "@boxship/base";
-import { addToList, checkInList, collectGarbage, deleteFromList } from "../cni/network-list.ts";
+import { errorMessage, FailedPrecondition, Unsupported } from "@boxship/base";
+import type { CniNetworkList } from "../cni/configuration.ts";
+import { addToList, checkInList, collectGarbage, deleteFromList, hasCapability } from "../cni/network-list.ts";
 import type { CniAttachment } from "../cni/plugin.ts";
 import { type CniInterface, readResult } from "../cni/result.ts";
-import type { ConnectOptions } from "../contract.ts";
+import type { Bandwidth, ConnectOptions, EndpointRecord } from "../contract.ts";
 import type { LiveNetwork, LiveSandbox, ManagerContext } from "../live.ts";
+import { currentList } from "../networks/network-cni.ts";
 import type { StoredAttachment } from "../state/attachment-store.ts";
 import type { StoredEndpoint } from "../state/stored.ts";
 
@@ -17,9 +19,9 @@ export async function attachCni(
   network: LiveNetwork,
   interfaceName: string,
   options: ConnectOptions,
-): Promise<CniInterface> {
-  const list = network.requireCni();
-  const attachment = planAttachment(sandbox, interfaceName, options);
+): Promise<CniInterface & Pick<EndpointRecord, "pluginPorts">> {
+  const list = await currentList(context, network);
+  const attachment = planAttachment(list, sandbox, interfaceName, options);
   const stored: StoredAttachment = { networkId: network.record.id, list, attachment };
   await context.attachments.save(stored);
   try {
@@ -27,7 +29,7 @@ export async function attachCni(
     await context.attachments.save({ ...stored, result });
     const made = readResult(result, interfaceName);
     refuseOtherAddress(network, made, options);
-    return made;
+    return { ...made, pluginPorts: "portMappings" in attachment.capabilities };
   } catch (error) {
     await undo(context, stored);
     throw error;
@@ -35,9 +37,21 @@ export async function attachCni(
 }
 
 /** What was asked for, in each of the ways in which plugins take it (CNI's conventions). */
-function planAttachment(sandbox: LiveSandbox, interfaceName: string, options: ConnectOptions): CniAttachment {
+function planAttachment(
+  list: CniNetworkList,
+  sandbox: LiveSandbox,
+  interfaceName: string,
+  options: ConnectOptions,
+): CniAttachment {
   const ips = [options.requestedIPv4, options.requestedIPv6].filter((address) => address !== undefined);
-  const { macAddress: mac, aliases = [] } = options;
+  const { macAddress: mac, aliases = [], bandwidth, plugins } = options;
+  const ports = plugins?.ports ?? [];
+  if (bandwidth !== undefined && !hasCapability(list, "bandwidth")) {
+    throw new Unsupported(`CNI configuration ${list.name} cannot limit bandwidth: no plugin of it has the capability`, {
+      subject: { kind: "CNI configuration", name: list.name },
+      remedy: 'add {"type": "bandwidth", "capabilities": {"bandwidth": true}} to its plugins',
+    });
+  }
   return {
     containerId: sandbox.stored.id,
     namespace: sandbox.stored.path,
@@ -46,12 +60,28 @@ function planAttachment(sandbox: LiveSandbox, interfaceName: string, options: Co
       ...(ips.length === 0 ? {} : { ips }),
       ...(mac === undefined ? {} : { mac }),
       ...(aliases.length === 0 ? {} : { aliases: { [options.networkId]: aliases } }),
+      ...(bandwidth === undefined ? {} : { bandwidth: bandwidthArgument(bandwidth) }),
+      ...(ports.length === 0 || !hasCapability(list, "portMappings") ? {} : { portMappings: ports }),
+      ...plugins?.capabilities,
     },
     args: {
       IgnoreUnknown: "1",
       ...(ips.length === 0 ? {} : { IP: ips.join(",") }),
       ...(mac === undefined ? {} : { MAC: mac }),
+      ...plugins?.args,
     },
+  };
+}
+
+/** Bits: below the first, packets that the kernel sends as one do not pass; beyond the second there are no words for it. */
+const [LEAST_BURST, MOST_BURST] = [1e6, 0xffffffff];
+
+/** What comes at once may be what a quarter of a second has room for, as on networks of our own. */
+function bandwidthArgument({ ingress, egress }: Bandwidth): object {
+  const burst = (rate: number): number => Math.min(MOST_BURST, Math.max(LEAST_BURST, Math.ceil(rate / 4)));
+  return {
+    ...(ingress === undefined ? {} : { ingressRate: ingress, ingressBurst: burst(ingress) }),
+    ...(egress === undefined ? {} : { egressRate: egress, egressBurst: burst(egress) }),
   };
 }
 

@@ -20,19 +20,14 @@ export async function makeCniInterface(
   try {
     // Plugins fail where there is a default route already.
     if (others.length > 0) await context.thread.call("setDefaultRoutes", { namespace, routes: {} });
-    const { hostLink, mac, nameservers, ...addresses } = await attachCni(
-      context,
-      sandbox,
-      network,
-      interfaceName,
-      options,
-    );
+    const { hostLink, mac, dns, ...addresses } = await attachCni(context, sandbox, network, interfaceName, options);
     const link = { kind: "cni", ...(hostLink === undefined ? {} : { hostLink }) } as const;
-    const made: StoredEndpoint = { ...planned, ...addresses, mac, link, nameservers };
+    const { nameservers, search, options: resolverOptions } = dns;
+    const made: StoredEndpoint = { ...planned, ...addresses, mac, link, nameservers, search, resolverOptions };
     const sysctls = endpointSysctls(interfaceName, options);
     if (Object.keys(sysctls).length > 0) await context.thread.call("writeSysctls", { namespace, sysctls });
     await routeBy(context, sandbox, [...endpoints, made]);
-    if (sandbox.resolver === undefined) {
+    if (network.hasNames && sandbox.resolver === undefined) {
       startResolver(context, sandbox, await context.thread.call("reopenResolver", { namespace, again: false }));
     }
     return made;

@@ -139,6 +139,34 @@ describe("networks of CNI plugins", { skip: cniPlugins === "" && "the reference 
     for (const name of ["lan", "other"]) await manager.removeNetwork(name);
   });
 
+  it("a directory is followed; names and limits are the plugins'", async () => {
+    const directory = join(host.directory, "followed");
+    const follow = { directory, plugins: cniPlugins, "com.boxship.network.names": "false" };
+    await manager.createNetwork({ name: "followed", driver: "cni", options: follow });
+    const empty = { code: "FailedPrecondition", message: "cni plugin not initialized" };
+    await assert.rejects(manager.requireReady("followed"), empty);
+    await assert.rejects(container(manager, "one", ["followed"]), empty);
+    mkdirSync(directory);
+    const list = (name: string, subnet: string): void => {
+      const text = bridgeList(name, subnet).replace('"capabilities":{"ips"', '"dns":{"nameservers":["192.0.2.7"]},$&');
+      writeFileSync(join(directory, "10-x.conflist"), text);
+    };
+    list("first", "10.68.0.0/24");
+    await manager.requireReady("followed");
+    const one = await container(manager, "one", ["followed"]);
+    assert.equal(one.ipv4, "10.68.0.2");
+    assert.match(manager.resolvConf(one.id), /^nameserver 192\.0\.2\.7$/m);
+    const limited = { networkId: "followed", bandwidth: { ingress: 1e6 } };
+    await assert.rejects(container(manager, "limited", [limited]), { message: /first cannot limit bandwidth/ });
+    list("second", "10.69.0.0/24");
+    assert.equal((await container(manager, "two", ["followed"])).ipv4, "10.69.0.2");
+    writeFileSync(join(directory, "00-broken.conf"), "{");
+    await assert.rejects(manager.requireReady("followed"), { message: /not initialized: CNI configuration 00-broken/ });
+    for (const { id } of manager.listSandboxes()) await manager.removeSandbox(id);
+    assert.deepEqual([leases("first"), leases("second")], [[], []]);
+    await manager.removeNetwork("followed");
+  });
+
   it("what cannot be is refused when the network is made", async () => {
     const refused = async (request: object, code: string, message: RegExp): Promise<void> => {
       await assert.rejects(manager.createNetwork({ name: "bad", driver: "cni", ...request }), { code, message });

@@ -174,9 +174,9 @@ async function makeInterface(
   planned: StoredEndpoint,
   options: ConnectOptions,
 ): Promise<StoredEndpoint> {
-  if (options.bandwidth !== undefined && network.settings.driver !== "bridge") {
+  if (options.bandwidth !== undefined && !["bridge", "cni"].includes(network.settings.driver)) {
     throw new Unsupported(
-      `network ${network.record.name} cannot limit bandwidth: only those with the driver bridge can`,
+      `network ${network.record.name} cannot limit bandwidth: only those with the drivers bridge and cni can`,
     );
   }
   if (network.settings.driver === "cni") return await makeCniInterface(context, sandbox, network, planned, options);

@@ -1,9 +1,9 @@
 import { readIfPresent } from "@boxship/base";
-import type { ExtraHost } from "../contract.ts";
+import type { DnsSettings, ExtraHost } from "../contract.ts";
 import { extraEntries, formatEntries, formatHosts, type HostsEntry } from "../files/hosts-file.ts";
 import { containerResolvers, formatResolvConf, internalResolvers } from "../files/resolv-conf.ts";
 import { type LiveSandbox, type ManagerContext, networkOf, requireSandbox } from "../live.ts";
-import type { StoredEndpoint } from "../state/stored.ts";
+import type { StoredEndpoint, StoredSandbox } from "../state/stored.ts";
 import { ResolverAddress } from "../worker/namespace-operations.ts";
 
 /** The /etc/resolv.conf of a container as its networks are now. */
@@ -12,8 +12,18 @@ export function sandboxResolvConf(context: ManagerContext, id: string): string {
   const internal = stored.endpoints.some((endpoint) => networkOf(context, endpoint).hasNames);
   const configuration = internal
     ? internalResolvers(context.hostResolvConf, stored.dns, ResolverAddress)
-    : containerResolvers(context.hostResolvConf, stored.dns);
+    : containerResolvers(context.hostResolvConf, givenDns(stored));
   return formatResolvConf(configuration);
+}
+
+/** What plugins said counts where the container itself asks for nothing. */
+function givenDns({ dns, endpoints }: StoredSandbox): DnsSettings {
+  if ([dns.servers, dns.search, dns.options].some((given) => given !== undefined && given.length > 0)) return dns;
+  return {
+    servers: endpoints.flatMap(({ nameservers = [] }) => nameservers),
+    search: endpoints.flatMap(({ search = [] }) => search),
+    options: endpoints.flatMap(({ resolverOptions = [] }) => resolverOptions),
+  };
 }
 
 /** The /etc/hosts of a container as its networks are now. */

@@ -32,6 +32,9 @@ export interface StoredEndpoint extends EndpointRecord {
   readonly link?: EndpointLinkKind;
   /** DNS servers that came with the address; asked when the container names none. */
   readonly nameservers?: readonly string[];
+  /** Where names without a network of names are looked for, and how; came with the address, too. */
+  readonly search?: readonly string[];
+  readonly resolverOptions?: readonly string[];
 }
 
 /** A sandbox as it is kept in the run directory. */

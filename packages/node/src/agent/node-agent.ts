@@ -26,9 +26,11 @@ import { ClaimVolumes } from "../volumes/claim-volumes.ts";
 import { diskUsage } from "../volumes/disk-usage.ts";
 import type { TokenSource } from "../volumes/projections.ts";
 import { Volumes } from "../volumes/volumes.ts";
+import { engineEvents } from "./engine-events.ts";
 import { type NodeContext, PODS } from "./node-context.ts";
 import {
   capacityOf,
+  engineProblem,
   KUBELET_VERSION,
   type NodeFacts,
   registerNode,
@@ -129,13 +131,13 @@ export class NodeAgent implements AsyncDisposable {
     await mkdir(root, { recursive: true, mode: 0o755 });
     const node = await this.#persist(() => registerNode(client, cri, this.#clock, this.#facts));
     // Engine and cluster are often started together.
-    const waited = await this.#awaitEngine();
+    const { engine, waited } = await this.#awaitEngine();
     const { podNetworks } = this.#options;
     this.#networks = (await podNetworks) ?? this.#networks;
     if (waited || podNetworks !== undefined)
       await this.#persist(() => writeNodeStatus(client, cri, this.#clock, this.#facts));
     this.#node = node;
-    this.#context = await this.#makeContext();
+    this.#context = await this.#makeContext(engine);
     await this.#persist(() => renewLease(client, this.#clock, node));
     this.#services.start();
     this.#pods.start();
@@ -218,10 +220,10 @@ export class NodeAgent implements AsyncDisposable {
     return { name, ...this.#networks, root, has: (condition) => this.#pressure.has(condition) };
   }
 
-  /** @returns whether it had to be waited for */
-  async #awaitEngine(): Promise<boolean> {
+  /** @returns what it is called, and whether it had to be waited for */
+  async #awaitEngine(): Promise<{ readonly engine: string; readonly waited: boolean }> {
     let waited = false;
-    await persist(() => this.#options.cri.version({}), {
+    const { runtimeName } = await persist(() => this.#options.cri.version({}), {
       clock: this.#clock,
       signal: this.#ending.signal,
       base: 20,
@@ -230,7 +232,7 @@ export class NodeAgent implements AsyncDisposable {
         waited = true;
       },
     });
-    return waited;
+    return { engine: runtimeName, waited };
   }
 
   /** Tries until it succeeds or the agent ends: the engine or the API may be away. */
@@ -243,7 +245,7 @@ export class NodeAgent implements AsyncDisposable {
     });
   }
 
-  async #makeContext(): Promise<NodeContext> {
+  async #makeContext(engine: string): Promise<NodeContext> {
     const { client, cri, name, root, address, cgroupParent, resolvConf = "/etc/resolv.conf", logger } = this.#options;
     const { clusterDns, podMaxPids = POD_MAX_PIDS } = this.#options;
     const allocatable = await capacityOf(root);
@@ -251,6 +253,7 @@ export class NodeAgent implements AsyncDisposable {
     return {
       client,
       cri,
+      engine,
       clock,
       logger,
       events: this.#events,
@@ -333,7 +336,7 @@ export class NodeAgent implements AsyncDisposable {
   async #beat(node: KubeObject): Promise<void> {
     const { client, cri, logger } = this.#options;
     let told = this.#clock.monotonic();
-    let answered = true;
+    let known = await engineProblem(cri);
     for (;;) {
       try {
         await sleep(this.#clock, Math.min(LEASE_EVERY_MS, ENGINE_CHECK_MS), this.#ending.signal);
@@ -342,13 +345,12 @@ export class NodeAgent implements AsyncDisposable {
       }
       try {
         await renewLease(client, this.#clock, node);
-        const answers = await cri.version({}).then(
-          () => true,
-          () => false,
-        );
-        if (answers === answered && this.#clock.monotonic() - told < STATUS_EVERY_MS) continue;
+        const problem = await engineProblem(cri);
+        if (problem === known && this.#clock.monotonic() - told < STATUS_EVERY_MS) continue;
         await writeNodeStatus(client, cri, this.#clock, this.#facts);
-        answered = answers;
+        // Pods that wait for their network need not wait longer.
+        if (problem === undefined) for (const worker of this.#workers.values()) worker.wake();
+        known = problem;
         told = this.#clock.monotonic();
       } catch (error) {
         if (!this.#ending.signal.aborted) logger.warn("the node cannot tell how it is", { error });
@@ -363,12 +365,12 @@ export class NodeAgent implements AsyncDisposable {
     const backoff = new Backoff({ base: 200, most: 5000 });
     while (!signal.aborted) {
       try {
-        const events = cri.getContainerEvents({}, { signal });
+        const events = engineEvents(cri, this.#clock, signal);
         // What happened before it was listened for is looked for.
         for (const worker of this.#workers.values()) worker.wake();
-        for await (const { podSandboxStatus } of events) {
+        for await (const { podUid } of events) {
           backoff.reset();
-          this.#workers.get(podSandboxStatus?.metadata?.uid ?? "")?.wake();
+          this.#workers.get(podUid)?.wake();
         }
       } catch (error) {
         if (!signal.aborted) logger.warn("the engine's events have ended", { error });

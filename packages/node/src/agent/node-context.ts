@@ -13,6 +13,8 @@ import type { Volumes } from "../volumes/volumes.ts";
 export interface NodeContext {
   readonly client: ApiClient;
   readonly cri: Cri;
+  /** What the engine is called, e.g. `containerd`. */
+  readonly engine: string;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly events: Pick<EventRecorder, "record">;

@@ -74,7 +74,7 @@ export async function writeNodeStatus(
     await client.patch(ref, "merge", { spec: { podCIDR: networks[0] ?? "", podCIDRs: [...networks] } });
   }
   const capacity = await capacityOf(root);
-  const engine = await cri.version({}).catch(() => undefined);
+  const [engine, problem] = await Promise.all([cri.version({}).catch(() => undefined), engineProblem(cri)]);
   const now = timestamp(clock.now());
   const condition = (type: string, status: string, reason: string, message: string): JsonObject => {
     const before = node.status?.conditions?.find((one) => one.type === type);
@@ -82,8 +82,8 @@ export async function writeNodeStatus(
     return { type, status, reason, message, lastHeartbeatTime: now, lastTransitionTime: since };
   };
   const ready =
-    engine === undefined
-      ? condition("Ready", "False", "KubeletNotReady", "container runtime is down: its socket does not answer")
+    problem !== undefined
+      ? condition("Ready", "False", "KubeletNotReady", problem)
       : condition("Ready", "True", "KubeletReady", "kubelet is posting ready status");
   const status = {
     capacity,
@@ -105,10 +105,38 @@ export async function writeNodeStatus(
         : condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
       ready,
     ],
-    addresses: [...addresses.map((address) => ({ type: "InternalIP", address })), { type: "Hostname", address: name }],
+    // A patch takes two addresses of one type for one.
+    addresses: [
+      { $patch: "replace" },
+      ...addresses.map((address) => ({ type: "InternalIP", address })),
+      { type: "Hostname", address: name },
+    ],
     nodeInfo: await nodeInfo(engine),
   };
   return await client.patch(ref, "strategic", { status }, { subresource: "status" });
+}
+
+/** What a node says that cannot run pods because its engine cannot, in the kubelet's words; undefined when it can. */
+export async function engineProblem(cri: Pick<Cri, "status">): Promise<string | undefined> {
+  const answer = await cri.status({}).catch(() => undefined);
+  if (answer === undefined) return "container runtime is down: its socket does not answer";
+  const problems = [conditionProblem(answer, "RuntimeReady", "container runtime"), networkProblem(answer)];
+  return problems.find((problem) => problem !== undefined);
+}
+
+/** The same of the network alone: pods in the machine's own need none. */
+export function networkProblem(answer: Awaited<ReturnType<Cri["status"]>>): string | undefined {
+  return conditionProblem(answer, "NetworkReady", "container runtime network");
+}
+
+function conditionProblem(
+  { status }: Awaited<ReturnType<Cri["status"]>>,
+  type: string,
+  what: string,
+): string | undefined {
+  const condition = status?.conditions.find((one) => one.type === type);
+  if (condition?.status !== false) return undefined;
+  return `${what} not ready: ${type}=false reason:${condition.reason} message:${condition.message}`;
 }
 
 type NodeObject = KubeObject & { spec?: { podCIDRs?: string[] }; status?: { conditions?: NodeCondition[] } };

@@ -3,6 +3,7 @@ import { asBoxshipError, NotFound, type Timer } from "@boxship/base";
 import { Backoff } from "@boxship/client";
 import { ContainerState, type ContainerStatus, type PodSandboxStatus, SandboxState } from "@boxship/cri";
 import { type NodeContext, PODS } from "../agent/node-context.ts";
+import { networkProblem } from "../agent/register-node.ts";
 import { startContainer, type Waiting } from "../containers/start-container.ts";
 import { running, stopAll, stopOne } from "../containers/stop-containers.ts";
 import { ContainerProbes } from "../probes/prober.ts";
@@ -165,7 +166,7 @@ export class PodWorker {
           container,
           podIP,
           startedAt: Number(status.startedAt / 1_000_000n),
-          ...toldOf(pod, status.id),
+          ...toldOf(pod, containerUri(this.#context.engine, status.id)),
           changed: () => this.wake(),
           failed: (kind, output) => {
             const word = `${kind[0]?.toUpperCase()}${kind.slice(1)}`;
@@ -259,7 +260,9 @@ export class PodWorker {
       const { podSandboxId } = await cri.runPodSandbox({ config, runtimeHandler });
       return (await cri.podSandboxStatus({ podSandboxId })).status;
     } catch (error) {
-      this.#tell("FailedCreatePodSandBox", `Failed to create pod sandbox: ${asBoxshipError(error).message}`);
+      const lacking = pod.spec.hostNetwork === true ? undefined : await cri.status({}).then(networkProblem, () => {});
+      if (lacking !== undefined) this.#tell("NetworkNotReady", `network is not ready: ${lacking}`);
+      else this.#tell("FailedCreatePodSandBox", `Failed to create pod sandbox: ${asBoxshipError(error).message}`);
       await this.#write(pod, observed);
       return undefined;
     }
@@ -380,6 +383,7 @@ export class PodWorker {
   async #write(pod: Pod, observed: ObservedPod, ended = false): Promise<void> {
     const base: Pod = { ...pod, status: knownStatus(pod.status, this.#written) };
     const status = podStatus(base, observed, {
+      engine: this.#context.engine,
       hostIP: this.#context.hostIP,
       hostIPs: this.#context.hostIPs,
       now: this.#context.clock.now(),
@@ -418,11 +422,9 @@ const isRunning = ({ status }: { readonly status: { readonly state: number } }):
   status.state === ContainerState.Running;
 
 /** What the API knows of a container that ran before this process began. */
-function toldOf({ status }: Pod, id: string): { known?: { started: boolean; ready: boolean } } {
+function toldOf({ status }: Pod, uri: string): { known?: { started: boolean; ready: boolean } } {
   const { containerStatuses = [], initContainerStatuses = [] } = status ?? {};
-  const told = [...containerStatuses, ...initContainerStatuses].find(
-    ({ containerID }) => containerID === containerUri(id),
-  );
+  const told = [...containerStatuses, ...initContainerStatuses].find(({ containerID }) => containerID === uri);
   return told === undefined ? {} : { known: { started: told.started === true, ready: told.ready } };
 }
 

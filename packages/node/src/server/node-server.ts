@@ -2,8 +2,9 @@ import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES }
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 import { asBoxshipError, type BoxshipError, type Clock, InvalidArgument, NotFound, Unsupported } from "@boxship/base";
-import { ContainerEvent, ContainerState, type Cri } from "@boxship/cri";
+import { ContainerState, type Cri } from "@boxship/cri";
 import { readLogBlocks } from "@boxship/runtime";
+import { engineEvents } from "../agent/engine-events.ts";
 import type { Told } from "../metrics/node-metrics.ts";
 import { type ObservedContainer, observe } from "../pods/observed.ts";
 import type { Pod } from "../types.ts";
@@ -112,23 +113,22 @@ export class NodeServer implements Disposable {
 
   /** Resolves when a container has ended, or nobody wants to know any more. */
   async #ended(containerId: string, signal: AbortSignal): Promise<void> {
-    const { cri } = this.#options;
-    const events = cri.getContainerEvents({}, { signal })[Symbol.asyncIterator]();
+    const { cri, clock } = this.#options;
+    const over = new AbortController();
+    const events = engineEvents(cri, clock, AbortSignal.any([signal, over.signal]))[Symbol.asyncIterator]();
     // Listened for first, and looked at then: the end cannot fall between.
     let next = events.next();
-    const { status } = await cri.containerStatus({ containerId });
-    if (status?.state !== ContainerState.Running) {
-      await events.return?.();
-      return;
+    try {
+      const { status } = await cri.containerStatus({ containerId });
+      while (status?.state === ContainerState.Running) {
+        const { done, value } = await next;
+        if (done === true || (value.containerId === containerId && value.over)) return;
+        next = events.next();
+      }
+    } finally {
+      next.catch(() => {});
+      over.abort();
     }
-    for (;;) {
-      const { done, value } = await next;
-      if (done === true) return;
-      const over = [ContainerEvent.Stopped, ContainerEvent.Deleted] as readonly number[];
-      if (value.containerId === containerId && over.includes(value.containerEventType)) break;
-      next = events.next();
-    }
-    await events.return?.();
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {

@@ -13,11 +13,13 @@ import {
 } from "../types.ts";
 import { qosClass } from "./qos.ts";
 
-/** What statuses name a container of the engine by. */
-export const containerUri = (id: string): string => `boxship://${id}`;
+/** What statuses name a container by. @param engine what it is called */
+export const containerUri = (engine: string, id: string): string => `${engine}://${id}`;
 
 /** What only the agent knows of a pod. */
 export interface PodKnowledge {
+  /** What the engine is called. */
+  readonly engine: string;
   readonly hostIP: string;
   /** One of each family; the first is `hostIP`. */
   readonly hostIPs: readonly string[];
@@ -93,7 +95,7 @@ function containerStatus(
     name: container.name,
     image: newest?.status.image?.image || (container.image ?? ""),
     imageID: newest?.status.imageRef ?? "",
-    ...(id === "" ? {} : { containerID: containerUri(id) }),
+    ...(id === "" ? {} : { containerID: containerUri(known.engine, id) }),
     ready: running ? probes?.ready === true : done && isInit,
     started: running ? probes?.started === true : false,
     restartCount: newest === undefined ? 0 : attemptOf(newest),
@@ -134,7 +136,7 @@ function terminated(status: ContainerStatus, known: PodKnowledge): NonNullable<S
     ...(message === "" ? {} : { message }),
     ...(status.startedAt > 0n ? { startedAt: second(status.startedAt) } : {}),
     finishedAt: second(status.finishedAt),
-    containerID: containerUri(status.id),
+    containerID: containerUri(known.engine, status.id),
   };
 }
 

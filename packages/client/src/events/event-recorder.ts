@@ -10,6 +10,8 @@ export interface EventRecorderOptions {
   readonly host?: string;
   readonly logger: Logger;
   readonly clock?: Clock;
+  /** Events that wait to be written; of more, the oldest are dropped. @default 1000, as many as upstream's */
+  readonly mostWaiting?: number;
 }
 
 export type EventType = "Normal" | "Warning";
@@ -20,7 +22,10 @@ interface Happening {
   readonly reason: string;
   readonly message: string;
   /** Milliseconds since the epoch. */
-  readonly at: number;
+  readonly since: number;
+  at: number;
+  /** How often it happened while it waited. */
+  times: number;
 }
 
 interface Known {
@@ -34,17 +39,22 @@ const BURST = 25;
 const REFILL_MS = 300_000;
 /** Events and objects that are remembered. */
 const MOST = 4096;
+const MOST_WAITING = 1000;
 
 /**
  * Tells what happened to objects, as Events. The same one again counts the first one up, and an object of which too much
- * is told is told of less often. Telling never fails: what cannot be written is logged.
+ * is told is told of less often. Telling never fails: what cannot be written is logged, and so is that more was told than could
+ * be written.
  */
 export class EventRecorder implements AsyncDisposable {
   readonly #options: EventRecorderOptions;
   readonly #clock: Clock;
   readonly #known = new Map<string, Known>();
   readonly #buckets = new Map<string, { tokens: number; at: number }>();
-  #last: Promise<void> = Promise.resolve();
+  /** By what is told, in the order in which it was told first. */
+  readonly #waiting = new Map<string, Happening>();
+  #dropped = 0;
+  #writing: Promise<void> | undefined;
   #serial = 0;
 
   constructor(options: EventRecorderOptions) {
@@ -54,8 +64,32 @@ export class EventRecorder implements AsyncDisposable {
 
   record(about: KubeObject, type: EventType, reason: string, message: string): void {
     if (!this.#mayTell(about)) return;
-    const happening = { about, type, reason, message, at: this.#clock.now() };
-    this.#last = this.#last.then(() => this.#write(happening));
+    const at = this.#clock.now();
+    const id = JSON.stringify([about.metadata.uid, type, reason, message]);
+    const waits = this.#waiting.get(id);
+    if (waits !== undefined) {
+      waits.times++;
+      waits.at = at;
+      return;
+    }
+    this.#waiting.set(id, { about, type, reason, message, since: at, at, times: 1 });
+    const { mostWaiting = MOST_WAITING } = this.#options;
+    const [oldest] = this.#waiting.keys();
+    // Of a flood the end is what people look at: the objects of its beginning may be gone.
+    if (this.#waiting.size > mostWaiting && oldest !== undefined && this.#waiting.delete(oldest)) this.#dropped++;
+    this.#writing ??= this.#writeAll();
+  }
+
+  async #writeAll(): Promise<void> {
+    for (let [next] = this.#waiting; next !== undefined; [next] = this.#waiting) {
+      const [id, happening] = next;
+      this.#waiting.delete(id);
+      await this.#write(id, happening);
+    }
+    this.#writing = undefined;
+    if (this.#dropped === 0) return;
+    this.#options.logger.warn("events were dropped: there were too many at once", { events: this.#dropped });
+    this.#dropped = 0;
   }
 
   #mayTell({ metadata: { uid = "" } }: KubeObject): boolean {
@@ -66,22 +100,21 @@ export class EventRecorder implements AsyncDisposable {
     return tokens >= 1;
   }
 
-  async #write(happening: Happening): Promise<void> {
-    const { about, type, reason, message } = happening;
+  async #write(id: string, happening: Happening): Promise<void> {
+    const { about, reason, message, times } = happening;
     const { logger } = this.#options;
-    const id = JSON.stringify([about.metadata.uid, type, reason, message]);
     try {
       const known = this.#known.get(id);
       if (known !== undefined && (await this.#countUp(happening, known))) return;
       const name = await this.#create(happening);
-      remember(this.#known, id, { name, count: 1 });
+      remember(this.#known, id, { name, count: times });
     } catch (error) {
       logger.warn("an event could not be written", { object: about.metadata.name, reason, message, error });
     }
   }
 
-  async #countUp({ about, at }: Happening, known: Known): Promise<boolean> {
-    const patch = { count: ++known.count, lastTimestamp: timestamp(at) };
+  async #countUp({ about, at, times }: Happening, known: Known): Promise<boolean> {
+    const patch = { count: (known.count += times), lastTimestamp: timestamp(at) };
     try {
       await this.#options.client.patch({ ...EVENTS, namespace: namespaceOf(about), name: known.name }, "merge", patch);
       return true;
@@ -92,11 +125,10 @@ export class EventRecorder implements AsyncDisposable {
     }
   }
 
-  async #create({ about, type, reason, message, at }: Happening): Promise<string> {
+  async #create({ about, type, reason, message, since, at, times }: Happening): Promise<string> {
     const { client, component, host = "" } = this.#options;
     const { apiVersion, kind, metadata } = about;
     const namespace = namespaceOf(about);
-    const now = timestamp(at);
     // Upstream's names end in the time in nanoseconds; ours has a number in place of what a clock does not tell.
     const nanoseconds = BigInt(Math.trunc(at)) * 1_000_000n + BigInt(this.#serial++ % 1_000_000);
     const name = `${metadata.name ?? ""}.${nanoseconds.toString(16)}`;
@@ -120,9 +152,9 @@ export class EventRecorder implements AsyncDisposable {
         source: { component, ...(host === "" ? {} : { host }) },
         reportingComponent: component,
         reportingInstance: host,
-        firstTimestamp: now,
-        lastTimestamp: now,
-        count: 1,
+        firstTimestamp: timestamp(since),
+        lastTimestamp: timestamp(at),
+        count: times,
       },
     );
     return name;
@@ -130,7 +162,7 @@ export class EventRecorder implements AsyncDisposable {
 
   /** Waits until what was recorded is written. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#last;
+    await this.#writing;
   }
 }
 

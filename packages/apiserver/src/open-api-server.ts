@@ -42,6 +42,7 @@ import type { Outgoing } from "./http/send-reply.ts";
 import { DefaultAccounts } from "./lifecycle/default-accounts.ts";
 import { NamespaceCleaner } from "./lifecycle/namespace-cleaner.ts";
 import { PolicyStatus } from "./lifecycle/policy-status.ts";
+import { SchemaStatus } from "./lifecycle/schema-status.ts";
 import { NodeAuthorizer } from "./node/node-authorizer.ts";
 import { builtDescriptions } from "./openapi/descriptions.ts";
 import { OpenapiDocuments } from "./openapi/openapi-documents.ts";
@@ -187,6 +188,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
   let services: LocalServices | undefined;
   stack.use(await CustomKinds.open(context, kinds, () => services?.kindsChanged()));
   stack.use(await PolicyStatus.open(context));
+  stack.use(await SchemaStatus.open(context));
   stack.use(await NamespaceCleaner.open(context));
   stack.use(await DefaultAccounts.open(context, options.certificates.authority));
   await quotas.open();

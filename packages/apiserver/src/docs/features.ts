@@ -148,7 +148,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "priority and fairness",
     state: "differs",
-    note: "flow schemas and priority levels with upstream's defaults, 600 seats, shuffle-sharded fair queues, lending and borrowing at once, 429 with `Retry-After`, metrics; every request is one seat wide, watches only until they begin; the condition `Dangling` is not told",
+    note: "flow schemas and priority levels with upstream's defaults, 600 seats, shuffle-sharded fair queues, lending and borrowing at once, 429 with `Retry-After`, metrics; lists and watches with initial events are as wide as upstream's estimate by the size of objects says, writes leave seats to their watchers for a while, watches have theirs until they begin; schemas tell whether their level is there (`Dangling`). Levels borrow at once and not every ten seconds, and nothing is measured of how long seats are held",
   },
   {
     name: "log, exec, attach, portforward",

@@ -5,7 +5,8 @@ import type { ClientRequest, IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { startApi } from "../testing/api-under-test.ts";
+import { isDeepStrictEqual } from "node:util";
+import { type Loose, startApi } from "../testing/api-under-test.ts";
 
 const FLOW = "/apis/flowcontrol.apiserver.k8s.io/v1";
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
@@ -100,6 +101,42 @@ test("a level has its seats and its queues; who finds none is refused, and admin
   await reached(`current_executing_requests{${narrow}}`, 0);
   assert.equal(await metric(`rejected_requests_total{${narrow},reason="queue-full"}`), 1);
   assert.equal(await metric(`rejected_requests_total{${narrow},reason="time-out"}`), 1);
+
+  const dangling = async (): Promise<unknown> => {
+    const { conditions = [] } = (await api.call("GET", `${FLOW}/flowschemas/janes`)).json.status;
+    return conditions.map(({ type, status, reason, message }: Loose) => [type, status, reason, message]);
+  };
+  const named = 'This FlowSchema references the PriorityLevelConfiguration object named "narrow"';
+  const told = async (...wanted: readonly string[]): Promise<void> => {
+    for (let tries = 0; !isDeepStrictEqual(await dangling(), [["Dangling", ...wanted]]); tries++) {
+      assert.ok(tries < 500, JSON.stringify(await dangling()));
+      await delay(10);
+    }
+  };
+  await told("False", "Found", `${named} and it exists`);
+  const level = (await api.call("GET", `${FLOW}/prioritylevelconfigurations/narrow`)).json;
+  assert.equal((await api.call("DELETE", `${FLOW}/prioritylevelconfigurations/narrow`)).status, 200);
+  await told("True", "NotFound", `${named} but there is no such object`);
+  await made(`${FLOW}/prioritylevelconfigurations`, { metadata: { name: "narrow" }, spec: level.spec });
+  await told("False", "Found", `${named} and it exists`);
+
+  // A level of sixteen seats lets one request have three; who writes before thirty who watch takes them, and its answer goes first.
+  const shares = { ...limited, nominalConcurrencyShares: 1000 };
+  const broadSpec = { type: "Limited", limited: shares };
+  await made(`${FLOW}/prioritylevelconfigurations`, { metadata: { name: "broad" }, spec: broadSpec });
+  await api.call("PATCH", `${FLOW}/flowschemas/janes`, {
+    body: { spec: { priorityLevelConfiguration: { name: "broad" } } },
+    headers: { "content-type": "application/merge-patch+json" },
+  });
+  const watches = await Promise.all(Array.from({ length: 30 }, () => api.stream(`${MAPS}?watch=1`)));
+  const broad = 'priority_level="broad"';
+  const watched = slow("watched");
+  await reached(`current_executing_requests{${broad}}`, 1);
+  await reached(`current_executing_seats{${broad}}`, 3);
+  watched.end();
+  assert.equal((await watched.answer).statusCode, 201);
+  await reached(`current_executing_seats{${broad}}`, 0);
+  for (const one of watches) one.destroy();
   agent.destroy();
   // A watch gives its seat back when it has begun.
   const watch = await api.call("GET", `${MAPS}?watch=1&timeoutSeconds=1`, { headers: { "impersonate-user": "jane" } });

@@ -2,10 +2,12 @@ import { failure, type KubeObject } from "@boxship/api";
 import { type Clock, Internal } from "@boxship/base";
 import type { RequestInfo, User } from "../contract.ts";
 import type { ServerContext } from "../server-context.ts";
+import { objectKey } from "../storage/object-bytes.ts";
 import { allObjects, unchangedObjects } from "../storage/read-objects.ts";
 import { CATCH_ALL_SCHEMA, MANDATORY_LEVELS, MANDATORY_SCHEMAS } from "./default-objects.ts";
 import { type Flow, flowOf, inPrecedence, schemaMatches } from "./flow-schemas.ts";
 import { PriorityLevel, settingsOf } from "./priority-level.ts";
+import { estimateList, estimateWrite, ONE_SEAT, type WorkEstimate } from "./work-estimate.ts";
 
 const GROUP = "flowcontrol.apiserver.k8s.io";
 /** Requests that are answered at a time: upstream's sum of those that read and those that write. */
@@ -19,6 +21,17 @@ export interface FlowControlOptions {
   /** Milliseconds. @default 15000 */
   readonly patience?: number;
 }
+
+/** A request, as far as it is known before it is looked at. */
+export interface Asked {
+  readonly info: RequestInfo;
+  /** The same with the name that a field selector says. */
+  readonly named: RequestInfo;
+  readonly query: URLSearchParams;
+}
+
+/** What watchers are told of. */
+const WRITES: ReadonlySet<string> = new Set(["create", "update", "patch", "delete"]);
 
 interface LastFlow {
   readonly user: User;
@@ -34,7 +47,7 @@ export interface Seat extends Disposable {
 
 /**
  * Priority and fairness: every request is of a flow, and every flow of a priority level, which has a share of the seats.
- * Where there is none left a request waits in a queue, or is refused with 429. A level's seats that it does not need may be
+ * Requests are one seat wide, lists as many as they are long, and writes leave some for those who watch. Where there is none left a request waits in a queue, or is refused with 429. A level's seats that it does not need may be
  * others' for the time being.
  */
 export class FlowControl {
@@ -63,21 +76,42 @@ export class FlowControl {
   }
 
   /** Waits for a seat. @throws TooManyRequests */
-  enter(info: RequestInfo, user: User): Seat | Promise<Seat> {
+  enter(asked: Asked, user: User): Seat | Promise<Seat> {
     const refreshing = this.#refresh();
-    return refreshing === undefined ? this.#place(info, user) : refreshing.then(() => this.#place(info, user));
+    return refreshing === undefined ? this.#place(asked, user) : refreshing.then(() => this.#place(asked, user));
   }
 
-  #place(info: RequestInfo, user: User): Seat | Promise<Seat> {
+  #place(asked: Asked, user: User): Seat | Promise<Seat> {
+    const { info } = asked;
     const flow = this.#flowOf(info, user);
     const level = this.#levels.get(flow.level) ?? this.#levels.get("catch-all");
     if (level === undefined) throw new Internal("there is no priority level for requests of none");
-    if (level.settings.exempt || this.#hasSeat(level)) return this.#seat(level, flow);
-    return this.#wait(level, flow).then(() => this.#seat(level, flow));
+    if (level.settings.exempt) return this.#seat(level, flow, ONE_SEAT);
+    const work = this.#estimate(asked, level.widest);
+    const width = Math.max(work.seats, work.finalSeats);
+    if (level.waiting === 0 && this.#mayRun(level, width)) return this.#seat(level, flow, work);
+    return this.#wait(level, flow, width).then(() => this.#seat(level, flow, work));
   }
 
-  #seat(level: PriorityLevel, flow: Flow): Seat {
+  #estimate({ info, named, query }: Asked, most: number | undefined): WorkEstimate {
+    const { resource, verb } = info;
+    if (resource === undefined) return ONE_SEAT;
+    const isList = verb === "list" || verb === "watch";
+    if (!isList && !WRITES.has(verb)) return ONE_SEAT;
+    const { kinds, objects } = this.#context();
+    const kind = kinds.find(resource.group, resource.version, resource.resource);
+    const cache = kind === undefined ? undefined : objects.loadedCache(kind);
+    if (isList) return estimateList(named, query, cache && { count: cache.size, bytes: cache.bytes }, most);
+    if (kind === undefined || cache === undefined) return ONE_SEAT;
+    const all = cache.watchers(objectKey(kind));
+    const here = kind.namespaced && resource.namespace !== "" ? cache.watchers(objectKey(kind, resource.namespace)) : 0;
+    return estimateWrite(info, all + here, most);
+  }
+
+  #seat(level: PriorityLevel, flow: Flow, { seats, finalSeats, finalMs }: WorkEstimate): Seat {
+    const width = Math.max(seats, finalSeats);
     level.executing++;
+    level.seats += width;
     level.dispatched++;
     let left = false;
     return {
@@ -87,6 +121,9 @@ export class FlowControl {
         if (left) return;
         left = true;
         level.executing--;
+        level.seats -= width - finalSeats;
+        // Who asked has its answer, and does not wait for that.
+        if (finalSeats > 0) this.#clock.setTimeout(finalMs, () => this.#leave(level, finalSeats));
         this.#admit();
       },
     };
@@ -101,26 +138,27 @@ export class FlowControl {
     return flow;
   }
 
-  #hasSeat(level: PriorityLevel): boolean {
-    if (level.waiting > 0) return false;
-    return this.#mayRun(level);
+  #leave(level: PriorityLevel, seats: number): void {
+    level.seats -= seats;
+    this.#admit();
   }
 
-  #mayRun(level: PriorityLevel): boolean {
-    if (level.executing < level.nominalSeats) return true;
-    if (level.executing >= level.mostSeats) return false;
+  #mayRun(level: PriorityLevel, width: number): boolean {
+    // One that is wider than all seats together has them for itself.
+    if (level.seats + width <= level.nominalSeats || (level.seats === 0 && level.nominalSeats > 0)) return true;
+    if (level.seats + width > level.mostSeats) return false;
     let [lent, lendable] = [0, 0];
     for (const other of this.#levels.values()) {
       if (other.settings.exempt) continue;
-      lent += Math.max(0, other.executing - other.nominalSeats);
+      lent += Math.max(0, other.seats + (other === level ? width : 0) - other.nominalSeats);
       if (other !== level) lendable += other.lendableSeats;
     }
-    return lent < lendable;
+    return lent <= lendable;
   }
 
-  async #wait(level: PriorityLevel, flow: Flow): Promise<void> {
+  async #wait(level: PriorityLevel, flow: Flow, width: number): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const leave = level.enqueue(`${flow.schema}\0${flow.distinguisher}`, { start: resolve });
+    const leave = level.enqueue(`${flow.schema}\0${flow.distinguisher}`, { start: resolve, width });
     if (leave === undefined)
       throw this.#refused(level, level.settings.queuing === undefined ? "concurrency-limit" : "queue-full");
     using _timer = this.#clock.setTimeout(this.#patience, () => {
@@ -128,8 +166,9 @@ export class FlowControl {
       reject(this.#refused(level, "time-out"));
     });
     await promise;
-    // The seat was counted when the turn came.
+    // The seats were counted when the turn came.
     level.executing--;
+    level.seats -= width;
   }
 
   #refused(level: PriorityLevel, reason: string): Error {
@@ -140,8 +179,9 @@ export class FlowControl {
   /** Lets in whoever there is a seat for now. */
   #admit(): void {
     for (const level of this.#levels.values()) {
-      while (level.waiting > 0 && this.#mayRun(level)) {
+      while (level.waiting > 0 && this.#mayRun(level, level.nextWidth)) {
         level.executing++;
+        level.seats += level.nextWidth;
         level.next()?.start();
       }
     }
@@ -213,6 +253,7 @@ export class FlowControl {
     return [
       ...lines("nominal_limit_seats", "gauge", "Seats that are a level's own.", ({ nominalSeats }) => nominalSeats),
       ...lines("current_executing_requests", "gauge", "Requests that have a seat.", ({ executing }) => executing),
+      ...lines("current_executing_seats", "gauge", "Seats that are taken.", ({ seats }) => seats),
       ...lines("current_inqueue_requests", "gauge", "Requests that wait for one.", ({ waiting }) => waiting),
       ...lines("dispatched_requests_total", "counter", "Requests that got a seat.", ({ dispatched }) => dispatched),
       "# HELP apiserver_flowcontrol_rejected_requests_total Requests that were refused.",

@@ -4,6 +4,8 @@ import { type KubeObject, textAt, valueAt } from "@boxship/api";
 /** A request that waits for its turn. */
 export interface Waiting {
   readonly start: () => void;
+  /** Seats that it takes. @default 1 */
+  readonly width?: number;
 }
 
 interface Queue {
@@ -11,6 +13,9 @@ interface Queue {
   /** When its next request would begin, were the level's seats shared evenly from the beginning. */
   virtualStart: number;
 }
+
+/** Of a level's seats, for one request. */
+const WIDEST = 0.15;
 
 /** How a level is set up: `spec` of its configuration, and the seats that come to it. */
 export interface LevelSettings {
@@ -55,7 +60,9 @@ export function settingsOf(object: KubeObject): LevelSettings {
 export class PriorityLevel {
   settings: LevelSettings;
   nominalSeats = 0;
+  /** Requests that have seats, and seats that are taken: by these, and for what ended ones have left to do. */
   executing = 0;
+  seats = 0;
   dispatched = 0;
   readonly rejected = new Map<string, number>();
   readonly #queues = new Map<number, Queue>();
@@ -73,7 +80,15 @@ export class PriorityLevel {
   /** Seats that others may have now. */
   get lendableSeats(): number {
     const most = Math.floor((this.nominalSeats * this.settings.lendable) / 100);
-    return Math.max(0, Math.min(most, this.nominalSeats - this.executing - this.#waiting));
+    return Math.max(0, Math.min(most, this.nominalSeats - this.seats - this.#waiting));
+  }
+
+  /** Of one request; undefined where the level has no say in it. */
+  get widest(): number | undefined {
+    const { queuing } = this.settings;
+    if (queuing === undefined) return undefined;
+    const { nominalSeats } = this;
+    return Math.max(1, Math.min(Math.ceil(nominalSeats * WIDEST), Math.floor(nominalSeats / queuing.handSize)));
   }
 
   /** Seats that it may have altogether, its own and others'. */
@@ -107,16 +122,28 @@ export class PriorityLevel {
     return queue;
   }
 
+  /** The seats that the request takes whose turn it is: nobody goes before it who needs fewer. */
+  get nextWidth(): number {
+    return this.#first()?.waiting[0]?.width ?? 1;
+  }
+
   /** Takes the request whose turn it is. */
   next(): Waiting | undefined {
+    const first = this.#first();
+    const taken = first?.waiting.shift();
+    if (first === undefined || taken === undefined) return undefined;
+    this.#virtualTime = first.virtualStart;
+    first.virtualStart += taken.width ?? 1;
+    this.#waiting--;
+    return taken;
+  }
+
+  #first(): Queue | undefined {
     let first: Queue | undefined;
     for (const queue of this.#queues.values()) {
       if (queue.waiting.length > 0 && (first === undefined || queue.virtualStart < first.virtualStart)) first = queue;
     }
-    if (first === undefined) return undefined;
-    this.#virtualTime = first.virtualStart++;
-    this.#waiting--;
-    return first.waiting.shift();
+    return first;
   }
 }
 

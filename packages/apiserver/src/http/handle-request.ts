@@ -90,7 +90,7 @@ export async function handleRequest(listening: Listening, request: Incoming, res
         })
       : caller;
     begin(info, caller, user);
-    const entered = listening.flow.enter(info, user);
+    const entered = listening.flow.enter({ info, named: authorizedAs ?? info, query: url.searchParams }, user);
     seat = entered instanceof Promise ? await entered : entered;
     always["x-kubernetes-pf-flowschema-uid"] = seat.flow.schemaUid;
     always["x-kubernetes-pf-prioritylevel-uid"] = seat.levelUid;

@@ -19,6 +19,8 @@ export class ResourceCache {
   readonly #keys = new SortedKeys();
   readonly #changes: Change[] = [];
   readonly #listeners = new Set<ChangeListener>();
+  readonly #watchers = new Map<string, number>();
+  #bytes = 0;
   /** Changes after this revision are all in the list. */
   #changesFrom: number;
   #lastChange: number;
@@ -27,6 +29,7 @@ export class ResourceCache {
     for (const object of objects) {
       this.#objects.set(object.key, object);
       this.#keys.add(object.key);
+      this.#bytes += object.bytes.length;
     }
     this.#changesFrom = revision;
     this.#lastChange = revision;
@@ -34,6 +37,16 @@ export class ResourceCache {
 
   get size(): number {
     return this.#objects.size;
+  }
+
+  /** Of all objects together. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** How many watch the keys of a prefix, and no others. */
+  watchers(prefix: string): number {
+    return this.#watchers.get(prefix) ?? 0;
   }
 
   /** The revision of the last change, or of its beginning: what is listed is the same at any later one. */
@@ -69,20 +82,34 @@ export class ResourceCache {
     return this.#changes.slice(low);
   }
 
-  listen(listener: ChangeListener): Disposable {
+  /** @param watched the prefix of the keys that a client watches. @default it is no client's watch */
+  listen(listener: ChangeListener, watched?: string): Disposable {
     this.#listeners.add(listener);
-    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+    if (watched !== undefined) this.#watch(watched, 1);
+    return {
+      [Symbol.dispose]: () => {
+        if (this.#listeners.delete(listener) && watched !== undefined) this.#watch(watched, -1);
+      },
+    };
+  }
+
+  #watch(prefix: string, more: number): void {
+    const count = this.watchers(prefix) + more;
+    if (count === 0) this.#watchers.delete(prefix);
+    else this.#watchers.set(prefix, count);
   }
 
   /** Tells all listeners that it ends here. */
   end(): void {
     for (const listener of this.#listeners) listener.ended();
     this.#listeners.clear();
+    this.#watchers.clear();
   }
 
   put(object: CachedObject): void {
     const previous = this.#objects.get(object.key);
     this.#objects.set(object.key, object);
+    this.#bytes += object.bytes.length - (previous?.bytes.length ?? 0);
     if (previous === undefined) this.#keys.add(object.key);
     const { key, revision } = object;
     this.#tell({ key, revision, object, deleted: false, ...(previous === undefined ? {} : { previous }) });
@@ -94,6 +121,7 @@ export class ResourceCache {
     const previous = this.#objects.get(last.key);
     if (previous === undefined) return;
     this.#objects.delete(last.key);
+    this.#bytes -= previous.bytes.length;
     this.#keys.delete(last.key);
     this.#tell({ key: last.key, revision: last.revision, object: last, deleted: true, previous });
   }

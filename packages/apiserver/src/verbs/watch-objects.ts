@@ -105,7 +105,7 @@ async function tell(
   } else if (revision === undefined || revision === 0) from = objects.told;
   else for (const change of cache.since(from)) stream.changed(change);
   stream.skipUpTo(from);
-  using listening = cache.listen(stream);
+  using listening = cache.listen(stream, stream.prefix);
   void listening;
   if (!options.bookmarks) {
     await stream.over;

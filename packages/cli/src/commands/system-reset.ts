@@ -2,7 +2,7 @@ import { requireRoot } from "../api-client/require-root.ts";
 import { defineCommand } from "../command.ts";
 import { print } from "../context.ts";
 import { bool } from "../flags/flag.ts";
-import { stopCluster } from "../shared/cluster-process.ts";
+import { removeKubeconfig, stopCluster } from "../shared/cluster-process.ts";
 import { confirm } from "../shared/confirm.ts";
 import { shutDown } from "../shared/shut-down.ts";
 
@@ -21,6 +21,7 @@ export const command = defineCommand({
   async run(context, { flags }) {
     if (!flags.force) await confirm(context, WARNING, "system reset has been cancelled");
     await requireRoot(context.instance, context.endpoint);
+    await removeKubeconfig(context.instance);
     await stopCluster(context.instance);
     await shutDown(context, { reset: true });
     print(context, "The instance and all that it had are gone");

@@ -167,10 +167,14 @@ test("the state is saved and brought back, its keys change, and a killed cluster
     await boxship("store", "restore", snapshot),
     /^The state is that of revision \d+; changes go on at \d+\n/,
   );
-  await boxship("up", "--no-node", "--port", "0", "--merge-kubeconfig");
+  const written = directory.join("written.kubeconfig");
+  await boxship("up", "--no-node", "--port", "0", "--merge-kubeconfig", "--kubeconfig", written);
   assert.equal(await kube("get", "configmaps", "-o", "name"), "configmap/kept\nconfigmap/kube-root-ca.crt\n");
   // Sealed by a key that was forgotten since.
   assert.match((await tried("store", "check")).stderr, /the state in SQLite is damaged: 1 problems/);
+  assert.equal(statSync(written).mode & 0o777, 0o600);
+  await boxship("system", "reset", "--force");
+  assert.equal(existsSync(written), false);
 });
 
 test("the state moves to etcd and back, and etcd may go away for a while", { skip, timeout: 300_000 }, async () => {

@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { removeClusterRecord } from "@boxship/base/cluster-record";
+import { readClusterRecord, removeClusterRecord } from "@boxship/base/cluster-record";
 import { clusterCommand } from "@boxship/base/entry";
 import { DEFAULT_INSTANCE, instanceDirectories } from "@boxship/base/instance-directories";
 import { Failure } from "../failure.ts";
@@ -58,6 +59,17 @@ export async function startCluster(instance: Instance, flags: readonly string[])
   }
 }
 
+/** Of the default instance's cluster; elsewhere it is in the cluster's directory. */
+const ADMIN_KUBECONFIG = "/etc/boxship/admin.kubeconfig";
+
+/** Takes away the administrator's configuration, wherever `up` wrote it. */
+export async function removeKubeconfig(instance: Instance): Promise<void> {
+  const { name, root } = instance;
+  const record = await readClusterRecord(stateDirectory(instance));
+  if (record !== undefined) await rm(record.kubeconfig, { force: true });
+  if (name === DEFAULT_INSTANCE && root === undefined) await rm(ADMIN_KUBECONFIG, { force: true });
+}
+
 /**
  * The administrator's configuration of an instance's cluster, for who has none of his own: no `KUBECONFIG`, no
  * `~/.kube/config`, nothing of a cluster that one is in.
@@ -66,7 +78,7 @@ export function kubeconfigOf({ name, root }: Instance, env: NodeJS.ProcessEnv): 
   if (env["KUBECONFIG"] || existsSync(join(env["HOME"] ?? "/", ".kube", "config"))) return undefined;
   const directory = join(root ?? instanceDirectories(name, { env }).root, "cluster");
   const paths = [join(directory, "admin.kubeconfig")];
-  if (name === DEFAULT_INSTANCE && root === undefined) paths.unshift("/etc/boxship/admin.kubeconfig");
+  if (name === DEFAULT_INSTANCE && root === undefined) paths.unshift(ADMIN_KUBECONFIG);
   return paths.find((path) => existsSync(path));
 }
 

@@ -62,7 +62,12 @@ function templateOf(app: string, schedulerName: string): JsonObject {
   const resources = { requests: { cpu: "100m", memory: "128Mi" } };
   return {
     metadata: { labels: { app } },
-    spec: { schedulerName, containers: [{ name: "main", image: "web", resources }] },
+    // Nodes are silent: on a busy machine they are taken for lost before the pods come.
+    spec: {
+      schedulerName,
+      tolerations: [{ operator: "Exists" }],
+      containers: [{ name: "main", image: "web", resources }],
+    },
   };
 }
 

@@ -34,8 +34,18 @@ export class SortedKeys {
     if (this.#keys[at] === key) this.#keys.splice(at, 1);
   }
 
-  /** The keys from `start` up to, and without, `end`; an empty `end` is the end of all. */
-  between(start: string, end: string): readonly string[] {
-    return this.#keys.slice(this.indexOf(start), end === "" ? undefined : this.indexOf(end));
+  /** The keys from `start` up to, and without, `end`, at most so many; an empty `end` is the end of all. */
+  between(start: string, end: string, most = Number.POSITIVE_INFINITY): readonly string[] {
+    const from = this.indexOf(start);
+    return this.#keys.slice(from, Math.min(this.#endOf(end), from + most));
+  }
+
+  /** How many {@link between} has. */
+  count(start: string, end: string): number {
+    return Math.max(0, this.#endOf(end) - this.indexOf(start));
+  }
+
+  #endOf(end: string): number {
+    return end === "" ? this.#keys.length : this.indexOf(end);
   }
 }

@@ -62,12 +62,17 @@ export class ResourceCache {
     return this.#objects.get(key);
   }
 
-  /** In the order of their keys. */
-  *between(start: string, end: string): Generator<CachedObject> {
-    for (const key of this.#keys.between(start, end)) {
+  /** In the order of their keys; at most so many. */
+  *between(start: string, end: string, most = Number.POSITIVE_INFINITY): Generator<CachedObject> {
+    for (const key of this.#keys.between(start, end, most)) {
       const object = this.#objects.get(key);
       if (object !== undefined) yield object;
     }
+  }
+
+  /** How many {@link between} has. */
+  count(start: string, end: string): number {
+    return this.#keys.count(start, end);
   }
 
   /** Changes after a revision. @throws Expired for one before those that are kept */

@@ -5,6 +5,7 @@ import { turnsByBytes } from "../http/take-turns.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
 import { objectKey } from "../storage/object-bytes.ts";
+import type { ResourceCache } from "../storage/resource-cache.ts";
 import { decodeContinue, encodeContinue } from "./continue-token.ts";
 import { type ListOptions, listOptions, matcherOf } from "./list-options.ts";
 import { listReply } from "./render.ts";
@@ -46,7 +47,7 @@ async function newestPage({ objects }: ServerContext, request: ResourceRequest, 
   // Upstream's caches, too, answer "any" with everything.
   const limit = options.revision === 0 ? 0 : options.limit;
   const revision = Math.max(objects.told, cache.lastChange);
-  return await take(objects, cache.between(...bounds(request)), { ...options, limit }, request, revision);
+  return await take(objects, { cache, range: bounds(request) }, { ...options, limit }, request, revision);
 }
 
 function bounds({ kind, info }: ResourceRequest): [start: string, end: string] {
@@ -54,18 +55,25 @@ function bounds({ kind, info }: ResourceRequest): [start: string, end: string] {
   return [start, end];
 }
 
+/** A part of a resource in memory. */
+interface Part {
+  readonly cache: ResourceCache;
+  readonly range: readonly [start: string, end: string];
+}
+
 async function take(
   { versions }: ServerContext["objects"],
-  all: Iterable<CachedObject>,
+  part: Part,
   options: ListOptions,
   request: ResourceRequest,
   revision: number,
 ): Promise<Page> {
   const matches = matcherOf(request, options);
   if (matches === undefined) {
-    const page = pageOf(all, options, request, revision);
+    const page = pageOf(part, options, request, revision);
     return { ...page, objects: await versions.present(request.kind, page.objects) };
   }
+  const all = part.cache.between(...part.range);
   // What selectors look at may be different in the version that is asked for.
   const found = request.kind.conversion === undefined ? [...all] : await versions.present(request.kind, [...all]);
   return await selectedPage(found, matches, options, request, revision);
@@ -97,18 +105,10 @@ function nextOf({ key }: CachedObject, { kind }: ResourceRequest, revision: numb
   return encodeContinue({ revision, start: keyAfter(key).slice(objectKey(kind).length) });
 }
 
-function pageOf(
-  found: Iterable<CachedObject>,
-  { limit }: ListOptions,
-  request: ResourceRequest,
-  revision: number,
-): Page {
-  const objects: CachedObject[] = [];
-  let left = 0;
-  for (const object of found) {
-    if (limit === 0 || objects.length < limit) objects.push(object);
-    else left++;
-  }
+/** What a page costs does not grow with what comes after it. */
+function pageOf({ cache, range }: Part, { limit }: ListOptions, request: ResourceRequest, revision: number): Page {
+  const objects = [...cache.between(...range, limit === 0 ? undefined : limit)];
+  const left = cache.count(...range) - objects.length;
   const last = objects.at(-1);
   if (left === 0 || last === undefined) return { objects, revision };
   return { objects, revision, next: nextOf(last, request, revision), remaining: left };
@@ -129,7 +129,8 @@ async function pageAt(
   const start = after === "" || key < first ? first : key;
   const cache = await objects.cache(request.kind);
   await objects.waitFor(revision);
-  if (cache.lastChange <= revision) return await take(objects, cache.between(start, end), options, request, revision);
+  if (cache.lastChange <= revision)
+    return await take(objects, { cache, range: [start, end] }, options, request, revision);
   try {
     return await storedPage(objects, request, options, { start, end, revision });
   } catch (error) {

@@ -34,7 +34,7 @@ async function whyContainer(facts: Facts, pod: KubeObject, status: Json, word: s
   if (typeof exit === "number") return exit === 0 ? undefined : await whyEnded(facts, pod, status, who, "state");
   if (valueAt(status, "ready") === true) return undefined;
   const probe = valueAt(status, "started") === true ? "Readiness" : "Startup";
-  const told = (await facts.events(pod)).find((event) => textAt(event, "message").startsWith(`${probe} probe failed`));
+  const told = (await facts.events(pod)).find((event) => textAt(event, "message").startsWith(`${probe} probe `));
   const says = `${who} runs and is not ready`;
   if (told === undefined) return { says: `${says}: its ${probe.toLowerCase()} probe has not succeeded yet` };
   return { says, causes: [{ says: textAt(told, "message"), help: [probeHelp(pod, status, probe)] }] };

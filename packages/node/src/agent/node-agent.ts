@@ -27,10 +27,10 @@ import { diskUsage } from "../volumes/disk-usage.ts";
 import type { TokenSource } from "../volumes/projections.ts";
 import { Volumes } from "../volumes/volumes.ts";
 import { engineEvents } from "./engine-events.ts";
+import { EngineHealth } from "./engine-health.ts";
 import { type NodeContext, PODS } from "./node-context.ts";
 import {
   capacityOf,
-  engineProblem,
   KUBELET_VERSION,
   type NodeFacts,
   registerNode,
@@ -82,6 +82,7 @@ export class NodeAgent implements AsyncDisposable {
   readonly ready: Promise<void>;
   readonly #options: NodeAgentOptions;
   readonly #clock: Clock;
+  readonly #engine: EngineHealth;
   readonly #ending = new AbortController();
   readonly #workers = new Map<string, PodWorker>();
   readonly #pods: Informer<Pod>;
@@ -102,6 +103,7 @@ export class NodeAgent implements AsyncDisposable {
     this.#options = options;
     const { client, logger, name, clock = systemClock } = options;
     this.#clock = clock;
+    this.#engine = new EngineHealth(options.cri, clock);
     this.#networks = { networks: [], addresses: [options.address] };
     options.podNetworks?.catch(() => {});
     this.#pods = new Informer<Pod>({
@@ -127,15 +129,15 @@ export class NodeAgent implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { client, cri, root } = this.#options;
+    const { client, root } = this.#options;
     await mkdir(root, { recursive: true, mode: 0o755 });
-    const node = await this.#persist(() => registerNode(client, cri, this.#clock, this.#facts));
+    const node = await this.#persist(() => registerNode(client, this.#engine, this.#clock, this.#facts));
     // Engine and cluster are often started together.
     const { engine, waited } = await this.#awaitEngine();
     const { podNetworks } = this.#options;
     this.#networks = (await podNetworks) ?? this.#networks;
     if (waited || podNetworks !== undefined)
-      await this.#persist(() => writeNodeStatus(client, cri, this.#clock, this.#facts));
+      await this.#persist(() => writeNodeStatus(client, this.#engine, this.#clock, this.#facts));
     this.#node = node;
     this.#context = await this.#makeContext(engine);
     await this.#persist(() => renewLease(client, this.#clock, node));
@@ -204,7 +206,8 @@ export class NodeAgent implements AsyncDisposable {
       logs: (pod, name) => diskUsage(join(logDirectory(pod, { logs: join(root, "logs") }), name)),
       evict: ({ metadata }, message) => this.#workers.get(metadata.uid ?? "")?.evict(message),
       reclaim: () => this.#pulled.collect(enough),
-      changed: () => void this.#persist(() => writeNodeStatus(client, cri, this.#clock, this.#facts)).catch(() => {}),
+      changed: () =>
+        void this.#persist(() => writeNodeStatus(client, this.#engine, this.#clock, this.#facts)).catch(() => {}),
     });
   }
 
@@ -222,17 +225,18 @@ export class NodeAgent implements AsyncDisposable {
 
   /** @returns what it is called, and whether it had to be waited for */
   async #awaitEngine(): Promise<{ readonly engine: string; readonly waited: boolean }> {
-    let waited = false;
-    const { runtimeName } = await persist(() => this.#options.cri.version({}), {
-      clock: this.#clock,
-      signal: this.#ending.signal,
-      base: 20,
-      most: 1000,
-      failed: () => {
-        waited = true;
-      },
-    });
-    return { engine: runtimeName, waited };
+    const backoff = new Backoff({ base: 20, most: 1000 });
+    let told: string | undefined;
+    for (let waited = false; ; waited = true) {
+      const { version, problem } = await this.#engine.look();
+      if (version !== undefined) return { engine: version.runtimeName, waited };
+      if (problem !== told) {
+        const { client } = this.#options;
+        await this.#persist(() => writeNodeStatus(client, this.#engine, this.#clock, this.#facts));
+        told = problem;
+      }
+      await sleep(this.#clock, backoff.next(), this.#ending.signal);
+    }
   }
 
   /** Tries until it succeeds or the agent ends: the engine or the API may be away. */
@@ -334,9 +338,9 @@ export class NodeAgent implements AsyncDisposable {
 
   /** The lease, and the status when it is due or the engine comes or goes. */
   async #beat(node: KubeObject): Promise<void> {
-    const { client, cri, logger } = this.#options;
+    const { client, logger } = this.#options;
     let told = this.#clock.monotonic();
-    let known = await engineProblem(cri);
+    let { problem: known } = await this.#engine.look();
     for (;;) {
       try {
         await sleep(this.#clock, Math.min(LEASE_EVERY_MS, ENGINE_CHECK_MS), this.#ending.signal);
@@ -345,9 +349,9 @@ export class NodeAgent implements AsyncDisposable {
       }
       try {
         await renewLease(client, this.#clock, node);
-        const problem = await engineProblem(cri);
+        const { problem } = await this.#engine.look();
         if (problem === known && this.#clock.monotonic() - told < STATUS_EVERY_MS) continue;
-        await writeNodeStatus(client, cri, this.#clock, this.#facts);
+        await writeNodeStatus(client, this.#engine, this.#clock, this.#facts);
         // Pods that wait for their network need not wait longer.
         if (problem === undefined) for (const worker of this.#workers.values()) worker.wake();
         known = problem;

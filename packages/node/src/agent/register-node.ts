@@ -3,9 +3,8 @@ import { arch, availableParallelism, release, totalmem } from "node:os";
 import { type JsonObject, type KubeObject, timestamp } from "@boxship/api";
 import { AlreadyExists, type Clock, NotFound } from "@boxship/base";
 import type { ApiClient } from "@boxship/client";
-import type { Cri } from "@boxship/cri";
-
 import type { PressureCondition } from "../pressure/thresholds.ts";
+import { ENGINE_AWAY, type EngineHealth } from "./engine-health.ts";
 
 const NODES = { group: "", version: "v1", resource: "nodes" } as const;
 const LEASES = {
@@ -44,7 +43,12 @@ export async function capacityOf(root: string): Promise<Readonly<Record<string, 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 
 /** The node's object, made if there is none, and its status as it is now. */
-export async function registerNode(client: ApiClient, cri: Cri, clock: Clock, facts: NodeFacts): Promise<KubeObject> {
+export async function registerNode(
+  client: ApiClient,
+  engine: EngineHealth,
+  clock: Clock,
+  facts: NodeFacts,
+): Promise<KubeObject> {
   const { name } = facts;
   const architecture = ARCHITECTURES[arch()] ?? arch();
   const labels = {
@@ -58,13 +62,13 @@ export async function registerNode(client: ApiClient, cri: Cri, clock: Clock, fa
   await client.create(NODES, node).catch((error: unknown) => {
     if (!(error instanceof AlreadyExists)) throw error;
   });
-  return await writeNodeStatus(client, cri, clock, facts);
+  return await writeNodeStatus(client, engine, clock, facts);
 }
 
 /** Says what the node has, and whether its engine answers. */
 export async function writeNodeStatus(
   client: ApiClient,
-  cri: Cri,
+  engine: EngineHealth,
   clock: Clock,
   { name, addresses, networks, root, has }: NodeFacts,
 ): Promise<KubeObject> {
@@ -74,7 +78,11 @@ export async function writeNodeStatus(
     await client.patch(ref, "merge", { spec: { podCIDR: networks[0] ?? "", podCIDRs: [...networks] } });
   }
   const capacity = await capacityOf(root);
-  const [engine, problem] = await Promise.all([cri.version({}).catch(() => undefined), engineProblem(cri)]);
+  const look = await engine.look();
+  const { version } = look;
+  // Of a new node nobody knows yet that it had an engine.
+  const wasReady = node.status?.conditions?.some((one) => one.type === "Ready" && one.status === "True") === true;
+  const problem = look.problem ?? (version === undefined && !wasReady ? ENGINE_AWAY : undefined);
   const now = timestamp(clock.now());
   const condition = (type: string, status: string, reason: string, message: string): JsonObject => {
     const before = node.status?.conditions?.find((one) => one.type === type);
@@ -111,35 +119,19 @@ export async function writeNodeStatus(
       ...addresses.map((address) => ({ type: "InternalIP", address })),
       { type: "Hostname", address: name },
     ],
-    nodeInfo: await nodeInfo(engine),
+    nodeInfo: await nodeInfo(
+      version === undefined
+        ? node.status?.nodeInfo?.containerRuntimeVersion
+        : `${version.runtimeName}://${version.runtimeVersion}`,
+    ),
   };
   return await client.patch(ref, "strategic", { status }, { subresource: "status" });
 }
 
-/** What a node says that cannot run pods because its engine cannot, in the kubelet's words; undefined when it can. */
-export async function engineProblem(cri: Pick<Cri, "status">): Promise<string | undefined> {
-  const answer = await cri.status({}).catch(() => undefined);
-  if (answer === undefined) return "container runtime is down: its socket does not answer";
-  const problems = [conditionProblem(answer, "RuntimeReady", "container runtime"), networkProblem(answer)];
-  return problems.find((problem) => problem !== undefined);
-}
-
-/** The same of the network alone: pods in the machine's own need none. */
-export function networkProblem(answer: Awaited<ReturnType<Cri["status"]>>): string | undefined {
-  return conditionProblem(answer, "NetworkReady", "container runtime network");
-}
-
-function conditionProblem(
-  { status }: Awaited<ReturnType<Cri["status"]>>,
-  type: string,
-  what: string,
-): string | undefined {
-  const condition = status?.conditions.find((one) => one.type === type);
-  if (condition?.status !== false) return undefined;
-  return `${what} not ready: ${type}=false reason:${condition.reason} message:${condition.message}`;
-}
-
-type NodeObject = KubeObject & { spec?: { podCIDRs?: string[] }; status?: { conditions?: NodeCondition[] } };
+type NodeObject = KubeObject & {
+  spec?: { podCIDRs?: string[] };
+  status?: { conditions?: NodeCondition[]; nodeInfo?: { containerRuntimeVersion?: string } };
+};
 
 interface NodeCondition {
   readonly type: string;
@@ -147,7 +139,7 @@ interface NodeCondition {
   readonly lastTransitionTime?: string;
 }
 
-async function nodeInfo(engine: { readonly runtimeName: string; readonly runtimeVersion: string } | undefined) {
+async function nodeInfo(containerRuntimeVersion = "") {
   const text = (path: string) =>
     readFile(path, "utf8").then(
       (read) => read.trim(),
@@ -160,7 +152,7 @@ async function nodeInfo(engine: { readonly runtimeName: string; readonly runtime
     bootID: await text("/proc/sys/kernel/random/boot_id"),
     kernelVersion: release(),
     osImage: /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(osRelease)?.[1] ?? "Linux",
-    containerRuntimeVersion: engine === undefined ? "" : `${engine.runtimeName}://${engine.runtimeVersion}`,
+    containerRuntimeVersion,
     kubeletVersion: KUBELET_VERSION,
     kubeProxyVersion: "",
     operatingSystem: "linux",

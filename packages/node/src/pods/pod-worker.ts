@@ -2,8 +2,8 @@ import { rm } from "node:fs/promises";
 import { asBoxshipError, NotFound, type Timer } from "@boxship/base";
 import { Backoff } from "@boxship/client";
 import { ContainerState, type ContainerStatus, type PodSandboxStatus, SandboxState } from "@boxship/cri";
+import { networkProblem } from "../agent/engine-health.ts";
 import { type NodeContext, PODS } from "../agent/node-context.ts";
-import { networkProblem } from "../agent/register-node.ts";
 import { startContainer, type Waiting } from "../containers/start-container.ts";
 import { running, stopAll, stopOne } from "../containers/stop-containers.ts";
 import { ContainerProbes } from "../probes/prober.ts";
@@ -168,9 +168,14 @@ export class PodWorker {
           startedAt: Number(status.startedAt / 1_000_000n),
           ...toldOf(pod, containerUri(this.#context.engine, status.id)),
           changed: () => this.wake(),
-          failed: (kind, output) => {
+          failed: (kind, output, errored) => {
             const word = `${kind[0]?.toUpperCase()}${kind.slice(1)}`;
-            this.#context.events.record(this.#pod, "Warning", "Unhealthy", `${word} probe failed: ${output}`);
+            this.#context.events.record(
+              this.#pod,
+              "Warning",
+              "Unhealthy",
+              `${word} probe ${errored ? "errored and resulted in unknown state" : "failed"}: ${output}`,
+            );
           },
         });
         this.#probes.set(status.id, probes);

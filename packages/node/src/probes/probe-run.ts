@@ -20,6 +20,8 @@ export interface ProbeResult {
   readonly success: boolean;
   /** What was found, for events. */
   readonly output: string;
+  /** Whether it could not be found out: the runtime was away, or a port has no such name. */
+  readonly errored?: boolean;
 }
 
 const MOST_OUTPUT = 1024;
@@ -27,11 +29,16 @@ const MOST_OUTPUT = 1024;
 /** Does once what a probe or a hook says. Never rejects. */
 export async function runHandler(handler: HandlerSpec, target: ProbeTarget): Promise<ProbeResult> {
   try {
-    const { success, output } = await handlerOf(handler, target);
-    return { success, output: output.slice(0, MOST_OUTPUT) };
+    const result = await handlerOf(handler, target);
+    return { ...result, output: result.output.slice(0, MOST_OUTPUT) };
   } catch (error) {
-    return { success: false, output: errorMessage(error) };
+    return { success: false, output: errorMessage(error), errored: isErrored(handler, error) };
   }
+}
+
+/** A command that takes too long has failed, and so has who does not answer; a command that cannot be run says nothing. */
+function isErrored({ exec }: HandlerSpec, error: unknown): boolean {
+  return error instanceof RangeError || (exec !== undefined && !(error instanceof DeadlineExceeded));
 }
 
 function handlerOf(handler: HandlerSpec, target: ProbeTarget): Promise<ProbeResult> {

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FakeClock } from "@boxship/base";
+import { DeadlineExceeded, FakeClock, Unavailable } from "@boxship/base";
 import type { ContainerSpec } from "../types.ts";
 import { ContainerProbes } from "./prober.ts";
+
+/** Instead of an exit code: the engine is not there, or the command takes too long. */
+const AWAY = -1;
+const LATE = -2;
 
 function world(container: Partial<ContainerSpec>, known?: { started: boolean; ready: boolean }) {
   const clock = new FakeClock(1000);
@@ -12,7 +16,10 @@ function world(container: Partial<ContainerSpec>, known?: { started: boolean; re
   const cri = {
     execSync: () => {
       asked.push(clock.now());
-      return Promise.resolve({ exitCode: answers.shift() ?? 0, stdout: new Uint8Array(), stderr: Buffer.from("no") });
+      const exitCode = answers.shift() ?? 0;
+      if (exitCode === AWAY) return Promise.reject(new Unavailable("no engine answers"));
+      if (exitCode === LATE) return Promise.reject(new DeadlineExceeded("timed out"));
+      return Promise.resolve({ exitCode, stdout: new Uint8Array(), stderr: Buffer.from("no") });
     },
   };
   const probes = new ContainerProbes({
@@ -24,7 +31,7 @@ function world(container: Partial<ContainerSpec>, known?: { started: boolean; re
     startedAt: 1000,
     ...(known === undefined ? {} : { known }),
     changed: () => {},
-    failed: (kind, output) => failures.push(`${kind}: ${output}`),
+    failed: (kind, output, errored) => failures.push(`${kind}${errored ? " errored" : ""}: ${output}`),
   });
   const advance = (seconds: number) => clock.advance(seconds * 1000);
   return { answers, asked, failures, probes, advance };
@@ -86,4 +93,22 @@ test("liveness waits for the startup probe, and three failures in a row are the 
   assert.equal(state().unhealthy, undefined);
   await advance(1);
   assert.equal(state().unhealthy, "liveness");
+});
+
+test("an engine that is away for a while makes nobody ill, and a command that takes too long does", async () => {
+  const probe = { exec, periodSeconds: 1, failureThreshold: 2 };
+  const { probes, answers, asked, advance, failures } = world({ livenessProbe: probe }, { started: true, ready: true });
+  using _probes = probes;
+  answers.push(1, AWAY, AWAY, AWAY, 0, LATE, AWAY, LATE);
+  await advance(6);
+  assert.deepEqual([asked.length, probes.unhealthy], [7, undefined]);
+  await advance(1);
+  assert.equal(probes.unhealthy?.kind, "liveness");
+  assert.deepEqual(failures, [
+    "liveness: no",
+    ...Array(3).fill("liveness errored: no engine answers"),
+    "liveness: timed out",
+    "liveness errored: no engine answers",
+    "liveness: timed out",
+  ]);
 });

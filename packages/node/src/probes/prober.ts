@@ -17,7 +17,8 @@ export interface ProberOptions {
   readonly known?: { readonly started: boolean; readonly ready: boolean };
   /** Something that {@link ContainerProbes} says is another now. */
   readonly changed: () => void;
-  readonly failed: (kind: Kind, output: string) => void;
+  /** @param errored it could not be tried, and counts neither way */
+  readonly failed: (kind: Kind, output: string, errored: boolean) => void;
 }
 
 interface Watch {
@@ -86,9 +87,12 @@ export class ContainerProbes implements Disposable {
   async #probe(watch: Watch): Promise<void> {
     const { spec, kind } = watch;
     const { failed } = this.#options;
-    const { success, output } = await runHandler(spec, { ...this.#options, timeoutSeconds: spec.timeoutSeconds ?? 1 });
+    const target = { ...this.#options, timeoutSeconds: spec.timeoutSeconds ?? 1 };
+    const { success, output, errored = false } = await runHandler(spec, target);
     if (this.#ended) return;
-    if (!success) failed(kind, output);
+    if (!success) failed(kind, output, errored);
+    // What could not be asked has neither succeeded nor failed.
+    if (errored) return this.#after((spec.periodSeconds ?? 10) * 1000, watch);
     watch.run = watch.last === success ? watch.run + 1 : 1;
     watch.last = success;
     const threshold = success ? (spec.successThreshold ?? 1) : (spec.failureThreshold ?? 3);

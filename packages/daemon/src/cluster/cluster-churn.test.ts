@@ -1,14 +1,25 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { removeClusterRecord } from "@boxship/base/cluster-record";
-import { type Cluster, kubectl, startCluster } from "@boxship/testkit";
+import {
+  type Cluster,
+  etcdProgram,
+  kubectl,
+  runProgram,
+  startCluster,
+  startEtcd,
+  type TestEtcd,
+} from "@boxship/testkit";
 
 const ROUNDS = Number(process.env["BOXSHIP_POD_KILLS"] ?? 0);
 const soak = ROUNDS > 0 ? false : "a soak: BOXSHIP_POD_KILLS says how often something is killed";
 const skip = kubectl("", "") === undefined ? "kubectl cannot be had here" : soak;
+/** In etcd the store is a process of its own, and killed as well. */
+const IN_ETCD = process.env["BOXSHIP_POD_STORE"] === "etcd" && etcdProgram() !== undefined;
 const SEED = Number(process.env["BOXSHIP_POD_SEED"] ?? Date.now() % 1_000_000);
 
 const KEPT = `
@@ -35,6 +46,11 @@ spec:
       containers: [{name: c, image: "busybox:latest", imagePullPolicy: Never, command: [sh, -c, "mkdir /www; echo served > /www/index.html; exec httpd -f -p 8080 -h /www"]}]
 ---
 apiVersion: v1
+kind: Service
+metadata: {name: steady}
+spec: {selector: {app: steady}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: v1
 kind: Pod
 metadata: {name: counter}
 spec:
@@ -47,6 +63,9 @@ spec:
     volumeMounts: [{name: data, mountPath: /data}]
   volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]
 `;
+
+/** Each round's pods take the same ports of the host, and wait until those of the round before are gone. */
+const HOST_PORT = 20_000 + (SEED % 9_000);
 
 const passing = (round: number): string =>
   [0, 1, 2]
@@ -63,6 +82,7 @@ spec:
   - name: c
     image: busybox:latest
     imagePullPolicy: Never
+    ports: [{containerPort: 80, hostPort: ${HOST_PORT + at}}]
     command: [sh, -c, "trap 'exit 0' TERM; while :; do sleep 0.1; done"]
     volumeMounts: [{name: work, mountPath: /work}, {name: work, mountPath: /part, subPath: a/b}, {name: memory, mountPath: /memory}, {name: conf, mountPath: /conf}]
   volumes:
@@ -97,8 +117,15 @@ function processesOf(...words: readonly string[]): readonly number[] {
   });
 }
 
-const KINDS = ["daemon", "cluster", "both", "monitor", "runtime"] as const;
-type Kind = (typeof KINDS)[number];
+type Kind = "daemon" | "cluster" | "both" | "monitor" | "runtime" | "store";
+const KINDS: readonly Kind[] = [
+  "daemon",
+  "cluster",
+  "both",
+  "monitor",
+  "runtime",
+  ...(IN_ETCD ? ["store" as const] : []),
+];
 
 async function startEngine({ engine }: Cluster): Promise<void> {
   // It would start a cluster that is meant to be up itself, and not as the test's child.
@@ -117,7 +144,7 @@ function killAll(pids: readonly number[]): void {
 }
 
 /** Kills something of it, and starts again what does not come back by itself. */
-async function strike(cluster: Cluster, kind: Kind, round: number): Promise<void> {
+async function strike(cluster: Cluster, store: TestEtcd | undefined, kind: Kind, round: number): Promise<void> {
   const { engine } = cluster;
   switch (kind) {
     case "daemon":
@@ -131,6 +158,13 @@ async function strike(cluster: Cluster, kind: Kind, round: number): Promise<void
     case "both":
       await cluster.crash();
       return;
+    case "store": {
+      const [member] = store?.members ?? [];
+      member?.kill("SIGKILL");
+      await member?.ended();
+      await member?.start();
+      return;
+    }
     case "monitor": {
       const found = await engine.client.json<{ Id: string }[]>(
         "GET",
@@ -158,6 +192,77 @@ function isRuntime(pid: number): boolean {
   }
 }
 
+/** Asks for a page again and again, each time on a new connection. */
+class Visitor {
+  readonly #url: string;
+  readonly #failures: string[] = [];
+  #visits = 0;
+  #going = true;
+  readonly #done: Promise<void>;
+
+  constructor(url: string) {
+    this.#url = url;
+    this.#done = this.#visit();
+  }
+
+  async #visit(): Promise<void> {
+    while (this.#going) {
+      try {
+        const response = await fetch(this.#url, { headers: { connection: "close" } });
+        const text = await response.text();
+        if (text !== "served\n") this.#failures.push(`${response.status} ${text}`);
+      } catch (error) {
+        this.#failures.push(String((error as Error).cause ?? error));
+      }
+      this.#visits++;
+      await delay(50);
+    }
+  }
+
+  get visits(): number {
+    return this.#visits;
+  }
+
+  get failures(): readonly string[] {
+    return this.#failures;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#going = false;
+    await this.#done;
+  }
+}
+
+/** What an instance has in the kernel and on the disk for pods and services, by kind, without what chance gives. */
+async function standing({ engine }: Cluster): Promise<Readonly<Record<string, unknown>>> {
+  const count = (path: string) => namesIn(path).length;
+  const table = async (name: string) => {
+    const { stdout } = await runProgram(["nft", "-s", "list", "table", "inet", `${engine.name}-${name}`]);
+    // The ports of the cluster's own process are others each time.
+    return stdout
+      .replace(/\b127\.0\.0\.1 \. \d+/g, "127.0.0.1")
+      .split("\n")
+      .sort();
+  };
+  const groups = readdirSync("/sys/fs/cgroup").flatMap((controller) =>
+    namesIn(`/sys/fs/cgroup/${controller}/${engine.name}`).filter((path) => statSync(path).isDirectory()),
+  );
+  return {
+    links: readdirSync("/sys/class/net").filter((name) => name.startsWith(engine.name)).length,
+    namespaces: count(`${engine.runDir}/network/netns`),
+    sandboxes: count(`${engine.runDir}/network/sandboxes`),
+    network: await table("net"),
+    services: await table("svc"),
+    snapshots: count(`${engine.root}/snapshots/containers`),
+    trash: count(`${engine.root}/snapshots/trash`),
+    records: count(`${engine.root}/containers`),
+    monitored: ["containers", "execs", "exits", "state/crun", "state/runc"].map((name) =>
+      count(`${engine.runDir}/runtime/${name}`),
+    ),
+    groups: groups.sort(),
+  };
+}
+
 interface PodView {
   readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
   readonly status: {
@@ -172,7 +277,9 @@ test("pods go on, and nothing is lost, doubled or left, whatever is killed while
 }, async (t) => {
   t.diagnostic(`BOXSHIP_POD_SEED=${SEED}`);
   const next = random(SEED);
-  await using cluster = await startCluster();
+  await using store = IN_ETCD ? await startEtcd() : undefined;
+  const flags = store === undefined ? [] : ["--store", "etcd", "--etcd-endpoints", store.endpoints.join(",")];
+  await using cluster = await startCluster({ flags });
   const { apply, engine, field, kube, nodeDirectory, tried } = cluster;
   const groups = `/sys/fs/cgroup/memory/${engine.name}/kubepods`;
   const pods = async () => JSON.parse(await kube("get", "pods", "-o", "json")).items as readonly PodView[];
@@ -188,25 +295,32 @@ test("pods go on, and nothing is lost, doubled or left, whatever is killed while
   await kube("rollout", "status", "deployment/steady", "--timeout=120s");
   await kube("wait", "pod/counter", "--for=condition=Ready", "--timeout=120s");
   const before = await steady();
+  const atFirst = await standing(cluster);
   const claim = join(`${engine.root}/cluster/volumes`, readdirSync(`${engine.root}/cluster/volumes`)[0] ?? "");
 
+  await using visitor = new Visitor(`http://${await field("service/steady", "{.spec.clusterIP}")}/`);
   let unseen = 0;
 
   for (let round = 0; round < ROUNDS; round++) {
     const kind =
       KINDS[round < KINDS.length && ROUNDS > KINDS.length ? round : Math.floor(next() * KINDS.length)] ?? "both";
-    t.diagnostic(`round ${round}: ${kind}`);
+    process.stderr.write(`round ${round}: ${kind}\n`);
     const coming = tried(["apply", "-f", "-"], { input: passing(round) });
     const going = round === 0 ? undefined : tried(["delete", "pod", "-l", `round=${round - 1}`, "--wait=false"]);
     const ending = round % 4 === 1 ? tried(["exec", "counter", "--", "touch", "/data/end"]) : undefined;
     await delay(next() * 900);
-    await strike(cluster, kind, round);
+    await strike(cluster, store, kind, round);
     // Who was answered or not: what was asked for is asked for again.
     await Promise.all([coming, going, ending]);
     await apply(passing(round));
     if (round > 0) await kube("delete", "pod", "-l", `round=${round - 1}`, "--timeout=120s");
     await kube("wait", "pod", "-l", `round=${round}`, "--for=condition=Ready", "--timeout=180s");
     assert.deepEqual(await steady(), before, `round ${round} (${kind}): what ran goes on`);
+    assert.deepEqual(
+      visitor.failures,
+      [],
+      `round ${round} (${kind}): the service goes on, in ${visitor.visits} visits`,
+    );
     const now = await pods();
     const addresses = now.flatMap(({ status: { podIP } }) => podIP ?? []);
     assert.equal(new Set(addresses).size, addresses.length, `round ${round} (${kind}): ${addresses.join(" ")}`);
@@ -239,6 +353,14 @@ test("pods go on, and nothing is lost, doubled or left, whatever is killed while
     }
   }
 
+  await kube("delete", "pod", "-l", "round", "--timeout=120s");
+  // What is prepared for the next pod may still be on its way.
+  for (let tries = 0; !isDeepStrictEqual(await standing(cluster), atFirst); tries++) {
+    if (tries === 100) assert.deepEqual(await standing(cluster), atFirst);
+    await delay(100);
+  }
+  await visitor[Symbol.asyncDispose]();
+  t.diagnostic(`${visitor.visits} visits`);
   assert.equal((await tried(["delete", "-f", "-", "--timeout=120s"], { input: KEPT })).status, 0);
   await kube("delete", "pod", "--all", "--timeout=120s");
   await kube("wait", "pod", "--all", "--for=delete", "--timeout=120s");

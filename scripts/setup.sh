@@ -37,6 +37,8 @@ criu="criu libbsd0 libc6 libcompel1 libffi8 libgcc-s1 libgmp10 libgnutls30t64 li
 # What the WordPress example is made of, with all that it needs.
 wordpress="base-files base-passwd dash coreutils sed grep findutils libc-bin mariadb-server-core apache2 libapache2-mod-php
   php-mysql php-xml wordpress wordpress-theme-twentytwentythree"
+# Services that run in pods as the distribution packages them.
+services="base-files base-passwd dash coreutils sed grep findutils libc-bin nginx postgresql redis-server"
 
 has() {
   case $1 in
@@ -198,5 +200,7 @@ if [ "$purpose" = test ]; then
   unpacked current-clients criu "current CRIU" $criu
   # shellcheck disable=SC2086
   unpacked unpack-closure wordpress "WordPress and its database" $wordpress
+  # shellcheck disable=SC2086
+  unpacked unpack-closure services "services for pods" $services
 fi
 [ "$purpose" = verify ] || touch .cache/ready

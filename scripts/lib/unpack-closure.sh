@@ -5,8 +5,9 @@ set -eu
 mkdir -p "$1"
 directory=$(cd "$1" && pwd)
 shift
-# What packages need to be configured, and pictures' formats that PHP could read, is nothing that a server needs to serve.
-only_scripts='^(perl|perl-base|perl-modules-.*|libperl.*|dpkg|tar|debconf|openssl|procps|psmisc|ucf|mariadb-client|apache2-utils|ca-certificates|fonts-.*|libx11.*|libgd3|php[0-9.]*-gd|php[0-9.]*-cli|libsvtav.*|libaom.*|libx265.*|librav1e.*|libdav1d.*|libheif.*|libavif.*|libde265.*|libgav1.*)_'
+# What packages need to be configured, pictures' formats that PHP could read, and PostgreSQL's compiler of queries are
+# nothing that a server needs to serve.
+only_scripts='^(perl|perl-base|perl-modules-.*|libperl.*|dpkg|tar|debconf|openssl|procps|psmisc|ucf|mariadb-client|apache2-utils|ca-certificates|fonts-.*|libx11.*|libgd3|php[0-9.]*-gd|php[0-9.]*-cli|libsvtav.*|libaom.*|libx265.*|librav1e.*|libdav1d.*|libheif.*|libavif.*|libde265.*|libgav1.*|libllvm.*|libz3-.*|locales|iproute2|adduser|passwd|ssl-cert|sensible-utils)_'
 
 work=$directory/apt
 rm -rf "$work" "$directory/root"
@@ -25,4 +26,5 @@ for deb in "$work"/archives/*.deb; do
 done
 rm -rf "$work"
 cd "$directory/root/usr"
-rm -rf share/doc share/man share/locale share/common-licenses lib/file lib/*/gconv lib/systemd
+rm -rf share/doc share/man share/locale share/common-licenses lib/file lib/*/gconv lib/systemd lib/postgresql/*/lib/bitcode \
+  lib/postgresql/*/lib/llvmjit.so

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type Cluster, kubectl, repositoryRoot, startCluster } from "@boxship/testkit";
+import { packagedServices, servicesAbsent } from "./packaged-services.ts";
 import { onSocket } from "./programs.ts";
 
 const EXAMPLE = join(repositoryRoot, "examples/wordpress");
@@ -136,6 +137,15 @@ test("WordPress and its database: built, deployed, set up, kept, and taken away"
     await answers(address);
     assert.match(await browse(`/?p=${id}`), /What was written before/);
   });
+
+  await t.test(
+    "nginx, PostgreSQL and Redis of the distribution",
+    {
+      skip: servicesAbsent(),
+      timeout: 600_000,
+    },
+    (own) => packagedServices(own, cluster, ok),
+  );
 
   await t.test("delete -k leaves nothing", { timeout: 600_000 }, async () => {
     await kube("delete", "-k", EXAMPLE, "--timeout=120s");

@@ -3,7 +3,7 @@
 # that, a registry is killed a hundred times while it is pushed to, pulled from and collected, and must lose nothing, and
 # the engine fifty times while it builds; the store of a cluster and its API a hundred times while clients write, in SQLite
 # and in etcd, and what they saw must be explained by one history; ten images of real size are built from the distribution's packages, and one in a
-# container of Docker; a layer of 4 GB goes along every path between registries, layouts and archives, and no command may
+# container of Docker; ten thousand watches of a cluster come and go; a layer of 4 GB goes along every path between registries, layouts and archives, and no command may
 # need more memory for it than for a small one (20 GB of disk); contexts of 200,000 files come through every door; the
 # controllers do over etcd what they do over SQLite; WordPress and its database are installed by
 # apt and set up in a browser (the suite has them unpacked, and no browser); 2,000
@@ -37,5 +37,6 @@ fi
 BOXSHIP_POD_KILLS=100 node --disable-warning=ExperimentalWarning --test packages/daemon/src/cluster/cluster-churn.test.ts
 BOXSHIP_TEST_RESETS=20 node --disable-warning=ExperimentalWarning --test packages/daemon/src/reset.test.ts
 node --disable-warning=ExperimentalWarning bench/soak-large.ts
+node --disable-warning=ExperimentalWarning bench/soak-watches.ts
 exec unshare --net --mount sh -c 'ip link set lo up && exec "$@"' sh \
   node --disable-warning=ExperimentalWarning bench/soak.ts "$@"

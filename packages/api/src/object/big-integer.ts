@@ -44,6 +44,8 @@ export const isInteger = (value: unknown): boolean => Number.isInteger(value) ||
 /** A number that may be beyond what JavaScript has exactly. */
 const LONG = /[\s:,[]-?\d{16}/;
 const LITERAL = /^-?\d+$/;
+/** More digits are no integer of 64 bits, and reading a million of them takes long. */
+const MOST_DIGITS = 40;
 const LONG_DIGITS = 16;
 
 const isDigit = (code: number): boolean => code >= 48 && code <= 57;
@@ -73,7 +75,11 @@ export function parseJson(text: string): Json {
     reviver: (key: string, value: Json, context: { readonly source?: string }) => Json,
   ) => Json;
   return parse(text, (_, value, { source }) =>
-    typeof value === "number" && !Number.isSafeInteger(value) && source !== undefined && LITERAL.test(source)
+    typeof value === "number" &&
+    !Number.isSafeInteger(value) &&
+    source !== undefined &&
+    source.length <= MOST_DIGITS &&
+    LITERAL.test(source)
       ? toInteger(BigInt(source))
       : value,
   );

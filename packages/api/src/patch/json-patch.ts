@@ -19,6 +19,32 @@ interface Operation {
  * @throws BadRequest for what is no patch, Invalid where it does not apply
  */
 export function applyJsonPatch(document: Json, patch: Json): Json {
+  const steps = patched(document, patch);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/** Items of arrays that operations move in one turn. */
+const MOVED_AT_ONCE = 10_000_000;
+
+/** The same; of what takes long, in turns. @param turn lets others have theirs */
+export async function applyJsonPatchInTurns(document: Json, patch: Json, turn: () => Promise<void>): Promise<Json> {
+  const steps = patched(document, patch);
+  let moved = 0;
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+    moved += value;
+    if (moved < MOVED_AT_ONCE) continue;
+    moved = 0;
+    await turn();
+  }
+}
+
+/** Yields after each operation about how many items it has moved or looked at. */
+function* patched(document: Json, patch: Json): Generator<number, Json> {
   if (!Array.isArray(patch))
     throw badRequest("error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch");
   if (patch.length > MOST_OPERATIONS) {
@@ -38,9 +64,20 @@ export function applyJsonPatch(document: Json, patch: Json): Json {
         throw failure("RequestEntityTooLarge", why);
       }
     }
+    const size = lengthAt(result, operation.path) + lengthAt(result, operation.from);
     result = applyOne(result, operation);
+    yield size;
   }
   return result;
+}
+
+/** Of the list that an item is in, or that is there itself. */
+function lengthAt(document: Json, path: readonly string[]): number {
+  if (path.length === 0) return 0;
+  const parent = lookUp(document, path.slice(0, -1));
+  if (Array.isArray(parent)) return parent.length;
+  const here = isObject(parent) ? getField(parent, path.at(-1) ?? "") : undefined;
+  return Array.isArray(here) ? here.length : 0;
 }
 
 function parseOperation(one: Json): Operation {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Json } from "../object/json.ts";
+import fc from "fast-check";
+import type { Json, JsonObject } from "../object/json.ts";
 import { definition } from "../schema/definitions.ts";
-import { applyJsonPatch } from "./json-patch.ts";
+import { applyJsonPatch, applyJsonPatchInTurns } from "./json-patch.ts";
 import { applyMergePatch } from "./merge-patch.ts";
 import { applyStrategicMergePatch } from "./strategic-merge-patch.ts";
 
@@ -56,6 +57,78 @@ test("strategic merge patches follow the schema and their directives", () => {
   );
 });
 
+/** As it was written first: each item is looked for among all. */
+function mergedSlowly(before: readonly Item[], patch: readonly Item[]): Item[] {
+  let list = [...before];
+  for (const { $patch, ...item } of patch) {
+    const at = list.findIndex(({ name }) => name === item.name);
+    if ($patch === "delete") list = list.filter(({ name }) => name !== item.name);
+    else if (at < 0) list.push(item);
+    else list[at] = { ...list[at], ...item };
+  }
+  return list;
+}
+
+interface Item extends JsonObject {
+  name: string;
+}
+
+test("lists are merged as item by item would, whatever is there twice", () => {
+  const name = fc.constantFrom("a", "b", "c", "d");
+  const item = fc.record({ name, image: fc.constantFrom("1", "2") });
+  const patched = fc.record({ name, tty: fc.boolean() });
+  const deleted = fc.record({ name, $patch: fc.constant("delete") });
+  fc.assert(
+    fc.property(fc.array(item), fc.array(fc.oneof(patched, deleted)), (containers, patch) => {
+      const merged = applyStrategicMergePatch(pod, { containers }, { containers: patch });
+      assert.deepEqual(merged, { containers: mergedSlowly(containers, patch) });
+    }),
+  );
+  const meta = definition("meta.v1.ObjectMeta");
+  const finalizers = fc.array(fc.constantFrom("a/a", "b/b", "c/c", "d/d"));
+  fc.assert(
+    fc.property(finalizers, finalizers, (before, named) => {
+      const added = applyStrategicMergePatch(meta, { finalizers: before }, { finalizers: named });
+      const fresh = [...new Set(named)].filter((one) => !before.includes(one));
+      assert.deepEqual(added, { finalizers: [...before, ...fresh] });
+      const patch = { "$deleteFromPrimitiveList/finalizers": named };
+      const left = before.filter((one) => !named.includes(one));
+      assert.deepEqual(applyStrategicMergePatch(meta, { finalizers: before }, patch), { finalizers: left });
+    }),
+  );
+});
+
+test("an order is kept among what it names, and the rest keeps its place", () => {
+  const names = fc.uniqueArray(fc.constantFrom<string>("a", "b", "c", "d", "e", "f"));
+  fc.assert(
+    fc.property(names, names, (before, order) => {
+      const list = (all: readonly string[]) => all.map((name) => ({ name }));
+      const patch = { "$setElementOrder/containers": list(order) };
+      const { containers } = applyStrategicMergePatch(pod, { containers: list(before) }, patch) as {
+        containers: Item[];
+      };
+      const found = containers.map(({ name }) => name);
+      assert.deepEqual(found.toSorted(), before.toSorted());
+      assert.deepEqual(
+        found.filter((one) => order.includes(one)),
+        order.filter((one) => before.includes(one)),
+      );
+      const others = (all: readonly string[]) => all.filter((one) => !order.includes(one));
+      assert.deepEqual(others(found), others(before));
+    }),
+  );
+});
+
+test("lists of sixty thousand items are merged in less steps than items times items", () => {
+  const meta = definition("meta.v1.ObjectMeta");
+  const finalizers = Array.from({ length: 60_000 }, (_, at) => `a.b/c${at}`);
+  const patch = { finalizers, "$setElementOrder/finalizers": finalizers.toReversed() };
+  const merged = applyStrategicMergePatch(meta, { finalizers: finalizers.slice(0, 30_000) }, patch);
+  assert.deepEqual(merged, { finalizers: finalizers.toReversed() });
+  const gone = { "$deleteFromPrimitiveList/finalizers": finalizers };
+  assert.deepEqual(applyStrategicMergePatch(meta, { finalizers }, gone), { finalizers: [] });
+});
+
 test("primitives are deleted from a list", () => {
   const meta = definition("meta.v1.ObjectMeta");
   const patched = applyStrategicMergePatch(
@@ -75,6 +148,15 @@ test("merge patches", () => {
     JSON.stringify(applyMergePatch({}, JSON.parse('{"__proto__":{"x":1}}') as Json)),
     '{"__proto__":{"x":1}}',
   );
+});
+
+test("JSON patches that move much are applied in turns, to the same", async () => {
+  const document = (): Json => ({ a: Array.from({ length: 50_000 }, (_, at) => at) });
+  const patch = Array.from({ length: 1000 }, (): Json => ({ op: "move", from: "/a/0", path: "/a/-" }));
+  let turns = 0;
+  const inTurns = await applyJsonPatchInTurns(document(), patch, async () => void turns++);
+  assert.deepEqual(inTurns, applyJsonPatch(document(), patch));
+  assert.ok(turns >= 5, `${turns} turns`);
 });
 
 test("JSON patches, and what does not apply", () => {

@@ -1,4 +1,4 @@
-import { deepEqual, getField, isObject, type Json, type JsonObject, setField } from "../object/json.ts";
+import { getField, isObject, type Json, type JsonObject, setField } from "../object/json.ts";
 import type { Schema } from "../schema/schema.ts";
 import { badRequest } from "../status/failures.ts";
 
@@ -72,7 +72,8 @@ function retainKeys(result: JsonObject, patch: JsonObject): void {
   const kept = getField(patch, RETAIN_KEYS);
   if (kept === undefined) return;
   if (!Array.isArray(kept)) throw badRequest(`${RETAIN_KEYS} must be a list`);
-  for (const field of Object.keys(result)) if (!kept.includes(field)) delete result[field];
+  const names = new Set(kept);
+  for (const field of Object.keys(result)) if (!names.has(field)) delete result[field];
 }
 
 function mergeList(schema: Schema, before: Json[], patch: Json[], order: readonly Json[] | undefined): Json[] {
@@ -80,40 +81,80 @@ function mergeList(schema: Schema, before: Json[], patch: Json[], order: readonl
   const key = schema.patchMergeKey;
   if (key === undefined) {
     const merged = [...before];
-    for (const item of patch) if (!merged.some((one) => deepEqual(one, item))) merged.push(item);
+    const there = new Set(before.map(identityOf));
+    for (const item of patch) {
+      const identity = identityOf(item);
+      if (!there.has(identity)) merged.push(item);
+      there.add(identity);
+    }
     return order === undefined ? merged : ordered(merged, order, before, (item) => item);
   }
   const items = schema.items ?? {};
   if (patch.some((item) => isObject(item) && getField(item, DIRECTIVE) === "replace")) {
     return patch.filter((item) => isObject(item) && getField(item, DIRECTIVE) === undefined).map(withoutDirectives);
   }
-  let merged = [...before];
-  for (const item of patch) merged = mergeItem(items, merged, item, key);
+  const merged = mergeItems(items, before, patch, key);
   return order === undefined
     ? merged
     : ordered(merged, order, before, (item) => (isObject(item) ? (getField(item, key) ?? null) : item));
 }
 
-function mergeItem(schema: Schema, list: Json[], item: Json, key: string): Json[] {
-  if (!isObject(item)) throw badRequest("list element is not an object although its list is merged by a key");
-  const value = getField(item, key);
-  if (value === undefined) throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`);
-  const isSame = (one: Json): boolean => isObject(one) && deepEqual(getField(one, key), value);
-  const at = list.findIndex(isSame);
-  if (getField(item, DIRECTIVE) === "delete") return list.filter((one) => !isSame(one));
-  if (at < 0) return [...list, mergeObject(schema, {}, item) ?? {}];
-  const merged = mergeObject(schema, list[at] as JsonObject, item);
-  return merged === undefined ? list.filter((_, index) => index !== at) : list.with(at, merged);
+function mergeItems(schema: Schema, before: readonly Json[], patch: readonly Json[], key: string): Json[] {
+  const merged: (Json | undefined)[] = [...before];
+  /** Where items of a key are. */
+  const places = new Map<string, number[]>();
+  const note = (item: Json, at: number): void => {
+    const value = isObject(item) ? getField(item, key) : undefined;
+    if (value === undefined) return;
+    const identity = identityOf(value);
+    const same = places.get(identity);
+    if (same === undefined) places.set(identity, [at]);
+    else same.push(at);
+  };
+  for (const [at, item] of before.entries()) note(item, at);
+  for (const item of patch) {
+    if (!isObject(item)) throw badRequest("list element is not an object although its list is merged by a key");
+    const value = getField(item, key);
+    if (value === undefined)
+      throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`);
+    const same = places.get(identityOf(value)) ?? [];
+    const [at] = same;
+    if (getField(item, DIRECTIVE) === "delete") {
+      for (const one of same.splice(0)) merged[one] = undefined;
+    } else if (at === undefined) {
+      const made = mergeObject(schema, {}, item) ?? {};
+      note(made, merged.push(made) - 1);
+    } else {
+      merged[at] = mergeObject(schema, merged[at] as JsonObject, item);
+      if (merged[at] === undefined) same.shift();
+    }
+  }
+  return merged.filter((item) => item !== undefined);
+}
+
+/** Equal for values that are equal. */
+function identityOf(value: Json): string {
+  if (typeof value === "string") return `"${value}`;
+  return JSON.stringify(isObject(value) || Array.isArray(value) ? sorted(value) : value);
+}
+
+function sorted(value: Json): Json {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (!isObject(value)) return value;
+  const result: JsonObject = {};
+  for (const field of Object.keys(value).sort()) setField(result, field, sorted(value[field] ?? null));
+  return result;
 }
 
 function deletePrimitives(result: JsonObject, field: string, value: Json): void {
   const before = getField(result, field);
   if (!Array.isArray(before)) return;
   if (!Array.isArray(value)) throw badRequest(`${DELETE_LIST}${field} must be a list`);
+  const gone = new Set(value.map(identityOf));
   setField(
     result,
     field,
-    before.filter((item) => !value.some((one) => deepEqual(one, item))),
+    before.filter((item) => !gone.has(identityOf(item))),
   );
 }
 
@@ -138,18 +179,25 @@ function ordered(
   before: readonly Json[],
   keyOf: (item: Json) => Json,
 ): Json[] {
-  const wanted = order.map((item) => JSON.stringify(isObject(item) ? keyOf(item) : item));
-  const rank = (item: Json): number => wanted.indexOf(JSON.stringify(keyOf(item)));
-  const named = list.filter((item) => rank(item) >= 0).sort((a, b) => rank(a) - rank(b));
-  const others = list.filter((item) => rank(item) < 0);
-  const place = new Map(before.map((item, index) => [JSON.stringify(keyOf(item)), index]));
-  const placeOf = (item: Json): number => place.get(JSON.stringify(keyOf(item))) ?? Number.POSITIVE_INFINITY;
+  const ranks = new Map<string, number>();
+  for (const [rank, item] of order.entries()) {
+    const identity = identityOf(isObject(item) ? keyOf(item) : item);
+    if (!ranks.has(identity)) ranks.set(identity, rank);
+  }
+  const places = new Map(before.map((item, index) => [identityOf(keyOf(item)), index]));
+  const all = list.map((item) => {
+    const identity = identityOf(keyOf(item));
+    return { item, rank: ranks.get(identity), place: places.get(identity) ?? Number.POSITIVE_INFINITY };
+  });
+  const named = all.filter(({ rank }) => rank !== undefined).sort((a, b) => (a.rank ?? 0) - (b.rank ?? 0));
+  const others = all.filter(({ rank }) => rank === undefined);
   const result: Json[] = [];
-  for (const item of named) {
-    while (others[0] !== undefined && placeOf(others[0]) < placeOf(item)) result.push(others.shift() as Json);
+  let next = 0;
+  for (const { item, place } of named) {
+    for (; next < others.length && (others[next]?.place ?? 0) < place; next++) result.push(others[next]?.item ?? null);
     result.push(item);
   }
-  return [...result, ...others];
+  return [...result, ...others.slice(next).map(({ item }) => item)];
 }
 
 function withoutDirectives(value: Json): Json {

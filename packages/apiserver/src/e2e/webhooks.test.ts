@@ -199,6 +199,7 @@ describe("admission webhooks", () => {
     const target = { kind: "Node", name: `node-${at}` };
     assert.equal((await send("POST", `${core}/pods/p/binding`, { metadata: { name: "p" }, target })).status, 201);
     await send("POST", `${core}/pods/p/exec?command=sh&command=-c&stdin=true`);
+    assert.equal((await send("POST", `${core}/pods/q/eviction`, { metadata: { name: "p" } })).status, 400);
     assert.equal((await send("POST", `${core}/pods/q/eviction`, { metadata: { name: "q" } })).status, 201);
     assert.equal((await send("POST", `${core}/serviceaccounts/default/token`, { spec: {} })).status, 201);
     const apps = `/apis/apps/v1/namespaces/${at}/deployments`;

@@ -1,4 +1,5 @@
 import {
+  badRequest,
   failure,
   type JsonObject,
   type Kind,
@@ -28,6 +29,8 @@ const EVICTION: ObjectKind = { group: "policy", version: "v1", kind: "Eviction",
 export async function createEviction(context: ServerContext, request: ResourceRequest): Promise<Reply> {
   const { kind, info, query } = request;
   const body = await readBodyOf(request, "policy.v1.Eviction");
+  if (textAt(body, "metadata", "name") !== info.name)
+    throw badRequest("name in URL does not match name in Eviction object");
   const pod = (await context.objects.get(kind, info.namespace, info.name))?.parse();
   if (pod === undefined) throw notFound(kind, info.name);
   const metadata = { name: info.name, namespace: info.namespace };

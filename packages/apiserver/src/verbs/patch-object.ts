@@ -1,4 +1,12 @@
-import { applyJsonPatch, applyMergePatch, applyStrategicMergePatch, failure, type Json, type Kind } from "@boxship/api";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import {
+  applyJsonPatchInTurns,
+  applyMergePatch,
+  applyStrategicMergePatch,
+  failure,
+  type Json,
+  type Kind,
+} from "@boxship/api";
 import { parseBody } from "../http/parse-body.ts";
 import type { Reply } from "../http/reply.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
@@ -35,7 +43,7 @@ export async function patchObject(context: ServerContext, request: ResourceReque
   const patched = await modifyObject(context, request, options, {
     async change(old) {
       const { resourceVersion } = old.metadata;
-      const result = applyPatch(kind, contentType, old, patch);
+      const result = await applyPatch(kind, contentType, old, patch);
       await request.pause?.();
       const object = decodeObject(kind, result, {
         fieldValidation: options.fieldValidation,
@@ -52,10 +60,10 @@ export async function patchObject(context: ServerContext, request: ResourceReque
   return objectReply(request, patched, 200);
 }
 
-function applyPatch(kind: Kind, contentType: string, document: Json, patch: Json): Json {
+function applyPatch(kind: Kind, contentType: string, document: Json, patch: Json): Json | Promise<Json> {
   switch (contentType) {
     case JSON_PATCH:
-      return applyJsonPatch(document, patch);
+      return applyJsonPatchInTurns(document, patch, nextTurn);
     case MERGE_PATCH:
       return applyMergePatch(document, patch);
     default:

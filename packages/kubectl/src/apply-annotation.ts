@@ -16,9 +16,18 @@ export function withLastApplied(object: KubeObject): KubeObject {
   };
 }
 
+/** What was applied before, as it was noted; "" where nothing was. */
+export const lastAppliedText = (object: KubeObject): string => textAt(object, "metadata", "annotations", LAST_APPLIED);
+
+/** The note of an object. */
+export const noteOf = (object: JsonObject): string => `${goJson(object)}\n`;
+
+/** A merge patch that notes a text. */
+export const annotationPatch = (text: string): JsonObject => ({ metadata: { annotations: { [LAST_APPLIED]: text } } });
+
 /** What was applied before; undefined where nothing was. */
 export function lastApplied(object: KubeObject): JsonObject | undefined {
-  const text = textAt(object, "metadata", "annotations", LAST_APPLIED);
+  const text = lastAppliedText(object);
   if (text === "") return undefined;
   const value: unknown = JSON.parse(text);
   return isObject(value) ? value : undefined;

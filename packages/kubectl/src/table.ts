@@ -8,7 +8,15 @@ export const table: readonly Entry[] = [
   { name: "annotate", load: () => import("./verbs/annotate.ts") },
   { name: "api-resources", load: () => import("./verbs/api-resources.ts") },
   { name: "api-versions", load: () => import("./verbs/api-versions.ts") },
-  { name: "apply", load: () => import("./verbs/apply.ts") },
+  {
+    name: "apply",
+    load: () => import("./verbs/apply.ts"),
+    children: [
+      { name: "edit-last-applied", load: () => import("./verbs/last-applied/edit.ts") },
+      { name: "set-last-applied", load: () => import("./verbs/last-applied/set.ts") },
+      { name: "view-last-applied", load: () => import("./verbs/last-applied/view.ts") },
+    ],
+  },
   { name: "attach", load: () => import("./verbs/attach.ts") },
   {
     name: "auth",

@@ -37,10 +37,8 @@ export const command = defineCommand({
     "windows-line-endings": bool(),
   },
   async run(session, { flags, operands }) {
-    for (const name of ["save-config", "windows-line-endings"] as const)
-      if (flags[name]) throw new Refusal(`--${name} is not supported`);
-    if (!["", "yaml", "json"].includes(flags.output))
-      throw new Refusal(`unable to match a printer suitable for the output format ${JSON.stringify(flags.output)}`);
+    if (flags["save-config"]) throw new Refusal("--save-config is not supported");
+    checkEditFlags(flags);
     const print = await resultPrinter({ ...flags, output: "" }, "edited", "none");
     const options = { fieldManager: flags["field-manager"], subresource: flags.subresource };
     let count = 0;
@@ -48,7 +46,7 @@ export const command = defineCommand({
       count++;
       const { managedFields: _fields, ...metadata } = found.object.metadata;
       const original = { ...found.object, ...(flags["show-managed-fields"] ? {} : { metadata }) };
-      await editOne(session, original, flags.output === "json", async (edited) => {
+      await editOne(session, { original, asJson: flags.output === "json", help: HELP }, async (edited) => {
         const schema = patchSchema(found.mapping);
         const patch = threeWayPatch(schema, original, edited, original);
         if (flags["output-patch"]) session.print(`Patch: ${goJson(patch)}`);
@@ -62,16 +60,22 @@ export const command = defineCommand({
 
 const place = ({ mapping, namespace, name }: Found) => ({ mapping, namespace, name });
 
+/** @throws Refusal for flags whose values no editor can have */
+export function checkEditFlags(flags: { readonly output: string; readonly "windows-line-endings": boolean }): void {
+  if (flags["windows-line-endings"]) throw new Refusal("--windows-line-endings is not supported");
+  if (!["", "yaml", "json"].includes(flags.output))
+    throw new Refusal(`unable to match a printer suitable for the output format ${JSON.stringify(flags.output)}`);
+}
+
 /** Opens the editor until what is saved can be taken, or nothing changes any more. */
-async function editOne(
+export async function editOne(
   session: Session,
-  original: KubeObject,
-  asJson: boolean,
+  { original, asJson, help }: { readonly original: KubeObject; readonly asJson: boolean; readonly help: string },
   save: (edited: JsonObject) => Promise<void>,
 ): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "kubectl-edit-"));
   const path = join(folder, asJson ? "object.json" : "object.yaml");
-  let text = asJson ? `${goJson(original, "    ")}\n` : `${HELP}${toYaml(original)}`;
+  let text = asJson ? `${goJson(original, "    ")}\n` : `${help}${toYaml(original)}`;
   try {
     for (let failed = ""; ; ) {
       await writeFile(path, text, { mode: 0o600 });
@@ -92,7 +96,7 @@ async function editOne(
         session.warn(`error: ${failed}`);
         text = asJson
           ? saved
-          : `${HELP}${failed
+          : `${help}${failed
               .split("\n")
               .map((line) => `# ${line}\n`)
               .join("")}#\n${body}`;

@@ -59,7 +59,7 @@ export interface ResourceInfo {
   /** Empty for collections. */
   readonly name: string;
   readonly subresource: string;
-  /** What is behind a proxy, with a slash before it. @default "/" */
+  /** What is behind a proxy, with a slash before it; "" where the request ends with the word. @default "" */
   readonly path?: string;
 }
 

@@ -1,11 +1,12 @@
 import { X509Certificate } from "node:crypto";
-import { type IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { createSecureServer, type Http2SecureServer, type Http2Session } from "node:http2";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SecureContextOptions } from "node:tls";
 import { builtinKinds, KindRegistry } from "@boxship/api";
 import { type Clock, type Logger, systemClock } from "@boxship/base";
+import { upgradeResponse } from "@boxship/base/pass-on";
 import type { Store } from "@boxship/store";
 import { certificateAuthenticator } from "./access/authenticate.ts";
 import { mastersAuthorizer } from "./access/authorize.ts";
@@ -320,16 +321,4 @@ function listener(
 function secureContext({ server, authority, frontProxy }: ClusterCertificates): SecureContextOptions {
   const ca = [authority, frontProxy.authority];
   return { key: server.key, cert: server.certificate, ca, minVersion: "TLSv1.2" };
-}
-
-/** An answer on a connection that a client wants to turn into something else; who does that detaches it. */
-function upgradeResponse(request: IncomingMessage, socket: Socket, head: Buffer): Outgoing {
-  const response = new ServerResponse(request);
-  response.shouldKeepAlive = false;
-  response.assignSocket(socket);
-  // Whoever reads on finds what came with the request.
-  if (head.length > 0) socket.unshift(head);
-  response.once("finish", () => socket.end());
-  socket.on("error", () => socket.destroy());
-  return response;
 }

@@ -4,6 +4,7 @@ export * from "./atomic-file.ts";
 export * from "./clock.ts";
 export * from "./compare-text.ts";
 export * from "./concurrency.ts";
+export * from "./dial-words.ts";
 export * from "./duration.ts";
 export * from "./entry.ts";
 export * from "./errors.ts";

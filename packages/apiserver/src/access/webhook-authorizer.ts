@@ -92,6 +92,7 @@ function specOf({ user, verb, path, resource }: Attributes): JsonObject {
     ...(user.extra === undefined ? {} : { extra: user.extra as unknown as JsonObject }),
   };
   if (resource === undefined) return { nonResourceAttributes: { path, verb }, ...about };
-  const named = Object.entries(resource).filter(([, value]) => value !== "");
+  // What is behind a proxy is not told.
+  const named = Object.entries(resource).filter(([field, value]) => value !== "" && field !== "path");
   return { resourceAttributes: { verb, ...Object.fromEntries<string>(named) }, ...about };
 }

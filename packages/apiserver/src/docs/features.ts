@@ -158,7 +158,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "proxy",
     state: "differs",
-    note: "of nodes, to be read: `metrics`, `metrics/cadvisor`, `metrics/resource`, `stats/summary`, `pods`, `healthz`; of pods and services 501, by name",
+    note: "of pods and services (`[https:]NAME[:PORT]`), with all methods, bodies that stream and connections that become another protocol's; `Location` and links in HTML that is plain or packed by gzip are rewritten; services lead to endpoints that are ready pods of their namespace, never to other addresses; of nodes to be read: `metrics`, `metrics/cadvisor`, `metrics/resource`, `stats/summary`, `pods`, `healthz`",
   },
   {
     name: "controllers",

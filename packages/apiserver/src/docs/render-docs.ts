@@ -43,10 +43,6 @@ function stateOf(kind: Kind): readonly [State, string] {
 
 function verbsOf(kind: Kind): string {
   const verbs = kind.verbs.size === 8 ? "all" : [...kind.verbs].sort((a, b) => (a < b ? -1 : 1)).join(", ");
-  const below = [...kind.subresources].map((name) =>
-    kind.resource !== "nodes" && REFUSED.has(name) ? `~~${name}~~` : name,
-  );
+  const below = [...kind.subresources];
   return below.length === 0 ? verbs : `${verbs}; ${below.join(", ")}`;
 }
-
-const REFUSED = new Set(["proxy"]);

@@ -231,4 +231,41 @@ describe("a node", () => {
     const headers = { "impersonate-user": "system:node:one", "impersonate-group": "others" };
     assert.equal((await api.call("GET", `${CORE}/secrets/used`, { headers })).status, 403);
   });
+
+  test("what is no pod's address is reached by no proxy", async () => {
+    const refusal = async (path: string): Promise<readonly unknown[]> => {
+      const { status, json } = await api.call("GET", `${CORE}/${path}/proxy/`);
+      return [status, json.message];
+    };
+    const pod = { metadata: { name: "sly" }, spec: { schedulerName: "none", containers: [{ name: "c", image: "i" }] } };
+    await made(`${CORE}/pods`, pod);
+    assert.deepEqual(await refusal("pods/sly"), [400, "address not allowed"]);
+    for (const ip of ["127.0.0.1", "169.254.169.254", "0.0.0.0", "::1", "fe80::1", "::ffff:127.0.0.1"]) {
+      const status = { podIPs: [{ ip }], podIP: ip };
+      const patched = await api.call("PATCH", `${CORE}/pods/sly/status`, { body: { status }, headers: MERGE });
+      assert.equal(patched.status, 200, patched.text);
+      assert.deepEqual(await refusal("pods/sly"), [400, "address not allowed"], ip);
+    }
+    for (const port of ["0", "65536", "web", "1e3", "-1"]) {
+      const [status, message] = await refusal(`pods/sly:${port}`);
+      assert.equal(status, 400, String(message));
+    }
+    await made(`${CORE}/services`, { metadata: { name: "sly" }, spec: { ports: [{ port: 80 }] } });
+    const targetRef = { kind: "Pod", name: "sly", namespace: "default" };
+    const endpoints = [
+      { addresses: ["10.0.0.9"] },
+      { addresses: ["10.0.0.9"], targetRef },
+      { addresses: ["::ffff:127.0.0.1"], targetRef },
+      { addresses: ["10.0.0.9"], targetRef: { ...targetRef, namespace: "kube-system" } },
+    ];
+    for (const endpoint of endpoints) {
+      await made("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", {
+        metadata: { generateName: "sly-", labels: { "kubernetes.io/service-name": "sly" } },
+        addressType: "IPv4",
+        ports: [{ name: "", port: api.port }],
+        endpoints: [endpoint],
+      });
+    }
+    assert.deepEqual(await refusal("services/sly:80"), [503, 'no endpoints available for service "sly:80"']);
+  });
 });

@@ -29,3 +29,11 @@ test("a request's method and path say what it is about", () => {
   }
   assert.equal(requestInfo("GET", "/api/v1/%zz", new URLSearchParams()), undefined);
 });
+
+test("what is behind a proxy begins after its word, and ends as it ended", () => {
+  const paths = { "": "", "/": "/", "/x": "/x", "/x/y/": "/x/y/", "/x%20y//z": "/x y/z" };
+  for (const [asked, wanted] of Object.entries(paths)) {
+    const info = requestInfo("GET", `/api/v1/namespaces/a/pods/b/proxy${asked}`, new URLSearchParams());
+    assert.equal(info?.resource?.path, wanted, asked);
+  }
+});

@@ -21,7 +21,7 @@ export function requestInfo(method: string, pathname: string, query: URLSearchPa
   const parts = segments(pathname);
   if (parts === undefined) return undefined;
   const other: RequestInfo = { verb: method.toLowerCase(), path: pathname };
-  const resource = resourceInfo(parts);
+  const resource = resourceInfo(parts, pathname.endsWith("/") ? "/" : "");
   if (resource === undefined) return other;
   const [collection, single] = VERBS[method] ?? [method.toLowerCase(), method.toLowerCase()];
   const isSingle = resource.info.name !== "";
@@ -58,7 +58,8 @@ function segments(pathname: string): readonly string[] | undefined {
   }
 }
 
-function resourceInfo(parts: readonly string[]): { info: ResourceInfo; watch: boolean } | undefined {
+/** @param end of what is behind a proxy */
+function resourceInfo(parts: readonly string[], end: "/" | ""): { info: ResourceInfo; watch: boolean } | undefined {
   let rest = [...parts];
   const root = rest.shift();
   if (root !== "api" && root !== "apis") return undefined;
@@ -76,7 +77,7 @@ function resourceInfo(parts: readonly string[]): { info: ResourceInfo; watch: bo
   if (resource === "") return undefined;
   const info = { group, version, resource, namespace, name };
   if (below[0] === "proxy") {
-    return { info: { ...info, subresource: "proxy", path: `/${below.slice(1).join("/")}` }, watch };
+    return { info: { ...info, subresource: "proxy", path: `${below.join("/").slice("proxy".length)}${end}` }, watch };
   }
   return { info: { ...info, subresource: below.join("/") }, watch };
 }

@@ -88,8 +88,8 @@ async function refusalOf(answer: IncomingMessage): Promise<Error> {
 
 /** What a node's agent tells of itself, at a path of its own. Nothing of who asks goes on to it. @throws MethodNotAllowed */
 export async function askNode(context: ServerContext, { info, query }: ResourceRequest): Promise<StreamReply> {
-  const { name, path = "/" } = info;
-  const answer = await ask(await connectToNode(context, name), `${encodeURI(path)}?${String(query)}`);
+  const { name, path } = info;
+  const answer = await ask(await connectToNode(context, name), `${encodeURI(path || "/")}?${String(query)}`);
   if (answer.statusCode !== 200) throw await refusalOf(answer);
   const type = answer.headers["content-type"] ?? "text/plain";
   return {

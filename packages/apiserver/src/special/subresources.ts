@@ -20,6 +20,8 @@ import { createBinding } from "./create-binding.ts";
 import { createEviction } from "./create-eviction.ts";
 import { createToken } from "./create-token.ts";
 import { finalizeNamespace } from "./finalize-namespace.ts";
+import { passOn } from "./proxy/pass-on.ts";
+import { proxyTarget } from "./proxy/proxy-target.ts";
 import { getScale, patchScale, updateScale } from "./scale.ts";
 
 type Handlers = Readonly<Record<string, Handler>>;
@@ -62,7 +64,9 @@ async function admitConnection(context: ServerContext, request: ResourceRequest,
   if (word === undefined) return;
   const { kind, info, query } = request;
   const name = `${kind.kind}${word}Options`;
-  const entries = [...new Set(query.keys())].map((field) => [field, optionOf(query.getAll(field), field)] as const);
+  // Of a proxy it is the path alone: the query is for whoever is behind.
+  const options = what === "proxy" ? new URLSearchParams({ path: info.path ?? "" }) : query;
+  const entries = [...new Set(options.keys())].map((field) => [field, optionOf(options.getAll(field), field)] as const);
   const object = { apiVersion: "v1", kind: name, metadata: {}, ...Object.fromEntries(entries) } as KubeObject;
   const objectKind = { group: "", version: "v1", kind: name, definition: "meta.v1.ObjectMeta" };
   await admitOrder(context, request, { name: info.name, object, objectKind, dryRun: false }, "CONNECT");
@@ -87,6 +91,10 @@ function onNode(what: string): Handler {
   return async (context, request) => {
     const { objects, nodes } = context;
     const { kind, info } = request;
+    if (what === "proxy" && kind.resource !== "nodes") {
+      await admitConnection(context, request, what);
+      return passOn(await proxyTarget(context, request), info);
+    }
     const object = (await objects.get(kind, info.namespace, info.name))?.parse();
     if (object === undefined) throw notFound(kind, info.name);
     await admitConnection(context, request, what);
@@ -94,7 +102,7 @@ function onNode(what: string): Handler {
       throw badRequest(`pod ${info.name} does not have a host assigned`);
     }
     if (kind.resource === "nodes" && what === "proxy" && nodes !== undefined) return await askNode(context, request);
-    if (kind.resource !== "pods" || nodes === undefined || what === "proxy") {
+    if (kind.resource !== "pods" || nodes === undefined) {
       throw notImplemented(`${kind.resource}/${what} is not supported here`);
     }
     if (what === "log") return await readLog(context, request, object);

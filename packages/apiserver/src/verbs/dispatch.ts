@@ -46,7 +46,9 @@ export function dispatchResource(
   const kind = context.kinds.find(info.group, info.version, info.resource);
   if (kind === undefined) throw noSuchRoute();
   if (!kind.namespaced && info.namespace !== "" && info.resource !== "namespaces") throw noSuchRoute();
-  const accept = negotiate(asked.acceptHeader, kind.custom ? METADATA_AS_PROTOBUF : OBJECTS_AS_PROTOBUF);
+  // What a client accepts of a proxy is for whoever is behind it.
+  const acceptHeader = info.subresource === "proxy" ? undefined : asked.acceptHeader;
+  const accept = negotiate(acceptHeader, kind.custom ? METADATA_AS_PROTOBUF : OBJECTS_AS_PROTOBUF);
   const { user, query, contentType, userAgent, body, pause, warn, annotate } = asked;
   const request: ResourceRequest = {
     user,

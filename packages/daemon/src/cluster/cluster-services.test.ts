@@ -302,6 +302,14 @@ test("services answer at their addresses, and follow their pods", { skip, timeou
     await answeredBy(service, [first, second]);
   });
 
+  await t.test("the API passes requests on to pods, and to those of services", async () => {
+    const all = await pods();
+    const raw = (path: string) => kube("get", "--raw", `/api/v1/namespaces/default/${path}/proxy/`);
+    assert.equal(await raw(`pods/${all[0]}`), `${all[0]}\n`);
+    assert.ok(all.includes((await raw("services/web:80")).trim()));
+    assert.match(await kube("cluster-info"), /CoreDNS.* is running at .*\/services\/kube-dns:dns\/proxy/);
+  });
+
   await t.test("a rolling update under load and the way back lose no request, at any address", () =>
     updatedUnderLoad(cluster),
   );

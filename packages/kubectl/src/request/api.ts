@@ -1,9 +1,11 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { isObject, type Json, statusOf, textAt } from "@boxship/api";
 import { BoxshipError, errorMessage, Unavailable } from "@boxship/base";
 import { Connection, type ConnectionOptions, type HttpReply, readJson, readLines } from "@boxship/client";
 import type { WebSocket } from "ws";
 
+import { passOn } from "./pass-on.ts";
 import { openSpdy, openWebSocket } from "./web-socket.ts";
 
 export interface ApiOptions {
@@ -117,6 +119,12 @@ export class Api implements Disposable {
   async openSpdy(path: string, protocols: readonly string[]): Promise<Duplex> {
     const { connection, headers } = this.#options;
     return await openSpdy(connection, path, { protocols, headers });
+  }
+
+  /** Passes somebody's request on, and the answer back, as they come. */
+  async passOn(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+    const { connection, headers } = this.#options;
+    await passOn(connection, headers, { request, response, path });
   }
 
   /** Each warning is told once. */

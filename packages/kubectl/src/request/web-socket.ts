@@ -69,12 +69,12 @@ export async function openSpdy(
   });
 }
 
-const urlOf = ({ server }: ConnectionOptions, target: string): string => `${server.replace(/\/$/, "")}${target}`;
+export const urlOf = ({ server }: ConnectionOptions, target: string): string => `${server.replace(/\/$/, "")}${target}`;
 
-const authorizationOf = ({ token }: ConnectionOptions) =>
+export const authorizationOf = ({ token }: ConnectionOptions) =>
   token === undefined ? {} : { authorization: `Bearer ${token}` };
 
-function tlsOf({ authority, certificate, key, serverName, insecure = false }: ConnectionOptions) {
+export function tlsOf({ authority, certificate, key, serverName, insecure = false }: ConnectionOptions) {
   return {
     rejectUnauthorized: !insecure,
     ...(authority !== undefined && { ca: authority }),

@@ -1,4 +1,4 @@
-import { textAt } from "@boxship/api";
+import { type KubeObject, listAt, textAt, valueAt } from "@boxship/api";
 import { defineCommand } from "../command.ts";
 import { listObjects } from "../request/objects.ts";
 
@@ -15,11 +15,27 @@ export const command = defineCommand({
     const found = await listObjects(session, services, "kube-system", {
       labelSelector: "kubernetes.io/cluster-service=true",
     });
-    for (const { metadata } of found) {
-      const name = textAt(metadata.labels, "kubernetes.io/name") || (metadata.name ?? "");
-      const path = `/api/v1/namespaces/${metadata.namespace ?? ""}/services/${metadata.name ?? ""}/proxy`;
-      session.print(`${paint(32, name)} is running at ${paint(33, `${server}${path}`)}`);
+    for (const service of found) {
+      const { labels = {}, name = "" } = service.metadata;
+      const shown = labels["kubernetes.io/name"] ?? name;
+      session.print(`${paint(32, shown)} is running at ${paint(33, linkOf(service, server))}`);
     }
     session.print("\nTo further debug and diagnose cluster problems, use 'kubectl cluster-info dump'.");
   },
 });
+
+/** By its balancer, else through the API. */
+function linkOf(service: KubeObject, server: string): string {
+  const { name = "", namespace = "" } = service.metadata;
+  const ports = listAt(service, "spec", "ports");
+  const [ingress] = listAt(service, "status", "loadBalancer", "ingress");
+  if (ingress !== undefined) {
+    const host = textAt(ingress, "ip") || textAt(ingress, "hostname");
+    return ports.map((port) => `http://${host}:${Number(valueAt(port, "port"))} `).join("");
+  }
+  const [first] = ports;
+  const portName = textAt(first, "name");
+  const isTls = portName === "https" || valueAt(first, "port") === 443;
+  const words = isTls ? ["https", name, portName] : portName === "" ? [name] : [name, portName];
+  return `${server}/api/v1/namespaces/${namespace}/services/${words.join(":")}/proxy`;
+}

@@ -1,15 +1,10 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { pipeline } from "node:stream/promises";
-import { errorMessage } from "@boxship/base";
+import type { AddressInfo, Socket } from "node:net";
+import { upgradeResponse } from "@boxship/base/pass-on";
 import { defineCommand } from "../command.ts";
 import { Refusal } from "../failure.ts";
 import { bool, duration, int, str } from "../flags.ts";
-import type { Api } from "../request/api.ts";
-
-/** Largest body of a request that is passed on. */
-const MOST_BYTES = 4 << 20;
 
 export const command = defineCommand({
   usage: "[--port=PORT] [--api-prefix=prefix]",
@@ -41,13 +36,21 @@ export const command = defineCommand({
       const isPath = some(flags["accept-paths"], path) && !some(flags["reject-paths"], path);
       return isPath && !some(flags["reject-methods"], request.method ?? "") && some(flags["accept-hosts"], host);
     };
-    const server = createServer((request, response) => {
+    const answer = (request: IncomingMessage, response: ServerResponse): void => {
       const url = request.url ?? "/";
       if (!url.startsWith(prefix)) return void response.writeHead(404).end("404 page not found\n");
       const path = `/${url.slice(prefix.length)}`;
       if (!allowed(request, path.split("?")[0] ?? "")) return void response.writeHead(403).end("Forbidden\n");
-      void forward(api, request, response, path);
+      void api.passOn(request, response, path);
+    };
+    const server = createServer(answer);
+    // Those that have become another protocol's are no longer the server's.
+    const open = new Set<Socket>();
+    server.on("connection", (socket: Socket) => {
+      open.add(socket);
+      socket.once("close", () => open.delete(socket));
     });
+    server.on("upgrade", (request, socket: Socket, head) => answer(request, upgradeResponse(request, socket, head)));
     const at = flags["unix-socket"];
     if (at === "") server.listen(flags.port, flags.address);
     else server.listen(at);
@@ -58,38 +61,7 @@ export const command = defineCommand({
     session.print(`Starting to serve on ${shown}`);
     const { signal } = session.io;
     await new Promise<void>((done) => signal?.addEventListener("abort", () => done(), { once: true }));
-    server.closeAllConnections();
     server.close();
+    for (const socket of open) socket.destroy();
   },
 });
-
-async function forward(api: Api, request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
-  const ended = new AbortController();
-  response.once("close", () => ended.abort());
-  try {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > MOST_BYTES) return void response.writeHead(413).end();
-      chunks.push(chunk);
-    }
-    const body = chunks.length === 0 ? undefined : Buffer.concat(chunks).toString();
-    const { "content-type": contentType, accept } = request.headers;
-    const reply = await api.open(request.method ?? "GET", path, {
-      body,
-      ...(contentType !== undefined && { contentType }),
-      accept: accept ?? "*/*",
-      signal: ended.signal,
-    });
-    const headers = Object.entries(reply.headers).filter(
-      ([name, value]) => !name.startsWith(":") && value !== undefined,
-    );
-    response.writeHead(reply.status, Object.fromEntries(headers) as Record<string, string>);
-    response.flushHeaders();
-    await pipeline(reply.stream, response);
-  } catch (error) {
-    if (!response.headersSent) response.writeHead(502);
-    response.end(`${errorMessage(error)}\n`);
-  }
-}

@@ -10,6 +10,7 @@ import { upgradeResponse } from "@boxship/base/pass-on";
 import type { Store } from "@boxship/store";
 import { certificateAuthenticator } from "./access/authenticate.ts";
 import { mastersAuthorizer } from "./access/authorize.ts";
+import { ConfiguredAuthorizers, type ConfiguredAuthorizersOptions } from "./access/configured-authorizers.ts";
 import { requestHeaderAuthenticator } from "./access/request-header-authenticator.ts";
 import { WebhookAuthorizer } from "./access/webhook-authorizer.ts";
 import { defaultPlugins } from "./admission/default-plugins.ts";
@@ -85,6 +86,8 @@ export interface ApiServerOptions {
   readonly tokenWebhook?: RemoteServer;
   /** Who is asked about what nobody else has allowed. @default nobody */
   readonly authorizationWebhook?: RemoteServer;
+  /** Path of an `AuthorizationConfiguration`, which says who decides after `authorizers`. @default nodes' access, roles, the webhook */
+  readonly authorizationFile?: string;
   /** Who asked for what; stays the caller's. @default it is not written down */
   readonly audit?: AuditLog;
   /** Networks of services' addresses, one of each family; `kubernetes` has the first address. @default 10.96.0.0/16 */
@@ -170,9 +173,7 @@ export async function openApiServer(options: ApiServerOptions): Promise<ApiServe
     authorizers: [
       mastersAuthorizer,
       ...(options.authorizers ?? []),
-      new NodeAuthorizer(() => context),
-      rbac,
-      ...authorizationWebhook(options, stack),
+      ...(await deciding(options, { Node: new NodeAuthorizer(() => context), RBAC: rbac }, stack)),
     ],
     clock,
     logger,
@@ -252,11 +253,14 @@ function tokenAuthenticator(
   ]);
 }
 
-function authorizationWebhook(
-  { authorizationWebhook: server, clock = systemClock, logger }: ApiServerOptions,
+async function deciding(
+  { authorizationFile: path, authorizationWebhook: server, clock = systemClock, logger }: ApiServerOptions,
+  own: ConfiguredAuthorizersOptions["own"],
   stack: AsyncDisposableStack,
-): readonly Authorizer[] {
-  return server === undefined ? [] : [stack.use(new WebhookAuthorizer(server, clock, logger))];
+): Promise<readonly Authorizer[]> {
+  if (path !== undefined) return [stack.use(await ConfiguredAuthorizers.open({ path, own, clock, logger }))];
+  const webhook = server === undefined ? [] : [stack.use(new WebhookAuthorizer(server, clock, logger))];
+  return [own.Node, own.RBAC, ...webhook];
 }
 
 function listener(

@@ -1,18 +1,18 @@
 import { failure, type StatusDetails } from "@boxship/api";
-import type { Attributes, Authorizer, Decision } from "../contract.ts";
+import type { Attributes, Authorizer, Decision, UserRules } from "../contract.ts";
 
 /** Members may do everything. */
 export const MASTERS = "system:masters";
 
 export const mastersAuthorizer: Authorizer = {
   authorize: ({ user }) => (user.groups.includes(MASTERS) ? { verdict: "allow" } : { verdict: "no-opinion" }),
-  rulesFor: ({ groups }) =>
-    groups.includes(MASTERS)
-      ? {
-          resourceRules: [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"] }],
-          nonResourceRules: [{ verbs: ["*"], nonResourceURLs: ["*"] }],
-        }
-      : { resourceRules: [], nonResourceRules: [] },
+  rulesFor: ({ groups }) => (groups.includes(MASTERS) ? ALL_RULES : { resourceRules: [], nonResourceRules: [] }),
+};
+
+/** Of those who may do everything. */
+export const ALL_RULES: UserRules = {
+  resourceRules: [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"] }],
+  nonResourceRules: [{ verbs: ["*"], nonResourceURLs: ["*"] }],
 };
 
 interface Verdict {
@@ -22,28 +22,37 @@ interface Verdict {
 
 /** The first authorizer with an opinion decides; without one it is no. */
 export function decide(authorizers: readonly Authorizer[], attributes: Attributes): Verdict | Promise<Verdict> {
-  let why = "";
-  for (const [index, one] of authorizers.entries()) {
-    const decision = one.authorize(attributes);
-    if (decision instanceof Promise) return decideLater(decision, why, authorizers.slice(index + 1), attributes);
-    if (decision.verdict !== "no-opinion") return verdictOf(decision);
-    why = decision.reason || why;
-  }
-  return { allowed: false, reason: why };
+  const decision = firstOpinion(authorizers, attributes);
+  return decision instanceof Promise ? decision.then(verdictOf) : verdictOf(decision);
 }
 
 const verdictOf = ({ verdict, reason = "" }: Decision): Verdict => ({ allowed: verdict === "allow", reason });
 
-async function decideLater(
+/** What the first authorizer with an opinion says; without one, why the last had none. */
+export function firstOpinion(
+  authorizers: readonly Authorizer[],
+  attributes: Attributes,
+  before = "",
+): Decision | Promise<Decision> {
+  let why = before;
+  for (const [index, one] of authorizers.entries()) {
+    const decision = one.authorize(attributes);
+    if (decision instanceof Promise) return opinionLater(decision, why, authorizers.slice(index + 1), attributes);
+    if (decision.verdict !== "no-opinion") return decision;
+    why = decision.reason || why;
+  }
+  return { verdict: "no-opinion", reason: why };
+}
+
+async function opinionLater(
   deciding: Promise<Decision>,
   why: string,
   others: readonly Authorizer[],
   attributes: Attributes,
-): Promise<Verdict> {
+): Promise<Decision> {
   const decision = await deciding;
-  if (decision.verdict !== "no-opinion") return verdictOf(decision);
-  const next = await decide(others, attributes);
-  return next.allowed || next.reason !== "" ? next : { allowed: false, reason: decision.reason || why };
+  if (decision.verdict !== "no-opinion") return decision;
+  return await firstOpinion(others, attributes, decision.reason || why);
 }
 
 /** @returns why it is allowed @throws Forbidden */

@@ -3,39 +3,57 @@ import { asBoxshipError, type Clock, type Logger, Unavailable } from "@boxship/b
 import type { RemoteServer } from "../authentication/read-kubeconfig.ts";
 import type { Attributes, Authorizer, Decision } from "../contract.ts";
 import { HttpsClient } from "../http/https-client.ts";
+import type { AuthorizationWebhook } from "./authorization-file.ts";
+import { conditionsMatch } from "./match-review.ts";
 
-const TIMEOUT_MS = 10_000;
-/** How long answers hold, as upstream has it. */
-const ALLOWED_MS = 300_000;
-const REFUSED_MS = 30_000;
+/** As upstream has it where a kubeconfig alone is given. */
+export const USUAL_WEBHOOK: WebhookSettings = {
+  timeoutMs: 10_000,
+  authorizedMs: 300_000,
+  unauthorizedMs: 30_000,
+  reviewVersion: "v1",
+  onFailure: "no-opinion",
+  conditions: [],
+};
 const MOST_KEPT = 8192;
 /** Longer questions are asked anew each time. */
 const LONGEST_QUESTION = 10_000;
+
+export type WebhookSettings = Omit<AuthorizationWebhook, "kubeconfig">;
 
 interface Kept {
   readonly until: number;
   readonly decision: Decision;
 }
 
-/** Another server is asked, by SubjectAccessReviews. One that cannot be asked has no opinion. */
+/** Another server is asked, by SubjectAccessReviews. */
 export class WebhookAuthorizer implements Authorizer, Disposable {
   readonly #server: RemoteServer;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #client: HttpsClient;
+  readonly #settings: WebhookSettings;
   readonly #kept = new Map<string, Kept>();
   /** The same is asked once at a time. */
   readonly #asking = new Map<string, Promise<Decision>>();
 
-  constructor(server: RemoteServer, clock: Clock, logger: Logger) {
+  constructor(server: RemoteServer, clock: Clock, logger: Logger, settings = USUAL_WEBHOOK) {
     this.#server = server;
+    this.#settings = settings;
     this.#clock = clock;
     this.#logger = logger;
     this.#client = new HttpsClient(server.client);
   }
 
   authorize(attributes: Attributes): Decision | Promise<Decision> {
-    const key = JSON.stringify(specOf(attributes));
+    const { conditions } = this.#settings;
+    const spec = specOf(attributes);
+    try {
+      if (conditions.length > 0 && !conditionsMatch(conditions, asSeen(spec))) return { verdict: "no-opinion" };
+    } catch (error) {
+      return this.#failed("a condition of the webhook that authorizes cannot be evaluated", error);
+    }
+    const key = JSON.stringify(spec);
     const kept = this.#kept.get(key);
     if (kept !== undefined && kept.until > this.#clock.monotonic()) return kept.decision;
     let asking = this.#asking.get(key);
@@ -51,22 +69,31 @@ export class WebhookAuthorizer implements Authorizer, Disposable {
     try {
       decision = await this.#ask(key);
     } catch (error) {
-      this.#logger.warn("the webhook that authorizes cannot be asked", { error: asBoxshipError(error).message });
-      return { verdict: "no-opinion" };
+      return this.#failed("the webhook that authorizes cannot be asked", error);
     }
     if (key.length > LONGEST_QUESTION) return decision;
     if (this.#kept.size >= MOST_KEPT) this.#kept.clear();
-    const time = decision.verdict === "allow" ? ALLOWED_MS : REFUSED_MS;
+    const { authorizedMs, unauthorizedMs } = this.#settings;
+    const time = decision.verdict === "allow" ? authorizedMs : unauthorizedMs;
+    if (time === 0) return decision;
     this.#kept.set(key, { until: this.#clock.monotonic() + time, decision });
     return decision;
   }
 
+  #failed(what: string, error: unknown): Decision {
+    this.#logger.warn(what, { error: asBoxshipError(error).message });
+    return { verdict: this.#settings.onFailure, reason: this.#settings.onFailure === "deny" ? what : "" };
+  }
+
   async #ask(spec: string): Promise<Decision> {
     const { url, headers } = this.#server;
+    const { reviewVersion, timeoutMs } = this.#settings;
+    // The older version has another name for groups.
+    const sent = reviewVersion === "v1" ? spec : renamed(spec);
     const { status, text } = await this.#client.call(url, {
-      body: `{"kind":"SubjectAccessReview","apiVersion":"authorization.k8s.io/v1","metadata":{"creationTimestamp":null},"spec":${spec},"status":{"allowed":false}}`,
+      body: `{"kind":"SubjectAccessReview","apiVersion":"authorization.k8s.io/${reviewVersion}","metadata":{"creationTimestamp":null},"spec":${sent},"status":{"allowed":false}}`,
       headers: { "content-type": "application/json", accept: "application/json", ...headers },
-      timeoutMs: TIMEOUT_MS,
+      timeoutMs,
     });
     if (status < 200 || status > 299) throw new Unavailable(`it answers with ${status}`);
     const review: unknown = JSON.parse(text);
@@ -96,3 +123,18 @@ function specOf({ user, verb, path, resource }: Attributes): JsonObject {
   const named = Object.entries(resource).filter(([field, value]) => value !== "" && field !== "path");
   return { resourceAttributes: { verb, ...Object.fromEntries<string>(named) }, ...about };
 }
+
+function renamed(spec: string): string {
+  const { groups, ...others } = JSON.parse(spec) as JsonObject;
+  return JSON.stringify({ ...others, group: groups ?? [] });
+}
+
+/** As conditions see it: of what is asked about all fields are there. */
+function asSeen({ resourceAttributes, ...spec }: JsonObject): JsonObject {
+  const seen = { user: "", groups: [], uid: "", extra: {}, ...spec };
+  return isObject(resourceAttributes)
+    ? { ...seen, resourceAttributes: { ...NO_ATTRIBUTES, ...resourceAttributes } }
+    : seen;
+}
+
+const NO_ATTRIBUTES = { namespace: "", verb: "", group: "", version: "", resource: "", subresource: "", name: "" };

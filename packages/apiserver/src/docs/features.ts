@@ -99,6 +99,11 @@ export const FEATURES: readonly Feature[] = [
     state: "works",
     note: "`boxship up --authorization-webhook-config-file`, by SubjectAccessReviews v1, after RBAC; one that cannot be asked has no opinion; members of `system:masters` are not asked about",
   },
+  {
+    name: "structured authorization",
+    state: "differs",
+    note: "`boxship up --authorization-config`: `AuthorizationConfiguration` v1, v1beta1 and v1alpha1 with `Node`, `RBAC`, `Webhook` (match conditions, failure policy, times, both versions of reviews), `AlwaysAllow` and `AlwaysDeny` in the file's order; read again when it changes; ABAC and `InClusterConfig` are refused, and a webhook that fails is 403, not 500",
+  },
   { name: "access and rules reviews, self subject reviews", state: "works", note: "" },
   {
     name: "nodes' access",

@@ -16,6 +16,7 @@ const PATHS = [
   "audit-webhook-config-file",
   "authentication-config",
   "authentication-token-webhook-config-file",
+  "authorization-config",
   "authorization-webhook-config-file",
   "scheduler-config",
 ] as const;
@@ -59,6 +60,7 @@ export const command = defineCommand({
     "audit-webhook-config-file": text("Kubeconfig of who is sent audit events, too", { hint: "path" }),
     "authentication-config": text("Issuers of OpenID Connect, and what nobody may ask for", { hint: "path" }),
     "authentication-token-webhook-config-file": text("Kubeconfig of who is asked about tokens", { hint: "path" }),
+    "authorization-config": text("Who decides what somebody may do, one after the other", { hint: "path" }),
     "authorization-webhook-config-file": text("Kubeconfig of who is asked about what nobody else allows", {
       hint: "path",
     }),

@@ -38,6 +38,8 @@ export interface ClusterOptions {
   readonly tokenWebhook?: string;
   /** A kubeconfig of who is asked about what nobody else has allowed. @default nobody */
   readonly authorizationWebhook?: string;
+  /** An `AuthorizationConfiguration`. @default nodes' access, roles, and the webhook */
+  readonly authorizationFile?: string;
   /** Where the state is. @default where it was before; at first in SQLite */
   readonly store?: StoreChoice;
   /** The socket of the engine that runs pods on this machine, by the CRI. @default no pods are run here */
@@ -67,6 +69,11 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions {
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new InvalidArgument(`--port ${JSON.stringify(flags.port)} is no port`);
   }
+  if (flags["authorization-config"] !== undefined && flags["authorization-webhook-config-file"] !== undefined) {
+    throw new InvalidArgument(
+      "--authorization-config can not be specified when --authorization-webhook-config-file is: name the webhook in the configuration",
+    );
+  }
   const store = parseStoreChoice({
     store: flags.store,
     endpoints: flags["etcd-endpoints"]?.split(",").filter((endpoint) => endpoint !== ""),
@@ -91,6 +98,7 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions {
     ...optional("criSocket", flags["container-runtime-endpoint"]?.replace(/^unix:\/\//, "")),
     ...optional("tokenWebhook", flags["authentication-token-webhook-config-file"]),
     ...optional("authorizationWebhook", flags["authorization-webhook-config-file"]),
+    ...optional("authorizationFile", flags["authorization-config"]),
     ...optional("schedulerConfig", flags["scheduler-config"]),
     ...(flags["load-balancer-pool"] === undefined
       ? {}
@@ -144,6 +152,7 @@ function parseFlags(argv: readonly string[]) {
         "audit-webhook-config-file": option,
         "authentication-config": option,
         "authentication-token-webhook-config-file": option,
+        "authorization-config": option,
         "authorization-webhook-config-file": option,
         "cluster-domain": option,
         "cni-bin-dir": option,

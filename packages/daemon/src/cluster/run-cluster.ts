@@ -213,12 +213,14 @@ function urlOf({ address }: ClusterOptions, port: number): string {
 }
 
 /** @throws InvalidArgument for files that cannot be used */
-async function authentication({ authenticationFile, tokenWebhook, authorizationWebhook }: ClusterOptions) {
+async function authentication(options: ClusterOptions) {
+  const { authenticationFile, tokenWebhook, authorizationFile, authorizationWebhook } = options;
   return {
     ...(authenticationFile === undefined
       ? {}
       : { authentication: parseAuthenticationFile(await readConfiguration(authenticationFile)) }),
     ...(tokenWebhook === undefined ? {} : { tokenWebhook: await readKubeconfig(tokenWebhook) }),
+    ...(authorizationFile === undefined ? {} : { authorizationFile }),
     ...(authorizationWebhook === undefined ? {} : { authorizationWebhook: await readKubeconfig(authorizationWebhook) }),
   };
 }

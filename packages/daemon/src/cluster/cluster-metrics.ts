@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { textAt } from "@boxship/api";
+import { textAt, valueAt } from "@boxship/api";
 import { type CertificateRenewal, issueCertificate, makeAuthority } from "@boxship/apiserver";
 import { AlreadyExists, type Logger, systemClock } from "@boxship/base";
 import type { ApiClient } from "@boxship/client";
@@ -63,21 +63,22 @@ async function serve({ client, certificates, answer }: OpenMetricsOptions): Prom
 }
 
 const SERVICES = { group: "", version: "v1", resource: "services", namespace: NAMESPACE } as const;
-const SLICES = { group: "discovery.k8s.io", version: "v1", resource: "endpointslices", namespace: NAMESPACE } as const;
 const API_SERVICES = { group: "apiregistration.k8s.io", version: "v1", resource: "apiservices" } as const;
 
 async function announce(client: ApiClient, port: number, caBundle: string): Promise<void> {
   const metadata = { name: NAME, namespace: NAMESPACE };
-  const service = { apiVersion: "v1", kind: "Service", metadata, spec: { ports: [{ port: 443, protocol: "TCP" }] } };
-  await client.create(SERVICES, service).catch(ifThere);
-  const behind = { ports: [{ name: "", port, protocol: "TCP" }] };
-  const labels = { "kubernetes.io/service-name": NAME };
-  const endpoints = [{ addresses: ["127.0.0.1"], conditions: { ready: true } }];
-  const slice = { metadata: { ...metadata, labels }, addressType: "IPv4", ...behind, endpoints };
-  await client.create(SLICES, { apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", ...slice }).catch(ifThere);
-  await client.patch({ ...SLICES, name: NAME }, "merge", behind);
+  // No endpoint may be on the loopback, and nobody else is to reach it.
+  const spec = { type: "ExternalName", externalName: "localhost" };
+  await client.create(SERVICES, { apiVersion: "v1", kind: "Service", metadata, spec }).catch(ifThere);
+  const before = await client.get({ ...SERVICES, name: NAME });
+  if (textAt(before, "spec", "type") !== spec.type) {
+    // Of a cluster that is older than that.
+    const none = { clusterIP: null, clusterIPs: null, ports: null, ipFamilies: null, ipFamilyPolicy: null };
+    const rest = { internalTrafficPolicy: null, sessionAffinity: null };
+    await client.patch({ ...SERVICES, name: NAME }, "merge", { spec: { ...none, ...rest, ...spec } });
+  }
   const name = "v1beta1.metrics.k8s.io";
-  const own = { name: NAME, namespace: NAMESPACE, port: 443 };
+  const own = { name: NAME, namespace: NAMESPACE, port };
   const served = { group: "metrics.k8s.io", version: "v1beta1", groupPriorityMinimum: 100, versionPriority: 100 };
   await client
     .create(API_SERVICES, {
@@ -89,8 +90,9 @@ async function announce(client: ApiClient, port: number, caBundle: string): Prom
     .catch(ifThere);
   const there = await client.get({ ...API_SERVICES, name });
   if (textAt(there, "spec", "service", "name") !== NAME) return;
-  if (textAt(there, "spec", "caBundle") !== caBundle)
-    await client.patch({ ...API_SERVICES, name }, "merge", { spec: { caBundle } });
+  if (textAt(there, "spec", "caBundle") !== caBundle || valueAt(there, "spec", "service", "port") !== port) {
+    await client.patch({ ...API_SERVICES, name }, "merge", { spec: { caBundle, service: own } });
+  }
 }
 
 function ifThere(error: unknown): void {

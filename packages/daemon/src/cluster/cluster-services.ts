@@ -1,7 +1,9 @@
+import { readFileSync } from "node:fs";
 import type { KubeObject } from "@boxship/api";
 import { type ApiServer, type CertificateRenewal, MASTERS, type User } from "@boxship/apiserver";
 import { type Logger, systemClock } from "@boxship/base";
 import { type ApiClient, FollowServices, Informer, openHttpClient, persist } from "@boxship/client";
+import { writeNetworkSysctl } from "@boxship/kernel";
 import { filtersBridges } from "@boxship/network";
 import type { ClusterDnsSettings } from "@boxship/node";
 import { Balancers, HealthChecks, type LocalPlaces, Proxy } from "@boxship/proxy";
@@ -77,6 +79,8 @@ export function startServices(
     stack.use(new Balancers({ client, services, nodeAddresses: ownAddresses(podNetworks), ...pool, logger }));
     stack.defer(() => proxy.withdraw());
     await proxy.ready;
+    // Our engine does it for its own bridges, which it guards; here the table does, which goes after it.
+    if (podNetworks === undefined) stack.use(leadToLoopback());
   };
   const ready = start();
   ready.catch((error: unknown) => {
@@ -116,6 +120,17 @@ function localPlaces(address: string, port: number, dnsPort: number): LocalPlace
     ["kube-system/kube-dns tcp", { address: NAMES_LISTEN, port: dnsPort }],
   ]);
 }
+
+const LOOPBACK = "net.ipv4.conf.all.route_localnet";
+
+/** Lets every link lead to what listens at the loopback address, as the services of this process do. */
+function leadToLoopback(): Disposable {
+  const before = readSysctl(LOOPBACK);
+  if (before !== "1") writeNetworkSysctl(LOOPBACK, "1");
+  return { [Symbol.dispose]: () => (before === "1" ? undefined : writeNetworkSysctl(LOOPBACK, "0")) };
+}
+
+const readSysctl = (name: string): string => readFileSync(`/proc/sys/${name.replaceAll(".", "/")}`, "utf8").trim();
 
 /** Where the API is reached on this machine by IPv4; undefined where it is not. */
 function hereOf(address: string): string | undefined {

@@ -40,6 +40,8 @@ import type { ServiceFront, ServicePlace, ServiceTableSettings } from "./service
  * back. All fronts of a class share a chain, which draws a number and looks the place up. Chains are made when a class is
  * first needed, and stay.
  *
+ * - `loopback` (prerouting, before connection tracking), where nobody tells which addresses pods have: who asks for 127.0.0.0/8 from
+ *   elsewhere is dropped.
  * - `limit-prerouting`, `limit-output` (filter, before all else): clients whom a front does not let in are dropped.
  * - `prerouting`, `output` (destination NAT): pods and this machine find cluster addresses, everybody finds the rest. What
  *   this machine listens at comes after: a service's port wins.
@@ -353,6 +355,7 @@ function skeleton(settings: ServiceTableSettings): NftCommand[] {
       Object.values(SETS[version]).map((set): NftCommand => ({ verb: "add-set", table, set })),
     ),
     ...podNetworks(table, settings),
+    ...(settings.podNetworks === undefined ? guardLoopback(table) : []),
     ...chainOf(table, "refuse", undefined, REFUSE),
     ...versions.flatMap((version) => sideChains(table, version)),
     ...(["prerouting", "output"] as const).flatMap((hook) =>
@@ -391,6 +394,14 @@ function skeleton(settings: ServiceTableSettings): NftCommand[] {
       ...each((version) => sourceRules(settings, version)),
     ]),
   ];
+}
+
+/** Bridges that are not ours may lead to the loopback, or pods would not reach what is served there; services alone do. */
+function guardLoopback(table: NftTable): NftCommand[] {
+  return chainOf(table, "loopback", { type: "filter", hook: "prerouting", priority: -300 }, [
+    [{ kind: "equals", selector: "iifname", value: encodeFields(["ifname"], ["lo"]) }, accept],
+    [isFamily(4), { kind: "equals", selector: "ip daddr/8", value: Buffer.of(127) }, drop],
+  ]);
 }
 
 function podNetworks(table: NftTable, { podNetworks: networks = [] }: ServiceTableSettings): NftCommand[] {

@@ -1,4 +1,5 @@
-import { type CgroupLimits, cgroupLayout, openCgroupTree } from "@boxship/kernel";
+import { Conflict } from "@boxship/base";
+import { type CgroupLimits, cgroupLayout, openCgroup, openCgroupTree } from "@boxship/kernel";
 import { amount } from "../status/qos.ts";
 import { type ContainerSpec, isSidecar, type Pod } from "../types.ts";
 
@@ -46,4 +47,14 @@ export async function limitPod(name: string, pod: Pod, maxPids: number): Promise
   const tree = openCgroupTree();
   const group = await tree.create(name);
   await group.setLimits(podLimits(pod, tree.controllers.has("pids") ? maxPids : -1));
+}
+
+/** Takes it away. One whose processes still end stays. Idempotent. */
+export async function removePodGroup(name: string): Promise<void> {
+  if (cgroupLayout() === "none") return;
+  try {
+    await openCgroup(name).delete();
+  } catch (error) {
+    if (!(error instanceof Conflict)) throw error;
+  }
 }

@@ -15,13 +15,15 @@ import type { PreparedVolume } from "../volumes/volumes.ts";
 import { ContainerLogs, removeLog } from "./container-logs.ts";
 import { type ObservedPod, observe } from "./observed.ts";
 import { cgroupOf, logDirectory, podConfig } from "./pod-config.ts";
-import { limitPod } from "./pod-group.ts";
+import { limitPod, removePodGroup } from "./pod-group.ts";
 import { type PodPlan, planPod, type StartPlan } from "./pod-plan.ts";
 import { type ResizeState, resizePod } from "./resize-pod.ts";
 import { RestartBackoff } from "./restart-backoff.ts";
 
 /** How long a pod may go without a look although nothing was heard: for tokens and what a stream has lost. */
 const RESYNC_MS = 60_000;
+/** What the CRI of our engine calls it. */
+const OWN_ENGINE = "boxship";
 
 /**
  * Looks after one pod: looks at what it should be and what there is, does what is missing, says how it is, and again whenever
@@ -357,6 +359,8 @@ export class PodWorker {
     for (const { id } of after.sandboxes) await cri.stopPodSandbox({ podSandboxId: id });
     if (!this.#absent) await this.#write(pod, after, true);
     for (const { id } of after.sandboxes) await cri.removePodSandbox({ podSandboxId: id });
+    // Our own engine does it behind the answer.
+    if (this.#context.engine !== OWN_ENGINE) await removePodGroup(cgroupOf(pod, settings));
     await volumes.remove(this.uid);
     objects.release(this.uid);
     images.forget(pod);

@@ -13,6 +13,10 @@ export async function whyContainers(facts: Facts, pod: KubeObject): Promise<read
   for (const status of inits) {
     const name = textAt(status, "name");
     if (!isSidecar(name) && valueAt(status, "state", "terminated", "exitCode") === 0) continue;
+    if (!isSidecar(name) && valueAt(status, "state", "running") !== undefined) {
+      const help = [`kubectl logs ${pod.metadata.name}${within(pod)} -c ${name}`];
+      return [...causes, { says: `init container ${name} runs, and what comes after it waits for its end`, help }];
+    }
     const found = await whyContainer(facts, pod, status, isSidecar(name) ? "sidecar" : "init container");
     if (found === undefined) continue;
     causes.push(found);
@@ -100,23 +104,43 @@ async function whyImage(facts: Facts, pod: KubeObject, status: Json): Promise<Ca
   const failed = (await facts.events(pod)).find((event) => textAt(event, "message").startsWith("Failed to pull image"));
   const message = textAt(failed ?? {}, "message") || textAt(status, "state", "waiting", "message");
   const [first = ""] = image.split("/", 1);
-  const registry = image.includes("/") && /[.:]|^localhost$/.test(first) ? first : "docker.io";
+  // What is written in capitals cannot be a part of a repository's name.
+  const registry = image.includes("/") && /[.:A-Z]|^localhost$/.test(first) ? first : "docker.io";
   const secrets = listAt(pod, "spec", "imagePullSecrets").map((one) => textAt(one, "name"));
+  const create = (name: string): string =>
+    `kubectl create secret docker-registry ${name}${within(pod)} --docker-server=${registry} --docker-username=… --docker-password=…`;
+  const causes = await whyNoLogin(facts, pod, secrets, create);
   if (/denied|unauthorized|authentication|credentials|forbidden|401|403/i.test(message)) {
     const named = secrets.length === 0 ? "names no imagePullSecrets" : `has the imagePullSecrets ${secrets.join(", ")}`;
-    const create = `kubectl create secret docker-registry NAME${within(pod)} --docker-server=${registry} --docker-username=… --docker-password=…`;
-    return { says: `registry ${registry} refuses ${image}: the pod ${named}\n${message}`, help: [create] };
+    const says = `registry ${registry} refuses ${image}: the pod ${named}\n${message}`;
+    return causes.length > 0 ? { says, causes } : { says, help: [create("NAME")] };
   }
   if (/not found|manifest unknown|no such (image|manifest)|404/i.test(message)) {
     return {
       says: `registry ${registry} has no ${image}\n${message}`,
+      causes,
       help: [`check its name and tag: skopeo list-tags docker://${image.replace(/[:@][^/]*$/, "")}`],
     };
   }
   if (/ENOTFOUND|EAI_AGAIN|ECONN|refused|timed? ?out|unreachable|no such host|cannot be reached/i.test(message)) {
-    return { says: `registry ${registry} cannot be reached\n${message}`, help: [`boxship pull ${image}, when it is`] };
+    const help = [`boxship pull ${image}, when it is`];
+    return { says: `registry ${registry} cannot be reached\n${message}`, causes, help };
   }
-  return { says: message || `${image} could not be pulled from ${registry}` };
+  return { says: message || `${image} could not be pulled from ${registry}`, causes };
+}
+
+/** Pull secrets that a pod names and that nobody has made. */
+async function whyNoLogin(
+  facts: Facts,
+  pod: KubeObject,
+  secrets: readonly string[],
+  create: (name: string) => string,
+): Promise<readonly Cause[]> {
+  const { namespace = "" } = pod.metadata;
+  const found = await Promise.all(secrets.map((name) => facts.find("", "secrets", namespace, name)));
+  return secrets
+    .filter((_, at) => found[at] === undefined)
+    .map((name) => ({ says: `its imagePullSecret ${name} is not there`, help: [create(name)] }));
 }
 
 function configHelp(pod: KubeObject, message: string): readonly string[] {

@@ -44,15 +44,23 @@ async function whyHeld(facts: Facts, object: KubeObject, finalizer: string, at: 
     );
     return { says: `finalizer ${finalizer}: what belongs to it goes first: ${left.map(nameOf).join(", ")}` };
   }
-  const owner = whoWrote(object, finalizer);
+  const writer = whoWrote(object, finalizer);
+  // Who applied it by hand does not look after it.
+  const owner = writer?.startsWith('"kubectl') === true ? undefined : writer;
   const patch = `[{"op":"remove","path":"/metadata/finalizers/${at}"}]`;
   const type = object.kind.toLowerCase();
   return {
-    says: `finalizer ${finalizer} is for ${owner ?? "its controller"} to remove`,
+    says: `finalizer ${finalizer} is for ${owner ?? controllerOf(finalizer)} to remove${owner === writer ? "" : `; it was written by ${writer}`}`,
     help: [
-      `see that ${owner ?? "it"} runs; only if it never will again: kubectl patch ${type} ${name}${within(object)} --type=json -p='${patch}'`,
+      `see that ${owner ?? "that controller"} runs; only if it never will again: kubectl patch ${type} ${name}${within(object)} --type=json -p='${patch}'`,
     ],
   };
+}
+
+/** Finalizers carry the domain of who looks after them. */
+function controllerOf(finalizer: string): string {
+  const [domain = "", rest] = finalizer.split("/", 2);
+  return rest === undefined ? "its controller" : `the controller of ${domain}`;
 }
 
 async function dependents(facts: Facts, namespace: string): Promise<readonly KubeObject[]> {
@@ -103,6 +111,7 @@ async function namespaceLeft(facts: Facts, namespace: KubeObject): Promise<reado
 /** Where a group's server is away, what is left cannot even be listed. */
 function helpLeft(message: string, { metadata: { name } }: KubeObject): readonly string[] {
   if (/[Dd]iscovery failed|GroupVersion/.test(message)) return ["kubectl get apiservices shows whose server is away"];
-  if (message.search(LEFT) >= 0) return [];
+  // Whose these are is told of the objects that are left.
+  if (message.search(LEFT) >= 0 || message.includes("finalizers remaining")) return [];
   return [`kubectl api-resources --verbs=list --namespaced -o name | xargs -n1 kubectl get -n ${name}`];
 }

@@ -1,4 +1,4 @@
-import { type KubeObject, listAt, parseQuantity, quantityNumber, textAt, valueAt } from "@boxship/api";
+import { type Json, type KubeObject, listAt, parseQuantity, quantityNumber, textAt, valueAt } from "@boxship/api";
 import type { Cause } from "./cause.ts";
 import { type Facts, within } from "./facts.ts";
 
@@ -43,6 +43,7 @@ async function whyReason(
     }));
   }
   if (/node affinity|node selector/.test(reason)) return [whyUnselected(pod, reason, nodes)];
+  if (reason.includes("free ports")) return [{ says: reason, causes: await whoHasPorts(facts, pod) }];
   if (/persistentvolumeclaim/i.test(reason)) {
     const { namespace = "" } = pod.metadata;
     const names = listAt(pod, "spec", "volumes").map((one) => textAt(one, "persistentVolumeClaim", "claimName"));
@@ -57,6 +58,31 @@ async function whyReason(
   }
   return [{ says: reason }];
 }
+
+/** Which ports of hosts a pod wants that others have. */
+async function whoHasPorts(facts: Facts, pod: KubeObject): Promise<readonly Cause[]> {
+  const wanted = new Set(portsOf(pod));
+  const others = (await facts.list("", "pods")).filter(
+    (one) =>
+      textAt(one, "spec", "nodeName") !== "" && !["Succeeded", "Failed"].includes(textAt(one, "status", "phase")),
+  );
+  return others.flatMap((other) =>
+    portsOf(other)
+      .filter((port) => wanted.has(port))
+      .map((port) => {
+        const { namespace, name } = other.metadata;
+        return {
+          says: `port ${port} of node ${textAt(other, "spec", "nodeName")} is that of pod ${namespace}/${name}`,
+        };
+      }),
+  );
+}
+
+const portsOf = (pod: KubeObject): readonly string[] =>
+  listAt(pod, "spec", "containers")
+    .flatMap((one) => listAt(one, "ports"))
+    .filter((port) => valueAt(port, "hostPort") !== undefined)
+    .map((port) => `${valueAt(port, "hostPort")}/${textAt(port, "protocol") || "TCP"}`);
 
 const amount = (text: string): number => {
   const parsed = parseQuantity(text);
@@ -103,7 +129,7 @@ function whyTainted({ metadata: { name }, spec }: KubeObject): readonly Cause[] 
 /** Which labels that a pod wants the nodes lack. */
 export function whyUnselected(pod: KubeObject, reason: string, nodes: readonly KubeObject[]): Cause {
   const selector = Object.entries((valueAt(pod, "spec", "nodeSelector") ?? {}) as Record<string, string>);
-  if (selector.length === 0) return { says: reason };
+  if (selector.length === 0) return whyUnattracted(pod, reason, nodes);
   const wanted = selector.map(([key, value]) => `${key}=${value}`);
   const lacking = nodes.flatMap(({ metadata: { name, labels = {} } }) => {
     const missing = selector.filter(([key, value]) => labels[key] !== value).map(([key, value]) => `${key}=${value}`);
@@ -114,4 +140,23 @@ export function whyUnselected(pod: KubeObject, reason: string, nodes: readonly K
     };
   });
   return { says: `it wants a node with ${wanted.join(", ")}`, causes: lacking };
+}
+
+/** Which labels that a pod's required affinity looks at the nodes have. */
+function whyUnattracted(pod: KubeObject, reason: string, nodes: readonly KubeObject[]): Cause {
+  const required = ["spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"] as const;
+  const terms = listAt(pod, ...required, "nodeSelectorTerms").map((term) => listAt(term, "matchExpressions"));
+  const wanted = terms.map((term) => term.map(expressionText).join(" and ")).filter((text) => text !== "");
+  if (wanted.length === 0) return { says: reason };
+  const keys = [...new Set(terms.flat().map((one) => textAt(one, "key")))];
+  const causes = nodes.map(({ metadata: { name, labels = {} } }) => {
+    const has = keys.map((key) => (labels[key] === undefined ? `no label ${key}` : `${key}=${labels[key]}`));
+    return { says: `node ${name} has ${has.join(", ")}` };
+  });
+  return { says: `it wants a node with ${wanted.join(", or ")}`, causes };
+}
+
+function expressionText(expression: Json): string {
+  const values = listAt(expression, "values").join(", ");
+  return `${textAt(expression, "key")} ${textAt(expression, "operator")}${values === "" ? "" : ` (${values})`}`;
 }

@@ -43,9 +43,14 @@ export interface PodKnowledge {
 export function podStatus(pod: Pod, observed: ObservedPod, known: PodKnowledge): PodStatus {
   const { spec } = pod;
   const [sandbox] = observed.sandboxes;
-  const inits = (spec.initContainers ?? []).map((one) => containerStatus(one, observed, known, true));
-  const mains = spec.containers.map((one) => containerStatus(one, observed, known, false));
-  const ephemerals = (spec.ephemeralContainers ?? []).map((one) => containerStatus(one, observed, known, false));
+  const before = spec.initContainers ?? [];
+  // Until there is a container, so it is told what it waits for.
+  const none = before.length === 0 ? "ContainerCreating" : "PodInitializing";
+  const inits = before.map((one) => initStatus(one, containerStatus(one, observed, known, none)));
+  const mains = spec.containers.map((one) => containerStatus(one, observed, known, none));
+  const ephemerals = (spec.ephemeralContainers ?? []).map((one) =>
+    containerStatus(one, observed, known, "ContainerCreating"),
+  );
   const phase = known.failed === undefined ? phaseOf(pod, inits, mains, known) : "Failed";
   const ips = podAddresses(pod, sandbox, known);
   return {
@@ -78,31 +83,35 @@ function containerStatus(
   container: ContainerSpec,
   observed: ObservedPod,
   known: PodKnowledge,
-  isInit: boolean,
+  none: string,
 ): ContainerStatusJson {
   const all = observed.containers.get(container.name) ?? [];
   const [newest, before] = all;
   const waiting = known.waiting(container.name);
-  const state = stateOf(newest, known);
+  const state = newest === undefined ? { waiting: { reason: none } } : stateOf(newest, known);
   // One that waits to be started again tells how it ended beside.
   const waits = state.running === undefined && waiting !== undefined;
   const last = waits ? newest : before;
   const id = newest?.status.id ?? "";
   const running = state.running !== undefined;
   const probes = running ? known.probes(id) : undefined;
-  const done = state.terminated?.exitCode === 0;
   return {
     name: container.name,
     image: newest?.status.image?.image || (container.image ?? ""),
     imageID: newest?.status.imageRef ?? "",
     ...(id === "" ? {} : { containerID: containerUri(known.engine, id) }),
-    ready: running ? probes?.ready === true : done && isInit,
+    ready: running && probes?.ready === true,
     started: running ? probes?.started === true : false,
     restartCount: newest === undefined ? 0 : attemptOf(newest),
     ...(running && isSized(container, newest?.status.resources?.linux) ? sizeOf(container) : {}),
     state: waits ? { waiting } : state,
     lastState: last === undefined || last.status.state !== ContainerState.Exited ? {} : stateOf(last, known),
   };
+}
+
+/** An init container is ready when it has ended well, unless it is a sidecar, which is while it runs. */
+function initStatus(container: ContainerSpec, status: ContainerStatusJson): ContainerStatusJson {
+  return isSidecar(container) ? status : { ...status, ready: status.state.terminated?.exitCode === 0 };
 }
 
 /** What it has, where that is what its pod says. */
@@ -120,8 +129,7 @@ function sizeOf({ resources = {} }: ContainerSpec): Pick<ContainerStatusJson, "r
 
 const second = (nanoseconds: bigint): string => timestamp(Number(nanoseconds / 1_000_000n));
 
-function stateOf(observed: ObservedContainer | undefined, known: PodKnowledge): StateJson {
-  if (observed === undefined) return { waiting: { reason: "ContainerCreating" } };
+function stateOf(observed: ObservedContainer, known: PodKnowledge): StateJson {
   const { status } = observed;
   if (status.state === ContainerState.Running) return { running: { startedAt: second(status.startedAt) } };
   if (status.state === ContainerState.Created) return { waiting: { reason: "ContainerCreating" } };

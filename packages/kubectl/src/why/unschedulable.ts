@@ -82,7 +82,7 @@ const portsOf = (pod: KubeObject): readonly string[] =>
   listAt(pod, "spec", "containers")
     .flatMap((one) => listAt(one, "ports"))
     .filter((port) => valueAt(port, "hostPort") !== undefined)
-    .map((port) => `${valueAt(port, "hostPort")}/${textAt(port, "protocol") || "TCP"}`);
+    .map((port) => `${Number(valueAt(port, "hostPort"))}/${textAt(port, "protocol") || "TCP"}`);
 
 const amount = (text: string): number => {
   const parsed = parseQuantity(text);
@@ -157,6 +157,6 @@ function whyUnattracted(pod: KubeObject, reason: string, nodes: readonly KubeObj
 }
 
 function expressionText(expression: Json): string {
-  const values = listAt(expression, "values").join(", ");
+  const values = listAt(expression, "values").map(String).join(", ");
   return `${textAt(expression, "key")} ${textAt(expression, "operator")}${values === "" ? "" : ` (${values})`}`;
 }

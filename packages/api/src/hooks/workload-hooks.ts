@@ -235,10 +235,28 @@ function jobRestart(template: Json | undefined, path: string): readonly FieldErr
     : [];
 }
 
+/** One that was kept before stays: zones come and go. */
+function validateTimeZone(object: KubeObject, old: KubeObject | undefined): readonly FieldError[] {
+  const zone = valueAt(object, "spec", "timeZone");
+  if (typeof zone !== "string" || (old !== undefined && zone === valueAt(old, "spec", "timeZone"))) return [];
+  const wrong = (why: string): readonly FieldError[] => [invalid("spec.timeZone", zone, why)];
+  if (zone === "") return wrong("timeZone must be nil or non-empty string");
+  if (zone.toLowerCase() === "local") {
+    return wrong("timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones");
+  }
+  try {
+    // It takes offsets as well, which are no names.
+    if (/^[A-Za-z]/.test(zone) && new Intl.DateTimeFormat("en-US", { timeZone: zone }).resolvedOptions()) return [];
+  } catch {
+    // It is told below.
+  }
+  return wrong(`unknown time zone ${zone}`);
+}
+
 const cronJob: KindHooks = {
   tracksGeneration: true,
   applyDefaults: (object) => defaultPodSpec(valueAt(object, "spec", "jobTemplate", "spec", "template", "spec")),
-  validate: (object) => {
+  validate: (object, old) => {
     const schedule = textAt(object, "spec", "schedule");
     const template = valueAt(object, "spec", "jobTemplate", "spec");
     const errors: FieldError[] = schedule === "" ? [required("spec.schedule")] : [];
@@ -256,6 +274,7 @@ const cronJob: KindHooks = {
     }
     return [
       ...errors,
+      ...validateTimeZone(object, old),
       ...oneOf(object["spec"], "concurrencyPolicy", "spec", ["Allow", "Forbid", "Replace"]),
       ...validatePodSpec(valueAt(template, "template", "spec"), "spec.jobTemplate.spec.template.spec"),
       ...jobRestart(template, "spec.jobTemplate.spec"),

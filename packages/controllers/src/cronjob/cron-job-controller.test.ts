@@ -71,6 +71,10 @@ describe("a CronJob", () => {
 
   test("counts in its time zone, and says so", async () => {
     await world.create(cronJob("zone", "0 9 * * *", "exit-0", { timeZone: "Asia/Kolkata" }));
+    for (const timeZone of ["Mars/Base", "+05:30", "local", ""]) {
+      const wrong = /spec\.timeZone: Invalid value: ".*": (unknown time zone (Mars\/Base|\+05:30)|timeZone must be )/;
+      await assert.rejects(world.create(cronJob("nowhere", "0 9 * * *", "exit-0", { timeZone })), { message: wrong });
+    }
     await world.advance(24 * 3600);
     const [job] = await jobsOf("zone");
     const scheduled = job?.metadata.annotations?.["batch.kubernetes.io/cronjob-scheduled-timestamp"] ?? "";

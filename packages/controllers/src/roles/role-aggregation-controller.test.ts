@@ -31,4 +31,18 @@ test("a role that gathers others has their rules, once each, and loses them with
   await world.client.delete({ ...ROLES, name: "a" });
   await world.settle();
   assert.deepEqual(await rules("whole"), [rule("nodes")]);
+
+  // Roles that gather each other have what the others among them have, and are written once.
+  const circle = (number: number): JsonObject => ({
+    aggregationRule: { clusterRoleSelectors: [{ matchLabels: { circle: String(number) } }] },
+    rules: [rule(`own-${number}`)],
+  });
+  for (const number of [1, 2, 3]) {
+    await world.client.create(ROLES, role(`circle-${number}`, { circle: String(number) }, circle((number % 3) + 1)));
+  }
+  await world.client.create(ROLES, role("leaf", { circle: "2" }, { rules: [rule("leaves")] }));
+  const told = world.history.lines.length;
+  await world.settle();
+  for (const number of [1, 2, 3]) assert.deepEqual(await rules(`circle-${number}`), [rule("leaves")]);
+  assert.equal(world.history.lines.slice(told).length, 3);
 });

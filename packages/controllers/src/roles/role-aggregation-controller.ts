@@ -33,15 +33,28 @@ export const roleAggregationController: ControllerDefinition = {
   },
 };
 
+/**
+ * What roles that gather nothing themselves have to give, also through others that gather. What those others have now is not
+ * looked at: roles that gather each other would hand it around for ever.
+ */
 function gathered(role: ClusterRole, all: readonly ClusterRole[]): JsonObject[] {
-  const rules: JsonObject[] = [];
   const sorted = [...all].sort((left, right) => ((left.metadata.name ?? "") < (right.metadata.name ?? "") ? -1 : 1));
-  for (const selectorObject of role.aggregationRule?.clusterRoleSelectors ?? []) {
-    const selector = selectorOf(selectorObject) ?? [];
-    for (const other of sorted) {
-      if (other.metadata.name === role.metadata.name || !matchesLabels(selector, other.metadata.labels)) continue;
-      for (const rule of other.rules ?? []) if (!rules.some((one) => deepEqual(one, rule))) rules.push(rule);
+  const rules: JsonObject[] = [];
+  const seen = new Set([role]);
+  const gather = ({ aggregationRule, rules: own = [] }: ClusterRole): void => {
+    if (aggregationRule === undefined) {
+      for (const rule of own) if (!rules.some((one) => deepEqual(one, rule))) rules.push(rule);
+      return;
     }
-  }
+    for (const selectorObject of aggregationRule.clusterRoleSelectors ?? []) {
+      const selector = selectorOf(selectorObject) ?? [];
+      for (const other of sorted) {
+        if (seen.has(other) || !matchesLabels(selector, other.metadata.labels)) continue;
+        seen.add(other);
+        gather(other);
+      }
+    }
+  };
+  gather(role);
   return rules;
 }

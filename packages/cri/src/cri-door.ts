@@ -3,6 +3,7 @@ import type { Logger } from "@boxship/base";
 import { type Handler, type Method, onlyRequest, serveGrpc, serverSession, streaming, unary } from "@boxship/grpc";
 import type { CriHandlers } from "./contract.ts";
 import { IMAGE_METHODS, RUNTIME_METHODS } from "./methods.ts";
+import { streamedLists } from "./streamed-lists.ts";
 
 /** A server that speaks the CRI by gRPC; the caller has it listen. Calls that it does not know are refused by name. */
 export class CriDoor implements Disposable {
@@ -11,7 +12,7 @@ export class CriDoor implements Disposable {
 
   /** @param more what else is served here */
   constructor(handlers: CriHandlers, logger: Logger, more: readonly Handler[] = []) {
-    const served = [...grpcHandlers(handlers), ...more];
+    const served = [...grpcHandlers(handlers), ...streamedLists(handlers), ...more];
     this.server = createServer((socket) => {
       const session = serverSession(socket);
       this.#open.add(session);

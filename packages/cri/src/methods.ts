@@ -55,6 +55,12 @@ export const RUNTIME_METHODS = {
   ),
   status: method(RUNTIME, "Status", calls.StatusRequest, calls.StatusResponse),
   getContainerEvents: method(RUNTIME, "GetContainerEvents", calls.GetEventsRequest, calls.ContainerEventResponse),
+  updatePodSandboxResources: method(
+    RUNTIME,
+    "UpdatePodSandboxResources",
+    calls.UpdatePodSandboxResourcesRequest,
+    calls.UpdatePodSandboxResourcesResponse,
+  ),
   runtimeConfig: method(RUNTIME, "RuntimeConfig", calls.RuntimeConfigRequest, calls.RuntimeConfigResponse),
 } as const;
 
@@ -67,4 +73,28 @@ export const IMAGE_METHODS = {
   pullImage: method(IMAGES, "PullImage", calls.PullImageRequest, calls.PullImageResponse),
   removeImage: method(IMAGES, "RemoveImage", calls.RemoveImageRequest, calls.RemoveImageResponse),
   imageFsInfo: method(IMAGES, "ImageFsInfo", calls.ImageFsInfoRequest, calls.ImageFsInfoResponse),
+} as const;
+
+/** Lists that are told in parts. */
+export const STREAMED_METHODS = {
+  podSandboxes: method(
+    RUNTIME,
+    "StreamPodSandboxes",
+    calls.StreamPodSandboxesRequest,
+    calls.StreamPodSandboxesResponse,
+  ),
+  containers: method(RUNTIME, "StreamContainers", calls.StreamContainersRequest, calls.StreamContainersResponse),
+  containerStats: method(
+    RUNTIME,
+    "StreamContainerStats",
+    calls.StreamContainerStatsRequest,
+    calls.StreamContainerStatsResponse,
+  ),
+  podSandboxStats: method(
+    RUNTIME,
+    "StreamPodSandboxStats",
+    calls.StreamPodSandboxStatsRequest,
+    calls.StreamPodSandboxStatsResponse,
+  ),
+  images: method(IMAGES, "StreamImages", calls.StreamImagesRequest, calls.StreamImagesResponse),
 } as const;

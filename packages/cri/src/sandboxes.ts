@@ -15,13 +15,18 @@ import type { Init } from "@boxship/grpc";
 import { containerStatus } from "./container-status.ts";
 import type { CriHandlers } from "./contract.ts";
 import { nanoseconds, type PodDoor, podDoor } from "./door-data.ts";
-import type { PodSandboxConfig } from "./messages/config.ts";
+import type { LinuxPodSandboxConfig, PodSandboxConfig } from "./messages/config.ts";
 import type { PodSandboxFilter, PodSandboxStatus } from "./messages/status.ts";
 import { NamespaceMode, PROTOCOLS, SandboxState } from "./messages/values.ts";
 
 type SandboxHandlers = Pick<
   CriHandlers,
-  "runPodSandbox" | "stopPodSandbox" | "removePodSandbox" | "podSandboxStatus" | "listPodSandbox"
+  | "runPodSandbox"
+  | "stopPodSandbox"
+  | "removePodSandbox"
+  | "podSandboxStatus"
+  | "listPodSandbox"
+  | "updatePodSandboxResources"
 >;
 
 /** Pods: see {@link PodRecord}. */
@@ -52,6 +57,18 @@ export function sandboxHandlers({ parts }: Engine): SandboxHandlers {
           ? { info: { info: JSON.stringify({ ...pod, request: { ...pod.request, door: podDoor(pod) } }) } }
           : {}),
       };
+    },
+    // The groups are the agent's: what it made of them is noted, and told by the pod's status.
+    async updatePodSandboxResources({ podSandboxId, overhead, resources }) {
+      const { id } = parts.pods.resolve(podSandboxId);
+      await parts.locks.run(`pod ${id}`, async () => {
+        const pod = parts.pods.resolve(id);
+        const door = podDoor(pod);
+        const linux = { ...(door.config.linux as LinuxPodSandboxConfig), overhead, resources };
+        const changed: PodDoor = { ...door, config: { ...door.config, linux } };
+        await parts.pods.save({ ...pod, request: { ...pod.request, door: JSON.stringify(changed) } });
+      });
+      return {};
     },
     async listPodSandbox({ filter }) {
       const pods = parts.pods.all().filter((pod) => fits(parts, pod, filter));

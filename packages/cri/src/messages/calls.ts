@@ -349,3 +349,55 @@ export const ImageFsInfoResponse = message("ImageFsInfoResponse", {
   imageFilesystems: field.messages(1, FilesystemUsage),
   containerFilesystems: field.messages(2, FilesystemUsage),
 });
+
+export type UpdatePodSandboxResourcesRequest = ValueOf<typeof UpdatePodSandboxResourcesRequest>;
+export const UpdatePodSandboxResourcesRequest = message("UpdatePodSandboxResourcesRequest", {
+  podSandboxId: field.string(1),
+  overhead: field.message(2, LinuxContainerResources),
+  resources: field.message(3, LinuxContainerResources),
+});
+
+export type UpdatePodSandboxResourcesResponse = ValueOf<typeof UpdatePodSandboxResourcesResponse>;
+export const UpdatePodSandboxResourcesResponse = message("UpdatePodSandboxResourcesResponse", {});
+
+/** What lists tell at once, in parts: for answers that are too large for one message. */
+
+export const StreamPodSandboxesRequest = message("StreamPodSandboxesRequest", {
+  filter: field.message(1, PodSandboxFilter),
+});
+
+export const StreamPodSandboxesResponse = message("StreamPodSandboxesResponse", {
+  podSandboxes: field.messages(1, PodSandbox),
+});
+
+export const StreamContainersRequest = message("StreamContainersRequest", {
+  filter: field.message(1, ContainerFilter),
+});
+
+export const StreamContainersResponse = message("StreamContainersResponse", {
+  containers: field.messages(1, Container),
+});
+
+export const StreamContainerStatsRequest = message("StreamContainerStatsRequest", {
+  filter: field.message(1, ContainerStatsFilter),
+});
+
+export const StreamContainerStatsResponse = message("StreamContainerStatsResponse", {
+  containerStats: field.messages(1, ContainerStats),
+});
+
+export const StreamPodSandboxStatsRequest = message("StreamPodSandboxStatsRequest", {
+  filter: field.message(1, PodSandboxStatsFilter),
+});
+
+export const StreamPodSandboxStatsResponse = message("StreamPodSandboxStatsResponse", {
+  podSandboxStats: field.messages(1, PodSandboxStats),
+});
+
+export const StreamImagesRequest = message("StreamImagesRequest", {
+  filter: field.message(1, ImageFilter),
+});
+
+export const StreamImagesResponse = message("StreamImagesResponse", {
+  images: field.messages(1, Image),
+});

@@ -138,8 +138,12 @@ export function checkCanonicalNetwork(found: Findings, field: string, text: stri
   if (text !== canonical) found.invalid(field, text, `must be in canonical form (${JSON.stringify(canonical)})`);
 }
 
-/** An address at which something else may be reached. */
-export function checkEndpointAddress(found: Findings, field: string, text: string): void {
+/**
+ * An address at which something else may be reached.
+ *
+ * @param ownToo the machine's own, at which it reaches itself, are taken as well
+ */
+export function checkEndpointAddress(found: Findings, field: string, text: string, ownToo = false): void {
   const address = parseLoosely(text);
   if (address === undefined) {
     found.invalid(field, text, "must be a valid IP address");
@@ -149,7 +153,8 @@ export function checkEndpointAddress(found: Findings, field: string, text: strin
   const begins = (four: bigint, fourBits: number, six: bigint, sixBits: number): boolean =>
     family === 4 ? value >> BigInt(32 - fourBits) === four : value >> BigInt(128 - sixBits) === six;
   if (value === 0n) found.invalid(field, text, `may not be unspecified (${text})`);
-  if (begins(127n, 8, 1n, 128)) found.invalid(field, text, "may not be in the loopback range (127.0.0.0/8, ::1/128)");
+  if (!ownToo && begins(127n, 8, 1n, 128))
+    found.invalid(field, text, "may not be in the loopback range (127.0.0.0/8, ::1/128)");
   if (begins(0xa9fen, 16, 0x3fan, 10))
     found.invalid(field, text, "may not be in the link-local range (169.254.0.0/16, fe80::/10)");
   if (family === 4 ? value >> 8n === 0xe00000n : ((value >> 112n) & 0xff0fn) === 0xff02n)

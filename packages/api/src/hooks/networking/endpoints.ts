@@ -107,7 +107,8 @@ function checkSliceAddress(found: Findings, at: string, index: number, text: str
   if (found.all.length > before) return;
   const family = parseLoosely(text)?.family;
   if (family !== (type === "IPv4" ? 4 : 6)) found.invalid(at, text, `must be an ${type} address`);
-  checkEndpointAddress(found, field, text);
+  // What the cluster's own process serves is reached where that listens.
+  checkEndpointAddress(found, field, text, true);
 }
 
 function checkHints(found: Findings, at: string, hints: Json): void {

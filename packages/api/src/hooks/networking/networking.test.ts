@@ -144,7 +144,7 @@ test("an endpoint slice has addresses of its type, few of them, and ports by the
     endpoints: [{ addresses, ...more }],
     ports: [],
   });
-  assert.deepEqual(problemsOf("endpointslices", slice("IPv4", ["10.0.0.1"])), []);
+  assert.deepEqual(problemsOf("endpointslices", slice("IPv4", ["10.0.0.1", "127.0.0.1"])), []);
   assert.deepEqual(problemsOf("endpointslices", { endpoints: [], ports: [{}, { protocol: "ICMP" }] }), [
     "addressType: Required value",
     'ports[1].name: Duplicate value: ""',

@@ -276,7 +276,7 @@ describe("kinds of several versions", () => {
   test("a service converts where its endpoints are", async () => {
     const core = "/api/v1/namespaces/default";
     await send("POST", `${core}/services`, { metadata: { name: "hook" }, spec: { ports: [{ port: 443, name: "s" }] } });
-    await send("POST", "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", {
+    await api.keepSlice({
       metadata: { name: "hook-1", labels: { "kubernetes.io/service-name": "hook" } },
       addressType: "IPv4",
       endpoints: [{ addresses: ["127.0.0.1"], conditions: { ready: true } }],

@@ -254,7 +254,7 @@ describe("admission webhooks", () => {
       metadata: { name: "hook" },
       spec: { ports: [{ port: 443, name: "https" }] },
     });
-    await send("POST", "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", {
+    await api.keepSlice({
       metadata: { name: "hook-1", labels: { "kubernetes.io/service-name": "hook" } },
       addressType: "IPv4",
       endpoints: [{ addresses: ["127.0.0.1"], conditions: { ready: true } }],

@@ -1,8 +1,10 @@
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
 import type { AddressInfo } from "node:net";
+import { timestamp } from "@boxship/api";
 import { silentLogger, systemClock } from "@boxship/base";
 import { openSqliteStore } from "@boxship/store";
 import { type TempDir, tempDir } from "@boxship/testkit";
@@ -43,6 +45,8 @@ export interface ApiUnderTest extends AsyncDisposable {
   /** Ends the server, and begins it again on what it has kept. */
   restart(): Promise<void>;
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
+  /** Keeps a slice past validation, which lets nobody be at an address of the loopback interface. */
+  keepSlice(slice: Loose): Promise<void>;
   /** The answer to a GET as it comes; the caller ends it. */
   stream(path: string, headers?: Readonly<Record<string, string>>): Promise<IncomingMessage>;
 }
@@ -109,6 +113,17 @@ export async function startApi(options: Partial<ApiServerOptions> = {}, director
     },
     call: (method, path, { body, headers = {}, anonymous = false } = {}) =>
       call(`${url}${path}`, method, anonymous ? nameless : named, body, headers),
+    async keepSlice({ metadata, ...rest }) {
+      if (server === undefined) throw new Error("the server has not started");
+      const { kinds, objects } = server.context;
+      const kind = kinds.find("discovery.k8s.io", "v1", "endpointslices");
+      if (kind === undefined) throw new Error("there are no slices");
+      const own = { namespace: "default", uid: randomUUID(), creationTimestamp: timestamp(Date.now()), ...metadata };
+      const slice = { apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", metadata: own, ...rest };
+      const before = await objects.get(kind, own.namespace, own.name);
+      if (before === undefined) await objects.create(kind, slice);
+      else await objects.update(kind, slice, before.revision);
+    },
     async stream(path, headers = {}) {
       const sent = request(`${url}${path}`, { agent: named, headers });
       sent.end();

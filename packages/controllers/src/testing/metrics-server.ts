@@ -7,7 +7,6 @@ import type { ApiClient } from "@boxship/client";
 import { refOf, resource, SERVICES } from "../shared/resources.ts";
 
 const API_SERVICES = resource("apiregistration.k8s.io", "v1", "apiservices");
-const SLICES = resource("discovery.k8s.io", "v1", "endpointslices");
 
 const VERSIONS = ["metrics.k8s.io/v1beta1", "custom.metrics.k8s.io/v1beta2", "external.metrics.k8s.io/v1beta1"];
 
@@ -54,27 +53,18 @@ export async function startMetricsServer(client: ApiClient): Promise<AsyncDispos
 /** Resolves when the API server passes questions on. */
 async function announce(client: ApiClient, port: number, caBundle: string): Promise<void> {
   const namespace = "default";
+  // An address of the loopback interface is no endpoint, and may be a name.
+  const external = { type: "ExternalName", externalName: "127.0.0.1" };
   await client.create(
     { ...SERVICES, namespace },
-    { apiVersion: "v1", kind: "Service", metadata: { name: "metrics" }, spec: { ports: [{ port: 443 }] } },
-  );
-  await client.create(
-    { ...SLICES, namespace },
-    {
-      apiVersion: "discovery.k8s.io/v1",
-      kind: "EndpointSlice",
-      metadata: { name: "metrics-1", labels: { "kubernetes.io/service-name": "metrics" } },
-      addressType: "IPv4",
-      ports: [{ name: "", port, protocol: "TCP" }],
-      endpoints: [{ addresses: ["127.0.0.1"], conditions: { ready: true } }],
-    },
+    { apiVersion: "v1", kind: "Service", metadata: { name: "metrics" }, spec: external },
   );
   const names = VERSIONS.map((one) => {
     const [group = "", version = ""] = one.split("/");
     return { group, version, name: `${version}.${group}` };
   });
   for (const { group, version, name } of names) {
-    const service = { name: "metrics", namespace, port: 443 };
+    const service = { name: "metrics", namespace, port };
     const spec = { group, version, groupPriorityMinimum: 100, versionPriority: 100, service, caBundle };
     await client.create(API_SERVICES, {
       apiVersion: "apiregistration.k8s.io/v1",

@@ -3,11 +3,12 @@ import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { completionScripts } from "@boxship/base/completion-scripts";
-import { runProgram, type TempDir, tempDir } from "@boxship/testkit";
+import { runProgram, startApiServer, type TempDir, type TestApiServer, tempDir } from "@boxship/testkit";
 import { boxship, onTerminal } from "../e2e/programs.ts";
 
 let directory: TempDir;
 let env: Record<string, string>;
+let server: TestApiServer;
 
 before(async () => {
   directory = tempDir("shells");
@@ -17,9 +18,19 @@ before(async () => {
   await writeFile(directory.join("boxship"), `#!/bin/sh\n${host} exec ${command} "$@"\n`, { mode: 0o755 });
   for (const [shell, script] of Object.entries(completionScripts("boxship")))
     await writeFile(directory.join(shell), script);
-  env = { PATH: `${directory.path}:${process.env["PATH"] ?? ""}`, HOME: directory.path, TERM: "dumb" };
+  await writeFile(directory.join("kubectl"), `#!/bin/sh\nexec ${command} kubectl "$@"\n`, { mode: 0o755 });
+  server = await startApiServer();
+  env = {
+    KUBECONFIG: server.kubeconfig,
+    PATH: `${directory.path}:${process.env["PATH"] ?? ""}`,
+    HOME: directory.path,
+    TERM: "dumb",
+  };
 });
-after(() => directory[Symbol.asyncDispose]());
+after(async () => {
+  await server[Symbol.asyncDispose]();
+  await directory[Symbol.asyncDispose]();
+});
 
 const absent = (shell: string) => (existsSync(`/usr/bin/${shell}`) ? false : `no ${shell} here`);
 
@@ -56,4 +67,34 @@ test("fish completes commands and flags", { skip: absent("fish"), timeout: 60_00
   assert.deepEqual(await ask("boxship volume insp"), ["inspect"]);
   assert.deepEqual(await ask("boxship system socket c"), ["create"]);
   assert.ok((await ask("boxship run --e")).includes("--entrypoint"));
+});
+
+/** Writes what our kubectl says its completion is. @returns the file */
+async function kubectlScript(shell: string): Promise<string> {
+  const file = directory.join(`kubectl.${shell}`);
+  const { stdout } = await runProgram(["kubectl", "completion", shell], { env });
+  await writeFile(file, stdout);
+  return file;
+}
+
+test("fish completes kubectl: verbs, kinds, names with colons, values behind flags", {
+  skip: absent("fish"),
+  timeout: 60_000,
+}, async () => {
+  const lines = {
+    "kubectl descr": "describe",
+    "kubectl get clusterrole system:basic": "system:basic-user",
+    "kubectl get pods --namespace=kube-sy": "--namespace=kube-system",
+    "kubectl describe configmap kube-r": "kube-root-ca.crt",
+    "kubectl apply -f /etc/hostna": "/etc/hostname",
+  };
+  const asked = Object.keys(lines).map((line) => `complete -C ${JSON.stringify(line)}`);
+  const script = [`source ${await kubectlScript("fish")}`, ...asked].join("\n");
+  const { stdout, stderr } = await runProgram(["fish", "--no-config", "-c", script], { env });
+  assert.equal(stderr, "");
+  const found = stdout.trim().split("\n");
+  assert.deepEqual(
+    found.map((one) => one.split("\t")[0]),
+    Object.values(lines),
+  );
 });

@@ -8,7 +8,8 @@
 # controllers do over etcd what they do over SQLite; WordPress and its database are installed by
 # apt and set up in a browser (the suite has them unpacked, and no browser); 2,000
 # clusters are simulated for half an hour each with everything going wrong; helm is killed before each change that it makes; daemon, cluster,
-# monitors and runtimes are killed a hundred times while pods come and go, and those that stay must not notice.
+# monitors and runtimes are killed a hundred times while pods come and go, thirty times more with etcd among them, and those that
+# stay, and who asks their service, must not notice.
 #
 # It runs in a network and a mount namespace of its own, as the benchmarks do.
 set -eu
@@ -35,6 +36,7 @@ if command -v go >/dev/null 2>&1 && [ -d /usr/share/gocode/src/github.com/gobwas
   sh packages/helm/src/testing/go-oracle/record.sh --compare
 fi
 BOXSHIP_POD_KILLS=100 node --disable-warning=ExperimentalWarning --test packages/daemon/src/cluster/cluster-churn.test.ts
+BOXSHIP_POD_KILLS=30 BOXSHIP_POD_STORE=etcd node --disable-warning=ExperimentalWarning --test packages/daemon/src/cluster/cluster-churn.test.ts
 BOXSHIP_TEST_RESETS=20 node --disable-warning=ExperimentalWarning --test packages/daemon/src/reset.test.ts
 node --disable-warning=ExperimentalWarning bench/soak-large.ts
 node --disable-warning=ExperimentalWarning bench/soak-watches.ts

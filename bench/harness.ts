@@ -20,7 +20,7 @@ export interface Benchmark<Context> {
   readonly name: string;
   /** One line for `--list` and the table. */
   readonly title: string;
-  readonly unit: "ms" | "ms CPU" | "MB" | "% of a core";
+  readonly unit: "ms" | "µs" | "ms CPU" | "MB" | "% of a core";
   /** @default 15 */
   readonly rounds?: number;
   /** Unmeasured rounds before. @default 2 */

@@ -6,7 +6,7 @@ import { type Cluster, startCluster } from "./kubernetes-cluster.ts";
 
 const PODS = { group: "", version: "v1", resource: "pods", namespace: "default" } as const;
 const NODES = { group: "", version: "v1", resource: "nodes" } as const;
-/** It ends at once when it is told to, and is idle otherwise: a shell that looks every 10 ms takes a twentieth of a core. */
+/** It ends at once when it is told to, and is idle otherwise: a shell that looks every 10 ms takes a thirtieth of a core. */
 const SCRIPT = "trap 'exit 0' TERM; sleep 100000 & wait";
 
 /** A cluster with a node on an engine of its own, and its administrator. */

@@ -27,11 +27,9 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-// As a program, for another network namespace: HOST PORT BYTES [TIMES]; prints the milliseconds that it took.
+// As a program, for another network namespace: HOST PORT BYTES; prints the milliseconds that it took.
 if (import.meta.main) {
-  const [host = "", port, least, times = "1"] = process.argv.slice(2);
-  const milliseconds = await timed(async () => {
-    for (let time = 0; time < Number(times); time++) await receive(host, Number(port), Number(least));
-  });
+  const [host = "", port, least] = process.argv.slice(2);
+  const milliseconds = await timed(() => receive(host, Number(port), Number(least)));
   process.stdout.write(`${milliseconds}\n`);
 }

@@ -1,10 +1,10 @@
 import { createServer } from "node:net";
 
-/** As a program, in another network namespace: PORT BYTES; sends so many zeros to whoever connects. */
+/** As a program, in another network namespace: PORT BYTES; sends so many zeros to whoever connects, or back what comes when that is 0. */
 const [port, bytes] = process.argv.slice(2).map(Number);
 const block = Buffer.alloc(Math.min(bytes ?? 1, 2 ** 18));
 
-const server = createServer((socket) => {
+const server = createServer({ noDelay: true }, (socket) => {
   let left = bytes ?? 1;
   const send = (): void => {
     while (left > 0) {
@@ -14,8 +14,12 @@ const server = createServer((socket) => {
     }
     socket.end();
   };
-  socket.on("drain", send);
   socket.on("error", () => socket.destroy());
+  if (bytes === 0) {
+    socket.pipe(socket);
+    return;
+  }
+  socket.on("drain", send);
   send();
 });
 server.listen(port, "0.0.0.0", () => process.stdout.write("listening\n"));

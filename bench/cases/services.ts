@@ -9,16 +9,20 @@ import type { Context } from "../context.ts";
 import type { Benchmark, Side } from "../harness.ts";
 import { share } from "../kubernetes-cluster.ts";
 import { createPods, type Node, startNode } from "../kubernetes-pods.ts";
+import type { Latency } from "../network-latency.ts";
 
 const PODS = { group: "", version: "v1", resource: "pods", namespace: "default" } as const;
 const SERVICES = { group: "", version: "v1", resource: "services", namespace: "default" } as const;
 const SLICES = { group: "discovery.k8s.io", version: "v1", resource: "endpointslices", namespace: "default" } as const;
 const BYTES = 2 ** 30;
-const CONNECTIONS = 500;
+const CONNECTIONS = 1000;
+const ROUND_TRIPS = 5000;
 /** At least 95 % of the bridge's throughput, and no more than that of its time. */
 const BESIDE_BRIDGE = 1 / 0.95;
 const QUESTIONS = 25_000;
 const PORT = 8080;
+/** Of its own: a client that has spoken to the service by some port of its own may not use that one with the same server for a minute. */
+const SERVICE_PORT = 8081;
 /** Names of namespaces and links that are the benchmark's. */
 const PLAIN = { bridge: "bench-br", server: "bench-server", client: "bench-client" } as const;
 
@@ -73,11 +77,10 @@ async function startPods({ client, engine }: Node) {
   };
 }
 
-/** Resolves when something accepts connections, tells who. */
-async function awaitServer(enter: readonly string[], address: string, port: number): Promise<void> {
-  const program = join(import.meta.dirname, "../network-client.ts");
+/** Resolves when a server answers. @param words a client */
+async function awaitServer(enter: readonly string[], words: readonly string[]): Promise<void> {
   for (let attempt = 0; ; attempt++) {
-    const { status, stderr } = await runProgram([...enter, process.execPath, program, address, String(port), "1"]);
+    const { status, stderr } = await runProgram([...enter, process.execPath, ...words]);
     if (status === 0) return;
     if (attempt === 50) throw new Error(stderr);
   }
@@ -112,35 +115,53 @@ async function createService(client: ApiClient, name: string, addresses: readonl
   return textAt(service, "spec", "clusterIP");
 }
 
-/** From pod to pod, and to a service, beside namespaces on a bridge that nobody has rules for. */
-function traffic(name: string, title: string, bytes: number, times: number): Benchmark<Context> {
+interface Traffic extends Pick<Benchmark<Context>, "name" | "title" | "unit"> {
+  /** What the server sends to each connection; 0 for what it is sent. */
+  readonly bytes: number;
+  /** What is run in the client's namespace. */
+  readonly words: (address: string, port: number) => readonly string[];
+}
+
+const program = (name: string): string => join(import.meta.dirname, `../${name}.ts`);
+
+/** The median of so many, see `network-latency.ts`. */
+const latency = (what: Latency, times: number): Traffic["words"] => {
+  return (address, port) => [program("network-latency"), what, address, String(port), String(times)];
+};
+
+/**
+ * From pod to pod, and to a service, beside namespaces on a bridge that nobody has rules for. Where br_netfilter is loaded frames of that
+ * bridge pass the same tables as those of pods; where it is not, neither do.
+ */
+function traffic({ bytes, words: wordsOf, ...named }: Traffic): Benchmark<Context> {
   return {
-    name,
-    title,
-    unit: "ms",
+    ...named,
     rounds: 7,
     warmUp: 1,
     targets: ["pod", "service"].map((side) => ({ side, against: "bridge", atMost: BESIDE_BRIDGE })),
     async prepare(_context, stack) {
       const node = await startNode(stack);
       const [bridge, pods] = [await plainBridge(stack), await startPods(node)];
-      const program = join(import.meta.dirname, "../network-server.ts");
-      for (const { server } of [bridge, pods]) {
-        const [file, ...words] = [...server, process.execPath, program, String(PORT), String(bytes)];
+      const servers = [
+        { server: bridge.server, port: PORT },
+        { server: pods.server, port: PORT },
+        { server: pods.server, port: SERVICE_PORT },
+      ];
+      for (const { server, port } of servers) {
+        const [file, ...words] = [...server, process.execPath, program("network-server"), String(port), String(bytes)];
         const child = owned(stack, spawn(file, words, { stdio: ["ignore", "pipe", "inherit"] }));
         if (child.stdout !== null) await once(child.stdout, "data");
       }
-      const service = await createService(node.client, "bench", [pods.address], PORT);
+      const service = await createService(node.client, "bench", [pods.address], SERVICE_PORT);
       const ways: readonly Way[] = [
         { name: "bridge", client: bridge.client, address: bridge.address },
         { name: "pod", client: pods.client, address: pods.address },
         { name: "service", client: pods.client, address: service, port: 80 },
       ];
-      const client = join(import.meta.dirname, "../network-client.ts");
       const sides: Side[] = [];
       for (const { name: side, client: enter, address, port = PORT } of ways) {
-        await awaitServer(enter, address, port);
-        const words = [client, address, String(port), String(bytes), String(times)];
+        await awaitServer(enter, latency(bytes === 0 ? "round-trips" : "connections", 1)(address, port));
+        const words = wordsOf(address, port);
         sides.push({ name: side, measure: async () => Number(await must(...enter, process.execPath, ...words)) });
       }
       return sides;
@@ -245,8 +266,27 @@ const names: Benchmark<Context> = {
 };
 
 export const serviceBenchmarks: readonly Benchmark<Context>[] = [
-  traffic("service/throughput", "1 GiB from a pod, by its address and by a service's", BYTES, 1),
-  traffic("service/connections", `${CONNECTIONS} connections to a pod, one after the other`, 1, CONNECTIONS),
+  traffic({
+    name: "service/throughput",
+    title: "1 GiB from a pod, by its address and by a service's",
+    unit: "ms",
+    bytes: BYTES,
+    words: (address, port) => [program("network-client"), address, String(port), String(BYTES)],
+  }),
+  traffic({
+    name: "service/latency",
+    title: `a byte to a pod and back in an open connection, half of ${ROUND_TRIPS}`,
+    unit: "µs",
+    bytes: 0,
+    words: latency("round-trips", ROUND_TRIPS),
+  }),
+  traffic({
+    name: "service/connections",
+    title: `a connection to a pod until its byte is there, half of ${CONNECTIONS}`,
+    unit: "µs",
+    bytes: 1,
+    words: latency("connections", CONNECTIONS),
+  }),
   changes,
   names,
 ];

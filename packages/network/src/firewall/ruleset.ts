@@ -167,8 +167,9 @@ function skeleton(table: NftTable): NftCommand[] {
     { verb: "add-table", table },
     ...Object.values(SETS).map((set): NftCommand => ({ verb: "add-set", table, set })),
     ...chain("raw", { type: "filter", hook: "prerouting", priority: -300 }, [
-      [member("iifname", SETS.bridges), ipv4, toLoopback, drop],
-      [member("iifname", SETS.guests), ipv4, toLoopback, drop],
+      // Every packet passes here, and hardly any is for 127.0.0.0/8: that is asked before sets are searched.
+      [ipv4, toLoopback, member("iifname", SETS.bridges), drop],
+      [ipv4, toLoopback, member("iifname", SETS.guests), drop],
       [fromInternal, back],
       [member("iifname", SETS.bridges), { kind: "add-mark", bits: FROM_CONTAINER }],
     ]),

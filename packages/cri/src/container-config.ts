@@ -1,6 +1,8 @@
 import { posix } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { InvalidArgument, Unsupported } from "@boxship/base";
 import type { CreateContainerRequest, HostConfig, MountSpec, Resources } from "@boxship/engine";
+import type { IdMaps } from "@boxship/kernel";
 import type {
   ContainerConfig,
   LinuxContainerResources,
@@ -10,6 +12,7 @@ import type {
   SecurityProfile,
 } from "./messages/config.ts";
 import { NamespaceMode, ProfileType, Propagation, signalName } from "./messages/values.ts";
+import { usersOf } from "./sandboxes.ts";
 
 export interface ContainerPlan {
   readonly podId: string;
@@ -78,6 +81,7 @@ async function hostConfig(plan: ContainerPlan, profile: (path: string) => Promis
   const { addCapabilities = [], dropCapabilities = [], addAmbientCapabilities = [] } = context?.capabilities ?? {};
   if (addAmbientCapabilities.length > 0) throw new Unsupported("ambient capabilities are not supported");
   const pid = pidMode(context, pod);
+  const users = usersOf(pod.linux?.securityContext?.namespaceOptions?.usernsOptions);
   return {
     pod: podId,
     ...(logPath === undefined ? { logConfig: { type: "none", config: {} } } : { logPath, logConfig: UNROTATED }),
@@ -85,7 +89,7 @@ async function hostConfig(plan: ContainerPlan, profile: (path: string) => Promis
     ...(isOnHost(pod) ? { utsMode: "host" } : {}),
     ...(pid === undefined ? {} : { pidMode: pid }),
     ...(runtimeHandler === "" ? {} : { runtime: runtimeHandler }),
-    mounts: config.mounts.map(mountSpec),
+    mounts: config.mounts.map((mount) => mountSpec(mount, users)),
     devices: config.devices.map(({ hostPath, containerPath, permissions }) => ({
       pathOnHost: hostPath,
       pathInContainer: containerPath,
@@ -127,11 +131,17 @@ function pidMode(context: LinuxContainerSecurityContext | undefined, pod: PodSan
   }
 }
 
-function mountSpec(mount: Mount): MountSpec {
+/** Whether the owners are the pod's ids. @throws Unsupported for others */
+function isMapped({ containerPath, uidMappings, gidMappings }: Mount, users: IdMaps | undefined): boolean {
+  if (uidMappings.length === 0 && gidMappings.length === 0) return false;
+  const asked = usersOf({ mode: NamespaceMode.Pod, uids: uidMappings, gids: gidMappings });
+  if (isDeepStrictEqual(asked, users)) return true;
+  throw new Unsupported(`mount of ${containerPath}: its owners can only be mapped as the pod's users are`);
+}
+
+function mountSpec(mount: Mount, users: IdMaps | undefined): MountSpec {
   const { containerPath, hostPath, readonly: readOnly, image, imageSubPath, recursiveReadOnly } = mount;
-  if (mount.uidMappings.length > 0 || mount.gidMappings.length > 0) {
-    throw new Unsupported(`mount of ${containerPath}: mapped owners are not supported`);
-  }
+  const idMapped = isMapped(mount, users);
   const target = posix.resolve("/", containerPath);
   if (image !== undefined && image.image !== "") {
     return {
@@ -150,6 +160,7 @@ function mountSpec(mount: Mount): MountSpec {
     bindOptions: {
       propagation: propagation(mount.propagation),
       createMountpoint: true,
+      ...(idMapped ? { idMapped } : {}),
       ...(!readOnly ? {} : recursiveReadOnly ? { readOnlyForceRecursive: true } : { readOnlyNonRecursive: true }),
     },
   };

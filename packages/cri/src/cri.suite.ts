@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { chownSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { InvalidArgument, NotFound } from "@boxship/base";
@@ -224,6 +224,49 @@ export function criSuite(name: string, open: () => SuiteWorld): void {
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
       await cri.removePodSandbox({ podSandboxId });
+    });
+
+    test("root of a pod with users of its own is nobody on the machine, and files have the pod's ids", async () => {
+      const { cri } = open();
+      const first = 2_000_000_000 + ++counter * 65_536;
+      const ids = [{ hostId: first, containerId: 0, length: 65_536 }];
+      const usernsOptions = { mode: NamespaceMode.Pod, uids: ids, gids: ids };
+      const linux = { securityContext: { namespaceOptions: { ...OPTIONS, pid: NamespaceMode.Pod, usernsOptions } } };
+      const pod = podConfig({ linux: { ...linux, cgroupParent: open().cgroupParent } });
+      const place = `${open().logs}/users-${counter}`;
+      mkdirSync(`${place}/below`, { recursive: true });
+      writeFileSync(`${place}/secret`, "told\n", { mode: 0o600 });
+      writeFileSync(`${place}/theirs`, "");
+      chownSync(`${place}/theirs`, 5, 6);
+      const mapped = { hostPath: place, containerPath: "/mapped", uidMappings: ids, gidMappings: ids };
+      const file = { ...mapped, hostPath: `${place}/secret`, containerPath: "/file" };
+      const mounts = [mapped, file, { hostPath: place, containerPath: "/plain", readonly: true }];
+      const config = container(["sh", "-c", "touch /mapped/made /own; exec sleep 1000"], { mounts, linux });
+      const { podSandboxId, containerId } = await run(config, pod);
+      const { info } = await cri.containerStatus({ containerId, verbose: true });
+      const { pid } = JSON.parse(info["info"] ?? "{}") as { pid: number };
+      assert.deepEqual(readFileSync(`/proc/${pid}/uid_map`, "utf8").trim().split(/\s+/).map(Number), [
+        0,
+        first,
+        65_536,
+      ]);
+      assert.match(readFileSync(`/proc/${pid}/status`, "utf8"), new RegExp(`^Uid:\t${first}\t${first}\t`, "m"));
+      const shown =
+        "id -u; cat /mapped/secret /file; stat -c '%n %u:%g' /mapped/theirs /mapped/made /own /plain/theirs /etc/hosts /dev/shm";
+      assert.equal(
+        await sh(containerId, shown),
+        "0\ntold\ntold\n/mapped/theirs 5:6\n/mapped/made 0:0\n/own 0:0\n/plain/theirs 65534:65534\n/etc/hosts 0:0\n/dev/shm 0:0\n",
+      );
+      assert.deepEqual([statSync(`${place}/made`).uid, statSync(`${place}/made`).gid], [0, 0]);
+      // What is shared belongs to the pod's namespace: it may serve at low ports, and joins what the first one has.
+      await sh(containerId, "echo shared > /dev/shm/note; httpd -p 80 -h /mapped; test -r /sys/class/net/eth0/mtu");
+      const other = container(["sleep", "1000"], { metadata: { name: "other", attempt: 0 }, linux });
+      const second = await cri.createContainer({ podSandboxId, config: other, sandboxConfig: pod });
+      await cri.startContainer(second);
+      const joined = "cat /dev/shm/note; wget -qO- http://127.0.0.1/theirs; ps | grep -c '[s]leep 1000'; kill 1";
+      assert.equal(await sh(second.containerId, joined), "shared\n2\n");
+      await cri.removePodSandbox({ podSandboxId });
+      assert.ok(!readFileSync("/proc/self/mountinfo", "utf8").includes(podSandboxId));
     });
 
     test("what cannot be done is refused by name", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { chmodSync, mkdirSync } from "node:fs";
 import { connect } from "node:net";
 import { after, before, test } from "node:test";
 import { createLogger, systemClock } from "@boxship/base";
@@ -23,6 +24,9 @@ let socket: string;
 
 before(async () => {
   const directory = stack.use(tempDir(`cri-${name}`));
+  // For root of pods that have users of their own.
+  chmodSync(directory.path, 0o711);
+  mkdirSync(directory.join("root"), { mode: 0o711 });
   logs = directory.join("logs");
   const logger = createLogger({ level: "error" });
   const runDir = directory.join("run");

@@ -1,4 +1,5 @@
 import {
+  canHaveUsers,
   type Engine,
   type EngineContext,
   ensurePodNetwork,
@@ -39,7 +40,7 @@ export function statusHandlers({ parts }: Engine): StatusHandlers {
         },
         runtimeHandlers: ["", ...usable.map(({ name }) => name)].map((name) => ({
           name,
-          features: { recursiveReadOnlyMounts: true, userNamespaces: false },
+          features: { recursiveReadOnlyMounts: true, userNamespaces: canHaveUsers(parts, name) },
         })),
         features: { supplementalGroupsPolicy: false },
         ...(verbose

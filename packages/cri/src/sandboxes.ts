@@ -1,6 +1,7 @@
 import { hostname as ownHostname } from "node:os";
 import { InvalidArgument, NotFound, Unsupported } from "@boxship/base";
 import {
+  canHaveUsers,
   containersOf,
   type Engine,
   type EngineContext,
@@ -12,10 +13,11 @@ import {
   stopPod,
 } from "@boxship/engine";
 import type { Init } from "@boxship/grpc";
+import type { IdMaps, IdRange } from "@boxship/kernel";
 import { containerStatus } from "./container-status.ts";
 import type { CriHandlers } from "./contract.ts";
 import { nanoseconds, type PodDoor, podDoor } from "./door-data.ts";
-import type { LinuxPodSandboxConfig, PodSandboxConfig } from "./messages/config.ts";
+import type { IDMapping, LinuxPodSandboxConfig, PodSandboxConfig, UserNamespace } from "./messages/config.ts";
 import type { PodSandboxFilter, PodSandboxStatus } from "./messages/status.ts";
 import { NamespaceMode, PROTOCOLS, SandboxState } from "./messages/values.ts";
 
@@ -36,7 +38,9 @@ export function sandboxHandlers({ parts }: Engine): SandboxHandlers {
       if (config?.metadata === undefined) throw new InvalidArgument("the pod's metadata is missing");
       requireRuntime(parts.runtime.info.runtimes, runtimeHandler);
       const door: PodDoor = { config, runtimeHandler };
-      const { id } = await runPod(parts, podRequest(config, JSON.stringify(door)));
+      const request = podRequest(config, JSON.stringify(door));
+      if (request.users !== undefined) checkUsers(parts, runtimeHandler);
+      const { id } = await runPod(parts, request);
       return { podSandboxId: id };
     },
     async stopPodSandbox({ podSandboxId }) {
@@ -91,25 +95,54 @@ function requireRuntime(runtimes: readonly { readonly name: string; readonly usa
   throw new NotFound(`no runtime for "${name}" is configured`, { subject: { kind: "runtime", name } });
 }
 
+function checkUsers(parts: EngineContext, handler: string): void {
+  if (canHaveUsers(parts, handler)) return;
+  throw new Unsupported(`runtime "${handler}" cannot have pods in user namespaces of their own on this host`, {
+    subject: { kind: "runtime", name: handler },
+    remedy: "use runc, or crun 1.24 or later, and Linux 5.19 or later",
+  });
+}
+
 /** Which namespace is whose, with the kubelet's defaults where nothing is said. @throws Unsupported */
 export function namespaces(config: PodSandboxConfig): {
   readonly host: boolean;
   readonly ipcHost: boolean;
   readonly sharesProcesses: boolean;
+  /** Of a user namespace of the pod's own. */
+  readonly users: IdMaps | undefined;
 } {
   const options = config.linux?.securityContext?.namespaceOptions;
-  if (options?.usernsOptions?.mode === NamespaceMode.Pod && options.usernsOptions.uids.length > 0) {
-    throw new Unsupported("pods in user namespaces of their own are not supported");
-  }
   return {
+    users: usersOf(options?.usernsOptions),
     host: options?.network === NamespaceMode.Node,
     ipcHost: options?.ipc === NamespaceMode.Node,
     sharesProcesses: options?.pid === NamespaceMode.Pod,
   };
 }
 
+/** The ids of a user namespace, undefined for the machine's. @throws InvalidArgument, Unsupported */
+export function usersOf(options: UserNamespace | undefined): IdMaps | undefined {
+  if (options === undefined || options.mode === NamespaceMode.Node) return undefined;
+  if (options.mode !== NamespaceMode.Pod) {
+    throw new Unsupported(
+      `mode ${options.mode} of user namespaces is not supported: only that of the pod and the node's`,
+    );
+  }
+  return { uids: idRangesOf("uids", options.uids), gids: idRangesOf("gids", options.gids) };
+}
+
+function idRangesOf(field: string, mappings: readonly IDMapping[]): readonly IdRange[] {
+  const [first, ...more] = mappings;
+  if (first === undefined || more.length > 0 || first.containerId !== 0 || first.length < 1) {
+    throw new InvalidArgument(
+      `${field} of a pod's user namespace must be one range that begins at 0 in its containers`,
+    );
+  }
+  return [{ inside: 0, outside: first.hostId, count: first.length }];
+}
+
 function podRequest(config: PodSandboxConfig, door: string): RunPodRequest {
-  const { host, ipcHost, sharesProcesses } = namespaces(config);
+  const { host, ipcHost, sharesProcesses, users } = namespaces(config);
   const { linux, dnsConfig, portMappings, metadata } = config;
   const sysctls = Object.entries(linux?.sysctls ?? {});
   const other = sysctls.find(([name]) => !name.startsWith("net."));
@@ -122,6 +155,7 @@ function podRequest(config: PodSandboxConfig, door: string): RunPodRequest {
     network: host ? "host" : "pod",
     ipc: ipcHost ? "host" : "pod",
     ...(sharesProcesses ? { pid: "pod" } : {}),
+    ...(users === undefined ? {} : { users }),
     ...(dnsConfig === undefined
       ? {}
       : { dns: { servers: dnsConfig.servers, search: dnsConfig.searches, options: dnsConfig.options } }),

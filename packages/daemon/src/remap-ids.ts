@@ -1,7 +1,13 @@
 import { appendFileSync } from "node:fs";
 import { FailedPrecondition, InvalidArgument, readIfPresent } from "@boxship/base";
-import type { IdKind, IdMaps, IdRange } from "@boxship/kernel";
-import { SUBORDINATE_FILES, type SubordinateRange, subordinateLines } from "./rootless/subordinate-ids.ts";
+import {
+  type IdKind,
+  type IdMaps,
+  type IdRange,
+  SUBORDINATE_FILES,
+  type SubordinateRange,
+  subordinateLines,
+} from "@boxship/kernel";
 
 /** Who has the ids of `default`: Docker's own user where it exists. */
 const DEFAULT_USERS = ["dockremap", "boxremap"] as const;

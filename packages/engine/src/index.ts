@@ -29,5 +29,12 @@ export { releaseStrayProcesses } from "./pod/pod-processes.ts";
 export { runPod } from "./pod/pod-run.ts";
 export { containersOf, removePod, stopPod } from "./pod/pod-stop.ts";
 export * from "./pod/record.ts";
-export { checkRemapped, mapSource, type Remap, releaseSources, remappedRuntime } from "./remap/remap.ts";
+export {
+  canHaveUsers,
+  checkRemapped,
+  mapIfPossible,
+  type Remap,
+  releaseSources,
+  remappedRuntime,
+} from "./remap/remap.ts";
 export { VERSION } from "./system/version.ts";

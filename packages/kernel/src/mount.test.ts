@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { createUserNamespace } from "./held-namespace.ts";
+import { mountIdMapped } from "./id-mapped-mount.ts";
 import {
   bindMount,
   detachMount,
@@ -110,4 +112,22 @@ test("ensureSharedMount is idempotent", () => {
   assert.notEqual(first[0]?.shared, undefined);
   ensureSharedMount(a);
   assert.deepEqual(findMounts(a), first);
+});
+
+test("a mount with other ids below its own source is not mounted in itself, and follows only where it is to", async () => {
+  using space = workspace("place", "later", "follower");
+  const [place = "", later = "", follower = ""] = space.paths;
+  ensureSharedMount(space.root);
+  const ids = [{ inside: 0, outside: 100_000, count: 10 }];
+  using users = await createUserNamespace({ uids: ids, gids: ids });
+  const request = { source: space.root, userNamespace: `/proc/self/fd/${users.number}` };
+  writeFileSync(join(later, "seen"), "");
+  mountIdMapped({ ...request, target: place, readOnly: true });
+  mountIdMapped({ ...request, target: follower, follows: true });
+  mount({ source: "later", target: later, type: "tmpfs" });
+  const below = findMounts(space.root).map(({ mountPoint }) => mountPoint.slice(space.root.length));
+  assert.deepEqual(below.sort(), ["", "/follower", "/follower/later", "/later", "/place"]);
+  assert.deepEqual([existsSync(join(place, "later/seen")), existsSync(join(follower, "later/seen"))], [true, false]);
+  assert.equal(statSync(join(place, "later")).uid, 100_000);
+  assert.throws(() => writeFileSync(join(place, "new"), ""), { code: "EROFS" });
 });

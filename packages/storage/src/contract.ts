@@ -118,13 +118,24 @@ export interface CreateContainerOptions {
   readonly owner?: string;
 }
 
+/** Which ids containers see, and who is root for them. */
+export interface SnapshotMapping {
+  /**
+   * Path of a user namespace whose ids stand for those on the disk. It must have an id for root of this process, too, or
+   * overlay cannot make its own directories.
+   */
+  readonly userNamespace: string;
+  /** Root of the containers, outside of their namespaces. */
+  readonly root: { readonly uid: number; readonly gid: number };
+}
+
 export interface MountContainerOptions {
   /** SELinux context of all files. */
   readonly mountLabel?: string;
   /** @default false */
   readonly readOnly?: boolean;
-  /** With the owners that the store's mapping gives. @default false */
-  readonly mapped?: boolean;
+  /** With the owners that the store's mapping gives, or another one. @default false */
+  readonly mapped?: boolean | SnapshotMapping;
 }
 
 /** What lies in a directory, without the directory itself. */

@@ -2,7 +2,6 @@ export * from "./contract.ts";
 export { parseLimit } from "./image/filesystem-image.ts";
 export type { ContainerMount } from "./mount/container-mount.ts";
 export { leadsNowhere, mountTarget, openMountTarget } from "./mount/mount-target.ts";
-export type { SnapshotMapping } from "./overlay/mapped-tree.ts";
 export { STORAGE_DRIVERS, type StorageDriver } from "./overlay/overlay-mount.ts";
 export { Snapshotter, type SnapshotterOptions } from "./overlay/snapshotter.ts";
 export { endStorageWorkers, measureTree, mountIntoContainer, unmountFromContainer } from "./storage-pool.ts";

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { chmod, mkdir } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { EngineClient } from "./engine-client.ts";
 import { type Background, startProgram, waitUntilReady } from "./process.ts";
@@ -58,6 +58,8 @@ export async function startBoxship(options: BoxshipOptions = {}): Promise<Boxshi
   const name = options.name ?? `bx${randomBytes(3).toString("hex")}`;
   const directory = stack.use(tempDir(`engine-${name}`));
   const root = options.root ?? directory.join("root");
+  // Root of containers in user namespaces passes through.
+  await chmod(directory.path, 0o711);
   await mkdir(root, { recursive: true });
   const runDir = `/run/boxship-${name}`;
   const socketPath = `${runDir}/engine.sock`;

@@ -1,6 +1,14 @@
 import { isObject, type Json, type JsonObject, setField } from "../object/json.ts";
 import { listAt, textAt, valueAt } from "../object/kube-object.ts";
-import { duplicate, type FieldError, invalid, notFoundField, notSupported, required } from "../status/field-error.ts";
+import {
+  duplicate,
+  type FieldError,
+  forbiddenField,
+  invalid,
+  notFoundField,
+  notSupported,
+  required,
+} from "../status/field-error.ts";
 import { checkName, dnsLabel, dnsSubdomain, qualifiedName } from "../validation/names.ts";
 
 /** Defaults of a pod that a template has none of: a template stays as it was written. */
@@ -90,6 +98,7 @@ export function validatePodSpec(
       errors.push(...validateContainer(container, `${path}.${field}[${index}]`, names, known));
     }
   }
+  errors.push(...validateHostUsers(spec, path));
   errors.push(...oneOf(spec, "restartPolicy", path, RESTART_POLICIES), ...oneOf(spec, "dnsPolicy", path, DNS_POLICIES));
   const account = textAt(spec, "serviceAccountName");
   if (account !== "") errors.push(...checkName(dnsSubdomain, `${path}.serviceAccountName`, account));
@@ -97,6 +106,14 @@ export function validatePodSpec(
   if (typeof grace === "number" && grace < 0)
     errors.push(invalid(`${path}.terminationGracePeriodSeconds`, grace, "must be greater than or equal to 0"));
   return errors;
+}
+
+/** Who has users of his own shares no other namespace of the machine. */
+function validateHostUsers(spec: Json | undefined, path: string): readonly FieldError[] {
+  if (valueAt(spec, "hostUsers") !== false) return [];
+  return ["hostNetwork", "hostPID", "hostIPC"]
+    .filter((field) => valueAt(spec, field) === true)
+    .map((field) => forbiddenField(`${path}.${field}`, "when `hostUsers` is false"));
 }
 
 export function oneOf(

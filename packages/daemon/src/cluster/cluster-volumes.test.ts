@@ -50,6 +50,60 @@ const READER = pod("reader", {
   security: "{runAsUser: 1000, fsGroup: 4321}",
 });
 
+const SHOW_OWNERS =
+  "stat -c '%n %u:%g' /map/key /secret/key /token/token /disk /memory /claim/users-a /host/kept; cat /map/key /secret/key";
+const OWNERS = `/map/key 0:4321
+/secret/key 0:4321
+/token/token 0:4321
+/disk 0:4321
+/memory 0:4321
+/claim/users-a 0:4321
+/host/kept 0:0
+value
+hidden
+`;
+
+const withUsers = (name: string, host: string, more = ""): string => `
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {key: "value\\n"}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: hidden}
+stringData: {key: "hidden\\n"}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: ${name}}
+spec:
+  {${more}hostUsers: false, terminationGracePeriodSeconds: 0, securityContext: {fsGroup: 4321},
+   containers: [{name: c, image: "busybox:latest", imagePullPolicy: Never,
+     command: [sh, -c, "cat /host/kept; touch /claim/${name} /host/${name} /disk/own /memory/own /tmp/done && httpd -p 80 -h /map; sleep 4711"],
+     readinessProbe: {exec: {command: [test, -e, /tmp/done]}, periodSeconds: 1},
+     livenessProbe: {httpGet: {path: /key, port: 80}, periodSeconds: 1, failureThreshold: 30},
+     volumeMounts: [{name: map, mountPath: /map}, {name: secret, mountPath: /secret}, {name: token, mountPath: /token},
+       {name: disk, mountPath: /disk}, {name: memory, mountPath: /memory}, {name: claim, mountPath: /claim}, {name: host, mountPath: /host}]}],
+   volumes: [{name: map, configMap: {name: settings}}, {name: secret, secret: {secretName: hidden, defaultMode: 0400}},
+     {name: token, projected: {sources: [{serviceAccountToken: {path: token}}]}}, {name: disk, emptyDir: {}},
+     {name: memory, emptyDir: {medium: Memory}}, {name: claim, persistentVolumeClaim: {claimName: owned}}, {name: host, hostPath: {path: ${host}}}]}
+`;
+
+/** Processes that a user of the machine runs. */
+function processesOf(uid: number, command: RegExp): readonly number[] {
+  return readdirSync("/proc").flatMap((pid) => {
+    try {
+      if (!/^\d+$/.test(pid) || statSync(`/proc/${pid}`).uid !== uid) return [];
+      return command.test(readFileSync(`/proc/${pid}/cmdline`, "latin1").replaceAll("\0", " ")) ? [Number(pid)] : [];
+    } catch {
+      // It has ended.
+      return [];
+    }
+  });
+}
+
 test("claims get directories, and pods find in them what others left", { skip, timeout: 600_000 }, async (t) => {
   await using cluster = await startCluster();
   const { apply, engine, field, kube, until } = cluster;
@@ -125,6 +179,55 @@ volumeBindingMode: Immediate
     const events = await kube("get", "events", "--field-selector=involvedObject.name=block");
     assert.match(events, /ProvisioningFailed .* volumeMode Block is not supported/);
     await kube("delete", "pvc", "block");
+  });
+
+  await t.test("a pod with users of its own reads and owns what it mounts, and is nobody on the machine", async () => {
+    const host = `${cluster.home}/of-the-host`;
+    mkdirSync(host);
+    writeFileSync(`${host}/kept`, "of the host\n", { mode: 0o600 });
+    await apply(claim("owned") + withUsers("users-a", host) + withUsers("users-b", host));
+    await Promise.all([ready("users-a"), ready("users-b")]);
+    const first = async (name: string) =>
+      (await kube("exec", name, "--", "awk", "{print $1, $2, $3}", "/proc/1/uid_map")).trim().split(" ").map(Number);
+    const [a, b] = [await first("users-a"), await first("users-b")];
+    const [, outside = 0] = a;
+    assert.deepEqual([a[0], a[2], outside % 65_536], [0, 65_536, 0]);
+    assert.ok(outside > 0);
+    assert.notEqual(b[1], outside);
+    assert.equal(processesOf(outside, /^sleep 4711/).length, 1);
+    const owners = await kube("exec", "users-a", "--", "sh", "-c", SHOW_OWNERS);
+    assert.equal(owners, OWNERS);
+    const volume = await field("pvc/owned", "{.spec.volumeName}");
+    const path = await field(`pv/${volume}`, "{.spec.local.path}");
+    const onDisk = [`${path}/users-a`, `${host}/users-a`].map((file) => [statSync(file).uid, statSync(file).gid]);
+    assert.deepEqual(onDisk, [
+      [0, 4321],
+      [0, 0],
+    ]);
+    assert.match(await kube("logs", "users-a"), /^of the host$/m);
+    await cluster.crash();
+    assert.deepEqual(await first("users-a"), a);
+    assert.equal(await kube("exec", "users-a", "--", "sh", "-c", SHOW_OWNERS), OWNERS);
+    // The next run of its container, made by processes that have read of it only.
+    for (const pid of processesOf(outside, /^sleep 4711/)) process.kill(pid, "SIGKILL");
+    await until("pod/users-a", "{.status.containerStatuses[0].restartCount}", "1");
+    await ready("users-a");
+    assert.deepEqual(await first("users-a"), a);
+    await end("users-a", "users-b");
+    await kube("delete", "pvc", "owned", "--timeout=120s");
+    assert.deepEqual(readdirSync(`${cluster.nodeDirectory}/pods`), []);
+    assert.deepEqual(processesOf(outside, /./), []);
+    const refused = await cluster.tried(["apply", "-f", "-"], {
+      input: withUsers("users-c", host, "hostNetwork: true, hostPID: true, "),
+    });
+    assert.match(refused.stderr, /spec\.hostNetwork: Forbidden: when `hostUsers` is false, spec\.hostPID: Forbidden/);
+    // What cannot have the pod's owners is told.
+    await apply(withUsers("users-d", "/proc/sys"));
+    assert.match(
+      await cluster.told("users-d", /cannot be mounted/),
+      /the file system of \/proc\/sys cannot be mounted with other ids/,
+    );
+    await end("users-d");
   });
 
   await t.test("volumes by hand: hostPath and local ones; claims of the pod's own", async () => {

@@ -1,11 +1,5 @@
 import { FailedPrecondition, readIfPresent } from "@boxship/base";
-import type { IdKind } from "@boxship/kernel";
-
-/** Ids that a user may hand out in user namespaces of his own, see subuid(5). */
-export interface SubordinateRange {
-  readonly first: number;
-  readonly count: number;
-}
+import { type IdKind, SUBORDINATE_FILES, type SubordinateRange, subordinateLines } from "@boxship/kernel";
 
 /** What the user's namespaces are made of. */
 export interface User {
@@ -17,22 +11,6 @@ export interface User {
 /** Enough for every id that images of distributions use, `nobody` (65534) among them. */
 const WANTED = 65_536;
 const FIRST_OF_ALL = 100_000;
-
-export const SUBORDINATE_FILES: Readonly<Record<IdKind, string>> = { uid: "/etc/subuid", gid: "/etc/subgid" };
-
-export interface SubordinateLine extends SubordinateRange {
-  readonly owner: string;
-}
-
-/** The lines of subuid(5) and subgid(5); what is none is passed over. */
-export function subordinateLines(text: string): readonly SubordinateLine[] {
-  return text.split("\n").flatMap((line) => {
-    const [owner = "", first, count] = line.trim().split(":");
-    const range = { owner, first: Number(first), count: Number(count) };
-    const valid = owner !== "" && Number.isInteger(range.first) && Number.isInteger(range.count) && range.count > 0;
-    return valid ? [range] : [];
-  });
-}
 
 /**
  * The ranges of a user, by name or number.

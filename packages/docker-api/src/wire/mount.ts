@@ -22,7 +22,8 @@ const mountType: Codec<MountType> = {
   encode: (value) => value,
 };
 
-type BindOptions = NonNullable<MountSpec["bindOptions"]>;
+/** Mapped owners are for pods. */
+type BindOptions = Omit<NonNullable<MountSpec["bindOptions"]>, "idMapped">;
 type VolumeOptions = NonNullable<MountSpec["volumeOptions"]>;
 type TmpfsOptions = NonNullable<MountSpec["tmpfsOptions"]>;
 type ImageOptions = NonNullable<MountSpec["imageOptions"]>;

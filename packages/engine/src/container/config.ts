@@ -85,6 +85,8 @@ export interface MountSpec {
     readonly createMountpoint?: boolean;
     readonly readOnlyNonRecursive?: boolean;
     readonly readOnlyForceRecursive?: boolean;
+    /** Its owners on the disk are ids of the user namespace of the container's pod, if that has one. */
+    readonly idMapped?: boolean;
   };
   readonly volumeOptions?: {
     readonly noCopy?: boolean;

@@ -1,12 +1,12 @@
 import { type EngineContext, liveOf } from "../context.ts";
-import { releaseSources } from "../remap/remap.ts";
+import { releaseSources, remapOf } from "../remap/remap.ts";
 import type { ContainerRecord } from "./record.ts";
 import { releaseSharedMemory } from "./shared-memory.ts";
 import { mountKey } from "./start-rootfs.ts";
 
 /** Lets go of what {@link prepareRootfs} mounted. Idempotent. */
 export async function releaseMounts(context: EngineContext, record: ContainerRecord): Promise<void> {
-  await releaseSources(context.remap, record.id);
+  await releaseSources(remapOf(context, record.hostConfig), record.id);
   for (const point of [...record.mounts].reverse()) {
     if (point.type === "volume") await context.volumeStore.unmount(point.name ?? "", record.id);
     else if (point.type === "image") await context.images.unmount(`${record.id}-${mountKey(point)}`);
@@ -19,7 +19,7 @@ export async function releaseMounts(context: EngineContext, record: ContainerRec
 export async function releaseVolumes(context: EngineContext, record: ContainerRecord): Promise<void> {
   const volumes = record.mounts.filter(({ type }) => type === "volume");
   if (volumes.length === 0) return;
-  await releaseSources(context.remap, record.id);
+  await releaseSources(remapOf(context, record.hostConfig), record.id);
   for (const { name = "" } of volumes.reverse()) await context.volumeStore.unmount(name, record.id);
 }
 

@@ -197,6 +197,7 @@ function bindMount(
   | "createSource"
   | "readOnlyNonRecursive"
   | "readOnlyForceRecursive"
+  | "idMapped"
 > {
   const source = mount.source ?? "";
   if (!source.startsWith("/")) throw badMount(mount, `invalid mount path: '${source}' mount path must be absolute`);
@@ -221,6 +222,7 @@ function bindMount(
     ...(options.createMountpoint === true ? { createSource: true } : {}),
     ...(options.readOnlyNonRecursive === true ? { readOnlyNonRecursive: true } : {}),
     ...(options.readOnlyForceRecursive === true ? { readOnlyForceRecursive: true } : {}),
+    ...(options.idMapped === true ? { idMapped: true } : {}),
   };
 }
 

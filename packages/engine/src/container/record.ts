@@ -32,6 +32,8 @@ export interface MountPoint {
   readonly readOnlyForceRecursive?: boolean;
   /** Bind: a missing source becomes a directory (`-v`), instead of an error (`--mount`). */
   readonly createSource?: boolean;
+  /** Bind: its owners on the disk are ids of the user namespace of the container's pod, if that has one. */
+  readonly idMapped?: boolean;
   /** Where it came from, for `--volumes-from`. */
   readonly spec: "bind" | "mount" | "tmpfs" | "volumes-from" | "image";
 }

@@ -7,6 +7,7 @@ import type {
   PortMapping,
 } from "@boxship/network";
 import { currentRecord, type EngineContext } from "../context.ts";
+import { podUsers } from "../pod/pod-users.ts";
 import { remapOf } from "../remap/remap.ts";
 import type { HostConfig } from "./config.ts";
 import { networkModeOf } from "./network-mode.ts";
@@ -108,13 +109,16 @@ async function joinContainer(context: EngineContext, record: ContainerRecord, re
   return { namespace: path, ...(owner === undefined ? {} : { ownedBy: owner }), files, endpoints: [], ports: [] };
 }
 
-function joinPod({ pods, network }: EngineContext, ref: string): JoinedNetwork {
+function joinPod(context: EngineContext, ref: string): JoinedNetwork {
+  const { pods, network } = context;
   const { id, state, request } = pods.resolve(ref);
   if (state !== "ready") {
     throw new FailedPrecondition(`pod ${id} is not ready`, { subject: { kind: "pod", name: id } });
   }
   const namespace = request.network === "host" ? undefined : network.getSandbox(id).path;
-  return { namespace, files: networkFiles(pods.directoryOf(id)), endpoints: [], ports: [] };
+  const owner = podUsers(context, id)?.path;
+  const owned = owner === undefined ? {} : { ownedBy: owner };
+  return { namespace, ...owned, files: networkFiles(pods.directoryOf(id)), endpoints: [], ports: [] };
 }
 
 /** The namespace of a running container, which may itself be the host's or a third one's. */
@@ -124,7 +128,10 @@ function sharedNamespace(
 ): { readonly path: string | undefined; readonly owner: string | undefined } {
   const mode = networkModeOf(other.hostConfig);
   if (mode.kind === "host") return { path: undefined, owner: undefined };
-  if (mode.kind === "pod") return { path: joinPod(context, mode.id).namespace, owner: undefined };
+  if (mode.kind === "pod") {
+    const { namespace: path, ownedBy: owner } = joinPod(context, mode.id);
+    return { path, owner };
+  }
   if (mode.kind === "container") return sharedNamespace(context, context.containers.resolve(mode.ref));
   return { path: context.network.getSandbox(other.id).path, owner: remapOf(context, other.hostConfig)?.path };
 }

@@ -11,10 +11,11 @@ import {
 import { descriptorPath, type FileStatus, FileType, openInRoot, statxInBackground } from "@boxship/kernel";
 import { leadsNowhere, mountTarget } from "@boxship/storage";
 import type { EngineContext } from "../context.ts";
-import { mapSource, type Remap } from "../remap/remap.ts";
+import { mapIfPossible, mapSource, ownersFor, type Remap } from "../remap/remap.ts";
 import { checkMountPlace, checkOwnPlaces } from "./mount-place.ts";
 import type { ContainerRecord, MountPoint } from "./record.ts";
 import { mountSharedMemory } from "./shared-memory.ts";
+import { isRecursivelyReadOnly } from "./start-spec.ts";
 
 /** A container's file system, mounted, with the sources of everything that is to be mounted into it. */
 export interface PreparedRootfs {
@@ -44,7 +45,7 @@ export async function prepareRootfs(
   remap: Remap | undefined,
 ): Promise<PreparedRootfs> {
   const { id } = record;
-  const path = context.snapshotter.mountContainer(id, { mapped: remap !== undefined });
+  const path = context.snapshotter.mountContainer(id, ownersFor(context, remap));
   undo.defer(() => context.snapshotter.unmountContainer(id));
   checkOwnPlaces(path);
   mountSharedMemory(context, record, undo, remap);
@@ -98,7 +99,11 @@ export async function prepareSource(
       return "";
     case "bind":
       await requireSource(context, point);
-      return point.source;
+      if (point.idMapped !== true || remap === undefined) return point.source;
+      return mapSource(remap, record.id, point.source, {
+        withBelow: point.nonRecursive !== true,
+        readOnly: isRecursivelyReadOnly(context, point) ? "recursive" : !point.readWrite,
+      });
     case "volume": {
       const name = point.name ?? "";
       const source = await context.volumeStore.mount(name, record.id);
@@ -113,7 +118,7 @@ export async function prepareSource(
     }
     case "image": {
       const key = `${record.id}-${mountKey(point)}`;
-      const source = await context.images.mountReadOnly(point.name ?? "", key, { mapped: remap !== undefined });
+      const source = await context.images.mountReadOnly(point.name ?? "", key, ownersFor(context, remap));
       undo.defer(() => context.images.unmount(`${record.id}-${mountKey(point)}`));
       return insideOf(source, point);
     }
@@ -127,7 +132,7 @@ function withOwners(
 ): string {
   const { record, remap, volume, path } = given;
   if (remap === undefined || volumeStore.get(volume).options["device"] !== undefined) return path;
-  return mapSource(remap, record.id, path);
+  return mapIfPossible(remap, record.id, path);
 }
 
 /** A short name for the mount of an image at one place. */

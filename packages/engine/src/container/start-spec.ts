@@ -216,7 +216,8 @@ function ociMount(context: EngineContext, { point, source, isFile }: PreparedMou
   }
   const options = [
     point.nonRecursive === true ? "bind" : "rbind",
-    point.readWrite ? "rw" : !isFile && isRecursivelyReadOnly(context, point) ? "rro" : "ro",
+    // What has mapped owners is as it may be: in a user namespace a runtime cannot change mounts of some file systems.
+    point.readWrite || point.idMapped === true ? "rw" : !isFile && isRecursivelyReadOnly(context, point) ? "rro" : "ro",
     point.propagation || "rprivate",
   ];
   return { destination, type: "bind", source, options };

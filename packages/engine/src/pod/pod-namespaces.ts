@@ -5,6 +5,7 @@ import { systemCode } from "@boxship/base";
 import {
   bindNamespace,
   createNamespace,
+  createOwnedNamespace,
   isMountPoint,
   MountFlag,
   mount,
@@ -12,7 +13,9 @@ import {
   unbindNamespace,
 } from "@boxship/kernel";
 import type { EngineContext } from "../context.ts";
+import type { Remap } from "../remap/remap.ts";
 import { areProcessesHeld, holdProcesses, processesPath, releaseProcesses } from "./pod-processes.ts";
+import { releasePodUsers } from "./pod-users.ts";
 import type { PodRecord } from "./record.ts";
 
 const DEFAULT_SHARED_MEMORY = 64 << 20;
@@ -42,21 +45,30 @@ export function isPodHeld({ options }: EngineContext, { id, request }: Pick<PodR
   return request.pid !== "pod" || areProcessesHeld(join(podMounts(options.runDir), id));
 }
 
-/** Makes what a pod's containers share beside the network; it stays until {@link releasePodMounts}. */
-export function mountPod(context: EngineContext, { id, request }: Pick<PodRecord, "id" | "request">): void {
+/**
+ * Makes what a pod's containers share beside the network; it stays until {@link releasePodMounts}.
+ *
+ * @param users its user namespace, if it has one, which then has all that is made here
+ */
+export async function mountPod(
+  context: EngineContext,
+  { id, request }: Pick<PodRecord, "id" | "request">,
+  users?: Remap,
+): Promise<void> {
   if (request.pid === "pod") {
     const directory = join(podMounts(context.options.runDir), id);
     mkdirSync(directory, { recursive: true, mode: 0o711 });
-    holdProcesses(context, directory);
+    await holdProcesses(context, directory, users?.path);
   }
   if (request.ipc === "host") return;
   const shm = podSharedMemoryPath(context, id);
   mkdirSync(shm, { recursive: true, mode: 0o711 });
-  using namespace = createNamespace("ipc");
+  using namespace = users === undefined ? createNamespace("ipc") : await createOwnedNamespace("ipc", users.path);
   bindNamespace(namespace, podIpcPath(context, id));
   const flags = MountFlag.NoSuid | MountFlag.NoDev | MountFlag.NoExec;
   const size = request.sharedMemory ?? DEFAULT_SHARED_MEMORY;
-  mount({ source: "shm", target: shm, type: "tmpfs", flags, data: `mode=1777,size=${size}` });
+  const { uid, gid } = users?.root ?? { uid: 0, gid: 0 };
+  mount({ source: "shm", target: shm, type: "tmpfs", flags, data: `mode=1777,uid=${uid},gid=${gid},size=${size}` });
 }
 
 /** Idempotent. */
@@ -71,6 +83,7 @@ export async function releasePodMounts(context: EngineContext, id: string): Prom
   }
   if (existsSync(ipc)) unbindNamespace(ipc);
   releaseProcesses(join(podMounts(context.options.runDir), id));
+  await releasePodUsers(context, id);
   await rmdir(join(podMounts(context.options.runDir), id)).catch((error: unknown) => {
     if (systemCode(error) !== "ENOENT") throw error;
   });

@@ -7,6 +7,7 @@ import {
   namespacePath,
   openNamespace,
   spawnInProcessNamespace,
+  startOwnedProcesses,
   unbindNamespace,
 } from "@boxship/kernel";
 import { holdingProgram } from "@boxship/runtime";
@@ -20,26 +21,27 @@ const NAME = "boxship-pod";
  * our own of 188 bytes. Outlives this process.
  *
  * @param directory of the pod's mounts: the namespace is bound in there, and the process's number kept
+ * @param users path of the user namespace that it belongs to. @default the machine's
  */
-export function holdProcesses({ options }: EngineContext, directory: string): void {
-  const holder = spawnInProcessNamespace({
-    file: holdingFile(options.root),
-    argv0: NAME,
-    // Nothing but a name: by it those are found that somebody was about to note when he was killed.
-    args: [directory],
-    env: {},
-    cwd: "/",
-    setsid: true,
-  });
-  holder.unref();
-  using namespace = openNamespace(namespacePath("pid", holder.pid));
+export async function holdProcesses({ options }: EngineContext, directory: string, users?: string): Promise<void> {
+  const file = holdingFile(options.root);
+  // Nothing but a name: by it those are found that somebody was about to note when he was killed.
+  const args = [directory];
+  const pid = users === undefined ? holdHere(file, args) : await startOwnedProcesses(users, { file, args });
+  using namespace = openNamespace(namespacePath("pid", pid));
   bindNamespace(namespace, join(directory, "pid"));
-  writeFileSync(join(directory, "holder"), String(holder.pid), { mode: 0o600 });
+  writeFileSync(join(directory, "holder"), String(pid), { mode: 0o600 });
+}
+
+function holdHere(file: string, args: readonly string[]): number {
+  const holder = spawnInProcessNamespace({ file, argv0: NAME, args, env: {}, cwd: "/", setsid: true });
+  holder.unref();
+  return holder.pid;
 }
 
 /** The program, where the machine lets programs be executed; `/run` is often no such place. @throws Unsupported */
 function holdingFile(root: string): string {
-  const path = join(root, "pod-holder");
+  const path = join(root, NAME);
   const program = holdingProgram();
   if (program === undefined) throw new Unsupported(`processes cannot be shared on ${process.arch}`);
   if (!existsSync(path) || !readFileSync(path).equals(program)) {
@@ -91,7 +93,7 @@ export function releaseStrayProcesses(mounts: string, known: ReadonlySet<string>
 }
 
 /** Whether a pod of this instance ever had one. */
-export const hasHeldProcesses = (root: string): boolean => existsSync(join(root, "pod-holder"));
+export const hasHeldProcesses = (root: string): boolean => existsSync(join(root, NAME));
 
 /** Ends a pod's process namespace with everything in it. Idempotent. */
 export function releaseProcesses(directory: string): void {

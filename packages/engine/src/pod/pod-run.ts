@@ -1,12 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { chown, mkdir, writeFile } from "node:fs/promises";
 import { Unsupported } from "@boxship/base";
 import { refusedHere } from "../confined/confined-runtime.ts";
 import { checkCgroupParent } from "../container/check-host-config.ts";
 import { networkFiles } from "../container/start-network.ts";
 import { type EngineContext, refuseWhileBeingRemoved } from "../context.ts";
+import type { Remap } from "../remap/remap.ts";
 import { mountPod, releasePodMounts } from "./pod-namespaces.ts";
 import { ensurePodNetwork } from "./pod-network.ts";
+import { holdPodUsers } from "./pod-users.ts";
 import { POD_RECORD_VERSION, type PodRecord, type RunPodRequest } from "./record.ts";
 
 /** Makes a pod: namespaces, addresses, published ports, files. Durable when it resolves; when it throws nothing is left. */
@@ -21,11 +23,12 @@ export async function runPod(context: EngineContext, request: RunPodRequest): Pr
   checkCgroupParent(request.cgroupParent);
   const id = randomBytes(32).toString("hex");
   await using undo = new AsyncDisposableStack();
-  const addresses = request.network === "host" ? [] : await joinPodNetwork(context, id, request, undo);
   undo.defer(() => releasePodMounts(context, id));
-  mountPod(context, { id, request });
+  const users = await holdPodUsers(context, id, request);
+  const addresses = request.network === "host" ? [] : await joinPodNetwork(context, id, request, undo, users);
+  await mountPod(context, { id, request }, users);
   undo.defer(() => context.pods.delete(id));
-  await writePodFiles(context, id, request);
+  await writePodFiles(context, id, request, users);
   const created = context.clock.now();
   // What plugins were told is theirs now.
   const { plugins: _told, ...kept } = request;
@@ -40,6 +43,7 @@ async function joinPodNetwork(
   id: string,
   request: RunPodRequest,
   undo: AsyncDisposableStack,
+  users: Remap | undefined,
 ): Promise<readonly string[]> {
   const { network } = context;
   network.warm();
@@ -48,6 +52,7 @@ async function joinPodNetwork(
     hostname: request.hostname,
     ...(request.dns === undefined ? {} : { dns: request.dns }),
     ...(request.sysctls === undefined ? {} : { sysctls: request.sysctls }),
+    ...(users === undefined ? {} : { userNamespace: users.path }),
   });
   undo.defer(() => network.removeSandbox(id));
   const { ports = [], plugins = { capabilities: {}, args: {} } } = request;
@@ -62,7 +67,12 @@ async function joinPodNetwork(
   return [ipv4, ipv6].flatMap((address) => (address === undefined ? [] : [address.address]));
 }
 
-async function writePodFiles(context: EngineContext, id: string, request: RunPodRequest): Promise<void> {
+async function writePodFiles(
+  context: EngineContext,
+  id: string,
+  request: RunPodRequest,
+  users: Remap | undefined,
+): Promise<void> {
   const { network } = context;
   const directory = context.pods.directoryOf(id);
   await mkdir(directory, { recursive: true, mode: 0o710 });
@@ -73,6 +83,8 @@ async function writePodFiles(context: EngineContext, id: string, request: RunPod
     writeFile(files.hosts, onHost ? network.hostHostsFile([]) : network.hostsFile(id), { mode: 0o644 }),
     writeFile(files.hostname, `${request.hostname}\n`, { mode: 0o644 }),
   ]);
+  if (users === undefined) return;
+  await Promise.all(Object.values(files).map((file) => chown(file, users.root.uid, users.root.gid)));
 }
 
 /** Exactly what was asked for; what the machine has is nobody's business then. */

@@ -1,3 +1,4 @@
+import type { IdMaps } from "@boxship/kernel";
 import type { Bandwidth, PluginFacts, PortMapping } from "@boxship/network";
 
 /** Format of the record on disk; a newer one is refused rather than misread. */
@@ -29,6 +30,8 @@ export interface RunPodRequest {
   readonly ipc: "pod" | "host";
   /** `pod`: its containers share one process namespace, which a process holds. @default each has its own */
   readonly pid?: "pod";
+  /** The ids of a user namespace of its own, in which all its containers are. @default they are in the machine's */
+  readonly users?: IdMaps;
   /** What its resolv.conf says. @default what containers get here */
   readonly dns?: {
     readonly servers: readonly string[];

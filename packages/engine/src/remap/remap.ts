@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { closeSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -6,6 +7,7 @@ import {
   bindNamespace,
   createUserNamespace,
   ensureSharedMount,
+  type IdMappedMount,
   type IdMaps,
   idOutside,
   isMountPoint,
@@ -13,12 +15,15 @@ import {
   releaseMountsBelow,
   unbindNamespace,
 } from "@boxship/kernel";
+import type { MountContainerOptions } from "@boxship/storage";
 import type { HostConfig } from "../container/config.ts";
 import type { EngineContext } from "../context.ts";
+import { podUsers } from "../pod/pod-users.ts";
 
 /**
  * The user namespace that containers are in where the configuration asks for one. All share it, so that they can share
- * network and process namespaces: what keeps them apart are their other namespaces, as without it.
+ * network and process namespaces: what keeps them apart are their other namespaces, as without it. A pod may have one of
+ * its own.
  */
 export interface Remap {
   readonly maps: IdMaps;
@@ -46,31 +51,43 @@ const NOBODYS = 4_000_000_000;
  */
 export async function openRemap(runDir: string, root: string, maps: IdMaps): Promise<Remap> {
   const directory = join(runDir, "userns");
-  const [path, filesPath, sources] = ["containers", "files", "sources"].map((name) => join(directory, name)) as [
-    string,
-    string,
-    string,
-  ];
-  mkdirSync(sources, { recursive: true, mode: 0o711 });
+  const remap = remapAt(directory, maps);
+  const { path, filesPath } = remap;
+  mkdirSync(remap.sources, { recursive: true, mode: 0o711 });
   // Launchers of containers are in mount namespaces that see only what is mounted in shared places.
   ensureSharedMount(directory);
-  const [uid, gid] = [idOutside(0, maps.uids), idOutside(0, maps.gids)];
-  if (uid === undefined || gid === undefined) throw new FailedPrecondition("the ids of containers do not begin at 0");
-  requireWay(root, { uid, gid });
+  requireWay(root, remap.root);
   const record = join(directory, "maps.json");
   const text = JSON.stringify(maps);
   const same = (await readFile(record, "utf8").catch(() => "")) === text;
   if (!same || !isBound(path) || !isBound(filesPath)) {
     rmSync(record, { force: true });
-    await keep(path, maps);
-    await keep(filesPath, fileMaps(maps, gid));
+    await makeNamespaces(remap, "or take usernsRemap out of the configuration");
     await writeFileAtomic(record, text);
   }
+  return remap;
+}
+
+/** What a user namespace with these ids is, whose files are in a directory. @throws FailedPrecondition */
+export function remapAt(directory: string, maps: IdMaps): Remap {
+  const [path, filesPath, sources] = ["containers", "files", "sources"].map((name) => join(directory, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const [uid, gid] = [idOutside(0, maps.uids), idOutside(0, maps.gids)];
+  if (uid === undefined || gid === undefined) throw new FailedPrecondition("the ids of containers do not begin at 0");
   return { maps, root: { uid, gid }, path, filesPath, sources };
 }
 
+/** Makes both namespaces and keeps them by mounts. @throws FailedPrecondition that ends with this advice */
+export async function makeNamespaces({ path, filesPath, maps, root }: Remap, otherwise: string): Promise<void> {
+  await keep(path, maps, otherwise);
+  await keep(filesPath, fileMaps(maps, root.gid), otherwise);
+}
+
 /** @throws FailedPrecondition in Docker's words */
-function requireWay(root: string, user: Remap["root"]): void {
+export function requireWay(root: string, user: Remap["root"]): void {
   for (let path = root; ; path = dirname(path)) {
     const { mode, uid, gid } = statSync(path);
     const passes = (mode & 0o001) !== 0 || (gid === user.gid && (mode & 0o010) !== 0) || uid === user.uid;
@@ -104,7 +121,7 @@ function isBound(path: string): boolean {
   }
 }
 
-async function keep(path: string, maps: IdMaps): Promise<void> {
+async function keep(path: string, maps: IdMaps, otherwise: string): Promise<void> {
   try {
     unbindNamespace(path);
   } catch (error) {
@@ -116,14 +133,21 @@ async function keep(path: string, maps: IdMaps): Promise<void> {
   } catch (error) {
     throw new FailedPrecondition(`containers cannot have a user namespace: ${errorMessage(error)}`, {
       cause: error,
-      remedy: "see user.max_user_namespaces, or take usernsRemap out of the configuration",
+      remedy: `see user.max_user_namespaces, ${otherwise}`,
     });
   }
 }
 
 /** The namespace that a container is in, unless it is in the machine's. */
-export function remapOf({ remap }: EngineContext, { usernsMode }: HostConfig): Remap | undefined {
-  return usernsMode === "host" ? undefined : remap;
+export function remapOf(context: EngineContext, { usernsMode, pod }: HostConfig): Remap | undefined {
+  if (pod !== undefined) return podUsers(context, pod);
+  return usernsMode === "host" ? undefined : context.remap;
+}
+
+/** The owners that the file system of a container has. */
+export function ownersFor({ remap: all }: EngineContext, remap: Remap | undefined): MountContainerOptions {
+  if (remap === undefined || remap === all) return { mapped: remap !== undefined };
+  return { mapped: { userNamespace: remap.filesPath, root: remap.root } };
 }
 
 /**
@@ -136,7 +160,8 @@ export function checkRemapped(context: EngineContext, hostConfig: HostConfig): v
   const refuse = (option: string, message: string): never => {
     throw new FailedPrecondition(message, {
       subject: { kind: "option", name: option },
-      remedy: "use --userns host for this container",
+      remedy:
+        hostConfig.pod === undefined ? "use --userns host for this container" : "let the pod have the host's users",
     });
   };
   if (hostConfig.privileged === true) {
@@ -153,6 +178,18 @@ export function checkRemapped(context: EngineContext, hostConfig: HostConfig): v
   }
   remappedRuntime(context, hostConfig.runtime);
 }
+
+/** Whether containers of a runtime can be in a user namespace of their pod. @param name @default the engine's default */
+export function canHaveUsers({ options, remap, runtime }: EngineContext, name = ""): boolean {
+  const { major, minor } = runtime.host.kernel;
+  const mapsLayers = major > LAYERS_MAPPED[0] || (major === LAYERS_MAPPED[0] && minor >= LAYERS_MAPPED[1]);
+  if (!mapsLayers || options.confined !== undefined || remap !== undefined || runtime.host.userNamespace) return false;
+  const fits = runtime.info.runtimes.filter(({ usable, givesDevicesAway }) => usable && givesDevicesAway !== true);
+  return name === "" ? fits.length > 0 : fits.some((one) => one.name === name);
+}
+
+/** The Linux since which layers of overlays can have other owners than on the disk. */
+const LAYERS_MAPPED = [5, 19] as const;
 
 /**
  * The OCI runtime for a container in the user namespace: the one that is asked for, or the default, or where that would give
@@ -178,17 +215,27 @@ export function remappedRuntime({ runtime }: Pick<EngineContext, "runtime">, ask
 /**
  * Shows a file or directory with the owners that containers know.
  *
- * @returns where; the source itself where its file system has no such mounts
+ * @throws Unsupported where its file system has no such mounts
  */
-export function mapSource(remap: Remap, container: string, source: string): string {
+export function mapSource(
+  remap: Remap,
+  container: string,
+  source: string,
+  options: Pick<IdMappedMount, "readOnly" | "withBelow"> = {},
+): string {
   const directory = join(remap.sources, container);
   mkdirSync(directory, { recursive: true, mode: 0o711 });
-  const target = join(directory, Buffer.from(source).toString("base64url").slice(-100));
+  const target = join(directory, createHash("sha256").update(source).digest("hex"));
   makeTarget(target, statSync(source).isDirectory());
   if (isMountPoint(target)) return target;
+  mountIdMapped({ source, target, userNamespace: remap.filesPath, follows: true, ...options });
+  return target;
+}
+
+/** {@link mapSource}, or the source itself where its file system has no such mounts. */
+export function mapIfPossible(remap: Remap, container: string, source: string): string {
   try {
-    mountIdMapped({ source, target, userNamespace: remap.filesPath });
-    return target;
+    return mapSource(remap, container, source);
   } catch (error) {
     if (error instanceof Unsupported) return source;
     throw error;

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "@boxship/base";
-import { bindMount, createOwnedNetwork, descriptorPath, isMountPoint, setPropagation } from "@boxship/kernel";
+import { bindMount, createOwnedNamespace, descriptorPath, isMountPoint, setPropagation } from "@boxship/kernel";
 import type { NetworkThread } from "../worker/network-thread.ts";
 
 export interface NamespacePoolOptions {
@@ -55,7 +55,7 @@ export class NamespacePool {
   }
 
   async #makeOwned(userNamespace: string): Promise<string> {
-    using namespace = await createOwnedNetwork(userNamespace);
+    using namespace = await createOwnedNamespace("net", userNamespace);
     return await this.#options.thread.call("adoptNamespace", {
       directory: this.directory,
       namespace: descriptorPath(namespace),

@@ -12,6 +12,8 @@ export interface EngineLook {
   readonly version: Awaited<ReturnType<Cri["version"]>> | undefined;
   /** What a node says that cannot run pods because its engine cannot, in the kubelet's words; undefined when it can. */
   readonly problem: string | undefined;
+  /** What its runtimes can do; undefined when it does not answer now. */
+  readonly handlers: Status["runtimeHandlers"] | undefined;
 }
 
 /** How the engine is. One that is started again is away for a moment, and no service must lose its pods for that. */
@@ -38,7 +40,7 @@ export class EngineHealth {
       this.#heard = now;
       this.#problem = conditionProblem(answer, "RuntimeReady", "container runtime") ?? networkProblem(answer);
     } else if (now - this.#heard >= GRACE_MS) this.#problem = ENGINE_AWAY;
-    return { version, problem: this.#problem };
+    return { version, problem: this.#problem, handlers: answer?.runtimeHandlers };
   }
 }
 

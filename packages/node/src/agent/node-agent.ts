@@ -15,6 +15,7 @@ import { nodeMetrics, type Told } from "../metrics/node-metrics.ts";
 import { UsageSamples } from "../metrics/usage-samples.ts";
 import { type ClusterDnsSettings, logDirectory } from "../pods/pod-config.ts";
 import { PodWorker } from "../pods/pod-worker.ts";
+import { UserRanges } from "../pods/user-ranges.ts";
 import { NodePressure } from "../pressure/node-pressure.ts";
 import { type NodeSignals, readSignals } from "../pressure/read-signals.ts";
 import { isStillFull } from "../pressure/thresholds.ts";
@@ -32,6 +33,7 @@ import { type NodeContext, PODS } from "./node-context.ts";
 import {
   capacityOf,
   KUBELET_VERSION,
+  MOST_PODS,
   type NodeFacts,
   registerNode,
   renewLease,
@@ -270,6 +272,7 @@ export class NodeAgent implements AsyncDisposable {
         ...(clusterDns === undefined ? {} : { clusterDns }),
       },
       volumes: new Volumes(root, new ClaimVolumes({ client, nodeName: name })),
+      users: await UserRanges.open({ root, pods: MOST_PODS }),
       objects: this.#objects,
       images: new PullImages({ cri, objects: this.#objects, clock, pulled: this.#pulled }),
       token: this.#token,
@@ -307,7 +310,11 @@ export class NodeAgent implements AsyncDisposable {
       await cri.removePodSandbox({ podSandboxId: id });
     }
     const volumes = this.#context?.volumes;
-    for (const uid of (await volumes?.uids()) ?? []) if (!known.has(uid)) await volumes?.remove(uid);
+    for (const uid of (await volumes?.uids()) ?? []) {
+      if (known.has(uid)) continue;
+      await volumes?.remove(uid);
+      await this.#context?.users.release(uid);
+    }
   }
 
   readonly #token: TokenSource = async (pod, { audience, seconds }) => {

@@ -5,6 +5,7 @@ import type { Cri } from "@boxship/cri";
 import type { ReferencedObjects } from "../environment/referenced-objects.ts";
 import type { PullImages } from "../images/pull-images.ts";
 import type { PodSettings } from "../pods/pod-config.ts";
+import type { UserRanges } from "../pods/user-ranges.ts";
 import type { Pod } from "../types.ts";
 import type { TokenSource } from "../volumes/projections.ts";
 import type { Volumes } from "../volumes/volumes.ts";
@@ -20,6 +21,7 @@ export interface NodeContext {
   readonly events: Pick<EventRecorder, "record">;
   readonly settings: PodSettings;
   readonly volumes: Volumes;
+  readonly users: UserRanges;
   readonly objects: ReferencedObjects;
   readonly images: PullImages;
   readonly token: TokenSource;

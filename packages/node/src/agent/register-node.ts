@@ -4,7 +4,7 @@ import { type JsonObject, type KubeObject, timestamp } from "@boxship/api";
 import { AlreadyExists, type Clock, NotFound } from "@boxship/base";
 import type { ApiClient } from "@boxship/client";
 import type { PressureCondition } from "../pressure/thresholds.ts";
-import { ENGINE_AWAY, type EngineHealth } from "./engine-health.ts";
+import { ENGINE_AWAY, type EngineHealth, type EngineLook } from "./engine-health.ts";
 
 const NODES = { group: "", version: "v1", resource: "nodes" } as const;
 const LEASES = {
@@ -14,7 +14,7 @@ const LEASES = {
   namespace: "kube-node-lease",
 } as const;
 const LEASE_SECONDS = 40;
-const PODS = 110;
+export const MOST_PODS = 110;
 export const KUBELET_VERSION = "v1.36.2";
 
 export interface NodeFacts {
@@ -36,7 +36,7 @@ export async function capacityOf(root: string): Promise<Readonly<Record<string, 
     cpu: String(availableParallelism()),
     memory: `${Math.floor(totalmem() / 1024)}Ki`,
     "ephemeral-storage": `${Math.floor((bsize * blocks) / 1024)}Ki`,
-    pods: String(PODS),
+    pods: String(MOST_PODS),
   };
 }
 
@@ -79,7 +79,7 @@ export async function writeNodeStatus(
   }
   const capacity = await capacityOf(root);
   const look = await engine.look();
-  const { version } = look;
+  const { version, handlers } = look;
   // Of a new node nobody knows yet that it had an engine.
   const wasReady = node.status?.conditions?.some((one) => one.type === "Ready" && one.status === "True") === true;
   const problem = look.problem ?? (version === undefined && !wasReady ? ENGINE_AWAY : undefined);
@@ -124,8 +124,20 @@ export async function writeNodeStatus(
         ? node.status?.nodeInfo?.containerRuntimeVersion
         : `${version.runtimeName}://${version.runtimeVersion}`,
     ),
+    ...(handlers === undefined ? {} : { runtimeHandlers: [...runtimeHandlers(handlers)] }),
   };
   return await client.patch(ref, "strategic", { status }, { subresource: "status" });
+}
+
+/** What runtimes can do, `core/v1.NodeRuntimeHandler`. */
+function runtimeHandlers(handlers: NonNullable<EngineLook["handlers"]>): readonly JsonObject[] {
+  return handlers.map(({ name, features }) => ({
+    name,
+    features: {
+      recursiveReadOnlyMounts: features?.recursiveReadOnlyMounts === true,
+      userNamespaces: features?.userNamespaces === true,
+    },
+  }));
 }
 
 type NodeObject = KubeObject & {

@@ -2,11 +2,12 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { FailedPrecondition, InvalidArgument, Unsupported } from "@boxship/base";
-import { type ContainerConfig, NamespaceMode, Propagation, signalValue } from "@boxship/cri";
+import { type ContainerConfig, type Mount, NamespaceMode, Propagation, signalValue } from "@boxship/cri";
 import type { Init } from "@boxship/grpc";
 import { expand } from "../environment/env.ts";
 import { ANNOTATION, LABEL } from "../labels.ts";
 import { hostnameOf, namespaceOptions } from "../pods/pod-config.ts";
+import type { PodUsers } from "../pods/user-ranges.ts";
 import { amount, oomScoreAdj } from "../status/qos.ts";
 import type { ContainerSpec, Pod, VolumeMount } from "../types.ts";
 import { bindSubPath } from "../volumes/sub-path.ts";
@@ -23,6 +24,8 @@ export interface ContainerPlan {
   readonly volumes: ReadonlyMap<string, PreparedVolume>;
   /** The running container whose processes it is to see. */
   readonly targetId: string | undefined;
+  /** Of the pod's own user namespace. */
+  readonly users: PodUsers | undefined;
   /** The pod's own directory. */
   readonly directory: string;
   readonly podIPs: readonly string[];
@@ -40,7 +43,7 @@ export function hashOf({ name, image }: ContainerSpec): string {
 
 /** @throws InvalidArgument, FailedPrecondition, Unsupported naming the field */
 export async function containerConfig(plan: ContainerPlan): Promise<Init<ContainerConfig>> {
-  const { pod, spec, attempt, image, env } = plan;
+  const { pod, spec, attempt, image, env, users } = plan;
   if ((spec.volumeDevices ?? []).length > 0) throw new Unsupported("volumeDevices are not supported");
   const message = await terminationFile(plan);
   return {
@@ -54,7 +57,7 @@ export async function containerConfig(plan: ContainerPlan): Promise<Init<Contain
       ...(await Promise.all((spec.volumeMounts ?? []).map((mount, at) => mountOf(plan, mount, at)))),
       ...(await hostsMount(plan)),
       ...message.mounts,
-    ],
+    ].map((mount) => withOwners(mount, users)),
     labels: {
       [LABEL.podName]: pod.metadata.name ?? "",
       [LABEL.podNamespace]: pod.metadata.namespace ?? "",
@@ -76,12 +79,18 @@ export async function containerConfig(plan: ContainerPlan): Promise<Init<Contain
       securityContext: {
         ...securityContext(pod, spec, image, plan.seccompDirectory),
         namespaceOptions: {
-          ...namespaceOptions(pod),
+          ...namespaceOptions(pod, users),
           ...targetedProcesses(plan),
         },
       },
     },
   };
+}
+
+/** Owners on the disk are the pod's ids; layers of images are the engine's to map. */
+function withOwners(mount: Init<Mount>, users: PodUsers | undefined): Init<Mount> {
+  if (users === undefined || mount.image !== undefined) return mount;
+  return { ...mount, uidMappings: users.uids, gidMappings: users.gids };
 }
 
 /** @throws FailedPrecondition when what it is to look into does not run */

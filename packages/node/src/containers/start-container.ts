@@ -42,6 +42,7 @@ export async function startContainer(context: NodeContext, request: StartRequest
     const env = await environment(pod, spec, { objects: context.objects, services: context.services(), facts });
     const directory = context.volumes.directoryOf(pod);
     const { volumes, targetId } = request;
+    const users = context.users.of(pod.metadata.uid ?? "");
     const config = await containerConfig({
       pod,
       spec,
@@ -50,6 +51,7 @@ export async function startContainer(context: NodeContext, request: StartRequest
       env,
       volumes,
       targetId,
+      users,
       directory,
       podIPs: facts.podIPs,
       fullName: fullNameOf(pod, context.settings),
@@ -57,7 +59,7 @@ export async function startContainer(context: NodeContext, request: StartRequest
       seccompDirectory: context.settings.seccomp,
     });
     step = "CreateContainerError";
-    const sandboxConfig = await podConfig(pod, sandbox.metadata?.attempt ?? 0, context.settings);
+    const sandboxConfig = await podConfig(pod, sandbox.metadata?.attempt ?? 0, context.settings, users);
     const { containerId } = await cri.createContainer({ podSandboxId: sandbox.id, config, sandboxConfig });
     events.record(pod, "Normal", "Created", `Container created: ${spec.name}`);
     step = "RunContainerError";

@@ -1,11 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { errorMessage, InvalidArgument, Unsupported } from "@boxship/base";
+import { errorMessage, InvalidArgument } from "@boxship/base";
 import { type DNSConfig, NamespaceMode, type PodSandboxConfig, PROTOCOLS } from "@boxship/cri";
 import type { Init } from "@boxship/grpc";
 import { LABEL } from "../labels.ts";
 import { qosClass } from "../status/qos.ts";
 import type { Pod } from "../types.ts";
+import type { PodUsers } from "./user-ranges.ts";
 
 export interface PodSettings {
   readonly logs: string;
@@ -27,11 +28,18 @@ export interface ClusterDnsSettings {
   readonly domain: string;
 }
 
-/** @throws Unsupported, InvalidArgument naming the field */
-export async function podConfig(pod: Pod, attempt: number, settings: PodSettings): Promise<Init<PodSandboxConfig>> {
+/**
+ * @param users of a user namespace of its own
+ * @throws InvalidArgument naming the field
+ */
+export async function podConfig(
+  pod: Pod,
+  attempt: number,
+  settings: PodSettings,
+  users?: PodUsers,
+): Promise<Init<PodSandboxConfig>> {
   const { metadata, spec } = pod;
   const { name = "", namespace = "", uid = "", labels = {}, annotations = {} } = metadata;
-  if (spec.hostUsers === false) throw new Unsupported("hostUsers: false is not supported");
   return {
     metadata: { name, namespace, uid, attempt },
     ...(spec.hostNetwork === true ? {} : { hostname: sandboxHostname(pod, settings) }),
@@ -45,7 +53,7 @@ export async function podConfig(pod: Pod, attempt: number, settings: PodSettings
     linux: {
       cgroupParent: cgroupOf(pod, settings),
       sysctls: Object.fromEntries((spec.securityContext?.sysctls ?? []).map((one) => [one.name, one.value])),
-      securityContext: { namespaceOptions: namespaceOptions(pod) },
+      securityContext: { namespaceOptions: namespaceOptions(pod, users) },
     },
   };
 }
@@ -54,8 +62,10 @@ export function logDirectory({ metadata }: Pod, { logs }: Pick<PodSettings, "log
   return join(logs, `${metadata.namespace}_${metadata.name}_${metadata.uid}`);
 }
 
-export function namespaceOptions({ spec }: Pod) {
+/** @param users of a user namespace of its own */
+export function namespaceOptions({ spec }: Pod, users: PodUsers | undefined) {
   return {
+    ...(users === undefined ? {} : { usernsOptions: { mode: NamespaceMode.Pod, ...users } }),
     network: spec.hostNetwork === true ? NamespaceMode.Node : NamespaceMode.Pod,
     ipc: spec.hostIPC === true ? NamespaceMode.Node : NamespaceMode.Pod,
     pid: processMode(spec),

@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { asBoxshipError, NotFound, type Timer } from "@boxship/base";
+import { asBoxshipError, NotFound, type Timer, Unsupported } from "@boxship/base";
 import { Backoff } from "@boxship/client";
 import { ContainerState, type ContainerStatus, type PodSandboxStatus, SandboxState } from "@boxship/cri";
 import { networkProblem } from "../agent/engine-health.ts";
@@ -19,6 +19,7 @@ import { limitPod, removePodGroup } from "./pod-group.ts";
 import { type PodPlan, planPod, type StartPlan } from "./pod-plan.ts";
 import { type ResizeState, resizePod } from "./resize-pod.ts";
 import { RestartBackoff } from "./restart-backoff.ts";
+import type { PodUsers } from "./user-ranges.ts";
 
 /** How long a pod may go without a look although nothing was heard: for tokens and what a stream has lost. */
 const RESYNC_MS = 60_000;
@@ -261,9 +262,9 @@ export class PodWorker {
     const attempt = before === undefined ? 0 : (before.metadata?.attempt ?? 0) + 1;
     try {
       if (before !== undefined) await cri.stopPodSandbox({ podSandboxId: before.id });
-      const config = await podConfig(pod, attempt, settings);
-      await limitPod(cgroupOf(pod, settings), pod, settings.maxPids);
       const runtimeHandler = pod.spec.runtimeClassName ?? "";
+      const config = await podConfig(pod, attempt, settings, await this.#users(pod, runtimeHandler));
+      await limitPod(cgroupOf(pod, settings), pod, settings.maxPids);
       const { podSandboxId } = await cri.runPodSandbox({ config, runtimeHandler });
       return (await cri.podSandboxStatus({ podSandboxId })).status;
     } catch (error) {
@@ -273,6 +274,18 @@ export class PodWorker {
       await this.#write(pod, observed);
       return undefined;
     }
+  }
+
+  /** The ids of a pod that has a user namespace of its own. @throws Unsupported */
+  async #users(pod: Pod, handler: string): Promise<PodUsers | undefined> {
+    if (pod.spec.hostUsers !== false) return undefined;
+    const { cri, users } = this.#context;
+    const { runtimeHandlers } = await cri.status({});
+    if (runtimeHandlers.some(({ name, features }) => name === handler && features?.userNamespaces === true)) {
+      return await users.take(this.uid);
+    }
+    const who = handler === "" ? "runtime" : `RuntimeClass handler "${handler}"`;
+    throw new Unsupported(`can't set \`spec.hostUsers: false\`, ${who} does not support user namespaces`);
   }
 
   /** @returns milliseconds until the next look at the latest */
@@ -327,7 +340,7 @@ export class PodWorker {
 
   /** Nothing of it is to run any more, but it stays to be looked at. */
   async #settle(pod: Pod, observed: ObservedPod): Promise<void> {
-    const { cri, volumes } = this.#context;
+    const { cri, volumes, users } = this.#context;
     const live = [...observed.containers.values()].some((all) => all.some(isRunning));
     const evicted = (this.#failed?.reason ?? pod.status?.reason) === "Evicted";
     if (live) {
@@ -343,11 +356,12 @@ export class PodWorker {
     }
     // What it had on the disk is why, or may be: its claims' volumes are not the pod's.
     if (evicted) await volumes.remove(this.uid);
+    await users.release(this.uid);
   }
 
   /** Ends it in order, says how it ended, and takes everything of it away. */
   async #end(pod: Pod, observed: ObservedPod): Promise<void> {
-    const { cri, volumes, objects, images, settings } = this.#context;
+    const { cri, volumes, users, objects, images, settings } = this.#context;
     const seconds = this.#absent ? 0 : (pod.metadata.deletionGracePeriodSeconds ?? 30);
     const cut = (): void => void this.#kill(observed);
     this.#hurry.signal.addEventListener("abort", cut, { once: true });
@@ -362,6 +376,7 @@ export class PodWorker {
     // Our own engine does it behind the answer.
     if (this.#context.engine !== OWN_ENGINE) await removePodGroup(cgroupOf(pod, settings));
     await volumes.remove(this.uid);
+    await users.release(this.uid);
     objects.release(this.uid);
     images.forget(pod);
     await rm(logDirectory(pod, settings), { recursive: true, force: true });

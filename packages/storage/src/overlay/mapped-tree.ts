@@ -1,17 +1,7 @@
-import { chownSync, mkdirSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { detachMount, ensureSharedMount, isMountPoint, mountIdMapped, setPropagation } from "@boxship/kernel";
-
-/** Which ids containers see, and who is root for them. */
-export interface SnapshotMapping {
-  /**
-   * Path of a user namespace whose ids stand for those on the disk. It must have an id for root of this process, too, or
-   * overlay cannot make its own directories.
-   */
-  readonly userNamespace: string;
-  /** Root of the containers, outside of their namespaces. */
-  readonly root: { readonly uid: number; readonly gid: number };
-}
+import type { SnapshotMapping } from "../contract.ts";
 
 const PLACE = "mapped";
 
@@ -42,6 +32,11 @@ export class MappedTree implements Disposable {
   /** Where a directory of the tree is seen with its other owners. */
   pathOf(path: string): string {
     return join(this.#place, path.slice(this.#source.length));
+  }
+
+  /** Lets everybody's root go through a directory, who must know the names in it. */
+  static openToAll(directory: string): void {
+    chmodSync(directory, 0o711);
   }
 
   /** Lets the containers' root go through a directory, and nobody else. */

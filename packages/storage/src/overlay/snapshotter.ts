@@ -20,6 +20,7 @@ import type {
   LayerInfo,
   LayerStage,
   MountContainerOptions,
+  SnapshotMapping,
   SnapshotStore,
   TreeUsage,
 } from "../contract.ts";
@@ -27,7 +28,7 @@ import { measureTree, syncFilesystem, writeDifferenceAway } from "../storage-poo
 import { explainDiskError } from "../tree/disk-error.ts";
 import { OverlayStage } from "./layer-stage.ts";
 import { LayerTable } from "./layer-table.ts";
-import { MappedTree, type SnapshotMapping } from "./mapped-tree.ts";
+import { MappedTree } from "./mapped-tree.ts";
 import {
   filesystemType,
   mountOverlay,
@@ -336,7 +337,8 @@ export class Snapshotter implements SnapshotStore {
     const lowers = own.length === 0 ? [this.#places.empty] : own;
     const directories = { lowers, upper: this.upperDirectory(id), work: this.workDirectory(id) };
     try {
-      if (options.mapped === true) this.#mountMapped(this.#method, container, { ...directories, target, options });
+      const { mapped = false } = options;
+      if (mapped !== false) this.#mountMapped(this.#method, container, { ...directories, target, options }, mapped);
       else mountOverlay(this.#method, { ...directories, target, options });
     } catch (error) {
       if (systemCode(error) === undefined) throw error;
@@ -353,8 +355,11 @@ export class Snapshotter implements SnapshotStore {
     method: OverlayMethod,
     { id, sizeLimit }: Container,
     { lowers, upper, work, ...rest }: OverlayMount,
+    mapping: true | SnapshotMapping,
   ): void {
-    const mapped = this.#mapped;
+    // The overlay keeps what it needs of a tree that is mapped for it alone.
+    using own = mapping === true ? undefined : this.#mapFor(mapping);
+    const mapped = own ?? this.#mapped;
     if (mapped === undefined) throw new Unsupported("this engine has no user namespace for containers");
     const directory = this.#directoryOf(id);
     mapped.openWay(directory);
@@ -371,6 +376,14 @@ export class Snapshotter implements SnapshotStore {
       // The overlay keeps what it needs of it.
       detachMount(other);
     }
+  }
+
+  /** At the place of the store's own mapping: what has one has no others. */
+  #mapFor(mapping: SnapshotMapping): MappedTree {
+    if (this.#mapped !== undefined) throw new Unsupported("this engine has one user namespace for all containers");
+    const root = dirname(this.#places.containers);
+    for (const place of [root, this.#places.containers]) MappedTree.openToAll(place);
+    return new MappedTree(root, mapping);
   }
 
   async unmountContainer(id: string): Promise<void> {

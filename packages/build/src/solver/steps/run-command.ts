@@ -1,7 +1,7 @@
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InvalidArgument } from "@boxship/base";
-import { checkRemapped, type EngineContext, mapSource, type Remap, releaseSources } from "@boxship/engine";
+import { checkRemapped, type EngineContext, mapIfPossible, type Remap, releaseSources } from "@boxship/engine";
 import { type OciMount } from "@boxship/runtime";
 import { inRootExecutor } from "../../confined/in-root-executor.ts";
 import { findMountStubs, makeDirectory, removeMountStubs } from "../../files/files.ts";
@@ -74,7 +74,7 @@ function withOwners(remap: Remap | undefined, id: string, mounts: readonly OciMo
   if (remap === undefined) return mounts;
   return mounts.map((mount) =>
     mount.type === "bind" && mount.source !== undefined
-      ? { ...mount, source: mapSource(remap, id, mount.source) }
+      ? { ...mount, source: mapIfPossible(remap, id, mount.source) }
       : mount,
   );
 }

@@ -26,6 +26,12 @@ const TEXTS = [
   "cluster-domain",
   "cni-bin-dir",
   "cni-conf-dir",
+  "eviction-hard",
+  "eviction-max-pod-grace-period",
+  "eviction-minimum-reclaim",
+  "eviction-pressure-transition-period",
+  "eviction-soft",
+  "eviction-soft-grace-period",
   "load-balancer-pool",
   "pod-cidr",
   "pod-max-pids",
@@ -77,6 +83,18 @@ export const command = defineCommand({
       { hint: "path" },
     ),
     "container-runtime-endpoint": text("Socket of another engine that runs the pods, by the CRI", { hint: "path" }),
+    "eviction-hard": text("What is too little of memory, disk and processes: signal<quantity or percentage", {
+      hint: "list",
+    }),
+    "eviction-max-pod-grace-period": text("Most seconds that pods have to end at soft thresholds", { hint: "number" }),
+    "eviction-minimum-reclaim": text("How much more there must be then: signal=quantity or percentage", {
+      hint: "list",
+    }),
+    "eviction-pressure-transition-period": text("How long the node tells of a pressure afterwards (default: 5m)", {
+      hint: "duration",
+    }),
+    "eviction-soft": text("What is too little for a while only: signal<quantity or percentage", { hint: "list" }),
+    "eviction-soft-grace-period": text("How long that while is: signal=duration", { hint: "list" }),
     "load-balancer-pool": text("Addresses, networks or ranges of which services of type LoadBalancer get one each", {
       hint: "list",
     }),

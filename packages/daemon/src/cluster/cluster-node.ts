@@ -51,7 +51,7 @@ const METRICS = { name: "system:metrics", groups: [MASTERS, "system:authenticate
  * ready, or will not be soon.
  */
 export async function startNode(
-  { name, directory, criSocket, podMaxPids }: ClusterOptions,
+  { name, directory, criSocket, podMaxPids, eviction }: ClusterOptions,
   api: Pick<ApiServer, "connect">,
   { node, server, nodes, certificates, clusterDns, podNetworks, logger }: StartNodeOptions,
 ): Promise<AsyncDisposable> {
@@ -75,6 +75,7 @@ export async function startNode(
       cgroupParent: `/${name}/kubepods`,
       clusterDns,
       ...(podMaxPids === undefined ? {} : { podMaxPids }),
+      ...(eviction === undefined ? {} : { eviction }),
       logger,
     }),
   );

@@ -8,6 +8,7 @@ import {
   instanceDirectories,
   isInstanceName,
 } from "@boxship/base/instance-directories";
+import { type EvictionSettings, parseEviction } from "@boxship/node";
 import { parseBalancerPool } from "@boxship/proxy";
 import { parseStoreChoice, type StoreChoice } from "@boxship/store";
 import { type AskedNetwork, parseDomain, parseNetworks, parsePlugins } from "./cluster-network.ts";
@@ -50,6 +51,8 @@ export interface ClusterOptions {
   readonly balancerPool?: readonly string[];
   /** Most processes and threads of a pod; -1 for as many as the machine has. @default 4096 */
   readonly podMaxPids?: number;
+  /** When pods have to go. @default the usual thresholds */
+  readonly eviction?: EvictionSettings;
   /** The flags, to start it again by. */
   readonly argv: readonly string[];
 }
@@ -81,6 +84,7 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions {
     cert: flags["etcd-cert"],
     key: flags["etcd-key"],
   });
+  const eviction = parseEviction(flags);
   const isDefault = name === DEFAULT_INSTANCE && flags.root === undefined && process.geteuid?.() === 0;
   const own = isDefault ? "/etc/boxship/admin.kubeconfig" : join(directory, "admin.kubeconfig");
   return {
@@ -104,6 +108,7 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions {
       ? {}
       : { balancerPool: parseBalancerPool(flags["load-balancer-pool"]) }),
     ...(flags["pod-max-pids"] === undefined ? {} : { podMaxPids: podMaxPids(flags["pod-max-pids"]) }),
+    ...(eviction === undefined ? {} : { eviction }),
     ...(store === undefined ? {} : { store }),
     argv,
   };
@@ -157,6 +162,12 @@ function parseFlags(argv: readonly string[]) {
         "cluster-domain": option,
         "cni-bin-dir": option,
         "cni-conf-dir": option,
+        "eviction-hard": option,
+        "eviction-max-pod-grace-period": option,
+        "eviction-minimum-reclaim": option,
+        "eviction-pressure-transition-period": option,
+        "eviction-soft": option,
+        "eviction-soft-grace-period": option,
         "load-balancer-pool": option,
         "pod-max-pids": option,
         "pod-cidr": option,

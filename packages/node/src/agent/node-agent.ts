@@ -18,7 +18,7 @@ import { PodWorker } from "../pods/pod-worker.ts";
 import { UserRanges } from "../pods/user-ranges.ts";
 import { NodePressure } from "../pressure/node-pressure.ts";
 import { type NodeSignals, readSignals } from "../pressure/read-signals.ts";
-import { isStillFull } from "../pressure/thresholds.ts";
+import { type EvictionSettings, isStillFull } from "../pressure/thresholds.ts";
 import { NodeServer } from "../server/node-server.ts";
 import { StaticPods } from "../static/static-pods.ts";
 import { amount } from "../status/qos.ts";
@@ -60,6 +60,8 @@ export interface NodeAgentOptions {
   readonly clusterDns?: ClusterDnsSettings;
   /** Most processes and threads of a pod; -1 for as many as the machine has. @default 4096 */
   readonly podMaxPids?: number;
+  /** When pods have to go. @default the usual thresholds */
+  readonly eviction?: EvictionSettings;
   readonly clock?: Clock;
   readonly logger: Logger;
 }
@@ -195,7 +197,7 @@ export class NodeAgent implements AsyncDisposable {
   }
 
   #openPressure(): NodePressure {
-    const { client, cri, root, logger } = this.#options;
+    const { client, cri, root, logger, eviction } = this.#options;
     const read = (): Promise<NodeSignals> => readSignals(root);
     const enough = async (): Promise<boolean> => !isStillFull(await read());
     return new NodePressure({
@@ -206,7 +208,8 @@ export class NodeAgent implements AsyncDisposable {
       pods: () => this.#livePods(),
       used: async (pod, path) => (await this.#context?.volumes.used(pod, path)) ?? 0,
       logs: (pod, name) => diskUsage(join(logDirectory(pod, { logs: join(root, "logs") }), name)),
-      evict: ({ metadata }, message) => this.#workers.get(metadata.uid ?? "")?.evict(message),
+      evict: ({ metadata }, message, seconds) => this.#workers.get(metadata.uid ?? "")?.evict(message, seconds),
+      ...(eviction === undefined ? {} : { eviction }),
       reclaim: () => this.#pulled.collect(enough),
       changed: () =>
         void this.#persist(() => writeNodeStatus(client, this.#engine, this.#clock, this.#facts)).catch(() => {}),

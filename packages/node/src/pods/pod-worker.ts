@@ -50,6 +50,8 @@ export class PodWorker {
   /** It is no more in the API. */
   #absent = false;
   #failed: { readonly reason: string; readonly message: string } | undefined;
+  /** What it has to end when it is evicted. */
+  #lastSeconds = 0;
   #written: PodStatus = {};
   #wake = Promise.withResolvers<void>();
   #timer: Timer | undefined;
@@ -78,10 +80,11 @@ export class PodWorker {
     this.#wake.resolve();
   }
 
-  /** Ends it for good, at once. */
-  evict(message: string): void {
+  /** Ends it for good. @param seconds that it has for that */
+  evict(message: string, seconds: number): void {
     if (this.#failed !== undefined) return;
     this.#failed = { reason: "Evicted", message };
+    this.#lastSeconds = seconds;
     this.#tell("Evicted", message);
     this.wake();
   }
@@ -344,7 +347,7 @@ export class PodWorker {
     const live = [...observed.containers.values()].some((all) => all.some(isRunning));
     const evicted = (this.#failed?.reason ?? pod.status?.reason) === "Evicted";
     if (live) {
-      const seconds = evicted ? 0 : (pod.spec.terminationGracePeriodSeconds ?? 30);
+      const seconds = evicted ? this.#lastSeconds : (pod.spec.terminationGracePeriodSeconds ?? 30);
       await stopAll(this.#context, pod, observed, { seconds, hurry: this.#hurry.signal });
     }
     this.#waiting.clear();

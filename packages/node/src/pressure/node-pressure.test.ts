@@ -4,7 +4,9 @@ import { FakeClock, silentLogger } from "@boxship/base";
 import type { ContainerStats } from "@boxship/cri";
 import type { Pod, PodSpec } from "../types.ts";
 import { NodePressure } from "./node-pressure.ts";
+import { type EvictionFlag, parseEviction } from "./parse-thresholds.ts";
 import type { NodeSignals } from "./read-signals.ts";
+import type { EvictionSettings } from "./thresholds.ts";
 
 const MI = 1 << 20;
 const GI = 1 << 30;
@@ -29,9 +31,11 @@ const asking = (memory: string): Partial<PodSpec> => ({
 function node(
   pods: readonly Pod[],
   use: Readonly<Record<string, { memory?: number; written?: number; files?: number }>>,
+  eviction?: EvictionSettings,
 ) {
   const clock = new FakeClock(0);
   const evicted: string[] = [];
+  const graces: number[] = [];
   const told: string[] = [];
   const state = { signals: plenty, reclaimable: false };
   const statsOf = ({ metadata: { name = "" } }: Pod) =>
@@ -48,7 +52,11 @@ function node(
     pods: () => pods.filter(({ metadata }) => !evicted.some((one) => one.startsWith(`${metadata.name}:`))),
     used: ({ metadata: { name = "" } }) => Promise.resolve(use[name]?.files ?? 0),
     logs: () => Promise.resolve(0),
-    evict: ({ metadata }, message) => evicted.push(`${metadata.name}: ${message}`),
+    evict: ({ metadata }, message, seconds) => {
+      evicted.push(`${metadata.name}: ${message}`);
+      graces.push(seconds);
+    },
+    ...(eviction === undefined ? {} : { eviction }),
     reclaim: () => {
       if (state.reclaimable) state.signals = plenty;
       return Promise.resolve(state.reclaimable);
@@ -56,7 +64,7 @@ function node(
     changed: () =>
       told.push(pressure.has("MemoryPressure") ? "memory" : pressure.has("DiskPressure") ? "disk" : "fine"),
   });
-  return { pressure, clock, evicted, told, state };
+  return { pressure, clock, evicted, graces, told, state };
 }
 
 test("memory is short: those beyond what they asked for go first, one at a time, the least important before others", async () => {
@@ -138,4 +146,99 @@ test("a pod that has more on the disk than it may is evicted, however much there
     'container: Container c exceeded its local ephemeral storage limit "2Mi". ',
     "together: Pod ephemeral local storage usage exceeds the total limit of containers 2097152. ",
   ]);
+});
+
+test("soft thresholds wait, give a while to end, and hold until there is more than they say", async () => {
+  const eviction = parseEviction({
+    "eviction-hard": "memory.available<1Gi",
+    "eviction-soft": "memory.available<25%",
+    "eviction-soft-grace-period": "memory.available=1m30s",
+    "eviction-minimum-reclaim": "memory.available=512Mi",
+    "eviction-pressure-transition-period": "30s",
+    "eviction-max-pod-grace-period": "20",
+  });
+  assert.ok(eviction !== undefined);
+  const pods = [pod("slow"), pod("quick", { terminationGracePeriodSeconds: 5 }), pod("third"), pod("fourth")];
+  const use = { slow: { memory: 4 * MI }, quick: { memory: 3 * MI }, third: { memory: 2 * MI }, fourth: {} };
+  const { pressure, clock, evicted, graces, told, state } = node(pods, use, eviction);
+  const look = async (available: number, seconds = 10) => {
+    await clock.advance(seconds * 1000);
+    state.signals = { ...plenty, memory: { available, capacity: 8 * GI } };
+    await pressure.look();
+  };
+  // A disk of which no threshold is told is nobody's concern.
+  state.signals = { ...plenty, disk: { available: 0, capacity: 100 * GI } };
+  await pressure.look();
+  assert.deepEqual([evicted, told], [[], []]);
+  await look(1.9 * GI);
+  assert.deepEqual(told, ["memory"]);
+  await look(1.9 * GI, 80);
+  assert.deepEqual(evicted, []);
+  await look(1.9 * GI);
+  await look(2.4 * GI);
+  assert.deepEqual(graces, [20, 5]);
+  assert.match(evicted[0] ?? "", /^slow: .*Threshold quantity: 2097152Ki, available: /);
+  // As much as is to be reclaimed: it begins anew.
+  await look(2.5 * GI);
+  await look(2.1 * GI, 10);
+  assert.equal(evicted.length, 2);
+  await look(2.1 * GI, 30);
+  assert.deepEqual(told, ["memory", "fine"]);
+  await look(0.9 * GI);
+  assert.deepEqual([evicted.length, graces.at(-1)], [3, 0]);
+});
+
+test("thresholds are read as the kubelet does, and refused with its words", () => {
+  assert.equal(parseEviction({ "eviction-hard": "" }), undefined);
+  assert.deepEqual(
+    parseEviction({ "eviction-hard": "nodefs.available<5.5%,pid.available<0%, imagefs.inodesFree<10k" }),
+    {
+      thresholds: [
+        { signal: "nodefs.available", bound: { part: 0.055 } },
+        { signal: "imagefs.inodesFree", bound: { amount: 10_000 } },
+      ],
+    },
+  );
+  const kept = parseEviction({ "eviction-minimum-reclaim": "memory.available=1Mi" });
+  assert.deepEqual(kept?.thresholds[0], {
+    signal: "memory.available",
+    bound: { amount: 100 * MI },
+    reclaim: { amount: MI },
+  });
+  assert.equal(kept.thresholds.length, 4);
+  const refused: readonly (readonly [EvictionFlag, string, string])[] = [
+    ["eviction-hard", "memory.available", "malformed pair, expect string<string"],
+    ["eviction-hard", "memory.free<1Gi", "unsupported eviction signal memory.free"],
+    ["eviction-hard", "containerfs.available<1Gi", "eviction signal containerfs.available is not measured here"],
+    ["eviction-hard", "memory.available<-1%", "eviction percentage threshold memory.available must be >= 0%: -1%"],
+    ["eviction-hard", "memory.available<101%", "eviction percentage threshold memory.available must be <= 100%: 101%"],
+    ["eviction-hard", "memory.available<0", "eviction threshold memory.available must be positive: 0"],
+    ["eviction-hard", "memory.available<x%", 'strconv.ParseFloat: parsing "x": invalid syntax'],
+    [
+      "eviction-soft",
+      "memory.available<1Gi",
+      "grace period must be specified for the soft eviction threshold memory.available",
+    ],
+    [
+      "eviction-soft-grace-period",
+      "memory.available=-1s",
+      "invalid eviction grace period specified: -1s, must be a positive value",
+    ],
+    ["eviction-soft-grace-period", "memory.available=1", 'time: missing unit in duration "1"'],
+    [
+      "eviction-minimum-reclaim",
+      "memory.available=0%",
+      "eviction percentage minimum reclaim memory.available must be positive: 0%",
+    ],
+    [
+      "eviction-minimum-reclaim",
+      "memory.available=-1",
+      "negative eviction minimum reclaim specified for memory.available",
+    ],
+    ["eviction-pressure-transition-period", "soon", 'time: invalid duration "soon"'],
+    ["eviction-max-pod-grace-period", "-1", 'strconv.ParseInt: parsing "-1": invalid syntax'],
+  ];
+  for (const [flag, text, words] of refused) {
+    assert.throws(() => parseEviction({ [flag]: text }), { code: "InvalidArgument", message: `--${flag}: ${words}` });
+  }
 });

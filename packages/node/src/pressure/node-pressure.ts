@@ -5,7 +5,16 @@ import { allContainers, type Pod } from "../types.ts";
 import { beyondLimits, type DiskUsage, hasDiskLimits } from "./local-limits.ts";
 import { rankPods, requestedBy, type UsedPod } from "./rank-pods.ts";
 import type { NodeSignals } from "./read-signals.ts";
-import { isTooFull, type PressureCondition, type Shortage, shortagesOf } from "./thresholds.ts";
+import {
+  DEFAULT_THRESHOLDS,
+  type EvictionSettings,
+  isTooFull,
+  type PressureCondition,
+  type Resource,
+  type Shortage,
+  shortagesOf,
+  type Threshold,
+} from "./thresholds.ts";
 
 export interface NodePressureOptions {
   readonly cri: Pick<Cri, "listContainerStats">;
@@ -18,10 +27,12 @@ export interface NodePressureOptions {
   readonly used: (pod: Pod, path: string) => Promise<number>;
   /** Bytes of a container's logs. */
   readonly logs: (pod: Pod, container: string) => Promise<number>;
-  /** Ends a pod for good, at once. */
-  readonly evict: (pod: Pod, message: string) => void;
+  /** Ends a pod for good, within so many seconds. */
+  readonly evict: (pod: Pod, message: string, seconds: number) => void;
   /** Makes room on the disk without anybody's having to go. @returns whether there is more now */
   readonly reclaim: () => Promise<boolean>;
+  /** @default {@link DEFAULT_THRESHOLDS} */
+  readonly eviction?: EvictionSettings;
   /** Other conditions than before. */
   readonly changed: () => void;
 }
@@ -39,6 +50,8 @@ export class NodePressure {
   readonly #options: NodePressureOptions;
   /** When there was too little last. */
   readonly #seen = new Map<PressureCondition, number>();
+  /** Since when thresholds are crossed without a break. */
+  readonly #crossed = new Map<Threshold, number>();
   #collected = Number.NEGATIVE_INFINITY;
 
   constructor(options: NodePressureOptions) {
@@ -61,15 +74,28 @@ export class NodePressure {
   async look(): Promise<void> {
     const { read, reclaim } = this.#options;
     const signals = await read();
-    let shortages = shortagesOf(signals);
-    this.#note(shortages);
-    const isShort = shortages.some(({ condition }) => condition === "DiskPressure");
+    let due = this.#due(signals);
+    const isShort = due.some(({ condition }) => condition === "DiskPressure");
     if ((isShort || (isTooFull(signals) && this.#isCollectionDue())) && (await reclaim())) {
-      shortages = shortagesOf(await read());
+      due = this.#due(await read());
     }
     await this.#keepLimits();
-    const [worst] = shortages;
+    const [worst] = due;
     if (worst !== undefined) await this.#evictOne(worst);
+  }
+
+  /** Looks at what there is. @returns of what there has been too little for long enough */
+  #due(signals: NodeSignals): readonly Shortage[] {
+    const { clock, eviction } = this.#options;
+    const crossed = this.#crossed;
+    const shortages = shortagesOf(signals, eviction?.thresholds ?? DEFAULT_THRESHOLDS, new Set(crossed.keys()));
+    const now = clock.monotonic();
+    for (const threshold of crossed.keys()) {
+      if (!shortages.some((one) => one.crossed === threshold)) crossed.delete(threshold);
+    }
+    for (const { crossed: threshold } of shortages) if (!crossed.has(threshold)) crossed.set(threshold, now);
+    this.#note(shortages);
+    return shortages.filter(({ crossed: one }) => now - (crossed.get(one) ?? now) >= (one.graceMs ?? 0));
   }
 
   #isCollectionDue(): boolean {
@@ -80,17 +106,18 @@ export class NodePressure {
   }
 
   #note(shortages: readonly Shortage[]): void {
-    const { clock, changed } = this.#options;
+    const { clock, changed, eviction: { transitionMs = CALM_MS } = {} } = this.#options;
     const before = [...this.#seen.keys()].join();
     for (const { condition } of shortages) this.#seen.set(condition, clock.monotonic());
     for (const [condition, at] of this.#seen) {
-      if (clock.monotonic() - at >= CALM_MS) this.#seen.delete(condition);
+      if (clock.monotonic() - at >= transitionMs && !shortages.some((one) => one.condition === condition))
+        this.#seen.delete(condition);
     }
     if ([...this.#seen.keys()].join() !== before) changed();
   }
 
-  async #evictOne({ resource, threshold, available }: Shortage): Promise<void> {
-    const { evict, logger } = this.#options;
+  async #evictOne({ crossed, resource, threshold, available }: Shortage): Promise<void> {
+    const { evict, logger, eviction: { mostGraceSeconds = 0 } = {} } = this.#options;
     const [first] = rankPods(await this.#usages(), resource);
     if (first === undefined) {
       logger.warn("the node runs short, and there is no pod that could go", { resource, available, threshold });
@@ -101,6 +128,9 @@ export class NodePressure {
     evict(
       first.pod,
       `The node was low on resource: ${resource}. Threshold quantity: ${text(threshold)}, available: ${text(available)}. The pod was using ${used}. `,
+      crossed.graceMs === undefined
+        ? 0
+        : Math.min(mostGraceSeconds, first.pod.spec.terminationGracePeriodSeconds ?? 30),
     );
   }
 
@@ -111,7 +141,7 @@ export class NodePressure {
     const stats = await this.#stats();
     for (const pod of limited) {
       const message = beyondLimits(pod, await this.#disk(pod, stats));
-      if (message !== undefined) evict(pod, message);
+      if (message !== undefined) evict(pod, message, 0);
     }
   }
 
@@ -158,6 +188,6 @@ export class NodePressure {
   }
 }
 
-function quantity(resource: Shortage["resource"], value: number): string {
+function quantity(resource: Resource, value: number): string {
   return resource === "inodes" || resource === "pids" ? String(Math.floor(value)) : `${Math.floor(value / 1024)}Ki`;
 }

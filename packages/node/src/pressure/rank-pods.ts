@@ -1,9 +1,9 @@
 import { amount } from "../status/qos.ts";
 import type { Pod } from "../types.ts";
-import type { Shortage } from "./thresholds.ts";
+import type { Resource } from "./thresholds.ts";
 
 /** What a pod uses at this moment: bytes, or processes. */
-export type Usage = Readonly<Record<Shortage["resource"], number>>;
+export type Usage = Readonly<Record<Resource, number>>;
 
 export interface UsedPod {
   readonly pod: Pod;
@@ -17,7 +17,7 @@ const CRITICAL = 2_000_000_000;
  * Who goes first where something is short: those that use more than they asked for, among them those of least priority, among
  * them those that are furthest beyond. Nobody critical.
  */
-export function rankPods(pods: readonly UsedPod[], resource: Shortage["resource"]): readonly UsedPod[] {
+export function rankPods(pods: readonly UsedPod[], resource: Resource): readonly UsedPod[] {
   const beyond = ({ pod, usage }: UsedPod): number => usage[resource] - requestedBy(pod, resource);
   return pods
     .filter(({ pod }) => (pod.spec.priority ?? 0) < CRITICAL)

@@ -11,7 +11,7 @@ import {
 import { descriptorPath, type FileStatus, FileType, openInRoot, statxInBackground } from "@boxship/kernel";
 import { leadsNowhere, mountTarget } from "@boxship/storage";
 import type { EngineContext } from "../context.ts";
-import { mapIfPossible, mapSource, ownersFor, type Remap } from "../remap/remap.ts";
+import { mapIfPossible, mapSource, ownersFor, type Remap, releaseSources } from "../remap/remap.ts";
 import { checkMountPlace, checkOwnPlaces } from "./mount-place.ts";
 import type { ContainerRecord, MountPoint } from "./record.ts";
 import { mountSharedMemory } from "./shared-memory.ts";
@@ -47,6 +47,7 @@ export async function prepareRootfs(
   const { id } = record;
   const path = context.snapshotter.mountContainer(id, ownersFor(context, remap));
   undo.defer(() => context.snapshotter.unmountContainer(id));
+  undo.defer(() => releaseSources(remap, id));
   checkOwnPlaces(path);
   mountSharedMemory(context, record, undo, remap);
   const privileged = record.hostConfig.privileged === true;

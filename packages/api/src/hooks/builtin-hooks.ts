@@ -4,6 +4,7 @@ import { qualified } from "../status/failures.ts";
 import { clusterRole, clusterRoleBinding, role, roleBinding } from "./access/roles.ts";
 import { ADMISSION_HOOKS } from "./admission-hooks.ts";
 import { CLUSTER_HOOKS, oldAutoscaler } from "./cluster-hooks.ts";
+import { disruptionBudget } from "./core/disruption-budget.ts";
 import { namespace } from "./core/namespace.ts";
 import { node } from "./core/node.ts";
 import { resourceQuota } from "./core/resource-quota.ts";
@@ -13,10 +14,13 @@ import { coreEvent, event } from "./event-hooks.ts";
 import { flowSchema } from "./flow-control/flow-schema.ts";
 import { priorityLevel } from "./flow-control/priority-level.ts";
 import { endpointSlice, endpoints } from "./networking/endpoints.ts";
+import { ingress } from "./networking/ingress.ts";
 import { ingressClass } from "./networking/ingress-class.ts";
 import { networkPolicy } from "./networking/network-policy.ts";
+import { service } from "./networking/service.ts";
 import { ipAddress, serviceCidr } from "./networking/service-networks.ts";
 import { csiDriver, csiNode } from "./storage/csi-objects.ts";
+import { persistentVolume, volumeAttachment } from "./storage/persistent-volume.ts";
 import { storageCapacity, storageClass, volumeAttributesClass } from "./storage/storage-classes.ts";
 import { WORKLOAD_HOOKS } from "./workload-hooks.ts";
 
@@ -26,8 +30,10 @@ const WHOLE_HOOKS: Readonly<Record<string, KindHooks>> = {
   endpoints,
   namespaces: namespace,
   nodes: node,
+  persistentvolumes: persistentVolume,
   resourcequotas: resourceQuota,
   serviceaccounts: serviceAccount,
+  services: service,
   "clusterrolebindings.rbac.authorization.k8s.io": clusterRoleBinding,
   "clusterroles.rbac.authorization.k8s.io": clusterRole,
   "controllerrevisions.apps": controllerRevision,
@@ -37,16 +43,19 @@ const WHOLE_HOOKS: Readonly<Record<string, KindHooks>> = {
   "endpointslices.discovery.k8s.io": endpointSlice,
   "flowschemas.flowcontrol.apiserver.k8s.io": flowSchema,
   "ingressclasses.networking.k8s.io": ingressClass,
+  "ingresses.networking.k8s.io": ingress,
   "ipaddresses.networking.k8s.io": ipAddress,
   "leases.coordination.k8s.io": lease,
   "networkpolicies.networking.k8s.io": networkPolicy,
   "priorityclasses.scheduling.k8s.io": priorityClass,
+  "poddisruptionbudgets.policy": disruptionBudget,
   "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": priorityLevel,
   "rolebindings.rbac.authorization.k8s.io": roleBinding,
   "roles.rbac.authorization.k8s.io": role,
   "runtimeclasses.node.k8s.io": runtimeClass,
   "servicecidrs.networking.k8s.io": serviceCidr,
   "storageclasses.storage.k8s.io": storageClass,
+  "volumeattachments.storage.k8s.io": volumeAttachment,
   "volumeattributesclasses.storage.k8s.io": volumeAttributesClass,
 };
 

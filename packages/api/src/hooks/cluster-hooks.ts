@@ -1,21 +1,13 @@
-import { isIP } from "node:net";
 import { validateDefinition, validateDefinitionUpdate } from "../custom/validate-definition.ts";
 import type { KindHooks } from "../kind/kind.ts";
 import { isObject, type Json, type JsonObject, setField } from "../object/json.ts";
 import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
 import { parseQuantity } from "../object/quantity.ts";
-import {
-  duplicate,
-  type FieldError,
-  forbiddenField,
-  invalid,
-  notSupported,
-  required,
-  tooLong,
-} from "../status/field-error.ts";
+import { type FieldError, forbiddenField, invalid, notSupported, required, tooLong } from "../status/field-error.ts";
+import { findingsOf } from "../validation/findings.ts";
 import { immutable } from "../validation/validate-metadata.ts";
 import { apiService } from "./api-service.ts";
-import { oneOf, portNumber } from "./pod-template.ts";
+import { checkClaimSpec } from "./storage/claim-spec.ts";
 
 const TRACKED: KindHooks = { tracksGeneration: true };
 
@@ -90,65 +82,6 @@ const secretKeys = (object: KubeObject): FieldError[] =>
     .filter((key) => valueAt(object, "data", key) === undefined)
     .map((key) => required(`data[${key}]`));
 
-const SERVICE_TYPES = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
-
-function isNetwork(text: string): boolean {
-  const [address = "", length = "", ...more] = text.split("/");
-  const most = { 0: -1, 4: 32, 6: 128 }[isIP(address) as 0 | 4 | 6];
-  return more.length === 0 && /^\d{1,3}$/.test(length) && Number(length) <= most;
-}
-
-const service: KindHooks = {
-  applyDefaults(object) {
-    const own = object["spec"];
-    if (!isObject(own)) return;
-    for (const port of listAt(own, "ports")) {
-      if (isObject(port) && (port["targetPort"] === undefined || port["targetPort"] === 0 || port["targetPort"] === ""))
-        port["targetPort"] = port["port"] ?? 0;
-    }
-    const type = textAt(own, "type");
-    if (type === "LoadBalancer") own["allocateLoadBalancerNodePorts"] ??= true;
-    if (type === "LoadBalancer" || type === "NodePort") own["externalTrafficPolicy"] ??= "Cluster";
-    if (type === "ExternalName") delete own["internalTrafficPolicy"];
-    if (own["sessionAffinity"] === "ClientIP") own["sessionAffinityConfig"] ??= { clientIP: { timeoutSeconds: 10800 } };
-  },
-  prepareCreate(object) {
-    object["status"] = { loadBalancer: {} };
-  },
-  validate(object) {
-    const own = object["spec"];
-    const type = textAt(own, "type");
-    const errors: FieldError[] = [
-      ...oneOf(own, "type", "spec", SERVICE_TYPES),
-      ...oneOf(own, "sessionAffinity", "spec", ["ClientIP", "None"]),
-    ];
-    const ports = listAt(own, "ports");
-    if (ports.length === 0 && type !== "ExternalName" && textAt(own, "clusterIP") !== "None")
-      errors.push(required("spec.ports"));
-    if (type === "ExternalName" && textAt(own, "externalName") === "") errors.push(required("spec.externalName"));
-    for (const [index, range] of listAt(own, "loadBalancerSourceRanges").entries()) {
-      if (typeof range === "string" && isNetwork(range.trim())) continue;
-      const at = `spec.LoadBalancerSourceRanges[${index}]`;
-      errors.push(invalid(at, range, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"));
-    }
-    const names = new Set<string>();
-    for (const [index, port] of ports.entries()) {
-      const at = `spec.ports[${index}]`;
-      const name = textAt(port, "name");
-      if (ports.length > 1 && name === "") errors.push(required(`${at}.name`));
-      else if (names.has(name)) errors.push(duplicate(`${at}.name`, name));
-      names.add(name);
-      errors.push(...portNumber(port, "port", at), ...oneOf(port, "protocol", at, ["SCTP", "TCP", "UDP"]));
-    }
-    return errors;
-  },
-  validateUpdate(object, old) {
-    const before = textAt(old, "spec", "clusterIP");
-    const isExternal = [object, old].some((one) => textAt(one, "spec", "type") === "ExternalName");
-    return before === "" || isExternal ? [] : immutable("spec.clusterIP", valueAt(object, "spec", "clusterIP"), before);
-  },
-};
-
 const LIMIT_TYPES = /^(Container|Pod|PersistentVolumeClaim|[^/]+\/[^/]+)$/;
 
 const limitRange: KindHooks = {
@@ -215,14 +148,7 @@ const claim: KindHooks = {
   prepareCreate(object) {
     object["status"] = { phase: "Pending" };
   },
-  validate(object) {
-    const errors: FieldError[] = [];
-    if (listAt(object, "spec", "accessModes").length === 0)
-      errors.push(required("spec.accessModes", "at least 1 access mode is required"));
-    if (textAt(object, "spec", "resources", "requests", "storage") === "")
-      errors.push(required("spec.resources[storage]"));
-    return errors;
-  },
+  validate: ({ spec }) => findingsOf((found) => checkClaimSpec(found, "spec", spec)),
   validateUpdate(object, old) {
     const fixed = (one: KubeObject): JsonObject => {
       const own: JsonObject = { ...(one["spec"] as JsonObject) };
@@ -242,21 +168,6 @@ const claim: KindHooks = {
   },
 };
 
-const volume: KindHooks = {
-  prepareCreate(object) {
-    object["status"] = { phase: "Pending" };
-  },
-  validate(object) {
-    const errors: FieldError[] = [];
-    if (listAt(object, "spec", "accessModes").length === 0) errors.push(required("spec.accessModes"));
-    if (textAt(object, "spec", "capacity", "storage") === "") errors.push(required("spec.capacity"));
-    return [
-      ...errors,
-      ...oneOf(object["spec"], "persistentVolumeReclaimPolicy", "spec", ["Delete", "Recycle", "Retain"]),
-    ];
-  },
-};
-
 const LEGACY_SIGNER = "kubernetes.io/legacy-unknown";
 
 const signingRequest: KindHooks = {
@@ -269,33 +180,6 @@ const signingRequest: KindHooks = {
         : []),
       ...(usages.length === 0 ? [required("spec.usages", "")] : []),
     ];
-  },
-};
-
-const ingress: KindHooks = {
-  tracksGeneration: true,
-  prepareCreate(object) {
-    object["status"] = { loadBalancer: {} };
-  },
-  validate(object) {
-    const rules = listAt(object, "spec", "rules");
-    const errors: FieldError[] = [];
-    if (rules.length === 0 && valueAt(object, "spec", "defaultBackend") === undefined) {
-      errors.push(invalid("spec", {}, "either `defaultBackend` or `rules` must be specified"));
-    }
-    for (const [index, rule] of rules.entries()) {
-      for (const [place, path] of listAt(rule, "http", "paths").entries()) {
-        const at = `spec.rules[${index}].http.paths[${place}]`;
-        const type = textAt(path, "pathType");
-        if (type !== "" && !["Exact", "ImplementationSpecific", "Prefix"].includes(type)) {
-          errors.push(notSupported(`${at}.pathType`, type, ["Exact", "ImplementationSpecific", "Prefix"]));
-        }
-        if (type !== "ImplementationSpecific" && !textAt(path, "path").startsWith("/")) {
-          errors.push(invalid(`${at}.path`, textAt(path, "path"), "must be an absolute path"));
-        }
-      }
-    }
-    return errors;
   },
 };
 
@@ -371,19 +255,9 @@ export const CLUSTER_HOOKS: Readonly<Record<string, KindHooks>> = {
     validateUpdate: (object, old) => immutableData(object, old, "data", "binaryData"),
   },
   secrets: secret,
-  services: service,
   limitranges: limitRange,
   persistentvolumeclaims: claim,
-  persistentvolumes: volume,
-  "ingresses.networking.k8s.io": ingress,
   "horizontalpodautoscalers.autoscaling": autoscaler,
-  "poddisruptionbudgets.policy": {
-    tracksGeneration: true,
-    validate: (object) =>
-      valueAt(object, "spec", "minAvailable") !== undefined && valueAt(object, "spec", "maxUnavailable") !== undefined
-        ? [invalid("spec", object["spec"], "minAvailable and maxUnavailable cannot be both set")]
-        : [],
-  },
   "apiservices.apiregistration.k8s.io": apiService,
   "customresourcedefinitions.apiextensions.k8s.io": customResourceDefinition,
   "validatingadmissionpolicies.admissionregistration.k8s.io": TRACKED,

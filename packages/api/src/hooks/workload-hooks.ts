@@ -1,9 +1,11 @@
 import type { KindHooks } from "../kind/kind.ts";
-import { isObject, type Json, type JsonObject } from "../object/json.ts";
+import { deepEqual, isObject, type Json, type JsonObject } from "../object/json.ts";
 import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
 import { type FieldError, forbiddenField, invalid, notSupported, required } from "../status/field-error.ts";
-import { immutable, validateLabels } from "../validation/validate-metadata.ts";
-import { defaultPod, defaultPodSpec, oneOf, validatePodSpec } from "./pod-template.ts";
+import { immutable } from "../validation/validate-metadata.ts";
+import { defaultPod, defaultPodSpec, oneOf } from "./pod-template.ts";
+import { validatePod, validatePodTemplate, validatePodUpdate } from "./pods/pod-rules.ts";
+import { podWarnings } from "./pods/pod-warnings.ts";
 
 const spec = (object: KubeObject): JsonObject => {
   if (!isObject(object["spec"])) object["spec"] = {};
@@ -24,13 +26,10 @@ function validateWorkload(object: KubeObject): FieldError[] {
   else if (!selectorHolds(selector, isObject(labels) ? labels : {})) {
     errors.push(invalid("spec.template.metadata.labels", labels ?? {}, "`selector` does not match template `labels`"));
   }
-  errors.push(
-    ...validateLabels(labels, "spec.template.metadata.labels"),
-    ...atLeastZero(object, "replicas", "minReadySeconds", "revisionHistoryLimit"),
-  );
+  errors.push(...atLeastZero(object, "replicas", "minReadySeconds", "revisionHistoryLimit"));
   // Those of a stateful set's claims are in no template.
   const claims = listAt(own, "volumeClaimTemplates").map((claim) => textAt(claim, "metadata", "name"));
-  errors.push(...validatePodSpec(valueAt(own, "template", "spec"), "spec.template.spec", claims));
+  errors.push(...validatePodTemplate(valueAt(own, "template"), "spec.template", claims));
   const policy = valueAt(own, "template", "spec", "restartPolicy");
   if (policy !== undefined && policy !== "Always")
     errors.push(notSupported("spec.template.spec.restartPolicy", policy, ["Always"]));
@@ -69,11 +68,19 @@ export function selectorHolds(selector: JsonObject, labels: JsonObject): boolean
   );
 }
 
+/** Of a template, where it is new or has changed. */
+const templateWarnings = (object: KubeObject, old?: KubeObject): readonly string[] => {
+  const template = valueAt(object, "spec", "template");
+  if (old !== undefined && deepEqual(template ?? null, valueAt(old, "spec", "template") ?? null)) return [];
+  return podWarnings("spec.template.", valueAt(template, "metadata"), valueAt(template, "spec"));
+};
+
 const sameSelector = (object: KubeObject, old: KubeObject): readonly FieldError[] =>
   immutable("spec.selector", valueAt(object, "spec", "selector"), valueAt(old, "spec", "selector"));
 
 const deployment: KindHooks = {
   tracksGeneration: true,
+  warnings: templateWarnings,
   applyDefaults(object) {
     const strategy = spec(object)["strategy"];
     if (isObject(strategy) && strategy["type"] === undefined) strategy["type"] = "RollingUpdate";
@@ -104,6 +111,7 @@ const deployment: KindHooks = {
 
 const statefulSet: KindHooks = {
   tracksGeneration: true,
+  warnings: templateWarnings,
   applyDefaults(object) {
     const strategy = spec(object)["updateStrategy"];
     if (isObject(strategy) && strategy["type"] === undefined) strategy["type"] = "RollingUpdate";
@@ -143,6 +151,7 @@ const statefulSet: KindHooks = {
 
 const daemonSet: KindHooks = {
   tracksGeneration: true,
+  warnings: templateWarnings,
   applyDefaults(object) {
     const strategy = spec(object)["updateStrategy"];
     if (isObject(strategy) && strategy["type"] === undefined) strategy["type"] = "RollingUpdate";
@@ -161,6 +170,7 @@ const daemonSet: KindHooks = {
 
 const replicationController: KindHooks = {
   tracksGeneration: true,
+  warnings: templateWarnings,
   applyDefaults(object) {
     const labels = valueAt(object, "spec", "template", "metadata", "labels");
     if (isObject(labels)) {
@@ -170,7 +180,7 @@ const replicationController: KindHooks = {
     defaultTemplate(object);
   },
   validate: (object) => [
-    ...validatePodSpec(valueAt(object, "spec", "template", "spec"), "spec.template.spec"),
+    ...validatePodTemplate(valueAt(object, "spec", "template"), "spec.template"),
     ...atLeastZero(object, "replicas"),
   ],
 };
@@ -180,6 +190,7 @@ const JOB_NAME = "batch.kubernetes.io/job-name";
 
 const job: KindHooks = {
   tracksGeneration: true,
+  warnings: templateWarnings,
   applyDefaults(object) {
     const own = spec(object);
     if (own["completions"] === undefined && own["parallelism"] === undefined) own["completions"] = 1;
@@ -206,7 +217,7 @@ const job: KindHooks = {
     own["selector"] = { matchLabels: { [CONTROLLER_UID]: uid } };
   },
   validate: (object) => [
-    ...validatePodSpec(valueAt(object, "spec", "template", "spec"), "spec.template.spec"),
+    ...validatePodTemplate(valueAt(object, "spec", "template"), "spec.template"),
     ...jobRestart(object["spec"], "spec"),
     ...atLeastZero(
       object,
@@ -276,7 +287,7 @@ const cronJob: KindHooks = {
       ...errors,
       ...validateTimeZone(object, old),
       ...oneOf(object["spec"], "concurrencyPolicy", "spec", ["Allow", "Forbid", "Replace"]),
-      ...validatePodSpec(valueAt(template, "template", "spec"), "spec.jobTemplate.spec.template.spec"),
+      ...validatePodTemplate(valueAt(template, "template"), "spec.jobTemplate.spec.template"),
       ...jobRestart(template, "spec.jobTemplate.spec"),
     ];
   },
@@ -284,11 +295,14 @@ const cronJob: KindHooks = {
 
 const pod: KindHooks = {
   tracksGeneration: true,
+  validatesAll: "new",
   applyDefaults: (object) => defaultPod(object["spec"]),
   prepareCreate(object) {
     object["status"] = { phase: "Pending", qosClass: quality(object) };
   },
-  validate: (object) => validatePodSpec(object["spec"], "spec"),
+  validate: validatePod,
+  warnings: ({ metadata, spec: own }, old) =>
+    old === undefined || metadata.generation !== old.metadata.generation ? podWarnings("", metadata, own) : [],
   validateUpdate: validatePodUpdate,
   gracePeriod(object, requested) {
     if (
@@ -301,39 +315,6 @@ const pod: KindHooks = {
     return seconds < 0 ? 1 : seconds;
   },
 };
-
-/** Of a pod only these may change, and tolerations may be added. */
-function validatePodUpdate(object: KubeObject, old: KubeObject): readonly FieldError[] {
-  const fixed = (one: KubeObject): JsonObject => {
-    const own: JsonObject = { ...(one["spec"] as JsonObject) };
-    for (const field of [
-      "activeDeadlineSeconds",
-      "tolerations",
-      "terminationGracePeriodSeconds",
-      "schedulingGates",
-      "nodeName",
-      "ephemeralContainers",
-    ])
-      delete own[field];
-    for (const field of ["containers", "initContainers"]) {
-      if (own[field] !== undefined)
-        own[field] = listAt(own, field).map((container) => ({
-          ...(container as JsonObject),
-          image: "",
-          resources: {},
-        }));
-    }
-    return own;
-  };
-  return immutable("spec", fixed(object), fixed(old)).length === 0
-    ? []
-    : [
-        forbiddenField(
-          "spec",
-          "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
-        ),
-      ];
-}
 
 /** Guaranteed, Burstable or BestEffort, by processors and memory. */
 function quality(object: KubeObject): string {
@@ -358,10 +339,14 @@ export const WORKLOAD_HOOKS: Readonly<Record<string, KindHooks>> = {
   pods: pod,
   podtemplates: {
     tracksGeneration: true,
+    validatesAll: "new",
     applyDefaults: (object) => defaultPodSpec(valueAt(object, "template", "spec")),
+    validate: (object) => validatePodTemplate(object["template"], "template"),
+    warnings: ({ template }) => podWarnings("template.", valueAt(template, "metadata"), valueAt(template, "spec")),
   },
   "replicasets.apps": {
     tracksGeneration: true,
+    warnings: templateWarnings,
     applyDefaults: defaultTemplate,
     validate: validateWorkload,
     validateUpdate: sameSelector,

@@ -93,8 +93,12 @@ export interface KindHooks {
   validateStatus?(object: KubeObject, old: KubeObject): readonly FieldError[];
   /** What its writer is told, though it is kept. */
   warnings?(object: KubeObject, old?: KubeObject): readonly string[];
-  /** The rules are upstream's, all of them: of what is missing they alone say what is required. @default false */
-  readonly validatesAll?: boolean;
+  /**
+   * The rules are upstream's, all of them or all of a new object's: of what is missing they alone say what is required.
+   *
+   * @default false
+   */
+  readonly validatesAll?: boolean | "new";
   /** How long an object stays when it is deleted gracefully; 0: it goes at once. @default 0 */
   gracePeriod?(object: KubeObject, requested: number | undefined): number;
 }

@@ -48,15 +48,15 @@ function valueOf(schema: Schema, draw: Draw, depth: number): Json {
   if (type === "boolean") return draw([true, false]);
   if (type === "string" || format === "quantity") return draw(FORMED[format ?? ""] ?? TEXTS);
   const made: JsonObject = {};
-  if (additional !== undefined && depth < 12) setField(made, draw(TEXTS), valueOf(additional, draw, depth + 1));
+  if (additional !== undefined && depth < 9) setField(made, draw(TEXTS), valueOf(additional, draw, depth + 1));
   for (const [field, below] of properties ?? []) {
-    const likely = depth < 3 ? [true, true, false] : depth < 12 ? [true, false, false] : [false];
+    const likely = depth < 3 ? [true, true, false] : depth < 9 ? [true, false, false] : [false];
     if (draw(likely)) setField(made, field, valueOf(below, draw, depth + 1));
   }
   return made;
 }
 
-const OBJECTS = 20;
+const OBJECTS = 6;
 
 test("whatever fits its schema is taken or refused, and no validator fails", () => {
   let refused = 0;

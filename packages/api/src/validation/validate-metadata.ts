@@ -3,23 +3,14 @@ import { deepEqual, type Json } from "../object/json.ts";
 import { type KubeObject, type ObjectMeta, parseApiVersion, textAt } from "../object/kube-object.ts";
 import { type FieldError, forbiddenField, invalid, required, tooLong } from "../status/field-error.ts";
 import { canonicalAddressName } from "./addresses.ts";
-import {
-  checkName,
-  dns1035Label,
-  dnsLabel,
-  dnsSubdomain,
-  labelValue,
-  type NameRule,
-  pathSegment,
-  qualifiedName,
-} from "./names.ts";
+import { checkName, dnsLabel, dnsSubdomain, labelValue, type NameRule, pathSegment, qualifiedName } from "./names.ts";
 
 /** Bytes of all annotations of an object. */
 const ANNOTATION_BYTES = 256 * 1024;
 
 const NAME_RULES: Readonly<Record<string, NameRule>> = {
   namespaces: dnsLabel,
-  services: dns1035Label,
+  services: dnsLabel,
   apiservices: pathSegment,
   roles: pathSegment,
   clusterroles: pathSegment,

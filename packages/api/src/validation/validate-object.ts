@@ -45,7 +45,8 @@ function validateBuiltin(kind: Kind, object: KubeObject, old: KubeObject | undef
   const { hooks } = kind;
   const bySchema = validateRequired(kind.schema, rest);
   const missing = bySchema.filter(
-    ({ field, reason }) => field !== "metadata" && !(hooks.validatesAll === true && reason === "FieldValueRequired"),
+    ({ field, reason }) =>
+      field !== "metadata" && !((hooks.validatesAll ?? false) !== false && reason === "FieldValueRequired"),
   );
   const wrong = [...missing, ...(hooks.validate?.(object, old) ?? [])];
   if (wrong.length === 0 || old === undefined) return wrong;

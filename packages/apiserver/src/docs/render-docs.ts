@@ -39,6 +39,8 @@ function stateOf(kind: Kind): readonly [State, string] {
   if (name === "discovery.k8s.io/endpointslices")
     return ["differs", "addresses of the machine itself (127.0.0.0/8) are taken"];
   if (kind.hooks.validatesAll === true) return ["works", ""];
+  if (kind.hooks.validatesAll === "new")
+    return ["differs", "of changes and of its status the checks that users meet most, not all of upstream's"];
   if (kind.hooks.validate === undefined) return ["differs", "checked by its schema and metadata alone"];
   return ["differs", "the checks that users meet most, not all of upstream's"];
 }

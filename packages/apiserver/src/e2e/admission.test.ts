@@ -315,11 +315,6 @@ describe("admission", () => {
         'non-default capabilities (container "a" must not include "SYS_ADMIN" in securityContext.capabilities.add)',
       ],
       [
-        {},
-        { securityContext: { procMount: "Unmasked" } },
-        'procMount (container "a" must not set securityContext.procMount to "Unmasked")',
-      ],
-      [
         { securityContext: { seLinuxOptions: { type: "spc_t", user: "u" } } },
         {},
         'seLinuxOptions (pod set forbidden securityContext.seLinuxOptions: type "spc_t"; user may not be set)',
@@ -335,9 +330,9 @@ describe("admission", () => {
         'seccompProfile (pod must not set securityContext.seccompProfile.type to "Unconfined")',
       ],
       [
-        { securityContext: { windowsOptions: { hostProcess: true } } },
+        { hostNetwork: true, securityContext: { windowsOptions: { hostProcess: true } } },
         {},
-        "hostProcess (pod must not set securityContext.windowsOptions.hostProcess=true)",
+        "host namespaces (hostNetwork=true), hostProcess (pod must not set securityContext.windowsOptions.hostProcess=true)",
       ],
       [
         {},

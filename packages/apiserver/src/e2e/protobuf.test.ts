@@ -135,7 +135,7 @@ describe("protobuf", () => {
       spec: {
         containers: [container],
         volumes: [{ name: "v", emptyDir: { sizeLimit: "1Mi" } }],
-        tolerations: [{ operator: "Exists", tolerationSeconds: 7 }],
+        tolerations: [{ operator: "Exists", effect: "NoExecute", tolerationSeconds: 7 }],
       },
     };
     const spec = { replicas: 0, selector: { matchLabels: { a: "b" } }, template };

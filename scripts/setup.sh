@@ -20,7 +20,7 @@ fail() {
 
 # COMMAND[:PACKAGE]; a name that starts with "lib" is looked for as a shared library, one with "/" as a file.
 system_verify="libatomic.so.1:libatomic1"
-system_run="runc crun conmon mmdebstrap"
+system_run="runc crun conmon catatonit mmdebstrap"
 system_test="newuidmap:uidmap pasta:passt slirp4netns fuse-overlayfs skopeo iptables ip:iproute2 nft:nftables dnsmasq:dnsmasq-base ps:procps zstd xz:xz-utils bzip2 mkfs.ext4:e2fsprogs setfattr:attr
   setcap:libcap2-bin openssl curl git gpg gpg-agent gpgconf ssh-agent:openssh-client tar gzip libdevmapper.so.1.02.1:libdevmapper1.02.1 docker-compose zsh fish"
 # Unpacked beside the system when the command is missing.

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { repositoryRoot, runProgram } from "@boxship/testkit";
+import { OLD_DOCKER, repositoryRoot, runProgram } from "@boxship/testkit";
 import type { Context, Engine } from "../context.ts";
 import type { Benchmark, Side } from "../harness.ts";
 import { timed } from "./pull.ts";
@@ -187,7 +187,7 @@ function clientBenchmark(kind: Kind, { suffix, title, buildkit }: (typeof CLIENT
       return (await context.engines()).map((engine): Side => {
         stack.defer(async () => void (await engine.client.call("DELETE", "/images/bench/built:1?force=1")));
         const env = { DOCKER_HOST: `unix://${engine.client.socketPath}`, DOCKER_BUILDKIT: buildkit };
-        const command = ["/usr/bin/docker", "build", "-q", "-t", "bench/built:1", ...flags, source.directory];
+        const command = [OLD_DOCKER, "build", "-q", "-t", "bench/built:1", ...flags, source.directory];
         return {
           name: engine.name,
           before: kind.changes ? source.change : () => Promise.resolve(),

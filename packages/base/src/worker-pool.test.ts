@@ -9,14 +9,12 @@ const source = new URL("./worker-pool.test-worker.ts", import.meta.url);
 test("tasks are shared by few workers, errors keep their class, idle workers end", async () => {
   await using pool = new WorkerPool({ name: "pool-test", source, workers: 2, idleMilliseconds: 50 });
   const progress: unknown[] = [];
-  const results = await Promise.all(
-    [1, 2, 3, 4, 5].map((n) =>
-      pool.run<number>({ what: "double", n }, { onProgress: (message) => void progress.push(message) }),
-    ),
+  const running = [1, 2, 3, 4, 5].map((n) =>
+    pool.run<number>({ what: "double", n }, { onProgress: (message) => void progress.push(message) }),
   );
-  assert.deepEqual(results, [2, 4, 6, 8, 10]);
-  assert.equal(progress.length, 5);
   assert.equal(pool.size, 2);
+  assert.deepEqual(await Promise.all(running), [2, 4, 6, 8, 10]);
+  assert.equal(progress.length, 5);
   const failure = await pool.run({ what: "fail" }).catch((error: unknown) => error);
   assert.ok(failure instanceof NotFound);
   assert.deepEqual([failure.message, failure.remedy, failure.subject?.kind], ["no such thing", "make one", "thing"]);

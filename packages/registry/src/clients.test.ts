@@ -13,6 +13,7 @@ import {
 } from "@boxship/oci";
 import {
   dockerProgram,
+  OLD_DOCKER,
   pushFixture,
   type Ran,
   REGISTRY_USER,
@@ -175,7 +176,7 @@ test("clients of every kind push the same image at once, and pull each other's",
     ["buildah", containersTool("buildah", directory)],
     ["curl", curl(directory)],
   ]);
-  const dockers = { docker20: "/usr/bin/docker", docker28: dockerProgram() ?? "docker" };
+  const dockers = { docker20: OLD_DOCKER, docker28: dockerProgram() ?? "docker" };
   for (const [name, program] of Object.entries(dockers)) {
     if (existsSync(program)) clients.set(name, await docker(program, dockerd.socketPath, directory.join(name), host));
   }

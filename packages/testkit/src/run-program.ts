@@ -45,10 +45,15 @@ export function runProgram(command: readonly string[], options: RunOptions = {})
 /** The repository's root. */
 export const repositoryRoot = resolve(import.meta.dirname, "../../..");
 
+const unpackedDocker = (set: string): string => resolve(repositoryRoot, `.cache/${set}/root/usr/bin/docker`);
+const INSTALLED_DOCKER = "/usr/bin/docker";
+
+/** Debian 12's `docker`, version 20.10; where it is neither unpacked nor installed, the place where it would be. */
+export const OLD_DOCKER = existsSync(unpackedDocker("parts")) ? unpackedDocker("parts") : INSTALLED_DOCKER;
+
 /** Docker's own command line: the newest that the setup found; `undefined` where there is none. */
 export function dockerProgram(): string | undefined {
-  const unpacked = ["clients", "parts"].map((set) => resolve(repositoryRoot, `.cache/${set}/root/usr/bin/docker`));
-  return [...unpacked, "/usr/bin/docker"].find((path) => existsSync(path));
+  return [...["clients", "parts"].map(unpackedDocker), INSTALLED_DOCKER].find((path) => existsSync(path));
 }
 
 /**

@@ -18,6 +18,7 @@ import {
   type Boxship,
   dockerCli,
   dockerProgram,
+  OLD_DOCKER,
   REGISTRY_USER,
   type RunOptions,
   runProgram,
@@ -539,7 +540,7 @@ describe("docker buildx builds with the engine", { skip: buildx ? false : "build
   });
 
   test("Docker 20.10 builds with its own session", {
-    skip: existsSync("/usr/bin/docker") ? false : "not here",
+    skip: existsSync(OLD_DOCKER) ? false : "not here",
   }, async () => {
     const directory = context("old", {
       Dockerfile: "FROM busybox\nRUN --mount=type=secret,id=s cat /run/secrets/s > /dev/null\nCOPY f /\n",
@@ -547,7 +548,7 @@ describe("docker buildx builds with the engine", { skip: buildx ? false : "build
     });
     const old = async (args: readonly string[], input?: Buffer) => {
       const env = { DOCKER_HOST: `unix://${boxship.socketPath}`, DOCKER_BUILDKIT: "1" };
-      const { status, stdout, stderr } = await runProgram(["/usr/bin/docker", "build", ...args], {
+      const { status, stdout, stderr } = await runProgram([OLD_DOCKER, "build", ...args], {
         env,
         timeout: 60_000,
         ...(input === undefined ? {} : { input }),

@@ -13,6 +13,7 @@ import {
   dockerProgram,
   type EngineClient,
   makeTar,
+  OLD_DOCKER,
   type Ran,
   REGISTRY_USER,
   runProgram,
@@ -44,7 +45,7 @@ interface Engine {
 
 function engineOn({ socketPath, client }: Boxship | Dockerd): Engine {
   const env = { DOCKER_HOST: `unix://${socketPath}`, DOCKER_BUILDKIT: "0" };
-  return { socketPath, client, docker: (...args) => runProgram(["/usr/bin/docker", ...args], { env }) };
+  return { socketPath, client, docker: (...args) => runProgram([OLD_DOCKER, ...args], { env }) };
 }
 
 async function ok(engine: Engine, ...args: readonly string[]): Promise<string> {

@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { dockerCli, makeTar, runProgram, startBoxship, tempDir } from "@boxship/testkit";
+import { dockerCli, makeTar, OLD_DOCKER, runProgram, startBoxship, tempDir } from "@boxship/testkit";
 
 /** How often the daemon is killed; fifty times in `npm run soak`. */
 const KILLS = Number(process.env["BOXSHIP_TEST_KILLS"] ?? "6");
@@ -38,7 +38,7 @@ test("kill -9 in the middle of builds leaves nothing behind, and the cache right
   await using directory = tempDir("build-crash");
   await using boxship = await startBoxship();
   const env = { DOCKER_HOST: `unix://${boxship.socketPath}`, DOCKER_BUILDKIT: "0" };
-  const docker = (...args: readonly string[]) => runProgram(["/usr/bin/docker", ...args], { env, timeout: 60_000 });
+  const docker = (...args: readonly string[]) => runProgram([OLD_DOCKER, ...args], { env, timeout: 60_000 });
   const current = dockerCli(boxship.socketPath);
   const hasBuildx = current !== undefined && (await current(["buildx", "version"])).status === 0;
   await boxship.client.call("POST", "/boxship/images/bootstrap?kind=busybox");
@@ -77,7 +77,7 @@ test("a build that fills the disk fails, leaves nothing, and the next one works"
   mkdirSync(directory.join("context"), { recursive: true });
   const build = async (file: string, ...flags: readonly string[]) => {
     writeFileSync(directory.join("context/Dockerfile"), file);
-    return await runProgram(["/usr/bin/docker", "build", ...flags, directory.join("context")], { env });
+    return await runProgram([OLD_DOCKER, "build", ...flags, directory.join("context")], { env });
   };
   const current = dockerCli(boxship.socketPath);
   const hasBuildx = current !== undefined && (await current(["buildx", "version"])).status === 0;

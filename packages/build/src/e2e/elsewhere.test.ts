@@ -6,6 +6,7 @@ import {
   type Boxship,
   type Dockerd,
   dockerCli,
+  OLD_DOCKER,
   openPodman,
   type Podman,
   type Ran,
@@ -79,7 +80,7 @@ describe("images that were built here run elsewhere as they run here", () => {
   after(() => stack.disposeAsync());
 
   const docker = (socketPath: string, args: readonly string[]) =>
-    runProgram(["/usr/bin/docker", ...args], { env: { DOCKER_HOST: `unix://${socketPath}`, DOCKER_BUILDKIT: "0" } });
+    runProgram([OLD_DOCKER, ...args], { env: { DOCKER_HOST: `unix://${socketPath}`, DOCKER_BUILDKIT: "0" } });
 
   function ok({ status, stdout, stderr }: Ran): string {
     assert.equal(status, 0, stdout + stderr);

@@ -7,6 +7,7 @@ import { after, before, describe, test } from "node:test";
 import {
   type Boxship,
   dockerCli,
+  OLD_DOCKER,
   type Ran,
   type RunOptions,
   runProgram,
@@ -42,7 +43,7 @@ describe("contexts through every door", () => {
     const timeout = 590_000;
     doors = {
       "Docker 20.10": (directory, tag, ...flags) =>
-        runProgram(["/usr/bin/docker", "build", "-q", "-t", tag, ...flags, directory], { env, timeout }),
+        runProgram([OLD_DOCKER, "build", "-q", "-t", tag, ...flags, directory], { env, timeout }),
       "an archive over HTTP": async (directory, tag) => {
         packed(directory);
         const type = "content-type: application/x-tar";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { test } from "node:test";
-import { dockerProgram, type Ran, runProgram, startBoxship, tempDir } from "@boxship/testkit";
+import { dockerProgram, OLD_DOCKER, type Ran, runProgram, startBoxship, tempDir } from "@boxship/testkit";
 import { boxship } from "./programs.ts";
 
 interface Step {
@@ -322,7 +322,7 @@ test("docker and boxship print the same, command by command", { timeout: 240_000
     }
     return said;
   };
-  const old = "/usr/bin/docker";
+  const old = OLD_DOCKER;
   const oldVersion = existsSync(old) ? (await runProgram([old, "--version"])).stdout : "";
   const hasOld = oldVersion.includes("version 20.10");
   const [theirs, ours, older] = await Promise.all([perform([current]), perform(boxship), hasOld ? perform([old]) : []]);

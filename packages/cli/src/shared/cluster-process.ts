@@ -67,7 +67,8 @@ export async function removeKubeconfig(instance: Instance): Promise<void> {
   const { name, root } = instance;
   const record = await readClusterRecord(stateDirectory(instance));
   if (record !== undefined) await rm(record.kubeconfig, { force: true });
-  if (name === DEFAULT_INSTANCE && root === undefined) await rm(ADMIN_KUBECONFIG, { force: true });
+  const isRoots = name === DEFAULT_INSTANCE && root === undefined && process.geteuid?.() === 0;
+  if (isRoots) await rm(ADMIN_KUBECONFIG, { force: true });
 }
 
 /**

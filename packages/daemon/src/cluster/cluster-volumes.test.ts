@@ -225,7 +225,7 @@ volumeBindingMode: Immediate
     });
     assert.match(
       refused.stderr,
-      /spec\.hostNetwork: Forbidden: when `hostUsers` is false\b[^]*spec\.hostPID: Forbidden/,
+      /spec\.hostNetwork: Forbidden: when `hostUsers` is false\b[^]*spec\.HostPID: Forbidden/,
     );
     // What cannot have the pod's owners is told.
     await apply(withUsers("users-d", "/proc/sys"));

@@ -281,8 +281,12 @@ test("pods run: kubectl apply to Running, and nothing is left after delete", { s
     ];
     const node = await kube("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}");
     const input = "hello\n";
+    // The real one logs now and then that it could not write what nobody reads any more.
     const same = (text: string): string =>
-      text.replace(/theirs|ours/g, "@").replace(/(debugger-\S+?-)\w{5}(?= )/g, "$1X");
+      text
+        .replace(/^E\d{4} .* "Copying stdin failed" .*\n/gm, "")
+        .replace(/theirs|ours/g, "@")
+        .replace(/(debugger-\S+?-)\w{5}(?= )/g, "$1X");
     const runs = async (name: string, lines: readonly (readonly string[])[]) => {
       const run = name === "ours" ? cluster.ours : cluster.tried;
       const ran = [];
@@ -301,7 +305,8 @@ test("pods run: kubectl apply to Running, and nothing is left after delete", { s
       }
     } finally {
       const pods = (await kube("get", "pods", "-o", "name")).split("\n");
-      await kube("delete", ...pods.filter((name) => name.startsWith("pod/node-debugger")), "--now");
+      const debuggers = pods.filter((name) => name.startsWith("pod/node-debugger"));
+      if (debuggers.length > 0) await kube("delete", ...debuggers, "--now");
     }
     const paths = (name: string) => readdirSync(`${home}/${name}`, { recursive: true, encoding: "utf8" }).toSorted();
     assert.deepEqual(paths("ours"), paths("theirs"));

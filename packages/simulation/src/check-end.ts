@@ -2,6 +2,7 @@ import { type KubeObject, listAt, parseQuantity, textAt, valueAt } from "@boxshi
 import { type ApiClient, keyOf } from "@boxship/client";
 import { isReady, matcherOf } from "./check-step.ts";
 import type { Observer } from "./observer.ts";
+import { STARTS_AFTER } from "./simulated-kubelets.ts";
 
 const WORKLOADS = [
   ["apps", "deployments"],
@@ -24,7 +25,7 @@ export async function checkEnd(client: ApiClient, observer: Observer): Promise<r
     if (owner !== undefined && !uids.has(owner.uid)) {
       violations.push(`pod ${keyOf(pod)} is left over of ${owner.kind} ${owner.name}`);
     }
-    if (textAt(pod, "spec", "nodeName") !== "" && textAt(pod, "status", "phase") === "Pending") {
+    if (textAt(pod, "spec", "nodeName") !== "" && textAt(pod, "status", "phase") === "Pending" && !isMeantToWait(pod)) {
       violations.push(`pod ${keyOf(pod)} has a node and does not start`);
     }
   }
@@ -47,6 +48,10 @@ export async function checkEnd(client: ApiClient, observer: Observer): Promise<r
   }
   return violations;
 }
+
+/** Says itself how long it takes to start. */
+const isMeantToWait = (pod: KubeObject): boolean =>
+  textAt(pod, "status", "phase") === "Pending" && pod.metadata.annotations?.[STARTS_AFTER] !== undefined;
 
 /** What budgets count is what there is. */
 function checkBudgets(observer: Observer): readonly string[] {
@@ -104,7 +109,7 @@ function checkWorkload(object: KubeObject, observer: Observer): readonly string[
   );
   if (has("replicas") !== wanted && !isKept) return [`${what} has ${has("replicas")} pods of ${wanted}`];
   // Pods for which there is no room wait, and whose they are is no fault.
-  const waits = [...observer.pods()].some((pod) => textAt(pod, "spec", "nodeName") === "");
+  const waits = [...observer.pods()].some((pod) => textAt(pod, "spec", "nodeName") === "" || isMeantToWait(pod));
   return waits || isKept || has("readyReplicas") === wanted
     ? []
     : [`${what} has ${has("readyReplicas")} ready pods of ${wanted}`];

@@ -12,7 +12,7 @@ export type WatchEnd = "told" | "cut" | "anew";
 /** What goes wrong, and when: milliseconds from the start. */
 export type Fault =
   /** A node is not to be heard of for a while. */
-  | { readonly at: number; readonly kind: "node-lost"; readonly node: number; readonly ms: number }
+  | { readonly at: number; readonly kind: "node-lost"; readonly node: string; readonly ms: number }
   /** The controllers and the scheduler end in the middle of a write, and start anew. */
   | { readonly at: number; readonly kind: "restart" }
   /** One controller ends after so many writes more, before it hears of the last, and starts anew. */
@@ -31,9 +31,9 @@ export type Fault =
       readonly ends: WatchEnd;
     }
   /** Somebody empties a node as `kubectl drain` does, and gives it back. */
-  | { readonly at: number; readonly kind: "drain"; readonly node: number; readonly ms: number }
+  | { readonly at: number; readonly kind: "drain"; readonly node: string; readonly ms: number }
   /** A node's clock is wrong from then on. */
-  | { readonly at: number; readonly kind: "clock-skew"; readonly node: number; readonly ms: number };
+  | { readonly at: number; readonly kind: "clock-skew"; readonly node: string; readonly ms: number };
 
 const MINUTE_MS = 60_000;
 const CONTROLLERS = [
@@ -56,8 +56,12 @@ const WATCHED: Readonly<Record<Watcher, readonly string[]>> = {
 };
 const ENDS: readonly WatchEnd[] = ["told", "cut", "anew"];
 
-/** Faults for a run: the same for the same seed. In the last third nothing goes wrong any more. */
-export function planFaults(seed: number, minutes: number, nodes: number): Fault[] {
+/**
+ * Faults for a run: the same for the same seed. In the last third nothing goes wrong any more.
+ *
+ * @param nodes their names; with none, nothing happens to nodes
+ */
+export function planFaults(seed: number, minutes: number, nodes: readonly string[]): Fault[] {
   const random = randomOf(seed ^ 0x5eed);
   const until = (minutes * MINUTE_MS * 2) / 3;
   const faults: Fault[] = [];
@@ -65,7 +69,7 @@ export function planFaults(seed: number, minutes: number, nodes: number): Fault[
   const one = <T>(list: readonly T[]): T => list[pick(list.length)] as T;
   const lasting = (at: number, least: number, most: number): number => Math.min(least + pick(most), until - at);
   const kinds: readonly ((at: number) => Fault)[] = [
-    (at) => ({ at, kind: "node-lost", node: pick(nodes), ms: lasting(at, 20_000, 6 * MINUTE_MS) }),
+    (at) => ({ at, kind: "node-lost", node: one(nodes), ms: lasting(at, 20_000, 6 * MINUTE_MS) }),
     (at) => ({ at, kind: "restart" }),
     (at) => ({ at, kind: "restart-one", controller: one(CONTROLLERS), writes: 1 + pick(4) }),
     (at) => ({ at, kind: "write-failures", count: 1 + pick(8) }),
@@ -81,10 +85,13 @@ export function planFaults(seed: number, minutes: number, nodes: number): Fault[
         ends: one(ENDS),
       };
     },
-    (at) => ({ at, kind: "drain", node: pick(nodes), ms: lasting(at, 20_000, 3 * MINUTE_MS) }),
-    (at) => ({ at, kind: "clock-skew", node: pick(nodes), ms: pick(10_000) - 5000 }),
+    (at) => ({ at, kind: "drain", node: one(nodes), ms: lasting(at, 20_000, 3 * MINUTE_MS) }),
+    (at) => ({ at, kind: "clock-skew", node: one(nodes), ms: pick(10_000) - 5000 }),
   ];
-  for (let at = pick(MINUTE_MS); at < until; at += 15_000 + pick(2 * MINUTE_MS)) faults.push(one(kinds)(at));
+  for (let at = pick(MINUTE_MS); at < until; at += 15_000 + pick(2 * MINUTE_MS)) {
+    const fault = one(kinds)(at);
+    if (!("node" in fault) || nodes.length > 0) faults.push(fault);
+  }
   return faults;
 }
 
@@ -99,7 +106,7 @@ export function describeFault(fault: Fault): string {
   const seconds = "ms" in fault ? Math.round(fault.ms / 1000) : 0;
   switch (fault.kind) {
     case "node-lost":
-      return `${at} node-${fault.node} lost for ${seconds}s`;
+      return `${at} ${fault.node} lost for ${seconds}s`;
     case "restart":
       return `${at} controllers and scheduler restart`;
     case "restart-one":
@@ -114,8 +121,8 @@ export function describeFault(fault: Fault): string {
         "the scheduler's",
       );
     case "drain":
-      return `${at} node-${fault.node} is drained, and is back after ${seconds}s`;
+      return `${at} ${fault.node} is drained, and is back after ${seconds}s`;
     case "clock-skew":
-      return `${at} node-${fault.node}'s clock is ${fault.ms}ms ahead`;
+      return `${at} ${fault.node}'s clock is ${fault.ms}ms ahead`;
   }
 }

@@ -1,6 +1,7 @@
 import { isObject, type Json, type JsonObject, type KubeObject } from "@boxship/api";
 import { errorMessage, InvalidArgument, parseDuration } from "@boxship/base";
 import { loadAll } from "js-yaml";
+import { AT, COUNT, checkAnnotations, UNTIL } from "./scenario-annotations.ts";
 
 /** An object, and when it comes and goes: milliseconds from the start. */
 export interface Load {
@@ -12,9 +13,7 @@ export interface Load {
   readonly edits?: readonly { readonly at: number; readonly patch: JsonObject }[];
 }
 
-/** Annotations of the objects of a scenario. */
-const [COUNT, AT, UNTIL] = ["simulate.boxship/count", "simulate.boxship/at", "simulate.boxship/until"];
-const MOST_OF_ONE = 100_000;
+const MOST_OF_ALL = 200_000;
 
 /**
  * A manifest of nodes and of whatever else a cluster has. Annotations say how often an object is there
@@ -37,10 +36,28 @@ export function readScenario(text: string): Load[] {
     )
     .filter((one) => one !== null && one !== undefined);
   if (objects.length === 0) throw new InvalidArgument("the scenario is empty");
-  return objects.flatMap((one, index) => loadsOf(one as Json, `document ${index + 1}`));
+  let left = MOST_OF_ALL;
+  return objects.flatMap((one, index) => {
+    const { object, count, ...times } = readObject(one as Json, `document ${index + 1}`);
+    left -= count ?? 1;
+    if (left < 0) throw new InvalidArgument(`the scenario has more than ${MOST_OF_ALL} objects`);
+    return count === undefined
+      ? [{ object, ...times }]
+      : Array.from({ length: count }, (_, number) => ({ object: numbered(object, number), ...times }));
+  });
 }
 
-function loadsOf(value: Json, at: string): Load[] {
+/** The nodes that loads bring, by name. */
+export const nodesOf = (loads: readonly Load[]): string[] =>
+  loads.flatMap(({ object: { kind, metadata } }) => (kind === "Node" ? [metadata.name ?? ""] : []));
+
+function numbered(object: KubeObject, number: number): KubeObject {
+  const copy = structuredClone(object);
+  return { ...copy, metadata: { ...copy.metadata, name: `${object.metadata.name}-${number}` } };
+}
+
+/** @returns with how many there are of it, where it says so */
+function readObject(value: Json, at: string): Load & { readonly count?: number } {
   if (
     !isObject(value) ||
     !isObject(value["metadata"]) ||
@@ -49,39 +66,20 @@ function loadsOf(value: Json, at: string): Load[] {
   ) {
     throw new InvalidArgument(`${at} of the scenario is no object of Kubernetes`);
   }
+  checkAnnotations(value, at);
   const { metadata, ...rest } = value as unknown as KubeObject;
-  const { annotations = {}, name = "" } = metadata;
-  if (name === "") throw new InvalidArgument(`${at} of the scenario has no name`);
-  const { [COUNT ?? ""]: many, [AT ?? ""]: begin, [UNTIL ?? ""]: end, ...others } = annotations;
-  const count = many === undefined ? 1 : Number(many);
-  if (!Number.isInteger(count) || count < 1 || count > MOST_OF_ONE) {
-    throw new InvalidArgument(
-      `${at} of the scenario: ${COUNT} ${JSON.stringify(many)} is no number from 1 to ${MOST_OF_ONE}`,
-    );
-  }
-  const [from, until] = [timeOf(begin, at) ?? 0, timeOf(end, at)];
-  if (until !== undefined && until <= from) throw new InvalidArgument(`${at} of the scenario ends before it begins`);
-  return Array.from({ length: count }, (_, index) => ({
-    object: {
-      ...structuredClone(rest),
-      metadata: {
-        ...structuredClone(metadata),
-        annotations: { ...others },
-        name: many === undefined ? name : `${name}-${index}`,
-      },
-    } as KubeObject,
-    at: from,
+  if (typeof metadata.name !== "string" || metadata.name === "")
+    throw new InvalidArgument(`${at} of the scenario has no name`);
+  const { [COUNT]: count, [AT]: begin = "0s", [UNTIL]: end, ...annotations } = metadata.annotations ?? {};
+  const [from, until] = [begin, end].map((text) => (text === undefined ? undefined : parseDuration(text) / 1e6));
+  if (until !== undefined && until <= (from ?? 0))
+    throw new InvalidArgument(`${at} of the scenario ends before it begins`);
+  return {
+    object: { ...rest, metadata: { ...metadata, annotations } },
+    at: from ?? 0,
     ...(until === undefined ? {} : { until }),
-  }));
-}
-
-function timeOf(text: string | undefined, at: string): number | undefined {
-  if (text === undefined) return undefined;
-  try {
-    return parseDuration(text) / 1e6;
-  } catch (cause) {
-    throw new InvalidArgument(`${at} of the scenario: ${JSON.stringify(text)} is no time, e.g. 90s or 1h`, { cause });
-  }
+    ...(count === undefined ? {} : { count: Number(count) }),
+  };
 }
 
 const RESOURCES = { requests: { cpu: "100m", memory: "128Mi" } };

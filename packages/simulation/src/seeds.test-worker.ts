@@ -1,5 +1,6 @@
 import { serveTasks } from "@boxship/base";
 import { describeFault, type Fault, planFaults } from "./faults.ts";
+import { nodesOf } from "./scenario.ts";
 import { shrinkFaults } from "./shrink.ts";
 import { simulate } from "./simulate.ts";
 import { variedLoad } from "./varied-load.ts";
@@ -15,7 +16,7 @@ export interface SeedTask {
 serveTasks(async ({ seed, minutes, part }: SeedTask): Promise<readonly string[]> => {
   const loads = variedLoad(seed, 3, part);
   const run = async (faults: readonly Fault[]) => (await simulate({ seed, loads, minutes, faults })).violations;
-  const faults = planFaults(seed, minutes, 3);
+  const faults = planFaults(seed, minutes, nodesOf(loads));
   const violations = await run(faults);
   if (violations.length === 0) return [];
   const needed = await shrinkFaults(faults, async (some) => (await run(some)).length > 0);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { planFaults } from "./faults.ts";
 import { drawReport, printReport } from "./report.ts";
-import { readScenario, sampleLoad } from "./scenario.ts";
+import { nodesOf, readScenario, sampleLoad } from "./scenario.ts";
 import { simulate } from "./simulate.ts";
 import { variedLoad } from "./varied-load.ts";
 
@@ -35,9 +35,10 @@ const SAID = [
 
 describe("a simulated cluster", () => {
   test("does the same for the same seed, whatever goes wrong, and nothing is lost or left over", async () => {
-    const faults = planFaults(SEED, MINUTES, 3);
+    const loads = variedLoad(SEED, 3);
+    const faults = planFaults(SEED, MINUTES, nodesOf(loads));
     assert.deepEqual([...new Set(faults.map(({ kind }) => kind))].sort(), ALL_KINDS);
-    const options = { seed: SEED, loads: variedLoad(SEED, 3), minutes: MINUTES, faults };
+    const options = { seed: SEED, loads, minutes: MINUTES, faults };
     const [first, again] = [await simulate(options), await simulate(options)];
     assert.deepEqual(again.history, first.history);
     assert.deepEqual(first.violations, []);
@@ -72,11 +73,17 @@ spec:
     metadata: { labels: { app: web } }
     spec: { containers: [{ name: web, image: web, resources: { requests: { cpu: "1" } } }] }
 ---
+apiVersion: v1
+kind: Pod
+metadata: { name: slow, annotations: { simulate.boxship/starts-after: 24h } }
+spec: { containers: [{ name: x, image: x }] }
+---
 apiVersion: batch/v1
 kind: Job
-metadata: { name: fails }
+metadata: { name: fails, annotations: { simulate.boxship/until: 20m } }
 spec:
   backoffLimit: 0
+  ttlSecondsAfterFinished: 60
   template:
     metadata: { annotations: { simulate.boxship/runs-for: 10s, simulate.boxship/exit-code: "1" } }
     spec: { restartPolicy: Never, containers: [{ name: x, image: x }] }
@@ -84,7 +91,8 @@ spec:
     const { samples, history, violations } = await simulate({ seed: 3, loads, minutes: MINUTES });
     assert.deepEqual(violations, []);
     const at = (minute: number) => samples.find((one) => one.at === minute * 60_000);
-    assert.deepEqual([at(4)?.running, at(10)?.running, at(10)?.pending, at(25)?.running], [0, 4, 1, 0]);
+    assert.deepEqual([at(4)?.running, at(10)?.running, at(10)?.pending, at(25)?.running], [0, 4, 2, 0]);
+    assert.ok(history.some((line) => /user: delete Job fails: jobs.batch "fails" not found$/.test(line)));
     assert.ok(history.some((line) => / pod default\/fails-\w+ is Failed$/.test(line)));
   });
 });

@@ -1,6 +1,6 @@
 import { builtinKinds, type JsonObject, KindRegistry, type KubeObject, parseApiVersion, textAt } from "@boxship/api";
 import { MASTERS } from "@boxship/apiserver";
-import { errorMessage, FakeClock, InvalidArgument, silentLogger } from "@boxship/base";
+import { errorMessage, FakeClock, InvalidArgument, NotFound, silentLogger } from "@boxship/base";
 import { type ApiClient, type Collection, keyOf } from "@boxship/client";
 import { advance, DEFINITIONS, nodeLifecycle, SteppedControllers } from "@boxship/controllers";
 import { Scheduler } from "@boxship/scheduler";
@@ -270,9 +270,9 @@ class Simulation implements AsyncDisposable {
       case "slow-store":
         return yield begin(() => this.#gate.slowDown(fault.latency, this.#clock.now() + fault.ms));
       case "clock-skew":
-        return yield begin(() => void this.#skews.set(`node-${fault.node}`, fault.ms));
+        return yield begin(() => void this.#skews.set(fault.node, fault.ms));
       case "node-lost":
-        yield begin(() => this.#beat(`node-${fault.node}`, false));
+        yield begin(() => this.#beat(fault.node, false));
         return yield { at: at + fault.ms, act: () => this.#recover(fault.node) };
       case "watch-held": {
         const watches = this.#watches[fault.watcher];
@@ -283,7 +283,7 @@ class Simulation implements AsyncDisposable {
         return yield { at: at + fault.ms, act: end };
       }
       case "drain": {
-        const node = `node-${fault.node}`;
+        const { node } = fault;
         yield begin(() => this.#cordon(node, true));
         for (let after = 0; after < fault.ms; after += EVICT_MS)
           yield { at: at + after, act: () => this.#evictFrom(node) };
@@ -295,8 +295,9 @@ class Simulation implements AsyncDisposable {
   async #cordon(node: string, isOut: boolean): Promise<void> {
     if (isOut) this.#drained.add(node);
     else this.#drained.delete(node);
-    this.#tell(`user: ${isOut ? "cordon" : "uncordon"} ${node}`);
-    await this.#admin.patch({ ...NODES, name: node }, "merge", { spec: { unschedulable: isOut ? true : null } });
+    await this.#ask(`${isOut ? "cordon" : "uncordon"} ${node}`, () =>
+      this.#admin.patch({ ...NODES, name: node }, "merge", { spec: { unschedulable: isOut ? true : null } }),
+    );
   }
 
   /** As `kubectl drain` does: whose budget does not allow it is asked again later. */
@@ -329,9 +330,9 @@ class Simulation implements AsyncDisposable {
     }
   }
 
-  #recover(node: number): void {
-    this.#tell(`fault: node-${node} is back`);
-    this.#beat(`node-${node}`, true);
+  #recover(node: string): void {
+    this.#tell(`fault: ${node} is back`);
+    this.#beat(node, true);
   }
 
   #beat(node: string, isThere: boolean): void {
@@ -373,14 +374,25 @@ class Simulation implements AsyncDisposable {
 
   async #edit(object: KubeObject, patch: JsonObject): Promise<void> {
     const { name = "" } = object.metadata;
-    this.#tell(`user: edit ${object.kind} ${name}`);
-    await this.#admin.patch({ ...this.#collectionOf(object), name }, "merge", patch);
+    await this.#ask(`edit ${object.kind} ${name}`, () =>
+      this.#admin.patch({ ...this.#collectionOf(object), name }, "merge", patch),
+    );
   }
 
   async #delete(object: KubeObject): Promise<void> {
     const { name = "" } = object.metadata;
-    this.#tell(`user: delete ${object.kind} ${name}`);
-    await this.#admin.delete({ ...this.#collectionOf(object), name });
+    await this.#ask(`delete ${object.kind} ${name}`, () => this.#admin.delete({ ...this.#collectionOf(object), name }));
+  }
+
+  /** What a user does with something that may not be there: a job may be gone, a node not yet there. */
+  async #ask(what: string, act: () => Promise<unknown>): Promise<void> {
+    const line = this.#tell(`user: ${what}`);
+    try {
+      await act();
+    } catch (error) {
+      if (!(error instanceof NotFound)) throw error;
+      this.#history[line] += `: ${error.message}`;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -18,10 +18,10 @@ export const command = defineCommand({
     seed: text("The same seed gives the same history", { hint: "number", initial: "1" }),
     svg: text("Where to draw what happened", { hint: "path" }),
   },
-  async run(_, { flags }) {
+  async run(_, { flags, changed }) {
     const [file, ...args] = clusterCommand();
     const { faults, ...texts } = flags;
-    const given = Object.entries(texts).flatMap(([name, value]) => (value === "" ? [] : [`--${name}=${value}`]));
+    const given = Object.entries(texts).flatMap(([name, value]) => (changed.has(name) ? [`--${name}=${value}`] : []));
     const child = spawn(file, [...args, "simulate", ...given, ...(faults ? ["--faults"] : [])], { stdio: "inherit" });
     const [status] = (await once(child, "exit")) as [number | null];
     if (status !== 0) throw new Exit(status ?? 1);

@@ -2,7 +2,11 @@
 const argv = process.argv.slice(3);
 
 async function run(): Promise<number> {
-  if (argv[0] === "simulate") return await (await import("./run-simulation.ts")).runSimulation(argv.slice(1));
+  if (argv[0] === "simulate") {
+    process.once("SIGINT", () => process.exit(130));
+    process.once("SIGTERM", () => process.exit(143));
+    return await (await import("./run-simulation.ts")).runSimulation(argv.slice(1));
+  }
   return await (await import("./run-cluster.ts")).runCluster(argv);
 }
 

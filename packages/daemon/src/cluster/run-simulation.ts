@@ -1,11 +1,13 @@
-import { open, readFile, writeFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { open, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { asBoxshipError, errorMessage, InvalidArgument } from "@boxship/base";
+import { asBoxshipError, errorMessage, FailedPrecondition, InvalidArgument } from "@boxship/base";
 import {
   describeFault,
   drawReport,
   type Fault,
   type Load,
+  nodesOf,
   type Outcome,
   planFaults,
   printReport,
@@ -24,44 +26,50 @@ interface Flags {
   readonly picture: string | undefined;
 }
 
+/** Where lines go. */
+export interface SimulationOutput {
+  readonly print: (text: string) => void;
+  readonly complain: (text: string) => void;
+}
+
+const TERMINAL: SimulationOutput = {
+  print: (text) => void process.stdout.write(`${text}\n`),
+  complain: (text) => void process.stderr.write(`${text}\n`),
+};
+
 /**
  * `boxship simulate`: a cluster on a clock that is wound. Prints what happened.
  *
  * @returns the exit status: 1 where something was that must not be
  */
-export async function runSimulation(argv: readonly string[]): Promise<number> {
-  for (const [signal, number] of [
-    ["SIGINT", 2],
-    ["SIGTERM", 15],
-  ] as const) {
-    process.once(signal, () => process.exit(128 + number));
-  }
+export async function runSimulation(argv: readonly string[], io: SimulationOutput = TERMINAL): Promise<number> {
+  const { print } = io;
   try {
     const flags = await parse(argv);
     const { seed, minutes, loads } = flags;
-    const nodes = loads.filter(({ object }) => object.kind === "Node").length;
-    const faults = flags.hasFaults ? planFaults(seed, minutes, Math.max(1, nodes)) : [];
+    const faults = flags.hasFaults ? planFaults(seed, minutes, nodesOf(loads)) : [];
     const run = (some: readonly Fault[]): Promise<Outcome> => simulate({ seed, loads, minutes, faults: some });
     const outcome = await run(faults);
     print(printReport(outcome));
-    if (flags.history !== undefined) await writeFile(flags.history, `${outcome.history.join("\n")}\n`);
-    if (flags.picture !== undefined) await writeFile(flags.picture, drawReport(outcome));
+    if (flags.history !== undefined) await write(flags.history, `${outcome.history.join("\n")}\n`);
+    if (flags.picture !== undefined) await write(flags.picture, drawReport(outcome));
     if (outcome.violations.length === 0) return 0;
     if (faults.length > 0) {
       const needed = await shrinkFaults(faults, async (some) => (await run(some)).violations.length > 0);
-      print([`seed ${seed} fails; of its faults these are enough:`, ...needed.map(describeFault)].join("\n  "));
+      const words = needed.length === 0 ? "without any fault" : "of its faults these are enough:";
+      print([`seed ${seed} fails; ${words}`, ...needed.map(describeFault)].join("\n  "));
     }
     return 1;
   } catch (error) {
     const { message, remedy } = asBoxshipError(error);
-    process.stderr.write(`boxship simulate: ${message}\n${remedy === undefined ? "" : `${remedy}\n`}`);
+    io.complain(`boxship simulate: ${message}${remedy === undefined ? "" : `\n${remedy}`}`);
     return 1;
   }
 }
 
+/** Of a scenario. */
+const MOST_BYTES = 64 << 20;
 const INITIAL = { nodes: "10", pods: "100", seed: "1", minutes: "30" } as const;
-
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
 async function parse(argv: readonly string[]): Promise<Flags> {
   const values = parseFlags(argv);
@@ -72,6 +80,8 @@ async function parse(argv: readonly string[]): Promise<Flags> {
     throw new InvalidArgument(`--${name} ${JSON.stringify(text)} is no number from 0 to ${most}`);
   };
   const { scenario, history, svg: picture, faults: hasFaults = false } = values;
+  for (const [name, path] of Object.entries({ history, scenario, svg: picture }))
+    if (path === "") throw new InvalidArgument(`--${name} is given no path`);
   const unheeded = scenario === undefined ? undefined : (["nodes", "pods"] as const).find((name) => name in values);
   if (unheeded !== undefined)
     throw new InvalidArgument(`--${unheeded} and --scenario are given: a scenario says itself what there is`);
@@ -97,12 +107,28 @@ async function checkWritable(path: string): Promise<void> {
   }
 }
 
-async function read(path: string): Promise<string> {
+async function write(path: string, text: string): Promise<void> {
   try {
-    return await readFile(path, "utf8");
+    await writeFile(path, text);
+  } catch (cause) {
+    throw new FailedPrecondition(`${path} could not be written: ${errorMessage(cause)}`, { cause });
+  }
+}
+
+async function read(path: string): Promise<string> {
+  const pieces: Buffer[] = [];
+  let left = MOST_BYTES;
+  try {
+    for await (const piece of createReadStream(path)) {
+      pieces.push(piece as Buffer);
+      left -= (piece as Buffer).length;
+      if (left < 0) break;
+    }
   } catch (cause) {
     throw new InvalidArgument(`${path} cannot be read: ${errorMessage(cause)}`, { cause });
   }
+  if (left < 0) throw new InvalidArgument(`${path} is larger than ${MOST_BYTES} bytes, which no scenario is`);
+  return Buffer.concat(pieces).toString();
 }
 
 function parseFlags(argv: readonly string[]) {

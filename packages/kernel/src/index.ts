@@ -39,6 +39,7 @@ export * from "./resource-limit.ts";
 export * from "./run-process.ts";
 export * from "./signals.ts";
 export { ownChildren, type SpawnedProcess, type SpawnOptions, spawnUnwatched } from "./spawn.ts";
+export * from "./statfs.ts";
 export * from "./subordinate-ids.ts";
 export * from "./terminal.ts";
 export * from "./unix-socket.ts";

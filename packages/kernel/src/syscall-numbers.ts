@@ -20,6 +20,7 @@ const COMMON = {
 const X64 = {
   write: 1,
   nanosleep: 35,
+  statfs: 137,
   mknodat: 259,
   umount2: 166,
   gettid: 186,
@@ -30,6 +31,7 @@ const X64 = {
 const ARM64 = {
   write: 64,
   nanosleep: 101,
+  statfs: 43,
   mknodat: 33,
   umount2: 39,
   gettid: 178,

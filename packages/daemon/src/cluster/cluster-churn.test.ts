@@ -280,7 +280,7 @@ test("pods go on, and nothing is lost, doubled or left, whatever is killed while
   await using store = IN_ETCD ? await startEtcd() : undefined;
   const flags = store === undefined ? [] : ["--store", "etcd", "--etcd-endpoints", store.endpoints.join(",")];
   await using cluster = await startCluster({ flags });
-  const { apply, engine, field, kube, nodeDirectory, tried } = cluster;
+  const { apply, engine, field, kube, nodeDirectory, tried, until } = cluster;
   const groups = `/sys/fs/cgroup/memory/${engine.name}/kubepods`;
   const pods = async () => JSON.parse(await kube("get", "pods", "-o", "json")).items as readonly PodView[];
   const steady = async () =>
@@ -293,6 +293,10 @@ test("pods go on, and nothing is lost, doubled or left, whatever is killed while
       ]);
   await apply(KEPT);
   await kube("rollout", "status", "deployment/steady", "--timeout=120s");
+  await kube("wait", "pod/counter", "--for=condition=Ready", "--timeout=120s");
+  // Of a container that was started again, the one before is kept for its log: from now on it is always there.
+  await kube("exec", "counter", "--", "touch", "/data/end");
+  await until("pod/counter", "{.status.containerStatuses[0].restartCount}", "1");
   await kube("wait", "pod/counter", "--for=condition=Ready", "--timeout=120s");
   const before = await steady();
   const atFirst = await standing(cluster);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { kubectl, startCluster } from "@boxship/testkit";
+import { hungMount, kubectl, startCluster } from "@boxship/testkit";
 
 const skip = kubectl("", "") === undefined ? "kubectl cannot be had here" : false;
 
@@ -106,7 +106,7 @@ function processesOf(uid: number, command: RegExp): readonly number[] {
 
 test("claims get directories, and pods find in them what others left", { skip, timeout: 600_000 }, async (t) => {
   await using cluster = await startCluster();
-  const { apply, engine, field, kube, until } = cluster;
+  const { apply, engine, field, kube, told, until } = cluster;
   const directories = () => readdirSync(`${engine.root}/cluster/volumes`);
   const ready = (name: string) => kube("wait", `pod/${name}`, "--for=condition=Ready", "--timeout=120s");
   const end = (...names: readonly string[]) => kube("delete", "pod", ...names, "--timeout=120s");
@@ -288,4 +288,46 @@ ${pod("hand", {
     assert.ok(!existsSync(path));
     assert.equal(readFileSync(`${host}/local/f`, "utf8"), "2\n");
   });
+
+  await t.test(
+    "volumes whose server does not answer, more of them than Node has threads, hold nobody else up",
+    async () => {
+      const claimed = `${cluster.home}/claimed`;
+      mkdirSync(claimed);
+      await apply(`
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: late}
+spec: {accessModes: [ReadWriteOnce], capacity: {storage: 1Gi}, storageClassName: late, hostPath: {path: ${claimed}}}
+${claim("late", ", storageClassName: late")}
+${pod("late", { command: "touch /tmp/done", mounts: "[{name: v, mountPath: /v}]", volumes: "[{name: v, persistentVolumeClaim: {claimName: late}}]" })}`);
+      await ready("late");
+      // One that was there stops answering, and its pod runs.
+      const late = await hungMount(claimed);
+      const hung = await hungMount(`${cluster.home}/stuck/hung`);
+      const names = Array.from({ length: 8 }, (_, at) => `stuck-${at}`);
+      const volumes = (path: string, type = "") => `[{name: v, hostPath: {path: ${cluster.home}/stuck${path}${type}}}]`;
+      const mounted = [
+        { volumes: volumes("/hung", ", type: Directory"), mounts: "[{name: v, mountPath: /v}]" },
+        { volumes: volumes("/hung"), mounts: "[{name: v, mountPath: /v}]" },
+        { volumes: volumes("/hung"), mounts: "[{name: v, mountPath: /v, subPath: a/b}]" },
+        { volumes: volumes(""), mounts: "[{name: v, mountPath: /v, subPath: hung/b}]" },
+      ];
+      try {
+        const stuck = names.map((name, at) => pod(name, { command: "true", ...(mounted[at % 4] ?? assert.fail()) }));
+        await apply(stuck.join(""));
+        await told("stuck-0", /FailedMount.*the file system of .*stuck\/hung does not answer/);
+        await told("stuck-3", /the file system of .*stuck\/hung\/b does not answer/);
+        await apply(pod("beside", { command: "touch /tmp/done", mounts: "[]", volumes: "[]" }));
+        await ready("beside");
+        assert.equal(await kube("exec", "beside", "--", "echo", "here"), "here\n");
+        const node = await field("node", "{.items[0].metadata.name}");
+        for (let times = 0; times < 5; times++) await kube("get", "--raw", `/api/v1/nodes/${node}/proxy/metrics`);
+        await end("beside", "late", ...names);
+      } finally {
+        late[Symbol.dispose]();
+        hung[Symbol.dispose]();
+      }
+    },
+  );
 });

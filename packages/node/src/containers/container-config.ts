@@ -10,6 +10,7 @@ import { hostnameOf, namespaceOptions } from "../pods/pod-config.ts";
 import type { PodUsers } from "../pods/user-ranges.ts";
 import { amount, oomScoreAdj } from "../status/qos.ts";
 import type { ContainerSpec, Pod, VolumeMount } from "../types.ts";
+import { awaitFileSystem } from "../volumes/file-system-answer.ts";
 import { bindSubPath } from "../volumes/sub-path.ts";
 import type { PreparedVolume } from "../volumes/volumes.ts";
 import { securityContext } from "./security.ts";
@@ -144,6 +145,7 @@ async function mountOf(plan: ContainerPlan, mount: VolumeMount, at: number) {
       imageSubPath: subPath,
     };
   }
+  if (subPath !== "") await awaitFileSystem(join(volume.path, subPath));
   const place = join(directory, "subpaths", spec.name, String(at));
   return {
     containerPath: mount.mountPath,

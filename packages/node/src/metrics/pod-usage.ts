@@ -1,10 +1,10 @@
-import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { ContainerStats, Cri, PodSandboxStats } from "@boxship/cri";
 import { type CgroupStats, cgroupLayout, openCgroup } from "@boxship/kernel";
 import { LABEL } from "../labels.ts";
 import { cgroupOf, type PodSettings } from "../pods/pod-config.ts";
 import type { Pod } from "../types.ts";
+import { fileSystemSpace } from "../volumes/file-system-answer.ts";
 
 /** What a running container uses, as the engine and, where it is the node's own, its control group tell. */
 export interface ContainerUsage {
@@ -76,19 +76,29 @@ export async function volumeUsages(
   pods: Iterable<Pod>,
   placeOf: (pod: Pod, volume: string) => Promise<string | undefined>,
 ): Promise<readonly VolumeUsage[]> {
-  const usages = new Map<string, VolumeUsage>();
+  const usages = new Map<string, Promise<VolumeUsage | undefined>>();
   for (const pod of pods) {
     const { namespace = "" } = pod.metadata;
     for (const { name, persistentVolumeClaim } of pod.spec.volumes ?? []) {
       const claim = persistentVolumeClaim?.claimName;
-      if (claim === undefined || usages.has(`${namespace}/${claim}`)) continue;
-      const place = await placeOf(pod, name);
-      const found = place === undefined ? undefined : await statfs(place).catch(() => undefined);
-      if (found === undefined) continue;
-      const { bsize, blocks, bavail, files, ffree } = found;
-      const sizes = { capacity: blocks * bsize, available: bavail * bsize, inodes: files, inodesFree: ffree };
-      usages.set(`${namespace}/${claim}`, { namespace, claim, ...sizes });
+      if (claim === undefined) continue;
+      const before = usages.get(`${namespace}/${claim}`);
+      const usage = async () => (await before) ?? (await volumeUsage(namespace, claim, await placeOf(pod, name)));
+      usages.set(`${namespace}/${claim}`, usage());
     }
   }
-  return [...usages.values()];
+  // At the same time: one whose server does not answer is waited for once, and left out.
+  return (await Promise.all(usages.values())).filter((usage) => usage !== undefined);
+}
+
+async function volumeUsage(
+  namespace: string,
+  claim: string,
+  place: string | undefined,
+): Promise<VolumeUsage | undefined> {
+  const found = place === undefined ? undefined : await fileSystemSpace(place).catch(() => undefined);
+  if (found === undefined) return undefined;
+  const { blockBytes, blocks, available, files, filesFree } = found;
+  const sizes = { capacity: blocks * blockBytes, available: available * blockBytes };
+  return { namespace, claim, ...sizes, inodes: files, inodesFree: filesFree };
 }

@@ -4,6 +4,7 @@ import { compileNodeSelector, type KubeObject, type NodeSelector, textAt, valueA
 import { FailedPrecondition, NotFound, systemCode, Unsupported, writeFileAtomic } from "@boxship/base";
 import type { ApiClient } from "@boxship/client";
 import type { Pod, VolumeSpec } from "../types.ts";
+import { awaitFileSystem } from "./file-system-answer.ts";
 import { checkHostPath } from "./host-path.ts";
 import { ownTree } from "./own-tree.ts";
 
@@ -36,7 +37,7 @@ export class ClaimVolumes {
    *
    * @param directory the pod's own
    * @returns undefined for volumes without a claim
-   * @throws NotFound, FailedPrecondition, Unsupported
+   * @throws NotFound, FailedPrecondition, Unsupported, DeadlineExceeded
    */
   async prepare(pod: Pod, volume: VolumeSpec, directory: string): Promise<ClaimedVolume | undefined> {
     const { persistentVolumeClaim, ephemeral, name } = volume;
@@ -98,6 +99,7 @@ export class ClaimVolumes {
   async #source(volume: KubeObject): Promise<{ readonly path: string; readonly isOurs: boolean }> {
     const local = textAt(volume, "spec", "local", "path");
     if (local !== "") {
+      await awaitFileSystem(local);
       if (!(await isDirectory(local))) throw new FailedPrecondition(`path ${JSON.stringify(local)} is not a directory`);
       return { path: local, isOurs: true };
     }

@@ -1,5 +1,6 @@
 import { lstat, mkdir, stat, writeFile } from "node:fs/promises";
 import { FailedPrecondition, Unsupported } from "@boxship/base";
+import { awaitFileSystem } from "./file-system-answer.ts";
 
 const CHECKS: Readonly<Record<string, (path: string) => Promise<boolean>>> = {
   Directory: async (path) => (await stat(path)).isDirectory(),
@@ -9,8 +10,9 @@ const CHECKS: Readonly<Record<string, (path: string) => Promise<boolean>>> = {
   BlockDevice: async (path) => (await stat(path)).isBlockDevice(),
 };
 
-/** Makes what is missing where the type says so. @throws FailedPrecondition for something else than the type says */
+/** Makes what is missing where the type says so. @throws FailedPrecondition for something else than the type says, DeadlineExceeded */
 export async function checkHostPath(path: string, type: string): Promise<void> {
+  await awaitFileSystem(path);
   const missing = (await lstat(path).catch(() => undefined)) === undefined;
   if (type === "") return;
   if (type === "DirectoryOrCreate" || type === "FileOrCreate") {

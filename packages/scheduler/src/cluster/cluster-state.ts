@@ -1,4 +1,4 @@
-import type { KubeObject, Labels } from "@boxship/api";
+import { deepEqual, type KubeObject, type Labels } from "@boxship/api";
 import type { PodInfo } from "../pod/pod-info.ts";
 import { VolumeState } from "../volumes/volume-state.ts";
 import { NodeInfo } from "./node-info.ts";
@@ -103,12 +103,13 @@ export class ClusterState {
     const name = node.metadata.name ?? "";
     const known = this.#nodes.get(name);
     if (known !== undefined) {
-      // Counts are by labels, which may be others now.
-      for (const pod of known.pods.values()) this.#counts.remove(pod, known);
+      // Counts are by labels.
+      const moves = !deepEqual(known.labels, node.metadata.labels ?? {});
+      if (moves) for (const pod of known.pods.values()) this.#counts.remove(pod, known);
       this.#countNode(known, -1);
       known.update(node);
       this.#countNode(known, 1);
-      for (const pod of known.pods.values()) this.#counts.add(pod, known);
+      if (moves) for (const pod of known.pods.values()) this.#counts.add(pod, known);
       return;
     }
     const fresh = new NodeInfo(node);

@@ -1,6 +1,7 @@
 import type { Labels } from "@boxship/api";
-import type { AffinityTerm, PodInfo } from "../pod/pod-info.ts";
+import { type AffinityTerm, type PodInfo, termMatches } from "../pod/pod-info.ts";
 import type { NodeInfo } from "./node-info.ts";
+import { PodsByLabel } from "./pods-by-label.ts";
 import { type AboutPods, TermTable } from "./term-table.ts";
 
 /** Which pods are counted. */
@@ -84,19 +85,23 @@ export class PodCounts {
   readonly #namespaces: ReadonlyMap<string, Labels>;
   readonly #counts = new Map<string, PodCount>();
   readonly #counted = new TermTable<PodCount>();
+  readonly #pods: PodsByLabel;
   readonly #wishes = new Map<string, Wish>();
   readonly #wished = new TermTable<Wish>();
 
   constructor(nodes: ReadonlyMap<string, NodeInfo>, namespaces: ReadonlyMap<string, Labels>) {
     this.#nodes = nodes;
     this.#namespaces = namespaces;
+    this.#pods = new PodsByLabel(nodes);
   }
 
   add(pod: PodInfo, node: NodeInfo): void {
+    this.#pods.add(pod, node);
     this.#change(pod, node, 1);
   }
 
   remove(pod: PodInfo, node: NodeInfo): void {
+    this.#pods.remove(pod);
     this.#change(pod, node, -1);
   }
 
@@ -130,14 +135,11 @@ export class PodCounts {
 
   #begin(what: Countable): PodCount {
     const fresh = new PodCount(what, this.#nodes);
-    const one = new TermTable<PodCount>();
-    one.add(fresh);
-    for (const node of this.#nodes.values()) {
-      for (const pod of node.pods.values()) {
-        for (const count of one.about(pod, this.#namespaces.get(pod.namespace))) {
-          if (!count.onlyStaying || !pod.isTerminating) count.add(node, 1);
-        }
-      }
+    const [first] = what.terms;
+    for (const [pod, node] of first === undefined ? [] : this.#pods.candidates(first)) {
+      if (what.onlyStaying && pod.isTerminating) continue;
+      const namespace = this.#namespaces.get(pod.namespace);
+      if (what.terms.every((term) => termMatches(term, pod, namespace))) fresh.add(node, 1);
     }
     const [oldest] = this.#counts.values();
     if (this.#counts.size >= MOST_COUNTS && oldest !== undefined) this.#forget(oldest);

@@ -1,5 +1,6 @@
 import type { Labels } from "@boxship/api";
 import { type AffinityTerm, type PodInfo, termMatches } from "../pod/pod-info.ts";
+import { labelPlace } from "./pods-by-label.ts";
 
 /** Something that is about the pods that all of its terms select. */
 export interface AboutPods {
@@ -28,7 +29,7 @@ export class TermTable<Entry extends AboutPods> {
     const matches = ({ terms }: Entry): boolean => terms.every((term) => termMatches(term, pod, namespaceLabels));
     if (this.#byLabel.size > 0) {
       for (const key of Object.keys(pod.labels)) {
-        const entries = this.#byLabel.get(placeOf(pod.namespace, key, pod.labels[key] ?? ""));
+        const entries = this.#byLabel.get(labelPlace(pod.namespace, key, pod.labels[key] ?? ""));
         if (entries !== undefined) for (const entry of entries) if (matches(entry)) yield entry;
       }
     }
@@ -39,7 +40,7 @@ export class TermTable<Entry extends AboutPods> {
     const pivot = first?.selector.pivot;
     if (first === undefined || pivot === undefined || first.namespaceSelector !== undefined) return [this.#others];
     return [...first.namespaces].flatMap((namespace) => {
-      const place = placeOf(namespace, ...pivot);
+      const place = labelPlace(namespace, ...pivot);
       const found = this.#byLabel.get(place);
       if (found !== undefined || !make) return found ?? [];
       const fresh = new Set<Entry>();
@@ -48,5 +49,3 @@ export class TermTable<Entry extends AboutPods> {
     });
   }
 }
-
-const placeOf = (namespace: string, key: string, value: string): string => `${namespace}\0${key}\0${value}`;

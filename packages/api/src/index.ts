@@ -3,7 +3,7 @@ export type { ManagerKey } from "./apply/managers.ts";
 export { mergeTyped } from "./apply/merge-typed.ts";
 export { trackChanges } from "./apply/track-changes.ts";
 export type { InVersion } from "./apply/versioned-changes.ts";
-export { Budget, BudgetExceeded, Interruption } from "./cel/evaluate.ts";
+export { Budget, BudgetExceeded, Interruption, LaterFields } from "./cel/evaluate.ts";
 export type { Library } from "./cel/functions.ts";
 export { CALL_BUDGET, compile, type Program, typesOf } from "./cel/program.ts";
 export { CelError } from "./cel/syntax.ts";

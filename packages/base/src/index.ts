@@ -19,4 +19,5 @@ export * from "./read-if-present.ts";
 export * from "./set-aside.ts";
 export * from "./socket-answers.ts";
 export * from "./strict-json.ts";
+export * from "./turns.ts";
 export * from "./worker-pool.ts";

@@ -1,15 +1,23 @@
+import type { Turns } from "@boxship/base";
 import { type Functions, NAMESPACES } from "./functions.ts";
+import { COSTS } from "./library/costs.ts";
 import { isMacro, MACROS } from "./macros.ts";
 import { CelError, type Expression, type Literal } from "./syntax.ts";
 import { isOf } from "./types.ts";
 import { lookUp, NOTHING, Optional, typeName, Uint, type Value } from "./values.ts";
 
+/** Units after which others have a turn: some milliseconds. */
+const TURN = 10_000;
+
 /** What an evaluation may cost: about a unit for each step, and for each ten characters or each item that it touches. */
 export class Budget {
   #left: number;
+  /** What is left when the next turn begins. */
+  #turnEnds: number;
 
   constructor(limit: number) {
     this.#left = limit;
+    this.#turnEnds = limit - TURN;
   }
 
   get left(): number {
@@ -20,6 +28,13 @@ export class Budget {
   spend(cost: number): void {
     this.#left -= cost;
     if (this.#left < 0) throw new BudgetExceeded();
+  }
+
+  /** Whether it is the turn of others; true once. */
+  get turnIsOver(): boolean {
+    if (this.#left > this.#turnEnds) return false;
+    this.#turnEnds = this.#left - TURN;
+    return true;
   }
 }
 
@@ -53,13 +68,11 @@ export class Evaluator {
     this.budget = budget;
   }
 
-  run(expression: Expression, scope: Scope): Value {
+  /** Gives way when it has gone on for a while. */
+  run(expression: Expression, scope: Scope): Turns<Value> {
+    if (isLeaf(expression)) return known(this.#leaf(expression, scope));
     this.budget.spend(1);
     switch (expression.node) {
-      case "literal":
-        return literalValue(expression.value);
-      case "name":
-        return this.#name(expression.name, scope, expression.at);
       case "select":
         return this.#select(expression, scope);
       case "index":
@@ -75,54 +88,64 @@ export class Evaluator {
     }
   }
 
+  #leaf(leaf: Leaf, scope: Scope): Value {
+    this.budget.spend(1);
+    return leaf.node === "literal" ? literalValue(leaf.value) : this.#name(leaf.name, scope, leaf.at);
+  }
+
   #name(name: string, scope: Scope, at: number): Value {
     const value = scope.get(name);
     if (value === undefined) throw new CelError(`no such attribute(s): ${name}`, at);
     return value;
   }
 
-  #select({ of, field, optional, at }: Expression & { node: "select" }, scope: Scope): Value {
+  *#select({ of, field, optional, at }: Expression & { node: "select" }, scope: Scope): Turns<Value> {
     // A name may have a point in it.
     const dotted = of.node === "name" && !optional ? scope.get(`${of.name}.${field}`) : undefined;
     if (dotted !== undefined) return dotted;
-    const holder = this.run(of, scope);
+    const holder = isLeaf(of) ? this.#leaf(of, scope) : yield* this.run(of, scope);
     if (optional || holder instanceof Optional) {
       const inner = holder instanceof Optional ? holder.value : holder;
-      const found = inner instanceof Map ? (inner as ReadonlyMap<Value, Value>).get(field) : undefined;
+      const found = inner instanceof Map ? yield* fieldOf(inner, field) : undefined;
       return found === undefined ? NOTHING : new Optional(found);
     }
     if (!(holder instanceof Map)) throw new CelError(`no such key: ${field}`, at);
-    const value = (holder as ReadonlyMap<Value, Value>).get(field);
+    const value = holder instanceof LaterFields ? yield* holder.make(field) : holder.get(field);
     if (value === undefined) throw new CelError(`no such key: ${field}`, at);
     return value;
   }
 
-  #index({ of, key, optional, at }: Expression & { node: "index" }, scope: Scope): Value {
-    const holder = this.run(of, scope);
-    const index = this.run(key, scope);
+  *#index({ of, key, optional, at }: Expression & { node: "index" }, scope: Scope): Turns<Value> {
+    const holder = yield* this.run(of, scope);
+    const index = yield* this.run(key, scope);
     const isOptional = optional || holder instanceof Optional;
     const inner = holder instanceof Optional ? holder.value : holder;
-    const found = inner === undefined ? undefined : itemOf(inner, index, isOptional, at);
+    const found =
+      inner instanceof LaterFields && typeof index === "string"
+        ? yield* inner.make(index)
+        : inner === undefined
+          ? undefined
+          : itemOf(inner, index, isOptional, at);
     if (isOptional) return found === undefined ? NOTHING : new Optional(found);
     if (found === undefined) throw new CelError(`no such key: ${shown(index)}`, at);
     return found;
   }
 
-  #list({ items }: Expression & { node: "list" }, scope: Scope): Value {
+  *#list({ items }: Expression & { node: "list" }, scope: Scope): Turns<Value> {
     const list: Value[] = [];
     for (const { value, optional } of items) {
-      const item = this.run(value, scope);
+      const item = yield* this.run(value, scope);
       if (!optional) list.push(item);
       else if (item instanceof Optional && item.value !== undefined) list.push(item.value);
     }
     return list;
   }
 
-  #map({ entries, at }: Expression & { node: "map" }, scope: Scope): Value {
+  *#map({ entries, at }: Expression & { node: "map" }, scope: Scope): Turns<Value> {
     const map = new Map<Value, Value>();
     for (const { key, value, optional } of entries) {
-      const name = this.run(key, scope);
-      const item = this.run(value, scope);
+      const name = yield* this.run(key, scope);
+      const item = yield* this.run(value, scope);
       const kind = typeName(name);
       if (!["int", "uint", "bool", "string"].includes(kind)) throw new CelError(`unsupported key type: ${kind}`, at);
       if (lookUp(map, name) !== undefined) throw new CelError(`insert failed: key ${shown(name)} already exists`, at);
@@ -133,31 +156,33 @@ export class Evaluator {
   }
 
   /** A message is a map of its fields; what it is for sees which fields it has. */
-  #message({ entries }: Expression & { node: "message" }, scope: Scope): Value {
+  *#message({ entries }: Expression & { node: "message" }, scope: Scope): Turns<Value> {
     const map = new Map<Value, Value>();
     for (const { field, value, optional } of entries) {
-      const item = this.run(value, scope);
+      const item = yield* this.run(value, scope);
       if (!optional) map.set(field, item);
       else if (item instanceof Optional && item.value !== undefined) map.set(field, item.value);
     }
     return map;
   }
 
-  #call(call: Expression & { node: "call" }, scope: Scope): Value {
+  *#call(call: Expression & { node: "call" }, scope: Scope): Turns<Value> {
+    if (this.budget.turnIsOver) yield;
     const { name, args, receiver } = call;
     switch (name) {
       case "_&&_":
-        return this.#logic(args, scope, false);
+        return yield* this.#logic(args, scope, false);
       case "_||_":
-        return this.#logic(args, scope, true);
+        return yield* this.#logic(args, scope, true);
       case "_?_:_":
-        return this.#choose(args, scope);
+        return yield* this.#choose(args, scope);
     }
-    if (isMacro(call)) return MACROS[name]?.evaluate(this, call, scope) ?? null;
+    const macro = isMacro(call) ? MACROS[name] : undefined;
+    if (macro !== undefined) return yield* macro.evaluate(this, call, scope);
     if (receiver?.node === "name" && NAMESPACES.has(receiver.name) && scope.get(receiver.name) === undefined) {
-      return this.#apply(`${receiver.name}.${name}`, false, args, scope, call.at);
+      return yield* this.#apply(`${receiver.name}.${name}`, false, args, scope, call.at);
     }
-    return this.#apply(
+    return yield* this.#apply(
       name,
       receiver !== undefined,
       receiver === undefined ? args : [receiver, ...args],
@@ -167,11 +192,11 @@ export class Evaluator {
   }
 
   /** A side that decides, decides; whatever the other one is, an error included. */
-  #logic(args: readonly Expression[], scope: Scope, decisive: boolean): Value {
+  *#logic(args: readonly Expression[], scope: Scope, decisive: boolean): Turns<Value> {
     let failure: unknown;
     for (const side of args) {
       try {
-        const value = this.run(side, scope);
+        const value = yield* this.run(side, scope);
         if (typeof value !== "boolean") throw new CelError("no such overload", side.at);
         if (value === decisive) return decisive;
       } catch (error) {
@@ -183,19 +208,21 @@ export class Evaluator {
     return !decisive;
   }
 
-  #choose([condition, yes, no]: readonly Expression[], scope: Scope): Value {
+  *#choose([condition, yes, no]: readonly Expression[], scope: Scope): Turns<Value> {
     if (condition === undefined || yes === undefined || no === undefined) return null;
-    const value = this.run(condition, scope);
+    const value = yield* this.run(condition, scope);
     if (typeof value !== "boolean") throw new CelError("no such overload", condition.at);
-    return this.run(value ? yes : no, scope);
+    return yield* this.run(value ? yes : no, scope);
   }
 
-  #apply(name: string, isMember: boolean, args: readonly Expression[], scope: Scope, at: number): Value {
-    const values = args.map((one) => this.run(one, scope));
+  *#apply(name: string, isMember: boolean, args: readonly Expression[], scope: Scope, at: number): Turns<Value> {
+    const values: Value[] = [];
+    for (const one of args) values.push(isLeaf(one) ? this.#leaf(one, scope) : yield* this.run(one, scope));
     // Errors of comparisons and arithmetic name the types that have none.
     for (const overload of this.#functions.find(name, isMember, values.length)) {
       if (!overload.params.every((type, index) => isOf(type, values[index] as Value))) continue;
       for (const value of values) this.budget.spend(sizeOf(value));
+      if (Object.hasOwn(COSTS, name)) this.budget.spend(COSTS[name]?.(...values) ?? 0);
       try {
         const result = overload.run(...(values as never[]));
         this.budget.spend(sizeOf(result));
@@ -207,6 +234,26 @@ export class Evaluator {
     }
     throw new CelError(`no such overload: ${name}(${values.map(typeName).join(", ")})`, at);
   }
+}
+
+/** A map whose values are made when they are asked for. */
+export abstract class LaterFields extends Map<Value, Value> {
+  abstract make(name: string): Turns<Value | undefined>;
+}
+
+/** @returns undefined where there is none */
+export function* fieldOf(holder: Map<Value, Value>, name: string): Turns<Value | undefined> {
+  return holder instanceof LaterFields ? yield* holder.make(name) : holder.get(name);
+}
+
+/** What is known without more steps. */
+type Leaf = Expression & { readonly node: "literal" | "name" };
+
+const isLeaf = (expression: Expression): expression is Leaf =>
+  expression.node === "literal" || expression.node === "name";
+
+function* known(value: Value): Turns<Value> {
+  return value;
 }
 
 const shown = (key: Value): string => (typeof key === "object" ? typeName(key) : String(key));

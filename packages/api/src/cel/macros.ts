@@ -1,5 +1,6 @@
+import type { Turns } from "@boxship/base";
 import type { Checker, Types } from "./check.ts";
-import type { Evaluator, Scope } from "./evaluate.ts";
+import { type Evaluator, fieldOf, type Scope } from "./evaluate.ts";
 import { CelError, type Expression } from "./syntax.ts";
 import { BOOL, type CelType, DYN, INT, listOf, mapOf, optionalOf, show } from "./types.ts";
 import { NOTHING, Optional, typeName, type Value } from "./values.ts";
@@ -11,7 +12,7 @@ interface Macro {
   readonly arity: readonly number[];
   /** Whether it has a receiver; of which name, where only one will do. */
   readonly receiver: boolean | string;
-  evaluate(evaluator: Evaluator, call: Call, scope: Scope): Value;
+  evaluate(evaluator: Evaluator, call: Call, scope: Scope): Turns<Value>;
   check(checker: Checker, call: Call, types: Types): CelType;
 }
 
@@ -37,11 +38,10 @@ const argument = (call: Call, index: number): Expression => call.args[index] as 
 const receiverOf = (call: Call): Expression => call.receiver as Expression;
 
 /** What a comprehension goes over: items, or keys; with two names indexes and items, or keys and values. */
-function* rounds(evaluator: Evaluator, call: Call, scope: Scope, names: number): Generator<Scope> {
-  const range = evaluator.run(receiverOf(call), scope);
+function* rounds({ budget }: Evaluator, call: Call, range: Value, scope: Scope, names: number): Generator<Scope> {
   const [first, second] = [nameOf(call.args[0]), names === 2 ? nameOf(call.args[1]) : ""];
   const round = (one: Value, other: Value): Scope => {
-    evaluator.budget.spend(1);
+    budget.spend(1);
     const own = new Map<string, Value>([[first, one]]);
     if (names === 2) own.set(second, other);
     return within(scope, own);
@@ -99,13 +99,13 @@ function quantifier(decisive: boolean): Macro {
   return {
     arity: [2, 3],
     receiver: true,
-    evaluate(evaluator, call, scope) {
+    *evaluate(evaluator, call, scope) {
       const names = call.args.length - 1;
       const predicate = argument(call, names);
       let failure: CelError | undefined;
-      for (const round of rounds(evaluator, call, scope, names)) {
+      for (const round of rounds(evaluator, call, yield* evaluator.run(receiverOf(call), scope), scope, names)) {
         try {
-          if (truth(evaluator.run(predicate, round), predicate.at) === decisive) return decisive;
+          if (truth(yield* evaluator.run(predicate, round), predicate.at) === decisive) return decisive;
         } catch (error) {
           if (!(error instanceof CelError)) throw error;
           failure ??= error;
@@ -125,11 +125,11 @@ function quantifier(decisive: boolean): Macro {
 const exactlyOne: Macro = {
   arity: [2, 3],
   receiver: true,
-  evaluate(evaluator, call, scope) {
+  *evaluate(evaluator, call, scope) {
     const names = call.args.length - 1;
     let found = 0;
-    for (const round of rounds(evaluator, call, scope, names))
-      if (truth(evaluator.run(argument(call, names), round), call.at)) found++;
+    for (const round of rounds(evaluator, call, yield* evaluator.run(receiverOf(call), scope), scope, names))
+      if (truth(yield* evaluator.run(argument(call, names), round), call.at)) found++;
     return found === 1;
   },
   check(checker, call, types) {
@@ -144,12 +144,12 @@ function mapping(names: 1 | 2): Macro {
   return {
     arity: [names + 1, names + 2],
     receiver: true,
-    evaluate(evaluator, call, scope) {
+    *evaluate(evaluator, call, scope) {
       const list: Value[] = [];
       const hasFilter = call.args.length === names + 2;
-      for (const round of rounds(evaluator, call, scope, names)) {
-        if (hasFilter && !truth(evaluator.run(argument(call, names), round), call.at)) continue;
-        list.push(evaluator.run(argument(call, call.args.length - 1), round));
+      for (const round of rounds(evaluator, call, yield* evaluator.run(receiverOf(call), scope), scope, names)) {
+        if (hasFilter && !truth(yield* evaluator.run(argument(call, names), round), call.at)) continue;
+        list.push(yield* evaluator.run(argument(call, call.args.length - 1), round));
       }
       return list;
     },
@@ -164,12 +164,12 @@ function mapping(names: 1 | 2): Macro {
 const transformMap: Macro = {
   arity: [3, 4],
   receiver: true,
-  evaluate(evaluator, call, scope) {
+  *evaluate(evaluator, call, scope) {
     const map = new Map<Value, Value>();
     const key = nameOf(call.args[0]);
-    for (const round of rounds(evaluator, call, scope, 2)) {
-      if (call.args.length === 4 && !truth(evaluator.run(argument(call, 2), round), call.at)) continue;
-      map.set(round.get(key) ?? null, evaluator.run(argument(call, call.args.length - 1), round));
+    for (const round of rounds(evaluator, call, yield* evaluator.run(receiverOf(call), scope), scope, 2)) {
+      if (call.args.length === 4 && !truth(yield* evaluator.run(argument(call, 2), round), call.at)) continue;
+      map.set(round.get(key) ?? null, yield* evaluator.run(argument(call, call.args.length - 1), round));
     }
     return map;
   },
@@ -183,11 +183,11 @@ const transformMap: Macro = {
 const filter: Macro = {
   arity: [2],
   receiver: true,
-  evaluate(evaluator, call, scope) {
+  *evaluate(evaluator, call, scope) {
     const name = nameOf(call.args[0]);
     const kept: Value[] = [];
-    for (const round of rounds(evaluator, call, scope, 1))
-      if (truth(evaluator.run(argument(call, 1), round), call.at)) kept.push(round.get(name) ?? null);
+    for (const round of rounds(evaluator, call, yield* evaluator.run(receiverOf(call), scope), scope, 1))
+      if (truth(yield* evaluator.run(argument(call, 1), round), call.at)) kept.push(round.get(name) ?? null);
     return kept;
   },
   check(checker, call, types) {
@@ -200,14 +200,14 @@ const filter: Macro = {
 const has: Macro = {
   arity: [1],
   receiver: false,
-  evaluate(evaluator, call, scope) {
+  *evaluate(evaluator, call, scope) {
     const of = argument(call, 0);
     if (of.node !== "select") throw new CelError("invalid argument to has() macro", of.at);
-    const holder = evaluator.run(of.of, scope);
+    const holder = yield* evaluator.run(of.of, scope);
     const inner = holder instanceof Optional ? holder.value : holder;
     if (inner === undefined) return false;
     if (!(inner instanceof Map)) throw new CelError(`no such overload: has of ${typeName(inner)}`, of.at);
-    return (inner as ReadonlyMap<Value, Value>).has(of.field);
+    return (yield* fieldOf(inner, of.field)) !== undefined;
   },
   check(checker, call, types) {
     const of = argument(call, 0);
@@ -220,9 +220,9 @@ const has: Macro = {
 const bind: Macro = {
   arity: [3],
   receiver: "cel",
-  evaluate(evaluator, call, scope) {
-    const own = new Map([[nameOf(call.args[0]), evaluator.run(argument(call, 1), scope)]]);
-    return evaluator.run(argument(call, 2), within(scope, own));
+  *evaluate(evaluator, call, scope) {
+    const own = new Map([[nameOf(call.args[0]), yield* evaluator.run(argument(call, 1), scope)]]);
+    return yield* evaluator.run(argument(call, 2), within(scope, own));
   },
   check(checker, call, types) {
     const own = new Map(types).set(nameOf(call.args[0]), checker.check(argument(call, 1), types));
@@ -235,12 +235,15 @@ function optionalMap(flat: boolean): Macro {
   return {
     arity: [2],
     receiver: true,
-    evaluate(evaluator, call, scope) {
-      const holder = evaluator.run(receiverOf(call), scope);
+    *evaluate(evaluator, call, scope) {
+      const holder = yield* evaluator.run(receiverOf(call), scope);
       if (!(holder instanceof Optional))
         throw new CelError(`no such overload: ${call.name} of ${typeName(holder)}`, call.at);
       if (holder.value === undefined) return NOTHING;
-      const result = evaluator.run(argument(call, 1), within(scope, new Map([[nameOf(call.args[0]), holder.value]])));
+      const result = yield* evaluator.run(
+        argument(call, 1),
+        within(scope, new Map([[nameOf(call.args[0]), holder.value]])),
+      );
       return flat ? result : new Optional(result);
     },
     check(checker, call, types) {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { Turns } from "@boxship/base";
 import fc from "fast-check";
-import { Budget, BudgetExceeded } from "./evaluate.ts";
+import { Budget, BudgetExceeded, LaterFields } from "./evaluate.ts";
 import { parse } from "./parser.ts";
 import { compile, typesOf } from "./program.ts";
 import { CelError } from "./syntax.ts";
@@ -143,6 +144,68 @@ describe("CEL", () => {
     evaluate(`"${"a".repeat(2000)}!".matches("(a+)+$") || true`);
     assert.ok(performance.now() - started < 5000, "regular expressions do not go back");
     assert.throws(() => evaluate("self.tags.all(t, t.size() == 1)", new Budget(5)), BudgetExceeded);
+  });
+
+  test("calls that take long for what goes into them, or give much more, cost as much before they are made", () => {
+    const [long, list] = ["a".repeat(400_000), Array.from({ length: 20_000 }, (_, index) => ({ index }))];
+    const self = fromJson({ long, half: `${"a".repeat(200_000)}b`, list, same: structuredClone(list) });
+    const cases = [
+      "self.long.indexOf(self.half) < 0",
+      "self.long.lastIndexOf(self.half) < 0",
+      "self.long.contains(self.half)",
+      "self.long.replace('', self.long).size() > 0",
+      "self.long.replace('a', self.half, 300000).size() > 0",
+      "self.long.split(self.half).size() > 0",
+      "self.long.split('').join(self.long).size() > 0",
+      `self.long.matches('${"b?".repeat(100)}')`,
+      "self.list.distinct().size() > 0",
+      "sets.contains(self.list, self.same)",
+      "sets.equivalent(self.list, self.same)",
+      "sets.intersects(self.list, self.same.map(x, x.index))",
+      "self.list.all(x, self.list == self.same)",
+      "self.list.all(x, self.list != self.same || true)",
+      "self.list.all(x, 5 in self.same || true)",
+      "self.list.all(x, '%s'.format([self.list]) != '')",
+    ];
+    const { heapUsed } = process.memoryUsage();
+    for (const text of cases) {
+      const program = compile(text, { variables: typesOf({ self: "dyn" }) });
+      assert.throws(() => program.evaluate((name) => (name === "self" ? self : undefined)), BudgetExceeded, text);
+    }
+    assert.ok(process.memoryUsage().heapUsed - heapUsed < 200_000_000);
+    assert.equal(evaluate("['b', 'a', 'b'].distinct() == ['b', 'a'] && [1, 2, 1u].distinct() == [1, 2]"), true);
+    assert.throws(() => evaluate(`int('${"9".repeat(60)}')`), /value out of range/);
+  });
+
+  test("a long evaluation gives way, in what others see through variables, too", () => {
+    const digits = "[1,2,3,4,5,6,7,8,9,0]";
+    const heavy = [..."abcdefg"].reduceRight((inner, name) => `${digits}.all(${name}, ${inner})`, "true");
+    const turnsOf = (text: string, variables: Record<string, string> = {}): number => {
+      const program = compile(text, { variables: typesOf({ variables: "dyn" }) });
+      const own = new (class extends LaterFields {
+        *make(name: string): Turns<Value | undefined> {
+          return yield* compile(variables[name] ?? "null", { variables: typesOf({}) }).steps(() => undefined, budget);
+        }
+      })();
+      const budget = new Budget(1_000_000);
+      const work = program.steps((name) => (name === "variables" ? own : undefined), budget);
+      let turns = 0;
+      assert.throws(() => {
+        while (work.next().done !== true) turns++;
+      }, BudgetExceeded);
+      return turns;
+    };
+    for (const text of [
+      heavy,
+      `!(${heavy})`,
+      `${heavy} ? 1 : 2`,
+      `{'a': ${heavy}}`,
+      `[${heavy}][0]`,
+      `(${heavy}) == true`,
+    ])
+      assert.ok(turnsOf(text) > 40, text);
+    for (const text of ["variables.x", "variables['x']", "has(variables.x)", "variables.?x.orValue(true)"])
+      assert.ok(turnsOf(text, { x: heavy }) > 40, text);
   });
 
   test("any text is an expression, or is refused as none", () => {

@@ -1,3 +1,4 @@
+import { atOnce, type Turns } from "@boxship/base";
 import { Checker, isTypeName, type Types } from "./check.ts";
 import { estimateCost, type Shape } from "./estimate-cost.ts";
 import { Budget, Evaluator } from "./evaluate.ts";
@@ -29,7 +30,9 @@ export interface Program {
   readonly type: CelType;
   /** Names that it looks at, of those that it was given. */
   readonly names: ReadonlySet<string>;
-  /** @throws CelError, BudgetExceeded */
+  /** Gives way now and then. @throws CelError, BudgetExceeded */
+  steps(variables: (name: string) => Value | undefined, budget?: Budget): Turns<Value>;
+  /** In one turn, for as long as it takes. @throws CelError, BudgetExceeded */
   evaluate(variables: (name: string) => Value | undefined, budget?: Budget): Value;
   /** What it costs at most. @param shapeOf of a name @param largest size of what nothing is known of */
   cost(shapeOf: (name: string) => Shape | undefined, largest: number): number;
@@ -46,17 +49,17 @@ export function compile(text: string, { variables, results, library, messages = 
   if (results !== undefined && !results.some((one) => assignable(one, type))) {
     throw new CelError(`must evaluate to ${results.map(show).join(" or ")}`, 0);
   }
+  const steps = (valueOf: (name: string) => Value | undefined, budget = new Budget(CALL_BUDGET)): Turns<Value> =>
+    new Evaluator({ functions, budget }).run(expression, {
+      get: (name) =>
+        valueOf(name) ?? (valueOf(name) === null ? null : isTypeName(name) ? new TypeValue(name) : undefined),
+    });
   return {
     type,
     names: namesIn(expression),
     cost: (shapeOf, largest) => estimateCost(expression, shapeOf, largest),
-    evaluate(valueOf, budget = new Budget(CALL_BUDGET)) {
-      const evaluator = new Evaluator({ functions, budget });
-      return evaluator.run(expression, {
-        get: (name) =>
-          valueOf(name) ?? (valueOf(name) === null ? null : isTypeName(name) ? new TypeValue(name) : undefined),
-      });
-    },
+    steps,
+    evaluate: (valueOf, budget) => atOnce(steps(valueOf, budget)),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Turns } from "@boxship/base";
 import { Budget, BudgetExceeded } from "../cel/evaluate.ts";
 import { CALL_BUDGET, compile, type Program } from "../cel/program.ts";
 import { CelError } from "../cel/syntax.ts";
@@ -66,15 +67,15 @@ function rulesOf(schema: Schema, isRoot: boolean): readonly CompiledRule[] {
 }
 
 /**
- * What the rules of a custom object's schema find wrong with it.
+ * What the rules of a custom object's schema find wrong with it. Gives way now and then.
  *
  * @param old the object as it was; undefined for a new one
  */
-export function validateCelRules(schema: Schema, object: Json, old: Json | undefined): readonly FieldError[] {
+export function* validateCelRules(schema: Schema, object: Json, old: Json | undefined): Turns<readonly FieldError[]> {
   if (!hasRules(schema)) return [];
   const walker = new Walker();
   try {
-    walker.walk({ schema, value: object, old, path: "", isRoot: true });
+    yield* walker.walk({ schema, value: object, old, path: "", isRoot: true });
   } catch (error) {
     if (!(error instanceof BudgetExceeded)) throw error;
     walker.errors.push({
@@ -99,15 +100,20 @@ class Walker {
   readonly errors: FieldError[] = [];
   #left = OBJECT_BUDGET;
 
-  walk(place: Place): void {
+  *walk(place: Place): Turns<void> {
     const { schema, value, old, path } = place;
     if (value === null || !hasRules(schema)) return;
-    this.#check(place);
+    yield* this.#check(place);
     const at = (field: string): string => (path === "" ? field : `${path}.${field}`);
     if (Array.isArray(value)) {
       const items = schema.items ?? {};
       for (const [index, item] of value.entries()) {
-        this.walk({ schema: items, value: item, old: counterpart(schema, item, old), path: `${path}[${index}]` });
+        yield* this.walk({
+          schema: items,
+          value: item,
+          old: counterpart(schema, item, old),
+          path: `${path}[${index}]`,
+        });
       }
     } else if (isObject(value)) {
       const before = isObject(old) ? old : {};
@@ -115,12 +121,17 @@ class Walker {
         const below = schema.properties?.get(field);
         if (item === undefined || (below ?? schema.additional) === undefined) continue;
         const own = below === undefined ? `${path}[${field}]` : at(field);
-        this.walk({ schema: below ?? schema.additional ?? {}, value: item, old: getField(before, field), path: own });
+        yield* this.walk({
+          schema: below ?? schema.additional ?? {},
+          value: item,
+          old: getField(before, field),
+          path: own,
+        });
       }
     }
   }
 
-  #check({ schema, value, old, path, isRoot = false }: Place): void {
+  *#check({ schema, value, old, path, isRoot = false }: Place): Turns<void> {
     const rules = rulesOf(schema, isRoot);
     if (rules.length === 0) return;
     const self = celValueOf(schema, value);
@@ -134,21 +145,21 @@ class Walker {
       const oldSelf = rule.optionalOldSelf ? (before === undefined ? NOTHING : new Optional(before)) : before;
       const valueOf = (name: string): Value | undefined =>
         name === "self" ? self : name === "oldSelf" ? oldSelf : undefined;
-      const problem = this.#evaluate(one, valueOf);
+      const problem = yield* this.#evaluate(one, valueOf);
       if (problem !== undefined) this.errors.push(errorOf(rule, schema, path, problem));
     }
   }
 
   /** @returns what is wrong */
-  #evaluate(
+  *#evaluate(
     { rule, program, message }: CompiledRule,
     valueOf: (name: string) => Value | undefined,
-  ): string | undefined {
+  ): Turns<string | undefined> {
     const budget = new Budget(Math.min(CALL_BUDGET, this.#left));
     const start = budget.left;
     try {
-      if (program.evaluate(valueOf, budget) === true) return undefined;
-      return messageOf(rule, message, valueOf, budget);
+      if ((yield* program.steps(valueOf, budget)) === true) return undefined;
+      return yield* messageOf(rule, message, valueOf, budget);
     } catch (error) {
       if (error instanceof BudgetExceeded && this.#left > CALL_BUDGET)
         return (
@@ -163,16 +174,16 @@ class Walker {
   }
 }
 
-function messageOf(
+function* messageOf(
   rule: CelRule,
   message: Program | undefined,
   valueOf: (name: string) => Value | undefined,
   budget: Budget,
-): string {
+): Turns<string> {
   const otherwise = rule.message?.trim() || `failed rule: ${rule.rule.trim()}`;
   if (message === undefined) return otherwise;
   try {
-    const text = message.evaluate(valueOf, budget);
+    const text = yield* message.steps(valueOf, budget);
     // One line of some length, or the message that is written.
     return typeof text === "string" && text.trim() !== "" && !text.includes("\n") && text.length <= 5120
       ? text.trim()

@@ -1,3 +1,4 @@
+import type { Turns } from "@boxship/base";
 import { hasRules, validateCelRules } from "../custom/validate-cel-rules.ts";
 import type { Kind } from "../kind/kind.ts";
 import type { KubeObject } from "../object/kube-object.ts";
@@ -30,13 +31,14 @@ const RULES_NOT_CHECKED: FieldError = {
 };
 
 /**
- * What the rules of a custom kind's schema find wrong. Objects that are wrong otherwise are not asked about.
+ * What the rules of a custom kind's schema find wrong. Objects that are wrong otherwise are not asked about. Gives way
+ * now and then.
  *
  * @param old undefined for a new one
  * @throws Invalid
  */
-export function validateObjectRules(kind: Kind, object: KubeObject, old: KubeObject | undefined): void {
-  if (kind.custom) throwAny(kind, object, validateCelRules(kind.schema, object, old));
+export function* validateObjectRules(kind: Kind, object: KubeObject, old: KubeObject | undefined): Turns<void> {
+  if (kind.custom) throwAny(kind, object, yield* validateCelRules(kind.schema, object, old));
 }
 
 /** Required fields are looked at below the object's own, which metadata's are checked apart from. */

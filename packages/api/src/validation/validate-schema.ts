@@ -193,5 +193,5 @@ function matches(pattern: string, value: string): boolean {
     if (compiled.size > 1000) compiled.clear();
     compiled.set(pattern, expression);
   }
-  return expression.matcher(value).find();
+  return expression.test(value);
 }

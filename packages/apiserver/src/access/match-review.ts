@@ -9,12 +9,13 @@ import {
   type JsonObject,
   typesOf,
 } from "@boxship/api";
+import { inTurns } from "@boxship/base";
 
 /** A condition about what is asked, compiled. */
 export interface MatchCondition {
   readonly text: string;
   /** @throws CelError, BudgetExceeded */
-  holds(request: JsonObject): boolean;
+  holds(request: JsonObject): boolean | Promise<boolean>;
 }
 
 const VARIABLES = new Map([["request", plain(celTypeOf(definition("authorization.v1.SubjectAccessReviewSpec")))]]);
@@ -36,17 +37,18 @@ export function compileMatchCondition(text: string): MatchCondition {
     text,
     holds(request) {
       const value = fromJson(request);
-      return program.evaluate((asked) => (asked === "request" ? value : undefined)) === true;
+      const held = inTurns(program.steps((asked) => (asked === "request" ? value : undefined)));
+      return held instanceof Promise ? held.then((one) => one === true) : held === true;
     },
   };
 }
 
 /** Whether all hold: one that does not decides, whatever others do. @throws CelError, BudgetExceeded where one cannot be evaluated */
-export function conditionsMatch(conditions: readonly MatchCondition[], request: JsonObject): boolean {
+export async function conditionsMatch(conditions: readonly MatchCondition[], request: JsonObject): Promise<boolean> {
   let failed: Error | undefined;
   for (const condition of conditions) {
     try {
-      if (!condition.holds(request)) return false;
+      if (!(await condition.holds(request))) return false;
     } catch (error) {
       if (!(error instanceof CelError) && !(error instanceof BudgetExceeded)) throw error;
       failed ??= error;

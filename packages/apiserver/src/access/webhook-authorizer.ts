@@ -46,13 +46,20 @@ export class WebhookAuthorizer implements Authorizer, Disposable {
   }
 
   authorize(attributes: Attributes): Decision | Promise<Decision> {
-    const { conditions } = this.#settings;
     const spec = specOf(attributes);
+    return this.#settings.conditions.length === 0 ? this.#knownOrAsked(spec) : this.#underConditions(spec);
+  }
+
+  async #underConditions(spec: JsonObject): Promise<Decision> {
     try {
-      if (conditions.length > 0 && !conditionsMatch(conditions, asSeen(spec))) return { verdict: "no-opinion" };
+      if (!(await conditionsMatch(this.#settings.conditions, asSeen(spec)))) return { verdict: "no-opinion" };
     } catch (error) {
       return this.#failed("a condition of the webhook that authorizes cannot be evaluated", error);
     }
+    return await this.#knownOrAsked(spec);
+  }
+
+  #knownOrAsked(spec: JsonObject): Decision | Promise<Decision> {
     const key = JSON.stringify(spec);
     const kept = this.#kept.get(key);
     if (kept !== undefined && kept.until > this.#clock.monotonic()) return kept.decision;

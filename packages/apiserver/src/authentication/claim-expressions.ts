@@ -11,6 +11,7 @@ import {
   toJson,
   typesOf,
 } from "@boxship/api";
+import { inTurns } from "@boxship/base";
 import type { User } from "../contract.ts";
 import { userInfo } from "../special/access-reviews.ts";
 import { unauthorized } from "../tokens/token-authenticator.ts";
@@ -19,7 +20,7 @@ import { unauthorized } from "../tokens/token-authenticator.ts";
 export interface Expression {
   readonly text: string;
   /** @throws Unauthorized for one that cannot be evaluated */
-  evaluate(about: JsonObject): Json;
+  evaluate(about: JsonObject): Promise<Json>;
 }
 
 /** What must hold. */
@@ -50,10 +51,10 @@ function expression(
   const program = compile(text, { variables, ...(results === undefined ? {} : { results }) });
   return {
     text,
-    evaluate(about) {
+    async evaluate(about) {
       try {
         const value = fromJson(about);
-        return toJson(program.evaluate((asked) => (asked === name ? value : undefined)));
+        return toJson(await inTurns(program.steps((asked) => (asked === name ? value : undefined))));
       } catch (error) {
         if (!(error instanceof CelError) && !(error instanceof BudgetExceeded)) throw error;
         throw unauthorized(`oidc: expression '${text}' resulted in error: ${error.message}`);
@@ -63,9 +64,9 @@ function expression(
 }
 
 /** @throws Unauthorized where one of the rules does not hold */
-export function checkRules(rules: readonly ExpressionRule[], about: JsonObject): void {
+export async function checkRules(rules: readonly ExpressionRule[], about: JsonObject): Promise<void> {
   for (const { expression: rule, message } of rules) {
-    if (rule.evaluate(about) !== true) {
+    if ((await rule.evaluate(about)) !== true) {
       throw unauthorized(`oidc: validation expression '${rule.text}' failed${message === "" ? "" : `: ${message}`}`);
     }
   }

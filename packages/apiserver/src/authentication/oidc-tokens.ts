@@ -42,8 +42,8 @@ export class OidcTokens implements TokenAuthenticator, Disposable {
     const common = audiences.filter((one) => this.#audiences.includes(one));
     if (common.length === 0) throw unauthorized("oidc: the token is not for the audience that is asked for");
     if (!(await this.#isSigned(token))) throw unauthorized("oidc: verify token: failed to verify signature");
-    this.#checkClaims(token.claims);
-    return { user: this.#userOf(token.claims), audiences: common };
+    await this.#checkClaims(token.claims);
+    return { user: await this.#userOf(token.claims), audiences: common };
   }
 
   async #isSigned(token: UncheckedToken): Promise<boolean> {
@@ -86,7 +86,7 @@ export class OidcTokens implements TokenAuthenticator, Disposable {
     }
   }
 
-  #checkClaims(claims: JsonObject): void {
+  async #checkClaims(claims: JsonObject): Promise<void> {
     const now = this.#clock.now() / 1000;
     const { exp, nbf, aud } = claims;
     if (typeof exp !== "number" || exp <= now) throw unauthorized("oidc: verify token: token is expired");
@@ -97,24 +97,25 @@ export class OidcTokens implements TokenAuthenticator, Disposable {
     for (const { claim, value } of this.#rule.requiredClaims) {
       if (claims[claim] !== value) throw unauthorized(`oidc: required claim ${claim} is not as it must be`);
     }
-    checkRules(this.#rule.claimRules, claims);
+    await checkRules(this.#rule.claimRules, claims);
   }
 
-  #userOf(claims: JsonObject): Identified["user"] {
+  async #userOf(claims: JsonObject): Promise<Identified["user"]> {
     const { username, groups, uid, extra, userRules } = this.#rule;
-    const own = groups === undefined ? [] : groupsOf(groups, claims);
-    const id = uid === undefined ? undefined : "text" in uid ? uid.evaluate(claims) : claims[uid.claim];
-    const more = extra.flatMap(({ key, value }) => {
-      const texts = textsOf(value.evaluate(claims), `extra ${key}`);
-      return texts.length === 0 ? [] : [[key, texts] as const];
-    });
+    const own = groups === undefined ? [] : await groupsOf(groups, claims);
+    const id = uid === undefined ? undefined : "text" in uid ? await uid.evaluate(claims) : claims[uid.claim];
+    const more: [string, readonly string[]][] = [];
+    for (const { key, value } of extra) {
+      const texts = textsOf(await value.evaluate(claims), `extra ${key}`);
+      if (texts.length > 0) more.push([key, texts]);
+    }
     const user: Identified["user"] = {
-      name: nameOf(username, claims),
+      name: await nameOf(username, claims),
       groups: [...own, AUTHENTICATED],
       ...(typeof id === "string" && id !== "" ? { uid: id } : {}),
       ...(more.length === 0 ? {} : { extra: Object.fromEntries(more) }),
     };
-    checkRules(userRules, userAsSeen(user));
+    await checkRules(userRules, userAsSeen(user));
     return user;
   }
 
@@ -123,8 +124,8 @@ export class OidcTokens implements TokenAuthenticator, Disposable {
   }
 }
 
-function nameOf(mapping: ClaimMapping, claims: JsonObject): string {
-  const value = "text" in mapping ? mapping.evaluate(claims) : claims[mapping.claim];
+async function nameOf(mapping: ClaimMapping, claims: JsonObject): Promise<string> {
+  const value = "text" in mapping ? await mapping.evaluate(claims) : claims[mapping.claim];
   const what = "text" in mapping ? `expression '${mapping.text}'` : `claim ${mapping.claim}`;
   if (typeof value !== "string" || value === "") throw unauthorized(`oidc: ${what} names nobody`);
   if ("text" in mapping) return value;
@@ -133,8 +134,8 @@ function nameOf(mapping: ClaimMapping, claims: JsonObject): string {
   return mapping.prefix + value;
 }
 
-function groupsOf(mapping: ClaimMapping, claims: JsonObject): readonly string[] {
-  if ("text" in mapping) return textsOf(mapping.evaluate(claims), `expression '${mapping.text}'`);
+async function groupsOf(mapping: ClaimMapping, claims: JsonObject): Promise<readonly string[]> {
+  if ("text" in mapping) return textsOf(await mapping.evaluate(claims), `expression '${mapping.text}'`);
   const texts = textsOf(claims[mapping.claim] ?? null, `claim ${mapping.claim}`);
   return texts.map((one) => mapping.prefix + one);
 }

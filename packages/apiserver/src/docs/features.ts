@@ -138,7 +138,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "CEL",
     state: "differs",
-    note: "our own (ADR 0020): the language with optional values and two-variable comprehensions, strings, lists, sets, and Kubernetes' libraries quantity, url, ip, cidr, regex, format, semver, authorizer, jsonpatch; budgets count steps, characters and items, not exactly upstream's units, and one that is used up holds the server up for as much as half a second",
+    note: "our own (ADR 0020): the language with optional values and two-variable comprehensions, strings, lists, sets, and Kubernetes' libraries quantity, url, ip, cidr, regex, format, semver, authorizer, jsonpatch; budgets count steps, characters and items, not exactly upstream's units; long evaluations give way to others every few milliseconds",
   },
   {
     name: "audit log",

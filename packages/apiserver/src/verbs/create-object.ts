@@ -6,7 +6,7 @@ import {
   validateObject,
   validateObjectRules,
 } from "@boxship/api";
-import { BoxshipError } from "@boxship/base";
+import { BoxshipError, inTurns } from "@boxship/base";
 import type { Reply } from "../http/reply.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
 import { CachedObject } from "../storage/cached-object.ts";
@@ -86,7 +86,7 @@ async function keep(
   await request.pause?.();
   validateObject(kind, object);
   await request.pause?.();
-  validateObjectRules(kind, object, undefined);
+  await inTurns(validateObjectRules(kind, object, undefined));
   for (const warning of kind.hooks.warnings?.(object) ?? []) request.warn(warning);
   await admission.validate();
   await request.pause?.();

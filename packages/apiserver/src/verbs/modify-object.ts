@@ -11,7 +11,7 @@ import {
   validateObjectRules,
   validateObjectUpdate,
 } from "@boxship/api";
-import { Conflict } from "@boxship/base";
+import { Conflict, inTurns } from "@boxship/base";
 import type { ObjectKind } from "../contract.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
@@ -180,7 +180,7 @@ async function tryModify(
   validateObject(kind, object, info.subresource, old);
   await request.pause?.();
   validateObjectUpdate(kind, object, old, info.subresource);
-  validateObjectRules(kind, object, old);
+  await inTurns(validateObjectRules(kind, object, old));
   if (info.subresource === "") for (const warning of kind.hooks.warnings?.(object, old) ?? []) request.warn(warning);
   await admission?.validate();
   await request.pause?.();

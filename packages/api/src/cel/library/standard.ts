@@ -123,6 +123,8 @@ function numberOf(text: string): number {
 }
 
 function integerOf(text: string): bigint {
+  // What is longer is out of range, and would take long to read.
+  if (/^[+-]?\d{50,}$/.test(text)) return fail(`strconv.ParseInt: parsing ${JSON.stringify(text)}: value out of range`);
   return /^[+-]?\d+$/.test(text)
     ? BigInt(text.replace("+", ""))
     : fail(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);

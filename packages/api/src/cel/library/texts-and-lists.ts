@@ -13,6 +13,7 @@ import {
   Uint,
   type Value,
 } from "../values.ts";
+import { isOfTexts } from "./costs.ts";
 
 const fail = (message: string): never => {
   throw new CelError(message, 0);
@@ -98,8 +99,8 @@ export const TEXTS: Library = {
   "string.startsWith(string): bool": (a: string, b: string) => a.startsWith(b),
   "string.endsWith(string): bool": (a: string, b: string) => a.endsWith(b),
   "string.contains(string): bool": (a: string, b: string) => a.includes(b),
-  "string.matches(string): bool": (a: string, b: string) => regularExpression(b).matcher(a).find(),
-  "matches(string, string): bool": (a: string, b: string) => regularExpression(b).matcher(a).find(),
+  "string.matches(string): bool": (a: string, b: string) => regularExpression(b).test(a),
+  "matches(string, string): bool": (a: string, b: string) => regularExpression(b).test(a),
   "string.find(string): string": (a: string, b: string) => findAll(a, b, 1n)[0] ?? "",
   "string.findAll(string): list<string>": (a: string, b: string) => findAll(a, b, -1n),
   "string.findAll(string, int): list<string>": findAll,
@@ -210,6 +211,7 @@ function flatten(list: readonly Value[], depth: number): Value[] {
 }
 
 function distinct(list: readonly Value[]): Value[] {
+  if (isOfTexts(list)) return [...new Set(list)];
   const kept: Value[] = [];
   for (const one of list) if (!kept.some((other) => equal(other, one))) kept.push(one);
   return kept;

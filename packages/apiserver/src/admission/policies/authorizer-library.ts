@@ -66,10 +66,10 @@ export class Decisions {
   }
 
   /** Evaluates until nothing is undecided. */
-  async run<T>(evaluate: () => T): Promise<T> {
+  async run<T>(evaluate: () => T | Promise<T>): Promise<T> {
     for (;;) {
       try {
-        return evaluate();
+        return await evaluate();
       } catch (error) {
         if (!(error instanceof Undecided)) throw error;
         this.#known.set(error.key, await decide(this.#context.authorizers, error.attributes));

@@ -6,10 +6,12 @@ import {
   type JsonObject,
   type Kind,
   type KubeObject,
+  LaterFields,
   type Program,
   typesOf,
   type Value,
 } from "@boxship/api";
+import { inTurns, type Turns } from "@boxship/base";
 import type { AdmissionRequest } from "../../contract.ts";
 import type { ServerContext } from "../../server-context.ts";
 import { userInfo } from "../../special/access-reviews.ts";
@@ -99,39 +101,31 @@ export class RequestScope {
   /** @throws CelError, BudgetExceeded */
   async evaluate(text: string): Promise<Value> {
     const program = admissionProgram(text);
-    return await this.#decisions.run(() => program.evaluate((name) => this.#value(name), this.#budget));
+    return await this.#decisions.run(() => inTurns(program.steps((name) => this.#value(name), this.#budget)));
   }
 
   #value(name: string): Value | undefined {
-    return name === "variables" ? new LazyVariables((own) => this.#variable(own)) : this.#values.get(name);
+    return name === "variables" ? new Variables((own) => this.#variable(own)) : this.#values.get(name);
   }
 
-  #variable(name: string): Value | undefined {
+  *#variable(name: string): Turns<Value | undefined> {
     const known = this.#evaluated.get(name);
     if (known !== undefined) return known;
     const text = this.#variables.get(name);
     if (text === undefined) return undefined;
-    const value = admissionProgram(text).evaluate((own) => this.#value(own), this.#budget);
+    const value = yield* admissionProgram(text).steps((own) => this.#value(own), this.#budget);
     this.#evaluated.set(name, value);
     return value;
   }
 }
 
-/** A map whose values are made when they are asked for. */
-class LazyVariables extends Map<Value, Value> {
-  readonly #valueOf: (name: string) => Value | undefined;
+/** What variables stand for. */
+class Variables extends LaterFields {
+  readonly make: (name: string) => Turns<Value | undefined>;
 
-  constructor(valueOf: (name: string) => Value | undefined) {
+  constructor(make: (name: string) => Turns<Value | undefined>) {
     super();
-    this.#valueOf = valueOf;
-  }
-
-  override get(name: Value): Value | undefined {
-    return typeof name === "string" ? this.#valueOf(name) : undefined;
-  }
-
-  override has(name: Value): boolean {
-    return this.get(name) !== undefined;
+    this.make = make;
   }
 }
 

@@ -70,7 +70,7 @@ export class Evaluator {
 
   /** Gives way when it has gone on for a while. */
   run(expression: Expression, scope: Scope): Turns<Value> {
-    if (isLeaf(expression)) return known(this.#leaf(expression, scope));
+    if (isLeaf(expression)) return this.#leafLater(expression, scope);
     this.budget.spend(1);
     switch (expression.node) {
       case "select":
@@ -86,6 +86,11 @@ export class Evaluator {
       case "call":
         return this.#call(expression, scope);
     }
+  }
+
+  *#leafLater(leaf: Leaf, scope: Scope): Turns<Value> {
+    if (this.budget.turnIsOver) yield;
+    return this.#leaf(leaf, scope);
   }
 
   #leaf(leaf: Leaf, scope: Scope): Value {
@@ -251,10 +256,6 @@ type Leaf = Expression & { readonly node: "literal" | "name" };
 
 const isLeaf = (expression: Expression): expression is Leaf =>
   expression.node === "literal" || expression.node === "name";
-
-function* known(value: Value): Turns<Value> {
-  return value;
-}
 
 const shown = (key: Value): string => (typeof key === "object" ? typeName(key) : String(key));
 

@@ -1,4 +1,5 @@
 import { badRequest } from "../status/failures.ts";
+import { labelValue, qualifiedName } from "../validation/names.ts";
 
 /** One condition of a label selector. */
 export type Requirement =
@@ -28,7 +29,7 @@ export function parseLabelSelector(text: string): LabelSelector {
   };
   const word = (): string => (isMark(peek()) || peek() === undefined ? fail() : take());
   while (at < tokens.length) {
-    requirements.push(requirement());
+    requirements.push(checked(requirement()));
     if (peek() === ",") {
       take();
       if (peek() === undefined) fail();
@@ -84,6 +85,23 @@ export function parseLabelSelector(text: string): LabelSelector {
       if (mark !== ",") fail();
     }
   }
+}
+
+/** @throws BadRequest for what can be no label */
+function checked(requirement: Requirement): Requirement {
+  const refuse = (field: string, value: string, problems: readonly string[]): void => {
+    if (problems.length === 0) return;
+    throw badRequest(
+      `unable to parse requirement: ${field}: Invalid value: ${JSON.stringify(value)}: ${problems.join("; ")}`,
+    );
+  };
+  const { key } = requirement;
+  refuse("key", key, qualifiedName(key));
+  if ("values" in requirement) {
+    for (const [index, value] of [...requirement.values].entries())
+      refuse(`values[${index}][${key}]`, value, labelValue(value));
+  }
+  return requirement;
 }
 
 function tokenize(text: string): string[] {

@@ -99,6 +99,22 @@ describe("the API", () => {
         /dryRun: Unsupported value: "Some": supported values: "All"/,
       ],
       ["GET", `${CONFIG_MAPS}?labelSelector=a%20in`, undefined, 400, /unable to parse/],
+      [
+        "GET",
+        `${CONFIG_MAPS}?labelSelector=${"a".repeat(64)}`,
+        undefined,
+        400,
+        /^unable to parse requirement: key: Invalid value: "a{64}": name part must be no more than 63/,
+      ],
+      [
+        "GET",
+        `${CONFIG_MAPS}?labelSelector=a!%3D-`,
+        undefined,
+        400,
+        /^unable to parse requirement: values\[0\]\[a\]: Invalid value: "-": a valid label must be/,
+      ],
+      ["GET", `${CONFIG_MAPS}?limit=x`, undefined, 400, /^strconv.ParseInt: parsing "x": invalid syntax$/],
+      ["GET", `${CONFIG_MAPS}?limit=9${"0".repeat(30)}`, undefined, 400, /: value out of range$/],
       ["GET", `${CONFIG_MAPS}?fieldSelector=data.a=b`, undefined, 400, /^field label not supported: data.a$/],
       [
         "GET",
@@ -156,8 +172,9 @@ describe("the API", () => {
 
   test("bodies of three megabytes and more, and of unknown types, are refused", async () => {
     assert.equal((await call("POST", CONFIG_MAPS, { body: map(fresh(), { a: "x".repeat(3.2e6) }) })).status, 413);
-    for (const type of ["application/cbor", "application/apply-patch+cbor"]) {
-      assert.equal((await call("POST", CONFIG_MAPS, { body: "x", headers: { "content-type": type } })).status, 415);
+    for (const type of ["application/cbor", "application/apply-patch+cbor", "text/plain", "a/json"]) {
+      const refused = await call("POST", CONFIG_MAPS, { body: map(fresh()), headers: { "content-type": type } });
+      assert.equal(refused.status, 415, type);
     }
     const protobuf = { "content-type": "application/vnd.kubernetes.protobuf" };
     assert.equal((await call("POST", CONFIG_MAPS, { body: "k8s\0\xff\xff", headers: protobuf })).status, 400);
@@ -262,6 +279,19 @@ describe("the API", () => {
       (await call("GET", path)).json["items"].map((item: Loose) => item["metadata"]["name"]),
       ["m-9"],
     );
+  });
+
+  test("a watch lasts as long as it is asked for, however long that is, or ends at once", async () => {
+    const path = `${CONFIG_MAPS}?watch=1&timeoutSeconds=`;
+    await call("GET", `${path}-5`);
+    const long = await api.stream(`${path}9999999999`);
+    await call("POST", CONFIG_MAPS, { body: map("watched-long") });
+    let told = "";
+    for await (const chunk of long.setEncoding("utf8")) {
+      told += String(chunk);
+      if (told.includes('"name":"watched-long"')) break;
+    }
+    assert.ok(told.includes('"name":"watched-long"'), "it was not over before");
   });
 
   test("a watch tells what happens, once and in order, also from a revision of the past", async () => {

@@ -10,7 +10,14 @@ const SHORT = 2000;
 export const LARGE_YAML = 32 * 1024;
 
 const YAML_TYPES = new Set(["application/yaml", "application/apply-patch+yaml"]);
-const OTHERS = new Set(["application/vnd.kubernetes.protobuf", "application/cbor", "application/apply-patch+cbor"]);
+const JSON_TYPES = new Set([
+  // None is told: it is the first that is served.
+  "",
+  "application/json",
+  "application/json-patch+json",
+  "application/merge-patch+json",
+  "application/strategic-merge-patch+json",
+]);
 
 /** The type of a body, without its parameters. */
 export function mediaType(header: string | undefined): string {
@@ -19,10 +26,10 @@ export function mediaType(header: string | undefined): string {
 
 /** @throws BadRequest, UnsupportedMediaType */
 export async function parseBody(body: Buffer, type: string): Promise<Json> {
-  if (OTHERS.has(type)) {
+  if (!JSON_TYPES.has(type) && !YAML_TYPES.has(type)) {
     throw failure(
       "UnsupportedMediaType",
-      `the body of the request was in an unknown format (${type}) - accepted media types include: application/json, application/yaml`,
+      `the body of the request was in an unknown format (${type}) - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf`,
     );
   }
   const text = body.toString("utf8");

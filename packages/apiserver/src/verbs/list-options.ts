@@ -125,9 +125,12 @@ function booleanOf(query: URLSearchParams, name: string): boolean | undefined {
 function numberOf(query: URLSearchParams, name: string): number | undefined {
   const value = query.get(name);
   if (value === null || value === "") return undefined;
-  if (!/^-?\d{1,15}$/.test(value))
-    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
-  return Number(value);
+  const fail = (why: string): never => {
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(value)}: ${why}`);
+  };
+  if (!/^[+-]?\d+$/.test(value)) fail("invalid syntax");
+  // Larger numbers are as good as this one.
+  return Math.abs(Number(value)) < 2 ** 63 ? Number(value) : fail("value out of range");
 }
 
 /** The condition of both selectors; undefined where everything matches. */

@@ -15,6 +15,8 @@ import { type WatchFeed, WatchStream } from "./watch-stream.ts";
 
 /** Seconds after which a watch ends that named no time itself. */
 const SHORTEST_SECONDS = 1800;
+/** Timers take no more. */
+const LONGEST_MS = 2 ** 31 - 1;
 const BOOKMARK_MS = 60_000;
 
 /** `GET` of a collection with `watch`: what happens in it from a revision on, without gaps. */
@@ -70,7 +72,7 @@ async function run(
     ...(matches === undefined ? {} : { matches }),
   });
   const seconds = options.timeoutSeconds ?? SHORTEST_SECONDS * (1 + Math.random());
-  using timer = context.clock.setTimeout(seconds * 1000, () => stream.end());
+  using timer = context.clock.setTimeout(Math.min(Math.max(0, seconds * 1000), LONGEST_MS), () => stream.end());
   void timer;
   const stop = () => stream.end();
   context.ending.addEventListener("abort", stop, { once: true });

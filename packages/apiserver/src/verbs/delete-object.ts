@@ -97,7 +97,8 @@ export async function commitDelete(
   }
 }
 
-function checkPreconditions(
+/** @throws Conflict where the object is another one, or another version, than the options say */
+export function checkPreconditions(
   { kind }: ResourceRequest,
   { metadata }: KubeObject,
   name: string,

@@ -100,6 +100,17 @@ describe("a PodDisruptionBudget", () => {
     const pods = await podsOf("one");
     const answers = await Promise.all(pods.map(evict));
     assert.deepEqual(answers.filter((answer) => answer === "").length, 1);
+    const gone = (await world.list<Pod>("v1", "pods")).filter(
+      ({ metadata }) => metadata.name === pods[answers.indexOf("")],
+    );
+    const said = gone.flatMap(({ status }) => status?.conditions ?? []).find(({ type }) => type === "DisruptionTarget");
+    assert.deepEqual([said?.status, said?.reason], ["True", "EvictionByEvictionAPI"]);
+    const ref = { ...DISRUPTION_BUDGETS, namespace: "default", name: "one" };
+    const { status } = await world.client.get<DisruptionBudget>(ref);
+    assert.deepEqual(
+      status?.conditions?.map(({ type, status: is, reason }) => [type, is, reason]),
+      [["DisruptionAllowed", "False", "InsufficientPods"]],
+    );
     assert.ok(answers.includes("Cannot evict pod as it would violate the pod's disruption budget."));
     await world.settle();
     assert.deepEqual(await numbers("one"), [2, 1, 1, 0]);
@@ -119,6 +130,48 @@ describe("a PodDisruptionBudget", () => {
     await world.client.patch(ref, "merge", { spec: { unhealthyPodEvictionPolicy: "AlwaysAllow" } });
     assert.equal(await evict(pod), "");
     await world.advance(5);
+  });
+
+  test("takes back what was said of a pod that was to go and stays", async () => {
+    const spec = { containers: [{ name: "c", image: "web:1" }] };
+    for (const name of ["stays", "stays-too"]) {
+      const metadata = { name, namespace: "default", labels: { app: "stays" } };
+      await world.create({ apiVersion: "v1", kind: "Pod", metadata, spec });
+    }
+    await budget("stays", { minAvailable: 1 });
+    await world.advance(5);
+    const name = "stays";
+    const conditionsOf = async () => {
+      const pod = await world.client.get<Pod>({ ...PODS, namespace: "default", name });
+      return (pod.status?.conditions ?? []).find(({ type }) => type === "DisruptionTarget");
+    };
+    const time = new Date(world.clock.now()).toISOString().replace(".000", "");
+    await golden("stays", [
+      [
+        "somebody says that a pod is to go, and does not delete it",
+        async () => {
+          const condition = { type: "DisruptionTarget", status: "True", reason: "Whim", lastTransitionTime: time };
+          const ref = { ...PODS, namespace: "default", name };
+          await world.client.patch(
+            ref,
+            "strategic",
+            { status: { conditions: [condition] } },
+            { subresource: "status" },
+          );
+          const budgets = { ...DISRUPTION_BUDGETS, namespace: "default", name: "stays" };
+          const status = { disruptedPods: { [name]: time } };
+          await world.client.patch(budgets, "merge", { status }, { subresource: "status" });
+        },
+      ],
+      ["not quite two minutes", () => world.advance(119)],
+      ["and a little more", () => world.advance(2)],
+    ]);
+    const { lastTransitionTime, ...condition } = (await conditionsOf()) ?? {};
+    assert.deepEqual(condition, { type: "DisruptionTarget", status: "False" });
+    assert.deepEqual(await numbers("stays"), [2, 1, 2, 1]);
+    const lines = world.history.lines.length;
+    await world.advance(600);
+    assert.deepEqual(world.history.lines.slice(lines), []);
   });
 
   test("in percent of what a custom object asks for by its scale", async () => {

@@ -18,8 +18,10 @@ import type { DisruptionBudget, DisruptionStatus } from "../types/disruption.ts"
 import type { Condition, Pod } from "../types/pod.ts";
 import { expectedPods } from "./expected-pods.ts";
 
-/** A pod that was let go counts as gone for so long; when it is still there then, it stays. */
+/** A pod that was let go counts as gone for so long; when it is still there then, it stays, and what was said of it is taken back. */
 const LET_GO_MS = 120_000;
+/** Keys of pods begin so; those of budgets have no colon. */
+const POD_KEY = "pod:";
 
 /** Says how many pods may be evicted. */
 export const disruptionController: ControllerDefinition = { name: "disruption-controller", open };
@@ -33,10 +35,19 @@ function open(context: ControllerContext): Reconcile {
   const touched = (pod: Pod): void => {
     for (const budget of budgets.find("namespace", pod.metadata.namespace ?? "")) if (covers(budget, pod)) add(budget);
   };
-  informers.of<Pod>(PODS).handle({
-    added: touched,
+  const pods = informers.of<Pod>(PODS);
+  const noted = (pod: Pod): void => {
+    const left = untilStale(pod, context.clock.now());
+    if (left !== undefined) queue.addAfter(`${POD_KEY}${keyOf(pod)}`, left);
+  };
+  pods.handle({
+    added: (pod) => {
+      touched(pod);
+      noted(pod);
+    },
     updated: (pod, before) => {
       touched(pod);
+      noted(pod);
       if (!deepEqual(pod.metadata.labels, before.metadata.labels)) touched(before);
     },
     deleted: touched,
@@ -51,9 +62,35 @@ function open(context: ControllerContext): Reconcile {
     });
   }
   return async (key) => {
+    if (key.startsWith(POD_KEY)) return await takeBack(context, pods.get(key.slice(POD_KEY.length)));
     const budget = budgets.get(key);
     if (budget !== undefined) await look(context, kinds, budget);
   };
+}
+
+const DISRUPTED = "DisruptionTarget";
+
+/** Milliseconds until it is no longer believed that a pod is to go; undefined: nobody says so, or it goes, or its node said it. */
+function untilStale({ metadata, status }: Pod, now: number): number | undefined {
+  const { status: isTarget, reason, lastTransitionTime = "" } = conditionOf(status, DISRUPTED) ?? {};
+  if (isTarget !== "True" || reason === "TerminationByKubelet") return undefined;
+  if (metadata.deletionTimestamp !== undefined || ["Succeeded", "Failed"].includes(status?.phase ?? ""))
+    return undefined;
+  const since = Date.parse(lastTransitionTime);
+  return Number.isNaN(since) ? 0 : Math.max(0, since + LET_GO_MS - now);
+}
+
+/** A pod that was to go and is still there is not to go. */
+async function takeBack({ client, clock }: ControllerContext, pod: Pod | undefined): Promise<void> {
+  if (pod === undefined || untilStale(pod, clock.now()) !== 0) return;
+  const condition = {
+    type: DISRUPTED,
+    status: "False",
+    lastProbeTime: null,
+    lastTransitionTime: timestamp(clock.now()),
+  };
+  const conditions = (pod.status?.conditions ?? []).map((one) => (one.type === DISRUPTED ? condition : one));
+  await writeStatus(client, refOf(PODS, pod), pod, { ...pod.status, conditions });
 }
 
 function covers({ spec }: DisruptionBudget, { metadata }: Pod): boolean {
@@ -100,12 +137,17 @@ async function look(context: ControllerContext, kinds: ServedKinds, budget: Disr
 }
 
 /** Pods that the API has let go and that are not on their way out yet. */
-function letGo({ clock, queue }: ControllerContext, budget: DisruptionBudget, pods: readonly Pod[]) {
+function letGo({ clock, queue, events }: ControllerContext, budget: DisruptionBudget, pods: readonly Pod[]) {
   const kept: { [name: string]: string } = {};
   for (const [name, time] of Object.entries(budget.status?.disruptedPods ?? {})) {
     const pod = pods.find(({ metadata }) => metadata.name === name);
     const left = Date.parse(time) + LET_GO_MS - clock.now();
-    if (pod === undefined || isTerminating(pod) || left <= 0) continue;
+    if (pod === undefined || isTerminating(pod)) continue;
+    if (left <= 0) {
+      const words = `Pod was expected by PDB ${keyOf(budget)} to be deleted but it wasn't`;
+      events.record(pod, "Warning", "NotDeleted", words);
+      continue;
+    }
     kept[name] = time;
     queue.addAfter(keyOf(budget), left);
   }

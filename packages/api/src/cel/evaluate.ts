@@ -89,7 +89,7 @@ export class Evaluator {
   }
 
   *#leafLater(leaf: Leaf, scope: Scope): Turns<Value> {
-    if (this.budget.turnIsOver) yield;
+    if (this.budget.turnIsOver) yield undefined;
     return this.#leaf(leaf, scope);
   }
 
@@ -172,7 +172,7 @@ export class Evaluator {
   }
 
   *#call(call: Expression & { node: "call" }, scope: Scope): Turns<Value> {
-    if (this.budget.turnIsOver) yield;
+    if (this.budget.turnIsOver) yield undefined;
     const { name, args, receiver } = call;
     switch (name) {
       case "_&&_":
@@ -229,7 +229,8 @@ export class Evaluator {
       for (const value of values) this.budget.spend(sizeOf(value));
       if (Object.hasOwn(COSTS, name)) this.budget.spend(COSTS[name]?.(...values) ?? 0);
       try {
-        const result = overload.run(...(values as never[]));
+        const made = overload.run(...(values as never[]));
+        const result = overload.gives === "turns" ? yield* made as Turns<Value> : (made as Value);
         this.budget.spend(sizeOf(result));
         return result;
       } catch (error) {

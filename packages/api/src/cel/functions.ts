@@ -1,3 +1,4 @@
+import type { Turns } from "@boxship/base";
 import { type CelType, parseType, splitTop } from "./types.ts";
 import type { Value } from "./values.ts";
 
@@ -8,11 +9,14 @@ export interface Overload {
   readonly params: readonly CelType[];
   readonly isMember: boolean;
   readonly result: CelType;
-  readonly run: (...args: never[]) => Value;
+  readonly run: (...args: never[]) => Value | Turns<Value>;
+  readonly gives: "value" | "turns";
 }
 
 /** Functions by signature: `string.startsWith(string): bool`, `size(list<A>): int`. */
-export type Library = Readonly<Record<string, (...args: never[]) => Value>>;
+export type Library = Readonly<Record<string, (...args: never[]) => Value | Turns<Value>>>;
+
+const GeneratorFunction = function* () {}.constructor;
 
 export class Functions {
   readonly #byName = new Map<string, Overload[]>();
@@ -33,7 +37,14 @@ export class Functions {
     const name = isMember ? head.slice(dot + 1) : head;
     const receiver = isMember ? [parseType(head.slice(0, dot))] : [];
     const params = [...receiver, ...splitTop(signature.slice(open + 1, close)).map(parseType)];
-    const overload: Overload = { name, params, isMember, result: parseType(signature.slice(close + 3)), run };
+    const overload: Overload = {
+      name,
+      params,
+      isMember,
+      result: parseType(signature.slice(close + 3)),
+      run,
+      gives: run instanceof GeneratorFunction ? "turns" : "value",
+    };
     const list = this.#byName.get(name);
     if (list === undefined) this.#byName.set(name, [overload]);
     else list.push(overload);

@@ -12,7 +12,7 @@ import {
   Unavailable,
   Unsupported,
 } from "@boxship/base";
-import { asCause, asText, type FieldError } from "./field-error.ts";
+import { asCause, asText, type FieldError, MOST_TOLD } from "./field-error.ts";
 import { failureStatus, STATUS_CODES, type Status, type StatusDetails, type StatusReason } from "./status.ts";
 
 /** A resource of a group, as messages name it: `deployments.apps`, `pods`. */
@@ -112,13 +112,15 @@ export const forbidden = (resource: GroupResource, name: string, why: string): B
 
 export const badRequest = (message: string): BoxshipError => failure("BadRequest", message);
 
-/** @param kind with its group, e.g. `{ group: "apps", resource: "Deployment" }` */
+/** The first thousand errors are told. @param kind with its group, e.g. `{ group: "apps", resource: "Deployment" }` */
 export function invalidObject(kind: GroupResource, name: string, errors: readonly FieldError[]): BoxshipError {
-  const texts = [...new Set(errors.map(asText))];
+  const told = errors.slice(0, MOST_TOLD);
+  const texts = [...new Set(told.map(asText))];
+  if (told.length < errors.length) texts.push(`more than ${MOST_TOLD} errors: what follows is not told`);
   const list = texts.length === 1 ? (texts[0] ?? "") : `[${texts.join(", ")}]`;
   return failure("Invalid", `${qualified(kind)} ${JSON.stringify(name)} is invalid: ${list}`, {
     ...detailsOf(kind, name),
-    causes: errors.map(asCause),
+    causes: told.map(asCause),
   });
 }
 

@@ -10,6 +10,9 @@ export interface FieldError {
   readonly message: string;
 }
 
+/** Errors of one object that are told; there may be a hundred thousand, and each has a long sentence. */
+export const MOST_TOLD = 1000;
+
 export type FieldErrorReason =
   | "FieldValueRequired"
   | "FieldValueInvalid"

@@ -1,4 +1,4 @@
-import { BoxshipError } from "@boxship/base";
+import { atOnce, BoxshipError } from "@boxship/base";
 import { builtinKinds } from "../kind/builtin-kinds.ts";
 import type { Kind } from "../kind/kind.ts";
 import { deepCopy, type JsonObject } from "../object/json.ts";
@@ -45,7 +45,7 @@ export function problemsOf(
   const object = objectOf(kind, fields);
   const old = before === undefined ? undefined : objectOf(kind, before);
   try {
-    validateObject(kind, object, subresource, old);
+    atOnce(validateObject(kind, object, subresource, old));
     if (old !== undefined) validateObjectUpdate(kind, object, old, subresource);
     return [];
   } catch (error) {

@@ -4,6 +4,7 @@ import {
   type FieldError,
   forbiddenField,
   invalid,
+  MOST_TOLD,
   notFoundField,
   notSupported,
   required,
@@ -13,48 +14,54 @@ import {
 import { labelValue, type NameRule, qualifiedName } from "./names.ts";
 import { immutable } from "./validate-metadata.ts";
 
-/** What a validator has found so far, in the order in which it looked. */
+/** What a validator has found so far, in the order in which it looked: all of it, or more than are told. */
 export class Findings {
   readonly all: FieldError[] = [];
 
+  /** Nobody is told of what is found from here on. */
+  get isFull(): boolean {
+    return this.all.length > MOST_TOLD;
+  }
+
   add(...errors: readonly FieldError[]): void {
-    this.all.push(...errors);
+    if (!this.isFull) for (const error of errors) this.all.push(error);
   }
 
   required(field: string, detail?: string): void {
-    this.all.push(required(field, detail));
+    if (!this.isFull) this.all.push(required(field, detail));
   }
 
   invalid(field: string, value: Json | undefined, detail: string): void {
-    this.all.push(invalid(field, value, detail));
+    if (!this.isFull) this.all.push(invalid(field, value, detail));
   }
 
   forbidden(field: string, detail: string): void {
-    this.all.push(forbiddenField(field, detail));
+    if (!this.isFull) this.all.push(forbiddenField(field, detail));
   }
 
   duplicate(field: string, value: Json | undefined, detail?: string): void {
-    this.all.push(duplicate(field, value, detail));
+    if (!this.isFull) this.all.push(duplicate(field, value, detail));
   }
 
   notFound(field: string, value: Json | undefined, detail?: string): void {
-    this.all.push(notFoundField(field, value, detail));
+    if (!this.isFull) this.all.push(notFoundField(field, value, detail));
   }
 
   notSupported(field: string, value: Json | undefined, choices: readonly string[]): void {
-    this.all.push(notSupported(field, value, choices));
+    if (!this.isFull) this.all.push(notSupported(field, value, choices));
   }
 
   tooLong(field: string, bytes: number): void {
-    this.all.push(tooLong(field, bytes));
+    if (!this.isFull) this.all.push(tooLong(field, bytes));
   }
 
   tooMany(field: string, actual: number, most: number): void {
-    this.all.push(tooMany(field, actual, most));
+    if (!this.isFull) this.all.push(tooMany(field, actual, most));
   }
 
   /** @param shown what is printed in its place */
   name(rule: NameRule, field: string, value: string, shown: Json = value): void {
+    if (this.isFull) return;
     for (const problem of rule(value)) this.invalid(field, shown, problem);
   }
 

@@ -1,7 +1,7 @@
 import type { Kind } from "../kind/kind.ts";
 import { deepEqual, type Json } from "../object/json.ts";
 import { type KubeObject, type ObjectMeta, parseApiVersion, textAt } from "../object/kube-object.ts";
-import { type FieldError, forbiddenField, invalid, required, tooLong } from "../status/field-error.ts";
+import { type FieldError, forbiddenField, invalid, MOST_TOLD, required, tooLong } from "../status/field-error.ts";
 import { canonicalAddressName } from "./addresses.ts";
 import { checkName, dnsLabel, dnsSubdomain, labelValue, type NameRule, pathSegment, qualifiedName } from "./names.ts";
 
@@ -49,19 +49,24 @@ const asName = (prefix: string): string =>
 
 export function validateLabels(labels: Json | undefined, field: string): FieldError[] {
   if (typeof labels !== "object" || labels === null) return [];
-  return Object.entries(labels).flatMap(([key, value]) => [
-    ...qualifiedName(key).map((problem) => invalid(field, key, problem)),
-    ...labelValue(textAt(value)).map((problem) => invalid(field, value, problem)),
-  ]);
+  const errors: FieldError[] = [];
+  for (const [key, value] of Object.entries(labels)) {
+    for (const problem of qualifiedName(key)) errors.push(invalid(field, key, problem));
+    for (const problem of labelValue(textAt(value))) errors.push(invalid(field, value, problem));
+    if (errors.length > MOST_TOLD) break;
+  }
+  return errors;
 }
 
 export function validateAnnotations(annotations: Json | undefined, field: string): FieldError[] {
   if (typeof annotations !== "object" || annotations === null) return [];
   let size = 0;
-  const errors = Object.entries(annotations).flatMap(([key, value]) => {
+  const errors: FieldError[] = [];
+  for (const [key, value] of Object.entries(annotations)) {
     size += Buffer.byteLength(key) + Buffer.byteLength(textAt(value));
-    return qualifiedName(key.toLowerCase()).map((problem) => invalid(field, key, problem));
-  });
+    if (errors.length > MOST_TOLD) continue;
+    for (const problem of qualifiedName(key.toLowerCase())) errors.push(invalid(field, key, problem));
+  }
   if (size > ANNOTATION_BYTES) errors.push(tooLong(field, ANNOTATION_BYTES));
   return errors;
 }

@@ -9,17 +9,17 @@ import { validateRequired } from "./validate-required.ts";
 import { validateSchema } from "./validate-schema.ts";
 
 /**
- * All that is wrong with a defaulted object by itself.
+ * All that is wrong with a defaulted object by itself. Gives way now and then.
  *
  * @param old what it was, undefined for a new one
  * @throws Invalid
  */
-export function validateObject(kind: Kind, object: KubeObject, subresource = "", old?: KubeObject): void {
+export function* validateObject(kind: Kind, object: KubeObject, subresource = "", old?: KubeObject): Turns<void> {
   const errors = validateMetadata(kind, object);
   if (kind.custom) {
-    errors.push(...validateSchema(kind.schema, object));
+    for (const error of yield* validateSchema(kind.schema, object)) errors.push(error);
     if (errors.length > 0 && hasRules(kind.schema)) errors.push(RULES_NOT_CHECKED);
-  } else if (subresource !== "status") errors.push(...validateBuiltin(kind, object, old));
+  } else if (subresource !== "status") for (const error of validateBuiltin(kind, object, old)) errors.push(error);
   throwAny(kind, object, errors);
 }
 

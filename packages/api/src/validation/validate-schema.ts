@@ -1,11 +1,14 @@
-import { RE2JS } from "re2js";
+import type { Turns } from "@boxship/base";
 import { isBigInteger, isInteger } from "../object/big-integer.ts";
 import { deepEqual, getField, isObject, type Json } from "../object/json.ts";
+import { compilePattern } from "../patterns/search.ts";
+import { matchInTurns } from "../patterns/search-in-turns.ts";
 import type { Schema, ValueRules } from "../schema/schema.ts";
 import {
   duplicate,
   type FieldError,
   invalid,
+  MOST_TOLD,
   notSupported,
   required,
   tooLong,
@@ -16,15 +19,37 @@ import {
 /** Schemas inside of each other that are looked into. */
 const DEEPEST = 200;
 
-/** All that a custom object's schema finds wrong with it, in upstream's words. */
-export function validateSchema(schema: Schema, value: Json, path = ""): FieldError[] {
+/** A pattern, which has to be compiled, is as much as so many values. */
+const PATTERN = 20;
+/** Values, patterns and alternatives that are looked at before others have a turn. */
+const TURN = 1000;
+
+/**
+ * What a custom object's schema finds wrong with it, in upstream's words: all of it, or more than are told. Gives way
+ * now and then.
+ */
+export function* validateSchema(schema: Schema, value: Json, path = ""): Turns<FieldError[]> {
   const errors: FieldError[] = [];
-  check(schema, value, path, errors, 0);
+  yield* check(schema, value, path, { errors, depth: 0, pace: { left: TURN } });
   return errors;
 }
 
-function check(schema: Schema, value: Json, path: string, errors: FieldError[], depth: number): void {
-  if (depth > DEEPEST) return;
+interface Look {
+  readonly errors: FieldError[];
+  readonly depth: number;
+  /** What may be looked at in this turn. */
+  readonly pace: { left: number };
+}
+
+const below = ({ errors, depth, pace }: Look, into = errors): Look => ({ errors: into, depth: depth + 1, pace });
+
+function* check(schema: Schema, value: Json, path: string, look: Look): Turns<void> {
+  const { errors, depth, pace } = look;
+  if (depth > DEEPEST || errors.length > MOST_TOLD) return;
+  if (pace.left-- <= 0) {
+    pace.left = TURN;
+    yield undefined;
+  }
   if (value === null) {
     if (!schema.nullable && schema.type !== undefined) errors.push(wrongType(schema, value, path));
     return;
@@ -33,27 +58,28 @@ function check(schema: Schema, value: Json, path: string, errors: FieldError[], 
     errors.push(wrongType(schema, value, path));
     return;
   }
-  if (schema.rules !== undefined) checkRules(schema.rules, value, path, errors, depth);
-  if (Array.isArray(value)) checkList(schema, value, path, errors, depth);
+  if (schema.rules !== undefined) yield* checkRules(schema.rules, value, path, look);
+  if (Array.isArray(value)) yield* checkList(schema, value, path, look);
   else if (isObject(value)) {
     for (const field of schema.required ?? []) {
       if (getField(value, field) === undefined) errors.push(required(join(path, field)));
     }
     for (const [field, item] of Object.entries(value)) {
-      const below = schema.properties?.get(field) ?? schema.additional;
-      if (below === undefined || item === undefined) continue;
+      const own = schema.properties?.get(field) ?? schema.additional;
+      if (own === undefined || item === undefined) continue;
       const at = schema.properties?.has(field) ? join(path, field) : `${path}[${field}]`;
-      check(below, item, at === `[${field}]` ? field : at, errors, depth + 1);
+      yield* check(own, item, at === `[${field}]` ? field : at, below(look));
     }
   }
 }
 
 const join = (path: string, field: string): string => (path === "" ? field : `${path}.${field}`);
 
-function checkList(schema: Schema, value: Json[], path: string, errors: FieldError[], depth: number): void {
+function* checkList(schema: Schema, value: Json[], path: string, look: Look): Turns<void> {
+  const { errors } = look;
   const { items, listType, listKeys = [] } = schema;
   if (items !== undefined)
-    for (const [index, item] of value.entries()) check(items, item, `${path}[${index}]`, errors, depth + 1);
+    for (const [index, item] of value.entries()) yield* check(items, item, `${path}[${index}]`, below(look));
   if (listType !== "set" && listType !== "map") return;
   const seen = new Set<string>();
   for (const [index, item] of value.entries()) {
@@ -96,7 +122,8 @@ function wrongType({ type, intOrString }: Schema, value: Json, path: string): Fi
   );
 }
 
-function checkRules(rules: ValueRules, value: Json, path: string, errors: FieldError[], depth: number): void {
+function* checkRules(rules: ValueRules, value: Json, path: string, look: Look): Turns<void> {
+  const { errors } = look;
   const bad = (detail: string): void => void errors.push(invalid(path, value, `${path} in body ${detail}`));
   if (rules.enum !== undefined && !rules.enum.some((one) => deepEqual(one, value))) {
     errors.push(
@@ -107,7 +134,7 @@ function checkRules(rules: ValueRules, value: Json, path: string, errors: FieldE
       ),
     );
   }
-  if (typeof value === "string") checkText(rules, value, path, errors, bad);
+  if (typeof value === "string") yield* checkText(rules, value, path, look, bad);
   if (typeof value === "number" || isBigInteger(value)) checkNumber(rules, Number(value), bad);
   if (Array.isArray(value)) {
     if (rules.minItems !== undefined && value.length < rules.minItems)
@@ -123,21 +150,23 @@ function checkRules(rules: ValueRules, value: Json, path: string, errors: FieldE
     if (rules.maxProperties !== undefined && count > rules.maxProperties)
       errors.push(tooMany(path, count, rules.maxProperties));
   }
-  checkAlternatives(rules, value, path, errors, bad, depth);
+  yield* checkAlternatives(rules, value, path, look, bad);
 }
 
-function checkText(
+function* checkText(
   rules: ValueRules,
   value: string,
   path: string,
-  errors: FieldError[],
+  { errors, pace }: Look,
   bad: (detail: string) => void,
-): void {
+): Turns<void> {
   const length = Array.from(value).length;
   if (rules.minLength !== undefined && length < rules.minLength)
     bad(`should be at least ${rules.minLength} chars long`);
   if (rules.maxLength !== undefined && length > rules.maxLength) errors.push(tooLong(path, rules.maxLength));
-  if (rules.pattern !== undefined && !matches(rules.pattern, value)) bad(`should match '${rules.pattern}'`);
+  if (rules.pattern === undefined) return;
+  pace.left -= PATTERN;
+  if (!(yield* matchInTurns(rules.pattern, value))) bad(`should match '${rules.pattern}'`);
 }
 
 function checkNumber(rules: ValueRules, value: number, bad: (detail: string) => void): void {
@@ -153,45 +182,39 @@ function checkNumber(rules: ValueRules, value: number, bad: (detail: string) => 
   if (multipleOf !== undefined && !Number.isInteger(value / multipleOf)) bad(`should be a multiple of ${multipleOf}`);
 }
 
-function checkAlternatives(
+function* checkAlternatives(
   rules: ValueRules,
   value: Json,
   path: string,
-  errors: FieldError[],
+  look: Look,
   bad: (detail: string) => void,
-  depth: number,
-): void {
-  const holds = (one: Schema): boolean => {
-    const found: FieldError[] = [];
-    check(one, value, path, found, depth + 1);
-    return found.length === 0;
-  };
-  for (const one of rules.allOf ?? []) check(one, value, path, errors, depth + 1);
-  if (rules.anyOf !== undefined && !rules.anyOf.some(holds)) bad("must validate at least one schema (anyOf)");
-  if (rules.oneOf !== undefined && rules.oneOf.filter(holds).length !== 1)
+): Turns<void> {
+  for (const one of rules.allOf ?? []) yield* check(one, value, path, below(look));
+  if (rules.anyOf !== undefined && (yield* holding(rules.anyOf, value, path, look, 1)) === 0)
+    bad("must validate at least one schema (anyOf)");
+  if (rules.oneOf !== undefined && (yield* holding(rules.oneOf, value, path, look, 2)) !== 1)
     bad("must validate one and only one schema (oneOf)");
-  if (rules.not !== undefined && holds(rules.not)) bad("must not validate the schema (not)");
+  if (rules.not !== undefined && (yield* holding([rules.not], value, path, look, 1)) === 1)
+    bad("must not validate the schema (not)");
 }
 
-const compiled = new Map<string, RE2JS>();
+/** How many of some schemas hold for a value; no more than `most` are counted. */
+function* holding(schemas: readonly Schema[], value: Json, path: string, look: Look, most: number): Turns<number> {
+  let count = 0;
+  for (const one of schemas) {
+    const found: FieldError[] = [];
+    yield* check(one, value, path, below(look, found));
+    if (found.length === 0 && ++count === most) break;
+  }
+  return count;
+}
 
 /** Why a text is no regular expression; undefined for one that is. */
 export function patternProblem(pattern: string): string | undefined {
   try {
-    RE2JS.compile(pattern);
+    compilePattern(pattern);
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
-}
-
-/** Go's regular expressions, which take time in proportion to the text. */
-function matches(pattern: string, value: string): boolean {
-  let expression = compiled.get(pattern);
-  if (expression === undefined) {
-    expression = RE2JS.compile(pattern);
-    if (compiled.size > 1000) compiled.clear();
-    compiled.set(pattern, expression);
-  }
-  return expression.test(value);
 }

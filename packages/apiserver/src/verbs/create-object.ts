@@ -84,7 +84,7 @@ async function keep(
   if (object.metadata.namespace !== namespace) throw badRequest(otherNamespace(object.metadata.namespace, namespace));
   defaultObject(kind, object);
   await request.pause?.();
-  validateObject(kind, object);
+  await inTurns(validateObject(kind, object));
   await request.pause?.();
   await inTurns(validateObjectRules(kind, object, undefined));
   for (const warning of kind.hooks.warnings?.(object) ?? []) request.warn(warning);

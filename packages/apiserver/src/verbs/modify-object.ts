@@ -177,7 +177,7 @@ async function tryModify(
   defaultObject(kind, object);
   await request.pause?.();
   bumpGeneration(request, object, old);
-  validateObject(kind, object, info.subresource, old);
+  await inTurns(validateObject(kind, object, info.subresource, old));
   await request.pause?.();
   validateObjectUpdate(kind, object, old, info.subresource);
   await inTurns(validateObjectRules(kind, object, old));

@@ -1,4 +1,6 @@
-import { RE2JS } from "re2js";
+import type { Turns } from "@boxship/base";
+import { compilePattern } from "../../patterns/search.ts";
+import { findInTurns, matchInTurns } from "../../patterns/search-in-turns.ts";
 import type { Library } from "../functions.ts";
 import { CelError } from "../syntax.ts";
 import {
@@ -19,30 +21,26 @@ const fail = (message: string): never => {
   throw new CelError(message, 0);
 };
 
-const MOST_EXPRESSIONS = 500;
-const expressions = new Map<string, RE2JS>();
-
-/** Go's regular expressions: they take time in proportion to the text. */
-export function regularExpression(pattern: string): RE2JS {
-  let known = expressions.get(pattern);
-  if (known === undefined) {
-    try {
-      known = RE2JS.compile(pattern);
-    } catch {
-      return fail(`error parsing regexp: ${JSON.stringify(pattern)}`);
-    }
-    if (expressions.size >= MOST_EXPRESSIONS) expressions.clear();
-    expressions.set(pattern, known);
+/** @returns the pattern @throws CelError for a text that is none */
+function checked(pattern: string): string {
+  try {
+    compilePattern(pattern);
+    return pattern;
+  } catch {
+    return fail(`error parsing regexp: ${JSON.stringify(pattern)}`);
   }
-  return known;
 }
 
-function findAll(text: string, pattern: string, limit: bigint): Value[] {
-  const found: string[] = [];
-  const most = limit < 0n ? Number.POSITIVE_INFINITY : Number(limit);
-  const matcher = regularExpression(pattern).matcher(text);
-  while (found.length < most && matcher.find()) found.push(matcher.group() ?? "");
-  return found;
+function* matches(text: string, pattern: string): Turns<boolean> {
+  return yield* matchInTurns(checked(pattern), text);
+}
+
+function* findAll(text: string, pattern: string, limit = -1n): Turns<readonly string[]> {
+  return yield* findInTurns(checked(pattern), text, limit < 0n ? Number.POSITIVE_INFINITY : Number(limit));
+}
+
+function* find(text: string, pattern: string): Turns<string> {
+  return (yield* findAll(text, pattern, 1n))[0] ?? "";
 }
 
 /** Indexes count characters, not halves of them. */
@@ -99,10 +97,10 @@ export const TEXTS: Library = {
   "string.startsWith(string): bool": (a: string, b: string) => a.startsWith(b),
   "string.endsWith(string): bool": (a: string, b: string) => a.endsWith(b),
   "string.contains(string): bool": (a: string, b: string) => a.includes(b),
-  "string.matches(string): bool": (a: string, b: string) => regularExpression(b).test(a),
-  "matches(string, string): bool": (a: string, b: string) => regularExpression(b).test(a),
-  "string.find(string): string": (a: string, b: string) => findAll(a, b, 1n)[0] ?? "",
-  "string.findAll(string): list<string>": (a: string, b: string) => findAll(a, b, -1n),
+  "string.matches(string): bool": matches,
+  "matches(string, string): bool": matches,
+  "string.find(string): string": find,
+  "string.findAll(string): list<string>": findAll,
   "string.findAll(string, int): list<string>": findAll,
   "string.charAt(int): string": (a: string, at: bigint) => {
     const all = letters(a);

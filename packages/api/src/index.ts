@@ -28,6 +28,8 @@ export * from "./patch/strategic-merge-patch.ts";
 export * from "./protobuf/decode-protobuf.ts";
 export * from "./protobuf/encode-protobuf.ts";
 export * from "./protobuf/message-names.ts";
+export * from "./schedule/read-schedule.ts";
+export * from "./schedule/time-zones.ts";
 export * from "./schema/apply-defaults.ts";
 export * from "./schema/decode.ts";
 export { definition, definitionNames } from "./schema/definitions.ts";

@@ -53,12 +53,6 @@ export const DEFAULTS: Readonly<Record<string, Readonly<Record<string, Json>>>> 
     successfulJobsHistoryLimit: 3,
     suspend: false,
   },
-  "batch.v1.JobSpec": {
-    completionMode: "NonIndexed",
-    manualSelector: false,
-    podReplacementPolicy: "TerminatingOrFailed",
-    suspend: false,
-  },
   "certificates.v1.CertificateSigningRequestSpec": {},
   "core.v1.AzureDiskVolumeSource": { cachingMode: "ReadWrite", fsType: "ext4", kind: "Shared", readOnly: false },
   "core.v1.ConfigMapVolumeSource": { defaultMode: 420 },

@@ -3,7 +3,14 @@ import type { GroupVersion } from "../object/kube-object.ts";
 import { qualified } from "../status/failures.ts";
 import { clusterRole, clusterRoleBinding, role, roleBinding } from "./access/roles.ts";
 import { ADMISSION_HOOKS } from "./admission-hooks.ts";
-import { CLUSTER_HOOKS, oldAutoscaler } from "./cluster-hooks.ts";
+import { daemonSet } from "./apps/daemon-set.ts";
+import { deployment } from "./apps/deployment.ts";
+import { replicaSet, replicationController } from "./apps/replica-sets.ts";
+import { statefulSet } from "./apps/stateful-set.ts";
+import { autoscaler, oldAutoscaler } from "./autoscaling/autoscaler.ts";
+import { cronJob } from "./batch/cron-job.ts";
+import { job } from "./batch/job.ts";
+import { CLUSTER_HOOKS } from "./cluster-hooks.ts";
 import { disruptionBudget } from "./core/disruption-budget.ts";
 import { namespace } from "./core/namespace.ts";
 import { node } from "./core/node.ts";
@@ -31,29 +38,37 @@ const WHOLE_HOOKS: Readonly<Record<string, KindHooks>> = {
   namespaces: namespace,
   nodes: node,
   persistentvolumes: persistentVolume,
+  replicationcontrollers: replicationController,
   resourcequotas: resourceQuota,
   serviceaccounts: serviceAccount,
   services: service,
   "clusterrolebindings.rbac.authorization.k8s.io": clusterRoleBinding,
   "clusterroles.rbac.authorization.k8s.io": clusterRole,
   "controllerrevisions.apps": controllerRevision,
+  "cronjobs.batch": cronJob,
   "csidrivers.storage.k8s.io": csiDriver,
   "csinodes.storage.k8s.io": csiNode,
   "csistoragecapacities.storage.k8s.io": storageCapacity,
+  "daemonsets.apps": daemonSet,
+  "deployments.apps": deployment,
   "endpointslices.discovery.k8s.io": endpointSlice,
   "flowschemas.flowcontrol.apiserver.k8s.io": flowSchema,
+  "horizontalpodautoscalers.autoscaling": autoscaler,
   "ingressclasses.networking.k8s.io": ingressClass,
   "ingresses.networking.k8s.io": ingress,
   "ipaddresses.networking.k8s.io": ipAddress,
+  "jobs.batch": job,
   "leases.coordination.k8s.io": lease,
   "networkpolicies.networking.k8s.io": networkPolicy,
   "priorityclasses.scheduling.k8s.io": priorityClass,
   "poddisruptionbudgets.policy": disruptionBudget,
   "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": priorityLevel,
+  "replicasets.apps": replicaSet,
   "rolebindings.rbac.authorization.k8s.io": roleBinding,
   "roles.rbac.authorization.k8s.io": role,
   "runtimeclasses.node.k8s.io": runtimeClass,
   "servicecidrs.networking.k8s.io": serviceCidr,
+  "statefulsets.apps": statefulSet,
   "storageclasses.storage.k8s.io": storageClass,
   "volumeattachments.storage.k8s.io": volumeAttachment,
   "volumeattributesclasses.storage.k8s.io": volumeAttributesClass,

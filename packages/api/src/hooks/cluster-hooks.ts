@@ -183,30 +183,6 @@ const signingRequest: KindHooks = {
   },
 };
 
-/** In `autoscaling/v1`: what it is to scale by is filled in by the conversion. */
-export const oldAutoscaler: KindHooks = { validate: (object) => validateReplicas(object) };
-
-const autoscaler: KindHooks = {
-  ...oldAutoscaler,
-  applyDefaults(object) {
-    const own = object["spec"];
-    if (isObject(own) && listAt(own, "metrics").length === 0) {
-      own["metrics"] = [
-        { type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 80 } } },
-      ];
-    }
-  },
-};
-
-function validateReplicas(object: KubeObject): readonly FieldError[] {
-  const [least, most] = [
-    Number(valueAt(object, "spec", "minReplicas") ?? 1),
-    Number(valueAt(object, "spec", "maxReplicas") ?? 0),
-  ];
-  if (most < 1) return [invalid("spec.maxReplicas", most, "must be greater than 0")];
-  return most < least ? [invalid("spec.maxReplicas", most, "must be greater than or equal to `minReplicas`")] : [];
-}
-
 /** Whether there may be objects of a definition: what has never been served can still be called otherwise. */
 const isServed = (crd: KubeObject): boolean =>
   listAt(crd, "status", "conditions").some(
@@ -257,7 +233,6 @@ export const CLUSTER_HOOKS: Readonly<Record<string, KindHooks>> = {
   secrets: secret,
   limitranges: limitRange,
   persistentvolumeclaims: claim,
-  "horizontalpodautoscalers.autoscaling": autoscaler,
   "apiservices.apiregistration.k8s.io": apiService,
   "customresourcedefinitions.apiextensions.k8s.io": customResourceDefinition,
   "validatingadmissionpolicies.admissionregistration.k8s.io": TRACKED,

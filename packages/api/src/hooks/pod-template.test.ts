@@ -42,23 +42,3 @@ test("only pods get what a template leaves open: service links, requests, ports 
     [{ containerPort: 80, protocol: "TCP" }],
   ]);
 });
-
-test("a stateful set's containers mount its claims, and no others that are not there", () => {
-  const kind = builtinKinds().find((one) => one.resource === "statefulsets");
-  const wrong = (mounted: string): readonly string[] => {
-    const volumeMounts = [{ name: mounted, mountPath: "/data" }];
-    const spec = {
-      serviceName: "db",
-      selector: { matchLabels: { app: "db" } },
-      template: {
-        metadata: { labels: { app: "db" } },
-        spec: { containers: [{ name: "c", image: "i", volumeMounts }] },
-      },
-      volumeClaimTemplates: [{ metadata: { name: "data" }, spec: {} }],
-    };
-    const object = { apiVersion: "apps/v1", kind: "StatefulSet", metadata: { name: "db" }, spec };
-    return (kind?.hooks.validate?.(object) ?? []).map(({ message }) => message);
-  };
-  assert.deepEqual(wrong("data"), []);
-  assert.equal(wrong("other").length, 1);
-});

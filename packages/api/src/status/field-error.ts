@@ -37,6 +37,13 @@ export const invalid = (field: string, value: Json | undefined, detail: string):
   message: `Invalid value: ${printed(value)}: ${detail}`,
 });
 
+/** Of a value that is too large to be shown, or is not there. */
+export const invalidUnshown = (field: string, detail: string): FieldError => ({
+  reason: "FieldValueInvalid",
+  field,
+  message: `Invalid value: ${detail}`,
+});
+
 export const typeInvalid = (field: string, value: Json | undefined, detail: string): FieldError => ({
   reason: "FieldValueTypeInvalid",
   field,

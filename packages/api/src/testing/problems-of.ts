@@ -5,11 +5,18 @@ import { deepCopy, type JsonObject } from "../object/json.ts";
 import { apiVersionOf, type KubeObject } from "../object/kube-object.ts";
 import { applyDefaults } from "../schema/apply-defaults.ts";
 import { statusOf } from "../status/failures.ts";
-import { validateObject, validateObjectUpdate } from "../validation/validate-object.ts";
+import { errorsOfObject, errorsOfUpdate, refuseObject } from "../validation/validate-object.ts";
 
+/** @param resource e.g. `pods`, `jobs.batch` or `horizontalpodautoscalers.autoscaling/v2` */
 export function kindOf(resource: string): Kind {
-  const [plural, group] = resource.split(/\.(?<group>.*)/s);
-  const found = builtinKinds().find((one) => one.resource === plural && (group === undefined || one.group === group));
+  const [name = "", version] = resource.split("/");
+  const [plural, group] = name.split(/\.(?<group>.*)/s);
+  const found = builtinKinds().find(
+    (one) =>
+      one.resource === plural &&
+      (group === undefined || one.group === group) &&
+      (version === undefined || one.version === version),
+  );
   if (found === undefined) throw new Error(`no kind has the plural ${resource}`);
   return found;
 }
@@ -45,8 +52,9 @@ export function problemsOf(
   const object = objectOf(kind, fields);
   const old = before === undefined ? undefined : objectOf(kind, before);
   try {
-    atOnce(validateObject(kind, object, subresource, old));
-    if (old !== undefined) validateObjectUpdate(kind, object, old, subresource);
+    const errors = [...atOnce(errorsOfObject(kind, object, subresource, old))];
+    if (old !== undefined) errors.push(...errorsOfUpdate(kind, object, old, subresource));
+    refuseObject(kind, object, errors);
     return [];
   } catch (error) {
     if (!(error instanceof BoxshipError)) throw error;

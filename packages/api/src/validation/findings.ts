@@ -4,6 +4,7 @@ import {
   type FieldError,
   forbiddenField,
   invalid,
+  invalidUnshown,
   MOST_TOLD,
   notFoundField,
   notSupported,
@@ -33,6 +34,10 @@ export class Findings {
 
   invalid(field: string, value: Json | undefined, detail: string): void {
     if (!this.isFull) this.all.push(invalid(field, value, detail));
+  }
+
+  invalidUnshown(field: string, detail: string): void {
+    if (!this.isFull) this.all.push(invalidUnshown(field, detail));
   }
 
   forbidden(field: string, detail: string): void {

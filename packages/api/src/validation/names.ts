@@ -117,6 +117,21 @@ export const qualifiedName: NameRule = (name) => {
   return problems;
 };
 
+const PATH = /^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/;
+const PATH_HELP = "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')";
+
+/** `acme.io/foo`. @param tell of each part that is wrong, and why */
+export function domainPath(name: string, tell: (part: string, why: string) => void): void {
+  const slash = name.indexOf("/");
+  const [host, path] = [name.slice(0, slash), name.slice(slash + 1)];
+  if (slash <= 0 || path === "") {
+    tell(name, 'must be a domain-prefixed path (such as "acme.io/foo")');
+    return;
+  }
+  for (const why of dnsSubdomain(host)) tell(host, why);
+  if (!PATH.test(path)) tell(path, PATH_HELP);
+}
+
 /** The rule's complaints about a value, as errors of its field. */
 export function checkName(rule: NameRule, field: string, value: Json | undefined): readonly FieldError[] {
   if (typeof value !== "string") return [];

@@ -1,4 +1,4 @@
-import type { Json } from "../object/json.ts";
+import type { Json, JsonObject } from "../object/json.ts";
 import { listAt, textAt, valueAt } from "../object/kube-object.ts";
 import type { Findings } from "./findings.ts";
 import { labelValue, qualifiedName } from "./names.ts";
@@ -37,3 +37,27 @@ export const hasInvalidValue = (selector: Json | undefined): boolean =>
   listAt(selector, "matchExpressions").some((one) =>
     listAt(one, "values").some((value) => labelValue(textAt(value)).length > 0),
   );
+
+/** Whether labels are what a selector, right by itself, asks for. */
+export function selectorHolds(selector: JsonObject, labels: JsonObject): boolean {
+  const equal = Object.entries((selector["matchLabels"] ?? {}) as JsonObject).every(
+    ([key, value]) => labels[key] === value,
+  );
+  return (
+    equal &&
+    listAt(selector, "matchExpressions").every((one) => {
+      const value = labels[textAt(one, "key")];
+      const values = listAt(one, "values");
+      switch (textAt(one, "operator")) {
+        case "In":
+          return value !== undefined && values.includes(value);
+        case "NotIn":
+          return value === undefined || !values.includes(value);
+        case "Exists":
+          return value !== undefined;
+        default:
+          return value === undefined;
+      }
+    })
+  );
+}

@@ -11,6 +11,7 @@ const ANNOTATION_BYTES = 256 * 1024;
 const NAME_RULES: Readonly<Record<string, NameRule>> = {
   namespaces: dnsLabel,
   services: dnsLabel,
+  statefulsets: dnsLabel,
   apiservices: pathSegment,
   roles: pathSegment,
   clusterroles: pathSegment,
@@ -19,17 +20,17 @@ const NAME_RULES: Readonly<Record<string, NameRule>> = {
   ipaddresses: canonicalAddressName,
 };
 
-/** `metadata` of a new or changed object. */
-export function validateMetadata(kind: Kind, { metadata }: KubeObject): FieldError[] {
+/** `metadata` of a new or changed object. @param old undefined for a new one: names of others stay as they are */
+export function validateMetadata(kind: Kind, { metadata }: KubeObject, old?: KubeObject): FieldError[] {
   const errors: FieldError[] = [];
   const rule = (!kind.custom && NAME_RULES[kind.resource]) || dnsSubdomain;
-  if (metadata.generateName) {
+  if (old === undefined && metadata.generateName) {
     const { generateName } = metadata;
     for (const problem of rule(asName(generateName)))
       errors.push(invalid("metadata.generateName", generateName, problem));
   }
   if (!metadata.name) errors.push(required("metadata.name", "name or generateName is required"));
-  else errors.push(...checkName(rule, "metadata.name", metadata.name));
+  else if (old === undefined) errors.push(...checkName(rule, "metadata.name", metadata.name));
   if (kind.namespaced) {
     if (!metadata.namespace) errors.push(required("metadata.namespace"));
     else errors.push(...checkName(dnsLabel, "metadata.namespace", metadata.namespace));

@@ -8,19 +8,28 @@ import { validateMetadata, validateMetadataUpdate } from "./validate-metadata.ts
 import { validateRequired } from "./validate-required.ts";
 import { validateSchema } from "./validate-schema.ts";
 
+/** All that is wrong with a new, defaulted object. @throws Invalid */
+export function* validateObject(kind: Kind, object: KubeObject): Turns<void> {
+  refuseObject(kind, object, yield* errorsOfObject(kind, object));
+}
+
 /**
  * All that is wrong with a defaulted object by itself. Gives way now and then.
  *
  * @param old what it was, undefined for a new one
- * @throws Invalid
  */
-export function* validateObject(kind: Kind, object: KubeObject, subresource = "", old?: KubeObject): Turns<void> {
-  const errors = validateMetadata(kind, object);
+export function* errorsOfObject(
+  kind: Kind,
+  object: KubeObject,
+  subresource = "",
+  old?: KubeObject,
+): Turns<FieldError[]> {
+  const errors = validateMetadata(kind, object, old);
   if (kind.custom) {
     for (const error of yield* validateSchema(kind.schema, object)) errors.push(error);
     if (errors.length > 0 && hasRules(kind.schema)) errors.push(RULES_NOT_CHECKED);
   } else if (subresource !== "status") for (const error of validateBuiltin(kind, object, old)) errors.push(error);
-  throwAny(kind, object, errors);
+  return errors;
 }
 
 const RULES_NOT_CHECKED: FieldError = {
@@ -38,7 +47,7 @@ const RULES_NOT_CHECKED: FieldError = {
  * @throws Invalid
  */
 export function* validateObjectRules(kind: Kind, object: KubeObject, old: KubeObject | undefined): Turns<void> {
-  if (kind.custom) throwAny(kind, object, yield* validateCelRules(kind.schema, object, old));
+  if (kind.custom) refuseObject(kind, object, yield* validateCelRules(kind.schema, object, old));
 }
 
 /** Required fields are looked at below the object's own, which metadata's are checked apart from. */
@@ -57,16 +66,15 @@ function validateBuiltin(kind: Kind, object: KubeObject, old: KubeObject | undef
   return wrong.filter((error) => !before.has(asText(error)));
 }
 
-/** What an update may not change. @throws Invalid */
-export function validateObjectUpdate(kind: Kind, object: KubeObject, old: KubeObject, subresource = ""): void {
-  const errors = validateMetadataUpdate(object, old);
+/** What an update may not change. */
+export function errorsOfUpdate(kind: Kind, object: KubeObject, old: KubeObject, subresource = ""): FieldError[] {
   const { hooks } = kind;
   const more = subresource === "status" ? hooks.validateStatus?.(object, old) : hooks.validateUpdate?.(object, old);
-  errors.push(...(more ?? []));
-  throwAny(kind, object, errors);
+  return [...validateMetadataUpdate(object, old), ...(more ?? [])];
 }
 
-function throwAny(kind: Kind, { metadata }: KubeObject, errors: readonly FieldError[]): void {
+/** @throws Invalid where there are errors */
+export function refuseObject(kind: Kind, { metadata }: KubeObject, errors: readonly FieldError[]): void {
   if (errors.length === 0) return;
   const once = [...new Map(errors.map((error) => [asText(error), error])).values()];
   throw invalidObject({ group: kind.group, resource: kind.kind }, metadata.name || metadata.generateName || "", once);

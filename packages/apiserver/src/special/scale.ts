@@ -26,6 +26,8 @@ import { selectorText } from "./selector-text.ts";
 
 const SCALE: ObjectKind = { group: "autoscaling", version: "v1", kind: "Scale", definition: "autoscaling.v1.Scale" };
 
+const SCALED = { group: "autoscaling", resource: "Scale" };
+
 /** An object as `autoscaling/v1.Scale` shows it. */
 export function scaleOf({ scale }: Kind, object: KubeObject): JsonObject {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
@@ -93,15 +95,20 @@ async function change(
   return jsonReply(scaleOf(kind, changed.parse()));
 }
 
-function replicasOf({ group }: Kind, { metadata }: KubeObject, scale: Json): number {
+function replicasOf(kind: Kind, { metadata }: KubeObject, scale: Json): number {
   if (!isObject(scale)) throw badRequest("a scale is an object");
   const replicas = valueAt(scale, "spec", "replicas") ?? 0;
   if (!Number.isInteger(replicas))
     throw badRequest("json: cannot unmarshal into Go struct field ScaleSpec.spec.replicas of type int32");
   if (Number(replicas) < 0) {
-    throw invalidObject({ group: group === "" ? "autoscaling" : group, resource: "Scale" }, metadata.name ?? "", [
-      invalid("spec.replicas", replicas, "must be greater than or equal to 0"),
-    ]);
+    const { group, scale: paths } = kind;
+    const [about, wrong] = kind.custom
+      ? [
+          { group, resource: kind.kind },
+          [`.${paths?.specReplicas.join(".")}`, "should be a non-negative integer"] as const,
+        ]
+      : [SCALED, ["spec.replicas", "must be greater than or equal to 0"] as const];
+    throw invalidObject(about, metadata.name ?? "", [invalid(wrong[0], replicas, wrong[1])]);
   }
   return Number(replicas);
 }

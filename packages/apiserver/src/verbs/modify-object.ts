@@ -2,14 +2,15 @@ import {
   conflict,
   deepCopy,
   deepEqual,
+  errorsOfObject,
+  errorsOfUpdate,
   invalid,
   invalidObject,
   type JsonObject,
   type KubeObject,
   notFound,
-  validateObject,
+  refuseObject,
   validateObjectRules,
-  validateObjectUpdate,
 } from "@boxship/api";
 import { Conflict, inTurns } from "@boxship/base";
 import type { ObjectKind } from "../contract.ts";
@@ -177,9 +178,9 @@ async function tryModify(
   defaultObject(kind, object);
   await request.pause?.();
   bumpGeneration(request, object, old);
-  await inTurns(validateObject(kind, object, info.subresource, old));
+  const errors = await inTurns(errorsOfObject(kind, object, info.subresource, old));
   await request.pause?.();
-  validateObjectUpdate(kind, object, old, info.subresource);
+  refuseObject(kind, object, errors.concat(errorsOfUpdate(kind, object, old, info.subresource)));
   await inTurns(validateObjectRules(kind, object, old));
   if (info.subresource === "") for (const warning of kind.hooks.warnings?.(object, old) ?? []) request.warn(warning);
   await admission?.validate();

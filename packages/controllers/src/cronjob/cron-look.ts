@@ -1,4 +1,4 @@
-import { deepCopy, deepEqual, timestamp } from "@boxship/api";
+import { deepCopy, deepEqual, requireZone, timestamp } from "@boxship/api";
 import { AlreadyExists, errorMessage, NotFound } from "@boxship/base";
 import type { ControllerContext } from "../contract.ts";
 import { finishOf } from "../job/job-state.ts";
@@ -9,7 +9,7 @@ import { CRON_JOBS, JOBS, refOf } from "../shared/resources.ts";
 import { writeStatus } from "../shared/write-status.ts";
 import type { CronJob, Job, JobReference } from "../types/jobs.ts";
 import { parseSchedule, type Schedule } from "./schedule.ts";
-import { inZone, requireZone } from "./time-zone.ts";
+import { inZone } from "./time-zone.ts";
 
 /** Times that were missed; more are not counted, and told. */
 const MOST_MISSED = 100;

@@ -49,7 +49,7 @@ test("what is no schedule is refused, with what is wrong", () => {
     ["* * 0 * *", "beginning of range (0) below minimum (1): 0"],
     ["5-1 * * * *", "beginning of range (5) beyond end of range (1): 5-1"],
     ["*/0 * * * *", "step of range should be a positive number: */0"],
-    ["a * * * *", "failed to parse int from a: a"],
+    ["a * * * *", 'failed to parse int from a: strconv.Atoi: parsing "a": invalid syntax'],
     ["@sometimes", "unrecognized descriptor: @sometimes"],
   ] as const) {
     assert.throws(() => parseSchedule(text, "UTC"), new InvalidArgument(message));

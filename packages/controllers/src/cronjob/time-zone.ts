@@ -1,15 +1,4 @@
-import { InvalidArgument } from "@boxship/base";
-
 const formats = new Map<string, Intl.DateTimeFormat>();
-
-/** @throws InvalidArgument for a name that no zone has */
-export function requireZone(zone: string): void {
-  try {
-    formatOf(zone);
-  } catch (cause) {
-    throw new InvalidArgument(`unknown time zone ${zone}`, { cause });
-  }
-}
 
 function formatOf(zone: string): Intl.DateTimeFormat {
   const known = formats.get(zone);

@@ -5,7 +5,7 @@ import type { ControllerContext } from "../contract.ts";
 import { rankForDeletion } from "../replicaset/rank-pods.ts";
 import { candidatesFor, claimObjects } from "../shared/claim.ts";
 import { createPod, deletePod, isNamespaceTerminating } from "../shared/pod-control.ts";
-import { conditionOf, isTerminating } from "../shared/pods.ts";
+import { conditionOf, isReady, isTerminating } from "../shared/pods.ts";
 import { JOBS, PODS, refOf } from "../shared/resources.ts";
 import { slowStart } from "../shared/slow-start.ts";
 import { writeStatus } from "../shared/write-status.ts";
@@ -209,8 +209,9 @@ export class JobLook {
   #count(status: JobStatus, { newSucceeded, newFailed }: JobState, pods: readonly Pod[]): void {
     const ended = new Set([...newSucceeded, ...newFailed].map(({ metadata }) => metadata.uid));
     const now = stateOf(this.#job, pods);
-    status.active = now.active.filter(({ metadata }) => !ended.has(metadata.uid)).length;
-    status.ready = now.ready;
+    const active = now.active.filter(({ metadata }) => !ended.has(metadata.uid));
+    status.active = active.length;
+    status.ready = active.filter(isReady).length;
     status.terminating = now.ending;
   }
 

@@ -1,4 +1,4 @@
-import { conditionOf, isActive, isReady, isTerminating } from "../shared/pods.ts";
+import { conditionOf, isActive } from "../shared/pods.ts";
 import type { Job, JobStatus } from "../types/jobs.ts";
 import type { Condition, Pod } from "../types/pod.ts";
 import { judge } from "./failure-policy.ts";
@@ -16,7 +16,6 @@ export interface Outcome {
 export interface JobState {
   readonly active: readonly Pod[];
   readonly ending: number;
-  readonly ready: number;
   /** Ended, tracked, and in no list of the status yet. */
   readonly newSucceeded: readonly Pod[];
   readonly newFailed: readonly Pod[];
@@ -60,7 +59,6 @@ export function stateOf(job: Job, pods: readonly Pod[]): JobState {
   return {
     active: pods.filter(isActive),
     ending: pods.filter(isEnding).length,
-    ready: pods.filter((pod) => isReady(pod) && !isTerminating(pod)).length,
     newSucceeded,
     newFailed,
     ignored,

@@ -47,24 +47,15 @@ export function validatePod({ metadata, spec }: KubeObject, old?: KubeObject): r
   });
 }
 
-/**
- * `core/v1.PodTemplateSpec`
- *
- * @param at e.g. `spec.template`
- * @param later volumes that its pods get besides
- */
-export function validatePodTemplate(
-  template: Json | undefined,
-  at: string,
-  later: readonly string[] = [],
-): readonly FieldError[] {
+/** `core/v1.PodTemplateSpec` @param at e.g. `spec.template`, below which messages leave `metadata` out */
+export function validatePodTemplate(template: Json | undefined, at: string): readonly FieldError[] {
   return findingsOf((found) => {
     const spec = valueAt(template, "spec");
     const annotations = valueAt(template, "metadata", "annotations");
-    found.labels(`${at}.metadata.labels`, valueAt(template, "metadata", "labels"));
-    found.add(...validateAnnotations(annotations, `${at}.metadata.annotations`));
-    checkAnnotations(found, `${at}.metadata.annotations`, annotations, spec);
-    checkPodSpec(found, `${at}.spec`, spec, { later });
+    found.labels(`${at}.labels`, valueAt(template, "metadata", "labels"));
+    found.add(...validateAnnotations(annotations, `${at}.annotations`));
+    checkAnnotations(found, `${at}.annotations`, annotations, spec);
+    checkPodSpec(found, `${at}.spec`, spec);
     if (listAt(spec, "ephemeralContainers").length > 0)
       found.forbidden(`${at}.spec.ephemeralContainers`, "ephemeral containers not allowed in pod template");
   });

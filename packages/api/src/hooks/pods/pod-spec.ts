@@ -15,8 +15,6 @@ import { checkPodResources } from "./whole-resources.ts";
 export interface PodSpecOptions {
   /** Of the pod itself; absent for a template. */
   readonly metadata?: ObjectMeta;
-  /** Volumes that its pods get besides. */
-  readonly later?: readonly string[];
 }
 
 const MIRROR = "kubernetes.io/config.mirror";
@@ -153,13 +151,12 @@ const LONGEST_DEADLINE = 2 ** 31 - 1;
 
 /** `core/v1.PodSpec` @param at e.g. `spec.template.spec` */
 export function checkPodSpec(found: Findings, at: string, spec: Json | undefined, options: PodSpecOptions = {}): void {
-  const { metadata, later = [] } = options;
+  const { metadata } = options;
   const isPod = metadata !== undefined;
   const context = metadata === undefined ? {} : { metadata };
   const volumes = new Map<string, JsonObject | undefined>(
     checkVolumes(found, `${at}.volumes`, listAt(spec, "volumes"), context),
   );
-  for (const name of later) volumes.set(name, { persistentVolumeClaim: {} });
   const resourceClaims = listAt(spec, "resourceClaims");
   const claims = new Set(resourceClaims.map((claim) => textAt(claim, "name")).filter((name) => name !== ""));
   checkClaims(found, `${at}.resourceClaims`, resourceClaims, metadata);

@@ -344,10 +344,7 @@ test("a template may not have what a pod has later", () => {
   const [annotation, ephemeral, ...rest] = problemsOf("deployments", {
     spec: { selector: { matchLabels: { a: "b" } }, template },
   });
-  assert.match(
-    annotation ?? "",
-    /^spec\.template\.metadata\.annotations: Invalid value: "a b": name part must consist/,
-  );
+  assert.match(annotation ?? "", /^spec\.template\.annotations: Invalid value: "a b": name part must consist/);
   assert.equal(
     ephemeral,
     "spec.template.spec.ephemeralContainers: Forbidden: ephemeral containers not allowed in pod template",

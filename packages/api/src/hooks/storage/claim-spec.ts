@@ -1,5 +1,6 @@
 import { isObject, type Json } from "../../object/json.ts";
 import { listAt, textAt, valueAt } from "../../object/kube-object.ts";
+import { formatQuantity, parseQuantity } from "../../object/quantity.ts";
 import type { Findings } from "../../validation/findings.ts";
 import { dnsLabel, dnsSubdomain } from "../../validation/names.ts";
 import { checkPositiveQuantity } from "../../validation/resources.ts";
@@ -52,3 +53,14 @@ export function checkClaimSpec(found: Findings, at: string, spec: Json | undefin
   const attributes = text("volumeAttributesClassName");
   if (attributes !== "") found.name(dnsSubdomain, `${at}.volumeAttributesClassName`, attributes);
 }
+
+/** Bytes are whole. @param at e.g. `spec` */
+export const claimSpecWarnings = (at: string, spec: Json | undefined): readonly string[] =>
+  ["requests", "limits"].flatMap((field) => {
+    const amount = parseQuantity(textAt(spec, "resources", field, "storage"));
+    return amount === undefined || amount.nano % 1_000_000_000n === 0n
+      ? []
+      : [
+          `${at}.resources.${field}[storage]: fractional byte value ${JSON.stringify(formatQuantity(amount))} is invalid, must be an integer`,
+        ];
+  });

@@ -5,6 +5,8 @@ export interface AnswerCacheOptions {
   readonly clock: Clock;
   /** Answers that are kept at most. @default 10000 */
   readonly most?: number;
+  /** Bytes that they have at most. @default 16 MiB */
+  readonly mostBytes?: number;
 }
 
 interface Kept {
@@ -25,11 +27,14 @@ const START_MINIMUM = 4;
 export class AnswerCache {
   readonly #clock: Clock;
   readonly #most: number;
+  readonly #mostBytes: number;
   readonly #kept = new Map<string, Kept>();
+  #bytes = 0;
 
-  constructor({ clock, most = 10_000 }: AnswerCacheOptions) {
+  constructor({ clock, most = 10_000, mostBytes = 16 << 20 }: AnswerCacheOptions) {
     this.#clock = clock;
     this.#most = most;
+    this.#mostBytes = mostBytes;
   }
 
   /** The answer to the question, its times reduced by its age. @param stale take what is too old, too */
@@ -51,19 +56,23 @@ export class AnswerCache {
     const seconds = lifetime(message);
     if (seconds === undefined || message.length < question.end || message.readUInt16BE(4) !== 1) return;
     const key = keyOf(question);
-    this.#kept.delete(key);
-    if (this.#kept.size >= this.#most) {
-      // The one that was put first.
-      for (const oldest of this.#kept.keys()) {
-        this.#kept.delete(oldest);
-        break;
-      }
+    this.#drop(key);
+    // Those that were put first go first.
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size < this.#most && this.#bytes + message.length <= this.#mostBytes) break;
+      this.#drop(oldest);
     }
     const since = this.#clock.monotonic();
     const ttls = (parseAnswer(message)?.records ?? [])
       .filter(({ type }) => type !== RecordType.OPT)
       .map(({ ttlAt, ttl }) => [ttlAt, ttl] as const);
     this.#kept.set(key, { message: Buffer.from(message), ttls, since, until: since + seconds * 1000 });
+    this.#bytes += message.length;
+  }
+
+  #drop(key: string): void {
+    this.#bytes -= this.#kept.get(key)?.message.length ?? 0;
+    this.#kept.delete(key);
   }
 }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Resolver } from "node:dns/promises";
 import { writeFileSync } from "node:fs";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { FakeClock, silentLogger } from "@boxship/base";
 import { FollowServices, openHttpClient } from "@boxship/client";
 import { bindSocket } from "@boxship/kernel";
@@ -13,6 +14,7 @@ import { ClusterDns } from "./cluster-dns.ts";
 class Others implements Disposable {
   readonly port: number;
   readonly asked: string[] = [];
+  isSilent = false;
   readonly #server: ResolverServer;
 
   constructor() {
@@ -21,7 +23,10 @@ class Others implements Disposable {
     this.port = udp.port;
     this.#server = new ResolverServer(
       { udp: udp.fd.release(), tcp: tcp.fd.release() },
-      { answer: ({ name, type }) => this.#answer(name, type), forward: () => Promise.reject(new Error("not here")) },
+      {
+        answer: ({ name, type }) => (this.isSilent ? undefined : this.#answer(name, type)),
+        forward: () => new Promise(() => {}),
+      },
     );
   }
 
@@ -114,6 +119,19 @@ test("a cluster's name server answers for its services, follows aliases, asks ot
   others.asked.length = 0;
   assert.deepEqual(await resolver.resolve4("outside.test", { ttl: true }), [{ address: "198.51.100.1", ttl: 20 }]);
   assert.deepEqual(others.asked, ["outside.test"]);
+  // Where nobody answers in time, what is too old is told before clients give up.
+  await clock.advance(60_000);
+  others.isSilent = true;
+  const old = resolver.resolve4("outside.test").then((addresses) => ({ addresses }));
+  for (let waited = 0; ; waited += 100) {
+    const told = await Promise.race([old, delay(10)]);
+    if (told !== undefined) {
+      assert.deepEqual(told.addresses, ["198.51.100.1"]);
+      break;
+    }
+    assert.ok(waited < 3000, "nothing is told");
+    await clock.advance(100);
+  }
   await clock.advance(60_000);
   others[Symbol.dispose]();
   assert.deepEqual(await resolver.resolve4("outside.test"), ["198.51.100.1"]);

@@ -49,6 +49,11 @@ export interface ClusterDnsOptions {
 
 /** Aliases of aliases that are followed. */
 const MOST_ALIASES = 8;
+/**
+ * How long others are waited for when there is an answer that is too old: less than the 5 seconds after which clients ask
+ * again (RFC 8767, section 5).
+ */
+const STALE_AFTER_MS = 1800;
 /** How long the host's configuration is trusted before it is read again. */
 const REREAD_MS = 5000;
 /** Ports that are tried. */
@@ -129,6 +134,15 @@ export class ClusterDns implements AsyncDisposable {
 
   /** Several who ask the same at once are one question to others. */
   async #ask(question: Question, transport: Transport): Promise<Buffer> {
+    const asking = this.#askOnce(question, transport);
+    const old = this.#cache.get(question, true);
+    if (old === undefined) return await asking;
+    const late = Promise.withResolvers<Buffer>();
+    using _timer = this.#clock.setTimeout(STALE_AFTER_MS, () => late.resolve(old));
+    return await Promise.race([asking.catch(() => old), late.promise]);
+  }
+
+  async #askOnce(question: Question, transport: Transport): Promise<Buffer> {
     const key = `${transport} ${question.message.toString("latin1", 2)}`;
     const asked = this.#asking.get(key);
     if (asked === undefined) {
@@ -142,15 +156,9 @@ export class ClusterDns implements AsyncDisposable {
   }
 
   async #askOthers(question: Question, transport: Transport): Promise<Buffer> {
-    try {
-      const answer = await this.#upstreams.ask(question.message, question.end, this.#upstreamServers(), transport);
-      this.#cache.put(question, answer);
-      return answer;
-    } catch (error) {
-      const old = this.#cache.get(question, true);
-      if (old === undefined) throw error;
-      return old;
-    }
+    const answer = await this.#upstreams.ask(question.message, question.end, this.#upstreamServers(), transport);
+    this.#cache.put(question, answer);
+    return answer;
   }
 
   #upstreamServers(): readonly UpstreamServer[] {

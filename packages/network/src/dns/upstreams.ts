@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
-import { type Clock, DeadlineExceeded, errorMessage, Semaphore, Unavailable } from "@boxship/base";
+import { type Clock, DeadlineExceeded, errorMessage, ResourceExhausted, Semaphore, Unavailable } from "@boxship/base";
 import { bindSocket, inNamespace, openNamespace } from "@boxship/kernel";
 import { answers } from "./message.ts";
 
@@ -24,6 +24,8 @@ export interface UpstreamServer {
 }
 
 const MOST_AT_ONCE = 512;
+/** Questions that wait for others to be answered. Beyond them, who asks would have given up by the time that it is his turn. */
+const MOST_WAITING = 512;
 /** How long a server that did not answer is asked last, in milliseconds. */
 const DISTRUST = 30_000;
 
@@ -31,6 +33,7 @@ const DISTRUST = 30_000;
 export class Upstreams {
   readonly #options: UpstreamsOptions;
   readonly #slots = new Semaphore(MOST_AT_ONCE);
+  #asked = 0;
   /** Servers that did not answer, and until when they come after the others. */
   readonly #silent = new Map<string, number>();
 
@@ -41,7 +44,7 @@ export class Upstreams {
   /**
    * The answer of the first server that gives one, with the query's id. Servers are tried in order; one that does not
    * answer in time, or cannot be reached, is passed over, and for half a minute asked after the others. An answer that was cut is handed on as it is: the client asks
-   * again by TCP. Throws {@link Unavailable} when none answers.
+   * again by TCP. Throws {@link Unavailable} when none answers, {@link ResourceExhausted} at once when too many wait already.
    *
    * @param query the whole query
    * @param questionEnd where the question ends in it
@@ -52,24 +55,38 @@ export class Upstreams {
     servers: readonly UpstreamServer[],
     transport: Transport,
   ): Promise<Buffer> {
-    return await this.#slots.run(async () => {
-      // Ids of clients can be guessed by their neighbours; ours and the port are new for every question.
-      const outgoing = Buffer.from(query);
-      outgoing.writeUInt16BE(randomInt(0x10000), 0);
-      const failures: string[] = [];
-      for (const server of this.#inOrder(servers)) {
-        try {
-          const answer = await this.#askOne(outgoing, questionEnd, server, transport);
-          answer.writeUInt16BE(query.readUInt16BE(0), 0);
-          this.#silent.delete(serverKey(server));
-          return answer;
-        } catch (error) {
-          this.#silent.set(serverKey(server), this.#options.clock.monotonic() + DISTRUST);
-          failures.push(`${server.address}: ${errorMessage(error)}`);
-        }
+    if (this.#asked >= MOST_AT_ONCE + MOST_WAITING)
+      throw new ResourceExhausted("too many questions wait for DNS servers");
+    this.#asked++;
+    try {
+      return await this.#slots.run(() => this.#askInTurn(query, questionEnd, servers, transport));
+    } finally {
+      this.#asked--;
+    }
+  }
+
+  async #askInTurn(
+    query: Buffer,
+    questionEnd: number,
+    servers: readonly UpstreamServer[],
+    transport: Transport,
+  ): Promise<Buffer> {
+    // Ids of clients can be guessed by their neighbours; ours and the port are new for every question.
+    const outgoing = Buffer.from(query);
+    outgoing.writeUInt16BE(randomInt(0x10000), 0);
+    const failures: string[] = [];
+    for (const server of this.#inOrder(servers)) {
+      try {
+        const answer = await this.#askOne(outgoing, questionEnd, server, transport);
+        answer.writeUInt16BE(query.readUInt16BE(0), 0);
+        this.#silent.delete(serverKey(server));
+        return answer;
+      } catch (error) {
+        this.#silent.set(serverKey(server), this.#options.clock.monotonic() + DISTRUST);
+        failures.push(`${server.address}: ${errorMessage(error)}`);
       }
-      throw new Unavailable(`no DNS server answers (${failures.join("; ") || "none is configured"})`);
-    });
+    }
+    throw new Unavailable(`no DNS server answers (${failures.join("; ") || "none is configured"})`);
   }
 
   #inOrder(servers: readonly UpstreamServer[]): UpstreamServer[] {

@@ -142,6 +142,20 @@ describe("fronts of a service", () => {
     assert.deepEqual(addresses(own), ["127.0.0.1:6443"]);
   });
 
+  it("never lead to what only the machine itself reaches, whatever slices say", () => {
+    for (const own of ["127.0.0.1", "127.8.9.10", "0.0.0.0", "169.254.169.254"]) {
+      assert.equal(only(frontsOf(service({}), [slice({ [own]: {} })], NODE)).action, "refuse", own);
+      assert.deepEqual(addresses(only(frontsOf(service({}), [slice({ [own]: {}, "10.0.0.1": {} })], NODE))), [
+        "10.0.0.1:8080",
+      ]);
+    }
+    const six = service({ clusterIPs: ["fd00::1"], ipFamilies: ["IPv6"] });
+    for (const own of ["::1", "::", "fe80::1", "::ffff:127.0.0.1", "::ffff:7f00:1"]) {
+      const slices = [slice({ [own]: {} }, { addressType: "IPv6" })];
+      assert.equal(only(frontsOf(six, slices, NODE)).action, "refuse", own);
+    }
+  });
+
   it("lead to endpoints that are meant for the node or its zone, where all are meant for some", () => {
     const meant = (hints: Readonly<Record<string, JsonObject>>) => {
       const base = slice({ "10.1.0.1": {}, "10.1.0.2": { node: "there" } });

@@ -1,3 +1,4 @@
+import { BlockList } from "node:net";
 import type { Service, ServiceEndpoint, ServiceEndpointSlice, ServicePort } from "@boxship/client";
 import type { ServiceFront, ServicePlace } from "@boxship/network";
 import { formatPrefix, parseInterfaceAddress } from "@boxship/network/prefix";
@@ -187,9 +188,33 @@ function candidate(
   node: string,
 ): Candidate[] {
   const [address] = addresses;
-  if (address === undefined) return [];
+  if (address === undefined || leadsToThisMachine(address)) return [];
   const { ready = true, serving = ready, terminating = false } = conditions;
   return [{ place: { address, port }, ready, fallback: serving && terminating, local: nodeName === node, hints }];
+}
+
+/**
+ * What only this machine reaches, at itself or on a link of its own: whoever may write slices must not lead pods to what listens
+ * there for nobody else. What this program serves there goes by {@link LocalPlaces}.
+ */
+const OWN = new BlockList();
+// IPv4 addresses that are written as IPv6 ones count as what they are.
+for (const [network, length] of [
+  ["0.0.0.0", 8],
+  ["127.0.0.0", 8],
+  ["169.254.0.0", 16],
+] as const) {
+  OWN.addSubnet(network, length, "ipv4");
+}
+for (const [network, length] of [
+  ["::", 127],
+  ["fe80::", 10],
+] as const) {
+  OWN.addSubnet(network, length, "ipv6");
+}
+
+function leadsToThisMachine(address: string): boolean {
+  return OWN.check(address, familyOf(address));
 }
 
 function familyOf(address: string): Family {

@@ -27,7 +27,15 @@ function open(context: ControllerContext): Reconcile {
     const service = labels?.[SERVICE_NAME];
     if (service !== undefined && labels?.[MANAGED_BY] === NAME) queue.add(`${namespace}/${service}`);
   };
-  slices.handle({ updated: touch, deleted: touch });
+  slices.handle({
+    added: touch,
+    // Whoever changes its labels takes it from a service.
+    updated(slice, before) {
+      touch(before);
+      touch(slice);
+    },
+    deleted: touch,
+  });
   return async (key) => {
     const service = services.get(key);
     if (service === undefined || !isSelecting(service) || isTerminating(service)) return;

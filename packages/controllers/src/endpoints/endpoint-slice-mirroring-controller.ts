@@ -34,7 +34,15 @@ function open(context: ControllerContext): Reconcile {
     const name = labels?.[SERVICE_NAME];
     if (name !== undefined && labels?.[MANAGED_BY] === NAME) queue.add(`${namespace}/${name}`);
   };
-  informers.of<EndpointSlice>(ENDPOINT_SLICES).handle({ added: touch, updated: touch, deleted: touch });
+  informers.of<EndpointSlice>(ENDPOINT_SLICES).handle({
+    added: touch,
+    // Whoever changes its labels takes it from a service.
+    updated(slice, before) {
+      touch(before);
+      touch(slice);
+    },
+    deleted: touch,
+  });
   return async (key) => {
     const endpoints = all.get(key);
     const own = slicesOf(context, key);

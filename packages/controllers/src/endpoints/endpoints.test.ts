@@ -3,7 +3,7 @@ import { after, before, describe, test } from "node:test";
 import type { JsonObject, KubeObject } from "@boxship/api";
 import { NotFound } from "@boxship/base";
 import { garbageCollector } from "../garbage/garbage-collector.ts";
-import { ENDPOINTS, NODES, PODS, SERVICES } from "../shared/resources.ts";
+import { ENDPOINT_SLICES, ENDPOINTS, NODES, PODS, SERVICES } from "../shared/resources.ts";
 import { type Step, scenario } from "../testing/scenario.ts";
 import { startWorld, type World } from "../testing/world.ts";
 import type { EndpointSlice, Endpoints } from "../types/services.ts";
@@ -96,6 +96,37 @@ describe("a service", () => {
       nodeName: "node-1",
     });
     assert.equal((await endpointsOf("head")).subsets?.[0]?.addresses?.[0]?.ip, "10.1.0.3");
+  });
+
+  test("has its slices again when somebody takes their labels, or makes one in its name", async () => {
+    await world.create(service("taken"));
+    await pod("taken", 90);
+    await world.settle();
+    const mine = async (): Promise<readonly EndpointSlice[]> =>
+      (await slicesOf("taken")).filter(
+        ({ metadata }) =>
+          metadata.labels?.["endpointslice.kubernetes.io/managed-by"] === "endpointslice-controller.k8s.io",
+      );
+    for (const label of ["kubernetes.io/service-name", "endpointslice.kubernetes.io/managed-by"]) {
+      const [slice, ...more] = await mine();
+      assert.deepEqual([slice?.endpoints?.[0]?.addresses, more], [["10.1.0.90"], []]);
+      const ref = { ...ENDPOINT_SLICES, namespace: "default", name: slice?.metadata.name ?? "" };
+      await world.client.patch(ref, "merge", { metadata: { labels: { [label]: "mine" } } });
+      await world.settle();
+      assert.notEqual((await mine())[0]?.metadata.name, undefined, label);
+    }
+    const [{ metadata, ...rest } = { metadata: {} }] = await mine();
+    const copy = { ...rest, metadata: { name: "taken-copy", namespace: "default", labels: metadata.labels ?? {} } };
+    await world.client.create({ ...ENDPOINT_SLICES, namespace: "default" }, {
+      ...copy,
+      endpoints: [],
+    } as unknown as KubeObject);
+    await world.settle();
+    assert.deepEqual(
+      (await mine()).flatMap(({ endpoints }) => endpoints?.[0]?.addresses ?? []),
+      ["10.1.0.90"],
+    );
+    assert.equal((await mine()).length, 1);
   });
 
   test("whose pods have the port under several numbers has them apart", async () => {

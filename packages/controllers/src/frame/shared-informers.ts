@@ -1,4 +1,4 @@
-import type { KubeObject } from "@boxship/api";
+import { type KubeObject, textAt } from "@boxship/api";
 import type { Clock, Logger } from "@boxship/base";
 import { type ApiClient, type Indexer, Informer, type Resource } from "@boxship/client";
 import { controllerOf } from "../shared/owners.ts";
@@ -25,16 +25,20 @@ const INDEXERS: Readonly<Record<string, Indexer<KubeObject>>> = {
   orphan: (object) => (controllerOf(object) === undefined ? [object.metadata.namespace ?? ""] : []),
 };
 
-const POD_INDEXERS: Readonly<Record<string, Indexer<KubeObject>>> = {
-  ...INDEXERS,
-  node: ({ spec }) => {
-    const { nodeName } = (spec ?? {}) as { readonly nodeName?: string };
-    return nodeName === undefined || nodeName === "" ? [] : [nodeName];
-  },
+const textOfSpec =
+  (field: string): Indexer<KubeObject> =>
+  (object) => {
+    const text = textAt(object, "spec", field);
+    return text === "" ? [] : [text];
+  };
+
+const SPECIAL_INDEXERS: Readonly<Record<string, Readonly<Record<string, Indexer<KubeObject>>>>> = {
+  pods: { ...INDEXERS, node: textOfSpec("nodeName") },
+  persistentvolumeclaims: { ...INDEXERS, volume: textOfSpec("volumeName") },
 };
 
 /** One informer for each resource, whoever asks for it. They have the indexes
- * `controller`, `namespace`, `orphan`, and pods `node`. */
+ * `controller`, `namespace`, `orphan`, pods `node`, and claims `volume`. */
 export class SharedInformers implements AsyncDisposable {
   readonly #options: SharedInformersOptions;
   readonly #informers = new Map<string, Informer<KubeObject>>();
@@ -51,7 +55,7 @@ export class SharedInformers implements AsyncDisposable {
     const name = resourceName(resource);
     let informer = this.#informers.get(name);
     if (informer === undefined) {
-      const indexers = name === "pods" ? POD_INDEXERS : INDEXERS;
+      const indexers = SPECIAL_INDEXERS[name] ?? INDEXERS;
       const { group, version, resource: plural } = resource;
       informer = new Informer({ ...this.#options, collection: { group, version, resource: plural }, indexers });
       this.#informers.set(name, informer);

@@ -147,6 +147,12 @@ describe("the garbage collector", () => {
     await remove(a, "Foreground");
     await world.settle();
     assert.deepEqual(await names("ring-"), []);
+    const alone = await map("ring-alone");
+    await world.client.patch(refOf(CONFIG_MAPS, alone), "merge", { metadata: { ownerReferences: [owner(alone)] } });
+    await world.settle();
+    await remove(alone, "Foreground");
+    await world.settle();
+    assert.deepEqual(await names("ring-"), []);
   });
 
   test("an owner that never was, or is another one of the same name, owns nothing", async () => {

@@ -212,8 +212,9 @@ class GarbageCollector {
   async #deleteDependents(node: GraphNode, object: KubeObject): Promise<void> {
     const blocking = this.#graph
       .dependentsOf(node.uid)
-      .filter(({ owners }) =>
-        owners.some(({ uid, blockOwnerDeletion }) => uid === node.uid && blockOwnerDeletion === true),
+      // One that owns itself does not wait for itself.
+      .filter(({ uid: own, owners }) =>
+        owners.some(({ uid, blockOwnerDeletion }) => uid === node.uid && own !== uid && blockOwnerDeletion === true),
       );
     if (blocking.length === 0) {
       await this.#removeFinalizer(node, object, FOREGROUND);

@@ -40,6 +40,8 @@ class VolumeBinder {
     };
     const changed = (volume: Volume): void => {
       queue.add(`${VOLUME}${volume.metadata.name}`);
+      // Those that say they have it, whatever it says now.
+      for (const claim of claims.find("volume", volume.metadata.name ?? "")) queue.add(keyOf(claim));
       const { namespace, name } = volume.spec?.claimRef ?? {};
       if (name !== undefined) queue.add(`${namespace}/${name}`);
       if (volume.spec?.claimRef === undefined) waiting();
@@ -70,8 +72,12 @@ class VolumeBinder {
     if (wanted !== "") {
       const volume = this.#find(wanted);
       const free = volume !== undefined && (volume.spec?.claimRef === undefined || isVolumeFor(volume, claim));
-      if (free) await this.#bind(volume, claim);
-      else await this.#phase(claim, { phase: "Pending" });
+      if (free) return await this.#bind(volume, claim);
+      if (volume !== undefined) {
+        const words = `volume "${wanted}" already bound to a different claim.`;
+        this.#context.events.record(claim, "Warning", "FailedBinding", words);
+      }
+      await this.#phase(claim, { phase: "Pending" });
       return;
     }
     const volumes = this.#context.informers.of<Volume>(PERSISTENT_VOLUMES);

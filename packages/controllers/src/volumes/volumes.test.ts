@@ -136,6 +136,39 @@ describe("claims and volumes", () => {
     await assert.rejects(getVolume("reserved"), NotFound);
   });
 
+  test("of two claims to one volume the second waits, and says why", async () => {
+    await volume("wanted", "9Gi");
+    await claim("first", { volumeName: "wanted" });
+    await world.settle();
+    await claim("second", { volumeName: "wanted" });
+    await world.settle();
+    const phases = [(await getClaim("first")).status?.phase, (await getClaim("second")).status?.phase];
+    assert.deepEqual(phases, ["Bound", "Pending"]);
+    const words = 'second: Warning FailedBinding: volume "wanted" already bound to a different claim.';
+    assert.equal(world.history.lines.filter((line) => line.endsWith(words)).length, 1);
+  });
+
+  test("a volume that is given away by hand leaves its claim lost, and one that is nobody's its claim's", async () => {
+    await volume("kept", "9Gi");
+    await claim("keeper", { volumeName: "kept" });
+    await world.settle();
+    const edit = async (claimRef: JsonObject | null) => {
+      await world.client.patch({ ...PERSISTENT_VOLUMES, name: "kept" }, "merge", { spec: { claimRef } });
+      await world.settle();
+    };
+    await edit(null);
+    assert.equal((await getVolume("kept")).spec?.claimRef?.name, "keeper");
+    await edit({ name: "nobody", uid: "00000000-0000-4000-8000-000000000000" });
+    assert.deepEqual(
+      [(await getVolume("kept")).status?.phase, (await getClaim("keeper")).status?.phase],
+      ["Released", "Lost"],
+    );
+    const words = "ClaimMisbound: Two claims are bound to the same volume, this one is bound incorrectly";
+    assert.equal(world.history.lines.filter((line) => line.endsWith(words)).length, 1);
+    await edit(null);
+    assert.equal((await getClaim("keeper")).status?.phase, "Bound");
+  });
+
   test("a claim whose volume is gone is lost", async () => {
     await world.client.patch({ ...PERSISTENT_VOLUMES, name: "named" }, "merge", { metadata: { finalizers: [] } });
     await world.client.delete({ ...PERSISTENT_VOLUMES, name: "named" });

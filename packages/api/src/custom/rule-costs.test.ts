@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { atOnce } from "@boxship/base";
 import { validateRuleTexts } from "./validate-rule-texts.ts";
 
 const PATH = "spec.versions[0].schema.openAPIV3Schema";
@@ -13,7 +14,7 @@ const object = (properties: object, more: object = {}) => ({ type: "object", pro
 
 /** What is said of the schema of a field `spec`. */
 function errorsOf(spec: object): readonly string[] {
-  return validateRuleTexts(object({ spec }) as never, PATH).map(({ field, message }) => `${field}: ${message}`);
+  return atOnce(validateRuleTexts(object({ spec }) as never, PATH)).map(({ field, message }) => `${field}: ${message}`);
 }
 
 const AT = `${PATH}.properties[spec].x-kubernetes-validations[0].rule`;

@@ -21,9 +21,27 @@ export function shapeOf(schema: Schema, isRoot = false): Shape {
 }
 
 function fieldShape(schema: Schema, name: string, isRoot: boolean): Shape | undefined {
-  for (const [field, below] of schema.properties ?? []) if (escapeField(field) === name) return shapeOf(below);
+  const own = namedIn(schema).get(name);
+  if (own !== undefined) return shapeOf(own);
   if ((isRoot || schema.embedded === true) && name === "metadata") return shapeOf(METADATA);
   return schema.additional === undefined ? undefined : shapeOf(schema.additional);
+}
+
+const named = new WeakMap<Schema, ReadonlyMap<string, Schema>>();
+
+/** Properties by the names that expressions have for them. */
+function namedIn(schema: Schema): ReadonlyMap<string, Schema> {
+  let names = named.get(schema);
+  if (names === undefined) {
+    names = new Map(
+      [...(schema.properties ?? [])].flatMap(([field, below]) => {
+        const name = escapeField(field);
+        return name === undefined ? [] : [[name, below] as const];
+      }),
+    );
+    named.set(schema, names);
+  }
+  return names;
 }
 
 const METADATA: Schema = {

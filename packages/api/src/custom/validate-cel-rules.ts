@@ -2,7 +2,7 @@ import type { Turns } from "@boxship/base";
 import { Budget, BudgetExceeded } from "../cel/evaluate.ts";
 import { CALL_BUDGET, compile, type Program } from "../cel/program.ts";
 import { CelError } from "../cel/syntax.ts";
-import { BOOL, optionalOf, simple } from "../cel/types.ts";
+import { BOOL, type CelType, optionalOf, simple } from "../cel/types.ts";
 import { NOTHING, Optional, type Value } from "../cel/values.ts";
 import { deepEqual, getField, isObject, type Json, type JsonObject } from "../object/json.ts";
 import type { CelRule, Schema } from "../schema/schema.ts";
@@ -35,9 +35,22 @@ export function hasRules(schema: Schema, depth = 0): boolean {
   return found;
 }
 
+const types = { root: new WeakMap<Schema, CelType>(), other: new WeakMap<Schema, CelType>() };
+
+/** What rules of a schema know of its values: for all of them made once. */
+function typeOf(schema: Schema, isRoot: boolean): CelType {
+  const known = isRoot ? types.root : types.other;
+  let type = known.get(schema);
+  if (type === undefined) {
+    type = celTypeOf(schema, "object", isRoot);
+    known.set(schema, type);
+  }
+  return type;
+}
+
 /** A rule as it can be evaluated. @throws CelError */
 export function compileRule(schema: Schema, rule: CelRule, isRoot: boolean): CompiledRule {
-  const self = celTypeOf(schema, "object", isRoot);
+  const self = typeOf(schema, isRoot);
   const variables = new Map([
     ["self", self],
     ["oldSelf", rule.optionalOldSelf ? optionalOf(self) : self],
@@ -50,18 +63,22 @@ export function compileRule(schema: Schema, rule: CelRule, isRoot: boolean): Com
   return { rule, program, isTransition: program.names.has("oldSelf"), ...(message === undefined ? {} : { message }) };
 }
 
-function rulesOf(schema: Schema, isRoot: boolean): readonly CompiledRule[] {
+/** Rules that are compiled before others have a turn. */
+const AT_ONCE = 20;
+
+function* rulesOf(schema: Schema, isRoot: boolean): Turns<readonly CompiledRule[]> {
   const known = compiled.get(schema);
   if (known !== undefined) return known;
-  const rules = (schema.celRules ?? []).flatMap((rule) => {
+  const rules: CompiledRule[] = [];
+  for (const [index, rule] of (schema.celRules ?? []).entries()) {
+    if (index % AT_ONCE === AT_ONCE - 1) yield undefined;
     try {
-      return [compileRule(schema, rule, isRoot)];
+      rules.push(compileRule(schema, rule, isRoot));
     } catch (error) {
       // The definition was checked; an older one may hold what is none any more.
-      if (error instanceof CelError) return [];
-      throw error;
+      if (!(error instanceof CelError)) throw error;
     }
-  });
+  }
   compiled.set(schema, rules);
   return rules;
 }
@@ -132,7 +149,7 @@ class Walker {
   }
 
   *#check({ schema, value, old, path, isRoot = false }: Place): Turns<void> {
-    const rules = rulesOf(schema, isRoot);
+    const rules = yield* rulesOf(schema, isRoot);
     if (rules.length === 0) return;
     const self = celValueOf(schema, value);
     const before = old === undefined ? undefined : celValueOf(schema, old);

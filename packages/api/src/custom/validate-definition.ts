@@ -1,15 +1,16 @@
+import type { Turns } from "@boxship/base";
 import { oneOf } from "../hooks/pod-template.ts";
 import { isObject, type Json } from "../object/json.ts";
 import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
-import { type FieldError, forbiddenField, invalid, notSupported, required } from "../status/field-error.ts";
+import { type FieldError, forbiddenField, invalid, MOST_TOLD, notSupported, required } from "../status/field-error.ts";
 import { checkName, dns1035Label, dnsSubdomain } from "../validation/names.ts";
 import { patternProblem } from "../validation/validate-schema.ts";
 import { validateWebhookClient } from "../validation/webhook-client.ts";
 import { parseJsonPath } from "./json-path.ts";
 import { validateRuleTexts } from "./validate-rule-texts.ts";
 
-/** What is wrong with a CustomResourceDefinition. */
-export function validateDefinition(crd: KubeObject): readonly FieldError[] {
+/** What is wrong with a CustomResourceDefinition. Gives way now and then. */
+export function* validateDefinition(crd: KubeObject): Turns<readonly FieldError[]> {
   const [group, plural] = [textAt(crd, "spec", "group"), textAt(crd, "spec", "names", "plural")];
   const errors: FieldError[] = [];
   if (group !== "") errors.push(...checkName(dnsSubdomain, "spec.group", group));
@@ -22,7 +23,7 @@ export function validateDefinition(crd: KubeObject): readonly FieldError[] {
   const scope = textAt(crd, "spec", "scope");
   if (scope !== "" && scope !== "Cluster" && scope !== "Namespaced")
     errors.push(notSupported("spec.scope", scope, ["Cluster", "Namespaced"]));
-  return [...errors, ...validateConversion(valueAt(crd, "spec", "conversion")), ...validateVersions(crd)];
+  return [...errors, ...validateConversion(valueAt(crd, "spec", "conversion")), ...(yield* validateVersions(crd))];
 }
 
 /** What an update would take away from objects that are kept. */
@@ -66,7 +67,7 @@ function validateConversion(conversion: Json | undefined): readonly FieldError[]
   return errors;
 }
 
-function validateVersions(crd: KubeObject): readonly FieldError[] {
+function* validateVersions(crd: KubeObject): Turns<readonly FieldError[]> {
   const versions = listAt(crd, "spec", "versions");
   const errors: FieldError[] = [];
   const stored = versions.filter((one) => valueAt(one, "storage") === true).length;
@@ -82,10 +83,11 @@ function validateVersions(crd: KubeObject): readonly FieldError[] {
     const schema = valueAt(version, "schema", "openAPIV3Schema");
     if (schema === undefined) errors.push(required(`${at}.schema.openAPIV3Schema`, "schemas are required"));
     else {
-      const structure = validateStructure(schema, `${at}.schema.openAPIV3Schema`, true);
-      errors.push(...structure);
+      const structure: FieldError[] = [];
+      yield* checkStructure(schema, `${at}.schema.openAPIV3Schema`, { errors: structure, pace: { left: TURN } }, true);
       // Rules are about types: without those nothing can be said of them.
-      if (structure.length === 0) errors.push(...validateRuleTexts(schema, `${at}.schema.openAPIV3Schema`));
+      const more = structure.length > 0 ? structure : yield* validateRuleTexts(schema, `${at}.schema.openAPIV3Schema`);
+      for (const error of more) errors.push(error);
     }
     for (const [place, column] of listAt(version, "additionalPrinterColumns").entries()) {
       const path = textAt(column, "jsonPath");
@@ -106,10 +108,25 @@ function validatePattern(pattern: Json | undefined, path: string): readonly Fiel
 
 const TYPES = ["array", "boolean", "integer", "number", "object", "string"];
 
+/** Parts of a schema that are looked at before others have a turn. */
+const TURN = 2000;
+/** A pattern, which has to be compiled, is as much as so many of them. */
+const PATTERN = 50;
+
+interface Look {
+  readonly errors: FieldError[];
+  /** What may be looked at in this turn. */
+  readonly pace: { left: number };
+}
+
 /** Structural: every value has a type, and lists and objects say what is in them. */
-function validateStructure(schema: Json, path: string, isRoot: boolean): readonly FieldError[] {
-  if (!isObject(schema)) return [];
-  const errors: FieldError[] = [];
+function* checkStructure(schema: Json, path: string, look: Look, isRoot = false): Turns<void> {
+  const { errors, pace } = look;
+  if (!isObject(schema) || errors.length > MOST_TOLD) return;
+  if (pace.left-- <= 0) {
+    pace.left = TURN;
+    yield undefined;
+  }
   const type = textAt(schema, "type");
   const free = schema["x-kubernetes-int-or-string"] === true || schema["x-kubernetes-preserve-unknown-fields"] === true;
   if (type === "" && !free) errors.push(required(`${path}.type`, "must not be empty for specified object fields"));
@@ -117,19 +134,22 @@ function validateStructure(schema: Json, path: string, isRoot: boolean): readonl
   if (isRoot && type !== "" && type !== "object")
     errors.push(invalid(`${path}.type`, type, "must be object at the root"));
   const { properties, additionalProperties, items } = schema;
-  errors.push(...validatePattern(schema["pattern"], `${path}.pattern`));
+  if (schema["pattern"] !== undefined) {
+    pace.left -= PATTERN;
+    errors.push(...validatePattern(schema["pattern"], `${path}.pattern`));
+  }
   if (type === "array" && items === undefined) errors.push(required(`${path}.items`, "must be specified"));
   if (isObject(properties) && additionalProperties !== undefined) {
     errors.push(
       forbiddenField(`${path}.additionalProperties`, "additionalProperties and properties are mutual exclusive"),
     );
   }
-  for (const [field, below] of Object.entries(isObject(properties) ? properties : {})) {
-    if (isRoot && field === "metadata") continue;
-    errors.push(...validateStructure(below ?? null, `${path}.properties[${field}]`, false));
+  if (isObject(properties)) {
+    for (const [field, below] of Object.entries(properties)) {
+      if (isRoot && field === "metadata") continue;
+      yield* checkStructure(below ?? null, `${path}.properties[${field}]`, look);
+    }
   }
-  if (isObject(additionalProperties))
-    errors.push(...validateStructure(additionalProperties, `${path}.additionalProperties`, false));
-  if (isObject(items)) errors.push(...validateStructure(items, `${path}.items`, false));
-  return errors;
+  if (isObject(additionalProperties)) yield* checkStructure(additionalProperties, `${path}.additionalProperties`, look);
+  if (isObject(items)) yield* checkStructure(items, `${path}.items`, look);
 }

@@ -1,3 +1,4 @@
+import type { Turns } from "@boxship/base";
 import { CelError } from "../cel/syntax.ts";
 import { isObject, type Json } from "../object/json.ts";
 import type { CelRule, Schema } from "../schema/schema.ts";
@@ -16,10 +17,28 @@ export function compilationText(text: string, { at, message }: CelError): string
   return `compilation failed: ERROR: <input>:${before.length}:${column + 1}: ${message}\n | ${line}\n | ${".".repeat(column)}^`;
 }
 
-/** What is wrong with the rules in CEL of a definition's schema, and whether they can cost more than they may. */
-export function validateRuleTexts(props: Json | undefined, path: string): readonly FieldError[] {
+/**
+ * What is wrong with the rules in CEL of a definition's schema, and whether they can cost more than they may. Gives way
+ * after each rule.
+ */
+export function* validateRuleTexts(props: Json | undefined, path: string): Turns<readonly FieldError[]> {
   const costs = new RuleCosts();
-  return [...walk(props, path, { isRoot: true, hasOld: true, often: 1, costs }), ...costs.errors(path)];
+  const errors: FieldError[] = [];
+  if (hasRules(props ?? null))
+    yield* walk(props, path, { isRoot: true, hasOld: true, often: 1, costs, pace: { left: TURN } }, errors);
+  return [...errors, ...costs.errors(path)];
+}
+
+/** Parts of a schema that are looked at before others have a turn. */
+const TURN = 2000;
+
+/** Whether there are rules anywhere: most schemas have none. */
+function hasRules(props: Json): boolean {
+  if (!isObject(props)) return false;
+  if (props["x-kubernetes-validations"] !== undefined) return true;
+  const { properties, additionalProperties = null, items = null } = props;
+  if (isObject(properties) && Object.values(properties).some((below) => hasRules(below ?? null))) return true;
+  return hasRules(additionalProperties) || hasRules(items);
 }
 
 interface Where {
@@ -29,26 +48,36 @@ interface Where {
   /** How often what is here can be in one object; undefined where nothing but the size of a request limits it. */
   readonly often: number | undefined;
   readonly costs: RuleCosts;
+  /** What may be looked at in this turn. */
+  readonly pace: { left: number };
 }
 
-function walk(props: Json | undefined, path: string, where: Where): readonly FieldError[] {
-  if (!isObject(props)) return [];
-  const errors: FieldError[] = [];
+function* walk(props: Json | undefined, path: string, where: Where, errors: FieldError[]): Turns<void> {
+  if (!isObject(props)) return;
+  if (where.pace.left-- <= 0) {
+    where.pace.left = TURN;
+    yield undefined;
+  }
   const rules = props["x-kubernetes-validations"];
   if (Array.isArray(rules) && rules.length > 0) {
     const schema = fromJsonSchema(props);
-    for (const index of rules.keys())
+    for (const index of rules.keys()) {
+      yield undefined;
       errors.push(...checkRule(schema, index, `${path}.x-kubernetes-validations[${index}]`, where));
+    }
   }
   const { properties, additionalProperties, items } = props;
-  for (const [field, below] of Object.entries(isObject(properties) ? properties : {}))
-    errors.push(...walk(below, `${path}.properties[${field}]`, { ...where, isRoot: false }));
+  if (isObject(properties)) {
+    const perField = { ...where, isRoot: false };
+    for (const [field, below] of Object.entries(properties))
+      yield* walk(below, `${path}.properties[${field}]`, perField, errors);
+  }
+  if (additionalProperties === undefined && items === undefined) return;
   const perValue = { ...where, isRoot: false, often: timesMore(where.often, props["maxProperties"]) };
-  errors.push(...walk(additionalProperties, `${path}.additionalProperties`, perValue));
+  yield* walk(additionalProperties, `${path}.additionalProperties`, perValue, errors);
   const isMap = props["x-kubernetes-list-type"] === "map";
   const perItem = { ...perValue, hasOld: where.hasOld && isMap, often: timesMore(where.often, props["maxItems"]) };
-  errors.push(...walk(items, `${path}.items`, perItem));
-  return errors;
+  yield* walk(items, `${path}.items`, perItem, errors);
 }
 
 const timesMore = (often: number | undefined, most: Json | undefined): number | undefined =>

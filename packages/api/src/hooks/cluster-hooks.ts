@@ -213,7 +213,7 @@ const customResourceDefinition: KindHooks = {
     const before = listAt(status, "storedVersions");
     if (!before.includes(stored)) object["status"] = { ...status, storedVersions: [...before, stored] };
   },
-  validate: validateDefinition,
+  validateInTurns: validateDefinition,
   validateUpdate: (object, old) => [
     ...(isServed(old) ? ["group", "names.plural", "scope", "names.kind"] : ["group", "names.plural"]).flatMap(
       (field) => {

@@ -1,3 +1,4 @@
+import type { Turns } from "@boxship/base";
 import type { Json } from "../object/json.ts";
 import type { KubeObject } from "../object/kube-object.ts";
 import type { Schema } from "../schema/schema.ts";
@@ -87,6 +88,8 @@ export interface KindHooks {
   readonly tracksGeneration?: boolean;
   /** @param old what it was before a change: what was wrong already may stay so; undefined for a new one */
   validate?(object: KubeObject, old?: KubeObject): readonly FieldError[];
+  /** In place of `validate`, where it may take long. */
+  validateInTurns?(object: KubeObject, old?: KubeObject): Turns<readonly FieldError[]>;
   /** Besides `validate`. */
   validateUpdate?(object: KubeObject, old: KubeObject): readonly FieldError[];
   /** Of a status that is written by itself. */

@@ -28,7 +28,9 @@ export function* errorsOfObject(
   if (kind.custom) {
     for (const error of yield* validateSchema(kind.schema, object)) errors.push(error);
     if (errors.length > 0 && hasRules(kind.schema)) errors.push(RULES_NOT_CHECKED);
-  } else if (subresource !== "status") for (const error of validateBuiltin(kind, object, old)) errors.push(error);
+  } else if (subresource !== "status") {
+    for (const error of yield* validateBuiltin(kind, object, old)) errors.push(error);
+  }
   return errors;
 }
 
@@ -51,7 +53,7 @@ export function* validateObjectRules(kind: Kind, object: KubeObject, old: KubeOb
 }
 
 /** Required fields are looked at below the object's own, which metadata's are checked apart from. */
-function validateBuiltin(kind: Kind, object: KubeObject, old: KubeObject | undefined): readonly FieldError[] {
+function* validateBuiltin(kind: Kind, object: KubeObject, old: KubeObject | undefined): Turns<readonly FieldError[]> {
   const { metadata: _, status: __, ...rest } = object;
   const { hooks } = kind;
   const bySchema = validateRequired(kind.schema, rest);
@@ -59,10 +61,12 @@ function validateBuiltin(kind: Kind, object: KubeObject, old: KubeObject | undef
     ({ field, reason }) =>
       field !== "metadata" && !((hooks.validatesAll ?? false) !== false && reason === "FieldValueRequired"),
   );
-  const wrong = [...missing, ...(hooks.validate?.(object, old) ?? [])];
+  const slow = hooks.validateInTurns?.(object, old);
+  const more = slow === undefined ? (hooks.validate?.(object, old) ?? []) : yield* slow;
+  const wrong = [...missing, ...more];
   if (wrong.length === 0 || old === undefined) return wrong;
   // What was kept before there was a rule can still be changed where it is right.
-  const before = new Set(validateBuiltin(kind, old, undefined).map(asText));
+  const before = new Set((yield* validateBuiltin(kind, old, undefined)).map(asText));
   return wrong.filter((error) => !before.has(asText(error)));
 }
 

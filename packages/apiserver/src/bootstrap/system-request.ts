@@ -1,4 +1,5 @@
 import type { Kind } from "@boxship/api";
+import { takeTurns } from "../http/take-turns.ts";
 import type { ResourceRequest } from "../server-context.ts";
 import { SYSTEM_USER } from "./system-user.ts";
 
@@ -14,6 +15,7 @@ export function systemRequest(kind: Kind, namespace: string, name: string, subre
     contentType: "application/json",
     userAgent: "boxship",
     body: async () => Buffer.alloc(0),
+    pause: takeTurns(),
     warn: () => {},
   };
 }

@@ -98,6 +98,26 @@ async function otherServer(directory: ReturnType<typeof tempDir>) {
   };
 }
 
+/** Who decides about secrets: the webhook; about all else the roles. */
+const authorization = (kubeconfig: string): string => `apiVersion: apiserver.config.k8s.io/v1
+kind: AuthorizationConfiguration
+authorizers:
+- type: Webhook
+  name: others
+  webhook:
+    timeout: 10s
+    authorizedTTL: 1s
+    unauthorizedTTL: 1s
+    subjectAccessReviewVersion: v1
+    matchConditionSubjectAccessReviewVersion: v1
+    failurePolicy: NoOpinion
+    connectionInfo: { type: KubeConfigFile, kubeConfigFile: ${kubeconfig} }
+    matchConditions:
+    - expression: has(request.resourceAttributes) && request.resourceAttributes.resource == 'secrets'
+- { type: Node, name: node }
+- { type: RBAC, name: rbac }
+`;
+
 const skip =
   kubectl("", "") === undefined || etcdProgram() === undefined ? "kubectl or etcd cannot be had here" : false;
 
@@ -184,7 +204,7 @@ test("the state moves to etcd and back, and etcd may go away for a while", { ski
   const tls = { ca: pem("ca.pem"), certificate: pem("server.pem"), key: pem("server.key") };
   const release = etcdProgram("current") === undefined ? "stable" : "current";
   await using etcd = await startEtcd({ tls, release });
-  const { boxship, tried, kube } = instance("moved", directory);
+  const { boxship, tried, kube, config } = instance("moved", directory);
   const endpoints = etcd.endpoints.join(",");
   const known = ["--etcd-ca", pem("ca.pem"), "--etcd-cert", pem("client.pem"), "--etcd-key", pem("client.key")];
   await using _down = { [Symbol.asyncDispose]: async () => void (await tried("down")) };
@@ -212,7 +232,31 @@ test("the state moves to etcd and back, and etcd may go away for a while", { ski
     await boxship("store", "migrate", "--to", "etcd", "--etcd-endpoints", endpoints, ...known),
     /^\d+ keys of revision \d+ are in etcd at https:\/\/127\.0\.0\.1:\d+ now, at revision \d+\n/,
   );
-  await boxship("up", "--no-node", "--port", "0", "--merge-kubeconfig");
+  const deciders = directory.join("deciders.yaml");
+  const decide = (text: string) => writeFileSync(deciders, text);
+  decide(authorization(others.kubeconfig).replace("failurePolicy", "failurePolitics"));
+  const upWithDeciders = ["up", "--no-node", "--port", "0", "--merge-kubeconfig", "--authorization-config", deciders];
+  const wrong = await tried(...upWithDeciders);
+  assert.notEqual(wrong.status, 0);
+  assert.match(
+    wrong.stderr,
+    /the authorization configuration is wrong: .*unknown field "authorizers\[0\].webhook.failurePolitics"/,
+  );
+  assert.equal(await boxship("down"), "The cluster is not running\n");
+  decide(authorization(others.kubeconfig));
+  await boxship(...upWithDeciders);
+  const mayList = async (resource: string): Promise<string> => {
+    const run = kubectl(config, directory.join("home"));
+    return (await run?.(["auth", "can-i", "list", resource, "--as", "pat"]))?.stdout.trim() ?? "";
+  };
+  assert.deepEqual([await mayList("secrets"), await mayList("pods")], ["yes", "no"]);
+  decide("authorizers: [");
+  const log = () => readFileSync(directory.join("run/cluster.log"), "utf8");
+  await eventually(async () => log().includes("the authorization configuration is not taken"));
+  assert.equal(await mayList("secrets"), "yes", "those from before go on");
+  decide(authorization(others.kubeconfig).replace("secrets", "pods"));
+  await eventually(async () => (await mayList("pods")) === "yes");
+  assert.equal(await mayList("secrets"), "no");
   assert.equal(await kube("get", "secret", "hidden", "-o", "name"), "secret/hidden\n");
   await kube("create", "configmap", "there");
   assert.match(await boxship("store", "check"), /^The state in etcd at .* is sound: \d+ objects\n$/);

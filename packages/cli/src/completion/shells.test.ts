@@ -103,29 +103,25 @@ test("zsh completes kubectl: verbs, kinds, names with colons, values behind flag
   skip: absent("zsh"),
   timeout: 60_000,
 }, async () => {
-  const prepare = `autoload -Uz compinit; compinit -u -D; source ${await kubectlScript("zsh")}`;
-  const line = [
-    "kubectl descr\tconfigmap kube-r\t",
-    "kubectl get clusterrole system:basic\t",
-    "kubectl get pods --namespace=kube-sy\t",
-    "kubectl get pods -n kube-sy\t",
-    "kubectl apply -f /etc/hostna\t",
-  ];
-  const shown = [
-    /kubectl describe configmap kube-root-ca\.crt /,
-    /kubectl get clusterrole system:basic-user /,
-    /kubectl get pods --namespace=kube-system /,
-    /kubectl get pods -n kube-system /,
-    /kubectl apply -f \/etc\/hostname /,
+  const lines: readonly [typed: string, shown: RegExp][] = [
+    ["kubectl descr\t", /kubectl describe /],
+    ["kubectl describe configmap kube-r\t", /kubectl describe configmap kube-root-ca\.crt /],
+    ["kubectl get clusterrole system:basic\t", /kubectl get clusterrole system:basic-user /],
+    ["kubectl get pods --namespace=kube-sy\t", /kubectl get pods --namespace=kube-system /],
+    ["kubectl apply --filename=/etc/hostna\t", /kubectl apply --filename=\/etc\/hostname /],
   ];
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  const terminal = onTerminal(["env", ...variables, "zsh", "-f", "-i"], 30_000);
-  await terminal.type(/[$%#>] /, `${prepare}; echo prep''ared\n`);
-  let before = /prepared\r?\n/;
-  for (const [index, typing] of line.entries()) {
-    await terminal.type(before, index === 0 ? typing : `\u0015${typing}`);
-    before = shown[index] as RegExp;
+  const terminal = onTerminal(["env", ...variables, "zsh", "-f", "-i"], 55_000);
+  const script = await kubectlScript("zsh");
+  await terminal.type(
+    /[$%#>] /,
+    `autoload -Uz compinit; compinit -u -D; source ${script}; COLUMNS=150; echo prep''ared\n`,
+  );
+  let shown = /prepared\r?\n/;
+  for (const [line, next] of lines) {
+    await terminal.type(shown, `\u0015${line}`);
+    shown = next;
   }
-  await terminal.type(before, "\u0015exit\n");
+  await terminal.type(shown, "\u0015exit\n");
   await terminal.end();
 });

@@ -75,6 +75,8 @@ _kubectl() {
         about=${"$"}{line#"$name"}
         found+=("${"$"}{name//:/\\:}${"$"}{about:+:${"$"}{about#$'\t'}}")
     done
+    # Of a flag with its value only the value is completed.
+    [[ ${"$"}{words[CURRENT]} == -*=* ]] && compset -P '*='
     if ((directive & 8)); then
         _files -g "*.(${"$"}{(j:|:)found})"
         return

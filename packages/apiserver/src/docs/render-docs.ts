@@ -41,7 +41,8 @@ function stateOf(kind: Kind): readonly [State, string] {
   if (kind.hooks.validatesAll === true) return ["works", ""];
   if (kind.hooks.validatesAll === "new")
     return ["differs", "of changes and of its status the checks that users meet most, not all of upstream's"];
-  if (kind.hooks.validate === undefined) return ["differs", "checked by its schema and metadata alone"];
+  if (kind.hooks.validate === undefined && kind.hooks.validateInTurns === undefined)
+    return ["differs", "checked by its schema and metadata alone"];
   return ["differs", "the checks that users meet most, not all of upstream's"];
 }
 

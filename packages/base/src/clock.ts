@@ -77,6 +77,7 @@ interface Waiting {
 /** A clock for tests: time moves only by {@link FakeClock.advance}. */
 export class FakeClock implements Clock {
   #now: number;
+  #jumped = 0;
   #sequence = 0;
   /** In the order in which they fire; those that were disposed of are passed over. */
   readonly #queue = new Heap<Waiting>((left, right) => left.at - right.at || left.id - right.id);
@@ -87,11 +88,16 @@ export class FakeClock implements Clock {
   }
 
   now(): number {
-    return this.#now;
+    return this.#now + this.#jumped;
   }
 
   monotonic(): number {
     return this.#now;
+  }
+
+  /** Somebody sets the clock forth or back: {@link now} is another, and nothing else notices. */
+  jump(ms: number): void {
+    this.#jumped += ms;
   }
 
   setTimeout(ms: number, callback: () => void): Timer {

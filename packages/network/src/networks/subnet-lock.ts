@@ -15,11 +15,11 @@ export async function withSubnetLock<T>(context: ManagerContext, work: () => Pro
 }
 
 async function takeLock({ clock, subnetLock }: ManagerContext): Promise<Disposable> {
-  const deadline = clock.now() + PATIENCE;
+  const deadline = clock.monotonic() + PATIENCE;
   for (;;) {
     const lock = tryLockFile(subnetLock, { transient: true });
     if (lock !== undefined) return lock;
-    if (clock.now() > deadline) {
+    if (clock.monotonic() > deadline) {
       throw new DeadlineExceeded(`another instance holds ${subnetLock} for more than ${PATIENCE / 1000} s`, {
         subject: { kind: "file", name: subnetLock },
         remedy: "find the process that has the file open and end it",

@@ -35,6 +35,7 @@ export type Tell = (type: "Normal" | "Warning", reason: string, message: string)
 /** Gets images for pods, as their pull policies say; what fails is tried again after a wait that grows to 5 minutes. */
 export class PullImages {
   readonly #options: PullImagesOptions;
+  /** Until when each waits is monotonic: a clock that is set back holds none up. */
   readonly #waits = new Map<string, { readonly backoff: Backoff; until: number }>();
 
   constructor(options: PullImagesOptions) {
@@ -56,9 +57,12 @@ export class PullImages {
       throw new ImageFailure("ErrImageNeverPull", message);
     }
     const key = `${pod.metadata.uid}/${name}/${image}`;
-    const wait = this.#waits.get(key) ?? { backoff: new Backoff({ base: 10_000, most: 300_000 }), until: 0 };
+    const wait = this.#waits.get(key) ?? {
+      backoff: new Backoff({ base: 10_000, most: 300_000 }),
+      until: Number.NEGATIVE_INFINITY,
+    };
     const { clock } = this.#options;
-    if (clock.now() < wait.until) {
+    if (clock.monotonic() < wait.until) {
       tell("Normal", "BackOff", `Back-off pulling image "${image}"`);
       throw new ImageFailure("ImagePullBackOff", `Back-off pulling image "${image}"`);
     }
@@ -68,7 +72,7 @@ export class PullImages {
       await this.#pull(pod, image);
     } catch (error) {
       this.#waits.set(key, wait);
-      wait.until = clock.now() + wait.backoff.next();
+      wait.until = clock.monotonic() + wait.backoff.next();
       const message = `Failed to pull image "${image}": ${asBoxshipError(error).message}`;
       tell("Warning", "Failed", message);
       throw new ImageFailure("ErrImagePull", message, error);
@@ -85,7 +89,7 @@ export class PullImages {
   /** Milliseconds until a pull may be tried again. */
   waitOf(pod: Pod, { image = "", name }: ContainerSpec): number {
     const wait = this.#waits.get(`${pod.metadata.uid}/${name}/${image}`);
-    return wait === undefined ? 0 : Math.max(0, wait.until - this.#options.clock.now());
+    return wait === undefined ? 0 : Math.max(0, wait.until - this.#options.clock.monotonic());
   }
 
   forget({ metadata: { uid = "" } }: Pod): void {

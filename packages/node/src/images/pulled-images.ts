@@ -51,7 +51,9 @@ export class PulledImages {
     const inUse = new Set(containers.flatMap(({ image, imageRef }) => [image?.image ?? "", imageRef]));
     let removed = false;
     for (const [image, at] of [...used].sort(([, a], [, b]) => a - b)) {
-      if (clock.now() - at < LEAST_AGE_MS) continue;
+      const age = clock.now() - at;
+      // One of the future was used before the clock was set back.
+      if (age >= 0 && age < LEAST_AGE_MS) continue;
       const { image: found } = await cri.imageStatus({ image: { image } });
       if (found !== undefined && (inUse.has(found.id) || inUse.has(image))) continue;
       if (found !== undefined) await cri.removeImage({ image: { image } });

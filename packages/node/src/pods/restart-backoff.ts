@@ -7,6 +7,8 @@ interface Entry {
   delay: number;
   /** When it was started again last. */
   at: number;
+  /** The end that is waited after, and until when; the latter is monotonic, or a clock that is set back would hold it up for as long. */
+  waits?: { readonly endedAt: number; readonly until: number };
 }
 
 /**
@@ -26,7 +28,12 @@ export class RestartBackoff {
     const entry = this.#entries.get(name);
     if (entry === undefined) return 0;
     if (endedAt - entry.at > 2 * MOST_MS) return 0;
-    return Math.max(0, endedAt + entry.delay - this.#clock.now());
+    const now = this.#clock.monotonic();
+    if (entry.waits?.endedAt !== endedAt) {
+      const left = Math.min(entry.delay, endedAt + entry.delay - this.#clock.now());
+      entry.waits = { endedAt, until: now + left };
+    }
+    return Math.max(0, entry.waits.until - now);
   }
 
   /** The whole wait of the container, for messages. */

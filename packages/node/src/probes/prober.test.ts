@@ -8,8 +8,11 @@ import { ContainerProbes } from "./prober.ts";
 const AWAY = -1;
 const LATE = -2;
 
-function world(container: Partial<ContainerSpec>, known?: { started: boolean; ready: boolean }) {
-  const clock = new FakeClock(1000);
+function world(
+  container: Partial<ContainerSpec>,
+  known?: { started: boolean; ready: boolean },
+  clock: FakeClock = new FakeClock(1000),
+) {
   const answers: number[] = [];
   const asked: number[] = [];
   const failures: string[] = [];
@@ -61,6 +64,17 @@ test("readiness follows its thresholds", async () => {
   assert.equal(probes.ready, false);
   assert.deepEqual(failures, ["readiness: no", "readiness: no", "readiness: no"]);
   assert.equal(probes.unhealthy, undefined);
+});
+
+test("a clock that is set back holds no probe up", async () => {
+  const clock = new FakeClock(1000);
+  clock.jump(-3_600_000);
+  const { probes, advance } = world({ readinessProbe: { exec, initialDelaySeconds: 5 } }, undefined, clock);
+  using _probes = probes;
+  await advance(4);
+  assert.equal(probes.ready, false);
+  await advance(1);
+  assert.equal(probes.ready, true);
 });
 
 test("what was told of a container before holds until its probes say otherwise", async () => {

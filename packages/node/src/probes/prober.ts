@@ -72,7 +72,9 @@ export class ContainerProbes implements Disposable {
 
   #begin(kind: Kind, spec: ProbeSpec): void {
     const { clock, startedAt } = this.#options;
-    const left = startedAt + (spec.initialDelaySeconds ?? 0) * 1000 - clock.now();
+    const delay = (spec.initialDelaySeconds ?? 0) * 1000;
+    // Not longer than that, though the clock may have been set back since the container was started.
+    const left = Math.min(delay, startedAt + delay - clock.now());
     this.#after(Math.max(0, left), { kind, spec, run: 0, last: undefined });
   }
 

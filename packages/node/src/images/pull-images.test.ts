@@ -18,7 +18,7 @@ test("a registry that is away is asked again after 10 s, 20 s and so on, whereve
         return Promise.resolve({ imageRef: "id" });
       },
     } as unknown as ConstructorParameters<typeof PullImages>[0]["cri"],
-    objects: { get: () => Promise.resolve(undefined) } as never,
+    objects: { get: () => Promise.resolve(undefined) },
     clock,
     pulled: { pulled: () => Promise.resolve(), touch: () => Promise.resolve() },
   });

@@ -180,6 +180,21 @@ describe("a scheduler's configuration", () => {
       /^profiles\[0\].plugins.score.enabled\[0\].name: there is no plugin "Magic"/,
     ],
     [
+      "a plugin that has nothing to do there",
+      { profiles: [{ plugins: { filter: { enabled: [{ name: "ImageLocality" }] } } }] },
+      /^profiles\[0\].plugins.filter.enabled\[0\]: ImageLocality does nothing at filter/,
+    ],
+    [
+      "a plugin twice",
+      { profiles: [{ plugins: { filter: { enabled: [{ name: "NodeName" }, { name: "NodeName" }] } } }] },
+      /NodeName is enabled twice/,
+    ],
+    [
+      "an extender of another protocol",
+      { extenders: [{ urlPrefix: "ftp://x", filterVerb: "f" }] },
+      /no address of HTTP/,
+    ],
+    [
       "a point that is none here",
       { profiles: [{ plugins: { permit: {} } }] },
       /^profiles\[0\].plugins.permit is not supported/,

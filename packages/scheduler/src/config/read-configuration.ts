@@ -153,10 +153,15 @@ function choicesOf(fields: Fields): Readonly<Record<Point, Choice>> {
   const plugins = fields.below("plugins", POINTS);
   const choice = (point: Point): Choice => {
     const set = plugins.below(point, ["enabled", "disabled"]);
+    const names = new Set<string>();
     const enabled = set.list("enabled").map(({ value, at }) => {
       const one = new Fields(value, at, ["name", "weight"]);
       const weight = one.number("weight", 0, 2 ** 31 - 1) ?? 0;
-      return { name: nameOf(one), ...(weight === 0 ? {} : { weight }) };
+      const name = nameOf(one);
+      if (names.has(name)) throw new InvalidArgument(`${at}: ${name} is enabled twice`);
+      if (!extendsPoint(name, point)) throw new InvalidArgument(`${at}: ${name} does nothing at ${point}`);
+      names.add(name);
+      return { name, ...(weight === 0 ? {} : { weight }) };
     });
     const disabled = set.list("disabled").map(({ value, at }) => {
       const one = new Fields(value, at, ["name", "weight"]);
@@ -173,6 +178,15 @@ function choicesOf(fields: Fields): Readonly<Record<Point, Choice>> {
     postFilter: choice("postFilter"),
     score: choice("score"),
   };
+}
+
+const PARTS = { preEnqueue: "gate", filter: "filter", score: "score" } as const;
+
+/** Whether a plugin has something to do at a point. */
+function extendsPoint(name: string, point: Point): boolean {
+  if (point === "multiPoint") return true;
+  if (name === PREEMPTION) return point === "postFilter" || point === "preEnqueue";
+  return point !== "postFilter" && defaultProfile.plugins.some((one) => one.name === name && PARTS[point] in one);
 }
 
 function nameOf(fields: Fields): string {

@@ -66,8 +66,8 @@ function connectionOf(fields: Fields) {
   const prefix = fields.text("urlPrefix") ?? "";
   const isSecure = fields.flag("enableHTTPS") ?? false;
   const urlPrefix = prefix.includes("://") ? prefix : `${isSecure ? "https" : "http"}://${prefix}`;
-  if (prefix === "" || !URL.canParse(urlPrefix)) {
-    throw new InvalidArgument(`${fields.path("urlPrefix")}: ${JSON.stringify(prefix)} is no address`);
+  if (prefix === "" || !URL.canParse(urlPrefix) || !["http:", "https:"].includes(new URL(urlPrefix).protocol)) {
+    throw new InvalidArgument(`${fields.path("urlPrefix")}: ${JSON.stringify(prefix)} is no address of HTTP`);
   }
   const timeout = fields.text("httpTimeout");
   let timeoutMs: number | undefined;

@@ -109,7 +109,7 @@ export async function handleRequest(listening: Listening, request: Incoming, res
             contentType: mediaType(headers["content-type"]),
             userAgent: headers["user-agent"] ?? "",
             body: async () => {
-              const body = await readBody(request);
+              const body = await readBody(request, listening.context.clock);
               exchange?.received(body);
               await pause(body.length);
               return body;

@@ -229,9 +229,15 @@ export class Scheduler implements AsyncDisposable {
       this.#askOthers(queued, profile, extenders);
       return;
     }
-    const found = this.#finder.find(profile, pod, this.#promises.nodeOf(pod.uid));
-    if ("node" in found) this.#take(queued, found.node);
-    else this.#refuse(queued, profile, found.misfit);
+    try {
+      const found = this.#finder.find(profile, pod, this.#promises.nodeOf(pod.uid));
+      if ("node" in found) this.#take(queued, found.node);
+      else this.#refuse(queued, profile, found.misfit);
+    } catch (error) {
+      // What a plugin throws is its pod's misfortune, and not everybody's.
+      this.#queue.putFailed(queued);
+      this.#later(() => this.#reporter.failed(pod, errorMessage(error)));
+    }
   }
 
   /** As {@link #place}, with extenders, which take their time. */

@@ -224,7 +224,11 @@ describe("a scheduler at a server", () => {
       name: "Tiers",
       gate: ({ labels }) => (labels["approved"] === "no" ? "nobody has approved it" : undefined),
       filter: ({ labels: { tier } }) =>
-        tier === undefined ? undefined : (one) => (one.labels["tier"] === tier ? undefined : reject("another tier")),
+        tier === "cursed"
+          ? assert.fail("the plugin is broken")
+          : tier === undefined
+            ? undefined
+            : (one) => (one.labels["tier"] === tier ? undefined : reject("another tier")),
       score: (_, __, nodes) => Float64Array.from(nodes, ({ labels }) => (labels["age"] === "old" ? 100 : 0)),
       mayHelp: (_, change) => isNodeChange(change, "labels"),
     };
@@ -248,6 +252,9 @@ describe("a scheduler at a server", () => {
     assert.match(conditionOf(refused, "PodScheduled")[2] ?? "", /^0\/2 nodes are available: 2 another tier\./);
     await client.patch({ ...NODES, name: "new" }, "merge", { metadata: { labels: { tier: "gold" } } });
     assert.equal(nodeOf(await untilPod("gold", (one) => nodeOf(one) !== "")), "new");
+    await addPod("cursed", { spec, labels: { tier: "cursed" } });
+    const failed = await untilPod("cursed", (one) => conditionOf(one, "PodScheduled")[0] === "False");
+    assert.deepEqual(conditionOf(failed, "PodScheduled"), ["False", "SchedulerError", "the plugin is broken"]);
     await addPod("held", { spec, labels: { approved: "no" } });
     await addPod("later", { spec });
     await untilPod("later", (one) => nodeOf(one) !== "");

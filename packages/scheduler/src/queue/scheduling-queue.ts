@@ -111,7 +111,7 @@ export class SchedulingQueue implements Disposable {
     for (const queued of [...this.#unschedulable.values()]) {
       const plugins = this.#options.pluginsOf(queued.pod).filter(({ name }) => queued.plugins.has(name));
       // Where there was no node, no plugin was asked.
-      const mayFit = plugins.length === 0 || plugins.some((plugin) => plugin.mayHelp?.(queued.pod, change) === true);
+      const mayFit = plugins.length === 0 || plugins.some((plugin) => mayHelp(plugin, queued.pod, change));
       if (mayFit) this.#place(queued);
     }
   }
@@ -138,7 +138,7 @@ export class SchedulingQueue implements Disposable {
   }
 
   #placeFor(queued: QueuedPod): Place {
-    if (this.#options.pluginsOf(queued.pod).some((plugin) => plugin.gate?.(queued.pod) !== undefined)) return "gated";
+    if (this.#options.pluginsOf(queued.pod).some((plugin) => holdsBack(plugin, queued.pod))) return "gated";
     return queued.notBefore > this.#options.clock.monotonic() ? "backoff" : "active";
   }
 
@@ -188,4 +188,22 @@ function hasChanged(before: PodInfo, after: PodInfo): boolean {
     JSON.stringify(before.labels) !== JSON.stringify(after.labels) ||
     before.isTerminating !== after.isTerminating
   );
+}
+
+/** Of a plugin that fails it is not known: the pod is tried, and what fails then is told. */
+function mayHelp(plugin: Plugin, pod: PodInfo, change: Change): boolean {
+  try {
+    return plugin.mayHelp?.(pod, change) === true;
+  } catch {
+    return true;
+  }
+}
+
+/** A plugin that fails holds the pod back. */
+function holdsBack(plugin: Plugin, pod: PodInfo): boolean {
+  try {
+    return plugin.gate?.(pod) !== undefined;
+  } catch {
+    return true;
+  }
 }

@@ -60,16 +60,19 @@ export class AuditLog implements AsyncDisposable {
     const { level, omitted } = this.#options.policy.decide(request.info, request.user);
     if (level === "None") return undefined;
     const { clock } = this.#options;
-    const write = (event: JsonObject, stage: AuditStage): void => {
+    const write = (event: JsonObject, stage: AuditStage, response?: string): void => {
       if (omitted.has(stage)) return;
-      this.#write({ ...event, stage, stageTimestamp: stamp(clock) });
+      this.#write({ ...event, stage, stageTimestamp: stamp(clock) }, response);
     };
     return new AuditedExchange(request, { level, write, received: stamp(clock) });
   }
 
-  #write(event: JsonObject): void {
-    this.#webhook?.send(event);
-    const line = `${JSON.stringify(event)}\n`;
+  #write(event: JsonObject, response: string | undefined): void {
+    const head = JSON.stringify(event);
+    // It is JSON already, and may be long.
+    const text = response === undefined ? head : `${head.slice(0, -1)},"responseObject":${response}}`;
+    this.#webhook?.send(text);
+    const line = `${text}\n`;
     this.#writing = this.#writing.then(async () => {
       try {
         if (this.#size > LONGEST_FILE) await this.#setAside();
@@ -101,7 +104,8 @@ const stamp = (clock: Clock): string => new Date(clock.now()).toISOString().repl
 interface Exchange {
   readonly level: string;
   readonly received: string;
-  write(event: JsonObject, stage: AuditStage): void;
+  /** @param response the response's object as JSON, in one line */
+  write(event: JsonObject, stage: AuditStage, response?: string): void;
 }
 
 /** One request, from its beginning to its end. */
@@ -118,7 +122,7 @@ export class AuditedExchange {
   /** The body that was sent. */
   received(body: Buffer): void {
     const { level } = this.#exchange;
-    const object = level === "Request" || level === "RequestResponse" ? parsed(body) : undefined;
+    const object = level === "Request" || level === "RequestResponse" ? parsed(body.toString()) : undefined;
     if (object !== undefined) this.#event["requestObject"] = object;
   }
 
@@ -145,9 +149,9 @@ export class AuditedExchange {
 
   answered(reply: Reply): void {
     const status = "status" in reply ? reply.status : 200;
-    const isWanted = status >= 400 || this.#exchange.level === "RequestResponse";
-    const object = "status" in reply && isWanted ? parsed(jsonOf(reply)) : undefined;
-    const { status: word, reason, message } = status >= 400 && object !== undefined ? object : {};
+    const isWhole = this.#exchange.level === "RequestResponse";
+    const text = "status" in reply && (status >= 400 || isWhole) ? jsonOf(reply) : "";
+    const { status: word, reason, message } = (status >= 400 && parsed(text)) || {};
     const event: JsonObject = {
       ...this.#event,
       responseStatus: {
@@ -158,19 +162,21 @@ export class AuditedExchange {
         code: status,
       },
     };
-    if (object !== undefined && this.#exchange.level === "RequestResponse") event["responseObject"] = object;
-    this.#exchange.write(event, "ResponseComplete");
+    this.#exchange.write(event, "ResponseComplete", isWhole && isLine(text) ? text : undefined);
   }
 }
 
-function jsonOf(reply: BytesReply): Uint8Array {
-  if (reply.json !== undefined) return Buffer.concat(reply.json());
-  return reply.contentType === "application/json" ? Buffer.concat(reply.body) : Buffer.alloc(0);
+/** As our own answers are written: in one line. */
+function jsonOf({ json, contentType, body }: BytesReply): string {
+  const parts = json?.() ?? (contentType === "application/json" ? body : []);
+  return Buffer.concat(parts).toString().trim();
 }
 
-function parsed(bytes: Uint8Array): JsonObject | undefined {
+const isLine = (text: string): boolean => text.startsWith("{") && text.endsWith("}") && !text.includes("\n");
+
+function parsed(text: string): JsonObject | undefined {
   try {
-    return parseJson(Buffer.from(bytes).toString()) as JsonObject;
+    return parseJson(text) as JsonObject;
   } catch {
     return undefined;
   }

@@ -1,12 +1,11 @@
-import type { JsonObject } from "@boxship/api";
 import { type Clock, errorMessage, type Logger, sleep } from "@boxship/base";
 import type { RemoteServer } from "../authentication/read-kubeconfig.ts";
 import { HttpsClient } from "../http/https-client.ts";
 
-/** Events that are sent at a time, and how long the first of them waits for others. */
-const BATCH = { events: 400, wait: 1000 } as const;
-/** Events that wait for a webhook that does not answer; the oldest go first. */
-const MOST_WAITING = 10_000;
+/** Events that are sent at a time, characters of them, and how long the first of them waits for others. */
+const BATCH = { events: 400, size: 8 * 2 ** 20, wait: 1000 } as const;
+/** Events that wait for a webhook that does not answer, and characters of them; the oldest go first. */
+const MOST_WAITING = { events: 10_000, size: 64 * 2 ** 20 } as const;
 const TIMEOUT_MS = 30_000;
 const ATTEMPTS = 5;
 const PAUSE_MS = 1000;
@@ -18,7 +17,10 @@ export class AuditWebhook implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #ending = new AbortController();
-  #waiting: JsonObject[] = [];
+  /** JSON. */
+  readonly #waiting: string[] = [];
+  /** Characters of them. */
+  #size = 0;
   #dropped = 0;
   #sending: Promise<void> | undefined;
 
@@ -29,22 +31,43 @@ export class AuditWebhook implements AsyncDisposable {
     this.#logger = logger;
   }
 
-  send(event: JsonObject): void {
-    if (this.#waiting.length >= MOST_WAITING) {
-      this.#waiting.shift();
+  /** @param event as JSON */
+  send(event: string): void {
+    this.#waiting.push(event);
+    this.#size += event.length;
+    while (this.#waiting.length > MOST_WAITING.events || this.#size > MOST_WAITING.size) {
+      this.#take();
       this.#dropped++;
     }
-    this.#waiting.push(event);
     this.#sending ??= this.#sendAll().finally(() => (this.#sending = undefined));
+  }
+
+  #take(): string {
+    const event = this.#waiting.shift() ?? "";
+    this.#size -= event.length;
+    return event;
+  }
+
+  /** As many as are sent at a time; one at least. */
+  #batch(): readonly string[] {
+    const items = [this.#take()];
+    let [size, next] = [items[0]?.length ?? 0, this.#waiting[0]];
+    while (next !== undefined && items.length < BATCH.events && size + next.length <= BATCH.size) {
+      size += next.length;
+      items.push(this.#take());
+      next = this.#waiting[0];
+    }
+    return items;
   }
 
   async #sendAll(): Promise<void> {
     const { signal } = this.#ending;
-    while (this.#waiting.length > 0) {
-      if (this.#waiting.length < BATCH.events) await sleep(this.#clock, BATCH.wait, signal).catch(() => {});
-      const items = this.#waiting.splice(0, BATCH.events);
-      const body = JSON.stringify({ kind: "EventList", apiVersion: "audit.k8s.io/v1", metadata: {}, items });
-      for (let attempt = 1; !(await this.#sendOnce(body)); attempt++) {
+    while (this.#waiting.length > 0 || this.#dropped > 0) {
+      if (this.#waiting.length < BATCH.events && this.#size < BATCH.size)
+        await sleep(this.#clock, BATCH.wait, signal).catch(() => {});
+      const items = this.#waiting.length === 0 ? [] : this.#batch();
+      const body = `{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{},"items":[${items.join(",")}]}`;
+      for (let attempt = 1; items.length > 0 && !(await this.#sendOnce(body)); attempt++) {
         if (attempt === ATTEMPTS || signal.aborted) {
           this.#dropped += items.length;
           break;

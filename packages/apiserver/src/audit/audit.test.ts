@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { readFile, stat } from "node:fs/promises";
 import { test } from "node:test";
-import { InvalidArgument, silentLogger, systemClock } from "@boxship/base";
+import { InvalidArgument, type Logger, silentLogger, systemClock } from "@boxship/base";
 import { tempDir } from "@boxship/testkit";
 import { type Loose, startApi } from "../testing/api-under-test.ts";
 import { startHttps } from "../testing/https-under-test.ts";
 import { AuditLog } from "./audit-log.ts";
 import { AuditPolicy } from "./audit-policy.ts";
+import { AuditWebhook } from "./audit-webhook.ts";
 
 const POLICY = `
 apiVersion: audit.k8s.io/v1
@@ -85,6 +86,31 @@ test("requests are written down as the policy says, and no secret with them", as
   );
   assert.doesNotMatch(text, /hidden|aGlkZGVu|eyJ|wrong-token/);
   assert.equal((await stat(path)).mode & 0o777, 0o600);
+});
+
+test("a webhook that is slow costs no more memory than it may, and has what came last", async () => {
+  await using remote = await startHttps(() => ({}));
+  const errors: string[] = [];
+  const logger: Logger = { ...silentLogger, error: (message) => void errors.push(message) };
+  const server = { url: remote.url, client: { ca: remote.authority }, headers: {} };
+  const event = (index: number, size: number): string =>
+    JSON.stringify({ auditID: String(index), text: "x".repeat(size) });
+  const COUNT = 90;
+  {
+    await using webhook = new AuditWebhook(server, systemClock, logger);
+    // One that is too large is not sent, and is nothing that others wait for.
+    webhook.send(event(-1, 70 * 2 ** 20));
+    for (let index = 0; index < COUNT; index++) webhook.send(event(index, 2 ** 20));
+  }
+  const sent = remote.received.flatMap((list) => list.items.map(({ auditID }: Loose) => Number(auditID)));
+  assert.ok(sent.length > 50 && sent.length < 64, String(sent.length));
+  assert.deepEqual(
+    sent,
+    sent.map((_, at) => COUNT - sent.length + at),
+  );
+  assert.ok(remote.received.every((list) => list.items.length < 8));
+  assert.equal(errors.length, 1);
+  assert.match(errors[0] ?? "", new RegExp(`^${COUNT + 1 - sent.length} audit events could not be sent`));
 });
 
 test("policies that are none are refused", () => {

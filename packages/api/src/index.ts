@@ -18,6 +18,7 @@ export { compilationText } from "./custom/validate-rule-texts.ts";
 export * from "./kind/builtin-kinds.ts";
 export * from "./kind/kind.ts";
 export * from "./kind/kind-registry.ts";
+export * from "./kind/update-rules.ts";
 export { isBigInteger, parseJson, toInteger } from "./object/big-integer.ts";
 export * from "./object/json.ts";
 export * from "./object/kube-object.ts";

@@ -1,4 +1,6 @@
+import { emptyObject } from "../defaults/empty-object.ts";
 import type { Kind } from "../kind/kind.ts";
+import type { JsonObject } from "../object/json.ts";
 import type { KubeObject, ManagedFieldsEntry } from "../object/kube-object.ts";
 import { capUpdaters } from "./cap-updaters.ts";
 import { compareFields } from "./compare-fields.ts";
@@ -24,7 +26,8 @@ export async function trackChanges(
   { inVersion, pause }: TrackOptions = {},
 ): Promise<void> {
   const entries = managedFieldsOf(object, old);
-  const { set, removed } = compareFields(kind.schema, old === undefined ? {} : manageable(old), manageable(object), {
+  const before = old === undefined ? emptyOf(kind) : manageable(old);
+  const { set, removed } = compareFields(kind.schema, before, manageable(object), {
     builtin: !kind.custom,
   });
   if (set.isEmpty && removed.isEmpty) {
@@ -43,11 +46,14 @@ export async function trackChanges(
       others.push({ ...one, fields: one.fields.difference(theirs.set).difference(theirs.removed) });
     await pause?.();
   }
-  const before = managers.find((one) => isSameManager(one, who));
-  const fields = (before?.fields.difference(removed) ?? new FieldSet()).union(set);
+  const own = managers.find((one) => isSameManager(one, who));
+  const fields = (own?.fields.difference(removed) ?? new FieldSet()).union(set);
   await pause?.();
   setManagedFields(object, writeManagers(capUpdaters([...others, { ...who, time, fields }])));
 }
+
+/** What a new object has before anybody has set anything. */
+const emptyOf = ({ custom, schema }: Kind): JsonObject => (custom ? {} : emptyObject(schema));
 
 /** Managers are taken from the old object, unless the new one clears them. */
 function managedFieldsOf(

@@ -63,6 +63,7 @@ export function autoscalerToV2(autoscaler: KubeObject): KubeObject {
   const current = noted(ANNOTATIONS.currentMetrics);
   if (Array.isArray(current)) status["currentMetrics"] = current.map(fromMetricStatus);
   else if (used !== undefined) status["currentMetrics"] = [cpu("current", { averageUtilization: used })];
+  else if (Object.keys(status).length > 0) status["currentMetrics"] = null;
   const conditions = noted(ANNOTATIONS.conditions);
   if (Array.isArray(conditions)) status["conditions"] = conditions;
   return remade(autoscaler, "autoscaling/v2", withoutOurs(autoscaler), spec, status);

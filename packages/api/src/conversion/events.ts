@@ -15,14 +15,22 @@ const NAMES: readonly (readonly [core: string, events: string])[] = [
 const TO_EVENTS = new Map(NAMES);
 const TO_CORE = new Map(NAMES.map(([core, events]) => [events, core]));
 
+/** Empty, `v1` alone has these. */
+const LEFT_OUT = ["reportingController", "reportingInstance"];
+
 export const eventToEvents = (event: KubeObject): KubeObject => {
   const converted = renamed(event, TO_EVENTS, "events.k8s.io/v1");
   // Never left out there, whoever made the event.
   converted["eventTime"] ??= null;
+  for (const field of LEFT_OUT) if (converted[field] === "") delete converted[field];
   return converted;
 };
 
-export const eventToCore = (event: KubeObject): KubeObject => renamed(event, TO_CORE, "v1");
+export const eventToCore = (event: KubeObject): KubeObject => ({
+  reportingComponent: "",
+  reportingInstance: "",
+  ...renamed(event, TO_CORE, "v1"),
+});
 
 function renamed(event: KubeObject, names: ReadonlyMap<string, string>, apiVersion: string): KubeObject {
   const converted: Record<string, Json | undefined> = {};

@@ -1,5 +1,6 @@
 import { Internal } from "@boxship/base";
 import { DEFAULTS } from "../defaults/default-values.ts";
+import { EMPTIES } from "../defaults/empty-values.ts";
 import type { Json } from "../object/json.ts";
 import table from "../tables/definitions.json" with { type: "json" };
 import type { Schema } from "./schema.ts";
@@ -35,7 +36,7 @@ function parseDefinition(name: string, line: string): Schema {
   const words = line.split(" ");
   const mapType = words[0] === "@atomic" ? "atomic" : undefined;
   if (words[0]?.startsWith("@")) words.shift();
-  const defaults: Readonly<Record<string, Json>> = DEFAULTS[name] ?? {};
+  const defaults: Readonly<Record<string, Json>> = { ...EMPTIES[name], ...DEFAULTS[name] };
   const required: string[] = [];
   const properties = new Map<string, Schema>();
   for (const word of words) {

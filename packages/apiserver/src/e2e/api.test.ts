@@ -57,6 +57,56 @@ describe("the API", () => {
     assert.equal((await call("GET", path)).json["message"], `configmaps "${name}" not found`);
   });
 
+  test("an update names its version where the kind wants it, and makes what is not there where it may", async () => {
+    const name = fresh();
+    const leases = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
+    const lease = { metadata: { name }, spec: { holderIdentity: "me" } };
+    const made = await call("PUT", `${leases}/${name}`, { body: lease });
+    assert.equal(made.status, 201, made.text);
+    const nameless = await call("PUT", `${leases}/${name}`, { body: lease });
+    assert.equal(nameless.status, 422);
+    assert.equal(
+      nameless.json["message"],
+      `leases.coordination.k8s.io "${name}" is invalid: metadata.resourceVersion: Invalid value: 0x0: must be specified for an update`,
+    );
+    assert.equal((await call("PUT", `${leases}/${name}`, { body: { ...made.json, spec: {} } })).status, 200);
+    assert.equal((await call("PUT", `${CONFIG_MAPS}/${fresh()}`, { body: {} })).status, 404);
+    const limits = { spec: { limits: [] } };
+    const dry = await call("PUT", `/api/v1/namespaces/default/limitranges/${fresh()}?dryRun=All`, { body: limits });
+    assert.deepEqual([dry.status, dry.json["spec"]], [201, limits.spec]);
+  });
+
+  test("what Go writes though it is empty is in answers", async () => {
+    const event = { metadata: { name: fresh() }, involvedObject: { namespace: "default" }, reason: "Told" };
+    const made = await call("POST", "/api/v1/namespaces/default/events", { body: event });
+    const { metadata, ...rest } = (await call("GET", `/api/v1/namespaces/default/events/${event.metadata.name}`)).json;
+    assert.deepEqual(made.json, { metadata, ...rest });
+    assert.deepEqual(rest, {
+      apiVersion: "v1",
+      kind: "Event",
+      involvedObject: { namespace: "default" },
+      reason: "Told",
+      eventTime: null,
+      firstTimestamp: null,
+      lastTimestamp: null,
+      reportingComponent: "",
+      reportingInstance: "",
+      source: {},
+    });
+    const newer = `/apis/events.k8s.io/v1/namespaces/default/events/${event.metadata.name}`;
+    const { metadata: _, ...converted } = (await call("GET", newer)).json;
+    assert.deepEqual(converted, {
+      apiVersion: "events.k8s.io/v1",
+      kind: "Event",
+      regarding: { namespace: "default" },
+      reason: "Told",
+      eventTime: null,
+      deprecatedFirstTimestamp: null,
+      deprecatedLastTimestamp: null,
+      deprecatedSource: {},
+    });
+  });
+
   test("what is wrong is said in upstream's words", async () => {
     const cases: readonly [method: string, path: string, body: unknown, code: number, message: RegExp][] = [
       [

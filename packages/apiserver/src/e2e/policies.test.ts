@@ -149,7 +149,8 @@ describe("expressions in CEL", () => {
       ],
     ];
     for (const [changed, words] of changes) {
-      const answer = await send("PUT", `${path}/w`, { ...made, metadata: { name: "w" }, spec: changed });
+      const metadata = { name: "w", resourceVersion: made.metadata.resourceVersion };
+      const answer = await send("PUT", `${path}/w`, { ...made, metadata, spec: changed });
       if (words === undefined) assert.equal(answer.status, 200, answer.text);
       else assert.deepEqual([answer.status, answer.json["message"].includes(words)], [422, true], answer.text);
     }

@@ -84,7 +84,7 @@ export class SchemaDocument {
 function extensionsOf(schema: Schema, owner: string | undefined): JsonObject {
   const { listType, listKeys, patchStrategy, patchMergeKey, mapType, preserveUnknown, embedded, nullable } = schema;
   const result: JsonObject = {};
-  if (schema.default !== undefined) result["default"] = schema.default;
+  if (schema.default !== undefined && schema.default !== null) result["default"] = schema.default;
   if (listType !== undefined) result["x-kubernetes-list-type"] = listType;
   if (listKeys !== undefined) result["x-kubernetes-list-map-keys"] = [...listKeys];
   if (mapType !== undefined) result["x-kubernetes-map-type"] = mapType;

@@ -1,5 +1,5 @@
 import { randomInt, randomUUID } from "node:crypto";
-import { badRequest, type KubeObject, timestamp } from "@boxship/api";
+import { applyDefaults, badRequest, type KubeObject, timestamp } from "@boxship/api";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
 
 /** Letters that spell no words. */
@@ -34,21 +34,16 @@ export function prepareCreate(
   kind.hooks.prepareCreate?.(object);
 }
 
-/** Zeros that a status always has, though its definition does not require them. */
-const ZEROS: Readonly<Record<string, readonly string[]>> = {
-  "apps.v1.StatefulSetStatus": ["availableReplicas"],
-  "policy.v1.PodDisruptionBudgetStatus": ["currentHealthy", "desiredHealthy", "disruptionsAllowed", "expectedPods"],
-};
-
 /** The status of a new built-in object before anybody has written it: nobody manages what is in there. */
 export function beginStatus({ custom, schema }: ResourceRequest["kind"], object: KubeObject): void {
   const status = schema.properties?.get("status");
   if (custom || status === undefined || object["status"] !== undefined) return;
-  const zeros = [...(status.required ?? []), ...(ZEROS[status.definition ?? ""] ?? [])].flatMap((field) => {
+  const zeros = (status.required ?? []).flatMap((field) => {
     const type = status.properties?.get(field)?.type;
     return type === "integer" || type === "boolean" ? [[field, type === "integer" ? 0 : false] as const] : [];
   });
   object["status"] = Object.fromEntries(zeros);
+  applyDefaults(status, object["status"]);
 }
 
 export function tracksGeneration({ custom, hooks }: ResourceRequest["kind"]): boolean {

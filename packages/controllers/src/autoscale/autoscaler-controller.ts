@@ -165,7 +165,7 @@ class Look {
 
   async #decide({ scale }: Target, current: number, memory: Memory): Promise<Decision> {
     const { minReplicas: min = 1, maxReplicas: max = 0, behavior } = this.#autoscaler.spec ?? {};
-    const { currentMetrics = [] } = this.#autoscaler.status ?? {};
+    const currentMetrics = this.#autoscaler.status?.currentMetrics ?? [];
     if (current === 0 && min !== 0) {
       const words = "scaling is disabled since the replica count of the target is zero";
       this.#condition("ScalingActive", "False", "ScalingDisabled", words);

@@ -33,7 +33,7 @@ export function podOfSet(set: StatefulSet, template: PodTemplate, revision: stri
   pod.metadata.ownerReferences = [controllerReference(set)];
   const spec = (pod.spec ??= {});
   spec.hostname = name;
-  if (set.spec?.serviceName !== undefined) spec.subdomain = set.spec.serviceName;
+  if (set.spec?.serviceName) spec.subdomain = set.spec.serviceName;
   const claims = set.spec?.volumeClaimTemplates ?? [];
   const claimed = new Set(claims.map(({ metadata }) => metadata?.name));
   const volumes = claims.map((claim) => ({

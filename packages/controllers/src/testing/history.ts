@@ -161,7 +161,7 @@ function differences(before: Json | undefined, after: Json | undefined, path: st
     });
   }
   if (path.endsWith("conditions")) return conditionChanges(before, after);
-  if (isObject(after) && before === undefined) return differences({}, after, path);
+  if (isObject(after) && (before ?? null) === null) return differences({}, after, path);
   return [`${path} ${short(before)}→${short(after)}`];
 }
 
@@ -180,6 +180,6 @@ function conditionChanges(before: Json | undefined, after: Json | undefined): st
 }
 
 function short(value: Json | undefined): string {
-  if (value === undefined) return "-";
+  if (value === undefined || value === null) return "-";
   return typeof value === "string" ? value : JSON.stringify(value);
 }

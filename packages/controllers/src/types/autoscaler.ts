@@ -20,7 +20,7 @@ export type AutoscalerStatus = JsonObject & {
   lastScaleTime?: string;
   currentReplicas?: number;
   desiredReplicas?: number;
-  currentMetrics?: JsonObject[];
+  currentMetrics?: JsonObject[] | null;
   conditions?: Condition[];
 };
 

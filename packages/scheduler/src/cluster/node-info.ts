@@ -40,7 +40,7 @@ export class NodeInfo implements Selectable {
     this.mostPods = pods === undefined ? 0 : quantityNumber(pods);
     this.#countFree();
     this.images = new Map(
-      images.flatMap(({ names = [], sizeBytes = 0 }) => names.map((name) => [name, sizeBytes] as const)),
+      images.flatMap(({ names, sizeBytes = 0 }) => (names ?? []).map((name) => [name, sizeBytes] as const)),
     );
   }
 

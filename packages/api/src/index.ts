@@ -5,6 +5,7 @@ export { trackChanges } from "./apply/track-changes.ts";
 export type { InVersion } from "./apply/versioned-changes.ts";
 export { Budget, BudgetExceeded, Interruption, LaterFields } from "./cel/evaluate.ts";
 export type { Library } from "./cel/functions.ts";
+export * from "./cel/library/authorizer.ts";
 export { CALL_BUDGET, compile, type Program, typesOf } from "./cel/program.ts";
 export { CelError } from "./cel/syntax.ts";
 export type { CelType } from "./cel/types.ts";

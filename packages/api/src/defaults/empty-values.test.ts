@@ -29,10 +29,6 @@ test("what Go always writes is there, though nobody has set it", () => {
   assert.deepEqual(written("batch.v1.JobTemplateSpec", { spec: { template: { spec: { containers: [] } } } }), {
     metadata: {},
     spec: {
-      completionMode: "NonIndexed",
-      manualSelector: false,
-      podReplacementPolicy: "TerminatingOrFailed",
-      suspend: false,
       template: {
         metadata: {},
         spec: {

@@ -2,7 +2,9 @@ import type { KindHooks } from "../kind/kind.ts";
 import type { GroupVersion } from "../object/kube-object.ts";
 import { qualified } from "../status/failures.ts";
 import { clusterRole, clusterRoleBinding, role, roleBinding } from "./access/roles.ts";
-import { ADMISSION_HOOKS } from "./admission-hooks.ts";
+import { mutatingBinding, validatingBinding } from "./admission/bindings.ts";
+import { mutatingPolicy, validatingPolicy } from "./admission/policies.ts";
+import { webhookConfiguration } from "./admission/webhooks.ts";
 import { daemonSet } from "./apps/daemon-set.ts";
 import { deployment } from "./apps/deployment.ts";
 import { replicaSet, replicationController } from "./apps/replica-sets.ts";
@@ -11,7 +13,9 @@ import { autoscaler, oldAutoscaler } from "./autoscaling/autoscaler.ts";
 import { cronJob } from "./batch/cron-job.ts";
 import { job } from "./batch/job.ts";
 import { CLUSTER_HOOKS } from "./cluster-hooks.ts";
+import { configMap, secret } from "./core/config-data.ts";
 import { disruptionBudget } from "./core/disruption-budget.ts";
+import { limitRange } from "./core/limit-range.ts";
 import { namespace } from "./core/namespace.ts";
 import { node } from "./core/node.ts";
 import { resourceQuota } from "./core/resource-quota.ts";
@@ -34,12 +38,15 @@ import { WORKLOAD_HOOKS } from "./workload-hooks.ts";
 const NONE: KindHooks = {};
 
 const WHOLE_HOOKS: Readonly<Record<string, KindHooks>> = {
+  configmaps: configMap,
   endpoints,
+  limitranges: limitRange,
   namespaces: namespace,
   nodes: node,
   persistentvolumes: persistentVolume,
   replicationcontrollers: replicationController,
   resourcequotas: resourceQuota,
+  secrets: secret,
   serviceaccounts: serviceAccount,
   services: service,
   "clusterrolebindings.rbac.authorization.k8s.io": clusterRoleBinding,
@@ -59,6 +66,9 @@ const WHOLE_HOOKS: Readonly<Record<string, KindHooks>> = {
   "ipaddresses.networking.k8s.io": ipAddress,
   "jobs.batch": job,
   "leases.coordination.k8s.io": lease,
+  "mutatingadmissionpolicies.admissionregistration.k8s.io": mutatingPolicy,
+  "mutatingadmissionpolicybindings.admissionregistration.k8s.io": mutatingBinding,
+  "mutatingwebhookconfigurations.admissionregistration.k8s.io": webhookConfiguration,
   "networkpolicies.networking.k8s.io": networkPolicy,
   "priorityclasses.scheduling.k8s.io": priorityClass,
   "poddisruptionbudgets.policy": disruptionBudget,
@@ -70,6 +80,9 @@ const WHOLE_HOOKS: Readonly<Record<string, KindHooks>> = {
   "servicecidrs.networking.k8s.io": serviceCidr,
   "statefulsets.apps": statefulSet,
   "storageclasses.storage.k8s.io": storageClass,
+  "validatingadmissionpolicies.admissionregistration.k8s.io": validatingPolicy,
+  "validatingadmissionpolicybindings.admissionregistration.k8s.io": validatingBinding,
+  "validatingwebhookconfigurations.admissionregistration.k8s.io": webhookConfiguration,
   "volumeattachments.storage.k8s.io": volumeAttachment,
   "volumeattributesclasses.storage.k8s.io": volumeAttributesClass,
 };
@@ -85,11 +98,6 @@ const VERSION_HOOKS: Readonly<Record<string, KindHooks>> = {
 export function hooksOf({ group, version, resource }: GroupVersion & { readonly resource: string }): KindHooks {
   const name = qualified({ group, resource });
   return (
-    VERSION_HOOKS[`${name}/${version}`] ??
-    WHOLE_HOOKS[name] ??
-    WORKLOAD_HOOKS[name] ??
-    ADMISSION_HOOKS[name] ??
-    CLUSTER_HOOKS[name] ??
-    NONE
+    VERSION_HOOKS[`${name}/${version}`] ?? WHOLE_HOOKS[name] ?? WORKLOAD_HOOKS[name] ?? CLUSTER_HOOKS[name] ?? NONE
   );
 }

@@ -32,7 +32,7 @@ export const isNative = (name: string): boolean => !name.includes("/") || name.i
 export const isExtended = (name: string): boolean =>
   !isNative(name) && !name.startsWith("requests.") && qualifiedName(`requests.${name}`).length === 0;
 const isInteger = (name: string): boolean => COUNTED.includes(name) || isExtended(name);
-const mayOvercommit = (name: string): boolean => isNative(name) && !isHugePages(name);
+export const mayOvercommit = (name: string): boolean => isNative(name) && !isHugePages(name);
 
 /** @returns whether it is a name at all */
 function checkResourceName(found: Findings, field: string, name: string): boolean {
@@ -41,6 +41,10 @@ function checkResourceName(found: Findings, field: string, name: string): boolea
   if (found.all.length === before && !name.includes("/") && !STANDARD.has(name) && !isQuotaHugePages(name))
     found.invalid(field, name, "must be a standard resource type or fully qualified");
   return found.all.length === before;
+}
+
+export function checkAnyResource(found: Findings, field: string, name: string): void {
+  checkResourceName(found, field, name);
 }
 
 /** Of what a container asks for. */

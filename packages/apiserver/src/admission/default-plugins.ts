@@ -12,7 +12,6 @@ import { defaultTolerations, newNodeTaint } from "./default-tolerations.ts";
 import { limitRanges } from "./limit-ranges.ts";
 import { namespaceLifecycle } from "./namespace-lifecycle.ts";
 import { podSecurity } from "./pod-security/pod-security.ts";
-import { expressionCheck } from "./policies/check-expressions.ts";
 import { mutatingPolicies } from "./policies/mutating-policies.ts";
 import { validatingPolicies } from "./policies/validating-policies.ts";
 import { priorities } from "./priorities.ts";
@@ -66,7 +65,6 @@ export function defaultPlugins(
     nodeRestriction(context),
     certificateSubjects,
     preventEscalation(context, rbac),
-    expressionCheck,
     ...more,
     mutatingWebhooks(context, hooks, () => before),
     validatingPolicies(context),

@@ -137,7 +137,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "admission policies",
     state: "differs",
-    note: "validating and mutating, with parameters, variables, match conditions and `authorizer`; audit annotations; `status.typeChecking`, in which `request` can be anything",
+    note: "validating and mutating, with parameters, variables, match conditions and `authorizer`; audit annotations; `status.typeChecking`, in which `request` can be anything; an expression whose type is known only when it is evaluated is taken (upstream wants `bool`)",
   },
   {
     name: "CEL",

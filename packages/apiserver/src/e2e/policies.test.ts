@@ -435,11 +435,11 @@ describe("expressions in CEL", () => {
         spec({ validations: [{ expression: "other == 1" }] }),
         "undeclared reference to 'other'",
       ],
-      ["validatingadmissionpolicies", spec({}), "validations or auditAnnotations must be specified"],
+      ["validatingadmissionpolicies", spec({}), "validations or auditAnnotations must contain at least one item"],
       [
         "validatingadmissionpolicies",
         { validations: [{ expression: "true" }] },
-        "spec.matchConstraints.resourceRules: Required value",
+        "spec.matchConstraints: Required value",
       ],
       [
         "mutatingadmissionpolicies",

@@ -221,3 +221,177 @@ test("flow schemas and priority levels: numbers, subjects, and what a server can
     "spec.type: Invalid value: \"Exempt\": must be 'Exempt' if and only if `name` is 'exempt'",
   ]);
 });
+
+test("a config map has keys that files can be called by, each once, and not too much in them", () => {
+  assert.deepEqual(problemsOf("configmaps", { data: { "a.b": "c" }, binaryData: { d: "AAA=" } }), []);
+  const keys =
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
+  assert.deepEqual(problemsOf("configmaps", { data: { "a/b": "", c: "" }, binaryData: { c: "", "..d": "" } }), [
+    `data[a/b]: Invalid value: "a/b": ${keys}`,
+    'data[c]: Invalid value: "c": duplicate of key present in binaryData',
+    "binaryData[..d]: Invalid value: \"..d\": must not start with '..'",
+  ]);
+  assert.deepEqual(problemsOf("configmaps", { data: { a: "x".repeat(2 ** 20 + 1) } }), [
+    "[]: Too long: may not be more than 1048576 bytes",
+  ]);
+  const fixed = { immutable: true, data: { a: "b" } };
+  assert.deepEqual(problemsOf("configmaps", { data: {}, binaryData: { a: "" } }, fixed), [
+    "immutable: Forbidden: field is immutable when `immutable` is set",
+    "data: Forbidden: field is immutable when `immutable` is set",
+    "binaryData: Forbidden: field is immutable when `immutable` is set",
+  ]);
+});
+
+test("a secret has what its type says, and keeps the type", () => {
+  const of = (type: string, data: Record<string, string>): readonly string[] =>
+    problemsOf("secrets", {
+      type,
+      data: Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString("base64")])),
+    });
+  const good: readonly [string, Record<string, string>][] = [
+    ["Opaque", {}],
+    ["mine", { a: "" }],
+    ["kubernetes.io/dockercfg", { ".dockercfg": "{}" }],
+    ["kubernetes.io/basic-auth", { password: "" }],
+    ["kubernetes.io/ssh-auth", { "ssh-privatekey": "x" }],
+    ["kubernetes.io/tls", { "tls.crt": "", "tls.key": "" }],
+  ];
+  for (const [type, data] of good) assert.deepEqual(of(type, data), [], type);
+  const wrong: readonly [string, Record<string, string>, ...string[]][] = [
+    [
+      "kubernetes.io/service-account-token",
+      {},
+      "metadata.annotations[kubernetes.io/service-account.name]: Required value",
+    ],
+    ["kubernetes.io/dockercfg", {}, "data[.dockercfg]: Required value"],
+    [
+      "kubernetes.io/dockercfg",
+      { ".dockercfg": "" },
+      'data[.dockercfg]: Invalid value: "<secret contents redacted>": unexpected end of JSON input',
+    ],
+    [
+      "kubernetes.io/dockerconfigjson",
+      { ".dockerconfigjson": "[]" },
+      'data[.dockerconfigjson]: Invalid value: "<secret contents redacted>": json: cannot unmarshal array into Go value of type map[string]interface {}',
+    ],
+    [
+      "kubernetes.io/dockerconfigjson",
+      { ".dockerconfigjson": "x" },
+      "data[.dockerconfigjson]: Invalid value: \"<secret contents redacted>\": invalid character 'x' looking for beginning of value",
+    ],
+    ["kubernetes.io/basic-auth", {}, "data[username]: Required value", "data[password]: Required value"],
+    ["kubernetes.io/ssh-auth", { "ssh-privatekey": "" }, "data[ssh-privatekey]: Required value"],
+    ["kubernetes.io/tls", { "tls.crt": "x" }, "data[tls.key]: Required value"],
+  ];
+  for (const [type, data, ...words] of wrong) assert.deepEqual(of(type, data), words, type);
+  assert.deepEqual(
+    problemsOf("secrets", { type: "b", stringData: { a: "c" } }, { immutable: true, stringData: { a: "b" } }),
+    [
+      'type: Invalid value: "b": field is immutable',
+      "immutable: Forbidden: field is immutable when `immutable` is set",
+      "data: Forbidden: field is immutable when `immutable` is set",
+    ],
+  );
+});
+
+test("a limit range has each type once, and what it gives lies between its bounds", () => {
+  const of = (...limits: JsonObject[]): readonly string[] =>
+    problemsOf("limitranges", { spec: { limits } }).map((one) => one.replace("spec.limits", "~"));
+  assert.deepEqual(
+    of(
+      { type: "Container", min: { cpu: "1" }, max: { cpu: "4" }, maxLimitRequestRatio: { cpu: "4" } },
+      { type: "Pod", max: { memory: "1Gi" } },
+      { type: "PersistentVolumeClaim", min: { storage: "1Gi" } },
+      { type: "a.io/thing", max: { "a.io/b": "1" } },
+    ),
+    [],
+  );
+  assert.deepEqual(
+    of(
+      { type: "Thing" },
+      { type: "Pod", default: { cpu: "1" }, max: { pods: "1" } },
+      { type: "PersistentVolumeClaim" },
+      { type: "Pod" },
+    ),
+    [
+      '~[0].type: Invalid value: "Thing": must be a standard limit type or fully qualified',
+      '~[1].max[pods]: Invalid value: "pods": must be a standard resource for containers',
+      "~[1].default: Forbidden: may not be specified when `type` is 'Pod'",
+      "~[2].limits: Required value: either minimum or maximum storage value is required, but neither was provided",
+      '~[3].type: Duplicate value: "Pod"',
+    ],
+  );
+  assert.deepEqual(
+    of({
+      type: "Container",
+      min: { cpu: "3", memory: "1Gi" },
+      max: { cpu: "2", memory: "2Gi" },
+      default: { cpu: "4", "a.io/b": "2" },
+      defaultRequest: { cpu: "5", "a.io/b": "1" },
+      maxLimitRequestRatio: { cpu: "500m", memory: "3" },
+    }),
+    [
+      '~[0].min[cpu]: Invalid value: "3": min value 3 is greater than max value 2',
+      '~[0].defaultRequest[cpu]: Invalid value: "5": default request value 5 is greater than max value 2',
+      '~[0].defaultRequest[cpu]: Invalid value: "5": default request value 5 is greater than default limit value 4',
+      '~[0].default[cpu]: Invalid value: "2": default value 4 is greater than max value 2',
+      '~[0].maxLimitRequestRatio[cpu]: Invalid value: "500m": ratio 500m is less than 1',
+      '~[0].maxLimitRequestRatio[memory]: Invalid value: "3": ratio 3 is greater than max/min = 2.000000',
+      '~[0].defaultRequest[a.io/b]: Invalid value: "1": default value 2 must equal to defaultRequest value 1 in a.io/b',
+    ],
+  );
+});
+
+test("an event of the new sort says who reports what, and says it for ever", () => {
+  const good: JsonObject = {
+    regarding: { namespace: "default" },
+    eventTime: "2026-01-01T00:00:00.000000Z",
+    reportingController: "a.io/b",
+    reportingInstance: "b-1",
+    action: "Done",
+    reason: "Why",
+    type: "Normal",
+    note: "so it is",
+  };
+  const of = (more: JsonObject, before?: JsonObject): readonly string[] =>
+    problemsOf("events.events.k8s.io", { ...good, ...more }, before);
+  assert.deepEqual(of({}), []);
+  assert.deepEqual(
+    of({
+      regarding: { namespace: "other" },
+      eventTime: null,
+      type: "Odd",
+      deprecatedCount: 3,
+      deprecatedSource: { host: "a" },
+      series: { count: 1, lastObservedTime: null },
+    }),
+    [
+      'involvedObject.namespace: Invalid value: "other": does not match event.namespace',
+      'series.count: Invalid value: "": should be at least 2',
+      "series.lastObservedTime: Required value",
+      "eventTime: Required value",
+      'type: Invalid value: "": has invalid value: Odd',
+      'count: Invalid value: "": needs to be unset',
+      'source: Invalid value: "": needs to be unset',
+    ],
+  );
+  const series = { count: 2, lastObservedTime: "2026-01-01T00:00:01.000000Z" };
+  assert.deepEqual(of({ series, eventTime: "2026-01-01T00:00:00.000000123Z" }, good), []);
+  const long = "x".repeat(129);
+  assert.deepEqual(of({ reason: long, note: "other", action: "" }, good), [
+    "action: Required value",
+    'reason: Invalid value: "": can have at most 128 characters',
+    `reason: Invalid value: "${long}": field is immutable`,
+    'message: Invalid value: "other": field is immutable',
+    'action: Invalid value: "": field is immutable',
+  ]);
+  assert.deepEqual(of({ note: "other", type: "Warning" }, good), [
+    'message: Invalid value: "other": field is immutable',
+    'type: Invalid value: "Warning": field is immutable',
+  ]);
+  const old = { involvedObject: {}, eventTime: "2026-01-01T00:00:00.000000Z", reportingComponent: "a b" };
+  assert.deepEqual(
+    problemsOf("events", old).map((one) => one.split(":")[0]),
+    ["reportingComponent", "reportingInstance", "action", "reason"],
+  );
+});

@@ -1,13 +1,19 @@
-import { CelError, Interruption, type Library, Opaque, type Value } from "@boxship/api";
+import {
+  AUTHORIZER,
+  AUTHORIZER_SIGNATURES,
+  CelError,
+  DECISION,
+  GROUP_CHECK,
+  Interruption,
+  type Library,
+  Opaque,
+  PATH_CHECK,
+  RESOURCE_CHECK,
+  type Value,
+} from "@boxship/api";
 import { decide } from "../../access/authorize.ts";
 import type { Attributes, ResourceInfo, User } from "../../contract.ts";
 import type { ServerContext } from "../../server-context.ts";
-
-const AUTHORIZER = "kubernetes.authorization.Authorizer";
-const PATH = "kubernetes.authorization.PathCheck";
-const GROUP = "kubernetes.authorization.GroupCheck";
-const RESOURCE = "kubernetes.authorization.ResourceCheck";
-const DECISION = "kubernetes.authorization.Decision";
 
 interface Asked {
   readonly decisions: Decisions;
@@ -52,7 +58,7 @@ export class Decisions {
 
   /** The value `authorizer.requestResource`. */
   resource(user: User, resource: ResourceInfo): Opaque {
-    return opaque(RESOURCE, { decisions: this, user, resource });
+    return opaque(RESOURCE_CHECK, { decisions: this, user, resource });
   }
 
   /** @throws Undecided */
@@ -86,7 +92,7 @@ const EMPTY: ResourceInfo = { group: "", version: "*", resource: "", namespace: 
 
 const narrowed = (value: Opaque, change: Partial<ResourceInfo>): Opaque => {
   const asked = of(value);
-  return opaque(RESOURCE, { ...asked, resource: { ...EMPTY, ...asked.resource, ...change } });
+  return opaque(RESOURCE_CHECK, { ...asked, resource: { ...EMPTY, ...asked.resource, ...change } });
 };
 
 function check(value: Opaque, verb: string): Value {
@@ -98,21 +104,21 @@ function check(value: Opaque, verb: string): Value {
 
 /** The functions of `authorizer`. */
 export const AUTHORIZER_LIBRARY: Library = {
-  [`${AUTHORIZER}.path(string): ${PATH}`]: (a: Opaque, path: string) => opaque(PATH, { ...of(a), path }),
-  [`${AUTHORIZER}.group(string): ${GROUP}`]: (a: Opaque, group: string) =>
-    opaque(GROUP, { ...of(a), resource: { ...EMPTY, group } }),
-  [`${AUTHORIZER}.serviceAccount(string, string): ${AUTHORIZER}`]: (a: Opaque, namespace: string, name: string) => {
+  [AUTHORIZER_SIGNATURES.path]: (a: Opaque, path: string) => opaque(PATH_CHECK, { ...of(a), path }),
+  [AUTHORIZER_SIGNATURES.group]: (a: Opaque, group: string) =>
+    opaque(GROUP_CHECK, { ...of(a), resource: { ...EMPTY, group } }),
+  [AUTHORIZER_SIGNATURES.serviceAccount]: (a: Opaque, namespace: string, name: string) => {
     const groups = ["system:serviceaccounts", `system:serviceaccounts:${namespace}`, "system:authenticated"];
     return opaque(AUTHORIZER, { ...of(a), user: { name: `system:serviceaccount:${namespace}:${name}`, groups } });
   },
-  [`${GROUP}.resource(string): ${RESOURCE}`]: (a: Opaque, resource: string) => narrowed(a, { resource }),
-  [`${RESOURCE}.subresource(string): ${RESOURCE}`]: (a: Opaque, subresource: string) => narrowed(a, { subresource }),
-  [`${RESOURCE}.namespace(string): ${RESOURCE}`]: (a: Opaque, namespace: string) => narrowed(a, { namespace }),
-  [`${RESOURCE}.name(string): ${RESOURCE}`]: (a: Opaque, name: string) => narrowed(a, { name }),
-  [`${RESOURCE}.check(string): ${DECISION}`]: check,
-  [`${PATH}.check(string): ${DECISION}`]: check,
-  [`${DECISION}.allowed(): bool`]: (a: Opaque) => decisionOf(a).allowed,
-  [`${DECISION}.reason(): string`]: (a: Opaque) => decisionOf(a).reason,
-  [`${DECISION}.errored(): bool`]: () => false,
-  [`${DECISION}.error(): string`]: () => "",
+  [AUTHORIZER_SIGNATURES.resource]: (a: Opaque, resource: string) => narrowed(a, { resource }),
+  [AUTHORIZER_SIGNATURES.subresource]: (a: Opaque, subresource: string) => narrowed(a, { subresource }),
+  [AUTHORIZER_SIGNATURES.namespace]: (a: Opaque, namespace: string) => narrowed(a, { namespace }),
+  [AUTHORIZER_SIGNATURES.name]: (a: Opaque, name: string) => narrowed(a, { name }),
+  [AUTHORIZER_SIGNATURES.check]: check,
+  [AUTHORIZER_SIGNATURES.checkPath]: check,
+  [AUTHORIZER_SIGNATURES.allowed]: (a: Opaque) => decisionOf(a).allowed,
+  [AUTHORIZER_SIGNATURES.reason]: (a: Opaque) => decisionOf(a).reason,
+  [AUTHORIZER_SIGNATURES.errored]: () => false,
+  [AUTHORIZER_SIGNATURES.error]: () => "",
 };

@@ -45,6 +45,7 @@ export * from "./status/failures.ts";
 export * from "./status/field-error.ts";
 export * from "./status/status.ts";
 export * from "./status/to-status.ts";
+export { enumerationOf } from "./tables/enumerations.ts";
 export * from "./validation/names.ts";
 export * from "./validation/validate-metadata.ts";
 export * from "./validation/validate-object.ts";

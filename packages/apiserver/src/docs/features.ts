@@ -54,7 +54,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "OpenAPI v3",
     state: "differs",
-    note: "with upstream's words for `kubectl explain`; their line breaks are lost, a field that is of another definition has that one's words, and values of enumerations are not listed",
+    note: "with upstream's words for `kubectl explain`; their line breaks are lost and a field that is of another definition has that one's words",
   },
   {
     name: "OpenAPI v2",

@@ -134,6 +134,11 @@ describe("kubectl", { skip: program === undefined && "kubectl cannot be had here
       /containerPort\t<integer> -required-/,
     );
     assert.match(
+      await k("explain pod.spec.containers.imagePullPolicy"),
+      /FIELD: imagePullPolicy <string>\nENUM:\n {4}Always\n {4}IfNotPresent\n {4}Never\n/,
+    );
+    assert.match(await k("explain pv.spec.accessModes"), /accessModes <\[\]string>/);
+    assert.match(
       await refused("apply -f -", DEPLOYMENT.replace("replicas: 2", "replicaz: 2")),
       /unknown field "spec\.replicaz"/,
     );

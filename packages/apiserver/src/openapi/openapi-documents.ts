@@ -21,7 +21,7 @@ const V2 = "v2";
 /** How clients ask for v2 in protobuf: before 1.27 with an @ between this and its version. */
 const PROTOBUF_FORM = "application/com.github.proto-openapi.spec.v2";
 /** Goes up when documents of the same kinds are made otherwise: clients keep what they have by its hash. */
-const FORM = 2;
+const FORM = 3;
 
 /** `/openapi/v2` and `/openapi/v3`. Documents are made when somebody asks, and kept as bytes until a kind changes. */
 export class OpenapiDocuments {

@@ -55,6 +55,8 @@ function schemaOf(schema: Json | undefined): Buffer {
     text(2, schema["format"]),
     text(4, schema["description"]),
     ...list(schema["required"]).map((field) => text(19, field)),
+    // As YAML, which JSON is.
+    ...list(schema["enum"]).map((value) => message(20, text(2, JSON.stringify(value)))),
     ...(isObject(more) ? [message(21, message(1, schemaOf(more)))] : more === true ? [message(21, flag(2))] : []),
     ...(types[0] === undefined ? [] : [message(22, ...types.map((type) => text(1, type)))]),
     ...(items === undefined ? [] : [message(23, message(1, schemaOf(items)))]),

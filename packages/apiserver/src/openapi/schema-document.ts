@@ -1,4 +1,4 @@
-import { definition, type Json, type JsonObject, type Schema } from "@boxship/api";
+import { definition, enumerationOf, isObject, type Json, type JsonObject, type Schema } from "@boxship/api";
 import { openapiName } from "./openapi-name.ts";
 
 /** What definitions and their fields are for, in upstream's words; undefined for what has no words. */
@@ -69,7 +69,7 @@ export class SchemaDocument {
         ? undefined
         : (this.#describe(owner, field) ?? (schema.definition && this.#describe(schema.definition)));
     const own = description === undefined ? {} : { description };
-    if (schema.definition === undefined) return { ...own, ...this.shape(schema) };
+    if (schema.definition === undefined) return { ...own, ...listed(this.shape(schema), owner, field) };
     const reference = this.reference(schema.definition);
     const more = extensionsOf(schema, undefined);
     if (Object.keys(own).length === 0 && Object.keys(more).length === 0) return reference;
@@ -79,6 +79,15 @@ export class SchemaDocument {
   #below(schema: Schema): JsonObject {
     return schema.definition === undefined ? this.shape(schema) : this.reference(schema.definition);
   }
+}
+
+/** A field's shape with the values that it can have, where upstream lists them. */
+function listed(shape: JsonObject, owner: string | undefined, field: string): JsonObject {
+  const values = owner === undefined ? undefined : enumerationOf(owner, field);
+  if (values === undefined) return shape;
+  const within = ["items", "additionalProperties"].find((name) => isObject(shape[name]));
+  if (within === undefined) return { ...shape, enum: [...values] };
+  return { ...shape, [within]: { ...(shape[within] as JsonObject), enum: [...values] } };
 }
 
 function extensionsOf(schema: Schema, owner: string | undefined): JsonObject {

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { InvalidArgument, Unsupported } from "@boxship/base";
 import type { CreateContainerRequest, HostConfig, MountSpec, Resources } from "@boxship/engine";
 import type { IdMaps } from "@boxship/kernel";
+import { knownValue, userId } from "./known-value.ts";
 import type {
   ContainerConfig,
   LinuxContainerResources,
@@ -11,7 +12,7 @@ import type {
   PodSandboxConfig,
   SecurityProfile,
 } from "./messages/config.ts";
-import { NamespaceMode, ProfileType, Propagation, signalName } from "./messages/values.ts";
+import { NamespaceMode, ProfileType, Propagation, SupplementalGroups, signalName } from "./messages/values.ts";
 import { usersOf } from "./sandboxes.ts";
 
 export interface ContainerPlan {
@@ -31,6 +32,9 @@ export async function containerRequest(
   const { config, pod, door } = plan;
   const { command, args, labels, workingDir, envs, tty, stdin, stdinOnce } = config;
   const stopSignal = signalName(config.stopSignal);
+  if (stopSignal === undefined && config.stopSignal !== 0) {
+    throw new InvalidArgument(`stop_signal ${config.stopSignal} is no signal`);
+  }
   const user = userOf(config.linux?.securityContext);
   return {
     name: nameOf(pod, config),
@@ -68,15 +72,20 @@ function nameOf({ metadata }: PodSandboxConfig, config: ContainerConfig): string
 function userOf(context: LinuxContainerSecurityContext | undefined): string {
   if (context === undefined) return "";
   const { runAsUser, runAsUsername, runAsGroup } = context;
-  const user = runAsUser === undefined ? runAsUsername : String(runAsUser.value);
+  const user = runAsUser === undefined ? runAsUsername : String(userId("run_as_user", runAsUser.value));
   if (runAsGroup === undefined) return user;
   if (user === "") throw new InvalidArgument("runAsGroup needs runAsUser or runAsUsername");
-  return `${user}:${runAsGroup.value}`;
+  return `${user}:${userId("run_as_group", runAsGroup.value)}`;
 }
 
 async function hostConfig(plan: ContainerPlan, profile: (path: string) => Promise<string>): Promise<HostConfig> {
   const { config, pod, podId, runtimeHandler, logPath } = plan;
   const context = config.linux?.securityContext;
+  if (knownValue("supplemental_groups_policy", context?.supplementalGroupsPolicy ?? 0, SupplementalGroups) !== 0) {
+    throw new Unsupported(
+      "supplemental_groups_policy Strict is not supported: groups of the image's users are always added",
+    );
+  }
   const resources = config.linux?.resources;
   const { addCapabilities = [], dropCapabilities = [], addAmbientCapabilities = [] } = context?.capabilities ?? {};
   if (addAmbientCapabilities.length > 0) throw new Unsupported("ambient capabilities are not supported");
@@ -102,7 +111,7 @@ async function hostConfig(plan: ContainerPlan, profile: (path: string) => Promis
     capDrop: dropCapabilities,
     privileged: context?.privileged === true,
     readonlyRootfs: context?.readonlyRootfs === true,
-    groupAdd: (context?.supplementalGroups ?? []).map(String),
+    groupAdd: (context?.supplementalGroups ?? []).map((id) => String(userId("supplemental_groups", id))),
     securityOpt: await securityOptions(context, profile),
     ...(context?.maskedPaths.length ? { maskedPaths: context.maskedPaths } : {}),
     ...(context?.readonlyPaths.length ? { readonlyPaths: context.readonlyPaths } : {}),
@@ -142,6 +151,10 @@ function isMapped({ containerPath, uidMappings, gidMappings }: Mount, users: IdM
 function mountSpec(mount: Mount, users: IdMaps | undefined): MountSpec {
   const { containerPath, hostPath, readonly: readOnly, image, imageSubPath, recursiveReadOnly } = mount;
   const idMapped = isMapped(mount, users);
+  knownValue(`propagation of ${containerPath}`, mount.propagation, Propagation);
+  if (recursiveReadOnly && (!readOnly || mount.propagation !== Propagation.Private)) {
+    throw new InvalidArgument(`mount of ${containerPath}: recursive_read_only needs readonly, and private propagation`);
+  }
   const target = posix.resolve("/", containerPath);
   if (image !== undefined && image.image !== "") {
     return {
@@ -191,11 +204,13 @@ async function seccompOption(
   { profileType, localhostRef }: SecurityProfile,
   profile: (path: string) => Promise<string>,
 ): Promise<readonly string[]> {
+  knownValue("seccomp.profile_type", profileType, ProfileType);
   if (profileType === ProfileType.Unconfined) return ["seccomp=unconfined"];
   return profileType === ProfileType.Localhost ? [`seccomp=${await profile(localhostRef)}`] : [];
 }
 
 function apparmorOption({ profileType, localhostRef }: SecurityProfile): readonly string[] {
+  knownValue("apparmor.profile_type", profileType, ProfileType);
   if (profileType === ProfileType.Unconfined) return ["apparmor=unconfined"];
   return profileType === ProfileType.Localhost ? [`apparmor=${localhostRef}`] : [];
 }

@@ -183,6 +183,25 @@ export function criSuite(name: string, open: () => SuiteWorld): void {
       const { stats: whole } = await cri.podSandboxStats({ podSandboxId });
       assert.equal(whole?.linux?.network?.defaultInterface?.name, "eth0");
       assert.ok((whole?.linux?.process?.processCount?.value ?? 0) > 0);
+      const { descriptors } = await cri.listMetricDescriptors({});
+      const { podMetrics } = await cri.listPodSandboxMetrics({});
+      const told = podMetrics.find((one) => one.podSandboxId === podSandboxId);
+      const ofContainer = told?.containerMetrics.find((one) => one.containerId === containerId)?.metrics ?? [];
+      const samples = new Map(
+        [...(told?.metrics ?? []), ...ofContainer].map((metric) => {
+          const keys = descriptors.find((one) => one.name === metric.name)?.labelKeys ?? [];
+          assert.equal(metric.labelValues.length, keys.length, metric.name);
+          assert.ok(metric.timestamp > 0n && Number.isSafeInteger(metric.value?.value), metric.name);
+          const labels = Object.fromEntries(keys.map((key, at) => [key, metric.labelValues[at]]));
+          return [metric.name, { value: metric.value?.value ?? 0, labels }];
+        }),
+      );
+      for (const metric of ["container_memory_working_set_bytes", "container_processes"]) {
+        assert.ok((samples.get(metric)?.value ?? 0) > 0, metric);
+      }
+      const received = samples.get("container_network_receive_bytes_total")?.labels ?? {};
+      assert.deepEqual([received["interface"], received["id"]], ["eth0", podSandboxId]);
+      assert.equal(samples.get("container_processes")?.labels["name"], containerId);
       await cri.removePodSandbox({ podSandboxId });
     });
 

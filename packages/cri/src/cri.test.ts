@@ -61,7 +61,7 @@ test("lists are told in parts, too, and what is not known is refused by name", a
       call.endRequests();
       return await Array.fromAsync(call.responses);
     };
-    const { images, podSandboxes, containers, containerStats, podSandboxStats } = STREAMED_METHODS;
+    const { images, podSandboxes, containers, containerStats, podSandboxMetrics, podSandboxStats } = STREAMED_METHODS;
     const told = await parts(images);
     const listed = await cri.socket.listImages({});
     assert.deepEqual(
@@ -71,6 +71,8 @@ test("lists are told in parts, too, and what is not known is refused by name", a
     const { podSandboxId } = await cri.socket.runPodSandbox({ config: { metadata: { name: "told", uid: "told" } } });
     const pods = await parts(podSandboxes);
     assert.ok(pods.some((part) => part.podSandboxes.some(({ id }) => id === podSandboxId)));
+    const metrics = (await parts(podSandboxMetrics)).flatMap((part) => part.podSandboxMetrics);
+    assert.ok(metrics.some((one) => one.podSandboxId === podSandboxId));
     const stats = (await parts(podSandboxStats)).flatMap((part) => part.podSandboxStats);
     assert.ok(stats.some(({ attributes }) => attributes?.id === podSandboxId));
     await cri.socket.removePodSandbox({ podSandboxId });
@@ -81,4 +83,78 @@ test("lists are told in parts, too, and what is not known is refused by name", a
   } finally {
     session.destroy();
   }
+});
+
+test("what cannot be is refused by the name of its field, and with the code that other engines give", async () => {
+  const { socket: at } = cri;
+  const metadata = { name: "p", namespace: "n", uid: "odd", attempt: 0 };
+  const refused = async (task: Promise<unknown>, code: string, message: RegExp) => {
+    await assert.rejects(task, { code, message });
+  };
+  const none = "f".repeat(64);
+  const run = (config: object) => at.runPodSandbox({ config: { metadata, ...config } });
+  const modes = (namespaceOptions: object) => run({ linux: { securityContext: { namespaceOptions } } });
+  await refused(run({ hostname: "x".repeat(65) }), "InvalidArgument", /host name has more than 64 characters/);
+  await refused(modes({ network: 77 }), "InvalidArgument", /77 is no value of namespace_options\.network/);
+  await refused(modes({ ipc: 3 }), "InvalidArgument", /3 is no value of namespace_options\.ipc/);
+  await refused(modes({ pid: -4 }), "InvalidArgument", /-4 is no value of namespace_options\.pid/);
+  const port = { containerPort: 80, hostPort: 80 };
+  await refused(run({ portMappings: [{ ...port, protocol: 9 }] }), "InvalidArgument", /9 is no value of protocol/);
+  await refused(
+    run({ portMappings: [{ containerPort: -1, hostPort: 99999 }] }),
+    "InvalidArgument",
+    /outside 1 to 65535/,
+  );
+  await refused(run({ annotations: { a: "x".repeat(20 << 20) } }), "ResourceExhausted", /larger than 16777216/);
+  // A label of a megabyte is none of ours to refuse.
+  const labels = { long: "x".repeat(1 << 20) };
+  const { podSandboxId } = await run({ labels });
+  const { items } = await at.listPodSandbox({ filter: { id: podSandboxId, labelSelector: labels } });
+  assert.equal(items.length, 1);
+
+  const create = (config: object) =>
+    at.createContainer({ podSandboxId, config: { metadata: { name: "c" }, image: { image: "busybox" }, ...config } });
+  const secured = (securityContext: object) => create({ linux: { securityContext } });
+  const limited = (resources: object) => create({ linux: { resources } });
+  const mounted = (mount: object) => create({ mounts: [{ hostPath: "/tmp", containerPath: "/m", ...mount }] });
+  await refused(create({ stopSignal: 9999 }), "InvalidArgument", /stop_signal 9999/);
+  await refused(secured({ runAsUser: { value: -1 } }), "InvalidArgument", /run_as_user -1/);
+  const group = { runAsUser: { value: 1 }, runAsGroup: { value: 2 ** 32 } };
+  await refused(secured(group), "InvalidArgument", /run_as_group 4294967296/);
+  await refused(secured({ supplementalGroups: [-7] }), "InvalidArgument", /supplemental_groups -7/);
+  await refused(secured({ supplementalGroupsPolicy: 1 }), "Unsupported", /supplemental_groups_policy Strict/);
+  await refused(secured({ seccomp: { profileType: 5 } }), "InvalidArgument", /5 is no value of seccomp\.profile_type/);
+  await refused(
+    secured({ apparmor: { profileType: 5 } }),
+    "InvalidArgument",
+    /5 is no value of apparmor\.profile_type/,
+  );
+  await refused(mounted({ propagation: 5 }), "InvalidArgument", /5 is no value of propagation of \/m/);
+  await refused(mounted({ recursiveReadOnly: true }), "InvalidArgument", /recursive_read_only needs readonly/);
+  await refused(mounted({ hostPath: "tmp" }), "InvalidArgument", /must be absolute/);
+  await refused(limited({ oomScoreAdj: 99_999 }), "InvalidArgument", /99999/);
+  await refused(limited({ cpusetCpus: "banana" }), "InvalidArgument", /banana/);
+  await refused(create({ image: { image: "none:1" } }), "NotFound", /none:1/);
+  await refused(create({ envs: [{ key: "" }] }), "InvalidArgument", /environment variable/);
+
+  const containerId = none;
+  for (const task of [
+    at.containerStatus({ containerId }),
+    at.startContainer({ containerId }),
+    at.containerStats({ containerId }),
+    at.reopenContainerLog({ containerId }),
+    at.execSync({ containerId, cmd: ["true"] }),
+    at.exec({ containerId, cmd: ["true"], stdout: true }),
+    at.updateContainerResources({ containerId, linux: {} }),
+    at.podSandboxStatus({ podSandboxId: none }),
+    at.podSandboxStats({ podSandboxId: none }),
+    at.portForward({ podSandboxId: none }),
+  ]) {
+    await refused(task, "NotFound", new RegExp(none));
+  }
+  await at.stopContainer({ containerId, timeout: -5 });
+  await at.removeContainer({ containerId });
+  await at.removePodSandbox({ podSandboxId: none });
+  await refused(at.portForward({ podSandboxId, port: [80, 70_000] }), "InvalidArgument", /70000 is no port/);
+  await at.removePodSandbox({ podSandboxId });
 });

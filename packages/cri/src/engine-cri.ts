@@ -4,6 +4,7 @@ import type { CriHandlers } from "./contract.ts";
 import { eventHandlers } from "./events.ts";
 import { execHandlers } from "./exec.ts";
 import { imageHandlers } from "./images.ts";
+import { metricHandlers } from "./metrics.ts";
 import { statusHandlers } from "./runtime-status.ts";
 import { sandboxHandlers } from "./sandboxes.ts";
 import { statsHandlers } from "./stats.ts";
@@ -19,6 +20,7 @@ export function criHandlers(engine: Engine, streaming: StreamingServer): CriHand
     ...containerHandlers(engine),
     ...execHandlers(engine),
     ...statsHandlers(engine),
+    ...metricHandlers(engine),
     ...eventHandlers(engine),
     ...imageHandlers(engine),
     ...remoteCommandHandlers(engine, streaming),

@@ -3,8 +3,8 @@ import type { Engine, StreamSession } from "@boxship/engine";
 import { ofPod } from "./containers.ts";
 import type { CriHandlers } from "./contract.ts";
 
-/** What one answer may carry. */
-const MOST_OUTPUT = 16 << 20;
+/** What one answer may carry, beside what says what it is. */
+const MOST_OUTPUT = (16 << 20) - 1024;
 
 /** Runs a command in a container and waits for its end; one that takes too long is killed. */
 export function execHandlers(engine: Engine): Pick<CriHandlers, "execSync"> {

@@ -1,5 +1,6 @@
 import { method } from "@boxship/grpc";
 import * as calls from "./messages/calls.ts";
+import * as metrics from "./messages/metrics.ts";
 
 const RUNTIME = "runtime.v1.RuntimeService";
 
@@ -46,6 +47,18 @@ export const RUNTIME_METHODS = {
     "ListPodSandboxStats",
     calls.ListPodSandboxStatsRequest,
     calls.ListPodSandboxStatsResponse,
+  ),
+  listMetricDescriptors: method(
+    RUNTIME,
+    "ListMetricDescriptors",
+    metrics.ListMetricDescriptorsRequest,
+    metrics.ListMetricDescriptorsResponse,
+  ),
+  listPodSandboxMetrics: method(
+    RUNTIME,
+    "ListPodSandboxMetrics",
+    metrics.ListPodSandboxMetricsRequest,
+    metrics.ListPodSandboxMetricsResponse,
   ),
   updateRuntimeConfig: method(
     RUNTIME,
@@ -95,6 +108,12 @@ export const STREAMED_METHODS = {
     "StreamPodSandboxStats",
     calls.StreamPodSandboxStatsRequest,
     calls.StreamPodSandboxStatsResponse,
+  ),
+  podSandboxMetrics: method(
+    RUNTIME,
+    "StreamPodSandboxMetrics",
+    metrics.StreamPodSandboxMetricsRequest,
+    metrics.StreamPodSandboxMetricsResponse,
   ),
   images: method(IMAGES, "StreamImages", calls.StreamImagesRequest, calls.StreamImagesResponse),
 } as const;

@@ -17,6 +17,7 @@ import type { IdMaps, IdRange } from "@boxship/kernel";
 import { containerStatus } from "./container-status.ts";
 import type { CriHandlers } from "./contract.ts";
 import { nanoseconds, type PodDoor, podDoor } from "./door-data.ts";
+import { knownValue } from "./known-value.ts";
 import type { IDMapping, LinuxPodSandboxConfig, PodSandboxConfig, UserNamespace } from "./messages/config.ts";
 import type { PodSandboxFilter, PodSandboxStatus } from "./messages/status.ts";
 import { NamespaceMode, PROTOCOLS, SandboxState } from "./messages/values.ts";
@@ -38,6 +39,9 @@ export function sandboxHandlers({ parts }: Engine): SandboxHandlers {
       if (config?.metadata === undefined) throw new InvalidArgument("the pod's metadata is missing");
       requireRuntime(parts.runtime.info.runtimes, runtimeHandler);
       const door: PodDoor = { config, runtimeHandler };
+      if (Buffer.byteLength(config.hostname) > MOST_HOSTNAME) {
+        throw new InvalidArgument(`the pod's host name has more than ${MOST_HOSTNAME} characters`);
+      }
       const request = podRequest(config, JSON.stringify(door));
       if (request.users !== undefined) checkUsers(parts, runtimeHandler);
       const { id } = await runPod(parts, request);
@@ -81,6 +85,9 @@ export function sandboxHandlers({ parts }: Engine): SandboxHandlers {
   };
 }
 
+/** As the kernel has it. */
+const MOST_HOSTNAME = 64;
+
 /** What is gone already is what was asked for. */
 export async function ifThere(task: () => Promise<unknown>): Promise<void> {
   try {
@@ -112,6 +119,11 @@ export function namespaces(config: PodSandboxConfig): {
   readonly users: IdMaps | undefined;
 } {
   const options = config.linux?.securityContext?.namespaceOptions;
+  // Those of others are for containers: here the two that a pod chooses between, and for processes each container's own.
+  const { Pod, Container, Node } = NamespaceMode;
+  for (const field of ["network", "ipc"] as const)
+    knownValue(`namespace_options.${field}`, options?.[field] ?? Pod, { Pod, Node });
+  knownValue("namespace_options.pid", options?.pid ?? Pod, { Pod, Container, Node });
   return {
     users: usersOf(options?.usernsOptions),
     host: options?.network === NamespaceMode.Node,
@@ -163,7 +175,7 @@ function podRequest(config: PodSandboxConfig, door: string): RunPodRequest {
     ports: host
       ? []
       : published.map(({ protocol, containerPort, hostPort, hostIp }) => ({
-          protocol: PROTOCOLS[protocol as 0] ?? "tcp",
+          protocol: PROTOCOLS[knownValue("protocol", protocol, { tcp: 0, udp: 1, sctp: 2 }) as 0],
           containerPort,
           hostPort,
           ...(hostIp === "" ? {} : { hostIP: hostIp }),

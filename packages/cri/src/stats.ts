@@ -81,7 +81,8 @@ async function statsOf(engine: Engine, record: ContainerRecord): Promise<Init<Co
   return (await readStats(engine, record)).told;
 }
 
-async function readStats(
+/** What a running container uses, as the CRI tells it and as the engine does. */
+export async function readStats(
   engine: Engine,
   record: ContainerRecord,
 ): Promise<{ readonly told: Init<ContainerStats>; readonly stats: EngineStats }> {

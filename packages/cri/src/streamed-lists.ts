@@ -7,12 +7,18 @@ const PART = 500;
 
 /** What lists tell, in messages of bounded size; nothing of an empty list. */
 export function streamedLists(handlers: CriHandlers): readonly Handler[] {
-  const { podSandboxes, containers, containerStats, podSandboxStats, images } = STREAMED_METHODS;
+  const { podSandboxes, containers, containerStats, podSandboxStats, podSandboxMetrics, images } = STREAMED_METHODS;
   return [
     inParts(podSandboxes, handlers.listPodSandbox, ({ items = [] }) => items, "podSandboxes"),
     inParts(containers, handlers.listContainers, ({ containers: all = [] }) => all, "containers"),
     inParts(containerStats, handlers.listContainerStats, ({ stats = [] }) => stats, "containerStats"),
     inParts(podSandboxStats, handlers.listPodSandboxStats, ({ stats = [] }) => stats, "podSandboxStats"),
+    inParts(
+      podSandboxMetrics,
+      handlers.listPodSandboxMetrics,
+      ({ podMetrics = [] }) => podMetrics,
+      "podSandboxMetrics",
+    ),
     inParts(images, handlers.listImages, ({ images: all = [] }) => all, "images"),
   ];
 }

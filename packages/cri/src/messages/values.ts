@@ -6,6 +6,7 @@ export const NamespaceMode = { Pod: 0, Container: 1, Node: 2, Target: 3 } as con
 export const ProfileType = { RuntimeDefault: 0, Unconfined: 1, Localhost: 2 } as const;
 export const Propagation = { Private: 0, HostToContainer: 1, Bidirectional: 2 } as const;
 export const ContainerEvent = { Created: 0, Started: 1, Stopped: 2, Deleted: 3 } as const;
+export const MetricType = { Counter: 0, Gauge: 1 } as const;
 export const CgroupDriver = { Systemd: 0, Cgroupfs: 1 } as const;
 export const SupplementalGroups = { Merge: 0, Strict: 1 } as const;
 

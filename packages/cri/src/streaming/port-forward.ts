@@ -17,9 +17,11 @@ const TUNNEL = `SPDY/3.1+${PROTOCOL}`;
 /** Ports of pods, as their processes see them: on loopback in the pod's network. */
 export function portForwardHandlers({ parts }: Engine, streaming: StreamingServer): Pick<CriHandlers, "portForward"> {
   return {
-    async portForward({ podSandboxId }) {
+    async portForward({ podSandboxId, port: ports }) {
       const { id, state, request } = parts.pods.resolve(podSandboxId);
       if (state !== "ready") throw new FailedPrecondition(`pod ${id} is not running`);
+      const none = ports.find((one) => one < 1 || one > 65535);
+      if (none !== undefined) throw new InvalidArgument(`${none} is no port`);
       const namespace = request.network === "host" ? undefined : parts.network.getSandbox(id).path;
       const url = await streaming.place("portforward", async (asked, socket, head) => {
         const transport = await accept(asked, socket, head);

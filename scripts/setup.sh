@@ -26,7 +26,8 @@ system_test="newuidmap:uidmap pasta:passt slirp4netns fuse-overlayfs skopeo ipta
 # Unpacked beside the system when the command is missing.
 parts_test="dockerd:docker.io containerd:containerd docker-registry:docker-registry umoci:umoci buildah:buildah podman:podman etcd:etcd-server
   rsyslogd:rsyslog libestr.so.0:libestr0 libfastjson.so.4:libfastjson4
-  /usr/lib/cni/bridge:containernetworking-plugins"
+  /usr/lib/cni/bridge:containernetworking-plugins /usr/bin/dbus-daemon:dbus-daemon
+  libdbus-1.so.3:libdbus-1-3 /lib/systemd/systemd-logind:systemd /usr/lib/$(uname -m)-linux-gnu/systemd:libsystemd-shared"
 # Newer than the system's; tests that use them say so when they are absent.
 clients="docker-cli docker-buildx docker-compose etcd-server kubectl"
 # With its libraries: it must be as new as the kernel.

@@ -1,6 +1,7 @@
 export * from "./background-syscall.ts";
 export * from "./cgroup/index.ts";
 export * from "./confine.ts";
+export * from "./dbus/index.ts";
 export { type ForeignCompression, type ForeignDecoder, openForeignDecoder } from "./decompress.ts";
 export * from "./descriptor-passing.ts";
 export * from "./descriptor-stream.ts";

@@ -32,6 +32,8 @@ export type PodSpec = JsonObject & {
   activeDeadlineSeconds?: number;
   enableServiceLinks?: boolean;
   runtimeClassName?: string;
+  /** What its runtime costs beside its containers. */
+  overhead?: { [name: string]: string };
   readinessGates?: { conditionType: string }[];
   resources?: { requests?: { [name: string]: string }; limits?: { [name: string]: string } };
 };
@@ -41,6 +43,7 @@ export type PodSecurityContext = JsonObject & {
   runAsGroup?: number;
   runAsNonRoot?: boolean;
   supplementalGroups?: number[];
+  supplementalGroupsPolicy?: string;
   fsGroup?: number;
   fsGroupChangePolicy?: string;
   sysctls?: { name: string; value: string }[];

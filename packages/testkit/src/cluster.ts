@@ -44,8 +44,14 @@ export class Cluster implements AsyncDisposable {
     return `${this.engine.root}/cluster/node`;
   }
 
-  /** Starts its process; what an earlier one left is gone on with. @param hostName what the machine is called @default its name @param isReady whether its node is waited for */
-  async start(hostName?: string, isReady = true): Promise<void> {
+  /**
+   * Starts its process; what an earlier one left is gone on with.
+   *
+   * @param hostName what the machine is called @default its name
+   * @param isReady whether its node is waited for
+   * @param more flags, this time
+   */
+  async start(hostName?: string, isReady = true, more: readonly string[] = [], env?: NodeJS.ProcessEnv): Promise<void> {
     const { name, root, runDir } = this.engine;
     const named = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', hostName ?? ""] as const;
     const [file, ...args] = hostName === undefined ? clusterProgram() : [...named, ...clusterProgram()];
@@ -53,7 +59,10 @@ export class Cluster implements AsyncDisposable {
     const services = this.#flags.includes("--service-cidr") ? [] : ["--service-cidr", `${this.services}.0/20`];
     const own = ["--name", name, "--root", root, "--run-dir", `${this.home}/run`, "--port", "0"];
     const flags = [...own, ...cri, ...services];
-    const child = spawn(file, [...args, ...flags, ...this.#flags], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    const child = spawn(file, [...args, ...flags, ...this.#flags, ...more], {
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      env: { ...process.env, ...env },
+    });
     this.#child = child;
     const ended = once(child, "exit").then(([status]) => assert.fail(`the cluster ended with ${status} at its start`));
     const [ready] = (await Promise.race([once(child, "message"), ended])) as [{ failed?: string; kubeconfig: string }];

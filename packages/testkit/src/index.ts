@@ -15,6 +15,7 @@ export * from "./kubectl.ts";
 export * from "./kubectl-here.ts";
 export * from "./leak-check.ts";
 export * from "./log-receivers.ts";
+export * from "./logind.ts";
 export * from "./many-crds.ts";
 export * from "./podman.ts";
 export * from "./process.ts";

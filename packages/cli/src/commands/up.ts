@@ -36,6 +36,9 @@ const TEXTS = [
   "pod-cidr",
   "pod-max-pids",
   "service-cidr",
+  "shutdown-grace-period",
+  "shutdown-grace-period-by-pod-priority",
+  "shutdown-grace-period-critical-pods",
 ] as const;
 
 interface NodeFlags {
@@ -113,6 +116,13 @@ export const command = defineCommand({
       hint: "list",
     }),
     "scheduler-config": text("Profiles of the scheduler: a KubeSchedulerConfiguration", { hint: "path" }),
+    "shutdown-grace-period": text("How long a shutdown of the machine waits for pods to end (default: not at all)", {
+      hint: "duration",
+    }),
+    "shutdown-grace-period-by-pod-priority": text("The same for each priority instead: priority=seconds", {
+      hint: "list",
+    }),
+    "shutdown-grace-period-critical-pods": text("What critical pods have of it, at its end", { hint: "duration" }),
     ...storeFlags,
     port: text("Port to listen at; 0 for any that is free", { hint: "number", initial: "6443" }),
   },

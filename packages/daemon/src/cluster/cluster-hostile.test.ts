@@ -46,7 +46,7 @@ ${more}
 /** The same pod on each runtime: their mistakes were their own. */
 function byRuntime(name: string, text: PodText): string {
   return RUNTIMES.map((runtime) =>
-    pod(`${name}-${runtime}`, { ...text, spec: `  runtimeClassName: ${runtime}\n${text.spec ?? ""}` }),
+    pod(`${name}-${runtime}`, { ...text, spec: `  runtimeClassName: by-${runtime}\n${text.spec ?? ""}` }),
   ).join("");
 }
 
@@ -91,7 +91,7 @@ ${RUNTIMES.map(
 ---
 apiVersion: node.k8s.io/v1
 kind: RuntimeClass
-metadata: {name: ${name}}
+metadata: {name: by-${name}}
 handler: ${name}
 `,
 ).join("")}

@@ -6,6 +6,7 @@ import { type ApiServer, type CertificateRenewal, MASTERS } from "@boxship/apise
 import { type Logger, sleep, systemClock, systemCode, writeFileAtomic } from "@boxship/base";
 import { openHttpClient } from "@boxship/client";
 import { connectCri } from "@boxship/cri";
+import { systemBusAddress } from "@boxship/kernel";
 import { type ClusterDnsSettings, NodeAgent } from "@boxship/node";
 import { openMetrics } from "./cluster-metrics.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
@@ -51,7 +52,7 @@ const METRICS = { name: "system:metrics", groups: [MASTERS, "system:authenticate
  * ready, or will not be soon.
  */
 export async function startNode(
-  { name, directory, criSocket, podMaxPids, eviction }: ClusterOptions,
+  { name, directory, criSocket, podMaxPids, eviction, shutdown }: ClusterOptions,
   api: Pick<ApiServer, "connect">,
   { node, server, nodes, certificates, clusterDns, podNetworks, logger }: StartNodeOptions,
 ): Promise<AsyncDisposable> {
@@ -76,6 +77,7 @@ export async function startNode(
       clusterDns,
       ...(podMaxPids === undefined ? {} : { podMaxPids }),
       ...(eviction === undefined ? {} : { eviction }),
+      ...(shutdown.length === 0 ? {} : { shutdown: { periods: shutdown, bus: systemBusAddress(process.env) } }),
       logger,
     }),
   );

@@ -8,7 +8,7 @@ import {
   instanceDirectories,
   isInstanceName,
 } from "@boxship/base/instance-directories";
-import { type EvictionSettings, parseEviction } from "@boxship/node";
+import { type EvictionSettings, parseEviction, parseShutdown, type ShutdownPeriod } from "@boxship/node";
 import { parseBalancerPool } from "@boxship/proxy";
 import { parseStoreChoice, type StoreChoice } from "@boxship/store";
 import { type AskedNetwork, parseDomain, parseNetworks, parsePlugins } from "./cluster-network.ts";
@@ -53,6 +53,8 @@ export interface ClusterOptions {
   readonly podMaxPids?: number;
   /** When pods have to go. @default the usual thresholds */
   readonly eviction?: EvictionSettings;
+  /** What pods have to end before the machine goes down, by rising priority. @default none: they end with it */
+  readonly shutdown: readonly ShutdownPeriod[];
   /** The flags, to start it again by. */
   readonly argv: readonly string[];
 }
@@ -109,6 +111,7 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions {
       : { balancerPool: parseBalancerPool(flags["load-balancer-pool"]) }),
     ...(flags["pod-max-pids"] === undefined ? {} : { podMaxPids: podMaxPids(flags["pod-max-pids"]) }),
     ...(eviction === undefined ? {} : { eviction }),
+    shutdown: parseShutdown(flags),
     ...(store === undefined ? {} : { store }),
     argv,
   };
@@ -173,6 +176,9 @@ function parseFlags(argv: readonly string[]) {
         "pod-cidr": option,
         "service-cidr": option,
         "scheduler-config": option,
+        "shutdown-grace-period": option,
+        "shutdown-grace-period-by-pod-priority": option,
+        "shutdown-grace-period-critical-pods": option,
         store: option,
         "etcd-endpoints": option,
         "etcd-ca": option,

@@ -3,6 +3,8 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import { test } from "node:test";
 import { kubectl, OURS, startCluster } from "@boxship/testkit";
 import { runChart } from "./testing/run-chart.ts";
+import { tryNodeEnds } from "./testing/try-node-ends.ts";
+import { tryRuntimeClasses } from "./testing/try-runtime-classes.ts";
 
 const skip = kubectl("", "") === undefined ? "kubectl cannot be had here" : false;
 
@@ -354,4 +356,7 @@ test("pods run: kubectl apply to Running, and nothing is left after delete", { s
     assert.deepEqual(readdirSync(`${nodeDirectory}/logs`), []);
     assert.ok(!readFileSync("/proc/mounts", "utf8").includes(nodeDirectory));
   });
+
+  await t.test("a pod's class says what it runs on and what that costs", () => tryRuntimeClasses(cluster));
+  await tryNodeEnds(t, cluster);
 });

@@ -18,8 +18,10 @@ import { PodWorker } from "../pods/pod-worker.ts";
 import { UserRanges } from "../pods/user-ranges.ts";
 import { NodePressure } from "../pressure/node-pressure.ts";
 import { type NodeSignals, readSignals } from "../pressure/read-signals.ts";
-import { type EvictionSettings, isStillFull } from "../pressure/thresholds.ts";
+import { type EvictionSettings, isStillFull, type PressureCondition } from "../pressure/thresholds.ts";
 import { NodeServer } from "../server/node-server.ts";
+import { NodeShutdown, SHUTDOWN_REJECTION } from "../shutdown/node-shutdown.ts";
+import type { ShutdownPeriod } from "../shutdown/shutdown-periods.ts";
 import { StaticPods } from "../static/static-pods.ts";
 import { amount } from "../status/qos.ts";
 import type { Pod } from "../types.ts";
@@ -62,8 +64,17 @@ export interface NodeAgentOptions {
   readonly podMaxPids?: number;
   /** When pods have to go. @default the usual thresholds */
   readonly eviction?: EvictionSettings;
+  /** What pods have to end before the machine goes down. @default they end with it */
+  readonly shutdown?: NodeShutdownSettings;
   readonly clock?: Clock;
   readonly logger: Logger;
+}
+
+export interface NodeShutdownSettings {
+  /** At least one. */
+  readonly periods: readonly ShutdownPeriod[];
+  /** Of the machine's bus, see `systemBusAddress`. */
+  readonly bus: string;
 }
 
 /** Of the pods. */
@@ -73,6 +84,17 @@ export interface PodNetworks {
   /** The node's own addresses in these families; the first is `address`. */
   readonly addresses: readonly string[];
 }
+
+/** Groups that an image's users are in are added to what a pod says by every runtime here. */
+const STRICT_GROUPS = {
+  reason: "SupplementalGroupsPolicyNotSupported",
+  message: "SupplementalGroupsPolicy=Strict is not supported in this node",
+} as const;
+
+/** As kubelets tell of their nodes: the name is the uid. */
+const aboutNode = (name: string): KubeObject => ({ apiVersion: "v1", kind: "Node", metadata: { name, uid: name } });
+
+const isOver = ({ status }: Pod): boolean => ["Succeeded", "Failed"].includes(status?.phase ?? "");
 
 const POD_MAX_PIDS = 4096;
 const LEASE_EVERY_MS = 10_000;
@@ -97,6 +119,7 @@ export class NodeAgent implements AsyncDisposable {
   readonly #loops: Promise<void>[] = [];
   readonly #server: NodeServer;
   readonly #pressure: NodePressure;
+  readonly #shutdown: NodeShutdown | undefined;
   readonly #pulled: PulledImages;
   readonly #samples: UsageSamples;
   #node: KubeObject | undefined;
@@ -126,6 +149,7 @@ export class NodeAgent implements AsyncDisposable {
     this.#pulled = new PulledImages({ cri: options.cri, clock, path: join(options.root, "pulled-images.json") });
     this.#samples = new UsageSamples(options.cri, clock);
     this.#pressure = this.#openPressure();
+    this.#shutdown = this.#openShutdown();
     this.ready = this.#start();
     this.ready.catch((error: unknown) => {
       if (!this.#ending.signal.aborted) logger.error("the node cannot be run", { node: name, error });
@@ -151,9 +175,12 @@ export class NodeAgent implements AsyncDisposable {
     await this.#persist(() => this.#removeOrphans());
     const directory = join(root, "manifests");
     const pods = (): Iterable<Pod> => this.#pods.all();
-    const statics = new StaticPods({ client, clock: this.#clock, logger: this.#options.logger, directory, node, pods });
+    const { logger } = this.#options;
+    const isGoing = (): boolean => this.#shutdown?.isGoing === true;
+    const statics = new StaticPods({ client, clock: this.#clock, logger, directory, node, pods, isGoing });
     this.#loops.push(statics.run(this.#ending.signal));
     this.#loops.push(this.#beat(node), this.#hear(), this.#pressure.run(this.#ending.signal));
+    if (this.#shutdown !== undefined) this.#loops.push(this.#shutdown.run(this.#ending.signal));
     this.#pods.handle({
       added: (pod) => this.#take(pod),
       updated: (pod) => this.#take(pod),
@@ -197,7 +224,7 @@ export class NodeAgent implements AsyncDisposable {
   }
 
   #openPressure(): NodePressure {
-    const { client, cri, root, logger, eviction } = this.#options;
+    const { cri, root, logger, eviction, name: node } = this.#options;
     const read = (): Promise<NodeSignals> => readSignals(root);
     const enough = async (): Promise<boolean> => !isStillFull(await read());
     return new NodePressure({
@@ -208,24 +235,53 @@ export class NodeAgent implements AsyncDisposable {
       pods: () => this.#livePods(),
       used: async (pod, path) => (await this.#context?.volumes.used(pod, path)) ?? 0,
       logs: (pod, name) => diskUsage(join(logDirectory(pod, { logs: join(root, "logs") }), name)),
+      crossed: (resource) =>
+        this.#events.record(aboutNode(node), "Warning", "EvictionThresholdMet", `Attempting to reclaim ${resource}`),
       evict: ({ metadata }, message, seconds) => this.#workers.get(metadata.uid ?? "")?.evict(message, seconds),
       ...(eviction === undefined ? {} : { eviction }),
       reclaim: () => this.#pulled.collect(enough),
-      changed: () =>
-        void this.#persist(() => writeNodeStatus(client, this.#engine, this.#clock, this.#facts)).catch(() => {}),
+      changed: () => void this.#tellNode(),
     });
   }
 
+  #openShutdown(): NodeShutdown | undefined {
+    const { shutdown, logger, name } = this.#options;
+    if (shutdown === undefined) return undefined;
+    return new NodeShutdown({
+      periods: shutdown.periods,
+      logind: { address: shutdown.bus },
+      clock: this.#clock,
+      logger,
+      pods: () => [...this.#pods.all()].filter((pod) => !isOver(pod)),
+      terminate: async ({ metadata }, message, seconds) =>
+        await this.#workers.get(metadata.uid ?? "")?.terminate({ reason: "Terminated", message }, seconds),
+      changed: async (isGoing) => {
+        const what = isGoing ? "event" : "cancellation";
+        this.#events.record(aboutNode(name), "Normal", "NodeShutdown", `Shutdown manager detected shutdown ${what}`);
+        await this.#tellNode();
+      },
+    });
+  }
+
+  /** Tells how the node is, as soon as that is possible. */
+  async #tellNode(): Promise<void> {
+    const { client } = this.#options;
+    const write = () => writeNodeStatus(client, this.#engine, this.#clock, this.#facts);
+    // The agent's end ends the trying.
+    await this.#persist(write).catch(() => {});
+  }
+
   #livePods(): readonly Pod[] {
-    return [...this.#pods.all()].filter(
-      ({ metadata, status }) =>
-        metadata.deletionTimestamp === undefined && !["Succeeded", "Failed"].includes(status?.phase ?? ""),
-    );
+    return [...this.#pods.all()].filter((pod) => pod.metadata.deletionTimestamp === undefined && !isOver(pod));
   }
 
   get #facts(): NodeFacts {
     const { name, root } = this.#options;
-    return { name, ...this.#networks, root, has: (condition) => this.#pressure.has(condition) };
+    const isGoing = this.#shutdown?.isGoing === true;
+    const has = (condition: PressureCondition): boolean => this.#pressure.has(condition);
+    const tell = (reason: string): void =>
+      this.#events.record(aboutNode(name), "Normal", reason, `Node ${name} status is now: ${reason}`);
+    return { name, ...this.#networks, root, has, isGoing, tell };
   }
 
   /** @returns what it is called, and whether it had to be waited for */
@@ -296,9 +352,17 @@ export class NodeAgent implements AsyncDisposable {
       return;
     }
     if (this.#context === undefined) return;
-    const worker = new PodWorker(this.#context, pod);
+    const worker = new PodWorker(this.#context, pod, this.#rejection(pod));
     this.#workers.set(uid, worker);
     void worker.finished.then(() => this.#workers.delete(uid));
+  }
+
+  /** Why a pod that is new here is not begun; undefined where it is. */
+  #rejection(pod: Pod): { readonly reason: string; readonly message: string } | undefined {
+    const { metadata, spec, status } = pod;
+    if (isOver(pod) || metadata.deletionTimestamp !== undefined || status?.startTime !== undefined) return undefined;
+    if (spec.securityContext?.supplementalGroupsPolicy === "Strict") return STRICT_GROUPS;
+    return this.#shutdown?.isGoing === true ? SHUTDOWN_REJECTION : this.#pressure.rejection(pod);
   }
 
   /** Pods of the engine, and files, that no pod of the API stands for. */

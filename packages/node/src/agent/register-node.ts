@@ -4,6 +4,7 @@ import { type JsonObject, type KubeObject, timestamp } from "@boxship/api";
 import { AlreadyExists, type Clock, NotFound } from "@boxship/base";
 import type { ApiClient } from "@boxship/client";
 import type { PressureCondition } from "../pressure/thresholds.ts";
+import { NODE_SHUTTING_DOWN } from "../shutdown/node-shutdown.ts";
 import { ENGINE_AWAY, type EngineHealth, type EngineLook } from "./engine-health.ts";
 
 const NODES = { group: "", version: "v1", resource: "nodes" } as const;
@@ -27,6 +28,10 @@ export interface NodeFacts {
   readonly root: string;
   /** Whether there is too little of something. */
   readonly has: (pressure: PressureCondition) => boolean;
+  /** The machine is about to go down. */
+  readonly isGoing: boolean;
+  /** A condition has changed; reasons are the kubelet's. */
+  readonly tell: (reason: string) => void;
 }
 
 /** What the machine has to give. */
@@ -70,7 +75,7 @@ export async function writeNodeStatus(
   client: ApiClient,
   engine: EngineHealth,
   clock: Clock,
-  { name, addresses, networks, root, has }: NodeFacts,
+  { name, addresses, networks, root, has, isGoing, tell }: NodeFacts,
 ): Promise<KubeObject> {
   const ref = { ...NODES, name };
   const node = await client.get<NodeObject>(ref);
@@ -82,7 +87,8 @@ export async function writeNodeStatus(
   const { version, handlers } = look;
   // Of a new node nobody knows yet that it had an engine.
   const wasReady = node.status?.conditions?.some((one) => one.type === "Ready" && one.status === "True") === true;
-  const problem = look.problem ?? (version === undefined && !wasReady ? ENGINE_AWAY : undefined);
+  const engineProblem = look.problem ?? (version === undefined && !wasReady ? ENGINE_AWAY : undefined);
+  const problems = [engineProblem, isGoing ? NODE_SHUTTING_DOWN : undefined].filter((one) => one !== undefined);
   const now = timestamp(clock.now());
   const condition = (type: string, status: string, reason: string, message: string): JsonObject => {
     const before = node.status?.conditions?.find((one) => one.type === type);
@@ -90,8 +96,13 @@ export async function writeNodeStatus(
     return { type, status, reason, message, lastHeartbeatTime: now, lastTransitionTime: since };
   };
   const ready =
-    problem !== undefined
-      ? condition("Ready", "False", "KubeletNotReady", problem)
+    problems.length > 0
+      ? condition(
+          "Ready",
+          "False",
+          "KubeletNotReady",
+          problems.length > 1 ? `[${problems.join(", ")}]` : problems.join(),
+        )
       : condition("Ready", "True", "KubeletReady", "kubelet is posting ready status");
   const status = {
     capacity,
@@ -126,8 +137,21 @@ export async function writeNodeStatus(
     ),
     ...(handlers === undefined ? {} : { runtimeHandlers: [...runtimeHandlers(handlers)] }),
   };
-  return await client.patch(ref, "strategic", { status }, { subresource: "status" });
+  const written = await client.patch(ref, "strategic", { status }, { subresource: "status" });
+  for (const { type, status: is } of status.conditions as unknown as readonly NodeCondition[]) {
+    const before = node.status?.conditions?.find((one) => one.type === type);
+    if (before?.status !== is) tell(CHANGES[type as keyof typeof CHANGES][is === "True" ? 0 : 1]);
+  }
+  return written;
 }
+
+/** Events: what becomes true, and what false. */
+const CHANGES = {
+  MemoryPressure: ["NodeHasInsufficientMemory", "NodeHasSufficientMemory"],
+  DiskPressure: ["NodeHasDiskPressure", "NodeHasNoDiskPressure"],
+  PIDPressure: ["NodeHasInsufficientPID", "NodeHasSufficientPID"],
+  Ready: ["NodeReady", "NodeNotReady"],
+} as const;
 
 /** What runtimes can do, `core/v1.NodeRuntimeHandler`. */
 function runtimeHandlers(handlers: NonNullable<EngineLook["handlers"]>): readonly JsonObject[] {

@@ -8,11 +8,12 @@ import { expand } from "../environment/env.ts";
 import { ANNOTATION, LABEL } from "../labels.ts";
 import { hostnameOf, namespaceOptions } from "../pods/pod-config.ts";
 import type { PodUsers } from "../pods/user-ranges.ts";
-import { amount, oomScoreAdj } from "../status/qos.ts";
+import { oomScoreAdj } from "../status/qos.ts";
 import type { ContainerSpec, Pod, VolumeMount } from "../types.ts";
 import { awaitFileSystem } from "../volumes/file-system-answer.ts";
 import { bindSubPath } from "../volumes/sub-path.ts";
 import type { PreparedVolume } from "../volumes/volumes.ts";
+import { containerResources } from "./container-resources.ts";
 import { securityContext } from "./security.ts";
 
 export interface ContainerPlan {
@@ -99,29 +100,6 @@ function targetedProcesses({ spec, targetId }: ContainerPlan) {
   if (!spec.targetContainerName) return {};
   if (targetId !== undefined) return { pid: NamespaceMode.Target, targetId };
   throw new FailedPrecondition(`container ${spec.targetContainerName} is not running`);
-}
-
-const PERIOD_US = 100_000;
-
-/** What a container may use of the machine. @throws Unsupported for what cannot be limited */
-export function containerResources({ resources: { requests = {}, limits = {} } = {} }: ContainerSpec): {
-  readonly cpuShares: number;
-  readonly cpuPeriod?: number;
-  readonly cpuQuota?: number;
-  readonly memoryLimitInBytes?: number;
-  readonly memorySwapLimitInBytes?: number;
-} {
-  const other = Object.keys(limits).find((name) => !["cpu", "memory", "ephemeral-storage"].includes(name));
-  if (other !== undefined) throw new Unsupported(`limits of ${other} are not supported`);
-  const shares = Math.round(amount(requests["cpu"] ?? limits["cpu"]) * 1024);
-  const cores = amount(limits["cpu"]);
-  const memory = Math.floor(amount(limits["memory"]));
-  return {
-    cpuShares: Math.max(2, shares),
-    ...(cores > 0 ? { cpuPeriod: PERIOD_US, cpuQuota: Math.max(1000, Math.ceil(cores * PERIOD_US)) } : {}),
-    // Without swap beyond the limit, as pods have none by themselves.
-    ...(memory > 0 ? { memoryLimitInBytes: memory, memorySwapLimitInBytes: memory } : {}),
-  };
 }
 
 const PROPAGATIONS: Readonly<Record<string, number>> = {

@@ -1,6 +1,6 @@
 import { availableParallelism, totalmem } from "node:os";
 import type { CgroupStats } from "@boxship/kernel";
-import { containerResources } from "../containers/container-config.ts";
+import { containerResources } from "../containers/container-resources.ts";
 import { allContainers } from "../types.ts";
 import type { Metric, Sample } from "./exposition.ts";
 import type { ContainerUsage, PodUsage } from "./pod-usage.ts";

@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { errorMessage, InvalidArgument } from "@boxship/base";
 import { type DNSConfig, NamespaceMode, type PodSandboxConfig, PROTOCOLS } from "@boxship/cri";
 import type { Init } from "@boxship/grpc";
+import { containerResources } from "../containers/container-resources.ts";
 import { LABEL } from "../labels.ts";
 import { qosClass } from "../status/qos.ts";
 import type { Pod } from "../types.ts";
+import { podResources } from "./pod-group.ts";
 import type { PodUsers } from "./user-ranges.ts";
 
 export interface PodSettings {
@@ -52,6 +54,10 @@ export async function podConfig(
     annotations,
     linux: {
       cgroupParent: cgroupOf(pod, settings),
+      resources: containerResources({ resources: podResources(pod) }),
+      ...(spec.overhead === undefined
+        ? {}
+        : { overhead: containerResources({ resources: { requests: spec.overhead, limits: spec.overhead } }) }),
       sysctls: Object.fromEntries((spec.securityContext?.sysctls ?? []).map((one) => [one.name, one.value])),
       securityContext: { namespaceOptions: namespaceOptions(pod, users) },
     },

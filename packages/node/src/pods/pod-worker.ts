@@ -19,6 +19,7 @@ import { limitPod, removePodGroup } from "./pod-group.ts";
 import { type PodPlan, planPod, type StartPlan } from "./pod-plan.ts";
 import { type ResizeState, resizePod } from "./resize-pod.ts";
 import { RestartBackoff } from "./restart-backoff.ts";
+import { runtimeHandlerOf } from "./runtime-handler.ts";
 import type { PodUsers } from "./user-ranges.ts";
 
 /** How long a pod may go without a look although nothing was heard: for tokens and what a stream has lost. */
@@ -50,17 +51,23 @@ export class PodWorker {
   /** It is no more in the API. */
   #absent = false;
   #failed: { readonly reason: string; readonly message: string } | undefined;
-  /** What it has to end when it is evicted. */
-  #lastSeconds = 0;
+  /** What it has to end when it is ended for good. */
+  #lastSeconds: number | undefined;
+  readonly #settled = Promise.withResolvers<void>();
   #written: PodStatus = {};
   #wake = Promise.withResolvers<void>();
   #timer: Timer | undefined;
   #stopping = false;
 
-  constructor(context: NodeContext, pod: Pod) {
+  /** @param rejected why it is not run at all */
+  constructor(context: NodeContext, pod: Pod, rejected?: { readonly reason: string; readonly message: string }) {
     this.#context = context;
     this.#pod = pod;
     this.uid = pod.metadata.uid ?? "";
+    if (rejected !== undefined) {
+      this.#failed = { ...rejected, message: `Pod was rejected: ${rejected.message}` };
+      this.#tell(rejected.reason, rejected.message);
+    }
     this.#restarts = new RestartBackoff(context.clock);
     this.#logs = new ContainerLogs(context);
     this.finished = this.#run();
@@ -83,10 +90,21 @@ export class PodWorker {
   /** Ends it for good. @param seconds that it has for that */
   evict(message: string, seconds: number): void {
     if (this.#failed !== undefined) return;
-    this.#failed = { reason: "Evicted", message };
-    this.#lastSeconds = seconds;
     this.#tell("Evicted", message);
-    this.wake();
+    void this.terminate({ reason: "Evicted", message }, seconds);
+  }
+
+  /** The same for other reasons; who is ending already gets no more time. Resolves when it has ended and the API knows. */
+  async terminate(failed: { readonly reason: string; readonly message: string }, seconds: number): Promise<void> {
+    using _timer = this.#context.clock.setTimeout(seconds * 1000, () => {
+      if (this.#pod.metadata.deletionTimestamp !== undefined) this.#hurry.abort();
+    });
+    if (this.#failed === undefined) {
+      this.#failed = failed;
+      this.#lastSeconds = seconds;
+      this.wake();
+    }
+    await Promise.race([this.#settled.promise, this.finished]);
   }
 
   /** Leaves everything as it is. */
@@ -260,12 +278,12 @@ export class PodWorker {
   }
 
   async #makeSandbox(pod: Pod, observed: ObservedPod): Promise<PodSandboxStatus | undefined> {
-    const { cri, settings } = this.#context;
+    const { client, cri, settings } = this.#context;
     const before = observed.sandboxes[0];
     const attempt = before === undefined ? 0 : (before.metadata?.attempt ?? 0) + 1;
     try {
       if (before !== undefined) await cri.stopPodSandbox({ podSandboxId: before.id });
-      const runtimeHandler = pod.spec.runtimeClassName ?? "";
+      const runtimeHandler = await runtimeHandlerOf(client, pod);
       const config = await podConfig(pod, attempt, settings, await this.#users(pod, runtimeHandler));
       await limitPod(cgroupOf(pod, settings), pod, settings.maxPids);
       const { podSandboxId } = await cri.runPodSandbox({ config, runtimeHandler });
@@ -347,7 +365,7 @@ export class PodWorker {
     const live = [...observed.containers.values()].some((all) => all.some(isRunning));
     const evicted = (this.#failed?.reason ?? pod.status?.reason) === "Evicted";
     if (live) {
-      const seconds = evicted ? this.#lastSeconds : (pod.spec.terminationGracePeriodSeconds ?? 30);
+      const seconds = this.#lastSeconds ?? (evicted ? 0 : (pod.spec.terminationGracePeriodSeconds ?? 30));
       await stopAll(this.#context, pod, observed, { seconds, hurry: this.#hurry.signal });
     }
     this.#waiting.clear();
@@ -360,6 +378,7 @@ export class PodWorker {
     // What it had on the disk is why, or may be: its claims' volumes are not the pod's.
     if (evicted) await volumes.remove(this.uid);
     await users.release(this.uid);
+    if (this.#failed !== undefined) this.#settled.resolve();
   }
 
   /** Ends it in order, says how it ended, and takes everything of it away. */

@@ -1,7 +1,7 @@
 import { asBoxshipError } from "@boxship/base";
 import type { LinuxContainerResources } from "@boxship/cri";
 import type { NodeContext } from "../agent/node-context.ts";
-import { containerResources } from "../containers/container-config.ts";
+import { containerResources } from "../containers/container-resources.ts";
 import { running, stopOne } from "../containers/stop-containers.ts";
 import { requestedBy } from "../pressure/rank-pods.ts";
 import { amount } from "../status/qos.ts";

@@ -36,6 +36,7 @@ function node(
   const clock = new FakeClock(0);
   const evicted: string[] = [];
   const graces: number[] = [];
+  const crossed: string[] = [];
   const told: string[] = [];
   const state = { signals: plenty, reclaimable: false };
   const statsOf = ({ metadata: { name = "" } }: Pod) =>
@@ -52,6 +53,7 @@ function node(
     pods: () => pods.filter(({ metadata }) => !evicted.some((one) => one.startsWith(`${metadata.name}:`))),
     used: ({ metadata: { name = "" } }) => Promise.resolve(use[name]?.files ?? 0),
     logs: () => Promise.resolve(0),
+    crossed: (resource) => crossed.push(resource),
     evict: ({ metadata }, message, seconds) => {
       evicted.push(`${metadata.name}: ${message}`);
       graces.push(seconds);
@@ -64,7 +66,7 @@ function node(
     changed: () =>
       told.push(pressure.has("MemoryPressure") ? "memory" : pressure.has("DiskPressure") ? "disk" : "fine"),
   });
-  return { pressure, clock, evicted, graces, told, state };
+  return { pressure, clock, crossed, evicted, graces, told, state };
 }
 
 test("memory is short: those beyond what they asked for go first, one at a time, the least important before others", async () => {
@@ -93,7 +95,7 @@ test("memory is short: those beyond what they asked for go first, one at a time,
   );
   assert.equal(
     evicted[0],
-    "greedy: The node was low on resource: memory. Threshold quantity: 102400Ki, available: 101376Ki. The pod was using 61440Ki, request is 10240Ki. ",
+    "greedy: The node was low on resource: memory. Threshold quantity: 100Mi, available: 99Mi. Container c was using 60Mi, request is 10Mi, has larger consumption of memory. ",
   );
   assert.deepEqual(told, ["memory"]);
   // The condition stays for a while.
@@ -104,6 +106,28 @@ test("memory is short: those beyond what they asked for go first, one at a time,
   await clock.advance(2000);
   await pressure.look();
   assert.deepEqual(told, ["memory", "fine"]);
+});
+
+test("while something is short only those are begun that may be", async () => {
+  const tolerations = [{ key: "node.kubernetes.io/memory-pressure", operator: "Exists" }];
+  const pods = [
+    pod("nothing"),
+    pod("asking", asking("1Mi")),
+    pod("tolerant", { tolerations }),
+    pod("critical", { priority: 2_000_000_000 }),
+  ];
+  const { pressure, state, crossed } = node([], {});
+  const begun = () => pods.filter((one) => pressure.rejection(one) === undefined).map(({ metadata }) => metadata.name);
+  assert.equal(begun().length, 4);
+  state.signals = { ...plenty, memory: { available: MI, capacity: 8 * GI } };
+  await pressure.look();
+  assert.deepEqual(begun(), ["asking", "tolerant", "critical"]);
+  state.signals = { ...plenty, pids: { available: 2, capacity: 32_768 } };
+  await pressure.look();
+  assert.deepEqual(begun(), ["critical"]);
+  const message = "The node had condition: [MemoryPressure PIDPressure]. ";
+  assert.deepEqual(pressure.rejection(pod("nothing")), { reason: "Evicted", message });
+  assert.deepEqual(crossed, ["memory", "pids"]);
 });
 
 test("the disk is short: what nobody uses goes before anybody has to", async () => {
@@ -177,7 +201,7 @@ test("soft thresholds wait, give a while to end, and hold until there is more th
   await look(1.9 * GI);
   await look(2.4 * GI);
   assert.deepEqual(graces, [20, 5]);
-  assert.match(evicted[0] ?? "", /^slow: .*Threshold quantity: 2097152Ki, available: /);
+  assert.match(evicted[0] ?? "", /^slow: .*Threshold quantity: 2Gi, available: /);
   // As much as is to be reclaimed: it begins anew.
   await look(2.5 * GI);
   await look(2.1 * GI, 10);

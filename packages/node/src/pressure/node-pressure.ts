@@ -1,9 +1,10 @@
 import { type Clock, type Logger, sleep } from "@boxship/base";
 import type { ContainerStats, Cri } from "@boxship/cri";
 import { LABEL } from "../labels.ts";
+import { amount, qosClass } from "../status/qos.ts";
 import { allContainers, type Pod } from "../types.ts";
 import { beyondLimits, type DiskUsage, hasDiskLimits } from "./local-limits.ts";
-import { rankPods, requestedBy, type UsedPod } from "./rank-pods.ts";
+import { CRITICAL, rankPods, type UsedPod } from "./rank-pods.ts";
 import type { NodeSignals } from "./read-signals.ts";
 import {
   DEFAULT_THRESHOLDS,
@@ -27,6 +28,8 @@ export interface NodePressureOptions {
   readonly used: (pod: Pod, path: string) => Promise<number>;
   /** Bytes of a container's logs. */
   readonly logs: (pod: Pod, container: string) => Promise<number>;
+  /** There is too little of something, and it is made to be more. */
+  readonly crossed: (resource: Resource) => void;
   /** Ends a pod for good, within so many seconds. */
   readonly evict: (pod: Pod, message: string, seconds: number) => void;
   /** Makes room on the disk without anybody's having to go. @returns whether there is more now */
@@ -62,6 +65,17 @@ export class NodePressure {
     return this.#seen.has(condition);
   }
 
+  /** Why a pod is not begun while there is too little; undefined where it may be. */
+  rejection({ spec, ...rest }: Pod): { readonly reason: string; readonly message: string } | undefined {
+    const conditions = [...this.#seen.keys()];
+    if (conditions.length === 0 || (spec.priority ?? 0) >= CRITICAL) return undefined;
+    // Who asks for memory may have what it asks for, and who tolerates the taint knows.
+    const isMemoryAlone = conditions.every((one) => one === "MemoryPressure");
+    if (isMemoryAlone && (qosClass({ spec, ...rest }) !== "BestEffort" || toleratesMemoryPressure(spec)))
+      return undefined;
+    return { reason: "Evicted", message: `The node had condition: [${conditions.join(" ")}]. ` };
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     const { clock, logger } = this.#options;
     while (!signal.aborted) {
@@ -75,6 +89,7 @@ export class NodePressure {
     const { read, reclaim } = this.#options;
     const signals = await read();
     let due = this.#due(signals);
+    if (due[0] !== undefined) this.#options.crossed(due[0].resource);
     const isShort = due.some(({ condition }) => condition === "DiskPressure");
     if ((isShort || (isTooFull(signals) && this.#isCollectionDue())) && (await reclaim())) {
       due = this.#due(await read());
@@ -123,11 +138,10 @@ export class NodePressure {
       logger.warn("the node runs short, and there is no pod that could go", { resource, available, threshold });
       return;
     }
-    const text = (value: number): string => quantity(resource, value);
-    const used = `${text(first.usage[resource])}, request is ${text(requestedBy(first.pod, resource))}`;
+    const amounts = `Threshold quantity: ${quantity(threshold)}, available: ${quantity(available)}. `;
     evict(
       first.pod,
-      `The node was low on resource: ${resource}. Threshold quantity: ${text(threshold)}, available: ${text(available)}. The pod was using ${used}. `,
+      `The node was low on resource: ${resource}. ${amounts}${larger(first, resource)}`,
       crossed.graceMs === undefined
         ? 0
         : Math.min(mostGraceSeconds, first.pod.spec.terminationGracePeriodSeconds ?? 30),
@@ -174,10 +188,14 @@ export class NodePressure {
       const own = stats.get(pod.metadata.uid ?? "") ?? [];
       const { volumes, containers } = await this.#disk(pod, stats);
       const sum = (values: Iterable<number>): number => [...values].reduce((total, one) => total + one, 0);
+      const memory = new Map(
+        own.map((one) => [one.attributes?.labels[LABEL.containerName] ?? "", one.memory?.workingSetBytes?.value ?? 0]),
+      );
       usages.push({
         pod,
+        containers: { memory, "ephemeral-storage": containers },
         usage: {
-          memory: sum(own.map(({ memory }) => memory?.workingSetBytes?.value ?? 0)),
+          memory: sum(memory.values()),
           "ephemeral-storage": sum(volumes.values()) + sum(containers.values()),
           inodes: sum(own.map(({ writableLayer }) => writableLayer?.inodesUsed?.value ?? 0)),
           pids: own.length,
@@ -188,6 +206,34 @@ export class NodePressure {
   }
 }
 
-function quantity(resource: Resource, value: number): string {
-  return resource === "inodes" || resource === "pids" ? String(Math.floor(value)) : `${Math.floor(value / 1024)}Ki`;
+function toleratesMemoryPressure({ tolerations = [] }: Pod["spec"]): boolean {
+  return (tolerations as readonly { key?: string; operator?: string; effect?: string; value?: string }[]).some(
+    ({ key = "", operator = "Equal", effect = "", value = "" }) =>
+      (effect === "" || effect === "NoSchedule") &&
+      ((operator === "Exists" && (key === "" || key === "node.kubernetes.io/memory-pressure")) ||
+        (operator === "Equal" && key === "node.kubernetes.io/memory-pressure" && value === "")),
+  );
+}
+
+/** Which containers have more than they asked for, in the kubelet's words. */
+function larger({ pod, containers }: UsedPod, resource: Resource): string {
+  if (resource !== "memory" && resource !== "ephemeral-storage") return "";
+  const words = allContainers(pod).map(({ name, resources = {} }) => {
+    const used = containers[resource].get(name);
+    const asked = resources.requests?.[resource];
+    if (used === undefined || used <= amount(asked)) return "";
+    const than = `request is ${asked ?? "0"}, has larger consumption of ${resource}. `;
+    return `Container ${name} was using ${quantity(used)}, ${than}`;
+  });
+  return words.join("");
+}
+
+const SUFFIXES = ["", "Ki", "Mi", "Gi", "Ti", "Pi"];
+
+/** As quantities are written: by the largest unit that it is a whole number of. */
+function quantity(value: number): string {
+  let rest = Math.floor(value);
+  let unit = 0;
+  for (; rest !== 0 && rest % 1024 === 0 && unit < SUFFIXES.length - 1; unit++) rest /= 1024;
+  return `${rest}${SUFFIXES[unit]}`;
 }

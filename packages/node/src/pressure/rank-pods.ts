@@ -8,10 +8,12 @@ export type Usage = Readonly<Record<Resource, number>>;
 export interface UsedPod {
   readonly pod: Pod;
   readonly usage: Usage;
+  /** What each container uses by itself, by its name. */
+  readonly containers: Readonly<Record<"memory" | "ephemeral-storage", ReadonlyMap<string, number>>>;
 }
 
 /** Whoever the cluster cannot be without. */
-const CRITICAL = 2_000_000_000;
+export const CRITICAL = 2_000_000_000;
 
 /**
  * Who goes first where something is short: those that use more than they asked for, among them those of least priority, among
@@ -30,5 +32,6 @@ export function rankPods(pods: readonly UsedPod[], resource: Resource): readonly
 }
 
 export function requestedBy({ spec }: Pod, resource: string): number {
-  return spec.containers.reduce((sum, { resources = {} }) => sum + amount(resources.requests?.[resource]), 0);
+  const own = spec.containers.reduce((sum, { resources = {} }) => sum + amount(resources.requests?.[resource]), 0);
+  return own + amount(spec.overhead?.[resource]);
 }

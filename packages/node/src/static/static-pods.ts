@@ -19,6 +19,8 @@ export interface StaticPodsOptions {
   readonly node: KubeObject;
   /** Pods of the node. */
   readonly pods: () => Iterable<Pod>;
+  /** Whether the machine is about to go down. */
+  readonly isGoing: () => boolean;
 }
 
 const EVERY_MS = 20_000;
@@ -28,6 +30,8 @@ const SETTLE_MS = 100;
 const HASH = "kubernetes.io/config.hash";
 const MIRROR = "kubernetes.io/config.mirror";
 const SOURCE = "kubernetes.io/config.source";
+
+const SHUTDOWN_REASONS = ["Terminated", "NodeShutdown"];
 
 /**
  * Pods that are there because a file of the node says so: made in the API as this node's own, past the scheduler, and again when somebody
@@ -64,16 +68,18 @@ export class StaticPods {
   }
 
   async #look(): Promise<void> {
-    const { client, pods, logger } = this.#options;
+    const { client, pods, logger, isGoing } = this.#options;
     const wanted = await this.#read();
     const there = new Set<string>();
-    for (const { metadata } of pods()) {
+    for (const { metadata, status } of pods()) {
       const { name = "", namespace = "", uid = "", annotations = {}, deletionTimestamp } = metadata;
       if (annotations[SOURCE] !== "file") continue;
       const key = `${namespace}/${name}`;
       there.add(key);
       const same = wanted.get(key)?.metadata.annotations?.[HASH] === annotations[HASH];
-      if (same || deletionTimestamp !== undefined) continue;
+      // What ended with the machine begins with it.
+      const again = !isGoing() && status?.phase === "Failed" && SHUTDOWN_REASONS.includes(status.reason ?? "");
+      if ((same && !again) || deletionTimestamp !== undefined) continue;
       await client.delete({ ...PODS, namespace, name }, { preconditions: { uid } }).catch((error: unknown) => {
         if (!(error instanceof NotFound)) throw error;
       });

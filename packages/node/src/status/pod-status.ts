@@ -51,11 +51,12 @@ export function podStatus(pod: Pod, observed: ObservedPod, known: PodKnowledge):
   const ephemerals = (spec.ephemeralContainers ?? []).map((one) =>
     containerStatus(one, observed, known, "ContainerCreating"),
   );
-  const phase = known.failed === undefined ? phaseOf(pod, inits, mains, known) : "Failed";
+  const over = overAs(pod);
+  const phase = over.phase ?? (known.failed === undefined ? phaseOf(pod, inits, mains, known) : "Failed");
   const ips = podAddresses(pod, sandbox, known);
   return {
     phase,
-    ...(known.failed === undefined ? {} : known.failed),
+    ...(over.phase === undefined ? known.failed : over),
     conditions: conditionsOf(pod, { inits, mains, phase, known, hasSandbox: ips.length > 0 }),
     hostIP: known.hostIP,
     hostIPs: known.hostIPs.map((ip) => ({ ip })),
@@ -66,6 +67,13 @@ export function podStatus(pod: Pod, observed: ObservedPod, known: PodKnowledge):
     containerStatuses: mains,
     ...(ephemerals.length === 0 ? {} : { ephemeralContainerStatuses: ephemerals }),
   };
+}
+
+/** What is over stays as it ended, whatever can still be seen of it. */
+function overAs({ status = {} }: Pod): Pick<PodStatus, "phase" | "reason" | "message"> {
+  const { phase = "", reason, message } = status;
+  if (phase !== "Succeeded" && phase !== "Failed") return {};
+  return { phase, ...(reason === undefined ? {} : { reason }), ...(message === undefined ? {} : { message }) };
 }
 
 /** Its own; of a pod on the machine's network, those of the machine. None while it has no sandbox. */
@@ -227,12 +235,15 @@ function conditionsOf(pod: Pod, facts: ConditionFacts): Condition[] {
         : notReady,
     ),
     condition("ContainersReady", ready, notReady),
-    ...(known.failed?.reason === "Evicted" ? [disrupted(known)] : []),
+    ...(DISRUPTIONS.includes(known.failed?.reason ?? "") && phase === "Failed" ? [disrupted(known)] : []),
     ...(known.resize === undefined
       ? []
       : [condition(known.resize.type, true, undefined)].map((one) => ({ ...one, ...known.resize }))),
   ];
 }
+
+/** Who had not failed by itself. */
+const DISRUPTIONS = ["Evicted", "Terminated"];
 
 const disrupted = ({ failed, now }: PodKnowledge): Condition => ({
   type: "DisruptionTarget",

@@ -1,0 +1,3 @@
+export * from "./connection.ts";
+export type { DbusMessage } from "./message.ts";
+export type { DbusValue, Variant } from "./values.ts";

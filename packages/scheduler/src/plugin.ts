@@ -28,6 +28,9 @@ export type Change =
 
 export type NodeAspect = "allocatable" | "labels" | "taints";
 
+/** Of a node, by one plugin. */
+export const MOST_SCORE = 100;
+
 /** A concern of placing pods, under upstream's name for it. All of it is synchronous. */
 export interface Plugin {
   readonly name: string;
@@ -44,7 +47,7 @@ export interface Plugin {
    */
   filter?(pod: PodInfo, cluster: ClusterState): NodeFilter | Rejection | undefined;
   /**
-   * How good each of the nodes that passed is, from 0 to 100.
+   * How good each of the nodes that passed is, from 0 to 100; with any other number the pod fails.
    *
    * @returns one number per node, or undefined where they are all the same
    */

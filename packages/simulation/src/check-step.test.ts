@@ -8,16 +8,25 @@ import { Observer } from "./observer.ts";
 
 /** An observer that is shown objects, by their plural. */
 function observe(objects: Readonly<Record<string, readonly KubeObject[]>>): Observer {
+  return observeMore(objects).observer;
+}
+
+/** @returns also the way to add a pod */
+function observeMore(objects: Readonly<Record<string, readonly KubeObject[]>>) {
   const observer = new Observer();
+  const adders: ((object: KubeObject) => void)[] = [];
   const informers = {
     of: ({ resource }: { resource: string }) => ({
-      handle: (handler: InformerHandler<KubeObject>) => objects[resource]?.forEach((one) => handler.added?.(one)),
+      handle: (handler: InformerHandler<KubeObject>) => {
+        objects[resource]?.forEach((one) => handler.added?.(one));
+        if (resource === "pods") adders.push((one) => handler.added?.(one));
+      },
     }),
     find: ({ resource }: { resource: string }) => ({ all: () => objects[resource] ?? [] }),
   };
   // Nodes first: pods are counted on them.
   observer.definition.open({ informers } as unknown as ControllerContext);
-  return observer;
+  return { observer, add: (one: KubeObject) => adders.forEach((adder) => void adder(one)) };
 }
 
 const make = (kind: string, name: string, metadata: object, rest: object): KubeObject => ({
@@ -35,14 +44,14 @@ const node = (name: string, status: JsonObject = READY): KubeObject =>
     { status: { allocatable: { cpu: "2", memory: "1Gi", pods: "9" }, ...status } },
   );
 
-function pod(name: string, { owner = "", on = "one", phase = "Running", going = false } = {}): KubeObject {
+function pod(name: string, { owner = "", on = "one", phase = "Running", going = false, cpu = "0" } = {}): KubeObject {
   const ownerReferences = [{ apiVersion: "apps/v1", kind: "ReplicaSet", name: owner, uid: owner, controller: true }];
   const metadata = {
     labels: { app: "a" },
     ...(owner === "" ? {} : { ownerReferences }),
     ...(going ? { deletionTimestamp: "2024-01-01T00:00:00Z" } : {}),
   };
-  const spec = { ...(on === "" ? {} : { nodeName: on }), containers: [] };
+  const spec = { ...(on === "" ? {} : { nodeName: on }), containers: [{ resources: { requests: { cpu } } }] };
   return make("Pod", name, metadata, { spec, status: { phase, ...(phase === "Running" ? READY : {}) } });
 }
 
@@ -91,11 +100,30 @@ describe("what is wrong for too long is found, and not before", () => {
     });
   }
 
-  test("a quota that is exceeded, at once", () => {
-    const quota = make("ResourceQuota", "q", {}, { spec: { hard: { pods: "1" } } });
-    const pods = [pod("a"), pod("b"), pod("ended", { phase: "Succeeded" })];
-    assert.deepEqual(found({ resourcequotas: [quota], pods }, 0), ["quota default/q is exceeded: 2 pods of 1"]);
-    assert.deepEqual(found({ resourcequotas: [quota], pods: pods.slice(1) }, 0), []);
+  test("a quota that is exceeded, at once, but not by what was there before it", () => {
+    const hard = { pods: "1", "requests.cpu": "150m" };
+    const quota = make("ResourceQuota", "q", {}, { spec: { hard } });
+    const quotas: KubeObject[] = [];
+    const pods = [pod("ended", { phase: "Succeeded", cpu: "4" }), pod("a", { cpu: "100m" })];
+    const { observer, add } = observeMore({ resourcequotas: quotas, pods });
+    const checks = new StepChecks();
+    const look = () => {
+      checks.look({ observer, now: 0, isThere: () => true });
+      return checks.violations.splice(0);
+    };
+    quotas.push(quota);
+    assert.deepEqual(look(), []);
+    add(pod("b", { cpu: "100m" }));
+    assert.deepEqual(look(), [
+      "quota default/q is exceeded: pods 2 of 1",
+      "quota default/q is exceeded: requests.cpu 0.2 of 150m",
+    ]);
+    quotas[0] = { ...quota, spec: { hard: { pods: "0" } } };
+    assert.deepEqual(look(), []);
+    add(pod("c", { cpu: "100m" }));
+    assert.deepEqual(look(), ["quota default/q is exceeded: pods 3 of 0"]);
+    quotas[0] = { ...quota, spec: { hard: { pods: "1" }, scopes: ["BestEffort"] } };
+    assert.deepEqual(look(), []);
   });
 
   test("nothing of nodes that are lost and of what a quota keeps away", () => {

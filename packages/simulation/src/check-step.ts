@@ -9,7 +9,7 @@ import {
   valueAt,
 } from "@boxship/api";
 import { keyOf } from "@boxship/client";
-import { amount, hasEnded, type Observer, requestsOf } from "./observer.ts";
+import { amount, exceeds, hasEnded, type Observer, requestsOf } from "./observer.ts";
 
 /** How long something may be wrong, in milliseconds of the simulated time. */
 const DEADLINES = {
@@ -24,6 +24,15 @@ type Who = keyof typeof DEADLINES;
 /** Of clusters with more pods than this, not every moment is looked at. */
 const MANY = 2000;
 const EVERY_MS = 10_000;
+
+/** Where what a quota names is among what {@link Observer.used} counts. */
+const USED_AS: Readonly<Record<string, number>> = {
+  cpu: 0,
+  "requests.cpu": 0,
+  memory: 1,
+  "requests.memory": 1,
+  pods: 2,
+};
 
 export interface StepContext {
   readonly observer: Observer;
@@ -56,14 +65,16 @@ export class StepChecks {
   /** What is wrong, and since when. */
   #since = new Map<string, Wrong>();
   #looked = Number.NEGATIVE_INFINITY;
+  /** How much there may be, by quota. */
+  readonly #allowed = new Map<string, number>();
 
   /** To be called when nobody has anything left to do at this time. */
   look(context: StepContext): void {
     const { observer, now } = context;
+    this.#quotas(observer);
     const pods = [...observer.pods()];
     if (pods.length > MANY && now < this.#looked + EVERY_MS) return;
     this.#looked = now;
-    this.#quotas(observer, pods);
     const wrong = new Map<string, Who>();
     for (const [line, who] of this.#wrong(context, pods)) wrong.set(line, who);
     const since = new Map<string, Wrong>();
@@ -78,14 +89,22 @@ export class StepChecks {
   }
 
   /** No moment has more than a quota allows. */
-  #quotas(observer: Observer, pods: readonly KubeObject[]): void {
+  #quotas(observer: Observer): void {
     for (const quota of observer.all("resourcequotas")) {
-      const most = valueAt(quota, "spec", "hard", "pods");
-      if (most === undefined) continue;
-      const { namespace } = quota.metadata;
-      const used = pods.filter((pod) => pod.metadata.namespace === namespace && !hasEnded(pod)).length;
-      const line = `quota ${keyOf(quota)} is exceeded: ${used} pods of ${textAt(quota, "spec", "hard", "pods")}`;
-      if (used > Number(most) && !this.violations.includes(line)) this.violations.push(line);
+      const { hard = {}, ...limits } = (quota["spec"] ?? {}) as { hard?: Readonly<Record<string, string>> };
+      // A quota with scopes is of some pods only.
+      if (Object.keys(limits).length > 0) continue;
+      const used = observer.used(quota.metadata.namespace ?? "");
+      for (const [name, most] of Object.entries(hard)) {
+        const sum = used[USED_AS[name] ?? -1];
+        if (sum === undefined) continue;
+        // What was there before a quota said so may stay, and become less.
+        const id = `${quota.metadata.uid} ${name} ${most}`;
+        const allowed = Math.max(amount(most), Math.min(sum, this.#allowed.get(id) ?? sum));
+        this.#allowed.set(id, allowed);
+        const line = `quota ${keyOf(quota)} is exceeded: ${name} ${sum} of ${most}`;
+        if (exceeds(sum, allowed) && !this.violations.includes(line)) this.violations.push(line);
+      }
     }
   }
 

@@ -43,13 +43,35 @@ export function requestsOf(pod: KubeObject): readonly [number, number] {
 
 export const hasEnded = (pod: KubeObject): boolean => ["Succeeded", "Failed"].includes(textAt(pod, "status", "phase"));
 
+/** Cores, bytes and pods. */
+type Amounts = [cores: number, bytes: number, pods: number];
+
+function count(
+  all: Map<string, Amounts>,
+  key: string,
+  [cores, bytes]: readonly [number, number],
+  sign: 1 | -1,
+): Amounts {
+  const sum = all.get(key) ?? [0, 0, 0];
+  sum[0] += sign * cores;
+  sum[1] += sign * bytes;
+  sum[2] += sign;
+  all.set(key, sum);
+  return sum;
+}
+
+/** Sums of decimal fractions are off by a little. */
+export const exceeds = (sum: number, most: number): boolean => sum > most * (1 + 1e-9);
+
 /** Follows pods and nodes, and finds what must never be: a pod that moves, a node that is fuller than it is large. */
 export class Observer {
   readonly violations: string[] = [];
   readonly #pods = new Map<string, KubeObject>();
   readonly #nodes = new Map<string, KubeObject>();
   /** Cores, bytes and pods that are taken, by node. */
-  readonly #taken = new Map<string, [number, number, number]>();
+  readonly #taken = new Map<string, Amounts>();
+  /** What pods that have not ended ask for, by namespace. */
+  readonly #used = new Map<string, Amounts>();
   #informers: SharedInformers | undefined;
   /** Lines of what happened since they were taken. */
   #happened: string[] = [];
@@ -92,19 +114,16 @@ export class Observer {
   }
 
   #count(pod: KubeObject, sign: 1 | -1): void {
+    if (hasEnded(pod)) return;
+    const requests = requestsOf(pod);
+    count(this.#used, pod.metadata.namespace ?? "", requests, sign);
     const node = textAt(pod, "spec", "nodeName");
-    if (node === "" || hasEnded(pod)) return;
-    const taken = this.#taken.get(node) ?? [0, 0, 0];
-    const [cpu, memory] = requestsOf(pod);
-    taken[0] += sign * cpu;
-    taken[1] += sign * memory;
-    taken[2] += sign;
-    this.#taken.set(node, taken);
+    if (node === "") return;
+    const taken = count(this.#taken, node, requests, sign);
     const object = this.#nodes.get(node);
     if (sign < 0 || object === undefined) return;
     const most = ["cpu", "memory", "pods"].map((name) => amount(textAt(object, "status", "allocatable", name)));
-    // Sums of decimal fractions are off by a little.
-    if (taken.some((one, index) => one > (most[index] ?? 0) * (1 + 1e-9))) {
+    if (taken.some((one, index) => exceeds(one, most[index] ?? 0))) {
       this.violations.push(`node ${node} is too full: ${taken.join(", ")} of ${most.join(", ")}`);
     }
   }
@@ -126,9 +145,14 @@ export class Observer {
     return this.#nodes.values();
   }
 
-  /** Cores, bytes and pods that are taken of a node. */
-  taken(node: string): readonly [number, number, number] {
+  /** What is taken of a node. */
+  taken(node: string): Readonly<Amounts> {
     return this.#taken.get(node) ?? [0, 0, 0];
+  }
+
+  /** What the pods of a namespace ask for, and how many they are. */
+  used(namespace: string): Readonly<Amounts> {
+    return this.#used.get(namespace) ?? [0, 0, 0];
   }
 
   pods(): IterableIterator<KubeObject> {

@@ -1,6 +1,7 @@
+import { Internal } from "@boxship/base";
 import type { ClusterState, Trial } from "../cluster/cluster-state.ts";
 import type { NodeInfo } from "../cluster/node-info.ts";
-import type { NodeFilter, Plugin, Rejection } from "../plugin.ts";
+import { MOST_SCORE, type NodeFilter, type Plugin, type Rejection } from "../plugin.ts";
 import type { PodInfo } from "../pod/pod-info.ts";
 import type { Profile } from "../profile.ts";
 
@@ -187,7 +188,12 @@ export class NodeFinder {
   }
 }
 
-/** Weighted sums over the profile's plugins. */
+const invalidScore = ({ name }: Plugin, score: number): Internal =>
+  new Internal(
+    `plugin "${name}" returns an invalid score ${score}, it should in the range of [0, ${MOST_SCORE}] after normalizing`,
+  );
+
+/** Weighted sums over the profile's plugins. @throws Internal naming a plugin whose scores are none */
 export function scoresOf(
   { plugins, weights }: Profile,
   pod: PodInfo,
@@ -200,7 +206,9 @@ export function scoresOf(
     const scores = weight === 0 ? undefined : plugin.score?.(pod, cluster, nodes);
     if (scores === undefined) continue;
     for (let index = 0; index < totals.length; index++) {
-      totals[index] = (totals[index] ?? 0) + weight * (scores[index] ?? 0);
+      const score = scores[index] ?? Number.NaN;
+      if (!(score >= 0 && score <= MOST_SCORE)) throw invalidScore(plugin, score);
+      totals[index] = (totals[index] ?? 0) + weight * score;
     }
   }
   return totals;

@@ -229,7 +229,10 @@ describe("a scheduler at a server", () => {
           : tier === undefined
             ? undefined
             : (one) => (one.labels["tier"] === tier ? undefined : reject("another tier")),
-      score: (_, __, nodes) => Float64Array.from(nodes, ({ labels }) => (labels["age"] === "old" ? 100 : 0)),
+      score: ({ labels: { tier } }, _, nodes) =>
+        Float64Array.from(nodes, ({ labels }) => (labels["age"] === "old" ? 100 : 0)).map((score) =>
+          tier === "odd" ? score + 1 : score,
+        ),
       mayHelp: (_, change) => isNodeChange(change, "labels"),
     };
     const profile = {
@@ -255,6 +258,11 @@ describe("a scheduler at a server", () => {
     await addPod("cursed", { spec, labels: { tier: "cursed" } });
     const failed = await untilPod("cursed", (one) => conditionOf(one, "PodScheduled")[0] === "False");
     assert.deepEqual(conditionOf(failed, "PodScheduled"), ["False", "SchedulerError", "the plugin is broken"]);
+    await client.patch({ ...NODES, name: "old" }, "merge", { metadata: { labels: { tier: "odd" } } });
+    await client.patch({ ...NODES, name: "new" }, "merge", { metadata: { labels: { tier: "odd" } } });
+    await addPod("odd", { spec, labels: { tier: "odd" } });
+    const odd = await untilPod("odd", (one) => conditionOf(one, "PodScheduled")[0] === "False");
+    assert.match(conditionOf(odd, "PodScheduled")[2] ?? "", /^plugin "Tiers" returns an invalid score 101/);
     await addPod("held", { spec, labels: { approved: "no" } });
     await addPod("later", { spec });
     await untilPod("later", (one) => nodeOf(one) !== "");

@@ -26,7 +26,7 @@ function observeMore(objects: Readonly<Record<string, readonly KubeObject[]>>) {
   };
   // Nodes first: pods are counted on them.
   observer.definition.open({ informers } as unknown as ControllerContext);
-  return { observer, add: (one: KubeObject) => adders.forEach((adder) => void adder(one)) };
+  return { observer, add: (one: KubeObject) => adders.forEach((adder) => adder(one)) };
 }
 
 const make = (kind: string, name: string, metadata: object, rest: object): KubeObject => ({

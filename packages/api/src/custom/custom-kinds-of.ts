@@ -1,3 +1,4 @@
+import { atOnce, type Turns } from "@boxship/base";
 import { age } from "../columns/age.ts";
 import { AGE, NAME } from "../columns/column.ts";
 import type { Column, Conversion, Kind, ScalePaths, Verb } from "../kind/kind.ts";
@@ -5,7 +6,7 @@ import { isObject, type Json, type JsonObject } from "../object/json.ts";
 import { apiVersionOf, type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
 import { definition } from "../schema/definitions.ts";
 import { ANYTHING, type Schema } from "../schema/schema.ts";
-import { fromJsonSchema } from "./from-json-schema.ts";
+import { schemaInTurns } from "./from-json-schema.ts";
 import { parseJsonPath } from "./json-path.ts";
 
 const VERBS: ReadonlySet<Verb> = new Set<Verb>([
@@ -20,15 +21,18 @@ const VERBS: ReadonlySet<Verb> = new Set<Verb>([
 ]);
 
 /** The kinds that a CustomResourceDefinition defines: one for each version, or for each that is served. */
-export function customKindsOf(crd: KubeObject, which: "all" | "served"): readonly Kind[] {
+export const customKindsOf = (crd: KubeObject, which: "all" | "served"): readonly Kind[] =>
+  atOnce(customKindsInTurns(crd, which));
+
+/** `customKindsOf`, which gives way now and then. */
+export function* customKindsInTurns(crd: KubeObject, which: "all" | "served"): Turns<readonly Kind[]> {
   const versions = listAt(crd, "spec", "versions");
   const stored = versions.find((one) => valueAt(one, "storage") === true);
-  const schemas = new Map(
-    versions.map((one) => [
-      apiVersionOf({ group: textAt(crd, "spec", "group"), version: textAt(one, "name") }),
-      schemaOf(valueAt(one, "schema", "openAPIV3Schema")),
-    ]),
-  );
+  const schemas = new Map<string, Schema>();
+  for (const one of versions) {
+    const schema = yield* schemaOf(valueAt(one, "schema", "openAPIV3Schema"));
+    schemas.set(apiVersionOf({ group: textAt(crd, "spec", "group"), version: textAt(one, "name") }), schema);
+  }
   const shared = { storageVersion: textAt(stored, "name"), conversion: conversionOf(crd, schemas) };
   return versions
     .filter((one) => which === "all" || valueAt(one, "served") === true)
@@ -85,8 +89,8 @@ function kindOf(crd: KubeObject, version: Json, { storageVersion, conversion }: 
 }
 
 /** With the fields that every object has, whether the schema says so or not. */
-function schemaOf(props: Json | undefined): Schema {
-  const schema = fromJsonSchema(props);
+function* schemaOf(props: Json | undefined): Turns<Schema> {
+  const schema = yield* schemaInTurns(props);
   const properties = new Map(schema.properties);
   const text: Schema = { type: "string" };
   properties.set("apiVersion", text).set("kind", text).set("metadata", definition("meta.v1.ObjectMeta"));

@@ -1,10 +1,21 @@
+import { atOnce, type Turns } from "@boxship/base";
 import { isObject, type Json, type JsonObject } from "../object/json.ts";
 import { listAt, textAt, valueAt } from "../object/kube-object.ts";
 import { ANYTHING, type CelRule, type Schema, type ValueRules } from "../schema/schema.ts";
 
+/** Parts of a schema that are read before others have a turn. */
+const TURN = 2000;
+
 /** `apiextensions/v1.JSONSchemaProps` as a schema. Unknown keywords are no part of it. */
-export function fromJsonSchema(props: Json | undefined): Schema {
+export const fromJsonSchema = (props: Json | undefined): Schema => atOnce(schemaInTurns(props));
+
+/** `fromJsonSchema`, which gives way now and then. */
+export function* schemaInTurns(props: Json | undefined, pace = { left: TURN }): Turns<Schema> {
   if (!isObject(props)) return ANYTHING;
+  if (pace.left-- <= 0) {
+    pace.left = TURN;
+    yield undefined;
+  }
   const { properties, additionalProperties, items } = props;
   const type = textAt(props, "type");
   const rules = rulesOf(props);
@@ -15,10 +26,10 @@ export function fromJsonSchema(props: Json | undefined): Schema {
     ...(type === "" ? {} : { type: type as NonNullable<Schema["type"]> }),
     ...optional("format", textAt(props, "format")),
     ...optional("description", textAt(props, "description")),
-    ...(isObject(properties) ? { properties: propertiesOf(properties) } : {}),
-    ...(isObject(additionalProperties) ? { additional: fromJsonSchema(additionalProperties) } : {}),
+    ...(isObject(properties) ? { properties: yield* propertiesOf(properties, pace) } : {}),
+    ...(isObject(additionalProperties) ? { additional: yield* schemaInTurns(additionalProperties, pace) } : {}),
     ...(additionalProperties === true ? { additional: ANYTHING } : {}),
-    ...(items === undefined ? {} : { items: fromJsonSchema(items) }),
+    ...(items === undefined ? {} : { items: yield* schemaInTurns(items, pace) }),
     ...(required.length === 0 ? {} : { required }),
     ...(props["default"] === undefined ? {} : { default: props["default"] }),
     ...(props["nullable"] === true ? { nullable: true } : {}),
@@ -51,8 +62,10 @@ function celRules(rules: readonly Json[]): Pick<Schema, "celRules"> {
 
 const optional = (name: string, text: string): object => (text === "" ? {} : { [name]: text });
 
-function propertiesOf(properties: JsonObject): ReadonlyMap<string, Schema> {
-  return new Map(Object.entries(properties).map(([field, below]) => [field, fromJsonSchema(below)]));
+function* propertiesOf(properties: JsonObject, pace: { left: number }): Turns<ReadonlyMap<string, Schema>> {
+  const schemas = new Map<string, Schema>();
+  for (const [field, below] of Object.entries(properties)) schemas.set(field, yield* schemaInTurns(below, pace));
+  return schemas;
 }
 
 const PLAIN = [

@@ -1,5 +1,5 @@
 import {
-  customKindsOf,
+  customKindsInTurns,
   deepEqual,
   isObject,
   isStored,
@@ -13,7 +13,7 @@ import {
   timestamp,
   valueAt,
 } from "@boxship/api";
-import { asBoxshipError, type Timer } from "@boxship/base";
+import { asBoxshipError, inTurns, type Timer, type Turns } from "@boxship/base";
 import { SYSTEM_WRITE, systemRequest } from "../bootstrap/system-request.ts";
 import type { ServerContext } from "../server-context.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
@@ -26,6 +26,8 @@ import { type AcceptedNames, acceptNames } from "./accept-names.ts";
 
 const FINALIZER = "customresourcecleanup.apiextensions.k8s.io";
 const AGAIN_MS = 1000;
+/** Bytes of a definition, to be parsed in a turn of its own. */
+const LARGE = 128 * 1024;
 
 /** A definition as it is served now. */
 interface Served {
@@ -46,6 +48,8 @@ export class CustomKinds implements Disposable {
   readonly #changed: () => void;
   readonly #timers = new Set<Timer>();
   #following: Disposable | undefined;
+  /** A large definition that is taken in turns; what comes after it waits. */
+  #taking: Promise<void> | undefined;
   #disposed = false;
 
   private constructor(context: ServerContext, registry: KindRegistry, changed: () => void) {
@@ -59,23 +63,46 @@ export class CustomKinds implements Disposable {
   static async open(context: ServerContext, registry: KindRegistry, changed: () => void): Promise<CustomKinds> {
     const kinds = new CustomKinds(context, registry, changed);
     kinds.#following = await followResource(context, kinds.#kind, {
-      begin: (cache) => kinds.#serveAll(cache),
-      changed: (change) => kinds.#take(change),
+      begin: (cache) => kinds.#inOrder(() => kinds.#serveAll(cache)),
+      changed: (change) => kinds.#inOrder(() => kinds.#take(change)),
     });
+    await kinds.#taking;
     return kinds;
   }
 
-  #serveAll(cache: ResourceCache): void {
-    // Those that have their names first: no other may take them because it comes earlier.
-    const all = [...cache.between("", "")].map((object) => ({ object, isOwner: isEstablished(object.parse()) }));
-    for (const { object } of all.toSorted((a, b) => Number(b.isOwner) - Number(a.isOwner))) this.#serve(object);
+  /** At once, where that takes one turn and nothing else is taken. */
+  #inOrder(work: () => Turns<void>): void {
+    const begin = async (): Promise<void> => {
+      try {
+        if (!this.#disposed) await inTurns(work());
+      } catch (error) {
+        this.#context.logger.error("a custom resource definition cannot be served", { error });
+      }
+    };
+    if (this.#taking === undefined) {
+      const working = inTurns(work());
+      if (working === undefined) return;
+      this.#taking = working.catch((error: unknown) =>
+        this.#context.logger.error("a custom resource definition cannot be served", { error }),
+      );
+    } else this.#taking = this.#taking.then(begin);
+    const last = this.#taking;
+    void last.then(() => {
+      if (this.#taking === last) this.#taking = undefined;
+    });
   }
 
-  #take({ object, deleted, key }: Change): void {
-    if (!deleted) return this.#serve(object);
+  *#serveAll(cache: ResourceCache): Turns<void> {
+    // Those that have their names first: no other may take them because it comes earlier.
+    const all = [...cache.between("", "")].map((object) => ({ object, isOwner: isEstablished(object.parse()) }));
+    for (const { object } of all.toSorted((a, b) => Number(b.isOwner) - Number(a.isOwner))) yield* this.#serve(object);
+  }
+
+  *#take({ object, deleted, key }: Change): Turns<void> {
+    if (!deleted) return yield* this.#serve(object);
     const group = this.#served.get(key)?.group;
     this.#forget(key);
-    if (group !== undefined) this.#reconsider(group, key);
+    if (group !== undefined) yield* this.#reconsider(group, key);
     this.#changed();
   }
 
@@ -85,8 +112,9 @@ export class CustomKinds implements Disposable {
     this.#registry.remove((kind) => gone.includes(kind));
   }
 
-  #serve(object: CachedObject): void {
+  *#serve(object: CachedObject): Turns<void> {
     const crd = object.parse();
+    if (object.bytes.length > LARGE) yield undefined;
     const [group, plural] = [textAt(crd, "spec", "group"), textAt(crd, "spec", "names", "plural")];
     // A built-in resource is nobody else's.
     if ([...this.#registry.all()].some((kind) => !kind.custom && kind.group === group && kind.resource === plural))
@@ -97,14 +125,18 @@ export class CustomKinds implements Disposable {
     // What is said of it in its status otherwise changes nothing of what it defines.
     const made = JSON.stringify([crd["spec"], accepted, isServed]);
     const same = known?.made === made;
-    const kinds = same ? known.kinds : isServed ? customKindsOf(renamed(crd, accepted.names), "served") : [];
+    const kinds = same
+      ? known.kinds
+      : isServed
+        ? yield* customKindsInTurns(renamed(crd, accepted.names), "served")
+        : [];
     if (!same) {
       this.#forget(object.key);
       this.#registry.put(...kinds);
     }
     this.#served.set(object.key, { object, group, made, accepted, kinds });
     if (!same) {
-      this.#reconsider(group, object.key);
+      yield* this.#reconsider(group, object.key);
       this.#changed();
     }
     void this.#settle(object.key, crd);
@@ -122,9 +154,9 @@ export class CustomKinds implements Disposable {
   }
 
   /** A name that became free may be what another definition of the group waits for. */
-  #reconsider(group: string, except: string): void {
+  *#reconsider(group: string, except: string): Turns<void> {
     for (const [key, one] of [...this.#served]) {
-      if (key !== except && one.group === group && one.accepted.conflict !== undefined) this.#serve(one.object);
+      if (key !== except && one.group === group && one.accepted.conflict !== undefined) yield* this.#serve(one.object);
     }
   }
 
@@ -164,7 +196,7 @@ export class CustomKinds implements Disposable {
   async #clean(crd: KubeObject): Promise<boolean> {
     const { metadata } = crd;
     // In the version that is kept, served or not: nobody has to convert what is only to go.
-    const kind = customKindsOf(crd, "all").find(isStored);
+    const kind = (await inTurns(customKindsInTurns(crd, "all"))).find(isStored);
     if (kind !== undefined && (await this.#empty(kind)) > 0) return false;
     await this.#modify(metadata.name ?? "", "", (old) => {
       old.metadata.finalizers = (old.metadata.finalizers ?? []).filter((one) => one !== FINALIZER);

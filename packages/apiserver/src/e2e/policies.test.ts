@@ -195,6 +195,42 @@ describe("expressions in CEL", () => {
     );
   });
 
+  test("large definitions are served, and changed, and go, and others behind them", async () => {
+    const fields = (of: string) => ({
+      type: "object",
+      properties: Object.fromEntries(Array.from({ length: 15_000 }, (_, index) => [`field${index}`, { type: of }])),
+    });
+    const wide = (of: string) => definition("wides", "Wide", fields(of));
+    const [wides, smalls] = ["wides", "smalls"].map(
+      (plural) => `/apis/rules.example.com/v1/namespaces/default/${plural}`,
+    );
+    const until = async (path: string, status: number) => {
+      while ((await send("GET", path)).status !== status);
+    };
+    const object = (name: string, kind: string, spec: object) => ({
+      apiVersion: "rules.example.com/v1",
+      kind,
+      metadata: { name },
+      spec,
+    });
+    const [made] = await Promise.all([
+      make(CRDS, wide("integer")),
+      make(CRDS, definition("smalls", "Small", fields("string"))),
+    ]);
+    await until(wides as string, 200);
+    await until(smalls as string, 200);
+    const wrong = await send("POST", wides as string, object("a", "Wide", { field14999: "text" }));
+    assert.equal(wrong.status, 422, wrong.text);
+    await make(wides as string, object("a", "Wide", { field14999: 1 }));
+    const { versions } = wide("string").spec;
+    const patch = { body: { spec: { versions } }, headers: { "content-type": "application/merge-patch+json" } };
+    assert.equal((await api.call("PATCH", `${CRDS}/${made.metadata.name}`, patch)).status, 200);
+    while ((await send("POST", wides as string, object("b", "Wide", { field0: "text" }))).status !== 201);
+    for (const plural of ["wides", "smalls"]) await send("DELETE", `${CRDS}/${plural}.rules.example.com`);
+    await until(wides as string, 404);
+    await until(smalls as string, 404);
+  });
+
   test("a name that another definition of the group has is not given twice, and is given when it is free", async () => {
     const named = (plural: string, kind: string, names: object = {}) => {
       const made = definition(plural, kind, { type: "object" });

@@ -1,5 +1,6 @@
 import { forbidden, listAt, textAt } from "@boxship/api";
 import { type PolicyRule, rulesCover } from "@boxship/api/rules";
+import { inTurns } from "@boxship/base";
 import { decide, MASTERS } from "../access/authorize.ts";
 import type { AdmissionPlugin, AdmissionRequest, Attributes, User } from "../contract.ts";
 import type { ServerContext } from "../server-context.ts";
@@ -24,7 +25,7 @@ export function preventEscalation(context: () => ServerContext, rbac: () => Rbac
         : (listAt(object, "rules") as unknown as readonly PolicyRule[]);
       if (await mayAnyway(context(), request, isBinding)) return;
       const own = await rbac().rulesFor(user, request.namespace);
-      if (rulesCover([...own.resourceRules, ...own.nonResourceRules], wanted)) return;
+      if (await inTurns(rulesCover([...own.resourceRules, ...own.nonResourceRules], wanted))) return;
       throw forbidden(kind, request.name, refusal(user));
     },
   };

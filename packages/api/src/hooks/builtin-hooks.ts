@@ -12,6 +12,8 @@ import { statefulSet } from "./apps/stateful-set.ts";
 import { autoscaler, oldAutoscaler } from "./autoscaling/autoscaler.ts";
 import { cronJob } from "./batch/cron-job.ts";
 import { job } from "./batch/job.ts";
+import { apiService } from "./cluster/api-service.ts";
+import { signingRequest } from "./cluster/signing-request.ts";
 import { CLUSTER_HOOKS } from "./cluster-hooks.ts";
 import { configMap, secret } from "./core/config-data.ts";
 import { disruptionBudget } from "./core/disruption-budget.ts";
@@ -49,6 +51,8 @@ const WHOLE_HOOKS: Readonly<Record<string, KindHooks>> = {
   secrets: secret,
   serviceaccounts: serviceAccount,
   services: service,
+  "apiservices.apiregistration.k8s.io": apiService,
+  "certificatesigningrequests.certificates.k8s.io": signingRequest,
   "clusterrolebindings.rbac.authorization.k8s.io": clusterRoleBinding,
   "clusterroles.rbac.authorization.k8s.io": clusterRole,
   "controllerrevisions.apps": controllerRevision,

@@ -2,10 +2,9 @@ import { validateDefinition, validateDefinitionUpdate } from "../custom/validate
 import type { KindHooks } from "../kind/kind.ts";
 import { isObject, type JsonObject } from "../object/json.ts";
 import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
-import { forbiddenField, invalid, required } from "../status/field-error.ts";
+import { forbiddenField } from "../status/field-error.ts";
 import { findingsOf } from "../validation/findings.ts";
 import { immutable } from "../validation/validate-metadata.ts";
-import { apiService } from "./api-service.ts";
 import { checkClaimSpec } from "./storage/claim-spec.ts";
 
 const TRACKED: KindHooks = { tracksGeneration: true };
@@ -31,21 +30,6 @@ const claim: KindHooks = {
             "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims",
           ),
         ];
-  },
-};
-
-const LEGACY_SIGNER = "kubernetes.io/legacy-unknown";
-
-const signingRequest: KindHooks = {
-  validate(object) {
-    const signer = textAt(object, "spec", "signerName");
-    const usages = listAt(object, "spec", "usages");
-    return [
-      ...(signer === LEGACY_SIGNER
-        ? [invalid("spec.signerName", signer, "the legacy signerName is not allowed via this API version")]
-        : []),
-      ...(usages.length === 0 ? [required("spec.usages", "")] : []),
-    ];
   },
 };
 
@@ -93,9 +77,7 @@ const customResourceDefinition: KindHooks = {
 
 export const CLUSTER_HOOKS: Readonly<Record<string, KindHooks>> = {
   persistentvolumeclaims: claim,
-  "apiservices.apiregistration.k8s.io": apiService,
   "customresourcedefinitions.apiextensions.k8s.io": customResourceDefinition,
   "resourceslices.resource.k8s.io": TRACKED,
   "deviceclasses.resource.k8s.io": TRACKED,
-  "certificatesigningrequests.certificates.k8s.io": signingRequest,
 };

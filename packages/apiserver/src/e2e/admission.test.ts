@@ -398,14 +398,15 @@ describe("admission", () => {
     }
   });
 
+  const request = (subject: string): string => {
+    const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "/dev/null"];
+    return execFileSync("openssl", ["req", "-new", "-subj", subject, ...key], {
+      stdio: ["ignore", "pipe", "ignore"],
+    }).toString("base64");
+  };
+
   test("nobody asks for a client certificate of the masters", async () => {
     const path = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
-    const request = (subject: string): string => {
-      const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "/dev/null"];
-      return execFileSync("openssl", ["req", "-new", "-subj", subject, ...key], {
-        stdio: ["ignore", "pipe", "ignore"],
-      }).toString("base64");
-    };
     const spec = (subject: string) => ({
       request: request(subject),
       signerName: "kubernetes.io/kube-apiserver-client",
@@ -423,7 +424,7 @@ describe("admission", () => {
 
   test("approving a certificate needs the right to do so for its signer", async () => {
     const path = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
-    const spec = { request: "eA==", signerName: "example.com/one", usages: ["client auth"] };
+    const spec = { request: request("/CN=ann"), signerName: "example.com/one", usages: ["client auth"] };
     const made = await make(path, { metadata: { name: "c" }, spec });
     await make("/apis/rbac.authorization.k8s.io/v1/clusterroles", {
       metadata: { name: "approver" },

@@ -1,6 +1,7 @@
 import { isBigInteger, isInteger } from "../object/big-integer.ts";
 import { getField, isObject, type Json, type JsonObject, setField } from "../object/json.ts";
 import type { Schema } from "./schema.ts";
+import { textProblem } from "./text-format.ts";
 
 /** What was found while a value was brought into its schema's shape. */
 export interface Decoded {
@@ -8,7 +9,7 @@ export interface Decoded {
   readonly value: Json;
   /** Paths of unknown fields, e.g. `spec.containers[0].imagee`. */
   readonly unknown: readonly string[];
-  /** Values of a wrong type. */
+  /** Values of a wrong type, and, with `dropEmpty`, texts that are not of their form. */
   readonly mismatches: readonly Mismatch[];
 }
 
@@ -17,6 +18,8 @@ export interface Mismatch {
   /** What the schema wants: `int32`, `string`, `[]core.v1.Container`, … */
   readonly wanted: string;
   readonly found: Json;
+  /** What is wrong with a text. */
+  readonly problem?: string;
 }
 
 /** Depth beyond which no value goes. */
@@ -56,7 +59,7 @@ class Walker {
         if (!Array.isArray(value)) return this.#mismatch(schema, value, path);
         return value.map((item, index) => this.walk(schema.items ?? {}, item, `${path}[${index}]`, depth + 1));
       case "string":
-        if (typeof value === "string") return value;
+        if (typeof value === "string") return this.#text(schema, value, path);
         if (schema.format === "quantity" && typeof value === "number") return String(value);
         return this.#mismatch(schema, value, path);
       case "boolean":
@@ -66,6 +69,13 @@ class Walker {
       case "integer":
         return fitsInteger(schema, value) ? value : this.#mismatch(schema, value, path);
     }
+  }
+
+  #text(schema: Schema, value: string, path: string): string {
+    if (schema.format === undefined || !this.#dropEmpty) return value;
+    const problem = textProblem(schema.format, value);
+    if (problem !== undefined) this.mismatches.push({ path, wanted: typeName(schema), found: value, problem });
+    return value;
   }
 
   #object(schema: Schema, value: JsonObject, path: string, depth: number): JsonObject {

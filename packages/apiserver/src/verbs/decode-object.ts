@@ -85,7 +85,8 @@ function report(kind: Kind, problems: readonly string[], { fieldValidation, warn
 const cannot = ({ kind, version }: Kind): string =>
   `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}`;
 
-function mismatchText({ kind }: Kind, { path, wanted, found }: Mismatch): string {
+function mismatchText({ kind }: Kind, { path, wanted, found, problem }: Mismatch): string {
+  if (problem !== undefined) return problem;
   const what = typeof found === "number" && wanted.startsWith("int") ? `number ${found}` : jsonType(found);
   return `json: cannot unmarshal ${what} into Go struct field ${kind}.${path.replace(/\[\d+\]/g, "")} of type ${wanted}`;
 }

@@ -206,6 +206,12 @@ describe("CEL", () => {
       assert.ok(turnsOf(text) > 40, text);
     for (const text of ["variables.x", "variables['x']", "has(variables.x)", "variables.?x.orValue(true)"])
       assert.ok(turnsOf(text, { x: heavy }) > 40, text);
+    // Each has to be compiled.
+    const patterns = Array.from({ length: 50 }, (_, index) => `"a".matches("^once{${index + 1}}$")`).join(" || ");
+    const work = compile(patterns, { variables: typesOf({}) }).steps(() => undefined);
+    let turns = 0;
+    while (work.next().done !== true) turns++;
+    assert.equal(turns, 50);
   });
 
   test("any text is an expression, or is refused as none", () => {

@@ -39,11 +39,22 @@ export interface Program {
 }
 
 let standard: Functions | undefined;
+const withLibrary = new WeakMap<Library, Functions>();
+
+/** Reading all signatures takes far longer than compiling an expression. */
+function functionsWith(library: Library | undefined): Functions {
+  if (library === undefined) return (standard ??= new Functions(STANDARD, TEXTS, LISTS, KUBERNETES));
+  let functions = withLibrary.get(library);
+  if (functions === undefined) {
+    functions = new Functions(STANDARD, TEXTS, LISTS, KUBERNETES, library);
+    withLibrary.set(library, functions);
+  }
+  return functions;
+}
 
 /** @throws CelError for a text that is no expression, or one of a wrong type */
 export function compile(text: string, { variables, results, library, messages = [] }: CompileOptions): Program {
-  standard ??= new Functions(STANDARD, TEXTS, LISTS, KUBERNETES);
-  const functions = library === undefined ? standard : new Functions(STANDARD, TEXTS, LISTS, KUBERNETES, library);
+  const functions = functionsWith(library);
   const expression = parse(text);
   const type = new Checker(functions, new Set(messages)).check(expression, variables);
   if (results !== undefined && !results.some((one) => assignable(one, type))) {

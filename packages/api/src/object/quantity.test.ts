@@ -36,6 +36,11 @@ test("quantities are read and written as upstream does", () => {
     ["1gi", undefined],
     ["ten", undefined],
     ["1e99999", undefined],
+    ["9".repeat(1_000_000), "9223372036854775807"],
+    [`-${"9".repeat(1_000_000)}Ki`, "-9223372036854775807"],
+    [`${"0".repeat(1_000_000)}7`, "7"],
+    [`0.5${"0".repeat(1_000_000)}`, "500m"],
+    [`0.5${"0".repeat(1_000_000)}1`, "500000001n"],
   ];
   for (const [text, expected] of cases) assert.equal(shown(text), expected, text);
 });

@@ -17,20 +17,30 @@ const DECIMAL: Readonly<Record<string, number>> = { n: -9, u: -6, m: -3, "": 0, 
 const BINARY: readonly string[] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
 /** Beyond this no number of bytes or cores goes. */
 const LARGEST_EXPONENT = 40;
+/** More digits before the point than this are the largest quantity; of those behind it more only round up. */
+const MOST_DIGITS = 100;
+/** Of upstream's: 2^63-1. */
+const LARGEST = (2n ** 63n - 1n) * NANO;
 
 /** Undefined for what is no quantity. */
 export function parseQuantity(text: string): Quantity | undefined {
   const groups = FORM.exec(text.trim())?.groups;
   if (groups === undefined) return undefined;
-  const { sign = "", whole = "", part = "", suffix = "" } = groups;
-  if (whole === "" && part === "") return undefined;
+  const { sign = "", whole: written = "", part: fraction = "", suffix = "" } = groups;
+  if (written === "" && fraction === "") return undefined;
   const [factor, format] = factorOf(suffix) ?? [];
   if (factor === undefined || format === undefined) return undefined;
-  const digits = BigInt(`${whole}${part}` || "0");
+  const whole = written.replace(/^0+/, "");
+  const part = fraction.length <= MOST_DIGITS ? fraction : shortened(fraction);
+  const digits = BigInt(`${whole.slice(0, MOST_DIGITS)}${part}` || "0");
   const [multiplier, divisor] = factor;
-  const nano = divideUp(digits * multiplier * NANO, divisor * 10n ** BigInt(part.length));
+  const isLargest = whole.length > MOST_DIGITS;
+  const nano = isLargest ? LARGEST : divideUp(digits * multiplier * NANO, divisor * 10n ** BigInt(part.length));
   return { nano: sign === "-" ? -nano : nano, format };
 }
+
+const shortened = (fraction: string): string =>
+  fraction.slice(0, MOST_DIGITS) + (/[1-9]/.test(fraction.slice(MOST_DIGITS)) ? "1" : "");
 
 function factorOf(suffix: string): readonly [readonly [bigint, bigint], QuantityFormat] | undefined {
   const binary = BINARY.indexOf(suffix);

@@ -14,6 +14,8 @@ export function compilePattern(pattern: string): RE2JS {
   return known;
 }
 
+export const isCompiled = (pattern: string): boolean => compiled.has(pattern);
+
 /** @param most how many matches are wanted; undefined: whether there is one @returns them, or whether there is one */
 export function search(pattern: string, text: string, most: number | undefined): readonly string[] | boolean {
   const expression = compilePattern(pattern);

@@ -1,5 +1,5 @@
 import { type KubeObject, statusOf, valueAt } from "@boxship/api";
-import { asBoxshipError } from "@boxship/base";
+import { asBoxshipError, inTurns } from "@boxship/base";
 import { checkTypes } from "../admission/policies/check-types.ts";
 import { SYSTEM_WRITE, systemRequest } from "../bootstrap/system-request.ts";
 import type { ServerContext } from "../server-context.ts";
@@ -40,9 +40,9 @@ export class PolicyStatus implements Disposable {
     const { context, kind } = { context: this.#context, kind: this.#kind() };
     try {
       await modifyObject(context, systemRequest(kind, "", name, "status"), SYSTEM_WRITE, {
-        change(old) {
+        async change(old) {
           delete old.metadata.resourceVersion;
-          const typeChecking = checkTypes(context.kinds, old);
+          const typeChecking = await inTurns(checkTypes(context.kinds, old));
           return { ...old, status: { observedGeneration: old.metadata.generation ?? 0, typeChecking } };
         },
         track: () => {},

@@ -1,5 +1,5 @@
 import type { Turns } from "@boxship/base";
-import { compilePattern } from "../../patterns/search.ts";
+import { compilePattern, isCompiled } from "../../patterns/search.ts";
 import { findInTurns, matchInTurns } from "../../patterns/search-in-turns.ts";
 import type { Library } from "../functions.ts";
 import { CelError } from "../syntax.ts";
@@ -21,22 +21,24 @@ const fail = (message: string): never => {
   throw new CelError(message, 0);
 };
 
-/** @returns the pattern @throws CelError for a text that is none */
-function checked(pattern: string): string {
+/** To be compiled in a turn of its own: that may take milliseconds. @returns it @throws CelError for a text that is none */
+function* checked(pattern: string): Turns<string> {
   try {
+    if (isCompiled(pattern)) return pattern;
     compilePattern(pattern);
-    return pattern;
   } catch {
     return fail(`error parsing regexp: ${JSON.stringify(pattern)}`);
   }
+  yield undefined;
+  return pattern;
 }
 
 function* matches(text: string, pattern: string): Turns<boolean> {
-  return yield* matchInTurns(checked(pattern), text);
+  return yield* matchInTurns(yield* checked(pattern), text);
 }
 
 function* findAll(text: string, pattern: string, limit = -1n): Turns<readonly string[]> {
-  return yield* findInTurns(checked(pattern), text, limit < 0n ? Number.POSITIVE_INFINITY : Number(limit));
+  return yield* findInTurns(yield* checked(pattern), text, limit < 0n ? Number.POSITIVE_INFINITY : Number(limit));
 }
 
 function* find(text: string, pattern: string): Turns<string> {

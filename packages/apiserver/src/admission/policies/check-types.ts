@@ -13,6 +13,7 @@ import {
   textAt,
   valueAt,
 } from "@boxship/api";
+import type { Turns } from "@boxship/base";
 import { builtinKind } from "../../storage/read-objects.ts";
 import { typedProgram } from "./request-scope.ts";
 
@@ -22,9 +23,9 @@ const DYN: CelType = { kind: "dyn" };
 
 /**
  * What is wrong with a validating policy's expressions for the kinds that it names: `status.typeChecking`. A policy about
- * everything is about nothing that could be checked.
+ * everything is about nothing that could be checked. Gives way after each validation.
  */
-export function checkTypes(kinds: KindRegistry, policy: KubeObject): JsonObject {
+export function* checkTypes(kinds: KindRegistry, policy: KubeObject): Turns<JsonObject> {
   const about = kindsOf(kinds, policy);
   const params = paramsType(kinds, policy);
   const namespaceObject = celTypeOf(builtinKind({ kinds }, "", "namespaces").schema, "Namespace");
@@ -38,14 +39,16 @@ export function checkTypes(kinds: KindRegistry, policy: KubeObject): JsonObject 
     ]);
     return { kind, types: types.set("variables", variablesType(policy, types)) };
   });
-  const warnings = listAt(policy, "spec", "validations").flatMap((validation, index) =>
-    ["expression", "messageExpression"].flatMap((field) => {
+  const warnings: JsonObject[] = [];
+  for (const [index, validation] of listAt(policy, "spec", "validations").entries()) {
+    if (environments.length > 0) yield undefined;
+    for (const field of ["expression", "messageExpression"]) {
       const text = textAt(validation, field);
       const found = text === "" ? [] : environments.flatMap(({ kind, types }) => problemOf(text, kind, types));
-      if (found.length === 0) return [];
-      return [{ fieldRef: `spec.validations[${index}].${field}`, warning: found.join("\n") }];
-    }),
-  );
+      if (found.length > 0)
+        warnings.push({ fieldRef: `spec.validations[${index}].${field}`, warning: found.join("\n") });
+    }
+  }
   return warnings.length === 0 ? {} : { expressionWarnings: warnings };
 }
 

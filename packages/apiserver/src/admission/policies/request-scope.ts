@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import {
   Budget,
   type CelType,
@@ -20,7 +21,10 @@ import { AUTHORIZER_LIBRARY, Decisions } from "./authorizer-library.ts";
 
 /** What all expressions of one policy or webhook may cost, as upstream has it. */
 const POLICY_BUDGET = 10_000_000;
-const MOST_PROGRAMS = 2000;
+const MOST_PROGRAMS = 10_000;
+/** Expressions that are evaluated before others have a turn; one that has to be compiled is as many as `NEW`. */
+const TURN = 200;
+const NEW = 20;
 const programs = new Map<string, Program>();
 
 const VARIABLES = typesOf({
@@ -62,6 +66,7 @@ export class RequestScope {
   /** By name; evaluated when they are first asked for. */
   readonly #variables: ReadonlyMap<string, string>;
   readonly #evaluated = new Map<string, Value>();
+  #inTurn = 0;
 
   private constructor(
     values: ReadonlyMap<string, Value>,
@@ -100,6 +105,11 @@ export class RequestScope {
 
   /** @throws CelError, BudgetExceeded */
   async evaluate(text: string): Promise<Value> {
+    this.#inTurn += programs.has(text) ? 1 : NEW;
+    if (this.#inTurn >= TURN) {
+      this.#inTurn = 0;
+      await setImmediate();
+    }
     const program = admissionProgram(text);
     return await this.#decisions.run(() => inTurns(program.steps((name) => this.#value(name), this.#budget)));
   }

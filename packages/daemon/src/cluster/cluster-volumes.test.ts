@@ -205,6 +205,24 @@ volumeBindingMode: Immediate
       [0, 0],
     ]);
     assert.match(await kube("logs", "users-a"), /^of the host$/m);
+    // Who comes later comes into the same users.
+    {
+      await using forwarded = await cluster.forward("pod/users-a", 80);
+      assert.equal(await (await fetch(`http://127.0.0.1:${forwarded.port}/key`)).text(), "value\n");
+    }
+    const look = [
+      "debug",
+      "users-a",
+      "-c",
+      "look",
+      "--image=busybox:latest",
+      "--image-pull-policy=Never",
+      "--target=c",
+    ];
+    await kube(...look, "--", "sh", "-c", "cat /proc/self/uid_map; ls /proc/1/root/map; touch /proc/1/root/tmp/seen");
+    await until("pod/users-a", "{.status.ephemeralContainerStatuses[0].state.terminated.exitCode}", "0");
+    const seen = await kube("logs", "users-a", "-c", "look");
+    assert.match(seen, new RegExp(`^ +0 +${outside} +65536\\nkey\\n$`));
     await cluster.crash();
     assert.deepEqual(await first("users-a"), a);
     assert.equal(await kube("exec", "users-a", "--", "sh", "-c", SHOW_OWNERS), OWNERS);

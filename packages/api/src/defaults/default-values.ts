@@ -108,6 +108,7 @@ export const DEFAULTS: Readonly<Record<string, Readonly<Record<string, Json>>>> 
   "networking.v1.NetworkPolicyPort": { protocol: "TCP" },
   "rbac.v1.ClusterRoleBinding": {},
   "rbac.v1.RoleRef": { apiGroup: "rbac.authorization.k8s.io" },
+  "resource.v1.DeviceToleration": { operator: "Equal" },
   "scheduling.v1.PriorityClass": { preemptionPolicy: "PreemptLowerPriority" },
   "storage.v1.CSIDriverSpec": {
     attachRequired: true,

@@ -32,6 +32,7 @@ import { ingressClass } from "./networking/ingress-class.ts";
 import { networkPolicy } from "./networking/network-policy.ts";
 import { service } from "./networking/service.ts";
 import { ipAddress, serviceCidr } from "./networking/service-networks.ts";
+import { deviceClass, resourceClaim, resourceClaimTemplate } from "./resource/claims.ts";
 import { csiDriver, csiNode } from "./storage/csi-objects.ts";
 import { persistentVolume, volumeAttachment } from "./storage/persistent-volume.ts";
 import { storageCapacity, storageClass, volumeAttributesClass } from "./storage/storage-classes.ts";
@@ -62,6 +63,9 @@ const WHOLE_HOOKS: Readonly<Record<string, KindHooks>> = {
   "csistoragecapacities.storage.k8s.io": storageCapacity,
   "daemonsets.apps": daemonSet,
   "deployments.apps": deployment,
+  "deviceclasses.resource.k8s.io": deviceClass,
+  "resourceclaims.resource.k8s.io": resourceClaim,
+  "resourceclaimtemplates.resource.k8s.io": resourceClaimTemplate,
   "endpointslices.discovery.k8s.io": endpointSlice,
   "flowschemas.flowcontrol.apiserver.k8s.io": flowSchema,
   "horizontalpodautoscalers.autoscaling": autoscaler,

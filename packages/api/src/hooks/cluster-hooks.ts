@@ -79,5 +79,4 @@ export const CLUSTER_HOOKS: Readonly<Record<string, KindHooks>> = {
   persistentvolumeclaims: claim,
   "customresourcedefinitions.apiextensions.k8s.io": customResourceDefinition,
   "resourceslices.resource.k8s.io": TRACKED,
-  "deviceclasses.resource.k8s.io": TRACKED,
 };

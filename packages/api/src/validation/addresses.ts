@@ -138,6 +138,17 @@ export function checkCanonicalNetwork(found: Findings, field: string, text: stri
   if (text !== canonical) found.invalid(field, text, `must be in canonical form (${JSON.stringify(canonical)})`);
 }
 
+/** An address of an interface, with the length of its network's prefix. */
+export function checkInterfaceAddress(found: Findings, field: string, text: string): void {
+  const network = parseNetwork(text);
+  if (network === undefined) {
+    found.invalid(field, text, "must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)");
+    return;
+  }
+  const canonical = `${canonicalAddress(network.address)}/${network.bits}`;
+  if (text !== canonical) found.invalid(field, text, `must be in canonical form (${JSON.stringify(canonical)})`);
+}
+
 /**
  * An address at which something else may be reached.
  *

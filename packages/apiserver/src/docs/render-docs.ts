@@ -32,12 +32,24 @@ const row = (...cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
 
 const versionOf = ({ group, version }: Kind): string => (group === "" ? version : `${group}/${version}`);
 
+/** What alone differs of kinds that are checked by upstream's rules otherwise, and what of others is looked at. */
+const DIFFERENCES: Readonly<Record<string, string>> = {
+  "apiextensions.k8s.io/customresourcedefinitions":
+    "looked at are group, plural, scope, conversion, versions, columns, types, lists' items, patterns and rules in CEL; not list types and their keys, defaults, what may stand in `allOf`, `anyOf`, `oneOf` and `not`, other names, paths of scale and selectable fields",
+  "discovery.k8s.io/endpointslices": "addresses of the machine itself (127.0.0.0/8) are taken",
+  "resource.k8s.io/deviceclasses": "how much a selector costs is not estimated",
+  "resource.k8s.io/resourceclaims":
+    "how much a selector costs is not estimated; `adminAccess` needs no label of the namespace, and changes of the status no more rights than `update` of it",
+  "resource.k8s.io/resourceclaimtemplates":
+    "how much a selector costs is not estimated, and `adminAccess` needs no label of the namespace",
+};
+
 function stateOf(kind: Kind): readonly [State, string] {
   const name = `${kind.group}/${kind.resource}`;
   if (specialResource(kind) !== undefined) return ["works", "never kept"];
   if (name === "/componentstatuses") return ["differs", "there are none"];
-  if (name === "discovery.k8s.io/endpointslices")
-    return ["differs", "addresses of the machine itself (127.0.0.0/8) are taken"];
+  const difference = DIFFERENCES[name];
+  if (difference !== undefined) return ["differs", difference];
   if (kind.hooks.validatesAll === true) return ["works", ""];
   if (kind.hooks.validatesAll === "new")
     return ["differs", "of changes and of its status the checks that users meet most, not all of upstream's"];

@@ -28,13 +28,15 @@ const REST_MS = { least: 50, most: 1000 } as const;
 /**
  * Keeps a log's size in bounds: when the file has grown over its limit it becomes `<path>.1`, that `<path>.2`, and the
  * oldest goes. Looks only after something was written, and then as often as the file fills: a file grows beyond its limit
- * by what is written in a twentieth of a second at most.
+ * by what is written in a twentieth of a second at most. Compressing waits for that, not the other way about: what a writer
+ * fills faster than it can be compressed stays as it is until he rests.
  */
 export class LogRotation implements AsyncDisposable {
   readonly #options: LogRotationOptions;
   #watch: AsyncDisposable | undefined;
   #timer: Timer | undefined;
   #running: Promise<void> = Promise.resolve();
+  #compression: { readonly abort: AbortController; readonly ended: Promise<void> } | undefined;
   #disposed = false;
 
   constructor(options: LogRotationOptions) {
@@ -47,6 +49,7 @@ export class LogRotation implements AsyncDisposable {
     this.#timer?.[Symbol.dispose]();
     await this.#unwatch();
     await this.#running;
+    await this.#compression?.ended;
   }
 
   #schedule(step: () => Promise<void>): void {
@@ -103,6 +106,8 @@ export class LogRotation implements AsyncDisposable {
 
   async #rotate(): Promise<void> {
     const { path, maxFile, reopen } = this.#options;
+    this.#compression?.abort.abort();
+    await this.#compression?.ended;
     for (let number = maxFile - 1; number >= 1; number--) {
       for (const suffix of ["", ".gz"]) {
         const old = `${path}.${number}${suffix}`;
@@ -114,16 +119,25 @@ export class LogRotation implements AsyncDisposable {
     await reopen();
     await this.#untilReopened();
     if (maxFile === 1) await rm(`${path}.1`, { force: true });
-    else await this.#compress();
+    else this.#beginCompressing();
+  }
+
+  #beginCompressing(): void {
+    const { path, compress, logger } = this.#options;
+    if (!compress) return;
+    const abort = new AbortController();
+    const ended = this.#compress(abort.signal).catch((error: unknown) => {
+      if (!abort.signal.aborted) logger.error("log cannot be compressed", { path, error: errorMessage(error) });
+    });
+    this.#compression = { abort, ended };
   }
 
   /** What somebody still reads by its place in the file waits for the next time. */
-  async #compress(): Promise<void> {
-    const { path, maxFile, compress, isNeeded } = this.#options;
-    if (!compress) return;
+  async #compress(signal: AbortSignal): Promise<void> {
+    const { path, maxFile, isNeeded } = this.#options;
     for (let number = 1; number < maxFile; number++) {
       const identity = await identityOf(`${path}.${number}`);
-      if (identity !== undefined && isNeeded?.(identity) !== true) await compressFile(`${path}.${number}`);
+      if (identity !== undefined && isNeeded?.(identity) !== true) await compressFile(`${path}.${number}`, signal);
     }
   }
 
@@ -155,9 +169,15 @@ async function renameIfThere(from: string, to: string): Promise<void> {
 }
 
 /** Under a temporary name first: readers never meet a half of it. */
-async function compressFile(path: string): Promise<void> {
+async function compressFile(path: string, signal: AbortSignal): Promise<void> {
   const temporary = `${path}.gz.tmp`;
-  await pipeline(createReadStream(path), createGzip(), createWriteStream(temporary, { mode: 0o640 }));
+  try {
+    await pipeline(createReadStream(path), createGzip(), createWriteStream(temporary, { mode: 0o640 }), { signal });
+    signal.throwIfAborted();
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
   await rename(temporary, `${path}.gz`);
   await rm(path, { force: true });
 }

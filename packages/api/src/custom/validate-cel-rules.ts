@@ -105,6 +105,8 @@ export function* validateCelRules(schema: Schema, object: Json, old: Json | unde
   return walker.errors;
 }
 
+const TURN = 1000;
+
 interface Place {
   readonly schema: Schema;
   readonly value: Json;
@@ -116,22 +118,24 @@ interface Place {
 class Walker {
   readonly errors: FieldError[] = [];
   #left = OBJECT_BUDGET;
+  /** Values and rules that may be looked at in this turn; rules that take long give way themselves. */
+  #inTurn = TURN;
 
   *walk(place: Place): Turns<void> {
     const { schema, value, old, path } = place;
     if (value === null || !hasRules(schema)) return;
+    this.#inTurn -= 1 + (schema.celRules?.length ?? 0);
+    if (this.#inTurn <= 0) {
+      this.#inTurn = TURN;
+      yield undefined;
+    }
     yield* this.#check(place);
     const at = (field: string): string => (path === "" ? field : `${path}.${field}`);
     if (Array.isArray(value)) {
       const items = schema.items ?? {};
-      for (const [index, item] of value.entries()) {
-        yield* this.walk({
-          schema: items,
-          value: item,
-          old: counterpart(schema, item, old),
-          path: `${path}[${index}]`,
-        });
-      }
+      const before = counterparts(schema, old);
+      for (const [index, item] of value.entries())
+        yield* this.walk({ schema: items, value: item, old: before(item), path: `${path}[${index}]` });
     } else if (isObject(value)) {
       const before = isObject(old) ? old : {};
       for (const [field, item] of Object.entries(value)) {
@@ -228,9 +232,14 @@ function errorOf(rule: CelRule, schema: Schema, path: string, detail: string): F
   return { reason, field, message: `${words}: ${JSON.stringify(type)}: ${detail}` };
 }
 
-/** The item of the old list that an item follows: by its keys; of other lists there is none. */
-function counterpart({ listType, listKeys = [] }: Schema, item: Json, old: Json | undefined): Json | undefined {
-  if (listType !== "map" || !Array.isArray(old) || !isObject(item)) return undefined;
-  const keys = (one: JsonObject): Json => listKeys.map((key) => getField(one, key) ?? null);
-  return old.find((one) => isObject(one) && deepEqual(keys(one), keys(item)));
+/** The items of the old list that others follow: by their keys; of other lists there are none. */
+function counterparts({ listType, listKeys = [] }: Schema, old: Json | undefined): (item: Json) => Json | undefined {
+  if (listType !== "map" || !Array.isArray(old)) return () => undefined;
+  const keyOf = (one: JsonObject): string => JSON.stringify(listKeys.map((key) => getField(one, key) ?? null));
+  const byKey = new Map<string, Json>();
+  for (const one of old) {
+    const key = isObject(one) ? keyOf(one) : undefined;
+    if (key !== undefined && !byKey.has(key)) byKey.set(key, one);
+  }
+  return (item) => (isObject(item) ? byKey.get(keyOf(item)) : undefined);
 }

@@ -33,6 +33,7 @@ import { networkPolicy } from "./networking/network-policy.ts";
 import { service } from "./networking/service.ts";
 import { ipAddress, serviceCidr } from "./networking/service-networks.ts";
 import { deviceClass, resourceClaim, resourceClaimTemplate } from "./resource/claims.ts";
+import { resourceSlice } from "./resource/slices.ts";
 import { csiDriver, csiNode } from "./storage/csi-objects.ts";
 import { persistentVolume, volumeAttachment } from "./storage/persistent-volume.ts";
 import { storageCapacity, storageClass, volumeAttributesClass } from "./storage/storage-classes.ts";
@@ -66,6 +67,7 @@ const WHOLE_HOOKS: Readonly<Record<string, KindHooks>> = {
   "deviceclasses.resource.k8s.io": deviceClass,
   "resourceclaims.resource.k8s.io": resourceClaim,
   "resourceclaimtemplates.resource.k8s.io": resourceClaimTemplate,
+  "resourceslices.resource.k8s.io": resourceSlice,
   "endpointslices.discovery.k8s.io": endpointSlice,
   "flowschemas.flowcontrol.apiserver.k8s.io": flowSchema,
   "horizontalpodautoscalers.autoscaling": autoscaler,

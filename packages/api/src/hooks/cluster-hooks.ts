@@ -7,8 +7,6 @@ import { findingsOf } from "../validation/findings.ts";
 import { immutable } from "../validation/validate-metadata.ts";
 import { checkClaimSpec } from "./storage/claim-spec.ts";
 
-const TRACKED: KindHooks = { tracksGeneration: true };
-
 const claim: KindHooks = {
   prepareCreate(object) {
     object["status"] = { phase: "Pending" };
@@ -78,5 +76,4 @@ const customResourceDefinition: KindHooks = {
 export const CLUSTER_HOOKS: Readonly<Record<string, KindHooks>> = {
   persistentvolumeclaims: claim,
   "customresourcedefinitions.apiextensions.k8s.io": customResourceDefinition,
-  "resourceslices.resource.k8s.io": TRACKED,
 };

@@ -42,6 +42,7 @@ const DIFFERENCES: Readonly<Record<string, string>> = {
     "how much a selector costs is not estimated; `adminAccess` needs no label of the namespace, and changes of the status no more rights than `update` of it",
   "resource.k8s.io/resourceclaimtemplates":
     "how much a selector costs is not estimated, and `adminAccess` needs no label of the namespace",
+  "resource.k8s.io/resourceslices": "a taint has no `timeAdded` unless its writer gives it one",
 };
 
 function stateOf(kind: Kind): readonly [State, string] {

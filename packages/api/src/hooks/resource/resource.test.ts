@@ -167,3 +167,93 @@ test("a claim's status is of devices that it was given, once", () => {
   ]);
   assert.match(of(given({ device: "e" }), given())[0] ?? "", /^~allocation: Invalid value: .*: field is immutable$/);
 });
+
+test("a slice is of one driver's pool, for nodes in one way, and its devices are whole", () => {
+  const pool = { name: "p", generation: 1, resourceSliceCount: 1 };
+  const of = (more: JsonObject, before?: JsonObject): readonly string[] =>
+    problemsOf(
+      "resourceslices",
+      { spec: { driver: "a.io", pool, nodeName: "n", ...more } },
+      before && { spec: { driver: "a.io", pool, nodeName: "n", ...before } },
+    );
+  const policy = (requestPolicy: JsonObject): JsonObject => ({ value: "8", requestPolicy });
+  assert.deepEqual(
+    of({
+      devices: [
+        {
+          name: "d",
+          attributes: { model: { string: "x" }, "a.io/version": { version: "1.2.3-a.1+b" } },
+          allowMultipleAllocations: true,
+          capacity: {
+            memory: policy({ default: "2", validValues: ["1", "2"] }),
+            cores: policy({ default: "4", validRange: { min: "2", max: "8", step: "2" } }),
+          },
+          taints: [{ key: "a", effect: "NoSchedule" }],
+        },
+      ],
+    }),
+    [],
+  );
+  assert.deepEqual(of({ driver: "", pool: { name: "", generation: -1 }, nodeName: "", allNodes: false }), [
+    "spec.driver: Required value",
+    "spec.pool.name: Required value",
+    "spec.pool.resourceSliceCount: Invalid value: 0: must be greater than zero",
+    "spec.pool.generation: Invalid value: -1: must be greater than or equal to zero",
+    'spec.nodeName: Invalid value: "": must be either unset or set to a non-empty string',
+    "spec.allNodes: Invalid value: false: must be either unset or set to true",
+    "spec: Required value: exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required",
+  ]);
+  assert.deepEqual(
+    of({ allNodes: true, sharedCounters: [{ name: "a" }, { name: "a", counters: { B: { value: "1" } } }] }),
+    [
+      'spec: Invalid value: "{`nodeName`, `allNodes`}": exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required, but multiple fields are set',
+      "spec.sharedCounters[0].counters: Required value",
+      `spec.sharedCounters[1].counters: Invalid value: "B": ${LABEL}`,
+      'spec.sharedCounters[1]: Duplicate value: "a"',
+    ],
+  );
+  const wrong = of({
+    devices: [
+      {
+        name: "d",
+        nodeName: "n",
+        attributes: { a: {}, b: { bool: true, int: 1 }, c: { version: "1" } },
+        capacity: { memory: policy({}) },
+        taints: [{ key: "a" }],
+        consumesCounters: [{ counterSet: "" }],
+      },
+      {
+        name: "d",
+        allowMultipleAllocations: true,
+        capacity: {
+          a: policy({ validValues: ["1"] }),
+          b: policy({ default: "3", validValues: ["2", "1", "9"] }),
+          c: policy({ default: "1", validRange: { min: "2", max: "9", step: "2" } }),
+        },
+      },
+    ],
+  }).map((one) => one.replace("spec.devices", "~"));
+  assert.deepEqual(wrong, [
+    '~[0].attributes[a]: Invalid value: "": exactly one value must be specified',
+    '~[0].attributes[b]: Invalid value: {"bool":true,"int":1}: exactly one value must be specified',
+    '~[0].attributes[c].version: Invalid value: "1": must be a string compatible with semver.org spec 2.0.0',
+    "~[0].capacity[memory].requestPolicy: Forbidden: allowMultipleAllocations must be true",
+    "~[0].taints[0].effect: Required value",
+    "~[0].consumesCounters[0].counterSet: Required value",
+    "~[0].consumesCounters[0].counters: Required value",
+    "~[0]: Invalid value: null: `nodeName`, `nodeSelector` and `allNodes` can only be set if `perDeviceNodeSelection` is set to true in the ResourceSlice spec",
+    "~[1].capacity[a].requestPolicy.default: Required value: required when validValues is defined",
+    '~[1].capacity[b].requestPolicy.validValues[1]: Invalid value: "1": values must be sorted in ascending order',
+    '~[1].capacity[b].requestPolicy.validValues[2]: Invalid value: "9": option is larger than capacity value: 8',
+    '~[1].capacity[b].requestPolicy.validValues: Invalid value: "3": default value is not valid according to the requestPolicy',
+    '~[1].capacity[c].requestPolicy.validRange.min: Invalid value: "1": default is less than min: 2',
+    '~[1].capacity[c].requestPolicy.validRange.max: Invalid value: "9": max is larger than capacity value: 8',
+    '~[1].capacity[c].requestPolicy.validRange.step: Invalid value: "1": value is not a multiple of a given step (2) from (2)',
+    '~[1].capacity[c].requestPolicy.validRange.step: Invalid value: "9": value is not a multiple of a given step (2) from (2)',
+    '~[1]: Duplicate value: "d"',
+  ]);
+  assert.deepEqual(of({ nodeName: "m", driver: "b.io" }, {}), [
+    'spec.driver: Invalid value: "b.io": field is immutable',
+    'spec.nodeName: Invalid value: "m": field is immutable',
+  ]);
+});

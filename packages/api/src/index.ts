@@ -16,6 +16,7 @@ export { celTypeOf } from "./custom/cel-schema.ts";
 export * from "./custom/custom-kinds-of.ts";
 export * from "./custom/json-path.ts";
 export { compilationText } from "./custom/validate-rule-texts.ts";
+export { serviceAddressErrors } from "./hooks/networking/service-addresses.ts";
 export * from "./kind/builtin-kinds.ts";
 export * from "./kind/kind.ts";
 export * from "./kind/kind-registry.ts";

@@ -19,5 +19,6 @@ export * from "./read-if-present.ts";
 export * from "./set-aside.ts";
 export * from "./socket-answers.ts";
 export * from "./strict-json.ts";
+export * from "./text-diff.ts";
 export * from "./turns.ts";
 export * from "./worker-pool.ts";

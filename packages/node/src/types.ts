@@ -207,6 +207,7 @@ export type ContainerStatusJson = JsonObject & {
   ready: boolean;
   started?: boolean;
   restartCount: number;
+  allocatedResources?: { [name: string]: string };
   resources?: { requests?: { [name: string]: string }; limits?: { [name: string]: string } };
   state: StateJson;
   lastState: StateJson;

@@ -32,12 +32,13 @@ import { ingressClass } from "./networking/ingress-class.ts";
 import { networkPolicy } from "./networking/network-policy.ts";
 import { service } from "./networking/service.ts";
 import { ipAddress, serviceCidr } from "./networking/service-networks.ts";
+import { pod, podTemplate } from "./pods/pod.ts";
 import { deviceClass, resourceClaim, resourceClaimTemplate } from "./resource/claims.ts";
 import { resourceSlice } from "./resource/slices.ts";
+import { claim } from "./storage/claim.ts";
 import { csiDriver, csiNode } from "./storage/csi-objects.ts";
 import { persistentVolume, volumeAttachment } from "./storage/persistent-volume.ts";
 import { storageCapacity, storageClass, volumeAttributesClass } from "./storage/storage-classes.ts";
-import { WORKLOAD_HOOKS } from "./workload-hooks.ts";
 
 const NONE: KindHooks = {};
 
@@ -47,7 +48,10 @@ const WHOLE_HOOKS: Readonly<Record<string, KindHooks>> = {
   limitranges: limitRange,
   namespaces: namespace,
   nodes: node,
+  persistentvolumeclaims: claim,
   persistentvolumes: persistentVolume,
+  pods: pod,
+  podtemplates: podTemplate,
   replicationcontrollers: replicationController,
   resourcequotas: resourceQuota,
   secrets: secret,
@@ -107,7 +111,5 @@ const VERSION_HOOKS: Readonly<Record<string, KindHooks>> = {
 /** The hooks of a built-in kind; empty where its schema says all there is. */
 export function hooksOf({ group, version, resource }: GroupVersion & { readonly resource: string }): KindHooks {
   const name = qualified({ group, resource });
-  return (
-    VERSION_HOOKS[`${name}/${version}`] ?? WHOLE_HOOKS[name] ?? WORKLOAD_HOOKS[name] ?? CLUSTER_HOOKS[name] ?? NONE
-  );
+  return VERSION_HOOKS[`${name}/${version}`] ?? WHOLE_HOOKS[name] ?? CLUSTER_HOOKS[name] ?? NONE;
 }

@@ -1,35 +1,8 @@
 import { validateDefinition, validateDefinitionUpdate } from "../custom/validate-definition.ts";
 import type { KindHooks } from "../kind/kind.ts";
-import { isObject, type JsonObject } from "../object/json.ts";
+import { isObject } from "../object/json.ts";
 import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
-import { forbiddenField } from "../status/field-error.ts";
-import { findingsOf } from "../validation/findings.ts";
 import { immutable } from "../validation/validate-metadata.ts";
-import { checkClaimSpec } from "./storage/claim-spec.ts";
-
-const claim: KindHooks = {
-  prepareCreate(object) {
-    object["status"] = { phase: "Pending" };
-  },
-  validate: ({ spec }) => findingsOf((found) => checkClaimSpec(found, "spec", spec)),
-  validateUpdate(object, old) {
-    const fixed = (one: KubeObject): JsonObject => {
-      const own: JsonObject = { ...(one["spec"] as JsonObject) };
-      for (const field of ["resources", "volumeAttributesClassName"]) delete own[field];
-      if (textAt(old, "spec", "volumeName") === "") delete own["volumeName"];
-      if (valueAt(old, "spec", "storageClassName") === undefined) delete own["storageClassName"];
-      return own;
-    };
-    return immutable("spec", fixed(object), fixed(old)).length === 0
-      ? []
-      : [
-          forbiddenField(
-            "spec",
-            "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims",
-          ),
-        ];
-  },
-};
 
 /** Whether there may be objects of a definition: what has never been served can still be called otherwise. */
 const isServed = (crd: KubeObject): boolean =>
@@ -74,6 +47,5 @@ const customResourceDefinition: KindHooks = {
 };
 
 export const CLUSTER_HOOKS: Readonly<Record<string, KindHooks>> = {
-  persistentvolumeclaims: claim,
   "customresourcedefinitions.apiextensions.k8s.io": customResourceDefinition,
 };

@@ -90,18 +90,14 @@ export interface KindHooks {
   validate?(object: KubeObject, old?: KubeObject): readonly FieldError[];
   /** In place of `validate`, where it may take long. */
   validateInTurns?(object: KubeObject, old?: KubeObject): Turns<readonly FieldError[]>;
-  /** Besides `validate`. */
-  validateUpdate?(object: KubeObject, old: KubeObject): readonly FieldError[];
+  /** Besides `validate`. @param subresource that the change is made by; empty: the object itself */
+  validateUpdate?(object: KubeObject, old: KubeObject, subresource: string): readonly FieldError[];
   /** Of a status that is written by itself. */
   validateStatus?(object: KubeObject, old: KubeObject): readonly FieldError[];
   /** What its writer is told, though it is kept. */
   warnings?(object: KubeObject, old?: KubeObject): readonly string[];
-  /**
-   * The rules are upstream's, all of them or all of a new object's: of what is missing they alone say what is required.
-   *
-   * @default false
-   */
-  readonly validatesAll?: boolean | "new";
+  /** The rules are all of upstream's: of what is missing they alone say what is required. @default false */
+  readonly validatesAll?: boolean;
   /** How long an object stays when it is deleted gracefully; 0: it goes at once. @default 0 */
   gracePeriod?(object: KubeObject, requested: number | undefined): number;
 }

@@ -76,6 +76,16 @@ export function checkNonNegative(found: Findings, field: string, amount: Json | 
     found.invalid(field, formatQuantity(quantity), "must be greater than or equal to 0");
 }
 
+/** Of what is stored: an amount is no less than nothing, and shown in whole bytes. */
+export function checkBasicAmount(found: Findings, field: string, amount: Json | undefined): void {
+  const quantity = parseQuantity(textAt(amount));
+  // Parts of a byte count as one, away from zero.
+  const bytes = quantity === undefined ? 0n : quantity.nano / 1_000_000_000n;
+  if (quantity === undefined || quantity.nano >= 0n) return;
+  const whole = bytes * 1_000_000_000n === quantity.nano ? bytes : bytes - 1n;
+  found.invalid(field, Number(whole), "must be a valid resource quantity");
+}
+
 export function checkPositiveQuantity(found: Findings, field: string, amount: Json | undefined): void {
   const quantity = parseQuantity(textAt(amount));
   if (quantity !== undefined && quantity.nano <= 0n)

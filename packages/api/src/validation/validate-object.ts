@@ -58,8 +58,7 @@ function* validateBuiltin(kind: Kind, object: KubeObject, old: KubeObject | unde
   const { hooks } = kind;
   const bySchema = validateRequired(kind.schema, rest);
   const missing = bySchema.filter(
-    ({ field, reason }) =>
-      field !== "metadata" && !((hooks.validatesAll ?? false) !== false && reason === "FieldValueRequired"),
+    ({ field, reason }) => field !== "metadata" && !(hooks.validatesAll === true && reason === "FieldValueRequired"),
   );
   const slow = hooks.validateInTurns?.(object, old);
   const more = slow === undefined ? (hooks.validate?.(object, old) ?? []) : yield* slow;
@@ -73,7 +72,8 @@ function* validateBuiltin(kind: Kind, object: KubeObject, old: KubeObject | unde
 /** What an update may not change. */
 export function errorsOfUpdate(kind: Kind, object: KubeObject, old: KubeObject, subresource = ""): FieldError[] {
   const { hooks } = kind;
-  const more = subresource === "status" ? hooks.validateStatus?.(object, old) : hooks.validateUpdate?.(object, old);
+  const more =
+    subresource === "status" ? hooks.validateStatus?.(object, old) : hooks.validateUpdate?.(object, old, subresource);
   return [...validateMetadataUpdate(object, old), ...(more ?? [])];
 }
 

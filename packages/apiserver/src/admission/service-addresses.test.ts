@@ -70,7 +70,7 @@ test("services get addresses of the families that they ask for", async (t) => {
     await refused({ clusterIPs: ["10.97.1.1", "fd00:97::6"] }, /when multiple cluster IPs are specified/);
     await refused({ ipFamilies: ["IPv4", "IPv6"] }, /when multiple IP families are specified/);
     await refused({ clusterIP: "10.97.1.1", ipFamilies: ["IPv6"] }, /expected an IPv6 value/);
-    await refused({ clusterIPs: ["10.97.1.1", "10.97.1.2"] }, /must be of different families/);
+    await refused({ clusterIPs: ["10.97.1.1", "10.97.1.2"] }, /may specify no more than one IP for each IP family/);
     await refused({ ipFamilies: ["IPv5"] }, /spec\.ipFamilies\[0\]/);
     await refused({ ipFamilyPolicy: "Both" }, /spec\.ipFamilyPolicy/);
     await refused({ loadBalancerSourceRanges: ["10.0.0.0/33"] }, /must be a valid CIDR value/);

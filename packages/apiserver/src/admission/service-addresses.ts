@@ -70,6 +70,9 @@ function keepOld(spec: JsonObject, old: JsonObject): void {
     spec["clusterIP"] = old["clusterIP"] ?? "";
   }
   const first = textAt(spec, "clusterIP");
+  const isListed = listOf(spec, "clusterIPs").join() === listOf(old, "clusterIPs").join();
+  // Who changes the first one alone means the list, too.
+  if (first !== "" && first !== textAt(old, "clusterIP") && isListed) spec["clusterIPs"] = [first];
   if (listOf(spec, "clusterIPs").length === 0 && first === textAt(old, "clusterIP")) {
     spec["clusterIPs"] = [...listOf(old, "clusterIPs")];
   }

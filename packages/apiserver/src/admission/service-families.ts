@@ -1,5 +1,4 @@
-import { isIP } from "node:net";
-import { type FieldError, invalid, type JsonObject, textAt } from "@boxship/api";
+import { type FieldError, invalid, type JsonObject, serviceAddressErrors, textAt } from "@boxship/api";
 import { familyOf, type IpFamily, type ServiceNetworks } from "./service-networks.ts";
 
 /** The address of a headless service. */
@@ -20,7 +19,7 @@ export function settleFamilies(
   networks: ServiceNetworks,
 ): readonly FieldError[] {
   const addresses = addressesOf(spec);
-  const early = addressErrors(spec, addresses);
+  const early = addressErrors(spec, old, addresses);
   if (early.length > 0) return early;
   if (old !== undefined && isUnchangedPreference(spec, old, addresses)) {
     write(spec, addresses, listOf(old, "ipFamilies") as IpFamily[]);
@@ -72,42 +71,14 @@ function hasSelector(spec: JsonObject): boolean {
   return Object.keys((spec["selector"] as JsonObject | undefined) ?? {}).length > 0;
 }
 
-function addressErrors(spec: JsonObject, addresses: readonly string[]): FieldError[] {
-  const errors: FieldError[] = [];
-  const [first = ""] = addresses;
-  const policy = textAt(spec, "ipFamilyPolicy");
-  const families = listOf(spec, "ipFamilies");
-  const told = textAt(spec, "clusterIP");
-  if (policy !== "" && ![SINGLE, REQUIRED, PREFERRED].includes(policy)) {
-    errors.push(invalid("spec.ipFamilyPolicy", policy, `supported values: "${PREFERRED}", "${REQUIRED}", "${SINGLE}"`));
-  }
-  if (told !== "" && told !== first)
-    errors.push(invalid("spec.clusterIPs", [...addresses], "first value must match `clusterIP`"));
-  if (addresses.length > 2) errors.push(invalid("spec.clusterIPs", [...addresses], "may only hold up to 2 values"));
-  if (families.length > 2) errors.push(invalid("spec.ipFamilies", [...families], "may only hold up to 2 values"));
-  if (families.length === 2 && families[0] === families[1])
-    errors.push(invalid("spec.ipFamilies[1]", families[1], "must be of another family than the first"));
-  for (const [index, family] of families.entries()) {
-    if (family !== "IPv4" && family !== "IPv6")
-      errors.push(invalid(`spec.ipFamilies[${index}]`, family, 'supported values: "IPv4", "IPv6"'));
-  }
-  if (first === NONE) {
-    if (addresses.length > 1)
-      errors.push(invalid("spec.clusterIPs[1]", addresses[1], "may not be set when the first is 'None'"));
-    return errors;
-  }
-  for (const [index, address] of addresses.entries()) {
-    const at = `spec.clusterIPs[${index}]`;
-    if (isIP(address) === 0) {
-      errors.push(invalid(at, address, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"));
-    } else if (families[index] !== undefined && families[index] !== familyOf(address)) {
-      errors.push(invalid(at, address, `expected an ${families[index]} value as indicated by ipFamilies[${index}]`));
-    }
-  }
-  const [one = "", other = ""] = addresses;
-  if (addresses.length === 2 && familyOf(one) === familyOf(other))
-    errors.push(invalid("spec.clusterIPs", [...addresses], "when two are given, they must be of different families"));
-  return errors;
+/** What is wrong with what is given: of the addresses the first may be in either field. */
+function addressErrors(
+  spec: JsonObject,
+  old: JsonObject | undefined,
+  addresses: readonly string[],
+): readonly FieldError[] {
+  const told = textAt(spec, "clusterIP") || (addresses[0] ?? "");
+  return serviceAddressErrors({ ...spec, clusterIP: told, clusterIPs: [...addresses] }, old);
 }
 
 /** A cluster that got or lost a family does not change services that only prefer two. */

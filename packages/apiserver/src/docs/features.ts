@@ -38,7 +38,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "validation",
     state: "differs",
-    note: "kinds below that work have all of upstream's rules, others the most usual; a change is not refused for what was wrong in the object before; values that messages print have the fields' names as they are written; of more than 1,000 errors of one object the first 1,000 are told",
+    note: "kinds below that work have all of upstream's rules, others the most usual; a change is not refused for what was wrong in the object before; values and differences that messages print have the fields' names as they are written; of more than 1,000 errors of one object the first 1,000 are told",
   },
   {
     name: "large objects",

@@ -52,8 +52,6 @@ function stateOf(kind: Kind): readonly [State, string] {
   const difference = DIFFERENCES[name];
   if (difference !== undefined) return ["differs", difference];
   if (kind.hooks.validatesAll === true) return ["works", ""];
-  if (kind.hooks.validatesAll === "new")
-    return ["differs", "of changes and of its status the checks that users meet most, not all of upstream's"];
   if (kind.hooks.validate === undefined && kind.hooks.validateInTurns === undefined)
     return ["differs", "checked by its schema and metadata alone"];
   return ["differs", "the checks that users meet most, not all of upstream's"];

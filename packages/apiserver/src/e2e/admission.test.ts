@@ -205,9 +205,18 @@ describe("admission", () => {
   test("pods are bound once, and not while gates hold them or when they are about to go", async () => {
     const at = await namespace();
     const target = { apiVersion: "v1", kind: "Node", name: "n1" };
-    const bind = (metadata: object = {}) => ({ apiVersion: "v1", kind: "Binding", metadata, target });
+    const bind = (more: object = {}, name = "bound", to: object = target) => ({
+      apiVersion: "v1",
+      kind: "Binding",
+      metadata: { name, ...more },
+      target: to,
+    });
     const { uid } = (await make(`${at}/pods`, pod({}, {}, "bound"))).metadata;
     const path = `${at}/pods/bound/binding`;
+    await refused(path, bind({}, "other"), 400, "name in URL does not match name in Binding object");
+    const nowhere =
+      'target.kind: Unsupported value: "Place": supported values: "Node", "<empty>", target.name: Required value';
+    await refused(path, bind({}, "bound", { kind: "Place" }), 422, nowhere);
     await refused(path, bind({ uid: "other" }), 409, `UID in precondition: other, UID in object meta: ${uid}`);
     assert.equal((await send("POST", path, bind({ uid, annotations: { by: "us" } }))).status, 201);
     const { metadata, spec, status } = (await send("GET", `${at}/pods/bound`)).json;
@@ -218,11 +227,16 @@ describe("admission", () => {
     );
     await refused(path, bind(), 409, 'pod bound is already assigned to node "n1"');
     await make(`${at}/pods`, pod({ schedulingGates: [{ name: "x.io/wait" }] }, {}, "gated"));
-    await refused(`${at}/pods/gated/binding`, bind(), 409, "pod gated has non-empty .spec.schedulingGates");
+    await refused(`${at}/pods/gated/binding`, bind({}, "gated"), 409, "pod gated has non-empty .spec.schedulingGates");
     const held = pod({}, {}, "going");
     await make(`${at}/pods`, { ...held, metadata: { ...held.metadata, finalizers: ["x.io/held"] } });
     await send("DELETE", `${at}/pods/going`);
-    await refused(`${at}/pods/going/binding`, bind(), 409, "pod going is being deleted, cannot be assigned to a host");
+    await refused(
+      `${at}/pods/going/binding`,
+      bind({}, "going"),
+      409,
+      "pod going is being deleted, cannot be assigned to a host",
+    );
   });
 
   test("priorities, default classes, tolerations, taints, runtime classes", async () => {

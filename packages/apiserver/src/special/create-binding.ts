@@ -1,4 +1,15 @@
-import { badRequest, conflict, type JsonObject, type KubeObject, listAt, textAt, timestamp } from "@boxship/api";
+import {
+  badRequest,
+  conflict,
+  invalidObject,
+  type JsonObject,
+  type KubeObject,
+  listAt,
+  notSupported,
+  required,
+  textAt,
+  timestamp,
+} from "@boxship/api";
 import type { ObjectKind } from "../contract.ts";
 import { jsonReply, type Reply } from "../http/reply.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
@@ -19,8 +30,10 @@ export async function createBinding(context: ServerContext, request: ResourceReq
   const { body } = await readObjectBody(request, kind);
   const binding = decodeObject(kind, body, { fieldValidation: options.fieldValidation, warn: request.warn });
   const name = request.info.name || binding.metadata.name || "";
-  const node = textAt(binding, "target", "name");
-  if (name === "" || node === "") throw badRequest("a binding names its pod, and its target a node");
+  if (name === "") throw badRequest("a binding names its pod");
+  if (request.info.name !== "" && (binding.metadata.name ?? "") !== request.info.name)
+    throw badRequest("name in URL does not match name in Binding object");
+  const node = nodeOf(binding, name);
   binding.metadata.name = name;
   binding.metadata.namespace = request.info.namespace;
   await admitOrder(context, request, { name, object: binding, objectKind: BINDING, dryRun: options.dryRun });
@@ -35,6 +48,17 @@ export async function createBinding(context: ServerContext, request: ResourceReq
     isOwn: true,
   });
   return jsonReply({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 }, 201);
+}
+
+/** @throws Invalid where it names none */
+function nodeOf(binding: KubeObject, name: string): string {
+  const [kind, node] = [textAt(binding, "target", "kind"), textAt(binding, "target", "name")];
+  const wrong = [
+    ...(kind === "" || kind === "Node" ? [] : [notSupported("target.kind", kind, ["Node", "<empty>"])]),
+    ...(node === "" ? [required("target.name")] : []),
+  ];
+  if (wrong.length > 0) throw invalidObject({ group: "", resource: "Binding" }, name, wrong);
+  return node;
 }
 
 /** Why the pod is not to be bound. */

@@ -4,6 +4,7 @@ import {
   deepEqual,
   errorsOfObject,
   errorsOfUpdate,
+  type FieldError,
   invalid,
   invalidObject,
   type JsonObject,
@@ -178,9 +179,7 @@ async function tryModify(
   defaultObject(kind, object);
   await request.pause?.();
   bumpGeneration(request, object, old);
-  const errors = await inTurns(errorsOfObject(kind, object, info.subresource, old));
-  await request.pause?.();
-  refuseObject(kind, object, errors.concat(errorsOfUpdate(kind, object, old, info.subresource)));
+  await checkChange(request, object, old);
   await inTurns(validateObjectRules(kind, object, old));
   if (info.subresource === "") for (const warning of kind.hooks.warnings?.(object, old) ?? []) request.warn(warning);
   await admission?.validate();
@@ -194,6 +193,21 @@ async function tryModify(
   await request.pause?.();
   if (isSame && !context.objects.versions.isOutdated(kind, current)) return current;
   return dryRun ? unsaved(key, object, current.revision) : await context.objects.update(kind, object, current.revision);
+}
+
+/** @throws Invalid */
+async function checkChange(request: ResourceRequest, object: KubeObject, old: KubeObject): Promise<void> {
+  const { kind, info } = request;
+  const errorsFrom = async (before: KubeObject): Promise<readonly FieldError[]> => {
+    const errors = await inTurns(errorsOfObject(kind, object, info.subresource, before));
+    await request.pause?.();
+    return errors.concat(errorsOfUpdate(kind, object, before, info.subresource));
+  };
+  if ((await errorsFrom(old)).length === 0) return;
+  // What was kept before there was a default lacks it, and has not changed for that.
+  const before = deepCopy(old);
+  defaultObject(kind, before);
+  refuseObject(kind, object, await errorsFrom(before));
 }
 
 interface Asked {

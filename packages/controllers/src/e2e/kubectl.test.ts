@@ -33,6 +33,13 @@ describe("kubectl", { skip: kubernetesProgram("kubectl") === undefined && "kubec
     return ran.stdout;
   }
 
+  /** What it complains of; it must fail. */
+  async function failing(line: string): Promise<string> {
+    const ran = await run(line.split(" "));
+    assert.equal(ran.status, 1, `kubectl ${line}\n${ran.stdout}`);
+    return ran.stderr;
+  }
+
   test("rollout status, history, undo, pause, resume, restart; scale; delete in three ways", async () => {
     await k("create deployment web --image=web:1 --replicas=3");
     assert.match(await k("rollout status deployment/web --timeout=60s"), /deployment "web" successfully rolled out\n$/);
@@ -87,6 +94,14 @@ describe("kubectl", { skip: kubernetesProgram("kubectl") === undefined && "kubec
     assert.match(await k("get job once"), /\nonce +Complete +1\/1 +/);
     assert.match(await k("describe job once"), /Completed +.*job-controller +Job completed/);
     await k("create cronjob tick --image=exit-0 --schedule=@yearly");
+    assert.equal(
+      await failing(`patch cronjob tick --patch={"spec":{"schedule":"60\\u0020*\\u0020*\\u0020*\\u0020*"}}`),
+      'The CronJob "tick" is invalid: spec.schedule: Invalid value: "60 * * * *": end of range (60) above maximum (59): 60\n',
+    );
+    assert.equal(
+      await failing(`patch job once --patch={"spec":{"completionMode":"Indexed"}}`),
+      'The Job "once" is invalid: spec.completionMode: Invalid value: "Indexed": field is immutable\n',
+    );
     await k("create job now --from=cronjob/tick");
     await k("wait --for=condition=complete job/now --timeout=60s");
     await k("delete job once now --timeout=60s");
@@ -118,6 +133,10 @@ ${more}`;
       await k(`rollout undo ${name}`);
       await k(`rollout status ${name} --timeout=60s`);
       assert.equal(await image(), "one");
+      assert.match(
+        await failing(`patch ${name} --patch={"spec":{"selector":{"matchLabels":{"more":"x"}}}}`),
+        /^The \w+Set "set" is invalid: \n\* spec\.template\.metadata\.labels: .* does not match template `labels`\n\* spec(: Forbidden: updates to statefulset spec .* are forbidden|\.selector: .*: field is immutable)\n$/,
+      );
       assert.match(await k(`rollout history ${name}`), /\n2 +<none>\n3 +<none>\n/);
       await k(`delete ${name} --cascade=foreground --timeout=60s`);
     }

@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { isObject, type Json, listAt, textAt } from "@boxship/api";
 import { loadYaml, toYaml } from "@boxship/api/yaml";
+import { unifiedDiff } from "@boxship/base";
 import { valueFlags } from "../cluster-flags.ts";
 import { defineCommand } from "../command.ts";
 import { bool } from "../flags.ts";
@@ -8,7 +9,6 @@ import { splitManifests } from "../manifest/manifest.ts";
 import { currentOf } from "../release/actions.ts";
 import { actionOptions, openAction } from "../release-flags.ts";
 import { chartFlags, renderFlags } from "../render-flags.ts";
-import { unifiedDiff } from "../text-diff.ts";
 import { planRelease } from "./deploy.ts";
 
 export const command = defineCommand({

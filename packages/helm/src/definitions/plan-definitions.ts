@@ -1,5 +1,6 @@
 import { isObject, type JsonObject, type KubeObject, listAt, textAt, valueAt } from "@boxship/api";
 import { loadYaml, toYaml } from "@boxship/api/yaml";
+import { unifiedDiff } from "@boxship/base";
 import { errorMessage, FailedPrecondition } from "@boxship/base/errors";
 import {
   createObject,
@@ -14,7 +15,6 @@ import {
 import { type Chart, crdFiles } from "../chart/chart.ts";
 import { splitManifests } from "../manifest/manifest.ts";
 import { waitUntilReady } from "../release/readiness.ts";
-import { unifiedDiff } from "../text-diff.ts";
 
 /** What a chart would do with one definition. */
 export interface DefinitionPlan {

@@ -33,3 +33,43 @@ test("an init container that runs is not ready, and what comes after it waits fo
   assert.deepEqual(statusWith(ContainerState.Running), [[false, "running", undefined], waits, waits]);
   assert.deepEqual(statusWith(ContainerState.Exited), [[true, "terminated", undefined], waits, waits]);
 });
+
+test("a container tells what it has: nothing, what its pod says, or what that was until it is given", () => {
+  const linux = { cpuShares: 2n, cpuQuota: 0, memoryLimitInBytes: 64 << 20 };
+  const told = (resources: object, now: object | undefined, containerStatuses: object[] = []) => {
+    const pod = {
+      metadata: { name: "p" },
+      spec: { containers: [{ name: "main", resources }] },
+      status: { containerStatuses },
+    } as unknown as Pod;
+    const status = {
+      id: "1",
+      state: ContainerState.Running,
+      startedAt: 1n,
+      metadata: { attempt: 0 },
+      resources: { linux: now },
+    };
+    const observed = { sandboxes: [], containers: new Map([["main", [{ status }]]]) } as unknown as ObservedPod;
+    const [main] =
+      podStatus(pod, observed, {
+        engine: "boxship",
+        hostIP: "192.0.2.1",
+        hostIPs: ["192.0.2.1"],
+        now: 0,
+        probes: () => undefined,
+        waiting: () => undefined,
+        messages: () => undefined,
+        ended: false,
+      }).containerStatuses ?? [];
+    return [main?.allocatedResources, main?.resources];
+  };
+  const [small, large] = [{ memory: "64Mi" }, { memory: "96Mi" }];
+  assert.deepEqual(told({}, undefined), [undefined, {}]);
+  assert.deepEqual(told({ requests: small }, undefined), [small, { requests: small }]);
+  const before = { name: "main", allocatedResources: small, resources: { requests: small, limits: small } };
+  assert.deepEqual(told({ requests: large, limits: large }, linux, [before]), [
+    before.allocatedResources,
+    before.resources,
+  ]);
+  assert.deepEqual(told({ limits: large }, linux), [undefined, {}]);
+});

@@ -1,4 +1,4 @@
-import { type JsonObject, timestamp } from "@boxship/api";
+import { timestamp } from "@boxship/api";
 import { ContainerState, type ContainerStatus, type PodSandboxStatus } from "@boxship/cri";
 import { attemptOf, type ObservedContainer, type ObservedPod } from "../pods/observed.ts";
 import { isSized } from "../pods/resize-pod.ts";
@@ -46,10 +46,10 @@ export function podStatus(pod: Pod, observed: ObservedPod, known: PodKnowledge):
   const before = spec.initContainers ?? [];
   // Until there is a container, so it is told what it waits for.
   const none = before.length === 0 ? "ContainerCreating" : "PodInitializing";
-  const inits = before.map((one) => initStatus(one, containerStatus(one, observed, known, none)));
-  const mains = spec.containers.map((one) => containerStatus(one, observed, known, none));
+  const inits = before.map((one) => initStatus(one, containerStatus(pod, one, observed, known, none)));
+  const mains = spec.containers.map((one) => containerStatus(pod, one, observed, known, none));
   const ephemerals = (spec.ephemeralContainers ?? []).map((one) =>
-    containerStatus(one, observed, known, "ContainerCreating"),
+    containerStatus(pod, one, observed, known, "ContainerCreating"),
   );
   const over = overAs(pod);
   const phase = over.phase ?? (known.failed === undefined ? phaseOf(pod, inits, mains, known) : "Failed");
@@ -88,6 +88,7 @@ export function podAddresses(
 }
 
 function containerStatus(
+  pod: Pod,
   container: ContainerSpec,
   observed: ObservedPod,
   known: PodKnowledge,
@@ -111,7 +112,7 @@ function containerStatus(
     ready: running && probes?.ready === true,
     started: running ? probes?.started === true : false,
     restartCount: newest === undefined ? 0 : attemptOf(newest),
-    ...(running && isSized(container, newest?.status.resources?.linux) ? sizeOf(container) : {}),
+    ...(running ? shownSize(pod, container, newest) : {}),
     state: waits ? { waiting } : state,
     lastState: last === undefined || last.status.state !== ContainerState.Exited ? {} : stateOf(last, known),
   };
@@ -122,16 +123,23 @@ function initStatus(container: ContainerSpec, status: ContainerStatusJson): Cont
   return isSidecar(container) ? status : { ...status, ready: status.state.terminated?.exitCode === 0 };
 }
 
-/** What it has, where that is what its pod says. */
-function sizeOf({ resources = {} }: ContainerSpec): Pick<ContainerStatusJson, "resources"> & JsonObject {
+type Size = { -readonly [field in "allocatedResources" | "resources"]?: ContainerStatusJson[field] };
+
+/** What a running container has: what its pod says, or what it had before that was changed. */
+function shownSize({ status }: Pod, container: ContainerSpec, newest: ObservedContainer | undefined): Size {
+  if (isSized(container, newest?.status.resources?.linux)) return sizeOf(container);
+  const { name } = container;
+  const told = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])];
+  const { allocatedResources, resources = {} }: Size = told.find((one) => one.name === name) ?? {};
+  return { ...(allocatedResources === undefined ? {} : { allocatedResources }), resources };
+}
+
+/** One that asks for nothing tells that, too: who tells it can give more. */
+function sizeOf({ resources = {} }: ContainerSpec): Size {
   const { requests, limits } = resources;
   return {
     ...(requests === undefined ? {} : { allocatedResources: requests }),
-    ...(requests === undefined && limits === undefined
-      ? {}
-      : {
-          resources: { ...(requests === undefined ? {} : { requests }), ...(limits === undefined ? {} : { limits }) },
-        }),
+    resources: { ...(requests === undefined ? {} : { requests }), ...(limits === undefined ? {} : { limits }) },
   };
 }
 

@@ -12,6 +12,7 @@ import {
 import { type Findings, findingsOf } from "../../validation/findings.ts";
 import { dnsLabel, dnsSubdomain, qualifiedName } from "../../validation/names.ts";
 import { checkPort } from "../pods/handlers.ts";
+import { checkAddressChanges, checkServiceAddresses } from "./service-addresses.ts";
 
 const TYPES = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
 const PROTOCOLS = ["SCTP", "TCP", "UDP"];
@@ -46,6 +47,16 @@ function checkType(found: Findings, spec: Json | undefined): void {
   found.requiredName(dnsSubdomain, "spec.externalName", textAt(spec, "externalName").replace(/\.$/, ""));
 }
 
+/** A port as messages print it. */
+const printedPort = (protocol: string, port: Json): JsonObject => ({
+  Name: "",
+  Protocol: protocol,
+  AppProtocol: null,
+  Port: port,
+  TargetPort: 0,
+  NodePort: 0,
+});
+
 function checkPorts(found: Findings, spec: Json | undefined): void {
   const ports = listAt(spec, "ports");
   const [names, taken, nodePorts] = [new Set<string>(), new Set<string>(), new Set<string>()];
@@ -72,7 +83,7 @@ function checkPorts(found: Findings, spec: Json | undefined): void {
       nodePorts.add(key);
     }
     const key = `${protocol} ${textAt(port, "port")}`;
-    if (taken.has(key)) found.duplicate(at, { port: valueAt(port, "port") ?? 0, protocol });
+    if (taken.has(key)) found.duplicate(at, printedPort(protocol, valueAt(port, "port") ?? 0));
     taken.add(key);
   }
 }
@@ -140,6 +151,8 @@ function checkTraffic(found: Findings, spec: Json | undefined): void {
 
 function checkBalancer(found: Findings, spec: Json | undefined): void {
   const isBalanced = typeOf(spec) === "LoadBalancer";
+  if (isBalanced && typeof valueAt(spec, "allocateLoadBalancerNodePorts") !== "boolean")
+    found.required("allocateLoadBalancerNodePorts");
   if (!isBalanced && typeof valueAt(spec, "allocateLoadBalancerNodePorts") === "boolean")
     found.forbidden("spec.allocateLoadBalancerNodePorts", ONLY_BALANCED);
   const name = valueAt(spec, "loadBalancerClass");
@@ -159,6 +172,7 @@ function checkService(found: Findings, object: KubeObject, old: KubeObject | und
   checkPorts(found, spec);
   found.labels("spec.selector", valueAt(spec, "selector"));
   checkAffinity(found, spec);
+  checkServiceAddresses(found, spec, old?.["spec"]);
   const known = textsAt(old, "spec", "externalIPs");
   for (const [index, address] of textsAt(spec, "externalIPs").entries()) {
     const field = `spec.externalIPs[${index}]`;
@@ -200,6 +214,9 @@ function applyDefaults(object: KubeObject): void {
   if (type === "ExternalName") delete own["internalTrafficPolicy"];
   if (own["sessionAffinity"] === "ClientIP") own["sessionAffinityConfig"] ??= { clientIP: { timeoutSeconds: 10800 } };
   if (own["sessionAffinity"] === "None") delete own["sessionAffinityConfig"];
+  if (type !== "LoadBalancer") return;
+  for (const ingress of listAt(object, "status", "loadBalancer", "ingress"))
+    if (isObject(ingress) && textAt(ingress, "ip") !== "") ingress["ipMode"] ??= "VIP";
 }
 
 function warnings({ metadata, spec }: KubeObject): readonly string[] {
@@ -250,6 +267,8 @@ export function checkIngress(found: Findings, { status }: KubeObject, old: KubeO
     const at = `status.loadBalancer.ingress[${index}]`;
     const [ip, host, mode] = [textAt(ingress, "ip"), textAt(ingress, "hostname"), valueAt(ingress, "ipMode")];
     if (ip !== "") checkAddress(found, `${at}.ip`, ip, known);
+    if (withMode && ip !== "" && typeof mode !== "string")
+      found.required(`${at}.ipMode`, "must be specified when `ip` is set");
     if (withMode && typeof mode === "string") {
       if (ip === "") found.forbidden(`${at}.ipMode`, "may not be specified when `ip` is not set");
       else found.oneOf(`${at}.ipMode`, mode, ["Proxy", "VIP"]);
@@ -261,8 +280,9 @@ export function checkIngress(found: Findings, { status }: KubeObject, old: KubeO
   }
 }
 
-/** `core/v1.Service`: addresses and families are looked at where they are given. */
+/** `core/v1.Service` */
 export const service: KindHooks = {
+  validatesAll: true,
   applyDefaults,
   prepareCreate(object) {
     object["status"] = { loadBalancer: {} };
@@ -274,9 +294,7 @@ export const service: KindHooks = {
   validateUpdate: (object, old) =>
     findingsOf((found) => {
       const [now, before] = [object["spec"], old["spec"]];
-      const address = textAt(before, "clusterIP");
-      const isNamed = [now, before].some((one) => typeOf(one) === "ExternalName");
-      if (address !== "" && !isNamed) found.immutable("spec.clusterIP", valueAt(now, "clusterIP"), address);
+      checkAddressChanges(found, object, old);
       const isBalanced = [now, before].every((one) => typeOf(one) === "LoadBalancer");
       const name = valueAt(now, "loadBalancerClass") ?? null;
       if (isBalanced && name !== (valueAt(before, "loadBalancerClass") ?? null))

@@ -33,7 +33,9 @@ test("a service says what is wrong with its ports, its type, and what only other
         { name: "b", port: 80 },
       ],
     }),
-    ['spec.ports[1]: Duplicate value: {"port":80,"protocol":"TCP"}'],
+    [
+      'spec.ports[1]: Duplicate value: {"Name":"","Protocol":"TCP","AppProtocol":null,"Port":80,"TargetPort":0,"NodePort":0}',
+    ],
   );
   const others = {
     loadBalancerClass: "a.io/b",
@@ -180,7 +182,7 @@ test("a volume is of one type, and what it is stays; an attachment is of one vol
     "spec.persistentVolumeReclaimPolicy: Forbidden: may not be 'recycle' for a hostPath mount of '/'",
   ]);
   assert.deepEqual(problemsOf("persistentvolumes", volume({ hostPath: { path: "/b" } }), volume({ hostPath })), [
-    "spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation",
+    `spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation\n@@ -1,6 +1,6 @@\n {\n  "hostPath": {\n-  "path": "/data",\n+  "path": "/b",\n   "type": ""\n  }\n }\n`,
   ]);
   const attached = (source: JsonObject): JsonObject => ({ spec: { attacher: "a.io", nodeName: "n", source } });
   assert.deepEqual(problemsOf("volumeattachments", attached({ persistentVolumeName: "v" })), []);
@@ -189,5 +191,70 @@ test("a volume is of one type, and what it is stays; an attachment is of one vol
     "spec.source.inlineVolumeSpec: Required value: must specify a volume type",
     "spec.source.inlineVolumeSpec.capacity: Forbidden: may not be specified in the context of inline volumes",
     "spec.source.inlineVolumeSpec.csi: Required value: has to be specified in the context of inline volumes",
+  ]);
+});
+
+test("a service's addresses are of families, two at most, and stay", () => {
+  const at = (spec: JsonObject) => wrong(spec);
+  const A = "spec.clusterIPs";
+  const one = { clusterIP: "10.0.0.1", clusterIPs: ["10.0.0.1"], ipFamilies: ["IPv4"] };
+  const two = {
+    clusterIP: "10.0.0.1",
+    clusterIPs: ["10.0.0.1", "fd00::1"],
+    ipFamilies: ["IPv4", "IPv6"],
+    ipFamilyPolicy: "PreferDualStack",
+  };
+  assert.deepEqual([at(one), at(two)], [[], []]);
+  assert.deepEqual(at({ clusterIP: "10.0.0.1" }), [`${A}: Required value`]);
+  assert.deepEqual(at({ clusterIPs: ["10.0.0.1"] }), [
+    `${A}: Invalid value: ["10.0.0.1"]: must be empty when \`clusterIP\` is not specified`,
+  ]);
+  assert.deepEqual(at({ ...one, clusterIP: "10.0.0.2", ipFamilies: ["IPv6", "IPv6"], ipFamilyPolicy: "Any" }), [
+    `${A}: Invalid value: ["10.0.0.1"]: first value must match \`clusterIP\``,
+    'spec.ipFamilies[1]: Duplicate value: "IPv6"',
+    'spec.ipFamilyPolicy: Unsupported value: "Any": supported values: "PreferDualStack", "RequireDualStack", "SingleStack"',
+    `${A}[0]: Invalid value: "10.0.0.1": expected an IPv6 value as indicated by \`ipFamilies[0]\``,
+  ]);
+  const list = (...clusterIPs: readonly string[]) =>
+    at({ clusterIP: clusterIPs[0] ?? "", clusterIPs: [...clusterIPs] });
+  assert.deepEqual(list("None", "10.0.0.1"), [
+    `${A}: Invalid value: ["None","10.0.0.1"]: 'None' must be the first and only value`,
+  ]);
+  assert.deepEqual(list("10.0.0.1", "10.0.0.2"), [
+    `${A}: Invalid value: ["10.0.0.1","10.0.0.2"]: may specify no more than one IP for each IP family`,
+  ]);
+  assert.deepEqual(list("10.0.0.01"), [`${A}[0]: Invalid value: "10.0.0.01": must not have leading 0s`]);
+  const changed = "may not change once set";
+  assert.deepEqual(wrong({ ...one, clusterIP: "10.0.0.2", clusterIPs: ["10.0.0.2"] }, one), [
+    `${A}[0]: Invalid value: ["10.0.0.2"]: ${changed}`,
+  ]);
+  assert.deepEqual(wrong(two, one), []);
+  assert.deepEqual(wrong({ ...one, ipFamilyPolicy: "SingleStack" }, two), []);
+  assert.deepEqual(wrong({ ...one, ipFamilyPolicy: "PreferDualStack" }, two), [
+    `spec.ipFamilyPolicy: Invalid value: "PreferDualStack": must be set to 'SingleStack' when releasing the secondary clusterIP`,
+    `spec.ipFamilyPolicy: Invalid value: "PreferDualStack": must be set to 'SingleStack' when releasing the secondary ipFamily`,
+  ]);
+  assert.deepEqual(wrong({}, one), [
+    `${A}[0]: Invalid value: null: primary clusterIP can not be unset`,
+    "spec.ipFamilies[0]: Invalid value: null: primary ipFamily can not be unset",
+  ]);
+  assert.deepEqual(wrong({ type: "ExternalName", externalName: "a.b" }, one), []);
+});
+
+test("the addresses of a balancer have a mode", () => {
+  const kind = kindOf("services");
+  const ingress = [{ ip: "1.2.3.4" }];
+  const status = { loadBalancer: { ingress } };
+  const balanced = objectOf(kind, { ...service({ type: "LoadBalancer" }), status });
+  assert.deepEqual(balanced["status"], { loadBalancer: { ingress: [{ ip: "1.2.3.4", ipMode: "VIP" }] } });
+  const wrongStatus = (item: JsonObject) =>
+    problemsOf(
+      "services",
+      { ...service({ type: "LoadBalancer" }), status: { loadBalancer: { ingress: [item] } } },
+      service({ type: "LoadBalancer" }),
+      "status",
+    );
+  assert.deepEqual(wrongStatus({ ip: "1.2.3.4", ipMode: "Far" }), [
+    'status.loadBalancer.ingress[0].ipMode: Unsupported value: "Far": supported values: "Proxy", "VIP"',
   ]);
 });

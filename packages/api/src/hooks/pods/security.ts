@@ -8,7 +8,7 @@ const HIGHEST_ID = 2 ** 31 - 1;
 const PROFILES = ["Localhost", "RuntimeDefault", "Unconfined"];
 const LONGEST_PROFILE = 4095;
 
-function checkId(found: Findings, field: string, id: Json | undefined): void {
+export function checkId(found: Findings, field: string, id: Json | undefined): void {
   if (typeof id === "number") found.between(field, id, 0, HIGHEST_ID);
 }
 

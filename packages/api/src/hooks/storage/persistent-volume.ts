@@ -1,10 +1,11 @@
 import type { KindHooks } from "../../kind/kind.ts";
-import { deepEqual, isObject, type Json, type JsonObject } from "../../object/json.ts";
+import { isObject, type Json, type JsonObject } from "../../object/json.ts";
 import { type KubeObject, listAt, textAt, valueAt } from "../../object/kube-object.ts";
 import { type Findings, findingsOf } from "../../validation/findings.ts";
 import { dnsLabel, dnsSubdomain } from "../../validation/names.ts";
-import { checkNodeSelector } from "../../validation/node-selectors.ts";
-import { checkPositiveQuantity, resourcesOf } from "../../validation/resources.ts";
+import { checkNodeSelector, oldLabelWarnings } from "../../validation/node-selectors.ts";
+import { checkBasicAmount, checkPositiveQuantity, resourcesOf } from "../../validation/resources.ts";
+import { differenceOf, sameMeaning } from "../../validation/same-meaning.ts";
 import { checkNoBacksteps } from "../pods/paths.ts";
 import {
   checkAzureDisk,
@@ -116,7 +117,10 @@ function checkCapacity(found: Findings, field: string, capacity: Json | undefine
   const amounts = resourcesOf(capacity);
   if (amounts.length === 0) found.required(field);
   if (amounts.length !== 1 || amounts[0]?.[0] !== "storage") found.notSupported(field, capacity ?? null, ["storage"]);
-  for (const [name, amount] of amounts) checkPositiveQuantity(found, `${field}[${name}]`, amount);
+  for (const [name, amount] of amounts) {
+    checkBasicAmount(found, `${field}[${name}]`, amount);
+    checkPositiveQuantity(found, `${field}[${name}]`, amount);
+  }
 }
 
 /** What only a volume of its own says. */
@@ -184,13 +188,67 @@ function sourceOf(spec: Json | undefined, old: Json | undefined): JsonObject {
   return source;
 }
 
-function checkChange(found: Findings, { spec }: KubeObject, old: KubeObject): void {
-  const before = old["spec"];
-  if (!deepEqual(sourceOf(spec, before), sourceOf(before, before)))
-    found.forbidden("spec.persistentvolumesource", "spec.persistentvolumesource is immutable after creation");
+const NEW_LABELS: Readonly<Record<string, string>> = {
+  "beta.kubernetes.io/arch": "kubernetes.io/arch",
+  "beta.kubernetes.io/instance-type": "node.kubernetes.io/instance-type",
+  "beta.kubernetes.io/os": "kubernetes.io/os",
+  "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
+  "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",
+};
+
+/** Requirements of nodes, by the new names of labels where the change names them so. */
+function renewed(before: Json | undefined, now: Json | undefined): Json {
+  if (Array.isArray(before))
+    return before.map((item, index) => renewed(item, Array.isArray(now) ? now[index] : undefined));
+  if (!isObject(before)) return before ?? null;
+  return Object.fromEntries(
+    Object.entries(before).map(([field, value]) => {
+      const other = valueAt(now, field);
+      const isNew = field === "key" && other !== undefined && NEW_LABELS[textAt(value)] === other;
+      return [field, isNew ? other : renewed(value, other)];
+    }),
+  );
+}
+
+const ANNOTATIONS: Readonly<Record<string, string>> = {
+  "volume.beta.kubernetes.io/storage-class": 'deprecated since v1.8; use "storageClassName" attribute instead',
+  "volume.beta.kubernetes.io/mount-options": 'deprecated since v1.31; use "mountOptions" attribute instead',
+};
+const OLD_TYPES: readonly (readonly [type: string, shown: string, why: string])[] = [
+  ["cephfs", "cephfs", "deprecated in v1.28, non-functional in v1.31+"],
+  ["photonPersistentDisk", "photonPersistentDisk", "deprecated in v1.11, non-functional in v1.16+"],
+  ["scaleIO", "scaleIO", "deprecated in v1.16, non-functional in v1.22+"],
+  ["storageos", "storageOS", "deprecated in v1.22, non-functional in v1.25+"],
+  ["glusterfs", "glusterfs", "deprecated in v1.25, non-functional in v1.26+"],
+  ["rbd", "rbd", "deprecated in v1.28, non-functional in v1.31+"],
+];
+
+function volumeWarnings({ metadata, spec }: KubeObject): readonly string[] {
+  const terms = listAt(spec, "nodeAffinity", "required", "nodeSelectorTerms");
+  return [
+    ...Object.entries(ANNOTATIONS).flatMap(([key, why]) =>
+      metadata.annotations?.[key] === undefined ? [] : [`metadata.annotations[${key}]: ${why}`],
+    ),
+    ...(textAt(spec, "persistentVolumeReclaimPolicy") === "Recycle"
+      ? [
+          "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.",
+        ]
+      : []),
+    ...terms.flatMap((term, index) => oldLabelWarnings(`spec.nodeAffinity.required.nodeSelectorTerms[${index}]`, term)),
+    ...OLD_TYPES.filter(([type]) => isObject(valueAt(spec, type))).map(([, shown, why]) => `spec.${shown}: ${why}`),
+  ];
+}
+
+function checkChange(found: Findings, { spec }: KubeObject, { spec: before }: KubeObject): void {
+  const [source, old] = [sourceOf(spec, before), sourceOf(before, before)];
+  if (!sameMeaning(source, old)) {
+    const why = `spec.persistentvolumesource is immutable after creation\n${differenceOf(old, source)}`;
+    found.forbidden("spec.persistentvolumesource", why);
+  }
   found.immutable("volumeMode", valueAt(spec, "volumeMode"), valueAt(before, "volumeMode"));
-  if (isObject(valueAt(before, "nodeAffinity")))
-    found.immutable("nodeAffinity", valueAt(spec, "nodeAffinity"), valueAt(before, "nodeAffinity"));
+  const [places, known] = [valueAt(spec, "nodeAffinity"), valueAt(before, "nodeAffinity")];
+  if (isObject(known) && !sameMeaning(places, renewed(known, places)))
+    found.invalid("nodeAffinity", places, "field is immutable, except for updating from beta label to GA");
   const field = "volumeAttributesClassName";
   if (typeof valueAt(before, field) === "string" && typeof valueAt(spec, field) !== "string")
     found.forbidden(`spec.${field}`, "update from non-nil value to nil is forbidden");
@@ -198,6 +256,7 @@ function checkChange(found: Findings, { spec }: KubeObject, old: KubeObject): vo
 
 /** `core/v1.PersistentVolume` */
 export const persistentVolume: KindHooks = {
+  validatesAll: true,
   prepareCreate(object) {
     object["status"] = { phase: "Pending" };
   },
@@ -206,6 +265,7 @@ export const persistentVolume: KindHooks = {
       checkVolumeSpec(found, "spec", object["spec"], object.metadata.name ?? "");
       if (old !== undefined) checkChange(found, object, old);
     }),
+  warnings: volumeWarnings,
 };
 
 /** Bytes of what an attached volume is known by, and of what went wrong. */

@@ -1,5 +1,11 @@
-/** Lines that differ between two texts, in the unified form with three lines around them. */
+/** Lines that differ between two texts, in the unified form with three lines around them; empty where none does. */
 export function unifiedDiff(before: string, after: string, name: string): string {
+  const hunks = differingHunks(before, after);
+  return hunks === "" ? "" : `--- ${name}\n+++ ${name}\n${hunks}`;
+}
+
+/** As {@link unifiedDiff}, without names. */
+export function differingHunks(before: string, after: string): string {
   const [a, b] = [linesOf(before), linesOf(after)];
   let start = 0;
   while (start < a.length && start < b.length && a[start] === b[start]) start++;
@@ -10,8 +16,7 @@ export function unifiedDiff(before: string, after: string, name: string): string
     ...editsOf(a.slice(start, a.length - tail), b.slice(start, b.length - tail)),
     ...a.slice(a.length - tail).map((line) => ` ${line}`),
   ];
-  if (!edits.some((line) => !line.startsWith(" "))) return "";
-  return `--- ${name}\n+++ ${name}\n${hunksOf(edits).join("")}`;
+  return edits.some((line) => !line.startsWith(" ")) ? hunksOf(edits).join("") : "";
 }
 
 const linesOf = (text: string): readonly string[] => (text === "" ? [] : text.replace(/\n$/, "").split("\n"));

@@ -105,10 +105,10 @@ const fractions = (at: string, list: Json | undefined): readonly string[] =>
 /** A variable may be defined again from itself, and not otherwise. */
 function hidden({ at, container }: Placed): readonly string[] {
   const variables = listAt(container, "env");
-  const names = variables.map((one) => textAt(one, "name"));
+  const seen = new Set<string>();
   return variables.flatMap((variable, index) => {
-    const name = names[index] ?? "";
-    if (names.indexOf(name) === index) return [];
+    const name = textAt(variable, "name");
+    if (seen.size < seen.add(name).size) return [];
     const [value, self] = [textAt(variable, "value"), `$(${name})`];
     const extends_ = !isObject(valueAt(variable, "valueFrom")) && value !== self && value.includes(self);
     return extends_
@@ -117,6 +117,20 @@ function hidden({ at, container }: Placed): readonly string[] {
           `${at}.env[${index}]: hides previous definition of ${JSON.stringify(name)}, which may be dropped when using apply`,
         ];
   });
+}
+
+/** Each port with each of the same number: there may be millions, of which nobody is told more than fit into a header. */
+const MOST_PAIRS = 1000;
+
+interface PortPlace {
+  readonly ip: string;
+  readonly host: number;
+}
+
+function clash(port: PortPlace, other: PortPlace): string | undefined {
+  if (other.ip === port.ip && other.host === port.host) return "duplicate";
+  if (other.host === 0 || port.host === 0) return "overlapping";
+  return other.host === port.host && (other.ip === "") !== (port.ip === "") ? "dangerously ambiguous" : undefined;
 }
 
 function ofPorts(containers: readonly Placed[]): readonly string[] {
@@ -129,25 +143,26 @@ function ofPorts(containers: readonly Placed[]): readonly string[] {
       host: Number(valueAt(port, "hostPort") ?? 0),
     })),
   );
-  const places = ports.flatMap((port, index) =>
-    ports.slice(0, index).flatMap((other) => {
-      if (other.key !== port.key) return [];
-      if (other.ip === port.ip && other.host === port.host)
-        return [`${port.at}: duplicate port definition with ${other.at}`];
-      if (other.host === 0 || port.host === 0) return [`${port.at}: overlapping port definition with ${other.at}`];
-      const isAmbiguous = other.host === port.host && (other.ip === "") !== (port.ip === "");
-      return isAmbiguous ? [`${port.at}: dangerously ambiguous port definition with ${other.at}`] : [];
-    }),
-  );
-  const names = ports.flatMap((port, index) => {
-    const first = ports.findIndex(({ name }) => name === port.name);
-    const other = ports[first];
-    return port.name === "" || first === index || other === undefined
-      ? []
-      : [
-          `${port.at}: duplicate port name ${JSON.stringify(port.name)} with ${other.at}, services and probes that select ports by name will use ${other.at}`,
-        ];
-  });
+  const places: string[] = [];
+  const names: string[] = [];
+  const byKey = new Map<string, typeof ports>();
+  const byName = new Map<string, (typeof ports)[number]>();
+  for (const port of ports) {
+    const others = byKey.get(port.key) ?? [];
+    for (const other of others) {
+      if (places.length >= MOST_PAIRS) break;
+      const what = clash(port, other);
+      if (what !== undefined) places.push(`${port.at}: ${what} port definition with ${other.at}`);
+    }
+    others.push(port);
+    byKey.set(port.key, others);
+    const first = byName.get(port.name);
+    if (first === undefined) byName.set(port.name, port);
+    else if (port.name !== "")
+      names.push(
+        `${port.at}: duplicate port name ${JSON.stringify(port.name)} with ${first.at}, services and probes that select ports by name will use ${first.at}`,
+      );
+  }
   return [...places, ...names];
 }
 

@@ -379,6 +379,9 @@ test("what is odd in a pod is told, and it is kept", () => {
     `${C}.ports[1]: duplicate port definition with ${C}.ports[0]`,
     "spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1",
   ]);
+  // Fifteen thousand of one number are a hundred million pairs.
+  const same = Array.from({ length: 15_000 }, () => ({ containerPort: 80 }));
+  assert.equal(warningsOf("pods", pod({ containers: [container({ ports: same })] })).length, 1000);
   const template = { metadata: { labels: { a: "b" } }, spec: { containers: [container()], imagePullSecrets: [{}] } };
   const deployment = { spec: { selector: { matchLabels: { a: "b" } }, template } };
   assert.deepEqual(warningsOf("deployments", deployment), [

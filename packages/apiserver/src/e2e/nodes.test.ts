@@ -240,9 +240,13 @@ describe("a node", () => {
     const pod = { metadata: { name: "sly" }, spec: { schedulerName: "none", containers: [{ name: "c", image: "i" }] } };
     await made(`${CORE}/pods`, pod);
     assert.deepEqual(await refusal("pods/sly"), [400, "address not allowed"]);
-    for (const ip of ["169.254.169.254", "0.0.0.0", "::1", "fe80::1", "::ffff:127.0.0.1", "127.0.0.1"]) {
+    const setAddress = (ip: string) => {
       const status = { podIPs: [{ ip }], podIP: ip };
-      const patched = await api.call("PATCH", `${CORE}/pods/sly/status`, { body: { status }, headers: MERGE });
+      return api.call("PATCH", `${CORE}/pods/sly/status`, { body: { status }, headers: MERGE });
+    };
+    assert.equal((await setAddress("::ffff:127.0.0.1")).status, 422);
+    for (const ip of ["169.254.169.254", "0.0.0.0", "::1", "fe80::1", "127.0.0.1"]) {
+      const patched = await setAddress(ip);
       assert.equal(patched.status, 200, patched.text);
       assert.deepEqual(await refusal("pods/sly"), [400, "address not allowed"], ip);
     }

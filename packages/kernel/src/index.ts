@@ -35,6 +35,7 @@ export * from "./pending-connections.ts";
 export * from "./pipe.ts";
 export * from "./private-null.ts";
 export * from "./process.ts";
+export * from "./project-quota.ts";
 export * from "./release-memory.ts";
 export * from "./resource-limit.ts";
 export * from "./run-process.ts";

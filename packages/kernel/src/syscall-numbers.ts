@@ -15,6 +15,7 @@ const COMMON = {
   openat2: 437,
   pidfd_getfd: 438,
   mount_setattr: 442,
+  quotactl_fd: 443,
 } as const;
 
 const X64 = {

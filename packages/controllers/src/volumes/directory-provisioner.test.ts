@@ -22,8 +22,14 @@ test("directories are made for claims, once and where the scheduler says, and ar
     assert.ok(existsSync(path));
     released.push(path);
   };
+  const limits: (readonly [path: string, bytes: bigint])[] = [];
+  const limit = async (path: string, bytes: bigint): Promise<boolean> => {
+    assert.ok(existsSync(path));
+    limits.push([path, bytes]);
+    return true;
+  };
   const definitions = [
-    directoryProvisioner({ directory, nodeName: "here", releaseMounts }),
+    directoryProvisioner({ directory, nodeName: "here", releaseMounts, limit }),
     volumeBinder,
     claimProtection,
     volumeProtection,
@@ -63,6 +69,13 @@ test("directories are made for claims, once and where the scheduler says, and ar
   assert.equal(annotations["volume.kubernetes.io/selected-node"], undefined);
   assert.match(world.history.lines.join("\n"), /ProvisioningFailed: .*"standard": volumeMode Block is not supported/);
 
+  const larger = { spec: { resources: { requests: { storage: "1500000000500m" } } } };
+  await client.patch(at("data"), "merge", larger);
+  await world.settle();
+  const grown = await client.get<Volume>({ ...PERSISTENT_VOLUMES, name: `pvc-${metadata.uid}` });
+  assert.equal(grown.spec?.capacity?.["storage"], "1500000000500m");
+  assert.equal(grown.metadata.annotations?.["boxship.io/quota"], "enforced");
+
   // A volume that somebody wrote himself, and that names what is not the provisioner's.
   const precious = home.join("precious");
   mkdirSync(precious);
@@ -80,7 +93,13 @@ test("directories are made for claims, once and where the scheduler says, and ar
   await client.delete(at("data"));
   await world.settle();
   assert.deepEqual(readdirSync(directory), ["pvc-kept_default_b"]);
-  assert.deepEqual(released, [`${directory}/pvc-${metadata.uid}_default_data`]);
+  const path = `${directory}/pvc-${metadata.uid}_default_data`;
+  assert.deepEqual(released, [path]);
+  assert.deepEqual(limits, [
+    [path, 1n << 30n],
+    [path, 1_500_000_001n],
+    [path, 0n],
+  ]);
   assert.ok(existsSync(precious));
   const left = (await client.list<Volume>(PERSISTENT_VOLUMES)).items.map((volume) => [
     volume.metadata.name,

@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type KubeObject, parseQuantity } from "@boxship/api";
-import { AlreadyExists, asBoxshipError, NotFound, Unsupported } from "@boxship/base";
+import { AlreadyExists, asBoxshipError, NotFound, systemCode, Unsupported } from "@boxship/base";
 import { keyOf } from "@boxship/client";
 import type { ControllerContext, ControllerDefinition, Reconcile } from "../contract.ts";
 import { isTerminating } from "../shared/pods.ts";
@@ -16,9 +16,17 @@ export interface DirectoryProvisionerOptions {
   readonly nodeName: string;
   /** Takes away what is mounted at a directory and below it: a privileged container may have left what is not the volume's. */
   readonly releaseMounts: (directory: string) => Promise<unknown>;
+  /**
+   * Keeps a directory to so many bytes, where its file system can; 0 takes that back.
+   *
+   * @returns whether it is kept to them
+   */
+  readonly limit: (directory: string, bytes: bigint) => Promise<boolean>;
 }
 
 export const DIRECTORY_PROVISIONER = "boxship.io/directory";
+/** Whether a file system keeps a volume to its size. */
+const QUOTA = "boxship.io/quota";
 const PROVISIONED_BY = "pv.kubernetes.io/provisioned-by";
 /** Keeps a volume until its directory is gone. */
 const FINALIZER = "boxship.io/volume-directory";
@@ -131,7 +139,8 @@ class DirectoryProvisioner {
       await mkdir(path, { recursive: true });
       // Whoever a pod runs as; nobody else of the node comes to it.
       await chmod(path, 0o777);
-      await client.create(PERSISTENT_VOLUMES, this.#volumeFor(claim, storageClass, path));
+      const isLimited = await this.#options.limit(path, wholeBytes(sizeOf(claim)));
+      await client.create(PERSISTENT_VOLUMES, this.#volumeFor(claim, storageClass, path, isLimited));
     } catch (error) {
       if (error instanceof AlreadyExists) return;
       const message = `failed to provision volume with StorageClass "${storageClass.metadata.name}": ${asBoxshipError(error).message}`;
@@ -149,7 +158,8 @@ class DirectoryProvisioner {
     events.record(claim, "Normal", "ProvisioningSucceeded", `Successfully provisioned volume ${volume}`);
   }
 
-  #volumeFor({ metadata, spec }: Claim, storageClass: StorageClass, path: string): KubeObject {
+  #volumeFor(claim: Claim, storageClass: StorageClass, path: string, isLimited: boolean): KubeObject {
+    const { metadata, spec } = claim;
     const { namespace = "", name = "", uid = "", resourceVersion = "" } = metadata;
     const values = [this.#options.nodeName];
     const matchExpressions = [{ key: "kubernetes.io/hostname", operator: "In", values }];
@@ -158,11 +168,11 @@ class DirectoryProvisioner {
       kind: "PersistentVolume",
       metadata: {
         name: `pvc-${uid}`,
-        annotations: { [PROVISIONED_BY]: DIRECTORY_PROVISIONER },
+        annotations: { [PROVISIONED_BY]: DIRECTORY_PROVISIONER, [QUOTA]: isLimited ? "enforced" : "none" },
         finalizers: [FINALIZER],
       },
       spec: {
-        capacity: { storage: spec?.resources?.requests?.["storage"] ?? "0" },
+        capacity: { storage: sizeOf(claim) },
         accessModes: spec?.accessModes ?? [],
         volumeMode: "Filesystem",
         persistentVolumeReclaimPolicy: storageClass.reclaimPolicy ?? "Delete",
@@ -174,13 +184,15 @@ class DirectoryProvisioner {
     };
   }
 
-  /** A directory is as large as it is filled: the numbers are all that grows. */
+  /** A directory is as large as it is filled: its limit and the numbers are all that grows. */
   async #expand(claim: Claim): Promise<void> {
     const { client, events, informers } = this.#context;
     const volume = informers.of<Volume>(PERSISTENT_VOLUMES).get(claim.spec?.volumeName ?? "");
-    const wanted = claim.spec?.resources?.requests?.["storage"] ?? "0";
+    const wanted = sizeOf(claim);
     if (claim.status?.phase !== "Bound" || volume === undefined || !this.#isOwn(volume)) return;
     if (bytes(wanted) <= bytes(claim.status.capacity?.["storage"])) return;
+    if (volume.metadata.annotations?.[QUOTA] === "enforced")
+      await this.#options.limit(volume.spec?.local?.path ?? "", wholeBytes(wanted));
     if (bytes(wanted) > bytes(volume.spec?.capacity?.["storage"])) {
       await client.patch(refOf(PERSISTENT_VOLUMES, volume), "merge", { spec: { capacity: { storage: wanted } } });
     }
@@ -216,11 +228,17 @@ class DirectoryProvisioner {
 
   async #remove(directory: string): Promise<void> {
     await this.#options.releaseMounts(directory);
+    await this.#options.limit(directory, 0n).catch((error: unknown) => {
+      if (systemCode(error) !== "ENOENT") throw error;
+    });
     await rm(directory, { recursive: true, force: true });
   }
 }
 
+const sizeOf = ({ spec }: Claim): string => spec?.resources?.requests?.["storage"] ?? "0";
 const bytes = (text: string | undefined): bigint => parseQuantity(text ?? "")?.nano ?? 0n;
+const NANO = 1_000_000_000n;
+const wholeBytes = (text: string): bigint => (bytes(text) + NANO - 1n) / NANO;
 
 /** @throws Unsupported for what a directory cannot be */
 function refuse({ spec }: Claim, { parameters, mountOptions = [] }: StorageClass): void {

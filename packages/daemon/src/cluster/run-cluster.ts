@@ -37,6 +37,7 @@ import {
   trimAllocator,
   tryLockFile,
 } from "@boxship/kernel";
+import { limitDirectory } from "@boxship/node";
 import { readConfiguration as readSchedulerConfiguration, type SchedulerConfiguration } from "@boxship/scheduler";
 import { load } from "js-yaml";
 import { startControllers } from "./cluster-controllers.ts";
@@ -155,7 +156,12 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
     ...(options.criSocket === undefined
       ? {}
       : {
-          volumes: { directory: join(options.directory, "volumes"), nodeName: name, releaseMounts: releaseMountsBelow },
+          volumes: {
+            directory: join(options.directory, "volumes"),
+            nodeName: name,
+            releaseMounts: releaseMountsBelow,
+            limit: limitDirectory,
+          },
         }),
     logger,
   });

@@ -473,6 +473,12 @@ describe("the API", () => {
     assert.equal(scaled.json["spec"]["replicas"], 4);
     const now = (await call("GET", `${path}/${name}`)).json;
     assert.deepEqual([now["metadata"]["generation"], now["status"]["replicas"]], [2, 3]);
+    const labelled = { ...now, metadata: { ...now["metadata"], labels: { more: "" } } };
+    const same = (await call("PUT", `${path}/${name}`, { body: labelled })).json["metadata"];
+    assert.equal(same["generation"], 2);
+    const noted = { ...now, metadata: { ...same, annotations: { more: "" } } };
+    const next = (await call("PUT", `${path}/${name}`, { body: noted })).json["metadata"];
+    assert.equal(next["generation"], 3, "a deployment's annotations count, too");
   });
 
   test("names are generated, and dry runs leave nothing", async () => {

@@ -251,6 +251,8 @@ function bumpGeneration({ kind, info }: ResourceRequest, object: KubeObject, old
     delete copy["metadata"];
     // Where it is no subresource, it is a field like any other.
     if (!kind.custom || kind.subresources.has("status")) delete copy["status"];
+    // Of deployments, upstream counts their annotations.
+    if (kind.group === "apps" && kind.kind === "Deployment") copy["metadata"] = { ...one.metadata.annotations };
     return copy;
   };
   object.metadata.generation = deepEqual(wanted(object), wanted(old)) ? generation : generation + 1;

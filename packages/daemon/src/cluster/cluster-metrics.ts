@@ -67,11 +67,11 @@ const API_SERVICES = { group: "apiregistration.k8s.io", version: "v1", resource:
 
 async function announce(client: ApiClient, port: number, caBundle: string): Promise<void> {
   const metadata = { name: NAME, namespace: NAMESPACE };
-  // No endpoint may be on the loopback, and nobody else is to reach it.
-  const spec = { type: "ExternalName", externalName: "localhost" };
+  // No endpoint may be on the loopback, and nobody else is to reach it. Not every machine can say what `localhost` is.
+  const spec = { type: "ExternalName", externalName: "127.0.0.1" };
   await client.create(SERVICES, { apiVersion: "v1", kind: "Service", metadata, spec }).catch(ifThere);
   const before = await client.get({ ...SERVICES, name: NAME });
-  if (textAt(before, "spec", "type") !== spec.type) {
+  if (textAt(before, "spec", "externalName") !== spec.externalName) {
     // Of a cluster that is older than that.
     const none = { clusterIP: null, clusterIPs: null, ports: null, ipFamilies: null, ipFamilyPolicy: null };
     const rest = { internalTrafficPolicy: null, sessionAffinity: null };

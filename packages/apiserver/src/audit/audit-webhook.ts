@@ -9,6 +9,8 @@ const MOST_WAITING = { events: 10_000, size: 64 * 2 ** 20 } as const;
 const TIMEOUT_MS = 30_000;
 const ATTEMPTS = 5;
 const PAUSE_MS = 1000;
+/** What all that waits has at the end: whoever stops the cluster does not wait for a server that says nothing. */
+const LAST_MS = 5000;
 
 /** Sends audit events to another server, in batches, in order. Nobody waits for it. */
 export class AuditWebhook implements AsyncDisposable {
@@ -17,6 +19,7 @@ export class AuditWebhook implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #ending = new AbortController();
+  readonly #late = new AbortController();
   /** JSON. */
   readonly #waiting: string[] = [];
   /** Characters of them. */
@@ -84,7 +87,12 @@ export class AuditWebhook implements AsyncDisposable {
     try {
       const { url } = this.#server;
       const headers = { "content-type": "application/json", ...this.#server.headers };
-      const { status } = await this.#client.call(url, { body, headers, timeoutMs: TIMEOUT_MS });
+      const { status } = await this.#client.call(url, {
+        body,
+        headers,
+        timeoutMs: TIMEOUT_MS,
+        signal: this.#late.signal,
+      });
       return status >= 200 && status < 300;
     } catch (error) {
       this.#logger.debug(`audit events are not taken: ${errorMessage(error)}`);
@@ -92,9 +100,11 @@ export class AuditWebhook implements AsyncDisposable {
     }
   }
 
-  /** What waits is sent once more. */
+  /** What waits is sent once more, as far as there is time. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ending.abort();
+    using timer = this.#clock.setTimeout(LAST_MS, () => this.#late.abort());
+    void timer;
     await this.#sending;
     this.#client[Symbol.dispose]();
   }

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFile, stat } from "node:fs/promises";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { test } from "node:test";
-import { InvalidArgument, type Logger, silentLogger, systemClock } from "@boxship/base";
+import { FakeClock, InvalidArgument, type Logger, silentLogger, systemClock } from "@boxship/base";
 import { tempDir } from "@boxship/testkit";
 import { type Loose, startApi } from "../testing/api-under-test.ts";
 import { startHttps } from "../testing/https-under-test.ts";
@@ -111,6 +113,29 @@ test("a webhook that is slow costs no more memory than it may, and has what came
   assert.ok(remote.received.every((list) => list.items.length < 8));
   assert.equal(errors.length, 1);
   assert.match(errors[0] ?? "", new RegExp(`^${COUNT + 1 - sent.length} audit events could not be sent`));
+});
+
+test("a webhook that takes and says nothing holds up no end", async () => {
+  // Whoever connects is not even greeted.
+  await using silent = createServer(() => {}).listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const errors: string[] = [];
+  const logger: Logger = { ...silentLogger, error: (message) => void errors.push(message) };
+  const clock = new FakeClock();
+  const server = { url: `https://127.0.0.1:${(silent.address() as AddressInfo).port}`, client: {}, headers: {} };
+  const webhook = new AuditWebhook(server, clock, logger);
+  for (let index = 0; index < 900; index++) webhook.send("{}");
+  const connected = once(silent, "connection");
+  await clock.advance(1000);
+  const [socket] = (await connected) as [Socket];
+  const ended = webhook[Symbol.asyncDispose]();
+  await clock.advance(5000);
+  await ended;
+  socket.destroy();
+  assert.equal(
+    errors.reduce((sum, words) => sum + Number.parseInt(words, 10), 0),
+    900,
+  );
 });
 
 test("policies that are none are refused", () => {

@@ -23,6 +23,8 @@ export interface HttpsCall {
   readonly body?: string;
   /** For all of it: connection, request and answer. */
   readonly timeoutMs: number;
+  /** Ends the call. */
+  readonly signal?: AbortSignal;
 }
 
 export interface HttpsAnswer {
@@ -53,8 +55,9 @@ export class HttpsClient implements Disposable {
    * @throws DeadlineExceeded, Unavailable with what went wrong underneath, ResourceExhausted for an answer beyond
    * three megabytes
    */
-  async call(url: string, { method, headers = {}, body, timeoutMs }: HttpsCall): Promise<HttpsAnswer> {
-    const signal = AbortSignal.timeout(Math.max(1, Math.floor(timeoutMs)));
+  async call(url: string, { method, headers = {}, body, timeoutMs, signal: ended }: HttpsCall): Promise<HttpsAnswer> {
+    const late = AbortSignal.timeout(Math.max(1, Math.floor(timeoutMs)));
+    const signal = ended === undefined ? late : AbortSignal.any([late, ended]);
     try {
       const length = body === undefined ? {} : { "content-length": Buffer.byteLength(body) };
       const sent = request(url, {

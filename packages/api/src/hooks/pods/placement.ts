@@ -24,15 +24,17 @@ function checkLabelKeys(found: Findings, at: string, value: Json): void {
     else for (const [index, key] of keys.entries()) found.name(qualifiedName, `${at}.${field}[${index}]`, key);
   }
   const known = new Set(Object.keys((valueAt(selector, "matchLabels") ?? {}) as object));
+  const places = new Map(matched.map((key, index) => [key, index]));
   for (const expression of listAt(selector, "matchExpressions")) {
     const key = textAt(expression, "key");
-    const index = matched.lastIndexOf(key);
-    if (index >= 0 && known.has(key))
+    const index = places.get(key);
+    if (index !== undefined && known.has(key))
       found.invalid(`${at}[${index}]`, key, "exists in both matchLabelKeys and labelSelector");
     known.add(key);
   }
+  const other = new Set(mismatched);
   for (const [index, key] of matched.entries()) {
-    if (mismatched.includes(key))
+    if (other.has(key))
       found.invalid(`${at}.matchLabelKeys[${index}]`, key, "exists in both matchLabelKeys and mismatchLabelKeys");
   }
 }
@@ -78,6 +80,7 @@ const POLICIES = ["Honor", "Ignore"];
 /** `core/v1.TopologySpreadConstraint`, a list of them. */
 export function checkSpread(found: Findings, at: string, constraints: readonly Json[]): void {
   const pairs = constraints.map((one) => `{${textAt(one, "topologyKey")}, ${textAt(one, "whenUnsatisfiable")}}`);
+  const last = new Map(pairs.map((pair, index) => [pair, index]));
   for (const [index, constraint] of constraints.entries()) {
     const here = `${at}[${index}]`;
     const [key, action] = [textAt(constraint, "topologyKey"), textAt(constraint, "whenUnsatisfiable")];
@@ -85,7 +88,7 @@ export function checkSpread(found: Findings, at: string, constraints: readonly J
     if (key === "") found.required(`${here}.topologyKey`, "can not be empty");
     found.oneOf(`${here}.whenUnsatisfiable`, action, ["DoNotSchedule", "ScheduleAnyway"]);
     const pair = pairs[index] ?? "";
-    if (pairs.lastIndexOf(pair) !== index) found.duplicate(`${here}.{topologyKey, whenUnsatisfiable}`, pair);
+    if (last.get(pair) !== index) found.duplicate(`${here}.{topologyKey, whenUnsatisfiable}`, pair);
     const domains = valueAt(constraint, "minDomains");
     if (typeof domains === "number") {
       found.positive(`${here}.minDomains`, domains);

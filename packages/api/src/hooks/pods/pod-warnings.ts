@@ -84,10 +84,12 @@ const ofPods = (at: string, spec: Json | undefined): readonly string[] =>
 
 /** The names of list items that are there twice, and with which an apply loses one. */
 function twice(at: string, items: readonly Json[], field: string, shown: string): readonly string[] {
-  const names = items.map((item) => textAt(item, field));
-  return names.flatMap((name, index) =>
-    names.indexOf(name) === index ? [] : [`${at}[${index}].${field}: duplicate ${shown} ${JSON.stringify(name)}`],
-  );
+  const seen = new Set<string>();
+  return items.flatMap((item, index) => {
+    const name = textAt(item, field);
+    if (seen.size < seen.add(name).size) return [];
+    return [`${at}[${index}].${field}: duplicate ${shown} ${JSON.stringify(name)}`];
+  });
 }
 
 const BYTES = ["memory", "ephemeral-storage"];
@@ -123,38 +125,77 @@ function hidden({ at, container }: Placed): readonly string[] {
 const MOST_PAIRS = 1000;
 
 interface PortPlace {
+  readonly at: string;
+  readonly name: string;
+  readonly key: string;
   readonly ip: string;
   readonly host: number;
+  /** Among all. */
+  readonly index: number;
 }
 
-function clash(port: PortPlace, other: PortPlace): string | undefined {
-  if (other.ip === port.ip && other.host === port.host) return "duplicate";
-  if (other.host === 0 || port.host === 0) return "overlapping";
-  return other.host === port.host && (other.ip === "") !== (port.ip === "") ? "dangerously ambiguous" : undefined;
+/** Ports of one number and protocol, found by what clashes, so that those that do not are not looked at. */
+class SameNumber {
+  readonly #lists = new Map<string, PortPlace[]>();
+
+  #of(list: string): readonly PortPlace[] {
+    return this.#lists.get(list) ?? [];
+  }
+
+  add(port: PortPlace): void {
+    const { host, ip } = port;
+    for (const list of ["all", `same ${host} ${ip}`, ip === "" ? `anywhere ${host}` : `somewhere ${host}`]) {
+      const ports = this.#lists.get(list);
+      if (ports === undefined) this.#lists.set(list, [port]);
+      else ports.push(port);
+    }
+  }
+
+  /** What a port clashes with, in order, and no more than so many. */
+  clashes({ host, ip }: PortPlace, most: number): readonly (readonly [other: PortPlace, what: string])[] {
+    const same = this.#of(`same ${host} ${ip}`);
+    // Without one on the host it overlaps with all others of its number.
+    const [overlapping, ambiguous] =
+      host === 0
+        ? [this.#of("all"), []]
+        : [
+            [...this.#of("anywhere 0").slice(0, most), ...this.#of("somewhere 0").slice(0, most)],
+            this.#of(ip === "" ? `somewhere ${host}` : `anywhere ${host}`),
+          ];
+    const found = new Map<PortPlace, string>();
+    for (const [others, what] of [
+      [same, "duplicate"],
+      [overlapping, "overlapping"],
+      [ambiguous, "dangerously ambiguous"],
+    ] as const) {
+      for (const other of others.slice(0, 2 * most)) if (!found.has(other)) found.set(other, what);
+    }
+    return [...found].sort(([one], [other]) => one.index - other.index).slice(0, most);
+  }
 }
 
 function ofPorts(containers: readonly Placed[]): readonly string[] {
-  const ports = containers.flatMap(({ at, container }) =>
-    listAt(container, "ports").map((port, index) => ({
-      at: `${at}.ports[${index}]`,
+  let index = 0;
+  const ports: readonly PortPlace[] = containers.flatMap(({ at, container }) =>
+    listAt(container, "ports").map((port, place) => ({
+      at: `${at}.ports[${place}]`,
       name: textAt(port, "name"),
       key: `${textAt(port, "containerPort")}/${textAt(port, "protocol")}`,
       ip: textAt(port, "hostIP"),
       host: Number(valueAt(port, "hostPort") ?? 0),
+      index: index++,
     })),
   );
   const places: string[] = [];
   const names: string[] = [];
-  const byKey = new Map<string, typeof ports>();
-  const byName = new Map<string, (typeof ports)[number]>();
+  const byKey = new Map<string, SameNumber>();
+  const byName = new Map<string, PortPlace>();
   for (const port of ports) {
-    const others = byKey.get(port.key) ?? [];
-    for (const other of others) {
-      if (places.length >= MOST_PAIRS) break;
-      const what = clash(port, other);
-      if (what !== undefined) places.push(`${port.at}: ${what} port definition with ${other.at}`);
-    }
-    others.push(port);
+    const others = byKey.get(port.key) ?? new SameNumber();
+    const left = MOST_PAIRS - places.length;
+    for (const [other, what] of left > 0 ? others.clashes(port, left) : [])
+      places.push(`${port.at}: ${what} port definition with ${other.at}`);
+    others.add(port);
     byKey.set(port.key, others);
     const first = byName.get(port.name);
     if (first === undefined) byName.set(port.name, port);

@@ -379,6 +379,32 @@ test("what is odd in a pod is told, and it is kept", () => {
     `${C}.ports[1]: duplicate port definition with ${C}.ports[0]`,
     "spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1",
   ]);
+  const places = [
+    [0, ""],
+    [90, ""],
+    [90, "10.0.0.1"],
+    [90, "10.0.0.2"],
+    [91, "10.0.0.1"],
+    [0, "10.0.0.1"],
+    [90, ""],
+  ] as const;
+  const clashing = places.map(([hostPort, hostIP]) => ({ containerPort: 80, hostPort, hostIP }));
+  const word = (one: number, other: number): string => {
+    const [[host, ip], [host2, ip2]] = [places[one] ?? [0, ""], places[other] ?? [0, ""]];
+    if (host === host2 && ip === ip2) return "duplicate";
+    if (host === 0 || host2 === 0) return "overlapping";
+    return host === host2 && (ip === "") !== (ip2 === "") ? "dangerously ambiguous" : "";
+  };
+  assert.deepEqual(
+    warningsOf("pods", pod({ containers: [container({ ports: clashing })] })),
+    places.flatMap((_, one) =>
+      places.flatMap((__, other) =>
+        other < one && word(one, other) !== ""
+          ? [`${C}.ports[${one}]: ${word(one, other)} port definition with ${C}.ports[${other}]`]
+          : [],
+      ),
+    ),
+  );
   // Fifteen thousand of one number are a hundred million pairs.
   const same = Array.from({ length: 15_000 }, () => ({ containerPort: 80 }));
   assert.equal(warningsOf("pods", pod({ containers: [container({ ports: same })] })).length, 1000);

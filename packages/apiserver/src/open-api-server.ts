@@ -304,8 +304,9 @@ function listener(
     ...secureContext(certificates),
     requestCert: true,
     rejectUnauthorized: false,
-    // Of HTTP/1.1, which the types of HTTP/2 do not know of: selectors are in the target, and may be long.
-    ...({ maxHeaderSize: LARGEST_HEAD } as object),
+    // Of HTTP/1.1, which the types of HTTP/2 do not know of: selectors are in the target, and may be long; what is sent
+    // to a pod or another server takes as long as it takes, and our own bodies have a time of theirs.
+    ...({ maxHeaderSize: LARGEST_HEAD, requestTimeout: 0, headersTimeout: 60_000 } as object),
     settings: { maxConcurrentStreams: 1000, maxHeaderListSize: LARGEST_HEAD },
   });
   const answer = (request: Incoming, response: Outgoing): void => {

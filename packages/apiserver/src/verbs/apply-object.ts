@@ -21,7 +21,7 @@ import { type WriteOptions, writeOptions } from "./write-options.ts";
 
 /** `PATCH` by server-side apply: makes the object, or makes it have what the applier says. */
 export async function applyObject(context: ServerContext, request: ResourceRequest): Promise<Reply> {
-  const options = writeOptions(request, "PatchOptions");
+  const options = writeOptions(request, "PatchOptions", true);
   if (!request.query.get("fieldManager")) {
     throw invalidObject({ group: "meta.k8s.io", resource: "PatchOptions" }, "", [
       required("fieldManager", "is required for apply patch"),

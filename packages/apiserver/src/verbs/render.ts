@@ -1,4 +1,14 @@
-import { apiVersionOf, type Column, type Json, type Kind, type KubeObject, type Status } from "@boxship/api";
+import {
+  apiVersionOf,
+  asText,
+  badRequest,
+  type Column,
+  invalid,
+  type Json,
+  type Kind,
+  type KubeObject,
+  type Status,
+} from "@boxship/api";
 import type { BytesReply } from "../http/reply.ts";
 import { JSON_TYPE } from "../http/reply.ts";
 import { turnsByBytes } from "../http/take-turns.ts";
@@ -37,8 +47,18 @@ function jsonView(kind: Kind, form: ResourceRequest["accept"]["form"], query: UR
     case "metadata":
       return new MetadataView();
     case "table":
-      return new TableView(kind, query.get("includeObject") ?? "Metadata");
+      return new TableView(kind, includedObject(query.get("includeObject")));
   }
+}
+
+const INCLUDED = ["Metadata", "Object", "None"];
+
+/** @throws BadRequest */
+function includedObject(asked: string | null): string {
+  if (!asked) return "Metadata";
+  if (INCLUDED.includes(asked)) return asked;
+  const why = "must be 'Metadata', 'Object', 'None', or empty";
+  throw badRequest(`Unable to convert to Table as requested: ${asText(invalid("includeObject", asked, why))}`);
 }
 
 const LIST_END = Buffer.from("]}\n");

@@ -20,7 +20,7 @@ export async function describeStorageNode(session: Session, object: KubeObject):
       lines.add(4, `Count:\t${count}`);
     }
     const keys = listAt(driver, "topologyKeys").map((one) => textAt(one));
-    if (valueAt(driver, "topologyKeys") !== undefined) lines.add(3, `Topology Keys:\t[${keys.join(" ")}]`);
+    if (Array.isArray(valueAt(driver, "topologyKeys"))) lines.add(3, `Topology Keys:\t[${keys.join(" ")}]`);
   }
   await writeEvents(session, object, lines);
   return lines.text;

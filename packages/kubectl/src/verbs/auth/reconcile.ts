@@ -124,7 +124,7 @@ function planOf(work: Work, manifest: Manifest, before: KubeObject): Plan {
   const object = {
     ...before,
     metadata,
-    ...(list.length > 0 || before[field] !== undefined ? { [field]: [...list] } : {}),
+    ...(list.length > 0 || Array.isArray(before[field]) ? { [field]: [...list] } : {}),
   };
   const whole = field === "rules" ? withAggregation(object, wanted, work.removesRules) : object;
   const operation = isDeepStrictEqual(whole, before) ? "none" : "update";

@@ -13,7 +13,7 @@ export function containerStatus(context: EngineContext, record: ContainerRecord)
     metadata: config.metadata,
     createdAt: nanoseconds(record.created),
     ...runOf(record),
-    image: { image: context.images.displayName(record.imageId, record.config.image), imageRef: config.image?.image },
+    image: { image: imageName(context, record), imageRef: config.image?.image },
     imageRef: record.imageId,
     imageId: record.imageId,
     labels: config.labels,
@@ -23,6 +23,12 @@ export function containerStatus(context: EngineContext, record: ContainerRecord)
     resources: { linux: resourcesNow(record) },
     stopSignal: signalValue(record.effective.stopSignal ?? "SIGTERM"),
   };
+}
+
+/** What the pod's author called it, if that still means it: who makes containers names images by their ids. */
+function imageName({ images }: EngineContext, record: ContainerRecord): string {
+  const { userSpecifiedImage = "" } = containerDoor(record).config.image ?? {};
+  return images.displayName(record.imageId, userSpecifiedImage || record.config.image);
 }
 
 /** They may have changed since it was made. */

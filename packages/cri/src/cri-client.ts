@@ -53,7 +53,7 @@ class Connection implements Disposable {
     const open: Open = {
       client: this.#connect().then((session) => {
         open.session = session;
-        return new GrpcClient(session);
+        return new GrpcClient(session, { isPlain: true });
       }),
     };
     const forget = (): void => {

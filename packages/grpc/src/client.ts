@@ -36,6 +36,8 @@ export interface GrpcClientOptions {
   readonly scheme?: "http" | "https";
   /** Largest message that is taken. @default {@link MAX_MESSAGE_BYTES} */
   readonly maxMessageBytes?: number;
+  /** Whether errors that the server tells are in its words alone, for who shows them to users. @default false: the method is named first */
+  readonly isPlain?: boolean;
 }
 
 /** Calls methods on a connection that has become HTTP/2, on which the other side serves. */
@@ -45,7 +47,13 @@ export class GrpcClient {
 
   constructor(session: ClientHttp2Session, options: GrpcClientOptions = {}) {
     this.#session = session;
-    this.#options = { authority: "localhost", scheme: "http", maxMessageBytes: MAX_MESSAGE_BYTES, ...options };
+    this.#options = {
+      authority: "localhost",
+      scheme: "http",
+      maxMessageBytes: MAX_MESSAGE_BYTES,
+      isPlain: false,
+      ...options,
+    };
     session.on("error", () => {});
   }
 
@@ -79,16 +87,18 @@ class Call<Request, Response> implements ClientCall<Request, Response> {
   readonly ended: Promise<void>;
   readonly #method: Method<Request, Response>;
   readonly #maxMessageBytes: number;
+  readonly #isPlain: boolean;
   #abort: (reason: unknown) => void = () => {};
 
   constructor(
     session: ClientHttp2Session,
     method: Method<Request, Response>,
     options: CallOptions,
-    { authority, scheme, maxMessageBytes }: Required<GrpcClientOptions>,
+    { authority, scheme, maxMessageBytes, isPlain }: Required<GrpcClientOptions>,
   ) {
     this.#method = method;
     this.#maxMessageBytes = maxMessageBytes;
+    this.#isPlain = isPlain;
     const { timeout } = options;
     const headers: Record<string, string | string[]> = {
       ":method": "POST",
@@ -161,7 +171,7 @@ class Call<Request, Response> implements ClientCall<Request, Response> {
         this.#abort = () => {};
         if (reason !== undefined) reject(reason);
         else if (status === undefined) reject(new Unavailable(`${path}: the connection was cut`));
-        else if (status.code !== Code.ok) reject(errorOf(status, path));
+        else if (status.code !== Code.ok) reject(errorOf(status, path, this.#isPlain));
         else resolve();
       };
       stream.once("close", settle);

@@ -69,9 +69,9 @@ export function statusOf(thrown: unknown, details: readonly ErrorDetail[] = []):
   return { code: CODES[error.code], message: `${error.message}${remedy}`, details };
 }
 
-/** The error that a status of the other side stands for. A cancellation is an `AbortError`. */
-export function errorOf({ code, message }: Init<Status>, about: string): Error {
-  const text = `${about}: ${message === undefined || message === "" ? `status ${code}` : message}`;
+/** The error that a status of the other side stands for. A cancellation is an `AbortError`. @param isPlain without `about` where there is a message */
+export function errorOf({ code, message = "" }: Init<Status>, about: string, isPlain = false): Error {
+  const text = isPlain && message !== "" ? message : `${about}: ${message === "" ? `status ${code}` : message}`;
   switch (code) {
     case Code.canceled:
       return new DOMException(text, "AbortError");

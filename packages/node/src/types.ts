@@ -64,6 +64,7 @@ export type ContainerSpec = JsonObject & {
   resources?: { requests?: { [name: string]: string }; limits?: { [name: string]: string } };
   resizePolicy?: { resourceName: string; restartPolicy: string }[];
   restartPolicy?: string;
+  restartPolicyRules?: { action?: string; exitCodes?: { operator?: string; values?: number[] } }[];
   volumeMounts?: VolumeMount[];
   volumeDevices?: JsonObject[];
   livenessProbe?: ProbeSpec;
@@ -175,6 +176,7 @@ export type ProbeSpec = HandlerSpec & {
 };
 
 export type PodStatus = JsonObject & {
+  observedGeneration?: number;
   phase?: string;
   reason?: string;
   message?: string;
@@ -238,4 +240,13 @@ export const everyContainer = (pod: Pod): readonly ContainerSpec[] => [
   ...(pod.spec.ephemeralContainers ?? []),
 ];
 
+/** Which container of a pod an event is about. */
+export function fieldPathOf({ spec }: Pod, { name }: ContainerSpec): string {
+  const list = (["initContainers", "ephemeralContainers"] as const).find((one) =>
+    spec[one]?.some((c) => c.name === name),
+  );
+  return `spec.${list ?? "containers"}{${name}}`;
+}
+
+/** Of an init container. */
 export const isSidecar = (container: ContainerSpec): boolean => container.restartPolicy === "Always";

@@ -21,6 +21,7 @@ interface Happening {
   readonly type: EventType;
   readonly reason: string;
   readonly message: string;
+  readonly fieldPath: string | undefined;
   /** Milliseconds since the epoch. */
   readonly since: number;
   at: number;
@@ -62,17 +63,18 @@ export class EventRecorder implements AsyncDisposable {
     this.#clock = options.clock ?? systemClock;
   }
 
-  record(about: KubeObject, type: EventType, reason: string, message: string): void {
+  /** @param fieldPath the part of the object that it is about, `spec.containers{web}` */
+  record(about: KubeObject, type: EventType, reason: string, message: string, fieldPath?: string): void {
     if (!this.#mayTell(about)) return;
     const at = this.#clock.now();
-    const id = JSON.stringify([about.metadata.uid, type, reason, message]);
+    const id = JSON.stringify([about.metadata.uid, type, reason, message, fieldPath]);
     const waits = this.#waiting.get(id);
     if (waits !== undefined) {
       waits.times++;
       waits.at = at;
       return;
     }
-    this.#waiting.set(id, { about, type, reason, message, since: at, at, times: 1 });
+    this.#waiting.set(id, { about, type, reason, message, fieldPath, since: at, at, times: 1 });
     const { mostWaiting = MOST_WAITING } = this.#options;
     const [oldest] = this.#waiting.keys();
     // Of a flood the end is what people look at: the objects of its beginning may be gone.
@@ -125,7 +127,7 @@ export class EventRecorder implements AsyncDisposable {
     }
   }
 
-  async #create({ about, type, reason, message, since, at, times }: Happening): Promise<string> {
+  async #create({ about, type, reason, message, fieldPath, since, at, times }: Happening): Promise<string> {
     const { client, component, host = "" } = this.#options;
     const { apiVersion, kind, metadata } = about;
     const namespace = namespaceOf(about);
@@ -145,6 +147,7 @@ export class EventRecorder implements AsyncDisposable {
           namespace: metadata.namespace,
           uid: metadata.uid,
           resourceVersion: metadata.resourceVersion,
+          ...(fieldPath === undefined ? {} : { fieldPath }),
         },
         type,
         reason,

@@ -72,7 +72,28 @@ spec:
 apiVersion: v1
 kind: Pod
 metadata: {name: absent}
-spec: {containers: [{name: c, image: "no.such/image:1", imagePullPolicy: Never}]}
+spec:
+  containers:
+  - {name: c, image: "no.such/image:1", imagePullPolicy: Never}
+  - {name: unnamed, image: "No Image"}
+  - {name: unstarted, image: "busybox:latest", imagePullPolicy: Never, command: [no-such-command]}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: ruled}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+      - name: c
+        image: busybox:latest
+        imagePullPolicy: Never
+        command: [sh, -c, "[ -e /kept/mark ] || { touch /kept/mark; exit 42; }"]
+        restartPolicy: Never
+        restartPolicyRules: [{action: Restart, exitCodes: {operator: In, values: [42]}}]
+        volumeMounts: [{name: kept, mountPath: /kept}]
+      volumes: [{name: kept, emptyDir: {}}]
 ---
 apiVersion: batch/v1
 kind: Job
@@ -129,6 +150,10 @@ test("pods run: kubectl apply to Running, and nothing is left after delete", { s
     const status = JSON.parse(await kube("get", "pod", "full", "-o", "json")).status as Record<string, unknown>;
     assert.equal(status["phase"], "Running");
     assert.equal(status["qosClass"], "Burstable");
+    const ready = `{.status.conditions[?(@.type=="Ready")]`;
+    // It was not ready at first, and said why.
+    const shown = `${ready}.reason}:${ready}.message}:${ready}.observedGeneration}:{.status.observedGeneration}`;
+    assert.equal(await field("pod/full", `${shown}:{.status.containerStatuses[0].image}`), "::1:1:busybox:latest");
     const uid = await field("pod/full", "{.metadata.uid}");
     const volumes = `${nodeDirectory}/pods/${uid}/volumes`;
     const env = readFileSync(`${volumes}/work/env`, "utf8");
@@ -331,7 +356,19 @@ test("pods run: kubectl apply to Running, and nothing is left after delete", { s
     assert.equal(ended, "3 dying\n");
     assert.match(await kube("describe", "pod", "crash"), /Back-off restarting failed container c/);
     await until("pod/absent", "{.status.containerStatuses[0].state.waiting.reason}", "ErrImageNeverPull");
+    await until("pod/absent", "{.status.containerStatuses[1].state.waiting.reason}", "InvalidImageName");
+    // One that cannot be started waits as one that has ended does, and is told in the runtime's words.
+    await until("pod/absent", "{.status.containerStatuses[2].state.waiting.reason}", "CrashLoopBackOff");
+    const third = "{.status.containerStatuses[2]";
+    const told = await field("pod/absent", `${third}.restartCount}:${third}.lastState.terminated.message}`);
+    assert.match(told, /^[1-9]:exec: "no-such-command": /);
+    const selector = "involvedObject.name=absent,involvedObject.fieldPath=spec.containers{unstarted}";
+    const events = await kube("get", "events", `--field-selector=${selector}`);
+    assert.match(events, /Error: exec: "no-such-command": /);
+    assert.doesNotMatch(events, /no\.such/);
     await kube("wait", "job/job", "--for=condition=Complete", "--timeout=120s");
+    await kube("wait", "job/ruled", "--for=condition=Complete", "--timeout=120s");
+    assert.equal(await kube("get", "pods", "-l", "job-name=ruled", "-o", "jsonpath={..restartCount}"), "1");
   });
 
   await t.test("what runs goes on without the cluster and without the engine, and is counted truly", async () => {

@@ -38,10 +38,21 @@ async function whyContainer(facts: Facts, pod: KubeObject, status: Json, word: s
   if (typeof exit === "number") return exit === 0 ? undefined : await whyEnded(facts, pod, status, who, "state");
   if (valueAt(status, "ready") === true) return undefined;
   const probe = valueAt(status, "started") === true ? "Readiness" : "Startup";
-  const told = (await facts.events(pod)).find((event) => textAt(event, "message").startsWith(`${probe} probe `));
+  const told = (await eventsAbout(facts, pod, status)).find((event) =>
+    textAt(event, "message").startsWith(`${probe} probe `),
+  );
   const says = `${who} runs and is not ready`;
   if (told === undefined) return { says: `${says}: its ${probe.toLowerCase()} probe has not succeeded yet` };
   return { says, causes: [{ says: textAt(told, "message"), help: [probeHelp(pod, status, probe)] }] };
+}
+
+/** What was told of a pod that is not about another of its containers. */
+async function eventsAbout(facts: Facts, pod: KubeObject, status: Json): Promise<readonly KubeObject[]> {
+  const name = textAt(status, "name");
+  return (await facts.events(pod)).filter((event) => {
+    const [, about = name] = /\{(.*)\}$/.exec(textAt(event, "involvedObject", "fieldPath")) ?? [];
+    return about === name;
+  });
 }
 
 function probeHelp(pod: KubeObject, status: Json, probe: string): string {
@@ -101,7 +112,9 @@ const imageOf = (pod: KubeObject, status: Json): string => {
 /** Who refused the image, and why. */
 async function whyImage(facts: Facts, pod: KubeObject, status: Json): Promise<Cause> {
   const image = imageOf(pod, status);
-  const failed = (await facts.events(pod)).find((event) => textAt(event, "message").startsWith("Failed to pull image"));
+  const failed = (await eventsAbout(facts, pod, status)).find((event) =>
+    textAt(event, "message").startsWith("Failed to pull image"),
+  );
   const message = textAt(failed ?? {}, "message") || textAt(status, "state", "waiting", "message");
   const [first = ""] = image.split("/", 1);
   // What is written in capitals cannot be a part of a repository's name.
@@ -179,7 +192,7 @@ async function whyEnded(facts: Facts, pod: KubeObject, status: Json, who: string
   if (killed !== undefined) {
     const kind = /failed (\w+) probe/.exec(textAt(killed, "message"))?.[1] ?? "";
     const words = `${kind[0]?.toUpperCase()}${kind.slice(1)} probe failed`;
-    const output = (await facts.events(pod)).find((event) => textAt(event, "message").startsWith(words));
+    const output = (await eventsAbout(facts, pod, status)).find((event) => textAt(event, "message").startsWith(words));
     causes.push({ says: `its ${kind} probe failed, and it was ended: ${textAt(output ?? {}, "message")}` });
   }
   if (textAt(ended, "reason") === "OOMKilled") {

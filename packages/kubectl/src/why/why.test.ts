@@ -38,14 +38,14 @@ async function make(of: Of, kind: string, name: string, more: JsonObject, status
   return await client.patch({ ...of, name }, "merge", { status }, { subresource: "status" });
 }
 
-async function tell(object: KubeObject, reason: string, message: string): Promise<void> {
+async function tell(object: KubeObject, reason: string, message: string, fieldPath = ""): Promise<void> {
   const { kind, apiVersion, metadata } = object;
   const { name = "", namespace = "default", uid = "" } = metadata;
   await client.create(EVENTS, {
     apiVersion: "v1",
     kind: "Event",
     metadata: { generateName: "e-", namespace },
-    involvedObject: { kind, apiVersion, name, namespace, uid },
+    involvedObject: { kind, apiVersion, name, namespace, uid, fieldPath },
     type: "Warning",
     reason,
     message,
@@ -211,7 +211,8 @@ test("a container that is not ready, and a gate that is not open", async () => {
   const probed = { ...CONTAINER, readinessProbe: { exec: { command: ["false"] } } };
   const status = { phase: "Running", containerStatuses: [{ ...running, name: "c", ready: false }] };
   const pod = await make(PODS, "Pod", "unready", onNode({ containers: [probed] }), status);
-  await tell(pod, "Unhealthy", "Readiness probe failed: no");
+  await tell(pod, "Unhealthy", "Readiness probe failed: no", "spec.containers{c}");
+  await tell(pod, "Unhealthy", "Readiness probe failed: not here", "spec.containers{another}");
   equal(
     (await why("pod/unready")).split("\n").slice(0, 2).join("\n"),
     "  container c runs and is not ready\n    Readiness probe failed: no",

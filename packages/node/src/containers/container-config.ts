@@ -47,6 +47,8 @@ export function hashOf({ name, image }: ContainerSpec): string {
 export async function containerConfig(plan: ContainerPlan): Promise<Init<ContainerConfig>> {
   const { pod, spec, attempt, image, env, users } = plan;
   if ((spec.volumeDevices ?? []).length > 0) throw new Unsupported("volumeDevices are not supported");
+  const action = spec.restartPolicyRules?.find((rule) => rule.action !== "Restart")?.action;
+  if (action !== undefined) throw new Unsupported(`restartPolicyRules: action ${action} is not supported`);
   const message = await terminationFile(plan);
   return {
     metadata: { name: spec.name, attempt },

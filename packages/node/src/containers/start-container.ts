@@ -2,11 +2,11 @@ import { asBoxshipError, BoxshipError, type ErrorCode, sleep } from "@boxship/ba
 import type { PodSandboxStatus } from "@boxship/cri";
 import type { NodeContext } from "../agent/node-context.ts";
 import { environment } from "../environment/env.ts";
-import { ImageFailure } from "../images/pull-images.ts";
+import { ImageFailure, type Tell } from "../images/pull-images.ts";
 import { fullNameOf, podConfig } from "../pods/pod-config.ts";
 import { runHandler } from "../probes/probe-run.ts";
 import { podAddresses } from "../status/pod-status.ts";
-import type { ContainerSpec, Pod } from "../types.ts";
+import { type ContainerSpec, fieldPathOf, type Pod } from "../types.ts";
 import type { PreparedVolume } from "../volumes/volumes.ts";
 import { checkNonRoot, containerConfig } from "./container-config.ts";
 
@@ -30,9 +30,10 @@ export interface StartRequest {
 export async function startContainer(context: NodeContext, request: StartRequest): Promise<Waiting | undefined> {
   const { events, cri } = context;
   const { pod, spec, sandbox, attempt } = request;
+  const tell: Tell = (type, reason, message) => events.record(pod, type, reason, message, fieldPathOf(pod, spec));
   let step = "CreateContainerConfigError";
   try {
-    const image = await context.images.get(pod, spec, (...told) => events.record(pod, ...told));
+    const image = await context.images.get(pod, spec, tell);
     checkNonRoot(pod, spec, image);
     const facts = {
       podIPs: podAddresses(pod, sandbox, context),
@@ -61,20 +62,20 @@ export async function startContainer(context: NodeContext, request: StartRequest
     step = "CreateContainerError";
     const sandboxConfig = await podConfig(pod, sandbox.metadata?.attempt ?? 0, context.settings, users);
     const { containerId } = await cri.createContainer({ podSandboxId: sandbox.id, config, sandboxConfig });
-    events.record(pod, "Normal", "Created", `Container created: ${spec.name}`);
+    tell("Normal", "Created", `Container created: ${spec.name}`);
     step = "RunContainerError";
     await cri.startContainer({ containerId });
-    events.record(pod, "Normal", "Started", `Container started: ${spec.name}`);
+    tell("Normal", "Started", `Container started: ${spec.name}`);
     await postStart(context, request, containerId, facts.podIPs[0] ?? "");
     return undefined;
   } catch (error) {
     if (error instanceof ImageFailure) {
-      events.record(pod, "Warning", "Failed", `Error: ${error.reason}`);
+      tell("Warning", "Failed", `Error: ${error.reason}`);
       return { reason: error.reason, message: error.message };
     }
     const { message } = asBoxshipError(error);
     if (isPassing(error)) throw error;
-    events.record(pod, "Warning", "Failed", `Error: ${message}`);
+    tell("Warning", "Failed", `Error: ${message}`);
     return { reason: step, message };
   }
 }
@@ -100,6 +101,7 @@ async function postStart(
   const target = { cri, clock, containerId, container: spec, podIP, timeoutSeconds: HOOK_SECONDS };
   const { success, output } = await runHandler(hook, target);
   if (success) return;
-  events.record(pod, "Warning", "FailedPostStartHook", `PostStartHook failed: ${output}`);
+  const message = `PostStartHook failed: ${output}`;
+  events.record(pod, "Warning", "FailedPostStartHook", message, fieldPathOf(pod, spec));
   await cri.stopContainer({ containerId, timeout: pod.spec.terminationGracePeriodSeconds ?? 30 });
 }

@@ -3,7 +3,7 @@ import { ContainerState } from "@boxship/cri";
 import type { NodeContext } from "../agent/node-context.ts";
 import type { ObservedContainer, ObservedPod } from "../pods/observed.ts";
 import { runHandler } from "../probes/probe-run.ts";
-import { type ContainerSpec, everyContainer, isSidecar, type Pod } from "../types.ts";
+import { type ContainerSpec, everyContainer, fieldPathOf, isSidecar, type Pod } from "../types.ts";
 
 export interface StopRequest {
   readonly pod: Pod;
@@ -19,9 +19,9 @@ export interface StopRequest {
 /** Ends one container: its hook and its stop signal share the time that there is. */
 export async function stopOne(context: NodeContext, request: StopRequest): Promise<void> {
   const { cri, clock, events } = context;
-  const { pod, container, seconds, why } = request;
+  const { pod, spec, container, seconds, why } = request;
   const containerId = container.status.id;
-  events.record(pod, "Normal", "Killing", why);
+  events.record(pod, "Normal", "Killing", why, fieldPathOf(pod, spec));
   const deadline = clock.monotonic() + seconds * 1000;
   if (seconds > 0) await preStop(context, request);
   // Who used all of it up in his hook still gets a moment for the signal.
@@ -55,7 +55,8 @@ async function preStop(context: NodeContext, { pod, spec, container, seconds, hu
   };
   const result = await Promise.race([runHandler(hook, target), cut]);
   if (result?.success === false) {
-    events.record(pod, "Warning", "FailedPreStopHook", `PreStopHook failed: ${result.output}`);
+    const message = `PreStopHook failed: ${result.output}`;
+    events.record(pod, "Warning", "FailedPreStopHook", message, fieldPathOf(pod, spec));
   }
 }
 
@@ -76,9 +77,10 @@ export async function stopAll(
       ),
     );
   };
-  const inits = pod.spec.initContainers ?? [];
-  await Promise.all([...everyContainer(pod)].filter((one) => !isSidecar(one)).map(stop));
-  for (const sidecar of inits.filter(isSidecar).reverse()) await stop(sidecar);
+  // Elsewhere the same policy makes none of a container.
+  const sidecars = (pod.spec.initContainers ?? []).filter(isSidecar);
+  await Promise.all([...everyContainer(pod)].filter((one) => !sidecars.includes(one)).map(stop));
+  for (const sidecar of sidecars.reverse()) await stop(sidecar);
 }
 
 /** Containers of a name that have a process. */

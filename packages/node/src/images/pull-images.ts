@@ -1,4 +1,4 @@
-import { asBoxshipError, type Clock, FailedPrecondition } from "@boxship/base";
+import { asBoxshipError, type Clock, FailedPrecondition, InvalidArgument } from "@boxship/base";
 import { Backoff } from "@boxship/client";
 import type { AuthConfig, Cri } from "@boxship/cri";
 import type { Init } from "@boxship/grpc";
@@ -45,7 +45,12 @@ export class PullImages {
   /** @throws ImageFailure */
   async get(pod: Pod, { image = "", imagePullPolicy, name }: ContainerSpec, tell: Tell): Promise<FoundImage> {
     const policy = imagePullPolicy ?? "IfNotPresent";
-    const present = await this.#find(image);
+    const present = await this.#find(image).catch((error: unknown) => {
+      if (!(error instanceof InvalidArgument)) throw error;
+      const message = `Failed to apply default image tag "${image}": couldn't parse image name "${image}": ${error.message}`;
+      tell("Warning", "InspectFailed", message);
+      throw new ImageFailure("InvalidImageName", message, error);
+    });
     if (present !== undefined && policy !== "Always") {
       await this.#options.pulled.touch(image);
       tell("Normal", "Pulled", `Container image "${image}" already present on machine`);

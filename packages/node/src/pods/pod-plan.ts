@@ -3,6 +3,7 @@ import { hashOf } from "../containers/container-config.ts";
 import { ANNOTATION } from "../labels.ts";
 import { type ContainerSpec, isSidecar, type Pod } from "../types.ts";
 import { attemptOf, type ObservedContainer, type ObservedPod } from "./observed.ts";
+import { startsAgain } from "./restart-policy.ts";
 
 /** What is to be done for a pod that is meant to run. */
 export interface PodPlan {
@@ -59,7 +60,7 @@ function ephemeralStarts({ spec }: Pod, observed: ObservedPod, { sandboxId }: Pl
 }
 
 function planContainers(pod: Pod, observed: ObservedPod, facts: PlanFacts): PodPlan {
-  const { restartPolicy = "Always", initContainers = [], containers } = pod.spec;
+  const { initContainers = [], containers } = pod.spec;
   const newest = ({ name }: ContainerSpec) => observed.containers.get(name)?.[0];
   const stop = stops(pod, observed, facts);
   const begun = containers.some((spec) => isCurrent(newest(spec), facts));
@@ -73,11 +74,12 @@ function planContainers(pod: Pod, observed: ObservedPod, facts: PlanFacts): PodP
       continue;
     }
     if (begun || run === "succeeded") continue;
-    if (run === "failed" && restartPolicy === "Never") return { over: true, start: [], stop };
+    if (run === "failed" && !startsAgain(pod, spec, newest(spec)?.status.exitCode ?? 0))
+      return { over: true, start: [], stop };
     if (run !== "running") start.push(startOf(spec, newest(spec)));
     return { over: false, start, stop };
   }
-  const open = containers.filter((spec) => !isDone(newest(spec), restartPolicy));
+  const open = containers.filter((spec) => !isDone(pod, spec, newest(spec)));
   if (open.length === 0) return { over: true, start: [], stop };
   for (const spec of open) {
     if (runOf(newest(spec), facts) !== "running") start.push(startOf(spec, newest(spec)));
@@ -85,11 +87,10 @@ function planContainers(pod: Pod, observed: ObservedPod, facts: PlanFacts): PodP
   return { over: false, start, stop };
 }
 
-/** Ended as its pod's policy says that it stays. */
-function isDone(container: ObservedContainer | undefined, restartPolicy: string): boolean {
+/** Ended as the policies say that it stays. */
+function isDone(pod: Pod, spec: ContainerSpec, container: ObservedContainer | undefined): boolean {
   if (container?.status.state !== ContainerState.Exited) return false;
-  if (restartPolicy === "Never") return true;
-  return restartPolicy === "OnFailure" && container.status.exitCode === 0;
+  return !startsAgain(pod, spec, container.status.exitCode);
 }
 
 const isCurrent = (container: ObservedContainer | undefined, { sandboxId }: PlanFacts): boolean =>

@@ -10,7 +10,7 @@ import { ContainerProbes } from "../probes/prober.ts";
 import { lastWords } from "../status/last-words.ts";
 import { containerUri, podAddresses, podStatus } from "../status/pod-status.ts";
 import { statusPatch } from "../status/status-patch.ts";
-import { everyContainer, type Pod, type PodStatus } from "../types.ts";
+import { type ContainerSpec, everyContainer, fieldPathOf, type Pod, type PodStatus } from "../types.ts";
 import type { PreparedVolume } from "../volumes/volumes.ts";
 import { ContainerLogs, removeLog } from "./container-logs.ts";
 import { type ObservedPod, observe } from "./observed.ts";
@@ -38,6 +38,10 @@ export class PodWorker {
   readonly #context: NodeContext;
   readonly #restarts: RestartBackoff;
   readonly #failures = new Backoff({ base: 1000, most: 60_000 });
+  /** Of what is told of the pod and tried again. */
+  readonly #retries = new Backoff({ base: 1000, most: 15_000 });
+  /** Something is to be tried again after this look. */
+  #retried = false;
   readonly #waiting = new Map<string, Waiting>();
   readonly #probes = new Map<string, ContainerProbes>();
   readonly #logs: ContainerLogs;
@@ -119,11 +123,13 @@ export class PodWorker {
     while (!this.#stopping) {
       this.#wake = Promise.withResolvers();
       let next = RESYNC_MS;
+      this.#retried = false;
       try {
         const left = await this.#look();
         if (left === undefined) break;
         next = Math.min(next, left);
         this.#failures.reset();
+        if (!this.#retried) this.#retries.reset();
       } catch (error) {
         next = this.#failures.next();
         logger.warn("a pod is looked at again later", { pod: this.#name, error });
@@ -150,7 +156,7 @@ export class PodWorker {
       return undefined;
     }
     const left = this.#deadline(pod);
-    if (this.#failed !== undefined || ["Succeeded", "Failed"].includes(pod.status?.phase ?? "")) {
+    if (this.#failed !== undefined || isOver(pod.status)) {
       await this.#settle(pod, observed);
       return RESYNC_MS;
     }
@@ -194,12 +200,8 @@ export class PodWorker {
           changed: () => this.wake(),
           failed: (kind, output, errored) => {
             const word = `${kind[0]?.toUpperCase()}${kind.slice(1)}`;
-            this.#context.events.record(
-              this.#pod,
-              "Warning",
-              "Unhealthy",
-              `${word} probe ${errored ? "errored and resulted in unknown state" : "failed"}: ${output}`,
-            );
+            const result = errored ? "errored and resulted in unknown state" : "failed";
+            this.#tell("Unhealthy", `${word} probe ${result}: ${output}`, { about: container });
           },
         });
         this.#probes.set(status.id, probes);
@@ -217,17 +219,22 @@ export class PodWorker {
     }
   }
 
+  /** @returns milliseconds until the next try; tries are rarer and rarer, or telling of them would use up the pod's events */
+  #later(): number {
+    this.#retried = true;
+    return this.#retries.next();
+  }
+
   /** @returns milliseconds until the pod has run for as long as it may */
   #deadline({ spec, status }: Pod): number {
     const { activeDeadlineSeconds: seconds } = spec;
     const began = Date.parse(this.#written.startTime ?? status?.startTime ?? "");
     if (seconds === undefined || Number.isNaN(began)) return RESYNC_MS;
     const left = began + seconds * 1000 - this.#context.clock.now();
-    if (left <= 0) {
-      this.#failed = {
-        reason: "DeadlineExceeded",
-        message: "Pod was active on the node longer than the specified deadline",
-      };
+    if (left <= 0 && this.#failed === undefined && !isOver(status)) {
+      const [reason, message] = ["DeadlineExceeded", "Pod was active on the node longer than the specified deadline"];
+      this.#failed = { reason, message };
+      this.#tell(reason, message, { type: "Normal" });
     }
     return Math.max(0, left);
   }
@@ -242,7 +249,7 @@ export class PodWorker {
     } catch (error) {
       this.#tell("FailedMount", asBoxshipError(error).message);
       await this.#write(pod, observed);
-      return this.#failures.next();
+      return this.#later();
     }
     for (const { spec, container, why, seconds } of plan.stop) {
       const grace = seconds ?? pod.spec.terminationGracePeriodSeconds ?? 30;
@@ -257,7 +264,7 @@ export class PodWorker {
       return RESYNC_MS;
     }
     const sandbox = known ?? (await this.#makeSandbox(pod, observed));
-    if (sandbox === undefined) return this.#failures.next();
+    if (sandbox === undefined) return this.#later();
     if (known === undefined) {
       // Now that it has an address, others may know.
       prepared = await store.prepare(pod, this.#sources(sandbox));
@@ -327,6 +334,7 @@ export class PodWorker {
           this.#tell(
             "BackOff",
             `Back-off restarting failed container ${spec.name} in pod ${pod.metadata.name}_${pod.metadata.namespace}(${this.uid})`,
+            { about: spec },
           );
         }
         this.#waiting.set(spec.name, { reason: "CrashLoopBackOff", message });
@@ -336,13 +344,15 @@ export class PodWorker {
     const targetId = running(observed, spec.targetContainerName ?? "")[0]?.status.id;
     if (discard !== undefined) await cri.removeContainer({ containerId: discard });
     const waiting = await startContainer(this.#context, { pod, spec, sandbox, attempt, volumes, targetId });
-    if (endedAt !== undefined && waiting === undefined) this.#restarts.restarted(spec.name, endedAt);
+    // One that was made and could not be started has ended again.
+    const begun = waiting === undefined || waiting.reason === "RunContainerError";
+    if (endedAt !== undefined && begun) this.#restarts.restarted(spec.name, endedAt);
     if (waiting === undefined) {
       this.#waiting.delete(spec.name);
       return RESYNC_MS;
     }
     this.#waiting.set(spec.name, waiting);
-    return Math.max(images.waitOf(pod, spec), this.#failures.next());
+    return Math.max(images.waitOf(pod, spec), this.#later());
   }
 
   /** Keeps of each container what runs and the run before; of sandboxes the last two. */
@@ -452,8 +462,11 @@ export class PodWorker {
     }
   }
 
-  #tell(reason: string, message: string): void {
-    this.#context.events.record(this.#pod, "Warning", reason, message);
+  /** @param told `about` one of its containers */
+  #tell(reason: string, message: string, told: { type?: "Normal" | "Warning"; about?: ContainerSpec } = {}): void {
+    const { type = "Warning", about } = told;
+    const path = about === undefined ? undefined : fieldPathOf(this.#pod, about);
+    this.#context.events.record(this.#pod, type, reason, message, path);
   }
 }
 
@@ -463,6 +476,8 @@ function knownStatus(told: PodStatus = {}, written: PodStatus): PodStatus {
   const others = (told.conditions ?? []).filter(({ type }) => !own.some((one) => one.type === type));
   return { ...told, ...written, conditions: [...own, ...others] };
 }
+
+const isOver = ({ phase = "" }: PodStatus = {}): boolean => phase === "Succeeded" || phase === "Failed";
 
 const isRunning = ({ status }: { readonly status: { readonly state: number } }): boolean =>
   status.state === ContainerState.Running;

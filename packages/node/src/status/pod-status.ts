@@ -2,6 +2,7 @@ import { timestamp } from "@boxship/api";
 import { ContainerState, type ContainerStatus, type PodSandboxStatus } from "@boxship/cri";
 import { attemptOf, type ObservedContainer, type ObservedPod } from "../pods/observed.ts";
 import { isSized } from "../pods/resize-pod.ts";
+import { startsAgain } from "../pods/restart-policy.ts";
 import {
   type Condition,
   type ContainerSpec,
@@ -56,6 +57,7 @@ export function podStatus(pod: Pod, observed: ObservedPod, known: PodKnowledge):
   const ips = podAddresses(pod, sandbox, known);
   return {
     phase,
+    ...observedOf(pod),
     ...(over.phase === undefined ? known.failed : over),
     conditions: conditionsOf(pod, { inits, mains, phase, known, hasSandbox: ips.length > 0 }),
     hostIP: known.hostIP,
@@ -68,6 +70,10 @@ export function podStatus(pod: Pod, observed: ObservedPod, known: PodKnowledge):
     ...(ephemerals.length === 0 ? {} : { ephemeralContainerStatuses: ephemerals }),
   };
 }
+
+/** Which of the pod's generations it is told of. */
+const observedOf = ({ metadata: { generation } }: Pod) =>
+  generation === undefined ? {} : { observedGeneration: generation };
 
 /** What is over stays as it ended, whatever can still be seen of it. */
 function overAs({ status = {} }: Pod): Pick<PodStatus, "phase" | "reason" | "message"> {
@@ -165,27 +171,28 @@ function terminated(status: ContainerStatus, known: PodKnowledge): NonNullable<S
 }
 
 function phaseOf(
-  { spec }: Pod,
+  pod: Pod,
   inits: readonly ContainerStatusJson[],
   mains: readonly ContainerStatusJson[],
   { ended }: PodKnowledge,
 ): string {
-  const { restartPolicy = "Always", initContainers = [] } = spec;
+  const { containers, initContainers = [] } = pod.spec;
   const sidecars = new Set(initContainers.filter(isSidecar).map(({ name }) => name));
-  const exit = ({ state, lastState }: ContainerStatusJson) => (state.terminated ?? lastState.terminated)?.exitCode;
-  const initFailed = inits.some(
-    (one) => !sidecars.has(one.name) && one.state.terminated !== undefined && one.state.terminated.exitCode !== 0,
-  );
+  const again = (one: ContainerStatusJson, specs: readonly ContainerSpec[]) => {
+    const spec = specs.find(({ name }) => name === one.name) ?? { name: one.name };
+    return !ended && startsAgain(pod, spec, one.state.terminated?.exitCode ?? 0);
+  };
+  const initFailed = inits.filter(({ name, state }) => !sidecars.has(name) && (state.terminated?.exitCode ?? 0) !== 0);
   const initPending = inits.some((one) =>
     sidecars.has(one.name) ? one.started !== true && mains.every(isUnstarted) : one.state.terminated?.exitCode !== 0,
   );
-  if (initFailed && (restartPolicy === "Never" || ended)) return "Failed";
+  if (initFailed.some((one) => !again(one, initContainers))) return "Failed";
   if (!ended && initPending && mains.every(isUnstarted)) return "Pending";
   if (mains.some((one) => one.state.running !== undefined)) return "Running";
   const allEnded = mains.every((one) => one.state.terminated !== undefined);
   if (allEnded) {
-    if (mains.every((one) => exit(one) === 0)) return restartPolicy === "Always" && !ended ? "Running" : "Succeeded";
-    return restartPolicy === "Never" || ended ? "Failed" : "Running";
+    if (mains.some((one) => again(one, containers))) return "Running";
+    return mains.every(({ state }) => state.terminated?.exitCode === 0) ? "Succeeded" : "Failed";
   }
   if (ended) return "Failed";
   return mains.some(isUnstarted) ? "Pending" : "Running";
@@ -225,7 +232,7 @@ function conditionsOf(pod: Pod, facts: ConditionFacts): Condition[] {
     : { reason: "ContainersNotReady", message: named("unready", unready) };
   const condition = (type: string, fine: boolean, why: { reason: string; message?: string } | undefined): Condition => {
     const before = status?.conditions?.find((one) => one.type === type);
-    const next = { type, status: fine ? "True" : "False", ...(fine ? {} : why) };
+    const next = { type, status: fine ? "True" : "False", ...observedOf(pod), ...(fine ? {} : why) };
     const same = before?.status === next.status;
     return { ...next, lastTransitionTime: (same ? before?.lastTransitionTime : undefined) ?? timestamp(known.now) };
   };
@@ -243,7 +250,7 @@ function conditionsOf(pod: Pod, facts: ConditionFacts): Condition[] {
         : notReady,
     ),
     condition("ContainersReady", ready, notReady),
-    ...(DISRUPTIONS.includes(known.failed?.reason ?? "") && phase === "Failed" ? [disrupted(known)] : []),
+    ...(DISRUPTIONS.includes(known.failed?.reason ?? "") && phase === "Failed" ? [disrupted(pod, known)] : []),
     ...(known.resize === undefined
       ? []
       : [condition(known.resize.type, true, undefined)].map((one) => ({ ...one, ...known.resize }))),
@@ -253,9 +260,10 @@ function conditionsOf(pod: Pod, facts: ConditionFacts): Condition[] {
 /** Who had not failed by itself. */
 const DISRUPTIONS = ["Evicted", "Terminated"];
 
-const disrupted = ({ failed, now }: PodKnowledge): Condition => ({
+const disrupted = (pod: Pod, { failed, now }: PodKnowledge): Condition => ({
   type: "DisruptionTarget",
   status: "True",
+  ...observedOf(pod),
   reason: "TerminationByKubelet",
   message: failed?.message ?? "",
   lastTransitionTime: timestamp(now),

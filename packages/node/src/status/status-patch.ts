@@ -9,11 +9,23 @@ export function statusPatch({ metadata, status: before }: Pod, status: PodStatus
     metadata: { uid: metadata.uid ?? "" },
     status: {
       ...rest,
-      conditions: [...conditions, ...over(conditions, before?.conditions)],
+      conditions: [...cleared(conditions, before?.conditions), ...over(conditions, before?.conditions)],
       ...(podIPs === undefined ? {} : { podIPs: replaced(podIPs, before?.podIPs) }),
       ...(hostIPs === undefined ? {} : { hostIPs: replaced(hostIPs, before?.hostIPs) }),
     },
   };
+}
+
+/** Conditions are merged by type: the reason and the message of what is not so any more have to be taken out by name. */
+function cleared(now: readonly Condition[], before: readonly Condition[] = []): JsonObject[] {
+  return now.map((one) => {
+    const { reason, message } = before.find(({ type }) => type === one.type) ?? {};
+    return {
+      ...(reason === undefined ? {} : { reason: null }),
+      ...(message === undefined ? {} : { message: null }),
+      ...one,
+    };
+  });
 }
 
 /** Conditions that are there only as long as they are true. */

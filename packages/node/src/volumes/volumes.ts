@@ -1,6 +1,6 @@
 import { chmod, chown, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { systemCode, Unsupported } from "@boxship/base";
+import { asBoxshipError, FailedPrecondition, systemCode, Unsupported } from "@boxship/base";
 import { isMountPoint, MountFlag, mount, releaseMountsBelow } from "@boxship/kernel";
 import { amount } from "../status/qos.ts";
 import type { Pod, VolumeSpec } from "../types.ts";
@@ -32,12 +32,18 @@ export class Volumes {
   /**
    * Makes all volumes of a pod what they should be. Called again it brings those that are made of other objects up to date.
    *
-   * @throws NotFound, FailedPrecondition, Unsupported naming the volume
+   * @throws FailedPrecondition naming the volume, in the kubelet's words
    */
   async prepare(pod: Pod, sources: ProjectionSources): Promise<ReadonlyMap<string, PreparedVolume>> {
     const prepared = new Map<string, PreparedVolume>();
-    for (const volume of pod.spec.volumes ?? [])
-      prepared.set(volume.name, await this.#prepareOne(pod, volume, sources));
+    for (const volume of pod.spec.volumes ?? []) {
+      try {
+        prepared.set(volume.name, await this.#prepareOne(pod, volume, sources));
+      } catch (cause) {
+        const why = `MountVolume.SetUp failed for volume "${volume.name}" : ${asBoxshipError(cause).message}`;
+        throw new FailedPrecondition(why, { cause });
+      }
+    }
     return prepared;
   }
 

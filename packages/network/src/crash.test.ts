@@ -98,7 +98,7 @@ describe("after kill -9", () => {
       );
       await checkAgreement(manager);
       const fresh = await container(manager, "fresh");
-      assert.ok(await host.succeeds(`ping -c 1 -W 4 ${fresh.ipv4}`));
+      assert.ok(await host.succeeds(`ping -c 3 -W 4 ${fresh.ipv4}`));
       await manager.removeSandbox(fresh.id);
       await manager[Symbol.asyncDispose]();
     });

@@ -1,8 +1,8 @@
 import type { Json } from "../object/json.ts";
 
 /** Values that upstream names for a sort of text, sorted. */
-const VALUES = {
-  AddressType: ["FQDN"],
+export const VALUES = {
+  AddressType: ["FQDN", "IPv4", "IPv6"],
   AllocationConfigSource: ["FromClaim", "FromClass"],
   AppArmorProfileType: ["Localhost", "RuntimeDefault", "Unconfined"],
   AzureDataDiskCachingMode: ["None", "ReadOnly", "ReadWrite"],

@@ -1,36 +1,12 @@
 import type { KindHooks } from "../../kind/kind.ts";
 import { deepEqual, isObject, type Json, type JsonObject } from "../../object/json.ts";
 import { type KubeObject, listAt, textAt, valueAt } from "../../object/kube-object.ts";
+import { VALUES } from "../../tables/enumerations.ts";
 import { type Findings, findingsOf } from "../../validation/findings.ts";
 import { dnsLabel, dnsSubdomain } from "../../validation/names.ts";
 import { certificatesProblem, requestProblem } from "./certificate-request.ts";
 
 const LEGACY = "kubernetes.io/legacy-unknown";
-const USAGES = [
-  "any",
-  "cert sign",
-  "client auth",
-  "code signing",
-  "content commitment",
-  "crl sign",
-  "data encipherment",
-  "decipher only",
-  "digital signature",
-  "email protection",
-  "encipher only",
-  "ipsec end system",
-  "ipsec tunnel",
-  "ipsec user",
-  "key agreement",
-  "key encipherment",
-  "microsoft sgc",
-  "netscape sgc",
-  "ocsp signing",
-  "s/mime",
-  "server auth",
-  "signing",
-  "timestamping",
-];
 /** Conditions that say yes, or are not there. */
 const DECIDED = ["Approved", "Denied", "Failed"];
 
@@ -76,7 +52,7 @@ function checkSpec(found: Findings, spec: Json | undefined): void {
     });
   const usages = listAt(spec, "usages").map((one) => textAt(one));
   if (usages.length === 0) found.required("spec.usages");
-  for (const [index, usage] of usages.entries()) found.oneOf(`spec.usages[${index}]`, usage, USAGES);
+  for (const [index, usage] of usages.entries()) found.oneOf(`spec.usages[${index}]`, usage, VALUES.KeyUsage);
   for (const [index, usage] of usages.entries())
     if (usages.indexOf(usage) < index) found.duplicate(`spec.usages[${index}]`, usage);
   const signer = textAt(spec, "signerName");

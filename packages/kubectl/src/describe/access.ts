@@ -35,7 +35,8 @@ export async function describeRole(_session: Session, object: KubeObject): Promi
   for (const [key, verbs] of merged) {
     const [group = "", resource = "", name = ""] = JSON.parse(key) as string[];
     const names = name === "" ? "[]" : `[${name}]`;
-    const full = group === "" ? resource : `${resource}.${group}`;
+    const [whole = "", ...below] = resource.split("/");
+    const full = [group === "" ? whole : `${whole}.${group}`, ...below].join("/");
     rows.push({
       key: `${bracketed(verbs)},[${group}],[${resource}],${names},[]`,
       cells: [full, "[]", names, bracketed(verbs)],

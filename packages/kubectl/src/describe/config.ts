@@ -59,15 +59,8 @@ export async function describeSecret(_session: Session, object: KubeObject): Pro
 export async function describeServiceAccount(session: Session, object: KubeObject): Promise<string> {
   const lines = heading(object);
   marks(lines, object);
-  const lists = [
-    ["Image pull secrets", "imagePullSecrets"],
-    ["Mountable secrets", "secrets"],
-  ] as const;
-  for (const [title, field] of lists) {
-    const names = listAt(object, field).map((one) => textAt(one, "name"));
-    if (names.length > 0)
-      names.sort().forEach((name, index) => lines.raw(`${index === 0 ? `${title}:` : ""}\t${name}\n`));
-  }
+  const names = listAt(object, "imagePullSecrets").map((one) => textAt(one, "name"));
+  lines.raw(`Image pull secrets:\t${orNone(names.sort().join("\n\t"))}\n`);
   await writeEvents(session, object, lines);
   return lines.text;
 }

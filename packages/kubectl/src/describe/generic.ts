@@ -5,36 +5,14 @@ import { writeEvents } from "./events.ts";
 import { Lines } from "./lines.ts";
 
 /** Words that are written whole. */
-const UPPER = new Set([
-  "API",
-  "CIDR",
-  "CPU",
-  "DNS",
-  "FQDN",
-  "GID",
-  "HTTP",
-  "HTTPS",
-  "ID",
-  "IO",
-  "IP",
-  "IPC",
-  "JSON",
-  "PID",
-  "SAN",
-  "TCP",
-  "TLS",
-  "TTL",
-  "UDP",
-  "UID",
-  "URI",
-  "URL",
-  "UUID",
-]);
+const UPPER = new Set(["API", "GUID", "OSB", "UID", "URL"]);
+/** Three capitals and more keep together with the small letters that follow them (`URLs`), two do not (`IPs`). */
+const WORD = /\p{Lu}{3,}\p{Ll}*|\p{Lu}{2}(?!\p{Ll})|\p{Lu}\p{Ll}*|\p{Ll}+|\P{L}+/gu;
 
 /** `someFieldName` as `Some Field Name`. */
 function title(field: string): string {
-  if (/[./]/.test(field)) return field;
-  const words = field.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|[^A-Za-z0-9]+/g) ?? [field];
+  if (/[^\p{L}-]/u.test(field)) return field;
+  const words = field.match(WORD) ?? [field];
   return words
     .map((word) => (UPPER.has(word.toUpperCase()) ? word.toUpperCase() : word.charAt(0).toUpperCase() + word.slice(1)))
     .join(" ");
@@ -52,15 +30,14 @@ export async function describeAny(session: Session, object: KubeObject): Promise
   const { metadata, ...rest } = object;
   const kept = Object.fromEntries(Object.entries(metadata).filter(([field]) => !SKIPPED.has(field)));
   writeFields(lines, 0, { ...rest, metadata: kept });
-  if (session.showEvents) await writeEvents(session, object, lines);
-  else lines.add(0, "Events:\t<none>");
+  await writeEvents(session, object, lines);
   return lines.text;
 }
 
 function writeFields(lines: Lines, level: number, object: { readonly [field: string]: Json | undefined }): void {
   const fields = Object.keys(object)
     .filter((field) => object[field] !== undefined)
-    .map((field) => ({ field, name: field === "apiVersion" ? "API Version" : title(field) }))
+    .map((field) => ({ field, name: title(field) }))
     .sort((a, b) => (a.field < b.field ? -1 : 1));
   for (const { field, name } of fields) {
     const value = object[field] ?? null;

@@ -14,6 +14,7 @@ async function endpointsOf(session: Session, service: KubeObject): Promise<reado
 }
 
 function endpointsText(slices: readonly KubeObject[], portName: string): string {
+  if (slices.length === 0) return "<none>";
   const found: string[] = [];
   for (const slice of slices) {
     const port = listAt(slice, "ports").find((one) => textAt(one, "name") === portName);
@@ -26,7 +27,6 @@ function endpointsText(slices: readonly KubeObject[], portName: string): string 
       }
     }
   }
-  if (found.length === 0) return "<none>";
   return found.length > 3 ? `${found.slice(0, 3).join(",")} + ${found.length - 3} more...` : found.join(",");
 }
 

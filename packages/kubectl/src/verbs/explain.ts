@@ -116,8 +116,9 @@ class Explainer {
 
   #description(schema: Json, isField: boolean): string {
     const own = textAt(schema, "description");
-    const below = textAt(this.#element(schema), "description");
-    if (isField && own !== "" && below !== "" && own !== below) return `${own}\n${below}`;
+    const element = this.#element(schema);
+    const below = textAt(element, "description");
+    if (isField && own !== "" && below !== "" && element !== schema) return `${own}\n${below}`;
     return own || below || "<empty>";
   }
 
@@ -152,14 +153,18 @@ class Explainer {
 function indented(text: string, indent: string): string {
   const lines: string[] = [];
   for (const paragraph of text.split("\n")) {
-    let line = "";
-    for (const word of paragraph.split(/ +/)) {
-      if (line !== "" && line.length + 1 + word.length > WIDTH) {
-        lines.push(line);
-        line = word;
-      } else line = line === "" ? word : `${line} ${word}`;
+    let words: string[] = [];
+    let length = 0;
+    for (const word of paragraph.split(" ")) {
+      if (words.length > 0 && length + word.length > WIDTH) {
+        lines.push(words.join(" ").trimEnd());
+        words = [];
+        length = 0;
+      }
+      words.push(word);
+      length += word.length + 1;
     }
-    lines.push(line);
+    lines.push(words.join(" ").trimEnd());
   }
   return lines.map((line) => `${indent}${line}\n`).join("");
 }

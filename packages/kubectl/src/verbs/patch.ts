@@ -45,7 +45,7 @@ export const command = defineCommand({
     }
     const dryRun = parseDryRun(flags["dry-run"]);
     const source = flags.patch === "" ? await readPatch(flags["patch-file"]) : flags.patch;
-    const print = await resultPrinter(flags, "patched", dryRun);
+    const print = await resultPrinter(flags, "patched", "none");
     await forEachObject(session, operands, flags, async (found) => {
       const options = {
         fieldManager: flags["field-manager"],

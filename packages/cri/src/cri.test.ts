@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { after, before, test } from "node:test";
-import { createLogger, systemClock } from "@boxship/base";
+import { setTimeout as delay } from "node:timers/promises";
+import { createLogger, findProgram, systemClock } from "@boxship/base";
 import { Engine } from "@boxship/engine";
 import { clientSession, Empty, GrpcClient, type Init, type Method, method } from "@boxship/grpc";
-import { tempDir } from "@boxship/testkit";
+import { type FoundCriu, findCriu, runProgram, type TempDir, tempDir } from "@boxship/testkit";
 import type { Cri } from "./contract.ts";
 import { criSuite } from "./cri.suite.ts";
 import { connectCri } from "./cri-client.ts";
@@ -21,6 +22,8 @@ const name = `bx${String(process.pid).padStart(6, "0").slice(-6)}`;
 let cri: { readonly inProcess: Cri; readonly socket: Cri };
 let logs: string;
 let socket: string;
+let files: TempDir;
+let criu: FoundCriu;
 
 before(async () => {
   const directory = stack.use(tempDir(`cri-${name}`));
@@ -28,6 +31,9 @@ before(async () => {
   chmodSync(directory.path, 0o711);
   mkdirSync(directory.join("root"), { mode: 0o711 });
   logs = directory.join("logs");
+  files = directory;
+  criu = await findCriu(directory.join("criu"));
+  process.env["PATH"] = criu.PATH;
   const logger = createLogger({ level: "error" });
   const runDir = directory.join("run");
   const engine = stack.use(
@@ -78,8 +84,8 @@ test("lists are told in parts, too, and what is not known is refused by name", a
     await cri.socket.removePodSandbox({ podSandboxId });
     assert.deepEqual(await parts(containers), []);
     assert.deepEqual(await parts(containerStats), []);
-    const checkpoint = method("runtime.v1.RuntimeService", "CheckpointContainer", Empty, Empty);
-    await assert.rejects(client.unary(checkpoint, {}), { code: "Unsupported", message: /CheckpointContainer/ });
+    const unknown = method("runtime.v1.RuntimeService", "CheckpointPod", Empty, Empty);
+    await assert.rejects(client.unary(unknown, {}), { code: "Unsupported", message: /CheckpointPod/ });
   } finally {
     session.destroy();
   }
@@ -148,13 +154,104 @@ test("what cannot be is refused by the name of its field, and with the code that
     at.updateContainerResources({ containerId, linux: {} }),
     at.podSandboxStatus({ podSandboxId: none }),
     at.podSandboxStats({ podSandboxId: none }),
+    at.checkpointContainer({ containerId, location: "/tmp/none.tar" }),
     at.portForward({ podSandboxId: none }),
   ]) {
     await refused(task, "NotFound", new RegExp(none));
   }
+  await refused(at.podSandboxStatus({ podSandboxId: "" }), "NotFound", /no such pod: its id is empty/);
   await at.stopContainer({ containerId, timeout: -5 });
   await at.removeContainer({ containerId });
   await at.removePodSandbox({ podSandboxId: none });
   await refused(at.portForward({ podSandboxId, port: [80, 70_000] }), "InvalidArgument", /70000 is no port/);
+  await at.removePodSandbox({ podSandboxId });
+});
+
+test("a container is written to an archive as other engines write it, and goes on", async (t) => {
+  if (criu.reason !== undefined) return t.skip(criu.reason);
+  const { socket: at } = cri;
+  const metadata = { name: "held", namespace: "n", uid: "held", attempt: 0 };
+  const sandboxConfig = { metadata, logDirectory: `${logs}/held` };
+  const { podSandboxId } = await at.runPodSandbox({ config: sandboxConfig, runtimeHandler: "runc" });
+  const make = async (of: string, command: string[]) => {
+    const config = {
+      metadata: { name: of },
+      image: { image: "busybox" },
+      command,
+      logPath: `${of}.log`,
+      labels: { aB: "c" },
+    };
+    return (await at.createContainer({ podSandboxId, config, sandboxConfig })).containerId;
+  };
+  const loop = "rm /etc/group; i=0; while :; do i=$((i+1)); echo $i > /count; echo said $i; sleep 0.1; done";
+  const containerId = await make("main", ["sh", "-c", loop]);
+  mkdirSync(files.join("archives"));
+  const location = files.join("archives/one.tar");
+  const refused = async (request: object, code: string, message: RegExp) => {
+    await assert.rejects(at.checkpointContainer({ containerId, location, ...request }), { code, message });
+  };
+  await refused({}, "FailedPrecondition", /is created: only running ones/);
+  await at.startContainer({ containerId });
+  await refused({ location: "one.tar" }, "InvalidArgument", /"one.tar" is not an absolute path/);
+  await refused({ location: "" }, "InvalidArgument", /is not an absolute path/);
+  await refused({ location: files.join("none/one.tar") }, "InvalidArgument", /its directory does not exist/);
+  await refused({ location: files.join("archives") }, "InvalidArgument", /it is a directory/);
+  await refused({ timeout: -1 }, "InvalidArgument", /timeout -1 is negative/);
+  const bin = process.env["PATH"];
+  process.env["PATH"] = files.join("nothing");
+  try {
+    if (findProgram("criu") === undefined) await refused({}, "Unsupported", /CRIU is not installed.*install CRIU/);
+  } finally {
+    process.env["PATH"] = bin;
+  }
+  assert.deepEqual(readdirSync(files.join("archives")), []);
+  const read = async (path: string) =>
+    Buffer.from((await at.execSync({ containerId, cmd: ["cat", path] })).stdout).toString();
+  const { status: earlier } = await at.containerStatus({ containerId });
+  writeFileSync(location, "was there", { mode: 0o644 });
+  await at.checkpointContainer({ containerId, location, timeout: 100 });
+  const { status } = await at.containerStatus({ containerId });
+  assert.deepEqual([status?.state, status?.startedAt], [earlier?.state, earlier?.startedAt]);
+  const counted = Number(await read("/count"));
+  while (Number(await read("/count")) <= counted) await delay(50);
+  assert.equal(statSync(location).mode & 0o7777, 0o600);
+  assert.deepEqual(readdirSync(files.join("archives")), ["one.tar"]);
+  const unpacked = files.join("unpacked");
+  mkdirSync(unpacked);
+  assert.equal((await runProgram(["tar", "-xf", location, "-C", unpacked])).status, 0);
+  const names = readdirSync(unpacked);
+  const text = (member: string) => readFileSync(`${unpacked}/${member}`, "utf8");
+  for (const member of [
+    "config.dump",
+    "spec.dump",
+    "status.dump",
+    "status",
+    "stats-dump",
+    "dump.log",
+    "container.log",
+  ]) {
+    assert.ok(names.includes(member), `${member} of ${names.join(" ")}`);
+  }
+  const images = readdirSync(`${unpacked}/checkpoint`);
+  assert.ok(images.includes("inventory.img") && images.some((image) => image.startsWith("pages-")), images.join(" "));
+  const json = (member: string) => JSON.parse(text(member)) as Record<string, unknown>;
+  const dumped = json("config.dump");
+  assert.deepEqual([dumped["id"], dumped["name"], dumped["runtime"]], [containerId, "main", "runc"]);
+  assert.match(String(dumped["rootfsImageName"]), /busybox/);
+  const { annotations } = json("spec.dump") as { annotations: Record<string, string> };
+  assert.equal(annotations["io.kubernetes.cri.sandbox-uid"], "held");
+  const { created_at: createdAt, labels, image_ref: imageRef } = json("status.dump");
+  assert.ok(Number(createdAt) > 0 && typeof imageRef === "string");
+  assert.deepEqual(labels, { aB: "c" });
+  assert.match(text("container.log"), /stdout F said 1$/m);
+  const { stdout } = await runProgram(["tar", "-tf", `${unpacked}/rootfs-diff.tar`]);
+  // CRIU itself has made something in /tmp for a moment.
+  assert.deepEqual(
+    stdout
+      .trim()
+      .split("\n")
+      .filter((path) => path !== "tmp/"),
+    ["count", "etc/", "etc/.wh.group"],
+  );
   await at.removePodSandbox({ podSandboxId });
 });

@@ -1,4 +1,5 @@
 import type { Engine } from "@boxship/engine";
+import { checkpointHandlers } from "./checkpoint.ts";
 import { containerHandlers } from "./containers.ts";
 import type { CriHandlers } from "./contract.ts";
 import { eventHandlers } from "./events.ts";
@@ -18,6 +19,7 @@ export function criHandlers(engine: Engine, streaming: StreamingServer): CriHand
     ...statusHandlers(engine),
     ...sandboxHandlers(engine),
     ...containerHandlers(engine),
+    ...checkpointHandlers(engine),
     ...execHandlers(engine),
     ...statsHandlers(engine),
     ...metricHandlers(engine),

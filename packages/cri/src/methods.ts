@@ -30,6 +30,12 @@ export const RUNTIME_METHODS = {
     calls.ReopenContainerLogRequest,
     calls.ReopenContainerLogResponse,
   ),
+  checkpointContainer: method(
+    RUNTIME,
+    "CheckpointContainer",
+    calls.CheckpointContainerRequest,
+    calls.CheckpointContainerResponse,
+  ),
   execSync: method(RUNTIME, "ExecSync", calls.ExecSyncRequest, calls.ExecSyncResponse),
   exec: method(RUNTIME, "Exec", calls.ExecRequest, calls.ExecResponse),
   attach: method(RUNTIME, "Attach", calls.AttachRequest, calls.AttachResponse),

@@ -41,6 +41,8 @@ export interface ContainersApi {
   start(ref: string, from?: CheckpointRef): Promise<boolean>;
   /** Writes the state of a running container to files, durable when it resolves. `FailedPrecondition` says what is in the way. */
   checkpoint(ref: string, checkpoint: CheckpointRef & { readonly exit: boolean }): Promise<void>;
+  /** Writes the state and the files of a running container, which goes on, to a tar archive. @throws InvalidArgument */
+  archiveCheckpoint(ref: string, archive: CheckpointArchive): Promise<void>;
   /** Names of its checkpoints. @param directory where they are, @default the container's own */
   checkpoints(ref: string, directory?: string): Promise<readonly string[]>;
   removeCheckpoint(ref: string, checkpoint: CheckpointRef): Promise<void>;
@@ -116,6 +118,18 @@ export interface ContainersApi {
   stats(ref: string): Promise<ContainerStats>;
   /** Makes an image of the container's image and what the container has changed in it, volumes aside. */
   commit(ref: string, options?: CommitOptions): Promise<{ readonly id: string }>;
+}
+
+/** A checkpoint as one file: `checkpoint/` with CRIU's images, `rootfs-diff.tar`, `dump.log`, `stats-dump`, and the caller's files. */
+export interface CheckpointArchive {
+  /** An absolute path. What is there is replaced. */
+  readonly location: string;
+  /** Kept as `container.log`. @default none is kept */
+  readonly logPath?: string;
+  /** What else the archive holds, by name. @param spec the container's OCI configuration */
+  readonly files: (spec: string) => Readonly<Record<string, string>>;
+  /** Nothing is written then. What CRIU has begun is ended first. */
+  readonly signal?: AbortSignal;
 }
 
 /** A checkpoint of a container. */

@@ -1,4 +1,5 @@
 import { mkdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { FailedPrecondition, InvalidArgument, NotFound } from "@boxship/base";
 import {
   type Cgroup,
@@ -152,6 +153,11 @@ export class ContainerRuntime implements ContainerRuntimeApi {
 
   async checkpoint(id: string, request: CheckpointRequest): Promise<void> {
     await checkpointContainer(this.#context, id, request, this.#runtime(this.#running(id).runtime));
+  }
+
+  specification(id: string): Promise<string> {
+    this.#record(id);
+    return readFile(this.#context.layout.bundleFile(id, "config.json"), "utf8");
   }
 
   abandon(id: string): void {

@@ -227,9 +227,12 @@ export interface ContainerRuntimeApi extends AsyncDisposable {
   start(id: string): Promise<void>;
   /**
    * Writes the state of all processes of a container without a terminal to files.
+   * @throws Unsupported where CRIU is not installed
    * @throws FailedPrecondition with CRIU's reason, or why there are no checkpoints on this host
    */
   checkpoint(id: string, request: CheckpointRequest): Promise<void>;
+  /** The OCI `config.json` of a container, as its runtime has it. */
+  specification(id: string): Promise<string>;
   /** Signals process 1, or all. A container that is gone already is no error. */
   kill(id: string, signal: number, options?: { readonly all?: boolean }): Promise<void>;
   /** Freezes all processes; returns when they stand still. */

@@ -4,6 +4,7 @@ export * from "./boxship.ts";
 export * from "./busybox-tree.ts";
 export * from "./cluster.ts";
 export * from "./containerd.ts";
+export * from "./criu.ts";
 export * from "./dockerd.ts";
 export * from "./engine-client.ts";
 export * from "./etcd.ts";

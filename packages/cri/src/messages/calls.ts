@@ -164,6 +164,16 @@ export const ReopenContainerLogRequest = message("ReopenContainerLogRequest", {
 export type ReopenContainerLogResponse = ValueOf<typeof ReopenContainerLogResponse>;
 export const ReopenContainerLogResponse = message("ReopenContainerLogResponse", {});
 
+export type CheckpointContainerRequest = ValueOf<typeof CheckpointContainerRequest>;
+export const CheckpointContainerRequest = message("CheckpointContainerRequest", {
+  containerId: field.string(1),
+  location: field.string(2),
+  timeout: field.int64(3),
+});
+
+export type CheckpointContainerResponse = ValueOf<typeof CheckpointContainerResponse>;
+export const CheckpointContainerResponse = message("CheckpointContainerResponse", {});
+
 export type ExecSyncRequest = ValueOf<typeof ExecSyncRequest>;
 export const ExecSyncRequest = message("ExecSyncRequest", {
   containerId: field.string(1),

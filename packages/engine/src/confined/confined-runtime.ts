@@ -24,6 +24,7 @@ export function confinedRuntime(): EngineRuntime {
     create: refuse,
     start: refuse,
     checkpoint: refuse,
+    specification: refuse,
     kill: refuse,
     pause: refuse,
     resume: refuse,

@@ -71,7 +71,11 @@ export async function checkpointContainer(
   await ended.exited;
 }
 
-function refuseCheckpoint(context: EngineContext, { name, state, effective, hostConfig }: ContainerRecord): void {
+/** @throws Unsupported, Conflict, FailedPrecondition of what has no checkpoints, or none now */
+export function refuseCheckpoint(
+  context: EngineContext,
+  { name, state, effective, hostConfig }: ContainerRecord,
+): void {
   const subject = { kind: "container", name };
   if (remapOf(context, hostConfig) !== undefined) {
     throw new Unsupported(`checkpoints of containers in a user namespace are not supported: ${name}`, {

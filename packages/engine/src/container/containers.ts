@@ -1,5 +1,6 @@
 import type { EngineContext } from "../context.ts";
 import type { ContainersApi } from "../engine-api.ts";
+import { archiveCheckpoint } from "./checkpoint-archive.ts";
 import { exportContainer, getArchive, putArchive, statPath } from "./container-archive.ts";
 import { attachContainer } from "./container-attach.ts";
 import { containerChanges } from "./container-changes.ts";
@@ -30,6 +31,7 @@ export function containersApi(context: EngineContext): ContainersApi {
     create: (request) => createContainer(context, request),
     start: (ref, from) => startContainer(context, ref, from),
     checkpoint: (ref, checkpoint) => checkpointContainer(context, ref, checkpoint),
+    archiveCheckpoint: (ref, archive) => archiveCheckpoint(context, ref, archive),
     checkpoints: (ref, directory) => listCheckpoints(context, ref, directory),
     removeCheckpoint: (ref, checkpoint) => removeCheckpoint(context, ref, checkpoint),
     stop: (ref, options) => stopContainer(context, ref, options),

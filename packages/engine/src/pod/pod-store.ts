@@ -50,7 +50,7 @@ export class PodStore {
     if (exact !== undefined) return exact;
     const found = ref === "" ? [] : [...this.#records.values()].filter(({ id }) => id.startsWith(ref));
     if (found[0] !== undefined && found.length === 1) return found[0];
-    throw new NotFound(`no such pod: ${ref}`, { subject: { kind: "pod", name: ref } });
+    throw new NotFound(`no such pod: ${ref === "" ? "its id is empty" : ref}`, { subject: { kind: "pod", name: ref } });
   }
 
   all(): readonly PodRecord[] {

@@ -1,14 +1,14 @@
 import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
-import { errorMessage, FailedPrecondition, findProgram } from "@boxship/base";
+import { errorMessage, FailedPrecondition, findProgram, Unsupported } from "@boxship/base";
 import { runProcess } from "@boxship/kernel";
 import type { CheckpointRequest } from "../contract.ts";
 import { type Context, RUNTIME_ENVIRONMENT, type RuntimeBinary, runtimeCommand } from "./context.ts";
 import { cleanMessage } from "./runtime-error.ts";
 
 const CHECK_TIMEOUT_MS = 20_000;
-const INSTALL = "install CRIU: apt-get install criu";
+const MISSING = "CRIU is not installed";
 
 /** CRIU, which writes the state of processes to files and makes processes of such files, where the host has it. */
 export class Criu {
@@ -21,7 +21,7 @@ export class Criu {
     return { ...RUNTIME_ENVIRONMENT, PATH: found === undefined ? path : `${dirname(found)}${delimiter}${path}` };
   }
 
-  /** @throws FailedPrecondition why containers of this runtime cannot be checkpointed and restored here */
+  /** @throws Unsupported, FailedPrecondition why containers of this runtime cannot be checkpointed and restored here */
   async require(runtime: RuntimeBinary): Promise<void> {
     if (runtime.kind !== "runc") {
       throw new FailedPrecondition(`containers under ${runtime.name} have no checkpoints: only runc makes them here`, {
@@ -31,9 +31,9 @@ export class Criu {
     }
     const reason = await this.#reason();
     if (reason === undefined) return;
-    throw new FailedPrecondition(`containers cannot be checkpointed on this host: ${reason}`, {
-      remedy: reason.includes("not installed") ? INSTALL : "try a newer CRIU, or another kernel: criu check",
-    });
+    const message = `containers cannot be checkpointed on this host: ${reason}`;
+    if (reason === MISSING) throw new Unsupported(message, { remedy: "install CRIU: apt-get install criu" });
+    throw new FailedPrecondition(message, { remedy: "try a newer CRIU, or another kernel: criu check" });
   }
 
   /** Why it does not work here. A failure is looked at again: it may have been installed meanwhile. */
@@ -47,7 +47,7 @@ export class Criu {
 
 async function check(): Promise<string | undefined> {
   const file = findProgram("criu");
-  if (file === undefined) return "CRIU is not installed";
+  if (file === undefined) return MISSING;
   try {
     const { code, stdout, stderr } = await runProcess({
       file,

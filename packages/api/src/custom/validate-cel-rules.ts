@@ -87,12 +87,18 @@ function* rulesOf(schema: Schema, isRoot: boolean): Turns<readonly CompiledRule[
  * What the rules of a custom object's schema find wrong with it. Gives way now and then.
  *
  * @param old the object as it was; undefined for a new one
+ * @param isRoot whether it is a whole object, which has names and a kind
  */
-export function* validateCelRules(schema: Schema, object: Json, old: Json | undefined): Turns<readonly FieldError[]> {
+export function* validateCelRules(
+  schema: Schema,
+  object: Json,
+  old: Json | undefined,
+  isRoot = true,
+): Turns<readonly FieldError[]> {
   if (!hasRules(schema)) return [];
   const walker = new Walker();
   try {
-    yield* walker.walk({ schema, value: object, old, path: "", isRoot: true });
+    yield* walker.walk({ schema, value: object, old, path: "", isRoot });
   } catch (error) {
     if (!(error instanceof BudgetExceeded)) throw error;
     walker.errors.push({

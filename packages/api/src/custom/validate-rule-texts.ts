@@ -1,13 +1,17 @@
 import type { Turns } from "@boxship/base";
 import { CelError } from "../cel/syntax.ts";
-import { isObject, type Json } from "../object/json.ts";
+import { isObject, type Json, type JsonObject } from "../object/json.ts";
+import { textAt } from "../object/kube-object.ts";
 import type { CelRule, Schema } from "../schema/schema.ts";
-import { type FieldError, forbiddenField, invalid, notSupported, required } from "../status/field-error.ts";
+import { type FieldError, invalid, notSupported, required } from "../status/field-error.ts";
+import { followFieldPath } from "./field-path.ts";
 import { fromJsonSchema } from "./from-json-schema.ts";
 import { RuleCosts } from "./rule-costs.ts";
 import { compileRule } from "./validate-cel-rules.ts";
 
 const REASONS = ["FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"];
+
+const BREAK = /[\n\r]/;
 
 /** An error of an expression, with the line and the place in it. */
 export function compilationText(text: string, { at, message }: CelError): string {
@@ -25,7 +29,7 @@ export function* validateRuleTexts(props: Json | undefined, path: string): Turns
   const costs = new RuleCosts();
   const errors: FieldError[] = [];
   if (hasRules(props ?? null))
-    yield* walk(props, path, { isRoot: true, hasOld: true, often: 1, costs, pace: { left: TURN } }, errors);
+    yield* walk(props, path, { isRoot: true, uncorrelated: undefined, often: 1, costs, pace: { left: TURN } }, errors);
   return [...errors, ...costs.errors(path)];
 }
 
@@ -43,8 +47,8 @@ function hasRules(props: Json): boolean {
 
 interface Where {
   readonly isRoot: boolean;
-  /** Whether what is here can be compared with what was: not in lists without keys. */
-  readonly hasOld: boolean;
+  /** The outermost place within which nothing can be compared with what was: a list without keys, or an atomic object. */
+  readonly uncorrelated: string | undefined;
   /** How often what is here can be in one object; undefined where nothing but the size of a request limits it. */
   readonly often: number | undefined;
   readonly costs: RuleCosts;
@@ -63,12 +67,15 @@ function* walk(props: Json | undefined, path: string, where: Where, errors: Fiel
     const schema = fromJsonSchema(props);
     for (const index of rules.keys()) {
       yield undefined;
-      errors.push(...checkRule(schema, index, `${path}.x-kubernetes-validations[${index}]`, where));
+      const at = `${path}.x-kubernetes-validations[${index}]`;
+      const wrong = wordsErrors(rules[index] ?? null, props, at);
+      for (const error of wrong.length > 0 ? wrong : checkRule(schema, index, at, where)) errors.push(error);
     }
   }
   const { properties, additionalProperties, items } = props;
   if (isObject(properties)) {
-    const perField = { ...where, isRoot: false };
+    const isAtomic = props["x-kubernetes-map-type"] === "atomic";
+    const perField = { ...where, isRoot: false, uncorrelated: where.uncorrelated ?? (isAtomic ? path : undefined) };
     for (const [field, below] of Object.entries(properties))
       yield* walk(below, `${path}.properties[${field}]`, perField, errors);
   }
@@ -76,7 +83,8 @@ function* walk(props: Json | undefined, path: string, where: Where, errors: Fiel
   const perValue = { ...where, isRoot: false, often: timesMore(where.often, props["maxProperties"]) };
   yield* walk(additionalProperties, `${path}.additionalProperties`, perValue, errors);
   const isMap = props["x-kubernetes-list-type"] === "map";
-  const perItem = { ...perValue, hasOld: where.hasOld && isMap, often: timesMore(where.often, props["maxItems"]) };
+  const uncorrelated = where.uncorrelated ?? (isMap ? undefined : path);
+  const perItem = { ...perValue, uncorrelated, often: timesMore(where.often, props["maxItems"]) };
   yield* walk(items, `${path}.items`, perItem, errors);
 }
 
@@ -87,25 +95,43 @@ function withoutMessage({ rule, optionalOldSelf = false }: CelRule): CelRule {
   return { rule, optionalOldSelf };
 }
 
+/** What is wrong with a rule before it is compiled. */
+function wordsErrors(rule: Json, props: JsonObject, path: string): readonly FieldError[] {
+  const errors: FieldError[] = [];
+  const [text, message, reason] = [textAt(rule, "rule").trim(), textAt(rule, "message"), textAt(rule, "reason")];
+  const [expression, fieldPath] = [textAt(rule, "messageExpression"), textAt(rule, "fieldPath")];
+  if (text === "") errors.push(required(`${path}.rule`, "rule is not specified"));
+  else if (message !== "" && message.trim() === "")
+    errors.push(invalid(`${path}.message`, message, "must be non-empty if specified"));
+  else if (BREAK.test(message.trim())) errors.push(invalid(`${path}.message`, message, "must not contain line breaks"));
+  else if (BREAK.test(text) && message === "")
+    errors.push(required(`${path}.message`, "message must be specified if rule contains line breaks"));
+  if (expression !== "" && expression.trim() === "")
+    errors.push(required(`${path}.messageExpression`, "messageExpression must be non-empty if specified"));
+  if (reason !== "" && !REASONS.includes(reason)) errors.push(notSupported(`${path}.reason`, reason, REASONS));
+  if (fieldPath === "") return errors;
+  const at = `${path}.fieldPath`;
+  if (fieldPath.trim() === "") errors.push(invalid(at, fieldPath, "must be non-empty if specified"));
+  if (BREAK.test(fieldPath)) errors.push(invalid(at, fieldPath, "must not contain line breaks"));
+  if (followFieldPath(fieldPath, props, { brackets: true }).problem !== undefined)
+    errors.push(invalid(at, fieldPath, "must be a valid path"));
+  return errors;
+}
+
 function checkRule(schema: Schema, index: number, path: string, where: Where): readonly FieldError[] {
-  const { isRoot, hasOld } = where;
+  const { isRoot, uncorrelated } = where;
   const rule = schema.celRules?.[index];
   if (rule === undefined) return [];
-  if (rule.rule.trim() === "") return [required(`${path}.rule`, "rule is not specified")];
   const errors: FieldError[] = [];
-  if (rule.message?.includes("\n"))
-    errors.push(invalid(`${path}.message`, rule.message, "message must not contain line breaks"));
-  if (rule.reason !== undefined && !REASONS.includes(rule.reason))
-    errors.push(notSupported(`${path}.reason`, rule.reason, REASONS));
   try {
     const { isTransition, program } = compileRule(schema, withoutMessage(rule), isRoot);
     errors.push(...where.costs.add(program, { schema, isRoot, often: where.often, path: `${path}.rule` }));
-    if (isTransition && !hasOld)
-      errors.push(
-        invalid(`${path}.rule`, rule.rule, "oldSelf cannot be used on the uncorrelatable portion of the schema"),
-      );
+    if (isTransition && uncorrelated !== undefined) {
+      const why = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${uncorrelated}`;
+      errors.push(invalid(`${path}.rule`, rule.rule, why));
+    }
     if (!isTransition && rule.optionalOldSelf)
-      errors.push(forbiddenField(`${path}.optionalOldSelf`, "may not be set if oldSelf is not used in rule"));
+      errors.push(invalid(`${path}.optionalOldSelf`, true, "may not be set if oldSelf is not used in rule"));
   } catch (error) {
     if (!(error instanceof CelError)) throw error;
     return [...errors, invalid(`${path}.rule`, rule.rule, compilationText(rule.rule, error))];

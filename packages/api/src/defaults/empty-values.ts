@@ -7,6 +7,8 @@ import type { Json } from "../object/json.ts";
  */
 export const EMPTIES: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
   "apiextensions.v1.CustomResourceDefinitionCondition": { lastTransitionTime: null },
+  "apiextensions.v1.CustomResourceDefinitionNames": { kind: "", plural: "" },
+  "apiextensions.v1.CustomResourceDefinitionStatus": { acceptedNames: {}, conditions: null, storedVersions: null },
   "apiregistration.v1.APIServiceCondition": { lastTransitionTime: null },
   "apps.v1.DaemonSetCondition": { lastTransitionTime: null },
   "apps.v1.DaemonSetStatus": {

@@ -1,4 +1,5 @@
 import { validateDefinition, validateDefinitionUpdate } from "../custom/validate-definition.ts";
+import { namesErrors } from "../custom/validate-definition-names.ts";
 import type { KindHooks } from "../kind/kind.ts";
 import { isObject } from "../object/json.ts";
 import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
@@ -16,12 +17,16 @@ const customResourceDefinition: KindHooks = {
     const names = valueAt(object, "spec", "names");
     if (!isObject(names)) return;
     const kind = textAt(names, "kind");
-    names["singular"] ??= kind.toLowerCase();
-    names["listKind"] ??= `${kind}List`;
+    if (textAt(names, "singular") === "") names["singular"] = kind.toLowerCase();
+    if (textAt(names, "listKind") === "" && kind !== "") names["listKind"] = `${kind}List`;
   },
   prepareCreate(object) {
     const stored = listAt(object, "spec", "versions").find((one) => valueAt(one, "storage") === true);
-    object["status"] = { storedVersions: stored === undefined ? [] : [textAt(stored, "name")] };
+    object["status"] = {
+      acceptedNames: { kind: "", plural: "" },
+      conditions: null,
+      storedVersions: stored === undefined ? null : [textAt(stored, "name")],
+    };
   },
   // From now on objects may be stored so: nobody may learn of it only later.
   prepareUpdate(object, _old, subresource) {
@@ -34,7 +39,9 @@ const customResourceDefinition: KindHooks = {
     const before = listAt(status, "storedVersions");
     if (!before.includes(stored)) object["status"] = { ...status, storedVersions: [...before, stored] };
   },
+  validatesAll: true,
   validateInTurns: validateDefinition,
+  validateStatus: (object) => namesErrors(valueAt(object, "status", "acceptedNames"), "status.acceptedNames"),
   validateUpdate: (object, old) => [
     ...(isServed(old) ? ["group", "names.plural", "scope", "names.kind"] : ["group", "names.plural"]).flatMap(
       (field) => {

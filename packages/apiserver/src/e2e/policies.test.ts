@@ -98,6 +98,7 @@ describe("expressions in CEL", () => {
           "x-kubernetes-list-map-keys": ["name"],
           items: {
             type: "object",
+            required: ["name"],
             properties: { name: { type: "string" }, size: { type: "integer" } },
             "x-kubernetes-validations": [{ rule: "self.size >= oldSelf.size", message: "parts do not shrink" }],
           },
@@ -189,10 +190,7 @@ describe("expressions in CEL", () => {
     const words = "estimated rule cost exceeds budget by factor of more than 100x (try simplifying the rule, or adding";
     assert.deepEqual([refused.status, refused.json["message"]?.includes(words)], [422, true], refused.text);
     const [cause] = refused.json["details"].causes;
-    assert.equal(
-      cause.field,
-      "spec.versions[0].schema.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule",
-    );
+    assert.equal(cause.field, "spec.validation.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule");
   });
 
   test("large definitions are served, and changed, and go, and others behind them", async () => {
@@ -258,7 +256,7 @@ describe("expressions in CEL", () => {
     const path = "/apis/rules.example.com/v1/namespaces/default/seconds";
     assert.equal((await send("GET", path)).status, 404);
     const { acceptedNames } = (await send("GET", `${CRDS}/seconds.rules.example.com`)).json.status;
-    assert.deepEqual(acceptedNames, { plural: "seconds" });
+    assert.deepEqual(acceptedNames, { kind: "", plural: "seconds" });
     const own = { singular: "second", listKind: "SecondList", shortNames: ["fi", "firsts", "se"] };
     const short = named("seconds", "Second", own);
     const patch = {

@@ -6,6 +6,7 @@ import { containerRequest, resourcesOf } from "./container-config.ts";
 import { containerItem, containerStatus } from "./container-status.ts";
 import type { CriHandlers } from "./contract.ts";
 import { type ContainerDoor, containerDoor, podDoor } from "./door-data.ts";
+import { checkKernelLimits } from "./kernel-limits.ts";
 import type { ContainerConfig } from "./messages/config.ts";
 import type { ContainerFilter } from "./messages/status.ts";
 import { hasLabels, ifThere } from "./sandboxes.ts";
@@ -30,6 +31,7 @@ export function containerHandlers(engine: Engine): ContainerHandlers {
       const pod = parts.pods.resolve(podSandboxId);
       if (config?.metadata === undefined) throw new InvalidArgument("the container's metadata is missing");
       if (pod.state !== "ready") throw new FailedPrecondition(`pod ${pod.id} is not ready`);
+      await checkKernelLimits(config);
       const { config: podConfig, runtimeHandler } = podDoor(pod);
       const logPath = await logFile(podConfig.logDirectory, config);
       const door: ContainerDoor = { config: { ...config, envs: [] }, logPath: logPath ?? "" };

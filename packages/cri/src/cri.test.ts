@@ -141,6 +141,8 @@ test("what cannot be is refused by the name of its field, and with the code that
   await refused(limited({ oomScoreAdj: 99_999 }), "InvalidArgument", /99999/);
   await refused(limited({ cpusetCpus: "banana" }), "InvalidArgument", /banana/);
   await refused(create({ image: { image: "none:1" } }), "NotFound", /none:1/);
+  const long = { key: "LONG", value: Buffer.alloc(3 << 20, "x") };
+  await refused(create({ envs: [long] }), "InvalidArgument", /envs: LONG has 3145733 bytes/);
   await refused(create({ envs: [{ key: "" }] }), "InvalidArgument", /environment variable/);
 
   const containerId = none;

@@ -1,7 +1,7 @@
 import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import { connect } from "node:net";
-import { type Clock, DeadlineExceeded, errorMessage } from "@boxship/base";
+import { type Clock, DeadlineExceeded, dialWords, errorMessage, hostAndPort, Unavailable } from "@boxship/base";
 import type { Cri } from "@boxship/cri";
 import { dial, field, GrpcClient, message, method } from "@boxship/grpc";
 import type { ContainerSpec, HandlerSpec, HttpGet } from "../types.ts";
@@ -64,32 +64,80 @@ function portOf(port: number | string, { container }: ProbeTarget): number {
   throw new RangeError(`port ${port} is not known`);
 }
 
-function ask(get: HttpGet, target: ProbeTarget): Promise<ProbeResult> {
+/** As many redirects are followed as Go's client follows. */
+const MOST_REDIRECTS = 10;
+
+async function ask(get: HttpGet, target: ProbeTarget): Promise<ProbeResult> {
   const { path = "/", scheme = "HTTP", host = target.podIP, httpHeaders = [] } = get;
-  const port = portOf(get.port, target);
-  const own = Object.fromEntries(httpHeaders.map(({ name, value }) => [name, value]));
-  const headers = { "User-Agent": "kube-probe/1.36", Accept: "*/*", Connection: "close", ...own };
-  const request = scheme === "HTTPS" ? requestHttps : requestHttp;
-  return within(target, (settle, fail) => {
+  const name = host.includes(":") ? `[${host}]` : host;
+  const first = new URL(`${scheme.toLowerCase()}://${name}:${portOf(get.port, target)}`);
+  const headers: Record<string, string[]> = {
+    "user-agent": ["kube-probe/1.36"],
+    accept: ["*/*"],
+    connection: ["close"],
+  };
+  const own = httpHeaders.map((one) => ({ ...one, name: one.name.toLowerCase() }));
+  for (const one of own) headers[one.name] = [];
+  for (const one of own) headers[one.name]?.push(one.value);
+  const deadline = target.clock.monotonic() + target.timeoutSeconds * 1000;
+  let at: { readonly url: URL; readonly path: string } = { url: first, path: path.replace(/^(?!\/)/, "/") };
+  for (let times = 0; ; times++) {
+    const left = (deadline - target.clock.monotonic()) / 1000;
+    const { status, location } = await askOnce(at, headers, { ...target, timeoutSeconds: Math.max(0, left) });
+    const next = location === undefined ? undefined : URL.parse(location, new URL(at.path, at.url));
+    // Where another host is pointed at, the answer itself is what counts.
+    if (!REDIRECTS.includes(status) || next == null || next.hostname !== first.hostname) return resultOf(status);
+    if (times === MOST_REDIRECTS) return { success: false, output: `stopped after ${MOST_REDIRECTS} redirects` };
+    at = { url: next, path: `${next.pathname}${next.search}` };
+  }
+}
+
+const REDIRECTS = [301, 302, 303, 307, 308];
+
+const resultOf = (status: number): ProbeResult => {
+  const success = status >= 200 && status < 400;
+  return { success, output: success ? "" : `HTTP probe failed with statuscode: ${status}` };
+};
+
+interface Answer {
+  readonly status: number;
+  readonly location: string | undefined;
+}
+
+function askOnce(
+  { url, path }: { readonly url: URL; readonly path: string },
+  headers: Readonly<Record<string, string[]>>,
+  target: ProbeTarget,
+): Promise<Answer> {
+  const request = url.protocol === "https:" ? requestHttps : requestHttp;
+  const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  return within<Answer>(target, (settle, fail) => {
     // Probes of old and new: nobody has checked the certificates of pods.
     // And answers of all sorts: line ends without a carriage return are what scripts of a web server's write.
     const lenient = { rejectUnauthorized: false, insecureHTTPParser: true };
     const sent = request({ host, port, path, headers, ...lenient, agent: false });
     sent.once("response", (response) => {
-      const { statusCode = 0 } = response;
       response.resume();
-      const success = statusCode >= 200 && statusCode < 400;
-      settle({ success, output: success ? "" : `HTTP probe failed with statuscode: ${statusCode}` });
+      settle({ status: response.statusCode ?? 0, location: response.headers.location });
       sent.destroy();
     });
     sent.on("error", fail);
     sent.end();
     return () => sent.destroy();
+  }).catch((cause: unknown) => {
+    const why =
+      cause instanceof DeadlineExceeded
+        ? "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+        : errorMessage(cause) === "socket hang up"
+          ? "EOF"
+          : dialWords(cause, { network: "tcp", host, port });
+    throw new Unavailable(`Get "${url.origin}${path}": ${why}`, { cause });
   });
 }
 
 function knock(host: string, port: number, target: ProbeTarget): Promise<ProbeResult> {
-  return within(target, (settle, fail) => {
+  return within<ProbeResult>(target, (settle, fail) => {
     const socket = connect({ host, port });
     socket.once("connect", () => {
       socket.destroy();
@@ -97,13 +145,19 @@ function knock(host: string, port: number, target: ProbeTarget): Promise<ProbeRe
     });
     socket.once("error", fail);
     return () => socket.destroy();
+  }).catch((cause: unknown) => {
+    const isLate = cause instanceof DeadlineExceeded;
+    const why = isLate
+      ? `dial tcp ${hostAndPort(host, port)}: i/o timeout`
+      : dialWords(cause, { network: "tcp", host, port });
+    throw new Unavailable(why, { cause });
   });
 }
 
-function within(
+function within<Result>(
   { clock, timeoutSeconds }: ProbeTarget,
-  begin: (settle: (result: ProbeResult) => void, fail: (error: Error) => void) => () => void,
-): Promise<ProbeResult> {
+  begin: (settle: (result: Result) => void, fail: (error: Error) => void) => () => void,
+): Promise<Result> {
   return new Promise((resolve, reject) => {
     const timer = clock.setTimeout(timeoutSeconds * 1000, () => {
       end();

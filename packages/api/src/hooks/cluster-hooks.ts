@@ -1,3 +1,4 @@
+import { formatWarnings } from "../custom/format-warnings.ts";
 import { validateDefinition, validateDefinitionUpdate } from "../custom/validate-definition.ts";
 import { namesErrors } from "../custom/validate-definition-names.ts";
 import type { KindHooks } from "../kind/kind.ts";
@@ -40,6 +41,7 @@ const customResourceDefinition: KindHooks = {
     if (!before.includes(stored)) object["status"] = { ...status, storedVersions: [...before, stored] };
   },
   validatesAll: true,
+  warnings: formatWarnings,
   validateInTurns: validateDefinition,
   validateStatus: (object) => namesErrors(valueAt(object, "status", "acceptedNames"), "status.acceptedNames"),
   validateUpdate: (object, old) => [

@@ -119,6 +119,10 @@ describe("kubectl", { skip: program === undefined && "kubectl cannot be had here
     assert.match(await refused("apply --server-side -f -", DEPLOYMENT), /Apply failed with \d+ conflicts?/);
     const other = DEPLOYMENT.replace("name: web, labels", "name: other, labels");
     assert.equal(await k("apply --server-side -f -", other), "deployment.apps/other serverside-applied\n");
+    assert.match(
+      await refused("apply --server-side --validate=ignore -f -", other.replace(/( +)env:/, "$1what: 1\n$1env:")),
+      /typed patch object \(default\/other; apps\/v1, Kind=Deployment\): \.spec\.template\.spec\.containers\[name="\w+"\]\.what: field not declared in schema/,
+    );
     await k("scale deployment other --replicas=4");
     assert.match(
       await refused("apply --server-side -f -", other),

@@ -2,7 +2,11 @@ import {
   applyConfiguration,
   badRequest,
   deepCopy,
+  failureOf,
   invalidObject,
+  isObject,
+  type Json,
+  type Kind,
   type KubeObject,
   required,
   statusOf,
@@ -48,11 +52,47 @@ const isReason = (error: unknown, reason: string): boolean => statusOf(asBoxship
 async function readConfiguration(request: ResourceRequest, { fieldValidation }: WriteOptions): Promise<KubeObject> {
   const body = await parseBody(await request.body(), request.contentType);
   await request.pause?.();
-  const configuration = decodeObject(request.kind, body, { fieldValidation, warn: request.warn });
+  const refusal = (unknown: readonly string[]): Error => undeclared(request, body, unknown);
+  const configuration = decodeObject(request.kind, body, { fieldValidation, warn: request.warn, refusal });
   if (configuration.metadata.managedFields !== undefined) throw badRequest("metadata.managedFields must be nil");
   checkName(configuration, request.info.name);
   if (request.kind.namespaced) configuration.metadata.namespace ??= request.info.namespace;
   return configuration;
+}
+
+const MOST_TOLD = 100;
+
+/** Nobody can own what the schema does not know. As upstream says it, and with its code. */
+function undeclared({ kind, info }: ResourceRequest, body: Json, unknown: readonly string[]): Error {
+  const told = unknown
+    .slice(0, MOST_TOLD)
+    .map((path) => `${typedPath(kind.schema, body, path)}: field not declared in schema`);
+  const what = `${info.namespace}/${info.name}; ${kind.group}/${kind.version}, Kind=${kind.kind}`;
+  const why = told.length === 1 ? told[0] : ["errors:", ...told.map((one) => `  ${one}`)].join("\n");
+  const message = `failed to create typed patch object (${what}): ${why}`;
+  return failureOf({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, code: 500 });
+}
+
+/** `spec.ports[0].x` as `.spec.ports[port=80,protocol="TCP"].x`. */
+function typedPath(root: Kind["schema"], body: Json, path: string): string {
+  let schema: Kind["schema"] | undefined = root;
+  let value: Json | undefined = body;
+  return path.replace(/\[(\d+)\]|\.?([^.[]+)/g, (whole, index?: string, field = "") => {
+    if (index === undefined) {
+      schema = schema?.properties?.get(field) ?? schema?.additional;
+      value = isObject(value) ? value[field] : undefined;
+      return `.${field}`;
+    }
+    const { listType, listKeys = [], items }: Kind["schema"] = schema ?? {};
+    schema = items;
+    value = Array.isArray(value) ? value[Number(index)] : undefined;
+    if (listType !== "map" || !isObject(value)) return whole;
+    const item = value;
+    const keys = listKeys.map(
+      (key) => `${key}=${JSON.stringify(item[key] ?? items?.properties?.get(key)?.default ?? null)}`,
+    );
+    return `[${keys.sort().join(",")}]`;
+  });
 }
 
 function update(context: ServerContext, request: ResourceRequest, configuration: KubeObject, options: WriteOptions) {

@@ -20,6 +20,8 @@ export interface DecodeOptions {
   /** Fields that occur twice in the body, by path. */
   readonly duplicates?: readonly string[];
   readonly warn: (message: string) => void;
+  /** What is thrown where there are unknown fields, by their paths, whatever the client wants. @default nothing */
+  readonly refusal?: (unknown: readonly string[]) => Error;
 }
 
 /**
@@ -39,6 +41,7 @@ export function decodeObject(kind: Kind, body: Json, options: DecodeOptions): Ku
   if (!isObject(decoded.metadata)) decoded.metadata = {};
   const wrong = kind.custom ? decodeMetadata(decoded) : mismatches;
   if (wrong.length > 0) throw badRequest(`${cannot(kind)}: ${mismatchText(kind, wrong[0] as Mismatch)}`);
+  if (options.refusal !== undefined && unknown.length > 0) throw options.refusal(unknown);
   report(
     kind,
     [

@@ -35,6 +35,8 @@ export function decode(schema: Schema, value: Json, options: { readonly dropEmpt
   return { value: decoded ?? null, unknown: walker.unknown, mismatches: walker.mismatches };
 }
 
+const OF_EVERY_OBJECT: ReadonlySet<string> = new Set(["apiVersion", "kind", "metadata"]);
+
 class Walker {
   readonly unknown: string[] = [];
   readonly mismatches: Mismatch[] = [];
@@ -79,7 +81,9 @@ class Walker {
   }
 
   #object(schema: Schema, value: JsonObject, path: string, depth: number): JsonObject {
-    const { properties, additional, preserveUnknown } = schema;
+    const { properties, additional, preserveUnknown, embedded } = schema;
+    // Of a built-in kind, what says nothing of its fields may have any.
+    const keepsAll = preserveUnknown || (this.#dropEmpty && properties === undefined && additional === undefined);
     const result: JsonObject = {};
     for (const field of Object.keys(value)) {
       const item = getField(value, field);
@@ -87,7 +91,7 @@ class Walker {
       const below = properties?.get(field) ?? additional;
       const at = path === "" ? field : `${path}.${field}`;
       if (below === undefined) {
-        if (preserveUnknown || (properties === undefined && additional === undefined)) setField(result, field, item);
+        if (keepsAll || (embedded && OF_EVERY_OBJECT.has(field))) setField(result, field, item);
         else this.unknown.push(at);
         continue;
       }

@@ -15,6 +15,7 @@ import {
   tooMany,
   typeInvalid,
 } from "../status/field-error.ts";
+import { hasFormat } from "./string-formats.ts";
 
 /** Schemas inside of each other that are looked into. */
 const DEEPEST = 200;
@@ -58,6 +59,9 @@ function* check(schema: Schema, value: Json, path: string, look: Look): Turns<vo
     errors.push(wrongType(schema, value, path));
     return;
   }
+  if (typeof value === "string" && schema.type === "string" && schema.format !== undefined)
+    if (!hasFormat(schema.format, value))
+      errors.push(invalid(path, value, `${path} in body must be of type ${schema.format}: ${JSON.stringify(value)}`));
   if (schema.rules !== undefined) yield* checkRules(schema.rules, value, path, look);
   if (Array.isArray(value)) yield* checkList(schema, value, path, look);
   else if (isObject(value)) {

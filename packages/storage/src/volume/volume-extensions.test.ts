@@ -11,7 +11,6 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -24,7 +23,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { isMountPoint, lgetxattr, lsetxattr, mount, releaseMountsBelow } from "@boxship/kernel";
 import { VolumeStore } from "./volume-store.ts";
 
-interface Sandbox extends Disposable {
+interface Sandbox extends AsyncDisposable {
   readonly path: string;
   readonly root: string;
 }
@@ -34,8 +33,8 @@ function sandbox(): Sandbox {
   return {
     path,
     root: join(path, "volumes"),
-    [Symbol.dispose]: () => {
-      rmSync(path, { recursive: true, force: true });
+    [Symbol.asyncDispose]: async () => {
+      await rm(path, { recursive: true, force: true });
     },
   };
 }
@@ -65,7 +64,7 @@ function check(directory: string): void {
 }
 
 test("a clone has everything and is independent; bad requests make nothing", async () => {
-  using box = sandbox();
+  await using box = sandbox();
   const store = await VolumeStore.open({ root: box.root });
   const { mountpoint } = await store.create({ name: "source", labels: { a: "b" } });
   fill(mountpoint);
@@ -103,7 +102,7 @@ test("a clone has everything and is independent; bad requests make nothing", asy
 });
 
 test("snapshots: made, listed, restored, cloned, removed; a volume that has some is not removed unawares", async () => {
-  using box = sandbox();
+  await using box = sandbox();
   const store = await VolumeStore.open({ root: box.root });
   const { mountpoint } = await store.create({ name: "data" });
   fill(mountpoint);
@@ -146,7 +145,7 @@ test("snapshots: made, listed, restored, cloned, removed; a volume that has some
 });
 
 test("a volume with a device is mounted for its copy, and for no longer", async () => {
-  using box = sandbox();
+  await using box = sandbox();
   const store = await VolumeStore.open({ root: box.root });
   const outside = join(box.path, "outside");
   mkdirSync(outside);
@@ -160,7 +159,7 @@ test("a volume with a device is mounted for its copy, and for no longer", async 
 });
 
 test("renaming keeps everything; refused while used, and for names that are taken or none", async () => {
-  using box = sandbox();
+  await using box = sandbox();
   const store = await VolumeStore.open({ root: box.root });
   const { mountpoint, created } = await store.create({ name: "old", labels: { a: "b" } });
   fill(mountpoint);
@@ -207,7 +206,7 @@ test("a restore that was cut off at any step leaves the old content or the new o
     (directory) => renameSync(join(directory, "_data.next"), join(directory, "_data")),
   ];
   for (let cut = 1; cut <= steps.length; cut++) {
-    using box = sandbox();
+    await using box = sandbox();
     const store = await VolumeStore.open({ root: box.root });
     const { mountpoint } = await store.create({ name: "data" });
     writeFileSync(join(mountpoint, "file"), "old");
@@ -222,7 +221,7 @@ test("a restore that was cut off at any step leaves the old content or the new o
 const CHILD = new URL("./volume-store.test-child.ts", import.meta.url).pathname;
 
 test("kill -9 at any moment: what there is is whole, and nothing is left over", { timeout: 60_000 }, async () => {
-  using box = sandbox();
+  await using box = sandbox();
   {
     await using store = await VolumeStore.open({ root: box.root });
     const { mountpoint } = await store.create({ name: "data" });
@@ -253,7 +252,7 @@ test("kill -9 at any moment: what there is is whole, and nothing is left over", 
 });
 
 test("a full disk: the error says so, and nothing half-made stays", async () => {
-  using box = sandbox();
+  await using box = sandbox();
   mkdirSync(box.root);
   mount({ source: "boxship-test", target: box.root, type: "tmpfs", data: "size=4m" });
   try {

@@ -14,6 +14,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -37,7 +38,7 @@ function sandbox(): Sandbox {
       const waiting = setInterval(() => {}, 1000);
       await releaseMountsBelow(path);
       clearInterval(waiting);
-      rmSync(path, { recursive: true, force: true });
+      await rm(path, { recursive: true, force: true });
     },
   };
 }

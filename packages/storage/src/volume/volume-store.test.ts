@@ -8,13 +8,13 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
@@ -26,15 +26,16 @@ after(endStorageWorkers);
 
 function sandbox() {
   const path = mkdtempSync(join(tmpdir(), "boxship-volumes-"));
-  const dispose = () => {
+  // Not in one piece: that ends early, silently, where a volume's removal empties the same directory.
+  const dispose = async () => {
     detachMountsBelow(path);
-    rmSync(path, { recursive: true, force: true });
+    await rm(path, { recursive: true, force: true });
   };
-  return { path, root: join(path, "volumes"), [Symbol.dispose]: dispose };
+  return { path, root: join(path, "volumes"), [Symbol.asyncDispose]: dispose };
 }
 
 test("nobody but root gets at what volumes hold: a set-user-ID program of a container's root would be theirs to run", async () => {
-  using box = sandbox();
+  await using box = sandbox();
   mkdirSync(box.root, { mode: 0o711 });
   const store = await VolumeStore.open({ root: box.root });
   const { mountpoint } = await store.create({ name: "data" });
@@ -43,7 +44,7 @@ test("nobody but root gets at what volumes hold: a set-user-ID program of a cont
 });
 
 test("volumes are made once, listed, used and removed, and survive the process", async () => {
-  using box = sandbox();
+  await using box = sandbox();
   const store = await VolumeStore.open({ root: box.root });
   const data = await store.create({ name: "data", labels: { a: "b" } });
   assert.equal((await store.create({ name: "data" })).created, data.created);
@@ -70,7 +71,7 @@ test("volumes are made once, listed, used and removed, and survive the process",
 });
 
 test("bad names, drivers and options are refused by name", async () => {
-  using box = sandbox();
+  await using box = sandbox();
   const store = await VolumeStore.open({ root: box.root });
   for (const name of ["a", ".hidden", "a/b", "../x", "é1", ""]) {
     await assert.rejects(store.create({ name }), {
@@ -94,7 +95,7 @@ test("bad names, drivers and options are refused by name", async () => {
 });
 
 test("devices are mounted while somebody uses them", async () => {
-  using box = sandbox();
+  await using box = sandbox();
   const store = await VolumeStore.open({ root: box.root });
   const options = { type: "tmpfs", device: "tmpfs", o: "size=1m,uid=1000,nosuid,noexec" };
   const { mountpoint } = await store.create({ name: "memory", options });
@@ -128,7 +129,7 @@ test("devices are mounted while somebody uses them", async () => {
 });
 
 test("a file system that the kernel does not have is named, and NFS gets the address of its server", async () => {
-  using box = sandbox();
+  await using box = sandbox();
   const store = await VolumeStore.open({ root: box.root });
   await store.create({ name: "unknown", options: { type: "nosuchfs", device: "x" } });
   await assert.rejects(store.mount("unknown", "c1"), {
@@ -150,7 +151,7 @@ test("a file system that the kernel does not have is named, and NFS gets the add
 });
 
 test("an empty volume takes over what the image has, once", async () => {
-  using box = sandbox();
+  await using box = sandbox();
   const store = await VolumeStore.open({ root: box.root });
   const rootfs = join(box.path, "rootfs");
   const source = join(rootfs, "var/lib/data");
@@ -184,7 +185,7 @@ test("an empty volume takes over what the image has, once", async () => {
 });
 
 test("a copy that a crash cut short is undone", async () => {
-  using box = sandbox();
+  await using box = sandbox();
   const { mountpoint } = await (await VolumeStore.open({ root: box.root })).create({ name: "data" });
   writeFileSync(join(mountpoint, "half"), "");
   writeFileSync(join(mountpoint, "../filling"), "");

@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fromJsonSchema } from "../custom/from-json-schema.ts";
+import type { Json } from "../object/json.ts";
+import { decode } from "./decode.ts";
+import { definition } from "./definitions.ts";
+
+const custom = (schema: Json, value: Json) => {
+  const { value: pruned, unknown } = decode(fromJsonSchema(schema), value, { dropEmpty: false });
+  return [pruned, unknown];
+};
+
+test("what a custom schema does not name is pruned, also where it names no field at all", () => {
+  const properties = { bare: { type: "object" }, of: { type: "object", additionalProperties: { type: "object" } } };
+  assert.deepEqual(custom({ type: "object", properties }, { bare: { a: 1, b: {} }, of: { x: { y: 1 } }, more: 1 }), [
+    { bare: {}, of: { x: {} } },
+    ["bare.a", "bare.b", "of.x.y", "more"],
+  ]);
+});
+
+test("unless it says to preserve it, or what has it is an object of its own", () => {
+  const any = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
+  assert.deepEqual(custom({ type: "object", properties: { any } }, { any: { a: { b: 1 } } }), [
+    { any: { a: { b: 1 } } },
+    [],
+  ]);
+  const spec = { type: "object", properties: { a: { type: "string" } } };
+  const embedded = { type: "object", "x-kubernetes-embedded-resource": true, properties: { spec } };
+  const object = { apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec: { a: "b", c: 1 }, status: {} };
+  const { status: _, ...rest } = object;
+  assert.deepEqual(custom({ type: "object", properties: { object: embedded } }, { object }), [
+    { object: { ...rest, spec: { a: "b" } } },
+    ["object.spec.c", "object.status"],
+  ]);
+});
+
+test("a built-in kind's free parts stay as they are", () => {
+  const revision = { data: { any: { thing: [1] } }, revision: 1, odd: 1 };
+  const { value, unknown } = decode(definition("apps.v1.ControllerRevision"), revision, { dropEmpty: true });
+  assert.deepEqual([value, unknown], [{ data: revision.data, revision: 1 }, ["odd"]]);
+});

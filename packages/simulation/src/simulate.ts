@@ -199,7 +199,8 @@ class Simulation implements AsyncDisposable {
     const calm = end - last >= 5 * MINUTE_MS;
     const found = [...this.#observer.violations, ...this.#checks.violations];
     const violations = [...found, ...(calm ? await checkEnd(this.#admin, this.#observer) : [])];
-    return { history: this.#history, samples: this.#samples, violations, faults, writes: this.#writes };
+    const told = [...new Set(violations)];
+    return { history: this.#history, samples: this.#samples, violations: told, faults, writes: this.#writes };
   }
 
   /** Each thing at its time; those of one time together, before anybody looks. */

@@ -166,7 +166,9 @@ class PodOnNode {
 
   async #start(): Promise<void> {
     const bound = listAt(this.#pod, "status", "conditions").find((one) => textAt(one, "type") === "PodScheduled");
-    if (!this.#isOver(textAt(bound, "lastTransitionTime"), this.#duration(STARTS_AFTER, DEFAULT_START_MS))) return;
+    // One that came with its node's name was never bound.
+    const since = textAt(bound, "lastTransitionTime") || (this.#pod.metadata.creationTimestamp ?? "");
+    if (!this.#isOver(since, this.#duration(STARTS_AFTER, DEFAULT_START_MS))) return;
     const time = timestamp(this.#now);
     await this.#write("Running", true, { running: { startedAt: time } }, { startTime: time });
   }

@@ -13,6 +13,7 @@ export const command = defineCommand({
     history: text("Where to write what was done, line by line", { hint: "path" }),
     minutes: text("How much time goes by in the cluster", { hint: "number", initial: "30" }),
     nodes: text("Nodes of 32 cores, 64 GiB and room for 110 pods, without --scenario (10)", { hint: "number" }),
+    "only-faults": text("Of the seed's faults only those of these numbers", { hint: "list" }),
     pods: text("Pods in Deployments, StatefulSets and Jobs, without --scenario (100)", { hint: "number" }),
     scenario: text("Manifest of nodes and workloads, with times", { hint: "path" }),
     seed: text("The same seed gives the same history", { hint: "number", initial: "1" }),

@@ -199,6 +199,49 @@ describe("a PodDisruptionBudget", () => {
     assert.deepEqual(await numbers("sheep"), [8, 4, 1, 0]);
   });
 
+  test("counts pods that have ended and are still there", async () => {
+    const spec = { restartPolicy: "Never" };
+    for (const [name, image] of [
+      ["done-1", "exit-0"],
+      ["done-2", "web:1"],
+    ] as const) {
+      const metadata = { name, namespace: "default", labels: { app: "done" } };
+      const containers = [{ name: "c", image }];
+      await world.create({ apiVersion: "v1", kind: "Pod", metadata, spec: { ...spec, containers } });
+    }
+    await budget("done", { minAvailable: 1 });
+    await world.advance(10);
+    assert.deepEqual(await numbers("done"), [2, 1, 1, 0]);
+  });
+
+  test("says of a pod with two budgets that it cannot go", async () => {
+    const metadata = { name: "twice", namespace: "default", labels: { app: "twice", also: "twice" } };
+    await world.create({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata,
+      spec: { containers: [{ name: "c", image: "web:1" }] },
+    });
+    await world.advance(5);
+    await budget("twice", { minAvailable: 0 });
+    await golden("twice", [
+      ["a second budget", () => budget("twice-too", { minAvailable: 0, selector: { matchLabels: { also: "twice" } } })],
+      [
+        "the pod says something",
+        () =>
+          world.client.patch({ ...PODS, namespace: "default", name: "twice" }, "merge", {
+            metadata: { annotations: { a: "b" } },
+          }),
+      ],
+    ]);
+    const words = /This pod has more than one PodDisruptionBudget, which the eviction subresource does not support/;
+    assert.match(await evict("twice"), words);
+    await world.client.delete({ ...DISRUPTION_BUDGETS, namespace: "default", name: "twice-too" });
+    await world.settle();
+    assert.equal(await evict("twice"), "");
+    await world.advance(5);
+  });
+
   test("says when it cannot know how many there should be", async () => {
     const owner = { apiVersion: "example.com/v1", kind: "Odd", name: "x", uid: "1", controller: true };
     await world.create({
@@ -207,9 +250,30 @@ describe("a PodDisruptionBudget", () => {
       metadata: { name: "odd", namespace: "default", labels: { app: "odd" }, ownerReferences: [owner] },
       spec: { containers: [{ name: "c", image: "x" }] },
     });
+    const ref = { ...DISRUPTION_BUDGETS, namespace: "default", name: "odd" };
     await golden("unknown", [
-      ["half of pods that something unknown controls", () => budget("odd", { minAvailable: "50%" })],
+      ["one of pods that something unknown controls", () => budget("odd", { minAvailable: 0 })],
+      ["its node starts it", () => world.advance(5)],
+      ["half of them", () => world.client.patch(ref, "merge", { spec: { minAvailable: "50%" } })],
+      ["it is tried less and less often", () => world.advance(3)],
+      ["the number again", () => world.client.patch(ref, "merge", { spec: { minAvailable: 0 } })],
     ]);
-    assert.deepEqual(await numbers("odd"), [0, 0, 0, 0]);
+    assert.deepEqual(await numbers("odd"), [1, 0, 1, 1]);
+    const job = { apiVersion: "batch/v1", kind: "Job", name: "x", uid: "1", controller: true };
+    const pod = { ...PODS, namespace: "default", name: "odd" };
+    await world.client.patch(pod, "merge", { metadata: { ownerReferences: [job] } });
+    await world.client.patch(ref, "merge", { spec: { minAvailable: "50%" } });
+    await world.settle();
+    const { status } = await world.client.get<DisruptionBudget>(ref);
+    const [{ reason, message, observedGeneration } = { reason: "" }] = status?.conditions ?? [];
+    assert.deepEqual(
+      [reason, message, observedGeneration, status?.observedGeneration],
+      ["SyncFailed", "jobs.batch does not implement the scale subresource", 3, 3],
+    );
+    await world.client.patch(pod, "merge", { metadata: { ownerReferences: null } });
+    world.history.begin();
+    await world.advance(1);
+    const said = world.history.lines.find((line) => line.includes("UnmanagedPods")) ?? "";
+    assert.match(said, /\(selector: &LabelSelector{MatchLabels:map\[string\]string{app: odd,},MatchExpressions:/);
   });
 });

@@ -1,8 +1,9 @@
 import { deepEqual, matchesLabels, selectorOf, timestamp } from "@boxship/api";
-import { errorMessage } from "@boxship/base";
+import { Conflict, errorMessage, NotFound } from "@boxship/base";
 import { keyOf } from "@boxship/client";
 import type { ControllerContext, ControllerDefinition, Reconcile } from "../contract.ts";
-import { conditionOf, isFinished, isReady, isTerminating } from "../shared/pods.ts";
+import { withCondition } from "../shared/conditions.ts";
+import { conditionOf, isReady, isTerminating } from "../shared/pods.ts";
 import {
   DEPLOYMENTS,
   DISRUPTION_BUDGETS,
@@ -12,6 +13,7 @@ import {
   refOf,
   STATEFUL_SETS,
 } from "../shared/resources.ts";
+import { selectorInGo } from "../shared/selector-text.ts";
 import { ServedKinds } from "../shared/served-kinds.ts";
 import { writeStatus } from "../shared/write-status.ts";
 import type { DisruptionBudget, DisruptionStatus } from "../types/disruption.ts";
@@ -27,13 +29,19 @@ const POD_KEY = "pod:";
 export const disruptionController: ControllerDefinition = { name: "disruption-controller", open };
 
 function open(context: ControllerContext): Reconcile {
-  const { informers, queue } = context;
+  const { informers, queue, events } = context;
   const kinds = new ServedKinds(informers);
   const budgets = informers.of<DisruptionBudget>(DISRUPTION_BUDGETS);
   const add = (budget: DisruptionBudget): void => queue.add(keyOf(budget));
   budgets.handle({ added: add, updated: add });
   const touched = (pod: Pod): void => {
-    for (const budget of budgets.find("namespace", pod.metadata.namespace ?? "")) if (covers(budget, pod)) add(budget);
+    const own = budgets.find("namespace", pod.metadata.namespace ?? "").filter((budget) => covers(budget, pod));
+    for (const budget of own) add(budget);
+    if (own.length <= 1) return;
+    const names = own.map(({ metadata }) => `"${metadata.name}"`).sort();
+    const { namespace, name } = pod.metadata;
+    const words = `Pod "${namespace}"/"${name}" matches multiple PodDisruptionBudgets: ${names.join(", ")}. It cannot be evicted.`;
+    events.record(pod, "Warning", "MultiplePodDisruptionBudgets", words);
   };
   const pods = informers.of<Pod>(PODS);
   const noted = (pod: Pod): void => {
@@ -69,6 +77,7 @@ function open(context: ControllerContext): Reconcile {
 }
 
 const DISRUPTED = "DisruptionTarget";
+const ALLOWED = "DisruptionAllowed";
 
 /** Milliseconds until it is no longer believed that a pod is to go; undefined: nobody says so, or it goes, or its node said it. */
 function untilStale({ metadata, status }: Pod, now: number): number | undefined {
@@ -99,41 +108,49 @@ function covers({ spec }: DisruptionBudget, { metadata }: Pod): boolean {
 }
 
 async function look(context: ControllerContext, kinds: ServedKinds, budget: DisruptionBudget): Promise<void> {
-  const { informers, events } = context;
+  const { informers } = context;
+  // Those that have ended count, too, as long as they are there.
   const pods = informers
     .of<Pod>(PODS)
     .find("namespace", budget.metadata.namespace ?? "")
-    .filter((pod) => covers(budget, pod) && !isFinished(pod));
-  if (pods.length === 0) events.record(budget, "Normal", "NoPods", "No matching pods found");
+    .filter((pod) => covers(budget, pod));
   try {
-    const {
-      pods: expected,
-      healthy,
-      unmanaged,
-    } = await expectedPods({ informers, kinds, client: context.client }, budget, pods);
-    if (unmanaged.length > 0) {
-      const words = `Pods selected by this PodDisruptionBudget (selector: ${JSON.stringify(budget.spec?.selector ?? {})}) were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.`;
-      events.record(budget, "Warning", "UnmanagedPods", words);
-    }
-    const disrupted = letGo(context, budget, pods);
-    const current = pods.filter(
-      (pod) => isReady(pod) && !isTerminating(pod) && disrupted[pod.metadata.name ?? ""] === undefined,
-    ).length;
-    const allowed = expected <= 0 ? 0 : Math.max(0, current - healthy);
-    await write(context, budget, {
-      disruptionsAllowed: allowed,
-      currentHealthy: current,
-      desiredHealthy: healthy,
-      expectedPods: expected,
-      ...(Object.keys(disrupted).length === 0 ? {} : { disruptedPods: disrupted }),
-    });
+    await writeNumbers(context, budget, await count(context, kinds, budget, pods));
   } catch (error) {
-    const words = `Failed to calculate the number of expected pods: ${errorMessage(error)}`;
-    events.record(budget, "Warning", "CalculateExpectedPodCountFailed", words);
-    const numbers = { currentHealthy: 0, desiredHealthy: 0, expectedPods: 0, ...budget.status, disruptionsAllowed: 0 };
-    await write(context, budget, numbers, errorMessage(error));
+    // Somebody has written meanwhile, and it is looked at anew.
+    if (!(error instanceof Conflict || error instanceof NotFound)) await writeFailure(context, budget, error);
     throw error;
   }
+}
+
+async function count(
+  context: ControllerContext,
+  kinds: ServedKinds,
+  budget: DisruptionBudget,
+  pods: readonly Pod[],
+): Promise<DisruptionStatus> {
+  const { informers, events, client } = context;
+  if (pods.length === 0) events.record(budget, "Normal", "NoPods", "No matching pods found");
+  const expected = await expectedPods({ informers, kinds, client }, budget, pods).catch((error: unknown) => {
+    const words = `Failed to calculate the number of expected pods: ${errorMessage(error)}`;
+    events.record(budget, "Warning", "CalculateExpectedPodCountFailed", words);
+    throw error;
+  });
+  if (expected.unmanaged.length > 0) {
+    const words = `Pods selected by this PodDisruptionBudget (selector: ${selectorInGo(budget.spec?.selector)}) were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.`;
+    events.record(budget, "Warning", "UnmanagedPods", words);
+  }
+  const disrupted = letGo(context, budget, pods);
+  const healthy = pods.filter(
+    (pod) => isReady(pod) && !isTerminating(pod) && disrupted[pod.metadata.name ?? ""] === undefined,
+  ).length;
+  return {
+    disruptionsAllowed: expected.pods <= 0 ? 0 : Math.max(0, healthy - expected.healthy),
+    currentHealthy: healthy,
+    desiredHealthy: expected.healthy,
+    expectedPods: expected.pods,
+    ...(Object.keys(disrupted).length === 0 ? {} : { disruptedPods: disrupted }),
+  };
 }
 
 /** Pods that the API has let go and that are not on their way out yet. */
@@ -154,35 +171,39 @@ function letGo({ clock, queue, events }: ControllerContext, budget: DisruptionBu
   return kept;
 }
 
+async function writeNumbers(
+  context: ControllerContext,
+  budget: DisruptionBudget,
+  numbers: DisruptionStatus,
+): Promise<void> {
+  const { generation = 0 } = budget.metadata;
+  const condition =
+    numbers.disruptionsAllowed > 0
+      ? ({ status: "True", reason: "SufficientPods" } as const)
+      : ({ status: "False", reason: "InsufficientPods" } as const);
+  await write(context, budget, { ...numbers, observedGeneration: generation }, { ...condition, message: "" });
+}
+
+/** Nothing may go while nobody knows how many have to stay; what was known before stays, also of which generation that was. */
+async function writeFailure(context: ControllerContext, budget: DisruptionBudget, error: unknown): Promise<void> {
+  const none = { currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 };
+  const condition = { status: "False", reason: "SyncFailed", message: errorMessage(error) };
+  await write(context, budget, { ...none, ...budget.status, disruptionsAllowed: 0 }, condition);
+}
+
 async function write(
   { client, clock }: ControllerContext,
   budget: DisruptionBudget,
-  numbers: DisruptionStatus,
-  failure?: string,
+  told: DisruptionStatus,
+  next: Required<Pick<Condition, "status" | "reason" | "message">>,
 ): Promise<void> {
-  const { generation = 0 } = budget.metadata;
-  const conditions = [conditionFor(budget, numbers.disruptionsAllowed, failure, timestamp(clock.now()))];
-  const others = (budget.status?.conditions ?? []).filter(({ type }) => type !== "DisruptionAllowed");
-  const status = { ...numbers, observedGeneration: generation, conditions: [...others, ...conditions] };
+  const condition = {
+    type: ALLOWED,
+    ...next,
+    observedGeneration: told.observedGeneration ?? 0,
+    lastTransitionTime: timestamp(clock.now()),
+  };
+  const status = { ...told, conditions: withCondition(budget.status?.conditions, condition) };
   if (deepEqual(status, budget.status ?? {})) return;
   await writeStatus(client, refOf(DISRUPTION_BUDGETS, budget), budget, status);
-}
-
-function conditionFor(budget: DisruptionBudget, allowed: number, failure: string | undefined, time: string): Condition {
-  const [status, reason] =
-    failure !== undefined
-      ? ["False", "SyncFailed"]
-      : allowed > 0
-        ? ["True", "SufficientPods"]
-        : ["False", "InsufficientPods"];
-  const present = conditionOf(budget.status, "DisruptionAllowed");
-  const kept = present?.status === status ? (present?.lastTransitionTime ?? time) : time;
-  return {
-    type: "DisruptionAllowed",
-    status: status ?? "",
-    reason: reason ?? "",
-    message: failure ?? "",
-    observedGeneration: budget.metadata.generation ?? 0,
-    lastTransitionTime: kept,
-  };
 }

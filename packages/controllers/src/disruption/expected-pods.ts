@@ -91,7 +91,11 @@ async function askForScale({ kinds, client }: ScaleSource, pod: Pod) {
   const { namespace = "" } = pod.metadata;
   const { apiVersion = "", kind = "", name = "", uid = "" } = controllerOf(pod) ?? {};
   const found = kinds.find(apiVersion, kind);
-  if (found?.scale === undefined) return undefined;
+  if (found === undefined) throw new FailedPrecondition(`no matches for kind "${kind}" in version "${apiVersion}"`);
+  if (found.scale === undefined) {
+    const what = found.group === "" ? found.resource : `${found.resource}.${found.group}`;
+    throw new FailedPrecondition(`${what} does not implement the scale subresource`);
+  }
   const { group, version, resource } = found;
   try {
     const scale = (await client.getRaw(

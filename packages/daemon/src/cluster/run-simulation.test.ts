@@ -33,6 +33,39 @@ spec:
     spec: { containers: [{ name: web, image: web }] }
 `;
 
+/** Fails where something empties the node that the Deployment likes better. */
+const CROWDED = `
+apiVersion: v1
+kind: Node
+metadata: { name: spare }
+status: { allocatable: { cpu: "2", memory: 4Gi, pods: "10" } }
+---
+apiVersion: v1
+kind: Node
+metadata: { name: first, labels: { first: "yes" } }
+status: { allocatable: { cpu: "2", memory: 4Gi, pods: "10" } }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  replicas: 1
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      containers: [{ name: web, image: web, resources: { requests: { cpu: "1" } } }]
+      affinity:
+        nodeAffinity:
+          preferredDuringSchedulingIgnoredDuringExecution:
+            - { weight: 100, preference: { matchExpressions: [{ key: first, operator: Exists }] } }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: forced, annotations: { simulate.boxship/at: 8m } }
+spec: { nodeName: spare, containers: [{ name: x, image: x, resources: { requests: { cpu: 1500m } } }] }
+`;
+
 const bad: readonly (readonly [readonly string[], RegExp])[] = [
   [["--nodes=1e9"], /--nodes "1e9" is no number from 0 to 100000/],
   [["--nodes="], /--nodes "" is no number/],
@@ -48,6 +81,10 @@ const bad: readonly (readonly [readonly string[], RegExp])[] = [
   [["--scenario=/dev/null"], /the scenario is empty/],
   [["--scenario=/dev/null", "--pods=1"], /--pods and --scenario are given/],
   [["--nodes=1", "--pods=1", "--minutes=1", "--svg=/dev/full"], /\/dev\/full could not be written: ENOSPC/],
+  [["--only-faults="], /--only-faults "" is no list of numbers\n.*e\.g\. 2,5/],
+  [["--only-faults=1,,2"], /--only-faults "1,,2" is no list of numbers/],
+  [["--only-faults=0"], /--only-faults names fault 0, and seed 1 has \d+ with these nodes and minutes/],
+  [["--only-faults=1,999", "--minutes=5"], /--only-faults names fault 999/],
   [["--magic"], /--magic/],
   [["word"], /word/],
 ];
@@ -75,6 +112,29 @@ describe("boxship simulate", () => {
     assert.match(history, /fault: \d+s worker-\d is drained/);
     assert.match(history, /user: uncordon worker-\d\n/);
     assert.match(await readFile(svg ?? "", "utf8"), /^<svg .*<\/svg>\n$/);
+  });
+
+  test("names the faults that are enough to fail, and the command that plays these alone", async () => {
+    await using directory = tempDir("simulate");
+    const scenario = directory.join("crowded place.yaml");
+    await writeFile(scenario, CROWDED);
+    const args = [`--scenario=${scenario}`, "--minutes=10", "--seed=1"];
+    const { status, printed } = await run(...args, "--faults");
+    const end = printed.split("\n").slice(-5);
+    assert.deepEqual(end, [
+      "33 writes of controllers, 5 faults, 1 violations",
+      "  node spare is too full: 2.5, 0, 2 of 2, 4294967296, 10",
+      "seed 1 fails; of its faults these are enough:",
+      "  4: 287s first is drained, and is back after 88s",
+      `to play this again: boxship simulate '--scenario=${scenario}' --minutes=10 --seed=1 --only-faults=4`,
+    ]);
+    assert.equal(status, 1);
+    const again = await run(...args, "--only-faults=4,4");
+    assert.equal(again.status, 1);
+    assert.match(again.printed, /, 1 faults, 1 violations\n/);
+    assert.deepEqual(again.printed.split("\n").slice(-3), end.slice(-3));
+    const without = await run(...args, "--only-faults", "1,2,3,5", "--faults");
+    assert.deepEqual([without.status, without.printed.endsWith(", 4 faults, 0 violations")], [0, true]);
   });
 
   test("is told of a flag whose value is empty", async () => {

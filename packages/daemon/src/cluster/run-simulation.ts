@@ -21,7 +21,10 @@ interface Flags {
   readonly seed: number;
   readonly minutes: number;
   readonly loads: readonly Load[];
-  readonly hasFaults: boolean;
+  /** All that the seed plans for these nodes and minutes. */
+  readonly planned: readonly Fault[];
+  /** Those of them that happen. */
+  readonly faults: readonly Fault[];
   readonly history: string | undefined;
   readonly picture: string | undefined;
 }
@@ -46,8 +49,7 @@ export async function runSimulation(argv: readonly string[], io: SimulationOutpu
   const { print } = io;
   try {
     const flags = await parse(argv);
-    const { seed, minutes, loads } = flags;
-    const faults = flags.hasFaults ? planFaults(seed, minutes, nodesOf(loads)) : [];
+    const { seed, minutes, loads, planned, faults } = flags;
     const run = (some: readonly Fault[]): Promise<Outcome> => simulate({ seed, loads, minutes, faults: some });
     const outcome = await run(faults);
     print(printReport(outcome));
@@ -56,8 +58,8 @@ export async function runSimulation(argv: readonly string[], io: SimulationOutpu
     if (outcome.violations.length === 0) return 0;
     if (faults.length > 0) {
       const needed = await shrinkFaults(faults, async (some) => (await run(some)).violations.length > 0);
-      const words = needed.length === 0 ? "without any fault" : "of its faults these are enough:";
-      print([`seed ${seed} fails; ${words}`, ...needed.map(describeFault)].join("\n  "));
+      print(printNeeded(seed, planned, needed));
+      print(`to play this again: ${commandFor(argv, planned, needed)}`);
     }
     return 1;
   } catch (error) {
@@ -66,6 +68,26 @@ export async function runSimulation(argv: readonly string[], io: SimulationOutpu
     return 1;
   }
 }
+
+/** The faults that are enough, by their numbers among all that the seed plans. */
+function printNeeded(seed: number, planned: readonly Fault[], needed: readonly Fault[]): string {
+  if (needed.length === 0) return `seed ${seed} fails without any fault`;
+  const lines = needed.map((fault) => `${planned.indexOf(fault) + 1}: ${describeFault(fault)}`);
+  return [`seed ${seed} fails; of its faults these are enough:`, ...lines].join("\n  ");
+}
+
+const FAULT_FLAG = /^--(?:faults|only-faults)(?:=|$)/;
+
+/** What plays the shortest schedule: the command as it was given, with these faults and no others. */
+function commandFor(argv: readonly string[], planned: readonly Fault[], needed: readonly Fault[]): string {
+  const others = argv.filter((one, at) => !FAULT_FLAG.test(one) && argv[at - 1] !== "--only-faults");
+  const only = needed.map((fault) => planned.indexOf(fault) + 1).join();
+  const words = ["boxship", "simulate", ...others, ...(only === "" ? [] : [`--only-faults=${only}`])];
+  return words.map(quoted).join(" ");
+}
+
+/** As a shell takes it for one word. */
+const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
 /** Of a scenario. */
 const MOST_BYTES = 64 << 20;
@@ -79,7 +101,7 @@ async function parse(argv: readonly string[]): Promise<Flags> {
     if (/^\d+$/.test(text) && value <= most) return value;
     throw new InvalidArgument(`--${name} ${JSON.stringify(text)} is no number from 0 to ${most}`);
   };
-  const { scenario, history, svg: picture, faults: hasFaults = false } = values;
+  const { scenario, history, svg: picture, faults: hasFaults = false, "only-faults": only } = values;
   for (const [name, path] of Object.entries({ history, scenario, svg: picture }))
     if (path === "") throw new InvalidArgument(`--${name} is given no path`);
   const unheeded = scenario === undefined ? undefined : (["nodes", "pods"] as const).find((name) => name in values);
@@ -88,14 +110,28 @@ async function parse(argv: readonly string[]): Promise<Flags> {
   const [nodes, pods] = [number("nodes", 100_000), number("pods", 1_000_000)];
   for (const path of [history, picture]) if (path !== undefined) await checkWritable(path);
   const loads = scenario === undefined ? sampleLoad(nodes, pods) : readScenario(await read(scenario));
-  return {
-    seed: number("seed", 2 ** 32 - 1),
-    minutes: number("minutes", 10_000_000),
-    loads,
-    hasFaults,
-    history,
-    picture,
-  };
+  const [seed, minutes] = [number("seed", 2 ** 32 - 1), number("minutes", 10_000_000)];
+  const planned = hasFaults || only !== undefined ? planFaults(seed, minutes, nodesOf(loads)) : [];
+  const faults = only === undefined ? planned : chosen(planned, only, `seed ${seed}`);
+  return { seed, minutes, loads, planned, faults, history, picture };
+}
+
+/** The faults of these numbers, which count from 1. @param whose plan it is */
+function chosen(planned: readonly Fault[], list: string, whose: string): readonly Fault[] {
+  if (!/^\d{1,9}(,\d{1,9})*$/.test(list)) {
+    throw new InvalidArgument(`--only-faults ${JSON.stringify(list)} is no list of numbers`, {
+      remedy: "give the numbers of the faults that a failing seed names, e.g. 2,5",
+    });
+  }
+  const numbers = new Set(list.split(",").map(Number));
+  for (const one of numbers) {
+    if (one < 1 || one > planned.length) {
+      throw new InvalidArgument(
+        `--only-faults names fault ${one}, and ${whose} has ${planned.length} with these nodes and minutes`,
+      );
+    }
+  }
+  return planned.filter((_, index) => numbers.has(index + 1));
 }
 
 /** Before hours are simulated for nothing. */
@@ -144,6 +180,7 @@ function parseFlags(argv: readonly string[]) {
         seed: text,
         minutes: text,
         faults: { type: "boolean" },
+        "only-faults": text,
         history: text,
         scenario: text,
         svg: text,

@@ -21,6 +21,8 @@ export const ANONYMOUS: User = { name: "system:anonymous", groups: ["system:unau
 /** What an authenticator sees of a request. */
 export interface Credentials {
   readonly headers: IncomingHttpHeaders;
+  /** Names and values by turns, as they came. */
+  readonly rawHeaders: readonly string[];
   /** Of a client certificate that our authority has signed and whose time has not run out. */
   readonly certificate?: CertificateSubject | undefined;
 }

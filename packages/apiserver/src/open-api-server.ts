@@ -11,6 +11,7 @@ import type { Store } from "@boxship/store";
 import { certificateAuthenticator } from "./access/authenticate.ts";
 import { mastersAuthorizer } from "./access/authorize.ts";
 import { ConfiguredAuthorizers, type ConfiguredAuthorizersOptions } from "./access/configured-authorizers.ts";
+import { Impersonation } from "./access/impersonate.ts";
 import { requestHeaderAuthenticator } from "./access/request-header-authenticator.ts";
 import { WebhookAuthorizer } from "./access/webhook-authorizer.ts";
 import { defaultPlugins } from "./admission/default-plugins.ts";
@@ -283,6 +284,7 @@ function listener(
     ],
     ...(options.audit === undefined ? {} : { audit: options.audit }),
     anonymous: options.authentication?.anonymous ?? { enabled: true },
+    impersonation: new Impersonation(context.authorizers),
     callerOf: (request) => door.userOf(request),
     targets: new ParsedTargets(),
     discovery: new DiscoveryDocuments(context.kinds, extensions),

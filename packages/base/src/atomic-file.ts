@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, fsync, openSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, fchownSync, fsync, openSync, renameSync, writeFileSync } from "node:fs";
 import { link, open, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { ResourceExhausted, systemCode } from "./errors.ts";
@@ -7,6 +7,8 @@ import { ResourceExhausted, systemCode } from "./errors.ts";
 export interface AtomicFileOptions {
   /** @default 0o600 */
   readonly mode?: number;
+  /** Whose it is. @default the process's */
+  readonly owner?: { readonly uid: number; readonly gid: number };
   /** What is replaced stays as `<path>.previous`, for the day on which the file cannot be read. @default false */
   readonly keepPrevious?: boolean;
   /** Where the temporary file is made: a directory of the same file system. @default that of the file */
@@ -40,11 +42,12 @@ export async function writeFileAtomic(
 ): Promise<void> {
   const { temporaryDirectory = dirname(path) } = options;
   const temporary = join(temporaryDirectory, `${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
-  const { mode = 0o600, writeHere = false } = options;
+  const { mode = 0o600, owner, writeHere = false } = options;
   try {
-    if (writeHere) await writeSynced(temporary, data, mode);
+    if (writeHere) await writeSynced(temporary, data, options);
     else {
       await using file = await open(temporary, "wx", mode);
+      if (owner !== undefined) await file.chown(owner.uid, owner.gid);
       await file.writeFile(data);
       await file.sync();
     }
@@ -64,9 +67,14 @@ export async function writeFileAtomic(
   if (options.leaveDirectory !== true) await syncDirectory(dirname(path));
 }
 
-async function writeSynced(path: string, data: string | Uint8Array, mode: number): Promise<void> {
+async function writeSynced(
+  path: string,
+  data: string | Uint8Array,
+  { mode = 0o600, owner }: AtomicFileOptions,
+): Promise<void> {
   const file = openSync(path, "wx", mode);
   try {
+    if (owner !== undefined) fchownSync(file, owner.uid, owner.gid);
     writeFileSync(file, data);
     await new Promise<void>((resolve, reject) => fsync(file, (error) => (error === null ? resolve() : reject(error))));
   } finally {

@@ -92,7 +92,8 @@ export class Session implements Disposable {
     if (uid !== "") headers["impersonate-uid"] = uid;
     for (const pair of extra) {
       const at = pair.indexOf("=");
-      headers[`impersonate-extra-${encodeURIComponent(pair.slice(0, at))}`] = pair.slice(at + 1);
+      const header = `impersonate-extra-${encodeURIComponent(pair.slice(0, at))}`;
+      headers[header] = [headers[header] ?? [], pair.slice(at + 1)].flat();
     }
     return headers;
   }

@@ -68,7 +68,8 @@ function reasonOf({ allowed, reason }: Verdict, attributes: Attributes): string 
   return reason;
 }
 
-function refusal({ user, verb, path, resource }: Attributes, reason: string): Error {
+/** What somebody is told who may not. */
+export function refusal({ user, verb, path, resource }: Attributes, reason: string): Error {
   const because = reason === "" ? "" : `: ${reason}`;
   const who = `User ${JSON.stringify(user.name)}`;
   if (resource === undefined)

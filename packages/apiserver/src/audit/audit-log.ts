@@ -1,6 +1,7 @@
 import { type FileHandle, open, rename } from "node:fs/promises";
 import { type JsonObject, parseJson } from "@boxship/api";
 import type { Clock, Logger } from "@boxship/base";
+import type { Impersonated } from "../access/impersonate.ts";
 import type { RemoteServer } from "../authentication/read-kubeconfig.ts";
 import type { RequestInfo, User } from "../contract.ts";
 import type { BytesReply, Reply } from "../http/reply.ts";
@@ -27,7 +28,7 @@ export interface AuditedRequest {
   readonly uri: string;
   /** Undefined where nobody could be made out. */
   readonly user: User | undefined;
-  readonly impersonated?: User;
+  readonly impersonated?: Impersonated;
   readonly address: string;
   readonly userAgent: string;
   /** What the client and we know the request by. */
@@ -192,7 +193,10 @@ function eventOf(request: AuditedRequest, { level, received }: Exchange): JsonOb
     requestURI: uri,
     verb: info.verb,
     user: user === undefined ? {} : userInfo(user),
-    ...(impersonated === undefined ? {} : { impersonatedUser: userInfo(impersonated) }),
+    ...(impersonated === undefined ? {} : { impersonatedUser: userInfo(impersonated.user) }),
+    ...(impersonated === undefined || impersonated.constraint === ""
+      ? {}
+      : { authenticationMetadata: { impersonationConstraint: impersonated.constraint } }),
     sourceIPs: [address],
     userAgent,
     ...(info.resource === undefined ? {} : { objectRef: referenceOf(info.resource) }),

@@ -23,6 +23,8 @@ export class WebhookTokens implements TokenAuthenticator, Disposable {
   readonly #client: HttpsClient;
   /** By a digest: tokens themselves are not kept. */
   readonly #kept = new Map<string, Kept>();
+  /** What is being asked: many requests come with one token at once. */
+  readonly #asking = new Map<string, Promise<Identified | undefined>>();
 
   constructor(server: RemoteServer, clock: Clock) {
     this.#server = server;
@@ -36,10 +38,20 @@ export class WebhookTokens implements TokenAuthenticator, Disposable {
       .digest("base64");
     const kept = this.#kept.get(key);
     if (kept !== undefined && kept.until > this.#clock.monotonic()) return kept.identified;
-    const identified = await this.#ask(token, audiences);
-    if (this.#kept.size >= MOST_KEPT) this.#kept.clear();
-    this.#kept.set(key, { until: this.#clock.monotonic() + KEPT_MS, identified });
-    return identified;
+    const asking = this.#asking.get(key) ?? this.#remember(key, this.#ask(token, audiences));
+    this.#asking.set(key, asking);
+    return await asking;
+  }
+
+  async #remember(key: string, asking: Promise<Identified | undefined>): Promise<Identified | undefined> {
+    try {
+      const identified = await asking;
+      if (this.#kept.size >= MOST_KEPT) this.#kept.clear();
+      this.#kept.set(key, { until: this.#clock.monotonic() + KEPT_MS, identified });
+      return identified;
+    } finally {
+      this.#asking.delete(key);
+    }
   }
 
   async #ask(token: string, audiences: readonly string[]): Promise<Identified | undefined> {

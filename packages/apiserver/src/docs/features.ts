@@ -80,7 +80,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "client certificates, impersonation",
     state: "works",
-    note: "until they end, on connections that are there, too; the cluster's own are made anew 30 days before, and the server's when the machine has another name or address, while it serves",
+    note: "until they end, on connections that are there, too; the cluster's own are made anew 30 days before, and the server's when the machine has another name or address, while it serves; impersonation for some requests alone, too (`impersonate-on:user-info:list` and the like)",
   },
   { name: "anonymous requests", state: "works", note: "health and version; a file may say fewer paths, or none" },
   {

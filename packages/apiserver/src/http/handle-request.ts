@@ -2,7 +2,7 @@ import { type KeyObject, randomUUID } from "node:crypto";
 import { failure, noSuchRoute } from "@boxship/api";
 import { type AnonymousPolicy, authenticate } from "../access/authenticate.ts";
 import { authorize } from "../access/authorize.ts";
-import { asksForAnother, impersonate } from "../access/impersonate.ts";
+import { asksForAnother, type Impersonated, type Impersonation } from "../access/impersonate.ts";
 import type { ExtensionServers } from "../aggregation/extension-servers.ts";
 import type { AuditedExchange, AuditLog } from "../audit/audit-log.ts";
 import type { Attributes, Authenticator, Authorizer, RequestInfo, User } from "../contract.ts";
@@ -26,6 +26,7 @@ export interface Listening {
   readonly context: ServerContext;
   readonly authenticators: readonly Authenticator[];
   readonly anonymous: AnonymousPolicy;
+  readonly impersonation: Impersonation;
   /** Who asks on connections whose caller is known without being asked. */
   readonly callerOf: (request: Incoming) => User | undefined;
   readonly targets: ParsedTargets;
@@ -61,12 +62,12 @@ export async function handleRequest(listening: Listening, request: Incoming, res
   let reply: Reply;
   let about = { verb: method, resource: "" };
   let exchange: AuditedExchange | undefined;
-  const begin = (asked: RequestInfo, user?: User, impersonated?: User): void => {
+  const begin = (asked: RequestInfo, user?: User, other?: Impersonated): void => {
     exchange ??= listening.audit?.begin({
       info: asked,
       uri: request.url ?? "",
       user,
-      ...(impersonated === undefined || impersonated === user ? {} : { impersonated }),
+      ...(other === undefined || other.user === user ? {} : { impersonated: other }),
       address: request.socket.remoteAddress ?? "",
       userAgent: headers["user-agent"] ?? "",
       id: auditId,
@@ -81,15 +82,23 @@ export async function handleRequest(listening: Listening, request: Incoming, res
     // What is known at once is not waited for: most requests are answered in one turn.
     const known =
       listening.callerOf(request) ??
-      authenticate(listening.authenticators, { headers, certificate }, url.pathname, listening.anonymous);
+      authenticate(
+        listening.authenticators,
+        { headers, rawHeaders: request.rawHeaders, certificate },
+        url.pathname,
+        listening.anonymous,
+      );
     const caller = known instanceof Promise ? await known : known;
-    const user = asksForAnother(headers)
-      ? await impersonate(listening.context.authorizers, caller, headers).catch((error: unknown) => {
-          begin(info, caller);
-          throw error;
-        })
-      : caller;
-    begin(info, caller, user);
+    const other = asksForAnother(headers)
+      ? await listening.impersonation
+          .impersonate(caller, authorizedAs ?? info, request.rawHeaders)
+          .catch((error: unknown) => {
+            begin(info, caller);
+            throw error;
+          })
+      : undefined;
+    const user = other?.user ?? caller;
+    begin(info, caller, other);
     const entered = listening.flow.enter({ info, named: authorizedAs ?? info, query: url.searchParams }, user);
     seat = entered instanceof Promise ? await entered : entered;
     always["x-kubernetes-pf-flowschema-uid"] = seat.flow.schemaUid;

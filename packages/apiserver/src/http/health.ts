@@ -18,24 +18,42 @@ export async function healthReply(
   const [, root = "", single] = path.split("/");
   if (root !== "healthz" && root !== "livez" && root !== "readyz") return undefined;
   const asked = checks.filter(({ onlyReadiness = false }) => root === "readyz" || !onlyReadiness);
+  if (single) return await singleReply(asked.find(({ name }) => name === single));
   const excluded = new Set(query.getAll("exclude"));
-  const chosen =
-    single === undefined || single === ""
-      ? asked.filter(({ name }) => !excluded.has(name))
-      : asked.filter(({ name }) => name === single);
-  if (single && chosen.length === 0) return textReply("404 page not found\n", 404);
-  const results = await Promise.all(chosen.map(run));
+  const results = await Promise.all(
+    asked.map(async (one) => (excluded.has(one.name) ? { name: one.name, ok: true, left: true } : await run(one))),
+  );
   const failed = results.some(({ ok }) => !ok);
   if (!failed && !query.has("verbose")) return textReply("ok");
-  const lines = results.map(({ name, ok }) => (ok ? `[+]${name} ok` : `[-]${name} failed: reason withheld`));
+  const lines = results.map(({ name, ok, left }) => {
+    if (left) return `[+]${name} excluded: ok`;
+    return ok ? `[+]${name} ok` : `[-]${name} failed: reason withheld`;
+  });
+  const unknown = [...excluded].filter((name) => !asked.some((one) => one.name === name)).sort();
+  if (unknown.length > 0) {
+    const names = unknown.map((name) => JSON.stringify(name)).join(",");
+    lines.push(`warn: some health checks cannot be excluded: no matches for ${names}`);
+  }
   return textReply(`${lines.join("\n")}\n${root} check ${failed ? "failed" : "passed"}\n`, failed ? 500 : 200);
 }
 
-async function run({ name, check }: HealthCheck): Promise<{ readonly name: string; readonly ok: boolean }> {
+async function singleReply(check: HealthCheck | undefined): Promise<BytesReply> {
+  if (check === undefined) return textReply("404 page not found\n", 404);
+  return (await run(check)).ok ? textReply("ok") : textReply("internal server error: reason withheld\n", 500);
+}
+
+interface Result {
+  readonly name: string;
+  readonly ok: boolean;
+  /** Whether it was not asked for. */
+  readonly left: boolean;
+}
+
+async function run({ name, check }: HealthCheck): Promise<Result> {
   try {
     await check();
-    return { name, ok: true };
+    return { name, ok: true, left: false };
   } catch {
-    return { name, ok: false };
+    return { name, ok: false, left: false };
   }
 }

@@ -6,13 +6,26 @@ const READ_AT_ONCE = 100;
 /** What a watch or a page of a list may still read of the past was sealed by the key before. */
 const KEPT_KEYS = 2;
 
+const rotating = new WeakMap<EncryptedValues, Promise<unknown>>();
+
 /**
  * Makes a new key, seals all secrets by it, and forgets the keys before the last one. Where it is cut short, all keys are
- * still there, and it is simply done again.
+ * still there, and it is simply done again. One that is asked for meanwhile is done after it: the key that the one seals
+ * by must not be forgotten by the other.
  *
  * @returns how many secrets were sealed anew
  */
 export async function rotateKeys(store: Store, values: EncryptedValues): Promise<number> {
+  const before = rotating.get(values) ?? Promise.resolve();
+  const sealed = before.then(() => rotate(store, values));
+  rotating.set(
+    values,
+    sealed.catch(() => {}),
+  );
+  return await sealed;
+}
+
+async function rotate(store: Store, values: EncryptedValues): Promise<number> {
   await values.addKey();
   let sealed = 0;
   const { start, end = "" } = prefixRange(SECRETS);

@@ -27,7 +27,7 @@ export interface Answer {
 
 export interface CallOptions {
   readonly body?: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   /** Without the administrator's certificate. */
   readonly anonymous?: boolean;
 }
@@ -146,7 +146,7 @@ async function call(
   method: string,
   agent: Agent,
   body: unknown,
-  headers: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, string | readonly string[]>>,
 ): Promise<Answer> {
   const isText = body === undefined || typeof body === "string" || body instanceof Uint8Array;
   const bytes = isText ? body : JSON.stringify(body);

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
@@ -127,13 +136,19 @@ test("the state is saved and brought back, its keys change, and a killed cluster
 }, async () => {
   await using directory = tempDir();
   const { boxship, tried, kube, config, root, pid } = instance("saved", directory);
-  writeFileSync(config, OTHERS, { mode: 0o640 });
+  // Somebody's own, kept elsewhere.
+  const kept = directory.join("dotfiles");
+  writeFileSync(kept, OTHERS, { mode: 0o640 });
+  chownSync(kept, 1234, 1234);
+  symlinkSync(kept, config);
   await using _reset = { [Symbol.asyncDispose]: async () => void (await tried("system", "reset", "--force")) };
   assert.match(
     await boxship("up", "--no-node", "--port", "0", "--merge-kubeconfig"),
     /It is the current context of .*\/\.kube\/config/,
   );
-  assert.equal(statSync(config).mode & 0o777, 0o640);
+  assert.ok(lstatSync(config).isSymbolicLink());
+  const { mode, uid, gid } = statSync(kept);
+  assert.deepEqual([mode & 0o777, uid, gid], [0o640, 1234, 1234]);
   assert.equal(statSync(`${root}/cluster/admin.kubeconfig`).mode & 0o777, 0o600);
   assert.match(await boxship("up"), /^The cluster is running already \(process \d+\)\n$/);
   assert.equal(await kube("config", "get-contexts", "-o", "name"), "other\nsaved\n");
@@ -155,6 +170,10 @@ test("the state is saved and brought back, its keys change, and a killed cluster
   assert.match(
     await boxship("store", "snapshot", snapshot),
     /holds the \d+ keys of revision \d+\nSecrets in it are sealed/,
+  );
+  assert.deepEqual(
+    [snapshot, `${root}/cluster/state.db`, `${root}/cluster/state.db-wal`].map((file) => statSync(file).mode & 0o777),
+    [0o600, 0o600, 0o600],
   );
   assert.match((await tried("store", "snapshot", snapshot)).stderr, /exists already/);
   assert.match(await boxship("store", "check"), /^The state in SQLite is sound: \d+ objects\n$/);

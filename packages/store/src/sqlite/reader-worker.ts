@@ -46,6 +46,8 @@ function backUp(target: string): void {
   const temporary = `${target}.partial`;
   try {
     rmSync(temporary, { force: true });
+    // Into an empty file, which is nobody else's to read.
+    closeSync(openSync(temporary, "wx", 0o600));
     // A connection that only reads may not write elsewhere either.
     using own = new DatabaseSync(path);
     own.prepare("VACUUM INTO ?").run(temporary);

@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { copyFile, link, open, rename, rm } from "node:fs/promises";
+import { chmod, copyFile, link, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { FailedPrecondition, systemCode } from "@boxship/base";
 import { openSqliteStore } from "./open-sqlite-store.ts";
@@ -33,6 +33,7 @@ export async function restoreSqliteStore({ snapshot, path }: RestoreOptions): Pr
   await remove(next);
   try {
     await copyFile(snapshot, next, constants.COPYFILE_EXCL);
+    await chmod(next, 0o600);
   } catch (cause) {
     if (systemCode(cause) !== "ENOENT") throw cause;
     throw new FailedPrecondition(`there is no snapshot ${snapshot}`, {

@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { FailedPrecondition } from "@boxship/base";
@@ -50,6 +50,8 @@ const TABLES = `
  */
 export function openForWriting(path: string, maxSize: number): DatabaseSync {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  // SQLite would make it, and its log, for everybody to read.
+  closeSync(openSync(path, "a", 0o600));
   const database = new DatabaseSync(path);
   database.exec(`PRAGMA page_size = ${PAGE}; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL`);
   // A commit that was acknowledged survives a power cut: the log is synced at each.

@@ -1,7 +1,9 @@
 export * from "./apply/apply-configuration.ts";
-export type { ManagerKey } from "./apply/managers.ts";
+export { FieldSet } from "./apply/field-set.ts";
+export { isWhole, type Manager, type ManagerKey, readManagers, writeManagers } from "./apply/managers.ts";
 export { mergeTyped } from "./apply/merge-typed.ts";
 export { trackChanges } from "./apply/track-changes.ts";
+export { typedProblems } from "./apply/typed-problems.ts";
 export type { InVersion } from "./apply/versioned-changes.ts";
 export { Budget, BudgetExceeded, Interruption, LaterFields } from "./cel/evaluate.ts";
 export type { Library } from "./cel/functions.ts";
@@ -22,6 +24,7 @@ export * from "./kind/kind.ts";
 export * from "./kind/kind-registry.ts";
 export * from "./kind/update-rules.ts";
 export { isBigInteger, parseJson, toInteger } from "./object/big-integer.ts";
+export { goText } from "./object/go-text.ts";
 export * from "./object/json.ts";
 export * from "./object/kube-object.ts";
 export * from "./object/quantity.ts";

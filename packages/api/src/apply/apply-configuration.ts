@@ -1,24 +1,27 @@
 import type { Kind } from "../kind/kind.ts";
-import { deepEqual } from "../object/json.ts";
+import { deepEqual, type JsonObject } from "../object/json.ts";
 import { apiVersionOf, type KubeObject } from "../object/kube-object.ts";
 import { failure } from "../status/failures.ts";
 import type { StatusCause } from "../status/status.ts";
 import { compareFields } from "./compare-fields.ts";
 import { FieldSet } from "./field-set.ts";
 import { fieldsOf } from "./fields-of.ts";
+import { keepLastApplied, lastAppliedFields } from "./last-applied.ts";
 import { manageable } from "./manageable.ts";
 import { isSameManager, type Manager, type ManagerKey, readManagers, writeManagers } from "./managers.ts";
 import { mergeTyped } from "./merge-typed.ts";
 import { prune, pruneAcrossVersions } from "./prune.ts";
-import { setManagedFields } from "./track-changes.ts";
+import { emptyOf, setManagedFields } from "./track-changes.ts";
 import { type InVersion, VersionedChanges } from "./versioned-changes.ts";
 
 export interface ApplyRequest {
-  readonly kind: Kind;
+  readonly kind: AppliedKind;
   /** Undefined where it is to be made. */
   readonly live: KubeObject | undefined;
   /** What the applier wants the fields that it cares for to be. */
   readonly configuration: KubeObject;
+  /** The configuration as it was sent. @default configuration */
+  readonly sent?: JsonObject;
   readonly who: ManagerKey;
   readonly time: string;
   /** Takes fields from other managers. */
@@ -29,6 +32,14 @@ export interface ApplyRequest {
   readonly pause?: (() => Promise<void> | undefined) | undefined;
 }
 
+/** Of a kind, what applying it takes. */
+export type AppliedKind = Pick<Kind, "custom" | "group" | "schema" | "version">;
+
+/** What objects that nobody managed had when they were applied first. */
+const BEFORE = "before-first-apply";
+/** Fields that its own apply has set are handed over to it, and it keeps that apply's notes. */
+const KUBECTL = "kubectl";
+
 /**
  * Server-side apply: puts the configuration over the object, takes away what the applier had applied before and no
  * longer does, and notes who manages what.
@@ -38,7 +49,7 @@ export interface ApplyRequest {
  */
 export async function applyConfiguration(request: ApplyRequest): Promise<KubeObject> {
   const { kind, live, configuration, who, time, force, inVersion, pause } = request;
-  const managers = readManagers(live?.metadata.managedFields);
+  const managers = managersOf(request);
   await pause?.();
   const before = managers.find((one) => isSameManager(one, who));
   const others = managers.filter((one) => !isSameManager(one, who));
@@ -54,7 +65,9 @@ export async function applyConfiguration(request: ApplyRequest): Promise<KubeObj
   });
   const changes = new VersionedChanges(kind, live, pruned, own, inVersion);
   await pause?.();
-  const left = (await settle(others, changes, force)).filter(({ fields }) => !fields.isEmpty);
+  const allowed = (): FieldSet =>
+    who.name === KUBECTL && live !== undefined ? lastAppliedFields(kind, live) : new FieldSet();
+  const left = (await settle(others, changes, force ? undefined : allowed)).filter(({ fields }) => !fields.isEmpty);
   await pause?.();
   const unchanged =
     before !== undefined &&
@@ -64,7 +77,17 @@ export async function applyConfiguration(request: ApplyRequest): Promise<KubeObj
     deepEqual(before.fields.toJson(), applied.toJson());
   await pause?.();
   setManagedFields(pruned, writeManagers([...left, { ...mine, time: unchanged ? before.time : time }]));
+  if (who.name === KUBECTL) keepLastApplied(pruned, request.sent ?? configuration);
   return pruned;
+}
+
+/** Those of the object; where it has none, one that has all that is there. */
+function managersOf({ kind, live, who, time }: ApplyRequest): readonly Manager[] {
+  if (live === undefined) return [];
+  const managers = readManagers(live.metadata.managedFields);
+  if (managers.length > 0) return managers;
+  const { set: fields } = compareFields(kind.schema, emptyOf(kind), manageable(live), { builtin: !kind.custom });
+  return fields.isEmpty ? [] : [{ ...who, name: BEFORE, operation: "Update", time, fields }];
 }
 
 /** Takes away what the applier had applied before and nobody has any more. */
@@ -83,11 +106,15 @@ async function pruneMerged(
   return gone.isEmpty ? merged : prune(kind.schema, merged, gone, kept);
 }
 
-/** Takes fields that change from their managers, or refuses. */
+/**
+ * Takes fields that change from their managers, or refuses.
+ *
+ * @param allowed what may be taken, undefined for everything
+ */
 async function settle(
   others: readonly Manager[],
   changes: VersionedChanges,
-  force: boolean,
+  allowed: (() => FieldSet) | undefined,
 ): Promise<readonly Manager[]> {
   const left: Manager[] = [];
   const conflicts: { readonly manager: Manager; readonly fields: FieldSet }[] = [];
@@ -98,7 +125,12 @@ async function settle(
     if (!fields.isEmpty) conflicts.push({ manager, fields });
     left.push({ ...manager, fields: manager.fields.difference(theirs.set).difference(theirs.removed) });
   }
-  if (conflicts.length > 0 && !force) throw conflictOf(conflicts);
+  if (conflicts.length === 0 || allowed === undefined) return left;
+  const free = allowed();
+  const refused = conflicts
+    .map(({ manager, fields }) => ({ manager, fields: fields.difference(free) }))
+    .filter(({ fields }) => !fields.isEmpty);
+  if (refused.length > 0) throw conflictOf(refused);
   return left;
 }
 

@@ -97,7 +97,8 @@ export class FieldSet {
   }
 }
 
-function elementText(element: string): string {
+/** A path element as people read it, e.g. `[name="web"]`. */
+export function elementText(element: string): string {
   const rest = element.slice(2);
   if (element.startsWith("f:")) return `.${rest}`;
   if (element.startsWith("v:")) return `[=${rest}]`;

@@ -24,6 +24,21 @@ export function readManagers(entries: readonly ManagedFieldsEntry[] | undefined)
   }));
 }
 
+/** Entries that somebody sends to have no managers at all: none, or one that says nothing. */
+export function isReset(entries: readonly ManagedFieldsEntry[] | undefined): boolean {
+  const [first, ...more] = entries ?? [];
+  if (entries === undefined || more.length > 0) return false;
+  return Object.values(first ?? {}).every((value) => value === undefined || value === null || value === "");
+}
+
+/** Whether each entry says all that an entry must. */
+export function isWhole(entries: readonly ManagedFieldsEntry[]): boolean {
+  return entries.every(
+    ({ operation, apiVersion, fieldsType }) =>
+      (operation === "Apply" || operation === "Update") && (apiVersion ?? "") !== "" && fieldsType === "FieldsV1",
+  );
+}
+
 /** Appliers first, then by time and name; managers of nothing are left out. */
 export function writeManagers(managers: readonly Manager[]): ManagedFieldsEntry[] {
   const order = (a: Manager, b: Manager): number =>

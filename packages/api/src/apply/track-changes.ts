@@ -6,7 +6,15 @@ import { capUpdaters } from "./cap-updaters.ts";
 import { compareFields } from "./compare-fields.ts";
 import { FieldSet } from "./field-set.ts";
 import { manageable } from "./manageable.ts";
-import { isSameManager, type Manager, type ManagerKey, readManagers, writeManagers } from "./managers.ts";
+import {
+  isReset,
+  isSameManager,
+  isWhole,
+  type Manager,
+  type ManagerKey,
+  readManagers,
+  writeManagers,
+} from "./managers.ts";
 import { type InVersion, VersionedChanges } from "./versioned-changes.ts";
 
 export interface TrackOptions {
@@ -16,16 +24,23 @@ export interface TrackOptions {
   readonly pause?: (() => Promise<void> | undefined) | undefined;
 }
 
-/** Notes that a manager has made an object out of an old one, in the object's managedFields. */
+/**
+ * Notes that a manager has made an object out of an old one, in the object's managedFields. An object that has been
+ * without managers stays so until somebody applies.
+ */
 export async function trackChanges(
-  kind: Kind,
+  kind: Pick<Kind, "custom" | "group" | "schema" | "version">,
   object: KubeObject,
   old: KubeObject | undefined,
   who: ManagerKey,
   time: string,
   { inVersion, pause }: TrackOptions = {},
 ): Promise<void> {
-  const entries = managedFieldsOf(object, old);
+  const entries = managedFieldsOf(object, old, who.subresource);
+  if (old !== undefined && (entries ?? []).length === 0) {
+    setManagedFields(object, []);
+    return;
+  }
   const before = old === undefined ? emptyOf(kind) : manageable(old);
   const { set, removed } = compareFields(kind.schema, before, manageable(object), {
     builtin: !kind.custom,
@@ -53,16 +68,23 @@ export async function trackChanges(
 }
 
 /** What a new object has before anybody has set anything. */
-const emptyOf = ({ custom, schema }: Kind): JsonObject => (custom ? {} : emptyObject(schema));
+export const emptyOf = ({ custom, schema }: Pick<Kind, "custom" | "schema">): JsonObject =>
+  custom ? {} : emptyObject(schema);
 
-/** Managers are taken from the old object, unless the new one clears them. */
+/**
+ * Managers are those of the old object, unless the new one says others or clears them; by a subresource nobody can. Who
+ * sends entries that are not whole does not understand them.
+ */
 function managedFieldsOf(
   { metadata }: KubeObject,
   old: KubeObject | undefined,
+  subresource: string,
 ): readonly ManagedFieldsEntry[] | undefined {
-  const { managedFields } = metadata;
-  if (managedFields?.every((one) => one.operation === undefined)) return [];
-  return managedFields ?? old?.metadata.managedFields;
+  const { managedFields: sent } = metadata;
+  const kept = old?.metadata.managedFields;
+  if (sent === undefined || subresource !== "") return kept;
+  if (isReset(sent)) return [];
+  return isWhole(sent) ? sent : kept;
 }
 
 export function setManagedFields({ metadata }: KubeObject, entries: readonly ManagedFieldsEntry[]): void {

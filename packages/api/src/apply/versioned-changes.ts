@@ -15,14 +15,14 @@ export type InVersion = (object: KubeObject, apiVersion: string) => Promise<Vers
 
 /** What has changed between two objects, as the managers of each version see it. */
 export class VersionedChanges {
-  readonly #kind: Kind;
+  readonly #kind: Pick<Kind, "custom" | "group" | "version">;
   readonly #old: KubeObject | undefined;
   readonly #object: KubeObject;
   readonly #inVersion: InVersion | undefined;
   readonly #known = new Map<string, Promise<FieldChanges | undefined>>();
 
   constructor(
-    kind: Kind,
+    kind: Pick<Kind, "custom" | "group" | "version">,
     old: KubeObject | undefined,
     object: KubeObject,
     own: FieldChanges,

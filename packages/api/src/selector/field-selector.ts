@@ -15,24 +15,49 @@ export interface FieldRequirement {
 /**
  * Reads `a.b=c,d!=e`, with `\,`, `\=` and `\\` escaped in values.
  *
- * @throws BadRequest for what is no selector, and for a field that the kind has none for
+ * @throws BadRequest for what is no selector, and for a field that the kind has none for, in upstream's words
  */
 export function parseFieldSelector(text: string, kind: Kind): FieldSelector {
-  return splitTerms(text).map((term) => {
-    const match = /^(?<field>[^=!]+)(?<operator>==|=|!=)(?<value>.*)$/s.exec(term);
+  const terms = splitTerms(text).map((term): FieldRequirement => {
+    const match = /^(?<field>.*?)(?<operator>!=|==|=)(?<value>.*)$/s.exec(term);
     const { field = "", operator, value = "" } = match?.groups ?? {};
     if (match === null) throw badRequest(`invalid selector: '${text}'; can't understand '${term}'`);
-    if (!isSelectable(kind, field)) throw badRequest(`field label not supported: ${field}`);
-    return { field, equal: operator !== "!=", value: value.replace(/\\([\\,=])/g, "$1") };
+    return { field, equal: operator !== "!=", value: unescaped(value) };
+  });
+  return terms.map((term) => ({ ...term, field: selectable(kind, term.field) }));
+}
+
+/** In the order in which they are looked at. */
+function splitTerms(text: string): readonly string[] {
+  return (text.match(/(?:\\.|[^,\\]|\\$)+/gs) ?? []).sort();
+}
+
+function unescaped(value: string): string {
+  return value.replace(/\\(.|$)|[,=]/gsu, (found, escaped?: string) => {
+    if (escaped === undefined)
+      throw badRequest(`invalid field selector: unescaped character in value: ${found.codePointAt(0)}`);
+    if (!/^[\\,=]$/.test(escaped)) throw badRequest(`invalid field selector: invalid escape sequence: ${found}`);
+    return escaped;
   });
 }
 
-function splitTerms(text: string): string[] {
-  return text === "" ? [] : (text.match(/(?:\\.|[^,\\])+/gs) ?? []);
+/** Who has fields of its own to select by says so in one way, all others in another. */
+function selectable(kind: Kind, field: string): string {
+  if (isSelectable(kind, field)) return field;
+  const { group, version, resource } = kind;
+  const name = group === "" ? resource : `${resource}.${group}`;
+  if (name === "pods" && field === "spec.host") return "spec.nodeName";
+  if (name === "jobs.batch") throw badRequest(`field label ${JSON.stringify(field)} not supported for batchv1.Job`);
+  const about = name === "resourceslices.resource.k8s.io" ? ` for ${group}/${version}, Kind=${kind.kind}` : "";
+  if (kind.custom || kind.selectableFields.length > 0) throw badRequest(`field label not supported${about}: ${field}`);
+  const known = '"metadata.name", "metadata.namespace"';
+  throw badRequest(`${JSON.stringify(field)} is not a known field selector: only ${known}`);
 }
 
-const isSelectable = ({ namespaced, selectableFields }: Kind, field: string): boolean =>
-  field === "metadata.name" || (field === "metadata.namespace" && namespaced) || selectableFields.includes(field);
+const isSelectable = ({ namespaced, selectableFields, custom }: Kind, field: string): boolean =>
+  field === "metadata.name" ||
+  (field === "metadata.namespace" && (namespaced || (!custom && selectableFields.length === 0))) ||
+  selectableFields.includes(field);
 
 export function matchesFields(selector: FieldSelector, object: KubeObject): boolean {
   return selector.every(({ field, equal, value }) => (fieldText(object, field) === value) === equal);

@@ -9,10 +9,29 @@ export type Requirement =
 
 export type LabelSelector = readonly Requirement[];
 
-const TOKEN = /\s*(?:(?<word>[^\s,()=!<>]+)|(?<mark>==|!=|[=!,()<>]))/y;
+/** What is not a mark is a word; the last one is empty. */
+interface Token {
+  readonly kind: "end" | "mark" | "word";
+  readonly text: string;
+}
+
+const TOKEN = /[ \t\r\n]*(?:(?<mark>==|!=|[=!,()<>])|(?<word>[^ \t\r\n,()=!<>\0]+))/y;
+const KEYWORDS = new Set(["in", "notin"]);
+const OPERATORS = "in, notin, =, ==, !=, gt, lt";
+
+function tokenize(text: string): readonly Token[] {
+  const tokens: Token[] = [];
+  TOKEN.lastIndex = 0;
+  for (;;) {
+    const groups = TOKEN.exec(text)?.groups;
+    if (groups === undefined) return [...tokens, { kind: "end", text: "" }];
+    const { mark, word = "" } = groups;
+    tokens.push(mark === undefined ? { kind: "word", text: word } : { kind: "mark", text: mark });
+  }
+}
 
 /**
- * Reads a selector as queries have it: `a=b,c!=d,e in (f,g),h notin (i),j,!k,l>1`.
+ * Reads a selector as queries have it: `a=b,c!=d,e in (f,g),h notin (i),j,!k,l>1`. What is wrong is said in upstream's words.
  *
  * @throws BadRequest
  */
@@ -20,104 +39,111 @@ export function parseLabelSelector(text: string): LabelSelector {
   const tokens = tokenize(text);
   const requirements: Requirement[] = [];
   let at = 0;
-  const peek = (): string | undefined => tokens[at];
-  const take = (): string => tokens[at++] ?? "";
-  const fail = (): never => {
-    throw badRequest(
-      `unable to parse requirement: found '${peek() ?? ""}', expected: identifier or operator in "${text}"`,
-    );
+  const end: Token = { kind: "end", text: "" };
+  const peek = (): Token => tokens[at] ?? end;
+  const take = (): Token => tokens[at++] ?? end;
+  const next = (mark: string): boolean => peek().kind === "mark" && peek().text === mark;
+  const fail = (why: string): never => {
+    throw badRequest(why);
   };
-  const word = (): string => (isMark(peek()) || peek() === undefined ? fail() : take());
-  while (at < tokens.length) {
-    requirements.push(checked(requirement()));
-    if (peek() === ",") {
-      take();
-      if (peek() === undefined) fail();
-    } else if (peek() !== undefined) fail();
+  const unable = (why: string): never => fail(`unable to parse requirement: ${why}`);
+  for (;;) {
+    if (peek().kind === "end") return requirements;
+    if (peek().kind !== "word" && !next("!"))
+      fail(`found '${peek().text}', expected: !, identifier, or 'end of string'`);
+    requirements.push(requirement());
+    const { kind, text: found } = take();
+    if (kind === "end") return requirements;
+    if (found !== "," || kind !== "mark") fail(`found '${found}', expected: ',' or 'end of string'`);
+    if (peek().kind !== "word" && !next("!")) fail(`found '${peek().text}', expected: identifier after ','`);
   }
-  return requirements;
 
   function requirement(): Requirement {
-    if (peek() === "!") {
-      take();
-      return { key: word(), operator: "absent" };
-    }
-    const key = word();
-    switch (peek()) {
-      case undefined:
-      case ",":
-        return { key, operator: "exists" };
-      case "=":
-      case "==":
-        take();
-        return { key, operator: "in", values: new Set([value()]) };
-      case "!=":
-        take();
-        return { key, operator: "notin", values: new Set([value()]) };
-      case "<":
-      case ">": {
-        const operator = take() === "<" ? "lt" : "gt";
-        const number = word();
-        return /^-?\d+$/.test(number) ? { key, operator, value: Number(number) } : fail();
-      }
+    const absent = next("!");
+    if (absent) take();
+    const { kind, text: key } = take();
+    if (kind !== "word") unable(`found '${key}', expected: identifier`);
+    const problems = qualifiedName(key);
+    if (problems.length > 0) unable(`<nil>: Invalid value: ${JSON.stringify(key)}: ${problems.join("; ")}`);
+    if (absent) return { key, operator: "absent" };
+    if (peek().kind === "end" || next(",")) return { key, operator: "exists" };
+    const operator = take();
+    if (!isOperator(operator)) unable(`found '${operator.text}', expected: ${OPERATORS}`);
+    const found = KEYWORDS.has(operator.text) ? values() : [value()];
+    checkValues(key, operator.text, found);
+    switch (operator.text) {
       case "in":
-      case "notin": {
-        const operator = take() as "in" | "notin";
-        return { key, operator, values: values() };
-      }
+      case "notin":
+        return { key, operator: operator.text, values: new Set(found) };
+      case "!=":
+        return { key, operator: "notin", values: new Set(found) };
+      case "<":
+      case ">":
+        return { key, operator: operator.text === "<" ? "lt" : "gt", value: Number(found[0]) };
       default:
-        return fail();
+        return { key, operator: "in", values: new Set(found) };
     }
   }
 
+  function checkValues(key: string, operator: string, found: readonly string[]): void {
+    const errors: string[] = [];
+    for (const [index, one] of found.entries()) {
+      if ((operator === "<" || operator === ">") && !isInteger(one))
+        errors.push(`values[${index}]: Invalid value: ${JSON.stringify(one)}: ${NO_INTEGER}`);
+    }
+    for (const [index, one] of found.entries()) {
+      const problems = labelValue(one);
+      if (problems.length > 0)
+        errors.push(`values[${index}][${key}]: Invalid value: ${JSON.stringify(one)}: ${problems.join("; ")}`);
+    }
+    if (errors.length > 0) unable(errors.length === 1 ? (errors[0] ?? "") : `[${errors.join(", ")}]`);
+  }
+
+  /** What is compared with; nothing is the empty text. */
   function value(): string {
-    return peek() === "," || peek() === undefined ? "" : word();
+    if (peek().kind === "end" || next(",")) return "";
+    const { kind, text: found } = take();
+    return kind === "word" ? found : unable(`found '${found}', expected: identifier`);
   }
 
-  function values(): ReadonlySet<string> {
-    if (take() !== "(") fail();
+  /** In their order, each once. */
+  function values(): readonly string[] {
+    const open = take();
+    if (open.kind !== "mark" || open.text !== "(") unable(`found '${open.text}' expected: '('`);
+    if (next(")")) {
+      take();
+      return [""];
+    }
+    if (peek().kind !== "word" && !next(",")) unable(`found '${peek().text}', expected: ',', ')' or identifier`);
     const found = new Set<string>();
-    if (peek() === ")") fail();
     for (;;) {
-      found.add(peek() === "," || peek() === ")" ? "" : word());
-      const mark = take();
-      if (mark === ")") return found;
-      if (mark !== ",") fail();
+      const { kind, text: one } = take();
+      if (kind === "word") {
+        found.add(one);
+        if (!next(",") && !next(")")) unable(`found '${peek().text}', expected: ',' or ')'`);
+      } else if (kind === "mark" && one === ",") {
+        if (found.size === 0 || next(")") || next(",")) found.add("");
+      } else unable(`found '${one}', expected: ',', or identifier`);
+      if (next(")")) {
+        take();
+        return [...found].sort();
+      }
     }
   }
 }
 
-/** @throws BadRequest for what can be no label */
-function checked(requirement: Requirement): Requirement {
-  const refuse = (field: string, value: string, problems: readonly string[]): void => {
-    if (problems.length === 0) return;
-    throw badRequest(
-      `unable to parse requirement: ${field}: Invalid value: ${JSON.stringify(value)}: ${problems.join("; ")}`,
-    );
-  };
-  const { key } = requirement;
-  refuse("key", key, qualifiedName(key));
-  if ("values" in requirement) {
-    for (const [index, value] of [...requirement.values].entries())
-      refuse(`values[${index}][${key}]`, value, labelValue(value));
-  }
-  return requirement;
+const NO_INTEGER = "for 'Gt', 'Lt' operators, the value must be an integer";
+
+function isOperator({ kind, text }: Token): boolean {
+  if (kind === "word") return KEYWORDS.has(text);
+  return ["=", "==", "!=", "<", ">"].includes(text);
 }
 
-function tokenize(text: string): string[] {
-  const tokens: string[] = [];
-  TOKEN.lastIndex = 0;
-  const trimmed = text.trim();
-  while (TOKEN.lastIndex < trimmed.length) {
-    const at = TOKEN.lastIndex;
-    const match = TOKEN.exec(trimmed);
-    if (match === null) throw badRequest(`unable to parse selector "${text}" at ${at}`);
-    tokens.push(match.groups?.["word"] ?? match.groups?.["mark"] ?? "");
-  }
-  return tokens;
+function isInteger(text: string): boolean {
+  if (!/^[+-]?\d+$/.test(text)) return false;
+  const number = BigInt(text.replace(/^\+/, ""));
+  return BigInt.asIntN(64, number) === number;
 }
-
-const isMark = (token: string | undefined): boolean => token !== undefined && /^[=!,()<>]/.test(token);
 
 export type Labels = Readonly<Record<string, string>>;
 

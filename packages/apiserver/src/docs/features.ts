@@ -22,13 +22,13 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "watches",
     state: "works",
-    note: "bookmarks, `sendInitialEvents`, 410 after compaction (five minutes), tables and metadata as well as objects",
+    note: "bookmarks, `sendInitialEvents`, 410 after compaction (five minutes) as an event, tables and metadata as well as objects",
   },
   { name: "JSON, merge and strategic merge patches", state: "works", note: "" },
   {
     name: "server-side apply",
     state: "works",
-    note: "across versions, too; the oldest of more than ten updaters are gathered (`ancient-changes`)",
+    note: "across versions and of scales, too; the oldest of more than ten updaters are gathered (`ancient-changes`); fields that an object had before anybody managed it are `before-first-apply`'s, and what kubectl's own apply has set becomes its own",
   },
   {
     name: "field validation",

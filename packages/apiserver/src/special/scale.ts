@@ -1,7 +1,10 @@
 import {
+  apiVersionOf,
+  applyConfiguration,
   applyJsonPatch,
   applyMergePatch,
   badRequest,
+  definition,
   failure,
   invalid,
   invalidObject,
@@ -13,18 +16,26 @@ import {
   notFound,
   setField,
   textAt,
+  timestamp,
+  trackChanges,
   valueAt,
 } from "@boxship/api";
 import type { ObjectKind } from "../contract.ts";
 import { jsonReply, type Reply } from "../http/reply.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
-import { trackUpdate } from "../verbs/managed-fields.ts";
+import { applyOptions, readApplied } from "../verbs/apply-object.ts";
+import { managerOf } from "../verbs/managed-fields.ts";
 import { modifyObject } from "../verbs/modify-object.ts";
 import { readBodyOf } from "../verbs/read-object-body.ts";
-import { writeOptions } from "../verbs/write-options.ts";
+import { type WriteOptions, writeOptions } from "../verbs/write-options.ts";
+import { objectManagers, scaleManagers } from "./scale-managers.ts";
 import { selectorText } from "./selector-text.ts";
 
 const SCALE: ObjectKind = { group: "autoscaling", version: "v1", kind: "Scale", definition: "autoscaling.v1.Scale" };
+
+const SCALE_KIND = { ...SCALE, schema: definition(SCALE.definition), custom: false };
+
+const APPLY_PATCH = "application/apply-patch+yaml";
 
 const SCALED = { group: "autoscaling", resource: "Scale" };
 
@@ -50,42 +61,87 @@ export async function getScale({ objects }: ServerContext, { kind, info }: Resou
 }
 
 export const updateScale = (context: ServerContext, request: ResourceRequest): Promise<Reply> =>
-  change(context, request, "UpdateOptions", (_, body) => body);
+  replace(context, request, "UpdateOptions", (_, body) => body);
 
 export const patchScale = (context: ServerContext, request: ResourceRequest): Promise<Reply> =>
-  change(context, request, "PatchOptions", (scale, patch) => {
-    switch (request.contentType) {
-      case "application/json-patch+json":
-        return applyJsonPatch(scale, patch);
-      case "application/merge-patch+json":
-      case "application/strategic-merge-patch+json":
-        return applyMergePatch(scale, patch);
-      default:
-        throw failure("UnsupportedMediaType", `a scale cannot be patched by ${request.contentType}`);
-    }
-  });
+  request.contentType === APPLY_PATCH
+    ? applyScale(context, request)
+    : replace(context, request, "PatchOptions", (scale, patch) => {
+        switch (request.contentType) {
+          case "application/json-patch+json":
+            return applyJsonPatch(scale, patch);
+          case "application/merge-patch+json":
+          case "application/strategic-merge-patch+json":
+            return applyMergePatch(scale, patch);
+          default:
+            throw failure("UnsupportedMediaType", `a scale cannot be patched by ${request.contentType}`);
+        }
+      });
 
-async function change(
+async function replace(
   context: ServerContext,
   request: ResourceRequest,
   optionsKind: string,
   next: (scale: JsonObject, body: Json) => Json,
 ): Promise<Reply> {
-  const { kind } = request;
   const options = writeOptions(request, optionsKind);
   const body = await readBodyOf(request, "autoscaling.v1.Scale");
+  return await change(context, request, options, (scale) => {
+    const changed = next(scale, body);
+    if (!isObject(changed)) throw badRequest("a scale is an object");
+    return changed;
+  });
+}
+
+/** Server-side apply, to the scale alone: who applies it manages the number of replicas and nothing else. */
+async function applyScale(context: ServerContext, request: ResourceRequest): Promise<Reply> {
+  const options = applyOptions(request);
+  const sent = await readApplied(request, SCALE_KIND);
+  return await change(context, request, options, (scale) =>
+    applyConfiguration({
+      kind: SCALE_KIND,
+      live: scale as KubeObject,
+      configuration: { ...sent, metadata: { ...(sent["metadata"] as JsonObject | undefined) } } as KubeObject,
+      who: { ...managerOf(request, options, "Apply"), apiVersion: apiVersionOf(SCALE_KIND) },
+      time: timestamp(context.clock.now()),
+      force: options.force,
+    }),
+  );
+}
+
+async function change(
+  context: ServerContext,
+  request: ResourceRequest,
+  options: WriteOptions,
+  next: (scale: JsonObject) => JsonObject | Promise<JsonObject>,
+): Promise<Reply> {
+  const { kind } = request;
+  let managed: KubeObject["metadata"]["managedFields"];
   const changed = await modifyObject(context, request, options, {
-    change(old) {
-      const before = scaleOf(kind, old);
-      const scale = next(before, body);
-      const { resourceVersion } = old.metadata;
+    async change(old) {
+      const { resourceVersion, managedFields } = old.metadata;
+      const before = scaleOf(kind, old) as KubeObject;
+      const owners = scaleManagers(kind, managedFields);
+      const scale = (await next({ ...before, metadata: { ...before.metadata, managedFields: owners } })) as KubeObject;
       const wanted = textAt(scale, "metadata", "resourceVersion");
       delete old.metadata.resourceVersion;
       if (wanted !== "" && wanted !== resourceVersion) old.metadata.resourceVersion = wanted;
       setAt(old, kind.scale?.specReplicas ?? [], replicasOf(kind, old, scale));
+      if (request.contentType === APPLY_PATCH) managed = scale.metadata.managedFields;
+      else {
+        const now = scaleOf(kind, old) as KubeObject;
+        const who = { ...managerOf(request, options, "Update"), apiVersion: apiVersionOf(SCALE_KIND) };
+        const was: KubeObject = { ...before, metadata: { ...before.metadata, managedFields: owners } };
+        await trackChanges(SCALE_KIND, now, was, who, timestamp(context.clock.now()));
+        managed = now.metadata.managedFields;
+      }
+      managed = objectManagers(kind, managedFields, managed);
       return old;
     },
-    track: (now, old) => trackUpdate(context, request, now, old, options),
+    track(now) {
+      if (managed === undefined) delete now.metadata.managedFields;
+      else now.metadata.managedFields = managed;
+    },
     admitted: {
       objectKind: SCALE,
       of: (object) => scaleOf(kind, object) as KubeObject,
@@ -95,8 +151,7 @@ async function change(
   return jsonReply(scaleOf(kind, changed.parse()));
 }
 
-function replicasOf(kind: Kind, { metadata }: KubeObject, scale: Json): number {
-  if (!isObject(scale)) throw badRequest("a scale is an object");
+function replicasOf(kind: Kind, { metadata }: KubeObject, scale: JsonObject): number {
   const replicas = valueAt(scale, "spec", "replicas") ?? 0;
   if (!Number.isInteger(replicas))
     throw badRequest("json: cannot unmarshal into Go struct field ScaleSpec.spec.replicas of type int32");

@@ -1,16 +1,20 @@
 import {
+  apiVersionOf,
   applyConfiguration,
   badRequest,
   deepCopy,
   failureOf,
   invalidObject,
   isObject,
-  type Json,
+  type JsonObject,
   type Kind,
   type KubeObject,
   required,
   statusOf,
+  textAt,
   timestamp,
+  typedProblems,
+  valueAt,
 } from "@boxship/api";
 import { asBoxshipError } from "@boxship/base";
 import { parseBody } from "../http/parse-body.ts";
@@ -25,12 +29,7 @@ import { type WriteOptions, writeOptions } from "./write-options.ts";
 
 /** `PATCH` by server-side apply: makes the object, or makes it have what the applier says. */
 export async function applyObject(context: ServerContext, request: ResourceRequest): Promise<Reply> {
-  const options = writeOptions(request, "PatchOptions", true);
-  if (!request.query.get("fieldManager")) {
-    throw invalidObject({ group: "meta.k8s.io", resource: "PatchOptions" }, "", [
-      required("fieldManager", "is required for apply patch"),
-    ]);
-  }
+  const options = applyOptions(request);
   const configuration = await readConfiguration(request, options);
   for (;;) {
     try {
@@ -47,59 +46,68 @@ export async function applyObject(context: ServerContext, request: ResourceReque
   }
 }
 
+/** @throws Invalid */
+export function applyOptions(request: ResourceRequest): WriteOptions {
+  const options = writeOptions(request, "PatchOptions", true);
+  if (request.query.get("fieldManager")) return options;
+  throw invalidObject({ group: "meta.k8s.io", resource: "PatchOptions" }, "", [
+    required("fieldManager", "is required for apply patch"),
+  ]);
+}
+
 const isReason = (error: unknown, reason: string): boolean => statusOf(asBoxshipError(error))?.reason === reason;
 
-async function readConfiguration(request: ResourceRequest, { fieldValidation }: WriteOptions): Promise<KubeObject> {
+/** What is to be applied: as it was sent, and as an object of its kind. */
+interface Configuration {
+  readonly sent: JsonObject;
+  readonly object: KubeObject;
+}
+
+async function readConfiguration(request: ResourceRequest, { fieldValidation }: WriteOptions): Promise<Configuration> {
+  const { kind, info } = request;
+  const sent = await readApplied(request, kind);
+  const object = decodeObject(kind, sent, { fieldValidation, warn: request.warn });
+  checkName(object, info.name);
+  if (kind.namespaced) object.metadata.namespace ??= info.namespace;
+  return { sent, object };
+}
+
+/**
+ * The body of a request that applies.
+ *
+ * @param kind what is to be in it
+ * @throws BadRequest, and what upstream answers where nobody could own what the body says
+ */
+export async function readApplied(
+  request: ResourceRequest,
+  kind: Pick<Kind, "group" | "kind" | "schema" | "version">,
+): Promise<JsonObject> {
   const body = await parseBody(await request.body(), request.contentType);
   await request.pause?.();
-  const refusal = (unknown: readonly string[]): Error => undeclared(request, body, unknown);
-  const configuration = decodeObject(request.kind, body, { fieldValidation, warn: request.warn, refusal });
-  if (configuration.metadata.managedFields !== undefined) throw badRequest("metadata.managedFields must be nil");
-  checkName(configuration, request.info.name);
-  if (request.kind.namespaced) configuration.metadata.namespace ??= request.info.namespace;
-  return configuration;
-}
-
-const MOST_TOLD = 100;
-
-/** Nobody can own what the schema does not know. As upstream says it, and with its code. */
-function undeclared({ kind, info }: ResourceRequest, body: Json, unknown: readonly string[]): Error {
-  const told = unknown
-    .slice(0, MOST_TOLD)
-    .map((path) => `${typedPath(kind.schema, body, path)}: field not declared in schema`);
-  const what = `${info.namespace}/${info.name}; ${kind.group}/${kind.version}, Kind=${kind.kind}`;
-  const why = told.length === 1 ? told[0] : ["errors:", ...told.map((one) => `  ${one}`)].join("\n");
+  if (!isObject(body)) throw badRequest("error decoding patch: the patch is no object");
+  const type = typeOf(textAt(body, "apiVersion"), textAt(body, "kind"));
+  if (type !== typeOf(apiVersionOf(kind), kind.kind)) throw badRequest(`invalid object type: ${type}`);
+  const managedFields = valueAt(body, "metadata", "managedFields");
+  if (Array.isArray(managedFields)) throw badRequest("metadata.managedFields must be nil");
+  const problems = typedProblems(kind.schema, body);
+  await request.pause?.();
+  if (problems.length === 0) return body;
+  const why = problems.length === 1 ? problems[0] : ["errors:", ...problems.map((one) => `  ${one}`)].join("\n");
+  const what = `${textAt(body, "metadata", "namespace")}/${textAt(body, "metadata", "name")}; ${type}`;
   const message = `failed to create typed patch object (${what}): ${why}`;
-  return failureOf({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, code: 500 });
+  throw failureOf({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, code: 500 });
 }
 
-/** `spec.ports[0].x` as `.spec.ports[port=80,protocol="TCP"].x`. */
-function typedPath(root: Kind["schema"], body: Json, path: string): string {
-  let schema: Kind["schema"] | undefined = root;
-  let value: Json | undefined = body;
-  return path.replace(/\[(\d+)\]|\.?([^.[]+)/g, (whole, index?: string, field = "") => {
-    if (index === undefined) {
-      schema = schema?.properties?.get(field) ?? schema?.additional;
-      value = isObject(value) ? value[field] : undefined;
-      return `.${field}`;
-    }
-    const { listType, listKeys = [], items }: Kind["schema"] = schema ?? {};
-    schema = items;
-    value = Array.isArray(value) ? value[Number(index)] : undefined;
-    if (listType !== "map" || !isObject(value)) return whole;
-    const item = value;
-    const keys = listKeys.map(
-      (key) => `${key}=${JSON.stringify(item[key] ?? items?.properties?.get(key)?.default ?? null)}`,
-    );
-    return `[${keys.sort().join(",")}]`;
-  });
+/** A type as Go prints it. */
+function typeOf(apiVersion: string, kind: string): string {
+  return `${apiVersion.includes("/") ? apiVersion : `/${apiVersion}`}, Kind=${kind}`;
 }
 
-function update(context: ServerContext, request: ResourceRequest, configuration: KubeObject, options: WriteOptions) {
+function update(context: ServerContext, request: ResourceRequest, configuration: Configuration, options: WriteOptions) {
   let managed: KubeObject["metadata"]["managedFields"];
   return modifyObject(context, request, options, {
     async change(live) {
-      const { resourceVersion, uid } = configuration.metadata;
+      const { resourceVersion, uid } = configuration.object.metadata;
       const object = await apply(context, request, live, configuration, options);
       managed = object.metadata.managedFields;
       delete object.metadata.resourceVersion;
@@ -116,10 +124,10 @@ function update(context: ServerContext, request: ResourceRequest, configuration:
 async function create(
   context: ServerContext,
   request: ResourceRequest,
-  configuration: KubeObject,
+  configuration: Configuration,
   options: WriteOptions,
 ) {
-  if (configuration.metadata.uid !== undefined) {
+  if (configuration.object.metadata.uid !== undefined) {
     throw badRequest("uid mismatch: the provided object specified a uid, and no existing object was found");
   }
   const object = await apply(context, request, undefined, configuration, options);
@@ -134,7 +142,7 @@ function apply(
   context: ServerContext,
   request: ResourceRequest,
   live: KubeObject | undefined,
-  configuration: KubeObject,
+  configuration: Configuration,
   options: WriteOptions,
 ): Promise<KubeObject> {
   const inVersion = inVersionOf(context, request);
@@ -142,7 +150,8 @@ function apply(
     ...(inVersion === undefined ? {} : { inVersion }),
     kind: request.kind,
     live,
-    configuration: deepCopy(configuration),
+    configuration: deepCopy(configuration.object),
+    sent: configuration.sent,
     who: managerOf(request, options, "Apply"),
     time: timestamp(context.clock.now()),
     force: options.force,

@@ -14,7 +14,7 @@ import { encodeObject, objectKey, withRevision } from "../storage/object-bytes.t
 import { Admission } from "./admit.ts";
 import { decodeObject } from "./decode-object.ts";
 import { defaultObject } from "./finish-object.ts";
-import { trackCreate } from "./managed-fields.ts";
+import { keepManagers, trackCreate } from "./managed-fields.ts";
 import { beginStatus, generateName, otherNamespace, prepareCreate } from "./prepare-create.ts";
 import { readObjectBody } from "./read-object-body.ts";
 import { objectReply } from "./render.ts";
@@ -51,11 +51,15 @@ export async function commitCreate(
     // Validation says it in upstream's words.
     metadata.name = "";
   }
+  defaultObject(request.kind, object);
+  await request.pause?.();
+  // Before anybody else changes it: what the server and admission add is nobody's.
+  await track(object);
   for (let draw = 1; ; draw++) {
     if (generated !== undefined) metadata.name = generateName(context, request.kind.resource, generated);
     prepareCreate(context, request, object);
     try {
-      return await keep(context, request, object, options, track);
+      return await keep(context, request, object, options);
     } catch (error) {
       if (generated === undefined || draw === DRAWS || !isTaken(error)) throw error;
     }
@@ -72,15 +76,15 @@ async function keep(
   request: ResourceRequest,
   object: KubeObject,
   options: WriteOptions,
-  track: (object: KubeObject) => void | Promise<void>,
 ): Promise<CachedObject> {
   const { kind } = request;
   await request.pause?.();
   defaultObject(kind, object);
-  const { name = "", namespace } = object.metadata;
+  const { name = "", namespace, managedFields } = object.metadata;
   const { dryRun } = options;
   const admission = new Admission(context, request, { operation: "CREATE", name, object, oldObject: null, dryRun });
   await admission.mutate();
+  keepManagers(request, object, managedFields);
   if (object.metadata.namespace !== namespace) throw badRequest(otherNamespace(object.metadata.namespace, namespace));
   defaultObject(kind, object);
   await request.pause?.();
@@ -89,8 +93,6 @@ async function keep(
   await inTurns(validateObjectRules(kind, object, undefined));
   for (const warning of kind.hooks.warnings?.(object) ?? []) request.warn(warning);
   await admission.validate();
-  await request.pause?.();
-  await track(object);
   await request.pause?.();
   beginStatus(kind, object);
   if (!dryRun) return await context.objects.create(kind, object, await context.leases?.leaseFor(kind));

@@ -20,8 +20,8 @@ export interface DecodeOptions {
   /** Fields that occur twice in the body, by path. */
   readonly duplicates?: readonly string[];
   readonly warn: (message: string) => void;
-  /** What is thrown where there are unknown fields, by their paths, whatever the client wants. @default nothing */
-  readonly refusal?: (unknown: readonly string[]) => Error;
+  /** What is thrown where something in the body is wrong. @default BadRequest in the words of creates and updates */
+  readonly refuse?: (problem: string, mismatch?: Mismatch) => Error;
 }
 
 /**
@@ -39,9 +39,12 @@ export function decodeObject(kind: Kind, body: Json, options: DecodeOptions): Ku
   const { value, unknown, mismatches } = decode(kind.schema, body, { dropEmpty: !kind.custom });
   const decoded = value as KubeObject;
   if (!isObject(decoded.metadata)) decoded.metadata = {};
+  // No entries at all are a wish, not nothing.
+  const { managedFields } = (isObject(body["metadata"]) ? body["metadata"] : {}) as KubeObject["metadata"];
+  if (Array.isArray(managedFields) && managedFields.length === 0) decoded.metadata.managedFields = [];
   const wrong = kind.custom ? decodeMetadata(decoded) : mismatches;
-  if (wrong.length > 0) throw badRequest(`${cannot(kind)}: ${mismatchText(kind, wrong[0] as Mismatch)}`);
-  if (options.refusal !== undefined && unknown.length > 0) throw options.refusal(unknown);
+  const [mismatch] = wrong;
+  if (mismatch !== undefined) throw refusal(kind, options)(mismatchText(kind, mismatch), mismatch);
   report(
     kind,
     [
@@ -78,10 +81,14 @@ function checkType(kind: Kind, { apiVersion, kind: name }: JsonObject): void {
 
 const shown = (value: Json): string => (typeof value === "string" ? value : JSON.stringify(value));
 
-function report(kind: Kind, problems: readonly string[], { fieldValidation, warn }: DecodeOptions): void {
+const refusal = (kind: Kind, { refuse }: DecodeOptions): NonNullable<DecodeOptions["refuse"]> =>
+  refuse ?? ((problem) => badRequest(`${cannot(kind)}: ${problem}`));
+
+function report(kind: Kind, problems: readonly string[], options: DecodeOptions): void {
+  const { fieldValidation, warn } = options;
   if (problems.length === 0 || fieldValidation === "Ignore") return;
   const told = problems.slice(0, MOST_TOLD);
-  if (fieldValidation === "Strict") throw badRequest(`${cannot(kind)}: strict decoding error: ${told.join(", ")}`);
+  if (fieldValidation === "Strict") throw refusal(kind, options)(`strict decoding error: ${told.join(", ")}`);
   for (const problem of told) warn(problem);
 }
 

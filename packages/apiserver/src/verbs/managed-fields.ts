@@ -2,6 +2,8 @@ import {
   apiVersionOf,
   deepEqual,
   type InVersion,
+  isWhole,
+  type Kind,
   type KubeObject,
   type ManagerKey,
   timestamp,
@@ -27,8 +29,33 @@ export async function trackCreate(
   options: WriteOptions,
 ): Promise<void> {
   delete object.metadata.managedFields;
+  const { kind } = request;
   const who = managerOf(request, options, "Update");
-  await trackChanges(request.kind, object, undefined, who, timestamp(clock.now()), { pause: request.pause });
+  await trackChanges(kind, withoutStatus(kind, object), undefined, who, timestamp(clock.now()), {
+    pause: request.pause,
+  });
+}
+
+/** What a client makes of an object: its status is the server's to begin. Shares its metadata. */
+function withoutStatus(kind: Kind, object: KubeObject): KubeObject {
+  if (!kind.subresources.has("status") || kind.hooks.keepsStatus === true) return object;
+  const { status: _, ...rest } = object;
+  return rest;
+}
+
+const BROKEN =
+  ".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated mutating admission controller; please fix your requests";
+
+/** Puts back who manages what where admission has broken it. */
+export function keepManagers(
+  { warn }: ResourceRequest,
+  { metadata }: KubeObject,
+  managed: KubeObject["metadata"]["managedFields"],
+): void {
+  if (metadata.managedFields === managed || isWhole(metadata.managedFields ?? [])) return;
+  warn(BROKEN);
+  if (managed === undefined) delete metadata.managedFields;
+  else metadata.managedFields = managed;
 }
 
 /** Notes who has changed which fields. */

@@ -21,7 +21,7 @@ import { objectKey } from "../storage/object-bytes.ts";
 import { Admission } from "./admit.ts";
 import { unsaved } from "./create-object.ts";
 import { defaultObject } from "./finish-object.ts";
-import { sameButTimes } from "./managed-fields.ts";
+import { keepManagers, sameButTimes } from "./managed-fields.ts";
 import { prepareUpdate } from "./prepare-update.ts";
 import type { WriteOptions } from "./write-options.ts";
 
@@ -36,7 +36,7 @@ export interface Modification {
   change(old: KubeObject): KubeObject | Promise<KubeObject>;
   /** The change looks at nothing of the old object, and gets no copy of it. @default false */
   readonly replaces?: boolean;
-  /** Notes who has set what; the last step before the object is kept. */
+  /** Notes who has set what, before admission is asked. */
   track(object: KubeObject, old: KubeObject): void | Promise<void>;
   /** What admission is shown in its place; undefined: it has been asked already. @default the object */
   readonly admitted?: AdmittedAs | undefined;
@@ -174,8 +174,14 @@ async function tryModify(
   const { dryRun } = options;
   defaultObject(kind, object);
   prepareUpdate(request, object, old);
+  await request.pause?.();
+  // Before anybody else changes it: what admission adds is nobody's.
+  await modification.track(object, old);
+  const { managedFields } = object.metadata;
+  await request.pause?.();
   const admission = admissionOf(context, request, { old, object, dryRun, modification });
   await admission?.mutate();
+  keepManagers(request, object, managedFields);
   defaultObject(kind, object);
   await request.pause?.();
   bumpGeneration(request, object, old);
@@ -183,8 +189,6 @@ async function tryModify(
   await inTurns(validateObjectRules(kind, object, old));
   if (info.subresource === "") for (const warning of kind.hooks.warnings?.(object, old) ?? []) request.warn(warning);
   await admission?.validate();
-  await request.pause?.();
-  await modification.track(object, old);
   await request.pause?.();
   const key = objectKey(kind, info.namespace, info.name);
   if (mayGoNow(object)) return await removeNow(context, key, object, current, dryRun);

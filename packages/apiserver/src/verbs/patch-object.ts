@@ -4,8 +4,13 @@ import {
   applyMergePatch,
   applyStrategicMergePatch,
   failure,
+  goText,
+  invalid,
+  invalidObject,
+  isObject,
   type Json,
   type Kind,
+  type Mismatch,
 } from "@boxship/api";
 import { parseBody } from "../http/parse-body.ts";
 import type { Reply } from "../http/reply.ts";
@@ -49,6 +54,7 @@ export async function patchObject(context: ServerContext, request: ResourceReque
         fieldValidation: options.fieldValidation,
         duplicates,
         warn: request.warn,
+        refuse: (problem, mismatch) => refusal(contentType, patch, result, problem, mismatch),
       });
       checkName(object, request.info.name);
       // What the patch did not name is no condition.
@@ -58,6 +64,31 @@ export async function patchObject(context: ServerContext, request: ResourceReque
     track: (now, old) => trackUpdate(context, request, now, old, options),
   });
   return objectReply(request, patched, 200);
+}
+
+/** What an object would be after the patch is not of its kind. */
+function refusal(contentType: string, patch: Json, result: Json, problem: string, mismatch?: Mismatch): Error {
+  const isStrategic = contentType === STRATEGIC_PATCH;
+  const value = isStrategic ? goText(patch) : JSON.stringify(result);
+  const why = isStrategic && mismatch !== undefined && mismatch.problem === undefined ? conversion(mismatch) : problem;
+  return invalidObject({ group: "", resource: "" }, "", [invalid("patch", value, why)]);
+}
+
+/** What Go says of a value that it cannot convert. */
+function conversion({ wanted, found }: Mismatch): string {
+  const kind = goKind(found);
+  if (wanted.startsWith("map[")) return `cannot restore map from ${kind}`;
+  if (wanted.startsWith("[]")) return `cannot restore slice from ${kind}`;
+  if (wanted.startsWith("v1.")) return `cannot restore struct from: ${kind}`;
+  const isNumber = kind === "int64" || kind === "float64";
+  if (isNumber && wanted !== "bool") return `cannot convert ${kind} to ${wanted}`;
+  return `unrecognized type: ${wanted}`;
+}
+
+function goKind(value: Json): string {
+  if (Array.isArray(value)) return "slice";
+  if (typeof value === "number") return Number.isInteger(value) ? "int64" : "float64";
+  return isObject(value) ? "map" : typeof value === "boolean" ? "bool" : typeof value;
 }
 
 function applyPatch(kind: Kind, contentType: string, document: Json, patch: Json): Json | Promise<Json> {

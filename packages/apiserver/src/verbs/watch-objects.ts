@@ -1,4 +1,4 @@
-import { badRequest, failureStatus, tooOld, toStatus } from "@boxship/api";
+import { badRequest, tooOld, toStatus } from "@boxship/api";
 import { Compacted, type WatchEvent } from "@boxship/store";
 import { type StreamReply } from "../http/reply.ts";
 import type { Outgoing } from "../http/send-reply.ts";
@@ -19,36 +19,17 @@ const SHORTEST_SECONDS = 1800;
 const LONGEST_MS = 2 ** 31 - 1;
 const BOOKMARK_MS = 60_000;
 
-/** `GET` of a collection with `watch`: what happens in it from a revision on, without gaps. */
+/**
+ * `GET` of a collection with `watch`: what happens in it from a revision on, without gaps. What is wrong with the revision
+ * (too old, or not there yet where what is there is wanted first) is told as an event, as upstream does.
+ */
 export async function watchObjects(context: ServerContext, request: ResourceRequest): Promise<StreamReply> {
   if (request.accept.encoding === "yaml") throw badRequest("watches are to be had as JSON and protobuf only");
   const options = listOptions(request, true);
-  const cache = await beginning(context, request, options);
-  const { revision } = options;
-  // Refused before anything is sent, where that can be known.
-  if (revision !== undefined && revision > 0 && !options.sendInitialEvents) {
-    await context.objects.waitFor(revision);
-    if (revision < cache.changesFrom) await checkKept(context, request, revision);
-  }
+  const { objects } = context;
+  const { kind } = request;
+  const cache = await (options.revision === undefined ? objects.freshCache(kind) : objects.cache(kind));
   return { stream: (response) => run(context, request, options, cache, response) };
-}
-
-async function beginning({ objects }: ServerContext, { kind }: ResourceRequest, { revision }: ListOptions) {
-  if (revision !== undefined) {
-    const cache = await objects.cache(kind);
-    await objects.waitFor(revision);
-    return cache;
-  }
-  return await objects.freshCache(kind);
-}
-
-async function checkKept({ objects }: ServerContext, { kind }: ResourceRequest, revision: number): Promise<void> {
-  await using watch = objects.history(kind, revision + 1);
-  try {
-    await watch.ready;
-  } catch (error) {
-    throw error instanceof Compacted ? tooOld(revision, error.compactRevision) : error;
-  }
 }
 
 async function run(
@@ -81,7 +62,7 @@ async function run(
     const feed = kind.conversion === undefined ? stream : new PresentedChanges(context.objects.versions, kind, stream);
     await tell(context, request, options, cache, feed);
   } catch (error) {
-    stream.fail(error instanceof Compacted ? failureStatus("Expired", error.message) : toStatus(error));
+    stream.fail(toStatus(error instanceof Compacted ? tooOld(options.revision ?? 0, error.compactRevision) : error));
   }
 }
 
@@ -95,6 +76,7 @@ async function tell(
   const { revision } = options;
   const fresh = options.sendInitialEvents ?? (revision === undefined || revision === 0);
   let from = revision ?? 0;
+  if (options.sendInitialEvents === true) await objects.waitFor(from);
   if (!fresh && revision !== undefined && revision > 0 && revision < cache.changesFrom) {
     from = await catchUp(objects, request, cache, stream, revision);
     stream.skipUpTo(from);

@@ -8,9 +8,10 @@ import type { SigningRequest } from "../types/certificates.ts";
 import { followRequests } from "./follow-requests.ts";
 
 const HOUR_MS = 3_600_000;
-const KEPT_MS = { Approved: HOUR_MS, Denied: HOUR_MS, Failed: HOUR_MS, pending: 24 * HOUR_MS } as const;
+/** Nobody signs it, or nobody answers at all. */
+const UNANSWERED_MS = 24 * HOUR_MS;
 
-/** Deletes requests that were answered an hour ago, or not for a day. */
+/** Deletes requests that were answered an hour ago, or not for a day, and those whose certificate is over. */
 export const certificateCleaner: ControllerDefinition = {
   name: "certificate-cleaner",
   workers: 1,
@@ -35,14 +36,16 @@ export const certificateCleaner: ControllerDefinition = {
 
 /** When nobody needs it any more. */
 function endOf({ metadata, status }: SigningRequest): number {
+  const isIssued = (status?.certificate ?? "") !== "";
+  const kept = { Approved: isIssued ? HOUR_MS : UNANSWERED_MS, Denied: HOUR_MS, Failed: HOUR_MS };
   const ends = (["Approved", "Denied", "Failed"] as const).flatMap((type) => {
     const condition = conditionOf(status, type);
     const since = millisecondsOf(condition?.lastUpdateTime ?? condition?.lastTransitionTime);
-    return condition === undefined || Number.isNaN(since) ? [] : [since + KEPT_MS[type]];
+    return condition === undefined || Number.isNaN(since) ? [] : [since + kept[type]];
   });
   const expiry = expiryOf(status?.certificate ?? "");
   if (expiry !== undefined) ends.push(expiry);
-  return ends.length > 0 ? Math.min(...ends) : millisecondsOf(metadata.creationTimestamp) + KEPT_MS.pending;
+  return ends.length > 0 ? Math.min(...ends) : millisecondsOf(metadata.creationTimestamp) + UNANSWERED_MS;
 }
 
 function expiryOf(certificate: string): number | undefined {

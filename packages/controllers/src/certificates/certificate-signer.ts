@@ -14,6 +14,8 @@ const LONGEST_SECONDS = 365 * 24 * 3600;
 const SHORTEST_SECONDS = 600;
 /** Clocks are not all the same. */
 const EARLIER_MS = 300_000;
+/** What is valid for so long ends as much earlier as it begins. */
+const LONG_SECONDS = 8 * 3600;
 
 /** Signs what was approved for the signers that every cluster has. @param authority vouches for the cluster's clients */
 export function certificateSigner(authority: KeyPair): ControllerDefinition {
@@ -50,17 +52,18 @@ async function sign(context: ControllerContext, request: SigningRequest, authori
     writeStatus(client, refOf(SIGNING_REQUESTS, request), request, { ...request.status, ...status });
   if (against !== undefined) {
     const time = timestamp(now);
-    const failed = { type: "Failed", status: "True", reason: "SignerValidationFailed", message: against };
+    const failed = { type: "Failed", status: "True", reason: "SignerValidationFailure", message: against };
     const condition = { ...failed, lastUpdateTime: time, lastTransitionTime: time };
     await write({ conditions: withCondition(request.status?.conditions, condition) });
     return;
   }
   const seconds = Math.min(LONGEST_SECONDS, Math.max(SHORTEST_SECONDS, expirationSeconds ?? LONGEST_SECONDS));
   const notBefore = now - EARLIER_MS;
+  const begin = seconds < LONG_SECONDS ? now : notBefore;
   const certificate = await signCertificateRequest(authority, pem, {
     usages,
     notBefore,
-    notAfter: now + seconds * 1000,
+    notAfter: begin + seconds * 1000,
   });
   await write({ certificate: Buffer.from(certificate).toString("base64") });
 }

@@ -72,6 +72,10 @@ describe("certificates", () => {
     assert.deepEqual(certificate.keyUsage, ["1.3.6.1.5.5.7.3.2"]);
     assert.equal(certificate.publicKey.asymmetricKeyDetails?.namedCurve, "secp384r1");
     assert.equal(Date.parse(certificate.validTo) - world.clock.now(), 3_600_000);
+    await ask("year", CLIENT, csr("/O=readers/CN=jane"));
+    await approve("year");
+    const { validFrom, validTo } = certificateOf(await get("year"));
+    assert.equal(Date.parse(validTo) - Date.parse(validFrom), 365 * 24 * 3_600_000);
     const usages = ["digital signature", "server auth"];
     await ask("serving", KUBELET_SERVING, csr("/O=system:nodes/CN=system:node:a", "DNS:a,IP:10.0.0.1"), { usages });
     await approve("serving");
@@ -87,7 +91,27 @@ describe("certificates", () => {
         {},
         /^unable to parse csr: /,
       ],
-      ["usages", CLIENT, csr("/CN=x"), { usages: ["server auth"] }, /^invalid usages for client certificate$/],
+      [
+        "usages",
+        CLIENT,
+        csr("/CN=x"),
+        { usages: ["server auth"] },
+        /^invalid usage for client certificate: server auth$/,
+      ],
+      [
+        "no-usage",
+        CLIENT,
+        csr("/CN=x"),
+        { usages: ["digital signature"] },
+        /^missing required usage for client certificate: client auth$/,
+      ],
+      [
+        "few-usages",
+        KUBELET_CLIENT,
+        csr("/O=system:nodes/CN=system:node:a"),
+        { usages: ["client auth"] },
+        /^usages did not match \[client auth digital signature key encipherment\]$/,
+      ],
       ["group", KUBELET_CLIENT, csr("/O=system:masters/CN=system:node:a"), {}, /organization is not system:nodes/],
       ["common", KUBELET_CLIENT, csr("/O=system:nodes/CN=root"), {}, /common name does not begin/],
       [
@@ -95,9 +119,15 @@ describe("certificates", () => {
         KUBELET_CLIENT,
         csr("/O=system:nodes/CN=system:node:a", "DNS:a"),
         {},
-        /subjectAltNames are not allowed/,
+        /^DNS subjectAltNames are not allowed$/,
       ],
-      ["nameless", KUBELET_SERVING, csr("/O=system:nodes/CN=system:node:a"), {}, /at least one DNS or IP/],
+      [
+        "nameless",
+        KUBELET_SERVING,
+        csr("/O=system:nodes/CN=system:node:a"),
+        {},
+        /^DNS or IP subjectAltName is required$/,
+      ],
     ];
     for (const [name, signer, pem, spec, words] of cases) {
       await ask(name, signer, pem, spec).catch((error: unknown) => assert.match(String(error), /spec\.request/));
@@ -105,7 +135,7 @@ describe("certificates", () => {
       if (made === undefined) continue;
       await approve(name);
       const [, failed] = conditions(await get(name));
-      assert.deepEqual(failed?.slice(0, 2), ["Failed", "SignerValidationFailed"], name);
+      assert.deepEqual(failed?.slice(0, 2), ["Failed", "SignerValidationFailure"], name);
       assert.match(failed?.[2] ?? "", words, name);
     }
     await ask("denied", CLIENT, csr("/CN=x"));
@@ -152,7 +182,7 @@ describe("certificates", () => {
     await world.advance(3599);
     assert.ok((await left()).includes("user"));
     await world.advance(2);
-    assert.deepEqual(await left(), ["odd-usages", "waits"]);
+    assert.deepEqual(await left(), ["elsewhere", "odd-usages", "waits"], "its signer has not answered");
     await world.advance(24 * 3600);
     assert.deepEqual(await left(), []);
   });

@@ -1,7 +1,14 @@
 import { deepEqual, selectorOf } from "@boxship/api";
 import { keyOf } from "@boxship/client";
 import type { ControllerContext } from "../contract.ts";
-import { cleanUpRevisions, hashOf, newestRevision, revisionsOf } from "../revisions/revisions.ts";
+import {
+  cleanUpRevisions,
+  HASH_OF_PODS,
+  hashOf,
+  labelled,
+  newestRevision,
+  revisionsOf,
+} from "../revisions/revisions.ts";
 import { candidatesFor, claimObjects } from "../shared/claim.ts";
 import { scaledValue } from "../shared/int-or-percent.ts";
 import { createPod, deletePod, isNamespaceTerminating } from "../shared/pod-control.ts";
@@ -11,7 +18,7 @@ import { slowStart } from "../shared/slow-start.ts";
 import { writeStatus } from "../shared/write-status.ts";
 import type { Pod } from "../types/pod.ts";
 import type { DaemonSet, DaemonSetStatus, Node } from "../types/sets.ts";
-import { HASH_LABEL, nodeOf, type Placement, placementOn, podFor } from "./daemon-pods.ts";
+import { nodeOf, type Placement, placementOn, podFor } from "./daemon-pods.ts";
 import type { FailedPods } from "./failed-pods.ts";
 
 /** Pods that one look makes or deletes at most. */
@@ -35,20 +42,22 @@ export class DaemonLook {
 
   async run(): Promise<void> {
     const set = this.#set;
-    const revisions = await revisionsOf(this.#context, set, DAEMON_SETS);
+    const revisions = await labelled(this.#context, await revisionsOf(this.#context, set, DAEMON_SETS));
     const { revision, collisionCount } = await newestRevision(this.#context, set, revisions);
     this.#hash = hashOf(revision);
-    let failure: unknown;
-    if (!isTerminating(set)) {
-      failure = await this.#place(await this.#pods());
-      if (failure === undefined && set.spec?.updateStrategy?.type !== "OnDelete") {
-        failure = await this.#update(await this.#pods());
-      }
+    let failure = await this.#place(await this.#pods());
+    if (failure === undefined && set.spec?.updateStrategy?.type !== "OnDelete") {
+      failure = await this.#update(await this.#pods());
     }
     const pods = await this.#pods();
     await this.#writeStatus(pods, collisionCount);
-    const live = new Set([this.#hash, ...pods.map((pod) => pod.metadata.labels?.[HASH_LABEL])]);
-    await cleanUpRevisions(this.#context, set, revisions, (one) => live.has(hashOf(one)));
+    const live = new Set(pods.map((pod) => pod.metadata.labels?.[HASH_OF_PODS]));
+    const old = revisions.filter((one) => hashOf(one) !== this.#hash);
+    await cleanUpRevisions(this.#context, set, {
+      revisions: old,
+      most: old.length,
+      isLive: (one) => live.has(hashOf(one)),
+    });
     if (failure !== undefined && !isNamespaceTerminating(failure)) throw failure;
   }
 
@@ -65,7 +74,7 @@ export class DaemonLook {
   }
 
   #isNew(pod: Pod): boolean {
-    return pod.metadata.labels?.[HASH_LABEL] === this.#hash;
+    return pod.metadata.labels?.[HASH_OF_PODS] === this.#hash;
   }
 
   #isAvailable(pod: Pod): boolean {
@@ -79,91 +88,134 @@ export class DaemonLook {
     const missing: string[] = [];
     const doomed: Pod[] = [];
     for (const [node, { should, mayStay }] of this.#placements) {
-      const here = byNode.get(node) ?? [];
-      if (!mayStay) doomed.push(...here);
-      else if (here.length > 0) doomed.push(...this.#surplus(node, here));
-      else if (should) missing.push(node);
+      const here = byNode.get(node);
+      if (here === undefined) {
+        if (should) missing.push(node);
+      } else if (!mayStay) {
+        doomed.push(...here);
+      } else {
+        const running = this.#running(node, here, doomed);
+        if (this.#maySurge && running.length === 0 && should) missing.push(node);
+        doomed.push(...(this.#maySurge ? this.#surplusOfTwo(running) : running.slice(1)));
+      }
     }
     // Of nodes that are gone; those that no node was chosen for belong nowhere.
     for (const [node, here] of byNode) {
-      if (node !== "" && !this.#placements.has(node))
-        doomed.push(...here.filter(({ spec }) => spec?.nodeName === undefined));
+      if (!this.#placements.has(node)) doomed.push(...here.filter(({ spec }) => (spec?.nodeName ?? "") === ""));
     }
     const gone = await this.#delete(doomed);
     return (await this.#create(missing)) ?? gone;
   }
 
-  /** Pods that have ended, and all but the oldest of those that have not. */
-  #surplus(node: string, here: readonly Pod[]): readonly Pod[] {
-    const { events } = this.#context;
-    const ended = here.filter(isFinished);
-    for (const pod of ended.filter((one) => !isTerminating(one))) {
-      const { namespace, name } = pod.metadata;
-      const failed = pod.status?.phase === "Failed";
-      if (failed && !this.#failed.mayDelete(this.#context, this.#set, node)) return [];
-      const [reason, words] = failed
-        ? (["FailedDaemonPod", "Found failed daemon pod"] as const)
-        : (["SucceededDaemonPod", "Found succeeded daemon pod"] as const);
-      const message = `${words} ${namespace}/${name} on node ${node}, will try to ${failed ? "kill" : "delete"} it`;
-      events.record(this.#set, failed ? "Warning" : "Normal", reason, message);
+  /** Those that run, the one that is kept first. @param doomed gets those that have ended, if they may go already */
+  #running(node: string, here: readonly Pod[], doomed: Pod[]): readonly Pod[] {
+    const running: Pod[] = [];
+    for (const pod of here) {
+      if (isTerminating(pod)) continue;
+      if (!isFinished(pod)) running.push(pod);
+      else if (this.#mayReplace(node, pod)) doomed.push(pod);
     }
-    const running = here.filter((pod) => !isFinished(pod) && !isTerminating(pod)).sort(byAge);
-    const kept =
-      this.#surge > 0
-        ? [running.find((pod) => this.#isNew(pod)), running.find((pod) => !this.#isNew(pod))]
-        : [running[0]];
-    return [...ended, ...running.filter((pod) => !kept.includes(pod))];
+    return running.sort(byStart);
+  }
+
+  #mayReplace(node: string, pod: Pod): boolean {
+    const failed = pod.status?.phase === "Failed";
+    if (failed && !this.#failed.mayDelete(this.#context, this.#set, node)) return false;
+    const { namespace, name } = pod.metadata;
+    const [reason, words] = failed
+      ? (["FailedDaemonPod", "Found failed daemon pod"] as const)
+      : (["SucceededDaemonPod", "Found succeeded daemon pod"] as const);
+    const message = `${words} ${namespace}/${name} on node ${node}, will try to ${failed ? "kill" : "delete"} it`;
+    this.#context.events.record(this.#set, failed ? "Warning" : "Normal", reason, message);
+    return true;
+  }
+
+  /** All but the first new and the first old one; the old one, too, when it does not work or is not needed any more. */
+  #surplusOfTwo(running: readonly Pod[]): readonly Pod[] {
+    const fresh = running.find((pod) => this.#isNew(pod));
+    const old = running.find((pod) => !this.#isNew(pod));
+    const surplus = running.filter((pod) => pod !== fresh && pod !== old);
+    const isReplaced = fresh !== undefined && old !== undefined && (!isReady(old) || this.#isAvailable(fresh));
+    return isReplaced ? [...surplus, old] : surplus;
   }
 
   get #desired(): number {
     return [...this.#placements.values()].filter(({ should }) => should).length;
   }
 
-  get #surge(): number {
+  #surgeOf(desired: number): number {
     const { type, rollingUpdate } = this.#set.spec?.updateStrategy ?? {};
-    return type === "OnDelete" ? 0 : scaledValue(rollingUpdate?.maxSurge, this.#desired, "up");
+    return type === "OnDelete" ? 0 : scaledValue(rollingUpdate?.maxSurge, desired, "up");
+  }
+
+  get #maySurge(): boolean {
+    return this.#surgeOf(1) > 0;
   }
 
   /** Replaces old pods: those that do not work first, and then as many as may be away, or may be too many. */
   async #update(pods: readonly Pod[]): Promise<unknown> {
-    const byNode = groupByNode(pods.filter((pod) => !isFinished(pod)));
-    return this.#surge > 0 ? await this.#surgeOver(byNode) : await this.#takeDown(byNode);
+    const live = groupByNode(pods.filter((pod) => !isTerminating(pod)));
+    const onNodes = new Map<string, OnNode>();
+    const nodes = new Set([
+      ...groupByNode(pods).keys(),
+      ...[...this.#placements].flatMap(([node, { should }]) => (should ? [node] : [])),
+    ]);
+    for (const node of nodes) {
+      const here = live.get(node) ?? [];
+      const [fresh, old] = [here.filter((pod) => this.#isNew(pod)), here.filter((pod) => !this.#isNew(pod))];
+      const isTooMany = fresh.length > 1 || old.length > 1;
+      onNodes.set(node, { fresh: fresh[0], old: old[0], isTooMany });
+    }
+    return this.#surgeOf(this.#desired) > 0 ? await this.#surgeOver(onNodes) : await this.#takeDown(onNodes);
   }
 
-  async #takeDown(byNode: ReadonlyMap<string, readonly Pod[]>): Promise<unknown> {
-    const most = Math.max(
-      1,
-      scaledValue(this.#set.spec?.updateStrategy?.rollingUpdate?.maxUnavailable ?? 1, this.#desired, "up"),
-    );
+  async #takeDown(onNodes: ReadonlyMap<string, OnNode>): Promise<unknown> {
+    const { maxUnavailable = 1 } = this.#set.spec?.updateStrategy?.rollingUpdate ?? {};
+    const most = Math.max(1, scaledValue(maxUnavailable, this.#desired, "up"));
     let away = 0;
     const broken: Pod[] = [];
     const working: Pod[] = [];
-    for (const [node, { should }] of this.#placements) {
-      const here = byNode.get(node) ?? [];
-      const live = here.find((pod) => !isTerminating(pod));
-      if (should && (live === undefined || !this.#isAvailable(live))) away++;
-      if (live === undefined || this.#isNew(live)) continue;
-      (this.#isAvailable(live) ? working : broken).push(live);
+    for (const { fresh, old, isTooMany } of onNodes.values()) {
+      const only = fresh === undefined ? old : old === undefined ? fresh : undefined;
+      if (isTooMany || only === undefined || !this.#isAvailable(only)) away++;
+      if (isTooMany || only === undefined || only === fresh) continue;
+      (this.#isAvailable(only) ? working : broken).push(only);
     }
     return await this.#delete([...broken, ...working.slice(0, Math.max(0, most - away))]);
   }
 
-  async #surgeOver(byNode: ReadonlyMap<string, readonly Pod[]>): Promise<unknown> {
+  /**
+   * The new one is there before the old one goes. An old one that does not work has a new one at once, beside those that
+   * may be too many; one on a node where none belongs any more goes as soon as enough others work.
+   */
+  async #surgeOver(onNodes: ReadonlyMap<string, OnNode>): Promise<unknown> {
     const doomed: Pod[] = [];
+    const misplaced: Pod[] = [];
+    const broken: string[] = [];
     const candidates: string[] = [];
-    let surging = 0;
-    for (const [node, { should }] of this.#placements) {
-      const here = (byNode.get(node) ?? []).filter((pod) => !isTerminating(pod));
-      const old = here.find((pod) => !this.#isNew(pod));
-      const fresh = here.find((pod) => this.#isNew(pod));
+    let [surging, available] = [0, 0];
+    for (const [node, { fresh, old, isTooMany }] of onNodes) {
+      if (isTooMany) {
+        surging++;
+        continue;
+      }
+      const shown = old ?? fresh;
+      if (shown !== undefined && this.#isAvailable(shown)) available++;
       if (old === undefined) continue;
-      if (fresh === undefined) {
+      const should = this.#placements.get(node)?.should === true;
+      if (fresh !== undefined) {
+        if (this.#isAvailable(fresh)) doomed.push(old);
+        else surging++;
+      } else if (this.#isAvailable(old)) {
         if (should) candidates.push(node);
-      } else if (this.#isAvailable(fresh)) doomed.push(old);
-      else surging++;
+        else misplaced.push(old);
+      } else if (should) broken.push(node);
+      else doomed.push(old);
     }
+    doomed.push(...misplaced.slice(0, Math.max(0, available - this.#desired)));
+    const most = Math.max(0, this.#surgeOf(this.#desired) - surging);
     const gone = await this.#delete(doomed);
-    return (await this.#create(candidates.slice(0, Math.max(0, this.#surge - surging)))) ?? gone;
+    return (await this.#create([...broken, ...candidates.slice(0, most)])) ?? gone;
   }
 
   async #create(nodes: readonly string[]): Promise<unknown> {
@@ -191,20 +243,26 @@ export class DaemonLook {
     await writeStatus(client, refOf(DAEMON_SETS, set), set, status);
   }
 
+  /** As upstream does: of several pods on a node the oldest one counts, also one on its way out. */
   #count(pods: readonly Pod[], collisionCount: number): DaemonSetStatus {
     const byNode = groupByNode(pods);
-    const placed = [...this.#placements].map(([node, { should }]) => ({ should, here: byNode.get(node) ?? [] }));
-    const wanted = placed.filter(({ should }) => should);
-    const having = (holds: (pod: Pod) => boolean): number =>
-      wanted.filter(({ here }) => here.some((pod) => !isTerminating(pod) && holds(pod))).length;
-    const available = having((pod) => this.#isAvailable(pod));
+    const placed = [...this.#placements].map(([node, { should }]) => ({
+      should,
+      pod: byNode.get(node)?.toSorted(byStart)[0],
+    }));
+    const wanted = placed.flatMap(({ should, pod }) => (should ? [pod] : []));
+    const there = wanted.filter((pod) => pod !== undefined);
+    const { minReadySeconds = 0 } = this.#set.spec ?? {};
+    const available = there.filter(
+      (pod) => untilAvailable(pod, minReadySeconds, this.#context.clock.now()) === 0,
+    ).length;
     return {
       observedGeneration: this.#set.metadata.generation ?? 0,
       desiredNumberScheduled: wanted.length,
-      currentNumberScheduled: wanted.filter(({ here }) => here.length > 0).length,
-      numberMisscheduled: placed.filter(({ should, here }) => !should && here.length > 0).length,
-      numberReady: having(isReady),
-      updatedNumberScheduled: having((pod) => this.#isNew(pod)),
+      currentNumberScheduled: there.length,
+      numberMisscheduled: placed.filter(({ should, pod }) => !should && pod !== undefined).length,
+      numberReady: there.filter(isReady).length,
+      updatedNumberScheduled: there.filter((pod) => this.#isNew(pod)).length,
       numberAvailable: available,
       numberUnavailable: wanted.length - available,
       ...(collisionCount === 0 ? {} : { collisionCount }),
@@ -213,8 +271,24 @@ export class DaemonLook {
   }
 }
 
+/** What of a set is on a node, besides what goes. */
+interface OnNode {
+  readonly fresh: Pod | undefined;
+  readonly old: Pod | undefined;
+  /** More than one of a sort. */
+  readonly isTooMany: boolean;
+}
+
+/** By node; without those that have ended and go, and those that were made for none. */
 function groupByNode(pods: readonly Pod[]): ReadonlyMap<string, readonly Pod[]> {
-  return Map.groupBy(pods, nodeOf);
+  const there = pods.filter((pod) => !(isFinished(pod) && isTerminating(pod)) && nodeOf(pod) !== "");
+  return Map.groupBy(there, nodeOf);
+}
+
+/** Those that have a node first, and then the older ones. */
+function byStart(left: Pod, right: Pod): number {
+  const [a, b] = [left, right].map(({ spec }) => ((spec?.nodeName ?? "") === "" ? 1 : 0));
+  return (a ?? 0) - (b ?? 0) || byAge(left, right);
 }
 
 /** Numbers that are zero and absent ones are the same. */

@@ -1,11 +1,10 @@
 import type { JsonObject } from "@boxship/api";
 import { listAt, textAt, tolerates } from "@boxship/api";
+import { HASH_OF_PODS } from "../revisions/revisions.ts";
 import { fitsNode } from "../shared/node-fit.ts";
 import { podOfTemplate } from "../shared/pods.ts";
 import type { Pod, Toleration } from "../types/pod.ts";
 import type { DaemonSet, Node } from "../types/sets.ts";
-
-export const HASH_LABEL = "controller-revision-hash";
 
 const PATH = ["nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"] as const;
 
@@ -57,17 +56,21 @@ function tolerationsOf({ spec }: DaemonSet): readonly Toleration[] {
   return spec?.template?.spec?.["hostNetwork"] === true ? [...TOLERATIONS, WITHOUT_NETWORK] : TOLERATIONS;
 }
 
+/** What is put up with for a while by the template is put up with for ever. */
+function withTolerations(own: readonly Toleration[], more: readonly Toleration[]): Toleration[] {
+  const isSame = (one: Toleration, other: Toleration): boolean =>
+    (["key", "operator", "value", "effect"] as const).every((field) => (one[field] ?? "") === (other[field] ?? ""));
+  const missing = more.filter((one) => !own.some((other) => isSame(one, other)));
+  return [...own.map((one) => more.find((other) => isSame(one, other)) ?? one), ...missing];
+}
+
 /** A pod of the set for one node. */
 export function podFor(set: DaemonSet, node: string, hash: string): Pod {
   const pod = podOfTemplate(set.spec?.template ?? {});
   pod.metadata.generateName = `${set.metadata.name}-`;
-  pod.metadata.labels = { ...pod.metadata.labels, [HASH_LABEL]: hash };
+  pod.metadata.labels = { ...pod.metadata.labels, [HASH_OF_PODS]: hash };
   const spec = (pod.spec ??= {});
-  const own = spec.tolerations ?? [];
-  const missing = tolerationsOf(set).filter(
-    (one) => !own.some(({ key, effect }) => key === one.key && effect === one.effect),
-  );
-  spec.tolerations = [...own, ...missing];
+  spec.tolerations = withTolerations(spec.tolerations ?? [], tolerationsOf(set));
   const affinity: JsonObject = { ...spec.affinity };
   const nodeAffinity = { ...(affinity["nodeAffinity"] as JsonObject | undefined) };
   nodeAffinity[PATH[1]] = {

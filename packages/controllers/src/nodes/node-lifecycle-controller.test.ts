@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { type JsonObject, timestamp } from "@boxship/api";
 import { conditionOf } from "../shared/pods.ts";
-import { LEASES, NODES } from "../shared/resources.ts";
+import { LEASES, NODES, PODS } from "../shared/resources.ts";
 import { type Step, scenario } from "../testing/scenario.ts";
 import { startWorld, type World } from "../testing/world.ts";
 import type { Pod } from "../types/pod.ts";
@@ -98,6 +98,9 @@ describe("a node", () => {
 
   test("that says that it is not ready gets no pods, and keeps those that it has for their time", async () => {
     await pod("kept", "two");
+    const status = { phase: "Running", conditions: [{ type: "Ready", status: "True" }] };
+    const kept = { ...PODS, namespace: "default", name: "kept" };
+    await world.client.patch(kept, "merge", { status }, { subresource: "status" });
     await ready("two", "False");
     await beat(["one", "two"], 20);
     assert.deepEqual(await taintsOf("two"), [
@@ -105,15 +108,66 @@ describe("a node", () => {
       "node.kubernetes.io/not-ready:NoExecute",
     ]);
     assert.ok(!(await doomed()).includes("kept"));
+    const said = conditionOf((await world.client.get<Pod>(kept)).status, "Ready")?.status;
+    assert.equal(said, "True", "its node says how it is");
     await ready("two", "True");
     await beat(["one", "two"], 400);
     assert.ok(!(await doomed()).includes("kept"), "it is well again");
   });
 
   test("is not emptied when no other one is well either", async () => {
-    await world.advance(3600);
+    await world.advance(600);
     assert.deepEqual(await taintsOf("one"), ["node.kubernetes.io/unreachable:NoSchedule"]);
     assert.ok(!(await doomed()).includes("kept"));
+  });
+
+  test("is emptied no more when all others fall silent, too", async () => {
+    await ready("one", "True");
+    await beat(["one"], 40);
+    assert.deepEqual(await taintsOf("two"), [
+      "node.kubernetes.io/unreachable:NoSchedule",
+      "node.kubernetes.io/unreachable:NoExecute",
+    ]);
+    await world.advance(60);
+    assert.deepEqual(await taintsOf("two"), ["node.kubernetes.io/unreachable:NoSchedule"]);
+    await ready("one", "True");
+    await ready("two", "True");
+    await beat(["one", "two"], 40);
+    assert.deepEqual(await taintsOf("two"), []);
+  });
+
+  test("that somebody taints by hand loses what does not put up with that, when its time is over", async () => {
+    const tolerations = [{ key: "mine", operator: "Exists", effect: "NoExecute", tolerationSeconds: 30 }];
+    await pod("patient", "one", { tolerations });
+    await pod("ended", "one", { restartPolicy: "Never" });
+    const ended = { ...PODS, namespace: "default", name: "ended" };
+    await world.client.patch(ended, "merge", { status: { phase: "Succeeded" } }, { subresource: "status" });
+    const taint = (key: string, more: JsonObject = {}) =>
+      world.client.patch({ ...NODES, name: "one" }, "merge", {
+        spec: { taints: [{ key, effect: "NoExecute", ...more }] },
+      });
+    await taint("mine");
+    await beat(["one", "two"], 20);
+    const names = async () => (await world.list("v1", "pods")).map(({ metadata: { name } }) => name);
+    assert.deepEqual([(await names()).includes("ended"), (await doomed()).includes("patient")], [false, false]);
+    await beat(["one", "two"], 20);
+    assert.ok((await doomed()).includes("patient"));
+    await pod("later", "one", { tolerations });
+    await taint("mine", { timeAdded: "2999-01-01T00:00:00Z" });
+    await beat(["one", "two"], 40);
+    assert.ok((await doomed()).includes("later"), "no time that is still to come is believed");
+    await world.client.patch({ ...NODES, name: "one" }, "merge", { spec: { taints: null } });
+  });
+
+  test("has the labels that old manifests select by", async () => {
+    const labels = { "kubernetes.io/os": "linux", "kubernetes.io/arch": "arm64", "beta.kubernetes.io/arch": "amd64" };
+    await world.client.patch({ ...NODES, name: "one" }, "merge", { metadata: { labels } });
+    await world.settle();
+    const { metadata } = await get("one");
+    assert.deepEqual(
+      ["os", "arch"].map((name) => metadata.labels?.[`beta.kubernetes.io/${name}`]),
+      ["linux", "arm64"],
+    );
   });
 
   test("that is cordoned says so by a taint", async () => {

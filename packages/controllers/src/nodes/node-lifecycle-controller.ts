@@ -31,6 +31,20 @@ export interface Pulse {
   listen(listener: (node: string) => void): void;
 }
 
+/** Labels by names that were given up, which old manifests select by: they say what the others say. */
+const OLD_LABELS = [
+  ["kubernetes.io/os", "beta.kubernetes.io/os"],
+  ["kubernetes.io/arch", "beta.kubernetes.io/arch"],
+] as const;
+
+function oldLabelsOf({ metadata: { labels = {} } }: Node): Record<string, string> {
+  const changed = OLD_LABELS.flatMap(([name, old]) => {
+    const value = labels[name];
+    return value === undefined || labels[old] === value ? [] : [[old, value] as const];
+  });
+  return Object.fromEntries(changed);
+}
+
 interface Heard {
   readonly text: string;
   /** Monotonic milliseconds: clocks of nodes are not compared. */
@@ -51,9 +65,15 @@ class NodeLifecycle {
     const { informers, queue } = context;
     pulse?.listen((name) => queue.add(name));
     const add = ({ metadata }: KubeObject): void => queue.add(metadata.name ?? "");
-    informers.of<Node>(NODES).handle({
+    const nodes = informers.of<Node>(NODES);
+    const counted = (count: () => void): void => {
+      const before = this.#zones.isAnyWell;
+      count();
+      if (before !== this.#zones.isAnyWell) for (const one of nodes.all()) add(one);
+    };
+    nodes.handle({
       added: (node) => {
-        this.#zones.set(node);
+        counted(() => this.#zones.set(node));
         this.#tell(
           node,
           "RegisteredNode",
@@ -62,11 +82,11 @@ class NodeLifecycle {
         add(node);
       },
       updated: (node) => {
-        this.#zones.set(node);
+        counted(() => this.#zones.set(node));
         add(node);
       },
       deleted: (node) => {
-        this.#zones.delete(node.metadata.name ?? "");
+        counted(() => this.#zones.delete(node.metadata.name ?? ""));
         this.#heard.delete(node.metadata.name ?? "");
         this.#tell(
           node,
@@ -94,13 +114,20 @@ class NodeLifecycle {
     if (left > 0 && left < Number.POSITIVE_INFINITY) queue.addAfter(name, left);
     const told = left > 0 ? node : await this.#lose(node);
     const ready = conditionOf(told.status, "Ready")?.status;
-    if (ready !== undefined && ready !== "True") await this.#markPods(told);
-    const mayExecute = ready !== undefined && ready !== "True" && !isExecuting(told) && this.#mayExecute(told);
-    const taints = taintsFor(told, mayExecute, timestamp(clock.now()));
-    if (deepEqual([...taints], told.spec?.taints ?? [])) return;
-    if (mayExecute) this.#zones.executed(told, clock.monotonic());
+    // A node that says itself that it is not ready says how its pods are.
+    if (ready === "Unknown") await this.#markPods(told);
+    const isUnwell = ready !== undefined && ready !== "True";
+    const begins = isUnwell && !isExecuting(told) && this.#mayExecute(told);
+    const taints = taintsFor(told, begins || (isExecuting(told) && this.#zones.isAnyWell), timestamp(clock.now()));
+    const isTainted = deepEqual([...taints], told.spec?.taints ?? []);
+    const labels = oldLabelsOf(told);
+    if (isTainted && Object.keys(labels).length === 0) return;
+    if (begins) this.#zones.executed(told, clock.monotonic());
     const { resourceVersion } = told.metadata;
-    await client.patch(refOf(NODES, told), "merge", { metadata: { resourceVersion }, spec: { taints: [...taints] } });
+    await client.patch(refOf(NODES, told), "merge", {
+      metadata: { resourceVersion, labels },
+      ...(isTainted ? {} : { spec: { taints: [...taints] } }),
+    });
   };
 
   /** Milliseconds for which a node may go on being silent. */
@@ -139,6 +166,7 @@ class NodeLifecycle {
           ? ["NodeStatusNeverUpdated", "Kubelet never posted node status."]
           : ["NodeStatusUnknown", "Kubelet stopped posting node status."];
       const lost = {
+        lastHeartbeatTime: node.metadata.creationTimestamp ?? time,
         ...present,
         type,
         status: "Unknown",
@@ -161,8 +189,8 @@ class NodeLifecycle {
       const ready = conditionOf(pod.status, "Ready");
       if (ready?.status !== "True") continue;
       const lastTransitionTime = timestamp(clock.now());
-      const others = (pod.status?.conditions ?? []).filter((one) => one !== ready);
-      const conditions = [...others, { ...ready, status: "False", lastTransitionTime }];
+      const unready = { ...ready, status: "False", lastTransitionTime };
+      const conditions = (pod.status?.conditions ?? []).map((one) => (one === ready ? unready : one));
       events.record(pod, "Warning", "NodeNotReady", "Node is not ready");
       await writeStatus(client, refOf(PODS, pod), pod, { ...deepCopy(pod.status ?? {}), conditions });
     }

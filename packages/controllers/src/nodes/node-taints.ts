@@ -23,9 +23,9 @@ const isOurs = ({ key, effect }: Taint): boolean =>
 /**
  * The taints that a node has to have by its conditions, beside those of others.
  *
- * @param mayExecute whether pods may be thrown out of one more node now
+ * @param executes whether pods are thrown out of it, if it is not well
  */
-export function taintsFor(node: Node, mayExecute: boolean, time: string): readonly Taint[] {
+export function taintsFor(node: Node, executes: boolean, time: string): readonly Taint[] {
   const present = node.spec?.taints ?? [];
   const ready = conditionOf(node.status, "Ready")?.status;
   const wanted: Taint[] = [];
@@ -41,7 +41,7 @@ export function taintsFor(node: Node, mayExecute: boolean, time: string): readon
   }
   if (node.spec?.unschedulable === true) keep(UNSCHEDULABLE, "NoSchedule");
   const execute = ready === "False" ? NOT_READY : ready === "Unknown" ? UNREACHABLE : undefined;
-  if (execute !== undefined && (mayExecute || isExecuting(node))) keep(execute, "NoExecute");
+  if (execute !== undefined && executes) keep(execute, "NoExecute");
   return [...present.filter((taint) => !isOurs(taint)), ...wanted];
 }
 

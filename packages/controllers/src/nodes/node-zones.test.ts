@@ -52,3 +52,13 @@ test("where no node of any zone is well, all stays; and counts follow nodes that
   zones.set(node("a-0", "b", "True"));
   assert.ok(zones.patience(lost, 0) <= 0, "it has moved to another zone");
 });
+
+test("nodes that are not to count for disruptions do not", () => {
+  const zones = new NodeZones();
+  const lost = fill(zones, "a", 1, 1);
+  const [well] = [node("a-0", "a", "True")];
+  well.metadata.labels = { ...well.metadata.labels, "node.kubernetes.io/exclude-disruption": "" };
+  zones.set(well);
+  assert.equal(zones.isAnyWell, false);
+  assert.equal(zones.patience(lost, 0), 10_000);
+});

@@ -9,6 +9,8 @@ const SLOWLY_EVERY_MS = 100_000;
 const LARGE = 50;
 /** From this part of its nodes on, and more than so many, a zone counts as disturbed. */
 const DISTURBED = { part: 0.55, moreThan: 2 } as const;
+/** Nodes that have it do not count. */
+const EXCLUDED = "node.kubernetes.io/exclude-disruption";
 const LABELS = ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"] as const;
 
 interface Zone {
@@ -26,15 +28,23 @@ export class NodeZones {
   readonly #nodes = new Map<string, { readonly zone: string; readonly isWell: boolean }>();
 
   set(node: Node): void {
-    const { name = "" } = node.metadata;
+    const { name = "", labels = {} } = node.metadata;
+    if (labels[EXCLUDED] !== undefined) {
+      this.delete(name);
+      return;
+    }
     const [zone, isWell] = [zoneOf(node), conditionOf(node.status, "Ready")?.status === "True"];
     const known = this.#nodes.get(name);
     if (known?.zone === zone && known.isWell === isWell) return;
     this.delete(name);
     this.#nodes.set(name, { zone, isWell });
-    const counts = this.#zones.get(zone) ?? { well: 0, unwell: 0, executedAt: Number.NEGATIVE_INFINITY };
-    counts[isWell ? "well" : "unwell"]++;
-    this.#zones.set(zone, counts);
+    this.#zone(zone)[isWell ? "well" : "unwell"]++;
+  }
+
+  #zone(name: string): Zone {
+    const zone = this.#zones.get(name) ?? { well: 0, unwell: 0, executedAt: Number.NEGATIVE_INFINITY };
+    this.#zones.set(name, zone);
+    return zone;
   }
 
   delete(name: string): void {
@@ -45,6 +55,12 @@ export class NodeZones {
     if (counts !== undefined) counts[known.isWell ? "well" : "unwell"]--;
   }
 
+  /** Where no node of any zone is well, something else is wrong, and none is given up. */
+  get isAnyWell(): boolean {
+    for (const { well } of this.#zones.values()) if (well > 0) return true;
+    return false;
+  }
+
   /**
    * Milliseconds until pods may be thrown out of this node, as far as its zone is concerned. Where no node of any zone is
    * well nothing is done, nor in a small zone of which most is silent; one that is silent as a whole is gone.
@@ -52,9 +68,8 @@ export class NodeZones {
    * @param now monotonic milliseconds
    */
   patience(node: Node, now: number): number {
-    const zone = this.#zones.get(zoneOf(node));
-    const isAnyWell = [...this.#zones.values()].some(({ well }) => well > 0);
-    if (zone === undefined || !isAnyWell) return EXECUTE_EVERY_MS;
+    if (!this.isAnyWell) return EXECUTE_EVERY_MS;
+    const zone = this.#zone(zoneOf(node));
     const { well, unwell, executedAt } = zone;
     const all = well + unwell;
     const isDisturbed = well > 0 && unwell > DISTURBED.moreThan && unwell / all >= DISTURBED.part;
@@ -63,7 +78,6 @@ export class NodeZones {
   }
 
   executed(node: Node, now: number): void {
-    const zone = this.#zones.get(zoneOf(node));
-    if (zone !== undefined) zone.executedAt = now;
+    this.#zone(zoneOf(node)).executedAt = now;
   }
 }

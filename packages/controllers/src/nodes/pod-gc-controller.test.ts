@@ -41,8 +41,23 @@ describe("pod garbage", () => {
     await world.advance(120);
     assert.deepEqual(await names(), ["stays"], "its node may still end it");
     const taints = [{ key: "node.kubernetes.io/out-of-service", effect: "NoExecute" }];
+    const ready = (status: string) => {
+      const conditions = [{ type: "Ready", status }];
+      return world.client.patch(
+        { ...NODES, name: "here" },
+        "merge",
+        { status: { conditions } },
+        { subresource: "status" },
+      );
+    };
+    await ready("True");
     await world.client.patch({ ...NODES, name: "here" }, "merge", { spec: { taints } });
     await world.advance(60);
+    assert.deepEqual(await names(), ["stays"], "it says that it is ready");
+    await golden("out-of-service", [
+      ["it is not ready any more", () => ready("False")],
+      ["half a minute goes by", () => world.advance(30)],
+    ]);
     assert.deepEqual(await names(), []);
   });
 

@@ -1,10 +1,11 @@
-import { timestamp } from "@boxship/api";
+import { textAt, timestamp } from "@boxship/api";
 import { NotFound } from "@boxship/base";
 import type { ControllerContext, ControllerDefinition, Reconcile } from "../contract.ts";
-import { byAge, isFinished, isTerminating } from "../shared/pods.ts";
+import { withCondition } from "../shared/conditions.ts";
+import { byAge, conditionOf, isFinished, isTerminating } from "../shared/pods.ts";
 import { NODES, PODS, refOf } from "../shared/resources.ts";
 import { writeStatus } from "../shared/write-status.ts";
-import type { Pod } from "../types/pod.ts";
+import type { Condition, Pod } from "../types/pod.ts";
 import type { Node } from "../types/sets.ts";
 
 const EVERY_MS = 20_000;
@@ -47,22 +48,23 @@ function open(context: ControllerContext, most: number): Reconcile {
     const ended: Pod[] = [];
     for (const pod of [...pods.all()]) {
       const since = gone.get(pod.spec?.nodeName ?? "");
+      const node = pod.spec?.nodeName ?? "";
       if (since !== undefined && now - since >= QUARANTINE_MS) await removeLost(context, pod);
-      else if (
-        isTerminating(pod) &&
-        ((pod.spec?.nodeName ?? "") === "" || isOutOfService(nodes.get(pod.spec?.nodeName ?? "")))
-      ) {
-        await remove(context, pod);
-      } else if (isFinished(pod) && !isTerminating(pod)) ended.push(pod);
+      else if (isTerminating(pod) && (node === "" || isOutOfService(nodes.get(node)))) await remove(context, pod);
+      else if (isFinished(pod) && !isTerminating(pod)) ended.push(pod);
     }
-    ended.sort(byAge);
+    ended.sort((one, other) => Number(wasEvicted(other)) - Number(wasEvicted(one)) || byAge(one, other));
     for (const pod of ended.slice(0, Math.max(0, ended.length - most))) await remove(context, pod);
     if (lost.size > 0 || [...pods.all()].some(isTerminating)) soon();
   };
 }
 
+/** Somebody says that nothing runs there any more, and nothing there says otherwise. */
 const isOutOfService = (node: Node | undefined): boolean =>
+  conditionOf(node?.status, "Ready")?.status !== "True" &&
   node?.spec?.taints?.some(({ key }) => key === OUT_OF_SERVICE) === true;
+
+const wasEvicted = ({ status }: Pod): boolean => status?.phase === "Failed" && textAt(status, "reason") === "Evicted";
 
 async function removeLost(context: ControllerContext, pod: Pod): Promise<void> {
   const { client, clock } = context;
@@ -73,24 +75,24 @@ async function removeLost(context: ControllerContext, pod: Pod): Promise<void> {
   } catch (error) {
     if (!(error instanceof NotFound)) throw error;
   }
-  if (!isFinished(pod)) {
-    const condition = {
-      type: "DisruptionTarget",
-      status: "True",
-      reason: "DeletionByPodGC",
-      message: "PodGC: node no longer exists",
-      lastTransitionTime: timestamp(clock.now()),
-    };
-    const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== "DisruptionTarget");
-    const status = { ...pod.status, phase: "Failed", conditions: [...others, condition] };
-    await writeStatus(client, refOf(PODS, pod), pod, status);
-  }
-  await remove(context, pod);
+  await remove(context, pod, {
+    type: "DisruptionTarget",
+    status: "True",
+    reason: "DeletionByPodGC",
+    message: "PodGC: node no longer exists",
+    lastTransitionTime: timestamp(clock.now()),
+  });
 }
 
-async function remove({ client }: ControllerContext, pod: Pod): Promise<void> {
+/** What has not ended has failed: whoever counts failures counts it. */
+async function remove({ client }: ControllerContext, pod: Pod, why?: Condition): Promise<void> {
   const { uid = "" } = pod.metadata;
   try {
+    if (!isFinished(pod)) {
+      const present = pod.status?.conditions ?? [];
+      const conditions = why === undefined ? present : withCondition(present, why);
+      await writeStatus(client, refOf(PODS, pod), pod, { ...pod.status, phase: "Failed", conditions });
+    }
     await client.delete(refOf(PODS, pod), { gracePeriodSeconds: 0, preconditions: { uid } });
   } catch (error) {
     if (!(error instanceof NotFound)) throw error;

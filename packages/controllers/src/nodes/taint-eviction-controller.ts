@@ -2,7 +2,7 @@ import { timestamp, tolerates } from "@boxship/api";
 import { NotFound } from "@boxship/base";
 import { keyOf } from "@boxship/client";
 import type { ControllerContext, ControllerDefinition, Reconcile } from "../contract.ts";
-import { isFinished, isTerminating } from "../shared/pods.ts";
+import { isTerminating } from "../shared/pods.ts";
 import { NODES, PODS, refOf } from "../shared/resources.ts";
 import { writeStatus } from "../shared/write-status.ts";
 import type { Pod } from "../types/pod.ts";
@@ -15,8 +15,8 @@ function open(context: ControllerContext): Reconcile {
   const { informers, queue, events, clock } = context;
   const pods = informers.of<Pod>(PODS);
   const nodes = informers.of<Node>(NODES);
-  /** Pods whose end was set. */
-  const doomed = new Set<string>();
+  /** Pods whose end was set, and since when: milliseconds since 1970. */
+  const doomed = new Map<string, number>();
   const add = (pod: Pod): void => {
     if (nodes.get(pod.spec?.nodeName ?? "") !== undefined) queue.add(keyOf(pod));
   };
@@ -33,14 +33,16 @@ function open(context: ControllerContext): Reconcile {
   return async (key) => {
     const pod = pods.get(key);
     const node = nodes.get(pod?.spec?.nodeName ?? "");
-    if (pod === undefined || node === undefined || isTerminating(pod) || isFinished(pod)) return;
-    const left = patience(pod, throwing(node), clock.now());
+    if (pod === undefined || node === undefined || isTerminating(pod)) return;
+    const now = clock.now();
+    const since = doomed.get(key) ?? now;
+    const left = patience(pod, throwing(node), since, now);
     if (left === undefined) {
       if (doomed.delete(key)) events.record(pod, "Normal", "TaintManagerEviction", `Cancelling deletion of Pod ${key}`);
       return;
     }
     if (left > 0) {
-      doomed.add(key);
+      doomed.set(key, since);
       queue.addAfter(key, left);
       return;
     }
@@ -53,8 +55,8 @@ function open(context: ControllerContext): Reconcile {
 const throwing = ({ spec }: Node): readonly Taint[] =>
   (spec?.taints ?? []).filter(({ effect }) => effect === "NoExecute");
 
-/** Milliseconds that the pod may stay; undefined: for ever. */
-function patience({ spec }: Pod, taints: readonly Taint[], now: number): number | undefined {
+/** Milliseconds that the pod may stay; undefined: for ever. @param seen when it was first known that it may not for ever */
+function patience({ spec }: Pod, taints: readonly Taint[], seen: number, now: number): number | undefined {
   const tolerations = spec?.tolerations ?? [];
   let least: number | undefined;
   for (const taint of taints) {
@@ -62,8 +64,10 @@ function patience({ spec }: Pod, taints: readonly Taint[], now: number): number 
     if (fitting.length === 0) return 0;
     const seconds = fitting.flatMap(({ tolerationSeconds }) => tolerationSeconds ?? []);
     if (seconds.length === 0) continue;
-    const since = Date.parse(taint.timeAdded ?? "");
-    const left = (Number.isNaN(since) ? now : since) + Math.max(0, Math.min(...seconds)) * 1000 - now;
+    // Who taints by hand does not say when, or says what he likes.
+    const added = Date.parse(taint.timeAdded ?? "");
+    const since = Number.isNaN(added) ? seen : Math.min(added, seen);
+    const left = since + Math.max(0, Math.min(...seconds)) * 1000 - now;
     least = Math.min(least ?? Number.POSITIVE_INFINITY, Math.max(0, left));
   }
   return least;

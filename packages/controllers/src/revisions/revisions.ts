@@ -5,12 +5,16 @@ import type { Resource } from "@boxship/client";
 import type { ControllerContext } from "../contract.ts";
 import { candidatesFor, claimObjects } from "../shared/claim.ts";
 import { controllerReference, isControlledBy } from "../shared/owners.ts";
+import { isTerminating } from "../shared/pods.ts";
 import { CONTROLLER_REVISIONS, refOf } from "../shared/resources.ts";
 import { templateHash } from "../shared/template-hash.ts";
 import type { PodTemplate } from "../types/pod.ts";
 import type { ControllerRevision } from "../types/workloads.ts";
 
 const HASH = "controller.kubernetes.io/hash";
+/** Where daemon sets keep it, on pods as well. */
+export const HASH_OF_PODS = "controller-revision-hash";
+const hashLabelOf = ({ kind }: KubeObject): string => (kind === "DaemonSet" ? HASH_OF_PODS : HASH);
 
 /** What has revisions of its template: stateful sets and daemon sets. */
 export interface Revised extends KubeObject {
@@ -31,8 +35,23 @@ export function templateOf({ data }: ControllerRevision): PodTemplate {
   return template;
 }
 
-/** The hash alone, without the name of the set. */
-export const hashOf = ({ metadata }: ControllerRevision): string => metadata.labels?.[HASH] ?? "";
+/** The hash alone, without the name of the set; its name where somebody took the label away. */
+export const hashOf = ({ metadata: { labels = {}, name = "" } }: ControllerRevision): string =>
+  labels[HASH_OF_PODS] ?? labels[HASH] ?? name;
+
+/** Revisions of a daemon set, each with the label that its pods have. */
+export async function labelled(
+  { client }: ControllerContext,
+  revisions: readonly ControllerRevision[],
+): Promise<readonly ControllerRevision[]> {
+  return await Promise.all(
+    revisions.map(async (one) => {
+      if (one.metadata.labels?.[HASH_OF_PODS] !== undefined) return one;
+      const metadata = { labels: { [HASH_OF_PODS]: hashOf(one) } };
+      return await client.patch<ControllerRevision>(refOf(CONTROLLER_REVISIONS, one), "merge", { metadata });
+    }),
+  );
+}
 
 /** The revisions of a set, the oldest first. */
 export async function revisionsOf(
@@ -74,6 +93,9 @@ export async function newestRevision(
     });
     return { revision, collisionCount };
   }
+  const last = revisions.at(-1);
+  // What is on its way out makes nothing new: its revisions go before it does.
+  if (isTerminating(set) && last !== undefined) return { revision: last, collisionCount };
   return await create(context, set, { data, revision: next, collisions: collisionCount });
 }
 
@@ -91,7 +113,9 @@ async function create(
       metadata: {
         name: `${name}-${hash}`,
         namespace,
-        labels: { ...set.spec?.template?.metadata?.labels, [HASH]: hash },
+        labels: { ...set.spec?.template?.metadata?.labels, [hashLabelOf(set)]: hash },
+        // `kubectl rollout history` shows the cause of the change.
+        annotations: { ...set.metadata.annotations },
         ownerReferences: [controllerReference(set)],
       },
       data,
@@ -108,15 +132,23 @@ async function create(
   }
 }
 
+export interface CleanUp {
+  /** The oldest first. */
+  readonly revisions: readonly ControllerRevision[];
+  /** How many of them count against the limit. @default those that are not live */
+  readonly most?: number;
+  readonly isLive: (revision: ControllerRevision) => boolean;
+}
+
 /** Takes the oldest revisions away that no pod has, beyond the limit. */
 export async function cleanUpRevisions(
   { client }: ControllerContext,
   { spec }: Revised,
-  revisions: readonly ControllerRevision[],
-  isLive: (revision: ControllerRevision) => boolean,
+  { revisions, most, isLive }: CleanUp,
 ): Promise<void> {
   const idle = revisions.filter((revision) => !isLive(revision));
-  for (const revision of idle.slice(0, Math.max(0, idle.length - (spec?.revisionHistoryLimit ?? 10)))) {
+  const surplus = Math.max(0, (most ?? idle.length) - (spec?.revisionHistoryLimit ?? 10));
+  for (const revision of idle.slice(0, surplus)) {
     await client.delete(refOf(CONTROLLER_REVISIONS, revision)).catch((error: unknown) => {
       if (!(error instanceof NotFound)) throw error;
     });

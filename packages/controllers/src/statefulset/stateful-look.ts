@@ -30,6 +30,7 @@ export class StatefulLook {
   async run(): Promise<void> {
     const set = this.#set;
     const revisions = await revisionsOf(this.#context, set, STATEFUL_SETS);
+    if (isTerminating(set) && revisions.length === 0) return;
     const { revision, collisionCount } = await newestRevision(this.#context, set, revisions);
     this.#newest = revision;
     const known = set.status?.currentRevision;
@@ -38,7 +39,8 @@ export class StatefulLook {
     if (!isTerminating(set)) failure = await this.#work(await this.#pods()).catch((error: unknown) => error ?? true);
     const pods = await this.#pods();
     await this.#writeStatus(pods, collisionCount);
-    await cleanUpRevisions(this.#context, set, revisions, ({ metadata: { name = "" } }) => this.#isLive(name, pods));
+    const isLive = ({ metadata: { name = "" } }: ControllerRevision): boolean => this.#isLive(name, pods);
+    await cleanUpRevisions(this.#context, set, { revisions, isLive });
     if (failure !== undefined && !isNamespaceTerminating(failure)) throw failure;
   }
 

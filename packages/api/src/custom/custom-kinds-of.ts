@@ -1,13 +1,14 @@
 import { atOnce, type Turns } from "@boxship/base";
 import { age } from "../columns/age.ts";
 import { AGE, NAME } from "../columns/column.ts";
+import { JsonPathTemplate, jsonPathText } from "../json-path/json-path-template.ts";
 import type { Column, Conversion, Kind, ScalePaths, Verb } from "../kind/kind.ts";
+import { isBigInteger } from "../object/big-integer.ts";
 import { isObject, type Json, type JsonObject } from "../object/json.ts";
 import { apiVersionOf, type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
 import { definition } from "../schema/definitions.ts";
 import { ANYTHING, type Schema } from "../schema/schema.ts";
 import { schemaInTurns } from "./from-json-schema.ts";
-import { parseJsonPath } from "./json-path.ts";
 
 const VERBS: ReadonlySet<Verb> = new Set<Verb>([
   "create",
@@ -111,13 +112,31 @@ function scaleOf(scale: Json | undefined): ScalePaths | undefined {
   };
 }
 
+/** Values that the path of one cell may lead through. */
+const MOST_SEEN = 10_000;
+
+/** Up to the first one whose path cannot be read, as upstream shows them. */
 function columnsOf(columns: readonly Json[]): readonly Column[] {
-  return columns.length === 0 ? [NAME, AGE] : [NAME, ...columns.filter(isObject).map(columnOf)];
+  if (columns.length === 0) return [NAME, AGE];
+  const shown: Column[] = [NAME];
+  for (const column of columns.filter(isObject)) {
+    const path = readPath(textAt(column, "jsonPath"));
+    if (path === undefined) break;
+    shown.push(columnOf(column, path));
+  }
+  return shown;
 }
 
-function columnOf(column: JsonObject): Column {
+function readPath(text: string): JsonPathTemplate | undefined {
+  try {
+    return new JsonPathTemplate(`{${text}}`, { most: MOST_SEEN });
+  } catch {
+    return undefined;
+  }
+}
+
+function columnOf(column: JsonObject, path: JsonPathTemplate): Column {
   const type = textAt(column, "type") as Column["type"];
-  const path = parseJsonPath(textAt(column, "jsonPath"));
   const format = textAt(column, "format");
   return {
     name: textAt(column, "name"),
@@ -127,15 +146,35 @@ function columnOf(column: JsonObject): Column {
       textAt(column, "description") ||
       `Custom resource definition column (in JSONPath format): ${textAt(column, "jsonPath")}`,
     priority: Number(valueAt(column, "priority") ?? 0),
-    cell: (object, now) => cellOf(path?.find(object) ?? [], type, now),
+    cell: (object, now) => cellOf(firstOf(path, object), type, now),
   };
 }
 
-function cellOf(found: readonly Json[], type: Column["type"], now: number): Json {
-  const [value] = found;
-  if (value === undefined || value === null) return null;
-  if (type === "date") return age(value, now);
-  if (type !== "string") return value;
-  if (found.length > 1) return found.map((one) => (typeof one === "string" ? one : JSON.stringify(one))).join(",");
-  return typeof value === "string" ? value : JSON.stringify(value);
+/** Of several values that a path leads to, the first is shown. */
+function firstOf(path: JsonPathTemplate, object: KubeObject): Json {
+  try {
+    return path.find(object)[0]?.[0] ?? null;
+  } catch {
+    return null;
+  }
+}
+
+const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
+
+/** A value that is not of the column's type is not shown. */
+function cellOf(value: Json, type: Column["type"], now: number): Json {
+  if (value === null) return null;
+  switch (type) {
+    case "string":
+      return jsonPathText(value);
+    case "integer":
+      return typeof value === "number" ? Math.trunc(value) : isBigInteger(value) ? value : null;
+    case "number":
+      return typeof value === "number" || isBigInteger(value) ? value : null;
+    case "boolean":
+      return typeof value === "boolean" ? value : null;
+    case "date":
+      if (typeof value !== "string") return null;
+      return RFC3339.test(value) && !Number.isNaN(Date.parse(value)) ? age(value, now) : "<invalid>";
+  }
 }

@@ -1,8 +1,9 @@
 import type { Json } from "../object/json.ts";
-import { listAt, textAt, valueAt } from "../object/kube-object.ts";
+import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
 import { type FieldError, forbiddenField, invalid, notSupported, required } from "../status/field-error.ts";
 import { checkName, dns1035Label } from "../validation/names.ts";
 import { validateWebhookClient } from "../validation/webhook-client.ts";
+import { bundleErrors } from "./ca-bundle.ts";
 
 const REVIEWS = ["v1", "v1beta1"];
 const PATH = "spec.conversion";
@@ -11,8 +12,13 @@ const PATH = "spec.conversion";
  * What is wrong with how objects are converted. In upstream's words, which are about the fields of its own types.
  *
  * @param preserves `spec.preserveUnknownFields`
+ * @param old the definition as it was, undefined for a new one
  */
-export function conversionErrors(conversion: Json | undefined, preserves: boolean): readonly FieldError[] {
+export function conversionErrors(
+  conversion: Json | undefined,
+  preserves: boolean,
+  old: KubeObject | undefined,
+): readonly FieldError[] {
   if (conversion === undefined || conversion === null) return [];
   const strategy = textAt(conversion, "strategy");
   const strategies = ["None", "Webhook"];
@@ -31,7 +37,8 @@ export function conversionErrors(conversion: Json | undefined, preserves: boolea
     return errors;
   }
   if (client === undefined) errors.push(required(clientPath, "required when strategy is set to Webhook"));
-  else errors.push(...validateWebhookClient(client, clientPath));
+  else
+    errors.push(...validateWebhookClient(client, clientPath), ...bundleErrors(client, `${clientPath}.caBundle`, old));
   return [...errors, ...reviewErrors(reviews, reviewsPath)];
 }
 

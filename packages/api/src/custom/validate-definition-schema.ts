@@ -32,7 +32,7 @@ export function* validateDefinitionSchema(schema: JsonObject, path: string, hasS
   const defaults = isStructural && hasDefaults ? yield* validateDefaults(yield* schemaInTurns(schema), path) : [];
   const found = [...errors, ...structure, ...defaults, ...keywords];
   // Rules are about types: without those nothing can be said of them.
-  const isKnown = isStructural && defaults.length === 0 && keywords.length === 0;
+  const isKnown = isStructural && defaults.length === 0;
   return { errors: isKnown ? [...found, ...(yield* validateRuleTexts(schema, path))] : found, hasDefaults };
 }
 

@@ -31,7 +31,7 @@ export function* validateDefinition(crd: KubeObject, old?: KubeObject): Turns<re
       .filter((name) => textAt(crd, "spec", "names", name) === "")
       .map((name) => required(`spec.names.${name}`)),
     ...namesErrors(valueAt(crd, "spec", "names"), "spec.names"),
-    ...conversionErrors(valueAt(crd, "spec", "conversion"), preserves),
+    ...conversionErrors(valueAt(crd, "spec", "conversion"), preserves, old),
     ...approvalErrors(crd, old),
     ...(preserves && valueAt(old, "spec", "preserveUnknownFields") !== true
       ? [invalid("spec.preserveUnknownFields", true, PRESERVES)]

@@ -1,6 +1,7 @@
 import {
   customKindsInTurns,
   deepEqual,
+  hasReadableBundle,
   isObject,
   isStored,
   type JsonObject,
@@ -121,7 +122,7 @@ export class CustomKinds implements Disposable {
       return;
     const known = this.#served.get(object.key);
     const accepted = this.#accept(object.key, crd, known);
-    const isServed = accepted.conflict === undefined || isEstablished(crd);
+    const isServed = mayBeServed(crd, accepted);
     // What is said of it in its status otherwise changes nothing of what it defines.
     const made = JSON.stringify([crd["spec"], accepted, isServed]);
     const same = known?.made === made;
@@ -253,14 +254,19 @@ const conditionOf = (crd: KubeObject, type: string) =>
 
 const isEstablished = (crd: KubeObject): boolean => textAt(conditionOf(crd, "Established"), "status") === "True";
 
+/** What is served stays so. */
+const mayBeServed = (crd: KubeObject, { conflict }: Pick<AcceptedNames, "conflict">): boolean =>
+  isEstablished(crd) || (conflict === undefined && hasReadableBundle(crd));
+
 function establishedStatus(crd: KubeObject, { names, conflict }: AcceptedNames, now: string): JsonObject {
-  const isServed = conflict === undefined || isEstablished(crd);
+  const isServed = mayBeServed(crd, conflict === undefined ? {} : { conflict });
+  const why = conflict === undefined ? INVALID_BUNDLE : NOT_ACCEPTED;
   const conditions = [
     condition(crd, "NamesAccepted", conflict ?? { reason: "NoConflicts", message: "no conflicts found" }, {
       holds: conflict === undefined,
       now,
     }),
-    condition(crd, "Established", isServed ? INITIAL : NOT_ACCEPTED, { holds: isServed, now }),
+    condition(crd, "Established", isServed ? INITIAL : why, { holds: isServed, now }),
   ];
   const stored = listAt(crd, "spec", "versions").find((one) => (one as JsonObject)["storage"] === true);
   const before = listAt(crd, "status", "storedVersions").map((one) => textAt(one));
@@ -272,6 +278,7 @@ function establishedStatus(crd: KubeObject, { names, conflict }: AcceptedNames, 
 }
 
 const INITIAL = { reason: "InitialNamesAccepted", message: "the initial names have been accepted" };
+const INVALID_BUNDLE = { reason: "InvalidCABundle", message: "The conversion webhook CABundle is invalid" };
 const NOT_ACCEPTED = { reason: "NotAccepted", message: "not all names are accepted" };
 
 function condition(

@@ -36,7 +36,7 @@ const versionOf = ({ group, version }: Kind): string => (group === "" ? version 
 const DIFFERENCES: Readonly<Record<string, string>> = {
   "/pods": "who writes a status is not warned of addresses that are written oddly",
   "apiextensions.k8s.io/customresourcedefinitions":
-    "columns whose JSON path cannot be read are refused; not looked at are defaults of `metadata` within embedded resources, the certificates of `caBundle`, and rules in CEL where anything else of their schema is wrong; fields to select by may be the same in versions whose schemas differ",
+    "a cell whose JSON path leads through more than 10,000 values is empty; not looked at are defaults of `metadata` within embedded resources; fields to select by may be the same in versions whose schemas differ",
   "batch/cronjobs": "old names of time zones are taken in other upper case, too",
   "discovery.k8s.io/endpointslices": "addresses of the machine itself (127.0.0.0/8) are taken",
   "resource.k8s.io/deviceclasses": "how much a selector costs is not estimated",

@@ -465,4 +465,64 @@ describe("kinds of several versions", () => {
     const groups = (await send("GET", "/apis")).json.groups;
     assert.equal(groups.find((one: Loose) => one.name === "autoscaling").preferredVersion.version, "v2");
   });
+
+  test("a definition whose converter's certificates cannot be read is not served, and one that is served keeps them", async () => {
+    const caBundle = Buffer.from("none").toString("base64");
+    const group = `g${count++}.example.com`;
+    const spec = {
+      group,
+      scope: "Namespaced",
+      names: { plural: "sites", kind: "Site" },
+      versions: [version("v1", true)],
+      conversion: webhook("/convert", { url: "https://localhost:1/", caBundle }),
+    };
+    const path = `${CRDS}/sites.${group}`;
+    assert.equal((await send("POST", CRDS, { metadata: { name: `sites.${group}` }, spec })).status, 201);
+    const told = async (): Promise<Loose> => {
+      for (;;) {
+        const { conditions } = (await send("GET", path)).json.status;
+        const found = conditions?.find((one: Loose) => one.type === "Established");
+        if (found !== undefined) return found;
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    };
+    assert.deepEqual([(await told()).status, (await told()).reason], ["False", "InvalidCABundle"]);
+    assert.equal((await send("GET", `/apis/${group}/v1/sites`)).status, 404);
+    const good = await send("PATCH", path, { spec: { conversion: webhook("/convert") } }, MERGE);
+    assert.equal(good.status, 200, good.text);
+    await established(path);
+    const bad = await send("PATCH", path, { spec: { conversion: spec.conversion } }, MERGE);
+    assert.match(
+      bad.json.message,
+      /: spec\.conversion\.webhookClientConfig\.caBundle: Invalid value: \[\]byte\{0x6e, 0x6f, 0x6e, 0x65\}: unable to load root certificates: unable to parse bytes as PEM block$/,
+    );
+  });
+
+  test("columns show the first value of any path that kubectl can read, up to one that it cannot", async () => {
+    const column = (name: string, type: string, jsonPath: string) => ({ name, type, jsonPath });
+    const columns = [
+      column("First", "string", ".spec.list[*].a"),
+      column("Has", "string", ".spec.list[?(@.b)].a"),
+      column("Deep", "string", ".spec..b"),
+      column("Number", "integer", ".spec.n"),
+      column("Other", "integer", ".spec.list[0].a"),
+      column("When", "date", ".spec.list[0].a"),
+      column("All", "string", ".spec.list"),
+      column("Broken", "string", ".spec.list["),
+      column("After", "string", ".spec.n"),
+    ];
+    const item = { type: "object", properties: { a: text, b: text } };
+    const fields = { n: { type: "number" }, list: { type: "array", items: item } };
+    const { at } = await define({ strategy: "None" }, [
+      { ...version("v1", true, fields), additionalPrinterColumns: columns } as ReturnType<typeof version>,
+    ]);
+    const spec = { n: 1.5, list: [{ a: "x" }, { a: "y", b: "z" }] };
+    assert.equal((await send("POST", at("v1"), { metadata: { name: "a" }, spec })).status, 201);
+    const table = await send("GET", at("v1"), undefined, { accept: "application/json;as=Table;v=v1;g=meta.k8s.io" });
+    assert.deepEqual(
+      table.json.columnDefinitions.map(({ name }: Loose) => name),
+      ["Name", "First", "Has", "Deep", "Number", "Other", "When", "All"],
+    );
+    assert.deepEqual(table.json.rows[0].cells, ["a", "x", "y", "z", 1, null, "<invalid>", JSON.stringify(spec.list)]);
+  });
 });

@@ -1,10 +1,10 @@
-import { Refusal } from "../failure.ts";
-import type { Filter, Node, Step } from "./jsonpath-nodes.ts";
+import { InvalidArgument } from "@boxship/base";
+import type { Filter, Node, Step } from "./nodes.ts";
 
-/** @throws Refusal with the whole text in it */
+/** @throws InvalidArgument with the whole text in it */
 export function parseTemplate(text: string): readonly Node[] {
   const fail = (why: string): never => {
-    throw new Refusal(`error parsing jsonpath ${text}, ${why}`);
+    throw new InvalidArgument(`error parsing jsonpath ${text}, ${why}`);
   };
   const stack: { readonly steps: readonly Step[]; readonly body: Node[] }[] = [{ steps: [], body: [] }];
   const top = () => stack.at(-1) ?? fail("not in range, nothing to end");

@@ -1,4 +1,4 @@
-import type { Json } from "@boxship/api";
+import type { Json } from "../object/json.ts";
 
 export type Step =
   | { readonly kind: "root" | "current" | "wildcard" | "recursive" }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
 import { describe, test } from "node:test";
 import { FailedPrecondition } from "@boxship/base";
 import { etcdProgram, startEtcd, tempDir } from "@boxship/testkit";
@@ -70,8 +71,13 @@ test("a snapshot is taken while writes go on, and restoring it uses no revision 
     assert.deepEqual(await store.check(), []);
   }
   // What was replaced is a store still.
-  await using replaced = await openSqliteStore({ path: restored.replaced ?? "" });
-  assert.equal((await replaced.status()).revision, newest);
+  {
+    await using replaced = await openSqliteStore({ path: restored.replaced ?? "" });
+    assert.equal((await replaced.status()).revision, newest);
+  }
+  assert.equal(restored.revision, newest + 1, "no further than what was there: to raise etcd's costs a write for each");
+  const lost = await restoreSqliteStore({ snapshot, path: directory.join("lost.db") });
+  assert.equal(lost.revision, restored.snapshotRevision + 1_000_000, "nobody knows how far it was");
 });
 
 test("what is no sound snapshot changes nothing", async () => {
@@ -81,10 +87,26 @@ test("what is no sound snapshot changes nothing", async () => {
     await using store = await openSqliteStore({ path });
     await store.transact({ success: [put("a", "1")] });
   }
-  writeFileSync(directory.join("noise"), Buffer.alloc(8192, 7));
-  for (const snapshot of [directory.join("noise"), directory.join("missing")]) {
-    await assert.rejects(restoreSqliteStore({ snapshot, path }), FailedPrecondition);
+  const whole = directory.join("whole");
+  {
+    await using store = await openSqliteStore({ path: directory.join("full.db") });
+    await fill(store);
+    await store.backup(whole);
   }
+  await openSqliteStore({ path: directory.join("nothing") }).then((store) => store[Symbol.asyncDispose]());
+  writeFileSync(directory.join("noise"), Buffer.alloc(8192, 7));
+  writeFileSync(directory.join("empty"), "");
+  writeFileSync(directory.join("cut"), readFileSync(whole).subarray(0, 100_000));
+  using other = new DatabaseSync(directory.join("other"));
+  other.exec("CREATE TABLE live (key)");
+  for (const name of ["noise", "empty", "cut", "other", "nothing", "missing", ""]) {
+    const snapshot = directory.join(name);
+    await assert.rejects(restoreSqliteStore({ snapshot, path }), (error: unknown) => {
+      return error instanceof FailedPrecondition && error.message.startsWith(`${snapshot} `);
+    });
+  }
+  const left = readdirSync(directory.path).filter((name) => /restoring|replaced/.test(name));
+  assert.deepEqual(left, []);
   await using store = await openSqliteStore({ path });
   assert.equal((await store.range({ start: "a" })).count, 1);
 });

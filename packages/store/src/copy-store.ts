@@ -7,6 +7,8 @@ export interface CopyOptions {
   readonly replace?: boolean;
   /** The target's revision is at least this one in the end. @default the source's */
   readonly revision?: number;
+  /** Told by how many revisions the target's has to be raised, where that takes a write for each. */
+  readonly onRaise?: (missing: number) => void;
 }
 
 export interface CopyResult {
@@ -74,7 +76,7 @@ export async function copyStore(from: Store, to: Store, options: CopyOptions = {
     start = keyAfter(last.key);
   }
   // Taking the mark away makes the last revision.
-  await raise(to, Math.max(sourceRevision, options.revision ?? 0) - 1);
+  await raise(to, Math.max(sourceRevision, options.revision ?? 0) - 1, options.onRaise);
   const { revision } = await to.transact({ success: [{ kind: "delete", range: { start: COPYING_KEY } }] });
   await to.compact(revision);
   return { keys, sourceRevision, revision };
@@ -112,13 +114,18 @@ function* batches(items: readonly KeyValue[]): Generator<readonly KeyValue[]> {
   if (batch.length > 0) yield batch;
 }
 
-async function raise(store: Store & Partial<RaisableStore>, revision: number): Promise<void> {
+async function raise(
+  store: Store & Partial<RaisableStore>,
+  revision: number,
+  onRaise?: CopyOptions["onRaise"],
+): Promise<void> {
   if (store.raiseRevision !== undefined) {
     await store.raiseRevision(revision);
     return;
   }
   // Every transaction that changes something makes one revision, and there is no other way to one of etcd.
   let missing = revision - (await store.status()).revision;
+  onRaise?.(missing);
   const write = async (): Promise<void> => {
     while (missing-- > 0) await store.transact({ success: [{ kind: "put", key: COPYING_KEY, value: NOTHING }] });
   };

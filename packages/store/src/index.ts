@@ -8,7 +8,13 @@ export { followRevisions, type NewestRevisions, type NewestRevisionsOptions } fr
 export { SortedKeys } from "./sorted-keys.ts";
 export { openSqliteReader, type SqliteReader } from "./sqlite/open-sqlite-reader.ts";
 export { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from "./sqlite/open-sqlite-store.ts";
-export { type RestoreOptions, type RestoreResult, restoreSqliteStore } from "./sqlite/restore-sqlite-store.ts";
+export {
+  openSnapshot,
+  type RestoreOptions,
+  type RestoreResult,
+  removeStore,
+  restoreSqliteStore,
+} from "./sqlite/restore-sqlite-store.ts";
 export {
   describeStore,
   openChosenStore,

@@ -3,7 +3,7 @@ import { defineCommand } from "../command.ts";
 import { print } from "../context.ts";
 import { Failure } from "../failure.ts";
 import { bool, text } from "../flags/flag.ts";
-import { currentStore, holdCluster, stateDirectory } from "../shared/cluster-state.ts";
+import { currentStore, holdCluster, stateDirectory, tellOf } from "../shared/cluster-state.ts";
 import { storeChoice, storeFlags } from "../shared/store-flags.ts";
 
 const { store: _, ...etcdFlags } = storeFlags;
@@ -27,7 +27,10 @@ export const command = defineCommand({
     {
       await using from = await openChosenStore(source, directory);
       await using to = await openChosenStore(target, directory);
-      const { keys, sourceRevision, revision } = await copyStore(from, to, { replace: flags.force });
+      const { keys, sourceRevision, revision } = await copyStore(from, to, {
+        replace: flags.force,
+        onRaise: tellOf(context),
+      });
       print(
         context,
         `${keys} keys of revision ${sourceRevision} are in ${describeStore(target)} now, at revision ${revision}`,

@@ -1,10 +1,10 @@
-import { resolve } from "node:path";
-import { copyStore, openChosenStore, openSqliteStore, restoreSqliteStore, sqlitePath } from "@boxship/store";
+import { join, resolve } from "node:path";
+import { copyStore, openChosenStore, openSnapshot, removeStore, restoreSqliteStore, sqlitePath } from "@boxship/store";
 import { defineCommand } from "../command.ts";
 import { print } from "../context.ts";
 import { Failure } from "../failure.ts";
 import { bool } from "../flags/flag.ts";
-import { currentStore, holdCluster, stateDirectory } from "../shared/cluster-state.ts";
+import { currentStore, holdCluster, stateDirectory, tellOf } from "../shared/cluster-state.ts";
 
 export const command = defineCommand({
   usage: "[OPTIONS] FILE",
@@ -31,9 +31,12 @@ export const command = defineCommand({
         remedy: "take a snapshot of it first, then add --force",
       });
     }
-    await using from = await openSqliteStore({ path: snapshot });
+    // The file itself is only read.
+    const copy = join(directory, "restoring.db");
+    await using _copied = { [Symbol.asyncDispose]: () => removeStore(copy) };
+    await using from = await openSnapshot(snapshot, copy);
     await using to = await openChosenStore(choice, directory);
-    const { sourceRevision, revision } = await copyStore(from, to, { replace: true });
+    const { sourceRevision, revision } = await copyStore(from, to, { replace: true, onRaise: tellOf(context) });
     print(context, `The state is that of revision ${sourceRevision}; changes go on at ${revision + 1}`);
   },
 });

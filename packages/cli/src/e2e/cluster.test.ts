@@ -292,6 +292,8 @@ test("the state moves to etcd and back, and etcd may go away for a while", { ski
     (await tried("store", "restore", directory.join("snapshot"))).stderr,
     /everything in etcd would be replaced/,
   );
+  assert.match((await tried("store", "restore", "--force", directory.join("none"))).stderr, /none is not there/);
+  assert.match(await boxship("store", "check"), /^The state in etcd at .* is sound: \d+ objects\n$/);
   await boxship("store", "restore", "--force", directory.join("snapshot"));
   assert.match((await tried("store", "migrate", "--to", "sqlite")).stderr, /holds \d+ keys already/);
   await boxship("store", "migrate", "--to", "sqlite", "--force");

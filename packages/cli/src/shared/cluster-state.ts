@@ -4,6 +4,7 @@ import { clusterDirectory } from "@boxship/base/cluster-record";
 import { instanceDirectories } from "@boxship/base/instance-directories";
 import { tryLockFile } from "@boxship/kernel";
 import { readStoreChoice, type StoreChoice } from "@boxship/store";
+import { type Context, print } from "../context.ts";
 import { Failure } from "../failure.ts";
 import type { Instance } from "../instance.ts";
 
@@ -15,6 +16,17 @@ export function stateDirectory({ name, root }: Instance): string {
 /** The store that the state is in. */
 export async function currentStore(directory: string): Promise<StoreChoice> {
   return (await readStoreChoice(directory)) ?? { kind: "sqlite" };
+}
+
+/** Fewer are there before anybody wonders. */
+const MANY_REVISIONS = 50_000;
+
+/** Says why it takes so long to raise a store's revision. */
+export function tellOf(context: Context): (missing: number) => void {
+  return (missing) => {
+    if (missing < MANY_REVISIONS) return;
+    print(context, `Raising the revision by ${missing}, one at a time: no revision may be used twice`);
+  };
 }
 
 /** Keeps the cluster from starting. @throws Failure where it runs */

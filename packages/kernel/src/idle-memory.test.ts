@@ -43,6 +43,10 @@ test("a spell that cost less than a collection does is left until more has come 
     assert.equal(released, lease < 5 ? 1 : lease < 10 ? 2 : 3, `after ${lease}`);
     assert.equal(clock.waiting, 0);
   }
+  const before = released;
+  idle.rareWork();
+  await clock.advance(10_000);
+  assert.equal(released, before + 1, "rare work is worth it in any case");
 });
 
 test("a request that is worked on holds it up until its end, one that only waits does not, also when it leaves HTTP", async () => {

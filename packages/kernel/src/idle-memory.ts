@@ -78,6 +78,15 @@ export class IdleMemory implements Disposable {
     if (this.#timer === undefined) this.#wait(QUIET);
   }
 
+  /**
+   * Something was done that uses what nothing else does, such as the making of keys: it is worth giving memory back,
+   * however little time it took.
+   */
+  rareWork(): void {
+    this.#releasedAt = Number.NEGATIVE_INFINITY;
+    this.work();
+  }
+
   #wait(milliseconds: number): void {
     const before = this.#spent();
     this.#timer = this.#clock.setTimeout(milliseconds, () => {

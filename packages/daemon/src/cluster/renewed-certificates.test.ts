@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
+import { createServer } from "node:net";
 import { after, before, test } from "node:test";
 import type { TLSSocket } from "node:tls";
 import { textAt, valueAt } from "@boxship/api";
@@ -14,10 +15,13 @@ import {
   makeAuthority,
 } from "@boxship/apiserver";
 import { type Clock, silentLogger, systemClock } from "@boxship/base";
-import { openHttpClient } from "@boxship/client";
+import { FollowServices, openHttpClient } from "@boxship/client";
 import { ClusterDnsThread } from "@boxship/dns";
+import { serveGrpc, serverSession, unary } from "@boxship/grpc";
 import { startApiServer, type TestApiServer, tempDir } from "@boxship/testkit";
 import { openMetrics } from "./cluster-metrics.ts";
+import { NAMES_METHODS } from "./names-service.ts";
+import { serveNames } from "./serve-names.ts";
 
 const DAY = 24 * 3600 * 1000;
 
@@ -59,6 +63,44 @@ test("the thread that answers for names goes on with another certificate where i
   assert.equal(isReady, false, "nobody is told anything by that certificate");
   thread.renew({ certificate, key });
   await thread.ready;
+});
+
+test("the engine hears of the administrator's new certificate, and of no other, so that names are answered meanwhile", async () => {
+  await using directory = tempDir();
+  let offset = 0;
+  const addresses = ["192.0.2.1"];
+  const clock: Clock = {
+    ...systemClock,
+    now: () => Date.now() + offset,
+    setTimeout: (ms, callback) => systemClock.setTimeout(ms / 1000, callback),
+  };
+  const options = { directory: directory.path, clock, addresses: () => addresses };
+  await using renewal = new CertificateRenewal(await clusterCertificates(options), {
+    ...options,
+    logger: silentLogger,
+  });
+  let told = 0;
+  const serve = unary(NAMES_METHODS.serve, () => Promise.resolve({ port: ++told }));
+  const end = unary(NAMES_METHODS.end, () => Promise.resolve({}));
+  await using engine = createServer((socket) => serveGrpc(serverSession(socket), [serve, end], {}));
+  const criSocket = directory.join("engine.sock");
+  await once(engine.listen(criSocket), "listening");
+  await using client = openHttpClient({ ...administrator(), userAgent: "test" });
+  await using services = new FollowServices({ client, logger: silentLogger });
+  await using names = new AsyncDisposableStack();
+  const signal = new AbortController().signal;
+  const clusterDns = { address: "192.0.2.10", domain: "cluster.local" };
+  const common = { criSocket, directory: directory.path, server: api.url, clusterDns, client, services };
+  await serveNames({ ...common, certificates: renewal, signal, logger: silentLogger }, names);
+  const next = async (change: () => void): Promise<number> => {
+    const renewed = Promise.withResolvers<void>();
+    using _taken = renewal.use(() => renewed.resolve());
+    change();
+    await renewed.promise;
+    return told;
+  };
+  assert.equal(await next(() => addresses.push("192.0.2.2")), 1, "a bridge has come");
+  assert.equal(await next(() => (offset = 340 * DAY)), 2);
 });
 
 test("the node's metrics are served by a new certificate when the cluster's are renewed, and still to the API server alone", async () => {

@@ -185,7 +185,9 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
     logger,
   });
   await Promise.race([soon(services.ready), refused(podNetworks)]);
-  stack.use(new IdleMemory(systemClock, { release: () => void release() })).watch(api.server);
+  const idle = stack.use(new IdleMemory(systemClock, { release: () => void release() }));
+  idle.watch(api.server);
+  stack.use(renewal.use(() => idle.rareWork()));
   logger.info("ready", { server, milliseconds: Math.round(performance.now() - started) });
   await tell({ ready: true, server, kubeconfig: options.kubeconfig });
   await release();

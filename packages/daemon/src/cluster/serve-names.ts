@@ -43,7 +43,15 @@ export async function serveNames(options: ServeNamesOptions, stack: AsyncDisposa
   const port = await serve(certificates.current, signal);
   if (port !== undefined) {
     const inTime = (): AbortSignal => AbortSignal.any([signal, AbortSignal.timeout(RENEWAL_MS)]);
-    stack.use(certificates.use(async (renewed) => void (await serve(renewed, inTime()))));
+    let served = certificates.current.admin.certificate;
+    stack.use(
+      certificates.use(async (renewed) => {
+        // The server has a new one with each address of the machine, such as a bridge's; the administrator has not.
+        if (renewed.admin.certificate === served) return;
+        await serve(renewed, inTime());
+        served = renewed.admin.certificate;
+      }),
+    );
     stack.defer(() =>
       // It has gone before us: there is nothing left to end.
       names.end().catch((error: unknown) => logger.debug("the engine cannot be told to end the names", { error })),

@@ -231,7 +231,11 @@ describe("kinds of several versions", () => {
         { url: "https://127.0.0.1:1/" },
       ],
       ["/service", /failed: .*service "none" not found$/, { service: { name: "none", namespace: "default" } }],
-      ["/foreign", /failed: Post .*certificate/, { caBundle: Buffer.from("x").toString("base64") }],
+      [
+        "/foreign",
+        /failed: Post .*certificate/,
+        { caBundle: Buffer.from(api.certificates.authority).toString("base64") },
+      ],
     ];
     for (const [way, words, config] of cases) {
       const url = { url: `https://localhost:${hook.port}${way}` };

@@ -2,7 +2,7 @@ import { type KubeObject, textAt } from "@boxship/api";
 import { type Informer, keyOf } from "@boxship/client";
 import type { ClusterState } from "./cluster/cluster-state.ts";
 import type { SelectingKind } from "./cluster/owner-selectors.ts";
-import type { NodeAspect } from "./plugin.ts";
+import type { Change, NodeAspect } from "./plugin.ts";
 import { hasEnded, type PodInfo, podInfoAfter, podInfoOf } from "./pod/pod-info.ts";
 import { nodeSpecOf, nodeStatusOf } from "./pod/types.ts";
 import type { PromisedPlaces } from "./preemption/promised-places.ts";
@@ -41,7 +41,10 @@ export function followCluster(options: FollowOptions): Disposable {
     nodes.handle({
       added: (node) => addNode(node, options),
       updated: (node, before) => updateNode(node, before, options),
-      deleted: ({ metadata: { name = "" } }) => cluster.removeNode(name),
+      deleted: ({ metadata: { name = "" } }) => {
+        cluster.removeNode(name);
+        options.queue.changed({ kind: "nodeGone", name });
+      },
     }),
   );
   followVolumes(options, stack);
@@ -72,10 +75,11 @@ function followVolumes({ cluster, queue, ...informers }: FollowOptions, stack: D
     informer: Informer<KubeObject>,
     set: (object: KubeObject) => void,
     remove: (object: KubeObject) => void,
+    changeOf: (object: KubeObject) => Change = () => ({ kind: "volumes" }),
   ): void => {
     const changed = (change: (object: KubeObject) => void) => (object: KubeObject) => {
       change(object);
-      queue.changed({ kind: "volumes" });
+      queue.changed(changeOf(object));
     };
     stack.use(informer.handle({ added: changed(set), updated: changed(set), deleted: changed(remove) }));
   };
@@ -83,6 +87,7 @@ function followVolumes({ cluster, queue, ...informers }: FollowOptions, stack: D
     informers.claims,
     (claim) => state.setClaim(claim),
     (claim) => state.removeClaim(claim),
+    (claim) => ({ kind: "volumes", claim: keyOf(claim) }),
   );
   follow(
     informers.volumes,
@@ -152,7 +157,7 @@ function takePod(pod: PodInfo, options: FollowOptions): void {
   cluster.removePod(pod.key);
   if (!options.isOurs(pod) || pod.isTerminating) {
     queue.delete(pod.key);
-    promises.delete(pod.uid);
+    giveUpPromise(pod, options);
     return;
   }
   const promised = textAt(pod.pod, "status", "nominatedNodeName");
@@ -165,17 +170,29 @@ function placePod(pod: PodInfo, nodeName: string, { cluster, queue, promises }: 
   cluster.setPod(pod, nodeName);
   promises.delete(pod.uid);
   queue.delete(pod.key);
-  if (before === undefined || !isEqual(before.labels, pod.labels)) queue.changed({ kind: "podPlaced", pod });
-  else if (asksForLess(before, pod) || before.isTerminating !== pod.isTerminating)
+  if (before === undefined) queue.changed({ kind: "podPlaced", pod });
+  else if (!isEqual(before.labels, pod.labels)) {
+    // Some want to be away from what it was, and some near to what it is.
+    queue.changed({ kind: "podGone", pod: before });
+    queue.changed({ kind: "podPlaced", pod });
+  } else if (asksForLess(before, pod) || before.isTerminating !== pod.isTerminating)
     queue.changed({ kind: "podGone", pod });
 }
 
 const asksForLess = ({ requests: { asked: before } }: PodInfo, { requests: { asked: now } }: PodInfo): boolean =>
   now.cpu < before.cpu || now.memory < before.memory;
 
-function dropPod(pod: PodInfo, { cluster, queue, promises }: FollowOptions): void {
-  queue.delete(pod.key);
+/** What was kept free for it is everybody's. */
+function giveUpPromise(pod: PodInfo, { promises, queue }: FollowOptions): void {
+  if (promises.nodeOf(pod.uid) === undefined) return;
   promises.delete(pod.uid);
+  queue.changed({ kind: "podGone", pod });
+}
+
+function dropPod(pod: PodInfo, options: FollowOptions): void {
+  const { cluster, queue } = options;
+  queue.delete(pod.key);
+  giveUpPromise(pod, options);
   if (cluster.podAt(pod.key)?.uid !== pod.uid) return;
   cluster.removePod(pod.key);
   queue.changed({ kind: "podGone", pod });

@@ -20,11 +20,13 @@ export type NodeFilter = (node: NodeInfo) => Rejection | undefined;
 export type Change =
   | { readonly kind: "nodeAdded"; readonly node: NodeInfo }
   | { readonly kind: "nodeChanged"; readonly node: NodeInfo; readonly what: ReadonlySet<NodeAspect> }
-  /** A pod with a place came, or its labels changed. */
+  | { readonly kind: "nodeGone"; readonly name: string }
+  /** A pod with a place came, or has other labels. */
   | { readonly kind: "podPlaced"; readonly pod: PodInfo }
-  /** It went, ended, or asks for less. */
+  /** It went, ended, asks for less, or no longer has these labels; or one that was promised a place went. */
   | { readonly kind: "podGone"; readonly pod: PodInfo }
-  | { readonly kind: "volumes" };
+  /** Of volumes, classes and drivers; or of a single claim, by its key. */
+  | { readonly kind: "volumes"; readonly claim?: string };
 
 export type NodeAspect = "allocatable" | "labels" | "taints";
 

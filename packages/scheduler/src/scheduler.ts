@@ -1,4 +1,4 @@
-import type { KubeObject } from "@boxship/api";
+import { type KubeObject, textAt } from "@boxship/api";
 import { type Clock, Conflict, errorMessage, type Logger, NotFound, systemClock } from "@boxship/base";
 import { type ApiClient, EventRecorder, Informer } from "@boxship/client";
 import { ClusterState } from "./cluster/cluster-state.ts";
@@ -223,7 +223,10 @@ export class Scheduler implements AsyncDisposable {
   #place(queued: QueuedPod): void {
     const { pod } = queued;
     const profile = this.#profileOf(pod);
-    if (profile === undefined) return;
+    if (profile === undefined) {
+      this.#queue.done(queued);
+      return;
+    }
     const extenders = interestedIn(pod, this.#options.extenders ?? []);
     if (extenders.length > 0) {
       this.#askOthers(queued, profile, extenders);
@@ -247,7 +250,7 @@ export class Scheduler implements AsyncDisposable {
       try {
         await this.#placeBy(queued, profile, extenders);
       } catch (error) {
-        if (this.#ended || !this.#isThere(queued.pod)) return;
+        if (this.#ended || !this.#isThere(queued.pod)) return this.#queue.done(queued);
         this.#queue.putFailed(queued);
         await this.#reporter.failed(queued.pod, errorMessage(error));
       } finally {
@@ -257,9 +260,10 @@ export class Scheduler implements AsyncDisposable {
     });
   }
 
-  /** It may have gone while others were asked. */
+  /** It may have gone while others were asked, or somebody else may have given it a place. */
   #isThere({ key, uid }: PodInfo): boolean {
-    return this.#informers.get("pods")?.get(key)?.metadata.uid === uid;
+    const { metadata, ...rest } = this.#informers.get("pods")?.get(key) ?? {};
+    return metadata?.uid === uid && metadata.deletionTimestamp === undefined && textAt(rest, "spec", "nodeName") === "";
   }
 
   async #placeBy(queued: QueuedPod, profile: Profile, extenders: readonly Extender[]): Promise<void> {
@@ -279,7 +283,7 @@ export class Scheduler implements AsyncDisposable {
       nodes,
       Float64Array.from(nodes, (node, index) => (own.get(node) ?? 0) + (given[index] ?? 0)),
     );
-    if (this.#ended || best === undefined || !this.#isThere(pod)) return;
+    if (this.#ended || best === undefined || !this.#isThere(pod)) return this.#queue.done(queued);
     // The cluster has gone on meanwhile.
     if (this.#finder.stillFits(profile, pod, best))
       this.#take(
@@ -296,7 +300,7 @@ export class Scheduler implements AsyncDisposable {
       "candidates" in found
         ? await agreeOnPreemption(extenders, queued.pod, found.candidates, this.#options.logger)
         : [];
-    if (this.#ended || !this.#isThere(queued.pod)) return;
+    if (this.#ended || !this.#isThere(queued.pod)) return this.#queue.done(queued);
     this.#settleRefusal(queued, misfit, bestPreemption(agreed), found.message);
     // Nobody tells when an extender changes its mind.
     if (misfit.plugins.has("Extender")) this.#queue.putFailed(queued);
@@ -304,14 +308,16 @@ export class Scheduler implements AsyncDisposable {
 
   #take(queued: QueuedPod, node: NodeInfo, binder?: Extender): void {
     const { pod } = queued;
-    const found = { node };
-    const plans = planVolumes(pod, found.node, this.#cluster);
+    const plans = planVolumes(pod, node, this.#cluster);
+    const promised = this.#promises.nodeOf(pod.uid);
+    this.#queue.done(queued);
     this.#cluster.volumes.promise(plans);
-    this.#cluster.setPod(pod, found.node.name);
+    this.#cluster.setPod(pod, node.name);
     this.#promises.delete(pod.uid);
-    this.#later(() => this.#bind(queued, found.node, plans, binder));
-    // Others may want to be near to it.
+    this.#later(() => this.#bind(queued, node, plans, binder));
+    // Others may want to be near to it, or what was kept free for it.
     this.#queue.changed({ kind: "podPlaced", pod });
+    if (promised !== undefined && promised !== node.name) this.#queue.changed({ kind: "podGone", pod });
   }
 
   #preemptionContext(profile: Profile): PreemptionContext {
@@ -341,7 +347,10 @@ export class Scheduler implements AsyncDisposable {
     // What it was promised it does not get any more, unless it is only waited for.
     const isWaitedFor = why.includes("terminating pod");
     const promised = promises.nodeOf(pod.uid) === undefined || isWaitedFor ? undefined : "";
-    if (promised === "") promises.delete(pod.uid);
+    if (promised === "") {
+      promises.delete(pod.uid);
+      this.#queue.changed({ kind: "podGone", pod });
+    }
     const message = describeMisfit(misfit, misfit.nodes === 0 ? undefined : why || undefined);
     this.#later(() => this.#reporter.unschedulable(pod, message, promised));
   }
@@ -369,7 +378,7 @@ export class Scheduler implements AsyncDisposable {
     } catch (error) {
       this.#cluster.volumes.takeBack(plans);
       this.#takeBack(queued);
-      if (this.#ended) return;
+      if (this.#ended || !this.#isThere(pod)) return;
       this.#queue.putFailed(queued);
       await this.#reporter.failed(pod, `running PreBind plugin "VolumeBinding": ${errorMessage(error)}`);
       return;
@@ -382,7 +391,7 @@ export class Scheduler implements AsyncDisposable {
     } catch (error) {
       this.#takeBack(queued);
       // It went, or somebody else was quicker: the informer tells.
-      if (error instanceof NotFound || error instanceof Conflict) return;
+      if (error instanceof NotFound || error instanceof Conflict || !this.#isThere(pod)) return;
       this.#queue.putFailed(queued);
       await this.#reporter.failed(pod, `binding rejected: ${errorMessage(error)}`);
     } finally {

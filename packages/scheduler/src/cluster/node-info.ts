@@ -3,7 +3,7 @@ import type { HostPort, PodInfo } from "../pod/pod-info.ts";
 import { addResources, noResources, type Resources, resourcesOf } from "../pod/resources.ts";
 import { type NodeSpec, nodeSpecOf, nodeStatusOf } from "../pod/types.ts";
 
-const ANY_ADDRESS = "0.0.0.0";
+export const ANY_ADDRESS = "0.0.0.0";
 
 /** A node, what is on it, and what that takes. */
 export class NodeInfo implements Selectable {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { type KubeObject, listAt, textAt } from "@boxship/api";
-import { silentLogger as logger } from "@boxship/base";
+import { FakeClock, silentLogger as logger } from "@boxship/base";
 import { type ApiClient, type Collection, loadKubeconfig, openHttpClient } from "@boxship/client";
 import { startApiServer, type TestApiServer } from "@boxship/testkit";
 import { defaultProfile, isNodeChange, type Plugin, reject, Scheduler } from "../index.ts";
@@ -81,6 +81,55 @@ describe("a scheduler at a server", () => {
       await client.delete({ ...NODES, name: metadata.name ?? "" });
     }
   };
+
+  test("tries those that wait when labels, nodes and promises go that were in their way", async () => {
+    const clock = new FakeClock();
+    await using scheduler = new Scheduler({ client, logger, clock });
+    await scheduler.ready;
+    /** Less than the five minutes after which all are tried. */
+    const untilPlaced = async (name: string): Promise<string> => {
+      for (let tries = 0; tries < 250; tries++) {
+        await clock.advance(1000);
+        await delay(20);
+        const node = nodeOf(await client.get({ ...PODS, name }));
+        if (node !== "") return node;
+      }
+      return "nowhere";
+    };
+    const waits = (name: string): Promise<KubeObject> =>
+      untilPod(name, (one) => conditionOf(one, "PodScheduled")[1] === "Unschedulable");
+    await addNode(node("a", { cpu: "2", labels: { zone: "x" } }));
+    await addPod("loud", { labels: { app: "loud" } });
+    await untilPod("loud", (one) => nodeOf(one) === "a");
+    const away = { labelSelector: { matchLabels: { app: "loud" } }, topologyKey: "kubernetes.io/hostname" };
+    const affinity = { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [away] } };
+    await addPod("shy", { spec: { affinity } });
+    await waits("shy");
+    await client.patch({ ...PODS, name: "loud" }, "merge", { metadata: { labels: { app: "quiet" } } });
+    assert.equal(await untilPlaced("shy"), "a");
+    await addNode(node("b", { cpu: "2", pods: "0", labels: { zone: "y" } }));
+    const even = { maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "DoNotSchedule" };
+    const spread = {
+      labels: { app: "even" },
+      spec: { topologySpreadConstraints: [{ ...even, labelSelector: { matchLabels: { app: "even" } } }] },
+    };
+    await addPod("even-1", spread);
+    await untilPod("even-1", (one) => nodeOf(one) === "a");
+    await addPod("even-2", spread);
+    await waits("even-2");
+    await client.delete({ ...NODES, name: "b" });
+    assert.equal(await untilPlaced("even-2"), "a");
+    await addPod("old", { cpu: "2" });
+    await untilPod("old", (one) => nodeOf(one) === "a");
+    await addPod("urgent", { cpu: "2", spec: { priorityClassName: "urgent" } });
+    await untilPod("urgent", (one) => textAt(one, "status", "nominatedNodeName") === "a");
+    await client.delete({ ...PODS, name: "old" }, { gracePeriodSeconds: 0 });
+    await addPod("humble", { cpu: "1" });
+    await waits("humble");
+    await client.delete({ ...PODS, name: "urgent" }, { gracePeriodSeconds: 0 });
+    assert.equal(await untilPlaced("humble"), "a");
+    await clear();
+  });
 
   test("places pods, says why not, and tries again when a node comes", async () => {
     await addPod("early", { cpu: "1" });

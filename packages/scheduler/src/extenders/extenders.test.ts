@@ -17,7 +17,7 @@ import { node, type PodParts, pod } from "../testing/objects.ts";
 const PODS = { group: "", version: "v1", resource: "pods", namespace: "default" };
 const NODES = { group: "", version: "v1", resource: "nodes" };
 
-type Answer = (args: JsonObject) => Json;
+type Answer = (args: JsonObject) => Json | Promise<Json>;
 
 describe("an extender", () => {
   const stack = new AsyncDisposableStack();
@@ -34,7 +34,9 @@ describe("an extender", () => {
       const args = JSON.parse(Buffer.concat(chunks).toString()) as JsonObject;
       asked.push({ verb, args });
       const answer = answers.get(verb);
-      response.writeHead(answer === undefined ? 500 : 200).end(JSON.stringify(answer?.(args) ?? null));
+      void Promise.resolve(answer?.(args)).then((told) => {
+        response.writeHead(answer === undefined ? 500 : 200).end(JSON.stringify(told ?? null));
+      });
     });
   };
 
@@ -160,6 +162,24 @@ describe("an extender", () => {
     answers.set("filter", () => ({ nodenames: ["b"] }));
     assert.equal(nodeOf(await until("one", (each) => nodeOf(each) !== "")), "b");
     assert.deepEqual([...(valueAt(asked[0]?.args, "nodenames") as string[])].sort(), ["a", "b", "c"]);
+  });
+
+  test("that is slow is asked once about a pod that changes meanwhile, and not for one that goes", async () => {
+    const { promise: isOver, resolve: answer } = Promise.withResolvers<void>();
+    answers.set("filter", () => isOver.then(() => ({ nodenames: ["b"] })));
+    await using _ = await scheduler({ filterVerb: "filter", nodeCacheCapable: true, httpTimeout: "1m" });
+    await addPod("one");
+    while (asked.length === 0) await delay(5);
+    await addPod("two");
+    await client.patch({ ...PODS, name: "one" }, "merge", { metadata: { labels: { now: "other" } } });
+    await client.delete({ ...PODS, name: "two" }, { gracePeriodSeconds: 0 });
+    await addPod("three");
+    answer();
+    for (const name of ["one", "three"]) await until(name, (each) => nodeOf(each) === "b");
+    assert.deepEqual(
+      asked.map(({ args }) => textAt(args, "pod", "metadata", "name")),
+      ["one", "three"],
+    );
   });
 
   test("that does not answer stands in the way, unless it is ignorable", async () => {

@@ -16,6 +16,10 @@ export interface InterPodAffinityOptions {
   readonly ignoresPreferredOfOthers: boolean;
 }
 
+/** Where namespaces are named by their labels, any may be meant. */
+const mayMatch = (term: AffinityTerm, pod: PodInfo): boolean =>
+  termMatches(term, pod, undefined) || (term.namespaceSelector !== undefined && term.selector.matches(pod.labels));
+
 const countOf = (cluster: ClusterState, terms: readonly AffinityTerm[]): PodCount =>
   cluster.count({ id: `affinity ${terms.map(({ id }) => id).join(" ")}`, terms, onlyStaying: false });
 
@@ -103,11 +107,13 @@ export const interPodAffinityBy = (options: InterPodAffinityOptions): Plugin => 
   score: (pod, cluster, nodes) => affinityScore(pod, cluster, nodes, options),
   mayHelp(pod, change) {
     if (isNodeChange(change, "labels")) return true;
-    if (change.kind === "podPlaced")
-      return pod.requiredAffinity.some(
-        (term) => termMatches(term, change.pod, undefined) || term.namespaceSelector !== undefined,
-      );
-    return change.kind === "podGone";
+    if (change.kind === "podPlaced") return pod.requiredAffinity.some((term) => mayMatch(term, change.pod));
+    if (change.kind !== "podGone") return false;
+    // Also of those that it wants to be near to: where there are none left, it may be the first.
+    return (
+      [...pod.requiredAffinity, ...pod.requiredAntiAffinity].some((term) => mayMatch(term, change.pod)) ||
+      change.pod.requiredAntiAffinity.some((term) => mayMatch(term, pod))
+    );
   },
 });
 

@@ -1,6 +1,7 @@
 import { findUntolerated, type NodeMatch, type Taint, tolerates } from "@boxship/api";
+import { ANY_ADDRESS } from "../cluster/node-info.ts";
 import { isNodeChange, type Plugin, reject, rejectFinally } from "../plugin.ts";
-import type { PodInfo } from "../pod/pod-info.ts";
+import type { HostPort, PodInfo } from "../pod/pod-info.ts";
 import { normalizeToMost } from "./normalize.ts";
 
 /** Concerns that compare one pod with one node and nothing else. */
@@ -12,7 +13,7 @@ export const nodeName: Plugin = {
   filter({ spec: { nodeName: name = "" } }) {
     return name === "" ? undefined : (node) => (node.name === name ? undefined : NOT_NAMED);
   },
-  mayHelp: (_, change) => change.kind === "nodeAdded",
+  mayHelp: ({ spec: { nodeName } }, change) => change.kind === "nodeAdded" && change.node.name === nodeName,
 };
 
 const UNSCHEDULABLE = rejectFinally("node(s) were unschedulable");
@@ -100,13 +101,22 @@ export const nodeAffinity: Plugin = nodeAffinityBy({ preferred: [] });
 
 const NO_PORTS = reject("node(s) didn't have free ports for the requested pod ports");
 
+/** Whether one stands in the other's way. */
+const isSamePort = (one: HostPort, other: HostPort): boolean =>
+  one.port === other.port &&
+  one.protocol === other.protocol &&
+  (one.ip === other.ip || [one.ip, other.ip].includes(ANY_ADDRESS));
+
 export const nodePorts: Plugin = {
   name: "NodePorts",
   filter({ hostPorts }) {
     if (hostPorts.length === 0) return undefined;
     return (node) => (hostPorts.some((port) => node.hasPort(port)) ? NO_PORTS : undefined);
   },
-  mayHelp: (_, change) => change.kind === "nodeAdded" || (change.kind === "podGone" && change.pod.hostPorts.length > 0),
+  mayHelp: ({ hostPorts }, change) =>
+    change.kind === "nodeAdded" ||
+    (change.kind === "podGone" &&
+      change.pod.hostPorts.some((one) => hostPorts.some((other) => isSamePort(one, other)))),
 };
 
 /** Sizes, per container of the pod, below and above which an image does not count for more or less. */

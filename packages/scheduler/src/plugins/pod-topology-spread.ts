@@ -154,7 +154,7 @@ export const podTopologySpreadBy = (options: SpreadOptions): Plugin => ({
   filter: (pod, cluster) => spreadFilter(pod, cluster, options),
   score: (pod, cluster, nodes) => spreadScore(pod, cluster, nodes, options),
   mayHelp(pod, change) {
-    if (isNodeChange(change, "labels", "taints")) return true;
+    if (isNodeChange(change, "labels", "taints") || change.kind === "nodeGone") return true;
     if (change.kind !== "podPlaced" && change.kind !== "podGone") return false;
     const { namespace, labels } = change.pod;
     if (namespace !== pod.namespace) return false;

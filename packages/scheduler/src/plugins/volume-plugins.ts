@@ -1,6 +1,6 @@
 import { type KubeObject, listAt, textAt } from "@boxship/api";
 import type { NodeInfo } from "../cluster/node-info.ts";
-import { isNodeChange, type Plugin, type Rejection, reject, rejectFinally } from "../plugin.ts";
+import { type Change, isNodeChange, type Plugin, type Rejection, reject, rejectFinally } from "../plugin.ts";
 import type { PodInfo } from "../pod/pod-info.ts";
 import { isReachable, type OpenClaim, planClaims, volumesFor } from "../volumes/match-volumes.ts";
 import { claimsOf, isBound, type UsedClaim, type VolumeState } from "../volumes/volume-state.ts";
@@ -56,6 +56,10 @@ function findObjection({ name, isOwn }: UsedClaim, claim: KubeObject | undefined
     : undefined;
 }
 
+/** Of single claims only the pod's own count. */
+const isVolumeChange = (pod: PodInfo, change: Change): boolean =>
+  change.kind === "volumes" && (change.claim === undefined || claimsOf(pod).some(({ key }) => key === change.claim));
+
 export const volumeBinding: Plugin = {
   name: "VolumeBinding",
   filter(pod, { volumes }) {
@@ -69,7 +73,7 @@ export const volumeBinding: Plugin = {
       return planClaims(open, node, volumes) === undefined ? NOTHING_TO_BIND : undefined;
     };
   },
-  mayHelp: (_, change) => change.kind === "volumes" || isNodeChange(change, "labels"),
+  mayHelp: (pod, change) => isVolumeChange(pod, change) || isNodeChange(change, "labels"),
 };
 
 const ZONE_LABELS = [
@@ -99,7 +103,7 @@ export const volumeZone: Plugin = {
       return wanted.every(({ key, values }) => values.has(labels[key] ?? "")) ? undefined : NO_ZONE;
     };
   },
-  mayHelp: (_, change) => change.kind === "volumes" || isNodeChange(change, "labels"),
+  mayHelp: (pod, change) => isVolumeChange(pod, change) || isNodeChange(change, "labels"),
 };
 
 const IN_USE = reject("node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode");
@@ -113,7 +117,7 @@ export const volumeRestrictions: Plugin = {
     if (alone.length === 0) return undefined;
     return alone.some(({ key }) => volumes.usersOf(key) > 0) ? () => IN_USE : undefined;
   },
-  mayHelp: (_, change) => change.kind === "podGone" || change.kind === "volumes",
+  mayHelp: (pod, change) => change.kind === "podGone" || isVolumeChange(pod, change),
 };
 
 const TOO_MANY = reject("node(s) exceed max volume count");
@@ -149,5 +153,5 @@ export const nodeVolumeLimits: Plugin = {
       return undefined;
     };
   },
-  mayHelp: (_, change) => change.kind === "podGone" || change.kind === "volumes" || change.kind === "nodeAdded",
+  mayHelp: (pod, change) => change.kind === "podGone" || isVolumeChange(pod, change) || change.kind === "nodeAdded",
 };

@@ -48,6 +48,37 @@ describe("pods without a place", () => {
     }
   });
 
+  test("are in nobody's way while they are decided about, and what changes meanwhile counts", async () => {
+    const { clock, queue, takeAll } = openQueue();
+    const one = pod("p", { cpu: "1" });
+    const large = clusterOf([node("large")]).node("large");
+    assert.ok(large);
+    const again = (labels: Record<string, string>) => podInfoOf({ ...one, metadata: { ...one.metadata, labels } });
+    queue.put(podInfoOf(one));
+    for (const [happens, isTriedAgain] of [
+      [() => queue.put(again({})), false],
+      [() => queue.changed({ kind: "volumes" }), false],
+      [() => queue.changed({ kind: "nodeAdded", node: large }), true],
+      [() => queue.put(again({ now: "less" })), true],
+    ] as const) {
+      const queued = queue.take();
+      assert.ok(queued);
+      happens();
+      assert.deepEqual(queue.sizes, { active: 0, backoff: 0, unschedulable: 0, gated: 0 });
+      queue.putUnschedulable(queued, fit);
+      assert.deepEqual([queue.sizes.backoff, queue.sizes.unschedulable], isTriedAgain ? [1, 0] : [0, 1]);
+      queue.changed({ kind: "nodeAdded", node: large });
+      await clock.advance(10_000);
+    }
+    const queued = queue.take();
+    assert.ok(queued);
+    assert.equal(queued.attempts, 5);
+    queue.delete("default/p");
+    queue.put(podInfoOf(pod("p")));
+    queue.done(queued);
+    assert.deepEqual(takeAll(), ["p"], "another one of its name");
+  });
+
   test("that do not fit are tried when something helps that kept them out, not before their wait is over", async () => {
     const { clock, queue, takeAll } = openQueue();
     queue.put(info("p", { cpu: "1" }));

@@ -28,6 +28,13 @@ const BACKOFF = { first: 1000, most: 10_000 } as const;
 /** What no change brings back is tried after this time all the same: a change may have been misjudged. */
 const FORGOTTEN_MS = 5 * 60_000;
 
+interface Taken {
+  readonly queued: QueuedPod;
+  readonly changes: Change[];
+  /** It asks for something else meanwhile. */
+  isOther: boolean;
+}
+
 type Place = "active" | "backoff" | "unschedulable" | "gated";
 
 /**
@@ -44,6 +51,8 @@ export class SchedulingQueue implements Disposable {
     ({ at: left }, { at: right }) => left - right,
   );
   readonly #unschedulable = new Map<string, QueuedPod>();
+  /** Pods that are decided about, and what has changed since: others may be asked about them, which takes a while. */
+  readonly #taken = new Map<string, Taken>();
   #timer: { readonly at: number; readonly timer: Timer } | undefined;
   #ended = false;
 
@@ -61,6 +70,12 @@ export class SchedulingQueue implements Disposable {
 
   /** A pod without a place, new or as it is now. */
   put(pod: PodInfo): void {
+    const taken = this.#taken.get(pod.key);
+    if (taken?.queued.pod.uid === pod.uid) {
+      taken.isOther ||= hasChanged(taken.queued.pod, pod);
+      taken.queued.pod = pod;
+      return;
+    }
     const known = this.#pods.get(pod.key);
     if (known === undefined || known.queued.pod.uid !== pod.uid) {
       this.delete(pod.key);
@@ -78,13 +93,15 @@ export class SchedulingQueue implements Disposable {
   delete(key: string): void {
     this.#pods.delete(key);
     this.#unschedulable.delete(key);
+    this.#taken.delete(key);
   }
 
-  /** The most important pod to be tried now. It is nobody's until it is put back. */
+  /** The most important pod to be tried now. It is nobody's until it is put back, or {@link done}. */
   take(): QueuedPod | undefined {
     for (let next = this.#active.pop(); next !== undefined; next = this.#active.pop()) {
       if (!this.#isAt(next, "active")) continue; // it went, or was moved
       this.#pods.delete(next.pod.key);
+      this.#taken.set(next.pod.key, { queued: next, changes: [], isOther: false });
       next.attempts++;
       return next;
     }
@@ -94,7 +111,12 @@ export class SchedulingQueue implements Disposable {
   /** It did not fit: it waits for a change. @param plugins what kept it out */
   putUnschedulable(queued: QueuedPod, plugins: ReadonlySet<string>): void {
     queued.plugins = plugins;
+    const taken = this.#release(queued);
     this.#startWait(queued);
+    if (taken?.isOther === true || taken?.changes.some((change) => this.#mayFit(queued, change)) === true) {
+      this.#place(queued);
+      return;
+    }
     this.#pods.set(queued.pod.key, { queued, place: "unschedulable" });
     this.#unschedulable.set(queued.pod.key, queued);
     this.#wakeAt(queued.since + FORGOTTEN_MS, queued);
@@ -102,18 +124,33 @@ export class SchedulingQueue implements Disposable {
 
   /** Something failed that may go well the next time. */
   putFailed(queued: QueuedPod): void {
+    this.#release(queued);
     this.#startWait(queued);
     this.#place(queued);
   }
 
+  /** It has a place, or nobody looks for one any more. */
+  done(queued: QueuedPod): void {
+    this.#release(queued);
+  }
+
+  #release(queued: QueuedPod): Taken | undefined {
+    const taken = this.#taken.get(queued.pod.key);
+    if (taken?.queued !== queued) return undefined;
+    this.#taken.delete(queued.pod.key);
+    return taken;
+  }
+
   /** Brings back what may fit now. */
   changed(change: Change): void {
-    for (const queued of [...this.#unschedulable.values()]) {
-      const plugins = this.#options.pluginsOf(queued.pod).filter(({ name }) => queued.plugins.has(name));
-      // Where there was no node, no plugin was asked.
-      const mayFit = plugins.length === 0 || plugins.some((plugin) => mayHelp(plugin, queued.pod, change));
-      if (mayFit) this.#place(queued);
-    }
+    for (const { changes } of this.#taken.values()) changes.push(change);
+    for (const queued of [...this.#unschedulable.values()]) if (this.#mayFit(queued, change)) this.#place(queued);
+  }
+
+  #mayFit({ pod, plugins: names }: QueuedPod, change: Change): boolean {
+    const plugins = this.#options.pluginsOf(pod).filter(({ name }) => names.has(name));
+    // Where there was no node, no plugin was asked.
+    return plugins.length === 0 || plugins.some((plugin) => mayHelp(plugin, pod, change));
   }
 
   #startWait(queued: QueuedPod): void {

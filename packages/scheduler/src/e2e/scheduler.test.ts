@@ -91,8 +91,8 @@ describe("a scheduler at a server", () => {
       for (let tries = 0; tries < 250; tries++) {
         await clock.advance(1000);
         await delay(20);
-        const node = nodeOf(await client.get({ ...PODS, name }));
-        if (node !== "") return node;
+        const place = nodeOf(await client.get({ ...PODS, name }));
+        if (place !== "") return place;
       }
       return "nowhere";
     };

@@ -13,7 +13,7 @@ export const nodeName: Plugin = {
   filter({ spec: { nodeName: name = "" } }) {
     return name === "" ? undefined : (node) => (node.name === name ? undefined : NOT_NAMED);
   },
-  mayHelp: ({ spec: { nodeName } }, change) => change.kind === "nodeAdded" && change.node.name === nodeName,
+  mayHelp: ({ spec: { nodeName: name } }, change) => change.kind === "nodeAdded" && change.node.name === name,
 };
 
 const UNSCHEDULABLE = rejectFinally("node(s) were unschedulable");

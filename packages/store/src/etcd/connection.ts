@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { DeadlineExceeded, errorMessage, InvalidArgument, Unavailable } from "@boxship/base";
 import { type DialTls, dial, GrpcClient, type Init, type Method } from "@boxship/grpc";
+import { explained } from "./errors.ts";
 
 export interface EtcdEndpoints {
   /** `http://host:port` or `https://host:port`; they are tried in turn. */
@@ -15,6 +16,7 @@ export interface EtcdEndpoints {
 const MAX_MESSAGE_BYTES = 1 << 30;
 const DIAL_TIMEOUT = 5000;
 const RETRY_PAUSE = 100;
+const REMEDY = "check that etcd runs, and the addresses and certificates that it is reached by";
 /** A member that is cut off from us closes nothing: it is asked now and then whether it is there. */
 const PING_INTERVAL = 15_000;
 const PING_TIMEOUT = 10_000;
@@ -82,8 +84,22 @@ export class EtcdConnection implements Disposable {
       }
     }
     throw new Unavailable(`no member of etcd answers (${failures.join("; ")})`, {
-      remedy: "check that etcd runs, and the addresses and certificates that it is reached by",
+      remedy: REMEDY,
     });
+  }
+
+  /** The first thing that is asked. @throws Unavailable saying what to look at */
+  async greet<Request, Response>(method: Method<Request, Response>, request: Init<Request>): Promise<Response> {
+    try {
+      return await this.read(method, request);
+    } catch (error) {
+      if (!isLost(error) || (error as Unavailable).remedy !== undefined) throw explained(error);
+      const hosts = this.#endpoints.map(({ host }) => host).join(", ");
+      throw new Unavailable(`etcd at ${hosts} does not answer: ${errorMessage(error)}`, {
+        cause: error,
+        remedy: REMEDY,
+      });
+    }
   }
 
   #ping(client: GrpcClient, session: Connected["session"]): void {
@@ -112,6 +128,7 @@ export class EtcdConnection implements Disposable {
   /** Asks what changes nothing: elsewhere, again, until it is answered or the time is over. */
   async read<Request, Response>(method: Method<Request, Response>, request: Init<Request>): Promise<Response> {
     const deadline = performance.now() + this.#timeout;
+    let before: unknown;
     for (;;) {
       let client: GrpcClient | undefined;
       try {
@@ -119,7 +136,10 @@ export class EtcdConnection implements Disposable {
         return await client.unary(method, request, { timeout: Math.max(1, deadline - performance.now()) });
       } catch (error) {
         if (client !== undefined && isLost(error)) await this.leave(client);
+        // That the last moment was too short is not what is wrong.
+        if (error instanceof DeadlineExceeded && before !== undefined) throw before;
         if (!(error instanceof Unavailable) || this.#closed || performance.now() + RETRY_PAUSE > deadline) throw error;
+        before = error;
       }
       await delay(RETRY_PAUSE);
     }

@@ -1,4 +1,4 @@
-import { errorMessage, InvalidArgument, NotFound, ResourceExhausted } from "@boxship/base";
+import { errorMessage, Internal, InvalidArgument, NotFound, PermissionDenied, ResourceExhausted } from "@boxship/base";
 
 /** etcd tells a future revision and a compacted one by the same code; the words tell them apart. */
 export function refusedAsCompacted(error: unknown): boolean {
@@ -11,6 +11,13 @@ export function explained(error: unknown): unknown {
     return new ResourceExhausted("etcd's database is full", {
       cause: error,
       remedy: "compact and defragment etcd or raise its quota, then disarm its alarm: etcdctl alarm disarm",
+    });
+  }
+  // Of its authentication; nobody who asks us has said anything wrong.
+  if (error instanceof PermissionDenied || (error instanceof InvalidArgument && /user name|auth/.test(error.message))) {
+    return new Internal(`etcd does not let us in: ${errorMessage(error)}`, {
+      cause: error,
+      remedy: "give --etcd-cert a certificate whose common name is a user of etcd that may do everything",
     });
   }
   return error;

@@ -43,7 +43,7 @@ const EARLY_PROGRESS = /^(?:3\.[0-3]\.|3\.4\.(?:\d|1\d|2[0-4])$|3\.5\.[0-7]$)/;
 export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
   const connection = new EtcdConnection(options);
   try {
-    const { version } = await connection.read(methods.status, {});
+    const { version } = await connection.greet(methods.status, {});
     return new EtcdStore(connection, options.clock ?? systemClock, !EARLY_PROGRESS.test(version));
   } catch (error) {
     connection[Symbol.dispose]();

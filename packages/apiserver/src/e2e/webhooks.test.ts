@@ -177,8 +177,50 @@ describe("admission webhooks", () => {
         assert.equal((await map(own)).status, 201, path);
       }),
     );
-    await using _ = await configure("mutating", at, webhook("/bad-patch"));
-    assert.deepEqual((await map(at)).status, 500);
+    const odd: readonly [string, number, number, RegExp][] = [
+      ["/bad-patch", 500, 500, /^Internal error occurred: admission webhook/],
+      ["/undecodable", 500, 201, /failed calling webhook ".*": received undecodable patch in webhook response: /],
+      [
+        "/untyped",
+        500,
+        201,
+        /received invalid webhook response: webhook returned response\.patch but not response\.patchType$/,
+      ],
+      ["/odd-type", 500, 201, /failed calling webhook ".*": unsupported patch type "Merge"$/],
+      [
+        "/broken",
+        500,
+        201,
+        /failed to call webhook: an error on the server \("boom"\) has prevented the request from succeeding$/,
+      ],
+    ];
+    for (const [path, failing, ignoring, words] of odd) {
+      {
+        await using _ = await configure("mutating", at, webhook(path));
+        const answer = await map(at);
+        assert.deepEqual([answer.status, words.test(answer.json.message)], [failing, true], answer.text);
+      }
+      await using _ = await configure("mutating", at, webhook(path, { failurePolicy: "Ignore" }));
+      const answer = await map(at);
+      assert.deepEqual([answer.status, answer.headers["warning"]], [ignoring, undefined], path);
+    }
+    await using _ = await configure("validating", at, webhook("/label-a"));
+    assert.match((await map(at)).json.message, /validating webhook may not return response\.patch$/);
+  });
+
+  test("old ones are asked in their version, and none makes an object another one", async () => {
+    const at = await namespace();
+    await using _ = await configure(
+      "mutating",
+      at,
+      webhook("/old", { admissionReviewVersions: ["v2", "v1beta1", "v1"] }),
+    );
+    const made = await map(at);
+    assert.deepEqual([made.status, made.json.metadata?.labels], [201, { old: "admission.k8s.io_v1beta1" }], made.text);
+    await using __ = await configure("mutating", at, webhook("/other-identity"));
+    const { uid, creationTimestamp } = (await map(at)).json.metadata;
+    assert.notEqual(uid, "mine");
+    assert.notEqual(creationTimestamp, "2000-01-01T00:00:00Z");
   });
 
   test("orders and parts are shown as what they are: evictions, bindings, scales, tokens, connections", async () => {

@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
  */
 
 interface Review {
+  apiVersion: string;
   request: {
     uid: string;
     name?: string;
@@ -54,6 +55,22 @@ const ANSWERS: Readonly<Record<string, (review: Review) => object | string | und
   }),
   "/scale-to-7": () => ({ allowed: true, ...patchOf([{ op: "replace", path: "/spec/replicas", value: 7 }]) }),
   "/bad-patch": () => ({ allowed: true, ...patchOf([{ op: "remove", path: "/nothing/here" }]) }),
+  "/undecodable": () => ({ allowed: true, patchType: "JSONPatch", patch: Buffer.from("what?").toString("base64") }),
+  "/untyped": () => ({ allowed: true, patch: patchOf([]).patch }),
+  "/odd-type": () => ({ allowed: true, ...patchOf([]), patchType: "Merge" }),
+  /** Without what newer reviews must have. */
+  "/old": (review) => ({
+    uid: "x",
+    allowed: true,
+    patch: label(review, "old", review.apiVersion.replace("/", "_")).patch,
+  }),
+  "/other-identity": () => ({
+    allowed: true,
+    ...patchOf([
+      { op: "add", path: "/metadata/uid", value: "mine" },
+      { op: "add", path: "/metadata/creationTimestamp", value: "2000-01-01T00:00:00Z" },
+    ]),
+  }),
   "/allow": () => ({ allowed: true, warnings: ["I was asked"] }),
   "/move": () => ({ allowed: true, ...patchOf([{ op: "add", path: "/metadata/namespace", value: "kube-system" }]) }),
   "/talk": () => ({ allowed: true, warnings: Array.from({ length: 500 }, (_, at) => `${at} ${"w".repeat(2000)}`) }),
@@ -106,6 +123,7 @@ process.once("message", (options: ServerOptions) => {
         return;
       }
       const said = ANSWERS[path]?.(review);
+      if (path === "/broken") response.writeHead(500).end("boom");
       if (said === undefined) return;
       if (typeof said === "string") response.end(said);
       else response.end(JSON.stringify({ ...review, response: { uid: review.request.uid, ...said } }));

@@ -80,11 +80,13 @@ async function keep(
   const { kind } = request;
   await request.pause?.();
   defaultObject(kind, object);
-  const { name = "", namespace, managedFields } = object.metadata;
+  const { name = "", namespace, managedFields, uid, creationTimestamp } = object.metadata;
   const { dryRun } = options;
   const admission = new Admission(context, request, { operation: "CREATE", name, object, oldObject: null, dryRun });
   await admission.mutate();
   keepManagers(request, object, managedFields);
+  // These are the server's alone.
+  Object.assign(object.metadata, { uid, creationTimestamp });
   if (object.metadata.namespace !== namespace) throw badRequest(otherNamespace(object.metadata.namespace, namespace));
   defaultObject(kind, object);
   await request.pause?.();

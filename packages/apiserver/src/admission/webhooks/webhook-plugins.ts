@@ -68,9 +68,13 @@ async function mutateBy(
   request: AdmissionRequest,
   kind: Kind,
 ): Promise<void> {
-  const verdict = await askWebhook(context, hooks, webhook, request, kind);
+  const verdict = await askWebhook(context, hooks, webhook, request, kind, { mutating: true, place });
   const { configuration, name } = webhook;
   const before = JSON.stringify(request.object);
+  if (request.object === null && Array.isArray(verdict?.patch) && verdict.patch.length > 0) {
+    const words = "attempted to modify the object, which is not supported for this operation";
+    throw failure("InternalError", `Internal error occurred: admission webhook ${JSON.stringify(name)} ${words}`);
+  }
   if (verdict?.patch !== undefined && request.object !== null)
     await replaceObject(context, request, kind, verdict.patch, `admission webhook "${name}"`);
   const mutated = JSON.stringify(request.object) !== before;
@@ -91,9 +95,11 @@ export function validatingWebhooks(context: () => ServerContext, hooks: () => Re
       if (isExempt(request)) return;
       const webhooks = await webhooksOf(context(), "validating");
       const results = await Promise.allSettled(
-        webhooks.map(async (webhook) => {
+        webhooks.map(async (webhook, index) => {
           const kind = await asked(context(), request, webhook);
-          if (kind !== undefined) await askWebhook(context(), hooks(), webhook, request, kind);
+          if (kind === undefined) return;
+          const turn = { mutating: false, place: `round_0_index_${index}` };
+          await askWebhook(context(), hooks(), webhook, request, kind, turn);
         }),
       );
       for (const result of results) if (result.status === "rejected") throw result.reason;

@@ -13,6 +13,8 @@ export interface Webhook {
   readonly matching: Matching;
   readonly conditions: readonly Json[];
   readonly clientConfig: Json;
+  /** Of `AdmissionReview`: the first that it knows and the server does, too. */
+  readonly reviewVersion: string;
   /** Whether a write goes on although it cannot be asked. */
   readonly ignoresFailure: boolean;
   readonly timeoutMs: number;
@@ -42,6 +44,10 @@ function parse(configuration: string, webhook: Json): Webhook {
     },
     conditions: listAt(webhook, "matchConditions"),
     clientConfig: valueAt(webhook, "clientConfig") ?? {},
+    reviewVersion:
+      listAt(webhook, "admissionReviewVersions")
+        .map((one) => textAt(one))
+        .find((one) => one === "v1" || one === "v1beta1") ?? "v1",
     ignoresFailure: textAt(webhook, "failurePolicy") === "Ignore",
     timeoutMs: Number(valueAt(webhook, "timeoutSeconds") ?? 10) * 1000,
     reinvoked: textAt(webhook, "reinvocationPolicy") === "IfNeeded",

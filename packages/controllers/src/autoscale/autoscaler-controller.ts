@@ -3,6 +3,7 @@ import {
   type JsonObject,
   type LabelSelector,
   matchesLabels,
+  parseApiVersion,
   parseLabelSelector,
   timestamp,
 } from "@boxship/api";
@@ -21,6 +22,8 @@ import { limitRate, type Memory, rememberChange, stabilize } from "./limit-rate.
 /** Between two looks at the numbers. */
 const LOOK_MS = 15_000;
 const TOLERANCE = 0.1;
+/** To write a scale. */
+const MOST_TRIES = 5;
 
 /** Changes how many pods a workload has by what they use. */
 export const autoscalerController: ControllerDefinition = {
@@ -37,9 +40,10 @@ interface Target {
 /** What a look comes to. */
 interface Decision {
   readonly desired: number;
-  /** Why it is changed; empty where it is not. */
+  /** Why it is changed, if it is. */
   readonly reason: string;
-  readonly metrics?: readonly JsonObject[];
+  /** One of each metric, in their order; none where they were not asked. */
+  readonly metrics: readonly JsonObject[];
   /** What went wrong on the way. */
   readonly failure?: Error;
 }
@@ -121,13 +125,14 @@ class Look {
     const current = target.scale.spec?.replicas ?? 0;
     if (memory.recommendations.length === 0) memory.recommendations.push({ at: this.#now, replicas: current });
     const decided = await this.#decide(target, current, memory);
-    const { desired, reason, metrics, failure } = decided;
-    const isChanged = reason !== "" && desired !== current;
-    if (isChanged) await this.#rescale(target, { current, desired, reason }, memory);
+    const { desired, reason, failure } = decided;
+    const metrics = decided.metrics.length === 0 ? null : [...decided.metrics];
+    const isChanged = failure === undefined && desired !== current;
+    if (isChanged) await this.#rescale(target, { current, desired, reason, metrics }, memory);
     await this.#write({
       currentReplicas: current,
       desiredReplicas: desired,
-      ...(metrics === undefined || metrics.length === 0 ? {} : { currentMetrics: [...metrics] }),
+      currentMetrics: metrics,
       ...(isChanged ? { lastScaleTime: timestamp(this.#now) } : {}),
     });
     if (failure !== undefined) throw failure;
@@ -146,9 +151,11 @@ class Look {
     const { namespace = "" } = this.#autoscaler.metadata;
     const { apiVersion = "v1", kind: kindName = "", name = "" } = this.#autoscaler.spec?.scaleTargetRef ?? {};
     try {
-      const kind = this.#kinds.find(apiVersion, kindName);
-      if (kind === undefined)
-        throw new FailedPrecondition(`no matches for kind "${kindName}" in version "${apiVersion}"`);
+      const kind = this.#kinds.findInGroup(apiVersion, kindName);
+      if (kind === undefined) {
+        const { group = "" } = parseApiVersion(apiVersion) ?? {};
+        throw new FailedPrecondition(`no matches for kind "${kindName}" in group "${group}"`);
+      }
       const { group, version, resource } = kind;
       const ref = { group, version, resource, name, namespace };
       const scale = (await this.#context.client.getRaw(objectPath(ref, "scale"))) as unknown as Scale;
@@ -165,17 +172,17 @@ class Look {
 
   async #decide({ scale }: Target, current: number, memory: Memory): Promise<Decision> {
     const { minReplicas: min = 1, maxReplicas: max = 0, behavior } = this.#autoscaler.spec ?? {};
-    const currentMetrics = this.#autoscaler.status?.currentMetrics ?? [];
+    const metrics: readonly JsonObject[] = [];
     if (current === 0 && min !== 0) {
       const words = "scaling is disabled since the replica count of the target is zero";
       this.#condition("ScalingActive", "False", "ScalingDisabled", words);
-      return { desired: 0, reason: "", metrics: currentMetrics };
+      return { desired: 0, reason: "", metrics };
     }
     if (current > max) {
-      return { desired: max, reason: "Current number of replicas above Spec.MaxReplicas", metrics: currentMetrics };
+      return { desired: max, reason: "Current number of replicas above Spec.MaxReplicas", metrics };
     }
     if (current < min) {
-      return { desired: min, reason: "Current number of replicas below Spec.MinReplicas", metrics: currentMetrics };
+      return { desired: min, reason: "Current number of replicas below Spec.MinReplicas", metrics };
     }
     const counted = await this.#count(scale, current);
     if ("failure" in counted) {
@@ -184,7 +191,8 @@ class Look {
       return { desired: desiredReplicas, reason: "", metrics: counted.metrics, failure: counted.failure };
     }
     const wished = counted.best.replicas;
-    const reason = wished > current ? `${counted.best.metric} above target` : "All metrics below target";
+    const lower = wished < current ? "All metrics below target" : "";
+    const reason = wished > current ? `${counted.best.metric} above target` : lower;
     const wish = { current, desired: wished, min, max, now: this.#now };
     const steady = stabilize(wish, memory, behavior);
     this.#condition("AbleToScale", "True", steady.reason, steady.message);
@@ -207,26 +215,30 @@ class Look {
     const { namespace = "" } = this.#autoscaler.metadata;
     const context = { client, kinds: this.#kinds, namespace, scale, pods, tolerance, now: this.#now };
     const [proposals, failures]: [Proposal[], MetricFailure[]] = [[], []];
+    const statuses: JsonObject[] = [];
     for (const metric of metrics) {
       try {
-        proposals.push(await countByMetric(metric, context));
+        const proposal = await countByMetric(metric, context);
+        proposals.push(proposal);
+        statuses.push(proposal.status);
       } catch (error) {
         if (!(error instanceof MetricFailure)) throw error;
         failures.push(error);
         this.#warn(error.reason, error.message);
+        // Who shows them goes by their places.
+        statuses.push({ type: "" });
       }
     }
-    const statuses = proposals.map(({ status }) => status);
     const [failure] = failures;
     const best = proposals.reduce<Proposal | undefined>(
       (most, one) => (most === undefined || one.replicas > most.replicas ? one : most),
       undefined,
     );
     if (best === undefined || (failure !== undefined && best.replicas < current)) {
-      const first = failure ?? new MetricFailure("InvalidMetricSourceType", "any", new Error("there are no metrics"));
+      const first = failure ?? new MetricFailure("InvalidMetricSourceType", new Error("there are no metrics"));
       const words = `the HPA was unable to compute the replica count: ${first.message}`;
       this.#condition("ScalingActive", "False", first.reason, words);
-      const count = `invalid metrics (${failures.length} invalid out of ${metrics.length}), first error is: ${first.message}`;
+      const count = `invalid metrics (${failures.length} invalid out of ${metrics.length}), first error is: ${first.whole}`;
       this.#warn("FailedComputeMetricsReplicas", count);
       return { failure: first, metrics: statuses };
     }
@@ -238,18 +250,29 @@ class Look {
   #pods({ status }: Scale): readonly Pod[] | MetricFailure {
     const { namespace = "" } = this.#autoscaler.metadata;
     const text = status?.selector ?? "";
-    try {
-      if (text === "") throw new FailedPrecondition("selector is required");
-      const selector = parseLabelSelector(text);
-      const pods = this.#context.informers.of<Pod>(PODS).find("namespace", namespace);
-      const selected = pods.filter(({ metadata }) => matchesLabels(selector, metadata.labels));
-      this.#selectors.set(keyOf(this.#autoscaler), selector);
-      return this.#ambiguous(text, selected) ?? selected;
-    } catch (cause) {
-      this.#warn("SelectorRequired", errorMessage(cause));
-      this.#condition("ScalingActive", "False", "InvalidSelector", "the HPA target's scale is missing a selector");
-      return new MetricFailure("InvalidSelector", "any", cause);
+    if (text === "") {
+      const words = "the HPA target's scale is missing a selector";
+      return this.#noPods("SelectorRequired", "selector is required", { reason: "InvalidSelector", words });
     }
+    let selector: LabelSelector;
+    try {
+      selector = parseLabelSelector(text);
+    } catch (cause) {
+      const words = `couldn't convert selector into a corresponding internal selector object: ${errorMessage(cause)}`;
+      return this.#noPods("InvalidSelector", words);
+    }
+    const pods = this.#context.informers.of<Pod>(PODS).find("namespace", namespace);
+    const selected = pods.filter(({ metadata }) => matchesLabels(selector, metadata.labels));
+    this.#selectors.set(keyOf(this.#autoscaler), selector);
+    return this.#ambiguous(text, selected) ?? selected;
+  }
+
+  /** @param told what the condition says, where that is something else */
+  #noPods(event: string, message: string, told = { reason: event, words: message }): MetricFailure {
+    this.#warn(event, message);
+    this.#condition("ScalingActive", "False", told.reason, told.words);
+    this.#warn("FailedComputeMetricsReplicas", message);
+    return new MetricFailure(told.reason, new FailedPrecondition(message));
   }
 
   /** Two that change the number of the same pods would never agree. */
@@ -262,30 +285,28 @@ class Look {
     if (others.length <= 1) return undefined;
     const names = others.map(([key]) => `{${key.slice(namespace.length + 1)} ${namespace}}`).sort();
     const words = `pods by selector ${text} are controlled by multiple HPAs: [${names.join(" ")}]`;
-    this.#warn("AmbiguousSelector", words);
-    this.#warn("FailedComputeMetricsReplicas", words);
-    this.#condition("ScalingActive", "False", "AmbiguousSelector", words);
-    return new MetricFailure("AmbiguousSelector", "any", new FailedPrecondition(words));
+    return this.#noPods("AmbiguousSelector", words);
   }
 
   async #rescale(
-    { ref, scale }: Target,
-    change: { readonly current: number; readonly desired: number; readonly reason: string },
+    target: Target,
+    change: {
+      readonly current: number;
+      readonly desired: number;
+      readonly reason: string;
+      readonly metrics: JsonObject[] | null;
+    },
     memory: Memory,
   ): Promise<void> {
-    const { client, events } = this.#context;
-    const { current, desired, reason } = change;
+    const { events } = this.#context;
+    const { current, desired, reason, metrics } = change;
     try {
-      await client.update<Scale>(
-        ref,
-        { ...scale, spec: { ...scale.spec, replicas: desired } },
-        { subresource: "scale" },
-      );
+      await this.#writeScale(target, desired);
     } catch (error) {
       this.#warn("FailedRescale", `New size: ${desired}; reason: ${reason}; error: ${errorMessage(error)}`);
       const words = `the HPA controller was unable to update the target scale: ${errorMessage(error)}`;
       this.#condition("AbleToScale", "False", "FailedUpdateScale", words);
-      await this.#write({ currentReplicas: current });
+      await this.#write({ currentReplicas: current, currentMetrics: metrics });
       throw error;
     }
     const words = `the HPA controller was able to update the target scale to ${desired}`;
@@ -293,6 +314,20 @@ class Look {
     events.record(this.#autoscaler, "Normal", "SuccessfulRescale", `New size: ${desired}; reason: ${reason}`);
     const wish = { current, desired, min: 0, max: 0, now: this.#now };
     rememberChange(memory, wish, this.#autoscaler.spec?.behavior);
+  }
+
+  /** Somebody else may write the target at the same time, and be done. */
+  async #writeScale({ ref, scale }: Target, replicas: number): Promise<void> {
+    const { client } = this.#context;
+    for (let fresh = scale, tries = 1; ; tries++) {
+      try {
+        await client.update<Scale>(ref, { ...fresh, spec: { ...fresh.spec, replicas } }, { subresource: "scale" });
+        return;
+      } catch (error) {
+        if (!(error instanceof Conflict) || tries === MOST_TRIES) throw error;
+        fresh = (await client.getRaw(objectPath(ref, "scale"))) as unknown as Scale;
+      }
+    }
   }
 
   async #write(changes: AutoscalerStatus): Promise<void> {

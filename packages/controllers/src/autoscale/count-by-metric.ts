@@ -1,12 +1,12 @@
-import { formatQuantity, type JsonObject, parseQuantity } from "@boxship/api";
+import { formatQuantity, type JsonObject } from "@boxship/api";
 import { errorMessage, FailedPrecondition } from "@boxship/base";
 import type { ControllerClient } from "../contract.ts";
 import { isReady } from "../shared/pods.ts";
-import { selectorText } from "../shared/selector-text.ts";
+import { selectorInGo } from "../shared/selector-text.ts";
 import type { ServedKinds } from "../shared/served-kinds.ts";
 import type { MetricIdentifier, MetricSpec, MetricTarget, ObjectReference, Scale } from "../types/autoscaler.ts";
 import type { Pod } from "../types/pod.ts";
-import type { PodMetrics } from "./pod-groups.ts";
+import { type PodMetrics, thousandths } from "./pod-groups.ts";
 import { externalMetric, objectMetric, podMetrics, resourceMetrics } from "./read-metrics.ts";
 import {
   type Count,
@@ -14,6 +14,7 @@ import {
   countByRatio,
   countByShare,
   countByUtilization,
+  isTolerated,
   type Tolerance,
 } from "./replica-counts.ts";
 
@@ -37,13 +38,16 @@ export interface Proposal {
   readonly status: JsonObject;
 }
 
-/** Why a metric says nothing. */
+/** Why a metric says nothing. Its message is what the condition and the event of this metric say. */
 export class MetricFailure extends FailedPrecondition {
   readonly reason: string;
+  /** As the event about all metrics tells it. */
+  readonly whole: string;
 
-  constructor(reason: string, what: string, cause: unknown) {
-    super(`failed to get ${what} metric value: ${errorMessage(cause)}`, { cause });
+  constructor(reason: string, cause: unknown, what?: string) {
+    super(errorMessage(cause), { cause });
     this.reason = reason;
+    this.whole = what === undefined ? this.message : `failed to get ${what} metric value: ${this.message}`;
   }
 }
 
@@ -54,13 +58,13 @@ export async function countByMetric(metric: MetricSpec, context: CountContext): 
     try {
       return await act();
     } catch (cause) {
-      throw new MetricFailure(reason, what, cause);
+      throw new MetricFailure(reason, cause, what);
     }
   };
   if (metric.type === "Resource" && resource !== undefined)
     return await attempt("FailedGetResourceMetric", `${resource.name} resource`, () => byResource(resource, context));
   if (metric.type === "ContainerResource" && containerResource !== undefined)
-    return await attempt("FailedGetContainerResourceMetric", `${containerResource.name} container`, () =>
+    return await attempt("FailedGetContainerResourceMetric", `${containerResource.container} container`, () =>
       byResource(containerResource, context),
     );
   if (metric.type === "Pods" && pods !== undefined)
@@ -71,19 +75,27 @@ export async function countByMetric(metric: MetricSpec, context: CountContext): 
     return await attempt("FailedGetExternalMetric", `${external.metric.name} external`, () =>
       byExternal(external, context),
     );
-  throw new MetricFailure("InvalidMetricSourceType", metric.type, new Error("it has no source of its type"));
+  throw new MetricFailure("InvalidMetricSourceType", new Error(`unknown metric source type "${metric.type}"`));
+}
+
+/** Puts what was tried before what went wrong. */
+async function saying<T>(words: (why: string) => string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (cause) {
+    throw new FailedPrecondition(words(errorMessage(cause)), { cause });
+  }
 }
 
 /** @throws FailedPrecondition for what is none above nothing */
 function amount(quantity: string | undefined): bigint {
-  const { nano = 0n } = parseQuantity(quantity ?? "") ?? {};
-  if (nano <= 0n) throw new FailedPrecondition(`invalid metric source: a target of ${quantity} is none`);
-  return nano;
+  const asked = thousandths(quantity ?? "") ?? 0n;
+  if (asked <= 0n) throw new FailedPrecondition(`invalid metric source: a target of ${quantity} is none`);
+  return asked;
 }
 
-/** Amounts as upstream writes them: in thousandths. */
-const shown = (nano: bigint): string =>
-  formatQuantity({ nano: ((nano + 999_999n) / 1_000_000n) * 1_000_000n, format: "DecimalSI" });
+const shown = (value: bigint, resource = ""): string =>
+  formatQuantity({ nano: value * 1_000_000n, format: resource === "memory" ? "BinarySI" : "DecimalSI" });
 
 const countingOf = ({ scale, pods, tolerance, now }: CountContext, metrics: PodMetrics) => ({
   current: scale.spec?.replicas ?? 0,
@@ -100,36 +112,43 @@ async function byResource(
   const { name, container, target } = source;
   const { namespace, scale, client } = context;
   const of = container === undefined ? {} : { container };
-  const metrics = await resourceMetrics(client, {
-    namespace,
-    selector: scale.status?.selector ?? "",
-    resource: name,
-    ...of,
-  }).catch((cause: unknown) => {
-    const words = `unable to get metrics for resource ${name}: ${errorMessage(cause)}`;
-    throw new FailedPrecondition(words, { cause });
-  });
-  const counting = countingOf(context, metrics);
+  const selector = scale.status?.selector ?? "";
+  const ask = async () =>
+    countingOf(
+      context,
+      await saying(
+        (why) => `unable to get metrics for resource ${name}: ${why}`,
+        () => resourceMetrics(client, { namespace, selector, resource: name, ...of }),
+      ),
+    );
   const statusOf = ({ average, utilization }: Count): JsonObject => {
     const current = {
-      averageValue: shown(average),
+      averageValue: shown(average, name),
       ...(utilization === undefined ? {} : { averageUtilization: utilization }),
     };
     return container === undefined
       ? { type: "Resource", resource: { name, current } }
       : { type: "ContainerResource", containerResource: { container, name, current } };
   };
-  if (target.averageValue !== undefined) {
-    const count = countByAverage(amount(target.averageValue), counting, name);
+  const { averageValue, averageUtilization } = target;
+  if (averageValue !== undefined) {
+    const count = await saying(
+      (why) => `failed to get ${name} usage: ${why}`,
+      async () => countByAverage(amount(averageValue), await ask(), name),
+    );
     return { replicas: count.replicas, metric: `${name} resource`, status: statusOf(count) };
   }
-  if (target.averageUtilization === undefined) {
+  if (averageUtilization === undefined) {
     throw new FailedPrecondition(
-      "invalid resource metric source: neither a utilization target nor a value target was set",
+      "invalid resource metric source: neither an average utilization target nor an average value (usage) target was set",
     );
   }
-  const count = countByUtilization(target.averageUtilization, name, counting, container);
-  const metric = `${name} resource utilization (percentage of request)`;
+  const count = await saying(
+    (why) => `failed to get ${name} utilization: ${why}`,
+    async () => countByUtilization(averageUtilization, name, await ask(), container),
+  );
+  const what = container === undefined ? "resource" : "container resource";
+  const metric = `${name} ${what} utilization (percentage of request)`;
   return { replicas: count.replicas, metric, status: statusOf(count) };
 }
 
@@ -138,7 +157,10 @@ async function byPods(
   context: CountContext,
 ): Promise<Proposal> {
   const { client, namespace, scale } = context;
-  const metrics = await podMetrics(client, namespace, scale.status?.selector ?? "", metric);
+  const metrics = await saying(
+    (why) => `unable to get metric ${metric.name}: ${why}`,
+    () => podMetrics(client, namespace, scale.status?.selector ?? "", metric),
+  );
   const { replicas, average } = countByAverage(amount(target.averageValue), countingOf(context, metrics));
   const status = { type: "Pods", pods: { metric, current: { averageValue: shown(average) } } };
   return { replicas, metric: `pods metric ${metric.name}`, status };
@@ -153,27 +175,51 @@ async function byObject(
   context: CountContext,
 ): Promise<Proposal> {
   const { describedObject, metric, target } = source;
-  const { client, kinds, namespace } = context;
-  const kind = kinds.find(describedObject.apiVersion ?? "v1", describedObject.kind);
-  if (kind === undefined) throw new FailedPrecondition(`no matches for kind "${describedObject.kind}"`);
-  const resource = kind.group === "" ? kind.resource : `${kind.resource}.${kind.group}`;
-  const about = { resource, name: describedObject.name, namespace: kind.namespaced ? namespace : "" };
-  const value = await objectMetric(client, about, metric);
+  const { namespace } = context;
+  const { kind, name } = describedObject;
+  const isAverage = target.averageValue !== undefined;
+  const value = await saying(
+    (why) =>
+      `${isAverage ? `failed to get ${metric.name} object metric: ` : ""}unable to get metric ${metric.name}: ${why} on ${kind} ${namespace}/${name}`,
+    () => askAbout(describedObject, metric, context),
+  );
   const { replicas, current } = shared(value, target, context);
   const status = { type: "Object", object: { metric, current, describedObject } };
-  return { replicas, metric: `${describedObject.kind} metric ${metric.name}`, status };
+  // Upstream names it so, too.
+  const external = `external metric ${metric.name}(${selectorInGo(metric.selector)})`;
+  return { replicas, metric: isAverage ? external : `${kind} metric ${metric.name}`, status };
+}
+
+async function askAbout(object: ObjectReference, metric: MetricIdentifier, context: CountContext): Promise<bigint> {
+  const { client, kinds, namespace } = context;
+  const { apiVersion = "v1", kind: kindName, name } = object;
+  const kind = kinds.findInGroup(apiVersion, kindName);
+  if (kind === undefined) throw new FailedPrecondition(`no matches for kind "${kindName}" in version "${apiVersion}"`);
+  const resource = kind.group === "" ? kind.resource : `${kind.resource}.${kind.group}`;
+  return await objectMetric(client, { resource, name, namespace: kind.namespaced ? namespace : "" }, metric);
 }
 
 async function byExternal(
   { metric, target }: { readonly metric: MetricIdentifier; readonly target: MetricTarget },
   context: CountContext,
 ): Promise<Proposal> {
-  const value = await externalMetric(context.client, context.namespace, metric);
-  const { replicas, current } = shared(value, target, context);
-  const selector = metric.selector === undefined ? "nil" : selectorText(metric.selector);
+  const { client, namespace } = context;
+  const { name } = metric;
+  const selector = selectorInGo(metric.selector);
+  const what = target.averageValue === undefined ? `external metric ${name}` : `${name} external metric`;
+  const { replicas, current } = await saying(
+    (why) => `failed to get ${what}: ${why}`,
+    async () => {
+      const value = await saying(
+        (why) => `unable to get external metric ${namespace}/${name}/${selector}: ${why}`,
+        () => externalMetric(client, namespace, metric),
+      );
+      return shared(value, target, context);
+    },
+  );
   return {
     replicas,
-    metric: `external metric ${metric.name}(${selector})`,
+    metric: `external metric ${name}(${selector})`,
     status: { type: "External", external: { metric, current } },
   };
 }
@@ -191,7 +237,12 @@ function shared(
     return { replicas, current: { averageValue: shown(each) } };
   }
   const ratio = Number(value) / Number(amount(target.value));
+  const wanted = scale.spec?.replicas ?? 0;
+  if (wanted !== 0 && !isTolerated(ratio, tolerance) && pods.length === 0) {
+    throw new FailedPrecondition(
+      "unable to calculate ready pods: no pods returned by selector while calculating replica count",
+    );
+  }
   const ready = pods.filter((pod) => pod.status?.phase === "Running" && isReady(pod)).length;
-  const replicas = countByRatio(ratio, scale.spec?.replicas ?? 0, ready, tolerance);
-  return { replicas, current: { value: shown(value) } };
+  return { replicas: countByRatio(ratio, wanted, ready, tolerance), current: { value: shown(value) } };
 }

@@ -83,10 +83,12 @@ export function stabilize({ current, desired, now }: Wish, memory: Memory, behav
   let [up, down] = [desired, desired];
   for (const { at, replicas } of memory.recommendations) {
     if (at > now - upWindow) up = Math.min(up, replicas);
-    if (at > now - downWindow) down = Math.max(down, replicas);
+    // Without rules what was just then counts, too, as upstream has it.
+    const isRecent = behavior === undefined ? at >= now - downWindow : at > now - downWindow;
+    if (isRecent) down = Math.max(down, replicas);
   }
   const oldest = now - Math.max(upWindow, downWindow);
-  memory.recommendations = memory.recommendations.filter(({ at }) => at > oldest);
+  memory.recommendations = memory.recommendations.filter(({ at }) => at >= oldest);
   memory.recommendations.push({ at: now, replicas: desired });
   const replicas = behavior === undefined ? down : Math.min(Math.max(current, up), down);
   if (replicas === desired) return { replicas, ...READY };

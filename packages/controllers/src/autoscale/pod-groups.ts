@@ -1,7 +1,15 @@
+import { parseQuantity } from "@boxship/api";
 import { conditionOf, isTerminating, millisecondsOf } from "../shared/pods.ts";
 import type { Pod } from "../types/pod.ts";
 
-/** What a pod uses, in billionths, and when it was measured over how long. */
+/** An amount in thousandths, rounded up, as upstream counts; undefined for what is none. */
+export function thousandths(quantity: string): bigint | undefined {
+  const nano = parseQuantity(quantity)?.nano;
+  if (nano === undefined) return undefined;
+  return nano / 1_000_000n + (nano % 1_000_000n > 0n ? 1n : 0n);
+}
+
+/** What a pod uses, in thousandths, and when it was measured over how long. */
 export interface PodMetric {
   readonly value: bigint;
   /** Milliseconds since 1970. */

@@ -1,11 +1,11 @@
-import { type Json, listAt, parseQuantity, textAt, valueAt } from "@boxship/api";
-import { FailedPrecondition, NotFound, parseDuration } from "@boxship/base";
+import { type Json, listAt, textAt, valueAt } from "@boxship/api";
+import { errorMessage, FailedPrecondition, NotFound, parseDuration } from "@boxship/base";
 import type { ControllerClient } from "../contract.ts";
 import { labelQuery } from "../shared/selector-text.ts";
 import type { MetricIdentifier } from "../types/autoscaler.ts";
-import type { PodMetric, PodMetrics } from "./pod-groups.ts";
+import { type PodMetric, type PodMetrics, thousandths } from "./pod-groups.ts";
 
-/** Numbers of `metrics.k8s.io`, `custom.metrics.k8s.io` and `external.metrics.k8s.io`: in billionths. */
+/** Numbers of `metrics.k8s.io`, `custom.metrics.k8s.io` and `external.metrics.k8s.io`: in thousandths. */
 
 const RESOURCES = "/apis/metrics.k8s.io/v1beta1";
 const CUSTOM = "custom.metrics.k8s.io";
@@ -14,8 +14,7 @@ const EXTERNAL = "/apis/external.metrics.k8s.io/v1beta1";
 const CUSTOM_WINDOW_MS = 60_000;
 
 const segment = encodeURIComponent;
-const nano = (value: Json | undefined): bigint | undefined =>
-  parseQuantity(textAt({ value: value ?? "" }, "value"))?.nano;
+const amount = (value: Json | undefined): bigint | undefined => thousandths(textAt({ value: value ?? "" }, "value"));
 const timeOf = (item: Json): number => Date.parse(textAt(item, "timestamp"));
 
 export interface ResourceQuestion {
@@ -32,7 +31,7 @@ export interface ResourceQuestion {
 export async function resourceMetrics(client: ControllerClient, question: ResourceQuestion): Promise<PodMetrics> {
   const { namespace, selector, resource, container } = question;
   const path = `${RESOURCES}/namespaces/${segment(namespace)}/pods?labelSelector=${segment(selector)}`;
-  const items = listAt(await served(client, path, "the metrics API", "pods.metrics.k8s.io"), "items");
+  const items = listAt(await served(client, path, "resource metrics API", "pods.metrics.k8s.io"), "items");
   if (items.length === 0) throw new FailedPrecondition("no metrics returned from resource metrics API");
   const found = new Map<string, PodMetric>();
   for (const item of items) {
@@ -40,15 +39,11 @@ export async function resourceMetrics(client: ControllerClient, question: Resour
     const containers = listAt(item, "containers").filter(
       (one) => container === undefined || textAt(one, "name") === container,
     );
-    if (containers.length === 0 && container !== undefined) {
-      throw new FailedPrecondition(`container ${container} not present in metrics for pod ${namespace}/${name}`);
-    }
-    const uses = containers.map((one) => nano(valueAt(one, "usage", resource)));
+    const uses = containers.map((one) => amount(valueAt(one, "usage", resource)));
     if (uses.length === 0 || uses.includes(undefined)) continue;
     const value = uses.reduce<bigint>((total, one) => total + (one ?? 0n), 0n);
     found.set(name, { value, at: timeOf(item), windowMs: millisecondsOf(textAt(item, "window")) });
   }
-  if (found.size === 0) throw new FailedPrecondition("no metrics returned from resource metrics API");
   return found;
 }
 
@@ -74,7 +69,7 @@ export async function objectMetric(
     resource === "namespaces" ? `/namespaces/${segment(name)}/metrics` : `${place}/${resource}/${segment(name)}`;
   const query = labelQuery({ metricLabelSelector: metric.selector });
   const [item] = await custom(client, `${object}/${segment(metric.name)}${query}`);
-  const value = item === undefined ? undefined : nano(valueAt(item, "value"));
+  const value = item === undefined ? undefined : amount(valueAt(item, "value"));
   if (value === undefined) throw new FailedPrecondition("no metrics returned from custom metrics API");
   return value;
 }
@@ -90,7 +85,7 @@ export async function podMetrics(
   const items = await custom(client, `/namespaces/${segment(namespace)}/pods/*/${segment(metric.name)}${query}`);
   const found = new Map<string, PodMetric>();
   for (const item of items) {
-    const value = nano(valueAt(item, "value"));
+    const value = amount(valueAt(item, "value"));
     const windowMs = Number(valueAt(item, "windowSeconds") ?? CUSTOM_WINDOW_MS / 1000) * 1000;
     if (value !== undefined) found.set(textAt(item, "describedObject", "name"), { value, at: timeOf(item), windowMs });
   }
@@ -99,9 +94,10 @@ export async function podMetrics(
 }
 
 async function custom(client: ControllerClient, path: string): Promise<readonly Json[]> {
-  const group = await served(client, `/apis/${CUSTOM}`, "the custom metrics API", CUSTOM);
+  const group = await served(client, `/apis/${CUSTOM}`, "custom metrics API", CUSTOM);
   const version = textAt(group, "preferredVersion", "version");
-  return listAt(await client.getRaw(`/apis/${CUSTOM}/${version}${path}`), "items");
+  const whole = `/apis/${CUSTOM}/${version}${path}`;
+  return listAt(await served(client, whole, "custom metrics API", CUSTOM), "items");
 }
 
 /** The sum of all series of a number from somewhere else. */
@@ -113,20 +109,23 @@ export async function externalMetric(
   const query = labelQuery({ labelSelector: metric.selector });
   const path = `${EXTERNAL}/namespaces/${segment(namespace)}/${segment(metric.name)}${query}`;
   const items = listAt(
-    await served(client, path, "the external metrics API", `${metric.name}.external.metrics.k8s.io`),
+    await served(client, path, "external metrics API", `${metric.name}.external.metrics.k8s.io`),
     "items",
   );
   if (items.length === 0) throw new FailedPrecondition("no metrics returned from external metrics API");
-  return items.reduce<bigint>((total, item) => total + (nano(valueAt(item, "value")) ?? 0n), 0n);
+  return items.reduce<bigint>((total, item) => total + (amount(valueAt(item, "value")) ?? 0n), 0n);
 }
+
+/** Of a status without a message. */
+const SAYS_NOTHING = /^the server answered \d+(?::|$)/;
 
 /** @throws FailedPrecondition instead of NotFound, which would be about the object that is looked at */
 async function served(client: ControllerClient, path: string, whose: string, what: string): Promise<Json> {
   try {
     return await client.getRaw(path);
   } catch (cause) {
-    if (!(cause instanceof NotFound)) throw cause;
-    const words = `unable to fetch metrics from ${whose}: the server could not find the requested resource (get ${what})`;
-    throw new FailedPrecondition(words, { cause });
+    const unknown = `the server could not find the requested resource (get ${what})`;
+    const words = cause instanceof NotFound && SAYS_NOTHING.test(cause.message) ? unknown : errorMessage(cause);
+    throw new FailedPrecondition(`unable to fetch metrics from ${whose}: ${words}`, { cause });
   }
 }

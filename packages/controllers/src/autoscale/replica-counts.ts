@@ -1,7 +1,6 @@
-import { parseQuantity } from "@boxship/api";
 import { FailedPrecondition } from "@boxship/base";
 import type { Pod } from "../types/pod.ts";
-import { groupPods, type PodMetric, type PodMetrics } from "./pod-groups.ts";
+import { groupPods, type PodMetric, type PodMetrics, thousandths } from "./pod-groups.ts";
 
 /** How far a ratio may be from 1 before anything is done, down and up. */
 export interface Tolerance {
@@ -21,7 +20,7 @@ export interface PodCounting {
 /** How many pods there should be by one metric, and what it is now. */
 export interface Count {
   readonly replicas: number;
-  /** Billionths, of one pod. */
+  /** Thousandths, of one pod. */
   readonly average: bigint;
   /** Percent of what was asked for. */
   readonly utilization?: number;
@@ -37,7 +36,7 @@ interface Usage extends Omit<Count, "replicas"> {
 /** What is taken for a pod whose number is missing. */
 type Fallback = (pod: string) => bigint;
 
-/** By what pods use on average, in billionths. */
+/** By what pods use on average, in thousandths. */
 export function countByAverage(target: bigint, counting: PodCounting, resource = ""): Count {
   return count(
     counting,
@@ -109,24 +108,43 @@ function count(
   return { ...same, replicas };
 }
 
-function requestOf({ metadata, spec }: Pod, resource: string, container: string | undefined): bigint {
-  const asking = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].filter(
-    (one) => spec?.containers?.includes(one) === true || one["restartPolicy"] === "Always",
-  );
-  let total = 0n;
-  let isThere = false;
-  for (const { name, resources } of asking) {
-    if (container !== undefined && name !== container) continue;
-    isThere = true;
-    const asked = ((resources ?? {}) as { requests?: { [name: string]: string } }).requests?.[resource];
-    const quantity = asked === undefined ? undefined : parseQuantity(asked);
-    if (quantity === undefined) {
-      throw new FailedPrecondition(`missing request for ${resource} in container ${name} of Pod ${metadata.name}`);
-    }
-    total += quantity.nano;
-  }
-  if (!isThere) throw new FailedPrecondition(`container ${container} not found in Pod ${metadata.name}`);
-  return total;
+interface Requests {
+  readonly requests?: { readonly [name: string]: string };
+}
+
+/** What a pod asks for as a whole counts instead of what its containers do, unless a single one is meant. */
+function requestOf(pod: Pod, resource: string, container: string | undefined): bigint {
+  const { metadata, spec } = pod;
+  const whole = ((spec?.["resources"] ?? {}) as Requests).requests ?? {};
+  if (container !== undefined || Object.keys(whole).length === 0) return containersRequest(pod, resource, container);
+  const own = containersOf(pod).flatMap((one) => requestedBy(one, resource) ?? []);
+  const asked = whole[resource];
+  if (asked === undefined && own.length === 0)
+    throw new FailedPrecondition(`missing pod-level request for ${resource} in Pod ${metadata.name}`);
+  return asked === undefined ? own.reduce((total, one) => total + one, 0n) : (thousandths(asked) ?? 0n);
+}
+
+type Container = NonNullable<NonNullable<Pod["spec"]>["containers"]>[number];
+
+const containersOf = ({ spec }: Pod): readonly Container[] => [
+  ...(spec?.containers ?? []),
+  ...(spec?.initContainers ?? []).filter((one) => one["restartPolicy"] === "Always"),
+];
+
+function requestedBy({ resources }: Container, resource: string): bigint | undefined {
+  const asked = ((resources ?? {}) as Requests).requests?.[resource];
+  return asked === undefined ? undefined : thousandths(asked);
+}
+
+function containersRequest(pod: Pod, resource: string, container: string | undefined): bigint {
+  const { name: podName } = pod.metadata;
+  const meant = containersOf(pod).filter(({ name }) => container === undefined || name === container);
+  if (meant.length === 0) throw new FailedPrecondition(`container ${container} not found in Pod ${podName}`);
+  return meant.reduce((total, one) => {
+    const asked = requestedBy(one, resource);
+    if (asked !== undefined) return total + asked;
+    throw new FailedPrecondition(`missing request for ${resource} in container ${one.name} of Pod ${podName}`);
+  }, 0n);
 }
 
 /** By one number for all pods together. @param ready pods that are ready now */

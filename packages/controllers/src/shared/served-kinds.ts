@@ -29,6 +29,13 @@ export class ServedKinds {
     });
   }
 
+  /** A kind of any version of a group, the one that is named if that is served. */
+  findInGroup(apiVersion: string, kind: string): Kind | undefined {
+    const { group = "" } = parseApiVersion(apiVersion) ?? {};
+    const isIt = (one: Kind): boolean => one.group === group && one.kind === kind;
+    return this.find(apiVersion, kind) ?? [...this.#registry.all()].find(isIt);
+  }
+
   /** The kind that a reference names; undefined for one that is not served. */
   find(apiVersion: string, kind: string): Kind | undefined {
     const { group = "", version = "" } = parseApiVersion(apiVersion) ?? {};

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, fchownSync, fsync, openSync, renameSync, writeFileSync } from "node:fs";
-import { link, open, rename, unlink } from "node:fs/promises";
+import { link, open, readFile, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { ResourceExhausted, systemCode } from "./errors.ts";
 
@@ -94,6 +94,18 @@ async function keepPrevious(path: string, temporary: string): Promise<void> {
     // No file yet, or a file system without second names.
     if (!["ENOENT", "EPERM", "EOPNOTSUPP"].includes(systemCode(error) ?? "")) throw error;
   }
+}
+
+/**
+ * The same, unless that is what the file has: on a disk that is full, what is there already needs no room.
+ *
+ * @throws ResourceExhausted when the disk is full
+ */
+export async function writeFileIfOther(path: string, data: string, options: AtomicFileOptions = {}): Promise<void> {
+  const present = await readFile(path, "utf8").catch((error: unknown) => {
+    if (systemCode(error) !== "ENOENT") throw error;
+  });
+  if (present !== data) await writeFileAtomic(path, data, options);
 }
 
 /** Makes renames, creations and removals in `directory` durable. */

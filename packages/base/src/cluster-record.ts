@@ -1,6 +1,6 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { writeFileAtomic } from "./atomic-file.ts";
+import { writeFileIfOther } from "./atomic-file.ts";
 import { systemCode } from "./errors.ts";
 
 /** A cluster that is meant to be up: kept below its directory from `boxship up` to `boxship down`. */
@@ -18,7 +18,7 @@ const recordPath = (directory: string): string => join(directory, "up.json");
 export const clusterDirectory = (root: string): string => join(root, "cluster");
 
 export async function writeClusterRecord(directory: string, record: ClusterRecord): Promise<void> {
-  await writeFileAtomic(recordPath(directory), `${JSON.stringify(record)}\n`, { mode: 0o600 });
+  await writeFileIfOther(recordPath(directory), `${JSON.stringify(record)}\n`, { mode: 0o600 });
 }
 
 /** @returns undefined where none is meant to be up */

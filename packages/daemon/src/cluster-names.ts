@@ -1,7 +1,7 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { type Logger, systemCode, writeFileAtomic } from "@boxship/base";
+import { type Logger, systemCode, writeFileIfOther } from "@boxship/base";
 import { clusterDirectory } from "@boxship/base/cluster-record";
 import { type ClusterDnsSettings, ClusterDnsThread } from "@boxship/dns";
 import { type Handler, unary } from "@boxship/grpc";
@@ -116,7 +116,7 @@ export class ClusterNames implements AsyncDisposable {
     this.#thread = thread;
     const port = await thread.port;
     this.#settings = { ...settings, port };
-    await writeFileAtomic(this.#path, `${JSON.stringify({ ...record, port })}\n`, { mode: 0o600 });
+    await writeFileIfOther(this.#path, `${JSON.stringify({ ...record, port })}\n`, { mode: 0o600 });
     network.forwardZones([{ name: record.zone, server: { address: "127.0.0.1", port } }]);
     return thread;
   }

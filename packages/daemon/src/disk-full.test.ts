@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { appendFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -25,13 +25,25 @@ async function run(engine: Boxship, image: string, script: string, host: object 
 const stateOf = async (engine: Boxship, id: string) =>
   (await engine.client.json<{ State: { Status: string; ExitCode: number } }>("GET", `/containers/${id}/json`)).State;
 
+/** An ext4, on which directories take space, too; elsewhere in memory. */
+function mountSmall(image: string, target: string): void {
+  writeFileSync(image, "");
+  truncateSync(image, 40 << 20);
+  const commands = [
+    ["mkfs.ext4", "-q", "-m", "0", image],
+    ["mount", "-o", "loop", image, target],
+  ];
+  if (commands.every(([command = "", ...args]) => spawnSync(command, args).status === 0)) return;
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=32m", "boxship", target]);
+}
+
 test("on a full disk containers end, stop and go all the same, and what happened is kept", {
   timeout: 120_000,
 }, async () => {
   await using directory = tempDir("full");
   const disk = directory.join("disk");
   mkdirSync(disk);
-  execFileSync("mount", ["-t", "tmpfs", "-o", "size=32m", "boxship", disk]);
+  mountSmall(directory.join("image"), disk);
   const name = `bx${randomBytes(3).toString("hex")}`;
   mkdirSync(`/run/boxship-${name}`);
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "boxship", `/run/boxship-${name}`]);
@@ -62,12 +74,23 @@ test("on a full disk containers end, stop and go all the same, and what happened
   assert.equal((await ended).StatusCode, 5);
   await engine.client.json("POST", `/containers/${sleeping}/stop`);
   assert.deepEqual(await stateOf(engine, sleeping), { ...(await stateOf(engine, sleeping)), Status: "exited" });
+  // What a start throws away made room.
+  const rest = join(disk, "rest");
+  for (const size of [64 << 10, 1 << 10]) {
+    assert.throws(
+      () => {
+        for (;;) appendFileSync(rest, Buffer.alloc(size));
+      },
+      { code: "ENOSPC" },
+    );
+  }
   const volume = await engine.client.call("POST", "/volumes/create", { body: { Name: "more" } });
   assert.equal(volume.status, 500);
   assert.match(volume.text, /no space left/);
   const network = await engine.client.call("POST", "/networks/create", { body: { Name: "more" } });
   assert.match(network.text, /no space left/);
 
+  rmSync(rest);
   assert.equal((await engine.client.call("DELETE", `/containers/${filler}`)).status, 204);
   // Now there is room: what was only noted is written.
   const records = [waiting, sleeping].map((id) => join(engine.root, "containers", id, "container.json"));

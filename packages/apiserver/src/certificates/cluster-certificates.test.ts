@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { X509Certificate } from "node:crypto";
-import { rm, stat } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { appendFileSync, mkdirSync } from "node:fs";
+import { copyFile, rm, stat } from "node:fs/promises";
 import { test } from "node:test";
 import { systemClock } from "@boxship/base";
 import { tempDir } from "@boxship/testkit";
@@ -48,6 +50,10 @@ test("certificates are made again when names change, when they near their end, a
   const lost = await open(left - 20);
   assert.notEqual(lost.admin.certificate, late.admin.certificate);
   assert.deepEqual(lost.server, late.server);
+  // Between the two files of a pair the process was killed.
+  await copyFile(`${pki}/apiserver.key`, `${pki}/admin.key`);
+  const { admin: paired } = await open(left - 20);
+  assert.ok(new X509Certificate(paired.certificate).checkPrivateKey(createPrivateKey(paired.key)));
   await rm(`${pki}/ca.crt`);
   const anew = await open(0);
   assert.ok(new X509Certificate(anew.server.certificate).checkIssued(new X509Certificate(anew.authority)));
@@ -58,4 +64,24 @@ test("certificates are made again when names change, when they near their end, a
   assert.ok(Date.parse(new X509Certificate(server.certificate).validFrom) <= Date.now(), "the clock was ahead");
   assert.equal(admin.certificate, anew.admin.certificate);
   assert.equal((await stat(`${pki}/ca.key`)).mode & 0o777, 0o600);
+});
+
+test("on a full disk a server has a certificate all the same", async () => {
+  await using directory = tempDir();
+  const disk = directory.join("disk");
+  mkdirSync(disk);
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=128k", "boxship", disk]);
+  const open = (...names: string[]) =>
+    clusterCertificates({ directory: `${disk}/pki`, clock: systemClock, names, addresses: () => ["192.0.2.1"] });
+  const first = await open();
+  assert.throws(
+    () => {
+      for (;;) appendFileSync(`${disk}/rest`, Buffer.alloc(4096));
+    },
+    { code: "ENOSPC" },
+  );
+  const named = await open("other.example.com");
+  assert.match(new X509Certificate(named.server.certificate).subjectAltName ?? "", /DNS:other\.example\.com/);
+  assert.deepEqual(named.admin, first.admin);
+  assert.deepEqual(await open(), first, "what is on the disk is as it was");
 });

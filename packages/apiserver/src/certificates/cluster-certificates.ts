@@ -1,9 +1,9 @@
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
-import { type Clock, systemCode, writeFileAtomic } from "@boxship/base";
+import { type Clock, ResourceExhausted, systemCode, writeFileAtomic } from "@boxship/base";
 import { MASTERS } from "../access/authorize.ts";
 import { issueCertificate, type KeyPair, makeAuthority } from "./issue-certificate.ts";
 
@@ -128,9 +128,18 @@ async function keepOr(
     const { from, until } = spanOf(certificate);
     const now = clock.now();
     const signed = certificate.checkIssued(new X509Certificate(authority.certificate));
-    if (signed && from <= now && now < until && fits(certificate)) return present;
+    // Of two pairs, where writing the second was cut short.
+    const paired = certificate.checkPrivateKey(createPrivateKey(present.key));
+    if (paired && signed && from <= now && now < until && fits(certificate)) return present;
   }
-  return await writePair(directory, name, await issueCertificate(authority, request, clock.now()));
+  const made = await issueCertificate(authority, request, clock.now());
+  try {
+    return await writePair(directory, name, made);
+  } catch (error) {
+    // On a full disk it is good for as long as this process runs; the next one makes another.
+    if (error instanceof ResourceExhausted) return made;
+    throw error;
+  }
 }
 
 /** Names and addresses that the server's certificate is for. */

@@ -381,8 +381,15 @@ test("hostile pods are contained", { skip, timeout: 600_000 }, async (t) => {
     assert.ok(!existsSync(`${nodeDirectory}/pods/${deafUid}`));
   });
 
-  await t.test("who fills the disk beyond his limit is evicted", async () => {
+  await t.test("who fills the disk beyond his limit is evicted, and what he has written is gone", async () => {
     await until("pod/filler", "{.status.reason}", "Evicted");
     assert.match(await field("pod/filler", "{.status.message}"), /exceeded its local ephemeral storage limit "2Mi"/);
+    const [, id = ""] = (await field("pod/filler", "{.status.containerStatuses[0].containerID}")).split("//");
+    assert.match(id, /^[0-9a-f]{64}$/);
+    for (let tries = 0; existsSync(`${engine.root}/snapshots/containers/${id}`); tries++) {
+      assert.ok(tries < 600);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.equal(await field("pod/filler", "{.status.containerStatuses[0].state.terminated.exitCode}"), "137");
   });
 });

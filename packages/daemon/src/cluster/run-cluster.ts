@@ -28,6 +28,7 @@ import {
   systemClock,
   systemCode,
   writeFileAtomic,
+  writeFileIfOther,
 } from "@boxship/base";
 import {
   IdleMemory,
@@ -137,7 +138,7 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
   await mkdir(dirname(options.kubeconfig), { recursive: true, mode: 0o755 });
   const writeKubeconfig = async (current: ClusterCertificates): Promise<void> => {
     const config = kubeconfig({ name: options.name, server, certificates: current });
-    await writeFileAtomic(options.kubeconfig, config, { mode: 0o600 });
+    await writeFileIfOther(options.kubeconfig, config, { mode: 0o600 });
   };
   await writeKubeconfig(certificates);
   const renewal = stack.use(new CertificateRenewal(certificates, { ...certified, logger }));

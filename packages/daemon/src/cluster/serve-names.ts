@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type CertificateRenewal, type ClusterCertificates, kubeconfig } from "@boxship/apiserver";
-import { type Logger, writeFileAtomic } from "@boxship/base";
+import { type Logger, writeFileIfOther } from "@boxship/base";
 import type { ApiClient, FollowServices } from "@boxship/client";
 import { ClusterDns } from "@boxship/dns";
 import type { ClusterDnsSettings } from "@boxship/node";
@@ -37,7 +37,7 @@ export async function serveNames(options: ServeNamesOptions, stack: AsyncDisposa
   const names = new NamesClient(criSocket);
   const serve = async (current: ClusterCertificates, ending: AbortSignal): Promise<number | undefined> => {
     const config = kubeconfig({ name: "names", server, certificates: current });
-    await writeFileAtomic(path, config, { mode: 0o600 });
+    await writeFileIfOther(path, config, { mode: 0o600 });
     return await names.serve({ kubeconfig: path, zone: domain, serviceAddress: address }, ending);
   };
   const port = await serve(certificates.current, signal);

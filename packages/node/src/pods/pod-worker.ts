@@ -371,7 +371,7 @@ export class PodWorker {
 
   /** Nothing of it is to run any more, but it stays to be looked at. */
   async #settle(pod: Pod, observed: ObservedPod): Promise<void> {
-    const { cri, volumes, users } = this.#context;
+    const { cri, users } = this.#context;
     const live = [...observed.containers.values()].some((all) => all.some(isRunning));
     const evicted = (this.#failed?.reason ?? pod.status?.reason) === "Evicted";
     if (live) {
@@ -386,9 +386,16 @@ export class PodWorker {
       if (state === SandboxState.Ready) await cri.stopPodSandbox({ podSandboxId: id });
     }
     // What it had on the disk is why, or may be: its claims' volumes are not the pod's.
-    if (evicted) await volumes.remove(this.uid);
+    if (evicted) await this.#clear(after);
     await users.release(this.uid);
     if (this.#failed !== undefined) this.#settled.resolve();
+  }
+
+  /** Takes away what it has on the disk, but for its logs. */
+  async #clear({ containers }: ObservedPod): Promise<void> {
+    const { cri, volumes } = this.#context;
+    for (const { status } of [...containers.values()].flat()) await cri.removeContainer({ containerId: status.id });
+    await volumes.remove(this.uid);
   }
 
   /** Ends it in order, says how it ended, and takes everything of it away. */

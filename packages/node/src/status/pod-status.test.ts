@@ -73,3 +73,30 @@ test("a container tells what it has: nothing, what its pod says, or what that wa
   ]);
   assert.deepEqual(told({ limits: large }, linux), [undefined, {}]);
 });
+
+test("of a pod that failed it is told how its containers ended, whatever is left of them; of one that was refused nothing", () => {
+  const failed = { reason: "Evicted", message: "too much" };
+  const none = { sandboxes: [], containers: new Map() } as unknown as ObservedPod;
+  const made = { sandboxes: [{ id: "s" }], containers: new Map() } as unknown as ObservedPod;
+  const told = (observed: ObservedPod, status: object, init: object = {}) => {
+    const pod = { metadata: { name: "p" }, spec: { containers: [{ name: "main" }], ...init }, status };
+    const knowledge = { engine: "boxship", hostIP: "192.0.2.1", hostIPs: ["192.0.2.1"], now: 0, failed, ended: false };
+    const nothing = { probes: () => undefined, waiting: () => undefined, messages: () => undefined };
+    return podStatus(pod as unknown as Pod, observed, { ...knowledge, ...nothing });
+  };
+  const refused = told(none, {});
+  assert.deepEqual(
+    [refused.phase, refused.reason, refused.conditions, refused.containerStatuses],
+    ["Failed", "Evicted", [], undefined],
+  );
+  assert.deepEqual(told(none, { phase: "Failed" }).containerStatuses, undefined);
+  const ended = { name: "main", containerID: "boxship://1", state: { terminated: { exitCode: 3, reason: "Error" } } };
+  for (const phase of ["Running", "Failed"])
+    assert.deepEqual(told(made, { phase, containerStatuses: [ended] }).containerStatuses, [ended]);
+  const waiting = { name: "main", state: { waiting: { reason: "ContainerCreating" } } };
+  const reasonOf = ({ containerStatuses: [one] = [] }: ReturnType<typeof told>) =>
+    one?.state.terminated?.reason ?? one?.state.waiting?.reason;
+  assert.equal(reasonOf(told(none, { containerStatuses: [waiting] })), "ContainerStatusUnknown");
+  const behind = told(made, { containerStatuses: [waiting] }, { initContainers: [{ name: "first" }] });
+  assert.equal(reasonOf(behind), "PodInitializing");
+});

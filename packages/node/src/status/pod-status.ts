@@ -55,20 +55,58 @@ export function podStatus(pod: Pod, observed: ObservedPod, known: PodKnowledge):
   const over = overAs(pod);
   const phase = over.phase ?? (known.failed === undefined ? phaseOf(pod, inits, mains, known) : "Failed");
   const ips = podAddresses(pod, sandbox, known);
+  const refused = phase === "Failed" && isUnbegun(pod, observed);
   return {
     phase,
     ...observedOf(pod),
     ...(over.phase === undefined ? known.failed : over),
-    conditions: conditionsOf(pod, { inits, mains, phase, known, hasSandbox: ips.length > 0 }),
+    conditions: refused ? [] : conditionsOf(pod, { inits, mains, phase, known, hasSandbox: ips.length > 0 }),
     hostIP: known.hostIP,
     hostIPs: known.hostIPs.map((ip) => ({ ip })),
     ...(ips[0] === undefined ? {} : { podIP: ips[0], podIPs: ips.map((one) => ({ ip: one })) }),
     startTime: pod.status?.startTime ?? timestamp(known.now),
     qosClass: qosClass(pod),
-    ...(inits.length === 0 ? {} : { initContainerStatuses: inits }),
-    containerStatuses: mains,
+    ...(refused ? {} : statusesOf(pod, { inits, mains, ephemerals, phase })),
+  };
+}
+
+/** Nothing was ever made for it: of what was refused, nothing is told of containers. */
+const isUnbegun = ({ status }: Pod, { sandboxes, containers }: ObservedPod): boolean =>
+  sandboxes.length === 0 && containers.size === 0 && status?.containerStatuses === undefined;
+
+interface Statuses {
+  readonly inits: ContainerStatusJson[];
+  readonly mains: ContainerStatusJson[];
+  readonly ephemerals: ContainerStatusJson[];
+  readonly phase: string;
+}
+
+function statusesOf(pod: Pod, { inits, mains, ephemerals, phase }: Statuses): Partial<PodStatus> {
+  const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
+  const isOver = phase === "Failed" || phase === "Succeeded";
+  const first = isOver ? inits.map((one) => toldOf(one, initContainerStatuses)) : inits;
+  const rest = isOver ? mains.map((one) => toldOf(one, containerStatuses)) : mains;
+  const isInitialized = first.every(({ state, started }) => state.terminated !== undefined || started === true);
+  const located = phase === "Failed" && isInitialized ? rest.map(missed) : rest;
+  return {
+    ...(first.length === 0 ? {} : { initContainerStatuses: first }),
+    containerStatuses: located,
     ...(ephemerals.length === 0 ? {} : { ephemeralContainerStatuses: ephemerals }),
   };
+}
+
+/** What is not there any more ended as was told of it. */
+function toldOf(one: ContainerStatusJson, told: readonly ContainerStatusJson[]): ContainerStatusJson {
+  if (one.containerID !== undefined) return one;
+  const before = told.find(({ name }) => name === one.name);
+  return before?.state.terminated === undefined ? one : before;
+}
+
+/** In the kubelet's words. */
+function missed(one: ContainerStatusJson): ContainerStatusJson {
+  if (one.state.waiting === undefined) return one;
+  const message = "The container could not be located when the pod was terminated";
+  return { ...one, state: { terminated: { exitCode: 137, reason: "ContainerStatusUnknown", message } } };
 }
 
 /** Which of the pod's generations it is told of. */

@@ -1,11 +1,12 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync } from "node:fs";
-import { basename, join } from "node:path";
+import { mkdirSync, readdirSync, statfsSync } from "node:fs";
+import { join } from "node:path";
 import { BoxshipError, errorMessage, ResourceExhausted, systemCode, Unsupported } from "@boxship/base/errors";
 import {
   CurrentDirectory,
   descriptorPath,
   detachMount,
   type FilesystemOption,
+  isMountPoint,
   MountAttribute,
   MountFlag,
   mount,
@@ -105,42 +106,36 @@ function mountByData({ lowers, upper, work, target, options }: OverlayMount): vo
   mount({ source: "overlay", target, type: "overlay", data, flags });
 }
 
+/** Where {@link probeOverlay} mounts. The directory stays: on a disk that is full none can be made. */
+export const PROBE = "probe";
+
 /**
  * Finds out how overlays can be mounted on the file system of `root`, by mounting one.
  *
  * @throws Unsupported when they cannot be
  */
 export function probeOverlay(root: string, { plain = root, driver = "overlay2" }: ProbeOptions = {}): OverlayMethod {
-  const made = mkdtempSync(join(plain, "probe-"));
-  const directory = join(root, basename(made));
-  try {
-    const [lower, upper, work, target] = ["lower", "upper", "work", "merged"].map((name) => join(directory, name));
-    for (const name of ["lower", "upper", "work", "merged"]) mkdirSync(join(made, name));
-    const request = {
-      lowers: [lower as string],
-      upper: upper as string,
-      work: work as string,
-      target: target as string,
-    };
-    const failures: unknown[] = [];
-    for (const method of methodsOf(driver)) {
+  const names = ["lower", "upper", "work", "merged"] as const;
+  for (const name of names) mkdirSync(join(plain, PROBE, name), { recursive: true, mode: 0o700 });
+  const [lower, upper, work, target] = names.map((name) => join(root, PROBE, name)) as [string, string, string, string];
+  // Of a process that was killed meanwhile.
+  while (isMountPoint(target)) detachMount(target);
+  const failures: unknown[] = [];
+  for (const method of methodsOf(driver)) {
+    try {
+      mountOverlay(method, { lowers: [lower], upper, work, target, options: {} });
       try {
-        mountOverlay(method, { ...request, options: {} });
-        try {
-          // Where a program serves it only this tells that it does.
-          readdirSync(request.target);
-        } finally {
-          detachMount(request.target);
-        }
-        return method;
-      } catch (error) {
-        failures.push(error);
+        // Where a program serves it only this tells that it does.
+        readdirSync(target);
+      } finally {
+        detachMount(target);
       }
+      return method;
+    } catch (error) {
+      failures.push(error);
     }
-    throw unsupported(root, failures);
-  } finally {
-    rmSync(made, { recursive: true, force: true });
   }
+  throw unsupported(root, failures);
 }
 
 function methodsOf(driver: StorageDriver): readonly OverlayMethod[] {

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, renameSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
 import { mkdir, open, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Logger, silentLogger, syncDirectory } from "@boxship/base";
@@ -34,6 +34,7 @@ import {
   mountOverlay,
   type OverlayMethod,
   type OverlayMount,
+  PROBE,
   probeOverlay,
   type StorageDriver,
 } from "./overlay-mount.ts";
@@ -142,12 +143,10 @@ export class Snapshotter implements SnapshotStore {
     try {
       mkdirSync(root, { recursive: true, mode: 0o710 });
       mkdirSync(places.trash, { recursive: true, mode: 0o700 });
-      try {
-        discard(places.stages, places.trash);
-      } catch (error) {
-        if (systemCode(error) !== "ENOENT") throw error;
-      }
       for (const path of Object.values(places)) mkdirSync(path, { recursive: true, mode: 0o710 });
+      for (const name of readdirSync(places.stages)) {
+        if (name !== PROBE) discard(join(places.stages, name), places.trash);
+      }
     } catch (error) {
       throw explainDiskError(error, root);
     }

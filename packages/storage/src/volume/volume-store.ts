@@ -95,8 +95,9 @@ export class VolumeStore implements AsyncDisposable {
       // One that an earlier version made let everybody through.
       chmodSync(root, 0o710);
       const store = new VolumeStore(options);
-      await store.#trash.take(join(root, STAGES));
-      mkdirSync(join(root, STAGES), { mode: 0o700 });
+      // What is there stays: on a disk that is full no directory can be made.
+      mkdirSync(join(root, STAGES), { recursive: true, mode: 0o700 });
+      for (const name of readdirSync(join(root, STAGES))) await store.#trash.take(join(root, STAGES, name));
       await store.#load();
       store.#trash.empty();
       return store;

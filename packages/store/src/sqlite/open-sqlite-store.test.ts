@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
@@ -151,6 +151,24 @@ test("a full disk loses nothing, and when there is room again, writing goes on",
   }
   await using store = await openSqliteStore({ path });
   assert.equal((await store.range({ start: "/fill/again" })).count, 1);
+});
+
+test("a disk that others fill leaves room for what makes room again", async () => {
+  await using directory = tempDir("store");
+  const disk = directory.join("disk");
+  mkdirSync(disk);
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=32m", "boxship", disk]);
+  await using store = await openSqliteStore({ path: join(disk, "state.db") });
+  assert.throws(
+    () => {
+      for (;;) appendFileSync(join(disk, "rest"), Buffer.alloc(4096));
+    },
+    { code: "ENOSPC" },
+  );
+  for (let index = 0; index < 50; index++) {
+    await store.transact({ success: [put(`/key/${index}`, new Uint8Array(20_000))] });
+  }
+  await store.transact({ success: [{ kind: "delete", range: prefixRange("/key/") }] });
 });
 
 test("a backup is a store of its own", async () => {

@@ -27,6 +27,7 @@ import { BatchClient } from "./batch.ts";
 import { readerOf, type SqliteReader, startReader } from "./open-sqlite-reader.ts";
 import type { HistoryPage, HistoryRow, Opened, ReadRequest, WriteReply, WriteRequest } from "./protocol.ts";
 import { readKey } from "./reader.ts";
+import { reserveSpace } from "./reserve-space.ts";
 import { Statements } from "./rows.ts";
 import { openForReading } from "./schema.ts";
 
@@ -56,6 +57,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
   });
   const writer = stack.use(new BatchClient(write, "store"));
   const opened = await writer.send<Opened>({ kind: "open" });
+  reserveSpace(path);
   const database = stack.adopt(openForReading(path), (open) => open.close());
   const reader = stack.use(startReader(path));
   return new OpenStore({ writer, reader, database, opened, clock, owned: stack.move() });

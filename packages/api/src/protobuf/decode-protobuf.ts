@@ -4,7 +4,7 @@ import { definition, definitionNames } from "../schema/definitions.ts";
 import { badRequest } from "../status/failures.ts";
 import { MAGIC, type MessageField, messageOf } from "./messages.ts";
 import { type WireField, WireReader } from "./wire-reader.ts";
-import { dropsEmpty, keepsZero } from "./zero-values.ts";
+import { dropsEmpty } from "./zero-values.ts";
 
 const DEEPEST = 100;
 
@@ -49,7 +49,8 @@ function decodeMessage(message: string, bytes: Buffer, depth: number): JsonObjec
   return object;
 }
 
-function addValue(message: string, object: JsonObject, { name, kind }: MessageField, value: Json | undefined): void {
+function addValue(message: string, object: JsonObject, field: MessageField, value: Json | undefined): void {
+  const { name, kind } = field;
   if (value === undefined) return;
   if (name === "*") {
     if (isObject(value)) for (const [below, item] of Object.entries(value)) setField(object, below, item ?? null);
@@ -57,15 +58,13 @@ function addValue(message: string, object: JsonObject, { name, kind }: MessageFi
     const list = object[name];
     if (Array.isArray(list)) list.push(value);
     else object[name] = [value];
-  } else if (!isDropped(message, name, value)) object[name] = value;
+  } else if (field.optional || !isDropped(message, name, value)) object[name] = value;
 }
 
-/** Nothing is in what it says that there is. */
-const SUBRESOURCES = "apiextensions.v1.CustomResourceSubresources";
-
+/** Go writes zeros of fields that are not pointers; JSON does not have them where they are not required. */
 function isDropped(message: string, name: string, value: Json): boolean {
-  if (isObject(value)) return Object.keys(value).length === 0 && dropsEmpty(name) && message !== SUBRESOURCES;
-  return (value === "" || value === 0 || value === false) && !keepsZero(name) && !isRequired(message, name);
+  if (isObject(value)) return Object.keys(value).length === 0 && dropsEmpty(name);
+  return (value === "" || value === 0 || value === false) && !isRequired(message, name);
 }
 
 const known = new Set(definitionNames());

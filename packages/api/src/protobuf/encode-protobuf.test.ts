@@ -116,3 +116,27 @@ test("numbers, times and special messages are written as upstream writes them", 
   );
   assert.equal(hex("core.v1.TCPSocketAction", { port: "web" }), envelope("0a09080110001a03776562"));
 });
+
+test("zeros that Go has pointers for are told apart from nothing, and others are nothing", () => {
+  const through = (message: string, object: JsonObject): JsonObject => {
+    const { apiVersion: _version, kind: _kind, ...fields } = decodeProtobuf(message, encodeProtobuf(message, object));
+    return fields;
+  };
+  const kept: readonly (readonly [string, JsonObject])[] = [
+    ["core.v1.PodSpec", { priority: 0, runtimeClassName: "", containers: [{ name: "c", stdin: true }] }],
+    ["core.v1.ContainerStatus", { name: "c", ready: false, restartCount: 0, image: "", imageID: "", started: false }],
+    ["apiextensions.v1.JSONSchemaProps", { minimum: 0, minLength: 0, "x-kubernetes-preserve-unknown-fields": false }],
+    ["discovery.v1.EndpointPort", { name: "", port: 80 }],
+    ["coordination.v1.LeaseSpec", { holderIdentity: "", leaseTransitions: 0 }],
+    ["flowcontrol.v1.LimitedPriorityLevelConfiguration", { nominalConcurrencyShares: 0, lendablePercent: 0 }],
+    ["core.v1.PodResourceClaim", { name: "a", resourceClaimName: "" }],
+    ["meta.v1.DeleteOptions", { gracePeriodSeconds: 0, orphanDependents: false }],
+  ];
+  for (const [message, object] of kept) assert.deepEqual(through(message, object), object, message);
+  const dropped: readonly (readonly [string, JsonObject])[] = [
+    ["core.v1.Probe", { timeoutSeconds: 0, periodSeconds: 0, initialDelaySeconds: 0 }],
+    ["core.v1.NodeSpec", { unschedulable: false, podCIDR: "" }],
+    ["core.v1.PersistentVolumeSpec", { storageClassName: "" }],
+  ];
+  for (const [message, object] of dropped) assert.deepEqual(through(message, object), {}, message);
+});

@@ -3,7 +3,7 @@ import table from "../tables/protobuf.json" with { type: "json" };
 /**
  * Field numbers of built-in messages, a line each: `number:name:type`. Types: `s` string, `b` boolean, `i` integer, `d`
  * double, `y` bytes, `#x` the message x, `[]x` repeated, `{}x` a map with text as keys. `*` for a name: its fields
- * stand in the message around it.
+ * stand in the message around it. `?` after the type: Go has a pointer there, so that a zero is another thing than nothing.
  */
 const lines: Readonly<Record<string, string>> = table;
 
@@ -12,6 +12,8 @@ export interface MessageField {
   readonly name: string;
   readonly kind: "one" | "list" | "map";
   readonly type: string;
+  /** Whether a zero says something: of others nothing on the wire tells it from what is not set. */
+  readonly optional: boolean;
   /** The message that it is of; undefined for plain values. */
   readonly message?: string;
 }
@@ -47,8 +49,11 @@ export function messageOf(name: string): Message {
 export const isMessage = (name: string): boolean => Object.hasOwn(lines, name);
 
 function parseField(word: string): MessageField {
-  const [number = "", name = "", text = ""] = word.split(":");
+  const [number = "", name = "", marked = ""] = word.split(":");
+  const optional = marked.endsWith("?");
+  const text = optional ? marked.slice(0, -1) : marked;
   const kind = text.startsWith("[]") ? "list" : text.startsWith("{}") ? "map" : "one";
   const type = kind === "one" ? text : text.slice(2);
-  return { number: Number(number), name, kind, type, ...(type.startsWith("#") ? { message: type.slice(1) } : {}) };
+  const message = type.startsWith("#") ? { message: type.slice(1) } : {};
+  return { number: Number(number), name, kind, type, optional, ...message };
 }

@@ -1,66 +1,3 @@
-/**
- * Go writes zeros of fields that are not pointers, and JSON does not have them: on the wire nothing tells the two
- * apart. A zero is kept where its field is one of these, which are pointers, or is required.
- */
-const KEPT_ZEROS = new Set([
-  "activeDeadlineSeconds",
-  "allocateLoadBalancerNodePorts",
-  "allowPrivilegeEscalation",
-  "allowVolumeExpansion",
-  "attachRequired",
-  "automountServiceAccountToken",
-  "backoffLimit",
-  "backoffLimitPerIndex",
-  "blockOwnerDeletion",
-  "completions",
-  "controller",
-  "defaultMode",
-  "deletionGracePeriodSeconds",
-  "enableServiceLinks",
-  "expirationSeconds",
-  "failedJobsHistoryLimit",
-  "fsGroup",
-  "gracePeriodSeconds",
-  "hostUsers",
-  "immutable",
-  "manualSelector",
-  "maxFailedIndexes",
-  "minReplicas",
-  "mode",
-  "optional",
-  "parallelism",
-  "partition",
-  "podInfoOnMount",
-  "preemptionPolicy",
-  "privileged",
-  "progressDeadlineSeconds",
-  "readOnlyRootFilesystem",
-  "ready",
-  "replicas",
-  "requiresRepublish",
-  "revisionHistoryLimit",
-  "runAsGroup",
-  "runAsNonRoot",
-  "runAsUser",
-  "seLinuxMount",
-  "serving",
-  "setHostnameAsFQDN",
-  "shareProcessNamespace",
-  "stabilizationWindowSeconds",
-  "startingDeadlineSeconds",
-  "storageCapacity",
-  "storageClassName",
-  "successfulJobsHistoryLimit",
-  "suspend",
-  "terminating",
-  "terminationGracePeriodSeconds",
-  "timeoutSeconds",
-  "tolerationSeconds",
-  "ttlSecondsAfterFinished",
-  "unschedulable",
-  "volumeAttributesClassName",
-]);
-
 /** Objects that are always written, with nothing in them or not. Others are pointers: `emptyDir: {}` says something. */
 const DROPPED_EMPTY = new Set([
   "loadBalancer",
@@ -73,7 +10,5 @@ const DROPPED_EMPTY = new Set([
   "template",
   "updateStrategy",
 ]);
-
-export const keepsZero = (field: string): boolean => KEPT_ZEROS.has(field);
 
 export const dropsEmpty = (field: string): boolean => DROPPED_EMPTY.has(field);

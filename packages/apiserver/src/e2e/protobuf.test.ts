@@ -61,6 +61,17 @@ describe("protobuf", () => {
     assert.equal((decodeProtobuf("core.v1.ConfigMapList", page.bytes) as Loose).items.length, 1);
   });
 
+  test("what was read in it is written back in it, and nothing has changed", async () => {
+    const spec = { containers: [{ name: "c", image: "i", livenessProbe: { tcpSocket: { port: 80 } } }] };
+    const path = "/api/v1/namespaces/default/pods";
+    await api.call("POST", path, { body: { metadata: { name: "same" }, spec } });
+    const { bytes } = await api.call("GET", `${path}/same`, { headers: { accept: PROTOBUF } });
+    const headers = { "content-type": PROTOBUF, "content-length": String(bytes.length) };
+    const { status, json } = await api.call("PUT", `${path}/same`, { body: bytes, headers });
+    assert.equal(status, 200, json.message);
+    assert.deepEqual(json, (await api.call("GET", `${path}/same`)).json);
+  });
+
   test("a watch is frames with their length before them", async () => {
     const path = `${MAPS}?watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan`;
     const response = await api.stream(`${path}&labelSelector=watched`, BOTH);

@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { JsonObject, KubeObject } from "@boxship/api";
 import { jobController } from "../job/job-controller.ts";
-import { CRON_JOBS } from "../shared/resources.ts";
+import { CRON_JOBS, JOBS } from "../shared/resources.ts";
 import { fakeNodes } from "../testing/fake-nodes.ts";
 import { type Step, scenario } from "../testing/scenario.ts";
 import { startWorld, type World } from "../testing/world.ts";
 import type { CronJob, Job } from "../types/jobs.ts";
 import { cronJobController } from "./cron-job-controller.ts";
+import { waitFor } from "./cron-look.ts";
+import { parseSchedule } from "./schedule.ts";
 
 let world: World;
 before(async () => {
@@ -95,6 +97,48 @@ describe("a CronJob", () => {
     ]);
     await suspend("late");
     await suspend("any");
+  });
+
+  test("starts nothing at once for a new schedule, and counts @every from its last time", async () => {
+    await world.create(cronJob("moved", "0 0 1 7 *", "exit-0"));
+    await world.advance(7200);
+    await world.client.patch(at("moved"), "merge", { spec: { schedule: "@hourly" } });
+    await world.settle();
+    assert.deepEqual(await jobsOf("moved"), [], "what was due by it before is nobody's");
+    await world.advance(3600);
+    assert.equal((await jobsOf("moved")).length, 1);
+    await suspend("moved");
+    const last = Date.parse("2024-01-01T10:00:00Z");
+    const made = { ...cronJob("every", "@every 1h", "x"), status: { lastScheduleTime: "2024-01-01T10:00:00Z" } };
+    const wait = waitFor(made as CronJob, parseSchedule("@every 1h", "UTC"), last + 25 * 60_000);
+    assert.equal(wait, 35 * 60_000 + 100);
+  });
+
+  test("takes no other's job for its own, and does not forget one that somebody took from it", async () => {
+    const minute = Math.floor(world.clock.now() / 60_000) + 1;
+    const template = { spec: { restartPolicy: "Never", containers: [{ name: "c", image: "exit-0" }] } };
+    const metadata = { name: `kept-${minute}`, namespace: "default" };
+    await world.create({ apiVersion: "batch/v1", kind: "Job", metadata, spec: { template } });
+    await world.create(cronJob("kept", "* * * * *", "runs", { concurrencyPolicy: "Forbid" }));
+    const told = world.history.lines.length;
+    await world.advance(60);
+    const said = world.history.lines.slice(told).join("\n");
+    assert.match(
+      said,
+      /event for CronJob kept: Warning FailedCreate: Error creating job: jobs.batch "kept-\d+" already exists/,
+    );
+    await world.advance(60);
+    const active = async () => (await world.client.get<CronJob>(at("kept"))).status?.active ?? [];
+    const [own] = await active();
+    assert.equal(own?.name, `kept-${minute + 1}`);
+    const job = { ...JOBS, namespace: "default", name: own?.name ?? "" };
+    await world.client.patch(job, "merge", { metadata: { ownerReferences: null } });
+    await world.advance(60);
+    assert.deepEqual([(await active()).map(({ name }) => name), (await jobsOf("kept")).length], [[own?.name], 2]);
+    await world.client.delete(job, { propagationPolicy: "Background" });
+    await world.advance(60);
+    assert.deepEqual((await active()).length, 1, "it is gone, and another one runs");
+    await suspend("kept");
   });
 
   test("has a schedule that can be read", async () => {

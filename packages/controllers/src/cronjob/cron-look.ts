@@ -19,6 +19,7 @@ const LATER_MS = 100;
 /** One look at one CronJob. */
 export class CronLook {
   readonly #context: ControllerContext;
+  /** Those that it controls. */
   readonly #jobs: readonly Job[];
   #cronJob: CronJob;
   #status: NonNullable<CronJob["status"]>;
@@ -34,9 +35,15 @@ export class CronLook {
   async run(): Promise<number | undefined> {
     this.#settleActive();
     await this.#cleanUp();
-    const wait = isTerminating(this.#cronJob) || this.#cronJob.spec?.suspend === true ? undefined : await this.#start();
-    await this.#write();
-    return wait;
+    const isIdle = isTerminating(this.#cronJob) || this.#cronJob.spec?.suspend === true;
+    const schedule = isIdle ? undefined : this.#schedule();
+    try {
+      if (schedule !== undefined) await this.#start(schedule);
+    } finally {
+      // What was told is written, whatever fails then: it would be told again.
+      await this.#write();
+    }
+    return schedule === undefined ? undefined : waitFor(this.#cronJob, schedule, this.#context.clock.now());
   }
 
   #tell(type: "Normal" | "Warning", reason: string, message: string): void {
@@ -62,11 +69,18 @@ export class CronLook {
       if (finished?.type === "Complete") this.#succeeded(job);
     }
     const present = new Set(this.#jobs.map(({ metadata }) => metadata.uid));
-    for (const { uid, name = "" } of this.#active) {
-      if (present.has(uid)) continue;
+    for (const { uid = "", name = "" } of this.#active) {
+      // One that somebody took from it runs all the same.
+      if (present.has(uid) || this.#isThere(name, uid)) continue;
       this.#status.active = this.#active.filter((one) => one.uid !== uid);
       this.#tell("Normal", "MissingJob", `Active job went missing: ${name}`);
     }
+  }
+
+  #isThere(name: string, uid: string): boolean {
+    const { namespace } = this.#cronJob.metadata;
+    const found = this.#context.informers.of<Job>(JOBS).get(`${namespace}/${name}`);
+    return found?.metadata.uid === uid && finishOf(found.status) === undefined;
   }
 
   #succeeded({ status }: Job): void {
@@ -83,14 +97,9 @@ export class CronLook {
   async #keep(type: "Complete" | "Failed", limit: number | undefined): Promise<void> {
     if (limit === undefined) return;
     const ended = this.#jobs.filter((job) => finishOf(job.status)?.type === type && !isTerminating(job));
-    const sorted = [...ended].sort((left, right) =>
-      (left.status?.startTime ?? "") < (right.status?.startTime ?? "")
-        ? -1
-        : left.status?.startTime === right.status?.startTime
-          ? byAge(left, right)
-          : 1,
-    );
-    for (const job of sorted.slice(0, Math.max(0, sorted.length - limit))) await this.#delete(job);
+    const sorted = ended.sort(byStart);
+    // One that cannot be deleted keeps nothing else from being done.
+    for (const job of sorted.slice(0, Math.max(0, sorted.length - limit))) await this.#delete(job).catch(() => {});
   }
 
   async #delete(job: Job): Promise<void> {
@@ -123,14 +132,14 @@ export class CronLook {
     }
   }
 
-  async #start(): Promise<number | undefined> {
-    const schedule = this.#schedule();
-    if (schedule === undefined) return undefined;
+  async #start(schedule: Schedule): Promise<void> {
     const now = this.#context.clock.now();
-    const scheduled = this.#mostRecent(schedule, now);
-    const next = schedule.next(now);
-    const wait = next === undefined ? undefined : next - now + LATER_MS;
-    if (scheduled === undefined) return wait;
+    const { recent: scheduled, missed } = mostRecent(this.#cronJob, schedule, now, true);
+    if (missed > MOST_MISSED) {
+      const words = "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew";
+      this.#tell("Warning", "TooManyMissedTimes", words);
+    }
+    if (scheduled === undefined) return;
     const { startingDeadlineSeconds, concurrencyPolicy } = this.#cronJob.spec ?? {};
     if (startingDeadlineSeconds !== undefined && scheduled + startingDeadlineSeconds * 1000 < now) {
       this.#tell(
@@ -138,48 +147,24 @@ export class CronLook {
         "MissSchedule",
         `Missed scheduled time to start a job: ${new Date(scheduled).toUTCString().replace("GMT", "+0000")}`,
       );
-      return wait;
+      return;
     }
     const name = this.#nameFor(scheduled);
-    if (this.#active.some((one) => one.name === name) || this.#status.lastScheduleTime === timestamp(scheduled))
-      return wait;
+    if (this.#active.some((one) => one.name === name) || this.#status.lastScheduleTime === timestamp(scheduled)) return;
     if (concurrencyPolicy === "Forbid" && this.#active.length > 0) {
       const words = "Not starting job because prior execution is running and concurrency policy is Forbid";
       this.#tell("Normal", "JobAlreadyActive", words);
-      return wait;
+      return;
     }
     if (concurrencyPolicy === "Replace") {
       const active = new Set(this.#active.map(({ uid }) => uid));
       for (const job of this.#jobs.filter(({ metadata }) => active.has(metadata.uid))) await this.#delete(job);
     }
     await this.#create(name, scheduled);
-    return wait;
   }
 
   #nameFor(scheduled: number): string {
     return `${this.#cronJob.metadata.name}-${Math.floor(scheduled / 60_000)}`;
-  }
-
-  /** The last time that is due and was not started; undefined where there is none. */
-  #mostRecent(schedule: Schedule, now: number): number | undefined {
-    const { creationTimestamp = "" } = this.#cronJob.metadata;
-    const { startingDeadlineSeconds } = this.#cronJob.spec ?? {};
-    let earliest = Date.parse(this.#status.lastScheduleTime ?? creationTimestamp);
-    if (startingDeadlineSeconds !== undefined) earliest = Math.max(earliest, now - startingDeadlineSeconds * 1000);
-    let recent: number | undefined;
-    let missed = 0;
-    for (let time = schedule.next(earliest); time !== undefined && time <= now; time = schedule.next(time)) {
-      recent = time;
-      if (++missed > MOST_MISSED) {
-        recent = lastBefore(schedule, time, now);
-        break;
-      }
-    }
-    if (missed > MOST_MISSED) {
-      const words = "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew";
-      this.#tell("Warning", "TooManyMissedTimes", words);
-    }
-    return recent;
   }
 
   async #create(name: string, scheduled: number): Promise<void> {
@@ -213,7 +198,10 @@ export class CronLook {
       }
       // Made by a look that could not write it down.
       created = await this.#context.client.get<Job>(refOf(JOBS, job));
-      if (!isControlledBy(created, this.#cronJob)) throw error;
+      if (!isControlledBy(created, this.#cronJob)) {
+        this.#tell("Warning", "FailedCreate", `Error creating job: ${errorMessage(error)}`);
+        return;
+      }
     }
     const { uid = "", resourceVersion = "" } = created.metadata;
     const reference = { kind: "Job", namespace, name, uid, apiVersion: "batch/v1", resourceVersion };
@@ -227,6 +215,51 @@ export class CronLook {
     const { client } = this.#context;
     this.#cronJob = await writeStatus(client, refOf(CRON_JOBS, this.#cronJob), this.#cronJob, this.#status);
   }
+}
+
+/** Those that have begun first, the oldest before. */
+function byStart(left: Job, right: Job): number {
+  const [a, b] = [left.status?.startTime ?? "~", right.status?.startTime ?? "~"];
+  return a === b ? byAge(left, right) : a < b ? -1 : 1;
+}
+
+interface Recent {
+  /** From when on times are due. */
+  readonly earliest: number;
+  /** The last time that is due and was not started; undefined where there is none. */
+  readonly recent?: number;
+  /** How many are due; more than {@link MOST_MISSED} are not counted. */
+  readonly missed: number;
+}
+
+/** @param heedsDeadline what is too late to be started is not due */
+function mostRecent(
+  { metadata, spec, status }: CronJob,
+  schedule: Schedule,
+  now: number,
+  heedsDeadline: boolean,
+): Recent {
+  const { startingDeadlineSeconds } = spec ?? {};
+  let earliest = Date.parse(status?.lastScheduleTime ?? metadata.creationTimestamp ?? "");
+  if (heedsDeadline && startingDeadlineSeconds !== undefined)
+    earliest = Math.max(earliest, now - startingDeadlineSeconds * 1000);
+  let recent: number | undefined;
+  let missed = 0;
+  for (let time = schedule.next(earliest); time !== undefined && time <= now; time = schedule.next(time)) {
+    recent = time;
+    if (++missed > MOST_MISSED) {
+      recent = lastBefore(schedule, time, now);
+      break;
+    }
+  }
+  return { earliest, missed, ...(recent === undefined ? {} : { recent }) };
+}
+
+/** Milliseconds until a CronJob's next time: `@every` counts from the last one. Undefined where there is none. */
+export function waitFor(cronJob: CronJob, schedule: Schedule, now: number): number | undefined {
+  const { earliest, recent } = mostRecent(cronJob, schedule, now, false);
+  const next = schedule.next(recent ?? earliest);
+  return next === undefined ? undefined : Math.max(0, next - now) + LATER_MS;
 }
 
 /** The last time that is not after `now`: steps that double until one is too far, and halve from there. */

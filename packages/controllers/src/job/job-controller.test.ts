@@ -11,6 +11,7 @@ import type { Job } from "../types/jobs.ts";
 import type { Pod } from "../types/pod.ts";
 import { jobController } from "./job-controller.ts";
 import { isTracked } from "./job-pods.ts";
+import { outcomeOf, stateOf } from "./job-state.ts";
 import { ttlAfterFinishedController } from "./ttl-controller.ts";
 
 let world: World;
@@ -195,5 +196,20 @@ describe("a Job", () => {
     const later = await get("once");
     assert.deepEqual([later.status?.succeeded, later.status?.active], [1, 1]);
     assert.equal((await podsOf("once")).find(({ metadata }) => metadata.uid === uid)?.metadata.finalizers, undefined);
+  });
+
+  test("succeeds by its policy also when the last of its other indexes fails at that moment", () => {
+    const spec = { completionMode: "Indexed", completions: 2, backoffLimitPerIndex: 0, template: {} };
+    const status = { completedIndexes: "0", failedIndexes: "1" };
+    const outcome = (more: JsonObject): string | undefined => {
+      const one = { apiVersion: "batch/v1", kind: "Job", metadata: {}, spec: { ...spec, ...more }, status } as Job;
+      return outcomeOf(one, stateOf(one, []), 0)?.reason;
+    };
+    assert.equal(outcome({ successPolicy: { rules: [{ succeededIndexes: "0" }] } }), "SuccessPolicy");
+    assert.equal(outcome({}), "FailedIndexes");
+    assert.equal(
+      outcome({ maxFailedIndexes: 0, successPolicy: { rules: [{ succeededIndexes: "0" }] } }),
+      "MaxFailedIndexesExceeded",
+    );
   });
 });

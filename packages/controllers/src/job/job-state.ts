@@ -101,7 +101,7 @@ export function outcomeOf(job: Job, state: JobState, now: number): Outcome | und
     const decided = conditionOf(status, type);
     if (decided?.status === "True") return { type, reason: decided.reason ?? "", message: decided.message ?? "" };
   }
-  return failureOf(job, state, now) ?? successOf(spec, state);
+  return failureOf(job, state, now) ?? successOf(spec, state) ?? failedIndexesOf(spec, state);
 }
 
 const failure = (reason: string, message: string): Outcome => ({ type: "FailureTarget", reason, message });
@@ -109,7 +109,7 @@ const failure = (reason: string, message: string): Outcome => ({ type: "FailureT
 function failureOf(job: Job, state: JobState, now: number): Outcome | undefined {
   const { spec = {}, status = {} } = job;
   if (state.jobFailure !== undefined) return failure("PodFailurePolicy", state.jobFailure);
-  const { activeDeadlineSeconds, backoffLimit = 6, maxFailedIndexes, completions = 0 } = spec;
+  const { activeDeadlineSeconds, backoffLimit = 6, maxFailedIndexes } = spec;
   if (state.failed > backoffLimit || exceedsRestarts(job, state)) {
     return failure("BackoffLimitExceeded", "Job has reached the specified backoff limit");
   }
@@ -121,8 +121,16 @@ function failureOf(job: Job, state: JobState, now: number): Outcome | undefined 
   if (maxFailedIndexes !== undefined && state.failedIndexes.size > maxFailedIndexes) {
     return failure("MaxFailedIndexesExceeded", "Job has exceeded the specified maximal number of failed indexes");
   }
-  const over = state.failedIndexes.size + state.completedIndexes.size >= completions;
-  return over && state.failedIndexes.size > 0 ? failure("FailedIndexes", "Job has failed indexes") : undefined;
+  return undefined;
+}
+
+/** No index is left to be tried, and no success policy is content with those that there are. */
+function failedIndexesOf(
+  { backoffLimitPerIndex, completions = 0 }: NonNullable<Job["spec"]>,
+  { failedIndexes, completedIndexes }: JobState,
+): Outcome | undefined {
+  const isOver = failedIndexes.size > 0 && failedIndexes.size + completedIndexes.size >= completions;
+  return isOver && backoffLimitPerIndex !== undefined ? failure("FailedIndexes", "Job has failed indexes") : undefined;
 }
 
 /** Containers that are started again in their pods count, too. */

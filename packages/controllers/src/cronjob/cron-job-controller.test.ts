@@ -110,7 +110,7 @@ describe("a CronJob", () => {
     await suspend("moved");
     const last = Date.parse("2024-01-01T10:00:00Z");
     const made = { ...cronJob("every", "@every 1h", "x"), status: { lastScheduleTime: "2024-01-01T10:00:00Z" } };
-    const wait = waitFor(made as CronJob, parseSchedule("@every 1h", "UTC"), last + 25 * 60_000);
+    const wait = waitFor(made, parseSchedule("@every 1h", "UTC"), last + 25 * 60_000);
     assert.equal(wait, 35 * 60_000 + 100);
   });
 

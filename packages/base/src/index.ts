@@ -13,6 +13,7 @@ export * from "./hide-credentials.ts";
 export * from "./log.ts";
 export * from "./loopback-door.ts";
 export * from "./make-directories.ts";
+export * from "./next-turn.ts";
 export * from "./parse-flags.ts";
 export * from "./programs.ts";
 export * from "./read-if-present.ts";

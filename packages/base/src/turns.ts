@@ -1,4 +1,4 @@
-import { setImmediate } from "node:timers/promises";
+import { nextTurn } from "./next-turn.ts";
 
 /** What can also be done elsewhere, in another thread; what comes out of it is kept where both sides know. */
 export interface Errand {
@@ -31,7 +31,7 @@ export function inTurns<T>(work: Turns<T>): T | Promise<T> {
 
 async function goOn<T>(work: Turns<T>, errand: Errand | undefined): Promise<T> {
   for (let next = errand; ; ) {
-    await (next === undefined ? setImmediate() : next.away());
+    await (next === undefined ? nextTurn() : next.away());
     const { done, value } = work.next();
     if (done === true) return value;
     next = value;

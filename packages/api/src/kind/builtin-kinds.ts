@@ -23,6 +23,9 @@ const SCALE: ScalePaths = {
   selector: ["spec", "selector"],
 };
 
+/** One list, by which it is known what has been looked up before. */
+const NO_FIELDS: readonly string[] = [];
+
 let known: readonly Kind[] | undefined;
 
 /** Every built-in kind. Their schemas, columns and hooks are looked up when they are first needed. */
@@ -89,7 +92,7 @@ class BuiltinKind implements Kind {
   }
 
   get selectableFields(): readonly string[] {
-    return SELECTABLE_FIELDS[this.group === "" ? this.resource : `${this.resource}.${this.group}`] ?? [];
+    return SELECTABLE_FIELDS[this.group === "" ? this.resource : `${this.resource}.${this.group}`] ?? NO_FIELDS;
   }
 
   get hooks(): KindHooks {

@@ -8,6 +8,8 @@ export type FieldSelector = readonly FieldRequirement[];
 export interface FieldRequirement {
   /** e.g. `status.phase` */
   readonly field: string;
+  /** Its parts. */
+  readonly path: readonly string[];
   readonly equal: boolean;
   readonly value: string;
 }
@@ -18,13 +20,16 @@ export interface FieldRequirement {
  * @throws BadRequest for what is no selector, and for a field that the kind has none for, in upstream's words
  */
 export function parseFieldSelector(text: string, kind: Kind): FieldSelector {
-  const terms = splitTerms(text).map((term): FieldRequirement => {
+  const terms = splitTerms(text).map((term) => {
     const match = /^(?<field>.*?)(?<operator>!=|==|=)(?<value>.*)$/s.exec(term);
     const { field = "", operator, value = "" } = match?.groups ?? {};
     if (match === null) throw badRequest(`invalid selector: '${text}'; can't understand '${term}'`);
     return { field, equal: operator !== "!=", value: unescaped(value) };
   });
-  return terms.map((term) => ({ ...term, field: selectable(kind, term.field) }));
+  return terms.map((term) => {
+    const field = selectable(kind, term.field);
+    return { ...term, field, path: field.split(".") };
+  });
 }
 
 /** In the order in which they are looked at. */
@@ -60,11 +65,11 @@ const isSelectable = ({ namespaced, selectableFields, custom }: Kind, field: str
   selectableFields.includes(field);
 
 export function matchesFields(selector: FieldSelector, object: KubeObject): boolean {
-  return selector.every(({ field, equal, value }) => (fieldText(object, field) === value) === equal);
+  return selector.every((one) => (fieldText(object, one) === one.value) === one.equal);
 }
 
-function fieldText(object: KubeObject, field: string): string {
-  const value = valueAt(object, ...field.split("."));
+function fieldText(object: KubeObject, { field, path }: FieldRequirement): string {
+  const value = valueAt(object, ...path);
   if (value === undefined || value === null)
     return BOOLEAN_FIELDS.has(field) ? "false" : NUMBER_FIELDS.has(field) ? "0" : "";
   if (field === "status.podIPs" && Array.isArray(value)) return value.map((one) => textAt(one, "ip")).join(",");

@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   apiVersionOf,
   applyDefaults,
@@ -9,6 +8,7 @@ import {
   type Kind,
   type KubeObject,
 } from "@boxship/api";
+import { nextTurn } from "@boxship/base";
 import { turnsByBytes } from "../http/take-turns.ts";
 import { CachedObject } from "../storage/cached-object.ts";
 import type { Change } from "../storage/change.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Clock, systemClock } from "@boxship/base";
 import { tempDir } from "@boxship/testkit";
 import { type ApiUnderTest, type Loose, startApi } from "../testing/api-under-test.ts";
@@ -8,12 +9,13 @@ import { type ApiUnderTest, type Loose, startApi } from "../testing/api-under-te
 const CORE = "/api/v1/namespaces/default";
 const MAPS = `${CORE}/configmaps`;
 
-/** What a watch is told, as it comes. */
-async function watch(api: ApiUnderTest, path: string) {
+/** What a watch is told, as it comes. @param late milliseconds after which the client begins to read */
+async function watch(api: ApiUnderTest, path: string, late = 0) {
   const response = await api.stream(path);
   const told: Loose[] = [];
   let arrived = Promise.withResolvers<void>();
   let rest = "";
+  if (late > 0) await delay(late);
   response.setEncoding("utf8").on("data", (text: string) => {
     const lines = (rest + text).split("\n");
     rest = lines.pop() ?? "";
@@ -113,5 +115,24 @@ test("a clock that jumps forth and back ends tokens, and nothing else", async ()
   assert.deepEqual(
     revisions,
     revisions.toSorted((left, right) => left - right),
+  );
+});
+
+test("a watch begins with more than a client takes at once, and tells after it what has changed meanwhile", async () => {
+  await using api = await startApi();
+  const make = async (name: string, size: number): Promise<void> => {
+    const answer = await api.call("POST", MAPS, { body: { metadata: { name }, data: { a: "x".repeat(size) } } });
+    assert.equal(answer.status, 201, answer.text);
+  };
+  const names = Array.from({ length: 22 }, (_, at) => `large-${String.fromCharCode(97 + at)}`);
+  for (const name of names) await make(name, 1_000_000);
+  const query = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
+  using watching = await watch(api, `${MAPS}?watch=1&${query}`, 300);
+  await make("meanwhile", 10);
+  await watching.until("meanwhile");
+  const told = watching.told.map(({ type, object }) => `${type} ${object.metadata.name ?? ""}`);
+  assert.deepEqual(
+    told.filter((line) => !line.includes("kube-root-ca")),
+    [...names.map((name) => `ADDED ${name}`), "BOOKMARK ", "ADDED meanwhile"],
   );
 });

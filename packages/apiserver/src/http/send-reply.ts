@@ -1,8 +1,8 @@
 import type { ServerResponse } from "node:http";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
 import { encodeProtobuf, type JsonObject, messageFor, parseJson } from "@boxship/api";
+import { nextTurn } from "@boxship/base";
 import { type Accept, PROTOBUF } from "./accept.ts";
 import { writeLargeYaml } from "./large-yaml.ts";
 import { LARGE_YAML } from "./parse-body.ts";

@@ -1,4 +1,4 @@
-import { setImmediate } from "node:timers/promises";
+import { nextTurn } from "@boxship/base";
 
 /** Objects of fewer bytes are done with in one turn of the event loop. */
 const LARGE = 128 * 1024;
@@ -11,7 +11,7 @@ export function takeTurns(): Pause {
   let largest = 0;
   return (size = 0) => {
     largest = Math.max(largest, size);
-    return largest < LARGE ? undefined : setImmediate();
+    return largest < LARGE ? undefined : nextTurn();
   };
 }
 
@@ -25,6 +25,6 @@ export function turnsByBytes(): (size: number) => Promise<void> | undefined {
     read += size;
     if (read < AT_ONCE) return undefined;
     read = 0;
-    return setImmediate();
+    return nextTurn();
   };
 }

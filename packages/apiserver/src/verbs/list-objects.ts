@@ -7,7 +7,7 @@ import type { CachedObject } from "../storage/cached-object.ts";
 import { objectKey } from "../storage/object-bytes.ts";
 import type { ResourceCache } from "../storage/resource-cache.ts";
 import { decodeContinue, encodeContinue } from "./continue-token.ts";
-import { type ListOptions, listOptions, matcherOf } from "./list-options.ts";
+import { type ListOptions, listOptions, type Matcher, matcherOf } from "./list-options.ts";
 import { listReply } from "./render.ts";
 
 /** `GET` of a collection: from memory, unless an older revision is asked for. */
@@ -68,21 +68,21 @@ async function take(
   request: ResourceRequest,
   revision: number,
 ): Promise<Page> {
-  const matches = matcherOf(request, options);
-  if (matches === undefined) {
+  const matcher = matcherOf(request, options);
+  if (matcher === undefined) {
     const page = pageOf(part, options, request, revision);
     return { ...page, objects: await versions.present(request.kind, page.objects) };
   }
   const all = part.cache.between(...part.range);
   // What selectors look at may be different in the version that is asked for.
   const found = request.kind.conversion === undefined ? [...all] : await versions.present(request.kind, [...all]);
-  return await selectedPage(found, matches, options, request, revision);
+  return await selectedPage(found, matcher, options, request, revision);
 }
 
-/** What selectors look at is read of objects that nobody has asked so before: of many, in turns. */
+/** In turns: what selectors look at is read of objects that nobody has asked so before, and they may have many terms. */
 async function selectedPage(
   found: readonly CachedObject[],
-  matches: NonNullable<ReturnType<typeof matcherOf>>,
+  matcher: Matcher,
   { limit }: ListOptions,
   request: ResourceRequest,
   revision: number,
@@ -90,9 +90,9 @@ async function selectedPage(
   const objects: CachedObject[] = [];
   const turn = turnsByBytes();
   for (const object of found) {
-    const turned = object.isSelectable(request.kind) ? undefined : turn(object.bytes.length);
+    const turned = turn(matcher.cost(object));
     if (turned !== undefined) await turned;
-    if (!matches(object)) continue;
+    if (!matcher.matches(object)) continue;
     const last = objects.at(-1);
     if (limit > 0 && objects.length === limit && last !== undefined)
       return { objects, revision, next: nextOf(last, request, revision) };
@@ -147,23 +147,23 @@ async function storedPage(
   options: ListOptions,
   { start, end, revision }: { readonly start: string; readonly end: string; readonly revision: number },
 ): Promise<Page> {
-  const matches = matcherOf(request, options);
+  const matcher = matcherOf(request, options);
   const wanted = options.limit === 0 ? Number.POSITIVE_INFINITY : options.limit;
   const taken: CachedObject[] = [];
   const turn = turnsByBytes();
   for (let from = start; ; ) {
-    const limit = matches === undefined ? Math.min(wanted - taken.length, PAGE_FROM_STORE) : PAGE_FROM_STORE;
+    const limit = matcher === undefined ? Math.min(wanted - taken.length, PAGE_FROM_STORE) : PAGE_FROM_STORE;
     const page = await objects.readAt({ start: from, end }, { revision, limit });
     const presented = await objects.versions.present(request.kind, page.objects);
     for (const [index, object] of presented.entries()) {
-      const turned = matches === undefined ? undefined : turn(object.bytes.length);
+      const turned = matcher === undefined ? undefined : turn(matcher.cost(object));
       if (turned !== undefined) await turned;
-      if (matches !== undefined && !matches(object)) continue;
+      if (matcher?.matches(object) === false) continue;
       taken.push(object);
       const rest = page.more || index < page.objects.length - 1;
       if (taken.length < wanted || !rest) continue;
       const next = nextOf(object, request, revision);
-      const remaining = matches === undefined ? { remaining: page.count - index - 1 } : {};
+      const remaining = matcher === undefined ? { remaining: page.count - index - 1 } : {};
       return { objects: taken, revision, next, ...remaining };
     }
     const last = page.objects.at(-1);

@@ -49,7 +49,8 @@ export function listOptions({ kind, info, query }: ResourceRequest, isWatch: boo
   errors.push(...checkCombination({ version, asked, isWatch, continued: text("continue") !== "", sendInitialEvents }));
   if (errors.length > 0) throw invalidObject({ group: "meta.k8s.io", resource: "ListOptions" }, "", errors);
   const fields = parseFieldSelector(text("fieldSelector"), kind);
-  const named = info.name === "" ? [] : [{ field: "metadata.name", equal: true, value: info.name }];
+  const named =
+    info.name === "" ? [] : [{ field: "metadata.name", path: ["metadata", "name"], equal: true, value: info.name }];
   const timeout = numberOf(query, "timeoutSeconds");
   return {
     labels: parseLabelSelector(text("labelSelector")),
@@ -133,13 +134,24 @@ function numberOf(query: URLSearchParams, name: string): number | undefined {
   return Math.abs(Number(value)) < 2 ** 63 ? Number(value) : fail("value out of range");
 }
 
-/** The condition of both selectors; undefined where everything matches. */
-export function matcherOf(
-  { kind }: ResourceRequest,
-  { labels, fields }: ListOptions,
-): ((object: CachedObject) => boolean) | undefined {
+/** The condition of both selectors. */
+export interface Matcher {
+  matches(object: CachedObject): boolean;
+  /** What looking at an object costs, as if so many of its bytes were read. */
+  cost(object: CachedObject): number;
+}
+
+/** A term of a selector costs as much as reading so many bytes of an object. */
+const TERM_COST = 16;
+
+/** @returns undefined where everything matches */
+export function matcherOf({ kind }: ResourceRequest, { labels, fields }: ListOptions): Matcher | undefined {
   if (labels.length === 0 && fields.length === 0) return undefined;
-  return (object) =>
-    (labels.length === 0 || matchesLabels(labels, object.labels(kind))) &&
-    (fields.length === 0 || matchesFields(fields, object.fields(kind)));
+  const terms = (labels.length + fields.length) * TERM_COST;
+  return {
+    matches: (object) =>
+      (labels.length === 0 || matchesLabels(labels, object.labels(kind))) &&
+      (fields.length === 0 || matchesFields(fields, object.fields(kind))),
+    cost: (object) => terms + (object.isSelectable(kind) ? 0 : object.bytes.length),
+  };
 }

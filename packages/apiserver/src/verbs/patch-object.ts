@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   applyJsonPatchInTurns,
   applyMergePatch,
@@ -12,6 +11,7 @@ import {
   type Kind,
   type Mismatch,
 } from "@boxship/api";
+import { nextTurn } from "@boxship/base";
 import { parseBody } from "../http/parse-body.ts";
 import type { Reply } from "../http/reply.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";

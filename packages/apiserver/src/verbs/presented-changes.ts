@@ -34,7 +34,7 @@ export class PresentedChanges implements WatchFeed {
   }
 
   initial(objects: readonly CachedObject[]): void {
-    this.#tell(async () => this.#stream.initial(await this.#versions.present(this.#kind, objects)));
+    this.#tell(async () => await this.#stream.initial(await this.#versions.present(this.#kind, objects)));
   }
 
   changed(change: Change): void {

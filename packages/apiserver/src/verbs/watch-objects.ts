@@ -44,13 +44,13 @@ async function run(
   response.writeHead(200, { "content-type": view.streamType, "cache-control": "no-cache, private" });
   // By HTTP/1.1 they would wait for the first event otherwise, and the client with them.
   response.flushHeaders();
-  const matches = matcherOf(request, options);
+  const matcher = matcherOf(request, options);
   const stream = new WatchStream({
     response,
     kind,
     view,
     prefix: objectKey(kind, info.namespace),
-    ...(matches === undefined ? {} : { matches }),
+    ...(matcher === undefined ? {} : { matcher }),
   });
   const seconds = options.timeoutSeconds ?? SHORTEST_SECONDS * (1 + Math.random());
   using timer = context.clock.setTimeout(Math.min(Math.max(0, seconds * 1000), LONGEST_MS), () => stream.end());

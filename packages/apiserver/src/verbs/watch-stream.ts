@@ -1,9 +1,11 @@
 import type { Kind, Status } from "@boxship/api";
 import { apiVersionOf } from "@boxship/api";
 import type { Outgoing } from "../http/send-reply.ts";
+import { turnsByBytes } from "../http/take-turns.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
 import type { Change } from "../storage/change.ts";
 import type { ChangeListener } from "../storage/resource-cache.ts";
+import type { Matcher } from "./list-options.ts";
 import type { EventType, View } from "./render.ts";
 
 export interface WatchStreamOptions {
@@ -12,11 +14,15 @@ export interface WatchStreamOptions {
   readonly view: View;
   /** Of the keys that it is about. */
   readonly prefix: string;
-  readonly matches?: (object: CachedObject) => boolean;
+  readonly matcher?: Matcher;
 }
 
 /** A client that has not taken so many bytes is too slow: it is let go of, and lists again. */
 const MOST_WAITING = 16 * 2 ** 20;
+/** Of what is there when a watch begins, no more is handed over before the client has taken it. */
+const MOST_BEGUN = 2 ** 20;
+/** What has changed before the beginning was told: of more, the client lists again. */
+const MOST_HELD = 20_000;
 
 type ChangeType = Extract<EventType, "ADDED" | "DELETED" | "MODIFIED">;
 
@@ -30,8 +36,8 @@ export interface WatchFeed extends ChangeListener {
   readonly isOver: boolean;
   /** Resolves when it is over. */
   readonly over: Promise<void>;
-  /** Objects that are there when the watch begins. */
-  initial(objects: readonly CachedObject[]): void;
+  /** Objects that are there when the watch begins. What is told before all of them are, comes after them. */
+  initial(objects: readonly CachedObject[]): void | Promise<void>;
   /** Changes up to this revision have been told, or are no news. */
   skipUpTo(revision: number): void;
   /** Tells how far the watch is without a change. */
@@ -49,6 +55,8 @@ export class WatchStream implements WatchFeed {
   #flush: NodeJS.Immediate | undefined;
   #isOver = false;
   #skipped = 0;
+  /** What comes after the objects that are still being told. */
+  #held: (() => void)[] | undefined;
 
   constructor(options: WatchStreamOptions) {
     this.#options = options;
@@ -69,14 +77,58 @@ export class WatchStream implements WatchFeed {
     this.#skipped = Math.max(this.#skipped, revision);
   }
 
-  /** Objects that are there when the watch begins. */
-  initial(objects: readonly CachedObject[]): void {
-    const { matches, view } = this.#options;
-    for (const object of objects)
-      if (matches === undefined || matches(object)) this.#write(view.event("ADDED", object));
+  /** Objects that are there when the watch begins: of many, in turns, and as the client takes them. */
+  initial(objects: readonly CachedObject[]): void | Promise<void> {
+    const left = objects.values();
+    const turn = turnsByBytes();
+    const turned = this.#begin(left, turn);
+    return turned === undefined ? undefined : this.#beginInTurns(left, turn, turned);
+  }
+
+  /** @returns what is to be waited for before it goes on; undefined where nothing is left */
+  #begin(left: Iterable<CachedObject>, turn: ReturnType<typeof turnsByBytes>): Promise<void> | undefined {
+    const { matcher, view } = this.#options;
+    for (const object of left) {
+      if (matcher === undefined || matcher.matches(object)) this.#write(view.event("ADDED", object));
+      const turned = turn(matcher === undefined ? object.bytes.length : matcher.cost(object));
+      if (turned !== undefined) return turned;
+    }
+    return undefined;
+  }
+
+  async #beginInTurns(
+    left: Iterable<CachedObject>,
+    turn: ReturnType<typeof turnsByBytes>,
+    first: Promise<void>,
+  ): Promise<void> {
+    this.#held = [];
+    for (let turned: Promise<void> | undefined = first; turned !== undefined; turned = this.#begin(left, turn)) {
+      await turned;
+      await this.#taken();
+      if (this.#isOver) return;
+    }
+    const held = this.#held;
+    this.#held = undefined;
+    for (const tell of held) tell();
+  }
+
+  /** Waits until the client has taken most of what it was told. */
+  async #taken(): Promise<void> {
+    const { response } = this.#options;
+    while (!this.#isOver && response.writableLength > MOST_BEGUN)
+      await Promise.race([this.over, new Promise((resolve) => response.once("drain", resolve))]);
+  }
+
+  #hold(tell: () => void): void {
+    this.#held?.push(tell);
+    if ((this.#held?.length ?? 0) > MOST_HELD) this.end();
   }
 
   changed(change: Change): void {
+    if (this.#held !== undefined) {
+      if (!this.#isOver && change.key.startsWith(this.prefix)) this.#hold(() => this.changed(change));
+      return;
+    }
     if (this.#isOver || change.revision <= this.#skipped || !change.key.startsWith(this.prefix)) return;
     const type = this.#typeOf(change);
     if (type !== undefined) this.#write(this.#bytesOf(change, type));
@@ -84,10 +136,10 @@ export class WatchStream implements WatchFeed {
 
   /** To a watch with selectors, objects come and go as they begin and cease to match. */
   #typeOf({ object, previous, deleted }: Change): ChangeType | undefined {
-    const { matches } = this.#options;
-    const before = previous !== undefined && (matches === undefined || matches(previous));
+    const { matcher } = this.#options;
+    const before = previous !== undefined && matcher?.matches(previous) !== false;
     if (deleted) return before ? "DELETED" : undefined;
-    const now = matches === undefined || matches(object);
+    const now = matcher?.matches(object) !== false;
     if (now) return before ? "MODIFIED" : "ADDED";
     return before ? "DELETED" : undefined;
   }
@@ -104,6 +156,10 @@ export class WatchStream implements WatchFeed {
 
   /** Tells how far the watch is without a change. */
   bookmark(revision: number, endsInitial: boolean): void {
+    if (this.#held !== undefined) {
+      this.#hold(() => this.bookmark(revision, endsInitial));
+      return;
+    }
     const { kind } = this.#options;
     const annotations = endsInitial ? { annotations: { "k8s.io/initial-events-end": "true" } } : {};
     const object = {
@@ -150,6 +206,7 @@ export class WatchStream implements WatchFeed {
 
   #close(): void {
     this.#isOver = true;
+    this.#held = undefined;
     this.#pending = [];
     this.#finish();
   }

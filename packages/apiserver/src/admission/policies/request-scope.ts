@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import {
   Budget,
   type CelType,
@@ -12,7 +11,7 @@ import {
   typesOf,
   type Value,
 } from "@boxship/api";
-import { inTurns, type Turns } from "@boxship/base";
+import { inTurns, nextTurn, type Turns } from "@boxship/base";
 import type { AdmissionRequest } from "../../contract.ts";
 import type { ServerContext } from "../../server-context.ts";
 import { userInfo } from "../../special/access-reviews.ts";
@@ -108,7 +107,7 @@ export class RequestScope {
     this.#inTurn += programs.has(text) ? 1 : NEW;
     if (this.#inTurn >= TURN) {
       this.#inTurn = 0;
-      await setImmediate();
+      await nextTurn();
     }
     const program = admissionProgram(text);
     return await this.#decisions.run(() => inTurns(program.steps((name) => this.#value(name), this.#budget)));

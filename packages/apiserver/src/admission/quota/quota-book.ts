@@ -7,13 +7,16 @@ import {
   type JsonObject,
   type Kind,
   type KubeObject,
+  listAt,
   parseQuantity,
   type Quantity,
   textAt,
   ZERO,
 } from "@boxship/api";
 import type { Timer } from "@boxship/base";
+import { turnsByBytes } from "../../http/take-turns.ts";
 import type { ServerContext } from "../../server-context.ts";
+import type { CachedObject } from "../../storage/cached-object.ts";
 import { objectKey } from "../../storage/object-bytes.ts";
 import { allObjects, builtinKind } from "../../storage/read-objects.ts";
 import { isInScope, type Usage, usageOf } from "./usage.ts";
@@ -31,6 +34,16 @@ interface Pending {
   readonly usage: Usage;
   readonly until: number;
 }
+
+/** Times in a row that a count is begun anew because the quota was charged meanwhile; then it waits. */
+const COUNTS = 3;
+/** A namespace's counts take at most this part of the time. */
+const SHARE = 0.1;
+/** Adding up what an object takes costs as much as reading so many bytes of one. */
+const ADDED = 64;
+
+/** What objects take, as long as they are in memory. */
+const usages = new WeakMap<CachedObject, Usage>();
 
 /** Amounts as a quota writes them. */
 export function amountsOf(value: Json | undefined): Map<string, Quantity> {
@@ -50,6 +63,10 @@ export class QuotaBook implements Disposable {
   readonly #context: ServerContext;
   readonly #dirty = new Set<string>();
   #pending: Pending[] = [];
+  /** Namespaces that are being counted. */
+  readonly #counting = new Set<string>();
+  /** By namespace, when it may be counted again. */
+  readonly #notBefore = new Map<string, number>();
   #timer: { readonly at: number; readonly timer: Timer } | undefined;
   #listening: Disposable | undefined;
   #disposed = false;
@@ -117,42 +134,63 @@ export class QuotaBook implements Disposable {
   #mark(namespace: string, later = SETTLE_MS): void {
     this.#dirty.add(namespace);
     const { clock } = this.#context;
-    const at = clock.monotonic() + later;
+    const at = Math.max(clock.monotonic() + later, this.#notBefore.get(namespace) ?? 0);
     if (this.#disposed || (this.#timer !== undefined && this.#timer.at <= at)) return;
     this.#timer?.timer[Symbol.dispose]();
-    this.#timer = { at, timer: clock.setTimeout(later, () => this.#recountAll()) };
+    this.#timer = { at, timer: clock.setTimeout(at - clock.monotonic(), () => this.#recountAll()) };
   }
 
   #recountAll(): void {
     this.#timer = undefined;
-    const namespaces = [...this.#dirty];
-    this.#dirty.clear();
-    for (const one of namespaces) {
-      this.#recount(one).catch((error: unknown) => {
-        if (this.#disposed) return;
-        this.#context.logger.warn(`the quotas of namespace ${one} cannot be counted yet`, { error });
-        this.#mark(one, AGAIN_MS);
-      });
+    const now = this.#context.clock.monotonic();
+    for (const one of [...this.#dirty]) {
+      // It is marked again when it has been counted.
+      if (this.#counting.has(one)) continue;
+      if ((this.#notBefore.get(one) ?? now) > now) this.#mark(one);
+      else void this.#recountNow(one, now);
+    }
+  }
+
+  async #recountNow(namespace: string, started: number): Promise<void> {
+    this.#dirty.delete(namespace);
+    this.#counting.add(namespace);
+    try {
+      await this.#recount(namespace);
+    } catch (error) {
+      if (this.#disposed) return;
+      this.#context.logger.warn(`the quotas of namespace ${namespace} cannot be counted yet`, { error });
+      this.#mark(namespace, AGAIN_MS);
+    } finally {
+      this.#counting.delete(namespace);
+      const now = this.#context.clock.monotonic();
+      const took = now - started;
+      if (took < SETTLE_MS * SHARE) this.#notBefore.delete(namespace);
+      else this.#notBefore.set(namespace, now + took / SHARE);
+      if (this.#dirty.has(namespace)) this.#mark(namespace);
     }
   }
 
   async #recount(namespace: string): Promise<void> {
-    const kind = builtinKind(this.#context, "", "resourcequotas");
-    for (const { metadata } of await this.quotasOf(namespace)) {
-      for (let attempt = 1; attempt <= TRIES; attempt++) {
-        const current = await this.#context.objects.get(kind, namespace, metadata.name ?? "");
-        if (current === undefined) break;
-        const quota = current.parse();
-        const status = await this.#count(quota);
-        if (deepEqual(status, quota["status"])) break;
-        quota["status"] = status;
-        if ((await this.#context.objects.update(kind, quota, current.revision)) !== undefined) break;
-      }
-    }
+    for (const { metadata } of await this.quotasOf(namespace)) await this.#recountOne(namespace, metadata.name ?? "");
     const now = this.#context.clock.monotonic();
     this.#pending = this.#pending.filter(({ until }) => until > now);
     // What is pending may never be kept: then it is counted once more without it.
     if (this.#pending.length > 0) this.#mark(namespace, PENDING_MS);
+  }
+
+  async #recountOne(namespace: string, name: string): Promise<void> {
+    const { objects } = this.#context;
+    const kind = builtinKind(this.#context, "", "resourcequotas");
+    for (let attempt = 1; attempt <= COUNTS; attempt++) {
+      const current = await objects.get(kind, namespace, name);
+      if (current === undefined) return;
+      const quota = current.parse();
+      const status = await this.#count(quota);
+      if (deepEqual(status, quota["status"])) return;
+      quota["status"] = status;
+      if ((await objects.update(kind, quota, current.revision)) !== undefined) return;
+    }
+    this.#mark(namespace);
   }
 
   /** The status of a quota by what is there. */
@@ -163,15 +201,20 @@ export class QuotaBook implements Disposable {
     const own = objectKey(builtinKind(this.#context, "", "resourcequotas"), namespace, quota.metadata.name);
     const now = this.#context.clock.monotonic();
     const waiting = this.#pending.filter((one) => one.quota === own && one.until > now);
+    const turn = turnsByBytes();
     for (const kind of this.#kindsOf([...hard.keys()])) {
       const cache = await this.#context.objects.freshCache(kind);
       const prefix = objectKey(kind, namespace);
-      for (const cached of cache.between(prefix, `${prefix}\u{10ffff}`)) {
-        const object = cached.parse();
-        if (isInScope(quota, kind, object)) addTo(used, usageOf(kind, object));
-      }
+      // As it is at one moment: what changes while it is added up is counted again.
+      const there = [...cache.between(prefix, `${prefix}\u{10ffff}`)];
       for (const { key, usage } of waiting) {
         if (key.startsWith(prefix) && cache.get(key) === undefined) addTo(used, usage);
+      }
+      for (const cached of there) {
+        const known = hasScopes(quota) ? undefined : usages.get(cached);
+        const turned = turn(known === undefined ? cached.bytes.length : ADDED);
+        if (turned !== undefined) await turned;
+        addTo(used, known ?? usageIn(quota, kind, cached));
       }
     }
     return statusOf(quota, used);
@@ -193,6 +236,19 @@ export class QuotaBook implements Disposable {
     this.#listening?.[Symbol.dispose]();
   }
 }
+
+const NOTHING: Usage = new Map();
+
+function usageIn(quota: KubeObject, kind: Kind, cached: CachedObject): Usage {
+  const object = cached.parse();
+  if (hasScopes(quota) && !isInScope(quota, kind, object)) return NOTHING;
+  const usage = usageOf(kind, object);
+  usages.set(cached, usage);
+  return usage;
+}
+
+const hasScopes = (quota: KubeObject): boolean =>
+  listAt(quota, "spec", "scopes").length + listAt(quota, "spec", "scopeSelector", "matchExpressions").length > 0;
 
 function addTo(used: Map<string, Quantity>, usage: Usage): void {
   for (const [name, amount] of usage) {

@@ -83,7 +83,7 @@ async function tell(
   }
   // From here to where it listens nothing is awaited: no change comes in between.
   if (fresh) {
-    stream.initial([...cache.between(stream.prefix, `${stream.prefix}\u{10ffff}`)]);
+    void stream.initial([...cache.between(stream.prefix, `${stream.prefix}\u{10ffff}`)]);
     from = Math.max(objects.told, cache.lastChange);
     if (options.sendInitialEvents && options.bookmarks) stream.bookmark(from, true);
   } else if (revision === undefined || revision === 0) from = objects.told;

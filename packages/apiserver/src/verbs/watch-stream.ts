@@ -1,5 +1,5 @@
 import type { Kind, Status } from "@boxship/api";
-import { apiVersionOf } from "@boxship/api";
+import { apiVersionOf, toStatus } from "@boxship/api";
 import type { Outgoing } from "../http/send-reply.ts";
 import { turnsByBytes } from "../http/take-turns.ts";
 import type { CachedObject } from "../storage/cached-object.ts";
@@ -102,12 +102,24 @@ export class WatchStream implements WatchFeed {
     first: Promise<void>,
   ): Promise<void> {
     this.#held = [];
+    try {
+      await this.#beginOn(left, turn, first);
+    } catch (error) {
+      this.fail(toStatus(error));
+    }
+  }
+
+  async #beginOn(
+    left: Iterable<CachedObject>,
+    turn: ReturnType<typeof turnsByBytes>,
+    first: Promise<void>,
+  ): Promise<void> {
     for (let turned: Promise<void> | undefined = first; turned !== undefined; turned = this.#begin(left, turn)) {
       await turned;
       await this.#taken();
       if (this.#isOver) return;
     }
-    const held = this.#held;
+    const held = this.#held ?? [];
     this.#held = undefined;
     for (const tell of held) tell();
   }

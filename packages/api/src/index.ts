@@ -54,4 +54,5 @@ export { enumerationOf } from "./tables/enumerations.ts";
 export * from "./validation/names.ts";
 export * from "./validation/validate-metadata.ts";
 export * from "./validation/validate-object.ts";
+export { KUBERNETES_LEVEL } from "./version.ts";
 export * from "./volumes/volume-fit.ts";

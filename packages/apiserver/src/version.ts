@@ -1,3 +1,5 @@
+import { KUBERNETES_LEVEL } from "@boxship/api";
+
 /** The level of Kubernetes that is served. */
 export const KUBERNETES_VERSION = {
   major: "1",
@@ -6,7 +8,7 @@ export const KUBERNETES_VERSION = {
   emulationMinor: "36",
   minCompatibilityMajor: "1",
   minCompatibilityMinor: "35",
-  gitVersion: "v1.36.0+boxship",
+  gitVersion: KUBERNETES_LEVEL,
   gitCommit: "",
   gitTreeState: "clean",
   buildDate: "1970-01-01T00:00:00Z",

@@ -1,7 +1,13 @@
 import { posix } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { InvalidArgument, Unsupported } from "@boxship/base";
-import type { CreateContainerRequest, HostConfig, MountSpec, Resources } from "@boxship/engine";
+import {
+  type CreateContainerRequest,
+  type HostConfig,
+  isIpcParameter,
+  type MountSpec,
+  type Resources,
+} from "@boxship/engine";
 import type { IdMaps } from "@boxship/kernel";
 import { knownValue, userId } from "./known-value.ts";
 import type {
@@ -96,6 +102,7 @@ async function hostConfig(plan: ContainerPlan, profile: (path: string) => Promis
     ...(logPath === undefined ? { logConfig: { type: "none", config: {} } } : { logPath, logConfig: UNROTATED }),
     ...(pod.linux?.cgroupParent ? { cgroupParent: pod.linux.cgroupParent } : {}),
     ...(isOnHost(pod) ? { utsMode: "host" } : {}),
+    sysctls: Object.fromEntries(Object.entries(pod.linux?.sysctls ?? {}).filter(([name]) => isIpcParameter(name))),
     ...(pid === undefined ? {} : { pidMode: pid }),
     ...(runtimeHandler === "" ? {} : { runtime: runtimeHandler }),
     mounts: config.mounts.map((mount) => mountSpec(mount, users)),

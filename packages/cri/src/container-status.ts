@@ -21,8 +21,15 @@ export function containerStatus(context: EngineContext, record: ContainerRecord)
     mounts: config.mounts,
     logPath,
     resources: { linux: resourcesNow(record) },
+    ...userOf(record),
     stopSignal: signalValue(record.effective.stopSignal ?? "SIGTERM"),
   };
+}
+
+function userOf({ user }: ContainerRecord): Pick<Init<ContainerStatus>, "user"> {
+  if (user === undefined) return {};
+  const { uid, gid, groups: supplementalGroups } = user;
+  return { user: { linux: { uid, gid, supplementalGroups } } };
 }
 
 /** What the pod's author called it, if that still means it: who makes containers names images by their ids. */
@@ -47,6 +54,9 @@ function resourcesNow({ hostConfig }: ContainerRecord): Init<LinuxContainerResou
   };
 }
 
+/** As other engines have it, whatever a shell would say: nothing has run that could have ended so. */
+const START_FAILED = 128;
+
 function runOf(record: ContainerRecord): Init<Partial<ContainerStatus>> {
   const { state } = record;
   switch (state.status) {
@@ -57,7 +67,7 @@ function runOf(record: ContainerRecord): Init<Partial<ContainerStatus>> {
       if (state.error === undefined) return { state: ContainerState.Created };
       return {
         state: ContainerState.Exited,
-        exitCode: state.exitCode,
+        exitCode: START_FAILED,
         finishedAt: nanoseconds(record.created),
         reason: "StartError",
         message: state.error,
@@ -66,7 +76,7 @@ function runOf(record: ContainerRecord): Init<Partial<ContainerStatus>> {
       const { exitCode = 255, startedAt = 0, finishedAt = 0, oomKilled = false, error } = state as Partial<Ended>;
       return {
         state: ContainerState.Exited,
-        exitCode,
+        exitCode: error === undefined ? exitCode : START_FAILED,
         startedAt: nanoseconds(startedAt),
         // The monitor reads another clock, which is a little behind.
         finishedAt: nanoseconds(Math.max(startedAt, finishedAt)),
@@ -84,7 +94,7 @@ export function containerItem(record: ContainerRecord): Init<Container> {
     id: record.id,
     podSandboxId: record.hostConfig.pod,
     metadata: config.metadata,
-    image: { image: record.config.image },
+    image: config.image,
     imageRef: record.imageId,
     imageId: record.imageId,
     state: runOf(record).state,

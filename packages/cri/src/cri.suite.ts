@@ -311,7 +311,7 @@ export function criSuite(name: string, open: () => SuiteWorld): void {
       await assert.rejects(cri.startContainer({ containerId }), /no such file/i);
       const status = await statusOf(containerId);
       assert.equal(status.state, ContainerState.Exited);
-      assert.equal(status.reason, "StartError");
+      assert.deepEqual([status.reason, status.exitCode], ["StartError", 128]);
       await cri.removePodSandbox({ podSandboxId });
     });
 

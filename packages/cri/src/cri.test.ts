@@ -137,6 +137,9 @@ test("what cannot be is refused by the name of its field, and with the code that
   );
   await refused(mounted({ propagation: 5 }), "InvalidArgument", /5 is no value of propagation of \/m/);
   await refused(mounted({ recursiveReadOnly: true }), "InvalidArgument", /recursive_read_only needs readonly/);
+  const mounts = Array.from({ length: 10_001 }, (_, at) => ({ hostPath: "/tmp", containerPath: `/m/${at}` }));
+  await refused(create({ mounts }), "InvalidArgument", /mounts: more than 10000 are not taken/);
+  await refused(create({ devices: mounts }), "InvalidArgument", /devices: more than 10000 are not taken/);
   await refused(mounted({ hostPath: "tmp" }), "InvalidArgument", /must be absolute/);
   await refused(limited({ oomScoreAdj: 99_999 }), "InvalidArgument", /99999/);
   await refused(limited({ cpusetCpus: "banana" }), "InvalidArgument", /banana/);
@@ -167,6 +170,54 @@ test("what cannot be is refused by the name of its field, and with the code that
   await at.removePodSandbox({ podSandboxId: none });
   await refused(at.portForward({ podSandboxId, port: [80, 70_000] }), "InvalidArgument", /70000 is no port/);
   await at.removePodSandbox({ podSandboxId });
+});
+
+test("what is below a read-only mount is as writable as its mount says, by each runtime", async () => {
+  const { inProcess: at } = cri;
+  const source = files.join("outer");
+  mkdirSync(`${source}/inner`, { recursive: true });
+  const ran = await runProgram(["mount", "-t", "tmpfs", "tmpfs", `${source}/inner`]);
+  assert.equal(ran.status, 0, ran.stderr);
+  try {
+    const { runtimeHandlers } = await at.status({});
+    for (const { name: runtimeHandler, features } of runtimeHandlers) {
+      assert.equal(features?.recursiveReadOnlyMounts, true, runtimeHandler);
+      const config = { metadata: { name: "below", namespace: "n", uid: `below-${runtimeHandler}`, attempt: 0 } };
+      const { podSandboxId } = await at.runPodSandbox({ config, runtimeHandler });
+      const mount = (containerPath: string, recursiveReadOnly: boolean) => ({
+        hostPath: source,
+        containerPath,
+        readonly: true,
+        recursiveReadOnly,
+      });
+      const container = {
+        metadata: { name: "c", attempt: 0 },
+        image: { image: "busybox" },
+        command: ["sleep", "1000"],
+        mounts: [mount("/half", false), mount("/whole", true)],
+      };
+      const { containerId } = await at.createContainer({ podSandboxId, config: container, sandboxConfig: config });
+      await at.startContainer({ containerId });
+      const places = ["/half/inner/file", "/half/file", "/whole/inner/file", "/whole/file"];
+      const cmd = ["sh", "-c", places.map((path) => `touch ${path}`).join("; ")];
+      const { stderr } = await at.execSync({ containerId, cmd, timeout: 60 });
+      const refusals = [
+        ...Buffer.from(stderr)
+          .toString()
+          .matchAll(/touch: (\S+): Read-only file system/g),
+      ];
+      assert.deepEqual(
+        refusals.map(([, path]) => path),
+        ["/half/file", "/whole/inner/file", "/whole/file"],
+        runtimeHandler,
+      );
+      const { status } = await at.containerStatus({ containerId });
+      assert.deepEqual(status?.user?.linux, { uid: 0, gid: 0, supplementalGroups: [0] });
+      await at.removePodSandbox({ podSandboxId });
+    }
+  } finally {
+    await runProgram(["umount", `${source}/inner`]);
+  }
 });
 
 test("a container is written to an archive as other engines write it, and goes on", async (t) => {

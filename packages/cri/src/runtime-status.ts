@@ -1,5 +1,6 @@
 import {
   canHaveUsers,
+  canMakeRecursivelyReadOnly,
   type Engine,
   type EngineContext,
   ensurePodNetwork,
@@ -40,7 +41,10 @@ export function statusHandlers({ parts }: Engine): StatusHandlers {
         },
         runtimeHandlers: ["", ...usable.map(({ name }) => name)].map((name) => ({
           name,
-          features: { recursiveReadOnlyMounts: true, userNamespaces: canHaveUsers(parts, name) },
+          features: {
+            recursiveReadOnlyMounts: canMakeRecursivelyReadOnly(parts, name),
+            userNamespaces: canHaveUsers(parts, name),
+          },
         })),
         features: { supplementalGroupsPolicy: false },
         ...(verbose

@@ -5,6 +5,7 @@ import {
   containersOf,
   type Engine,
   type EngineContext,
+  isIpcParameter,
   isPodHeld,
   type PodRecord,
   type RunPodRequest,
@@ -153,14 +154,25 @@ function idRangesOf(field: string, mappings: readonly IDMapping[]): readonly IdR
   return [{ inside: 0, outside: first.hostId, count: first.length }];
 }
 
+/** Those of the network; those of the IPC namespace are set by each of the pod's containers. @throws InvalidArgument, Unsupported */
+function networkParameters(
+  all: Readonly<Record<string, string>>,
+  { host, ipcHost }: { readonly host: boolean; readonly ipcHost: boolean },
+): Readonly<Record<string, string>> {
+  const network = Object.entries(all).filter(([name]) => name.startsWith("net."));
+  const others = Object.keys(all).filter((name) => !name.startsWith("net."));
+  const unknown = others.find((name) => !isIpcParameter(name));
+  if (unknown !== undefined)
+    throw new Unsupported(`sysctl ${unknown} is not supported for a pod: only those of its network and its IPC`);
+  if (host && network.length > 0) throw new InvalidArgument("a pod in the host's network cannot set its parameters");
+  if (ipcHost && others.length > 0) throw new InvalidArgument("a pod with the host's IPC cannot set its parameters");
+  return Object.fromEntries(network);
+}
+
 function podRequest(config: PodSandboxConfig, door: string): RunPodRequest {
   const { host, ipcHost, sharesProcesses, users } = namespaces(config);
   const { linux, dnsConfig, portMappings, metadata } = config;
-  const sysctls = Object.entries(linux?.sysctls ?? {});
-  const other = sysctls.find(([name]) => !name.startsWith("net."));
-  if (other !== undefined)
-    throw new Unsupported(`sysctl ${other[0]} is not supported for a pod: only those of its network`);
-  if (host && sysctls.length > 0) throw new InvalidArgument("a pod in the host's network cannot set its parameters");
+  const sysctls = networkParameters(linux?.sysctls ?? {}, { host, ipcHost });
   const published = portMappings.filter(({ hostPort }) => hostPort > 0);
   return {
     hostname: config.hostname || (host ? ownHostname() : (metadata?.name ?? "")),
@@ -171,7 +183,7 @@ function podRequest(config: PodSandboxConfig, door: string): RunPodRequest {
     ...(dnsConfig === undefined
       ? {}
       : { dns: { servers: dnsConfig.servers, search: dnsConfig.searches, options: dnsConfig.options } }),
-    sysctls: Object.fromEntries(sysctls),
+    sysctls,
     ports: host
       ? []
       : published.map(({ protocol, containerPort, hostPort, hostIp }) => ({

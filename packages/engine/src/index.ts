@@ -1,8 +1,10 @@
+export { isIpcParameter } from "@boxship/runtime";
 export { type ParsedBind, parseBind } from "./container/bind-parse.ts";
 export * from "./container/config.ts";
 export type { MountChangeOptions, MountToAdd } from "./container/container-mounts.ts";
 export type { PortChoice } from "./container/container-ports.ts";
 export * from "./container/record.ts";
+export { canMakeRecursivelyReadOnly } from "./container/recursive-read-only.ts";
 export { ociUserNamespace } from "./container/start-spec.ts";
 export * from "./container/state.ts";
 export { type EngineContext, Pins } from "./context.ts";

@@ -21,5 +21,5 @@ export {
   streaming,
   unary,
 } from "./server.ts";
-export { Code, type ErrorDetail, errorOf, type Status, statusOf } from "./status.ts";
+export { Code, codeName, codeOf, type ErrorDetail, errorOf, type Status, statusOf } from "./status.ts";
 export { AnyMessage, Empty, milliseconds, RpcStatus, Timestamp, timestamp } from "./well-known.ts";

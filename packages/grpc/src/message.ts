@@ -46,6 +46,8 @@ export interface Field<Value> {
   /** Takes one occurrence in; `before` is what was there. */
   readonly read: (reader: BinaryReader, wireType: WireType, before: Value, depth: number) => Value;
   readonly write: (writer: BinaryWriter, value: Value) => void;
+  /** As many are taken; who sends more is refused while they are read, before they cost more. @default any number */
+  readonly most?: number;
 }
 
 type FieldsOf<Value> = { readonly [Key in keyof Value]: Field<Value[Key]> };
@@ -257,7 +259,11 @@ export const field = {
   boolMap: map(boolCodec),
   /** Undefined when it was not sent. */
   message: nested,
-  messages: <Value>(id: number, type: MessageType<Value>): Field<readonly Value[]> => repeated(messageCodec(type))(id),
+  /** @param most see {@link Field.most} */
+  messages: <Value>(id: number, type: MessageType<Value>, most?: number): Field<readonly Value[]> => ({
+    ...repeated(messageCodec(type))(id),
+    ...(most === undefined ? {} : { most }),
+  }),
   messageMap: <Value>(id: number, type: MessageType<Value>): Field<Readonly<Record<string, Value>>> =>
     map(messageCodec(type))(id),
 } as const;
@@ -273,8 +279,14 @@ export function message<Value extends object>(name: string, fields: FieldsOf<Val
     while (reader.pos < end) {
       const [id, wireType] = reader.tag();
       const known = byId.get(id);
-      if (known === undefined) reader.skip(wireType, id);
-      else values[known[0]] = known[1].read(reader, wireType, values[known[0]], depth);
+      if (known === undefined) {
+        reader.skip(wireType, id);
+        continue;
+      }
+      const [key, { read: readOne, most }] = known;
+      values[key] = readOne(reader, wireType, values[key], depth);
+      if (most !== undefined && (values[key] as readonly unknown[]).length > most)
+        throw new InvalidArgument(`${key}: more than ${most} are not taken`);
     }
     if (reader.pos > end) throw new InvalidArgument("the message is cut off");
     return values as Readonly<Value>;

@@ -69,8 +69,25 @@ export function statusOf(thrown: unknown, details: readonly ErrorDetail[] = []):
   return { code: CODES[error.code], message: `${error.message}${remedy}`, details };
 }
 
+const codes = new WeakMap<Error, number>();
+
+/** The code of the status that an error of {@link errorOf} stands for, as it was on the wire; undefined for others. */
+export const codeOf = (error: unknown): number | undefined => (error instanceof Error ? codes.get(error) : undefined);
+
+/** What grpc-go calls a code, e.g. `NotFound`. */
+export function codeName(code: number): string {
+  const name = Object.entries(Code).find(([, value]) => value === code)?.[0] ?? `Code(${code})`;
+  return name === "ok" ? "OK" : `${name[0]?.toUpperCase()}${name.slice(1)}`;
+}
+
 /** The error that a status of the other side stands for. A cancellation is an `AbortError`. @param isPlain without `about` where there is a message */
-export function errorOf({ code, message = "" }: Init<Status>, about: string, isPlain = false): Error {
+export function errorOf(status: Init<Status>, about: string, isPlain = false): Error {
+  const error = errorFor(status, about, isPlain);
+  codes.set(error, status.code ?? Code.ok);
+  return error;
+}
+
+function errorFor({ code, message = "" }: Init<Status>, about: string, isPlain: boolean): Error {
   const text = isPlain && message !== "" ? message : `${about}: ${message === "" ? `status ${code}` : message}`;
   switch (code) {
     case Code.canceled:

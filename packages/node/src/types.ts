@@ -209,6 +209,9 @@ export type ContainerStatusJson = JsonObject & {
   ready: boolean;
   started?: boolean;
   restartCount: number;
+  volumeMounts?: { name: string; mountPath: string; readOnly?: boolean; recursiveReadOnly?: string }[];
+  user?: { linux?: { uid: number; gid: number; supplementalGroups?: number[] } };
+  stopSignal?: string;
   allocatedResources?: { [name: string]: string };
   resources?: { requests?: { [name: string]: string }; limits?: { [name: string]: string } };
   state: StateJson;

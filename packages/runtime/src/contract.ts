@@ -57,6 +57,8 @@ export interface RuntimeDescription {
    * @default false
    */
   readonly givesDevicesAway?: boolean;
+  /** It knows the mount option `rro` (crun since 1.4, runc since 1.1). @default false */
+  readonly mountsRecursiveReadOnly?: boolean;
 }
 
 export interface RuntimeInfo {

@@ -110,6 +110,8 @@ async function probe(candidate: { readonly name: string; readonly path: string }
     const key = `runtime ${path} ${on.host.cgroup.version} ${[...on.host.cgroup.controllers].sort().join(",")}`;
     const finding = await on.cache.finding(key, path, () => examine(candidate, on));
     const givesDevicesAway = finding.kind === "crun" && isBefore(finding.version, FIRST_THAT_KEEPS_DEVICES);
+    const first = FIRST_WITH_RECURSIVE_READ_ONLY[finding.kind];
+    const mountsRecursiveReadOnly = first !== undefined && !isBefore(finding.version, first);
     return {
       description: {
         name,
@@ -117,6 +119,7 @@ async function probe(candidate: { readonly name: string; readonly path: string }
         version: finding.version,
         usable: true,
         ...(givesDevicesAway ? { givesDevicesAway } : {}),
+        ...(mountsRecursiveReadOnly ? { mountsRecursiveReadOnly } : {}),
       },
       binary: { name, path, kind: finding.kind, needsLauncher: finding.needsLauncher, givesDevicesAway },
     };
@@ -128,6 +131,11 @@ async function probe(candidate: { readonly name: string; readonly path: string }
 
 /** The first crun that never changes the owner of a device. */
 const FIRST_THAT_KEEPS_DEVICES = [1, 24] as const;
+
+const FIRST_WITH_RECURSIVE_READ_ONLY: Readonly<Record<string, readonly [number, number]>> = {
+  crun: [1, 4],
+  runc: [1, 1],
+};
 
 function isBefore(version: string, [major, minor]: readonly [number, number]): boolean {
   const [, own = "0", part = "0"] = /^(\d+)\.(\d+)/.exec(version) ?? [];

@@ -25,4 +25,5 @@ export * from "./spec/request.ts";
 export * from "./spec/resources.ts";
 export * from "./spec/resources-validate.ts";
 export * from "./spec/serialize.ts";
+export { isIpcParameter } from "./spec/sysctls.ts";
 export * from "./user.ts";

@@ -176,13 +176,15 @@ export interface StartClusterOptions {
   readonly flags?: readonly string[];
   /** Whether its node is waited for. @default true */
   readonly ready?: boolean;
+  /** Of its engine, beside this process's. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** Starts one whose node is ready, with the image `busybox:latest`. */
-export async function startCluster({ flags = [], ready = true }: StartClusterOptions = {}): Promise<Cluster> {
+export async function startCluster({ flags = [], ready = true, env = {} }: StartClusterOptions = {}): Promise<Cluster> {
   await using stack = new AsyncDisposableStack();
   const directory = stack.use(tempDir());
-  const engine = stack.use(await startBoxship());
+  const engine = stack.use(await startBoxship({ env }));
   await engine.client.call("POST", "/boxship/images/bootstrap?kind=busybox");
   const cluster = new Cluster(engine, directory.path, flags, stack.move());
   try {

@@ -167,7 +167,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "proxy",
     state: "differs",
-    note: "of pods and services (`[https:]NAME[:PORT]`), with all methods, bodies that stream and connections that become another protocol's; `Location` and links in HTML that is plain or packed by gzip are rewritten; services lead to endpoints that are ready pods of their namespace, never to other addresses; of nodes to be read: `metrics`, `metrics/cadvisor`, `metrics/resource`, `stats/summary`, `pods`, `healthz`",
+    note: "of pods and services (`[https:]NAME[:PORT]`), with all methods, bodies that stream and connections that become another protocol's; `Location` and links in HTML that is plain or packed by gzip are rewritten; services lead to endpoints that are ready pods of their namespace, never to other addresses; of nodes to be read: `metrics`, `metrics/cadvisor`, `metrics/resource`, `stats/summary`, `pods`, `healthz`; and to be told to write a checkpoint",
   },
   {
     name: "controllers",

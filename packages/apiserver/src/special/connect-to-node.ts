@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { type IncomingMessage, request as sendRequest } from "node:http";
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { badRequest, failure, type KubeObject, listAt, textAt } from "@boxship/api";
+import { badRequest, failure, type KubeObject, listAt, methodNotAllowed, textAt } from "@boxship/api";
 import { authorize } from "../access/authorize.ts";
 import { errorReply, type StreamReply } from "../http/reply.ts";
 import { type Outgoing, sendReply } from "../http/send-reply.ts";
@@ -69,9 +69,9 @@ export async function readLog(
   };
 }
 
-function ask(connection: Duplex, path: string): Promise<IncomingMessage> {
+function ask(connection: Duplex, path: string, method = "GET"): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const sent = sendRequest({ createConnection: () => connection, path, headers: { host: "node" } });
+    const sent = sendRequest({ createConnection: () => connection, method, path, headers: { host: "node" } });
     sent.once("response", resolve);
     sent.once("error", reject);
     sent.end();
@@ -83,13 +83,19 @@ async function refusalOf(answer: IncomingMessage): Promise<Error> {
   for await (const chunk of answer) text += String(chunk);
   const { statusCode = 500 } = answer;
   if (statusCode === 404) return failure("NotFound", text);
+  if (statusCode === 405) return methodNotAllowed();
   return statusCode === 400 ? badRequest(text) : failure("InternalError", text);
 }
 
-/** What a node's agent tells of itself, at a path of its own. Nothing of who asks goes on to it. @throws MethodNotAllowed */
-export async function askNode(context: ServerContext, { info, query }: ResourceRequest): Promise<StreamReply> {
+/** What a node's agent tells of itself, or does, at a path of its own. Nothing of who asks goes on to it, nor a body. @throws MethodNotAllowed */
+export async function askNode(
+  context: ServerContext,
+  { info, query }: ResourceRequest,
+  verb: string,
+): Promise<StreamReply> {
   const { name, path } = info;
-  const answer = await ask(await connectToNode(context, name), `${encodeURI(path || "/")}?${String(query)}`);
+  const method = verb === "create" ? "POST" : "GET";
+  const answer = await ask(await connectToNode(context, name), `${encodeURI(path || "/")}?${String(query)}`, method);
   if (answer.statusCode !== 200) throw await refusalOf(answer);
   const type = answer.headers["content-type"] ?? "text/plain";
   return {

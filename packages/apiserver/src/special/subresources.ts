@@ -44,12 +44,15 @@ const HANDLERS: Readonly<Record<string, Handlers>> = {
 /** What needs a node. */
 const ON_A_NODE = new Set(["attach", "exec", "log", "portforward", "proxy"]);
 
+/** What a node's agent is asked for, and what it is told to do: checkpoints. */
+const NODE_VERBS = new Set(["get", "create"]);
+
 /** @throws NotFound, MethodNotAllowed */
 export function subresourceHandler(kind: Kind, path: string, verb: string): Handler {
   const [name = "", ...below] = path.split("/");
   if (!kind.subresources.has(name) || below.length > 0) throw noSuchRoute();
-  if (kind.resource === "nodes" && name === "proxy" && verb !== "get") throw methodNotAllowed();
-  if (ON_A_NODE.has(name)) return onNode(name);
+  if (kind.resource === "nodes" && name === "proxy" && !NODE_VERBS.has(verb)) throw methodNotAllowed();
+  if (ON_A_NODE.has(name)) return onNode(name, verb);
   const handlers = HANDLERS[name];
   if (handlers === undefined)
     return async () => Promise.reject(notImplemented(`${kind.resource}/${name} is not supported here`));
@@ -87,7 +90,7 @@ function optionOf(values: readonly string[], field: string): Json {
 }
 
 /** What a node answers, and for anything else why there is nothing to connect to. */
-function onNode(what: string): Handler {
+function onNode(what: string, verb: string): Handler {
   return async (context, request) => {
     const { objects, nodes } = context;
     const { kind, info } = request;
@@ -101,7 +104,8 @@ function onNode(what: string): Handler {
     if (kind.resource === "pods" && textAt(object, "spec", "nodeName") === "") {
       throw badRequest(`pod ${info.name} does not have a host assigned`);
     }
-    if (kind.resource === "nodes" && what === "proxy" && nodes !== undefined) return await askNode(context, request);
+    if (kind.resource === "nodes" && what === "proxy" && nodes !== undefined)
+      return await askNode(context, request, verb);
     if (kind.resource !== "pods" || nodes === undefined) {
       throw notImplemented(`${kind.resource}/${what} is not supported here`);
     }

@@ -23,6 +23,7 @@ const PATHS = [
 
 /** Passed on as they are. */
 const TEXTS = [
+  "allowed-unsafe-sysctls",
   "cluster-domain",
   "cni-bin-dir",
   "cni-conf-dir",
@@ -64,6 +65,10 @@ export const command = defineCommand({
   usage: "[OPTIONS]",
   summary: "Start the Kubernetes cluster of this instance",
   flags: {
+    "allowed-unsafe-sysctls": text(
+      "What pods may set of the kernel's parameters beside the safe ones: names, or beginnings that end with *",
+      { hint: "list" },
+    ),
     "audit-log-path": text("Where audit events go (default: beside the cluster's state)", { hint: "path" }),
     "audit-policy-file": text("What is audited", { hint: "path" }),
     "audit-webhook-config-file": text("Kubeconfig of who is sent audit events, too", { hint: "path" }),

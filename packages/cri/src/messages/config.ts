@@ -201,6 +201,9 @@ export const CDIDevice = message("CDIDevice", {
   name: field.string(1),
 });
 
+/** Far more than a pod of the API can name; reading them stops the event loop for less than 50 ms. */
+const MOST_MOUNTS = 10_000;
+
 export type ContainerConfig = ValueOf<typeof ContainerConfig>;
 export const ContainerConfig = message("ContainerConfig", {
   metadata: field.message(1, ContainerMetadata),
@@ -209,8 +212,8 @@ export const ContainerConfig = message("ContainerConfig", {
   args: field.strings(4),
   workingDir: field.string(5),
   envs: field.messages(6, KeyValue),
-  mounts: field.messages(7, Mount),
-  devices: field.messages(8, Device),
+  mounts: field.messages(7, Mount, MOST_MOUNTS),
+  devices: field.messages(8, Device, MOST_MOUNTS),
   labels: field.stringMap(9),
   annotations: field.stringMap(10),
   logPath: field.string(11),

@@ -109,6 +109,10 @@ ${pod("shared", `trap 'exit 0' TERM; sleep 4321 & wait`, {
   spec: "  shareProcessNamespace: true\n  initContainers: [{name: side, restartPolicy: Always, image: \"busybox:latest\", imagePullPolicy: Never, command: [sleep, '1234']}]",
 })}
 ${pod("huge", WAIT, { container: "    resources: {requests: {cpu: 640}}" })}
+${pod("forbidden", WAIT, { spec: "  securityContext: {sysctls: [{name: net.ipv4.ip_forward, value: '1'}]}" })}
+${pod("tuned", WAIT, {
+  spec: "  securityContext: {sysctls: [{name: kernel.shm_rmid_forced, value: '1'}, {name: net.core.somaxconn, value: '77'}, {name: fs.mqueue.msg_max, value: '7'}]}",
+})}
 ${pod("root", WAIT, { spec: "  securityContext: {runAsNonRoot: true}" })}
 ${pod("profiled", `mkdir /tmp/made; ${WAIT}`, {
   spec: "  securityContext: {seccompProfile: {type: Localhost, localhostProfile: profiles/no-mkdir.json}}",
@@ -168,7 +172,7 @@ test("the node keeps what pods are promised", { skip, timeout: 600_000 }, async 
   using health = await startHealth();
   using web = await startHttp();
   await using registry = await startRegistry({ auth: "htpasswd" });
-  await using cluster = await startCluster();
+  await using cluster = await startCluster({ flags: ["--allowed-unsafe-sysctls", "net.core.*,fs.mqueue.msg_max"] });
   const { apply, engine, field, home, kube, nodeDirectory, told, tried, until } = cluster;
   mkdirSync(`${nodeDirectory}/seccomp/profiles`, { recursive: true });
   writeFileSync(`${nodeDirectory}/seccomp/profiles/no-mkdir.json`, JSON.stringify(PROFILE));
@@ -210,7 +214,7 @@ test("the node keeps what pods are promised", { skip, timeout: 600_000 }, async 
     health.set(1);
     await ready("grpc");
     assert.equal(health.asked[0], "/grpc.health.v1.Health/Check shop");
-    await told("grpc", /Readiness probe failed: service unhealthy/);
+    await told("grpc", /Readiness probe failed: service unhealthy \(responded with "NOT_SERVING"\)/);
   });
 
   await t.test("a port of the host is the pod's", async () => {
@@ -284,6 +288,16 @@ test("the node keeps what pods are promised", { skip, timeout: 600_000 }, async 
     await told("root", /container has runAsNonRoot and image will run as root/);
     await ready("profiled");
     assert.match(await kube("logs", "profiled"), /can't create directory '\/tmp\/made': Function not implemented/);
+  });
+
+  await t.test("kernel parameters are set if they are safe or allowed, or the pod is refused", async () => {
+    await until("pod/forbidden", "{.status.reason}", "SysctlForbidden");
+    const message = await field("pod/forbidden", "{.status.phase}: {.status.message}");
+    assert.equal(message, 'Failed: Pod was rejected: forbidden sysctl: "net.ipv4.ip_forward" not allowlisted');
+    await told("forbidden", /Warning +SysctlForbidden +pod\/forbidden +forbidden sysctl: /);
+    await ready("tuned");
+    const places = ["kernel/shm_rmid_forced", "net/core/somaxconn", "fs/mqueue/msg_max"];
+    assert.equal(await exec("tuned", "cat", ...places.map((place) => `/proc/sys/${place}`)), "1\n77\n7\n");
   });
 
   await t.test(
@@ -449,7 +463,7 @@ test("the node keeps what pods are promised", { skip, timeout: 600_000 }, async 
   await t.test("the node's metrics are read through the API, in the words of the kubelet and of cAdvisor", async () => {
     const node = await field("node", "{.items[0].metadata.name}");
     const raw = (path: string) => kube("get", "--raw", `/api/v1/nodes/${node}/proxy/${path}`);
-    const own = 'container="c",id="[^"]+",image="[^"]*",name="[0-9a-f]{64}",namespace="default",pod="env"';
+    const own = 'container="c",id="[^"]+",image="busybox:latest",name="[0-9a-f]{64}",namespace="default",pod="env"';
     const cadvisor = await raw("metrics/cadvisor");
     for (const name of [
       "container_memory_working_set_bytes",

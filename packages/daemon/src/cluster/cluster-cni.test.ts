@@ -87,6 +87,22 @@ spec:
   - {name: c, image: "busybox:latest", imagePullPolicy: Never, command: [sleep, "100000"]}
 ---
 apiVersion: v1
+kind: Pod
+metadata: {name: nobody, annotations: {kubernetes.io/egress-bandwidth: 80M}}
+spec:
+  hostUsers: false
+  terminationGracePeriodSeconds: 0
+  securityContext: {sysctls: [{name: net.ipv4.tcp_fin_timeout, value: "31"}]}
+  containers:
+  - name: c
+    image: busybox:latest
+    imagePullPolicy: Never
+    command: [sh, -c, "mkdir /www; echo nobody > /www/index.html; exec httpd -f -p 80 -h /www"]
+    securityContext: {capabilities: {add: [NET_ADMIN]}}
+    ports: [{containerPort: 80, hostPort: ${PORT + 1}}]
+    readinessProbe: {httpGet: {port: 80}, periodSeconds: 1}
+---
+apiVersion: v1
 kind: Service
 metadata: {name: web}
 spec: {type: NodePort, ipFamilyPolicy: RequireDualStack, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
@@ -147,7 +163,7 @@ test("pods have their network by CNI plugins, where that is asked for", { skip, 
     const [four = "", six = ""] = (await field("pod/web", "{.status.podIPs[*].ip}")).split(" ");
     assert.match(four, /^10\.217\.0\.\d+$/);
     assert.match(six, /^fd00:b0:217::/);
-    assert.deepEqual((await held()).length, 4);
+    assert.deepEqual((await held()).length, 6);
     assert.match(await sh("client", ask(four, 8080)), /^web .*10\.217\.0\./);
     assert.match(await sh("client", ask(six, 8080)), /^web /);
     const conf = await sh("client", "cat /etc/resolv.conf");
@@ -159,6 +175,26 @@ test("pods have their network by CNI plugins, where that is asked for", { skip, 
     assert.match(stdout, /^web /);
     const limits = await runProgram(["tc", "qdisc", "show"]);
     assert.match(limits.stdout, /tbf .*rate 80Mbit/);
+  });
+
+  await t.test("a pod with users of its own has them, too, in a network of its own", async () => {
+    const uids = await sh("nobody", "cat /proc/self/uid_map");
+    assert.match(uids, /^ +0 +[1-9]\d+ +65536$/m);
+    for (const address of (await field("pod/nobody", "{.status.podIPs[*].ip}")).split(" "))
+      assert.equal(await sh("client", `wget -qO- http://${bracketed(address)}/`), "nobody\n", address);
+    const host = await field("pod/nobody", "{.status.hostIP}");
+    const { stdout } = await runProgram(["curl", "-sS", "-m", "10", `http://${host}:${PORT + 1}/`]);
+    assert.equal(stdout, "nobody\n");
+    // The network is its users': who is root there changes it.
+    assert.equal(
+      await sh(
+        "nobody",
+        "cat /proc/sys/net/ipv4/tcp_fin_timeout; ip link set eth0 mtu 1300; cat /sys/class/net/eth0/mtu",
+      ),
+      "31\n1300\n",
+    );
+    await kube("delete", "pod", "nobody", "--wait");
+    await until(4);
   });
 
   await t.test("services lead to them", async () => {

@@ -52,7 +52,7 @@ const METRICS = { name: "system:metrics", groups: [MASTERS, "system:authenticate
  * ready, or will not be soon.
  */
 export async function startNode(
-  { name, directory, criSocket, podMaxPids, eviction, shutdown }: ClusterOptions,
+  { name, directory, criSocket, podMaxPids, sysctls, eviction, shutdown }: ClusterOptions,
   api: Pick<ApiServer, "connect">,
   { node, server, nodes, certificates, clusterDns, podNetworks, logger }: StartNodeOptions,
 ): Promise<AsyncDisposable> {
@@ -76,6 +76,7 @@ export async function startNode(
       cgroupParent: `/${name}/kubepods`,
       clusterDns,
       ...(podMaxPids === undefined ? {} : { podMaxPids }),
+      ...(sysctls === undefined ? {} : { sysctls }),
       ...(eviction === undefined ? {} : { eviction }),
       ...(shutdown.length === 0 ? {} : { shutdown: { periods: shutdown, bus: systemBusAddress(process.env) } }),
       logger,

@@ -1,14 +1,20 @@
 import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { InvalidArgument } from "@boxship/base";
+import { asBoxshipError, InvalidArgument } from "@boxship/base";
 import {
   DEFAULT_INSTANCE,
   INSTANCE_NAME_RULE,
   instanceDirectories,
   isInstanceName,
 } from "@boxship/base/instance-directories";
-import { type EvictionSettings, parseEviction, parseShutdown, type ShutdownPeriod } from "@boxship/node";
+import {
+  type EvictionSettings,
+  parseEviction,
+  parseShutdown,
+  type ShutdownPeriod,
+  SysctlAllowlist,
+} from "@boxship/node";
 import { parseBalancerPool } from "@boxship/proxy";
 import { parseStoreChoice, type StoreChoice } from "@boxship/store";
 import { type AskedNetwork, parseDomain, parseNetworks, parsePlugins } from "./cluster-network.ts";
@@ -51,6 +57,8 @@ export interface ClusterOptions {
   readonly balancerPool?: readonly string[];
   /** Most processes and threads of a pod; -1 for as many as the machine has. @default 4096 */
   readonly podMaxPids?: number;
+  /** What pods may set of the kernel's parameters. @default the safe ones */
+  readonly sysctls?: SysctlAllowlist;
   /** When pods have to go. @default the usual thresholds */
   readonly eviction?: EvictionSettings;
   /** What pods have to end before the machine goes down, by rising priority. @default none: they end with it */
@@ -110,6 +118,9 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions {
       ? {}
       : { balancerPool: parseBalancerPool(flags["load-balancer-pool"]) }),
     ...(flags["pod-max-pids"] === undefined ? {} : { podMaxPids: podMaxPids(flags["pod-max-pids"]) }),
+    ...(flags["allowed-unsafe-sysctls"] === undefined
+      ? {}
+      : { sysctls: allowedSysctls(flags["allowed-unsafe-sysctls"]) }),
     ...(eviction === undefined ? {} : { eviction }),
     shutdown: parseShutdown(flags),
     ...(store === undefined ? {} : { store }),
@@ -140,6 +151,18 @@ function podMaxPids(text: string): number {
   throw new InvalidArgument(`--pod-max-pids ${JSON.stringify(text)} is no number of processes`);
 }
 
+function allowedSysctls(list: string): SysctlAllowlist {
+  try {
+    return new SysctlAllowlist(list.split(",").filter((one) => one !== ""));
+  } catch (cause) {
+    const { message, remedy } = asBoxshipError(cause);
+    throw new InvalidArgument(`--allowed-unsafe-sysctls: ${message}`, {
+      cause,
+      ...(remedy === undefined ? {} : { remedy }),
+    });
+  }
+}
+
 function parseFlags(argv: readonly string[]) {
   try {
     const option = { type: "string" } as const;
@@ -149,6 +172,7 @@ function parseFlags(argv: readonly string[]) {
       allowPositionals: false,
       options: {
         name: option,
+        "allowed-unsafe-sysctls": option,
         root: option,
         "run-dir": option,
         address: option,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { kubectl, OURS, startCluster } from "@boxship/testkit";
+import { findCriu, kubectl, OURS, startCluster, tempDir } from "@boxship/testkit";
 import { runChart } from "./testing/run-chart.ts";
 import { tryNodeEnds } from "./testing/try-node-ends.ts";
 import { tryRuntimeClasses } from "./testing/try-runtime-classes.ts";
@@ -52,8 +52,8 @@ spec:
     volumeMounts:
     - {name: work, mountPath: /work}
     - {name: work, mountPath: /part, subPath: a/b}
-    - {name: conf, mountPath: /conf}
-    - {name: word, mountPath: /word}
+    - {name: conf, mountPath: /conf, readOnly: true, recursiveReadOnly: IfPossible}
+    - {name: word, mountPath: /word, readOnly: true}
   volumes:
   - {name: work, emptyDir: {}}
   - {name: conf, configMap: {name: conf}}
@@ -137,7 +137,9 @@ const TREE = "mkdir -p /work/tree/sub/empty; cd /work/tree; echo a > a; echo b >
 const SHORT = ["sh", "-c", "echo one; until [ -e /go ]; do sleep 0.05; done; echo two"];
 
 test("pods run: kubectl apply to Running, and nothing is left after delete", { skip, timeout: 600_000 }, async (t) => {
-  await using cluster = await startCluster();
+  await using files = tempDir("criu");
+  const criu = await findCriu(files.join("bin"));
+  await using cluster = await startCluster({ env: { PATH: criu.PATH } });
   const { apply, engine, field, kube, nodeDirectory, until } = cluster;
   await apply(OBJECTS);
   const containers = async () =>
@@ -168,6 +170,40 @@ test("pods run: kubectl apply to Running, and nothing is left after delete", { s
       assert.ok(tries < 600, "the volume does not follow its configuration");
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
+  });
+
+  await t.test("statuses tell what containers have and nodes hold, in the kubelet's fields", async () => {
+    const { containerStatuses, initContainerStatuses } = JSON.parse(
+      await kube("get", "pod", "full", "-o", "json"),
+    ).status;
+    const [main] = containerStatuses;
+    const read = (name: string) => ({
+      mountPath: `/${name}`,
+      name,
+      readOnly: true,
+      recursiveReadOnly: name === "conf" ? "Enabled" : "Disabled",
+    });
+    const token = {
+      ...read("word"),
+      mountPath: "/var/run/secrets/kubernetes.io/serviceaccount",
+      name: main.volumeMounts[4].name,
+    };
+    const [work, part] = ["/work", "/part"].map((mountPath) => ({ mountPath, name: "work" }));
+    assert.deepEqual(main.volumeMounts, [work, part, read("conf"), read("word"), token]);
+    assert.deepEqual(main.user, { linux: { uid: 1000, gid: 0, supplementalGroups: [0, 2000] } });
+    assert.equal(main.stopSignal, "SIGTERM");
+    assert.deepEqual(main.allocatedResources, { cpu: "100m", memory: "64Mi" });
+    assert.deepEqual(initContainerStatuses[0].resources, {});
+    const { status } = JSON.parse(await kube("get", "node", "-o", "json")).items[0];
+    assert.ok(status.images[0].names.includes("busybox:latest") && status.images[0].sizeBytes > 100_000);
+    assert.deepEqual(status.features, { supplementalGroupsPolicy: false });
+    const { serverVersion } = JSON.parse(await kube("version", "-o", "json"));
+    assert.equal(status.nodeInfo.kubeletVersion, serverVersion.gitVersion);
+    const hosts = await kube("exec", "full", "-c", "main", "--", "cat", "/etc/hosts");
+    const common = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n";
+    const routers = "fe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n";
+    const own = await field("pod/full", "{.status.podIP}");
+    assert.equal(hosts, `# Kubernetes-managed hosts file.\n${common}${routers}${own}\tfull\n`);
   });
 
   await t.test("logs are read and commands run, with their streams as they are and their exit codes", async () => {
@@ -360,8 +396,9 @@ test("pods run: kubectl apply to Running, and nothing is left after delete", { s
     // One that cannot be started waits as one that has ended does, and is told in the runtime's words.
     await until("pod/absent", "{.status.containerStatuses[2].state.waiting.reason}", "CrashLoopBackOff");
     const third = "{.status.containerStatuses[2]";
-    const told = await field("pod/absent", `${third}.restartCount}:${third}.lastState.terminated.message}`);
-    assert.match(told, /^[1-9]:exec: "no-such-command": /);
+    const ends = ["exitCode", "reason", "startedAt", "message"].map((one) => `${third}.lastState.terminated.${one}}`);
+    const told = await field("pod/absent", `${third}.restartCount}:${ends.join(" ")}`);
+    assert.match(told, /^[1-9]:128 StartError 1970-01-01T00:00:00Z exec: "no-such-command": /);
     const selector = "involvedObject.name=absent,involvedObject.fieldPath=spec.containers{unstarted}";
     const events = await kube("get", "events", `--field-selector=${selector}`);
     assert.match(events, /Error: exec: "no-such-command": /);
@@ -394,6 +431,6 @@ test("pods run: kubectl apply to Running, and nothing is left after delete", { s
     assert.ok(!readFileSync("/proc/mounts", "utf8").includes(nodeDirectory));
   });
 
-  await t.test("a pod's class says what it runs on and what that costs", () => tryRuntimeClasses(cluster));
+  await t.test("a pod's class says what it runs on and what that costs", () => tryRuntimeClasses(cluster, criu));
   await tryNodeEnds(t, cluster);
 });

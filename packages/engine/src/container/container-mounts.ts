@@ -17,8 +17,8 @@ import { mountSetOf, withMountSet } from "./container-edit.ts";
 import { beginRecreation, finishRecreation, refuseEdited } from "./container-recreate.ts";
 import { resolveMounts } from "./mounts-resolve.ts";
 import type { ContainerRecord, MountPoint } from "./record.ts";
+import { isRecursivelyReadOnly } from "./recursive-read-only.ts";
 import { mountKey, prepareSource } from "./start-rootfs.ts";
-import { isRecursivelyReadOnly } from "./start-spec.ts";
 import { isAlive } from "./state.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { asBoxshipError, Conflict, errorMessage, FailedPrecondition } from "@boxship/base";
-import { type LogConnection, StartError } from "@boxship/runtime";
+import { type LogConnection, type OciSpec, StartError } from "@boxship/runtime";
 import { currentRecord, type EngineContext, eventAttributes, liveOf, refuseWhileBeingRemoved } from "../context.ts";
 import type { CheckpointRef } from "../engine-api.ts";
 import { StartFailed } from "../errors.ts";
@@ -144,6 +144,7 @@ async function launch(
     ...withoutEdit(record),
     endpoints: network.endpoints,
     ports: network.ports,
+    user: userOf(spec),
     state: transition(record.name, record.state, {
       status: "running",
       pid,
@@ -159,6 +160,10 @@ async function launch(
   if (restoreFrom === undefined) await runtime.start(id);
   if (limits.kept && limits.maxSize > 0) live.logRotation = startLogRotation(context, id, limits);
   return started;
+}
+
+function userOf({ process: { user } }: OciSpec): NonNullable<ContainerRecord["user"]> {
+  return { uid: user.uid, gid: user.gid, groups: user.additionalGids ?? [] };
 }
 
 function finishedBefore(state: ContainerState): { readonly finishedAt?: number } {

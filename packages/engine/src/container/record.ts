@@ -85,6 +85,8 @@ export interface ContainerRecord {
   readonly endpoints: readonly EndpointState[];
   readonly ports: readonly PublishedPort[];
   readonly state: ContainerState;
+  /** Who its first process was at its last start, as ids of the container; absent before that. */
+  readonly user?: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] };
   readonly restartCount: number;
   /** A mount at this place is being added or taken away while the container runs: see `container-mounts.ts`. */
   readonly unsettledMount?: {

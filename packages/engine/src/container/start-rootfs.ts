@@ -14,8 +14,8 @@ import type { EngineContext } from "../context.ts";
 import { mapIfPossible, mapSource, ownersFor, type Remap, releaseSources } from "../remap/remap.ts";
 import { checkMountPlace, checkOwnPlaces } from "./mount-place.ts";
 import type { ContainerRecord, MountPoint } from "./record.ts";
+import { isRecursivelyReadOnly } from "./recursive-read-only.ts";
 import { mountSharedMemory } from "./shared-memory.ts";
-import { isRecursivelyReadOnly } from "./start-spec.ts";
 
 /** A container's file system, mounted, with the sources of everything that is to be mounted into it. */
 export interface PreparedRootfs {

@@ -24,7 +24,8 @@ import { type Remap, remapOf } from "../remap/remap.ts";
 import type { HostConfig } from "./config.ts";
 import { linkEnvironment } from "./link-environment.ts";
 import { linkedContainers } from "./linked-containers.ts";
-import type { ContainerRecord, MountPoint } from "./record.ts";
+import type { ContainerRecord } from "./record.ts";
+import { isRecursivelyReadOnly } from "./recursive-read-only.ts";
 import { resourceRequest } from "./resource-request.ts";
 import { parseSecurityOptions } from "./security-options.ts";
 import { sharedMemoryPath } from "./shared-memory.ts";
@@ -55,7 +56,10 @@ export async function buildContainerSpec(
     ...consoleSize(hostConfig),
     rootfs: rootfs.path,
     readonlyRootfs: hostConfig.readonlyRootfs === true,
-    mounts: withFiles(network, [...rootfs.mounts.map((mount) => ociMount(context, mount)), ...tmpfsMounts(hostConfig)]),
+    mounts: withFiles(network, [
+      ...rootfs.mounts.map((mount) => ociMount(context, mount, hostConfig.runtime)),
+      ...tmpfsMounts(hostConfig),
+    ]),
     devices: (hostConfig.devices ?? []).map((device) => ({
       hostPath: device.pathOnHost,
       containerPath: device.pathInContainer || device.pathOnHost,
@@ -194,22 +198,11 @@ function fileMounts({ files }: JoinedNetwork): readonly OciMount[] {
   ];
 }
 
-/** `mount_setattr(2)` came with Linux 5.12. */
-const RECURSIVE_READ_ONLY = [5, 12] as const;
-
-/** Whether everything below a read-only bind is read-only, too. @throws FailedPrecondition it must be, and cannot */
-export function isRecursivelyReadOnly({ runtime }: EngineContext, point: MountPoint): boolean {
-  if (point.readWrite || point.type !== "bind" || point.nonRecursive === true) return false;
-  if (point.readOnlyNonRecursive === true) return false;
-  const { major, minor } = runtime.host.kernel;
-  const able = major > RECURSIVE_READ_ONLY[0] || (major === RECURSIVE_READ_ONLY[0] && minor >= RECURSIVE_READ_ONLY[1]);
-  if (able || point.readOnlyForceRecursive !== true) return able;
-  throw new FailedPrecondition("recursive read-only mounts need Linux 5.12", {
-    subject: { kind: "mount", name: point.destination },
-  });
-}
-
-function ociMount(context: EngineContext, { point, source, isFile }: PreparedMount): OciMount {
+function ociMount(
+  context: EngineContext,
+  { point, source, isFile }: PreparedMount,
+  runtime: string | undefined,
+): OciMount {
   const { destination } = point;
   if (point.type === "tmpfs") {
     return { destination, type: "tmpfs", source: "tmpfs", options: [...(point.options ?? [])] };
@@ -217,7 +210,11 @@ function ociMount(context: EngineContext, { point, source, isFile }: PreparedMou
   const options = [
     point.nonRecursive === true ? "bind" : "rbind",
     // What has mapped owners is as it may be: in a user namespace a runtime cannot change mounts of some file systems.
-    point.readWrite || point.idMapped === true ? "rw" : !isFile && isRecursivelyReadOnly(context, point) ? "rro" : "ro",
+    point.readWrite || point.idMapped === true
+      ? "rw"
+      : !isFile && isRecursivelyReadOnly(context, point, runtime ?? "")
+        ? "rro"
+        : "ro",
     point.propagation || "rprivate",
   ];
   return { destination, type: "bind", source, options };

@@ -20,10 +20,20 @@ test("an engine that is started again is not down, one that stays away is, until
   assert.equal(await problem(), undefined, "an agent that starts before its engine");
   answers = true;
   await clock.advance(29_000);
-  assert.deepEqual(await health.look(), { version, problem: undefined, handlers: undefined });
+  assert.deepEqual(await health.look(), {
+    version,
+    problem: undefined,
+    handlers: undefined,
+    features: undefined,
+  });
   answers = false;
   await clock.advance(29_000);
-  assert.deepEqual(await health.look(), { version: undefined, problem: undefined, handlers: undefined });
+  assert.deepEqual(await health.look(), {
+    version: undefined,
+    problem: undefined,
+    handlers: undefined,
+    features: undefined,
+  });
   await clock.advance(1000);
   assert.match((await problem()) ?? "", /^container runtime is down/);
   answers = true;

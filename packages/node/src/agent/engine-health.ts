@@ -14,6 +14,8 @@ export interface EngineLook {
   readonly problem: string | undefined;
   /** What its runtimes can do; undefined when it does not answer now. */
   readonly handlers: Status["runtimeHandlers"] | undefined;
+  /** What it can do by itself; undefined when it does not answer now, or does not say. */
+  readonly features: Status["features"];
 }
 
 /** How the engine is. One that is started again is away for a moment, and no service must lose its pods for that. */
@@ -40,7 +42,7 @@ export class EngineHealth {
       this.#heard = now;
       this.#problem = conditionProblem(answer, "RuntimeReady", "container runtime") ?? networkProblem(answer);
     } else if (now - this.#heard >= GRACE_MS) this.#problem = ENGINE_AWAY;
-    return { version, problem: this.#problem, handlers: answer?.runtimeHandlers };
+    return { version, problem: this.#problem, handlers: answer?.runtimeHandlers, features: answer?.features };
   }
 }
 

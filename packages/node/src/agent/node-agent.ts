@@ -2,11 +2,12 @@ import { mkdir } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { type KubeObject, textAt } from "@boxship/api";
+import { KUBERNETES_LEVEL, type KubeObject, textAt } from "@boxship/api";
 import { type Clock, type Logger, sleep, systemClock } from "@boxship/base";
 import { type ApiClient, Backoff, EventRecorder, Informer, persist } from "@boxship/client";
 import type { Cri } from "@boxship/cri";
 import { ReferencedObjects } from "../environment/referenced-objects.ts";
+import { NodeImages } from "../images/node-images.ts";
 import { PullImages } from "../images/pull-images.ts";
 import { PulledImages } from "../images/pulled-images.ts";
 import { LABEL } from "../labels.ts";
@@ -15,6 +16,7 @@ import { nodeMetrics, type Told } from "../metrics/node-metrics.ts";
 import { UsageSamples } from "../metrics/usage-samples.ts";
 import { type ClusterDnsSettings, logDirectory } from "../pods/pod-config.ts";
 import { PodWorker } from "../pods/pod-worker.ts";
+import { SysctlAllowlist } from "../pods/sysctl-allowlist.ts";
 import { UserRanges } from "../pods/user-ranges.ts";
 import { NodePressure } from "../pressure/node-pressure.ts";
 import { type NodeSignals, readSignals } from "../pressure/read-signals.ts";
@@ -22,6 +24,7 @@ import { type EvictionSettings, isStillFull, type PressureCondition } from "../p
 import { NodeServer } from "../server/node-server.ts";
 import { NodeShutdown, SHUTDOWN_REJECTION } from "../shutdown/node-shutdown.ts";
 import type { ShutdownPeriod } from "../shutdown/shutdown-periods.ts";
+import { ShutdownRecord } from "../shutdown/shutdown-record.ts";
 import { StaticPods } from "../static/static-pods.ts";
 import { amount } from "../status/qos.ts";
 import type { Pod } from "../types.ts";
@@ -32,15 +35,7 @@ import { Volumes } from "../volumes/volumes.ts";
 import { engineEvents } from "./engine-events.ts";
 import { EngineHealth } from "./engine-health.ts";
 import { type NodeContext, PODS } from "./node-context.ts";
-import {
-  capacityOf,
-  KUBELET_VERSION,
-  MOST_PODS,
-  type NodeFacts,
-  registerNode,
-  renewLease,
-  writeNodeStatus,
-} from "./register-node.ts";
+import { capacityOf, MOST_PODS, type NodeFacts, registerNode, renewLease, writeNodeStatus } from "./register-node.ts";
 
 export interface NodeAgentOptions {
   /** Of `system:node:NAME`; stays the caller's. */
@@ -62,6 +57,8 @@ export interface NodeAgentOptions {
   readonly clusterDns?: ClusterDnsSettings;
   /** Most processes and threads of a pod; -1 for as many as the machine has. @default 4096 */
   readonly podMaxPids?: number;
+  /** What pods may set of the kernel's parameters. @default the safe ones */
+  readonly sysctls?: SysctlAllowlist;
   /** When pods have to go. @default the usual thresholds */
   readonly eviction?: EvictionSettings;
   /** What pods have to end before the machine goes down. @default they end with it */
@@ -119,8 +116,11 @@ export class NodeAgent implements AsyncDisposable {
   readonly #loops: Promise<void>[] = [];
   readonly #server: NodeServer;
   readonly #pressure: NodePressure;
-  readonly #shutdown: NodeShutdown | undefined;
+  #shutdown: NodeShutdown | undefined;
+  #shutdownRecord: ShutdownRecord | undefined;
   readonly #pulled: PulledImages;
+  readonly #images: NodeImages;
+  readonly #sysctls: SysctlAllowlist;
   readonly #samples: UsageSamples;
   #node: KubeObject | undefined;
   #networks: PodNetworks;
@@ -145,11 +145,18 @@ export class NodeAgent implements AsyncDisposable {
     this.#events = new EventRecorder({ client, component: "kubelet", host: name, logger, clock });
     this.#objects = new ReferencedObjects({ client, logger, clock, changed: (uid) => this.#workers.get(uid)?.wake() });
     const tell = (path: string) => this.#tell(path);
-    this.#server = new NodeServer({ cri: options.cri, clock, pod: (key) => this.#pods.get(key), tell });
+    this.#server = new NodeServer({
+      cri: options.cri,
+      clock,
+      pod: (key) => this.#pods.get(key),
+      checkpoints: join(options.root, "checkpoints"),
+      tell,
+    });
     this.#pulled = new PulledImages({ cri: options.cri, clock, path: join(options.root, "pulled-images.json") });
+    this.#sysctls = options.sysctls ?? new SysctlAllowlist();
+    this.#images = new NodeImages(options.cri, clock);
     this.#samples = new UsageSamples(options.cri, clock);
     this.#pressure = this.#openPressure();
-    this.#shutdown = this.#openShutdown();
     this.ready = this.#start();
     this.ready.catch((error: unknown) => {
       if (!this.#ending.signal.aborted) logger.error("the node cannot be run", { node: name, error });
@@ -157,8 +164,11 @@ export class NodeAgent implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { client, root } = this.#options;
+    const { client, root, logger } = this.#options;
     await mkdir(root, { recursive: true, mode: 0o755 });
+    const record = await ShutdownRecord.open({ path: join(root, "last-shutdown.json"), clock: this.#clock, logger });
+    this.#shutdownRecord = record;
+    this.#shutdown = this.#openShutdown(record);
     const node = await this.#persist(() => registerNode(client, this.#engine, this.#clock, this.#facts));
     // Engine and cluster are often started together.
     const { engine, waited } = await this.#awaitEngine();
@@ -175,7 +185,6 @@ export class NodeAgent implements AsyncDisposable {
     await this.#persist(() => this.#removeOrphans());
     const directory = join(root, "manifests");
     const pods = (): Iterable<Pod> => this.#pods.all();
-    const { logger } = this.#options;
     const isGoing = (): boolean => this.#shutdown?.isGoing === true;
     const statics = new StaticPods({ client, clock: this.#clock, logger, directory, node, pods, isGoing });
     this.#loops.push(statics.run(this.#ending.signal));
@@ -212,9 +221,10 @@ export class NodeAgent implements AsyncDisposable {
     if (context === undefined) return undefined;
     return await nodeMetrics(path, {
       node: name,
-      version: KUBELET_VERSION,
+      version: KUBERNETES_LEVEL,
       cri,
       clock: this.#clock,
+      shutdown: this.#shutdownRecord ?? { start: 0, end: 0 },
       settings: context.settings,
       root,
       pods: () => this.#pods.all(),
@@ -244,7 +254,7 @@ export class NodeAgent implements AsyncDisposable {
     });
   }
 
-  #openShutdown(): NodeShutdown | undefined {
+  #openShutdown(record: ShutdownRecord): NodeShutdown | undefined {
     const { shutdown, logger, name } = this.#options;
     if (shutdown === undefined) return undefined;
     return new NodeShutdown({
@@ -252,6 +262,7 @@ export class NodeAgent implements AsyncDisposable {
       logind: { address: shutdown.bus },
       clock: this.#clock,
       logger,
+      record,
       pods: () => [...this.#pods.all()].filter((pod) => !isOver(pod)),
       terminate: async ({ metadata }, message, seconds) =>
         await this.#workers.get(metadata.uid ?? "")?.terminate({ reason: "Terminated", message }, seconds),
@@ -281,7 +292,8 @@ export class NodeAgent implements AsyncDisposable {
     const has = (condition: PressureCondition): boolean => this.#pressure.has(condition);
     const tell = (reason: string): void =>
       this.#events.record(aboutNode(name), "Normal", reason, `Node ${name} status is now: ${reason}`);
-    return { name, ...this.#networks, root, has, isGoing, tell };
+    const images = () => this.#images.list();
+    return { name, ...this.#networks, root, has, isGoing, images, tell };
   }
 
   /** @returns what it is called, and whether it had to be waited for */
@@ -362,6 +374,8 @@ export class NodeAgent implements AsyncDisposable {
     const { metadata, spec, status } = pod;
     if (isOver(pod) || metadata.deletionTimestamp !== undefined || status?.startTime !== undefined) return undefined;
     if (spec.securityContext?.supplementalGroupsPolicy === "Strict") return STRICT_GROUPS;
+    const forbidden = this.#sysctls.rejection(pod);
+    if (forbidden !== undefined) return forbidden;
     return this.#shutdown?.isGoing === true ? SHUTDOWN_REJECTION : this.#pressure.rejection(pod);
   }
 
@@ -410,11 +424,12 @@ export class NodeAgent implements AsyncDisposable {
     return token;
   };
 
-  /** The lease, and the status when it is due or the engine comes or goes. */
+  /** The lease, and the status when it is due, the engine comes or goes, or has other images. */
   async #beat(node: KubeObject): Promise<void> {
     const { client, logger } = this.#options;
     let told = this.#clock.monotonic();
     let { problem: known } = await this.#engine.look();
+    let shown = await this.#images.list();
     for (;;) {
       try {
         await sleep(this.#clock, Math.min(LEASE_EVERY_MS, ENGINE_CHECK_MS), this.#ending.signal);
@@ -424,11 +439,14 @@ export class NodeAgent implements AsyncDisposable {
       try {
         await renewLease(client, this.#clock, node);
         const { problem } = await this.#engine.look();
-        if (problem === known && this.#clock.monotonic() - told < STATUS_EVERY_MS) continue;
+        const images = await this.#images.list();
+        const isSame = problem === known && images === shown;
+        if (isSame && this.#clock.monotonic() - told < STATUS_EVERY_MS) continue;
         await writeNodeStatus(client, this.#engine, this.#clock, this.#facts);
         // Pods that wait for their network need not wait longer.
         if (problem === undefined) for (const worker of this.#workers.values()) worker.wake();
         known = problem;
+        shown = images;
         told = this.#clock.monotonic();
       } catch (error) {
         if (!this.#ending.signal.aborted) logger.warn("the node cannot tell how it is", { error });

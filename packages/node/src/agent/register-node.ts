@@ -1,6 +1,7 @@
 import { readFile, statfs } from "node:fs/promises";
 import { arch, availableParallelism, release, totalmem } from "node:os";
-import { type JsonObject, type KubeObject, timestamp } from "@boxship/api";
+import { isDeepStrictEqual } from "node:util";
+import { type JsonObject, KUBERNETES_LEVEL, type KubeObject, timestamp } from "@boxship/api";
 import { AlreadyExists, type Clock, NotFound } from "@boxship/base";
 import type { ApiClient } from "@boxship/client";
 import type { PressureCondition } from "../pressure/thresholds.ts";
@@ -16,7 +17,6 @@ const LEASES = {
 } as const;
 const LEASE_SECONDS = 40;
 export const MOST_PODS = 110;
-export const KUBELET_VERSION = "v1.36.2";
 
 export interface NodeFacts {
   readonly name: string;
@@ -30,6 +30,8 @@ export interface NodeFacts {
   readonly has: (pressure: PressureCondition) => boolean;
   /** The machine is about to go down. */
   readonly isGoing: boolean;
+  /** As its status has them; undefined while they are not known. */
+  readonly images: () => Promise<readonly JsonObject[] | undefined>;
   /** A condition has changed; reasons are the kubelet's. */
   readonly tell: (reason: string) => void;
 }
@@ -75,7 +77,7 @@ export async function writeNodeStatus(
   client: ApiClient,
   engine: EngineHealth,
   clock: Clock,
-  { name, addresses, networks, root, has, isGoing, tell }: NodeFacts,
+  { name, addresses, networks, root, has, isGoing, images, tell }: NodeFacts,
 ): Promise<KubeObject> {
   const ref = { ...NODES, name };
   const node = await client.get<NodeObject>(ref);
@@ -84,7 +86,8 @@ export async function writeNodeStatus(
   }
   const capacity = await capacityOf(root);
   const look = await engine.look();
-  const { version, handlers } = look;
+  const { version, handlers, features } = look;
+  const known = version === undefined ? undefined : await images();
   // Of a new node nobody knows yet that it had an engine.
   const wasReady = node.status?.conditions?.some((one) => one.type === "Ready" && one.status === "True") === true;
   const engineProblem = look.problem ?? (version === undefined && !wasReady ? ENGINE_AWAY : undefined);
@@ -136,6 +139,8 @@ export async function writeNodeStatus(
         : `${version.runtimeName}://${version.runtimeVersion}`,
     ),
     ...(handlers === undefined ? {} : { runtimeHandlers: [...runtimeHandlers(handlers)] }),
+    ...(features === undefined ? {} : { features: { supplementalGroupsPolicy: features.supplementalGroupsPolicy } }),
+    ...(known === undefined || isDeepStrictEqual(known, node.status?.images ?? []) ? {} : { images: [...known] }),
   };
   const written = await client.patch(ref, "strategic", { status }, { subresource: "status" });
   for (const { type, status: is } of status.conditions as unknown as readonly NodeCondition[]) {
@@ -166,7 +171,7 @@ function runtimeHandlers(handlers: NonNullable<EngineLook["handlers"]>): readonl
 
 type NodeObject = KubeObject & {
   spec?: { podCIDRs?: string[] };
-  status?: { conditions?: NodeCondition[]; nodeInfo?: { containerRuntimeVersion?: string } };
+  status?: { conditions?: NodeCondition[]; images?: JsonObject[]; nodeInfo?: { containerRuntimeVersion?: string } };
 };
 
 interface NodeCondition {
@@ -189,7 +194,7 @@ async function nodeInfo(containerRuntimeVersion = "") {
     kernelVersion: release(),
     osImage: /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(osRelease)?.[1] ?? "Linux",
     containerRuntimeVersion,
-    kubeletVersion: KUBELET_VERSION,
+    kubeletVersion: KUBERNETES_LEVEL,
     kubeProxyVersion: "",
     operatingSystem: "linux",
     architecture: ARCHITECTURES[arch()] ?? arch(),

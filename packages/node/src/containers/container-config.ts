@@ -1,19 +1,21 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { FailedPrecondition, InvalidArgument, Unsupported } from "@boxship/base";
 import { type ContainerConfig, type Mount, NamespaceMode, Propagation, signalValue } from "@boxship/cri";
 import type { Init } from "@boxship/grpc";
 import { expand } from "../environment/env.ts";
 import { ANNOTATION, LABEL } from "../labels.ts";
-import { hostnameOf, namespaceOptions } from "../pods/pod-config.ts";
+import { namespaceOptions } from "../pods/pod-config.ts";
 import type { PodUsers } from "../pods/user-ranges.ts";
 import { oomScoreAdj } from "../status/qos.ts";
 import type { ContainerSpec, Pod, VolumeMount } from "../types.ts";
 import { awaitFileSystem } from "../volumes/file-system-answer.ts";
+import { isRecursive } from "../volumes/recursive-read-only.ts";
 import { bindSubPath } from "../volumes/sub-path.ts";
 import type { PreparedVolume } from "../volumes/volumes.ts";
 import { containerResources } from "./container-resources.ts";
+import { hostsFile } from "./hosts-file.ts";
 import { securityContext } from "./security.ts";
 
 export interface ContainerPlan {
@@ -26,6 +28,8 @@ export interface ContainerPlan {
   readonly volumes: ReadonlyMap<string, PreparedVolume>;
   /** The running container whose processes it is to see. */
   readonly targetId: string | undefined;
+  /** Whether the pod's runtime makes all read-only that is below a mount. */
+  readonly recursiveReadOnly: boolean;
   /** Of the pod's own user namespace. */
   readonly users: PodUsers | undefined;
   /** The pod's own directory. */
@@ -131,23 +135,16 @@ async function mountOf(plan: ContainerPlan, mount: VolumeMount, at: number) {
     containerPath: mount.mountPath,
     hostPath: subPath === "" ? volume.path : bindSubPath(volume.path, subPath, place),
     readonly: mount.readOnly === true || volume.readOnly,
-    recursiveReadOnly: mount.recursiveReadOnly === "Enabled",
+    recursiveReadOnly: isRecursive(mount, plan.recursiveReadOnly),
     propagation: PROPAGATIONS[mount.mountPropagation ?? "None"] ?? Propagation.Private,
   };
 }
 
-/** The engine's own file has the pod's addresses by its host name; a full name goes before that, further names behind. */
+/** The pod's own file, unless the container mounts one itself. */
 async function hostsMount({ pod, directory, spec, podIPs, fullName }: ContainerPlan) {
-  const { hostAliases = [], hostNetwork = false } = pod.spec;
-  const hasOwn = hostAliases.length > 0 || (fullName !== undefined && !hostNetwork);
-  if (!hasOwn || spec.volumeMounts?.some(({ mountPath }) => mountPath === "/etc/hosts")) return [];
+  if (spec.volumeMounts?.some(({ mountPath }) => mountPath === "/etc/hosts")) return [];
   const path = join(directory, "etc-hosts");
-  const names = [...(fullName === undefined ? [] : [fullName]), hostnameOf(pod)].join("\t");
-  const own = podIPs.map((ip) => `${ip}\t${names}\n`);
-  const lines = ["127.0.0.1\tlocalhost\n", "::1\tlocalhost ip6-localhost ip6-loopback\n"];
-  const aliases = hostAliases.map(({ ip, hostnames = [] }) => `${ip}\t${hostnames.join("\t")}\n`);
-  const basis = hostNetwork ? await readFile("/etc/hosts", "utf8") : [...lines, ...own].join("");
-  await writeFile(path, [basis, ...aliases].join(""), { mode: 0o644 });
+  await writeFile(path, await hostsFile(pod, podIPs, fullName), { mode: 0o644 });
   return [{ containerPath: "/etc/hosts", hostPath: path }];
 }
 

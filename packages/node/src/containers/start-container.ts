@@ -24,6 +24,8 @@ export interface StartRequest {
   readonly volumes: ReadonlyMap<string, PreparedVolume>;
   /** The running container whose processes it is to see. */
   readonly targetId: string | undefined;
+  /** Whether the pod's runtime makes all read-only that is below a mount. */
+  readonly recursiveReadOnly: boolean;
 }
 
 /** Makes and starts one container. @returns why it waits instead; undefined when it runs */
@@ -42,7 +44,7 @@ export async function startContainer(context: NodeContext, request: StartRequest
     };
     const env = await environment(pod, spec, { objects: context.objects, services: context.services(), facts });
     const directory = context.volumes.directoryOf(pod);
-    const { volumes, targetId } = request;
+    const { volumes, targetId, recursiveReadOnly } = request;
     const users = context.users.of(pod.metadata.uid ?? "");
     const config = await containerConfig({
       pod,
@@ -52,6 +54,7 @@ export async function startContainer(context: NodeContext, request: StartRequest
       env,
       volumes,
       targetId,
+      recursiveReadOnly,
       users,
       directory,
       podIPs: facts.podIPs,

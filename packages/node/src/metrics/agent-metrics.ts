@@ -10,6 +10,8 @@ export interface AgentSources {
   readonly usages: readonly PodUsage[];
   readonly volumes: readonly VolumeUsage[];
   readonly clock: Clock;
+  /** When pods were ended last because the machine went down; 0 is never. */
+  readonly shutdown: { readonly start: number; readonly end: number };
 }
 
 /** What the agent tells of itself and of the volumes of claims, at `/metrics`, by the kubelet's names. */
@@ -19,6 +21,7 @@ export async function agentMetrics({
   usages,
   volumes,
   clock,
+  shutdown,
 }: AgentSources): Promise<readonly Metric[]> {
   const gauge = (name: string, help: string, value: number, labels = {}): Metric => ({
     name,
@@ -51,6 +54,16 @@ export async function agentMetrics({
     ofVolumes("inodes", "Maximum number of inodes in the volume", ({ inodes }) => inodes),
     ofVolumes("inodes_free", "Number of free inodes in the volume", ({ inodesFree }) => inodesFree),
     ofVolumes("inodes_used", "Number of used inodes in the volume", ({ inodes, inodesFree }) => inodes - inodesFree),
+    gauge(
+      "kubelet_graceful_shutdown_start_time_seconds",
+      "Last graceful shutdown start time since unix epoch in seconds",
+      shutdown.start,
+    ),
+    gauge(
+      "kubelet_graceful_shutdown_end_time_seconds",
+      "Last graceful shutdown end time since unix epoch in seconds",
+      shutdown.end,
+    ),
     gauge("kubernetes_build_info", "What is served. The count is always 1.", 1, {
       git_version: version,
       major,

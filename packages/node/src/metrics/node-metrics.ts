@@ -22,6 +22,7 @@ export interface NodeMetricsSources {
   readonly pods: () => Iterable<Pod>;
   /** Where a claim's volume of a pod is; undefined for one that is not mounted. */
   readonly placeOf: (pod: Pod, volume: string) => Promise<string | undefined>;
+  readonly shutdown: { readonly start: number; readonly end: number };
   readonly sample: () => Promise<UsageSample>;
 }
 
@@ -46,7 +47,9 @@ export async function nodeMetrics(path: string, sources: NodeMetricsSources): Pr
     }
     case "/metrics": {
       const volumes = await volumeUsages(pods(), sources.placeOf);
-      return text(await agentMetrics({ node, version, usages: await usages(), volumes, clock }));
+      return text(
+        await agentMetrics({ node, version, usages: await usages(), volumes, clock, shutdown: sources.shutdown }),
+      );
     }
     case "/metrics/cadvisor":
       return text(cadvisorMetrics(await usages(), clock.now()));

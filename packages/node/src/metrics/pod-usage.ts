@@ -54,10 +54,13 @@ export async function podUsages(
     const own = (found.linux?.containers ?? []).map(async (one): Promise<ContainerUsage> => {
       const id = one.attributes?.id ?? "";
       const name = one.attributes?.labels[LABEL.containerName] ?? "";
-      const status = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])];
-      const startedAt = Date.parse(status.find((each) => each.name === name)?.state.running?.startedAt ?? "");
+      const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
+      const status = [...containerStatuses, ...initContainerStatuses].find((each) => each.name === name);
+      const startedAt = Date.parse(status?.state.running?.startedAt ?? "");
       const group = join(path, id);
-      return { name, id, image: images.get(id) ?? "", stats: one, group: await read(group), path: group, startedAt };
+      // Its name, where one has been told: the engine may know the image by its id alone.
+      const image = status?.image || images.get(id) || "";
+      return { name, id, image, stats: one, group: await read(group), path: group, startedAt };
     });
     usages.push({ pod, stats: found, group: await read(path), path, containers: await Promise.all(own) });
   }

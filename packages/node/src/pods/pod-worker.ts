@@ -19,7 +19,7 @@ import { limitPod, removePodGroup } from "./pod-group.ts";
 import { type PodPlan, planPod, type StartPlan } from "./pod-plan.ts";
 import { type ResizeState, resizePod } from "./resize-pod.ts";
 import { RestartBackoff } from "./restart-backoff.ts";
-import { runtimeHandlerOf } from "./runtime-handler.ts";
+import { makesRecursiveReadOnly, runtimeFeatures, runtimeHandlerOf } from "./runtime-handler.ts";
 import type { PodUsers } from "./user-ranges.ts";
 
 /** How long a pod may go without a look although nothing was heard: for tokens and what a stream has lost. */
@@ -47,6 +47,8 @@ export class PodWorker {
   readonly #logs: ContainerLogs;
   readonly #sizes = new Map<string, string>();
   #resize: ResizeState | undefined;
+  /** Whether its runtime makes all read-only that is below a mount; undefined until that is known. */
+  #recursive: boolean | undefined;
   readonly #words = new Map<string, string>();
   readonly #hurry = new AbortController();
   /** Nothing comes after it. */
@@ -308,10 +310,7 @@ export class PodWorker {
   async #users(pod: Pod, handler: string): Promise<PodUsers | undefined> {
     if (pod.spec.hostUsers !== false) return undefined;
     const { cri, users } = this.#context;
-    const { runtimeHandlers } = await cri.status({});
-    if (runtimeHandlers.some(({ name, features }) => name === handler && features?.userNamespaces === true)) {
-      return await users.take(this.uid);
-    }
+    if ((await runtimeFeatures(cri, handler))?.userNamespaces === true) return await users.take(this.uid);
     const who = handler === "" ? "runtime" : `RuntimeClass handler "${handler}"`;
     throw new Unsupported(`can't set \`spec.hostUsers: false\`, ${who} does not support user namespaces`);
   }
@@ -343,7 +342,9 @@ export class PodWorker {
     }
     const targetId = running(observed, spec.targetContainerName ?? "")[0]?.status.id;
     if (discard !== undefined) await cri.removeContainer({ containerId: discard });
-    const waiting = await startContainer(this.#context, { pod, spec, sandbox, attempt, volumes, targetId });
+    const recursiveReadOnly = await this.#recurses(pod);
+    const request = { pod, spec, sandbox, attempt, volumes, targetId, recursiveReadOnly };
+    const waiting = await startContainer(this.#context, request);
     // One that was made and could not be started has ended again.
     const begun = waiting === undefined || waiting.reason === "RunContainerError";
     if (endedAt !== undefined && begun) this.#restarts.restarted(spec.name, endedAt);
@@ -453,6 +454,7 @@ export class PodWorker {
       probes: (id) => this.#probes.get(id),
       waiting: (name) => this.#waiting.get(name),
       messages: (id) => this.#words.get(id),
+      recursiveReadOnly: await this.#recurses(pod),
       resize: this.#resize,
       failed: this.#failed,
       ended,
@@ -467,6 +469,12 @@ export class PodWorker {
       // Deleted without grace, or another of the same name: that is told by the watch.
       if (!(error instanceof NotFound) && asBoxshipError(error).code !== "Conflict") throw error;
     }
+  }
+
+  async #recurses(pod: Pod): Promise<boolean> {
+    // Its class may be gone, and the engine away: then it is asked again.
+    this.#recursive ??= await makesRecursiveReadOnly(this.#context, pod).catch(() => undefined);
+    return this.#recursive === true;
   }
 
   /** @param told `about` one of its containers */

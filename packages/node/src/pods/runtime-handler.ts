@@ -1,7 +1,9 @@
 import { textAt } from "@boxship/api";
 import { NotFound } from "@boxship/base";
 import type { ApiClient } from "@boxship/client";
-import type { Pod } from "../types.ts";
+import type { Cri } from "@boxship/cri";
+import { everyContainer, type Pod } from "../types.ts";
+import { asksForRecursive } from "../volumes/recursive-read-only.ts";
 
 const CLASSES = { group: "node.k8s.io", version: "v1", resource: "runtimeclasses" } as const;
 
@@ -20,4 +22,20 @@ export async function runtimeHandlerOf(client: Pick<ApiClient, "get">, { spec }:
     const subject = { kind: "RuntimeClass", name };
     throw new NotFound(`runtimeclass.node.k8s.io "${name}" not found`, { cause: error, subject });
   }
+}
+
+/** What a runtime can do, by what the engine calls it; undefined where the engine does not say. */
+export async function runtimeFeatures(cri: Pick<Cri, "status">, handler: string) {
+  const { runtimeHandlers } = await cri.status({});
+  return runtimeHandlers.find(({ name }) => name === handler)?.features;
+}
+
+/** Whether a pod's runtime makes all read-only that is below a mount. Asked only where one of its mounts depends on it. */
+export async function makesRecursiveReadOnly(
+  { client, cri }: { readonly client: Pick<ApiClient, "get">; readonly cri: Pick<Cri, "status"> },
+  pod: Pod,
+): Promise<boolean> {
+  if (!everyContainer(pod).some(({ volumeMounts = [] }) => volumeMounts.some(asksForRecursive))) return false;
+  const features = await runtimeFeatures(cri, await runtimeHandlerOf(client, pod));
+  return features?.recursiveReadOnlyMounts === true;
 }

@@ -1,10 +1,18 @@
 import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import { connect } from "node:net";
-import { type Clock, DeadlineExceeded, dialWords, errorMessage, hostAndPort, Unavailable } from "@boxship/base";
+import {
+  type Clock,
+  DeadlineExceeded,
+  dialWords,
+  errorMessage,
+  goDuration,
+  hostAndPort,
+  Unavailable,
+} from "@boxship/base";
 import type { Cri } from "@boxship/cri";
-import { dial, field, GrpcClient, message, method } from "@boxship/grpc";
 import type { ContainerSpec, HandlerSpec, HttpGet } from "../types.ts";
+import { askHealth } from "./ask-health.ts";
 
 /** What a probe or a hook is about. */
 export interface ProbeTarget {
@@ -36,9 +44,9 @@ export async function runHandler(handler: HandlerSpec, target: ProbeTarget): Pro
   }
 }
 
-/** A command that takes too long has failed, and so has who does not answer; a command that cannot be run says nothing. */
+/** Who does not answer has failed; a command that cannot be run says nothing. */
 function isErrored({ exec }: HandlerSpec, error: unknown): boolean {
-  return error instanceof RangeError || (exec !== undefined && !(error instanceof DeadlineExceeded));
+  return error instanceof RangeError || exec !== undefined;
 }
 
 function handlerOf(handler: HandlerSpec, target: ProbeTarget): Promise<ProbeResult> {
@@ -51,9 +59,17 @@ function handlerOf(handler: HandlerSpec, target: ProbeTarget): Promise<ProbeResu
 }
 
 async function runCommand(command: readonly string[], { cri, containerId, timeoutSeconds }: ProbeTarget) {
-  const { exitCode, stdout, stderr } = await cri.execSync({ containerId, cmd: command, timeout: timeoutSeconds });
-  const output = `${Buffer.from(stdout).toString()}${Buffer.from(stderr).toString()}`;
-  return { success: exitCode === 0, output: exitCode === 0 ? output : output || `exit code ${exitCode}` };
+  try {
+    const { exitCode, stdout, stderr } = await cri.execSync({ containerId, cmd: command, timeout: timeoutSeconds });
+    return { success: exitCode === 0, output: Buffer.concat([stdout, stderr]).toString() };
+  } catch (error) {
+    if (!(error instanceof DeadlineExceeded)) throw error;
+    const after = goDuration(timeoutSeconds * 1e9);
+    return {
+      success: false,
+      output: `command timed out: ${JSON.stringify(command.join(" "))} timed out after ${after}`,
+    };
+  }
 }
 
 /** A port by number, or by the name that the container gives it. */
@@ -171,22 +187,4 @@ function within<Result>(
       };
     const end = begin(finish(resolve), finish(reject));
   });
-}
-
-const HealthCheckRequest = message("HealthCheckRequest", { service: field.string(1) });
-const HealthCheckResponse = message("HealthCheckResponse", { status: field.int32(1) });
-const CHECK = method("grpc.health.v1.Health", "Check", HealthCheckRequest, HealthCheckResponse);
-const SERVING = 1;
-
-async function askHealth(port: number, service: string, { podIP, timeoutSeconds }: ProbeTarget): Promise<ProbeResult> {
-  const host = podIP.includes(":") ? `[${podIP}]` : podIP;
-  const timeout = timeoutSeconds * 1000;
-  const session = await dial(new URL(`http://${host}:${port}`), { timeout });
-  try {
-    const client = new GrpcClient(session, { authority: `${host}:${port}` });
-    const { status } = await client.unary(CHECK, { service }, { timeout });
-    return { success: status === SERVING, output: status === SERVING ? "" : `service unhealthy (status ${status})` };
-  } finally {
-    session.destroy();
-  }
 }

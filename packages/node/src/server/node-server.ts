@@ -8,6 +8,7 @@ import { engineEvents } from "../agent/engine-events.ts";
 import type { Told } from "../metrics/node-metrics.ts";
 import { type ObservedContainer, observe } from "../pods/observed.ts";
 import type { Pod } from "../types.ts";
+import { checkpoint } from "./checkpoint.ts";
 import { writeLog } from "./write-log.ts";
 
 export interface NodeServerOptions {
@@ -15,6 +16,8 @@ export interface NodeServerOptions {
   readonly clock: Clock;
   /** A pod of this node by its key; undefined for any other. */
   readonly pod: (key: string) => Pod | undefined;
+  /** Where checkpoints of containers go; made when there is one. */
+  readonly checkpoints: string;
   /** What the node tells of itself at a path; undefined for others. */
   readonly tell: (path: string) => Promise<Told | undefined>;
 }
@@ -53,6 +56,18 @@ export class NodeServer implements Disposable {
     try {
       const { pathname, searchParams } = new URL(request.url ?? "/", "http://node");
       const [what, namespace, name, container] = pathname.split("/").slice(1).map(decodeURIComponent);
+      if (request.method === "POST") {
+        if (what !== "checkpoint") {
+          response.writeHead(405, { allow: "GET" }).end();
+          return;
+        }
+        const { cri, clock, checkpoints: directory } = this.#options;
+        const pod = this.#options.pod(`${namespace}/${name}`);
+        const asked = { pod, container: container ?? "", timeout: searchParams.getAll("timeout").at(-1) };
+        const items = [await checkpoint({ cri, clock, directory }, asked)];
+        response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ items }));
+        return;
+      }
       if (what !== "containerLogs") {
         const told = await this.#options.tell(pathname);
         if (told === undefined) throw new NotFound(`there is nothing at ${pathname}`);

@@ -48,6 +48,7 @@ function watch(options: Pick<NodeShutdownOptions, "logind" | "terminate" | "pods
     ],
     clock: systemClock,
     logger,
+    record: { began: async () => tell("began"), ended: async () => tell("ended") },
     changed: async (isGoing) => tell(isGoing ? "going" : "staying"),
     ...options,
   });
@@ -90,6 +91,10 @@ test("a machine goes down when its pods have ended, in order, unless it is told 
   held.resolve();
   assert.equal(await logind.goesDown(), "poweroff.target");
   assert.deepEqual(ended, ["quick 3", "low 3", "slow 60", "critical 5"]);
+  assert.deepEqual(
+    node.told.filter((word) => ["going", "began", "ended"].includes(word)),
+    ["going", "began", "ended"],
+  );
   assert.deepEqual(await logind.locks(), []);
 
   node.told.length = 0;

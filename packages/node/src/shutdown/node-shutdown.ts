@@ -2,6 +2,7 @@ import { asBoxshipError, type Clock, type Logger, sleep } from "@boxship/base";
 import type { Pod } from "../types.ts";
 import { Logind, type LogindOptions } from "./logind.ts";
 import { groupPods, type ShutdownPeriod, wholePeriod } from "./shutdown-periods.ts";
+import type { ShutdownRecord } from "./shutdown-record.ts";
 
 export interface NodeShutdownOptions {
   /** By rising priority; at least one. */
@@ -9,6 +10,8 @@ export interface NodeShutdownOptions {
   readonly logind: Omit<LogindOptions, "prepare" | "clock">;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** When pods begin to be ended, and when that is over. */
+  readonly record: Pick<ShutdownRecord, "began" | "ended">;
   /** Pods of the node that have not ended. */
   readonly pods: () => Iterable<Pod>;
   /** Ends a pod for good within so many seconds. Resolves when it has ended and the API knows. */
@@ -110,11 +113,14 @@ export class NodeShutdown {
   async #goDown(logind: Logind, cut: Promise<void>): Promise<void> {
     // Pods do not wait for the API to know.
     void this.#change(true);
+    const { record, logger } = this.#options;
+    await record.began();
     const stopping = new AbortController();
     await Promise.race([this.#endPods(stopping.signal), cut]);
     stopping.abort();
+    await record.ended();
     logind.release();
-    this.#options.logger.info("the machine may go down: its pods have ended, or have had their time");
+    logger.info("the machine may go down: its pods have ended, or have had their time");
   }
 
   /** @param signal no further group is begun with */

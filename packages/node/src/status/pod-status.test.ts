@@ -21,6 +21,7 @@ test("an init container that runs is not ready, and what comes after it waits fo
       probes: () => ({ started: true, ready: true }),
       waiting: () => undefined,
       messages: () => undefined,
+      recursiveReadOnly: false,
       ended: false,
     });
     return [...initContainerStatuses, ...(containerStatuses ?? [])].map((one) => [
@@ -59,6 +60,7 @@ test("a container tells what it has: nothing, what its pod says, or what that wa
         probes: () => undefined,
         waiting: () => undefined,
         messages: () => undefined,
+        recursiveReadOnly: false,
         ended: false,
       }).containerStatuses ?? [];
     return [main?.allocatedResources, main?.resources];

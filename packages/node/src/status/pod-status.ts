@@ -1,5 +1,5 @@
 import { timestamp } from "@boxship/api";
-import { ContainerState, type ContainerStatus, type PodSandboxStatus } from "@boxship/cri";
+import { ContainerState, type ContainerStatus, type PodSandboxStatus, signalName } from "@boxship/cri";
 import { attemptOf, type ObservedContainer, type ObservedPod } from "../pods/observed.ts";
 import { isSized } from "../pods/resize-pod.ts";
 import { startsAgain } from "../pods/restart-policy.ts";
@@ -12,6 +12,7 @@ import {
   type PodStatus,
   type StateJson,
 } from "../types.ts";
+import { mountStatus } from "../volumes/recursive-read-only.ts";
 import { qosClass } from "./qos.ts";
 
 /** What statuses name a container by. @param engine what it is called */
@@ -32,6 +33,8 @@ export interface PodKnowledge {
   readonly waiting: (name: string) => { readonly reason: string; readonly message?: string } | undefined;
   /** What a container left as its last words, by its id. */
   readonly messages: (containerId: string) => string | undefined;
+  /** Whether its runtime can make all read-only that is below a mount. */
+  readonly recursiveReadOnly: boolean;
   /** Why containers have not what their pod says now. */
   readonly resize?: { readonly type: string; readonly reason: string; readonly message: string } | undefined;
   /** The pod ends for this reason, whatever its containers do. */
@@ -156,9 +159,28 @@ function containerStatus(
     ready: running && probes?.ready === true,
     started: running ? probes?.started === true : false,
     restartCount: newest === undefined ? 0 : attemptOf(newest),
-    ...(running ? shownSize(pod, container, newest) : {}),
+    ...mountsOf(container, known),
+    ...(newest === undefined ? {} : whoOf(newest.status)),
+    ...(running ? shownSize(pod, container, newest) : newest === undefined ? {} : sizeOf(container)),
     state: waits ? { waiting } : state,
     lastState: last === undefined || last.status.state !== ContainerState.Exited ? {} : stateOf(last, known),
+  };
+}
+
+function mountsOf({ volumeMounts = [] }: ContainerSpec, { recursiveReadOnly }: PodKnowledge) {
+  if (volumeMounts.length === 0) return {};
+  return { volumeMounts: volumeMounts.map((mount) => mountStatus(mount, recursiveReadOnly)) };
+}
+
+/** Who its first process is, and what tells it to end. */
+function whoOf({ user, stopSignal }: ContainerStatus): Pick<ContainerStatusJson, "user" | "stopSignal"> {
+  const signal = signalName(stopSignal);
+  const { uid, gid, supplementalGroups: groups = [] } = user?.linux ?? {};
+  return {
+    ...(uid === undefined || gid === undefined
+      ? {}
+      : { user: { linux: { uid, gid, ...(groups.length === 0 ? {} : { supplementalGroups: [...groups] }) } } }),
+    ...(signal === undefined ? {} : { stopSignal: signal }),
   };
 }
 
@@ -202,7 +224,7 @@ function terminated(status: ContainerStatus, known: PodKnowledge): NonNullable<S
     exitCode: status.exitCode,
     reason: status.reason,
     ...(message === "" ? {} : { message }),
-    ...(status.startedAt > 0n ? { startedAt: second(status.startedAt) } : {}),
+    startedAt: second(status.startedAt),
     finishedAt: second(status.finishedAt),
     containerID: containerUri(known.engine, status.id),
   };

@@ -43,6 +43,9 @@ export function resolveSysctls(
   return result;
 }
 
+/** Whether a kernel parameter, with dots, is one of each IPC namespace. */
+export const isIpcParameter = (name: string): boolean => IPC_NAMES.has(name) || name.startsWith("fs.mqueue.");
+
 function check(name: string, namespaces: NamespaceRequest): void {
   if (name.startsWith("net.")) {
     if (namespaces.network === "host") {
@@ -50,7 +53,7 @@ function check(name: string, namespaces: NamespaceRequest): void {
     }
     return;
   }
-  if (IPC_NAMES.has(name) || name.startsWith("fs.mqueue.")) {
+  if (isIpcParameter(name)) {
     if (namespaces.ipc === "host") throw new InvalidArgument(`sysctl "${name}" not allowed in host ipc namespace`);
     return;
   }

@@ -108,6 +108,11 @@ async function tryShutdown(cluster: Cluster, node: string): Promise<void> {
   await apply(pod("late", WAIT, `nodeName: ${node}\n  ${volumes}`));
   await told("late", /Warning +NodeShutdown +pod\/late +Pod was rejected as the node is shutting down\./);
   await until("pod/late", "{.status.phase}", "Failed");
+  const metrics = await kube("get", "--raw", `/api/v1/nodes/${node}/proxy/metrics`);
+  const [start = 0, end = 0] = ["start", "end"].map((word) =>
+    Number(new RegExp(`^kubelet_graceful_shutdown_${word}_time_seconds (\\S+)$`, "m").exec(metrics)?.[1]),
+  );
+  assert.ok(start > 1e9 && end > start, `${start} ${end}`);
   assert.equal(await ends(cluster), ENDS);
   const ready = '{range .status.conditions[?(@.type=="Ready")]}{.status} {.reason} {.message}{end}';
   assert.equal(await field(`node/${node}`, ready), "False KubeletNotReady node is shutting down");

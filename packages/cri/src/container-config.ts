@@ -87,11 +87,7 @@ function userOf(context: LinuxContainerSecurityContext | undefined): string {
 async function hostConfig(plan: ContainerPlan, profile: (path: string) => Promise<string>): Promise<HostConfig> {
   const { config, pod, podId, runtimeHandler, logPath } = plan;
   const context = config.linux?.securityContext;
-  if (knownValue("supplemental_groups_policy", context?.supplementalGroupsPolicy ?? 0, SupplementalGroups) !== 0) {
-    throw new Unsupported(
-      "supplemental_groups_policy Strict is not supported: groups of the image's users are always added",
-    );
-  }
+  const policy = knownValue("supplemental_groups_policy", context?.supplementalGroupsPolicy ?? 0, SupplementalGroups);
   const resources = config.linux?.resources;
   const { addCapabilities = [], dropCapabilities = [], addAmbientCapabilities = [] } = context?.capabilities ?? {};
   if (addAmbientCapabilities.length > 0) throw new Unsupported("ambient capabilities are not supported");
@@ -118,6 +114,7 @@ async function hostConfig(plan: ContainerPlan, profile: (path: string) => Promis
     capDrop: dropCapabilities,
     privileged: context?.privileged === true,
     readonlyRootfs: context?.readonlyRootfs === true,
+    imageGroups: policy === SupplementalGroups.Strict ? "never" : "always",
     groupAdd: (context?.supplementalGroups ?? []).map((id) => String(userId("supplemental_groups", id))),
     securityOpt: await securityOptions(context, profile),
     ...(context?.maskedPaths.length ? { maskedPaths: context.maskedPaths } : {}),

@@ -6,7 +6,7 @@ import { InvalidArgument, NotFound } from "@boxship/base";
 import type { Init } from "@boxship/grpc";
 import type { Cri } from "./contract.ts";
 import type { ContainerConfig, PodSandboxConfig } from "./messages/config.ts";
-import { ContainerEvent, ContainerState, NamespaceMode, SandboxState } from "./messages/values.ts";
+import { ContainerEvent, ContainerState, NamespaceMode, SandboxState, SupplementalGroups } from "./messages/values.ts";
 
 export interface SuiteWorld {
   readonly cri: Cri;
@@ -145,6 +145,39 @@ export function criSuite(name: string, open: () => SuiteWorld): void {
       assert.deepEqual(none.containers, []);
       await cri.removeContainer({ containerId });
       await cri.removeContainer({ containerId });
+      await cri.removePodSandbox({ podSandboxId });
+    });
+
+    test("who a container is is told, and commands in it have the image's groups or not", async () => {
+      const { cri } = open();
+      const pod = podConfig();
+      const { podSandboxId } = await cri.runPodSandbox({ config: pod });
+      const groupsOf = async (name: string, supplementalGroupsPolicy: number) => {
+        const securityContext = {
+          namespaceOptions: OPTIONS,
+          runAsUser: { value: 0 },
+          runAsGroup: { value: 3000 },
+          supplementalGroups: [4000],
+          supplementalGroupsPolicy,
+        };
+        const command = ["sh", "-c", "echo extra:x:77:root >> /etc/group; sleep 1000"];
+        const config = container(command, { metadata: { name }, linux: { securityContext } });
+        const { containerId } = await cri.createContainer({ podSandboxId, config, sandboxConfig: pod });
+        await cri.startContainer({ containerId });
+        const { user } = await statusOf(containerId);
+        assert.deepEqual(user?.linux, { uid: 0, gid: 3000, supplementalGroups: [3000, 4000] });
+        const run = async (cmd: string) => {
+          const { stdout } = await cri.execSync({ containerId, cmd: ["sh", "-c", cmd], timeout: 60 });
+          return Buffer.from(stdout).toString().trim();
+        };
+        await run("until grep -q extra /etc/group; do sleep 0.01; done");
+        return (await run("id -G"))
+          .split(" ")
+          .map(Number)
+          .sort((a, b) => a - b);
+      };
+      assert.deepEqual(await groupsOf("strict", SupplementalGroups.Strict), [3000, 4000]);
+      assert.deepEqual(await groupsOf("merged", SupplementalGroups.Merge), [77, 3000, 4000]);
       await cri.removePodSandbox({ podSandboxId });
     });
 

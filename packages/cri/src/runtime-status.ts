@@ -46,7 +46,7 @@ export function statusHandlers({ parts }: Engine): StatusHandlers {
             userNamespaces: canHaveUsers(parts, name),
           },
         })),
-        features: { supplementalGroupsPolicy: false },
+        features: { supplementalGroupsPolicy: true },
         ...(verbose
           ? { info: { runtimes: JSON.stringify(runtimes), default: fastest, ...(await podNetworks(parts)) } }
           : {}),

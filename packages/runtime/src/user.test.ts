@@ -45,6 +45,15 @@ describe("a user specification", () => {
     assert.deepEqual(resolve(":adm"), { uid: 0, gid: 4, additionalGids: [4], home: "/root" });
   });
 
+  test("the image's groups are a user's as a pod's policy says", () => {
+    const groups = (specification: string, policy: "always" | "never") =>
+      resolveUserIn(specification, ["900"], files, policy).additionalGids;
+    assert.deepEqual(groups("1000:777", "always"), [777, 4, 44, 900]);
+    assert.deepEqual(groups("web", "always"), [1001, 4, 44, 900]);
+    assert.deepEqual(groups("web", "never"), [1001, 900]);
+    assert.deepEqual(groups("1000:777", "never"), [777, 900]);
+  });
+
   test("a name made of digits wins over the number", () => {
     assert.equal(resolve("1005").uid, 2000);
   });

@@ -35,14 +35,25 @@ const LARGEST_FILE = 16 * 1024 * 1024;
  *
  * @param specification empty is root
  * @param groupAdd further groups, by name or number
+ * @param imageGroups see {@link ImageGroups}
  * @throws InvalidArgument `unable to find user X: no matching entries in passwd file`, and the like for groups
  */
-export function resolveUser(rootfs: string, specification: string, groupAdd: readonly string[] = []): ResolvedUser {
+export function resolveUser(
+  rootfs: string,
+  specification: string,
+  groupAdd: readonly string[] = [],
+  imageGroups?: ImageGroups,
+): ResolvedUser {
   using root = openat(CurrentDirectory, rootfs, OpenFlag.Path | OpenFlag.Directory);
-  return resolveUserIn(specification, groupAdd, {
-    passwd: () => readInside(root, "etc/passwd"),
-    group: () => readInside(root, "etc/group"),
-  });
+  return resolveUserIn(
+    specification,
+    groupAdd,
+    {
+      passwd: () => readInside(root, "etc/passwd"),
+      group: () => readInside(root, "etc/group"),
+    },
+    imageGroups,
+  );
 }
 
 /** The text of the two files, read when needed; empty when a file does not exist. */
@@ -51,7 +62,15 @@ export interface UserFiles {
   group(): string;
 }
 
-export function resolveUserIn(specification: string, groupAdd: readonly string[], files: UserFiles): ResolvedUser {
+/** Whether a user has the groups that the image's `/etc/group` puts it into; by itself, where no group is named. */
+export type ImageGroups = "always" | "never";
+
+export function resolveUserIn(
+  specification: string,
+  groupAdd: readonly string[],
+  files: UserFiles,
+  imageGroups?: ImageGroups,
+): ResolvedUser {
   const colon = specification.indexOf(":");
   const userPart = colon === -1 ? specification : specification.slice(0, colon);
   const groupPart = colon === -1 ? "" : specification.slice(colon + 1);
@@ -59,8 +78,8 @@ export function resolveUserIn(specification: string, groupAdd: readonly string[]
   const groups = groupPart !== "" || entry.name !== "" || groupAdd.length > 0 ? parseGroup(files.group()) : [];
   const explicit = groupPart === "" ? undefined : findGroup(groupPart, groups);
   const gid = explicit ?? entry.gid;
-  const supplementary =
-    groupPart === "" && entry.name !== "" ? groups.filter(({ members }) => members.includes(entry.name)) : [];
+  const isIn = imageGroups === undefined ? groupPart === "" : imageGroups === "always";
+  const supplementary = isIn && entry.name !== "" ? groups.filter(({ members }) => members.includes(entry.name)) : [];
   const added = groupAdd.map((group) => findGroup(group, groups));
   const all = new Set([gid, ...supplementary.map((group) => group.gid), ...added]);
   return { uid: entry.uid, gid, additionalGids: [...all], home: entry.home === "" ? "/" : entry.home };

@@ -196,7 +196,7 @@ test("pods run: kubectl apply to Running, and nothing is left after delete", { s
     assert.deepEqual(initContainerStatuses[0].resources, {});
     const { status } = JSON.parse(await kube("get", "node", "-o", "json")).items[0];
     assert.ok(status.images[0].names.includes("busybox:latest") && status.images[0].sizeBytes > 100_000);
-    assert.deepEqual(status.features, { supplementalGroupsPolicy: false });
+    assert.deepEqual(status.features, { supplementalGroupsPolicy: true });
     const { serverVersion } = JSON.parse(await kube("version", "-o", "json"));
     assert.equal(status.nodeInfo.kubeletVersion, serverVersion.gitVersion);
     const hosts = await kube("exec", "full", "-c", "main", "--", "cat", "/etc/hosts");

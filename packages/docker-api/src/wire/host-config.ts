@@ -61,7 +61,7 @@ const REFUSED: readonly RefusedField[] = [
 ];
 
 /** Pods are for other doors. */
-type OwnFields = Omit<HostConfig, "logPath" | "pod" | "resources">;
+type OwnFields = Omit<HostConfig, "imageGroups" | "logPath" | "pod" | "resources">;
 
 const own = object<OwnFields>(
   "HostConfig",

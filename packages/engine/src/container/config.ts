@@ -1,3 +1,5 @@
+import type { ImageGroups } from "@boxship/runtime";
+
 /**
  * What a user asks of a container: the vocabulary of the Docker Engine API (1.51), as immutable values with lower-case
  * field names. `docker-api` and `cri` translate their wire formats into it; the engine stores it as it was asked and
@@ -196,6 +198,8 @@ export interface HostConfig {
   /** `name:address`; the address may be `host-gateway`. */
   readonly extraHosts?: readonly string[];
   readonly groupAdd?: readonly string[];
+  /** Whether the groups that the image puts its users into are theirs. @default where no group is named */
+  readonly imageGroups?: ImageGroups;
   /** `none`, `private`, `shareable`, `container:<id>`, `host`. */
   readonly ipcMode?: string;
   readonly pidMode?: string;

@@ -43,7 +43,7 @@ export async function buildContainerSpec(
   const { effective, hostConfig, id } = record;
   const { rootfs, network } = parts;
   await writeNetworkFiles(context, record, network);
-  const user = resolveUser(rootfs.path, effective.user, hostConfig.groupAdd ?? []);
+  const user = resolveUser(rootfs.path, effective.user, hostConfig.groupAdd ?? [], hostConfig.imageGroups);
   const security = parseSecurityOptions(hostConfig.securityOpt ?? []);
   const namespaces = containerNamespaces(context, hostConfig, network);
   const request: SpecRequest = {

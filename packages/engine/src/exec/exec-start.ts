@@ -118,7 +118,9 @@ function execProcess(
   const { effective, hostConfig } = record;
   const rootfs = isAlive(record.state) ? `/proc/${record.state.pid}/root` : "/";
   const ownUser = config.user !== undefined && config.user !== "";
-  const user = resolveUser(rootfs, ownUser ? config.user : effective.user, ownUser ? [] : (hostConfig.groupAdd ?? []));
+  const user = ownUser
+    ? resolveUser(rootfs, config.user)
+    : resolveUser(rootfs, effective.user, hostConfig.groupAdd ?? [], hostConfig.imageGroups);
   const size = options.consoleSize ?? config.consoleSize;
   const rights = rightsOf(hostConfig);
   const { spec } = buildSpec(

@@ -26,11 +26,17 @@ export class EngineHealth {
   #heard: number;
   /** What was found last. */
   #problem: string | undefined;
+  #features: Status["features"];
 
   constructor(cri: Pick<Cri, "version" | "status">, clock: Clock) {
     this.#cri = cri;
     this.#clock = clock;
     this.#heard = clock.monotonic();
+  }
+
+  /** What the engine was last heard to be able to do by itself; undefined while it has not said so. */
+  get features(): Status["features"] {
+    return this.#features;
   }
 
   async look(): Promise<EngineLook> {
@@ -40,6 +46,7 @@ export class EngineHealth {
     const now = this.#clock.monotonic();
     if (answer !== undefined) {
       this.#heard = now;
+      this.#features = answer.features;
       this.#problem = conditionProblem(answer, "RuntimeReady", "container runtime") ?? networkProblem(answer);
     } else if (now - this.#heard >= GRACE_MS) this.#problem = ENGINE_AWAY;
     return { version, problem: this.#problem, handlers: answer?.runtimeHandlers, features: answer?.features };

@@ -82,7 +82,7 @@ export interface PodNetworks {
   readonly addresses: readonly string[];
 }
 
-/** Groups that an image's users are in are added to what a pod says by every runtime here. */
+/** The engine adds the groups that an image's users are in to what a pod says, and cannot leave that. */
 const STRICT_GROUPS = {
   reason: "SupplementalGroupsPolicyNotSupported",
   message: "SupplementalGroupsPolicy=Strict is not supported in this node",
@@ -373,7 +373,8 @@ export class NodeAgent implements AsyncDisposable {
   #rejection(pod: Pod): { readonly reason: string; readonly message: string } | undefined {
     const { metadata, spec, status } = pod;
     if (isOver(pod) || metadata.deletionTimestamp !== undefined || status?.startTime !== undefined) return undefined;
-    if (spec.securityContext?.supplementalGroupsPolicy === "Strict") return STRICT_GROUPS;
+    const isStrict = spec.securityContext?.supplementalGroupsPolicy === "Strict";
+    if (isStrict && this.#engine.features?.supplementalGroupsPolicy !== true) return STRICT_GROUPS;
     const forbidden = this.#sysctls.rejection(pod);
     if (forbidden !== undefined) return forbidden;
     return this.#shutdown?.isGoing === true ? SHUTDOWN_REJECTION : this.#pressure.rejection(pod);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { Unsupported } from "@boxship/base";
-import { type LinuxContainerSecurityContext, ProfileType } from "@boxship/cri";
+import { type LinuxContainerSecurityContext, ProfileType, SupplementalGroups } from "@boxship/cri";
 import type { Init } from "@boxship/grpc";
 import type { ContainerSpec, Pod, PodSecurityContext } from "../types.ts";
 
@@ -31,6 +31,7 @@ export function securityContext(
     ...(user === undefined ? byImage : { runAsUser: { value: user } }),
     ...(group === undefined ? {} : { runAsGroup: { value: group } }),
     supplementalGroups: groups,
+    supplementalGroupsPolicy: SupplementalGroups[whole.supplementalGroupsPolicy === "Strict" ? "Strict" : "Merge"],
     capabilities: {
       addCapabilities: own.capabilities?.add ?? [],
       dropCapabilities: own.capabilities?.drop ?? [],

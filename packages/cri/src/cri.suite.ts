@@ -152,7 +152,7 @@ export function criSuite(name: string, open: () => SuiteWorld): void {
       const { cri } = open();
       const pod = podConfig();
       const { podSandboxId } = await cri.runPodSandbox({ config: pod });
-      const groupsOf = async (name: string, supplementalGroupsPolicy: number) => {
+      const groupsOf = async (called: string, supplementalGroupsPolicy: number) => {
         const securityContext = {
           namespaceOptions: OPTIONS,
           runAsUser: { value: 0 },
@@ -161,17 +161,17 @@ export function criSuite(name: string, open: () => SuiteWorld): void {
           supplementalGroupsPolicy,
         };
         const command = ["sh", "-c", "echo extra:x:77:root >> /etc/group; sleep 1000"];
-        const config = container(command, { metadata: { name }, linux: { securityContext } });
+        const config = container(command, { metadata: { name: called }, linux: { securityContext } });
         const { containerId } = await cri.createContainer({ podSandboxId, config, sandboxConfig: pod });
         await cri.startContainer({ containerId });
         const { user } = await statusOf(containerId);
         assert.deepEqual(user?.linux, { uid: 0, gid: 3000, supplementalGroups: [3000, 4000] });
-        const run = async (cmd: string) => {
+        const say = async (cmd: string) => {
           const { stdout } = await cri.execSync({ containerId, cmd: ["sh", "-c", cmd], timeout: 60 });
           return Buffer.from(stdout).toString().trim();
         };
-        await run("until grep -q extra /etc/group; do sleep 0.01; done");
-        return (await run("id -G"))
+        await say("until grep -q extra /etc/group; do sleep 0.01; done");
+        return (await say("id -G"))
           .split(" ")
           .map(Number)
           .sort((a, b) => a - b);

@@ -141,7 +141,7 @@ test("what cannot be is refused by the name of its field, and with the code that
   );
   await refused(mounted({ propagation: 5 }), "InvalidArgument", /5 is no value of propagation of \/m/);
   await refused(mounted({ recursiveReadOnly: true }), "InvalidArgument", /recursive_read_only needs readonly/);
-  const mounts = Array.from({ length: 10_001 }, (_, at) => ({ hostPath: "/tmp", containerPath: `/m/${at}` }));
+  const mounts = Array.from({ length: 10_001 }, () => ({ hostPath: "/tmp", containerPath: "/m" }));
   await refused(create({ mounts }), "InvalidArgument", /mounts: more than 10000 are not taken/);
   await refused(create({ devices: mounts }), "InvalidArgument", /devices: more than 10000 are not taken/);
   await refused(mounted({ hostPath: "tmp" }), "InvalidArgument", /must be absolute/);

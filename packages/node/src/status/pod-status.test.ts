@@ -84,7 +84,8 @@ test("of a pod that failed it is told how its containers ended, whatever is left
     const pod = { metadata: { name: "p" }, spec: { containers: [{ name: "main" }], ...init }, status };
     const knowledge = { engine: "boxship", hostIP: "192.0.2.1", hostIPs: ["192.0.2.1"], now: 0, failed, ended: false };
     const nothing = { probes: () => undefined, waiting: () => undefined, messages: () => undefined };
-    return podStatus(pod as unknown as Pod, observed, { ...knowledge, ...nothing });
+    const able = { recursiveReadOnly: false };
+    return podStatus(pod as unknown as Pod, observed, { ...knowledge, ...nothing, ...able });
   };
   const refused = told(none, {});
   assert.deepEqual(

@@ -20,6 +20,8 @@ export interface ClaimOptions<T> {
   readonly finalizer?: string;
   /** Of what is claimed: nothing else is adopted. @default all */
   readonly adoptable?: (object: T) => boolean;
+  /** Besides the selector: what is none is released. @default all */
+  readonly member?: (object: T) => boolean;
 }
 
 /**
@@ -27,12 +29,12 @@ export interface ClaimOptions<T> {
  * are adopted, and ones that it controls and no longer selects are released. What goes meanwhile is left out.
  */
 export async function claimObjects<T extends KubeObject>(options: ClaimOptions<T>): Promise<readonly T[]> {
-  const { owner, selector, candidates, adoptable = () => true } = options;
+  const { owner, selector, candidates, adoptable = () => true, member = () => true } = options;
   const claimed: T[] = [];
   const ownerLives = owner.metadata.deletionTimestamp === undefined;
   for (const object of candidates) {
     const controller = controllerOf(object);
-    const matches = matchesLabels(selector, object.metadata.labels);
+    const matches = matchesLabels(selector, object.metadata.labels) && member(object);
     if (controller !== undefined) {
       if (controller.uid !== owner.metadata.uid) continue;
       if (matches) claimed.push(object);

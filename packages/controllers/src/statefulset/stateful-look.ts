@@ -59,7 +59,7 @@ export class StatefulLook {
       resource: PODS,
       selector: selectorOf(set.spec?.selector) ?? [],
       candidates: candidatesFor(informers.of<Pod>(PODS), set),
-      adoptable: (pod) => ordinalOf(set, pod) !== undefined,
+      member: (pod) => ordinalOf(set, pod) !== undefined,
     });
   }
 
@@ -87,7 +87,7 @@ export class StatefulLook {
   }
 
   #isRunningAndReady(pod: Pod): boolean {
-    return pod.status?.phase === "Running" && isReady(pod) && !isTerminating(pod);
+    return isRunning(pod) && !isTerminating(pod);
   }
 
   /** Member by member: those that are missing, then those that are too many, then those that are old. */
@@ -101,7 +101,7 @@ export class StatefulLook {
       .filter((pod) => !this.#isWanted(ordinalOf(this.#set, pod) ?? -1))
       .sort((left, right) => (ordinalOf(this.#set, right) ?? 0) - (ordinalOf(this.#set, left) ?? 0));
     for (const pod of condemned) await ownClaims(this.#context, this.#set, pod, true);
-    const firstUnhealthy = [...condemned].reverse().find((pod) => !this.#isRunningAndReady(pod));
+    const firstUnhealthy = condemned.findLast((pod) => !this.#isAvailable(pod));
     for (const pod of condemned) {
       const blocked = isTerminating(pod) || (!this.#isAvailable(pod) && pod !== firstUnhealthy);
       if (blocked && !this.#isParallel) return;
@@ -118,27 +118,12 @@ export class StatefulLook {
       return true;
     }
     if (isFinished(pod)) {
-      await this.#replace(pod);
+      if (!isTerminating(pod)) await this.#delete(pod);
       return true;
     }
     if (pod.status?.phase === "Pending") await makeClaims(this.#context, this.#set, pod.metadata.name ?? "");
     await ownClaims(this.#context, this.#set, pod, false);
     return isTerminating(pod) || !this.#isAvailable(pod);
-  }
-
-  async #replace(pod: Pod): Promise<void> {
-    if (isTerminating(pod)) return;
-    const { metadata } = this.#set;
-    const [reason, what] =
-      pod.status?.phase === "Failed" ? ["RecreatingFailedPod", "failed"] : ["RecreatingTerminatedPod", "terminated"];
-    const message = `StatefulSet ${metadata.namespace}/${metadata.name} is recreating ${what} Pod ${pod.metadata.name}`;
-    this.#context.events.record(
-      this.#set,
-      pod.status?.phase === "Failed" ? "Warning" : "Normal",
-      reason ?? "",
-      message,
-    );
-    await this.#delete(pod);
   }
 
   /** Members below the partition are made as they were before. */
@@ -188,7 +173,8 @@ export class StatefulLook {
   /** Deletes old members, the last ordinal first, as many at once as may be away. */
   async #update(byOrdinal: ReadonlyMap<number | undefined, Pod>): Promise<void> {
     const { partition = 0, maxUnavailable } = this.#set.spec?.updateStrategy?.rollingUpdate ?? {};
-    const most = Math.max(1, scaledValue(maxUnavailable ?? 1, this.#replicas, "up"));
+    if (maxUnavailable === undefined) return await this.#updateOne(byOrdinal, partition);
+    const most = Math.max(1, scaledValue(maxUnavailable, this.#replicas, "up"));
     let away = 0;
     for (let at = this.#first; at < this.#first + this.#replicas; at++) {
       const pod = byOrdinal.get(at);
@@ -196,15 +182,28 @@ export class StatefulLook {
     }
     for (let at = this.#first + this.#replicas - 1; at >= this.#first + partition; at--) {
       const pod = byOrdinal.get(at);
-      const isOld = pod !== undefined && revisionLabelOf(pod) !== this.#newest?.metadata.name;
       const works = pod !== undefined && this.#isAvailable(pod);
-      if (isOld && !isTerminating(pod)) {
+      if (pod !== undefined && this.#isOld(pod)) {
         if (works && away >= most) return;
         await this.#delete(pod);
         if (works) away++;
         if (away >= most) return;
       } else if (!works && away >= most) return;
     }
+  }
+
+  /** The one that was updated has to work before the next: those that do not work below it keep nobody waiting. */
+  async #updateOne(byOrdinal: ReadonlyMap<number | undefined, Pod>, partition: number): Promise<void> {
+    for (let at = this.#first + this.#replicas - 1; at >= this.#first + partition; at--) {
+      const pod = byOrdinal.get(at);
+      if (pod === undefined) return;
+      if (this.#isOld(pod)) return await this.#delete(pod);
+      if (!this.#isAvailable(pod)) return;
+    }
+  }
+
+  #isOld(pod: Pod): boolean {
+    return revisionLabelOf(pod) !== this.#newest?.metadata.name && !isTerminating(pod);
   }
 
   async #writeStatus(pods: readonly Pod[], collisionCount: number): Promise<void> {
@@ -218,15 +217,19 @@ export class StatefulLook {
   }
 
   #count(pods: readonly Pod[], collisionCount: number): StatefulSetStatus {
+    const { minReadySeconds = 0 } = this.#set.spec ?? {};
     const live = pods.filter((pod) => !isFinished(pod));
+    const ready = live.filter(isRunning);
     const of = (revision: ControllerRevision | undefined): number =>
       live.filter((pod) => !isTerminating(pod) && revisionLabelOf(pod) === revision?.metadata.name).length;
     const [current, newest] = [this.#current?.metadata.name ?? "", this.#newest?.metadata.name ?? ""];
     const status = {
       observedGeneration: this.#set.metadata.generation ?? 0,
       replicas: pods.length,
-      readyReplicas: live.filter((pod) => this.#isRunningAndReady(pod)).length,
-      availableReplicas: live.filter((pod) => this.#isAvailable(pod)).length,
+      // Also those that are on their way out.
+      readyReplicas: ready.length,
+      availableReplicas: ready.filter((pod) => untilAvailable(pod, minReadySeconds, this.#context.clock.now()) === 0)
+        .length,
       currentReplicas: of(this.#current),
       updatedReplicas: of(this.#newest),
       currentRevision: current,
@@ -242,6 +245,8 @@ export class StatefulLook {
     return rolled ? { ...status, currentReplicas: status.updatedReplicas, currentRevision: newest } : status;
   }
 }
+
+const isRunning = (pod: Pod): boolean => pod.status?.phase === "Running" && isReady(pod);
 
 /** Numbers that are zero and absent ones are the same. */
 function withoutZeros(status: StatefulSetStatus): StatefulSetStatus {

@@ -72,6 +72,35 @@ describe("a StatefulSet", () => {
     assert.deepEqual(await claims("db"), new Set(["data-db-0", "data-db-1"]), "claims stay");
   });
 
+  test("in parallel: updates past a member that does not work, and lets go what has no member's name", async () => {
+    await world.create(set("past", { replicas: 3, podManagementPolicy: "Parallel" }));
+    await world.advance(5);
+    const unready = { conditions: [{ type: "Ready", status: "False" }] };
+    const first = { ...PODS, namespace: "default", name: "past-0" };
+    await world.client.patch(first, "strategic", { status: unready }, { subresource: "status" });
+    await patch("past", image("db:2"));
+    await world.advance(20);
+    assert.deepEqual(await members("past"), { "past-0": "db:2", "past-1": "db:2", "past-2": "db:2" });
+    const { metadata } = await get("past");
+    const owner = {
+      apiVersion: "apps/v1",
+      kind: "StatefulSet",
+      name: "past",
+      uid: metadata.uid ?? "",
+      controller: true,
+    };
+    await world.create({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "past-x", namespace: "default", labels: { app: "past" }, ownerReferences: [owner] },
+      spec: { containers: [{ name: "c", image: "db:1" }] },
+    });
+    await world.advance(5);
+    const odd = await world.client.get<Pod>({ ...PODS, namespace: "default", name: "past-x" });
+    assert.deepEqual([odd.metadata.ownerReferences ?? [], odd.metadata.deletionTimestamp], [[], undefined]);
+    assert.equal((await get("past")).status?.replicas, 3);
+  });
+
   test("waits for a member that does not get ready", async () => {
     await world.create(set("stuck", { replicas: 3 }, "never-ready"));
     await world.advance(60);

@@ -74,7 +74,7 @@ export function parseStoreChoice({ store, endpoints = [], ca, cert, key }: Store
 
 /** @param directory of the cluster's state @throws InvalidArgument for files that cannot be read, Unavailable */
 export async function openChosenStore(choice: StoreChoice, directory: string): Promise<Store> {
-  if (choice.kind === "sqlite") return await openSqliteStore({ path: sqlitePath(directory) });
+  if (choice.kind === "sqlite") return await openSqliteStore({ path: sqlitePath(directory), reserve: true });
   const { endpoints, ca, cert, key } = choice;
   const [authority, certificate, own] = await Promise.all([ca, cert, key].map(readPem));
   const tls = {

@@ -153,22 +153,26 @@ test("a full disk loses nothing, and when there is room again, writing goes on",
   assert.equal((await store.range({ start: "/fill/again" })).count, 1);
 });
 
-test("a disk that others fill leaves room for what makes room again", async () => {
+test("a disk that others fill leaves room for what makes room again, also after a new start", async () => {
   await using directory = tempDir("store");
   const disk = directory.join("disk");
   mkdirSync(disk);
-  execFileSync("mount", ["-t", "tmpfs", "-o", "size=32m", "boxship", disk]);
-  await using store = await openSqliteStore({ path: join(disk, "state.db") });
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=48m", "boxship", disk]);
+  const path = join(disk, "state.db");
+  await (await openSqliteStore({ path, reserve: true }))[Symbol.asyncDispose]();
   assert.throws(
     () => {
       for (;;) appendFileSync(join(disk, "rest"), Buffer.alloc(4096));
     },
     { code: "ENOSPC" },
   );
-  for (let index = 0; index < 50; index++) {
-    await store.transact({ success: [put(`/key/${index}`, new Uint8Array(20_000))] });
+  for (const round of [1, 2]) {
+    await using store = await openSqliteStore({ path, reserve: true });
+    for (let index = 0; index < 50; index++) {
+      await store.transact({ success: [put(`/key/${index}`, new Uint8Array(20_000))] });
+    }
+    await store.transact({ success: [{ kind: "delete", range: prefixRange(`/key/${round}`) }] });
   }
-  await store.transact({ success: [{ kind: "delete", range: prefixRange("/key/") }] });
 });
 
 test("a backup is a store of its own", async () => {

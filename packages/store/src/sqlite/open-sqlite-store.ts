@@ -27,7 +27,7 @@ import { BatchClient } from "./batch.ts";
 import { readerOf, type SqliteReader, startReader } from "./open-sqlite-reader.ts";
 import type { HistoryPage, HistoryRow, Opened, ReadRequest, WriteReply, WriteRequest } from "./protocol.ts";
 import { readKey } from "./reader.ts";
-import { reserveSpace } from "./reserve-space.ts";
+import { ReservedSpace } from "./reserve-space.ts";
 import { Statements } from "./rows.ts";
 import { openForReading } from "./schema.ts";
 
@@ -36,6 +36,8 @@ export interface SqliteStoreOptions {
   readonly path: string;
   /** Bytes that the file may grow to. @default 8 GiB */
   readonly maxSize?: number;
+  /** Whether it takes room on the disk beforehand, see {@link ReservedSpace}. @default false */
+  readonly reserve?: boolean;
   /** @default systemClock */
   readonly clock?: Clock;
 }
@@ -50,14 +52,15 @@ export interface SqliteStore extends Store, RaisableStore, Pick<SqliteReader, "b
  * @throws FailedPrecondition for a file of a later program
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
-  const { path, maxSize = 8 * 2 ** 30, clock = systemClock } = options;
+  const { path, maxSize = 8 * 2 ** 30, reserve = false, clock = systemClock } = options;
   await using stack = new AsyncDisposableStack();
+  const space = reserve ? stack.use(new ReservedSpace(path)) : undefined;
   const write = startWorker("store-writer", new URL("./writer-worker.ts", import.meta.url), {
     workerData: { path, maxSize },
   });
   const writer = stack.use(new BatchClient(write, "store"));
   const opened = await writer.send<Opened>({ kind: "open" });
-  reserveSpace(path);
+  space?.take();
   const database = stack.adopt(openForReading(path), (open) => open.close());
   const reader = stack.use(startReader(path));
   return new OpenStore({ writer, reader, database, opened, clock, owned: stack.move() });

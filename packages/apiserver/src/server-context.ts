@@ -1,4 +1,4 @@
-import type { Kind, KindRegistry } from "@boxship/api";
+import type { Json, Kind, KindRegistry } from "@boxship/api";
 import type { Clock, Logger } from "@boxship/base";
 import type { AdmissionPlugin, Annotate, Authorizer, NodeConnections, ResourceInfo, User } from "./contract.ts";
 import type { Accept } from "./http/accept.ts";
@@ -53,6 +53,8 @@ export interface ResourceRequest {
   readonly pause?: Pause | undefined;
   /** Reads the body; once. */
   readonly body: () => Promise<Buffer>;
+  /** Told what the body says, before anything is changed in it. @default nobody is told */
+  readonly received?: ((body: Json) => void) | undefined;
   /** A line for the client's eyes, sent as a Warning header. */
   readonly warn: (message: string) => void;
   /** Notes something in the audit log. @default nothing is noted */

@@ -1,5 +1,5 @@
 import { type FileHandle, open, rename } from "node:fs/promises";
-import { type JsonObject, parseJson } from "@boxship/api";
+import { isObject, type Json, type JsonObject, parseJson } from "@boxship/api";
 import type { Clock, Logger } from "@boxship/base";
 import type { Impersonated } from "../access/impersonate.ts";
 import type { RemoteServer } from "../authentication/read-kubeconfig.ts";
@@ -58,20 +58,21 @@ export class AuditLog implements AsyncDisposable {
 
   /** @returns undefined where the policy wants nothing of it */
   begin(request: AuditedRequest): AuditedExchange | undefined {
-    const { level, omitted } = this.#options.policy.decide(request.info, request.user);
+    const { level, omitted, omitsManagedFields } = this.#options.policy.decide(request.info, request.user);
     if (level === "None") return undefined;
     const { clock } = this.#options;
-    const write = (event: JsonObject, stage: AuditStage, response?: string): void => {
+    const write = (event: JsonObject, stage: AuditStage, bodies: Bodies = {}): void => {
       if (omitted.has(stage)) return;
-      this.#write({ ...event, stage, stageTimestamp: stamp(clock) }, response);
+      this.#write({ ...event, stage, stageTimestamp: stamp(clock) }, bodies);
     };
-    return new AuditedExchange(request, { level, write, received: stamp(clock) });
+    return new AuditedExchange(request, { level, omitsManagedFields, write, received: stamp(clock) });
   }
 
-  #write(event: JsonObject, response: string | undefined): void {
-    const head = JSON.stringify(event);
-    // It is JSON already, and may be long.
-    const text = response === undefined ? head : `${head.slice(0, -1)},"responseObject":${response}}`;
+  #write(event: JsonObject, { request, response }: Bodies): void {
+    let text = JSON.stringify(event);
+    // They are JSON already, and may be long.
+    if (request !== undefined) text = `${text.slice(0, -1)},"requestObject":${request}}`;
+    if (response !== undefined) text = `${text.slice(0, -1)},"responseObject":${response}}`;
     this.#webhook?.send(text);
     const line = `${text}\n`;
     this.#writing = this.#writing.then(async () => {
@@ -102,17 +103,24 @@ export class AuditLog implements AsyncDisposable {
 
 const stamp = (clock: Clock): string => new Date(clock.now()).toISOString().replace("Z", "000Z");
 
+/** Objects as JSON, each in one line. */
+interface Bodies {
+  readonly request?: string | undefined;
+  readonly response?: string | undefined;
+}
+
 interface Exchange {
   readonly level: string;
+  readonly omitsManagedFields: boolean;
   readonly received: string;
-  /** @param response the response's object as JSON, in one line */
-  write(event: JsonObject, stage: AuditStage, response?: string): void;
+  write(event: JsonObject, stage: AuditStage, bodies?: Bodies): void;
 }
 
 /** One request, from its beginning to its end. */
 export class AuditedExchange {
   readonly #exchange: Exchange;
   readonly #event: JsonObject;
+  #request: string | undefined;
 
   constructor(request: AuditedRequest, exchange: Exchange) {
     this.#exchange = exchange;
@@ -120,11 +128,11 @@ export class AuditedExchange {
     exchange.write(this.#event, "RequestReceived");
   }
 
-  /** The body that was sent. */
-  received(body: Buffer): void {
-    const { level } = this.#exchange;
-    const object = level === "Request" || level === "RequestResponse" ? parsed(body.toString()) : undefined;
-    if (object !== undefined) this.#event["requestObject"] = object;
+  /** What the body says that was sent, in whichever encoding. */
+  received(body: Json): void {
+    const { level, omitsManagedFields } = this.#exchange;
+    if (level !== "Request" && level !== "RequestResponse") return;
+    this.#request = JSON.stringify(omitsManagedFields ? withoutManagers(body) : body);
   }
 
   /** Whether it was allowed, and why. */
@@ -145,7 +153,8 @@ export class AuditedExchange {
 
   /** A watch has begun. */
   started(): void {
-    this.#exchange.write({ ...this.#event, responseStatus: { metadata: {}, code: 200 } }, "ResponseStarted");
+    const event = { ...this.#event, responseStatus: { metadata: {}, code: 200 } };
+    this.#exchange.write(event, "ResponseStarted", { request: this.#request });
   }
 
   answered(reply: Reply): void {
@@ -163,7 +172,10 @@ export class AuditedExchange {
         code: status,
       },
     };
-    this.#exchange.write(event, "ResponseComplete", isWhole && isLine(text) ? text : undefined);
+    let response = isWhole && isLine(text) ? text : undefined;
+    if (response !== undefined && this.#exchange.omitsManagedFields)
+      response = JSON.stringify(withoutManagers(parseJson(response)));
+    this.#exchange.write(event, "ResponseComplete", { request: this.#request, response });
   }
 }
 
@@ -172,6 +184,22 @@ function jsonOf({ json, contentType, body }: BytesReply): string {
   const parts = json?.() ?? (contentType === "application/json" ? body : []);
   return Buffer.concat(parts).toString().trim();
 }
+
+/** Of an object, of the items of a list, and of the objects of a table's rows. */
+function withoutManagers(value: Json): Json {
+  if (!isObject(value)) return value;
+  const { metadata, items, rows } = value;
+  const { managedFields: _, ...others } = isObject(metadata) ? metadata : {};
+  return {
+    ...value,
+    ...(isObject(metadata) ? { metadata: others } : {}),
+    ...(Array.isArray(items) ? { items: items.map(withoutManagers) } : {}),
+    ...(Array.isArray(rows) ? { rows: rows.map((row) => withoutOwn(row)) } : {}),
+  };
+}
+
+const withoutOwn = (row: Json): Json =>
+  isObject(row) && row["object"] !== undefined ? { ...row, object: withoutManagers(row["object"]) } : row;
 
 const isLine = (text: string): boolean => text.startsWith("{") && text.endsWith("}") && !text.includes("\n");
 

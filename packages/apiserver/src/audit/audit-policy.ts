@@ -13,6 +13,8 @@ export type AuditStage = (typeof STAGES)[number];
 export interface AuditDecision {
   readonly level: AuditLevel;
   readonly omitted: ReadonlySet<string>;
+  /** Whether bodies are written down without who manages which field. */
+  readonly omitsManagedFields: boolean;
 }
 
 /** Their bodies are secrets: whatever the policy says, no more than metadata is written down. */
@@ -22,10 +24,12 @@ const SECRET = new Set(["secrets", "tokenreviews", "serviceaccounts/token"]);
 export class AuditPolicy {
   readonly #rules: readonly Json[];
   readonly #omitted: readonly string[];
+  readonly #omitsManagedFields: boolean;
 
-  constructor(rules: readonly Json[], omitted: readonly string[]) {
+  constructor(rules: readonly Json[], omitted: readonly string[], omitsManagedFields = false) {
     this.#rules = rules;
     this.#omitted = omitted;
+    this.#omitsManagedFields = omitsManagedFields;
   }
 
   /** @throws InvalidArgument naming the field */
@@ -39,6 +43,8 @@ export class AuditPolicy {
     }
     if (textAt(policy, "apiVersion") !== "audit.k8s.io/v1" || textAt(policy, "kind") !== "Policy")
       throw wrong("it is no Policy of audit.k8s.io/v1");
+    const other = Object.keys(isObject(policy) ? policy : {}).find((field) => !POLICY_FIELDS.has(field));
+    if (other !== undefined) throw wrong(`${other} is not supported`);
     const rules = listAt(policy, "rules");
     if (rules.length === 0) throw wrong("it has no rules");
     for (const [index, rule] of rules.entries()) {
@@ -53,16 +59,31 @@ export class AuditPolicy {
     for (const stage of [policy, ...rules].flatMap((one) => listAt(one, "omitStages"))) {
       if (!STAGES.some((known) => known === stage)) throw wrong(`omitStages: there is no ${textAt(stage)}`);
     }
-    return new AuditPolicy(rules, listAt(policy, "omitStages").map(String));
+    if (policies(policy, rules).some((value) => value !== undefined && typeof value !== "boolean"))
+      throw wrong("omitManagedFields is neither true nor false");
+    return new AuditPolicy(
+      rules,
+      listAt(policy, "omitStages").map(String),
+      valueAt(policy, "omitManagedFields") === true,
+    );
   }
 
   decide(info: RequestInfo, user: User | undefined): AuditDecision {
     const rule = this.#rules.find((one) => holds(one, info, user));
     const asked = LEVELS.find((known) => known === textAt(rule, "level")) ?? "None";
     const level = isSecret(info) && (asked === "Request" || asked === "RequestResponse") ? "Metadata" : asked;
-    return { level, omitted: new Set([...this.#omitted, ...listAt(rule, "omitStages").map(String)]) };
+    return {
+      level,
+      omitted: new Set([...this.#omitted, ...listAt(rule, "omitStages").map(String)]),
+      omitsManagedFields: Boolean(valueAt(rule, "omitManagedFields") ?? this.#omitsManagedFields),
+    };
   }
 }
+
+const policies = (policy: Json, rules: readonly Json[]) =>
+  [policy, ...rules].map((one) => valueAt(one, "omitManagedFields"));
+
+const POLICY_FIELDS = new Set(["apiVersion", "kind", "metadata", "rules", "omitStages", "omitManagedFields"]);
 
 const FIELDS = new Set([
   "level",
@@ -72,6 +93,7 @@ const FIELDS = new Set([
   "resources",
   "namespaces",
   "nonResourceURLs",
+  "omitManagedFields",
   "omitStages",
 ]);
 

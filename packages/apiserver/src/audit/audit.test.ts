@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFile, stat } from "node:fs/promises";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { test } from "node:test";
+import { encodeProtobuf } from "@boxship/api";
 import { FakeClock, InvalidArgument, type Logger, silentLogger, systemClock } from "@boxship/base";
 import { tempDir } from "@boxship/testkit";
 import { type Loose, startApi } from "../testing/api-under-test.ts";
@@ -15,6 +16,7 @@ const POLICY = `
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
+omitManagedFields: true
 rules:
 - level: None
   nonResourceURLs: ["/livez*"]
@@ -43,6 +45,15 @@ test("requests are written down as the policy says, and no secret with them", as
     const body = { metadata: { name: "a" }, data: { x: "plain" } };
     const { headers } = await api.call("POST", `${core}/configmaps`, { body, headers: { "audit-id": "mine" } });
     assert.equal(headers["audit-id"], "mine");
+    const yaml = { "content-type": "application/yaml" };
+    await api.call("POST", `${core}/configmaps`, { body: "metadata: {name: typed}\ndata: {x: typed}", headers: yaml });
+    const packed = encodeProtobuf("core.v1.ConfigMap", {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "p" },
+    });
+    const protobuf = { "content-type": "application/vnd.kubernetes.protobuf" };
+    await api.call("POST", `${core}/configmaps`, { body: packed, headers: protobuf });
     await api.call("POST", `${core}/secrets`, { body: { metadata: { name: "s" }, stringData: { x: "hidden" } } });
     await api.call("POST", `${core}/serviceaccounts/default/token`, { body: {} });
     await api.call("GET", `${core}/pods`, { headers: { "impersonate-user": "ann" } });
@@ -57,6 +68,8 @@ test("requests are written down as the policy says, and no secret with them", as
   const seen = events.map((one) => [one.stage, one.level, one.verb, one.objectRef?.resource, one.responseStatus.code]);
   assert.deepEqual(seen, [
     ["ResponseComplete", "RequestResponse", "create", "configmaps", 201],
+    ["ResponseComplete", "RequestResponse", "create", "configmaps", 201],
+    ["ResponseComplete", "RequestResponse", "create", "configmaps", 201],
     ["ResponseComplete", "Metadata", "create", "secrets", 201],
     ["ResponseComplete", "Metadata", "create", "serviceaccounts", 201],
     ["ResponseComplete", "Metadata", "list", "pods", 403],
@@ -64,7 +77,10 @@ test("requests are written down as the policy says, and no secret with them", as
     ["ResponseStarted", "Metadata", "watch", "configmaps", 200],
     ["ResponseComplete", "Metadata", "watch", "configmaps", 200],
   ]);
-  const [made, , , refused] = events;
+  const [made, typed, unpacked, , , refused] = events;
+  assert.deepEqual(typed.requestObject, { metadata: { name: "typed" }, data: { x: "typed" } }, "as it was sent");
+  assert.deepEqual([unpacked.requestObject.kind, unpacked.requestObject.metadata], ["ConfigMap", { name: "p" }]);
+  assert.equal(made.responseObject.metadata.managedFields, undefined);
   assert.deepEqual([made.requestObject.data, made.responseObject.data], [{ x: "plain" }, { x: "plain" }]);
   assert.deepEqual(
     [made.user.username, made.objectRef, made.sourceIPs, made.apiVersion],
@@ -146,6 +162,8 @@ test("policies that are none are refused", () => {
     `${head}rules: [{level: All}]`,
     `${head}rules: [{level: None, other: 1}]`,
     `${head}omitStages: [X]\nrules: [{level: None}]`,
+    `${head}omitStages: []\nomitManagedField: true\nrules: [{level: None}]`,
+    `${head}rules: [{level: None, omitManagedFields: "yes"}]`,
     "{",
   ])
     assert.throws(() => AuditPolicy.parse(text), InvalidArgument, text);

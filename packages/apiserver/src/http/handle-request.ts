@@ -119,10 +119,10 @@ export async function handleRequest(listening: Listening, request: Incoming, res
             userAgent: headers["user-agent"] ?? "",
             body: async () => {
               const body = await readBody(request, listening.context.clock);
-              exchange?.received(body);
               await pause(body.length);
               return body;
             },
+            received: (body) => exchange?.received(body),
             pause,
             warn: (message) => void warnings.push(message),
             annotate: (...noted) => exchange?.annotate(...noted),

@@ -83,6 +83,7 @@ export async function readApplied(
   kind: Pick<Kind, "group" | "kind" | "schema" | "version">,
 ): Promise<JsonObject> {
   const body = await parseBody(await request.body(), request.contentType);
+  request.received?.(body);
   await request.pause?.();
   if (!isObject(body)) throw badRequest("error decoding patch: the patch is no object");
   const type = typeOf(textAt(body, "apiVersion"), textAt(body, "kind"));

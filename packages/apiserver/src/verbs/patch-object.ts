@@ -43,6 +43,7 @@ export async function patchObject(context: ServerContext, request: ResourceReque
   const options = writeOptions(request, "PatchOptions");
   const bytes = await request.body();
   const patch = await parseBody(bytes, contentType);
+  request.received?.(patch);
   await request.pause?.();
   const duplicates = contentType === JSON_PATCH || options.fieldValidation === "Ignore" ? [] : duplicateFields(bytes);
   const patched = await modifyObject(context, request, options, {

@@ -15,6 +15,7 @@ export async function readObjectBody(request: ResourceRequest, kind: Kind = requ
   const bytes = await request.body();
   if (request.contentType !== PROTOBUF) {
     const body = await parseBody(bytes, request.contentType);
+    request.received?.(body);
     await request.pause?.();
     return { body, duplicates: request.query.get("fieldValidation") === "Ignore" ? [] : duplicateFields(bytes, body) };
   }
@@ -25,21 +26,25 @@ export async function readObjectBody(request: ResourceRequest, kind: Kind = requ
       "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml",
     );
   }
-  return { body: decodeProtobuf(definition, bytes), duplicates: [] };
+  const body = decodeProtobuf(definition, bytes);
+  request.received?.(body);
+  return { body, duplicates: [] };
 }
 
 /** A body of another definition than the kind's, e.g. `policy.v1.Eviction`. */
 export async function readBodyOf(request: ResourceRequest, definition: string): Promise<Json> {
-  const bytes = await request.body();
-  if (request.contentType === PROTOBUF) return decodeProtobuf(definition, bytes);
-  return await parseBody(bytes, request.contentType);
+  return await readAs(request, definition, await request.body());
 }
 
 /** The body of a deletion: its options. */
 export async function readDeleteOptions(request: ResourceRequest): Promise<Json> {
   const bytes = await request.body();
-  if (bytes.length === 0) return {};
-  return request.contentType === PROTOBUF
-    ? decodeProtobuf("meta.v1.DeleteOptions", bytes)
-    : await parseBody(bytes, request.contentType);
+  return bytes.length === 0 ? {} : await readAs(request, "meta.v1.DeleteOptions", bytes);
+}
+
+async function readAs(request: ResourceRequest, definition: string, bytes: Buffer): Promise<Json> {
+  const { contentType } = request;
+  const body = contentType === PROTOBUF ? decodeProtobuf(definition, bytes) : await parseBody(bytes, contentType);
+  request.received?.(body);
+  return body;
 }

@@ -49,13 +49,14 @@ export function dispatchResource(
   // What a client accepts of a proxy is for whoever is behind it.
   const acceptHeader = info.subresource === "proxy" ? undefined : asked.acceptHeader;
   const accept = negotiate(acceptHeader, kind.custom ? METADATA_AS_PROTOBUF : OBJECTS_AS_PROTOBUF);
-  const { user, query, contentType, userAgent, body, pause, warn, annotate } = asked;
+  const { user, query, contentType, userAgent, body, received, pause, warn, annotate } = asked;
   const request: ResourceRequest = {
     user,
     query,
     contentType,
     userAgent,
     body,
+    received,
     pause,
     warn,
     annotate,

@@ -1,6 +1,15 @@
 import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
-import { definitionNames, failure, type JsonObject, type Kind, type KindRegistry } from "@boxship/api";
+import {
+  definitionNames,
+  failure,
+  isObject,
+  type Json,
+  type JsonObject,
+  type Kind,
+  type KindRegistry,
+} from "@boxship/api";
+import { inTurns, type Turns } from "@boxship/base";
 import { documentName, mergeDocument } from "../aggregation/extension-openapi.ts";
 import type { ExtensionServers } from "../aggregation/extension-servers.ts";
 import { groupsOf, type VersionKinds } from "../discovery/groups.ts";
@@ -18,10 +27,11 @@ interface Document {
 
 const INFO = { title: "Kubernetes", version: KUBERNETES_VERSION.gitVersion };
 const V2 = "v2";
+const V2_PROTOBUF = "v2 in protobuf";
 /** How clients ask for v2 in protobuf: before 1.27 with an @ between this and its version. */
 const PROTOBUF_FORM = "application/com.github.proto-openapi.spec.v2";
 /** Goes up when documents of the same kinds are made otherwise: clients keep what they have by its hash. */
-const FORM = 3;
+const FORM = 4;
 
 /** `/openapi/v2` and `/openapi/v3`. Documents are made when somebody asks, and kept as bytes until a kind changes. */
 export class OpenapiDocuments {
@@ -52,11 +62,11 @@ export class OpenapiDocuments {
       this.#generation = generation;
       this.#documents.clear();
     }
-    if (path === "/openapi/v2") {
-      const whole = await this.#document(V2);
-      return accept.includes(PROTOBUF_FORM) ? protobufReply(whole) : documentReply(whole, known);
-    }
-    if (path === "/openapi/v3") return this.#index();
+    if (path === "/openapi/v2")
+      return accept.includes(PROTOBUF_FORM)
+        ? protobufReply(await this.#document(V2_PROTOBUF))
+        : documentReply(await this.#document(V2), known);
+    if (path === "/openapi/v3") return await this.#index();
     const name = /^\/openapi\/v3\/(?<name>api\/[^/]+|apis\/[^/]+\/[^/]+)$/.exec(path)?.groups?.["name"];
     if (name === undefined) return undefined;
     if (this.#versions().has(name)) return documentReply(await this.#document(name), known);
@@ -64,12 +74,13 @@ export class OpenapiDocuments {
     if (extension?.documentUrl === undefined) return undefined;
     const document = await this.#extensions.document(extension, extension.documentUrl);
     if (document === undefined) throw failure("ServiceUnavailable", "service unavailable");
-    return documentReply(documentOf(document), known);
+    return documentReply(documentOf(await inTurns(jsonParts(document))), known);
   }
 
-  #index(): BytesReply {
+  async #index(): Promise<BytesReply> {
     const paths: JsonObject = {};
     for (const [name, { kinds }] of this.#versions()) {
+      await inTurns(fingerprintAll(kinds));
       // Of what the document is made from: documents themselves are made when they are asked for.
       const hash = hashOf(JSON.stringify([KUBERNETES_VERSION, FORM, name, kinds.map(fingerprint)]));
       paths[name] = { serverRelativeURL: `/openapi/v3/${name}?hash=${hash}` };
@@ -104,21 +115,22 @@ export class OpenapiDocuments {
 
   async #make(name: string): Promise<Document> {
     const describe = (await this.#describe()) ?? (() => undefined);
-    return documentOf(name === V2 ? await this.#v2(describe) : this.#v3(name, describe));
+    if (name === V2_PROTOBUF) return documentOf(await inTurns(openapiProtobuf(await this.#v2(describe))));
+    const document = name === V2 ? await this.#v2(describe) : await this.#v3(name, describe);
+    return documentOf(await inTurns(jsonParts(document)));
   }
 
-  #v3(name: string, describe: Describe): JsonObject {
+  async #v3(name: string, describe: Describe): Promise<JsonObject> {
     const schemas = new SchemaDocument("#/components/schemas/", describe);
     const paths: JsonObject = {};
-    for (const kind of this.#versions().get(name)?.kinds ?? [])
-      Object.assign(paths, pathsOf(kind, addKind(schemas, kind), 3));
+    await inTurns(addKinds(schemas, paths, this.#versions().get(name)?.kinds ?? [], 3));
     return { openapi: "3.0.0", info: INFO, paths, components: { schemas: schemas.schemas } };
   }
 
   async #v2(describe: Describe): Promise<JsonObject> {
     const schemas = new SchemaDocument("#/definitions/", describe);
     const paths: JsonObject = {};
-    for (const kind of this.#kinds.all()) Object.assign(paths, pathsOf(kind, addKind(schemas, kind), 2));
+    await inTurns(addKinds(schemas, paths, [...this.#kinds.all()], 2));
     const document: JsonObject = { swagger: "2.0", info: INFO, paths, definitions: schemas.schemas };
     for (const extension of this.#extensions.all()) {
       const other = await this.#extensions.document(extension, "/openapi/v2");
@@ -128,10 +140,34 @@ export class OpenapiDocuments {
   }
 }
 
+/** A kind of a definition is made anew when that changes. */
+const fingerprints = new WeakMap<Kind, string>();
+
 function fingerprint(kind: Kind): string {
-  return kind.custom
-    ? JSON.stringify([kind.resource, new SchemaDocument("", () => undefined).shape(kind.schema)])
-    : kind.resource;
+  if (!kind.custom) return kind.resource;
+  let print = fingerprints.get(kind);
+  if (print === undefined) {
+    print = hashOf(JSON.stringify([kind.resource, new SchemaDocument("", () => undefined).shape(kind.schema)]));
+    fingerprints.set(kind, print);
+  }
+  return print;
+}
+
+function* fingerprintAll(kinds: readonly Kind[]): Turns<void> {
+  for (const [index, kind] of kinds.filter((one) => one.custom && !fingerprints.has(one)).entries()) {
+    if (index % KINDS === KINDS - 1) yield undefined;
+    fingerprint(kind);
+  }
+}
+
+/** Kinds that are added to a document before others have a turn. */
+const KINDS = 4;
+
+function* addKinds(schemas: SchemaDocument, paths: JsonObject, kinds: readonly Kind[], version: 2 | 3): Turns<void> {
+  for (const [index, kind] of kinds.entries()) {
+    if (index % KINDS === KINDS - 1) yield undefined;
+    Object.assign(paths, pathsOf(kind, addKind(schemas, kind), version));
+  }
 }
 
 /** Adds a kind's schema, and its list's, marked as what they are. @returns a reference to the kind's */
@@ -172,16 +208,48 @@ function mark(schemas: SchemaDocument, name: string, { group, version }: Kind, k
 
 const hashOf = (bytes: string | Buffer): string => createHash("sha256").update(bytes).digest("hex").toUpperCase();
 
-function documentOf(document: JsonObject): Document {
-  const bytes = Buffer.from(`${JSON.stringify(document)}\n`);
+function documentOf(parts: readonly Uint8Array[]): Document {
+  const bytes = Buffer.concat(parts);
   return { bytes, hash: hashOf(bytes) };
 }
 
-/** Made anew each time: kubectl asks for it where a list is created, and where a kind is not known. */
+/** Bytes of a document that are written before others have a turn. */
+const WRITTEN = 256 * 1024;
+/** Members of objects so deep in a document are written one by one: paths, and components' schemas. */
+const APART = 2;
+
+/** A document as JSON, in one line. */
+function* jsonParts(document: JsonObject): Turns<readonly Uint8Array[]> {
+  const parts: Buffer[] = [];
+  const pace = { written: 0 };
+  yield* writeParts(document, 0, parts, pace);
+  parts.push(Buffer.from("\n"));
+  return parts;
+}
+
+function* writeParts(value: Json, depth: number, parts: Buffer[], pace: { written: number }): Turns<void> {
+  if (depth > APART || !isObject(value)) {
+    const part = Buffer.from(JSON.stringify(value));
+    parts.push(part);
+    pace.written += part.length;
+    if (pace.written < WRITTEN) return;
+    pace.written = 0;
+    yield undefined;
+    return;
+  }
+  let before = "{";
+  for (const [field, item] of Object.entries(value)) {
+    if (item === undefined) continue;
+    parts.push(Buffer.from(`${before}${JSON.stringify(field)}:`));
+    yield* writeParts(item, depth + 1, parts, pace);
+    before = ",";
+  }
+  parts.push(Buffer.from(before === "{" ? "{}" : "}"));
+}
+
 function protobufReply({ bytes, hash }: Document): BytesReply {
-  const body = openapiProtobuf(JSON.parse(bytes.toString()) as JsonObject);
   const headers = { etag: `"${hash}-protobuf"`, vary: "Accept-Encoding, Accept" };
-  return { status: 200, contentType: `${PROTOBUF_FORM}.v1.0+protobuf`, body: [body], headers };
+  return { status: 200, contentType: `${PROTOBUF_FORM}.v1.0+protobuf`, body: [bytes], headers };
 }
 
 function documentReply({ bytes, hash }: Document, known: string | undefined): BytesReply {

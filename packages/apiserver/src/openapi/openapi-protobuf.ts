@@ -1,18 +1,25 @@
 import { isObject, type Json, type JsonObject, valueAt } from "@boxship/api";
+import type { Turns } from "@boxship/base";
 
 /**
  * A document of OpenAPI v2 as `openapi.v2.Document` of gnostic has it in protobuf: kubectl reads it so, and no other form.
  * Paths are left out: kinds and their fields are what is looked up in it.
  */
-export function openapiProtobuf(document: JsonObject): Buffer {
+export function* openapiProtobuf(document: JsonObject): Turns<readonly Uint8Array[]> {
   const info = document["info"];
-  return Buffer.concat([
+  const definitions: Buffer[] = [];
+  for (const definition of named(document["definitions"]))
+    if (definitions.push(definition) % DEFINITIONS === 0) yield undefined;
+  return [
     text(1, document["swagger"]),
     message(2, text(1, valueAt(info, "title")), text(2, valueAt(info, "version"))),
     message(8),
-    message(9, ...named(document["definitions"])),
-  ]);
+    message(9, ...definitions),
+  ];
 }
+
+/** Definitions that are written before others have a turn. */
+const DEFINITIONS = 4;
 
 const STRING = 2;
 
@@ -37,10 +44,10 @@ const text = (field: number, value: Json | undefined): Buffer =>
 const flag = (field: number): Buffer => Buffer.concat([varint(field * 8), varint(1)]);
 
 /** Of `NamedSchema`. */
-function named(schemas: Json | undefined): readonly Buffer[] {
-  return Object.entries(isObject(schemas) ? schemas : {}).map(([name, schema]) =>
-    message(1, text(1, name), message(2, schemaOf(schema))),
-  );
+function named(schemas: Json | undefined): IteratorObject<Buffer> {
+  return Object.entries(isObject(schemas) ? schemas : {})
+    .values()
+    .map(([name, schema]) => message(1, text(1, name), message(2, schemaOf(schema))));
 }
 
 const list = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? value : []);

@@ -1,16 +1,12 @@
-import { type Json, type Kind, type KubeObject, listAt, textAt } from "@boxship/api";
+import { type Kind, type KubeObject, textAt } from "@boxship/api";
 import type { PolicyRule } from "@boxship/api/rules";
 import type { Attributes, Authorizer, Decision, User, UserRules } from "../contract.ts";
 import type { ServerContext } from "../server-context.ts";
+import { parseAll } from "../storage/read-objects.ts";
+import { type Bound, ParsedRules } from "./parsed-rules.ts";
 import { ruleAllows } from "./rule.ts";
 
 const GROUP = "rbac.authorization.k8s.io";
-
-interface Parsed {
-  readonly revision: number;
-  readonly objects: readonly KubeObject[];
-  readonly byName: ReadonlyMap<string, KubeObject>;
-}
 
 const DECIDING = ["clusterrolebindings", "clusterroles", "rolebindings", "roles"];
 const MOST_DECISIONS = 5000;
@@ -19,7 +15,7 @@ const LONGEST_QUESTION = 2000;
 /** Roles and bindings as they are now decide; they are read again only when one of them has changed. */
 export class RbacAuthorizer implements Authorizer {
   readonly #context: () => ServerContext;
-  readonly #parsed = new Map<string, Parsed>();
+  readonly #parsed = new Map<string, ParsedRules>();
   readonly #decisions = new Map<string, Decision>();
   #asOf = "";
   #told = 0;
@@ -61,15 +57,15 @@ export class RbacAuthorizer implements Authorizer {
   }
 
   async #decided(attributes: Attributes): Promise<Decision> {
-    for await (const { rule, binding } of this.#rules(attributes.user, attributes.resource?.namespace ?? "")) {
-      if (ruleAllows(rule, attributes)) return { verdict: "allow", reason: `RBAC: allowed by ${binding}` };
+    for (const { rule, bound } of await this.#rules(attributes.user, attributes.resource?.namespace ?? "")) {
+      if (ruleAllows(rule, attributes)) return { verdict: "allow", reason: `RBAC: allowed by ${describe(bound)}` };
     }
     return { verdict: "no-opinion" };
   }
 
   async rulesFor(user: User, namespace: string): Promise<UserRules> {
     const rules: PolicyRule[] = [];
-    for await (const { rule } of this.#rules(user, namespace)) rules.push(rule);
+    for (const { rule } of await this.#rules(user, namespace)) rules.push(rule);
     return {
       resourceRules: rules
         .filter(({ resources }) => resources !== undefined)
@@ -86,56 +82,66 @@ export class RbacAuthorizer implements Authorizer {
   }
 
   /** What a binding gives. */
-  rulesOfBinding(binding: KubeObject, namespace: string): Promise<readonly PolicyRule[]> {
-    return this.#rulesOf(binding, namespace);
+  async rulesOfBinding(binding: KubeObject, namespace: string): Promise<readonly PolicyRule[]> {
+    return rulesOf(binding, namespace, await this.#roles());
+  }
+
+  async #roles(): Promise<Roles> {
+    return { clusterRoles: await this.#all("clusterroles"), roles: await this.#all("roles") };
   }
 
   /** The rules of a user, with what gives them: everywhere, and in a namespace. */
-  async *#rules(
-    user: User,
-    namespace: string,
-  ): AsyncGenerator<{ readonly rule: PolicyRule; readonly binding: string }> {
+  async #rules(user: User, namespace: string): Promise<Iterable<Given>> {
     const everywhere = await this.#all("clusterrolebindings");
-    for (const binding of everywhere.objects) {
-      const subject = subjectFor(binding, user, "");
-      if (subject === undefined) continue;
-      for (const rule of await this.#rulesOf(binding, "")) {
-        yield { rule, binding: describe("ClusterRoleBinding", binding, subject) };
-      }
-    }
-    if (namespace === "") return;
-    const here = await this.#all("rolebindings");
-    for (const binding of here.objects) {
-      if (binding.metadata.namespace !== namespace) continue;
-      const subject = subjectFor(binding, user, namespace);
-      if (subject === undefined) continue;
-      for (const rule of await this.#rulesOf(binding, namespace)) {
-        if (rule.nonResourceURLs === undefined) yield { rule, binding: describe("RoleBinding", binding, subject) };
-      }
-    }
+    const here = namespace === "" ? undefined : await this.#all("rolebindings");
+    const roles = await this.#roles();
+    return given(user, namespace, everywhere, here, roles);
   }
 
-  async #rulesOf(binding: KubeObject, namespace: string): Promise<readonly PolicyRule[]> {
-    const name = textAt(binding, "roleRef", "name");
-    const isCluster = textAt(binding, "roleRef", "kind") === "ClusterRole";
-    const roles = await this.#all(isCluster ? "clusterroles" : "roles");
-    const role = roles.byName.get(isCluster ? name : `${namespace}/${name}`);
-    return role === undefined ? [] : rulesOfRole(role, roles.objects);
-  }
-
-  async #all(resource: string): Promise<Parsed> {
+  async #all(resource: string): Promise<ParsedRules> {
     const { kinds, objects } = this.#context();
     const kind = kinds.find(GROUP, "v1", resource) as Kind;
     const cache = await objects.cache(kind);
     const known = this.#parsed.get(resource);
-    if (known?.revision === cache.lastChange) return known;
-    const all = [...cache.between("", "")].map((cached) => cached.parse());
-    const nameOf = ({ metadata }: KubeObject): string =>
-      metadata.namespace === undefined ? (metadata.name ?? "") : `${metadata.namespace}/${metadata.name}`;
-    const parsed = { revision: cache.lastChange, objects: all, byName: new Map(all.map((one) => [nameOf(one), one])) };
-    this.#parsed.set(resource, parsed);
+    const revision = cache.lastChange;
+    if (known?.revision === revision) return known;
+    const parsed = new ParsedRules(revision, await parseAll(cache));
+    if ((this.#parsed.get(resource)?.revision ?? 0) <= revision) this.#parsed.set(resource, parsed);
     return parsed;
   }
+}
+
+interface Roles {
+  readonly clusterRoles: ParsedRules;
+  readonly roles: ParsedRules;
+}
+
+/** A rule that somebody has, and what gives it. */
+interface Given {
+  readonly rule: PolicyRule;
+  readonly bound: Bound;
+}
+
+function* given(
+  user: User,
+  namespace: string,
+  everywhere: ParsedRules,
+  here: ParsedRules | undefined,
+  roles: Roles,
+): Generator<Given> {
+  for (const bound of everywhere.boundTo(user, ""))
+    for (const rule of rulesOf(bound.binding, "", roles)) yield { rule, bound };
+  for (const bound of here?.boundTo(user, namespace) ?? []) {
+    for (const rule of rulesOf(bound.binding, namespace, roles))
+      if (rule.nonResourceURLs === undefined) yield { rule, bound };
+  }
+}
+
+function rulesOf(binding: KubeObject, namespace: string, { clusterRoles, roles }: Roles): readonly PolicyRule[] {
+  const name = textAt(binding, "roleRef", "name");
+  return textAt(binding, "roleRef", "kind") === "ClusterRole"
+    ? clusterRoles.rulesOf(name)
+    : roles.rulesOf(`${namespace}/${name}`);
 }
 
 function questionOf({ user, verb, path, resource }: Attributes): string {
@@ -146,40 +152,10 @@ function questionOf({ user, verb, path, resource }: Attributes): string {
   return JSON.stringify([user.name, user.groups, verb, about]);
 }
 
-/** A role's own rules, and those of the roles that it gathers by their labels. */
-function rulesOfRole(role: KubeObject, all: readonly KubeObject[]): readonly PolicyRule[] {
-  const selectors = listAt(role, "aggregationRule", "clusterRoleSelectors");
-  const own = listAt(role, "rules") as unknown as readonly PolicyRule[];
-  if (selectors.length === 0) return own;
-  const gathered = all.filter((one) => one !== role && selectors.some((selector) => labelsHold(selector, one)));
-  return [...own, ...gathered.flatMap((one) => listAt(one, "rules") as unknown as readonly PolicyRule[])];
-}
-
-function labelsHold(selector: Json, { metadata }: KubeObject): boolean {
-  const labels = (selector as { matchLabels?: Record<string, string> }).matchLabels ?? {};
-  const entries = Object.entries(labels);
-  return entries.length > 0 && entries.every(([key, value]) => metadata.labels?.[key] === value);
-}
-
-function subjectFor(binding: KubeObject, { name, groups }: User, namespace: string): Json | undefined {
-  return listAt(binding, "subjects").find((subject) => {
-    const own = textAt(subject, "name");
-    switch (textAt(subject, "kind")) {
-      case "User":
-        return own === name;
-      case "Group":
-        return groups.includes(own);
-      case "ServiceAccount":
-        return `system:serviceaccount:${textAt(subject, "namespace") || namespace}:${own}` === name;
-      default:
-        return false;
-    }
-  });
-}
-
-function describe(kind: string, binding: KubeObject, subject: Json): string {
+function describe({ binding, subject }: Bound): string {
   const { name = "", namespace } = binding.metadata;
   const own = JSON.stringify(namespace === undefined ? name : `${name}/${namespace}`);
   const role = `${textAt(binding, "roleRef", "kind")} ${JSON.stringify(textAt(binding, "roleRef", "name"))}`;
+  const kind = namespace === undefined ? "ClusterRoleBinding" : "RoleBinding";
   return `${kind} ${own} of ${role} to ${textAt(subject, "kind")} ${JSON.stringify(textAt(subject, "name"))}`;
 }

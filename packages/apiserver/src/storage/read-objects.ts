@@ -1,5 +1,8 @@
 import type { Kind, KubeObject } from "@boxship/api";
+import { turnsByBytes } from "../http/take-turns.ts";
 import type { ServerContext } from "../server-context.ts";
+import type { CachedObject } from "./cached-object.ts";
+import type { ResourceCache } from "./resource-cache.ts";
 
 interface Parsed {
   readonly kind: Kind;
@@ -9,6 +12,26 @@ interface Parsed {
 
 /** All objects of a resource, parsed, as long as none of them has changed. */
 const parsed = new WeakMap<ServerContext["objects"], Map<string, Parsed>>();
+
+/** What each was as an object; of what has changed, the rest is not read again. */
+const byCached = new WeakMap<CachedObject, KubeObject>();
+
+/** Reading an object that has been read costs as much as so many bytes of one that has not. */
+const KNOWN = 32;
+
+/** All of a resource as objects, in turns. Nobody changes them. */
+export async function parseAll(cache: ResourceCache): Promise<readonly KubeObject[]> {
+  const turn = turnsByBytes();
+  const objects: KubeObject[] = [];
+  for (const cached of [...cache.between("", "")]) {
+    let object = byCached.get(cached);
+    const turned = turn(object === undefined ? cached.bytes.length : KNOWN);
+    if (turned !== undefined) await turned;
+    if (object === undefined) byCached.set(cached, (object = cached.parse()));
+    objects.push(object);
+  }
+  return objects;
+}
 
 /** A built-in resource, whichever of its versions is kept. */
 export function builtinKind({ kinds }: Pick<ServerContext, "kinds">, group: string, resource: string): Kind {
@@ -40,8 +63,9 @@ export async function allObjects(
   let known = parsed.get(context.objects);
   if (known === undefined) parsed.set(context.objects, (known = new Map<string, Parsed>()));
   const name = `${group}/${resource}`;
-  const objects = [...cache.between("", "")].map((cached) => cached.parse());
-  known.set(name, { kind, revision: cache.lastChange, objects });
+  const revision = cache.lastChange;
+  const objects = await parseAll(cache);
+  if ((known.get(name)?.revision ?? 0) <= revision) known.set(name, { kind, revision, objects });
   return objects;
 }
 

@@ -10,6 +10,7 @@ import {
   valueAt,
 } from "@boxship/api";
 import type { AdmissionRequest } from "../../contract.ts";
+import { turnsByBytes } from "../../http/take-turns.ts";
 import type { ServerContext } from "../../server-context.ts";
 import { selectorText } from "../../special/selector-text.ts";
 import { allObjects } from "../../storage/read-objects.ts";
@@ -39,12 +40,16 @@ export async function boundPolicies(
   if (policies.length === 0) return [];
   const bindings = await allObjects(context, GROUP, `${sort}admissionpolicybindings`);
   const bound: Bound[] = [];
+  const turn = turnsByBytes();
+  const bindingsOf = byPolicy(bindings);
   for (const policy of byName(policies)) {
-    const own = bindings.filter((one) => textAt(one, "spec", "policyName") === policy.metadata.name);
-    if (own.length === 0) continue;
+    const own = bindingsOf.get(policy.metadata.name ?? "");
+    if (own === undefined) continue;
+    const turned = turn(MATCHED);
+    if (turned !== undefined) await turned;
     const kind = await matches(context, request, matchingOf(valueAt(policy, "spec", "matchConstraints")));
     if (kind === undefined) continue;
-    for (const binding of byName(own)) {
+    for (const binding of own) {
       const resources = valueAt(binding, "spec", "matchResources");
       if (resources !== undefined && (await matches(context, request, matchingOf(resources))) === undefined) continue;
       bound.push({ policy, binding, kind, ...(await paramsOf(context, request, policy, binding)) });
@@ -53,8 +58,31 @@ export async function boundPolicies(
   return bound;
 }
 
-const byName = (objects: readonly KubeObject[]): readonly KubeObject[] =>
-  objects.toSorted((left, right) => ((left.metadata.name ?? "") < (right.metadata.name ?? "") ? -1 : 1));
+/** Looking whether a policy is about a request costs as much as reading so many bytes of an object. */
+const MATCHED = 2048;
+
+/** As long as none of them changes. */
+const sorted = new WeakMap<readonly KubeObject[], readonly KubeObject[]>();
+const grouped = new WeakMap<readonly KubeObject[], ReadonlyMap<string, readonly KubeObject[]>>();
+
+function byName(objects: readonly KubeObject[]): readonly KubeObject[] {
+  let list = sorted.get(objects);
+  if (list === undefined) {
+    list = objects.toSorted((left, right) => ((left.metadata.name ?? "") < (right.metadata.name ?? "") ? -1 : 1));
+    sorted.set(objects, list);
+  }
+  return list;
+}
+
+/** Bindings in the order of their names, by the names of their policies. */
+function byPolicy(bindings: readonly KubeObject[]): ReadonlyMap<string, readonly KubeObject[]> {
+  let map = grouped.get(bindings);
+  if (map === undefined) {
+    map = Map.groupBy(byName(bindings), (one) => textAt(one, "spec", "policyName"));
+    grouped.set(bindings, map);
+  }
+  return map;
+}
 
 function matchingOf(resources: Json | undefined): Matching {
   const rules = listAt(resources, "resourceRules");

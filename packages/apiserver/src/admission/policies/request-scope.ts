@@ -13,6 +13,7 @@ import {
 } from "@boxship/api";
 import { inTurns, nextTurn, type Turns } from "@boxship/base";
 import type { AdmissionRequest } from "../../contract.ts";
+import { turnsByBytes } from "../../http/take-turns.ts";
 import type { ServerContext } from "../../server-context.ts";
 import { userInfo } from "../../special/access-reviews.ts";
 import { inVersion, namespaceOf } from "../matching/match-rules.ts";
@@ -77,22 +78,26 @@ export class RequestScope {
     this.#variables = variables;
   }
 
-  /** @param variables expressions by the names that others use them by */
+  /**
+   * @param variables expressions by the names that others use them by
+   * @param seen what other policies that change nothing have seen of this very request
+   */
   static async of(
     context: ServerContext,
     request: AdmissionRequest,
     kind: Kind,
-    more: { readonly params?: KubeObject | null; readonly variables?: ReadonlyMap<string, string> } = {},
+    more: {
+      readonly params?: KubeObject | null;
+      readonly variables?: ReadonlyMap<string, string>;
+      readonly seen?: Seen;
+    } = {},
   ): Promise<RequestScope> {
     const { user, subresource, name, namespace } = request;
     const decisions = new Decisions(context);
     const { group, version, resource } = request.kind;
     const values = new Map<string, Value>([
-      ["object", fromJson(await inVersion(context, request, request.object, kind))],
-      ["oldObject", fromJson(await inVersion(context, request, request.oldObject, kind))],
-      ["request", fromJson(requestValue(request, kind))],
+      ...(await (more.seen ?? new Seen(context, request)).as(kind)),
       ["params", fromJson(more.params)],
-      ["namespaceObject", kind.namespaced ? fromJson((await namespaceOf(context, request)) ?? null) : null],
       ["authorizer", decisions.authorizer(user)],
       [
         "authorizer.requestResource",
@@ -127,6 +132,38 @@ export class RequestScope {
     return value;
   }
 }
+
+/** What expressions see of a request that does not change meanwhile, in each version that policies want to see. */
+export class Seen {
+  readonly #context: ServerContext;
+  readonly #request: AdmissionRequest;
+  readonly #turn = turnsByBytes();
+  readonly #known = new Map<Kind, readonly (readonly [string, Value])[]>();
+
+  constructor(context: ServerContext, request: AdmissionRequest) {
+    this.#context = context;
+    this.#request = request;
+  }
+
+  async as(kind: Kind): Promise<readonly (readonly [string, Value])[]> {
+    const turned = this.#turn(SCOPE);
+    if (turned !== undefined) await turned;
+    let values = this.#known.get(kind);
+    if (values !== undefined) return values;
+    const [context, request] = [this.#context, this.#request];
+    values = [
+      ["object", fromJson(await inVersion(context, request, request.object, kind))],
+      ["oldObject", fromJson(await inVersion(context, request, request.oldObject, kind))],
+      ["request", fromJson(requestValue(request, kind))],
+      ["namespaceObject", kind.namespaced ? fromJson((await namespaceOf(context, request)) ?? null) : null],
+    ];
+    this.#known.set(kind, values);
+    return values;
+  }
+}
+
+/** Beginning with a policy costs as much as reading so many bytes of an object. */
+const SCOPE = 4096;
 
 /** What variables stand for. */
 class Variables extends LaterFields {

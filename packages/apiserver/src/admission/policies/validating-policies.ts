@@ -14,7 +14,7 @@ import type { ServerContext } from "../../server-context.ts";
 import { isExempt } from "../matching/match-rules.ts";
 import { conditionsHold } from "./match-conditions.ts";
 import { type Bound, boundPolicies, variablesOf } from "./policy.ts";
-import { RequestScope } from "./request-scope.ts";
+import { RequestScope, Seen } from "./request-scope.ts";
 
 interface Refusal {
   readonly message: string;
@@ -34,8 +34,9 @@ export function validatingPolicies(context: () => ServerContext): AdmissionPlugi
     async validate(request) {
       if (isExempt(request)) return;
       let denial: Error | undefined;
+      const seen = new Seen(context(), request);
       for (const bound of await boundPolicies(context(), request, "validating")) {
-        for (const refusal of await refusalsOf(context(), request, bound)) {
+        for (const refusal of await refusalsOf(context(), request, bound, seen)) {
           denial ??= act(request, bound, refusal);
         }
       }
@@ -71,6 +72,7 @@ async function refusalsOf(
   context: ServerContext,
   request: AdmissionRequest,
   bound: Bound,
+  seen: Seen,
 ): Promise<readonly Refusal[]> {
   const { policy, kind, params, problem } = bound;
   const ignores = textAt(policy, "spec", "failurePolicy") === "Ignore";
@@ -78,7 +80,7 @@ async function refusalsOf(
     return ignores ? [] : [{ message: `failed to configure binding: ${problem}`, reason: "Invalid" }];
   const refusals: Refusal[] = [];
   for (const one of params) {
-    const scope = await RequestScope.of(context, request, kind, { params: one, variables: variablesOf(policy) });
+    const scope = await RequestScope.of(context, request, kind, { params: one, variables: variablesOf(policy), seen });
     const conditions = await conditionsHold(listAt(policy, "spec", "matchConditions"), scope);
     if ("failed" in conditions && !ignores) refusals.push({ message: conditions.failed, reason: "Invalid" });
     if (!conditions.hold) continue;

@@ -14,35 +14,36 @@ export const podRef = ({ metadata: { namespace = "", name = "" } }: KubeObject):
 /** Tells users, in conditions and events, what became of pods. What cannot be told is logged. */
 export class Reporter {
   readonly #client: ApiClient;
-  readonly #events: EventRecorder;
+  readonly #eventsOf: (pod: PodInfo) => EventRecorder;
   readonly #clock: Clock;
   readonly #logger: Logger;
 
-  constructor(client: ApiClient, events: EventRecorder, clock: Clock, logger: Logger) {
+  /** @param eventsOf who tells of a pod, or of what it does to others: its profile's scheduler */
+  constructor(client: ApiClient, eventsOf: (pod: PodInfo) => EventRecorder, clock: Clock, logger: Logger) {
     this.#client = client;
-    this.#events = events;
+    this.#eventsOf = eventsOf;
     this.#clock = clock;
     this.#logger = logger;
   }
 
-  scheduled({ pod, key }: PodInfo, nodeName: string): void {
-    this.#events.record(pod, "Normal", "Scheduled", `Successfully assigned ${key} to ${nodeName}`);
+  scheduled(pod: PodInfo, nodeName: string): void {
+    this.#eventsOf(pod).record(pod.pod, "Normal", "Scheduled", `Successfully assigned ${pod.key} to ${nodeName}`);
   }
 
   /** @param promised the node that the pod waits for; "" takes a promise back; undefined: as it is */
-  async unschedulable({ pod }: PodInfo, message: string, promised: string | undefined): Promise<void> {
-    this.#events.record(pod, "Warning", "FailedScheduling", message);
-    await this.#setCondition(pod, { reason: "Unschedulable", message, promised });
+  async unschedulable(pod: PodInfo, message: string, promised: string | undefined): Promise<void> {
+    this.#eventsOf(pod).record(pod.pod, "Warning", "FailedScheduling", message);
+    await this.#setCondition(pod.pod, { reason: "Unschedulable", message, promised });
   }
 
   /** Something else than the cluster's state kept it from its place. */
-  async failed({ pod }: PodInfo, message: string): Promise<void> {
-    this.#events.record(pod, "Warning", "FailedScheduling", message);
-    await this.#setCondition(pod, { reason: "SchedulerError", message, promised: undefined });
+  async failed(pod: PodInfo, message: string): Promise<void> {
+    this.#eventsOf(pod).record(pod.pod, "Warning", "FailedScheduling", message);
+    await this.#setCondition(pod.pod, { reason: "SchedulerError", message, promised: undefined });
   }
 
   preempted(victim: PodInfo, by: PodInfo, nodeName: string): void {
-    this.#events.record(victim.pod, "Normal", "Preempted", `Preempted by pod ${by.uid} on node ${nodeName}`);
+    this.#eventsOf(by).record(victim.pod, "Normal", "Preempted", `Preempted by pod ${by.uid} on node ${nodeName}`);
   }
 
   async #setCondition(

@@ -5,7 +5,7 @@ import { ClusterState } from "./cluster/cluster-state.ts";
 import type { NodeInfo } from "./cluster/node-info.ts";
 import { describeMisfit } from "./cycle/describe-misfit.ts";
 import { type Misfit, NodeFinder } from "./cycle/find-node.ts";
-import { agreeOnPreemption, filterByExtenders, scoreByExtenders } from "./extenders/ask-extenders.ts";
+import { agreeOnPreemption, bindByExtenders, filterByExtenders, scoreByExtenders } from "./extenders/ask-extenders.ts";
 import { type Extender, interestedIn } from "./extenders/extender.ts";
 import { followCluster } from "./follow-cluster.ts";
 import type { Plugin } from "./plugin.ts";
@@ -51,6 +51,8 @@ export interface SchedulerStalls {
   stalled(): Promise<unknown>;
 }
 
+/** Of pods that name none. */
+const DEFAULT_SCHEDULER = "default-scheduler";
 /** Milliseconds of deciding after which others have their turn. */
 const SLICE_MS = 10;
 /** Bindings on their way at once. */
@@ -71,7 +73,8 @@ export class Scheduler implements AsyncDisposable {
   readonly #promises = new PromisedPlaces();
   readonly #queue: SchedulingQueue;
   readonly #finder: NodeFinder;
-  readonly #events: EventRecorder;
+  /** By scheduler's name. */
+  readonly #events: ReadonlyMap<string, EventRecorder>;
   readonly #reporter: Reporter;
   readonly #budgets: Informer<KubeObject>;
   /** By resource. */
@@ -93,8 +96,13 @@ export class Scheduler implements AsyncDisposable {
     this.#clock = clock;
     this.#random = random;
     this.#profiles = new Map(profiles.map((profile) => [profile.schedulerName, profile]));
-    this.#events = new EventRecorder({ client, component: profiles[0]?.schedulerName ?? "", logger, clock });
-    this.#reporter = new Reporter(client, this.#events, clock, logger);
+    const recorder = (component: string): EventRecorder => new EventRecorder({ client, component, logger, clock });
+    const first = recorder(profiles[0]?.schedulerName ?? DEFAULT_SCHEDULER);
+    const others = profiles.slice(1).map(({ schedulerName: name }) => [name, recorder(name)] as const);
+    this.#events = new Map([[profiles[0]?.schedulerName ?? DEFAULT_SCHEDULER, first], ...others]);
+    const eventsOf = ({ spec: { schedulerName = DEFAULT_SCHEDULER } }: PodInfo) =>
+      this.#events.get(schedulerName) ?? first;
+    this.#reporter = new Reporter(client, eventsOf, clock, logger);
     this.#finder = new NodeFinder(this.#cluster, this.#promises, random);
     this.#queue = new SchedulingQueue({
       clock,
@@ -189,7 +197,7 @@ export class Scheduler implements AsyncDisposable {
     this.#wake();
   }
 
-  #profileOf({ spec: { schedulerName = "default-scheduler" } }: PodInfo): Profile | undefined {
+  #profileOf({ spec: { schedulerName = DEFAULT_SCHEDULER } }: PodInfo): Profile | undefined {
     return this.#profiles.get(schedulerName);
   }
 
@@ -289,7 +297,7 @@ export class Scheduler implements AsyncDisposable {
       this.#take(
         queued,
         best,
-        extenders.find((one) => "bind" in one),
+        extenders.filter((one) => "bind" in one),
       );
     else this.#queue.putFailed(queued);
   }
@@ -306,7 +314,7 @@ export class Scheduler implements AsyncDisposable {
     if (misfit.plugins.has("Extender")) this.#queue.putFailed(queued);
   }
 
-  #take(queued: QueuedPod, node: NodeInfo, binder?: Extender): void {
+  #take(queued: QueuedPod, node: NodeInfo, binders: readonly Extender[] = []): void {
     const { pod } = queued;
     const plans = planVolumes(pod, node, this.#cluster);
     const promised = this.#promises.nodeOf(pod.uid);
@@ -314,7 +322,7 @@ export class Scheduler implements AsyncDisposable {
     this.#cluster.volumes.promise(plans);
     this.#cluster.setPod(pod, node.name);
     this.#promises.delete(pod.uid);
-    this.#later(() => this.#bind(queued, node, plans, binder));
+    this.#later(() => this.#bind(queued, node, plans, binders));
     // Others may want to be near to it, or what was kept free for it.
     this.#queue.changed({ kind: "podPlaced", pod });
     if (promised !== undefined && promised !== node.name) this.#queue.changed({ kind: "podGone", pod });
@@ -370,7 +378,7 @@ export class Scheduler implements AsyncDisposable {
     queued: QueuedPod,
     node: NodeInfo,
     plans: readonly ClaimPlan[],
-    binder: Extender | undefined,
+    binders: readonly Extender[],
   ): Promise<void> {
     const { pod } = queued;
     try {
@@ -385,8 +393,8 @@ export class Scheduler implements AsyncDisposable {
     }
     this.#bindings++;
     try {
-      if (binder?.bind === undefined) await this.#writeBinding(pod, node.name);
-      else await binder.bind(pod.pod, node.name);
+      const isBound = await bindByExtenders(binders, pod, node.name, this.#options.logger);
+      if (!isBound) await this.#writeBinding(pod, node.name);
       this.#reporter.scheduled(pod, node.name);
     } catch (error) {
       this.#takeBack(queued);
@@ -443,6 +451,6 @@ export class Scheduler implements AsyncDisposable {
     this.#queue[Symbol.dispose]();
     await Promise.all([...this.#informers.values()].map((informer) => informer[Symbol.asyncDispose]()));
     await Promise.allSettled(this.#pending);
-    await this.#events[Symbol.asyncDispose]();
+    await Promise.all([...this.#events.values()].map((recorder) => recorder[Symbol.asyncDispose]()));
   }
 }

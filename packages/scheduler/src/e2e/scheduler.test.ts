@@ -73,6 +73,15 @@ describe("a scheduler at a server", () => {
     return "there is none";
   };
 
+  /** Who tells that a pod has a place. */
+  const toldBy = async (name: string): Promise<string> => {
+    await eventAbout(name, "Scheduled");
+    const fieldSelector = `involvedObject.name=${name},reason=Scheduled`;
+    const events: Collection = { group: "", version: "v1", resource: "events", namespace: "default" };
+    const [event] = (await client.list(events, { fieldSelector })).items;
+    return textAt(event, "source", "component");
+  };
+
   const clear = async (): Promise<void> => {
     for (const { metadata } of (await client.list(PODS)).items) {
       await client.delete({ ...PODS, name: metadata.name ?? "" }, { gracePeriodSeconds: 0 });
@@ -315,6 +324,7 @@ describe("a scheduler at a server", () => {
     await addPod("held", { spec, labels: { approved: "no" } });
     await addPod("later", { spec });
     await untilPod("later", (one) => nodeOf(one) !== "");
+    assert.deepEqual([await toldBy("later"), await toldBy("gold")], ["tiers", "tiers"]);
     assert.deepEqual([nodeOf(await client.get({ ...PODS, name: "held" })), scheduler.waiting.gated], ["", 1]);
     await clear();
   });

@@ -83,6 +83,21 @@ export async function agreeOnPreemption(
   return left;
 }
 
+/** Has the first one bind that does. @returns false where none did, and the scheduler has to */
+export async function bindByExtenders(
+  extenders: readonly Extender[],
+  { pod }: PodInfo,
+  nodeName: string,
+  logger: Logger,
+): Promise<boolean> {
+  for (const extender of extenders) {
+    if (extender.bind === undefined) continue;
+    const bound = extender.bind(pod, nodeName).then(() => true);
+    if ((await unlessIgnored(extender, logger, bound)) === true) return true;
+  }
+  return false;
+}
+
 async function unlessIgnored<T>(extender: Extender, logger: Logger, answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;

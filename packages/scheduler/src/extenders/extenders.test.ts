@@ -192,9 +192,10 @@ describe("an extender", () => {
         /^extender http:\/\/127.0.0.1:\d+\/x: it answers with status 500$/,
       );
     }
-    await using _ = await scheduler({ filterVerb: "filter", ignorable: true });
+    await using _ = await scheduler({ filterVerb: "filter", bindVerb: "bind", ignorable: true });
     await addPod("two");
     await until("two", (each) => nodeOf(each) !== "");
+    assert.equal(asked.at(-1)?.verb, "bind", "the scheduler binds itself then");
   });
 
   test("is asked only for pods with its resources, which the scheduler need not count, and binds", async () => {

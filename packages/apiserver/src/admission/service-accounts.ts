@@ -1,9 +1,9 @@
 import { randomInt } from "node:crypto";
-import { forbidden, isObject, type JsonObject, type KubeObject, listAt, notFound, textAt } from "@boxship/api";
+import { forbidden, isObject, type JsonObject, type KubeObject, listAt, textAt } from "@boxship/api";
 import { sleep } from "@boxship/base";
 import type { AdmissionPlugin, AdmissionRequest } from "../contract.ts";
 import type { ServerContext } from "../server-context.ts";
-import { builtinKind, readObject } from "../storage/read-objects.ts";
+import { readObject } from "../storage/read-objects.ts";
 import { containersOf, newPodSpec } from "./pods.ts";
 
 const MIRROR = "kubernetes.io/config.mirror";
@@ -48,9 +48,12 @@ async function findAccount(
     const account = await readObject(context, "", "serviceaccounts", { name, namespace });
     if (account !== undefined) return account;
     if (name !== "default" || attempt === TRIES) {
-      const { message } = notFound(builtinKind(context, "", "serviceaccounts"), name);
       const pod = object?.metadata.name || object?.metadata.generateName || "";
-      throw forbidden(kind, pod, `error looking up service account ${namespace}/${name}: ${message}`);
+      throw forbidden(
+        kind,
+        pod,
+        `error looking up service account ${namespace}/${name}: serviceaccount "${name}" not found`,
+      );
     }
     await sleep(context.clock, TRIED_EVERY_MS);
   }

@@ -83,7 +83,7 @@ describe("admission", () => {
     await make(`${at}/serviceaccounts`, accounts);
     const shy = await make(`${at}/pods`, pod({ serviceAccountName: "shy" }));
     assert.deepEqual([shy.spec.volumes, shy.spec.imagePullSecrets], [undefined, [{ name: "p" }]]);
-    const words = `error looking up service account ${at.split("/").at(-1)}/none: serviceaccounts "none" not found`;
+    const words = `error looking up service account ${at.split("/").at(-1)}/none: serviceaccount "none" not found`;
     await refused(`${at}/pods`, pod({ serviceAccountName: "none" }), 403, words);
     await refused("/api/v1/namespaces/nowhere/pods", pod(), 404, 'namespaces "nowhere" not found');
   });

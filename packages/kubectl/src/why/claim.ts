@@ -18,7 +18,9 @@ export async function whyClaim(facts: Facts, claim: KubeObject): Promise<readonl
   }
   const storageClass = classes.find(({ metadata }) => metadata.name === className);
   if (storageClass === undefined) {
-    return [{ says: `claim ${name} wants the storage class ${className}, which is not there (there are: ${names})` }];
+    const says = `claim ${name} wants the storage class ${className}, which is not there (there are: ${names})`;
+    const gone = `kubectl delete pvc ${name}${within(claim)}, and make it again with another class: its class cannot change`;
+    return [{ says, help: [`make the storage class ${className}, or: ${gone}`] }];
   }
   const failed = await facts.told(claim, "ProvisioningFailed");
   if (failed !== undefined) return [{ says: `claim ${name} has no volume: ${failed}` }];

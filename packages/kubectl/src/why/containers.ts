@@ -2,6 +2,9 @@ import { type Json, type KubeObject, listAt, textAt, valueAt } from "@boxship/ap
 import type { Cause } from "./cause.ts";
 import { type Facts, within } from "./facts.ts";
 
+/** As long as a container may take to end after its probe has failed. */
+const MOST_SILENT_S = 40;
+
 /** Why containers of a pod do not run, or are not ready. */
 export async function whyContainers(facts: Facts, pod: KubeObject): Promise<readonly Cause[]> {
   const causes: Cause[] = [];
@@ -36,7 +39,7 @@ async function whyContainer(facts: Facts, pod: KubeObject, status: Json, word: s
   if (waiting !== "") return await whyWaiting(facts, pod, status, who);
   const exit = valueAt(status, "state", "terminated", "exitCode");
   if (typeof exit === "number") return exit === 0 ? undefined : await whyEnded(facts, pod, status, who, "state");
-  if (valueAt(status, "ready") === true) return undefined;
+  if (valueAt(status, "ready") === true) return await whyEndedSoon(facts, pod, status, who);
   const probe = valueAt(status, "started") === true ? "Readiness" : "Startup";
   const told = (await eventsAbout(facts, pod, status)).find((event) =>
     textAt(event, "message").startsWith(`${probe} probe `),
@@ -44,6 +47,23 @@ async function whyContainer(facts: Facts, pod: KubeObject, status: Json, word: s
   const says = `${who} runs and is not ready`;
   if (told === undefined) return { says: `${says}: its ${probe.toLowerCase()} probe has not succeeded yet` };
   return { says, causes: [{ says: textAt(told, "message"), help: [probeHelp(pod, status, probe)] }] };
+}
+
+/** A container that runs and is ready, and whose liveness probe fails: it is ended for that again and again. */
+async function whyEndedSoon(facts: Facts, pod: KubeObject, status: Json, who: string): Promise<Cause | undefined> {
+  const since = Date.parse(textAt(status, "state", "running", "startedAt"));
+  const spec = listAt(pod, "spec", "containers").find((one) => textAt(one, "name") === textAt(status, "name"));
+  const period = Number(valueAt(spec, "livenessProbe", "periodSeconds") ?? 10);
+  // One that has failed before that may succeed by now, which nobody tells.
+  const from = Math.max(since, Date.now() - Math.max(MOST_SILENT_S, 3 * period) * 1000);
+  const told = (await eventsAbout(facts, pod, status)).find(
+    (event) =>
+      textAt(event, "message").startsWith("Liveness probe ") && Date.parse(textAt(event, "lastTimestamp")) >= from,
+  );
+  if (told === undefined) return undefined;
+  const restarts = Number(valueAt(status, "restartCount"));
+  const says = `${who} runs, and is ended and started again for its liveness probe (${restarts} restarts)`;
+  return { says, causes: [{ says: textAt(told, "message"), help: [probeHelp(pod, status, "Liveness")] }] };
 }
 
 /** What was told of a pod that is not about another of its containers. */

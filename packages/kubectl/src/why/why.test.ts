@@ -218,6 +218,16 @@ test("a container that is not ready, and a gate that is not open", async () => {
     "  container c runs and is not ready\n    Readiness probe failed: no",
   );
   const fine = { phase: "Running", containerStatuses: [{ ...running, name: "c", ready: true }] };
+  const sick = await make(PODS, "Pod", "sick", onNode(), {
+    ...fine,
+    containerStatuses: [{ ...running, name: "c", ready: true, restartCount: 2 }],
+  });
+  equal(await why("pod/sick"), "");
+  await tell(sick, "Unhealthy", "Liveness probe failed: no", "spec.containers{c}");
+  equal(
+    (await why("pod/sick")).split("\n").slice(0, 2).join("\n"),
+    "  container c runs, and is ended and started again for its liveness probe (2 restarts)\n    Liveness probe failed: no",
+  );
   await make(PODS, "Pod", "gated", onNode({ readinessGates: [{ conditionType: "example.com/fed" }] }), fine);
   equal(
     await why("pod/gated"),
@@ -251,7 +261,10 @@ test("a claim without a volume", async () => {
     { spec: { ...spec, storageClassName: "fast" } },
     { phase: "Pending" },
   );
-  equal(await why("pvc/data"), "  claim data wants the storage class fast, which is not there (there are: none)");
+  equal(
+    await why("pvc/data"),
+    "  claim data wants the storage class fast, which is not there (there are: none)\n    → make the storage class fast, or: kubectl delete pvc data, and make it again with another class: its class cannot change",
+  );
   const classes = { group: "storage.k8s.io", version: "v1", resource: "storageclasses" };
   await make(classes, "StorageClass", "fast", {
     provisioner: "example.com/disk",
@@ -300,7 +313,10 @@ test("pods that are refused by the level of their namespace, by a webhook, or fo
   equal(await refused("hook", denied), `    the admission webhook policy.example.com refuses them: ${denied}`);
   equal(
     (
-      await refused("account", 'Error creating: error looking up service account: serviceaccount "robot" not found')
+      await refused(
+        "account",
+        'Error creating: error looking up service account default/robot: serviceaccount "robot" not found',
+      )
     ).split("→ ")[1],
     "kubectl create serviceaccount robot",
   );

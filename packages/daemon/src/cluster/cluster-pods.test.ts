@@ -223,7 +223,7 @@ test("pods run: kubectl apply to Running, and nothing is left after delete", { s
     assert.equal(copied.stdout.trim(), String(input.length));
     assert.equal((await kube("exec", "full", "--", "cat", "/work/copy")) === input, true);
     assert.match((await cluster.tried(["logs", "full", "-c", "none"])).stderr, /container none is not valid/);
-    await kube("wait", "pod/crash", "--for=jsonpath={.status.containerStatuses[0].restartCount}=1", "--timeout=120s");
+    await until("pod/crash", "{.status.containerStatuses[0].lastState.terminated.exitCode}", "3");
     const logs = async (...args: readonly string[]) => await kube("logs", ...args);
     assert.equal(await logs("crash", "--previous"), "begun\nsecond\n");
     assert.equal(await logs("crash", "--tail=1"), "second\n");

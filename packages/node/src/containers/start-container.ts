@@ -1,14 +1,15 @@
-import { asBoxshipError, BoxshipError, type ErrorCode, sleep } from "@boxship/base";
+import { asBoxshipError, BoxshipError, type ErrorCode } from "@boxship/base";
 import type { PodSandboxStatus } from "@boxship/cri";
 import type { NodeContext } from "../agent/node-context.ts";
 import { environment } from "../environment/env.ts";
 import { ImageFailure, type Tell } from "../images/pull-images.ts";
 import { fullNameOf, podConfig } from "../pods/pod-config.ts";
-import { runHandler } from "../probes/probe-run.ts";
 import { podAddresses } from "../status/pod-status.ts";
 import { type ContainerSpec, fieldPathOf, type Pod } from "../types.ts";
 import type { PreparedVolume } from "../volumes/volumes.ts";
 import { checkNonRoot, containerConfig } from "./container-config.ts";
+import { runHook } from "./run-hook.ts";
+import { stopOne } from "./stop-containers.ts";
 
 /** Why a container waits, as its status says it. */
 export interface Waiting {
@@ -69,8 +70,7 @@ export async function startContainer(context: NodeContext, request: StartRequest
     step = "RunContainerError";
     await cri.startContainer({ containerId });
     tell("Normal", "Started", `Container started: ${spec.name}`);
-    await postStart(context, request, containerId, facts.podIPs[0] ?? "");
-    return undefined;
+    return await postStart(context, request, containerId, facts.podIPs[0] ?? "");
   } catch (error) {
     if (error instanceof ImageFailure) {
       tell("Warning", "Failed", `Error: ${error.reason}`);
@@ -90,21 +90,18 @@ const isPassing = (error: unknown): boolean => error instanceof BoxshipError && 
 const HOOK_SECONDS = 3600;
 
 async function postStart(
-  { cri, clock, events }: NodeContext,
+  context: NodeContext,
   { pod, spec }: StartRequest,
   containerId: string,
   podIP: string,
-): Promise<void> {
+): Promise<Waiting | undefined> {
   const hook = spec.lifecycle?.postStart;
-  if (hook === undefined) return;
-  if (hook.sleep !== undefined) {
-    await sleep(clock, hook.sleep.seconds * 1000);
-    return;
-  }
-  const target = { cri, clock, containerId, container: spec, podIP, timeoutSeconds: HOOK_SECONDS };
-  const { success, output } = await runHandler(hook, target);
-  if (success) return;
-  const message = `PostStartHook failed: ${output}`;
-  events.record(pod, "Warning", "FailedPostStartHook", message, fieldPathOf(pod, spec));
-  await cri.stopContainer({ containerId, timeout: pod.spec.terminationGracePeriodSeconds ?? 30 });
+  if (hook === undefined) return undefined;
+  const message = await runHook(context, { pod, spec, hook, containerId, podIP, timeoutSeconds: HOOK_SECONDS });
+  if (message === undefined) return undefined;
+  // What it printed may be secret: events are read by more than statuses are.
+  context.events.record(pod, "Warning", "FailedPostStartHook", "PostStartHook failed", fieldPathOf(pod, spec));
+  const seconds = pod.spec.terminationGracePeriodSeconds ?? 30;
+  await stopOne(context, { pod, spec, containerId, seconds, why: "FailedPostStartHook" });
+  return { reason: "PostStartHookError", message };
 }

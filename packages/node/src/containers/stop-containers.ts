@@ -1,14 +1,13 @@
-import { sleep } from "@boxship/base";
 import { ContainerState } from "@boxship/cri";
 import type { NodeContext } from "../agent/node-context.ts";
 import type { ObservedContainer, ObservedPod } from "../pods/observed.ts";
-import { runHandler } from "../probes/probe-run.ts";
 import { type ContainerSpec, everyContainer, fieldPathOf, isSidecar, type Pod } from "../types.ts";
+import { runHook } from "./run-hook.ts";
 
 export interface StopRequest {
   readonly pod: Pod;
   readonly spec: ContainerSpec;
-  readonly container: ObservedContainer;
+  readonly containerId: string;
   readonly seconds: number;
   /** For the event. */
   readonly why: string;
@@ -19,8 +18,7 @@ export interface StopRequest {
 /** Ends one container: its hook and its stop signal share the time that there is. */
 export async function stopOne(context: NodeContext, request: StopRequest): Promise<void> {
   const { cri, clock, events } = context;
-  const { pod, spec, container, seconds, why } = request;
-  const containerId = container.status.id;
+  const { pod, spec, containerId, seconds, why } = request;
   events.record(pod, "Normal", "Killing", why, fieldPathOf(pod, spec));
   const deadline = clock.monotonic() + seconds * 1000;
   if (seconds > 0) await preStop(context, request);
@@ -30,34 +28,21 @@ export async function stopOne(context: NodeContext, request: StopRequest): Promi
   await cri.stopContainer({ containerId, timeout: Math.ceil(left) });
 }
 
-async function preStop(context: NodeContext, { pod, spec, container, seconds, hurry }: StopRequest): Promise<void> {
+async function preStop(context: NodeContext, { pod, spec, containerId, seconds, hurry }: StopRequest): Promise<void> {
   const hook = spec.lifecycle?.preStop;
   if (hook === undefined) return;
-  const { cri, clock, events } = context;
   const late = new AbortController();
-  using _timer = clock.setTimeout(seconds * 1000, () => late.abort());
-  const over = hurry === undefined ? late.signal : AbortSignal.any([late.signal, hurry]);
+  using _timer = context.clock.setTimeout(seconds * 1000, () => late.abort());
+  const signal = hurry === undefined ? late.signal : AbortSignal.any([late.signal, hurry]);
   const cut = new Promise<undefined>((resolve) =>
-    over.addEventListener("abort", () => resolve(undefined), { once: true }),
+    signal.addEventListener("abort", () => resolve(undefined), { once: true }),
   );
-  if (hook.sleep !== undefined) {
-    await sleep(clock, hook.sleep.seconds * 1000, over).catch(() => {});
-    return;
-  }
   const podIP = pod.status?.podIP ?? "";
-  const target = {
-    cri,
-    clock,
-    containerId: container.status.id,
-    container: spec,
-    podIP,
-    timeoutSeconds: Math.max(1, seconds),
-  };
-  const result = await Promise.race([runHandler(hook, target), cut]);
-  if (result?.success === false) {
-    const message = `PreStopHook failed: ${result.output}`;
-    events.record(pod, "Warning", "FailedPreStopHook", message, fieldPathOf(pod, spec));
-  }
+  const timeoutSeconds = Math.max(1, seconds);
+  const hooked = runHook(context, { pod, spec, hook, containerId, podIP, timeoutSeconds, signal });
+  if ((await Promise.race([hooked, cut])) === undefined) return;
+  // What it printed may be secret.
+  context.events.record(pod, "Warning", "FailedPreStopHook", "PreStopHook failed", fieldPathOf(pod, spec));
 }
 
 /** Ends all containers of a pod: all but the sidecars at once, then those, the last one first. */
@@ -73,7 +58,14 @@ export async function stopAll(
     const why = `Stopping container ${spec.name}`;
     await Promise.all(
       running(observed, spec.name).map((container) =>
-        stopOne(context, { pod, spec, container, seconds: hurry.aborted ? 0 : left, why, hurry }),
+        stopOne(context, {
+          pod,
+          spec,
+          containerId: container.status.id,
+          seconds: hurry.aborted ? 0 : left,
+          why,
+          hurry,
+        }),
       ),
     );
   };

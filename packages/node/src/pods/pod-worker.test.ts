@@ -6,7 +6,7 @@ import { ContainerState, type Cri, SandboxState } from "@boxship/cri";
 import { tempDir } from "@boxship/testkit";
 import type { NodeContext } from "../agent/node-context.ts";
 import { LABEL } from "../labels.ts";
-import type { Pod } from "../types.ts";
+import type { HandlerSpec, Pod } from "../types.ts";
 import { PodWorker } from "./pod-worker.ts";
 
 const POD = {
@@ -14,14 +14,19 @@ const POD = {
   spec: { restartPolicy: "Always", containers: [{ name: "main", image: "img" }] },
 } as unknown as Pod;
 
+const withHook = (postStart: HandlerSpec): Pod => ({
+  ...POD,
+  spec: { ...POD.spec, containers: POD.spec.containers.map((one) => ({ ...one, lifecycle: { postStart } })) },
+});
+
 interface Made {
   readonly id: string;
   readonly attempt: number;
   readonly at: number;
 }
 
-/** An engine that has a pod's sandbox, and a fault: what it makes cannot be started. */
-function faulty(clock: FakeClock, looked: () => void) {
+/** An engine that has a pod's sandbox, and a fault: what it makes cannot be started, or its hook fails. */
+function faulty(clock: FakeClock, looked: () => void, hooked: boolean) {
   const tried: number[] = [];
   const made = new Map<string, Made>();
   const labels = { [LABEL.podUid]: "uid", [LABEL.containerName]: "main" };
@@ -46,13 +51,17 @@ function faulty(clock: FakeClock, looked: () => void) {
       made.set(id, { id, attempt: config.metadata.attempt, at: clock.now() });
       return { containerId: id };
     },
-    startContainer: async () => Promise.reject(new Internal("no such command")),
+    startContainer: async () => {
+      if (!hooked) throw new Internal("no such command");
+    },
+    execSync: async () => ({ exitCode: 4, stdout: Buffer.alloc(0), stderr: Buffer.from("no") }),
+    stopContainer: async () => {},
     removeContainer: async ({ containerId }: { containerId: string }) => void made.delete(containerId),
   };
   return { tried, cri: cri as unknown as Cri };
 }
 
-async function run(seconds: number) {
+async function run(seconds: number, hook?: HandlerSpec) {
   await using files = tempDir("pod-worker");
   const looks = { open: false, ended: 0 };
   const clock = new (class extends FakeClock {
@@ -62,7 +71,7 @@ async function run(seconds: number) {
       return super.setTimeout(ms, callback);
     }
   })(1_000_000);
-  const { tried, cri } = faulty(clock, () => (looks.open = true));
+  const { tried, cri } = faulty(clock, () => (looks.open = true), hook !== undefined);
   const told: string[] = [];
   let reason = "";
   const context = {
@@ -88,7 +97,7 @@ async function run(seconds: number) {
     allocatable: {},
     nodeMemory: 1 << 30,
   } as unknown as NodeContext;
-  const worker = new PodWorker(context, POD);
+  const worker = new PodWorker(context, hook === undefined ? POD : withHook(hook));
   // Files are read by real threads: a look is over when it has set its timer.
   const settle = async (before: number) => {
     while (looks.ended === before || looks.open) await setImmediate();
@@ -112,4 +121,11 @@ test("a container that cannot be started is tried again like one that ends: afte
   assert.deepEqual(waits, [10, 20, 40, 80, 160, 300, 300], tried.join(" "));
   assert.equal(reason, "CrashLoopBackOff");
   assert.ok(told.includes("Warning BackOff") && told.includes("Warning Failed"));
+});
+
+test("a container whose hook fails after its start is ended, and waits for that reason; events do not say what it printed", async () => {
+  const { tried, told, reason } = await run(0, { exec: { command: ["false"] } });
+  assert.equal(tried.length, 1);
+  assert.equal(reason, "PostStartHookError");
+  assert.deepEqual(told, ["Normal Created", "Normal Started", "Warning FailedPostStartHook", "Normal Killing"]);
 });

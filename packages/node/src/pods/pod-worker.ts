@@ -26,6 +26,8 @@ import type { PodUsers } from "./user-ranges.ts";
 const RESYNC_MS = 60_000;
 /** What the CRI of our engine calls it. */
 const OWN_ENGINE = "boxship";
+/** Why containers wait that were made. */
+const BEGUN = ["RunContainerError", "PostStartHookError"];
 
 /**
  * Looks after one pod: looks at what it should be and what there is, does what is missing, says how it is, and again whenever
@@ -255,7 +257,8 @@ export class PodWorker {
     }
     for (const { spec, container, why, seconds } of plan.stop) {
       const grace = seconds ?? pod.spec.terminationGracePeriodSeconds ?? 30;
-      await stopOne(this.#context, { pod, spec, container, seconds: grace, why, hurry: this.#hurry.signal });
+      const { id: containerId } = container.status;
+      await stopOne(this.#context, { pod, spec, containerId, seconds: grace, why, hurry: this.#hurry.signal });
     }
     if (plan.stop.length > 0) return 0;
     const { resized, state } = await resizePod(this.#context, pod, observed, this.#sizes);
@@ -346,7 +349,7 @@ export class PodWorker {
     const request = { pod, spec, sandbox, attempt, volumes, targetId, recursiveReadOnly };
     const waiting = await startContainer(this.#context, request);
     // One that was made and could not be started has ended again.
-    const begun = waiting === undefined || waiting.reason === "RunContainerError";
+    const begun = waiting === undefined || BEGUN.includes(waiting.reason);
     if (endedAt !== undefined && begun) this.#restarts.restarted(spec.name, endedAt);
     if (waiting === undefined) {
       this.#waiting.delete(spec.name);

@@ -58,7 +58,13 @@ export async function resizePod(
       const now = container.status.resources?.linux;
       if (restarts(spec, now)) {
         const why = `Container ${spec.name} resize requires restart`;
-        await stopOne(context, { pod, spec, container, seconds: pod.spec.terminationGracePeriodSeconds ?? 30, why });
+        await stopOne(context, {
+          pod,
+          spec,
+          containerId: id,
+          seconds: pod.spec.terminationGracePeriodSeconds ?? 30,
+          why,
+        });
         continue;
       }
       const linux = { ...containerResources(spec), oomScoreAdj: now?.oomScoreAdj ?? 0 };

@@ -22,6 +22,8 @@ export interface ProbeTarget {
   readonly container: ContainerSpec;
   readonly podIP: string;
   readonly timeoutSeconds: number;
+  /** A hook, for which any answer by HTTP will do. @default a probe */
+  readonly isHook?: boolean;
 }
 
 export interface ProbeResult {
@@ -30,6 +32,8 @@ export interface ProbeResult {
   readonly output: string;
   /** Whether it could not be found out: the runtime was away, or a port has no such name. */
   readonly errored?: boolean;
+  /** How a command failed, beside what it printed. */
+  readonly error?: string;
 }
 
 const MOST_OUTPUT = 1024;
@@ -61,7 +65,10 @@ function handlerOf(handler: HandlerSpec, target: ProbeTarget): Promise<ProbeResu
 async function runCommand(command: readonly string[], { cri, containerId, timeoutSeconds }: ProbeTarget) {
   try {
     const { exitCode, stdout, stderr } = await cri.execSync({ containerId, cmd: command, timeout: timeoutSeconds });
-    return { success: exitCode === 0, output: Buffer.concat([stdout, stderr]).toString() };
+    const output = Buffer.concat([stdout, stderr]).toString();
+    if (exitCode === 0) return { success: true, output };
+    const error = `command '${command.join(" ")}' exited with ${exitCode}: ${Buffer.from(stderr).toString()}`;
+    return { success: false, output, error };
   } catch (error) {
     if (!(error instanceof DeadlineExceeded)) throw error;
     const after = goDuration(timeoutSeconds * 1e9);
@@ -88,7 +95,7 @@ async function ask(get: HttpGet, target: ProbeTarget): Promise<ProbeResult> {
   const name = host.includes(":") ? `[${host}]` : host;
   const first = new URL(`${scheme.toLowerCase()}://${name}:${portOf(get.port, target)}`);
   const headers: Record<string, string[]> = {
-    "user-agent": ["kube-probe/1.36"],
+    "user-agent": [target.isHook === true ? "kube-lifecycle/1.36" : "kube-probe/1.36"],
     accept: ["*/*"],
     connection: ["close"],
   };
@@ -102,7 +109,9 @@ async function ask(get: HttpGet, target: ProbeTarget): Promise<ProbeResult> {
     const { status, location } = await askOnce(at, headers, { ...target, timeoutSeconds: Math.max(0, left) });
     const next = location === undefined ? undefined : URL.parse(location, new URL(at.path, at.url));
     // Where another host is pointed at, the answer itself is what counts.
-    if (!REDIRECTS.includes(status) || next == null || next.hostname !== first.hostname) return resultOf(status);
+    if (!REDIRECTS.includes(status) || next == null || next.hostname !== first.hostname) {
+      return target.isHook === true ? { success: true, output: "" } : resultOf(status);
+    }
     if (times === MOST_REDIRECTS) return { success: false, output: `stopped after ${MOST_REDIRECTS} redirects` };
     at = { url: next, path: `${next.pathname}${next.search}` };
   }

@@ -1,6 +1,7 @@
 import type { JsonObject } from "@boxship/api";
 import { listAt, textAt, tolerates } from "@boxship/api";
 import { HASH_OF_PODS } from "../revisions/revisions.ts";
+import { podPrefix } from "../shared/long-names.ts";
 import { fitsNode } from "../shared/node-fit.ts";
 import { podOfTemplate } from "../shared/pods.ts";
 import type { Pod, Toleration } from "../types/pod.ts";
@@ -67,7 +68,7 @@ function withTolerations(own: readonly Toleration[], more: readonly Toleration[]
 /** A pod of the set for one node. */
 export function podFor(set: DaemonSet, node: string, hash: string): Pod {
   const pod = podOfTemplate(set.spec?.template ?? {});
-  pod.metadata.generateName = `${set.metadata.name}-`;
+  pod.metadata.generateName = podPrefix(set.metadata.name ?? "");
   pod.metadata.labels = { ...pod.metadata.labels, [HASH_OF_PODS]: hash };
   const spec = (pod.spec ??= {});
   spec.tolerations = withTolerations(spec.tolerations ?? [], tolerationsOf(set));

@@ -176,6 +176,15 @@ describe("a Deployment", () => {
     assert.notEqual((await setsOf("twin"))[0]?.metadata.name, name);
   });
 
+  test("has pods also when its name is as long as names may be", async () => {
+    const made = deployment("long", { replicas: 1 });
+    await world.create({ ...made, metadata: { ...made.metadata, name: "n".repeat(253) } });
+    await world.advance(5);
+    const [set] = await setsOf("long");
+    assert.match(set?.metadata.name ?? "", /^n{240,}-[a-z0-9]+$/);
+    assert.deepEqual([set?.metadata.name?.length, set?.status?.readyReplicas], [253, 1]);
+  });
+
   test("is left alone when nothing changes", async () => {
     const writes = world.history.lines.length;
     const { metadata } = await get("web");

@@ -2,6 +2,7 @@ import { deepCopy, deepEqual } from "@boxship/api";
 import { AlreadyExists, errorMessage, NotFound } from "@boxship/base";
 import { keyOf } from "@boxship/client";
 import type { ControllerContext } from "../contract.ts";
+import { nameWithHash } from "../shared/long-names.ts";
 import { controllerReference, isControlledBy } from "../shared/owners.ts";
 import { isNamespaceTerminating } from "../shared/pod-control.ts";
 import { byAge, isTerminating } from "../shared/pods.ts";
@@ -136,7 +137,7 @@ export class Rollout {
       apiVersion: "apps/v1",
       kind: "ReplicaSet",
       metadata: {
-        name: `${metadata.name}-${hash}`,
+        name: nameWithHash(metadata.name ?? "", hash),
         namespace: metadata.namespace ?? "",
         labels: { ...labels },
         annotations: withReplicas({ metadata: { annotations } }, desired, desired + limitsOf(this.deployment).surge),

@@ -1,4 +1,5 @@
 import type { KubeObject } from "@boxship/api";
+import { indexedPrefix, podPrefix } from "../shared/long-names.ts";
 import { conditionOf, isFinished, isTerminating, podOfTemplate } from "../shared/pods.ts";
 import type { Job } from "../types/jobs.ts";
 import type { Container, Pod } from "../types/pod.ts";
@@ -60,7 +61,7 @@ export function podOfJob(job: Job, { index, failures }: PodPlan): Pod {
   const pod = podOfTemplate(job.spec?.template ?? {});
   const { name = "" } = job.metadata;
   pod.metadata.finalizers = [...(pod.metadata.finalizers ?? []), TRACKING];
-  pod.metadata.generateName = `${name}-${index === undefined ? "" : `${index}-`}`;
+  pod.metadata.generateName = index === undefined ? podPrefix(name) : indexedPrefix(name, index);
   if (index === undefined) return pod;
   pod.metadata.labels = { ...pod.metadata.labels, [INDEX]: `${index}` };
   pod.metadata.annotations = { ...pod.metadata.annotations, [INDEX]: `${index}` };

@@ -5,6 +5,7 @@ import type { ControllerContext, ControllerDefinition, Reconcile } from "../cont
 import { candidatesFor, claimObjects } from "../shared/claim.ts";
 import { withCondition, withoutCondition } from "../shared/conditions.ts";
 import { enqueueOwners } from "../shared/enqueue-owners.ts";
+import { podPrefix } from "../shared/long-names.ts";
 import { createPod, deletePod, isNamespaceTerminating } from "../shared/pod-control.ts";
 import {
   isActive,
@@ -115,7 +116,7 @@ class Look {
 
   async #create(): Promise<void> {
     const pod = podOfTemplate(this.#set.spec?.template ?? {});
-    pod.metadata.generateName = `${this.#set.metadata.name}-`;
+    pod.metadata.generateName = podPrefix(this.#set.metadata.name ?? "");
     await createPod(this.#context, this.#set, pod);
   }
 

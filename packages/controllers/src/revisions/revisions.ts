@@ -4,6 +4,7 @@ import { AlreadyExists, NotFound } from "@boxship/base";
 import type { Resource } from "@boxship/client";
 import type { ControllerContext } from "../contract.ts";
 import { candidatesFor, claimObjects } from "../shared/claim.ts";
+import { nameWithHash } from "../shared/long-names.ts";
 import { controllerReference, isControlledBy } from "../shared/owners.ts";
 import { isTerminating } from "../shared/pods.ts";
 import { CONTROLLER_REVISIONS, refOf } from "../shared/resources.ts";
@@ -111,7 +112,7 @@ async function create(
       apiVersion: "apps/v1",
       kind: "ControllerRevision",
       metadata: {
-        name: `${name}-${hash}`,
+        name: nameWithHash(name, hash),
         namespace,
         labels: { ...set.spec?.template?.metadata?.labels, [hashLabelOf(set)]: hash },
         // `kubectl rollout history` shows the cause of the change.

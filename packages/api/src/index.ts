@@ -21,6 +21,7 @@ export { compilationText } from "./custom/validate-rule-texts.ts";
 export { serviceAddressErrors } from "./hooks/networking/service-addresses.ts";
 export { type JsonPathOptions, JsonPathTemplate } from "./json-path/json-path-template.ts";
 export * from "./kind/builtin-kinds.ts";
+export * from "./kind/compare-versions.ts";
 export * from "./kind/kind.ts";
 export * from "./kind/kind-registry.ts";
 export * from "./kind/update-rules.ts";

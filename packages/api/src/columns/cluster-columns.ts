@@ -1,6 +1,8 @@
 import type { Column } from "../kind/kind.ts";
+import { isObject, type Json } from "../object/json.ts";
 import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
-import { AGE, at, count, joined, NAME, number, selectorText, sizeOf, text, wide } from "./column.ts";
+import { humanDuration } from "./age.ts";
+import { AGE, at, count, flag, joined, NAME, number, selectorText, sizeOf, text, wide } from "./column.ts";
 
 const role: Column = text(
   "Role",
@@ -36,13 +38,61 @@ const MODES: Readonly<Record<string, string>> = {
   ReadWriteOncePod: "RWOP",
 };
 
-const modes = (path: readonly string[]) => (object: KubeObject) =>
-  listAt(object, ...path)
-    .map((one) => MODES[textAt(one)] ?? textAt(one))
+/** Each once, in their own order. */
+const modes = (path: readonly string[]) => (object: KubeObject) => {
+  const found = new Set(listAt(object, ...path).map((one) => textAt(one)));
+  return Object.entries(MODES)
+    .flatMap(([mode, short]) => (found.has(mode) ? [short] : []))
     .join(",");
+};
 
-const flag = (path: string) => (object: KubeObject) =>
-  valueAt(object, ...path.split(".")) === true ? "true" : "false";
+const isBound = (claim: KubeObject): boolean => textAt(claim, "spec", "volumeName") !== "";
+
+/** What was an annotation once, and is still looked at first. */
+const storageClass = (object: KubeObject): string =>
+  object.metadata.annotations?.["volume.beta.kubernetes.io/storage-class"] ??
+  textAt(object, "spec", "storageClassName");
+
+const ROLE = "node-role.kubernetes.io/";
+
+const orNone = (path: string) => (object: KubeObject) => valueAt(object, ...path.split(".")) ?? "<none>";
+
+const policy = (name: string, path: string): readonly Column[] => [
+  NAME,
+  number(name, sizeOf(path)),
+  text("ParamKind", (object) =>
+    textAt(object, "spec", "paramKind", "kind") === ""
+      ? "<unset>"
+      : `${textAt(object, "spec", "paramKind", "apiVersion")}/${textAt(object, "spec", "paramKind", "kind")}`,
+  ),
+  AGE,
+];
+
+const POLICY_BINDING: readonly Column[] = [
+  NAME,
+  text("PolicyName", at("spec.policyName")),
+  text("ParamRef", (object) => {
+    const [name, namespace] = [
+      textAt(object, "spec", "paramRef", "name"),
+      textAt(object, "spec", "paramRef", "namespace"),
+    ];
+    if (name !== "") return `${namespace || "*"}/${name}`;
+    const selector = valueAt(object, "spec", "paramRef", "selector");
+    return isObject(selector ?? null) ? goSelector(selector ?? null) : "<unset>";
+  }),
+  AGE,
+];
+
+/** As Go prints a selector. */
+function goSelector(selector: Json): string {
+  const labels = Object.entries((valueAt(selector, "matchLabels") ?? {}) as Record<string, string>);
+  const pairs = labels.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => `${key}: ${value},`);
+  const requirements = listAt(selector, "matchExpressions").map((one) => {
+    const values = listAt(one, "values").map((value) => textAt(value));
+    return `LabelSelectorRequirement{Key:${textAt(one, "key")},Operator:${textAt(one, "operator")},Values:[${values.join(" ")}],},`;
+  });
+  return `&LabelSelector{MatchLabels:map[string]string{${pairs.join("")}},MatchExpressions:[]LabelSelectorRequirement{${requirements.join("")}},}`;
+}
 
 const backing = (object: KubeObject): string =>
   object.metadata.deletionTimestamp === undefined ? textAt(object, "status", "phase") : "Terminating";
@@ -68,15 +118,17 @@ export const CLUSTER_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   "certificatesigningrequests.certificates.k8s.io": [
     NAME,
     AGE,
-    text("SignerName", at("spec.signerName")),
+    text("SignerName", at("spec.signerName", "<none>")),
     text("Requestor", at("spec.username")),
-    text("RequestedDuration", (object) =>
-      textAt(object, "spec", "expirationSeconds") === "" ? "<none>" : `${textAt(object, "spec", "expirationSeconds")}s`,
-    ),
+    text("RequestedDuration", (object) => {
+      const seconds = valueAt(object, "spec", "expirationSeconds");
+      return typeof seconds === "number" ? humanDuration(seconds * 1000) : "<none>";
+    }),
     text("Condition", (object) => {
-      const types = listAt(object, "status", "conditions").map((one) => textAt(one, "type"));
-      const decided = types.find((type) => type === "Denied" || type === "Approved") ?? "Pending";
-      return textAt(object, "status", "certificate") === "" ? decided : `${decided},Issued`;
+      const types = new Set(listAt(object, "status", "conditions").map((one) => textAt(one, "type")));
+      const decided = ["Denied", "Approved"].find((type) => types.has(type)) ?? "Pending";
+      const issued = textAt(object, "status", "certificate") !== "";
+      return [decided, ...(types.has("Failed") ? ["Failed"] : []), ...(issued ? ["Issued"] : [])].join(",");
     }),
   ],
   "clusterroles.rbac.authorization.k8s.io": [NAME, CREATED_AT],
@@ -86,22 +138,22 @@ export const CLUSTER_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   componentstatuses: [NAME, text("Status", () => "Healthy"), text("Message", () => "ok"), text("Error", () => "")],
   configmaps: [
     NAME,
-    text("Data", (object) => String(Number(sizeOf("data")(object, 0)) + Number(sizeOf("binaryData")(object, 0)))),
+    text("Data", (object) => Number(sizeOf("data")(object, 0)) + Number(sizeOf("binaryData")(object, 0))),
     AGE,
   ],
   "customresourcedefinitions.apiextensions.k8s.io": [NAME, CREATED_AT],
   "csidrivers.storage.k8s.io": [
     NAME,
-    text("AttachRequired", flag("spec.attachRequired")),
-    text("PodInfoOnMount", flag("spec.podInfoOnMount")),
-    text("StorageCapacity", flag("spec.storageCapacity")),
+    flag("AttachRequired", "spec.attachRequired", true),
+    flag("PodInfoOnMount", "spec.podInfoOnMount"),
+    flag("StorageCapacity", "spec.storageCapacity"),
     text("TokenRequests", (object) =>
       joined(
         listAt(object, "spec", "tokenRequests").map((one) => textAt(one, "audience")),
         "<unset>",
       ),
     ),
-    text("RequiresRepublish", flag("spec.requiresRepublish")),
+    flag("RequiresRepublish", "spec.requiresRepublish"),
     text("Modes", (object) => joined(listAt(object, "spec", "volumeLifecycleModes").map((one) => textAt(one)))),
     AGE,
   ],
@@ -109,46 +161,91 @@ export const CLUSTER_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   limitranges: [NAME, CREATED_AT],
   "mutatingwebhookconfigurations.admissionregistration.k8s.io": [NAME, number("Webhooks", sizeOf("webhooks")), AGE],
   "validatingwebhookconfigurations.admissionregistration.k8s.io": [NAME, number("Webhooks", sizeOf("webhooks")), AGE],
-  "validatingadmissionpolicies.admissionregistration.k8s.io": [
+  "validatingadmissionpolicies.admissionregistration.k8s.io": policy("Validations", "spec.validations"),
+  "mutatingadmissionpolicies.admissionregistration.k8s.io": policy("Mutations", "spec.mutations"),
+  "validatingadmissionpolicybindings.admissionregistration.k8s.io": POLICY_BINDING,
+  "mutatingadmissionpolicybindings.admissionregistration.k8s.io": POLICY_BINDING,
+  "csistoragecapacities.storage.k8s.io": [
     NAME,
-    number("Validations", sizeOf("spec.validations")),
-    text("ParamKind", (object) =>
-      textAt(object, "spec", "paramKind", "kind") === ""
-        ? "<unset>"
-        : `${textAt(object, "spec", "paramKind", "apiVersion")}/${textAt(object, "spec", "paramKind", "kind")}`,
-    ),
+    text("StorageClassName", at("storageClassName")),
+    text("Capacity", at("capacity", "<unset>")),
+  ],
+  "flowschemas.flowcontrol.apiserver.k8s.io": [
+    NAME,
+    text("PriorityLevel", at("spec.priorityLevelConfiguration.name")),
+    text("MatchingPrecedence", count("spec.matchingPrecedence")),
+    text("DistinguisherMethod", at("spec.distinguisherMethod.type", "<none>")),
+    AGE,
+    text("MissingPL", (object) => {
+      const dangling = listAt(object, "status", "conditions").find((one) => textAt(one, "type") === "Dangling");
+      return textAt(dangling, "status") || "?";
+    }),
+  ],
+  "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": [
+    NAME,
+    text("Type", at("spec.type")),
+    text("NominalConcurrencyShares", orNone("spec.limited.nominalConcurrencyShares")),
+    text("Queues", orNone("spec.limited.limitResponse.queuing.queues")),
+    text("HandSize", orNone("spec.limited.limitResponse.queuing.handSize")),
+    text("QueueLengthLimit", orNone("spec.limited.limitResponse.queuing.queueLengthLimit")),
     AGE,
   ],
+  "resourceclaims.resource.k8s.io": [
+    NAME,
+    text("State", ({ metadata, ...object }) => {
+      const isDeleted = metadata.deletionTimestamp !== undefined;
+      const isAllocated = isObject(valueAt(object, "status", "allocation") ?? null);
+      const isReserved = isAllocated && listAt(object, "status", "reservedFor").length > 0;
+      const states = [isDeleted && "deleted", !isAllocated && !isDeleted && "pending", isAllocated && "allocated"];
+      return [...states, isReserved && "reserved"].filter((one) => one !== false).join(",");
+    }),
+    AGE,
+  ],
+  "resourceslices.resource.k8s.io": [
+    NAME,
+    text("Node", at("spec.nodeName")),
+    text("Driver", at("spec.driver")),
+    text("Pool", at("spec.pool.name")),
+    AGE,
+  ],
+  "volumeattributesclasses.storage.k8s.io": [NAME, text("DriverName", at("driverName")), AGE],
   namespaces: [NAME, text("Status", at("status.phase")), AGE],
   nodes: [
     NAME,
     text("Status", nodeStatus),
     text("Roles", ({ metadata }) => {
-      const marks = Object.keys(metadata.labels ?? {}).filter((key) => key.startsWith("node-role.kubernetes.io/"));
-      return joined(marks.map((key) => key.slice("node-role.kubernetes.io/".length)).sort());
+      const labels = Object.entries(metadata.labels ?? {});
+      const roles = labels.map(([key, value]) =>
+        key === "kubernetes.io/role" ? value : key.startsWith(ROLE) ? key.slice(ROLE.length) : "",
+      );
+      return joined([...new Set(roles.filter((one) => one !== ""))].sort());
     }),
     AGE,
     text("Version", at("status.nodeInfo.kubeletVersion")),
     wide("Internal-IP", address("InternalIP")),
     wide("External-IP", address("ExternalIP")),
     wide("OS-Image", at("status.nodeInfo.osImage", "<unknown>")),
-    wide("Kernel-Version", at("status.nodeInfo.kernelVersion", "<unknown>")),
+    wide("Kernel-Version", (object) => {
+      const of = (field: string): string => textAt(object, "status", "nodeInfo", field);
+      const kernel = of("kernelVersion") || "<unknown>";
+      return of("architecture") === "" ? kernel : `${kernel} (${of("architecture")})`;
+    }),
     wide("Container-Runtime", at("status.nodeInfo.containerRuntimeVersion", "<unknown>")),
   ],
   persistentvolumeclaims: [
     NAME,
     text("Status", backing),
     text("Volume", at("spec.volumeName")),
-    text("Capacity", at("status.capacity.storage")),
-    text("Access Modes", modes(["status", "accessModes"])),
-    text("StorageClass", at("spec.storageClassName")),
+    text("Capacity", (object) => (isBound(object) ? textAt(object, "status", "capacity", "storage") || "0" : "")),
+    text("Access Modes", (object) => (isBound(object) ? modes(["status", "accessModes"])(object) : "")),
+    text("StorageClass", storageClass),
     text("VolumeAttributesClass", at("spec.volumeAttributesClassName", "<unset>")),
     AGE,
     wide("VolumeMode", at("spec.volumeMode", "<unset>")),
   ],
   persistentvolumes: [
     NAME,
-    text("Capacity", at("spec.capacity.storage")),
+    text("Capacity", at("spec.capacity.storage", "0")),
     text("Access Modes", modes(["spec", "accessModes"])),
     text("Reclaim Policy", at("spec.persistentVolumeReclaimPolicy")),
     text("Status", backing),
@@ -157,7 +254,7 @@ export const CLUSTER_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
         ? ""
         : `${textAt(object, "spec", "claimRef", "namespace")}/${textAt(object, "spec", "claimRef", "name")}`,
     ),
-    text("StorageClass", at("spec.storageClassName")),
+    text("StorageClass", storageClass),
     text("VolumeAttributesClass", at("spec.volumeAttributesClassName", "<unset>")),
     text("Reason", at("status.reason")),
     AGE,
@@ -166,7 +263,7 @@ export const CLUSTER_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   "priorityclasses.scheduling.k8s.io": [
     NAME,
     number("Value", count("value")),
-    text("Global-Default", flag("globalDefault")),
+    flag("Global-Default", "globalDefault"),
     AGE,
     text("PreemptionPolicy", at("preemptionPolicy")),
   ],
@@ -177,18 +274,22 @@ export const CLUSTER_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     AGE,
   ],
   "runtimeclasses.node.k8s.io": [NAME, text("Handler", at("handler")), AGE],
-  secrets: [NAME, text("Type", at("type")), number("Data", sizeOf("data")), AGE],
+  secrets: [NAME, text("Type", at("type")), text("Data", sizeOf("data")), AGE],
   serviceaccounts: [NAME, AGE],
   "storageclasses.storage.k8s.io": [
     {
       ...NAME,
       cell: ({ metadata }) =>
-        `${metadata.name}${metadata.annotations?.["storageclass.kubernetes.io/is-default-class"] === "true" ? " (default)" : ""}`,
+        ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"].some(
+          (one) => metadata.annotations?.[one] === "true",
+        )
+          ? `${metadata.name} (default)`
+          : (metadata.name ?? ""),
     },
     text("Provisioner", at("provisioner")),
     text("ReclaimPolicy", at("reclaimPolicy")),
     text("VolumeBindingMode", at("volumeBindingMode")),
-    text("AllowVolumeExpansion", flag("allowVolumeExpansion")),
+    { ...flag("AllowVolumeExpansion", "allowVolumeExpansion"), type: "string" },
     AGE,
   ],
   "volumeattachments.storage.k8s.io": [
@@ -196,7 +297,7 @@ export const CLUSTER_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     text("Attacher", at("spec.attacher")),
     text("PV", at("spec.source.persistentVolumeName")),
     text("Node", at("spec.nodeName")),
-    text("Attached", flag("status.attached")),
+    flag("Attached", "status.attached"),
     AGE,
   ],
   "networkpolicies.networking.k8s.io": [

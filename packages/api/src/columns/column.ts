@@ -32,6 +32,12 @@ export const text = (name: string, cell: Cell): Column => ({
 
 export const number = (name: string, cell: Cell): Column => ({ ...text(name, cell), type: "integer" });
 
+/** True where the field at a path is; otherwise what holds where nothing is said. */
+export const flag = (name: string, path: string, otherwise = false): Column => ({
+  ...text(name, (object) => (valueAt(object, ...path.split(".")) ?? otherwise) === true),
+  type: "boolean",
+});
+
 /** Shown with `-o wide`. */
 export const wide = (name: string, cell: Cell): Column => ({ ...text(name, cell), priority: 1 });
 
@@ -61,24 +67,20 @@ export const since =
 
 export const joined = (values: readonly string[], otherwise = "<none>"): string => values.join(",") || otherwise;
 
-export const containersOf = (object: KubeObject): readonly Json[] =>
-  listAt(object, "spec", "template", "spec", "containers");
+const fieldOfEach = (path: readonly string[], field: string) => (object: KubeObject) =>
+  joined(
+    listAt(object, ...path).map((one) => textAt(one, field)),
+    "",
+  );
 
-/** Names and images of a template's containers. */
-export const CONTAINERS: readonly Column[] = [
-  wide("Containers", (object) =>
-    joined(
-      containersOf(object).map((one) => textAt(one, "name")),
-      "",
-    ),
-  ),
-  wide("Images", (object) =>
-    joined(
-      containersOf(object).map((one) => textAt(one, "image")),
-      "",
-    ),
-  ),
+/** Names and images of containers, shown with `-o wide`. */
+export const containersAt = (...path: readonly string[]): readonly Column[] => [
+  wide("Containers", fieldOfEach(path, "name")),
+  wide("Images", fieldOfEach(path, "image")),
 ];
+
+/** Of a template. */
+export const CONTAINERS = containersAt("spec", "template", "spec", "containers");
 
 const OPERATORS: Readonly<Record<string, string>> = { In: "in", NotIn: "notin" };
 

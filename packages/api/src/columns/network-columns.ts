@@ -10,7 +10,9 @@ export const NETWORK_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
         listAt(object, "subsets").flatMap((subset) => {
           const ports = listAt(subset, "ports").map((port) => textAt(port, "port"));
           const addresses = listAt(subset, "addresses").map((one) => textAt(one, "ip"));
-          return ports.length === 0 ? addresses : ports.flatMap((port) => addresses.map((ip) => `${ip}:${port}`));
+          return ports.length === 0
+            ? addresses
+            : ports.flatMap((port) => addresses.map((ip) => `${ip.includes(":") ? `[${ip}]` : ip}:${port}`));
         }),
       ),
     ),
@@ -21,7 +23,7 @@ export const NETWORK_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     text("AddressType", at("addressType")),
     text("Ports", (object) =>
       some(
-        listAt(object, "ports").map((port) => textAt(port, "port") || "*"),
+        listAt(object, "ports").map((port) => textAt(port, "port") || textAt(port, "name") || "*"),
         "<unset>",
       ),
     ),
@@ -34,7 +36,11 @@ export const NETWORK_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     AGE,
   ],
   "ingressclasses.networking.k8s.io": [
-    NAME,
+    {
+      ...NAME,
+      cell: ({ metadata: { name = "", annotations } }) =>
+        annotations?.["ingressclass.kubernetes.io/is-default-class"] === "true" ? `${name} (default)` : name,
+    },
     text("Controller", at("spec.controller")),
     text("Parameters", (object) =>
       textAt(object, "spec", "parameters", "name") === ""
@@ -45,12 +51,7 @@ export const NETWORK_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   ],
   "ingresses.networking.k8s.io": [
     NAME,
-    text(
-      "Class",
-      (object) =>
-        textAt(object, "spec", "ingressClassName") ||
-        (object.metadata.annotations?.["kubernetes.io/ingress.class"] ?? "<none>"),
-    ),
+    text("Class", at("spec.ingressClassName", "<none>")),
     text("Hosts", (object) =>
       some([...new Set(listAt(object, "spec", "rules").map((rule) => textAt(rule, "host") || "*"))], "*"),
     ),
@@ -58,10 +59,30 @@ export const NETWORK_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     text("Ports", (object) => (listAt(object, "spec", "tls").length > 0 ? "80, 443" : "80")),
     AGE,
   ],
+  // That it has an age, upstream does not show.
+  "ipaddresses.networking.k8s.io": [
+    NAME,
+    text("ParentRef", (object) => {
+      const of = (field: string): string => textAt(object, "spec", "parentRef", field);
+      if (of("name") === "") return "<none>";
+      const resource = [of("resource"), of("group")].filter((one) => one !== "").join(".");
+      return [resource.toLowerCase(), of("namespace"), of("name")].filter((one) => one !== "").join("/");
+    }),
+  ],
+  "servicecidrs.networking.k8s.io": [
+    NAME,
+    text("CIDRs", (object) =>
+      joined(
+        listAt(object, "spec", "cidrs").map((one) => textAt(one)),
+        "",
+      ),
+    ),
+    AGE,
+  ],
   services: [
     NAME,
     text("Type", at("spec.type")),
-    text("Cluster-IP", at("spec.clusterIP", "<none>")),
+    text("Cluster-IP", (object) => textAt(listAt(object, "spec", "clusterIPs")[0] ?? "") || "<none>"),
     text("External-IP", externalAddress),
     text("Port(s)", (object) =>
       joined(
@@ -84,8 +105,11 @@ function some(values: readonly string[], otherwise = "<none>"): string {
     : joined(values, otherwise);
 }
 
-const balancer = (object: KubeObject): string[] =>
-  listAt(object, "status", "loadBalancer", "ingress").map((one) => textAt(one, "ip") || textAt(one, "hostname"));
+function balancer(object: KubeObject): string[] {
+  const ingress = listAt(object, "status", "loadBalancer", "ingress");
+  const addresses = ingress.map((one) => textAt(one, "ip") || textAt(one, "hostname"));
+  return [...new Set(addresses.filter((one) => one !== ""))].sort();
+}
 
 function externalAddress(service: KubeObject): string {
   const type = textAt(service, "spec", "type");

@@ -2,7 +2,19 @@ import type { Column } from "../kind/kind.ts";
 import type { Json } from "../object/json.ts";
 import { type KubeObject, listAt, textAt, valueAt } from "../object/kube-object.ts";
 import { age, humanDuration } from "./age.ts";
-import { AGE, at, CONTAINERS, count, joined, NAME, number, SELECTOR, selectorText, since, text } from "./column.ts";
+import {
+  AGE,
+  at,
+  CONTAINERS,
+  containersAt,
+  count,
+  NAME,
+  number,
+  SELECTOR,
+  selectorText,
+  text,
+  wide,
+} from "./column.ts";
 
 const replicasReady: Column = text(
   "Ready",
@@ -26,7 +38,7 @@ export const WORKLOAD_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
       const owner = metadata.ownerReferences?.find(({ controller }) => controller === true);
       return owner === undefined
         ? "<none>"
-        : `${owner.kind.toLowerCase()}.${owner.apiVersion.split("/")[0] ?? ""}/${owner.name}`;
+        : `${[owner.kind, ...owner.apiVersion.split("/").slice(0, -1)].join(".").toLowerCase()}/${owner.name}`;
     }),
     number("Revision", count("revision")),
     AGE,
@@ -35,13 +47,21 @@ export const WORKLOAD_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
     NAME,
     text("Schedule", at("spec.schedule")),
     text("Timezone", at("spec.timeZone", "<none>")),
-    text("Suspend", (object) => (valueAt(object, "spec", "suspend") === true ? "True" : "False")),
+    {
+      ...text("Suspend", (object) => {
+        const suspend = valueAt(object, "spec", "suspend");
+        return typeof suspend === "boolean" ? (suspend ? "True" : "False") : "<unset>";
+      }),
+      type: "boolean",
+    },
     number("Active", (object) => listAt(object, "status", "active").length),
     text("Last Schedule", (object, now) => {
       const last = valueAt(object, "status", "lastScheduleTime");
       return last === undefined ? "<none>" : age(last, now);
     }),
     AGE,
+    ...containersAt("spec", "jobTemplate", "spec", "template", "spec", "containers"),
+    { ...SELECTOR, cell: (object) => selectorText(valueAt(object, "spec", "jobTemplate", "spec", "selector")) },
   ],
   "daemonsets.apps": [
     NAME,
@@ -107,42 +127,35 @@ export const WORKLOAD_COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   "leases.coordination.k8s.io": [NAME, text("Holder", at("spec.holderIdentity")), AGE],
   podtemplates: [
     NAME,
-    text("Containers", (object) =>
-      joined(
-        listAt(object, "template", "spec", "containers").map((one) => textAt(one, "name")),
-        "",
-      ),
-    ),
-    text("Images", (object) =>
-      joined(
-        listAt(object, "template", "spec", "containers").map((one) => textAt(one, "image")),
-        "",
-      ),
-    ),
+    ...containersAt("template", "spec", "containers").map((column) => ({ ...column, priority: 0 })),
     text("Pod Labels", (object) => selectorText(valueAt(object, "template", "metadata", "labels"), true)),
   ],
   events: [
-    text("Last Seen", (object, now) =>
-      age(valueAt(object, "lastTimestamp") ?? valueAt(object, "firstTimestamp") ?? valueAt(object, "eventTime"), now),
-    ),
+    text("Last Seen", (object, now) => {
+      const series = valueAt(object, "series", "lastObservedTime") ?? undefined;
+      return age(series ?? valueAt(object, "lastTimestamp") ?? firstSeen(object), now);
+    }),
     text("Type", at("type")),
     text("Reason", at("reason")),
-    text(
-      "Object",
-      (object) =>
-        `${textAt(object, "involvedObject", "kind").toLowerCase()}/${textAt(object, "involvedObject", "name")}`,
-    ),
-    { ...text("Subobject", at("involvedObject.fieldPath")), priority: 1 },
-    {
-      ...text("Source", (object) => textAt(object, "source", "component") || textAt(object, "reportingComponent")),
-      priority: 1,
-    },
+    text("Object", (object) => {
+      const [kind, name] = [textAt(object, "involvedObject", "kind"), textAt(object, "involvedObject", "name")];
+      return name === "" ? kind.toLowerCase() : `${kind.toLowerCase()}/${name}`;
+    }),
+    wide("Subobject", at("involvedObject.fieldPath")),
+    wide("Source", (object) => {
+      const component = textAt(object, "source", "component") || textAt(object, "reportingComponent");
+      const instance = textAt(object, "source", "host") || textAt(object, "reportingInstance");
+      return instance === "" ? component : `${component}, ${instance}`;
+    }),
     text("Message", (object) => textAt(object, "message").trim()),
-    { ...text("First Seen", since("firstTimestamp")), priority: 1 },
-    { ...text("Count", (object) => textAt(object, "count") || "1"), priority: 1 },
+    wide("First Seen", (object, now) => age(firstSeen(object), now)),
+    wide("Count", (object) => Number(valueAt(object, "series", "count") ?? valueAt(object, "count") ?? 1) || 1),
     { ...NAME, priority: 1 },
   ],
 };
+
+const firstSeen = (event: KubeObject): Json | undefined =>
+  valueAt(event, "firstTimestamp") ?? valueAt(event, "eventTime");
 
 function jobStatus(job: KubeObject): string {
   const has = (type: string): boolean =>

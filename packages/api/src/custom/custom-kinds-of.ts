@@ -2,6 +2,7 @@ import { atOnce, type Turns } from "@boxship/base";
 import { age } from "../columns/age.ts";
 import { AGE, NAME } from "../columns/column.ts";
 import { JsonPathTemplate, jsonPathText } from "../json-path/json-path-template.ts";
+import { compareVersions } from "../kind/compare-versions.ts";
 import type { Column, Conversion, Kind, ScalePaths, Verb } from "../kind/kind.ts";
 import { isBigInteger } from "../object/big-integer.ts";
 import { isObject, type Json, type JsonObject } from "../object/json.ts";
@@ -85,8 +86,27 @@ function kindOf(crd: KubeObject, version: Json, { storageVersion, conversion }: 
     columns: columnsOf(listAt(version, "additionalPrinterColumns")),
     selectableFields: listAt(version, "selectableFields").map((one) => textAt(one, "jsonPath").replace(/^\./, "")),
     ...(scale === undefined ? {} : { scale }),
+    deprecation: deprecationOf(crd, version),
     hooks: { tracksGeneration: true },
   };
+}
+
+/** In the definition's own words, or in upstream's, which name the best version that is not deprecated. */
+function deprecationOf(crd: KubeObject, version: Json): string | undefined {
+  if (valueAt(version, "deprecated") !== true) return undefined;
+  const own = valueAt(version, "deprecationWarning");
+  if (typeof own === "string") return own;
+  const [group, kind, name] = [
+    textAt(crd, "spec", "group"),
+    textAt(crd, "spec", "names", "kind"),
+    textAt(version, "name"),
+  ];
+  const [better] = listAt(crd, "spec", "versions")
+    .filter((one) => valueAt(one, "served") === true && valueAt(one, "deprecated") !== true)
+    .map((one) => textAt(one, "name"))
+    .filter((one) => compareVersions(one, name) < 0)
+    .sort(compareVersions);
+  return `${group}/${name} ${kind} is deprecated${better === undefined ? "" : `; use ${group}/${better} ${kind}`}`;
 }
 
 /** With the fields that every object has, whether the schema says so or not. */

@@ -17,6 +17,12 @@ const VERBS: Readonly<Record<string, ReadonlySet<Verb>>> = {
   read: new Set<Verb>(["get", "list"]),
 };
 
+/** Of the core group. */
+const DEPRECATIONS: Readonly<Record<string, string>> = {
+  componentstatuses: "v1 ComponentStatus is deprecated in v1.19+",
+  endpoints: "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+};
+
 const SCALE: ScalePaths = {
   specReplicas: ["spec", "replicas"],
   statusReplicas: ["status", "replicas"],
@@ -97,5 +103,9 @@ class BuiltinKind implements Kind {
 
   get hooks(): KindHooks {
     return hooksOf(this);
+  }
+
+  get deprecation(): string | undefined {
+    return this.group === "" ? DEPRECATIONS[this.resource] : undefined;
   }
 }

@@ -34,6 +34,8 @@ export interface Kind {
   /** Where the scale subresource finds its numbers. */
   readonly scale?: ScalePaths;
   readonly hooks: KindHooks;
+  /** What everybody who uses it is warned of. */
+  readonly deprecation?: string | undefined;
 }
 
 export type Verb = "create" | "delete" | "deletecollection" | "get" | "list" | "patch" | "update" | "watch";

@@ -20,6 +20,15 @@ export interface Mismatch {
   readonly found: Json;
   /** What is wrong with a text. */
   readonly problem?: string;
+  /** The field as Go names it: of which struct it is, and its path without keys and places. */
+  readonly goField: string;
+}
+
+/** Where a value is, in Go's terms. */
+interface Place {
+  /** The innermost struct that it is in. */
+  readonly struct: string;
+  readonly fields: string;
 }
 
 /** Depth beyond which no value goes. */
@@ -31,7 +40,7 @@ const DEEPEST = 200;
  */
 export function decode(schema: Schema, value: Json, options: { readonly dropEmpty: boolean }): Decoded {
   const walker = new Walker(options.dropEmpty);
-  const decoded = walker.walk(schema, value, "", 0);
+  const decoded = walker.walk(schema, value, "", 0, { struct: "", fields: "" });
   return { value: decoded ?? null, unknown: walker.unknown, mismatches: walker.mismatches };
 }
 
@@ -46,41 +55,44 @@ class Walker {
     this.#dropEmpty = dropEmpty;
   }
 
-  walk(schema: Schema, value: Json, path: string, depth: number): Json {
-    if (depth > DEEPEST) return this.#mismatch(schema, value, path);
+  walk(schema: Schema, value: Json, path: string, depth: number, place: Place): Json {
+    if (depth > DEEPEST) return this.#mismatch(schema, value, path, place);
     if (value === null) return null;
     if (schema.intOrString) {
-      return typeof value === "string" || isInteger(value) ? value : this.#mismatch(schema, value, path);
+      return typeof value === "string" || isInteger(value) ? value : this.#mismatch(schema, value, path, place);
     }
     switch (schema.type) {
       case undefined:
         return value;
       case "object":
-        return isObject(value) ? this.#object(schema, value, path, depth) : this.#mismatch(schema, value, path);
+        return isObject(value)
+          ? this.#object(schema, value, path, depth, place)
+          : this.#mismatch(schema, value, path, place);
       case "array":
-        if (!Array.isArray(value)) return this.#mismatch(schema, value, path);
-        return value.map((item, index) => this.walk(schema.items ?? {}, item, `${path}[${index}]`, depth + 1));
+        if (!Array.isArray(value)) return this.#mismatch(schema, value, path, place);
+        return value.map((item, index) => this.walk(schema.items ?? {}, item, `${path}[${index}]`, depth + 1, place));
       case "string":
-        if (typeof value === "string") return this.#text(schema, value, path);
+        if (typeof value === "string") return this.#text(schema, value, path, place);
         if (schema.format === "quantity" && typeof value === "number") return String(value);
-        return this.#mismatch(schema, value, path);
+        return this.#mismatch(schema, value, path, place);
       case "boolean":
-        return typeof value === "boolean" ? value : this.#mismatch(schema, value, path);
+        return typeof value === "boolean" ? value : this.#mismatch(schema, value, path, place);
       case "number":
-        return typeof value === "number" || isBigInteger(value) ? value : this.#mismatch(schema, value, path);
+        return typeof value === "number" || isBigInteger(value) ? value : this.#mismatch(schema, value, path, place);
       case "integer":
-        return fitsInteger(schema, value) ? value : this.#mismatch(schema, value, path);
+        return fitsInteger(schema, value) ? value : this.#mismatch(schema, value, path, place);
     }
   }
 
-  #text(schema: Schema, value: string, path: string): string {
+  #text(schema: Schema, value: string, path: string, place: Place): string {
     if (schema.format === undefined || !this.#dropEmpty) return value;
     const problem = textProblem(schema.format, value);
-    if (problem !== undefined) this.mismatches.push({ path, wanted: typeName(schema), found: value, problem });
+    if (problem !== undefined)
+      this.mismatches.push({ path, wanted: typeName(schema), found: value, problem, goField: goField(place) });
     return value;
   }
 
-  #object(schema: Schema, value: JsonObject, path: string, depth: number): JsonObject {
+  #object(schema: Schema, value: JsonObject, path: string, depth: number, place: Place): JsonObject {
     const { properties, additional, preserveUnknown, embedded } = schema;
     // Of a built-in kind, what says nothing of its fields may have any.
     const keepsAll = preserveUnknown || (this.#dropEmpty && properties === undefined && additional === undefined);
@@ -97,7 +109,9 @@ class Walker {
       }
       // As Go has it: no text is an empty one, where it has a name.
       const isEmptied = item === null && this.#dropEmpty && below === additional && below.type === "string";
-      const decoded = isEmptied ? "" : this.walk(below, item, at, depth + 1);
+      const decoded = isEmptied
+        ? ""
+        : this.walk(below, item, at, depth + 1, below === additional ? place : within(schema, place, field));
       if (this.#keeps(decoded, below, schema, field)) setField(result, field, decoded);
     }
     return result;
@@ -111,12 +125,19 @@ class Walker {
     return below.additional === undefined || !isObject(value) || Object.keys(value).length > 0;
   }
 
-  #mismatch(schema: Schema, found: Json, path: string): Json {
-    this.mismatches.push({ path, wanted: typeName(schema), found });
+  #mismatch(schema: Schema, found: Json, path: string, place: Place): Json {
+    this.mismatches.push({ path, wanted: typeName(schema), found, goField: goField(place) });
     // What stays as it is, is for validation to refuse.
     return this.#dropEmpty ? null : found;
   }
 }
+
+const within = ({ definition }: Schema, { struct, fields }: Place, field: string): Place => ({
+  struct: definition?.slice(definition.lastIndexOf(".") + 1) ?? struct,
+  fields: fields === "" ? field : `${fields}.${field}`,
+});
+
+const goField = ({ struct, fields }: Place): string => [struct, fields].filter((one) => one !== "").join(".");
 
 function fitsInteger({ format }: Schema, value: Json): boolean {
   if (isBigInteger(value)) return format !== "int32";

@@ -1,4 +1,4 @@
-import type { Kind, KindRegistry } from "@boxship/api";
+import { compareVersions, type Kind, type KindRegistry } from "@boxship/api";
 import type { Extension } from "../aggregation/extension.ts";
 
 export interface GroupVersions {
@@ -68,16 +68,4 @@ function versionsOf(kinds: readonly Kind[]): readonly VersionKinds[] {
   return [...Map.groupBy(kinds, ({ version }) => version)]
     .sort(([a], [b]) => compareVersions(a, b))
     .map(([version, own]) => ({ version, kinds: own.toSorted((a, b) => (a.resource < b.resource ? -1 : 1)) }));
-}
-
-const VERSION = /^v(?<major>\d+)(?:(?<stage>alpha|beta)(?<minor>\d+))?$/;
-const STAGES = ["alpha", "beta", ""];
-
-/** The order of preference: stable before beta before alpha, newer before older, and others by name. */
-export function compareVersions(left: string, right: string): number {
-  const [a, b] = [VERSION.exec(left)?.groups, VERSION.exec(right)?.groups];
-  if (a === undefined || b === undefined)
-    return a === b ? (left < right ? -1 : left > right ? 1 : 0) : a === undefined ? 1 : -1;
-  const stage = STAGES.indexOf(b["stage"] ?? "") - STAGES.indexOf(a["stage"] ?? "");
-  return stage || Number(b["major"]) - Number(a["major"]) || Number(b["minor"] ?? 0) - Number(a["minor"] ?? 0);
 }

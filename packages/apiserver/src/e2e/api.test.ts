@@ -121,7 +121,7 @@ describe("the API", () => {
         CONFIG_MAPS,
         { data: { a: 1 }, metadata: { name: "x" } },
         400,
-        /^ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal number into Go struct field ConfigMap.data.a of type string$/,
+        /^ConfigMap in version "v1" cannot be handled as a ConfigMap: json: cannot unmarshal number into Go struct field ConfigMap.data of type string$/,
       ],
       [
         "POST",

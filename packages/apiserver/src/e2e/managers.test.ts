@@ -204,4 +204,95 @@ describe("who manages which fields", () => {
     assert.deepEqual([old.type, old.object.code, old.object.reason], ["ERROR", 410, "Expired"]);
     assert.match(old.object.message, /^too old resource version: \d+ \(\d+\)$/);
   });
+
+  test("orders of another form are refused in the words of Go's decoder", async () => {
+    const core = "/api/v1/namespaces/default";
+    const labels = { app: "ordered" };
+    const template = { metadata: { labels }, spec: { containers: [{ name: "c", image: "i" }] } };
+    const spec = { selector: { matchLabels: labels }, template };
+    await api.call("POST", DEPLOYMENTS, { body: { metadata: { name: "ordered" }, spec } });
+    await api.call("POST", `${core}/pods`, { body: { metadata: { name: "ordered" }, spec: template.spec } });
+    const token = `${core}/serviceaccounts/default/token`;
+    const scale = `${DEPLOYMENTS}/ordered/scale`;
+    const eviction = `${core}/pods/ordered/eviction`;
+    const into = (what: string, field: string, type: string) =>
+      `json: cannot unmarshal ${what} into Go struct field ${field} of type ${type}`;
+    const wrong: readonly [method: string, path: string, body: object, status: number, words: string][] = [
+      ["POST", token, { spec: { audiences: "x" } }, 400, into("string", "TokenRequestSpec.spec.audiences", "[]string")],
+      ["POST", token, { kind: "Pod" }, 400, 'no kind "Pod" is registered for this resource'],
+      ["PUT", scale, { spec: { replicas: "3" } }, 400, into("string", "ScaleSpec.spec.replicas", "int32")],
+      ["PUT", scale, { kind: "Pod" }, 400, 'no kind "Pod" is registered for this resource'],
+      [
+        "PUT",
+        scale,
+        { metadata: { name: "other" }, spec: { replicas: 3 } },
+        400,
+        "the name of the object (other) does not match the name on the URL (ordered)",
+      ],
+      [
+        "PUT",
+        scale,
+        { metadata: { uid: "x" }, spec: { replicas: 3 } },
+        409,
+        "Precondition failed: UID in precondition: x",
+      ],
+      ["POST", eviction, { deleteOptions: "x" }, 400, into("string", "Eviction.deleteOptions", "v1.DeleteOptions")],
+      [
+        "POST",
+        `${core}/pods`,
+        { metadata: { labels: { a: 1 } }, spec: {} },
+        400,
+        into("number", "ObjectMeta.metadata.labels", "string"),
+      ],
+      [
+        "POST",
+        `${core}/pods`,
+        { spec: { containers: [{ env: [{ name: "x", value: true }] }] } },
+        400,
+        into("bool", "EnvVar.spec.containers.env.value", "string"),
+      ],
+    ];
+    for (const [method, path, body, status, words] of wrong) {
+      const { json, text } = await api.call(method, path, { body });
+      assert.deepEqual([json.code, json.message.includes(words)], [status, true], text);
+    }
+    assert.equal((await api.call("GET", `${core}/pods/ordered`)).status, 200);
+    const old = { apiVersion: "policy/v1beta1", kind: "Eviction", metadata: { name: "ordered" } };
+    assert.equal((await api.call("POST", eviction, { body: old })).status, 201);
+  });
+
+  test("who uses what is deprecated is warned", async () => {
+    const { headers } = await api.call("GET", "/api/v1/namespaces/default/endpoints");
+    assert.equal(
+      headers["warning"],
+      '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"',
+    );
+    const schema = { openAPIV3Schema: { type: "object" } };
+    const version = (name: string, more: object) => ({ name, served: true, storage: false, schema, ...more });
+    const versions = [
+      version("v1alpha1", { deprecated: true, deprecationWarning: "go away" }),
+      version("v1beta1", { deprecated: true }),
+      version("v1", {}),
+      version("v2", { storage: true }),
+      version("v3", { deprecated: true }),
+    ];
+    const names = { plural: "olds", kind: "Old" };
+    const body = {
+      metadata: { name: "olds.managers.example.com" },
+      spec: { group: "managers.example.com", scope: "Namespaced", names, versions },
+    };
+    const crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    assert.equal((await api.call("POST", crds, { body })).status, 201);
+    const warning = async (one: string): Promise<unknown> => {
+      for (;;) {
+        const answer = await api.call("GET", `/apis/managers.example.com/${one}/olds`);
+        if (answer.status === 200) return answer.headers["warning"];
+      }
+    };
+    assert.equal(await warning("v1alpha1"), '299 - "go away"');
+    const start = "managers.example.com/v";
+    assert.equal(await warning("v1beta1"), `299 - "${start}1beta1 Old is deprecated; use ${start}2 Old"`);
+    assert.equal(await warning("v1"), undefined);
+    assert.equal(await warning("v3"), `299 - "${start}3 Old is deprecated"`);
+  });
 });

@@ -1,6 +1,7 @@
 import {
   badRequest,
   failure,
+  isObject,
   type Json,
   type JsonObject,
   type Kind,
@@ -19,10 +20,11 @@ import type { ObjectKind } from "../contract.ts";
 import { jsonReply, type Reply } from "../http/reply.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
 import { admitOrder } from "../verbs/admit.ts";
+import { decodeOrder } from "../verbs/decode-order.ts";
 import { checkPreconditions, commitDelete } from "../verbs/delete-object.ts";
 import { modifyObject } from "../verbs/modify-object.ts";
 import { readBodyOf } from "../verbs/read-object-body.ts";
-import { type DeleteOptions, deleteOptions } from "../verbs/write-options.ts";
+import { type DeleteOptions, deleteOptions, writeOptions } from "../verbs/write-options.ts";
 import { selectorText } from "./selector-text.ts";
 
 const EVICTION: ObjectKind = { group: "policy", version: "v1", kind: "Eviction", definition: "policy.v1.Eviction" };
@@ -30,12 +32,16 @@ const EVICTION: ObjectKind = { group: "policy", version: "v1", kind: "Eviction",
 /** `POST` of an eviction: deletes a pod unless a disruption budget forbids it. */
 export async function createEviction(context: ServerContext, request: ResourceRequest): Promise<Reply> {
   const { kind, info, query } = request;
-  const body = await readBodyOf(request, "policy.v1.Eviction");
+  const sent = await readBodyOf(request, EVICTION.definition);
+  // Old clients name the version that there was before.
+  const isOld = isObject(sent) && sent["apiVersion"] === "policy/v1beta1";
+  const { fieldValidation } = writeOptions(request, "CreateOptions");
+  const body = decodeOrder(request, EVICTION, isOld ? { ...sent, apiVersion: "policy/v1" } : sent, fieldValidation);
   if (textAt(body, "metadata", "name") !== info.name)
     throw badRequest("name in URL does not match name in Eviction object");
   if ((await context.objects.get(kind, info.namespace, info.name)) === undefined) throw notFound(kind, info.name);
   const metadata = { name: info.name, namespace: info.namespace };
-  const eviction: KubeObject = { ...(body as JsonObject), apiVersion: "policy/v1", kind: "Eviction", metadata };
+  const eviction: KubeObject = { ...body, metadata };
   const { dryRun } = deleteOptions(query, valueAt(body, "deleteOptions") ?? {});
   await admitOrder(context, request, { name: info.name, object: eviction, objectKind: EVICTION, dryRun });
   const options = deleteOptions(query, valueAt(eviction, "deleteOptions") ?? {});

@@ -1,8 +1,6 @@
 import {
   badRequest,
   conflict,
-  decode,
-  definition,
   type FieldError,
   invalid,
   invalidObject,
@@ -21,6 +19,7 @@ import type { ResourceRequest, ServerContext } from "../server-context.ts";
 import { builtinKind, readObject } from "../storage/read-objects.ts";
 import type { Bound } from "../tokens/service-account-tokens.ts";
 import { admitOrder } from "../verbs/admit.ts";
+import { decodeOrder } from "../verbs/decode-order.ts";
 import { readBodyOf } from "../verbs/read-object-body.ts";
 import { writeOptions } from "../verbs/write-options.ts";
 
@@ -38,10 +37,9 @@ const TOKEN_REQUEST: ObjectKind = {
 /** `POST` of a TokenRequest: what `kubectl create token` asks for, and every kubelet for its pods. */
 export async function createToken(context: ServerContext, request: ResourceRequest): Promise<Reply> {
   const { info } = request;
-  const { dryRun } = writeOptions(request, "CreateOptions");
-  const body = await readBodyOf(request, "authentication.v1.TokenRequest");
-  const { value, mismatches } = decode(definition("authentication.v1.TokenRequest"), body, { dropEmpty: true });
-  if (!isObject(value) || mismatches.length > 0) throw badRequest("the body is no TokenRequest");
+  const { dryRun, fieldValidation } = writeOptions(request, "CreateOptions");
+  const body = await readBodyOf(request, TOKEN_REQUEST.definition);
+  const value = decodeOrder(request, TOKEN_REQUEST, body, fieldValidation);
   checkRequest(request, value);
   const account = await readObject(context, "", "serviceaccounts", info);
   if (account === undefined) throw notFound(request.kind, info.name);

@@ -3,7 +3,6 @@ import {
   applyConfiguration,
   applyJsonPatch,
   applyMergePatch,
-  badRequest,
   definition,
   failure,
   invalid,
@@ -24,6 +23,8 @@ import type { ObjectKind } from "../contract.ts";
 import { jsonReply, type Reply } from "../http/reply.ts";
 import type { ResourceRequest, ServerContext } from "../server-context.ts";
 import { applyOptions, readApplied } from "../verbs/apply-object.ts";
+import { checkName } from "../verbs/create-object.ts";
+import { decodeOrder } from "../verbs/decode-order.ts";
 import { managerOf } from "../verbs/managed-fields.ts";
 import { modifyObject } from "../verbs/modify-object.ts";
 import { readBodyOf } from "../verbs/read-object-body.ts";
@@ -87,8 +88,9 @@ async function replace(
   const options = writeOptions(request, optionsKind);
   const body = await readBodyOf(request, "autoscaling.v1.Scale");
   return await change(context, request, options, (scale) => {
-    const changed = next(scale, body);
-    if (!isObject(changed)) throw badRequest("a scale is an object");
+    const { fieldValidation } = options;
+    const changed = decodeOrder(request, SCALE, next(scale, body), fieldValidation);
+    checkName(changed, request.info.name);
     return changed;
   });
 }
@@ -126,6 +128,7 @@ async function change(
       const wanted = textAt(scale, "metadata", "resourceVersion");
       delete old.metadata.resourceVersion;
       if (wanted !== "" && wanted !== resourceVersion) old.metadata.resourceVersion = wanted;
+      if (scale.metadata.uid !== undefined) old.metadata.uid = scale.metadata.uid;
       setAt(old, kind.scale?.specReplicas ?? [], replicasOf(kind, old, scale));
       if (request.contentType === APPLY_PATCH) managed = scale.metadata.managedFields;
       else {
@@ -153,8 +156,6 @@ async function change(
 
 function replicasOf(kind: Kind, { metadata }: KubeObject, scale: JsonObject): number {
   const replicas = valueAt(scale, "spec", "replicas") ?? 0;
-  if (!Number.isInteger(replicas))
-    throw badRequest("json: cannot unmarshal into Go struct field ScaleSpec.spec.replicas of type int32");
   if (Number(replicas) < 0) {
     const { group, scale: paths } = kind;
     const [about, wrong] = kind.custom

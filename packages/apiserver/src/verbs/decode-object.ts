@@ -15,6 +15,9 @@ import type { WriteOptions } from "./write-options.ts";
 /** Problems of one body that are told, as upstream has it. */
 const MOST_TOLD = 100;
 
+/** Of a kind, what decoding takes. */
+export type DecodedKind = Pick<Kind, "custom" | "group" | "kind" | "schema" | "version">;
+
 export interface DecodeOptions {
   readonly fieldValidation: WriteOptions["fieldValidation"];
   /** Fields that occur twice in the body, by path. */
@@ -30,7 +33,7 @@ export interface DecodeOptions {
  *
  * @throws BadRequest
  */
-export function decodeObject(kind: Kind, body: Json, options: DecodeOptions): KubeObject {
+export function decodeObject(kind: DecodedKind, body: Json, options: DecodeOptions): KubeObject {
   if (!isObject(body))
     throw badRequest(
       `${cannot(kind)}: json: cannot unmarshal ${jsonType(body)} into Go value of type ${kind.version}.${kind.kind}`,
@@ -44,7 +47,7 @@ export function decodeObject(kind: Kind, body: Json, options: DecodeOptions): Ku
   if (Array.isArray(managedFields) && managedFields.length === 0) decoded.metadata.managedFields = [];
   const wrong = kind.custom ? decodeMetadata(decoded) : mismatches;
   const [mismatch] = wrong;
-  if (mismatch !== undefined) throw refusal(kind, options)(mismatchText(kind, mismatch), mismatch);
+  if (mismatch !== undefined) throw refusal(kind, options)(mismatchText(mismatch), mismatch);
   report(
     kind,
     [
@@ -62,10 +65,14 @@ export function decodeObject(kind: Kind, body: Json, options: DecodeOptions): Ku
 function decodeMetadata(object: KubeObject): readonly Mismatch[] {
   const { value, mismatches } = decode(definition("meta.v1.ObjectMeta"), object.metadata, { dropEmpty: true });
   object.metadata = value as KubeObject["metadata"];
-  return mismatches.map((one) => ({ ...one, path: `metadata.${one.path}` }));
+  return mismatches.map((one) => ({
+    ...one,
+    path: `metadata.${one.path}`,
+    goField: one.goField.replace(".", ".metadata."),
+  }));
 }
 
-function checkType(kind: Kind, { apiVersion, kind: name }: JsonObject): void {
+function checkType(kind: DecodedKind, { apiVersion, kind: name }: JsonObject): void {
   const wanted = apiVersionOf(kind);
   if (apiVersion !== undefined && apiVersion !== null && apiVersion !== "" && apiVersion !== wanted) {
     throw badRequest(
@@ -81,10 +88,10 @@ function checkType(kind: Kind, { apiVersion, kind: name }: JsonObject): void {
 
 const shown = (value: Json): string => (typeof value === "string" ? value : JSON.stringify(value));
 
-const refusal = (kind: Kind, { refuse }: DecodeOptions): NonNullable<DecodeOptions["refuse"]> =>
+const refusal = (kind: DecodedKind, { refuse }: DecodeOptions): NonNullable<DecodeOptions["refuse"]> =>
   refuse ?? ((problem) => badRequest(`${cannot(kind)}: ${problem}`));
 
-function report(kind: Kind, problems: readonly string[], options: DecodeOptions): void {
+function report(kind: DecodedKind, problems: readonly string[], options: DecodeOptions): void {
   const { fieldValidation, warn } = options;
   if (problems.length === 0 || fieldValidation === "Ignore") return;
   const told = problems.slice(0, MOST_TOLD);
@@ -92,13 +99,14 @@ function report(kind: Kind, problems: readonly string[], options: DecodeOptions)
   for (const problem of told) warn(problem);
 }
 
-const cannot = ({ kind, version }: Kind): string =>
+const cannot = ({ kind, version }: DecodedKind): string =>
   `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}`;
 
-function mismatchText({ kind }: Kind, { path, wanted, found, problem }: Mismatch): string {
+/** In the words of Go's decoder. */
+function mismatchText({ wanted, found, problem, goField }: Mismatch): string {
   if (problem !== undefined) return problem;
   const what = typeof found === "number" && wanted.startsWith("int") ? `number ${found}` : jsonType(found);
-  return `json: cannot unmarshal ${what} into Go struct field ${kind}.${path.replace(/\[\d+\]/g, "")} of type ${wanted}`;
+  return `json: cannot unmarshal ${what} into Go struct field ${goField} of type ${wanted}`;
 }
 
 function jsonType(value: Json): string {

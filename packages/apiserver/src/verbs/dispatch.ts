@@ -46,6 +46,7 @@ export function dispatchResource(
   const kind = context.kinds.find(info.group, info.version, info.resource);
   if (kind === undefined) throw noSuchRoute();
   if (!kind.namespaced && info.namespace !== "" && info.resource !== "namespaces") throw noSuchRoute();
+  if (kind.deprecation !== undefined) asked.warn(kind.deprecation);
   // What a client accepts of a proxy is for whoever is behind it.
   const acceptHeader = info.subresource === "proxy" ? undefined : asked.acceptHeader;
   const accept = negotiate(acceptHeader, kind.custom ? METADATA_AS_PROTOBUF : OBJECTS_AS_PROTOBUF);

@@ -50,6 +50,9 @@ function open(context: ControllerContext): Reconcile {
   };
 }
 
+const isOwnedBy = ({ metadata: { ownerReferences = [] } }: EndpointSlice, service: Service): boolean =>
+  ownerReferences.some(({ uid }) => uid === service.metadata.uid);
+
 async function settle(context: ControllerContext, service: Service): Promise<void> {
   const { namespace = "", name = "", labels: given = {} } = service.metadata;
   const own = context.informers
@@ -57,20 +60,25 @@ async function settle(context: ControllerContext, service: Service): Promise<voi
     .find("namespace", namespace)
     .filter(({ metadata: { labels } }) => labels?.[SERVICE_NAME] === name && labels?.[MANAGED_BY] === NAME);
   const families = (service.spec?.ipFamilies ?? ["IPv4"]) as readonly Family[];
+  // Those that say what slices are, are not the service's to give.
+  const { [HEADLESS]: _, ...others } = given;
   const labels = {
-    ...given,
+    ...others,
     ...(isHeadless(service) ? { [HEADLESS]: "" } : {}),
     [SERVICE_NAME]: name,
     [MANAGED_BY]: NAME,
   };
   for (const family of families) {
-    const present = own.filter((slice) => slice.addressType === family && !isTerminating(slice));
+    const present = own.filter(
+      (slice) => slice.addressType === family && !isTerminating(slice) && isOwnedBy(slice, service),
+    );
     const wanted = wantedOf(context, service, family);
     await new Slices({ context, owner: service, labels, family, present, most: MOST, tellsNothing: true }).settle(
       wanted,
     );
   }
-  const foreign = own.filter(({ addressType }) => !families.includes(addressType as Family));
+  // Also those of another service that had its name, which go with that.
+  const foreign = own.filter((slice) => !families.includes(slice.addressType as Family) || !isOwnedBy(slice, service));
   for (const slice of foreign) await removeSlice(context, slice);
 }
 

@@ -34,7 +34,8 @@ export function reachable(pods: readonly Pod[], family: Family): readonly Pod[] 
 /** A pod's number for a port of the service; undefined where no container has a port of that name. */
 function numberOf({ port, targetPort = port, protocol = "TCP" }: ServicePort, pod: Pod): number | undefined {
   if (typeof targetPort === "number") return targetPort;
-  for (const container of [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])]) {
+  const staying = (pod.spec?.initContainers ?? []).filter((one) => one["restartPolicy"] === "Always");
+  for (const container of [...(pod.spec?.containers ?? []), ...staying]) {
     const named = container.ports?.find(({ name, protocol: of = "TCP" }) => name === targetPort && of === protocol);
     if (named !== undefined) return named.containerPort;
   }

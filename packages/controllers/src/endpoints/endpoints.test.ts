@@ -6,10 +6,12 @@ import { garbageCollector } from "../garbage/garbage-collector.ts";
 import { ENDPOINT_SLICES, ENDPOINTS, NODES, PODS, SERVICES } from "../shared/resources.ts";
 import { type Step, scenario } from "../testing/scenario.ts";
 import { startWorld, type World } from "../testing/world.ts";
+import type { Pod } from "../types/pod.ts";
 import type { EndpointSlice, Endpoints } from "../types/services.ts";
 import { endpointSliceController } from "./endpoint-slice-controller.ts";
 import { endpointSliceMirroringController } from "./endpoint-slice-mirroring-controller.ts";
 import { endpointsController } from "./endpoints-controller.ts";
+import { groupByPorts } from "./endpoints-of.ts";
 
 let world: World;
 before(async () => {
@@ -96,6 +98,37 @@ describe("a service", () => {
       nodeName: "node-1",
     });
     assert.equal((await endpointsOf("head")).subsets?.[0]?.addresses?.[0]?.ip, "10.1.0.3");
+  });
+
+  test("has slices of its own, with labels that say what it is, and ports of what stays", async () => {
+    const made = service("anew");
+    const labels = { "service.kubernetes.io/headless": "", team: "a" };
+    await world.create({ ...made, metadata: { ...made.metadata, labels } });
+    await pod("anew", 95);
+    await world.settle();
+    const [first] = await slicesOf("anew");
+    assert.deepEqual(Object.keys(first?.metadata.labels ?? {}).sort(), [
+      "endpointslice.kubernetes.io/managed-by",
+      "kubernetes.io/service-name",
+      "team",
+    ]);
+    const ref = { ...SERVICES, namespace: "default", name: "anew" };
+    await world.client.delete(ref, { propagationPolicy: "Orphan" });
+    await world.settle();
+    assert.equal((await slicesOf("anew")).length, 1, "it is kept");
+    const { metadata } = await world.create(service("anew"));
+    await world.settle();
+    const slices = await slicesOf("anew");
+    assert.deepEqual(
+      slices.map((one) => [one.metadata.ownerReferences?.[0]?.uid, one.endpoints?.length]),
+      [[metadata.uid, 1]],
+    );
+    const begins = { name: "begins", image: "x", ports: [{ name: "http", containerPort: 9 }] };
+    const parts = { spec: { initContainers: [begins] }, status: {} };
+    const numbers = [parts, { spec: { initContainers: [{ ...begins, restartPolicy: "Always" }] } }].map((one) =>
+      groupByPorts(made, [one as unknown as Pod]).map(({ ports }) => ports.map(({ port }) => port)),
+    );
+    assert.deepEqual(numbers, [[], [[9]]]);
   });
 
   test("has its slices again when somebody takes their labels, or makes one in its name", async () => {

@@ -106,4 +106,40 @@ describe("impersonation", () => {
     await give(AGENT, [rule("impersonate", "", "users", ["jane"])]);
     assert.equal((await asAgent("/api/v1/namespaces/default/pods", as("jane"))).status, 200);
   });
+
+  test("roles gather those that all of a selector holds for, and no others", async () => {
+    const rbac = "/apis/rbac.authorization.k8s.io/v1";
+    const part = (tier: string, resource: string) => ({
+      metadata: { name: `part-${tier}`, labels: { part: "yes", tier } },
+      rules: [{ verbs: ["list"], apiGroups: [""], resources: [resource] }],
+    });
+    const own = { key: "tier", operator: "In", values: ["a"] };
+    const clusterRoleSelectors = [{ matchLabels: { part: "yes" }, matchExpressions: [own] }];
+    for (const body of [
+      part("a", "configmaps"),
+      part("b", "secrets"),
+      { metadata: { name: "whole" }, aggregationRule: { clusterRoleSelectors } },
+    ])
+      assert.equal((await call("POST", `${rbac}/clusterroles`, { body })).status, 201);
+    const roleRef = { kind: "ClusterRole", name: "whole" };
+    const subjects = [{ kind: "User", name: "gina" }];
+    await call("POST", `${rbac}/clusterrolebindings`, { body: { metadata: { name: "whole" }, subjects, roleRef } });
+    const headers = { "impersonate-user": "gina" };
+    const statusOf = async (resource: string): Promise<number> =>
+      (await call("GET", `/api/v1/namespaces/default/${resource}`, { headers })).status;
+    assert.deepEqual([await statusOf("configmaps"), await statusOf("secrets")], [200, 403]);
+    // Who may write roles gives himself nothing by gathering.
+    const writing = { apiGroups: ["rbac.authorization.k8s.io"], resources: ["clusterroles"] };
+    const rest = { ...part("c", ""), rules: [{ verbs: ["create", "get", "update"], ...writing }] };
+    await call("POST", `${rbac}/clusterroles`, { body: rest });
+    const mine = { metadata: { name: "writer" }, subjects, roleRef: { kind: "ClusterRole", name: "part-c" } };
+    await call("POST", `${rbac}/clusterrolebindings`, { body: mine });
+    const body = { metadata: { name: "all" }, aggregationRule: { clusterRoleSelectors: [{}] } };
+    const refused = await call("POST", `${rbac}/clusterroles`, { body, headers });
+    const words = 'clusterroles.rbac.authorization.k8s.io "all" is forbidden: ';
+    const why = `${words}must have cluster-admin privileges to use the aggregationRule`;
+    assert.deepEqual([refused.status, refused.json["message"]], [403, why]);
+    const changed = { ...body, metadata: { name: "part-c" }, rules: rest.rules };
+    assert.equal((await call("PUT", `${rbac}/clusterroles/part-c`, { body: changed, headers })).status, 403);
+  });
 });

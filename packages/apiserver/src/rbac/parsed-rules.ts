@@ -1,4 +1,12 @@
-import { type Json, type KubeObject, listAt, textAt } from "@boxship/api";
+import {
+  type Json,
+  type KubeObject,
+  type LabelSelectorObject,
+  listAt,
+  matchesLabels,
+  selectorOf,
+  textAt,
+} from "@boxship/api";
 import type { PolicyRule } from "@boxship/api/rules";
 import type { User } from "../contract.ts";
 
@@ -93,15 +101,13 @@ function keyOf(subject: Json, namespace: string): string | undefined {
 
 /** A role's own rules, and those of the roles that it gathers by their labels. */
 function rulesOfRole(role: KubeObject, all: readonly KubeObject[]): readonly PolicyRule[] {
-  const selectors = listAt(role, "aggregationRule", "clusterRoleSelectors");
+  const selectors = (listAt(role, "aggregationRule", "clusterRoleSelectors") as LabelSelectorObject[])
+    .map(selectorOf)
+    .filter((selector) => selector !== undefined);
   const own = listAt(role, "rules") as unknown as readonly PolicyRule[];
   if (selectors.length === 0) return own;
-  const gathered = all.filter((one) => one !== role && selectors.some((selector) => labelsHold(selector, one)));
+  const gathered = all.filter(
+    (one) => one !== role && selectors.some((selector) => matchesLabels(selector, one.metadata.labels)),
+  );
   return [...own, ...gathered.flatMap((one) => listAt(one, "rules") as unknown as readonly PolicyRule[])];
-}
-
-function labelsHold(selector: Json, { metadata }: KubeObject): boolean {
-  const labels = (selector as { matchLabels?: Record<string, string> }).matchLabels ?? {};
-  const entries = Object.entries(labels);
-  return entries.length > 0 && entries.every(([key, value]) => metadata.labels?.[key] === value);
 }

@@ -1,4 +1,4 @@
-import { forbidden, listAt, textAt } from "@boxship/api";
+import { forbidden, type KubeObject, listAt, textAt } from "@boxship/api";
 import { type PolicyRule, rulesCover } from "@boxship/api/rules";
 import { inTurns } from "@boxship/base";
 import { decide, MASTERS } from "../access/authorize.ts";
@@ -10,7 +10,7 @@ const GROUP = "rbac.authorization.k8s.io";
 
 /**
  * Nobody gives more than they have: who writes a role needs its rules, or the verb `escalate`; who writes a binding
- * needs the rules of its role, or the verb `bind`.
+ * needs the rules of its role, or the verb `bind`. Roles that gather others are for who may do everything.
  */
 export function preventEscalation(context: () => ServerContext, rbac: () => RbacAuthorizer): AdmissionPlugin {
   return {
@@ -24,12 +24,24 @@ export function preventEscalation(context: () => ServerContext, rbac: () => Rbac
         ? await rbac().rulesOfBinding(object, request.namespace)
         : (listAt(object, "rules") as unknown as readonly PolicyRule[]);
       if (await mayAnyway(context(), request, isBinding)) return;
-      const own = await rbac().rulesFor(user, request.namespace);
-      if (await inTurns(rulesCover([...own.resourceRules, ...own.nonResourceRules], wanted))) return;
-      throw forbidden(kind, request.name, refusal(user));
+      const { resourceRules, nonResourceRules } = await rbac().rulesFor(user, request.namespace);
+      const own = [...resourceRules, ...nonResourceRules];
+      if (!(await inTurns(rulesCover(own, wanted)))) throw forbidden(kind, request.name, refusal(user));
+      // What gathers may gather anything, later too.
+      if (!gathers(object) && !gathers(request.oldObject)) return;
+      if (await inTurns(rulesCover(own, EVERYTHING))) return;
+      throw forbidden(kind, request.name, "must have cluster-admin privileges to use the aggregationRule");
     },
   };
 }
+
+const EVERYTHING: readonly PolicyRule[] = [
+  { verbs: ["*"], apiGroups: ["*"], resources: ["*"] },
+  { verbs: ["*"], nonResourceURLs: ["*"] },
+];
+
+const gathers = (role: KubeObject | null): boolean =>
+  role !== null && listAt(role, "aggregationRule", "clusterRoleSelectors").length > 0;
 
 async function mayAnyway(
   { authorizers }: ServerContext,

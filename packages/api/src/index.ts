@@ -14,6 +14,7 @@ export type { CelType } from "./cel/types.ts";
 export { fromJson, Opaque, toJson, type Value } from "./cel/values.ts";
 export * from "./columns/age.ts";
 export { AGE, NAME } from "./columns/column.ts";
+export { tableOrder } from "./columns/table-order.ts";
 export { hasReadableBundle } from "./custom/ca-bundle.ts";
 export { celTypeOf } from "./custom/cel-schema.ts";
 export * from "./custom/custom-kinds-of.ts";

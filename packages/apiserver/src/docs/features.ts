@@ -48,7 +48,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "tables and PartialObjectMetadata",
     state: "differs",
-    note: "upstream's columns, with shorter descriptions; FlowSchemas come by their names and not by their precedence",
+    note: "upstream's columns, with shorter descriptions",
   },
   { name: "discovery, plain and aggregated", state: "works", note: "with ETags" },
   {
@@ -131,8 +131,8 @@ export const FEATURES: readonly Feature[] = [
   },
   {
     name: "admission webhooks",
-    state: "works",
-    note: "by URL and by service (ready endpoints, else its address); evictions, bindings, scales, token requests and connections are shown as what they are",
+    state: "differs",
+    note: "by URL and by service (ready endpoints, else its address); reviews of v1 and v1beta1; who changes a new object sees the name and the UID that it will have; evictions, bindings, scales, token requests and connections are shown as what they are",
   },
   {
     name: "admission policies",

@@ -261,6 +261,20 @@ describe("who manages which fields", () => {
     assert.equal((await api.call("POST", eviction, { body: old })).status, 201);
   });
 
+  test("flow schemas are shown in the order of their precedence", async () => {
+    const table = { accept: "application/json;as=Table;v=v1;g=meta.k8s.io" };
+    const path = "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas";
+    const { rows } = (await api.call("GET", path, { headers: table })).json;
+    const shown = rows.map(({ cells }: Loose) => [cells[0], cells[2]]);
+    assert.deepEqual(
+      [shown[0], shown.at(-1)],
+      [
+        ["exempt", 1],
+        ["catch-all", 10_000],
+      ],
+    );
+  });
+
   test("who uses what is deprecated is warned", async () => {
     const { headers } = await api.call("GET", "/api/v1/namespaces/default/endpoints");
     assert.equal(

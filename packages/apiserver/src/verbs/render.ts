@@ -8,6 +8,7 @@ import {
   type Kind,
   type KubeObject,
   type Status,
+  tableOrder,
 } from "@boxship/api";
 import type { BytesReply } from "../http/reply.ts";
 import { JSON_TYPE } from "../http/reply.ts";
@@ -81,7 +82,9 @@ export async function listReply(
   metadata: ListMetadata,
 ): Promise<BytesReply> {
   const view = viewOf(request);
-  const body = await view.list(objects, metadata);
+  const order = request.accept.form === "table" ? tableOrder(request.kind) : undefined;
+  const shown = order === undefined ? objects : objects.toSorted((a, b) => order(a.parse(), b.parse()));
+  const body = await view.list(shown, metadata);
   const reply: BytesReply = { status: 200, contentType: view.contentType, body };
   if (view.contentType === JSON_TYPE) return reply;
   const { kind, accept, query } = request;

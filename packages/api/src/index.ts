@@ -30,6 +30,7 @@ export { isBigInteger, parseJson, toInteger } from "./object/big-integer.ts";
 export { goText } from "./object/go-text.ts";
 export * from "./object/json.ts";
 export * from "./object/kube-object.ts";
+export * from "./object/limits.ts";
 export * from "./object/quantity.ts";
 export * from "./patch/json-patch.ts";
 export * from "./patch/merge-patch.ts";

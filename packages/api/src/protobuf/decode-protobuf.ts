@@ -1,7 +1,8 @@
 import { parseJson, toInteger } from "../object/big-integer.ts";
 import { isObject, type Json, type JsonObject, setField } from "../object/json.ts";
+import { MOST_FIELDS, MOST_OBJECTS } from "../object/limits.ts";
 import { definition, definitionNames } from "../schema/definitions.ts";
-import { badRequest } from "../status/failures.ts";
+import { badRequest, failure } from "../status/failures.ts";
 import { MAGIC, type MessageField, messageOf } from "./messages.ts";
 import { type WireField, WireReader } from "./wire-reader.ts";
 import { dropsEmpty } from "./zero-values.ts";
@@ -12,9 +13,10 @@ const DEEPEST = 100;
  * A body in Kubernetes' protobuf encoding (`k8s\0` and a `runtime.Unknown`) as the JSON object that it stands for.
  *
  * @param message the definition of the kind that is expected, e.g. `core.v1.Pod`
- * @throws BadRequest, InvalidArgument
+ * @param largest bytes that the object may have as JSON, as far as that is seen on the way: a few bytes may stand for many
+ * @throws BadRequest, InvalidArgument, RequestEntityTooLarge
  */
-export function decodeProtobuf(message: string, body: Buffer): JsonObject {
+export function decodeProtobuf(message: string, body: Buffer, largest = Number.POSITIVE_INFINITY): JsonObject {
   if (!body.subarray(0, 4).equals(MAGIC)) throw badRequest("provided data does not appear to be a protobuf message");
   let content = Buffer.alloc(0);
   let type: JsonObject = {};
@@ -25,7 +27,7 @@ export function decodeProtobuf(message: string, body: Buffer): JsonObject {
     else if (field.number === 3 && field.bytes.length > 0)
       throw badRequest("encoded protobuf contents are not supported");
   }
-  return { ...type, ...decodeMessage(message, content, 0) };
+  return { ...type, ...decodeMessage(message, content, { depth: 0, room: new Room(largest) }) };
 }
 
 function typeMeta(bytes: Buffer): JsonObject {
@@ -36,15 +38,50 @@ function typeMeta(bytes: Buffer): JsonObject {
   return type;
 }
 
-function decodeMessage(message: string, bytes: Buffer, depth: number): JsonObject {
-  if (depth > DEEPEST) throw badRequest("exceeded max depth");
+interface Look {
+  readonly depth: number;
+  readonly room: Room;
+}
+
+const deeper = ({ depth, room }: Look): Look => ({ depth: depth + 1, room });
+
+/** Bytes and objects that may still come. */
+class Room {
+  readonly #largest: number;
+  #bytes = 0;
+  #objects = 0;
+
+  constructor(largest: number) {
+    this.#largest = largest;
+  }
+
+  take(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes > this.#largest) throw tooLarge(`the object has more than ${this.#largest} bytes`);
+  }
+
+  object(): void {
+    if (++this.#objects > MOST_OBJECTS) throw tooLarge(`there are more than ${MOST_OBJECTS} objects in it`);
+  }
+}
+
+const tooLarge = (why: string): Error => failure("RequestEntityTooLarge", `Request entity too large: ${why}`);
+
+function decodeMessage(message: string, bytes: Buffer, look: Look): JsonObject {
+  if (look.depth > DEEPEST) throw badRequest("exceeded max depth");
   const { byNumber } = messageOf(message);
   const object: JsonObject = {};
+  look.room.object();
+  let entries = 0;
   for (const wire of new WireReader(bytes).fields()) {
     const field = byNumber.get(wire.number);
+    // As JSON, an item has its comma and its quotes or brackets.
+    look.room.take(field?.kind === "list" || field?.kind === "map" ? 3 : 1);
     if (field === undefined) continue;
-    if (field.kind === "map") addEntry(object, field, wire, depth);
-    else addValue(message, object, field, decodeValue(field.type, wire, depth));
+    if (field.kind === "map" && ++entries > MOST_FIELDS)
+      throw tooLarge(`an object has more than ${MOST_FIELDS} fields`);
+    if (field.kind === "map") addEntry(object, field, wire, look);
+    else addValue(message, object, field, decodeValue(field.type, wire, look));
   }
   return object;
 }
@@ -72,22 +109,23 @@ const known = new Set(definitionNames());
 const isRequired = (message: string, name: string): boolean =>
   known.has(message) && definition(message).required?.includes(name) === true;
 
-function addEntry(object: JsonObject, { name, type }: MessageField, wire: WireField, depth: number): void {
+function addEntry(object: JsonObject, { name, type }: MessageField, wire: WireField, look: Look): void {
   if (wire.type !== "bytes") return;
   let key = "";
   let value: Json | undefined;
   for (const part of new WireReader(wire.bytes).fields()) {
     if (part.number === 1 && part.type === "bytes") key = part.bytes.toString("utf8");
-    else if (part.number === 2) value = decodeValue(type, part, depth);
+    else if (part.number === 2) value = decodeValue(type, part, look);
   }
   const map = isObject(object[name]) ? object[name] : {};
   setField(map, key, value ?? (type === "s" || type === "y" ? "" : {}));
   object[name] = map;
 }
 
-function decodeValue(type: string, wire: WireField, depth: number): Json | undefined {
+function decodeValue(type: string, wire: WireField, look: Look): Json | undefined {
+  if (wire.type === "bytes" && !type.startsWith("#")) look.room.take(wire.bytes.length);
   if (type.startsWith("#"))
-    return wire.type === "bytes" ? decodeNamed(type.slice(1), wire.bytes, depth + 1) : undefined;
+    return wire.type === "bytes" ? decodeNamed(type.slice(1), wire.bytes, deeper(look)) : undefined;
   switch (type) {
     case "s":
       return wire.type === "bytes" ? wire.bytes.toString("utf8") : undefined;
@@ -109,7 +147,7 @@ function toDouble(bits: bigint): number {
 }
 
 /** Messages that JSON has another form for. */
-function decodeNamed(message: string, bytes: Buffer, depth: number): Json | undefined {
+function decodeNamed(message: string, bytes: Buffer, look: Look): Json | undefined {
   switch (message) {
     case "meta.v1.Time":
     case "meta.v1.MicroTime":
@@ -127,14 +165,14 @@ function decodeNamed(message: string, bytes: Buffer, depth: number): Json | unde
     case "apiextensions.v1.JSONSchemaPropsOrArray":
     case "apiextensions.v1.JSONSchemaPropsOrBool":
     case "apiextensions.v1.JSONSchemaPropsOrStringArray":
-      return schemaOr(decodeMessage(message, bytes, depth));
+      return schemaOr(decodeMessage(message, bytes, look));
     case "authentication.v1.ExtraValue":
     case "authorization.v1.ExtraValue":
     case "certificates.v1.ExtraValue":
     case "meta.v1.Verbs":
-      return decodeMessage(message, bytes, depth)["items"] ?? [];
+      return decodeMessage(message, bytes, look)["items"] ?? [];
     default:
-      return decodeMessage(message, bytes, depth);
+      return decodeMessage(message, bytes, look);
   }
 }
 

@@ -140,3 +140,22 @@ test("zeros that Go has pointers for are told apart from nothing, and others are
   ];
   for (const [message, object] of dropped) assert.deepEqual(through(message, object), {}, message);
 });
+
+test("bodies of which two bytes stand for a field each are refused on the way", () => {
+  const pod = encodeProtobuf("core.v1.Pod", { apiVersion: "v1", kind: "Pod", metadata: { name: "a" } });
+  // What is in runtime.Unknown begins after its type: a field of its own, with its length.
+  const wrapped = (content: Buffer): Buffer => {
+    const length: number[] = [];
+    for (let left = content.length; left > 0; left >>>= 7) length.push((left & 0x7f) | (left > 0x7f ? 0x80 : 0));
+    return Buffer.concat([pod.subarray(0, 4), Buffer.from([0x12, ...length]), content]);
+  };
+  const many = (bytes: readonly number[], count: number) => wrapped(Buffer.alloc(count * 2, Buffer.from(bytes)));
+  const refused = (body: Buffer, why: RegExp, message = "core.v1.PodSpec") =>
+    assert.throws(() => decodeProtobuf(message, body, 1_500_000), why);
+  refused(many([0x12, 0], 200_000), /there are more than 150000 objects in it/);
+  refused(many([0x12, 0], 80_000), /an object has more than 75000 fields/, "core.v1.ConfigMap");
+  refused(many([0x78, 0], 1_600_000), /the object has more than 1500000 bytes/, "core.v1.Pod");
+  refused(many([0x22, 0], 600_000), /the object has more than 1500000 bytes/, "core.v1.Container");
+  const args = decodeProtobuf("core.v1.Container", many([0x22, 0], 400_000), 1_500_000)["args"];
+  assert.equal((args as unknown[]).length, 400_000);
+});

@@ -17,7 +17,7 @@ export class WireReader {
   /** @throws InvalidArgument for what is no protobuf */
   *fields(): Generator<WireField> {
     while (this.#at < this.#bytes.length) {
-      const tag = Number(this.#varint());
+      const tag = this.#small();
       const number = tag >>> 3;
       switch (tag & 7) {
         case 0:
@@ -27,7 +27,7 @@ export class WireReader {
           yield { number, type: "fixed64", bits: this.#take(8).readBigUInt64LE() };
           break;
         case 2:
-          yield { number, type: "bytes", bytes: this.#take(Number(this.#varint())) };
+          yield { number, type: "bytes", bytes: this.#take(this.#small()) };
           break;
         case 5:
           this.#take(4);
@@ -36,6 +36,19 @@ export class WireReader {
           throw malformed();
       }
     }
+  }
+
+  /** Most tags and lengths are of one byte or two. */
+  #small(): number {
+    const first = this.#bytes[this.#at] ?? 0x80;
+    if (first < 0x80) {
+      this.#at++;
+      return first;
+    }
+    const second = this.#bytes[this.#at + 1] ?? 0x80;
+    if (second >= 0x80) return Number(this.#varint());
+    this.#at += 2;
+    return (first & 0x7f) | (second << 7);
   }
 
   #varint(): bigint {

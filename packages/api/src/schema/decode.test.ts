@@ -39,3 +39,13 @@ test("a built-in kind's free parts stay as they are", () => {
   const { value, unknown } = decode(definition("apps.v1.ControllerRevision"), revision, { dropEmpty: true });
   assert.deepEqual([value, unknown], [{ data: revision.data, revision: 1 }, ["odd"]]);
 });
+
+test("a few bytes that would become very many with their defaults are refused", () => {
+  const pod = definition("core.v1.PodSpec");
+  const decoded = (containers: number) =>
+    decode(pod, { containers: Array.from({ length: containers }, () => ({})) }, { dropEmpty: true, largest: 100_000 });
+  assert.equal(decoded(500).mismatches.length, 0);
+  assert.throws(() => decoded(5000), /Request entity too large: with its defaults/);
+  const groups = { securityContext: { supplementalGroups: Array.from({ length: 45_000 }, () => 1) } };
+  assert.equal(decode(pod, groups, { dropEmpty: true, largest: 100_000 }).mismatches.length, 0);
+});

@@ -1,5 +1,6 @@
 import { isBigInteger, isInteger } from "../object/big-integer.ts";
 import { getField, isObject, type Json, type JsonObject, setField } from "../object/json.ts";
+import { failure } from "../status/failures.ts";
 import type { Schema } from "./schema.ts";
 import { textProblem } from "./text-format.ts";
 
@@ -31,17 +32,43 @@ interface Place {
   readonly fields: string;
 }
 
+export interface DecodeOptions {
+  readonly dropEmpty: boolean;
+  /** Bytes of JSON that it may have with the defaults of its items; what would have more is refused. @default any number */
+  readonly largest?: number;
+}
+
 /** Depth beyond which no value goes. */
 const DEEPEST = 200;
 
 /**
  * Brings a value into the shape of its schema: unknown fields go, and so do nulls and, with `dropEmpty`, lists and maps
  * of nothing, which built-in kinds never write.
+ *
+ * @throws RequestEntityTooLarge
  */
-export function decode(schema: Schema, value: Json, options: { readonly dropEmpty: boolean }): Decoded {
-  const walker = new Walker(options.dropEmpty);
+export function decode(schema: Schema, value: Json, options: DecodeOptions): Decoded {
+  const walker = new Walker(options.dropEmpty, options.largest ?? Number.POSITIVE_INFINITY);
   const decoded = walker.walk(schema, value, "", 0, { struct: "", fields: "" });
   return { value: decoded ?? null, unknown: walker.unknown, mismatches: walker.mismatches };
+}
+
+const sizes = new WeakMap<Schema, number>();
+
+/** Bytes of JSON that a valid item has with its defaults, at least. */
+function leastSize(items: Schema): number {
+  let size = sizes.get(items);
+  if (size === undefined) {
+    const required = new Set(items.required);
+    size = items.type === "object" || items.type === "string" ? 3 : 2;
+    for (const [field, below] of items.type === "object" ? (items.properties ?? []) : []) {
+      if (below.default !== undefined && below.default !== null)
+        size += field.length + 4 + JSON.stringify(below.default).length;
+      else if (required.has(field)) size += field.length + 5;
+    }
+    sizes.set(items, size);
+  }
+  return size;
 }
 
 const OF_EVERY_OBJECT: ReadonlySet<string> = new Set(["apiVersion", "kind", "metadata"]);
@@ -50,9 +77,13 @@ class Walker {
   readonly unknown: string[] = [];
   readonly mismatches: Mismatch[] = [];
   readonly #dropEmpty: boolean;
+  readonly #largest: number;
+  /** Bytes that items of lists have at least. */
+  #least = 0;
 
-  constructor(dropEmpty: boolean) {
+  constructor(dropEmpty: boolean, largest: number) {
     this.#dropEmpty = dropEmpty;
+    this.#largest = largest;
   }
 
   walk(schema: Schema, value: Json, path: string, depth: number, place: Place): Json {
@@ -70,6 +101,7 @@ class Walker {
           : this.#mismatch(schema, value, path, place);
       case "array":
         if (!Array.isArray(value)) return this.#mismatch(schema, value, path, place);
+        this.#reserve(schema.items, value.length);
         return value.map((item, index) => this.walk(schema.items ?? {}, item, `${path}[${index}]`, depth + 1, place));
       case "string":
         if (typeof value === "string") return this.#text(schema, value, path, place);
@@ -82,6 +114,15 @@ class Walker {
       case "integer":
         return fitsInteger(schema, value) ? value : this.#mismatch(schema, value, path, place);
     }
+  }
+
+  /** A few bytes of each of many items may become as much as no object may have. */
+  #reserve(items: Schema | undefined, count: number): void {
+    if (items === undefined) return;
+    this.#least += leastSize(items) * count;
+    if (this.#least <= this.#largest) return;
+    const why = `with its defaults the object has at least ${this.#least} bytes, of at most ${this.#largest} that are kept of one`;
+    throw failure("RequestEntityTooLarge", `Request entity too large: ${why}`);
   }
 
   #text(schema: Schema, value: string, path: string, place: Place): string {

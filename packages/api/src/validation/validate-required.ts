@@ -26,7 +26,7 @@ function walk(schema: Schema, value: Json, path: string, errors: FieldError[]): 
   if (typeof value !== "object" || value === null) return;
   if (Array.isArray(value)) {
     const { items } = schema;
-    if (items !== undefined)
+    if (items !== undefined && hasFields(items))
       for (const [index, item] of value.entries()) walk(items, item, `${path}[${index}]`, errors);
     return;
   }
@@ -36,7 +36,7 @@ function walk(schema: Schema, value: Json, path: string, errors: FieldError[]): 
       errors.push(required(path === "" ? field : `${path}.${field}`));
     }
   }
-  if (properties === undefined && additional === undefined) return;
+  if (properties === undefined && (additional === undefined || !hasFields(additional))) return;
   for (const [field, item] of Object.entries(value)) {
     if (typeof item !== "object") continue;
     const below = properties?.get(field);
@@ -44,6 +44,9 @@ function walk(schema: Schema, value: Json, path: string, errors: FieldError[]): 
     else if (additional !== undefined) walk(additional, item, `${path}[${field}]`, errors);
   }
 }
+
+/** Maps and lists of scalars, which may be long, have nothing to look for. */
+const hasFields = ({ type }: Schema): boolean => type === undefined || type === "object" || type === "array";
 
 function isAbsent(value: Json | undefined): boolean {
   return value === undefined || value === null;

@@ -19,6 +19,7 @@ test("what could never be kept is refused before anything is made of it", () => 
     JSON.stringify(Object.fromEntries(Array.from({ length: 80_000 }, (_, at) => [`k${at}`, ""]))),
     /75000 fields/,
   );
+  refused(`[${"{},".repeat(150_000)}{}]`, /more than 150000 objects/);
   refused(JSON.stringify({ a: "x".repeat(LARGEST_OBJECT) }), /the object has \d{7} bytes, of at most 1568768/);
 });
 

@@ -1,10 +1,8 @@
-import { badRequest, failure } from "@boxship/api";
+import { badRequest, failure, MOST_FIELDS, MOST_OBJECTS } from "@boxship/api";
 import { LARGEST_OBJECT, tooLarge } from "../storage/object-bytes.ts";
 
 /** Levels of nesting that a body may have: deeper values would overflow the stack of whoever walks over them. */
 const DEEPEST = 1000;
-/** Fields of one object. With who manages them, more are more than an object may have bytes. */
-const MOST_FIELDS = 75_000;
 
 /**
  * Looks over a JSON text before anything is made of it, which would take far longer.
@@ -14,7 +12,7 @@ const MOST_FIELDS = 75_000;
 export function checkShape(text: string): void {
   // Of each level, how many commas there are; arrays may have any number.
   const fields = new Float64Array(DEEPEST + 2);
-  let [depth, size] = [0, 0];
+  let [depth, size, objects] = [0, 0, 0];
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code <= 0x20) continue;
@@ -25,6 +23,11 @@ export function checkShape(text: string): void {
       at = end.at;
     } else if (code === 0x7b || code === 0x5b) {
       if (++depth > DEEPEST) throw badRequest("error decoding the body: exceeded max depth");
+      if (code === 0x7b && ++objects > MOST_OBJECTS)
+        throw failure(
+          "RequestEntityTooLarge",
+          `Request entity too large: there are more than ${MOST_OBJECTS} objects in it`,
+        );
       fields[depth] = code === 0x7b ? 0 : Number.NEGATIVE_INFINITY;
     } else if (code === 0x7d || code === 0x5d) depth = Math.max(0, depth - 1);
     else if (code === 0x2c && (fields[depth] = (fields[depth] ?? 0) + 1) > MOST_FIELDS) {

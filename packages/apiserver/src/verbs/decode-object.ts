@@ -10,6 +10,7 @@ import {
   type KubeObject,
   type Mismatch,
 } from "@boxship/api";
+import { LARGEST_OBJECT } from "../storage/object-bytes.ts";
 import type { WriteOptions } from "./write-options.ts";
 
 /** Problems of one body that are told, as upstream has it. */
@@ -39,7 +40,10 @@ export function decodeObject(kind: DecodedKind, body: Json, options: DecodeOptio
       `${cannot(kind)}: json: cannot unmarshal ${jsonType(body)} into Go value of type ${kind.version}.${kind.kind}`,
     );
   checkType(kind, body);
-  const { value, unknown, mismatches } = decode(kind.schema, body, { dropEmpty: !kind.custom });
+  const { value, unknown, mismatches } = decode(kind.schema, body, {
+    dropEmpty: !kind.custom,
+    largest: LARGEST_OBJECT,
+  });
   const decoded = value as KubeObject;
   if (!isObject(decoded.metadata)) decoded.metadata = {};
   // No entries at all are a wish, not nothing.

@@ -10,27 +10,30 @@ export function duplicateFields(text: Uint8Array, parsed?: Json): readonly strin
   const whole = Buffer.from(text.buffer, text.byteOffset, text.byteLength).toString("utf8");
   if (parsed !== undefined && JSON.stringify(parsed) === whole) return [];
   const scanner = new Scanner(whole);
-  scanner.value("");
+  scanner.value();
   return [...scanner.found];
 }
+
+const [QUOTE, BACKSLASH, COMMA, OPEN_OBJECT, OPEN_LIST, CLOSE_LIST] = [0x22, 0x5c, 0x2c, 0x7b, 0x5b, 0x5d];
 
 class Scanner {
   readonly found = new Set<string>();
   readonly #text: string;
+  /** Fields and indexes that lead to where it is. */
+  readonly #path: (string | number)[] = [];
   #at = 0;
 
   constructor(text: string) {
     this.#text = text;
   }
 
-  value(path: string): void {
-    this.#space();
-    switch (this.#text[this.#at]) {
-      case "{":
-        return this.#object(path);
-      case "[":
-        return this.#array(path);
-      case '"':
+  value(): void {
+    switch (this.#next()) {
+      case OPEN_OBJECT:
+        return this.#object();
+      case OPEN_LIST:
+        return this.#array();
+      case QUOTE:
         this.#string();
         return;
       default:
@@ -38,47 +41,61 @@ class Scanner {
     }
   }
 
-  #object(path: string): void {
+  #object(): void {
     const seen = new Set<string>();
     this.#at++;
-    for (this.#space(); this.#text[this.#at] === '"'; this.#space()) {
+    while (this.#next() === QUOTE) {
       const field = this.#string();
-      const at = path === "" ? field : `${path}.${field}`;
-      if (seen.has(field)) this.found.add(at);
+      this.#path.push(field);
+      if (seen.has(field)) this.found.add(this.#here());
       seen.add(field);
-      this.#space();
+      this.#next();
       this.#at++;
-      this.value(at);
-      this.#space();
-      if (this.#text[this.#at] === ",") this.#at++;
+      this.value();
+      this.#path.pop();
+      if (this.#next() === COMMA) this.#at++;
     }
     this.#at++;
   }
 
-  #array(path: string): void {
+  #array(): void {
     this.#at++;
     for (let index = 0; this.#at < this.#text.length; index++) {
-      this.#space();
-      if (this.#text[this.#at] === "]") break;
-      this.value(`${path}[${index}]`);
-      this.#space();
-      if (this.#text[this.#at] === ",") this.#at++;
-      else break;
+      if (this.#next() === CLOSE_LIST) break;
+      this.#path.push(index);
+      this.value();
+      this.#path.pop();
+      if (this.#next() !== COMMA) break;
+      this.#at++;
     }
     this.#at++;
+  }
+
+  #here(): string {
+    return this.#path.reduce<string>(
+      (path, part) => (typeof part === "number" ? `${path}[${part}]` : path === "" ? part : `${path}.${part}`),
+      "",
+    );
   }
 
   #string(): string {
     const start = this.#at + 1;
-    let end = start;
-    while (end < this.#text.length && this.#text[end] !== '"') end += this.#text[end] === "\\" ? 2 : 1;
+    let end = this.#text.indexOf('"', start);
+    if (end < 0) end = this.#text.length;
+    const plain = this.#text.slice(start, end);
     this.#at = end + 1;
-    const raw = this.#text.slice(start, end);
-    return raw.includes("\\") ? unescaped(raw) : raw;
+    if (!plain.includes("\\")) return plain;
+    for (end = start; end < this.#text.length && this.#text.charCodeAt(end) !== QUOTE; )
+      end += this.#text.charCodeAt(end) === BACKSLASH ? 2 : 1;
+    this.#at = end + 1;
+    return unescaped(this.#text.slice(start, end));
   }
 
-  #space(): void {
-    while (this.#at < this.#text.length && " \n\r\t".includes(this.#text[this.#at] ?? "")) this.#at++;
+  /** The next character that is no white space; NaN at the end. */
+  #next(): number {
+    let code = this.#text.charCodeAt(this.#at);
+    while (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09) code = this.#text.charCodeAt(++this.#at);
+    return code;
   }
 }
 

@@ -2,6 +2,7 @@ import { decodeProtobuf, failure, type Json, type Kind } from "@boxship/api";
 import { PROTOBUF } from "../http/accept.ts";
 import { parseBody } from "../http/parse-body.ts";
 import type { ResourceRequest } from "../server-context.ts";
+import { LARGEST_OBJECT } from "../storage/object-bytes.ts";
 import { duplicateFields } from "./duplicate-fields.ts";
 
 export interface ObjectBody {
@@ -26,7 +27,7 @@ export async function readObjectBody(request: ResourceRequest, kind: Kind = requ
       "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml",
     );
   }
-  const body = decodeProtobuf(definition, bytes);
+  const body = decodeProtobuf(definition, bytes, LARGEST_OBJECT);
   request.received?.(body);
   return { body, duplicates: [] };
 }
@@ -44,7 +45,8 @@ export async function readDeleteOptions(request: ResourceRequest): Promise<Json>
 
 async function readAs(request: ResourceRequest, definition: string, bytes: Buffer): Promise<Json> {
   const { contentType } = request;
-  const body = contentType === PROTOBUF ? decodeProtobuf(definition, bytes) : await parseBody(bytes, contentType);
+  const body =
+    contentType === PROTOBUF ? decodeProtobuf(definition, bytes, LARGEST_OBJECT) : await parseBody(bytes, contentType);
   request.received?.(body);
   return body;
 }

@@ -9,10 +9,11 @@ const LARGEST = 2 ** 20;
 
 const bytesOf = (value: Json | undefined): Buffer => Buffer.from(textAt(value), "base64");
 
-const entriesOf = (object: KubeObject, field: string): readonly (readonly [string, Json | undefined])[] => {
+/** One after another: of very many, a list of pairs takes longer than looking at them. */
+function* entriesOf(object: KubeObject, field: string): Generator<readonly [string, Json | undefined]> {
   const data = object[field];
-  return isObject(data) ? Object.entries(data) : [];
-};
+  if (isObject(data)) for (const key of Object.keys(data)) yield [key, data[key]];
+}
 
 /** What cannot be changed any more, and that it cannot. */
 function checkFixed(found: Findings, object: KubeObject, old: KubeObject, fields: readonly string[]): void {

@@ -210,6 +210,19 @@ export function criSuite(name: string, open: () => SuiteWorld): void {
       assert.equal(Buffer.from(done.stdout).toString(), "a\n");
       assert.equal(Buffer.from(done.stderr).toString(), "b\n");
       await assert.rejects(cri.execSync({ containerId, cmd: ["sleep", "900"], timeout: 1 }), /timed out/);
+      // Those whose callers go are ended, also where that is while they are started.
+      const cut = async (milliseconds: number) => {
+        const signal = AbortSignal.timeout(milliseconds);
+        await cri.execSync({ containerId, cmd: ["sleep", "901"] }, { signal }).catch(() => {});
+      };
+      await Promise.all([1, 5, 10, 20, 30, 50, 80, 120].map(cut));
+      const left = "ps | grep 'sleep 90[1]' || true";
+      for (let tries = 0; ; tries++) {
+        const { stdout } = await cri.execSync({ containerId, cmd: ["sh", "-c", left] });
+        if (Buffer.from(stdout).toString() === "") break;
+        assert.ok(tries < 100, Buffer.from(stdout).toString());
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
       const { stats } = await cri.containerStats({ containerId });
       assert.ok((stats?.cpu?.usageCoreNanoSeconds?.value ?? 0) > 0);
       assert.ok((stats?.memory?.workingSetBytes?.value ?? 0) > 0);

@@ -14,11 +14,14 @@ export function execHandlers(engine: Engine): Pick<CriHandlers, "execSync"> {
       if (cmd.length === 0) throw new InvalidArgument("the command is missing");
       const { id } = ofPod(engine, containerId);
       const exec = await execs.create(id, { cmd, attachStdout: true, attachStderr: true });
+      signal.throwIfAborted();
       const session = await execs.start(exec, {});
       const late = timeout > 0 ? parts.clock.setTimeout(timeout * 1000, () => over.abort()) : undefined;
       const over = new AbortController();
       const kill = (): void => void killExec(engine, exec, session);
       AbortSignal.any([signal, over.signal]).addEventListener("abort", kill, { once: true });
+      // Whoever called may have gone while it was started, which no event tells any more.
+      if (signal.aborted) kill();
       try {
         const [stdout, stderr] = await collect(session);
         if (over.signal.aborted) {

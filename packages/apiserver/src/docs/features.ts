@@ -48,7 +48,7 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "tables and PartialObjectMetadata",
     state: "differs",
-    note: "upstream's columns, with shorter descriptions",
+    note: "upstream's columns, with shorter descriptions; those of `meta.k8s.io/v1beta1` are not offered (406)",
   },
   { name: "discovery, plain and aggregated", state: "works", note: "with ETags" },
   {

@@ -1,6 +1,7 @@
 import { isBigInteger, isInteger } from "../object/big-integer.ts";
 import { getField, isObject, type Json, type JsonObject, setField } from "../object/json.ts";
 import { failure } from "../status/failures.ts";
+import { definition } from "./definitions.ts";
 import type { Schema } from "./schema.ts";
 import { textProblem } from "./text-format.ts";
 
@@ -141,8 +142,17 @@ class Walker {
     for (const field of Object.keys(value)) {
       const item = getField(value, field);
       if (item === undefined) continue;
-      const below = properties?.get(field) ?? additional;
       const at = path === "" ? field : `${path}.${field}`;
+      // Of an object within a custom one, its schema says less than every object's.
+      if (embedded && field === "metadata" && isObject(item)) {
+        const inside = new Walker(true, this.#largest);
+        setField(result, field, inside.walk(definition("meta.v1.ObjectMeta"), item, at, depth + 1, place));
+        // What is of a wrong type is for validation to refuse.
+        if (inside.mismatches.length > 0) setField(result, field, item);
+        else this.unknown.push(...inside.unknown);
+        continue;
+      }
+      const below = properties?.get(field) ?? additional;
       if (below === undefined) {
         if (keepsAll || (embedded && OF_EVERY_OBJECT.has(field))) setField(result, field, item);
         else this.unknown.push(at);
@@ -173,8 +183,8 @@ class Walker {
   }
 }
 
-const within = ({ definition }: Schema, { struct, fields }: Place, field: string): Place => ({
-  struct: definition?.slice(definition.lastIndexOf(".") + 1) ?? struct,
+const within = ({ definition: own }: Schema, { struct, fields }: Place, field: string): Place => ({
+  struct: own?.slice(own.lastIndexOf(".") + 1) ?? struct,
   fields: fields === "" ? field : `${fields}.${field}`,
 });
 

@@ -21,7 +21,11 @@ const NAME_RULES: Readonly<Record<string, NameRule>> = {
 };
 
 /** `metadata` of a new or changed object. @param old undefined for a new one: names of others stay as they are */
-export function validateMetadata(kind: Kind, { metadata }: KubeObject, old?: KubeObject): FieldError[] {
+export function validateMetadata(
+  kind: Pick<Kind, "custom" | "group" | "namespaced" | "resource">,
+  { metadata }: KubeObject,
+  old?: KubeObject,
+): FieldError[] {
   const errors: FieldError[] = [];
   const rule = (!kind.custom && NAME_RULES[kind.resource]) || dnsSubdomain;
   if (old === undefined && metadata.generateName) {

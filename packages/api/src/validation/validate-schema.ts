@@ -16,6 +16,7 @@ import {
   typeInvalid,
 } from "../status/field-error.ts";
 import { hasFormat } from "./string-formats.ts";
+import { embeddedErrors } from "./validate-embedded.ts";
 
 /** Schemas inside of each other that are looked into. */
 const DEEPEST = 200;
@@ -65,6 +66,7 @@ function* check(schema: Schema, value: Json, path: string, look: Look): Turns<vo
   if (schema.rules !== undefined) yield* checkRules(schema.rules, value, path, look);
   if (Array.isArray(value)) yield* checkList(schema, value, path, look);
   else if (isObject(value)) {
+    if (schema.embedded === true) errors.push(...embeddedErrors(value, path));
     for (const field of schema.required ?? []) {
       if (getField(value, field) === undefined) errors.push(required(join(path, field)));
     }

@@ -529,4 +529,48 @@ describe("kinds of several versions", () => {
     );
     assert.deepEqual(table.json.rows[0].cells, ["a", "x", "y", "z", 1, null, "<invalid>", JSON.stringify(spec.list)]);
   });
+
+  test("objects within custom ones have a type and metadata, without what nobody knows", async () => {
+    const inner = {
+      type: "object",
+      "x-kubernetes-embedded-resource": true,
+      "x-kubernetes-preserve-unknown-fields": true,
+      properties: { metadata: { type: "object", properties: { name: { type: "string", maxLength: 3 } } } },
+    };
+    const { at } = await define({ strategy: "None" }, [version("v1", true, { inner })]);
+    const post = (one: object) => send("POST", at("v1"), { metadata: { generateName: "x-" }, spec: { inner: one } });
+    const metadata = { name: "pod", labels: { a: "b" }, own: 1 };
+    const made = await post({ apiVersion: "v1", kind: "Pod", metadata, more: 1 });
+    assert.deepEqual(made.json.spec?.inner, {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "pod", labels: { a: "b" } },
+      more: 1,
+    });
+    assert.match(String(made.headers["warning"]), /unknown field .*spec\.inner\.metadata\.own/);
+    const wrong: readonly [object, RegExp][] = [
+      [{}, /\[spec\.inner\.apiVersion: Required value, spec\.inner\.kind: Required value\]$/],
+      [
+        { apiVersion: "a/b/c", kind: "" },
+        /apiVersion: Invalid value: "a\/b\/c": unexpected GroupVersion string: a\/b\/c, .*kind: Invalid value: "": must not be empty/,
+      ],
+      [
+        { apiVersion: "v1", kind: "A_b" },
+        /spec\.inner\.kind: Invalid value: "A_b": may have mixed case, but should otherwise match: /,
+      ],
+      [
+        { apiVersion: "v1", kind: "Pod", metadata: { labels: { "a b": "c" } } },
+        /spec\.inner\.metadata\.labels: Invalid value: "a b": /,
+      ],
+      [{ apiVersion: "v1", kind: "Pod", metadata: { name: "long" } }, /spec\.inner\.metadata\.name: Too long: /],
+      [
+        { apiVersion: "v1", kind: "Pod", metadata: { labels: [1] } },
+        /spec\.inner\.metadata: Invalid value: .*: json: cannot unmarshal/,
+      ],
+    ];
+    for (const [one, words] of wrong) {
+      const answer = await post(one);
+      assert.deepEqual([answer.status, words.test(answer.json.message)], [422, true], answer.text);
+    }
+  });
 });

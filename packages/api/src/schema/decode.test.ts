@@ -40,6 +40,48 @@ test("a built-in kind's free parts stay as they are", () => {
   assert.deepEqual([value, unknown], [{ data: revision.data, revision: 1 }, ["odd"]]);
 });
 
+test("zeros that Go has no pointer for are not kept, but for those of required fields", () => {
+  const decoded = (name: string, value: Json) => decode(definition(name), value, { dropEmpty: true }).value;
+  const container = {
+    name: "",
+    image: "",
+    tty: false,
+    volumeMounts: [{ name: "v", mountPath: "/v", readOnly: false }],
+  };
+  const env = [{ name: "E", value: "" }];
+  const probe = { initialDelaySeconds: 0, grpc: { port: 0, service: "" }, terminationGracePeriodSeconds: 0 };
+  assert.deepEqual(
+    decoded("core.v1.Container", { ...container, env, livenessProbe: probe, securityContext: { runAsUser: 0 } }),
+    {
+      name: "",
+      env: [{ name: "E" }],
+      volumeMounts: [{ name: "v", mountPath: "/v" }],
+      livenessProbe: { grpc: { port: 0, service: "" }, terminationGracePeriodSeconds: 0 },
+      securityContext: { runAsUser: 0 },
+    },
+  );
+  // Of what lies in others, as of their own; values of maps are whatever they are.
+  assert.deepEqual(
+    decoded("core.v1.Volume", {
+      name: "v",
+      hostPath: { path: "/", type: "" },
+      nfs: { server: "", path: "", readOnly: false },
+    }),
+    {
+      name: "v",
+      hostPath: { path: "/", type: "" },
+      nfs: { server: "", path: "" },
+    },
+  );
+  assert.deepEqual(decoded("core.v1.EphemeralContainer", { name: "e", image: "", stdin: false }), { name: "e" });
+  const map = { data: { a: "" }, immutable: false, metadata: { name: "", labels: { a: "" } } };
+  assert.deepEqual(decoded("core.v1.ConfigMap", map), { ...map, metadata: { labels: { a: "" } } });
+  assert.equal(
+    (custom({ type: "object", properties: { a: { type: "string" } } }, { a: "" })[0] as { a: string }).a,
+    "",
+  );
+});
+
 test("a few bytes that would become very many with their defaults are refused", () => {
   const pod = definition("core.v1.PodSpec");
   const decoded = (containers: number) =>

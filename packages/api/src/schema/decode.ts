@@ -4,6 +4,7 @@ import { failure } from "../status/failures.ts";
 import { definition } from "./definitions.ts";
 import type { Schema } from "./schema.ts";
 import { textProblem } from "./text-format.ts";
+import { isPlain } from "./zero-fields.ts";
 
 /** What was found while a value was brought into its schema's shape. */
 export interface Decoded {
@@ -44,7 +45,7 @@ const DEEPEST = 200;
 
 /**
  * Brings a value into the shape of its schema: unknown fields go, and so do nulls and, with `dropEmpty`, lists and maps
- * of nothing, which built-in kinds never write.
+ * of nothing, and zeros that Go does not tell from what is not set, which built-in kinds never write.
  *
  * @throws RequestEntityTooLarge
  */
@@ -168,10 +169,11 @@ class Walker {
     return result;
   }
 
-  #keeps(value: Json, below: Schema, { additional, required }: Schema, field: string): boolean {
+  #keeps(value: Json, below: Schema, { additional, required, definition: own }: Schema, field: string): boolean {
     if (additional !== undefined) return true;
     if (value === null) return below.nullable === true;
     if (!this.#dropEmpty || required?.includes(field)) return true;
+    if (value === "" || value === 0 || value === false) return own === undefined || !isPlain(own, field);
     if (Array.isArray(value)) return value.length > 0;
     return below.additional === undefined || !isObject(value) || Object.keys(value).length > 0;
   }

@@ -62,7 +62,10 @@ describe("protobuf", () => {
   });
 
   test("what was read in it is written back in it, and nothing has changed", async () => {
-    const spec = { containers: [{ name: "c", image: "i", livenessProbe: { tcpSocket: { port: 80 } } }] };
+    const probe = { tcpSocket: { port: 80 }, initialDelaySeconds: 0 };
+    // Zeros that are written by hand, and that Go would not write.
+    const container = { name: "c", image: "i", livenessProbe: probe, env: [{ name: "E", value: "" }], tty: false };
+    const spec = { containers: [container], hostNetwork: false, subdomain: "", enableServiceLinks: false };
     const path = "/api/v1/namespaces/default/pods";
     await api.call("POST", path, { body: { metadata: { name: "same" }, spec } });
     const { bytes } = await api.call("GET", `${path}/same`, { headers: { accept: PROTOBUF } });

@@ -91,6 +91,24 @@ test("lists are told in parts, too, and what is not known is refused by name", a
   }
 });
 
+test("subnets that pods cannot have are refused, and pods keep those that they had", async () => {
+  const { socket: at } = cri;
+  const change = (podCidr: string) => at.updateRuntimeConfig({ runtimeConfig: { networkConfig: { podCidr } } });
+  const told = async () => (await at.status({ verbose: true })).info["podNetworks"];
+  await change("10.209.7.0/24");
+  for (const [bad, code, message] of [
+    ["banana", "InvalidArgument", /banana/],
+    ["10.209.8.0/99", "InvalidArgument", /99/],
+    ["10.209.8.0/24,banana", "InvalidArgument", /banana/],
+    ["127.0.0.0/8", "Conflict", /127\.0\.0\.0/],
+  ] as const) {
+    await assert.rejects(change(bad), { code, message }, bad);
+    assert.equal(await told(), JSON.stringify(["10.209.7.0/24"]), bad);
+  }
+  await change("10.209.0.0/16");
+  assert.equal(await told(), JSON.stringify(["10.209.0.0/16"]), "around the one before");
+});
+
 test("what cannot be is refused by the name of its field, and with the code that other engines give", async () => {
   const { socket: at } = cri;
   const metadata = { name: "p", namespace: "n", uid: "odd", attempt: 0 };

@@ -25,7 +25,7 @@ import { openState } from "./manager-open.ts";
 import { checkInstanceName } from "./names.ts";
 import { makeMissingBridge } from "./networks/default-bridge.ts";
 import { requireReady } from "./networks/network-cni.ts";
-import { createNetwork } from "./networks/network-create.ts";
+import { checkNetwork, createNetwork } from "./networks/network-create.ts";
 import { findNetwork } from "./networks/network-get.ts";
 import { lowerNetwork } from "./networks/network-raise.ts";
 import { removeNetwork } from "./networks/network-remove.ts";
@@ -79,6 +79,11 @@ export class NetworkManager implements AsyncDisposable {
   /** Creates a network; see {@link CreateNetworkOptions}. */
   createNetwork(options: CreateNetworkOptions): Promise<NetworkRecord> {
     return closedErrors(createNetwork(this.#context, options));
+  }
+
+  /** Throws what {@link createNetwork} would if another network were gone, as far as that can be told beforehand. */
+  checkNetwork(options: CreateNetworkOptions, without: string): Promise<void> {
+    return closedErrors(checkNetwork(this.#context, options, without));
   }
 
   listNetworks(): readonly NetworkRecord[] {

@@ -42,7 +42,8 @@ test("services of type LoadBalancer get addresses of a pool, or share the node's
   const createConnection = () => api.connect();
   await using client = openHttpClient({ server: "http://in-process", createConnection, userAgent: "test" });
   await using services = new FollowServices({ client, logger: silentLogger });
-  const options = { client, services, nodeAddresses: ["192.0.2.1"], logger: silentLogger };
+  let nodeAddresses = ["192.0.2.1"];
+  const options = { client, services, nodeAddresses: () => nodeAddresses, logger: silentLogger };
   {
     await using _ = new Balancers({ ...options, pool: ["198.51.100.1", "198.51.100.2"] });
     await create(client, "wanted", 80, { loadBalancerIP: "198.51.100.2" });
@@ -58,7 +59,7 @@ test("services of type LoadBalancer get addresses of a pool, or share the node's
   }
   {
     // What is not of the pool any more is given up.
-    await using _ = new Balancers(options);
+    await using balancers = new Balancers(options);
     await has(client, "first", "192.0.2.1");
     await has(client, "late", "192.0.2.1");
     await create(client, "same", 80);
@@ -66,6 +67,10 @@ test("services of type LoadBalancer get addresses of a pool, or share the node's
     await client.delete({ ...SERVICES, name: "first" });
     await has(client, "same", "192.0.2.1");
     await has(client, "foreign", "");
+    nodeAddresses = ["192.0.2.2"];
+    balancers.addressesChanged();
+    await has(client, "same", "192.0.2.2");
+    await has(client, "late", "192.0.2.2");
   }
   {
     const four = [5, 6, 7, 8, 9].map((last) => `198.51.100.${last}`);

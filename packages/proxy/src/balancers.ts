@@ -14,8 +14,8 @@ export interface BalancersOptions {
   readonly client: ApiClient;
   /** Stays the caller's. */
   readonly services: FollowServices;
-  /** The node's, of each family: what services share without a pool, each by its ports. */
-  readonly nodeAddresses: readonly string[];
+  /** The node's as they are now, of each family: what services share without a pool, each by its ports. */
+  readonly nodeAddresses: () => readonly string[];
   /** Addresses of which each service gets one of each of its families. @default none: the node's */
   readonly pool?: readonly string[];
   readonly clock?: Clock;
@@ -44,6 +44,11 @@ export class Balancers implements AsyncDisposable {
     this.#events = new EventRecorder({ client, component: "service-controller", logger, clock });
     this.#following = services.onChange((key) => this.#queue.add(key));
     this.#running = this.#run();
+  }
+
+  /** The node has other addresses. */
+  addressesChanged(): void {
+    for (const service of this.#options.services.all()) if (isOurs(service)) this.#queue.add(keyOf(service));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -84,7 +89,7 @@ export class Balancers implements AsyncDisposable {
     this.#release(key);
     const chosen = ipFamilies.flatMap((family): readonly string[] => {
       const own = (address: string): boolean => address.includes(":") === (family === "IPv6");
-      const candidates = (pool ?? nodeAddresses).filter(own);
+      const candidates = (pool ?? nodeAddresses()).filter(own);
       const asked =
         loadBalancerIP === "" || !own(loadBalancerIP)
           ? candidates

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { hostname, networkInterfaces } from "node:os";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { type Duplex, duplexPair } from "node:stream";
 import { type ApiServer, type CertificateRenewal, MASTERS } from "@boxship/apiserver";
@@ -10,6 +10,7 @@ import { systemBusAddress } from "@boxship/kernel";
 import { type ClusterDnsSettings, NodeAgent } from "@boxship/node";
 import { openMetrics } from "./cluster-metrics.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
+import type { HostAddresses } from "./host-addresses.ts";
 
 /** How long the start waits for what this machine does in the cluster; that goes on after it. */
 const READY_MS = 10_000;
@@ -41,6 +42,8 @@ export interface StartNodeOptions {
   readonly clusterDns: ClusterDnsSettings;
   /** @default unknown */
   readonly podNetworks: Promise<readonly string[] | undefined>;
+  /** Stays the caller's. */
+  readonly addresses: HostAddresses;
   readonly logger: Logger;
 }
 
@@ -54,7 +57,7 @@ const METRICS = { name: "system:metrics", groups: [MASTERS, "system:authenticate
 export async function startNode(
   { name, directory, criSocket, podMaxPids, sysctls, eviction, shutdown }: ClusterOptions,
   api: Pick<ApiServer, "connect">,
-  { node, server, nodes, certificates, clusterDns, podNetworks, logger }: StartNodeOptions,
+  { node, server, nodes, certificates, clusterDns, podNetworks, addresses, logger }: StartNodeOptions,
 ): Promise<AsyncDisposable> {
   const stack = new AsyncDisposableStack();
   if (criSocket === undefined) return stack;
@@ -67,11 +70,8 @@ export async function startNode(
       client,
       cri,
       name: node,
-      address: ownAddress(),
-      podNetworks: podNetworks.then((networks) => ({
-        networks: networks ?? [],
-        addresses: ownAddresses(networks),
-      })),
+      addresses: (networks) => addresses.of(networks),
+      podNetworks: podNetworks.then((networks) => networks ?? []),
       root: join(directory, "node"),
       cgroupParent: `/${name}/kubepods`,
       clusterDns,
@@ -82,6 +82,7 @@ export async function startNode(
       logger,
     }),
   );
+  stack.use(addresses.onChange(() => agent.addressesChanged()));
   stack.use(nodes.add(node, agent));
   const connect = () => api.connect(METRICS);
   const metrics = stack.use(openHttpClient({ server, createConnection: connect, userAgent: "boxship-metrics" }));
@@ -113,21 +114,4 @@ export async function nodeName(directory: string): Promise<string> {
   const name = hostname().toLowerCase();
   await writeFileAtomic(path, `${name}\n`, { mode: 0o644 });
   return name;
-}
-
-/** The first address of this machine that others can reach; without any, its own. */
-export function ownAddress(): string {
-  return outsideAddress("IPv4") ?? "127.0.0.1";
-}
-
-/** The same, and one of IPv6 where pods have those and there is one. @param networks of pods */
-export function ownAddresses(networks: readonly string[] = []): readonly string[] {
-  const six = networks.some((network) => network.includes(":")) ? outsideAddress("IPv6") : undefined;
-  return [ownAddress(), ...(six === undefined ? [] : [six])];
-}
-
-function outsideAddress(family: "IPv4" | "IPv6"): string | undefined {
-  const all = Object.values(networkInterfaces()).flatMap((found) => found ?? []);
-  // Link-local addresses mean nothing without an interface.
-  return all.find((one) => !one.internal && one.family === family && !one.address.startsWith("fe80:"))?.address;
 }

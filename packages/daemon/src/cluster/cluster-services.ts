@@ -7,8 +7,8 @@ import { writeNetworkSysctl } from "@boxship/kernel";
 import { filtersBridges } from "@boxship/network";
 import type { ClusterDnsSettings } from "@boxship/node";
 import { Balancers, HealthChecks, type LocalPlaces, Proxy } from "@boxship/proxy";
-import { ownAddress, ownAddresses } from "./cluster-node.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
+import type { HostAddresses } from "./host-addresses.ts";
 import { publishOwnServices } from "./own-services.ts";
 import { NAMES_LISTEN, serveNames } from "./serve-names.ts";
 
@@ -30,6 +30,8 @@ export interface StartServicesOptions {
   readonly clusterDns: ClusterDnsSettings;
   /** @default every client counts as a pod */
   readonly podNetworks: Promise<readonly string[] | undefined>;
+  /** Stays the caller's. */
+  readonly addresses: HostAddresses;
   readonly logger: Logger;
 }
 
@@ -40,7 +42,7 @@ export interface StartServicesOptions {
 export function startServices(
   options: ClusterOptions,
   api: Pick<ApiServer, "connect">,
-  { node, port, server, certificates, clusterDns, podNetworks: preparing, logger }: StartServicesOptions,
+  { node, port, server, certificates, clusterDns, podNetworks: preparing, addresses, logger }: StartServicesOptions,
 ): ClusterServices {
   const { criSocket, directory } = options;
   const stack = new AsyncDisposableStack();
@@ -53,16 +55,21 @@ export function startServices(
     const { signal } = ending;
     const naming = { criSocket, directory, server, certificates, clusterDns, client, services, signal, logger };
     const dnsPort = await serveNames(naming, stack);
-    const own = { address: ownAddress(), apiPort: port, dnsPort, dnsAddress: clusterDns.address };
-    const [podNetworks] = await Promise.all([
-      Promise.race([preparing, aborted(ending.signal)]),
-      persist(() => publishOwnServices(client, own), {
+    const publish = async (): Promise<void> => {
+      const [address = ""] = addresses.of();
+      await publishOwnServices(client, { address, apiPort: port, dnsPort, dnsAddress: clusterDns.address });
+    };
+    const tell = (): Promise<void> =>
+      persist(publish, {
         clock: systemClock,
         signal: ending.signal,
         failed: (error) =>
           logger.warn("the cluster's own services cannot be told of and will be tried again", { error }),
-      }),
-    ]);
+      });
+    let told = tell();
+    // The end of all this ends the trying.
+    stack.use(addresses.onChange(() => (told = told.then(tell).catch(() => {}))));
+    const [podNetworks] = await Promise.all([Promise.race([preparing, aborted(ending.signal)]), told]);
     const proxy = new Proxy({
       services,
       instance: options.name,
@@ -76,7 +83,9 @@ export function startServices(
     stack.use(new HealthChecks({ services, node, logger }));
     stack.use(followZone(client, node, logger, (zone) => proxy.setZone(zone)));
     const pool = options.balancerPool === undefined ? {} : { pool: options.balancerPool };
-    stack.use(new Balancers({ client, services, nodeAddresses: ownAddresses(podNetworks), ...pool, logger }));
+    const nodeAddresses = (): readonly string[] => addresses.of(podNetworks);
+    const balancers = stack.use(new Balancers({ client, services, nodeAddresses, ...pool, logger }));
+    stack.use(addresses.onChange(() => balancers.addressesChanged()));
     stack.defer(() => proxy.withdraw());
     await proxy.ready;
     // Our engine does it for its own bridges, which it guards; here the table does, which goes after it.

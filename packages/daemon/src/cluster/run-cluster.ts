@@ -47,6 +47,7 @@ import { LocalNodes, nodeName, soon, startNode } from "./cluster-node.ts";
 import { type ClusterOptions, parseClusterOptions } from "./cluster-options.ts";
 import { startServices } from "./cluster-services.ts";
 import { openClusterStore } from "./cluster-store.ts";
+import { HostAddresses } from "./host-addresses.ts";
 import { preparePodNetworks } from "./pod-networks.ts";
 import { writeUpRecord } from "./up-record.ts";
 
@@ -149,6 +150,7 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
   stack.defer(() => rm(pidFile, { force: true }));
   await writeUpRecord(options, { server, port });
   const name = await nodeName(options.directory);
+  const addresses = stack.use(await HostAddresses.open({ clock: systemClock, logger }));
   await using controllers = startControllers({
     api,
     authority: certificates.signer,
@@ -174,6 +176,7 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
     certificates: renewal,
     clusterDns,
     podNetworks,
+    addresses,
     logger,
   });
   await using node = await startNode(options, api, {
@@ -183,6 +186,7 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
     certificates: renewal,
     clusterDns,
     podNetworks,
+    addresses,
     logger,
   });
   await Promise.race([soon(services.ready), refused(podNetworks)]);

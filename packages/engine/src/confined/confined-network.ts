@@ -14,6 +14,7 @@ export function confinedNetwork(resolvConf = "/etc/resolv.conf"): EngineNetwork 
   };
   return {
     createNetwork: refuse,
+    checkNetwork: refuse,
     createSandbox: refuse,
     connect: refuse,
     disconnect: refuse,

@@ -22,7 +22,7 @@ export type PodNetworkChoice =
  * cluster's services.
  *
  * @param choice @default what there is; at first the engine's own
- * @throws FailedPrecondition where it is another one and is used
+ * @throws FailedPrecondition where it is another one and is used, InvalidArgument, Conflict for subnets that cannot be; nothing has changed then
  */
 export function ensurePodNetwork(context: EngineContext, choice?: PodNetworkChoice): Promise<string> {
   const { network } = context;
@@ -30,6 +30,7 @@ export function ensurePodNetwork(context: EngineContext, choice?: PodNetworkChoi
     const present = podNetwork(context);
     if (present !== undefined && (choice === undefined || isSame(present, choice))) return present.id;
     const wanted = optionsOf(choice ?? { by: "engine" });
+    if (present !== undefined) await network.checkNetwork(wanted, present.id);
     if (present !== undefined) await removeUnused(context, present, choice ?? { by: "engine" });
     const { id } = await network.createNetwork(wanted);
     return id;

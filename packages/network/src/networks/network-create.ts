@@ -2,6 +2,7 @@ import { AlreadyExists, PermissionDenied } from "@boxship/base";
 import type { CreateNetworkOptions, NetworkRecord } from "../contract.ts";
 import { LiveNetwork, type ManagerContext } from "../live.ts";
 import { buildCniNetwork } from "./network-cni.ts";
+import { findNetwork } from "./network-get.ts";
 import { buildNetwork, type NetworkPlan, planNetwork } from "./network-plan.ts";
 import { lowerNetwork, raiseNetwork } from "./network-raise.ts";
 import { saveNetworks } from "./save-networks.ts";
@@ -31,6 +32,28 @@ export async function createNetwork(context: ManagerContext, options: CreateNetw
     }
     return network.record;
   });
+}
+
+/**
+ * Whether a network could be made if another were gone, as far as that can be told beforehand.
+ *
+ * @param without a reference of the other
+ * @throws what {@link createNetwork} would
+ */
+export async function checkNetwork(
+  context: ManagerContext,
+  options: CreateNetworkOptions,
+  without: string,
+): Promise<void> {
+  const plan = planNetwork(options);
+  const { record } = findNetwork(context, without);
+  const networks = new Map([...context.networks].filter(([id]) => id !== record.id));
+  const rest = { ...context, networks };
+  if (plan.settings.driver === "cni") return void (await buildCniNetwork(rest, plan, plan.settings));
+  const { links, addresses, routes } = await context.thread.call("readHostState", undefined);
+  const own = links.find(({ name }) => name === record.interfaceName)?.index;
+  const isOthers = ({ link }: { readonly link: number | undefined }): boolean => link === undefined || link !== own;
+  buildNetwork(rest, plan, { links, addresses: addresses.filter(isOthers), routes: routes.filter(isOthers) });
 }
 
 async function makeNetwork(context: ManagerContext, plan: NetworkPlan): Promise<LiveNetwork> {

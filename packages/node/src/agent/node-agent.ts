@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { KUBERNETES_LEVEL, type KubeObject, textAt } from "@boxship/api";
+import { KUBERNETES_LEVEL, type KubeObject } from "@boxship/api";
 import { type Clock, type Logger, sleep, systemClock } from "@boxship/base";
 import { type ApiClient, Backoff, EventRecorder, Informer, persist } from "@boxship/client";
 import type { Cri } from "@boxship/cri";
@@ -30,11 +30,11 @@ import { amount } from "../status/qos.ts";
 import type { Pod } from "../types.ts";
 import { ClaimVolumes } from "../volumes/claim-volumes.ts";
 import { diskUsage } from "../volumes/disk-usage.ts";
-import type { TokenSource } from "../volumes/projections.ts";
 import { Volumes } from "../volumes/volumes.ts";
 import { engineEvents } from "./engine-events.ts";
 import { EngineHealth } from "./engine-health.ts";
 import { type NodeContext, PODS } from "./node-context.ts";
+import { PodTokens } from "./pod-tokens.ts";
 import { capacityOf, MOST_PODS, type NodeFacts, registerNode, renewLease, writeNodeStatus } from "./register-node.ts";
 
 export interface NodeAgentOptions {
@@ -43,10 +43,10 @@ export interface NodeAgentOptions {
   /** Stays the caller's. */
   readonly cri: Cri;
   readonly name: string;
-  /** The node's own, as pods and others reach it. */
-  readonly address: string;
-  /** What pods' addresses are of, known once the engine answers; no pod is run before. @default not told */
-  readonly podNetworks?: Promise<PodNetworks>;
+  /** The node's own as they are now, as pods and others reach it: one of each family that the networks of pods have. */
+  readonly addresses: (networks: readonly string[]) => readonly string[];
+  /** What pods' addresses are of (`address/length`, one of each family), known once the engine answers; no pod is run before. @default not told */
+  readonly podNetworks?: Promise<readonly string[]>;
   /** Where volumes and logs of pods are. */
   readonly root: string;
   /** The control group of all pods, e.g. `/boxship/kubepods`. */
@@ -72,14 +72,6 @@ export interface NodeShutdownSettings {
   readonly periods: readonly ShutdownPeriod[];
   /** Of the machine's bus, see `systemBusAddress`. */
   readonly bus: string;
-}
-
-/** Of the pods. */
-export interface PodNetworks {
-  /** `address/length`, one of each family. */
-  readonly networks: readonly string[];
-  /** The node's own addresses in these families; the first is `address`. */
-  readonly addresses: readonly string[];
 }
 
 /** The engine adds the groups that an image's users are in to what a pod says, and cannot leave that. */
@@ -112,7 +104,7 @@ export class NodeAgent implements AsyncDisposable {
   readonly #services: Informer<KubeObject>;
   readonly #events: EventRecorder;
   readonly #objects: ReferencedObjects;
-  readonly #tokens = new Map<string, { readonly token: string; readonly until: number }>();
+  readonly #tokens: PodTokens;
   readonly #loops: Promise<void>[] = [];
   readonly #server: NodeServer;
   readonly #pressure: NodePressure;
@@ -123,7 +115,7 @@ export class NodeAgent implements AsyncDisposable {
   readonly #sysctls: SysctlAllowlist;
   readonly #samples: UsageSamples;
   #node: KubeObject | undefined;
-  #networks: PodNetworks;
+  #networks: readonly string[] = [];
   #context: NodeContext | undefined;
 
   constructor(options: NodeAgentOptions) {
@@ -131,7 +123,6 @@ export class NodeAgent implements AsyncDisposable {
     const { client, logger, name, clock = systemClock } = options;
     this.#clock = clock;
     this.#engine = new EngineHealth(options.cri, clock);
-    this.#networks = { networks: [], addresses: [options.address] };
     options.podNetworks?.catch(() => {});
     this.#pods = new Informer<Pod>({
       client,
@@ -144,6 +135,7 @@ export class NodeAgent implements AsyncDisposable {
     this.#services = new Informer({ client, collection: services, logger, clock });
     this.#events = new EventRecorder({ client, component: "kubelet", host: name, logger, clock });
     this.#objects = new ReferencedObjects({ client, logger, clock, changed: (uid) => this.#workers.get(uid)?.wake() });
+    this.#tokens = new PodTokens(client, clock);
     const tell = (path: string) => this.#tell(path);
     this.#server = new NodeServer({
       cri: options.cri,
@@ -198,6 +190,17 @@ export class NodeAgent implements AsyncDisposable {
         statics.changed(pod);
       },
     });
+  }
+
+  /** The machine has other addresses: the node and its pods tell of them, and those on its network are at them. */
+  addressesChanged(): void {
+    void this.#tellNode().then(() => {
+      for (const worker of this.#workers.values()) worker.wake();
+    });
+  }
+
+  get #addresses(): readonly string[] {
+    return this.#options.addresses(this.#networks);
   }
 
   /** Serves what the API server asks of a node on a connection, see {@link NodeServer}. */
@@ -293,7 +296,7 @@ export class NodeAgent implements AsyncDisposable {
     const tell = (reason: string): void =>
       this.#events.record(aboutNode(name), "Normal", reason, `Node ${name} status is now: ${reason}`);
     const images = () => this.#images.list();
-    return { name, ...this.#networks, root, has, isGoing, images, tell };
+    return { name, networks: this.#networks, addresses: this.#addresses, root, has, isGoing, images, tell };
   }
 
   /** @returns what it is called, and whether it had to be waited for */
@@ -323,10 +326,11 @@ export class NodeAgent implements AsyncDisposable {
   }
 
   async #makeContext(engine: string): Promise<NodeContext> {
-    const { client, cri, name, root, address, cgroupParent, resolvConf = "/etc/resolv.conf", logger } = this.#options;
+    const { client, cri, name, root, cgroupParent, resolvConf = "/etc/resolv.conf", logger } = this.#options;
     const { clusterDns, podMaxPids = POD_MAX_PIDS } = this.#options;
     const allocatable = await capacityOf(root);
     const clock = this.#clock;
+    const addresses = (): readonly string[] => this.#addresses;
     return {
       client,
       cri,
@@ -346,11 +350,15 @@ export class NodeAgent implements AsyncDisposable {
       users: await UserRanges.open({ root, pods: MOST_PODS }),
       objects: this.#objects,
       images: new PullImages({ cri, objects: this.#objects, clock, pulled: this.#pulled }),
-      token: this.#token,
+      token: this.#tokens.get,
       services: () => this.#services.all(),
       pods: () => this.#livePods(),
-      hostIP: address,
-      hostIPs: this.#networks.addresses,
+      get hostIP() {
+        return addresses()[0] ?? "";
+      },
+      get hostIPs() {
+        return addresses();
+      },
       allocatable,
       nodeMemory: amount(allocatable["memory"]),
     };
@@ -366,7 +374,10 @@ export class NodeAgent implements AsyncDisposable {
     if (this.#context === undefined) return;
     const worker = new PodWorker(this.#context, pod, this.#rejection(pod));
     this.#workers.set(uid, worker);
-    void worker.finished.then(() => this.#workers.delete(uid));
+    void worker.finished.then(() => {
+      this.#workers.delete(uid);
+      this.#tokens.forget(uid);
+    });
   }
 
   /** Why a pod that is new here is not begun; undefined where it is. */
@@ -398,32 +409,6 @@ export class NodeAgent implements AsyncDisposable {
       await this.#context?.users.release(uid);
     }
   }
-
-  readonly #token: TokenSource = async (pod, { audience, seconds }) => {
-    const { namespace = "", name = "", uid = "" } = pod.metadata;
-    const account = pod.spec.serviceAccountName ?? "default";
-    const key = JSON.stringify([uid, audience, seconds]);
-    const known = this.#tokens.get(key);
-    if (known !== undefined && this.#clock.now() < known.until) return known.token;
-    const answer = await this.#options.client.postRaw(
-      `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`,
-      {
-        apiVersion: "authentication.k8s.io/v1",
-        kind: "TokenRequest",
-        metadata: {},
-        spec: {
-          audiences: audience === undefined ? [] : [audience],
-          expirationSeconds: seconds,
-          boundObjectRef: { apiVersion: "v1", kind: "Pod", name, uid },
-        },
-      },
-    );
-    const token = textAt(answer, "status", "token");
-    // Before 80 % of its time are over, there is a new one.
-    const left = Date.parse(textAt(answer, "status", "expirationTimestamp")) - this.#clock.now();
-    this.#tokens.set(key, { token, until: this.#clock.now() + left * 0.8 });
-    return token;
-  };
 
   /** The lease, and the status when it is due, the engine comes or goes, or has other images. */
   async #beat(node: KubeObject): Promise<void> {

@@ -28,6 +28,7 @@ export interface NodeContext {
   readonly services: () => Iterable<KubeObject>;
   /** Those of this node that have not ended. */
   readonly pods: () => Iterable<Pod>;
+  /** As it is now. */
   readonly hostIP: string;
   /** One of each family that pods have; the first is `hostIP`. */
   readonly hostIPs: readonly string[];

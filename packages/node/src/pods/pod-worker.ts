@@ -189,7 +189,8 @@ export class PodWorker {
   /** Probes for what runs, and for nothing else; last words of what has ended. */
   async #follow(pod: Pod, observed: ObservedPod): Promise<void> {
     const live = new Map<string, ContainerStatus>();
-    const podIP = pod.spec.hostNetwork === true ? this.#context.hostIP : (readySandbox(observed)?.network?.ip ?? "");
+    const own = readySandbox(observed)?.network?.ip ?? "";
+    const podIP = (): string => (pod.spec.hostNetwork === true ? this.#context.hostIP : own);
     for (const container of everyContainer(pod)) {
       for (const { status } of running(observed, container.name)) {
         live.set(status.id, status);

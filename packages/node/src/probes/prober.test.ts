@@ -31,7 +31,7 @@ function world(
     clock,
     containerId: "c",
     container: { name: "c", ...container },
-    podIP: "",
+    podIP: () => "",
     startedAt: 1000,
     ...(known === undefined ? {} : { known }),
     changed: () => {},

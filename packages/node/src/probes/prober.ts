@@ -10,7 +10,8 @@ export interface ProberOptions {
   readonly clock: Clock;
   readonly containerId: string;
   readonly container: ContainerSpec;
-  readonly podIP: string;
+  /** As it is now: that of a pod on the host's network is the host's. */
+  readonly podIP: () => string;
   /** When the container was started, milliseconds since the epoch. */
   readonly startedAt: number;
   /** What was told of it before this process began to probe it: that holds until probes say otherwise. @default it is new */
@@ -89,7 +90,7 @@ export class ContainerProbes implements Disposable {
   async #probe(watch: Watch): Promise<void> {
     const { spec, kind } = watch;
     const { failed } = this.#options;
-    const target = { ...this.#options, timeoutSeconds: spec.timeoutSeconds ?? 1 };
+    const target = { ...this.#options, podIP: this.#options.podIP(), timeoutSeconds: spec.timeoutSeconds ?? 1 };
     const { success, output, errored = false } = await runHandler(spec, target);
     if (this.#ended) return;
     if (!success) failed(kind, output, errored);

@@ -68,7 +68,11 @@ export function startServices(
       });
     let told = tell();
     // The end of all this ends the trying.
-    stack.use(addresses.onChange(() => (told = told.then(tell).catch(() => {}))));
+    stack.use(
+      addresses.onChange(() => {
+        told = told.then(tell).catch(() => {});
+      }),
+    );
     const [podNetworks] = await Promise.all([Promise.race([preparing, aborted(ending.signal)]), told]);
     const proxy = new Proxy({
       services,

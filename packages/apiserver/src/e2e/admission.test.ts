@@ -145,6 +145,39 @@ describe("admission", () => {
     await refused(`${at}/limitranges`, wrong, 422, "min value 2 is greater than max value 1");
   });
 
+  test("as many are let in at once as a quota has room for, however often it is counted meanwhile", async () => {
+    const at = await namespace();
+    const quota = `${at}/resourcequotas/q`;
+    await make(`${at}/resourcequotas`, { metadata: { name: "q" }, spec: { hard: { "count/configmaps": "9" } } });
+    await make(`${at}/secrets`, { metadata: { name: "s" } });
+    const until = async (used: string): Promise<void> => {
+      for (let tries = 0; ; tries++) {
+        const { json } = await send("GET", quota);
+        if ((json["status"] as Loose)?.used?.["count/configmaps"] === used) return;
+        assert.ok(tries < 500, JSON.stringify(json["status"]));
+        await wait(20);
+      }
+    };
+    await until("1");
+    for (let round = 0; round < 6; round++) {
+      const made = Array.from({ length: 24 }, (_, index) => `c-${round}-${index}`);
+      // What changes in the namespace has the quota counted.
+      const changes = [0, 1, 2, 3].map(async (change) => {
+        await wait(change * 15);
+        const { status } = await send("PUT", `${at}/secrets/s`, {
+          metadata: { name: "s", labels: { at: `${round}-${change}` } },
+        });
+        assert.equal(status, 200);
+      });
+      const answers = await Promise.all(made.map((name) => send("POST", `${at}/configmaps`, { metadata: { name } })));
+      await Promise.all(changes);
+      assert.equal(answers.filter(({ status }) => status === 201).length, 8);
+      await until("9");
+      await Promise.all(made.map((name) => send("DELETE", `${at}/configmaps/${name}`)));
+      await until("1");
+    }
+  });
+
   test("quotas count, hold under many writers at once, and give back what is deleted", async () => {
     const at = await namespace();
     const quotas = `${at}/resourcequotas`;

@@ -116,7 +116,8 @@ export const PROBE = "probe";
  */
 export function probeOverlay(root: string, { plain = root, driver = "overlay2" }: ProbeOptions = {}): OverlayMethod {
   const names = ["lower", "upper", "work", "merged"] as const;
-  for (const name of names) mkdirSync(join(plain, PROBE, name), { recursive: true, mode: 0o700 });
+  makeDirectory(join(plain, PROBE));
+  for (const name of names) makeDirectory(join(plain, PROBE, name));
   const [lower, upper, work, target] = names.map((name) => join(root, PROBE, name)) as [string, string, string, string];
   // Of a process that was killed meanwhile.
   while (isMountPoint(target)) detachMount(target);
@@ -136,6 +137,15 @@ export function probeOverlay(root: string, { plain = root, driver = "overlay2" }
     }
   }
   throw unsupported(root, failures);
+}
+
+/** Below /proc, Node's own `recursive` tries for ever. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (systemCode(error) !== "EEXIST") throw error;
+  }
 }
 
 function methodsOf(driver: StorageDriver): readonly OverlayMethod[] {

@@ -13,7 +13,7 @@ import {
   textAt,
   ZERO,
 } from "@boxship/api";
-import type { Timer } from "@boxship/base";
+import { KeyedMutex, type Timer } from "@boxship/base";
 import { turnsByBytes } from "../../http/take-turns.ts";
 import type { ServerContext } from "../../server-context.ts";
 import type { CachedObject } from "../../storage/cached-object.ts";
@@ -34,6 +34,13 @@ interface Pending {
   readonly usage: Usage;
   readonly until: number;
 }
+
+/** By kind. */
+type Look = readonly {
+  readonly kind: Kind;
+  readonly there: readonly CachedObject[];
+  readonly charged: readonly Pending[];
+}[];
 
 /** Times in a row that a count is begun anew because the quota was charged meanwhile; then it waits. */
 const COUNTS = 3;
@@ -63,6 +70,11 @@ export class QuotaBook implements Disposable {
   readonly #context: ServerContext;
   readonly #dirty = new Set<string>();
   #pending: Pending[] = [];
+  /**
+   * Who charges a quota, or looks at what it is about, is alone with it: a count would have what is being charged, and the
+   * charge, tried again on that count, would have it twice.
+   */
+  readonly #turns = new KeyedMutex();
   /** Namespaces that are being counted. */
   readonly #counting = new Set<string>();
   /** By namespace, when it may be counted again. */
@@ -99,11 +111,22 @@ export class QuotaBook implements Disposable {
     dryRun: boolean,
   ): Promise<void> {
     const kind = builtinKind(this.#context, "", "resourcequotas");
+    const task = (): Promise<void> => this.#charge(name, { key, usage }, decide, dryRun);
+    await this.#turns.run(objectKey(kind, name.namespace, name.name), task);
+  }
+
+  async #charge(
+    name: { readonly namespace: string; readonly name: string },
+    { key, usage }: { readonly key: string; readonly usage: Usage },
+    decide: (quota: KubeObject) => ReadonlyMap<string, Quantity>,
+    dryRun: boolean,
+  ): Promise<void> {
+    const kind = builtinKind(this.#context, "", "resourcequotas");
     for (let attempt = 1; attempt <= TRIES; attempt++) {
       const current = await this.#context.objects.get(kind, name.namespace, name.name);
       if (current === undefined) return;
       const quota = current.parse();
-      if (!isCounted(quota)) quota["status"] = await this.#count(quota);
+      if (!isCounted(quota)) quota["status"] = await this.#add(quota, await this.#look(quota));
       const used = decide(quota);
       if (dryRun) return;
       const until = this.#context.clock.monotonic() + PENDING_MS;
@@ -182,10 +205,15 @@ export class QuotaBook implements Disposable {
     const { objects } = this.#context;
     const kind = builtinKind(this.#context, "", "resourcequotas");
     for (let attempt = 1; attempt <= COUNTS; attempt++) {
-      const current = await objects.get(kind, namespace, name);
-      if (current === undefined) return;
-      const quota = current.parse();
-      const status = await this.#count(quota);
+      const found = await this.#turns.run(objectKey(kind, namespace, name), async () => {
+        const current = await objects.get(kind, namespace, name);
+        if (current === undefined) return undefined;
+        const quota = current.parse();
+        return { current, quota, look: await this.#look(quota) };
+      });
+      if (found === undefined) return;
+      const { current, quota, look } = found;
+      const status = await this.#add(quota, look);
       if (deepEqual(status, quota["status"])) return;
       quota["status"] = status;
       if ((await objects.update(kind, quota, current.revision)) !== undefined) return;
@@ -193,23 +221,31 @@ export class QuotaBook implements Disposable {
     this.#mark(namespace);
   }
 
-  /** The status of a quota by what is there. */
-  async #count(quota: KubeObject): Promise<JsonObject> {
+  /** What a quota is about, and what was charged to it and is not there yet, as it is at one moment. */
+  async #look(quota: KubeObject): Promise<Look> {
     const hard = amountsOf((quota["spec"] as JsonObject | undefined)?.["hard"]);
-    const used = new Map<string, Quantity>([...hard.keys()].map((name) => [name, ZERO]));
     const namespace = quota.metadata.namespace ?? "";
     const own = objectKey(builtinKind(this.#context, "", "resourcequotas"), namespace, quota.metadata.name);
+    const kinds = this.#kindsOf([...hard.keys()]);
+    const caches = await Promise.all(kinds.map((kind) => this.#context.objects.freshCache(kind)));
     const now = this.#context.clock.monotonic();
     const waiting = this.#pending.filter((one) => one.quota === own && one.until > now);
-    const turn = turnsByBytes();
-    for (const kind of this.#kindsOf([...hard.keys()])) {
-      const cache = await this.#context.objects.freshCache(kind);
+    return kinds.flatMap((kind, index) => {
+      const cache = caches[index];
+      if (cache === undefined) return [];
       const prefix = objectKey(kind, namespace);
-      // As it is at one moment: what changes while it is added up is counted again.
-      const there = [...cache.between(prefix, `${prefix}\u{10ffff}`)];
-      for (const { key, usage } of waiting) {
-        if (key.startsWith(prefix) && cache.get(key) === undefined) addTo(used, usage);
-      }
+      const charged = waiting.filter(({ key }) => key.startsWith(prefix) && cache.get(key) === undefined);
+      return [{ kind, there: [...cache.between(prefix, `${prefix}\u{10ffff}`)], charged }];
+    });
+  }
+
+  /** The status of a quota by what was there. What changes while it is added up is counted again. */
+  async #add(quota: KubeObject, look: Look): Promise<JsonObject> {
+    const hard = amountsOf((quota["spec"] as JsonObject | undefined)?.["hard"]);
+    const used = new Map<string, Quantity>([...hard.keys()].map((name) => [name, ZERO]));
+    const turn = turnsByBytes();
+    for (const { kind, there, charged } of look) {
+      for (const { usage } of charged) addTo(used, usage);
       for (const cached of there) {
         const known = hasScopes(quota) ? undefined : usages.get(cached);
         const turned = turn(known === undefined ? cached.bytes.length : ADDED);

@@ -153,7 +153,7 @@ describe("admission", () => {
     const until = async (used: string): Promise<void> => {
       for (let tries = 0; ; tries++) {
         const { json } = await send("GET", quota);
-        if ((json["status"] as Loose)?.used?.["count/configmaps"] === used) return;
+        if (json["status"]?.used?.["count/configmaps"] === used) return;
         assert.ok(tries < 500, JSON.stringify(json["status"]));
         await wait(20);
       }

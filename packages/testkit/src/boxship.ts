@@ -38,6 +38,9 @@ export interface Boxship extends AsyncDisposable {
   start(): Promise<void>;
 }
 
+/** On a busy machine a start has taken half a minute. */
+const START_MS = 120_000;
+
 /** A reset must not need its last resort. @throws Error with the end of the log */
 async function endedWell(program: Background | undefined, log: string): Promise<void> {
   const late = delay(60_000, "late" as const, { ref: false });
@@ -74,7 +77,13 @@ export async function startBoxship(options: BoxshipOptions = {}): Promise<Boxshi
   const start = async (): Promise<void> => {
     if (program?.status === undefined && program !== undefined) return;
     program = await startProgram(command, { log, ...(options.env === undefined ? {} : { env: options.env }) });
-    await waitUntilReady(program, log, async () => (await client.call("GET", "/_ping")).status === 200);
+    try {
+      await waitUntilReady(program, log, async () => (await client.call("GET", "/_ping")).status === 200, START_MS);
+    } catch (error) {
+      // Or whoever cleans up would take it for one that answers, and its failure would hide this one.
+      await end("SIGKILL");
+      throw error;
+    }
     everReady = true;
     ending = false;
     const { pid } = program;

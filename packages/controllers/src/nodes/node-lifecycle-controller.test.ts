@@ -170,6 +170,28 @@ describe("a node", () => {
     );
   });
 
+  test("is not lost because nobody listened: only who is silent after that is", async () => {
+    await ready("two", "True");
+    await beat(["one", "two"], 40);
+    const said = async () => {
+      const both = [await get("one"), await get("two")];
+      return both.map(({ status }) => conditionOf(status, "Ready")?.status);
+    };
+    assert.deepEqual(await said(), ["True", "True"]);
+    // The controllers' process stands still, and all others with it.
+    await world.clock.advance(90_000);
+    await world.settle();
+    assert.deepEqual(await said(), ["True", "True"]);
+    await world.advance(5);
+    await world.clock.advance(90_000);
+    await world.settle();
+    assert.deepEqual(await said(), ["True", "True"]);
+    await beat(["one"], 20);
+    assert.deepEqual(await said(), ["True", "Unknown"]);
+    await ready("two", "True");
+    await beat(["one", "two"], 20);
+  });
+
   test("that is cordoned says so by a taint", async () => {
     await node("three");
     await world.client.patch({ ...NODES, name: "three" }, "merge", { spec: { unschedulable: true } });

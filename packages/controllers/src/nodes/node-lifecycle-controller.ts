@@ -12,6 +12,11 @@ import { NodeZones } from "./node-zones.ts";
 const GRACE_MS = 50_000;
 /** A new one has a little longer. */
 const STARTUP_MS = 60_000;
+/** Of that time, the end is spent on listening: who did not run itself has heard nobody, and cannot tell who is silent. */
+const LISTEN_MS = 10_000;
+/** Listening is counted in such pieces; one that ends later than so by the second number was none. */
+const PIECE_MS = 2000;
+const LATE_MS = 1000;
 /** Pods are not thrown out of a node before it was silent for so long. */
 const DOUBT_MS = 5000;
 const LEASE_NAMESPACE = "kube-node-lease";
@@ -51,6 +56,21 @@ interface Heard {
   readonly at: number;
   /** The status of its condition then. */
   readonly ready: string | undefined;
+  /** Milliseconds that were listened for since it was doubted. */
+  readonly listened: number;
+  /** When the piece ends that is listened for now: monotonic milliseconds, 0 before it is doubted. */
+  readonly until: number;
+}
+
+/** @param doubted from when on its silence means something. @returns `left` until the next look, 0 when it is lost */
+function listen(heard: Heard, doubted: number, now: number): { readonly next: Heard; readonly left: number } {
+  if (now < doubted) return { next: heard, left: doubted - now };
+  if (heard.listened >= LISTEN_MS) return { next: heard, left: 0 };
+  if (heard.until > now) return { next: heard, left: heard.until - now };
+  const counts = heard.until > 0 && now - heard.until <= LATE_MS;
+  const listened = heard.listened + (counts ? PIECE_MS : 0);
+  const left = listened >= LISTEN_MS ? 0 : PIECE_MS;
+  return { next: { ...heard, listened, until: now + left }, left };
 }
 
 class NodeLifecycle {
@@ -137,7 +157,7 @@ class NodeLifecycle {
     const now = clock.monotonic();
     const ready = conditionOf(node.status, "Ready");
     if (this.#pulse?.isBeating(name) === true) {
-      this.#heard.set(name, { text: "", at: now, ready: ready?.status });
+      this.#heard.set(name, { text: "", at: now, ready: ready?.status, listened: 0, until: 0 });
       return Number.POSITIVE_INFINITY;
     }
     const renewed = textAt(informers.of(LEASES).get(`${LEASE_NAMESPACE}/${name}`), "spec", "renewTime");
@@ -147,9 +167,13 @@ class NodeLifecycle {
     // A node that says that it is well says so by that, whatever the times.
     const speaks = ready !== undefined && ready.status !== "Unknown" && known?.ready === "Unknown";
     const heard: Heard =
-      known === undefined || text !== known.text || speaks ? { text, at: now, ready: ready?.status } : known;
-    this.#heard.set(name, { ...heard, ready: ready?.status });
-    return heard.at + (ready === undefined && renewed === "" ? STARTUP_MS : GRACE_MS) - now;
+      known === undefined || text !== known.text || speaks
+        ? { text, at: now, ready: ready?.status, listened: 0, until: 0 }
+        : known;
+    const grace = ready === undefined && renewed === "" ? STARTUP_MS : GRACE_MS;
+    const { next, left } = listen(heard, heard.at + grace - LISTEN_MS, now);
+    this.#heard.set(name, { ...next, ready: ready?.status });
+    return left;
   }
 
   /** Nobody knows how the node is. */

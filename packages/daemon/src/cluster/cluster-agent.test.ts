@@ -285,6 +285,16 @@ test("the node keeps what pods are promised", { skip, timeout: 600_000 }, async 
     await ready("env");
   });
 
+  await t.test("a node that was given up while it stood still is well again, and its pods are ready", async () => {
+    await ready("env");
+    const node = await field("pod/env", "{.spec.nodeName}");
+    const said = JSON.stringify({ status: { conditions: [{ type: "Ready", status: "Unknown" }] } });
+    await kube("patch", "node", node, "--subresource=status", "-p", said);
+    await told("env", /Warning +NodeNotReady +pod\/env +Node is not ready/);
+    await until(`node/${node}`, READY, "True");
+    await ready("env");
+  });
+
   await t.test("nobody is root who must not be, and profiles of the node hold", async () => {
     await waits("root", "CreateContainerConfigError");
     await told("root", /container has runAsNonRoot and image will run as root/);

@@ -45,3 +45,13 @@ test("an engine that is started again is not down, one that stays away is, until
   network = true;
   assert.equal(await problem(), undefined);
 });
+
+test("an engine that stands still is down after a while, and nobody waits for it longer", async () => {
+  const clock = new FakeClock(1000);
+  const never = <Value>(): Promise<Value> => new Promise(() => {});
+  const health = new EngineHealth({ version: never, status: never }, clock);
+  const look = health.look();
+  await clock.advance(30_000);
+  const { version, problem } = await look;
+  assert.deepEqual([version, problem], [undefined, "container runtime is down: its socket does not answer"]);
+});

@@ -41,8 +41,15 @@ export class EngineHealth {
 
   async look(): Promise<EngineLook> {
     const nothing = (): undefined => undefined;
-    const asked = [this.#cri.version({}).catch(nothing), this.#cri.status({}).catch(nothing)] as const;
-    const [version, answer] = await Promise.all(asked);
+    // One that takes the question and stands still is as silent as one that is gone.
+    const patience = new AbortController();
+    const { signal } = patience;
+    const over = new Promise<undefined>((resolve) => signal.addEventListener("abort", () => resolve(undefined)));
+    using _timer = this.#clock.setTimeout(GRACE_MS, () => patience.abort());
+    const [version, answer] = await Promise.all([
+      Promise.race([this.#cri.version({}, { signal }).catch(nothing), over]),
+      Promise.race([this.#cri.status({}, { signal }).catch(nothing), over]),
+    ]);
     const now = this.#clock.monotonic();
     if (answer !== undefined) {
       this.#heard = now;

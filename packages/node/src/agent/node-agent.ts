@@ -31,6 +31,7 @@ import type { Pod } from "../types.ts";
 import { ClaimVolumes } from "../volumes/claim-volumes.ts";
 import { diskUsage } from "../volumes/disk-usage.ts";
 import { Volumes } from "../volumes/volumes.ts";
+import { beat } from "./beat.ts";
 import { engineEvents } from "./engine-events.ts";
 import { EngineHealth } from "./engine-health.ts";
 import { type NodeContext, PODS } from "./node-context.ts";
@@ -86,10 +87,6 @@ const aboutNode = (name: string): KubeObject => ({ apiVersion: "v1", kind: "Node
 const isOver = ({ status }: Pod): boolean => ["Succeeded", "Failed"].includes(status?.phase ?? "");
 
 const POD_MAX_PIDS = 4096;
-const LEASE_EVERY_MS = 10_000;
-/** An unchanged node is told of so often; what has changed, at once. */
-const STATUS_EVERY_MS = 300_000;
-const ENGINE_CHECK_MS = 10_000;
 
 /** Runs the pods that are assigned to one node. Disposing leaves them running. */
 export class NodeAgent implements AsyncDisposable {
@@ -410,34 +407,19 @@ export class NodeAgent implements AsyncDisposable {
     }
   }
 
-  /** The lease, and the status when it is due, the engine comes or goes, or has other images. */
   async #beat(node: KubeObject): Promise<void> {
     const { client, logger } = this.#options;
-    let told = this.#clock.monotonic();
-    let { problem: known } = await this.#engine.look();
-    let shown = await this.#images.list();
-    for (;;) {
-      try {
-        await sleep(this.#clock, Math.min(LEASE_EVERY_MS, ENGINE_CHECK_MS), this.#ending.signal);
-      } catch {
-        return;
-      }
-      try {
-        await renewLease(client, this.#clock, node);
-        const { problem } = await this.#engine.look();
-        const images = await this.#images.list();
-        const isSame = problem === known && images === shown;
-        if (isSame && this.#clock.monotonic() - told < STATUS_EVERY_MS) continue;
-        await writeNodeStatus(client, this.#engine, this.#clock, this.#facts);
-        // Pods that wait for their network need not wait longer.
-        if (problem === undefined) for (const worker of this.#workers.values()) worker.wake();
-        known = problem;
-        shown = images;
-        told = this.#clock.monotonic();
-      } catch (error) {
-        if (!this.#ending.signal.aborted) logger.warn("the node cannot tell how it is", { error });
-      }
-    }
+    const beats = {
+      client,
+      engine: this.#engine,
+      images: () => this.#images.list(),
+      tell: () => writeNodeStatus(client, this.#engine, this.#clock, this.#facts),
+      // Pods that wait for their network need not wait longer.
+      well: () => this.#workers.forEach((worker) => worker.wake()),
+      clock: this.#clock,
+      logger,
+    };
+    await beat(node, beats, this.#ending.signal);
   }
 
   /** What the engine tells, for as long as there is one. */

@@ -201,6 +201,12 @@ async function nodeInfo(containerRuntimeVersion = "") {
   };
 }
 
+/** Whether others have given the node up: its last word is not believed any more. */
+export async function isNodeLost(client: ApiClient, { metadata: { name = "" } }: KubeObject): Promise<boolean> {
+  const { status } = await client.get<NodeObject>({ ...NODES, name });
+  return status?.conditions?.some((one) => one.type === "Ready" && one.status === "Unknown") === true;
+}
+
 /** Says that the node is there. */
 export async function renewLease(client: ApiClient, clock: Clock, node: KubeObject): Promise<void> {
   const { name = "", uid = "" } = node.metadata;

@@ -83,6 +83,7 @@ async function run(seconds: number, hook?: HandlerSpec) {
     client: {
       patch: async (_ref: unknown, _type: unknown, patch: unknown) => {
         reason = /"waiting":\{[^}]*"reason":"(\w+)"/.exec(JSON.stringify(patch))?.[1] ?? reason;
+        return { metadata: {} };
       },
     },
     settings: { logs: files.join("logs"), seccomp: "", cgroupParent: "/none", resolvConf: "/dev/null", maxPids: -1 },

@@ -63,6 +63,8 @@ export class PodWorker {
   #lastSeconds: number | undefined;
   readonly #settled = Promise.withResolvers<void>();
   #written: PodStatus = {};
+  /** The pod's resource version with it. */
+  #writtenAt = "";
   #wake = Promise.withResolvers<void>();
   #timer: Timer | undefined;
   #stopping = false;
@@ -449,6 +451,8 @@ export class PodWorker {
   }
 
   async #write(pod: Pod, observed: ObservedPod, ended = false): Promise<void> {
+    // Of a node that was not heard for a while, others have said that its pods are not ready.
+    if (isOverruled(pod, this.#written, this.#writtenAt)) this.#written = {};
     const base: Pod = { ...pod, status: knownStatus(pod.status, this.#written) };
     const status = podStatus(base, observed, {
       engine: this.#context.engine,
@@ -467,8 +471,10 @@ export class PodWorker {
     const { namespace = "", name = "" } = pod.metadata;
     try {
       const ref = { ...PODS, namespace, name };
-      await this.#context.client.patch(ref, "strategic", statusPatch(base, status), { subresource: "status" });
+      const patch = statusPatch(base, status);
+      const { metadata } = await this.#context.client.patch(ref, "strategic", patch, { subresource: "status" });
       this.#written = status;
+      this.#writtenAt = metadata.resourceVersion ?? "";
     } catch (error) {
       // Deleted without grace, or another of the same name: that is told by the watch.
       if (!(error instanceof NotFound) && asBoxshipError(error).code !== "Conflict") throw error;
@@ -495,6 +501,16 @@ function knownStatus(told: PodStatus = {}, written: PodStatus): PodStatus {
   const others = (told.conditions ?? []).filter(({ type }) => !own.some((one) => one.type === type));
   return { ...told, ...written, conditions: [...own, ...others] };
 }
+
+/** Whether somebody has said something else since it was written. */
+function isOverruled({ metadata, status = {} }: Pod, { conditions = [] }: PodStatus, writtenAt: string): boolean {
+  if (!isLater(metadata.resourceVersion ?? "", writtenAt)) return false;
+  return conditions.some((own) => status.conditions?.find(({ type }) => type === own.type)?.status !== own.status);
+}
+
+/** Versions are numbers, the later the larger; where they are not, nothing is known. */
+const isLater = (version: string, than: string): boolean =>
+  /^\d+$/.test(version) && /^\d+$/.test(than) && BigInt(version) > BigInt(than);
 
 const isOver = ({ phase = "" }: PodStatus = {}): boolean => phase === "Succeeded" || phase === "Failed";
 

@@ -25,6 +25,8 @@ export interface Credentials {
   readonly rawHeaders: readonly string[];
   /** Of a client certificate that our authority has signed and whose time has not run out. */
   readonly certificate?: CertificateSubject | undefined;
+  /** Whether there was a certificate that is not one of these. @default false */
+  readonly isRefused?: boolean;
 }
 
 export interface CertificateSubject {

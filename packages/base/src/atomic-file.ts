@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, fchownSync, fsync, openSync, renameSync, writeFileSync } from "node:fs";
-import { link, open, readFile, rename, unlink } from "node:fs/promises";
+import { link, open, readdir, readFile, rename, rm, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { ResourceExhausted, systemCode } from "./errors.ts";
 
@@ -106,6 +106,18 @@ export async function writeFileIfOther(path: string, data: string, options: Atom
     if (systemCode(error) !== "ENOENT") throw error;
   });
   if (present !== data) await writeFileAtomic(path, data, options);
+}
+
+/**
+ * Removes what writers that were killed have left of `path`: for whoever alone writes it. What is to be gone from the file
+ * must not stay beside it.
+ */
+export async function removeUnfinished(path: string): Promise<void> {
+  const [directory, name] = [dirname(path), basename(path)];
+  for (const found of await readdir(directory)) {
+    const rest = found.startsWith(`${name}.`) ? found.slice(name.length + 1) : "";
+    if (/^[0-9a-f]{12}\.tmp(?:\.previous)?$/.test(rest)) await rm(join(directory, found), { force: true });
+  }
 }
 
 /** Makes renames, creations and removals in `directory` durable. */

@@ -38,7 +38,7 @@ export interface AnonymousPolicy {
 /**
  * The first authenticator that knows the caller decides; nobody's callers are anonymous.
  *
- * @throws Unauthorized for a token or password that nobody knows, and where nobody may ask
+ * @throws Unauthorized for a token, password or certificate that nobody knows, and where nobody may ask
  */
 export function authenticate(
   authenticators: readonly Authenticator[],
@@ -54,6 +54,7 @@ export function authenticate(
     if (user !== undefined) return user;
   }
   const allowed = anonymous.enabled && (anonymous.paths?.includes(path) ?? true);
-  if (credentials.headers.authorization !== undefined || !allowed) throw failure("Unauthorized", "Unauthorized");
+  const isWrong = credentials.headers.authorization !== undefined || credentials.isRefused === true;
+  if (isWrong || !allowed) throw failure("Unauthorized", "Unauthorized");
   return ANONYMOUS;
 }

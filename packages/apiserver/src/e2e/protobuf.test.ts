@@ -61,6 +61,33 @@ describe("protobuf", () => {
     assert.equal((decodeProtobuf("core.v1.ConfigMapList", page.bytes) as Loose).items.length, 1);
   });
 
+  test("metadata is asked of an object as one, and of a list as a list", async () => {
+    const as = (form: string) => ({ headers: { accept: `application/json;as=${form};g=meta.k8s.io;v=v1` } });
+    const maps = as("PartialObjectMetadata");
+    await send("POST", MAPS, { metadata: { name: "m" } });
+    const wrong = await api.call("GET", MAPS, maps);
+    const why = "you requested PartialObjectMetadata, but the requested object is a list (*core.ConfigMapList)";
+    assert.deepEqual([wrong.status, wrong.json.reason, wrong.json.message], [406, "NotAcceptable", why]);
+    const one = await api.call("GET", `${MAPS}/m`, as("PartialObjectMetadataList"));
+    const not = "you requested PartialObjectMetadataList, but the requested object is not a list (*core.ConfigMap)";
+    assert.deepEqual([one.status, one.json.message], [406, not]);
+    assert.equal((await api.call("GET", MAPS, as("PartialObjectMetadataList"))).json.kind, "PartialObjectMetadataList");
+    assert.equal((await api.call("GET", `${MAPS}/m`, maps)).json.kind, "PartialObjectMetadata");
+  });
+
+  test("what is large is packed for who names gzip, and for nobody else", async () => {
+    await send("POST", MAPS, { metadata: { name: "large" }, data: { k: "x".repeat(200_000) } });
+    const packed = async (accepted: string, name = "large") => {
+      const { headers, bytes } = await api.call("GET", `${MAPS}/${name}`, { headers: { "accept-encoding": accepted } });
+      assert.equal(headers["content-length"], String(bytes.length));
+      return [headers["content-encoding"], headers.vary, bytes.length < 100_000];
+    };
+    assert.deepEqual(await packed("deflate, gzip"), ["gzip", "Accept-Encoding", true]);
+    for (const other of ["identity", "gzip;q=0", "x-gzip", "br"])
+      assert.deepEqual(await packed(other), [undefined, undefined, false], other);
+    assert.deepEqual(await packed("gzip", "m"), [undefined, undefined, true]);
+  });
+
   test("what was read in it is written back in it, and nothing has changed", async () => {
     const probe = { tcpSocket: { port: 80 }, initialDelaySeconds: 0 };
     // Zeros that are written by hand, and that Go would not write.

@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
+import { Agent, request } from "node:https";
+import { text as textOf } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { createLogger, FakeClock } from "@boxship/base";
 import { kubectl, type TempDir, tempDir } from "@boxship/testkit";
 import { parseAuthenticationFile } from "../authentication/authentication-file.ts";
 import { readKubeconfig } from "../authentication/read-kubeconfig.ts";
+import { issueCertificate, makeAuthority } from "../certificates/issue-certificate.ts";
 import { type Answer, type ApiUnderTest, type Loose, startApi } from "../testing/api-under-test.ts";
 import { type HttpsUnderTest, startHttps } from "../testing/https-under-test.ts";
 
@@ -122,6 +127,27 @@ describe("tokens", () => {
     await issuer?.[Symbol.asyncDispose]();
     await webhook?.[Symbol.asyncDispose]();
     await directory?.[Symbol.asyncDispose]();
+  });
+
+  test("who has a certificate of a foreign authority is known by a token, and otherwise refused", async () => {
+    const authority = await makeAuthority("kubernetes", Date.now());
+    const wanted = { commonName: "jane", organizations: ["system:masters"], usage: "client" } as const;
+    const { certificate: cert, key } = await issueCertificate(authority, wanted, Date.now());
+    using agent = Object.assign(new Agent({ ca: api.certificates.authority, cert, key }), {
+      [Symbol.dispose](this: Agent) {
+        this.destroy();
+      },
+    });
+    const asked = async (headers: Record<string, string>): Promise<Loose> => {
+      const sent = request(`${api.url}${WHOAMI}`, { method: "POST", agent, headers });
+      sent.setHeader("content-type", "application/json").end("{}");
+      const [response] = (await once(sent, "response")) as [IncomingMessage];
+      return JSON.parse(await textOf(response));
+    };
+    assert.equal((await asked({})).code, 401);
+    assert.equal((await asked({ authorization: "Bearer nobody" })).code, 401);
+    const { status } = await asked({ authorization: `Bearer ${await order("default")}` });
+    assert.equal(status.userInfo.username, "system:serviceaccount:default:default");
   });
 
   test("a secret of a token has one at once, which holds as long as both are there", async () => {

@@ -84,7 +84,12 @@ export async function handleRequest(listening: Listening, request: Incoming, res
       listening.callerOf(request) ??
       authenticate(
         listening.authenticators,
-        { headers, rawHeaders: request.rawHeaders, certificate },
+        {
+          headers,
+          rawHeaders: request.rawHeaders,
+          certificate: certificate === "refused" ? undefined : certificate,
+          isRefused: certificate === "refused",
+        },
         url.pathname,
         listening.anonymous,
       );
@@ -141,7 +146,7 @@ export async function handleRequest(listening: Listening, request: Incoming, res
     for (const [name, value] of Object.entries(always)) response.setHeader(name, value);
     await reply.stream(response);
   } else {
-    const gzip = /\bgzip\b/.test(headers["accept-encoding"] ?? "");
+    const gzip = acceptsGzip(headers["accept-encoding"]);
     const encoding = encodingFor(headers.accept, reply.status);
     const options = { head: method === "HEAD", gzip, encoding, warnings, headers: always };
     const sending = sendReply(response, reply, options);
@@ -214,6 +219,13 @@ async function otherReply(
   }
   return tokenDocument(path) ?? (await openapi(path, searchParams, headers)) ?? textReply("404 page not found\n", 404);
 }
+
+/** As upstream has it: by its name alone, and not where it has a weight, which may be nothing. */
+const acceptsGzip = (header: string | string[] | undefined): boolean =>
+  header !== undefined &&
+  String(header)
+    .split(",")
+    .some((one) => one.trim() === "gzip");
 
 /** Ours: `boxship store rotate-keys`. */
 const ROTATE_KEYS_PATH = "/boxship/rotate-keys";

@@ -1,6 +1,5 @@
 import type { KeyObject } from "node:crypto";
 import type { TLSSocket } from "node:tls";
-import { failure } from "@boxship/api";
 import type { CertificateSubject } from "../contract.ts";
 import type { Incoming } from "./read-body.ts";
 
@@ -14,17 +13,17 @@ const seen = new WeakMap<object, Seen | "refused">();
 const NONE: Seen = { subject: undefined, until: Number.POSITIVE_INFINITY };
 
 /**
- * Whom the client's certificate names; undefined without one.
+ * Whom the client's certificate names; undefined without one, and for one that names nobody. "refused" is one that our
+ * authority has not signed, or whose time is not now: whoever has it has to be known by something else.
  *
  * @param frontProxy of the authority of those who say in headers who asks
  * @param now milliseconds since the epoch: a connection may last longer than its certificate
- * @throws Unauthorized for one that our authority has not signed, or whose time is not now
  */
 export function peerCertificate(
   request: Incoming,
   frontProxy: KeyObject | undefined,
   now: number,
-): CertificateSubject | undefined {
+): CertificateSubject | "refused" | undefined {
   const holder = "stream" in request ? request.stream.session : request.socket;
   if (holder === undefined || holder === null) return undefined;
   let found = seen.get(holder);
@@ -32,8 +31,7 @@ export function peerCertificate(
     found = read(("stream" in request ? request.stream.session?.socket : request.socket) as TLSSocket, frontProxy);
     seen.set(holder, found);
   }
-  if (found === "refused" || now > found.until) throw failure("Unauthorized", "Unauthorized");
-  return found.subject;
+  return found === "refused" || now > found.until ? "refused" : found.subject;
 }
 
 function read(socket: TLSSocket, frontProxy: KeyObject | undefined): Seen | "refused" {
@@ -44,8 +42,9 @@ function read(socket: TLSSocket, frontProxy: KeyObject | undefined): Seen | "ref
   if (!socket.authorized) return "refused";
   if (usages !== undefined && !usages.includes(CLIENT_AUTHENTICATION)) return "refused";
   const { CN: name, O: organizations = [] } = subject as { CN?: string | string[]; O?: string | string[] };
-  const commonName = Array.isArray(name) ? name[0] : name;
-  if (commonName === undefined) return "refused";
+  // Of several, Go takes the last.
+  const commonName = Array.isArray(name) ? name.at(-1) : name;
+  if (!commonName) return NONE;
   const isFrontProxy = frontProxy !== undefined && socket.getPeerX509Certificate()?.verify(frontProxy) === true;
   return {
     subject: { commonName, organizations: [organizations].flat(), ...(isFrontProxy ? { isFrontProxy } : {}) },

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { Internal, systemCode, writeFileAtomic } from "@boxship/base";
+import { Internal, removeUnfinished, systemCode, writeFileAtomic } from "@boxship/base";
 import type { ValueCodec } from "./value-codec.ts";
 
 /** No JSON begins with this byte. */
@@ -59,6 +59,11 @@ export class EncryptedValues implements ValueCodec {
       });
     }
     return new EncryptedValues(secrets, path);
+  }
+
+  /** Keys beside the file, of a change that was cut short. For who alone changes it. */
+  async removeUnfinished(): Promise<void> {
+    if (this.#path !== undefined) await removeUnfinished(this.#path);
   }
 
   /** Makes a new key, which seals from now on; those that were there open as before. Durable before it is used. */

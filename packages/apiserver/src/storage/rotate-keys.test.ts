@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { openMemoryStore } from "@boxship/store";
 import { tempDir } from "@boxship/testkit";
@@ -16,7 +16,11 @@ test("rotations that are asked for at once lose no key that something is sealed 
   for (const key of keys) {
     await store.transact({ success: [{ kind: "put", key, value: values.seal(key, Buffer.from(key)) }] });
   }
+  // Of one that was killed: what is forgotten must not stay beside the file.
+  writeFileSync(`${path}.0123456789ab.tmp`, readFileSync(path));
+  writeFileSync(directory.join("secrets.keys.other"), "");
   await Promise.all(Array.from({ length: 4 }, () => rotateKeys(store, values)));
+  assert.deepEqual(readdirSync(directory.path).sort(), ["secrets.keys", "secrets.keys.other"]);
   // As the next start finds them.
   const later = await EncryptedValues.open(path);
   for (const key of keys) {

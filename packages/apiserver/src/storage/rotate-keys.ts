@@ -26,6 +26,7 @@ export async function rotateKeys(store: Store, values: EncryptedValues): Promise
 }
 
 async function rotate(store: Store, values: EncryptedValues): Promise<number> {
+  await values.removeUnfinished();
   await values.addKey();
   let sealed = 0;
   const { start, end = "" } = prefixRange(SECRETS);

@@ -3,6 +3,7 @@ import {
   asText,
   badRequest,
   type Column,
+  failure,
   invalid,
   type Json,
   type Kind,
@@ -72,8 +73,22 @@ export function objectReply(
   object: CachedObject,
   status: number,
 ): BytesReply {
+  if (accept.parameters.get("as") === METADATA_LIST)
+    throw noForm(`you requested ${METADATA_LIST}, but the requested object is not a list (${goType(kind, kind.kind)})`);
   const view = jsonView(kind, accept.form, query);
   return { status, contentType: JSON_TYPE, body: [view.bytes(object), NEWLINE] };
+}
+
+const METADATA = "PartialObjectMetadata";
+const METADATA_LIST = "PartialObjectMetadataList";
+
+const noForm = (why: string): Error => failure("NotAcceptable", why);
+
+/** A type as Go prints it: of built-in kinds the one that upstream works with. */
+function goType({ custom, group }: Kind, name: string): string {
+  if (custom) return name.endsWith("List") ? "*unstructured.UnstructuredList" : "*unstructured.Unstructured";
+  const place = group === "" || group === "events.k8s.io" ? "core" : group.split(".", 1)[0];
+  return `*${place}.${name}`;
 }
 
 export async function listReply(
@@ -81,6 +96,10 @@ export async function listReply(
   objects: readonly CachedObject[],
   metadata: ListMetadata,
 ): Promise<BytesReply> {
+  if (request.accept.parameters.get("as") === METADATA) {
+    const type = goType(request.kind, request.kind.listKind);
+    throw noForm(`you requested ${METADATA}, but the requested object is a list (${type})`);
+  }
   const view = viewOf(request);
   const order = request.accept.form === "table" ? tableOrder(request.kind) : undefined;
   const shown = order === undefined ? objects : objects.toSorted((a, b) => order(a.parse(), b.parse()));
@@ -170,7 +189,7 @@ class ObjectView extends JsonView {
 
 const META = "meta.k8s.io/v1";
 
-const partial = ({ metadata }: KubeObject) => ({ kind: "PartialObjectMetadata", apiVersion: META, metadata });
+const partial = ({ metadata }: KubeObject) => ({ kind: METADATA, apiVersion: META, metadata });
 
 class MetadataView extends JsonView {
   readonly id: string = "metadata";
@@ -180,7 +199,7 @@ class MetadataView extends JsonView {
   }
 
   listHead(metadata: ListMetadata): string {
-    return listHead("PartialObjectMetadataList", META, metadata);
+    return listHead(METADATA_LIST, META, metadata);
   }
 }
 

@@ -114,6 +114,7 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
     SigningKeys.open(join(options.directory, "tokens.keys")),
   ]);
   stack.use(store);
+  await secrets.removeUnfinished();
   const audit = await auditLog(options, logger);
   if (audit !== undefined) stack.use(audit);
   const nodes = new LocalNodes();

@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import { removeClusterRecord } from "@boxship/base/cluster-record";
+import { holdClusterRecord } from "@boxship/base/cluster-record";
 import { defineCommand } from "../command.ts";
 import { type Context, print } from "../context.ts";
 import { bool, text } from "../flags/flag.ts";
@@ -56,7 +56,7 @@ async function engineOf(context: Context, flags: NodeFlags) {
   // A node mounts volumes, which takes root.
   if (process.geteuid?.() !== 0) return { arguments: [], started };
   // The engine would start a cluster that is meant to be up itself, and one of the two would find the other.
-  await removeClusterRecord(stateDirectory(context.instance));
+  await holdClusterRecord(stateDirectory(context.instance));
   const socket = join(context.instance.runDir, "cri.sock");
   return { arguments: ["--container-runtime-endpoint", socket], started: context.api.json("GET", "/version") };
 }

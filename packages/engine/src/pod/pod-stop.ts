@@ -23,7 +23,7 @@ async function releaseLocked(context: EngineContext, id: string): Promise<void> 
   await context.network.removeSandbox(id);
   await releasePodMounts(context, id);
   const record = context.pods.get(id);
-  if (record?.state === "ready") await context.pods.save({ ...record, state: "stopped", addresses: [] });
+  if (record?.state === "ready") await context.pods.note({ ...record, state: "stopped", addresses: [] });
 }
 
 /** Stops a pod and removes it with its containers. One that is gone already is no error. */

@@ -1,6 +1,14 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { errorMessage, type Logger, NotFound, syncDirectory, systemCode, writeFileAtomic } from "@boxship/base";
+import {
+  errorMessage,
+  type Logger,
+  NotFound,
+  ResourceExhausted,
+  syncDirectory,
+  systemCode,
+  writeFileAtomic,
+} from "@boxship/base";
 import { POD_RECORD_VERSION, type PodRecord } from "./record.ts";
 
 /** All pods of the instance: a map in memory, a directory for each on disk. A record is durable before it is visible. */
@@ -63,6 +71,16 @@ export class PodStore {
     await mkdir(directory, { recursive: true, mode: 0o710 });
     await writeFileAtomic(join(directory, "pod.json"), JSON.stringify(record));
     this.#records.set(record.id, record);
+  }
+
+  /** What has happened to a pod: visible also when the disk is full. The next daemon finds that out for itself. */
+  async note(record: PodRecord): Promise<void> {
+    try {
+      await this.save(record);
+    } catch (error) {
+      if (!(error instanceof ResourceExhausted)) throw error;
+      this.#records.set(record.id, record);
+    }
   }
 
   /** Forgets the pod, durably; its directory goes with it. Idempotent. */

@@ -11,6 +11,8 @@ import { checkRules, textsOf, userAsSeen } from "./claim-expressions.ts";
 const TIMEOUT_MS = 10_000;
 /** How often an issuer is asked for its keys at most. */
 const ASKED_EVERY_MS = 10_000;
+/** How far an issuer's clock may be before ours. */
+const LATE_CLOCK_S = 60;
 
 interface Key {
   readonly id: string;
@@ -90,8 +92,9 @@ export class OidcTokens implements TokenAuthenticator, Disposable {
     const now = this.#clock.now() / 1000;
     const { exp, nbf, aud } = claims;
     if (typeof exp !== "number" || exp <= now) throw unauthorized("oidc: verify token: token is expired");
-    if (typeof nbf === "number" && nbf > now) throw unauthorized("oidc: verify token: it is not valid yet");
-    const given = [aud ?? []].flat().map(String);
+    if (typeof nbf === "number" && nbf > now + LATE_CLOCK_S)
+      throw unauthorized("oidc: verify token: it is not valid yet");
+    const given: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
     if (!this.#rule.audiences.some((one) => given.includes(one)))
       throw unauthorized("oidc: verify token: expected another audience");
     for (const { claim, value } of this.#rule.requiredClaims) {

@@ -361,13 +361,16 @@ describe("tokens", () => {
     const wrong: readonly [string, string][] = [
       ["of another key", signed(other, header, claims)],
       ["expired", signed(provider.privateKey, header, { ...claims, exp: now - 1 })],
-      ["not yet", signed(provider.privateKey, header, { ...claims, nbf: now + 60 })],
+      ["not yet", signed(provider.privateKey, header, { ...claims, nbf: now + 61 })],
+      ["for others, at its depth", signed(provider.privateKey, header, { ...claims, aud: [["cluster"]] })],
       ["for another", signed(provider.privateKey, header, { ...claims, aud: "other" })],
       ["without the claim", signed(provider.privateKey, header, { ...claims, hd: "example.org" })],
       ["of nobody", signed(provider.privateKey, header, { ...claims, sub: undefined })],
       ["of another issuer", signed(provider.privateKey, header, { ...claims, iss: "https://localhost:1" })],
     ];
     for (const [why, token] of wrong) assert.equal(await accepted(token), false, why);
+    const early = { ...claims, nbf: now + 60, aud: ["other", "cluster"] };
+    assert.equal(await accepted(signed(provider.privateKey, header, early)), true, "clocks are not the same");
     const iat = now;
     const second = {
       ...claims,

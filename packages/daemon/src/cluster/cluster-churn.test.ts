@@ -9,6 +9,7 @@ import {
   type Cluster,
   etcdProgram,
   kubectl,
+  type Ran,
   runProgram,
   startCluster,
   startEtcd,
@@ -263,6 +264,23 @@ async function standing({ engine }: Cluster): Promise<Readonly<Record<string, un
   };
 }
 
+/** What is seen of a cluster at the moment at which a round has failed: afterwards nothing of it is there. */
+async function showState({ engine, tried }: Cluster): Promise<void> {
+  const text = async (ran: Promise<Ran>): Promise<string> =>
+    await ran.then(({ stdout, stderr }) => stdout + stderr, String);
+  const ask = (...args: readonly string[]) => text(tried([...args, "--request-timeout=10s"]));
+  const lines = [
+    await ask("get", "node", "-o", "jsonpath={.items[*].status.conditions}"),
+    await ask("get", "pods", "-o", "wide"),
+    await ask("get", "pods", "-o", "jsonpath={range .items[*]}{.metadata.name} {.status}{'\\n'}{end}"),
+    await ask("get", "endpointslices", "-o", "jsonpath={range .items[*]}{.metadata.name} {.endpoints}{'\\n'}{end}"),
+    await ask("get", "events", "-A", "--sort-by=.lastTimestamp"),
+    await text(runProgram(["nft", "list", "table", "inet", `${engine.name}-svc`])),
+    readFileSync(engine.log, "utf8").split("\n").slice(-200).join("\n"),
+  ];
+  process.stderr.write(`${new Date().toISOString()}\n${lines.join("\n\n")}\n`);
+}
+
 interface PodView {
   readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
   readonly status: {
@@ -304,6 +322,8 @@ test("pods go on, and nothing is lost, doubled or left, whatever is killed while
 
   await using visitor = new Visitor(`http://${await field("service/steady", "{.spec.clusterIP}")}/`);
   let unseen = 0;
+  let hasFailed = true;
+  await using _shown = { [Symbol.asyncDispose]: async () => (hasFailed ? await showState(cluster) : undefined) };
 
   for (let round = 0; round < ROUNDS; round++) {
     const kind =
@@ -363,6 +383,7 @@ test("pods go on, and nothing is lost, doubled or left, whatever is killed while
     if (tries === 100) assert.deepEqual(await standing(cluster), atFirst);
     await delay(100);
   }
+  hasFailed = false;
   await visitor[Symbol.asyncDispose]();
   t.diagnostic(`${visitor.visits} visits`);
   assert.equal((await tried(["delete", "-f", "-", "--timeout=120s"], { input: KEPT })).status, 0);

@@ -182,6 +182,6 @@ export const FEATURES: readonly Feature[] = [
   {
     name: "the store",
     state: "works",
-    note: "SQLite, or etcd 3.4 and later by `boxship up --store etcd --etcd-endpoints … --etcd-ca … --etcd-cert … --etcd-key …`; `boxship store snapshot`, `restore`, `check` and `migrate`. After a restore or a migration resource versions go on beyond all that were before, and who watches from before is told to list again (410). Where the store that a snapshot is restored over is lost, nobody knows how far it was: they go on a million beyond, at once in SQLite; a later migration to etcd makes a write for each, of which it does some thousands a second. The engine starts a cluster that is meant to be up again after a reboot or a crash; not without root",
+    note: "SQLite, or etcd 3.4 and later by `boxship up --store etcd --etcd-endpoints … --etcd-ca … --etcd-cert … --etcd-key …`. A second start over one state directory is refused; one etcd is for one cluster, and a second instance that is given the same etcd is not refused. `boxship store snapshot`, `restore`, `check` and `migrate`. After a restore or a migration resource versions go on beyond all that were before, and who watches from before is told to list again (410). Where the store that a snapshot is restored over is lost, nobody knows how far it was: they go on a million beyond, at once in SQLite; a later migration to etcd makes a write for each, of which it does some thousands a second. The engine starts a cluster that is meant to be up again after a reboot or a crash; not without root",
   },
 ];

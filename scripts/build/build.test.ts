@@ -38,7 +38,8 @@ if (process.argv[2] === "tag") console.log(cachedDataVersionTag());
 else void double(21).then(async (answer) => {
   const [file, ...args] = daemonCommand();
   const { S3Client } = await import("@aws-sdk/client-s3");
-  console.log("cli", answer, S3Client.name, execFileSync(file, [...args, "--name", "x"], { encoding: "utf8" }).trim());
+  const { isIP } = await import("node:net");
+  console.log("cli", answer, S3Client.name, isIP("::1"), execFileSync(file, [...args, "--name", "x"], { encoding: "utf8" }).trim());
 });`,
   "packages/cli/src/skopeo/main.ts": `import { errorMessage } from "@boxship/base/errors";
 console.log("a part:", errorMessage(process.argv.slice(2).join(" ")));`,
@@ -69,7 +70,7 @@ describe("the build", () => {
     assert.match(parts.get("s3-client") ?? "", /S3Client/);
     const directory = writeBundle(root, parts);
     const output = execFileSync(process.execPath, [join(root, "dist/current/boxship.cjs")], { encoding: "utf8" });
-    assert.equal(output, "cli 42 S3Client daemon 8 daemon-process --name x\n");
+    assert.equal(output, "cli 42 S3Client 6 daemon 8 daemon-process --name x\n");
     assert.equal(join(root, "dist", readlinkSync(join(root, "dist/current"))), directory);
     assert.ok(readFileSync(join(directory, "cli.cache")).length > 0);
     writeFileSync(join(directory, "cli.cache"), "of another Node");
@@ -90,7 +91,7 @@ describe("the build", () => {
     await buildExecutable(root, await bundleParts(root));
     const executable = join(root, "dist/boxship");
     const output = execFileSync(executable, { encoding: "utf8", cwd: "/" });
-    assert.equal(output, "cli 42 S3Client daemon 8 daemon-process --name x\n");
+    assert.equal(output, "cli 42 S3Client 6 daemon 8 daemon-process --name x\n");
     // Node refuses the code caches of its own modules, too, when there is a flag of V8 that they were not made with.
     assert.equal(execFileSync(executable, ["tag"], { encoding: "utf8" }), `${cachedDataVersionTag()}\n`);
     const named = join(root, "dist/skopeo");

@@ -55,6 +55,8 @@ function options(root: string): BuildOptions {
     minifyWhitespace: true,
     minifySyntax: true,
     legalComments: "none",
+    // Programs that are evaluated from text or with a code cache may not import; of Node's own modules esbuild leaves it.
+    supported: { "dynamic-import": false },
     define: { "import.meta.url": "boxshipPartUrl", "import.meta.main": "true" },
     logLevel: "silent",
   };

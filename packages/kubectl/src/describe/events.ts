@@ -47,16 +47,18 @@ export function writeEventList(lines: Lines, events: readonly KubeObject[]): voi
   lines.add(1, "Type\tReason\tAge\tFrom\tMessage");
   lines.add(1, "----\t------\t----\t----\t-------");
   for (const event of events) {
-    const [component, host] = [
-      textAt(event, "source", "component") || textAt(event, "reportingComponent"),
-      textAt(event, "source", "host"),
-    ];
-    const from = [component, host].filter((one) => one !== "").join(", ");
+    const from = textAt(event, "source", "component") || textAt(event, "reportingComponent");
+    const field = textAt(event, "involvedObject", "fieldPath");
+    const message = textAt(event, "message").trim();
     lines.add(
       1,
-      [textAt(event, "type"), textAt(event, "reason"), intervalOf(event), from, textAt(event, "message").trim()].join(
-        "\t",
-      ),
+      [
+        textAt(event, "type"),
+        textAt(event, "reason"),
+        intervalOf(event),
+        from,
+        field === "" ? message : `${field}: ${message}`,
+      ].join("\t"),
     );
   }
 }

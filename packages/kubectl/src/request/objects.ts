@@ -1,4 +1,13 @@
-import { failureOf, isObject, type Json, type JsonObject, type KubeObject, listAt, textAt } from "@boxship/api";
+import {
+  failureOf,
+  isObject,
+  type Json,
+  type JsonObject,
+  type KubeObject,
+  listAt,
+  textAt,
+  valueAt,
+} from "@boxship/api";
 import { statusAt } from "../error-text.ts";
 import { apiVersionOfMapping, collectionPathOf, type Mapping, objectPathOf } from "../resource/discovery.ts";
 import type { Session } from "../session.ts";
@@ -117,7 +126,14 @@ export async function createObject(
 ): Promise<KubeObject> {
   const api = await session.api();
   const path = collectionPathOf(mapping, namespace);
-  return (await api.call("POST", path, { body: object, query: queryOf(options) })) as KubeObject;
+  const body = valueAt(object, "metadata", "resourceVersion") === undefined ? object : unversioned(object);
+  return (await api.call("POST", path, { body, query: queryOf(options) })) as KubeObject;
+}
+
+/** What was written to a file once is of no version when it is made again. */
+function unversioned(object: JsonObject): JsonObject {
+  const { resourceVersion: _, ...metadata } = object["metadata"] as JsonObject;
+  return { ...object, metadata };
 }
 
 export async function replaceObject(

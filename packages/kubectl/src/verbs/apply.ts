@@ -209,15 +209,37 @@ async function recreate(work: Work, manifest: Manifest, modified: KubeObject): P
 async function applyOnServer(work: Work, manifest: Manifest): Promise<Applied> {
   const { session, flags } = work;
   const options = { ...optionsOf(work), force: flags["force-conflicts"] };
-  const apply = () => patchObject(session, manifest, "apply", goJson(manifest.object), options);
-  try {
-    let object = await apply();
-    if (work.dryRun === "none" && (await takeOver(session, manifest, object))) object = await apply();
-    return { object, operation: "serverside-applied" };
-  } catch (error) {
-    if (statusAt(error)?.reason !== "Conflict") throw error;
-    throw new Refusal(`${statusAt(error)?.message ?? ""}${CONFLICT_HELP}`);
+  const apply = async (): Promise<KubeObject> => {
+    try {
+      return await patchObject(session, manifest, "apply", goJson(manifest.object), options);
+    } catch (error) {
+      if (statusAt(error)?.reason !== "Conflict") throw error;
+      throw new Refusal(`${statusAt(error)?.message ?? ""}${CONFLICT_HELP}`);
+    }
+  };
+  let object = await apply();
+  if (work.dryRun === "none" && (await takeOver(session, manifest, object))) object = await apply();
+  return { object, operation: "serverside-applied" };
+}
+
+/** How often what others change meanwhile is tried again. */
+const TAKE_OVER_TRIES = 5;
+
+/** {@link takenOver} of the object as it is when it is written. @returns whether anything changed */
+async function takeOver(session: Session, manifest: Manifest, applied: KubeObject): Promise<boolean> {
+  let object: KubeObject | undefined = applied;
+  for (let tries = 1; object !== undefined; tries++) {
+    const managedFields = takenOver(object);
+    if (managedFields === undefined) return false;
+    try {
+      await replaceObject(session, manifest, { ...object, metadata: { ...object.metadata, managedFields } }, {});
+      return true;
+    } catch (error) {
+      if (statusAt(error)?.reason !== "Conflict" || tries === TAKE_OVER_TRIES) throw error;
+    }
+    object = await findObject(session, manifest);
   }
+  return false;
 }
 
 const CONFLICT_HELP = `
@@ -237,15 +259,15 @@ See https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts`
  * What the client's side had applied before is the server's side's now: else its fields would stay for ever. The note
  * of what was applied stays, as a field of its own manager.
  *
- * @returns whether anything changed
+ * @returns undefined where there is nothing of the kind
  */
-async function takeOver(session: Session, manifest: Manifest, object: KubeObject): Promise<boolean> {
+function takenOver(object: KubeObject): JsonObject[] | undefined {
   const entries = listAt(object, "metadata", "managedFields") as JsonObject[];
   const find = (manager: string, operation: string) =>
     entries.find((one) => one["manager"] === manager && one["operation"] === operation && !one["subresource"]);
   const old = find("kubectl-client-side-apply", "Update");
   const own = find("kubectl", "Apply");
-  if (old === undefined || own === undefined) return false;
+  if (old === undefined || own === undefined) return undefined;
   const annotation = { "f:metadata": { "f:annotations": { [`f:${LAST_APPLIED}`]: {} } } };
   const fields = union(own["fieldsV1"] as JsonObject, old["fieldsV1"] as JsonObject);
   const annotations = valueAt(fields, "f:metadata", "f:annotations");
@@ -258,9 +280,7 @@ async function takeOver(session: Session, manifest: Manifest, object: KubeObject
   }
   const note = { ...own, manager: "kubectl-last-applied", fieldsV1: annotation };
   const rest = entries.filter((one) => one !== old && one !== own);
-  const managedFields = [{ ...own, fieldsV1: fields }, ...(noted ? [note] : []), ...rest];
-  await replaceObject(session, manifest, { ...object, metadata: { ...object.metadata, managedFields } }, {});
-  return true;
+  return [{ ...own, fieldsV1: fields }, ...(noted ? [note] : []), ...rest];
 }
 
 function union(left: JsonObject, right: JsonObject): JsonObject {

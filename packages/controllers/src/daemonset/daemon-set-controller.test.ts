@@ -78,7 +78,8 @@ describe("a DaemonSet", () => {
     await image("surge", "never-ready");
     await world.advance(10);
     const { status } = await get("surge");
-    assert.deepEqual([status?.numberAvailable, status?.updatedNumberScheduled], [3, 0], "the oldest on a node counts");
+    const { numberAvailable, updatedNumberScheduled = 0 } = status ?? {};
+    assert.deepEqual([numberAvailable, updatedNumberScheduled], [3, 0], "the oldest on a node counts");
     await image("surge", "log:2");
     await world.advance(10);
     assert.deepEqual((await get("surge")).status?.updatedNumberScheduled, 3);

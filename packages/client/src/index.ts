@@ -1,11 +1,11 @@
 export { Backoff, type BackoffOptions } from "./backoff.ts";
+export { putKubeconfig, removeFromKubeconfig } from "./config/kubeconfig-file.ts";
 export {
   type KubeconfigChoice,
   type LoadedKubeconfig,
   loadKubeconfig,
   resolveKubeconfig,
 } from "./config/load-kubeconfig.ts";
-export { mergeKubeconfig } from "./config/merge-kubeconfig.ts";
 export * from "./contract.ts";
 export { EventRecorder, type EventRecorderOptions, type EventType } from "./events/event-recorder.ts";
 export { Connection, type HttpReply, type HttpRequest } from "./http/connection.ts";

@@ -191,6 +191,8 @@ test("the state is saved and brought back, its keys change, and a killed cluster
   assert.equal(await kube("get", "secret", "hidden", "-o", `jsonpath=${word}`), "c3dvcmRmaXNo");
   await kube("delete", "secret", "hidden");
   await kube("create", "configmap", "later");
+  const own = `${root}/cluster/admin.kubeconfig`;
+  await boxship("kubectl", "--kubeconfig", own, "config", "set-context", "--current", "--namespace=chosen");
 
   // As a reboot: the process is gone, and nobody has said down. The engine starts it again, where clients know it.
   process.kill(pid(), "SIGKILL");
@@ -198,6 +200,8 @@ test("the state is saved and brought back, its keys change, and a killed cluster
   await eventually(
     async () => (await kubectl(config, directory.join("home"))?.(["get", "configmap", "later"]))?.status === 0,
   );
+
+  assert.match(readFileSync(own, "utf8"), /"?namespace"?: "?chosen/, "what was chosen stays");
 
   assert.equal(await boxship("down"), "The cluster is stopped\n");
   assert.equal(existsSync(directory.join("run", "cluster.pid")), false);
@@ -207,13 +211,15 @@ test("the state is saved and brought back, its keys change, and a killed cluster
     /^The state is that of revision \d+; changes go on at \d+\n/,
   );
   const written = directory.join("written.kubeconfig");
+  writeFileSync(written, OTHERS, { mode: 0o600 });
   await boxship("up", "--no-node", "--port", "0", "--merge-kubeconfig", "--kubeconfig", written);
   assert.equal(await kube("get", "configmaps", "-o", "name"), "configmap/kept\nconfigmap/kube-root-ca.crt\n");
   // Sealed by a key that was forgotten since.
   assert.match((await tried("store", "check")).stderr, /the state in SQLite is damaged: 1 problems/);
   assert.equal(statSync(written).mode & 0o777, 0o600);
   await boxship("system", "reset", "--force");
-  assert.equal(existsSync(written), false);
+  assert.match(readFileSync(written, "utf8"), /other:6443/);
+  assert.doesNotMatch(readFileSync(written, "utf8"), /saved/);
 });
 
 test("the state moves to etcd and back, and etcd may go away for a while", { skip, timeout: 300_000 }, async () => {

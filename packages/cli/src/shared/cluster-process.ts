@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { readClusterRecord, removeClusterRecord } from "@boxship/base/cluster-record";
 import { clusterCommand } from "@boxship/base/entry";
 import { DEFAULT_INSTANCE, instanceDirectories } from "@boxship/base/instance-directories";
+import { removeFromKubeconfig } from "@boxship/client";
 import { Failure } from "../failure.ts";
 import type { Instance } from "../instance.ts";
 import { stateDirectory } from "./cluster-state.ts";
@@ -62,13 +62,13 @@ export async function startCluster(instance: Instance, flags: readonly string[])
 /** Of the default instance's cluster; elsewhere it is in the cluster's directory. */
 const ADMIN_KUBECONFIG = "/etc/boxship/admin.kubeconfig";
 
-/** Takes away the administrator's configuration, wherever `up` wrote it. */
+/** Takes away the administrator's configuration, wherever `up` wrote it; what others have in that file stays. */
 export async function removeKubeconfig(instance: Instance): Promise<void> {
   const { name, root } = instance;
   const record = await readClusterRecord(stateDirectory(instance));
-  if (record !== undefined) await rm(record.kubeconfig, { force: true });
+  if (record !== undefined) await removeFromKubeconfig(record.kubeconfig, name);
   const isRoots = name === DEFAULT_INSTANCE && root === undefined && process.geteuid?.() === 0;
-  if (isRoots) await rm(ADMIN_KUBECONFIG, { force: true });
+  if (isRoots) await removeFromKubeconfig(ADMIN_KUBECONFIG, name);
 }
 
 /**

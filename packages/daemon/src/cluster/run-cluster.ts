@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Json } from "@boxship/api";
 import {
   AuditLog,
@@ -28,8 +28,8 @@ import {
   systemClock,
   systemCode,
   writeFileAtomic,
-  writeFileIfOther,
 } from "@boxship/base";
+import { putKubeconfig } from "@boxship/client";
 import {
   IdleMemory,
   releaseFilePages,
@@ -137,10 +137,9 @@ async function serve(options: ClusterOptions, logger: Logger): Promise<void> {
   );
   const port = await listen(api.server, options);
   const server = urlOf(options, port);
-  await mkdir(dirname(options.kubeconfig), { recursive: true, mode: 0o755 });
   const writeKubeconfig = async (current: ClusterCertificates): Promise<void> => {
     const config = kubeconfig({ name: options.name, server, certificates: current });
-    await writeFileIfOther(options.kubeconfig, config, { mode: 0o600 });
+    await putKubeconfig(options.kubeconfig, config);
   };
   await writeKubeconfig(certificates);
   const renewal = stack.use(new CertificateRenewal(certificates, { ...certified, logger }));

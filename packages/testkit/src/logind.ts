@@ -1,5 +1,6 @@
 import { existsSync, globSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { resolve } from "node:path";
 import { busPath, type DbusAnswer, DbusConnection, type DbusMessage } from "@boxship/kernel";
 import { type Background, startProgram, waitUntilReady } from "./process.ts";
@@ -74,7 +75,8 @@ export async function startLogind(delaySeconds: number): Promise<TestLogind> {
   const daemon = stack.use(
     await startProgram(bus as [string, ...string[]], { log: directory.join("bus.log"), env: foreign }),
   );
-  await waitUntilReady(daemon, directory.join("bus.log"), async () => existsSync(socket));
+  // The socket is there a moment before anybody listens.
+  await waitUntilReady(daemon, directory.join("bus.log"), () => isListening(socket));
   let logind: Background | undefined;
   let down = Promise.withResolvers<string>();
   const answer = ({ member, body }: DbusMessage): DbusAnswer | undefined => {
@@ -141,4 +143,12 @@ export async function startLogind(delaySeconds: number): Promise<TestLogind> {
       await owned.disposeAsync();
     },
   };
+}
+
+function isListening(path: string): Promise<boolean> {
+  const answered = Promise.withResolvers<boolean>();
+  const socket = connect(path);
+  socket.once("connect", () => answered.resolve(true));
+  socket.once("error", () => answered.resolve(false));
+  return answered.promise.finally(() => socket.destroy());
 }

@@ -11,7 +11,7 @@ export interface HostAddressesOptions {
 type Family = "IPv4" | "IPv6";
 
 /** Between two looks: probes of pods on the host's network fail until the new address is known. */
-const LOOK_MS = 2000;
+const LOOK_MS = 5000;
 /** Where nobody is (RFC 5737, RFC 3849): nothing is sent there. */
 const ELSEWHERE = { IPv4: "192.0.2.1", IPv6: "2001:db8::1" } as const;
 

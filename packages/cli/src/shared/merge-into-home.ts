@@ -9,6 +9,6 @@ export async function mergeIntoHome({ env }: Context, kubeconfig: string): Promi
   const directory = join(env["HOME"] || homedir(), ".kube");
   const path = join(directory, "config");
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  await putKubeconfig(path, await readFile(kubeconfig, "utf8"), { makeCurrent: true });
+  await putKubeconfig(path, await readFile(kubeconfig, "utf8"), { makeCurrent: true, ofAnybody: true });
   return path;
 }

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lchownSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { test } from "node:test";
 import { InvalidArgument } from "@boxship/base";
 import { tempDir } from "@boxship/testkit";
@@ -75,6 +84,30 @@ test("somebody else's file keeps its place, mode and entries, and has them when 
   await removeFromKubeconfig(path, "other");
   assert.deepEqual([existsSync(path), existsSync(target)], [false, false], "nothing is left in it");
   await removeFromKubeconfig(path, "other");
+});
+
+test("nobody is given a cluster by a file or a link that he has put there", {
+  skip: process.geteuid?.() !== 0,
+}, async () => {
+  await using directory = tempDir();
+  const [path, target] = [directory.join("config"), directory.join("target")];
+  writeFileSync(target, OTHERS);
+  const refused = async () => {
+    await assert.rejects(putKubeconfig(path, config("own", "https://a")), {
+      code: "PermissionDenied",
+      remedy: /another file/,
+    });
+    await removeFromKubeconfig(path, "other");
+    assert.equal(readFileSync(path, "utf8"), OTHERS);
+  };
+  symlinkSync(target, path);
+  lchownSync(path, 1000, 1000);
+  await refused();
+  lchownSync(path, 0, 0);
+  chownSync(target, 1000, 1000);
+  await refused();
+  await putKubeconfig(path, config("own", "https://a"), { ofAnybody: true });
+  assert.equal(statSync(target).uid, 1000);
 });
 
 test("what is no kubeconfig is neither written nor removed", async () => {

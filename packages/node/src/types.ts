@@ -251,5 +251,8 @@ export function fieldPathOf({ spec }: Pod, { name }: ContainerSpec): string {
   return `spec.${list ?? "containers"}{${name}}`;
 }
 
+/** Whether nothing of it runs any more, for good. */
+export const isOver = ({ status }: Pod): boolean => status?.phase === "Succeeded" || status?.phase === "Failed";
+
 /** Of an init container. */
 export const isSidecar = (container: ContainerSpec): boolean => container.restartPolicy === "Always";

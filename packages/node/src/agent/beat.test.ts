@@ -22,7 +22,7 @@ function setUp(look: (answer: unknown) => Promise<unknown>) {
   const options = {
     client,
     engine: new EngineHealth(cri, clock),
-    images: async () => undefined,
+    images: () => look(undefined) as Promise<undefined>,
     tell: async () => void told.push("status"),
     well: () => {},
     clock,

@@ -43,12 +43,14 @@ async function renew(node: KubeObject, { client, clock, logger }: BeatOptions, s
 async function watchStatus(node: KubeObject, options: BeatOptions, signal: AbortSignal): Promise<void> {
   const { client, engine, images, tell, well, clock, logger } = options;
   let told = clock.monotonic();
-  let { problem: known } = await engine.look();
-  let shown = await images();
+  const first = await engine.look();
+  let known = first.problem;
+  // Who stands still would not answer this either, which has no limit of its own.
+  let shown = first.version === undefined ? undefined : await images();
   while (await pause(clock, signal)) {
     try {
-      const { problem } = await engine.look();
-      const now = await images();
+      const { problem, version } = await engine.look();
+      const now = version === undefined ? shown : await images();
       const isSame = problem === known && now === shown && clock.monotonic() - told < STATUS_EVERY_MS;
       // A machine that stood still is back, and nobody but the node itself can say so.
       if (isSame && !(await isNodeLost(client, node))) continue;

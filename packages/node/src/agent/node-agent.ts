@@ -27,7 +27,7 @@ import type { ShutdownPeriod } from "../shutdown/shutdown-periods.ts";
 import { ShutdownRecord } from "../shutdown/shutdown-record.ts";
 import { StaticPods } from "../static/static-pods.ts";
 import { amount } from "../status/qos.ts";
-import type { Pod } from "../types.ts";
+import { isOver, type Pod } from "../types.ts";
 import { ClaimVolumes } from "../volumes/claim-volumes.ts";
 import { diskUsage } from "../volumes/disk-usage.ts";
 import { Volumes } from "../volumes/volumes.ts";
@@ -83,8 +83,6 @@ const STRICT_GROUPS = {
 
 /** As kubelets tell of their nodes: the name is the uid. */
 const aboutNode = (name: string): KubeObject => ({ apiVersion: "v1", kind: "Node", metadata: { name, uid: name } });
-
-const isOver = ({ status }: Pod): boolean => ["Succeeded", "Failed"].includes(status?.phase ?? "");
 
 const POD_MAX_PIDS = 4096;
 

@@ -10,7 +10,7 @@ import { ContainerProbes } from "../probes/prober.ts";
 import { lastWords } from "../status/last-words.ts";
 import { containerUri, podAddresses, podStatus } from "../status/pod-status.ts";
 import { statusPatch } from "../status/status-patch.ts";
-import { type ContainerSpec, everyContainer, fieldPathOf, type Pod, type PodStatus } from "../types.ts";
+import { type ContainerSpec, everyContainer, fieldPathOf, isOver, type Pod, type PodStatus } from "../types.ts";
 import type { PreparedVolume } from "../volumes/volumes.ts";
 import { ContainerLogs, removeLog } from "./container-logs.ts";
 import { type ObservedPod, observe } from "./observed.ts";
@@ -19,7 +19,12 @@ import { limitPod, removePodGroup } from "./pod-group.ts";
 import { type PodPlan, planPod, type StartPlan } from "./pod-plan.ts";
 import { type ResizeState, resizePod } from "./resize-pod.ts";
 import { RestartBackoff } from "./restart-backoff.ts";
-import { makesRecursiveReadOnly, runtimeFeatures, runtimeHandlerOf } from "./runtime-handler.ts";
+import {
+  asksForRecursiveMounts,
+  makesRecursiveReadOnly,
+  runtimeFeatures,
+  runtimeHandlerOf,
+} from "./runtime-handler.ts";
 import type { PodUsers } from "./user-ranges.ts";
 
 /** How long a pod may go without a look although nothing was heard: for tokens and what a stream has lost. */
@@ -162,7 +167,7 @@ export class PodWorker {
       return undefined;
     }
     const left = this.#deadline(pod);
-    if (this.#failed !== undefined || isOver(pod.status)) {
+    if (this.#failed !== undefined || isOver(pod)) {
       await this.#settle(pod, observed);
       return RESYNC_MS;
     }
@@ -233,12 +238,13 @@ export class PodWorker {
   }
 
   /** @returns milliseconds until the pod has run for as long as it may */
-  #deadline({ spec, status }: Pod): number {
+  #deadline(pod: Pod): number {
+    const { spec, status } = pod;
     const { activeDeadlineSeconds: seconds } = spec;
     const began = Date.parse(this.#written.startTime ?? status?.startTime ?? "");
     if (seconds === undefined || Number.isNaN(began)) return RESYNC_MS;
     const left = began + seconds * 1000 - this.#context.clock.now();
-    if (left <= 0 && this.#failed === undefined && !isOver(status)) {
+    if (left <= 0 && this.#failed === undefined && !isOver(pod)) {
       const [reason, message] = ["DeadlineExceeded", "Pod was active on the node longer than the specified deadline"];
       this.#failed = { reason, message };
       this.#tell(reason, message, { type: "Normal" });
@@ -482,6 +488,8 @@ export class PodWorker {
   }
 
   async #recurses(pod: Pod): Promise<boolean> {
+    // Ephemeral containers come later, and may be the first to ask.
+    if (!asksForRecursiveMounts(pod)) return false;
     // Its class may be gone, and the engine away: then it is asked again.
     this.#recursive ??= await makesRecursiveReadOnly(this.#context, pod).catch(() => undefined);
     return this.#recursive === true;
@@ -511,8 +519,6 @@ function isOverruled({ metadata, status = {} }: Pod, { conditions = [] }: PodSta
 /** Versions are numbers, the later the larger; where they are not, nothing is known. */
 const isLater = (version: string, than: string): boolean =>
   /^\d+$/.test(version) && /^\d+$/.test(than) && BigInt(version) > BigInt(than);
-
-const isOver = ({ phase = "" }: PodStatus = {}): boolean => phase === "Succeeded" || phase === "Failed";
 
 const isRunning = ({ status }: { readonly status: { readonly state: number } }): boolean =>
   status.state === ContainerState.Running;

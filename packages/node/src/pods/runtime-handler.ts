@@ -30,12 +30,15 @@ export async function runtimeFeatures(cri: Pick<Cri, "status">, handler: string)
   return runtimeHandlers.find(({ name }) => name === handler)?.features;
 }
 
-/** Whether a pod's runtime makes all read-only that is below a mount. Asked only where one of its mounts depends on it. */
+/** Whether one of a pod's mounts depends on what {@link makesRecursiveReadOnly} says. */
+export const asksForRecursiveMounts = (pod: Pod): boolean =>
+  everyContainer(pod).some(({ volumeMounts = [] }) => volumeMounts.some(asksForRecursive));
+
+/** Whether a pod's runtime makes all read-only that is below a mount. */
 export async function makesRecursiveReadOnly(
   { client, cri }: { readonly client: Pick<ApiClient, "get">; readonly cri: Pick<Cri, "status"> },
   pod: Pod,
 ): Promise<boolean> {
-  if (!everyContainer(pod).some(({ volumeMounts = [] }) => volumeMounts.some(asksForRecursive))) return false;
   const features = await runtimeFeatures(cri, await runtimeHandlerOf(client, pod));
   return features?.recursiveReadOnlyMounts === true;
 }

@@ -92,8 +92,7 @@ const MOST_REDIRECTS = 10;
 
 async function ask(get: HttpGet, target: ProbeTarget): Promise<ProbeResult> {
   const { path = "/", scheme = "HTTP", host = target.podIP, httpHeaders = [] } = get;
-  const name = host.includes(":") ? `[${host}]` : host;
-  const first = new URL(`${scheme.toLowerCase()}://${name}:${portOf(get.port, target)}`);
+  const first = new URL(`${scheme.toLowerCase()}://${hostAndPort(host, portOf(get.port, target))}`);
   const headers: Record<string, string[]> = {
     "user-agent": [target.isHook === true ? "kube-lifecycle/1.36" : "kube-probe/1.36"],
     accept: ["*/*"],

@@ -31,6 +31,7 @@ export function dialWords(cause: unknown, dialed: Dialed): string {
   return `dial ${network} ${hostAndPort(host, dialed.port)}: connect: ${reason}`;
 }
 
-export function hostAndPort(host: string, port: number): string {
+/** `host:port`, with brackets around addresses of IPv6. */
+export function hostAndPort(host: string, port: number | string): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -18,6 +18,7 @@ export * from "./parse-flags.ts";
 export * from "./programs.ts";
 export * from "./read-if-present.ts";
 export * from "./set-aside.ts";
+export * from "./shell-word.ts";
 export * from "./socket-answers.ts";
 export * from "./strict-json.ts";
 export * from "./text-diff.ts";

@@ -1,4 +1,5 @@
 import { programCommand } from "@boxship/base/entry";
+import { shellWord } from "@boxship/base/shell-word";
 import { BUILD_FLAGS, executeBuild } from "../build/execute-build.ts";
 import { parseCall, printCall } from "../build/file-call.ts";
 import { type BuildProgress, plainProgress, quietProgress, rawProgress, TreeProgress } from "../build/progress.ts";
@@ -111,10 +112,6 @@ function rerunLine(operand: string, file: string): string | undefined {
   const own = words.indexOf("build") + 1;
   const line = [...programCommand(), ...words.slice(0, own), "--on-error=shell", ...words.slice(own)];
   return line.map(shellWord).join(" ");
-}
-
-function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** A shell in what a command left; the image goes afterwards. */

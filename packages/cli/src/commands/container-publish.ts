@@ -1,7 +1,7 @@
+import { hostAndPort } from "@boxship/base/dial-words";
 import { defineCommand } from "../command.ts";
 import { buildPorts } from "../container-options/ports.ts";
 import { print } from "../context.ts";
-import { joinHostPort } from "../format/ports.ts";
 import { containerPath } from "../shared/container-path.ts";
 
 interface Binding {
@@ -22,7 +22,7 @@ export const command = defineCommand({
       for (const binding of list) {
         const body = { Port: port, ...binding };
         const published = await context.api.json<readonly Binding[]>("POST", path, { body });
-        for (const { HostIp, HostPort } of published) print(context, `${port} -> ${joinHostPort(HostIp, HostPort)}`);
+        for (const { HostIp, HostPort } of published) print(context, `${port} -> ${hostAndPort(HostIp, HostPort)}`);
       }
     }
   },

@@ -1,8 +1,8 @@
+import { hostAndPort } from "@boxship/base/dial-words";
 import { defineCommand } from "../command.ts";
 import { print } from "../context.ts";
 import { Failure } from "../failure.ts";
 import { naturalCompare } from "../format/natural-order.ts";
-import { joinHostPort } from "../format/ports.ts";
 import { containerPath } from "../shared/container-path.ts";
 
 interface Binding {
@@ -29,7 +29,7 @@ export const command = defineCommand({
   },
 });
 
-const address = ({ HostIp, HostPort }: Binding): string => joinHostPort(HostIp, HostPort);
+const address = ({ HostIp, HostPort }: Binding): string => hostAndPort(HostIp, HostPort);
 
 function allMappings(ports: Ports): readonly string[] {
   return Object.entries(ports).flatMap(([port, bindings]) =>

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { createLogger, errorMessage, type Logger, systemClock } from "@boxship/base";
+import { createLogger, errorMessage, hostAndPort, type Logger, systemClock } from "@boxship/base";
 import { IdleMemory, keepAllocatorSmall, releaseMemory } from "@boxship/kernel";
 import {
   htpasswdAccess,
@@ -59,7 +59,7 @@ export const command = defineCommand({
     server.listen(port, host);
     await once(server, "listening");
     const { address, port: actual } = server.address() as AddressInfo;
-    const shown = address.includes(":") ? `[${address}]:${actual}` : `${address}:${actual}`;
+    const shown = hostAndPort(address, actual);
     // What was only needed to get here.
     await releaseMemory();
     print(context, `Serving at ${tls === undefined ? "http" : "https"}://${shown}`);

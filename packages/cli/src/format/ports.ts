@@ -1,14 +1,11 @@
+import { hostAndPort } from "@boxship/base/dial-words";
+
 /** One published or exposed port as the engine lists it. */
 export interface ListedPort {
   readonly IP?: string;
   readonly PrivatePort: number;
   readonly PublicPort?: number;
   readonly Type: string;
-}
-
-/** `host:port`, with brackets around IPv6 addresses. */
-export function joinHostPort(host: string, port: string | number): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -31,7 +28,7 @@ interface PortGroup {
 
 function groupText({ ip, type, first, last }: PortGroup): string {
   const range = first === last ? String(first) : `${first}-${last}`;
-  return `${ip === "" ? range : `${joinHostPort(ip, range)}->${range}`}/${type}`;
+  return `${ip === "" ? range : `${hostAndPort(ip, range)}->${range}`}/${type}`;
 }
 
 /** Ports of a container in one line; neighbours that are published under their own number become ranges. */
@@ -42,7 +39,7 @@ export function describePorts(ports: readonly ListedPort[]): string {
   for (const port of ports.toSorted(comparePorts)) {
     const { IP: ip = "", PrivatePort: inside, PublicPort: outside = 0, Type: type } = port;
     if (ip !== "" && outside !== inside) {
-      mapped.push(`${joinHostPort(ip, outside)}->${inside}/${type}`);
+      mapped.push(`${hostAndPort(ip, outside)}->${inside}/${type}`);
       continue;
     }
     const key = `${ip}/${type}`;

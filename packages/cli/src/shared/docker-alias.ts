@@ -1,6 +1,7 @@
 import { lstat, mkdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import { programCommand } from "@boxship/base/entry";
+import { quoteWord } from "@boxship/base/shell-word";
 import { socketAnswers } from "@boxship/base/socket-answers";
 
 /** What was done, or why not, as a sentence for the user. */
@@ -50,7 +51,7 @@ export function dockerCommandAlias(path: string, searched: string): AliasPart {
   return {
     async make() {
       const [program, ...args] = programCommand();
-      const script = `#!/bin/sh\n${MARK}\nexec ${[program, ...args].map(quote).join(" ")} "$@"\n`;
+      const script = `#!/bin/sh\n${MARK}\nexec ${[program, ...args].map(quoteWord).join(" ")} "$@"\n`;
       const existing = await firstOf([path, ...searched.split(delimiter).map((place) => join(place, "docker"))]);
       if (existing !== undefined && !(await isOurs(existing))) {
         return refused(`${existing} is another docker command: it stays as it is`);
@@ -69,8 +70,6 @@ export function dockerCommandAlias(path: string, searched: string): AliasPart {
     },
   };
 }
-
-const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
 
 async function kindOf(path: string): Promise<"absent" | "socket" | "link" | "other"> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {

@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { open, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { asBoxshipError, errorMessage, FailedPrecondition, InvalidArgument } from "@boxship/base";
+import { asBoxshipError, errorMessage, FailedPrecondition, InvalidArgument, shellWord } from "@boxship/base";
 import {
   describeFault,
   drawReport,
@@ -83,11 +83,8 @@ function commandFor(argv: readonly string[], planned: readonly Fault[], needed: 
   const others = argv.filter((one, at) => !FAULT_FLAG.test(one) && argv[at - 1] !== "--only-faults");
   const only = needed.map((fault) => planned.indexOf(fault) + 1).join();
   const words = ["boxship", "simulate", ...others, ...(only === "" ? [] : [`--only-faults=${only}`])];
-  return words.map(quoted).join(" ");
+  return words.map(shellWord).join(" ");
 }
-
-/** As a shell takes it for one word. */
-const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
 /** Of a scenario. */
 const MOST_BYTES = 64 << 20;

@@ -3,6 +3,7 @@ import { copyFile, mkdir } from "node:fs/promises";
 import { dirname, normalize } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { quoteWord } from "@boxship/base/shell-word";
 import { readTar, type TarEntry, type TarMember, toText } from "@boxship/oci/tar";
 import { ConnectionLost, Refusal } from "../../failure.ts";
 import type { Session } from "../../session.ts";
@@ -19,7 +20,7 @@ export async function copyFromPod(session: Session, exec: ExecAt, { from, to, fl
 
 /** The archive's bytes; a connection that breaks is taken up again where it was. @param retries below 0: for ever */
 async function* packed(session: Session, exec: ExecAt, path: string, retries: number): AsyncGenerator<Uint8Array> {
-  const quoted = `'${path.replaceAll("'", "'\\''")}'`;
+  const quoted = quoteWord(path);
   for (let read = 0, tried = 0; ; tried++) {
     const from = tried === 0 ? 0 : read + 1;
     const command = retries === 0 ? ["tar", "cf", "-", path] : ["sh", "-c", `tar cf - ${quoted} | tail -c+${from}`];
